@@ -1,0 +1,133 @@
+//! The seven calls of the Users service.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{CustomerId, Email, UserId};
+
+/// A call with its validated arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    /// Get the user with this id.
+    GetById(UserId),
+    /// Get the user with this address.
+    GetByEmail(Email),
+    /// Get the user of this customer.
+    GetByCustomer(CustomerId),
+    /// Make sure that no user with this id exists.
+    Delete(UserId),
+    /// Mark the user's address as verified, if it is still the given one.
+    MarkEmailVerified {
+        /// The user.
+        id: UserId,
+        /// The address that the caller means; any if absent.
+        email: Option<Email>,
+    },
+    /// Have the identity provider send a mail that proves the address.
+    SendVerificationEmail(UserId),
+    /// Have the identity provider send a mail that lets the user choose a new password.
+    SendPasswordResetEmail(Email),
+}
+
+impl Call {
+    /// Which of the seven it is.
+    pub fn kind(&self) -> CallKind {
+        match self {
+            Self::GetById(_) => CallKind::GetById,
+            Self::GetByEmail(_) => CallKind::GetByEmail,
+            Self::GetByCustomer(_) => CallKind::GetByCustomer,
+            Self::Delete(_) => CallKind::Delete,
+            Self::MarkEmailVerified { .. } => CallKind::MarkEmailVerified,
+            Self::SendVerificationEmail(_) => CallKind::SendVerificationEmail,
+            Self::SendPasswordResetEmail(_) => CallKind::SendPasswordResetEmail,
+        }
+    }
+}
+
+/// The name of a call; on the wire `users.get_by_id` and so on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum CallKind {
+    /// `users.get_by_id`
+    #[serde(rename = "users.get_by_id")]
+    GetById,
+    /// `users.get_by_email`
+    #[serde(rename = "users.get_by_email")]
+    GetByEmail,
+    /// `users.get_by_customer`
+    #[serde(rename = "users.get_by_customer")]
+    GetByCustomer,
+    /// `users.delete`
+    #[serde(rename = "users.delete")]
+    Delete,
+    /// `users.mark_email_verified`
+    #[serde(rename = "users.mark_email_verified")]
+    MarkEmailVerified,
+    /// `users.send_verification_email`
+    #[serde(rename = "users.send_verification_email")]
+    SendVerificationEmail,
+    /// `users.send_password_reset_email`
+    #[serde(rename = "users.send_password_reset_email")]
+    SendPasswordResetEmail,
+}
+
+impl CallKind {
+    /// All seven, in the order of the documentation.
+    pub const ALL: [Self; 7] = [
+        Self::GetById,
+        Self::GetByEmail,
+        Self::GetByCustomer,
+        Self::Delete,
+        Self::MarkEmailVerified,
+        Self::SendVerificationEmail,
+        Self::SendPasswordResetEmail,
+    ];
+
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::GetById => "users.get_by_id",
+            Self::GetByEmail => "users.get_by_email",
+            Self::GetByCustomer => "users.get_by_customer",
+            Self::Delete => "users.delete",
+            Self::MarkEmailVerified => "users.mark_email_verified",
+            Self::SendVerificationEmail => "users.send_verification_email",
+            Self::SendPasswordResetEmail => "users.send_password_reset_email",
+        }
+    }
+
+    /// Whether it changes something at the identity provider or sends a mail.
+    pub fn is_write(self) -> bool {
+        !matches!(self, Self::GetById | Self::GetByEmail | Self::GetByCustomer)
+    }
+}
+
+impl fmt::Display for CallKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// By what a user is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserKey<'a> {
+    /// The identity provider's id.
+    Id(&'a UserId),
+    /// The address in force.
+    Email(&'a Email),
+    /// The tenant's customer id.
+    Customer(&'a CustomerId),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_serialized_name_is_the_displayed_one() {
+        for kind in CallKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        }
+    }
+}

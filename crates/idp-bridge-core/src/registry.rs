@@ -1,0 +1,186 @@
+//! The connectors of a binary, with their types erased.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use schemars::Schema;
+use serde_json::Value;
+
+use crate::{Capabilities, Connector, ConnectorContext, IdentityProvider, Result};
+
+/// The connectors that a binary was built with. Registration is a plain call:
+///
+/// ```text
+/// Registry::default().with::<Keycloak>().with::<Mine>()
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Registry(BTreeMap<&'static str, RegistryEntry>);
+
+impl Registry {
+    /// The same with this connector. A second one of the same type takes the first one's place.
+    #[must_use]
+    pub fn with<C: Connector>(mut self) -> Self {
+        self.0.insert(C::TYPE, RegistryEntry::of::<C>());
+        self
+    }
+
+    /// The connector with this `connector.type`.
+    pub fn get(&self, kind: &str) -> Option<&RegistryEntry> {
+        self.0.get(kind)
+    }
+
+    /// All connectors, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &RegistryEntry> {
+        self.0.values()
+    }
+}
+
+/// One registered connector.
+#[derive(Clone, Copy)]
+pub struct RegistryEntry {
+    kind: &'static str,
+    capabilities: fn() -> Capabilities,
+    schema: fn() -> Schema,
+    read: fn(&Value) -> Result<Build, ConfigError>,
+}
+
+/// Makes the provider from settings that were read already.
+type Build = Box<dyn FnOnce(&ConnectorContext) -> Result<Arc<dyn IdentityProvider>>>;
+
+impl RegistryEntry {
+    fn of<C: Connector>() -> Self {
+        Self {
+            kind: C::TYPE,
+            capabilities: C::capabilities,
+            schema: || schemars::schema_for!(C::Config),
+            read: |settings| {
+                let config: C::Config =
+                    serde_path_to_error::deserialize(settings).map_err(|error| ConfigError::from_serde(&error))?;
+                Ok(Box::new(|context| Ok(Arc::new(C::build(config, context)?))))
+            },
+        }
+    }
+
+    /// The name in `connector.type`.
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// The most that this connector can promise.
+    pub fn capabilities(&self) -> Capabilities {
+        (self.capabilities)()
+    }
+
+    /// The JSON schema of its settings.
+    pub fn schema(&self) -> Schema {
+        (self.schema)()
+    }
+
+    /// Reads a tenant's settings: the first half of making a provider, whose errors name a key.
+    pub fn read(&self, settings: &Value) -> Result<Build, ConfigError> {
+        (self.read)(settings)
+    }
+}
+
+impl fmt::Debug for RegistryEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RegistryEntry").field(&self.kind).finish()
+    }
+}
+
+/// A setting that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The path of the key within the settings, such as `federation.clients[0].id`; `.` for the settings as a whole.
+    pub path: String,
+    /// What was expected.
+    pub message: String,
+}
+
+impl ConfigError {
+    fn from_serde(error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
+        Self { path: error.path().to_string(), message: error.inner().to_string() }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: {}", self.path, self.message)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use schemars::JsonSchema;
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{CallScope, ErrorKind, Finding, TenantId, UserId, UserKey};
+
+    struct Nothing;
+
+    #[derive(Deserialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    struct Settings {
+        #[serde(rename = "pool")]
+        _pool: String,
+    }
+
+    struct NoUsers(Capabilities);
+
+    #[async_trait]
+    impl IdentityProvider for NoUsers {
+        fn capabilities(&self) -> &Capabilities {
+            &self.0
+        }
+
+        async fn diagnose(&self, _: &CallScope) -> Vec<Finding> {
+            Vec::new()
+        }
+    }
+
+    impl Connector for Nothing {
+        const TYPE: &'static str = "nothing";
+        type Config = Settings;
+        type Provider = NoUsers;
+
+        fn capabilities() -> Capabilities {
+            Capabilities::none("there is nothing")
+        }
+
+        fn build(_: Settings, _: &ConnectorContext) -> Result<NoUsers> {
+            Ok(NoUsers(Self::capabilities()))
+        }
+    }
+
+    #[test]
+    fn a_misspelt_or_mistyped_setting_is_named_by_its_path() {
+        let registry = Registry::default().with::<Nothing>();
+        let entry = registry.get("nothing").unwrap();
+        let error = |settings| entry.read(&settings).err().unwrap();
+        assert_eq!(error(json!({"pool": 1})).path, "pool");
+        assert!(error(json!({"pol": "x"})).message.contains("unknown field `pol`"));
+        assert!(error(json!({})).message.contains("missing field `pool`"));
+    }
+
+    #[tokio::test]
+    async fn what_a_connector_does_not_implement_is_unsupported() {
+        let registry = Registry::default().with::<Nothing>();
+        let build = registry.get("nothing").unwrap().read(&json!({"pool": "x"})).unwrap();
+        let provider = build(&ConnectorContext::new(TenantId::new("acme").unwrap())).unwrap();
+        let scope = CallScope::new("r", std::time::Duration::from_secs(1));
+        let id = UserId::new("u").unwrap();
+        let kinds = [
+            provider.get(&scope, UserKey::Id(&id)).await.err().map(|e| e.kind()),
+            provider.delete(&scope, &id).await.err().map(|e| e.kind()),
+            provider.mark_email_verified(&scope, &id, None).await.err().map(|e| e.kind()),
+            provider.send_verification_email(&scope, &id).await.err().map(|e| e.kind()),
+        ];
+        assert_eq!(kinds, [Some(ErrorKind::Unsupported); 4]);
+    }
+}

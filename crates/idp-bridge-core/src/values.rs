@@ -1,0 +1,257 @@
+//! Ids, email addresses and customer ids as types: parsed once at the edge, safe everywhere after it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Why a text is not the value that it should be.
+///
+/// It never holds the text itself, which may be personal data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidValue {
+    what: &'static str,
+    reason: &'static str,
+}
+
+impl InvalidValue {
+    /// What the text should have been: `id`, `email`, `customer` or `tenant`.
+    pub fn what(&self) -> &'static str {
+        self.what
+    }
+
+    /// What is wrong with it.
+    pub fn reason(&self) -> &'static str {
+        self.reason
+    }
+}
+
+impl fmt::Display for InvalidValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {}", self.what, self.reason)
+    }
+}
+
+impl std::error::Error for InvalidValue {}
+
+/// The rule that every value of a call shares.
+fn opaque(text: &str, max: usize) -> Result<(), &'static str> {
+    if text.is_empty() {
+        return Err("is empty");
+    }
+    if text.len() > max {
+        return Err("is too long");
+    }
+    if text.chars().any(char::is_control) {
+        return Err("has a control character");
+    }
+    if text == "." || text == ".." {
+        return Err("is `.` or `..`, which URLs fold");
+    }
+    Ok(())
+}
+
+fn id_rule(text: &str) -> Result<(), &'static str> {
+    opaque(text, 256)
+}
+
+fn email_rule(text: &str) -> Result<(), &'static str> {
+    opaque(text, 320)?;
+    let Some((local, domain)) = text.split_once('@') else {
+        return Err("has no `@`");
+    };
+    if local.is_empty() || domain.is_empty() {
+        return Err("has nothing on one side of its `@`");
+    }
+    if domain.contains('@') {
+        return Err("has more than one `@`");
+    }
+    Ok(())
+}
+
+fn tenant_rule(text: &str) -> Result<(), &'static str> {
+    let mut bytes = text.bytes();
+    let first = bytes.next().is_some_and(|b| b.is_ascii_alphanumeric());
+    if !first {
+        return Err("must begin with a letter or digit");
+    }
+    if text.len() > 128 {
+        return Err("is longer than 128 characters");
+    }
+    if bytes.any(|b| !b.is_ascii_alphanumeric() && b != b'_' && b != b'-') {
+        return Err("may hold only letters, digits, `_` and `-`");
+    }
+    Ok(())
+}
+
+macro_rules! value {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $rule:path, $schema:tt) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+        #[serde(transparent)]
+        #[schemars(extend $schema)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes a text that keeps the rule, whole and unchanged.
+            pub fn new(text: impl Into<String>) -> Result<Self, InvalidValue> {
+                let text = text.into();
+                match $rule(&text) {
+                    Ok(()) => Ok(Self(text)),
+                    Err(reason) => Err(InvalidValue { what: $what, reason }),
+                }
+            }
+
+            /// The text as it was given.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidValue;
+
+            fn from_str(text: &str) -> Result<Self, InvalidValue> {
+                Self::new(text)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::new(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+value!(
+    /// The platform's id of a tenant: `[A-Za-z0-9][A-Za-z0-9_-]{0,127}`.
+    TenantId,
+    "tenant",
+    tenant_rule,
+    ("pattern" = "^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")
+);
+
+value!(
+    /// An identity provider's id of a user: 1 to 256 bytes without control characters, not `.` or `..`.
+    ///
+    /// It is opaque: compared byte for byte, never trimmed or folded. `Debug` hides it.
+    UserId,
+    "id",
+    id_rule,
+    ("minLength" = 1, "maxLength" = 256)
+);
+
+value!(
+    /// A tenant's own id of whom a user belongs to; the same rule as [`UserId`].
+    CustomerId,
+    "customer",
+    id_rule,
+    ("minLength" = 1, "maxLength" = 256)
+);
+
+value!(
+    /// An email address: 3 to 320 bytes with one `@` and something on both sides of it, no control characters.
+    ///
+    /// Two addresses are the same if they differ in ASCII case only: see [`Email::matches`]. `Debug` hides it.
+    Email,
+    "email",
+    email_rule,
+    ("minLength" = 3, "maxLength" = 320)
+);
+
+impl Email {
+    /// Whether both are the same address: ASCII case does not count, everything else does.
+    pub fn matches(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl fmt::Debug for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Display for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+macro_rules! hidden_debug {
+    ($($name:ident),*) => {$(
+        /// Shows the length only, so that no log can hold the value by accident.
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "(<{} bytes>)"), self.0.len())
+            }
+        }
+    )*};
+}
+
+hidden_debug!(UserId, CustomerId, Email);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn ids_that_a_url_would_fold_or_a_log_would_break_on_are_refused() {
+        for bad in ["", ".", "..", "a\nb", "a\u{7f}", "a\u{85}b", &"x".repeat(257)] {
+            assert!(UserId::new(bad).is_err(), "{bad:?}");
+            assert!(CustomerId::new(bad).is_err(), "{bad:?}");
+        }
+        for good in ["u-1", "a/b", "a\\b", "...", " x ", "ÄÖ", "auth0|1", &"x".repeat(256)] {
+            assert_eq!(UserId::new(good).unwrap().as_str(), good);
+        }
+    }
+
+    #[test]
+    fn an_email_has_one_at_sign_with_something_on_both_sides() {
+        for bad in ["", "a", "@", "a@", "@b", "a@b@c", "a@b\r", &format!("{}@b", "x".repeat(319))] {
+            assert!(Email::new(bad).is_err(), "{bad:?}");
+        }
+        for good in ["a@b", "a+tag@b.c", "ivän@exämple.com", &format!("{}@b", "x".repeat(318))] {
+            assert!(Email::new(good).is_ok(), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn emails_match_without_ascii_case_and_nothing_else() {
+        let email = |text: &str| Email::new(text).unwrap();
+        assert!(email("Ada@Acme.Example").matches(&email("ada@acme.example")));
+        assert!(!email("ä@b").matches(&email("Ä@b")));
+        assert!(!email("ada@acme.example").matches(&email(" ada@acme.example")));
+    }
+
+    #[test]
+    fn a_tenant_is_a_plain_word() {
+        for bad in ["", "-a", "_a", "a b", "a/b", "ä", "a.b", &"x".repeat(129)] {
+            assert!(TenantId::new(bad).is_err(), "{bad:?}");
+        }
+        for good in ["a", "9", "acme_EU-1", &"x".repeat(128)] {
+            assert!(TenantId::new(good).is_ok(), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn debug_hides_personal_values() {
+        let shown = format!("{:?} {:?}", Email::new("ada@acme.example").unwrap(), UserId::new("u-1").unwrap());
+        assert_eq!(shown, "Email(<16 bytes>) UserId(<3 bytes>)");
+    }
+
+    proptest! {
+        #[test]
+        fn an_accepted_value_is_kept_whole(text in "\\PC{1,64}") {
+            if let Ok(id) = UserId::new(text.clone()) {
+                prop_assert_eq!(id.as_str(), text.as_str());
+                let json = serde_json::to_string(&id).unwrap();
+                prop_assert_eq!(serde_json::from_str::<UserId>(&json).unwrap(), id);
+            }
+        }
+    }
+}
