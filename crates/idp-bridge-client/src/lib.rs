@@ -1,0 +1,1 @@
+//! Signs a call, sends it to a bridge and reads the answer.

@@ -1,0 +1,1 @@
+//! The suite that every idp-bridge connector passes, in tree or out of tree.

@@ -1,0 +1,1 @@
+//! The embedded default and reference connector: users from a JSON file, in process.

@@ -1,0 +1,1 @@
+//! What HTTP connectors share: a bounded client, a cached admin token, safe URLs and quoting.

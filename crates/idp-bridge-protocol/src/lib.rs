@@ -1,0 +1,1 @@
+//! The wire of idp-bridge: envelope, signatures and problems, shared by server and client.

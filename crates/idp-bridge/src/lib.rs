@@ -1,0 +1,1 @@
+//! The idp-bridge program, and the library that builds a program of one's own connectors.

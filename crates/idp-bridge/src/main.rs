@@ -1,0 +1,3 @@
+//! The program with all connectors that its features name.
+
+fn main() {}
