@@ -1,1 +1,30 @@
 //! What HTTP connectors share: a bounded client, a cached admin token, safe URLs and quoting.
+//!
+//! A connector makes one [`Client`] per tenant from the tenant's [`OutboundPolicy`](idp_bridge_core::OutboundPolicy), builds URLs with
+//! [`BaseUrl::join`], and sends [`Request`]s within a [`CallScope`](idp_bridge_core::CallScope).
+//! Whatever the identity provider does, a call ends before its deadline, no answer is larger than [`MAX_BODY`], no forbidden
+//! address is dialled, and no error holds a body, a token or a query string.
+//! What an answer *means* is the connector's business: any HTTP status is an `Ok` here.
+
+mod address;
+mod base_url;
+mod client;
+mod fault;
+pub mod quote;
+mod request;
+mod resolver;
+mod response;
+mod retry;
+mod tls;
+mod token;
+
+pub use base_url::BaseUrl;
+pub use bytes::Bytes;
+pub use client::{Client, MAX_BODY};
+pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+pub use request::{Effect, Request};
+pub use response::Response;
+pub use token::{Token, TokenCache, TokenSource};
+
+/// The URL type of [`BaseUrl::join`] and [`Request`].
+pub use url::Url;

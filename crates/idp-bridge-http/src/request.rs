@@ -1,0 +1,136 @@
+//! A request to an identity provider, and whether it may be sent twice.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use idp_bridge_core::{Error, ErrorKind, Result, Secret};
+use serde::Serialize;
+use url::Url;
+use url::form_urlencoded::Serializer;
+
+/// Whether a request changes something, which decides when it is sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It changes nothing: sent up to three times.
+    Read,
+    /// It changes something: sent again only if it surely did not run (no connection, 429).
+    Write,
+}
+
+/// A request to an identity provider.
+///
+/// `Debug` shows the method and the effect alone, since path, query, headers and body hold ids, addresses and secrets.
+#[derive(Clone)]
+pub struct Request {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) effect: Effect,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Option<Bytes>,
+}
+
+impl Request {
+    /// A `GET`, which is a read.
+    pub fn get(url: Url) -> Self {
+        Self::new(Method::GET, url, Effect::Read)
+    }
+
+    /// A `PUT`, which is a write.
+    pub fn put(url: Url) -> Self {
+        Self::new(Method::PUT, url, Effect::Write)
+    }
+
+    /// A `POST`, which is a write unless it is said to be [`reading`](Self::reading).
+    pub fn post(url: Url) -> Self {
+        Self::new(Method::POST, url, Effect::Write)
+    }
+
+    /// A `DELETE`, which is a write.
+    pub fn delete(url: Url) -> Self {
+        Self::new(Method::DELETE, url, Effect::Write)
+    }
+
+    fn new(method: Method, url: Url, effect: Effect) -> Self {
+        Self { method, url, effect, headers: HeaderMap::new(), body: None }
+    }
+
+    /// The same, known to change nothing: a token request, an introspection.
+    #[must_use]
+    pub fn reading(mut self) -> Self {
+        self.effect = Effect::Read;
+        self
+    }
+
+    /// The same with these pairs appended to the query, form-encoded: a space is `+` and a plus is `%2B`.
+    #[must_use]
+    pub fn query(mut self, pairs: &[(&str, &str)]) -> Self {
+        if !pairs.is_empty() {
+            self.url.query_pairs_mut().extend_pairs(pairs);
+        }
+        self
+    }
+
+    /// The same with a JSON body; `Unexpected` if the value cannot be written as JSON.
+    pub fn json(self, value: &(impl Serialize + ?Sized)) -> Result<Self> {
+        // The cause is left out: serde's messages may quote the value.
+        let body = serde_json::to_vec(value)
+            .map_err(|_| Error::ours(ErrorKind::Unexpected, "a request body cannot be written as JSON"))?;
+        Ok(self.with_body("application/json", body.into()))
+    }
+
+    /// The same with a form as the body.
+    #[must_use]
+    pub fn form(self, pairs: &[(&str, &str)]) -> Self {
+        let body = Serializer::new(String::new()).extend_pairs(pairs).finish();
+        self.with_body("application/x-www-form-urlencoded", body.into())
+    }
+
+    fn with_body(mut self, content_type: &'static str, body: Bytes) -> Self {
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        self.body = Some(body);
+        self
+    }
+
+    /// The same with a bearer token; `InvalidResponse` if it has characters that no header can carry.
+    pub fn bearer(self, token: &Secret) -> Result<Self> {
+        self.authorization(&format!("Bearer {}", token.expose()))
+    }
+
+    /// The same with a user name and a password (HTTP Basic).
+    ///
+    /// RFC 6749 wants a client id and secret form-encoded before; whether a product does is for its connector to know.
+    pub fn basic(self, user: &str, password: &Secret) -> Result<Self> {
+        self.authorization(&format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.expose()))))
+    }
+
+    fn authorization(mut self, text: &str) -> Result<Self> {
+        let mut value = HeaderValue::from_str(text).map_err(|_| {
+            Error::upstream(ErrorKind::InvalidResponse, "a token has characters that no header can carry")
+        })?;
+        value.set_sensitive(true);
+        self.headers.insert(AUTHORIZATION, value);
+        Ok(self)
+    }
+
+    /// The same with this header, in the place of any other of its name.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Whether it changes something.
+    pub fn effect(&self) -> Effect {
+        self.effect
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request").field("method", &self.method).field("effect", &self.effect).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,137 @@
+//! TLS: one configuration for the whole program, and one of its own for a tenant with its own certificate authority.
+
+use std::sync::{Arc, LazyLock, OnceLock};
+
+use idp_bridge_core::{Error, ErrorKind, Result};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
+use rustls_platform_verifier::Verifier;
+
+static PROVIDER: LazyLock<Arc<CryptoProvider>> =
+    LazyLock::new(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
+
+/// The configuration for a policy: the shared one, or one that trusts only the given certificates.
+///
+/// A copy of the shared one costs two kilobytes, since its verifier and its sessions are shared.
+pub(crate) fn client_config(ca_pem: Option<&[u8]>) -> Result<ClientConfig> {
+    static SHARED: OnceLock<ClientConfig> = OnceLock::new();
+    if let Some(pem) = ca_pem {
+        return own_config(pem);
+    }
+    if let Some(shared) = SHARED.get() {
+        return Ok(shared.clone());
+    }
+    let config =
+        versions()?.dangerous().with_custom_certificate_verifier(Arc::new(SystemVerifier)).with_no_client_auth();
+    Ok(SHARED.get_or_init(|| http1(config)).clone())
+}
+
+fn own_config(pem: &[u8]) -> Result<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let added = certificate.map_err(|error| bad_ca().with_source(error)).map(|der| roots.add(der))?;
+        added.map_err(|error| bad_ca().with_source(error))?;
+    }
+    if roots.is_empty() {
+        return Err(bad_ca());
+    }
+    Ok(http1(versions()?.with_root_certificates(roots).with_no_client_auth()))
+}
+
+fn bad_ca() -> Error {
+    Error::ours(ErrorKind::Misconfigured, "the certificate authority in `ca_file` cannot be read")
+        .with("hint", "give one or more PEM blocks `-----BEGIN CERTIFICATE-----`")
+}
+
+fn versions() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>> {
+    ClientConfig::builder_with_provider(PROVIDER.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::ours(ErrorKind::Unexpected, "TLS cannot be set up").with_source(error))
+}
+
+fn http1(mut config: ClientConfig) -> ClientConfig {
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config
+}
+
+/// Loads the system's certificate authorities, if that has not been done; `Misconfigured` if there are none.
+pub(crate) fn load_system_store() -> Result<()> {
+    system_verifier().map(drop).map_err(|error| no_store().with_source(error))
+}
+
+/// What to say when the system has no certificate authorities.
+pub(crate) fn no_store() -> Error {
+    Error::ours(ErrorKind::Misconfigured, "this system has no store of certificate authorities")
+        .with("hint", "install one (Debian: `apt install ca-certificates`), or set `ca_file`")
+}
+
+/// There is no store: carried through rustls so that [`no_store`] can be told from a bad certificate.
+#[derive(Debug)]
+pub(crate) struct NoStore;
+
+impl std::fmt::Display for NoStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no certificate authorities were found on this system")
+    }
+}
+
+impl std::error::Error for NoStore {}
+
+fn system_verifier() -> Result<&'static Verifier, rustls::Error> {
+    static VERIFIER: OnceLock<Verifier> = OnceLock::new();
+    if let Some(verifier) = VERIFIER.get() {
+        return Ok(verifier);
+    }
+    // A failure is not kept, so that a store that is installed later is found without a restart.
+    let verifier = Verifier::new(PROVIDER.clone()).map_err(|_| rustls::Error::Other(OtherError(Arc::new(NoStore))))?;
+    Ok(VERIFIER.get_or_init(|| verifier))
+}
+
+/// The platform's verifier, made at the first handshake: reading the store takes milliseconds and megabytes, which a
+/// program that speaks plain `http` to its neighbour need not spend.
+#[derive(Debug)]
+struct SystemVerifier;
+
+impl ServerCertVerifier for SystemVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        system_verifier()?.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        system_verifier()?.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        system_verifier()?.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        PROVIDER.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Whether this is the refusal of a certificate, as opposed to any other failure of a handshake.
+pub(crate) fn is_certificate_error(error: &rustls::Error) -> bool {
+    // A peer that sends a certificate of the wrong shape is no configuration fault that a CA would mend.
+    matches!(error, rustls::Error::InvalidCertificate(fault) if !matches!(fault, CertificateError::BadEncoding))
+}
