@@ -1,0 +1,197 @@
+//! Signatures against published vectors, an independent implementation, and hostile headers.
+
+use http::HeaderValue;
+use proptest::prelude::*;
+
+use super::*;
+
+const NOW: i64 = 1_700_000_000;
+const SHARED: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+fn ring(keys: &[&str]) -> KeyRing {
+    KeyRing::new(keys.iter().map(|key| VerifyingKey::parse(key).unwrap()).collect()).unwrap()
+}
+
+fn headers(id: &str, timestamp: &str, signature: &str) -> HeaderMap {
+    let value = |text: &str| HeaderValue::from_str(text).unwrap();
+    HeaderMap::from_iter([(ID, value(id)), (TIMESTAMP, value(timestamp)), (SIGNATURE, value(signature))])
+}
+
+fn signed(body: &[u8]) -> HeaderMap {
+    let signature = sign(&[SigningKey::parse(SHARED).unwrap()], "msg_1", NOW, body);
+    headers("msg_1", &NOW.to_string(), &signature)
+}
+
+#[test]
+fn the_published_vectors_verify() {
+    // Standard Webhooks, libraries/rust and libraries/go; the third was computed with an independent Ed25519.
+    let vectors = [
+        (
+            "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+            "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk",
+            1_649_367_553,
+            r#"{"email":"test@example.com","username":"test_user"}"#,
+            "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=",
+        ),
+        (
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            1_614_265_330,
+            r#"{"test": 2432232314}"#,
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+        ),
+        (
+            "whpk_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=",
+            "msg_ed25519vector1",
+            1_767_323_045,
+            r#"{"type":"ping","timestamp":"2026-01-02T03:04:05Z","tenant":"acme","data":{}}"#,
+            "v1a,3B66nugDK6XWo3Iwyy4IfnwnH0eCSBCFFEJToGXFE/ghwRyk4z5wUU+QpDYzIVvwkLFq62CGJXZJozmzaPE1Bw==",
+        ),
+    ];
+    for (key, id, timestamp, body, signature) in vectors {
+        let headers = headers(id, &timestamp.to_string(), signature);
+        assert_eq!(ring(&[key]).verify(&headers, body.as_bytes(), timestamp), Ok(id));
+        assert_eq!(
+            ring(&[key]).verify(&headers, format!("{body} ").as_bytes(), timestamp),
+            Err(SignatureError::Invalid)
+        );
+    }
+}
+
+#[test]
+fn the_ed25519_vector_is_signed_alike() {
+    let mut seed = [0; 32];
+    (0_u8..).zip(seed.iter_mut()).for_each(|(value, byte)| *byte = value);
+    let key = SigningKey::from_seed(seed).unwrap();
+    assert_eq!(key.to_verifying_text().expose(), "whpk_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=");
+    let body = br#"{"type":"ping","timestamp":"2026-01-02T03:04:05Z","tenant":"acme","data":{}}"#;
+    assert_eq!(
+        sign(&[key], "msg_ed25519vector1", 1_767_323_045, body),
+        "v1a,3B66nugDK6XWo3Iwyy4IfnwnH0eCSBCFFEJToGXFE/ghwRyk4z5wUU+QpDYzIVvwkLFq62CGJXZJozmzaPE1Bw=="
+    );
+}
+
+#[test]
+fn any_key_of_the_ring_and_any_token_of_the_header_will_do() {
+    let other = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+    let public = SigningKey::from_seed([5; 32]).unwrap();
+    let public_text = public.to_verifying_text();
+    let both = sign(&[SigningKey::parse(SHARED).unwrap(), public], "msg_1", NOW, b"{}");
+    let headers = headers("msg_1", &NOW.to_string(), &format!("v9,AAAA {both},"));
+    for keys in [&[SHARED][..], &[public_text.expose()], &[other, SHARED], &[other, public_text.expose()]] {
+        assert_eq!(ring(keys).verify(&headers, b"{}", NOW), Ok("msg_1"));
+    }
+    assert_eq!(ring(&[other]).verify(&headers, b"{}", NOW), Err(SignatureError::Invalid));
+    assert_eq!(KeyRing::nobody().verify(&headers, b"{}", NOW), Err(SignatureError::Invalid));
+}
+
+#[test]
+fn tokens_that_are_long_short_or_of_the_wrong_version_do_not_count() {
+    let good = sign(&[SigningKey::parse(SHARED).unwrap()], "msg_1", NOW, b"{}");
+    let text = good.strip_prefix("v1,").unwrap();
+    let filler = vec!["v2,AAAA"; 8].join(" ");
+    for bad in [
+        format!("v1a,{text}"),
+        format!("v1,{}", text.strip_suffix('=').unwrap()),
+        format!("v1,{text}AAAA"),
+        text.to_owned(),
+        "v1".to_owned(),
+        "v1,".to_owned(),
+        String::new(),
+        format!("{filler} {good}"),
+        format!("{good} {filler}"),
+    ] {
+        let headers = headers("msg_1", &NOW.to_string(), &bad);
+        assert_eq!(ring(&[SHARED]).verify(&headers, b"{}", NOW), Err(SignatureError::Invalid), "{bad}");
+    }
+}
+
+#[test]
+fn every_header_is_there_exactly_once() {
+    for name in [ID, TIMESTAMP, SIGNATURE] {
+        let mut doubled = signed(b"{}");
+        let value = doubled[&name].clone();
+        doubled.append(&name, value);
+        assert_eq!(ring(&[SHARED]).verify(&doubled, b"{}", NOW), Err(SignatureError::Invalid), "{name}");
+        let mut missing = signed(b"{}");
+        missing.remove(&name);
+        assert_eq!(ring(&[SHARED]).verify(&missing, b"{}", NOW), Err(SignatureError::Invalid), "{name}");
+    }
+    let mut encoded = signed(b"{}");
+    encoded.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    assert_eq!(ring(&[SHARED]).verify(&encoded, b"{}", NOW), Err(SignatureError::Invalid));
+}
+
+#[test]
+fn ids_and_timestamps_have_one_form() {
+    let key = || [SigningKey::parse(SHARED).unwrap()];
+    for bad in ["a.b", "a b", "ä", "", &"x".repeat(129)] {
+        let signature = sign(&key(), bad, NOW, b"{}");
+        let Ok(value) = HeaderValue::from_bytes(bad.as_bytes()) else { panic!("not a header value") };
+        let mut headers = headers("x", &NOW.to_string(), &signature);
+        headers.insert(ID, value);
+        assert_eq!(ring(&[SHARED]).verify(&headers, b"{}", NOW), Err(SignatureError::Invalid), "{bad}");
+    }
+    for bad in ["", "01700000000", "-1", "+1700000000", "1700000000 ", "1.7e9", "1000000000000", "9223372036854775808"]
+    {
+        assert_eq!(parse_timestamp(bad), None, "{bad}");
+    }
+    assert_eq!(parse_timestamp("0"), Some(0));
+    assert_eq!(parse_timestamp("999999999999"), Some(999_999_999_999));
+}
+
+#[test]
+fn time_is_judged_only_after_the_signature_and_without_overflow() {
+    let headers = signed(b"{}");
+    for (now, expected) in [
+        (NOW + 300, Ok("msg_1")),
+        (NOW - 300, Ok("msg_1")),
+        (NOW + 301, Err(SignatureError::TimestampOutOfRange)),
+        (NOW - 301, Err(SignatureError::TimestampOutOfRange)),
+        (i64::MAX, Err(SignatureError::TimestampOutOfRange)),
+        (i64::MIN, Err(SignatureError::TimestampOutOfRange)),
+    ] {
+        assert_eq!(ring(&[SHARED]).verify(&headers, b"{}", now), expected, "{now}");
+    }
+    assert_eq!(ring(&[SHARED]).verify(&headers, b"{ }", i64::MAX), Err(SignatureError::Invalid));
+}
+
+#[test]
+fn a_ring_has_one_to_four_keys() {
+    let key = || VerifyingKey::parse(SHARED).unwrap();
+    assert!(KeyRing::new(vec![]).is_none());
+    assert!(KeyRing::new(vec![key(), key(), key(), key()]).is_some());
+    assert!(KeyRing::new(vec![key(), key(), key(), key(), key()]).is_none());
+}
+
+proptest! {
+    /// The oracle is the standardwebhooks crate, which shares no code with ours.
+    #[test]
+    fn v1_is_what_an_independent_implementation_signs_and_takes(
+        key in proptest::collection::vec(any::<u8>(), 24..=64), id in "[A-Za-z0-9_-]{1,40}", body in ".{0,200}"
+    ) {
+        let text = format!("whsec_{}", STANDARD.encode(&key));
+        let oracle = standardwebhooks::Webhook::new(&text).unwrap();
+        let ours = sign(&[SigningKey::parse(&text).unwrap()], &id, NOW, body.as_bytes());
+        prop_assert_eq!(&ours, &oracle.sign(&id, NOW, body.as_bytes()).unwrap());
+        let headers = headers(&id, &NOW.to_string(), &ours);
+        prop_assert_eq!(ring(&[&text]).verify(&headers, body.as_bytes(), NOW), Ok(id.as_str()));
+    }
+
+    #[test]
+    fn no_change_of_a_signed_call_passes(position in 0_usize..200, flip in 1_u8..=255) {
+        let body = br#"{"type":"users.delete","tenant":"acme","data":{"id":"u-1"}}"#;
+        let headers = signed(body);
+        let mut changed = body.to_vec();
+        let position = position % changed.len();
+        changed[position] ^= flip;
+        prop_assert_eq!(ring(&[SHARED]).verify(&headers, &changed, NOW), Err(SignatureError::Invalid));
+    }
+
+    #[test]
+    fn whatever_the_headers_say_nothing_panics(id in "\\PC{0,20}", timestamp in "[0-9+-]{0,24}", signature in "\\PC{0,80}") {
+        let value = |text: &str| HeaderValue::from_bytes(text.as_bytes()).unwrap_or(HeaderValue::from_static(""));
+        let headers = HeaderMap::from_iter([(ID, value(&id)), (TIMESTAMP, value(&timestamp)), (SIGNATURE, value(&signature))]);
+        prop_assert_eq!(ring(&[SHARED]).verify(&headers, b"{}", NOW), Err(SignatureError::Invalid));
+    }
+}
