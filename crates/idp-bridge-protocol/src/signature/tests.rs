@@ -89,7 +89,7 @@ fn any_key_of_the_ring_and_any_token_of_the_header_will_do() {
 fn tokens_that_are_long_short_or_of_the_wrong_version_do_not_count() {
     let good = sign(&[SigningKey::parse(SHARED).unwrap()], "msg_1", NOW, b"{}");
     let text = good.strip_prefix("v1,").unwrap();
-    let filler = vec!["v2,AAAA"; 8].join(" ");
+    let filler = ["v2,AAAA"; 8].join(" ");
     for bad in [
         format!("v1a,{text}"),
         format!("v1,{}", text.strip_suffix('=').unwrap()),
