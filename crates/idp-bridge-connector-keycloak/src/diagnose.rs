@@ -1,0 +1,263 @@
+//! What `doctor` checks of a realm, and the step in the admin console that mends it.
+//!
+//! Every check is a read. Names of pages, tabs and switches are those of the admin console of Keycloak 26.
+
+use std::collections::BTreeMap;
+
+use idp_bridge_core::{CallKind, CallScope, Error, ErrorKind, Finding};
+use serde::Deserialize;
+
+use crate::client::AdminApi;
+use crate::config::KeycloakConfig;
+
+const READS: [CallKind; 3] = [CallKind::GetById, CallKind::GetByEmail, CallKind::GetByCustomer];
+const WRITES: [CallKind; 4] =
+    [CallKind::Delete, CallKind::MarkEmailVerified, CallKind::SendVerificationEmail, CallKind::SendPasswordResetEmail];
+const MAILS: [CallKind; 2] = [CallKind::SendVerificationEmail, CallKind::SendPasswordResetEmail];
+
+/// A realm under diagnosis.
+pub(crate) struct Diagnosis<'a> {
+    api: &'a AdminApi,
+    config: &'a KeycloakConfig,
+}
+
+impl<'a> Diagnosis<'a> {
+    pub(crate) fn of(api: &'a AdminApi, config: &'a KeycloakConfig) -> Self {
+        Self { api, config }
+    }
+
+    /// Checks all that the settings need. Without a login nothing else can be seen, so that is checked first.
+    pub(crate) async fn run(&self, scope: &CallScope) -> Vec<Finding> {
+        let mut findings = vec![self.login(scope).await];
+        if findings.iter().any(|finding| finding.fix.is_some()) {
+            return findings;
+        }
+        findings.push(self.view_role(scope).await);
+        findings.push(self.manage_role(scope).await);
+        findings.push(self.customer_attribute(scope).await);
+        findings.push(self.mail_server(scope).await);
+        if self.config.login_events {
+            findings.push(self.login_events(scope).await);
+        }
+        if self.config.brute_force {
+            findings.push(self.brute_force(scope).await);
+        }
+        findings
+    }
+
+    async fn login(&self, scope: &CallScope) -> Finding {
+        let check = "Keycloak is reachable, the realm exists and the client can log in";
+        let client = &self.config.client_id;
+        let Err(error) = self.api.check_login(scope).await else { return Finding::ok(check, &CallKind::ALL) };
+        let fix = match error.kind() {
+            ErrorKind::Unauthenticated => format!(
+                "Clients → `{client}` → Settings → Capability config: switch `Client authentication` and \
+                 `Service accounts roles` on; then Clients → `{client}` → Credentials: copy the Client Secret to `client_secret`"
+            ),
+            ErrorKind::Misconfigured => format!(
+                "check that `url` is Keycloak's address (with its path, if it has one) and that the realm `{}` exists and is \
+                 enabled",
+                self.config.realm
+            ),
+            _ => "check that Keycloak runs at `url` and can be reached from here".into(),
+        };
+        Finding::failed(check, &CallKind::ALL, fix).with_detail(error.to_string())
+    }
+
+    async fn view_role(&self, scope: &CallScope) -> Finding {
+        let check = "the client may read users";
+        match self.api.may_view_users(scope).await {
+            Ok(()) => Finding::ok(check, &CallKind::ALL),
+            Err(error) => self.no_role(check, &CallKind::ALL, "manage-users", &error),
+        }
+    }
+
+    /// Keycloak says of a user whether one may change it; the one user that is surely there is the client's own.
+    async fn manage_role(&self, scope: &CallScope) -> Finding {
+        let check = "the client may change users and have mails sent to them";
+        let own = format!("service-account-{}", self.config.client_id);
+        match self.api.users_named(scope, own).await {
+            Err(error) => self.no_role(check, &WRITES, "manage-users", &error),
+            Ok(users) => match users.first().and_then(|user| user.may_be_managed()) {
+                Some(true) => Finding::ok(check, &WRITES),
+                Some(false) => Finding::failed(check, &WRITES, self.assign("manage-users")),
+                None => Finding::not_visible(check, &WRITES, self.assign("manage-users")),
+            },
+        }
+    }
+
+    async fn customer_attribute(&self, scope: &CallScope) -> Finding {
+        let check = "the customer attribute is declared, and only administrators may edit it";
+        let calls = &READS;
+        let name = &self.config.customer_attribute;
+        let profile: UserProfile = match self.api.user_profile(scope).await {
+            Ok(profile) => profile,
+            Err(error) => return self.hidden(check, calls, "view-users", &error),
+        };
+        let permissions = "Permission: `Who can edit?` only Admin, `Who can view?` Admin";
+        match profile.judge(name) {
+            Judgement::Right => Finding::ok(check, calls),
+            Judgement::Undeclared => Finding::failed(
+                check,
+                calls,
+                format!("Realm settings → User profile → Attributes → Create attribute: Attribute [Name] `{name}`; {permissions}"),
+            )
+            .with_detail("the attribute is not declared, so Keycloak hides it"),
+            Judgement::Hidden => Finding::failed(
+                check,
+                calls,
+                format!("Realm settings → User profile → Attributes → `{name}`; {permissions}"),
+            )
+            .with_detail("administrators may not view the attribute"),
+            Judgement::UsersEdit => Finding::failed(
+                check,
+                calls,
+                format!("Realm settings → User profile → Attributes → `{name}`; {permissions}"),
+            )
+            .with_detail("users may edit the attribute themselves, and with it whom they belong to"),
+            Judgement::UsersEditUnmanaged => Finding::failed(
+                check,
+                calls,
+                format!(
+                    "Realm settings → General → Unmanaged Attributes: `Only administrators can write`; or declare `{name}` in \
+                     Realm settings → User profile → Attributes; {permissions}"
+                ),
+            )
+            .with_detail("the attribute is not declared, and users may edit such attributes themselves"),
+        }
+    }
+
+    async fn mail_server(&self, scope: &CallScope) -> Finding {
+        let check = "the realm has a mail server";
+        match self.api.realm::<Realm>(scope).await {
+            Err(error) => self.hidden(check, &MAILS, "view-realm", &error),
+            Ok(Realm { smtp_server: None, .. }) => Finding::not_visible(check, &MAILS, self.assign("view-realm"))
+                .with_detail("the client may not see the realm's settings"),
+            Ok(Realm { smtp_server: Some(smtp), .. }) => {
+                let has = |key: &str| smtp.get(key).is_some_and(|value| !value.is_empty());
+                if has("host") && has("from") {
+                    return Finding::ok(check, &MAILS)
+                        .with_detail("whether it takes mails shows only when one is sent");
+                }
+                let fix = "Realm settings → Email: fill in `From` and `Host`, then `Test connection`";
+                Finding::failed(check, &MAILS, fix)
+            }
+        }
+    }
+
+    async fn login_events(&self, scope: &CallScope) -> Finding {
+        let check = "the realm keeps login events, and the client may read them";
+        match self.api.events_config(scope).await {
+            Err(error) => self.no_role(check, &[], "view-events", &error),
+            Ok(config) if config.keeps_logins() => Finding::ok(check, &[]),
+            Ok(_) => Finding::failed(
+                check,
+                &[],
+                "Realm settings → Events → User events settings: switch `Save events` on, and add the type `Login`; or set \
+                 `login_events = false`",
+            ),
+        }
+    }
+
+    async fn brute_force(&self, scope: &CallScope) -> Finding {
+        let check = "the realm detects brute force attacks";
+        match self.api.realm::<Realm>(scope).await {
+            Err(error) => self.hidden(check, &[], "view-users", &error),
+            Ok(Realm { brute_force_protected: Some(true), .. }) => Finding::ok(check, &[]),
+            Ok(Realm { brute_force_protected: Some(false), .. }) => Finding::failed(
+                check,
+                &[],
+                "Realm settings → Security defenses → Brute force detection: choose a mode; or set `brute_force = false`",
+            ),
+            Ok(_) => Finding::not_visible(check, &[], self.assign("view-realm")),
+        }
+    }
+
+    /// A check that failed because of a role, or because of something else that the error names.
+    fn no_role(&self, check: &str, calls: &[CallKind], role: &str, error: &Error) -> Finding {
+        Finding::failed(check, calls, self.fix(role, error)).with_detail(error.to_string())
+    }
+
+    /// A check that cannot be made for want of a role; it failed if it is something else.
+    fn hidden(&self, check: &str, calls: &[CallKind], role: &str, error: &Error) -> Finding {
+        if error.kind() == ErrorKind::PermissionDenied {
+            return Finding::not_visible(check, calls, self.assign(role));
+        }
+        self.no_role(check, calls, role, error)
+    }
+
+    fn fix(&self, role: &str, error: &Error) -> String {
+        match error.kind() {
+            ErrorKind::PermissionDenied => self.assign(role),
+            _ => "run the check again; if it stays, look into Keycloak's log".into(),
+        }
+    }
+
+    fn assign(&self, role: &str) -> String {
+        let client = &self.config.client_id;
+        format!(
+            "Clients → `{client}` → Service accounts roles → Assign role → Client roles: tick `{role}` of `realm-management`"
+        )
+    }
+}
+
+/// The part of a realm's settings that is checked. What the client's roles hide is missing.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Realm {
+    smtp_server: Option<BTreeMap<String, String>>,
+    brute_force_protected: Option<bool>,
+}
+
+/// The part of a realm's user profile that is checked.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UserProfile {
+    attributes: Vec<Attribute>,
+    unmanaged_attribute_policy: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Attribute {
+    name: String,
+    #[serde(default)]
+    permissions: Permissions,
+}
+
+/// Nobody may do what is not listed; whoever may edit may also view (tried in November 2026).
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Permissions {
+    view: Vec<String>,
+    edit: Vec<String>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Judgement {
+    Right,
+    Undeclared,
+    Hidden,
+    UsersEdit,
+    UsersEditUnmanaged,
+}
+
+impl UserProfile {
+    fn judge(&self, name: &str) -> Judgement {
+        let Some(attribute) = self.attributes.iter().find(|attribute| attribute.name == name) else {
+            return match self.unmanaged_attribute_policy.as_deref() {
+                Some("ADMIN_EDIT" | "ADMIN_VIEW") => Judgement::Right,
+                Some("ENABLED") => Judgement::UsersEditUnmanaged,
+                _ => Judgement::Undeclared,
+            };
+        };
+        let has = |roles: &[String], role: &str| roles.iter().any(|own| own == role);
+        let Permissions { view, edit } = &attribute.permissions;
+        if has(edit, "user") {
+            Judgement::UsersEdit
+        } else if has(view, "admin") || has(edit, "admin") {
+            Judgement::Right
+        } else {
+            Judgement::Hidden
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! From Keycloak's refusals to the kinds of error: the only place that reads a status.
+
+use idp_bridge_core::{Error, ErrorKind};
+use serde::Deserialize;
+
+/// What was asked of Keycloak. The same status means different things to different steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Log the bridge's client in.
+    FetchToken,
+    /// Read one user, or a list of users.
+    ReadUsers,
+    /// Change one field of a user.
+    UpdateUser,
+    /// Delete a user.
+    DeleteUser,
+    /// Have a mail sent to a user.
+    SendMail,
+    /// Read login events, or whether the realm keeps any.
+    ReadEvents,
+    /// Read the realm's settings.
+    ReadRealm,
+}
+
+impl Step {
+    fn name(self) -> &'static str {
+        match self {
+            Self::FetchToken => "fetch token",
+            Self::ReadUsers => "read users",
+            Self::UpdateUser => "update user",
+            Self::DeleteUser => "delete user",
+            Self::SendMail => "send mail",
+            Self::ReadEvents => "read events",
+            Self::ReadRealm => "read realm",
+        }
+    }
+
+    /// The narrowest role of the client `realm-management` that allows the step.
+    pub(crate) fn role(self) -> &'static str {
+        match self {
+            Self::ReadUsers => "view-users",
+            Self::FetchToken | Self::UpdateUser | Self::DeleteUser | Self::SendMail => "manage-users",
+            Self::ReadEvents => "view-events",
+            Self::ReadRealm => "view-realm",
+        }
+    }
+}
+
+/// The error that an answer without success means.
+pub(crate) fn refusal(step: Step, status: u16, body: &[u8]) -> Error {
+    let body: Body = serde_json::from_slice(body).unwrap_or_default();
+    let (kind, message) = match (step, status) {
+        (_, 429) => (ErrorKind::RateLimited, "keycloak, or a proxy before it, asks to slow down"),
+        (Step::SendMail, 500) => (ErrorKind::Unavailable, "keycloak could not hand the mail to its mail server"),
+        (_, 500..) => (ErrorKind::Unavailable, "keycloak failed"),
+        (_, 300..=399) => (ErrorKind::InvalidResponse, "keycloak redirects; hint: `url` may not be its own address"),
+        (Step::FetchToken, _) => token_refusal(status),
+        (_, 401) => (ErrorKind::Unauthenticated, "keycloak refused the token of the bridge's client"),
+        (_, 403) => (
+            ErrorKind::PermissionDenied,
+            "the service account lacks a role; hint: Clients → the bridge's client → Service accounts roles: assign it",
+        ),
+        (_, 404) => not_found(&body),
+        (_, 409) => (ErrorKind::Conflict, "keycloak refused the change because of another user or another writer"),
+        (_, 400) => bad_request(&body),
+        _ => (ErrorKind::InvalidResponse, "keycloak answered with an unexpected status"),
+    };
+    let error = Error::upstream(kind, message).with("step", step.name()).with("status", status.to_string());
+    if kind == ErrorKind::PermissionDenied { error.with("role", step.role()) } else { error }
+}
+
+fn token_refusal(status: u16) -> (ErrorKind, &'static str) {
+    match status {
+        401 => (
+            ErrorKind::Unauthenticated,
+            "keycloak refused the client; hint: check `client_id` and `client_secret`, \
+             and that the client has `Client authentication` and `Service accounts roles` on",
+        ),
+        403 => (ErrorKind::Misconfigured, "the realm is disabled; hint: enable it in Realm settings"),
+        404 => (ErrorKind::Misconfigured, "keycloak has no such realm; hint: check `realm` and the path of `url`"),
+        400 => (
+            ErrorKind::Misconfigured,
+            "keycloak wants more than a client secret; hint: \
+             set Clients → the client → Credentials → Client Authenticator to `Client Id and Secret`",
+        ),
+        _ => (ErrorKind::InvalidResponse, "keycloak answered with an unexpected status"),
+    }
+}
+
+/// Only Keycloak's own word makes a user missing: an unknown realm and a wrong path are 404 as well.
+fn not_found(body: &Body) -> (ErrorKind, &'static str) {
+    if body.error == "User not found" {
+        (ErrorKind::NotFound, "no such user")
+    } else {
+        (ErrorKind::Misconfigured, "keycloak does not know the realm or the path; hint: check `realm` and `url`")
+    }
+}
+
+fn bad_request(body: &Body) -> (ErrorKind, &'static str) {
+    match body.error_message.as_str() {
+        "User is disabled" => (ErrorKind::State, "the user is disabled"),
+        "User email missing" => (ErrorKind::State, "the user has no email"),
+        "Client doesn't exist" | "Client is not enabled" | "Client id missing" | "Invalid redirect uri." => (
+            ErrorKind::Misconfigured,
+            "keycloak knows no such client or redirect URI for mails; hint: \
+             check `email_client_id` and `email_redirect_uri` against the client's Valid redirect URIs",
+        ),
+        _ if body.field.is_some() => {
+            (ErrorKind::State, "the user breaks the realm's user profile, which must be mended first")
+        }
+        _ => (ErrorKind::InvalidResponse, "keycloak did not understand the request"),
+    }
+}
+
+/// The two shapes of Keycloak's error bodies. Both are read for known words only and never shown.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Body {
+    error: String,
+    error_message: String,
+    field: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use ErrorKind::*;
+    use Step::*;
+
+    use super::*;
+
+    /// Answers of a real Keycloak 26.7.3, November 2026, and what may stand before it.
+    const TABLE: &[(Step, u16, &str, ErrorKind)] = &[
+        (
+            FetchToken,
+            401,
+            r#"{"error":"unauthorized_client","error_description":"Invalid client or Invalid client credentials"}"#,
+            Unauthenticated,
+        ),
+        (
+            FetchToken,
+            401,
+            r#"{"error":"invalid_client","error_description":"Invalid client or Invalid client credentials"}"#,
+            Unauthenticated,
+        ),
+        (
+            FetchToken,
+            401,
+            r#"{"error":"unauthorized_client","error_description":"Client not enabled to retrieve service account"}"#,
+            Unauthenticated,
+        ),
+        (
+            FetchToken,
+            401,
+            r#"{"error":"invalid_request","error_description":"The associated service account for the client does not exist"}"#,
+            Unauthenticated,
+        ),
+        (FetchToken, 404, r#"{"error":"Realm does not exist"}"#, Misconfigured),
+        (FetchToken, 403, r#"{"error":"access_denied","error_description":"Realm not enabled"}"#, Misconfigured),
+        (
+            FetchToken,
+            400,
+            r#"{"error":"invalid_request","error_description":"Missing form parameter: grant_type"}"#,
+            Misconfigured,
+        ),
+        (FetchToken, 418, "", InvalidResponse),
+        (ReadUsers, 401, r#"{"error":"HTTP 401 Unauthorized"}"#, Unauthenticated),
+        (ReadUsers, 403, r#"{"error":"HTTP 403 Forbidden"}"#, PermissionDenied),
+        (ReadUsers, 404, r#"{"error":"User not found"}"#, NotFound),
+        (ReadUsers, 404, r#"{"error":"Realm not found."}"#, Misconfigured),
+        (ReadUsers, 404, r#"{"error":"HTTP 404 Not Found"}"#, Misconfigured),
+        (ReadUsers, 404, "<html>no such page</html>", Misconfigured),
+        (ReadUsers, 404, "", Misconfigured),
+        (
+            ReadUsers,
+            400,
+            r#"{"error":"missingNormalization","error_description":"Request path not normalized"}"#,
+            InvalidResponse,
+        ),
+        (UpdateUser, 404, r#"{"error":"User not found"}"#, NotFound),
+        (UpdateUser, 409, r#"{"errorMessage":"User exists with same email"}"#, Conflict),
+        (
+            UpdateUser,
+            400,
+            r#"{"field":"customer_id","errorMessage":"error-user-attribute-required","params":["customer_id"]}"#,
+            State,
+        ),
+        (
+            UpdateUser,
+            400,
+            r#"{"error":"invalid_request","error_description":"Cannot parse the JSON"}"#,
+            InvalidResponse,
+        ),
+        (
+            UpdateUser,
+            415,
+            r#"{"error":"The content-type header value did not match the value in @Consumes"}"#,
+            InvalidResponse,
+        ),
+        (DeleteUser, 404, r#"{"error":"User not found"}"#, NotFound),
+        (DeleteUser, 405, r#"{"error":"HTTP 405 Method Not Allowed"}"#, InvalidResponse),
+        (SendMail, 400, r#"{"errorMessage":"User is disabled"}"#, State),
+        (SendMail, 400, r#"{"errorMessage":"User email missing"}"#, State),
+        (SendMail, 400, r#"{"errorMessage":"Client doesn't exist"}"#, Misconfigured),
+        (SendMail, 400, r#"{"errorMessage":"Client id missing"}"#, Misconfigured),
+        (SendMail, 400, r#"{"errorMessage":"Invalid redirect uri."}"#, Misconfigured),
+        (SendMail, 400, r#"{"errorMessage":"Provided invalid required actions"}"#, InvalidResponse),
+        (SendMail, 500, r#"{"errorMessage":"Failed to send verify email"}"#, Unavailable),
+        (ReadEvents, 403, r#"{"error":"HTTP 403 Forbidden"}"#, PermissionDenied),
+        (
+            ReadEvents,
+            500,
+            r#"{"error":"unknown_error","error_description":"For more on this error consult the server log."}"#,
+            Unavailable,
+        ),
+        (ReadRealm, 403, r#"{"error":"HTTP 403 Forbidden"}"#, PermissionDenied),
+        (ReadUsers, 429, "", RateLimited),
+        (FetchToken, 429, "", RateLimited),
+        (ReadUsers, 503, "<html>maintenance</html>", Unavailable),
+        (FetchToken, 502, "", Unavailable),
+        (ReadUsers, 302, "", InvalidResponse),
+        (FetchToken, 301, "", InvalidResponse),
+        (ReadUsers, 400, "\u{0}garbage", InvalidResponse),
+        (ReadUsers, 404, r#"{"error":["User not found"]}"#, Misconfigured),
+    ];
+
+    #[test]
+    fn every_known_refusal_has_its_kind() {
+        for (step, status, body, kind) in TABLE {
+            assert_eq!(refusal(*step, *status, body.as_bytes()).kind(), *kind, "{step:?} {status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_missing_role_is_named() {
+        for (step, role) in [(ReadUsers, "view-users"), (SendMail, "manage-users"), (ReadEvents, "view-events")] {
+            assert_eq!(refusal(step, 403, b"").context("role"), Some(role));
+        }
+    }
+
+    #[test]
+    fn the_body_is_never_shown() {
+        for (step, status, ..) in TABLE {
+            let shown = format!(
+                "{:?}",
+                refusal(*step, *status, br#"{"error":"s3cr3t","errorMessage":"s3cr3t","field":"s3cr3t"}"#)
+            );
+            assert!(!shown.contains("s3cr3t"), "{shown}");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The fake's Admin REST API: who may ask, the realm's own settings, events and clients. Users are next door.
+
+use std::collections::BTreeSet;
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::import::{ClientRepresentation, RealmRepresentation, UserProfile};
+use super::realm::{Realm, put};
+use super::request::Incoming;
+use super::{Session, World};
+
+/// What a token may do in a realm.
+pub(crate) struct Rights(Option<BTreeSet<String>>);
+
+impl Rights {
+    /// Whether the token has one of these roles; the administrator has them all.
+    pub(crate) fn have(&self, roles: &[&str]) -> bool {
+        self.0.as_ref().is_none_or(|own| own.contains("realm-admin") || roles.iter().any(|role| own.contains(*role)))
+    }
+
+    /// Refuses whoever has none of these roles.
+    pub(crate) fn need(&self, roles: &[&str]) -> Result<(), Answer> {
+        if self.have(roles) { Ok(()) } else { Err(Answer::forbidden()) }
+    }
+
+    fn are_none(&self) -> bool {
+        self.0.as_ref().is_some_and(BTreeSet::is_empty)
+    }
+}
+
+/// Who may search; to see a user takes more.
+pub(crate) const SEARCH: &[&str] = &["query-users", "view-users", "manage-users"];
+/// Who may see users.
+pub(crate) const VIEW: &[&str] = &["view-users", "manage-users"];
+/// Who may change users.
+pub(crate) const MANAGE: &[&str] = &["manage-users"];
+
+impl World {
+    pub(super) fn admin(&mut self, path: &[&str], incoming: &Incoming) -> Result<Answer, Answer> {
+        let session = incoming.bearer().and_then(|token| self.tokens.get(token)).cloned();
+        let Some(session) = session else { return Err(Answer::unauthorized()) };
+        let [realm, rest @ ..] = path else { return self.create_realm(&session, incoming) };
+        let Some(realm) = self.realms.get_mut(*realm) else { return Err(Answer::error(404, "Realm not found.")) };
+        let rights = rights(&session, realm)?;
+        match (&incoming.method, rest) {
+            (&Method::DELETE, []) => {
+                rights.need(&["manage-realm"])?;
+                let name = realm.name.clone();
+                self.realms.remove(&name);
+                Ok(Answer::no_content())
+            }
+            (_, ["users", id, mail @ ("send-verify-email" | "execute-actions-email")]) => {
+                let sent = realm.order_mail(&rights, id, mail, incoming)?;
+                self.mails.push(sent);
+                Ok(Answer::no_content())
+            }
+            (&Method::PUT, ["users", id]) if *id != "profile" => {
+                let answer = realm.users(&rights, &["users", id], incoming)?;
+                if let (Some(writer), Some(user)) =
+                    (&mut self.interfering, realm.users.iter_mut().find(|user| user.id == *id))
+                {
+                    writer(user);
+                }
+                Ok(answer)
+            }
+            (_, ["users", ..]) => realm.users(&rights, rest, incoming),
+            _ => realm.settings(&rights, rest, incoming),
+        }
+    }
+
+    fn create_realm(&mut self, session: &Session, incoming: &Incoming) -> Result<Answer, Answer> {
+        if !matches!(session, Session::Admin) {
+            return Err(Answer::forbidden());
+        }
+        let realm = Realm::import(incoming.json("RealmRepresentation")?)?;
+        if self.realms.contains_key(&realm.name) {
+            return Err(Answer::message(409, "Conflict detected. See logs for details"));
+        }
+        let location = format!("/admin/realms/{}", realm.name);
+        self.realms.insert(realm.name.clone(), realm);
+        Ok(Answer::created(location))
+    }
+}
+
+/// Roles count as they are now, whatever they were when the token was made.
+fn rights(session: &Session, realm: &Realm) -> Result<Rights, Answer> {
+    let Session::User { realm: own_realm, id } = session else { return Ok(Rights(None)) };
+    if *own_realm != realm.name {
+        return Err(Answer::forbidden());
+    }
+    let user = realm.user(id).filter(|user| user.enabled).ok_or_else(Answer::unauthorized)?;
+    let client = user.service_account_of.as_deref().and_then(|client| realm.client(client));
+    if client.is_some_and(|client| !client.enabled) {
+        return Err(Answer::unauthorized());
+    }
+    Ok(Rights(Some(user.roles.clone())))
+}
+
+impl Realm {
+    fn settings(&mut self, rights: &Rights, path: &[&str], incoming: &Incoming) -> Result<Answer, Answer> {
+        match (&incoming.method, path) {
+            (&Method::GET, []) if rights.are_none() => Err(Answer::forbidden()),
+            (&Method::GET, []) => Ok(Answer::ok(self.shown(rights))),
+            (&Method::PUT, []) => {
+                rights.need(&["manage-realm"])?;
+                self.update(incoming.json::<RealmRepresentation>("RealmRepresentation")?);
+                Ok(Answer::no_content())
+            }
+            (&Method::GET, ["events", "config"]) => {
+                rights.need(&["view-events", "view-realm"])?;
+                Ok(Answer::ok(json!({
+                    "eventsEnabled": self.events_enabled, "eventsListeners": ["jboss-logging"],
+                    "enabledEventTypes": self.event_types, "adminEventsEnabled": false, "adminEventsDetailsEnabled": false,
+                })))
+            }
+            (&Method::GET, ["events"]) => self.events(rights, incoming),
+            (&Method::GET, ["attack-detection", "brute-force", "users", id]) => {
+                rights.need(VIEW)?;
+                let user = self.user(id);
+                Ok(Answer::ok(json!({
+                    "failedLoginNotBefore": 0, "numFailures": user.map_or(0, |user| user.failures), "numTemporaryLockouts": 0,
+                    "disabled": user.is_some_and(|user| self.is_locked(user)), "numSecondaryAuthFailures": 0,
+                    "lastIPFailure": "n/a", "lastFailure": 0,
+                })))
+            }
+            (_, ["clients", rest @ ..]) => self.clients(rights, rest, incoming),
+            _ => Err(Answer::error(404, "HTTP 404 Not Found")),
+        }
+    }
+
+    /// The realm's settings, as far as roles show them.
+    fn shown(&self, rights: &Rights) -> Value {
+        let mut shown = json!({
+            "realm": self.name, "bruteForceProtected": self.brute_force, "supportedLocales": [], "organizationsEnabled": false,
+        });
+        if rights.have(VIEW) {
+            put(&mut shown, "registrationEmailAsUsername", json!(false));
+        }
+        if rights.have(&["view-realm", "manage-realm"]) {
+            put(&mut shown, "enabled", json!(self.enabled));
+            put(&mut shown, "smtpServer", json!(self.smtp));
+            put(&mut shown, "eventsEnabled", json!(self.events_enabled));
+            put(&mut shown, "duplicateEmailsAllowed", json!(self.duplicate_emails));
+        }
+        shown
+    }
+
+    fn events(&self, rights: &Rights, incoming: &Incoming) -> Result<Answer, Answer> {
+        rights.need(&["view-events"])?;
+        let query = incoming.query(&["type", "user", "first", "max"])?;
+        let get = |name: &str| query.get(name).map(String::as_str);
+        if get("type") != Some("LOGIN") {
+            return Err(Answer::crash());
+        }
+        let (Some(user), Some(first), Some(max)) = (get("user"), number(get("first")), number(get("max"))) else {
+            return Err(Answer::stricter_than_keycloak("events are asked for with `user`, `first` and `max`"));
+        };
+        let logins = self.logins.iter().rev().filter(|login| login.user == user).skip(first).take(max);
+        let shown =
+            logins.map(|login| json!({"time": login.time, "type": "LOGIN", "userId": login.user, "details": {}}));
+        Ok(Answer::ok(shown.collect()))
+    }
+
+    fn clients(&mut self, rights: &Rights, path: &[&str], incoming: &Incoming) -> Result<Answer, Answer> {
+        rights.need(&["manage-clients"])?;
+        match (&incoming.method, path) {
+            (&Method::POST, []) => {
+                let id = self.add_client(incoming.json::<ClientRepresentation>("ClientRepresentation")?);
+                Ok(Answer::created(format!("/admin/realms/{}/clients/{id}", self.name)))
+            }
+            (&Method::GET, []) => {
+                let wanted = incoming.query(&["clientId"])?.get("clientId");
+                let found = self.clients.iter().filter(|client| Some(&client.client_id) == wanted);
+                Ok(Answer::ok(found.map(|client| json!({"id": client.id, "clientId": client.client_id})).collect()))
+            }
+            (&Method::GET, [id, "service-account-user"]) => {
+                let client = self.clients.iter().find(|client| client.id == *id).map(|client| client.client_id.clone());
+                let own = self.users.iter().find(|user| client.is_some() && user.service_account_of == client);
+                own.map(|user| Answer::ok(self.representation(user))).ok_or_else(Answer::user_not_found)
+            }
+            (&Method::GET, [_, "roles", name]) => Ok(Answer::ok(json!({"id": name, "name": name}))),
+            _ => Err(Answer::error(404, "HTTP 404 Not Found")),
+        }
+    }
+
+    pub(crate) fn set_profile(&mut self, rights: &Rights, incoming: &Incoming) -> Result<Answer, Answer> {
+        rights.need(&["manage-realm"])?;
+        let Some(profile) = UserProfile::new(incoming.json("UPConfig")?) else {
+            return Err(Answer::message(400, "[Invalid attribute name]"));
+        };
+        self.profile = profile;
+        Ok(Answer::ok(self.profile.json.clone()))
+    }
+}
+
+/// A parameter that is a number.
+pub(crate) fn number(text: Option<&str>) -> Option<usize> {
+    text?.parse().ok()
+}

@@ -1,0 +1,120 @@
+//! How Keycloak 26.7.3 reads the `q` of a search, its oddities included, told from its answers and its public source.
+
+use std::collections::BTreeMap;
+
+/// Reads a `q`: the attributes and the values searched for. `None` is Keycloak's crash (500) on a `\` at the very end.
+pub(crate) fn parse(query: &str) -> Option<BTreeMap<String, String>> {
+    let chars: Vec<char> = query.trim_matches(|c| c <= ' ').chars().collect();
+    let mut pairs = BTreeMap::new();
+    let mut at = 0;
+    while at < chars.len() {
+        let name = token(&chars, &mut at, Some(':'))?;
+        if chars.get(at) == Some(&':') {
+            at += 1;
+            pairs.insert(name, token(&chars, &mut at, None)?);
+        }
+        at += 1;
+    }
+    Some(pairs)
+}
+
+/// Reads up to a space outside of quotes, or up to `end`, also inside of them.
+///
+/// `\"` is a quote, `\\` is nothing at all, and a quote inside of an unquoted value is itself.
+fn token(chars: &[char], at: &mut usize, end: Option<char>) -> Option<String> {
+    let (mut quoted, mut inner, mut text) = (false, false, String::new());
+    while let Some(&char) = chars.get(*at) {
+        if Some(char) == end {
+            break;
+        }
+        match char {
+            '\\' => match chars.get(*at + 1)? {
+                '"' => *at += 1,
+                '\\' => {
+                    *at += 2;
+                    continue;
+                }
+                _ => {}
+            },
+            '"' if !quoted && !text.is_empty() => inner = true,
+            '"' if inner => inner = false,
+            '"' => {
+                quoted = !quoted;
+                *at += 1;
+                continue;
+            }
+            ' ' if !quoted => break,
+            _ => {}
+        }
+        text.extend(chars.get(*at));
+        *at += 1;
+    }
+    Some(text)
+}
+
+/// Whether a stored value is found: whole if `exact`, else as SQL's `LIKE '%pattern%'`; case never counts.
+pub(crate) fn finds(pattern: &str, exact: bool, stored: &str) -> bool {
+    let (pattern, value) = (pattern.to_lowercase(), stored.to_lowercase());
+    if exact {
+        return pattern == value;
+    }
+    // Longer values are kept by their hash, which no pattern finds.
+    stored.chars().count() <= 255 && like(&format!("%{pattern}%").chars().collect::<Vec<_>>(), &value)
+}
+
+/// SQL's `LIKE`: `%` is anything, `_` is one character, `\` makes the next one literal.
+fn like(pattern: &[char], value: &str) -> bool {
+    let mut rest = value.chars();
+    match pattern {
+        [] => value.is_empty(),
+        ['%', after @ ..] => {
+            value.char_indices().any(|(at, _)| value.get(at..).is_some_and(|tail| like(after, tail))) || like(after, "")
+        }
+        ['\\', literal, after @ ..] => rest.next() == Some(*literal) && like(after, rest.as_str()),
+        ['_', after @ ..] => rest.next().is_some() && like(after, rest.as_str()),
+        [literal, after @ ..] => rest.next() == Some(*literal) && like(after, rest.as_str()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_reads_what_was_recorded() {
+        for (query, name, value) in [
+            ("customer_id:cust-1", "customer_id", "cust-1"),
+            ("customer_id:\"has space\"", "customer_id", "has space"),
+            ("customer_id:quo\"te", "customer_id", "quo\"te"),
+            ("customer_id:\"quo\\\"te\"", "customer_id", "quo\"te"),
+            ("customer_id:nope customer_id:cust-frank", "customer_id", "cust-frank"),
+            ("customer_id:\"a\\\\b\"", "customer_id", "ab"),
+            ("customer_id:\"a\\b\"", "customer_id", "a\\b"),
+            ("customer_id:\"cust-1\\\"", "customer_id", "cust-1\""),
+            ("customer_id:\"a\"\\ x", "customer_id", "a\\"),
+            ("customer_id:cust-1\n", "customer_id", "cust-1"),
+            ("customer_id:a:b:c", "customer_id", "a:b:c"),
+        ] {
+            assert_eq!(parse(query), Some(BTreeMap::from([(name.into(), value.into())])), "{query}");
+        }
+        assert_eq!(parse("customer_id"), Some(BTreeMap::new()));
+        assert_eq!(parse("customer_id:a\\"), None);
+    }
+
+    #[test]
+    fn it_finds_what_was_recorded() {
+        for (pattern, exact, stored, found) in [
+            ("CUST-MIXED", true, "cust-Mixed", true),
+            ("cust", true, "cust-1", false),
+            ("cust", false, "cust-1", true),
+            ("ust_1", false, "cust-1", true),
+            ("a__b", false, "a\\\\b", true),
+            ("a__b", false, "a\\b", false),
+            ("%", false, "cust-1", true),
+            ("%", true, "cust-1", false),
+            ("", false, "cust-1", true),
+        ] {
+            assert_eq!(finds(pattern, exact, stored), found, "{pattern} in {stored}");
+        }
+    }
+}

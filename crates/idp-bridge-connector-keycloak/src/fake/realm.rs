@@ -1,0 +1,293 @@
+//! What the fake keeps: realms, their clients, users and events.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use idp_bridge_core::{Clock as _, SystemClock};
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::import::{ClientRepresentation, RealmRepresentation, UserProfile, UserRepresentation};
+
+/// A realm.
+pub(crate) struct Realm {
+    pub(crate) name: String,
+    pub(crate) enabled: bool,
+    pub(crate) duplicate_emails: bool,
+    pub(crate) events_enabled: bool,
+    pub(crate) event_types: Vec<String>,
+    pub(crate) brute_force: bool,
+    pub(crate) failure_factor: u32,
+    pub(crate) smtp: BTreeMap<String, String>,
+    pub(crate) profile: UserProfile,
+    pub(crate) clients: Vec<Client>,
+    pub(crate) users: Vec<User>,
+    pub(crate) logins: Vec<Login>,
+    ids: u64,
+}
+
+/// A client.
+pub(crate) struct Client {
+    pub(crate) id: String,
+    pub(crate) client_id: String,
+    pub(crate) enabled: bool,
+    pub(crate) secret: Option<String>,
+    pub(crate) public: bool,
+    pub(crate) service_account: bool,
+    pub(crate) direct_grants: bool,
+    pub(crate) redirect_uris: Vec<String>,
+}
+
+/// A user, with what a test may change behind the bridge's back.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct User {
+    /// The id.
+    pub id: String,
+    /// The user name, in lower case.
+    pub username: String,
+    /// The address, in lower case.
+    pub email: Option<String>,
+    /// Whether the address is proven.
+    pub email_verified: bool,
+    /// Whether the user may log in.
+    pub enabled: bool,
+    /// First and last name.
+    pub names: [Option<String>; 2],
+    /// The attributes, the hidden ones included.
+    pub attributes: BTreeMap<String, Vec<String>>,
+    /// The client whose service account it is.
+    pub service_account_of: Option<String>,
+    pub(crate) password: Option<String>,
+    pub(crate) roles: BTreeSet<String>,
+    pub(crate) failures: u32,
+    created: i64,
+}
+
+/// A login event.
+pub(crate) struct Login {
+    pub(crate) user: String,
+    pub(crate) time: i64,
+}
+
+impl Realm {
+    pub(crate) fn import(representation: RealmRepresentation) -> Result<Self, Answer> {
+        let mut realm = Self {
+            name: representation.realm.clone(),
+            enabled: false,
+            duplicate_emails: false,
+            events_enabled: false,
+            event_types: Vec::new(),
+            brute_force: false,
+            failure_factor: 30,
+            smtp: BTreeMap::new(),
+            profile: profile(&representation)?,
+            clients: Vec::new(),
+            users: Vec::new(),
+            logins: Vec::new(),
+            ids: 0,
+        };
+        realm.add_client(ClientRepresentation { client_id: "realm-management".into(), ..Default::default() });
+        let mut representation = representation;
+        let (clients, users) = (std::mem::take(&mut representation.clients), std::mem::take(&mut representation.users));
+        realm.update(representation);
+        for client in clients {
+            realm.add_client(client);
+        }
+        for user in users {
+            realm.add_user(user)?;
+        }
+        Ok(realm)
+    }
+
+    /// Takes over the settings that are given.
+    pub(crate) fn update(&mut self, given: RealmRepresentation) {
+        self.enabled = given.enabled.unwrap_or(self.enabled);
+        self.duplicate_emails = given.duplicate_emails_allowed.unwrap_or(self.duplicate_emails);
+        self.events_enabled = given.events_enabled.unwrap_or(self.events_enabled);
+        self.brute_force = given.brute_force_protected.unwrap_or(self.brute_force);
+        self.failure_factor = given.failure_factor.unwrap_or(self.failure_factor);
+        if let Some(types) = given.enabled_event_types {
+            self.event_types = types;
+        }
+        if let Some(smtp) = given.smtp_server {
+            self.smtp = smtp;
+        }
+    }
+
+    fn new_id(&mut self) -> String {
+        self.ids += 1;
+        format!(
+            "{:08x}-fa4e-4000-8000-{:012x}",
+            self.name.bytes().fold(7_u32, |sum, b| sum.rotate_left(5) ^ u32::from(b)),
+            self.ids
+        )
+    }
+
+    pub(crate) fn add_client(&mut self, given: ClientRepresentation) -> String {
+        let id = self.new_id();
+        self.clients.push(Client {
+            id: id.clone(),
+            client_id: given.client_id.clone(),
+            enabled: given.enabled.unwrap_or(true),
+            secret: given.secret,
+            public: given.public_client,
+            service_account: given.service_accounts_enabled,
+            direct_grants: given.direct_access_grants_enabled,
+            redirect_uris: given.redirect_uris,
+        });
+        if given.service_accounts_enabled {
+            let user = self.new_user(format!("service-account-{}", given.client_id));
+            self.users.push(User { service_account_of: Some(given.client_id), ..user });
+        }
+        id
+    }
+
+    fn new_user(&mut self, username: String) -> User {
+        User {
+            id: self.new_id(),
+            username: username.to_lowercase(),
+            email: None,
+            email_verified: false,
+            enabled: true,
+            names: [None, None],
+            attributes: BTreeMap::new(),
+            service_account_of: None,
+            password: None,
+            roles: BTreeSet::new(),
+            failures: 0,
+            created: SystemClock.now().as_millisecond(),
+        }
+    }
+
+    /// Makes a user, or gives a client's own user its roles, which is how an import writes them.
+    pub(crate) fn add_user(&mut self, given: UserRepresentation) -> Result<String, Answer> {
+        if let Some(client) = &given.service_account_client_id {
+            let own = self.users.iter_mut().find(|user| user.service_account_of.as_ref() == Some(client));
+            let Some(own) = own else { return Err(Answer::error(400, "no such client")) };
+            own.roles.extend(given.client_roles.into_values().flatten());
+            return Ok(own.id.clone());
+        }
+        let Some(username) = given.username.clone().filter(|name| name.chars().count() >= 3) else {
+            return Err(Answer::json(
+                400,
+                json!({"field": "username", "errorMessage": "error-invalid-length", "params": ["username", 3, 255]}),
+            ));
+        };
+        if self.users.iter().any(|user| user.username == username.to_lowercase()) {
+            return Err(Answer::message(409, "User exists with same username"));
+        }
+        let mut user = self.new_user(username);
+        user.enabled = false;
+        if let Some(id) = &given.id {
+            user.id.clone_from(id);
+        }
+        self.change(&mut user, given, false)?;
+        let id = user.id.clone();
+        self.users.push(user);
+        Ok(id)
+    }
+
+    /// Changes a user as a `PUT` does: with `attributes`, whatever of the profile is not given is wiped.
+    pub(crate) fn change(&self, user: &mut User, given: UserRepresentation, is_put: bool) -> Result<(), Answer> {
+        let wipes = is_put && given.attributes.is_some();
+        if let Some(email) = &given.email {
+            self.check_email(user, email)?;
+        }
+        if given.email.is_some() || wipes {
+            user.email = given.email.map(|email| email.to_lowercase()).filter(|email| !email.is_empty());
+        }
+        for (name, given) in user.names.iter_mut().zip([given.first_name, given.last_name]) {
+            if given.is_some() || wipes {
+                *name = given;
+            }
+        }
+        if let Some(attributes) = given.attributes {
+            let profile = &self.profile;
+            user.attributes.retain(|name, _| !profile.shows(name));
+            user.attributes.extend(attributes.into_iter().filter(|(name, _)| profile.shows(name) || !is_put));
+        }
+        user.email_verified = given.email_verified.unwrap_or(user.email_verified);
+        user.enabled = given.enabled.unwrap_or(user.enabled);
+        if let Some(password) = given.credentials.into_iter().find(|credential| credential.kind == "password") {
+            user.password = (!password.temporary).then_some(password.value);
+        }
+        let missing = self.profile.required().find(|name| user.attributes.get(*name).is_none_or(Vec::is_empty));
+        match missing {
+            Some(name) if is_put => Err(Answer::json(
+                400,
+                json!({"field": name, "errorMessage": "error-user-attribute-required", "params": [name]}),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_email(&self, user: &User, email: &str) -> Result<(), Answer> {
+        let lower = email.to_lowercase();
+        if !lower.is_empty() && !lower.contains('@') {
+            return Err(Answer::json(
+                400,
+                json!({"field": "email", "errorMessage": "error-invalid-email", "params": ["email", email]}),
+            ));
+        }
+        let taken = |other: &User| other.id != user.id && other.email.as_ref() == Some(&lower);
+        if !self.duplicate_emails && self.users.iter().any(taken) {
+            return Err(Answer::message(409, "User exists with same email"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn user(&self, id: &str) -> Option<&User> {
+        self.users.iter().find(|user| user.id == id)
+    }
+
+    pub(crate) fn client(&self, client_id: &str) -> Option<&Client> {
+        self.clients.iter().find(|client| client.client_id == client_id)
+    }
+
+    pub(crate) fn keeps_logins(&self) -> bool {
+        self.events_enabled && self.event_types.iter().any(|kind| kind == "LOGIN")
+    }
+
+    pub(crate) fn is_locked(&self, user: &User) -> bool {
+        self.brute_force && user.failures >= self.failure_factor
+    }
+
+    /// A user as Keycloak shows it, but for `access`, which depends on who asks.
+    pub(crate) fn representation(&self, user: &User) -> Value {
+        let mut shown = json!({
+            "id": user.id, "username": user.username, "emailVerified": user.email_verified, "enabled": user.enabled,
+            "createdTimestamp": user.created, "totp": false, "disableableCredentialTypes": [], "requiredActions": [], "notBefore": 0,
+        });
+        let attributes: BTreeMap<_, _> = user.attributes.iter().filter(|(name, _)| self.profile.shows(name)).collect();
+        let [first, last] = &user.names;
+        for (name, value) in [("email", &user.email), ("firstName", first), ("lastName", last)] {
+            if let Some(value) = value {
+                put(&mut shown, name, json!(value));
+            }
+        }
+        if !attributes.is_empty() {
+            put(&mut shown, "attributes", json!(attributes));
+        }
+        shown
+    }
+}
+
+/// Adds a member to an object.
+pub(crate) fn put(object: &mut Value, name: &str, value: Value) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(name.into(), value);
+    }
+}
+
+fn profile(representation: &RealmRepresentation) -> Result<UserProfile, Answer> {
+    let components = representation.components.get("org.keycloak.userprofile.UserProfileProvider");
+    let text = components
+        .and_then(|components| components.first())
+        .and_then(|component| component.config.get("kc.user.profile.config"))
+        .and_then(|configs| configs.first());
+    let json = match text {
+        Some(text) => serde_json::from_str(text).map_err(|_| Answer::error(400, "unreadable user profile"))?,
+        None => json!({"attributes": []}),
+    };
+    UserProfile::new(json).ok_or_else(|| Answer::error(400, "unreadable user profile"))
+}

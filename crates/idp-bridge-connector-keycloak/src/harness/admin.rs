@@ -1,0 +1,119 @@
+//! A Keycloak as its administrator sees it: what the harness needs to make realms and users.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use idp_bridge_conformance::Staged;
+use idp_bridge_core::{CallScope, Error, ErrorKind, OutboundPolicy, Result, Secret};
+use idp_bridge_http::{BaseUrl, Client, Method, Request, Response, Token, TokenCache, TokenSource};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Generous, since a real Keycloak takes seconds for its first realm.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A session of the administrator.
+pub(super) struct Administrator {
+    http: Client,
+    base: BaseUrl,
+    tokens: TokenCache<PasswordLogin>,
+}
+
+impl Administrator {
+    pub(super) fn new(url: &str, user: &str, password: &Secret) -> Result<Self> {
+        let policy = OutboundPolicy::default();
+        let (http, base) = (Client::new(&policy)?, BaseUrl::parse(url, &policy)?);
+        let login = PasswordLogin {
+            http: http.clone(),
+            base: base.clone(),
+            realm: "master".into(),
+            client: "admin-cli".into(),
+            user: user.into(),
+            password: password.clone(),
+        };
+        Ok(Self { http, base, tokens: TokenCache::new(login) })
+    }
+
+    /// Whether the realm lets this person in, through one of its public clients.
+    pub(super) async fn person_logs_in(&self, realm: &str, client: &str, user: &str, password: &str) -> Result<bool> {
+        let login = PasswordLogin {
+            http: self.http.clone(),
+            base: self.base.clone(),
+            realm: realm.into(),
+            client: client.into(),
+            user: user.into(),
+            password: Secret::new(password),
+        };
+        match login.fetch(&scope()).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::Unauthenticated => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks, and fails with the answer's text unless it is a success.
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Staged<Response> {
+        let url = self.base.join(&[&["admin", "realms"], path].concat())?;
+        let request = match method {
+            Method::PUT => Request::put(url),
+            Method::POST => Request::post(url),
+            Method::DELETE => Request::delete(url),
+            _ => Request::get(url),
+        };
+        let request = if query.is_empty() { request } else { request.query(query) };
+        let request = match body {
+            Some(body) => request.json(body)?,
+            None => request,
+        };
+        let response = self.tokens.send(&self.http, &scope(), request).await?;
+        if response.status.is_success() {
+            return Ok(response);
+        }
+        let text = response.text().unwrap_or_default();
+        Err(format!("{method} {} was answered with {}: {text}", path.join("/"), response.status).into())
+    }
+}
+
+fn scope() -> CallScope {
+    CallScope::new("harness", TIMEOUT)
+}
+
+/// A login with user name and password, which only tests do.
+struct PasswordLogin {
+    http: Client,
+    base: BaseUrl,
+    realm: String,
+    client: String,
+    user: String,
+    password: Secret,
+}
+
+#[async_trait]
+impl TokenSource for PasswordLogin {
+    async fn fetch(&self, scope: &CallScope) -> Result<Token> {
+        #[derive(Deserialize)]
+        struct Answer {
+            access_token: Secret,
+            expires_in: u64,
+        }
+        let url = self.base.join(&["realms", &self.realm, "protocol", "openid-connect", "token"])?;
+        let request = Request::post(url).reading().form(&[
+            ("grant_type", "password"),
+            ("client_id", &self.client),
+            ("username", &self.user),
+            ("password", self.password.expose()),
+        ]);
+        let response = self.http.send(scope, request).await?;
+        if matches!(response.status.as_u16(), 400 | 401) {
+            return Err(Error::upstream(ErrorKind::Unauthenticated, "keycloak lets this person not in"));
+        }
+        let answer: Answer = response.json()?;
+        Ok(Token { secret: answer.access_token, expires_in: Duration::from_secs(answer.expires_in) })
+    }
+}

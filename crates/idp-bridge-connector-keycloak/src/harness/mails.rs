@@ -1,0 +1,44 @@
+//! Where the mails of a Keycloak under test can be read back.
+
+use std::path::PathBuf;
+
+use idp_bridge_conformance::Staged;
+
+use crate::fake::FakeKeycloak;
+
+/// Mails that were sent.
+pub trait Mails: Send + Sync + 'static {
+    /// How many were sent to this address, whatever its case.
+    fn count(&self, address: &str) -> Staged<usize>;
+}
+
+impl Mails for FakeKeycloak {
+    fn count(&self, address: &str) -> Staged<usize> {
+        Ok(self.mails().iter().filter(|mail| mail.to.eq_ignore_ascii_case(address)).count())
+    }
+}
+
+/// A Maildir as aiosmtpd's `Mailbox` handler writes it: a file for each mail, with its recipients in `X-RcptTo`.
+#[derive(Debug, Clone)]
+pub struct Maildir(PathBuf);
+
+impl Maildir {
+    /// The Maildir at this path.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+}
+
+impl Mails for Maildir {
+    fn count(&self, address: &str) -> Staged<usize> {
+        let mut count = 0;
+        for entry in std::fs::read_dir(self.0.join("new"))? {
+            let mail = String::from_utf8_lossy(&std::fs::read(entry?.path())?).into_owned();
+            let headers = mail.lines().take_while(|line| !line.is_empty());
+            let recipients = headers.filter_map(|line| line.strip_prefix("X-RcptTo: "));
+            count +=
+                recipients.flat_map(|line| line.split(", ")).filter(|own| own.eq_ignore_ascii_case(address)).count();
+        }
+        Ok(count)
+    }
+}

@@ -1,0 +1,291 @@
+//! The harness of the conformance suite, for any Keycloak: the fake, or a real one with an administrator's password.
+//!
+//! Each harness makes a realm of its own, so that several can use one Keycloak at a time.
+
+mod admin;
+mod mails;
+mod realm;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use async_trait::async_trait;
+use idp_bridge_conformance::{Control, Harness, NewUser, Staged, UserKind};
+use idp_bridge_core::{
+    Capabilities, Connector, ConnectorContext, Email, IdentityProvider, Random as _, Secret, SystemRandom, TenantId,
+    UserId,
+};
+use idp_bridge_http::{Method, header};
+use serde_json::{Map, Value, json};
+
+use admin::Administrator;
+pub use mails::{Maildir, Mails};
+
+use crate::fake::FakeKeycloak;
+use crate::{Keycloak, KeycloakConfig};
+
+/// A Keycloak to be tested against.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Server {
+    /// What the report calls it.
+    pub name: String,
+    /// Its base URL.
+    pub url: String,
+    /// The administrator of its realm `master`.
+    pub admin: String,
+    /// The administrator's password.
+    pub password: Secret,
+    /// Where it is to send mails to: a sink that refuses recipients beginning with `undeliverable`.
+    pub smtp: SmtpServer,
+    /// Where these mails can be read.
+    pub mails: Arc<dyn Mails>,
+}
+
+/// Where mails are sent to.
+#[derive(Debug, Clone)]
+pub struct SmtpServer {
+    /// The host, as Keycloak reaches it.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+impl Server {
+    /// A real Keycloak.
+    pub fn real(url: impl Into<String>, admin: (&str, &str), smtp: SmtpServer, mails: impl Mails) -> Self {
+        Self {
+            name: "keycloak".into(),
+            url: url.into(),
+            admin: admin.0.into(),
+            password: Secret::new(admin.1),
+            smtp,
+            mails: Arc::new(mails),
+        }
+    }
+
+    /// A fake one.
+    pub fn fake(fake: Arc<FakeKeycloak>) -> Self {
+        let (admin, password) = FakeKeycloak::ADMIN;
+        Self {
+            name: "keycloak (fake)".into(),
+            url: fake.url(),
+            admin: admin.into(),
+            password: Secret::new(password),
+            smtp: SmtpServer { host: "127.0.0.1".into(), port: 25 },
+            mails: fake,
+        }
+    }
+}
+
+/// A realm of a Keycloak under test.
+pub struct KeycloakHarness {
+    server: Server,
+    realm: String,
+    administrator: Administrator,
+    settings: fn(&mut KeycloakConfig),
+    made: AtomicU32,
+}
+
+impl KeycloakHarness {
+    /// Makes the realm, with clients and without users.
+    pub async fn start(server: Server) -> Staged<Self> {
+        let administrator = Administrator::new(&server.url, &server.admin, &server.password)?;
+        let mut salt = [0; 6];
+        SystemRandom.fill(&mut salt)?;
+        let realm = salt.iter().fold("conformance-".to_owned(), |name, byte| format!("{name}{byte:02x}"));
+        let representation = realm::representation(&realm, &server.smtp);
+        administrator.ask(Method::POST, &[], &[], Some(&representation)).await?;
+        Ok(Self { server, realm, administrator, settings: |_| {}, made: AtomicU32::new(0) })
+    }
+
+    /// The same with other settings in all of its providers.
+    #[must_use]
+    pub fn with(mut self, settings: fn(&mut KeycloakConfig)) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Removes the realm and all that is in it.
+    pub async fn remove(&self) -> Staged<()> {
+        self.administrator.ask(Method::DELETE, &[&self.realm], &[], None).await.map(drop)
+    }
+
+    /// The settings of the right provider.
+    pub fn config(&self) -> KeycloakConfig {
+        self.config_of(realm::BRIDGE)
+    }
+
+    /// The settings of a provider that uses this client.
+    fn config_of(&self, client: &str) -> KeycloakConfig {
+        let mut config = KeycloakConfig::new(&self.server.url, &self.realm, client, Secret::new(realm::SECRET));
+        realm::ATTRIBUTE.clone_into(&mut config.customer_attribute);
+        (self.settings)(&mut config);
+        config
+    }
+
+    /// Builds a provider from settings that a test has changed.
+    pub fn build(&self, config: KeycloakConfig) -> Staged<Keycloak> {
+        let tenant = TenantId::new("conformance")?;
+        Ok(Keycloak::build(config, &ConnectorContext::new(tenant))?)
+    }
+
+    /// Changes settings of the realm, as in a RealmRepresentation.
+    pub async fn change_realm(&self, settings: Value) -> Staged<()> {
+        let mut settings = settings;
+        if let Some(members) = settings.as_object_mut() {
+            members.insert("realm".into(), json!(self.realm));
+        }
+        self.administrator.ask(Method::PUT, &[&self.realm], &[], Some(&settings)).await.map(drop)
+    }
+
+    /// Changes who may see and edit the customer attribute; none takes its declaration away.
+    pub async fn declare_customer(&self, permissions: Option<Value>) -> Staged<()> {
+        let profile = realm::profile(permissions);
+        self.administrator.ask(Method::PUT, &[&self.realm, "users", "profile"], &[], Some(&profile)).await.map(drop)
+    }
+
+    /// Takes a role of `realm-management` from the bridge's client, or gives it.
+    pub async fn set_role(&self, role: &str, granted: bool) -> Staged<()> {
+        let management = self.client("realm-management").await?;
+        let user = self.service_account(realm::BRIDGE).await?;
+        let role = self.read(&["clients", &management, "roles", role], &[]).await?;
+        let role = json!([{"id": text(&role, "/id")?, "name": text(&role, "/name")?}]);
+        let path = [&self.realm, "users", user.as_str(), "role-mappings", "clients", management.as_str()];
+        let method = if granted { Method::POST } else { Method::DELETE };
+        self.administrator.ask(method, &path, &[], Some(&role)).await.map(drop)
+    }
+
+    /// Changes a user as another writer would.
+    pub async fn change_user(&self, id: &UserId, change: Value) -> Staged<()> {
+        let path = [&self.realm, "users", id.as_str()];
+        self.administrator.ask(Method::PUT, &path, &[], Some(&change)).await.map(drop)
+    }
+
+    async fn read(&self, path: &[&str], query: &[(&str, &str)]) -> Staged<Value> {
+        let path = [&[self.realm.as_str()], path].concat();
+        Ok(self.administrator.ask(Method::GET, &path, query, None).await?.json()?)
+    }
+
+    async fn client(&self, client_id: &str) -> Staged<String> {
+        let clients = self.read(&["clients"], &[("clientId", client_id)]).await?;
+        text(&clients, "/0/id")
+    }
+
+    async fn service_account(&self, client_id: &str) -> Staged<UserId> {
+        let client = self.client(client_id).await?;
+        let user = self.read(&["clients", &client, "service-account-user"], &[]).await?;
+        Ok(UserId::new(text(&user, "/id")?)?)
+    }
+
+    async fn create_person(&self, user: &NewUser) -> Staged<UserId> {
+        let mut representation = properties(user);
+        representation.insert("username".into(), json!(self.new_name()));
+        if let Some(password) = &user.password {
+            let credential = json!({"type": "password", "value": password, "temporary": false});
+            representation.insert("credentials".into(), json!([credential]));
+        }
+        let path = [&self.realm, "users"];
+        let response = self.administrator.ask(Method::POST, &path, &[], Some(&representation.into())).await?;
+        let location = response.headers.get(header::LOCATION).ok_or("a new user has no location")?.to_str()?;
+        Ok(UserId::new(location.rsplit('/').next().unwrap_or_default())?)
+    }
+
+    async fn create_service_account(&self, user: &NewUser) -> Staged<UserId> {
+        let name = self.new_name();
+        let client = realm::service_account(&name);
+        self.administrator.ask(Method::POST, &[&self.realm, "clients"], &[], Some(&client)).await?;
+        let id = self.service_account(&name).await?;
+        self.change_user(&id, properties(user).into()).await?;
+        Ok(id)
+    }
+
+    fn new_name(&self) -> String {
+        format!("made-{}", self.made.fetch_add(1, Relaxed))
+    }
+
+    fn provider_of(&self, config: KeycloakConfig) -> Staged<Arc<dyn IdentityProvider>> {
+        Ok(Arc::new(self.build(config)?))
+    }
+}
+
+fn properties(user: &NewUser) -> Map<String, Value> {
+    let mut properties = Map::new();
+    properties.insert("enabled".into(), json!(!user.blocked));
+    properties.insert("emailVerified".into(), json!(user.email_verified));
+    if let Some(email) = &user.email {
+        properties.insert("email".into(), json!(email));
+    }
+    if !user.customers.is_empty() {
+        properties.insert("attributes".into(), json!({realm::ATTRIBUTE: user.customers}));
+    }
+    properties
+}
+
+fn text(value: &Value, pointer: &str) -> Staged<String> {
+    let text = value.pointer(pointer).and_then(Value::as_str);
+    Ok(text.ok_or_else(|| format!("keycloak's answer has no text at `{pointer}`"))?.to_owned())
+}
+
+#[async_trait]
+impl Harness for KeycloakHarness {
+    fn name(&self) -> &str {
+        &self.server.name
+    }
+
+    fn connector_capabilities(&self) -> Capabilities {
+        <Keycloak as Connector>::capabilities()
+    }
+
+    async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
+        self.provider_of(self.config())
+    }
+
+    async fn create(&self, user: NewUser) -> Staged<UserId> {
+        match user.kind {
+            UserKind::Person => self.create_person(&user).await,
+            UserKind::ServiceAccount => self.create_service_account(&user).await,
+        }
+    }
+
+    fn reserved_ids(&self) -> Vec<UserId> {
+        ["count", "profile"].into_iter().filter_map(|id| UserId::new(id).ok()).collect()
+    }
+
+    async fn change_email(&self, id: &UserId, email: &Email) -> Staged<()> {
+        self.change_user(id, json!({"email": email})).await
+    }
+
+    async fn log_in(&self, email: &Email, password: &str) -> Staged<bool> {
+        let query = [("email", email.as_str()), ("exact", "true"), ("max", "1")];
+        let user = text(&self.read(&["users"], &query).await?, "/0/username")?;
+        Ok(self.administrator.person_logs_in(&self.realm, realm::APPLICATION, &user, password).await?)
+    }
+
+    async fn mails(&self, email: &Email) -> Staged<usize> {
+        self.server.mails.count(email.as_str())
+    }
+
+    async fn provider_broken(&self, control: Control) -> Staged<Arc<dyn IdentityProvider>> {
+        let mut config = self.config();
+        match control {
+            Control::WrongSecret => config.client_secret = Secret::new("wrong"),
+            Control::WrongRealm => config.realm = "no-such-realm".into(),
+            Control::MissingRole => config = self.config_of(realm::NO_ROLE),
+            Control::NarrowRole => config = self.config_of(realm::NARROW),
+            Control::ReadOnlyRole => config = self.config_of(realm::READ_ONLY),
+            other => return Err(format!("the harness does not know the control {other:?}").into()),
+        }
+        self.provider_of(config)
+    }
+
+    async fn upstream(&self) -> Staged<String> {
+        Ok(self.server.url.clone())
+    }
+
+    async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
+        let mut config = self.config();
+        base_url.clone_into(&mut config.url);
+        self.provider_of(config)
+    }
+}
