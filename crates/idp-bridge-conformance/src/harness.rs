@@ -40,6 +40,7 @@ pub trait Harness: Send + Sync + 'static {
     /// Makes a user at the identity provider itself, not through the connector, and answers its id.
     ///
     /// The user has exactly these properties, and has never logged in.
+    /// Ids are far apart: one with a letter or a digit changed is nobody's.
     async fn create(&self, user: NewUser) -> Staged<UserId>;
 
     /// Ids that would reach something else than a user at this identity provider, such as Keycloak's `count`.
@@ -47,6 +48,12 @@ pub trait Harness: Send + Sync + 'static {
     /// A provider answers `NotFound` or `InvalidInput` for them without a request.
     fn reserved_ids(&self) -> Vec<UserId> {
         Vec::new()
+    }
+
+    /// Whether a user with this id, of whatever kind, is at the identity provider. See [`Need::ServiceAccount`].
+    async fn exists(&self, id: &UserId) -> Staged<bool> {
+        let _ = id;
+        Err("the harness cannot look for a user, and does not declare `Need::ServiceAccount` as not applicable".into())
     }
 
     /// Changes the user's address at the identity provider itself, and nothing else. See [`Need::ChangeEmail`].
@@ -149,7 +156,7 @@ pub enum Need {
     UnusualCustomer,
     /// A blocked user.
     BlockedUser,
-    /// [`UserKind::ServiceAccount`].
+    /// [`UserKind::ServiceAccount`], and [`Harness::exists`].
     ServiceAccount,
     /// [`Harness::change_email`].
     ChangeEmail,

@@ -1,7 +1,46 @@
 //! The suite that every idp-bridge connector passes, in tree or out of tree.
 //!
-//! A connector brings a [`Harness`]: a way to make providers and users. The suite brings everything else.
+//! A connector brings a [`Harness`]: a way to make providers and users. The suite brings everything else: the cases, their
+//! selection by what the provider declares, a proxy that goes wrong on demand, and the report.
+//!
+//! # Use
+//!
+//! In `Cargo.toml`:
+//!
+//! ```toml
+//! [[test]]
+//! name = "conformance"
+//! harness = false
+//!
+//! [dev-dependencies]
+//! idp-bridge-conformance = "0.1"
+//! ```
+//!
+//! In `tests/conformance.rs` a harness, and [`main`]. `cargo test` then has a line for each case, takes a filter such as
+//! `cargo test --test conformance -- faults::`, and ends with how many cases passed, failed and do not apply.
+//! Elsewhere, [`run`] answers the same as a [`Report`].
+//!
+//! # What a case is
+//!
+//! Each case names the promise that it proves, in the words of the contract
+//! ([`IdentityProvider`](idp_bridge_core::IdentityProvider)), so a failure says which promise is broken.
+//! A call that the provider declares unsupported has one case instead of its own ones: it answers so, without a request.
+//! A case whose [`Need`] the harness cannot stage is not applicable: it is counted with its reason, and never passes.
 
+mod answer;
+mod bullet;
+mod case;
+mod cases;
+mod fault;
 mod harness;
+mod proxy;
+mod report;
+mod run;
+mod scene;
 
 pub use harness::{Control, Harness, Need, NewUser, Staged, UserKind};
+pub use report::{Failed, NotApplicable, Passed, Report};
+pub use run::{main, run};
+
+/// Re-exported so that a harness needs no dependency of its own for it.
+pub use idp_bridge_core::async_trait;

@@ -1,0 +1,74 @@
+//! What a provider promises, and what it answers when asked for more.
+
+use std::time::Duration;
+
+use idp_bridge_core::{CallKind, Deleted, ErrorKind, Support};
+
+use super::WRITES;
+use crate::Staged;
+use crate::bullet::{capabilities, every};
+use crate::case::{Case, case, case_of};
+use crate::scene::{Scene, ensure, scope};
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = vec![
+        case("capabilities::a_provider_promises_no_more_than_its_connector", &[capabilities::WITHIN], within),
+        case("capabilities::what_is_limited_says_why", &[capabilities::WITHIN], reasons),
+    ];
+    for kind in CallKind::ALL {
+        let name = format!("capabilities::an_unsupported_call_asks_nothing/{kind}");
+        cases.push(case(name, &[every::UNSUPPORTED], move |scene| unsupported(scene, kind)).unsupported(kind));
+        let name = "capabilities::a_call_that_is_late_at_once_does_nothing";
+        cases.push(case_of(name, kind, &[every::DEADLINE], late_at_once));
+    }
+    cases
+}
+
+async fn within(scene: Scene) -> Staged<()> {
+    let (provider, most) = (scene.provider().await?, scene.harness().connector_capabilities());
+    let own = provider.capabilities();
+    ensure!(own.is_within(&most), "the provider promises {own:?}, its connector only {most:?}");
+    Ok(())
+}
+
+async fn reasons(scene: Scene) -> Staged<()> {
+    let provider = scene.provider().await?;
+    for kind in CallKind::ALL {
+        match provider.capabilities().call(kind) {
+            Support::Conditional { reason } | Support::Unsupported { reason } => {
+                ensure!(!reason.trim().is_empty(), "`{kind}` is limited without a reason");
+            }
+            Support::Supported => {}
+        }
+    }
+    Ok(())
+}
+
+async fn unsupported(scene: Scene, kind: CallKind) -> Staged<()> {
+    let ada = scene.person("ada").await?;
+    let provider = scene.provider().await?;
+    let asked = provider.ask(ada.call(kind)).await?;
+    asked.asked_nothing()?;
+    asked.fails(ErrorKind::Unsupported)?;
+    if scene.harness().not_applicable(crate::Need::Upstream).is_none() {
+        let (proxy, provider) = scene.proxied().await?;
+        provider.ask(ada.call(kind)).await?.fails(ErrorKind::Unsupported)?;
+        ensure!(proxy.requests() == 0, "`{kind}` is unsupported, and yet {} requests were made", proxy.requests());
+    }
+    Ok(())
+}
+
+async fn late_at_once(scene: Scene, kind: CallKind) -> Staged<()> {
+    let ada = scene.person("ada").await?;
+    let provider = scene.provider().await?;
+    let before = provider.look(&ada).await?;
+    provider.ask_in(&scope(Duration::ZERO), ada.call(kind)).await?.fails(ErrorKind::Timeout)?;
+    if WRITES.contains(&kind) {
+        ensure!(provider.look(&ada).await? == before, "`{kind}` was late before it began, and yet it changed the user");
+    }
+    if kind == CallKind::Delete {
+        let deleted = provider.ask(ada.call(kind)).await?.deleted()?;
+        ensure!(deleted != Deleted::Absent, "a delete that was late at once deleted the user");
+    }
+    Ok(())
+}

@@ -1,0 +1,284 @@
+//! Values made to reach somebody else: they find nobody and harm nobody.
+
+use idp_bridge_core::{Call, CallKind, CustomerId, Email, InvalidValue, UserId, UserRecord};
+
+use crate::bullet::{delete, get, mark, reset, verification};
+use crate::case::{Case, case};
+use crate::scene::{Person, Provider, Scene, ensure};
+use crate::{Need, Staged};
+
+pub(super) fn cases() -> Vec<Case> {
+    let values = &[get::PLAIN_CHARACTERS, get::OTHER_RESOURCE, get::EXACT];
+    let (by_id, by_email, by_customer) = (CallKind::GetById, CallKind::GetByEmail, CallKind::GetByCustomer);
+    vec![
+        case("hostile::an_id_full_of_metacharacters_finds_nobody", values, |s| ids(s, metacharacters, Call::GetById))
+            .calls(&[by_id]),
+        case("hostile::a_part_of_an_id_finds_nobody", &[get::WHOLE_VALUE], |s| ids(s, parts, Call::GetById))
+            .calls(&[by_id]),
+        case("hostile::an_address_full_of_metacharacters_finds_nobody", values, |s| emails(s, Call::GetByEmail))
+            .calls(&[by_email]),
+        case("hostile::a_part_of_an_address_finds_nobody", &[get::WHOLE_VALUE], email_parts).calls(&[by_email]),
+        case("hostile::a_customer_full_of_metacharacters_finds_nobody", values, |s| customers(s, metacharacters))
+            .calls(&[by_customer]),
+        case("hostile::a_part_of_a_customer_finds_nobody", &[get::WHOLE_VALUE], |s| customers(s, parts))
+            .calls(&[by_customer]),
+        case("hostile::a_delete_of_metacharacters_harms_nobody", &[delete::NO_OTHER], |s| {
+            ids(s, metacharacters, Call::Delete)
+        })
+        .calls(&[CallKind::Delete]),
+        case("hostile::a_delete_of_a_part_of_an_id_harms_nobody", &[delete::NO_OTHER], |s| ids(s, parts, Call::Delete))
+            .calls(&[CallKind::Delete]),
+        case("hostile::a_delete_of_a_reserved_id_harms_nobody", &[delete::NO_OTHER], |s| {
+            ids(s, |_, _| Vec::new(), Call::Delete)
+        })
+        .calls(&[CallKind::Delete]),
+        case("hostile::a_mark_of_metacharacters_harms_nobody", &[mark::NOBODY], |s| {
+            ids(s, metacharacters, |id| Call::MarkEmailVerified { id, email: None })
+        })
+        .calls(&[CallKind::MarkEmailVerified]),
+        case("hostile::a_mark_of_a_part_of_an_id_harms_nobody", &[mark::NOBODY], |s| {
+            ids(s, parts, |id| Call::MarkEmailVerified { id, email: None })
+        })
+        .calls(&[CallKind::MarkEmailVerified]),
+        case("hostile::a_verification_for_metacharacters_reaches_nobody", &[verification::NOBODY], |s| {
+            ids(s, metacharacters, Call::SendVerificationEmail)
+        })
+        .calls(&[CallKind::SendVerificationEmail]),
+        case("hostile::a_reset_for_metacharacters_reaches_nobody", &[reset::NOBODY], |s| {
+            emails(s, Call::SendPasswordResetEmail)
+        })
+        .calls(&[CallKind::SendPasswordResetEmail]),
+    ]
+}
+
+/// Texts that mean something in a path, a query, a search filter or a shell, some of them built around a real value.
+fn metacharacters(real: &str, attribute: &str) -> Vec<String> {
+    let plain = [
+        "...",
+        "../",
+        "..\\",
+        "../users",
+        "..\\..\\master",
+        "../../master",
+        "%2e",
+        "%2e%2e",
+        "%2e%2e%2f",
+        "%",
+        "%zz",
+        "%00",
+        "/",
+        "//",
+        "\\",
+        "?",
+        "#",
+        "&",
+        "=",
+        ";",
+        ":",
+        "@",
+        "*",
+        "**",
+        "%25",
+        "+",
+        " ",
+        "  ",
+        "\"",
+        "'",
+        "`",
+        "''",
+        "\"\"",
+        "\\\"",
+        "(",
+        ")",
+        "[]",
+        "{}",
+        "<>",
+        "|",
+        "!",
+        "~",
+        "$",
+        "^",
+        "_",
+        "-",
+        ",",
+        "0",
+        "-1",
+        "null",
+        "undefined",
+        "true",
+        "*:*",
+        "' OR '1'='1",
+        "1 OR 1=1",
+        "\u{202e}",
+        "\u{feff}",
+        "e\u{301}",
+        "ÄÖ漢",
+        "💥",
+    ];
+    let built = [
+        format!("{real}/"),
+        format!("/{real}"),
+        format!("./{real}"),
+        format!("x/../{real}"),
+        format!("x\\..\\{real}"),
+        format!("x%2f..%2f{real}"),
+        format!("{real}?x=y"),
+        format!("{real}#x"),
+        format!("{real};x"),
+        format!("{real}%20"),
+        format!("{real}%00"),
+        format!("{real}*"),
+        format!("*{real}"),
+        format!("{real}%"),
+        format!("{real}\\"),
+        format!("\"{real}\""),
+        format!("'{real}'"),
+        format!("{real}\""),
+        format!(" {real}"),
+        format!("{real} "),
+        format!("{real} OR 1=1"),
+        format!("x OR {real}"),
+        format!("x\" OR \"{real}"),
+        format!("{real},x"),
+        format!("x,{real}"),
+        format!("x {attribute}:{real}"),
+        format!("x\" {attribute}:\"{real}"),
+        format!("{attribute}:{real}"),
+        format!("{attribute}=\"{real}\""),
+        format!("{real}&exact=false"),
+        format!("x&{attribute}={real}"),
+        format!("{real}\u{200b}"),
+        format!("({real})"),
+    ];
+    let long = std::iter::once("x".repeat(256)).chain(["*".repeat(256), "../".repeat(85), "%2e".repeat(85)]);
+    plain.into_iter().map(str::to_owned).chain(built).chain(long).collect()
+}
+
+/// Parts and variants of a real value that are not the value.
+fn parts(real: &str, _: &str) -> Vec<String> {
+    let letters: Vec<char> = real.chars().collect();
+    let slice = |range: std::ops::Range<usize>| letters.get(range).unwrap_or_default().iter().collect::<String>();
+    let (length, half) = (letters.len(), letters.len() / 2);
+    let mut variants = vec![
+        slice(0..1),
+        slice(0..half),
+        slice(0..length.saturating_sub(1)),
+        slice(1..length),
+        slice(half..length),
+        slice(1..length.saturating_sub(1)),
+        format!("{}*", slice(0..half)),
+        format!("{}%", slice(0..half)),
+        format!("{}_", slice(0..length.saturating_sub(1))),
+        format!("{}?", slice(0..length.saturating_sub(1))),
+        format!("{real}{real}"),
+        real.to_uppercase(),
+        real.to_lowercase(),
+        capitalized(&letters),
+        real.replacen('s', "ſ", 1),
+        real.replacen('k', "\u{212a}", 1),
+        real.replacen('-', "\u{2010}", 1),
+    ];
+    variants.retain(|variant| variant != real);
+    variants
+}
+
+fn capitalized(letters: &[char]) -> String {
+    letters.iter().enumerate().map(|(at, c)| if at % 2 == 0 { c.to_ascii_uppercase() } else { *c }).collect()
+}
+
+/// Two bystanders and what they look like.
+struct Bystanders {
+    people: [Person; 2],
+    before: Vec<UserRecord>,
+}
+
+impl Bystanders {
+    async fn come(scene: &Scene, provider: &Provider<'_>) -> Staged<Self> {
+        let people = [scene.person("ada.sk").await?, scene.person("grace.sk").await?];
+        let before = Self::look(&people, provider).await?;
+        Ok(Self { people, before })
+    }
+
+    async fn look(people: &[Person; 2], provider: &Provider<'_>) -> Staged<Vec<UserRecord>> {
+        let mut records = Vec::new();
+        for person in people {
+            records.push(provider.look(person).await.map_err(|error| format!("a bystander is not whole: {error}"))?);
+        }
+        Ok(records)
+    }
+
+    async fn are_whole(&self, scene: &Scene, provider: &Provider<'_>) -> Staged<()> {
+        ensure!(Self::look(&self.people, provider).await? == self.before, "a bystander was changed");
+        if scene.harness().not_applicable(Need::Mails).is_none() {
+            for person in &self.people {
+                ensure!(scene.mails(&person.email).await? == 0, "a bystander got a mail");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Asks for every text that is a well-formed value; those that are not never reach a provider.
+async fn ask_all<V>(
+    provider: &Provider<'_>,
+    texts: Vec<String>,
+    value: impl Fn(String) -> Result<V, InvalidValue>,
+    call: impl Fn(V) -> Call,
+) -> Staged<()> {
+    for text in texts {
+        if let Ok(value) = value(text.clone()) {
+            let nobody = match provider.ask(call(value)).await {
+                Ok(asked) => asked.found_nobody(),
+                Err(error) => Err(error),
+            };
+            nobody.map_err(|error| format!("for {text:?}: {error}"))?;
+        }
+    }
+    Ok(())
+}
+
+async fn ids(scene: Scene, texts: fn(&str, &str) -> Vec<String>, call: fn(UserId) -> Call) -> Staged<()> {
+    let provider = scene.provider().await?;
+    let bystanders = Bystanders::come(&scene, &provider).await?;
+    let [ada, _] = &bystanders.people;
+    let mut texts = texts(ada.id.as_str(), "id");
+    texts.extend(scene.harness().reserved_ids().iter().map(|id| id.as_str().to_owned()));
+    ask_all(&provider, texts, UserId::new, call).await?;
+    bystanders.are_whole(&scene, &provider).await
+}
+
+async fn customers(scene: Scene, texts: fn(&str, &str) -> Vec<String>) -> Staged<()> {
+    let provider = scene.provider().await?;
+    let bystanders = Bystanders::come(&scene, &provider).await?;
+    let [ada, _] = &bystanders.people;
+    let texts = texts(ada.customer.as_str(), "customer_id");
+    ask_all(&provider, texts, CustomerId::new, Call::GetByCustomer).await?;
+    bystanders.are_whole(&scene, &provider).await
+}
+
+async fn emails(scene: Scene, call: fn(Email) -> Call) -> Staged<()> {
+    let provider = scene.provider().await?;
+    let bystanders = Bystanders::come(&scene, &provider).await?;
+    let [ada, _] = &bystanders.people;
+    let local = ada.email.as_str().split('@').next().unwrap_or_default();
+    // The domain stays, so that a filter which is fooled by the local part has a whole address to find.
+    let mut texts: Vec<String> = metacharacters(local, "email")
+        .into_iter()
+        .map(|text| format!("{}@conformance.example", text.replace('@', "")))
+        .filter(|text| text != ada.email.as_str())
+        .collect();
+    texts.extend(metacharacters(ada.email.as_str(), "email"));
+    ask_all(&provider, texts, Email::new, call).await?;
+    bystanders.are_whole(&scene, &provider).await
+}
+
+async fn email_parts(scene: Scene) -> Staged<()> {
+    let provider = scene.provider().await?;
+    let bystanders = Bystanders::come(&scene, &provider).await?;
+    let [ada, _] = &bystanders.people;
+    let mut texts = parts(ada.email.as_str(), "email");
+    texts.retain(|text| !text.eq_ignore_ascii_case(ada.email.as_str()));
+    texts.extend(["*@conformance.example", "%@conformance.example", "_@conformance.example"].map(str::to_owned));
+    ask_all(&provider, texts, Email::new, Call::GetByEmail).await?;
+    bystanders.are_whole(&scene, &provider).await
+}

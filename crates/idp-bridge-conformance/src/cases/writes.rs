@@ -1,0 +1,88 @@
+//! Writes that are interrupted: what is known of them, and that they are not sent twice.
+
+use std::time::Duration;
+
+use idp_bridge_core::{CallKind, ErrorKind, Outcome};
+
+use super::WRITES;
+use crate::bullet::{every, protocol};
+use crate::case::{Case, case_of};
+use crate::fault::{Fault, When};
+use crate::scene::{Scene, ensure, scope};
+use crate::{Need, Staged};
+
+const DEADLINE: Duration = Duration::from_millis(1500);
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for kind in WRITES {
+        let interrupted = |name: &str, fault: Fault, error: ErrorKind| {
+            let name = format!("writes::{name}_is_unknown_and_not_sent_twice");
+            case_of(&name, kind, &[every::SENT_ONCE, every::RECORDER], move |scene, kind| {
+                interrupted(scene, kind, fault.clone(), error)
+            })
+        };
+        cases.extend([
+            interrupted("a_503", Fault::Status(503), ErrorKind::Unavailable),
+            interrupted("a_500", Fault::Status(500), ErrorKind::Unavailable),
+            interrupted("a_cut_connection", Fault::CutBeforeAnswer, ErrorKind::Unavailable),
+            interrupted("a_lost_answer", Fault::LostAnswer, ErrorKind::Unavailable),
+            interrupted("silence", Fault::Hang, ErrorKind::Timeout),
+            interrupted("garbage", Fault::Garbage, ErrorKind::InvalidResponse),
+            case_of("writes::a_rate_limited_write_did_not_run", kind, &[protocol::SURELY_NOT_RUN], rate_limited),
+            case_of("writes::a_refused_connection_did_not_run", kind, &[protocol::SURELY_NOT_RUN], refused),
+            case_of("writes::an_aborted_write_is_unknown", kind, &[every::RECORDER], aborted),
+        ]);
+    }
+    cases.into_iter().map(|case| case.needs(&[Need::Upstream])).collect()
+}
+
+async fn interrupted(scene: Scene, kind: CallKind, fault: Fault, error: ErrorKind) -> Staged<()> {
+    let ada = scene.person("ada").await?;
+    let (proxy, provider) = scene.proxied_and_warm(&ada).await?;
+    let scope = scope(DEADLINE);
+    proxy.fail(fault, When::Writes(scope.recorder().clone()));
+    let asked = provider.ask_in(&scope, ada.call(kind)).await?;
+    ensure!(proxy.faulted() > 0, "no write was seen: the recorder is told too late, or never");
+    ensure!(proxy.faulted() == 1, "the write was sent {} times", proxy.faulted());
+    asked.has_outcome(Outcome::Unknown)?;
+    asked.fails(error)?;
+    Ok(())
+}
+
+async fn rate_limited(scene: Scene, kind: CallKind) -> Staged<()> {
+    let ada = scene.person("ada").await?;
+    let (proxy, provider) = scene.proxied_and_warm(&ada).await?;
+    let scope = scope(DEADLINE);
+    proxy.fail(Fault::RateLimit, When::Writes(scope.recorder().clone()));
+    let asked = provider.ask_in(&scope, ada.call(kind)).await?;
+    ensure!(proxy.faulted() > 0, "no write was seen: the recorder is told too late, or never");
+    asked.has_outcome(Outcome::NotApplied)?;
+    asked.fails(ErrorKind::RateLimited)?;
+    Ok(())
+}
+
+async fn refused(scene: Scene, kind: CallKind) -> Staged<()> {
+    let ada = scene.person("ada").await?;
+    let (proxy, provider) = scene.proxied_and_warm(&ada).await?;
+    proxy.refuse().await;
+    let asked = provider.ask_in(&scope(DEADLINE), ada.call(kind)).await?;
+    asked.has_outcome(Outcome::NotApplied)?;
+    asked.fails(ErrorKind::Unavailable)?;
+    Ok(())
+}
+
+/// The caller gives up and drops the call; what the recorder knows is all that is left.
+async fn aborted(scene: Scene, kind: CallKind) -> Staged<()> {
+    let ada = scene.person("ada").await?;
+    let (proxy, provider) = scene.proxied_and_warm(&ada).await?;
+    let scope = scope(Duration::from_secs(30));
+    proxy.fail(Fault::Hang, When::Writes(scope.recorder().clone()));
+    let call = provider.ask_in(&scope, ada.call(kind));
+    tokio::select! {
+        asked = call => return Err(format!("the identity provider is silent, and yet: {:?}", asked?.result).into()),
+        () = proxy.fault_happened() => {}
+    }
+    ensure!(scope.recorder().outcome() == Outcome::Unknown, "a dropped write left no trace in the recorder");
+    Ok(())
+}

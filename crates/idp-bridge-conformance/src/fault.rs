@@ -1,0 +1,171 @@
+//! The ways in which a request to an identity provider can go wrong.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Response, StatusCode, header};
+use hyper::body::{Body, Frame, SizeHint};
+use idp_bridge_core::{Outcome, Recorder};
+use tokio::time::{Instant, Sleep};
+
+use crate::proxy::MARKER;
+
+/// What the proxy does instead of passing a request on.
+#[derive(Clone)]
+pub(crate) enum Fault {
+    /// An answer with this status and a small JSON body.
+    Status(u16),
+    /// `429` with `retry-after: 7`.
+    RateLimit,
+    /// `404` with a page of something that is not the identity provider.
+    ForeignNotFound,
+    /// `200` with half of a JSON document.
+    Garbage,
+    /// `302` to another path of the proxy.
+    Redirect,
+    /// `200` with a JSON document of 64 MiB.
+    Oversized,
+    /// The connection ends before the answer begins; the identity provider never sees the request.
+    CutBeforeAnswer,
+    /// The connection ends in the middle of the answer's body.
+    CutInAnswer,
+    /// The identity provider gets the request and answers it, and the connection ends before the answer comes back.
+    LostAnswer,
+    /// The body trickles, a byte every tenth of a second, and never ends.
+    Slow,
+    /// Nothing comes back.
+    Hang,
+    /// The request is passed on after this has run.
+    After(Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>),
+}
+
+/// To which requests a fault happens.
+#[derive(Clone)]
+pub(crate) enum When {
+    /// To all.
+    Always,
+    /// To the next one only.
+    Once,
+    /// To those that arrive after this recorder was told of a write.
+    Writes(Recorder),
+    /// To the first of those only.
+    FirstWrite(Recorder),
+}
+
+impl When {
+    /// Whether a request that arrives now is meant.
+    pub(crate) fn is_now(&self) -> bool {
+        match self {
+            Self::Always | Self::Once => true,
+            Self::Writes(recorder) | Self::FirstWrite(recorder) => recorder.outcome() == Outcome::Unknown,
+        }
+    }
+
+    /// Whether it is over after the first time.
+    pub(crate) fn is_once(&self) -> bool {
+        matches!(self, Self::Once | Self::FirstWrite(_))
+    }
+}
+
+/// An answer that the proxy makes up.
+pub(crate) fn made_up(fault: &Fault) -> Option<Response<FaultyBody>> {
+    let json = || FaultyBody::whole(format!(r#"{{"error":"{MARKER}","users":[],"id":"{MARKER}"}}"#));
+    let (status, body) = match fault {
+        Fault::Status(status) => (StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), json()),
+        Fault::RateLimit => (StatusCode::TOO_MANY_REQUESTS, json()),
+        Fault::ForeignNotFound => (StatusCode::NOT_FOUND, FaultyBody::whole(format!("<h1>404 {MARKER}</h1>"))),
+        Fault::Garbage => (StatusCode::OK, FaultyBody::whole(format!(r#"[{{"id": "{MARKER}", "#))),
+        Fault::Redirect => (StatusCode::FOUND, FaultyBody::whole(String::new())),
+        Fault::Oversized => (StatusCode::OK, FaultyBody::endless()),
+        Fault::CutInAnswer => (StatusCode::OK, FaultyBody::cut()),
+        Fault::Slow => (StatusCode::OK, FaultyBody::slow()),
+        Fault::CutBeforeAnswer | Fault::LostAnswer | Fault::Hang | Fault::After(_) => return None,
+    };
+    let kind = if matches!(fault, Fault::ForeignNotFound) { "text/html" } else { "application/json" };
+    let mut answer = Response::new(body);
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
+    match fault {
+        Fault::RateLimit => {
+            answer.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("7"));
+        }
+        Fault::CutInAnswer => {
+            answer.headers_mut().insert(header::CONTENT_LENGTH, header::HeaderValue::from_static("100000"));
+        }
+        _ => {}
+    }
+    Some(answer)
+}
+
+/// A body that ends, or does not end, as a fault wants it to.
+pub(crate) struct FaultyBody {
+    chunk: Bytes,
+    chunks: usize,
+    pause: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+    cut: bool,
+}
+
+/// The body, or the connection, that was cut on purpose.
+#[derive(Debug)]
+pub(crate) struct Cut;
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cut on purpose")
+    }
+}
+
+impl std::error::Error for Cut {}
+
+impl FaultyBody {
+    /// All of it at once.
+    pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
+        let chunk = bytes.into();
+        let chunks = usize::from(!chunk.is_empty());
+        Self { chunk, chunks, pause: Duration::ZERO, timer: None, cut: false }
+    }
+
+    fn endless() -> Self {
+        Self { chunks: 64 * 16, ..Self::whole(vec![b' '; 64 * 1024]) }
+    }
+
+    fn cut() -> Self {
+        // The pause lets the first half leave before the connection is cut.
+        Self { cut: true, pause: Duration::from_millis(20), ..Self::whole(format!(r#"{{"id":"{MARKER}","#)) }
+    }
+
+    fn slow() -> Self {
+        Self { chunks: usize::MAX, pause: Duration::from_millis(100), ..Self::whole(" ") }
+    }
+}
+
+impl Body for FaultyBody {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        if let Some(timer) = &mut self.timer {
+            if timer.as_mut().poll(task).is_pending() {
+                return Poll::Pending;
+            }
+            self.timer = None;
+        }
+        if self.chunks == 0 {
+            return Poll::Ready(self.cut.then_some(Err(Cut)));
+        }
+        self.chunks -= 1;
+        if !self.pause.is_zero() {
+            self.timer = Some(Box::pin(tokio::time::sleep_until(Instant::now() + self.pause)));
+        }
+        Poll::Ready(Some(Ok(Frame::data(self.chunk.clone()))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if self.cut || self.chunks > 1 { SizeHint::default() } else { SizeHint::with_exact(self.chunk.len() as u64) }
+    }
+}

@@ -1,0 +1,219 @@
+//! The suite's own proxy before the identity provider, real or fake: it passes requests on, counts them, and goes wrong on demand.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use http::{Request, Response, Uri, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::Staged;
+use crate::fault::{Cut, Fault, FaultyBody, When, made_up};
+
+/// A word in every body that the proxy makes up; no error may show it.
+pub(crate) const MARKER: &str = "conformance-marker-5f0c";
+
+/// Where the redirect of [`Fault::Redirect`] leads.
+const ELSEWHERE: &str = "/conformance-elsewhere";
+
+/// Headers that belong to one connection and are not passed on.
+const HOP_BY_HOP: [header::HeaderName; 5] =
+    [header::CONNECTION, header::CONTENT_LENGTH, header::HOST, header::TRANSFER_ENCODING, header::UPGRADE];
+
+/// A running proxy; it stops when it is dropped.
+pub(crate) struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    accepting: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    authority: String,
+    path: String,
+    state: Mutex<State>,
+    happened: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    fault: Option<(Fault, When)>,
+    requests: usize,
+    faulted: usize,
+    redirected: bool,
+}
+
+impl Proxy {
+    /// Starts one before this base URL.
+    pub(crate) async fn start(upstream: &str) -> Staged<Self> {
+        let url: Uri = upstream.parse()?;
+        let host = url.host().ok_or_else(|| format!("`{upstream}` names no host"))?;
+        let authority = format!("{host}:{}", url.port_u16().unwrap_or(80));
+        if url.scheme_str() != Some("http") {
+            return Err(format!("`{upstream}` is not `http`: the suite's proxy speaks no TLS").into());
+        }
+        let path = url.path().trim_end_matches('/').to_owned();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared { authority, path, state: Mutex::default(), happened: Notify::new() });
+        let accepting = Mutex::new(Some(tokio::spawn(accept(listener, Arc::clone(&shared)))));
+        Ok(Self { address, shared, accepting })
+    }
+
+    /// The base URL that stands for the upstream's, with the same path.
+    pub(crate) fn base_url(&self) -> String {
+        format!("http://{}{}", self.address, self.shared.path)
+    }
+
+    /// From now on this goes wrong; the counts begin anew.
+    pub(crate) fn fail(&self, fault: Fault, when: When) {
+        *self.shared.state() = State { fault: Some((fault, when)), ..State::default() };
+    }
+
+    /// From now on nothing goes wrong; the counts go on.
+    pub(crate) fn heal(&self) {
+        self.shared.state().fault = None;
+    }
+
+    /// The counts begin anew.
+    pub(crate) fn forget(&self) {
+        let mut state = self.shared.state();
+        *state = State { fault: state.fault.take(), ..State::default() };
+    }
+
+    /// How many requests have arrived.
+    pub(crate) fn requests(&self) -> usize {
+        self.shared.state().requests
+    }
+
+    /// To how many of them the fault has happened.
+    pub(crate) fn faulted(&self) -> usize {
+        self.shared.state().faulted
+    }
+
+    /// Waits until the fault has happened to a request.
+    pub(crate) async fn fault_happened(&self) {
+        self.shared.happened.notified().await;
+    }
+
+    /// Whether somebody followed the redirect.
+    pub(crate) fn was_followed(&self) -> bool {
+        self.shared.state().redirected
+    }
+
+    /// Closes every connection and refuses new ones.
+    pub(crate) async fn refuse(&self) {
+        let accepting = self.accepting().take();
+        if let Some(task) = accepting {
+            task.abort();
+            // It has surely let go of the port only when it has ended.
+            let _ = task.await;
+        }
+    }
+
+    /// Accepts connections again, on the same port.
+    pub(crate) async fn accept_again(&self) -> Staged<()> {
+        let listener = TcpListener::bind(self.address).await?;
+        *self.accepting() = Some(tokio::spawn(accept(listener, Arc::clone(&self.shared))));
+        Ok(())
+    }
+
+    fn accepting(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.accepting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        if let Some(task) = self.accepting().take() {
+            task.abort();
+        }
+    }
+}
+
+/// Serves connections until it is aborted, which ends them all.
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        connections.spawn(serve(stream, Arc::clone(&shared)));
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+    let service = service_fn(move |request| Arc::clone(&shared).answer(request));
+    // One request a connection: no case then depends on how quickly a client notices that a kept one was closed.
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    let _ = builder.keep_alive(false).serve_connection(TokioIo::new(stream), service).await;
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a request, and answers what goes wrong with it.
+    fn next_fault(&self, path: &str) -> Option<Fault> {
+        let mut state = self.state();
+        state.requests += 1;
+        state.redirected |= path == ELSEWHERE;
+        let (fault, when) = state.fault.clone().filter(|(_, when)| when.is_now())?;
+        state.faulted += 1;
+        self.happened.notify_one();
+        if when.is_once() {
+            state.fault = None;
+        }
+        Some(fault)
+    }
+
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<FaultyBody>, Cut> {
+        let fault = self.next_fault(request.uri().path());
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
+        let request = Request::from_parts(head, body);
+        match fault {
+            None => self.pass_on(request).await,
+            Some(Fault::CutBeforeAnswer) => Err(Cut),
+            Some(Fault::Hang) => std::future::pending().await,
+            Some(Fault::LostAnswer) => self.pass_on(request).await.and(Err(Cut)),
+            Some(Fault::After(first)) => {
+                first().await;
+                self.pass_on(request).await
+            }
+            Some(fault) => made_up(&fault).ok_or(Cut).map(|answer| self.with_location(answer)),
+        }
+    }
+
+    fn with_location(&self, mut answer: Response<FaultyBody>) -> Response<FaultyBody> {
+        if answer.status().is_redirection() {
+            answer.headers_mut().insert(header::LOCATION, header::HeaderValue::from_static(ELSEWHERE));
+        }
+        answer
+    }
+
+    async fn pass_on(&self, request: Request<Bytes>) -> Result<Response<FaultyBody>, Cut> {
+        self.try_pass_on(request).await.map_err(|_| Cut)
+    }
+
+    async fn try_pass_on(&self, request: Request<Bytes>) -> Staged<Response<FaultyBody>> {
+        let stream = TcpStream::connect(&self.authority).await?;
+        let (mut upstream, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        let (head, body) = request.into_parts();
+        let mut passed = Request::builder().method(head.method).uri(head.uri).header(header::HOST, &self.authority);
+        for (name, value) in head.headers.iter().filter(|(name, _)| !HOP_BY_HOP.contains(name)) {
+            passed = passed.header(name, value);
+        }
+        let answer = upstream.send_request(passed.body(Full::<Bytes>::new(body))?).await?;
+        let (mut head, body) = answer.into_parts();
+        for name in &HOP_BY_HOP {
+            head.headers.remove(name);
+        }
+        Ok(Response::from_parts(head, FaultyBody::whole(body.collect().await?.to_bytes())))
+    }
+}

@@ -1,0 +1,70 @@
+//! How the suite makes users of the memory connector.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use idp_bridge_conformance::{Harness, Need, NewUser, Staged, UserKind, async_trait};
+use idp_bridge_connector_memory::{Customers, Memory, MemoryUser};
+use idp_bridge_core::{Capabilities, Clock as _, Connector, Email, IdentityProvider, SystemClock, UserId};
+
+/// One memory for all cases.
+pub(crate) struct InProcess {
+    memory: Memory,
+    made: AtomicU64,
+}
+
+impl InProcess {
+    pub(crate) async fn start() -> Staged<Self> {
+        Ok(Self { memory: Memory::with_users(Vec::new())?, made: AtomicU64::new(0) })
+    }
+}
+
+#[async_trait]
+impl Harness for InProcess {
+    fn name(&self) -> &str {
+        "memory"
+    }
+
+    fn connector_capabilities(&self) -> Capabilities {
+        <Memory as Connector>::capabilities()
+    }
+
+    fn not_applicable(&self, need: Need) -> Option<String> {
+        let reason = match need {
+            Need::Upstream => "it runs in process: there is no way to an identity provider that could be cut",
+            Need::Control(_) => "it runs in process: there are no credentials, realms and rights that could be wrong",
+            Need::UndeliverableMail => "mails are recorded, and recording does not fail",
+            Need::Login => "nobody logs in to it: login times and counts are what the file says",
+            _ => return None,
+        };
+        Some(reason.to_owned())
+    }
+
+    async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
+        Ok(Arc::new(self.memory.clone()))
+    }
+
+    async fn create(&self, user: NewUser) -> Staged<UserId> {
+        // Spread out, so that an id with one letter changed is nobody's.
+        let number = self.made.fetch_add(1, Relaxed).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let id = UserId::new(format!("User-{number:016x}"))?;
+        self.memory.insert(MemoryUser {
+            customer: Customers::List(user.customers),
+            email: user.email,
+            create_time: Some(SystemClock.now()),
+            email_verified: user.email_verified,
+            blocked: user.blocked,
+            service_account: user.kind == UserKind::ServiceAccount,
+            ..MemoryUser::new(id.clone())
+        })?;
+        Ok(id)
+    }
+
+    async fn exists(&self, id: &UserId) -> Staged<bool> {
+        Ok(self.memory.user(id).is_some())
+    }
+
+    async fn mails(&self, email: &Email) -> Staged<usize> {
+        Ok(self.memory.outbox().iter().filter(|mail| mail.to.matches(email)).count())
+    }
+}
