@@ -194,8 +194,13 @@ impl AdminApi {
         self.send(scope, step, with_query(Request::get(self.url(path)?), query)).await?.json()
     }
 
+    /// Keycloak answers every write with an empty body; anything else was not said by Keycloak.
     async fn write(&self, scope: &CallScope, step: Step, request: Request) -> Result<()> {
-        self.send(scope, step, request).await.map(drop)
+        let response = self.send(scope, step, request).await?;
+        if response.body.is_empty() {
+            return Ok(());
+        }
+        Err(Error::upstream(ErrorKind::InvalidResponse, "a write was answered with a body, which keycloak never does"))
     }
 
     async fn send(&self, scope: &CallScope, step: Step, request: Request) -> Result<Response> {

@@ -114,13 +114,12 @@ impl Realm {
         }
     }
 
+    /// An id far away from all others, as random ones are.
     fn new_id(&mut self) -> String {
         self.ids += 1;
-        format!(
-            "{:08x}-fa4e-4000-8000-{:012x}",
-            self.name.bytes().fold(7_u32, |sum, b| sum.rotate_left(5) ^ u32::from(b)),
-            self.ids
-        )
+        let realm = self.name.bytes().fold(7_u32, |sum, byte| sum.rotate_left(5) ^ u32::from(byte));
+        let spread = self.ids.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        format!("{realm:08x}-fa4e-4000-{:04x}-{:012x}", spread >> 48, spread & 0xffff_ffff_ffff)
     }
 
     pub(crate) fn add_client(&mut self, given: ClientRepresentation) -> String {

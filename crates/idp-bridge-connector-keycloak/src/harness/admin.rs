@@ -59,6 +59,22 @@ impl Administrator {
         query: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Staged<Response> {
+        let response = self.answer(method.clone(), path, query, body).await?;
+        if response.status.is_success() {
+            return Ok(response);
+        }
+        let text = response.text().unwrap_or_default();
+        Err(format!("{method} {} was answered with {}: {text}", path.join("/"), response.status).into())
+    }
+
+    /// Asks, and takes any answer.
+    pub(super) async fn answer(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Staged<Response> {
         let url = self.base.join(&[&["admin", "realms"], path].concat())?;
         let request = match method {
             Method::PUT => Request::put(url),
@@ -71,12 +87,7 @@ impl Administrator {
             Some(body) => request.json(body)?,
             None => request,
         };
-        let response = self.tokens.send(&self.http, &scope(), request).await?;
-        if response.status.is_success() {
-            return Ok(response);
-        }
-        let text = response.text().unwrap_or_default();
-        Err(format!("{method} {} was answered with {}: {text}", path.join("/"), response.status).into())
+        Ok(self.tokens.send(&self.http, &scope(), request).await?)
     }
 }
 

@@ -99,6 +99,11 @@ impl KeycloakHarness {
         Ok(Self { server, realm, administrator, settings: |_| {}, made: AtomicU32::new(0) })
     }
 
+    /// Makes the realm at a fake of its own.
+    pub async fn start_with_fake() -> Staged<Self> {
+        Self::start(Server::fake(Arc::new(FakeKeycloak::start().await?))).await
+    }
+
     /// The same with other settings in all of its providers.
     #[must_use]
     pub fn with(mut self, settings: fn(&mut KeycloakConfig)) -> Self {
@@ -250,6 +255,16 @@ impl Harness for KeycloakHarness {
 
     fn reserved_ids(&self) -> Vec<UserId> {
         ["count", "profile"].into_iter().filter_map(|id| UserId::new(id).ok()).collect()
+    }
+
+    async fn exists(&self, id: &UserId) -> Staged<bool> {
+        let path = [&self.realm, "users", id.as_str()];
+        let answer = self.administrator.answer(Method::GET, &path, &[], None).await?;
+        match answer.status.as_u16() {
+            200 => Ok(true),
+            404 => Ok(false),
+            status => Err(format!("a user was looked for and the answer was {status}").into()),
+        }
     }
 
     async fn change_email(&self, id: &UserId, email: &Email) -> Staged<()> {
