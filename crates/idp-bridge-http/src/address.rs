@@ -6,15 +6,47 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use idp_bridge_core::PrivateNetworks;
+use idp_bridge_core::{Error, ErrorKind, OutboundPolicy, PrivateNetworks};
+
+/// What of a policy decides where a client may go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reach {
+    /// Whether loopback and private addresses may be dialled.
+    pub(crate) networks: PrivateNetworks,
+    /// Whether plain `http` may be spoken to other hosts than loopback.
+    pub(crate) allow_http: bool,
+}
+
+impl From<&OutboundPolicy> for Reach {
+    fn from(policy: &OutboundPolicy) -> Self {
+        Self { networks: policy.private_networks, allow_http: policy.allow_http }
+    }
+}
 
 /// Why an address is not dialled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Refused(&'static str);
+pub(crate) struct Refused {
+    kind: &'static str,
+    by_policy: bool,
+}
+
+impl Refused {
+    /// What the caller is told.
+    pub(crate) fn into_error(self) -> Error {
+        let hint = if self.by_policy {
+            "use a public address, or set `outbound.private_networks` to `allow` if it is meant"
+        } else {
+            "no identity provider lives at such an address: check the host's name and its DNS records"
+        };
+        Error::ours(ErrorKind::Misconfigured, "the host has an address that is not dialled")
+            .with("hint", hint)
+            .with_source(self)
+    }
+}
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a {} address is never dialled for this tenant", self.0)
+        write!(f, "the address is {}", self.kind)
     }
 }
 
@@ -33,9 +65,10 @@ enum Class {
 
 /// Passes an address that the policy lets be dialled.
 pub(crate) fn check(address: IpAddr, networks: PrivateNetworks) -> Result<(), Refused> {
-    match (classify(address), networks) {
-        (Class::Never(name), _) | (Class::Local(name), PrivateNetworks::Deny) => Err(Refused(name)),
-        (Class::Local(_), PrivateNetworks::Allow) | (Class::Global, _) => Ok(()),
+    match classify(address) {
+        Class::Never(kind) => Err(Refused { kind, by_policy: false }),
+        Class::Local(kind) if networks == PrivateNetworks::Deny => Err(Refused { kind, by_policy: true }),
+        Class::Local(_) | Class::Global => Ok(()),
     }
 }
 
@@ -49,7 +82,7 @@ fn classify(address: IpAddr) -> Class {
 fn classify_v4(address: Ipv4Addr) -> Class {
     match address.octets() {
         // Azure's WireServer, Alibaba Cloud and Oracle Cloud keep their metadata outside the link-local range.
-        [168, 63, 129, 16] | [100, 100, 100, 200] | [192, 0, 0, 192] => Class::Never("cloud metadata"),
+        [168, 63, 129, 16] | [100, 100, 100, 200] | [192, 0, 0, 192] => Class::Never("of the cloud's metadata"),
         [0, ..] => Class::Never("unspecified"),
         [169, 254, ..] => Class::Never("link-local"),
         [224..=239, ..] => Class::Never("multicast"),
@@ -57,7 +90,7 @@ fn classify_v4(address: Ipv4Addr) -> Class {
         [240..=255, ..] => Class::Never("reserved"),
         [127, ..] => Class::Local("loopback"),
         [10, ..] | [172, 16..=31, ..] | [192, 168, ..] => Class::Local("private"),
-        [100, 64..=127, ..] => Class::Local("carrier-grade NAT"),
+        [100, 64..=127, ..] => Class::Local("of a carrier-grade NAT"),
         // Protocol assignments, documentation, 6to4 relays, benchmarking: nothing that the internet routes.
         [192, 0, 0 | 2, _] | [192, 88, 99, _] | [198, 18 | 19, ..] | [198, 51, 100, _] | [203, 0, 113, _] => {
             Class::Local("special-purpose")
@@ -73,8 +106,8 @@ fn classify_v6(address: Ipv6Addr) -> Class {
     }
     match address.segments() {
         [0, 0, 0, 0, 0, 0, 0, 1] => Class::Local("loopback"),
-        // The metadata services of AWS and of Google Cloud, both inside the unique-local range.
-        [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254] => Class::Never("cloud metadata"),
+        // Inside the unique-local range: AWS (metadata, pod identity, time), Google Cloud, Oracle Cloud.
+        [0xfd00, 0xec2, ..] | [0xfd20, 0xce, ..] | [0xfd00, 0xc1, ..] => Class::Never("of the cloud's metadata"),
         [0xfe80..=0xfebf, ..] => Class::Never("link-local"),
         [0xff00..=0xffff, ..] => Class::Never("multicast"),
         [0xfec0..=0xfeff, ..] | [0xfc00..=0xfdff, ..] => Class::Local("private"),
@@ -103,5 +136,121 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
         // Teredo keeps the client's address inverted.
         [0x2001, 0, _, _, _, _, high, low] => Some(join(!high, !low)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_allowed(address: &str, networks: PrivateNetworks) -> bool {
+        check(address.parse().unwrap(), networks).is_ok()
+    }
+
+    /// Every way in which IPv6 can carry this IPv4 address.
+    fn disguises(address: &str) -> Vec<String> {
+        let [a, b, c, d] = address.parse::<Ipv4Addr>().unwrap().octets();
+        let hex = format!("{a:02x}{b:02x}:{c:02x}{d:02x}");
+        let inverted = format!("{:02x}{:02x}:{:02x}{:02x}", !a, !b, !c, !d);
+        vec![
+            format!("::ffff:{hex}"),
+            format!("::{hex}"),
+            format!("::ffff:0:{hex}"),
+            format!("64:ff9b::{hex}"),
+            format!("64:ff9b:1::{hex}"),
+            format!("64:ff9b:1:abcd:0:7:{hex}"),
+            format!("2002:{hex}::1"),
+            format!("2001:0:4136:e378:8000:63bf:{inverted}"),
+            format!("2606:4700::5efe:{hex}"),
+            format!("2606:4700::200:5efe:{hex}"),
+        ]
+    }
+
+    #[test]
+    fn some_addresses_are_refused_under_every_policy() {
+        let v4 = [
+            "0.0.0.0",
+            "0.1.2.3",
+            "169.254.0.1",
+            "169.254.169.254",
+            "169.254.170.2",
+            "224.0.0.1",
+            "239.255.255.255",
+            "240.0.0.1",
+            "255.255.255.255",
+            "168.63.129.16",
+            "100.100.100.200",
+            "192.0.0.192",
+        ];
+        let v6 = [
+            "::",
+            "fe80::1",
+            "febf::1",
+            "fe80::a9fe:a9fe",
+            "ff02::1",
+            "fd00:ec2::254",
+            "fd00:ec2::23",
+            "fd20:ce::254",
+            "fd00:c1::a9fe:a9fe",
+        ];
+        let disguised: Vec<String> = v4.iter().flat_map(|address| disguises(address)).collect();
+        for address in v4.into_iter().chain(v6).chain(disguised.iter().map(String::as_str)) {
+            assert!(!is_allowed(address, PrivateNetworks::Allow), "{address}");
+            assert!(!is_allowed(address, PrivateNetworks::Deny), "{address}");
+        }
+    }
+
+    #[test]
+    fn neighbours_are_refused_only_where_the_policy_says_so() {
+        let v4 = [
+            "127.0.0.1",
+            "127.255.255.254",
+            "10.0.0.1",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "100.64.0.1",
+            "100.127.255.255",
+            "198.18.0.1",
+            "192.0.2.1",
+            "192.88.99.1",
+            "198.51.100.1",
+            "203.0.113.1",
+            "192.0.0.8",
+        ];
+        let v6 = ["::1", "fc00::1", "fdff::1", "fec0::1", "2001:db8::1", "3fff::1", "100::1", "4000::1"];
+        let disguised: Vec<String> = v4.iter().flat_map(|address| disguises(address)).collect();
+        for address in v4.into_iter().chain(v6).chain(disguised.iter().map(String::as_str)) {
+            assert!(is_allowed(address, PrivateNetworks::Allow), "{address}");
+            assert!(!is_allowed(address, PrivateNetworks::Deny), "{address}");
+        }
+    }
+
+    #[test]
+    fn the_internet_is_allowed_under_every_policy() {
+        let v4 = [
+            "1.1.1.1",
+            "9.255.255.255",
+            "11.0.0.1",
+            "100.63.255.255",
+            "100.128.0.1",
+            "126.255.255.255",
+            "128.0.0.1",
+            "169.253.0.1",
+            "169.255.0.1",
+            "172.15.255.255",
+            "172.32.0.1",
+            "192.167.1.1",
+            "192.169.1.1",
+            "198.17.0.1",
+            "198.20.0.1",
+            "223.255.255.255",
+        ];
+        let disguised: Vec<String> = v4.iter().flat_map(|address| disguises(address)).collect();
+        for address in
+            v4.into_iter().chain(["2606:4700::1111", "2a00::1", "3ffe::1"]).chain(disguised.iter().map(String::as_str))
+        {
+            assert!(is_allowed(address, PrivateNetworks::Deny), "{address}");
+        }
     }
 }

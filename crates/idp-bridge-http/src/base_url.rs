@@ -4,9 +4,10 @@ use std::fmt;
 
 use idp_bridge_core::{Error, ErrorKind, OutboundPolicy, Result};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use rustls::pki_types::ServerName;
 use url::{Host, Url};
 
-use crate::address;
+use crate::address::{self, Reach, Refused};
 use crate::resolver::is_localhost;
 
 /// All but RFC 3986's unreserved characters.
@@ -19,11 +20,15 @@ pub struct BaseUrl(Url);
 impl BaseUrl {
     /// Reads a base URL; `Misconfigured`, with a hint, if the policy or the rule above forbids it.
     pub fn parse(text: &str, policy: &OutboundPolicy) -> Result<Self> {
-        let url = Url::parse(text).map_err(|error| misconfigured("a URL cannot be read").with_source(error))?;
-        // What the parser silently drops or turns round would make the URL another one than the operator sees.
+        let url = Url::parse(text)
+            .map_err(|error| misconfigured("a URL cannot be read").with("hint", HOST_HINT).with_source(error))?;
+        // What the parser drops, turns round or adds would make the URL another one than the operator sees.
         if text.contains(|c: char| c.is_control() || c.is_whitespace() || c == '\\') {
             return Err(misconfigured("a URL has a space, a control character or a backslash"));
         }
+        let Some(rest) = text.split_once("://").map(|(_, rest)| rest).filter(|rest| !rest.starts_with('/')) else {
+            return Err(misconfigured("a URL has no host").with("hint", HOST_HINT));
+        };
         if !url.username().is_empty() || url.password().is_some() {
             return Err(
                 misconfigured("a URL holds a user name or a password").with("hint", "use the settings for them")
@@ -32,26 +37,14 @@ impl BaseUrl {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(misconfigured("a URL has a query or a fragment").with("hint", "end it before the `?` or `#`"));
         }
-        check(&url, policy)?;
-        let mut base = url;
-        let path = base.path().strip_suffix('/').unwrap_or(base.path()).to_owned();
-        base.set_path(&path);
-        Self::check_path(text, &base)?;
-        Ok(Self(base))
-    }
-
-    /// The parser folds `.` and `..`, also as `%2e`: an operator who writes them means something else than what is left.
-    fn check_path(text: &str, base: &Url) -> Result<()> {
-        let after_scheme = text.split_once("://").map_or(text, |(_, rest)| rest);
-        let path = after_scheme.split_once('/').map_or("", |(_, path)| path);
-        let folded = path.split('/').any(|segment| {
-            let decoded: Vec<u8> = percent_decode_str(segment).collect();
-            decoded == b"." || decoded == b".."
-        });
-        if folded || base.path().contains("//") {
+        check(&url, policy.into())?;
+        if folds(rest) {
             return Err(misconfigured("a URL has an empty, `.` or `..` segment in its path"));
         }
-        Ok(())
+        let mut base = url;
+        let path = base.path().trim_end_matches('/').to_owned();
+        base.set_path(&path);
+        Ok(Self(base))
     }
 
     /// Appends segments, each percent-encoded whole; `InvalidInput` for an empty, `.` or `..` segment.
@@ -87,35 +80,229 @@ impl fmt::Display for BaseUrl {
     }
 }
 
-/// Passes a URL that the policy lets be asked, as far as that can be told before a name is resolved.
-pub(crate) fn check(url: &Url, policy: &OutboundPolicy) -> Result<()> {
+const HOST_HINT: &str = "write it like `https://login.acme.example`";
+
+/// Whether the path has a segment that the parser folds (also as `%2e`) or that is empty, but for the last one: an operator
+/// who writes that means something else than what would be left.
+fn folds(after_scheme: &str) -> bool {
+    let mut segments = after_scheme.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let is_last = segments.peek().is_none();
+        let decoded: Vec<u8> = percent_decode_str(segment).collect();
+        if decoded == b"." || decoded == b".." || (decoded.is_empty() && !is_last) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Passes a URL that may be asked, as far as that can be told before a name is resolved.
+pub(crate) fn check(url: &Url, reach: Reach) -> Result<()> {
     let address = match url.host() {
         Some(Host::Ipv4(address)) => Some(address.into()),
         Some(Host::Ipv6(address)) => Some(address.into()),
         Some(Host::Domain(name)) if is_localhost(name) => Some(std::net::Ipv4Addr::LOCALHOST.into()),
-        Some(Host::Domain(_)) => None,
-        None => {
-            return Err(misconfigured("a URL has no host").with("hint", "write it like `https://login.acme.example`"));
+        Some(Host::Domain(name)) if url.scheme() == "https" && ServerName::try_from(name).is_err() => {
+            return Err(misconfigured("a URL's host is no name that a certificate could have").with("hint", HOST_HINT));
         }
+        Some(Host::Domain(_)) => None,
+        None => return Err(misconfigured("a URL has no host").with("hint", HOST_HINT)),
     };
     if let Some(address) = address {
-        address::check(address, policy.private_networks).map_err(|reason| refused().with_source(reason))?;
+        address::check(address, reach.networks).map_err(Refused::into_error)?;
     }
     match url.scheme() {
         "https" => Ok(()),
-        "http" if policy.allow_http || address.is_some_and(|address| address.is_loopback()) => Ok(()),
+        "http" if reach.allow_http || address.is_some_and(|address| address.is_loopback()) => Ok(()),
         "http" => Err(misconfigured("plain `http` is spoken to loopback only")
             .with("hint", "use `https`, or set `allow_http` if the way to the host is safe")),
         _ => Err(misconfigured("a URL is neither `https` nor `http`")),
     }
 }
 
-/// What to say of an address that is not dialled.
-pub(crate) fn refused() -> Error {
-    misconfigured("the host has an address that is not dialled for this tenant")
-        .with("hint", "use a public address, or set `outbound.private_networks` if a private one is meant")
-}
-
 fn misconfigured(message: &'static str) -> Error {
     Error::ours(ErrorKind::Misconfigured, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use idp_bridge_core::PrivateNetworks;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn base(text: &str) -> BaseUrl {
+        BaseUrl::parse(text, &OutboundPolicy::default()).unwrap()
+    }
+
+    #[test]
+    fn a_base_url_is_https_or_http_to_loopback() {
+        let own = OutboundPolicy::default();
+        for good in [
+            "https://idp.example",
+            "https://idp.example/",
+            "https://idp.example:8443/auth/",
+            "HTTPS://IDP.example/a%20b/c",
+            "https://10.0.0.1",
+            "http://localhost:8080",
+            "http://127.0.0.1",
+            "http://[::1]:80/auth",
+            "https://idp.example/..a/.b",
+        ] {
+            assert!(BaseUrl::parse(good, &own).is_ok(), "{good}");
+        }
+        let http = OutboundPolicy { allow_http: true, ..own.clone() };
+        for plain in ["http://idp.example", "http://10.0.0.1", "http://localhost.example", "http://[::ffff:127.0.0.1]"]
+        {
+            assert!(BaseUrl::parse(plain, &own).is_err(), "{plain}");
+            assert!(BaseUrl::parse(plain, &http).is_ok(), "{plain}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_plain_base_url_is_misconfigured_and_not_shown() {
+        let policy = OutboundPolicy { allow_http: true, ..OutboundPolicy::default() };
+        for bad in [
+            "",
+            "idp.example",
+            "/auth",
+            "ftp://idp.example",
+            "file:///etc/passwd",
+            "data:text/plain,x",
+            "https://",
+            "https:///x",
+            "https://u@idp.example",
+            "https://u:hunter2@idp.example",
+            "https://:p@idp.example",
+            "https://idp.example?",
+            "https://idp.example?x=y",
+            "https://idp.example#",
+            "https://idp.example/#f",
+            " https://idp.example",
+            "https://idp.example\n",
+            "https://idp.example/a\tb",
+            "https:\\\\idp.example",
+            "https://idp.example\\@other.example",
+            "https://idp.example/a/../b",
+            "https://idp.example/%2e%2E/b",
+            "https://idp.example/.",
+            "https://idp.example/./",
+            "https://idp.example/.%2e",
+            "https://idp.example//a",
+            "https://idp.example/a//",
+            "https:idp.example",
+            "https:/idp.example",
+            "https://idp example",
+            "https://[::1",
+            "https://idp.example:99999",
+            "https://idp..example",
+            "https://!$&",
+        ] {
+            let error = BaseUrl::parse(bad, &policy).expect_err(bad);
+            assert_eq!(error.kind(), ErrorKind::Misconfigured, "{bad}");
+            assert!(!format!("{error:?}").contains("hunter2"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_literal_address_is_held_to_the_policy_in_every_spelling() {
+        let any = OutboundPolicy { allow_http: true, ..OutboundPolicy::default() };
+        for metadata in [
+            "169.254.169.254",
+            "0xa9.0xfe.0xa9.0xfe",
+            "2852039166",
+            "0251.0376.0251.0376",
+            "169.254.43518",
+            "169.254.169.254.",
+            "%31%36%39.254.169.254",
+            "１６９.254.169.254",
+            "[::ffff:169.254.169.254]",
+            "[64:ff9b::a9fe:a9fe]",
+            "[2002:a9fe:a9fe::]",
+            "0",
+            "[::]",
+        ] {
+            let error = BaseUrl::parse(&format!("http://{metadata}/latest"), &any).expect_err(metadata);
+            assert_eq!(error.kind(), ErrorKind::Misconfigured, "{metadata}");
+        }
+        let deny = OutboundPolicy { private_networks: PrivateNetworks::Deny, ..any };
+        for neighbour in
+            ["localhost", "LOCALHOST.", "127.1", "0x7f000001", "10.0.0.1", "[::1]", "[fd12::1]", "[::ffff:10.0.0.1]"]
+        {
+            assert!(BaseUrl::parse(&format!("http://{neighbour}"), &deny).is_err(), "{neighbour}");
+        }
+    }
+
+    #[test]
+    fn segments_are_appended_below_the_base_path() {
+        let table = [
+            ("https://idp.example", "https://idp.example/admin/realms/a%20b"),
+            ("https://idp.example/", "https://idp.example/admin/realms/a%20b"),
+            ("https://idp.example:8443/auth/", "https://idp.example:8443/auth/admin/realms/a%20b"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(base(text).join(&["admin", "realms", "a b"]).unwrap().as_str(), expected);
+        }
+        assert_eq!(base("https://idp.example/auth/").join(&[]).unwrap().as_str(), "https://idp.example/auth");
+        assert_eq!(base("https://idp.example/").to_string(), "https://idp.example");
+    }
+
+    #[test]
+    fn no_value_reaches_another_resource() {
+        let base = base("https://idp.example/auth");
+        for folded in ["", ".", ".."] {
+            let error = base.join(&["users", folded]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{folded:?}");
+            assert!(base.join(&[folded, "users"]).is_err(), "{folded:?}");
+        }
+        for (value, encoded) in [
+            ("%2e%2e", "%252e%252e"),
+            ("%2E.", "%252E."),
+            ("../x", "..%2Fx"),
+            ("..\\x", "..%5Cx"),
+            ("a/b", "a%2Fb"),
+            ("\\", "%5C"),
+            ("/", "%2F"),
+            ("?", "%3F"),
+            ("#", "%23"),
+            (";", "%3B"),
+            (":", "%3A"),
+            ("@", "%40"),
+            ("+", "%2B"),
+            ("%", "%25"),
+            ("\n", "%0A"),
+            ("\0", "%00"),
+            ("..\t", "..%09"),
+            (" ..", "%20.."),
+            ("…", "%E2%80%A6"),
+            ("-._~aZ9", "-._~aZ9"),
+            ("...", "..."),
+        ] {
+            assert_eq!(
+                base.join(&["users", value]).unwrap().as_str(),
+                format!("https://idp.example/auth/users/{encoded}")
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_is_exactly_one_segment_and_reads_back(value in r"(?s)[./\\%?#;:@ 2eE]{1,6}|.{1,24}") {
+            let joined = base("https://idp.example/auth").join(&["users", &value, "mail"]);
+            if matches!(value.as_str(), "." | "..") {
+                prop_assert!(joined.is_err());
+            } else {
+                let url = joined.unwrap();
+                // A second parse is what the HTTP stack does.
+                let again = Url::parse(url.as_str()).unwrap();
+                prop_assert_eq!(&again, &url);
+                prop_assert_eq!((again.host_str(), again.query(), again.fragment()), (Some("idp.example"), None, None));
+                let segments: Vec<_> = again.path_segments().unwrap().collect();
+                prop_assert_eq!(segments.len(), 4);
+                let read: Vec<u8> = percent_decode_str(segments[2]).collect();
+                prop_assert_eq!(read, value.as_bytes());
+                prop_assert_eq!((segments[0], segments[1], segments[3]), ("auth", "users", "mail"));
+            }
+        }
+    }
 }

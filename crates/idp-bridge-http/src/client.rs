@@ -11,6 +11,7 @@ use reqwest::redirect;
 use tokio::time::{Instant, sleep, timeout_at};
 use url::Url;
 
+use crate::address::Reach;
 use crate::fault::Fault;
 use crate::request::{Effect, Request};
 use crate::resolver::CheckedResolver;
@@ -24,6 +25,8 @@ pub const MAX_BODY: usize = 1024 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Shorter than the idle time of any usual server or balancer, so that a write seldom meets a connection that is being closed.
 const POOL_IDLE: Duration = Duration::from_secs(15);
+/// Where a proxy may be: the operator chose it, and the requests to `https` hosts are sealed on their way through it.
+const PROXY_REACH: Reach = Reach { networks: PrivateNetworks::Allow, allow_http: true };
 
 /// One tenant's HTTP client; cheap to clone.
 ///
@@ -34,18 +37,21 @@ pub struct Client(Arc<Inner>);
 
 struct Inner {
     http: reqwest::Client,
-    policy: OutboundPolicy,
+    reach: Reach,
+    needs_system_store: bool,
 }
 
 impl Client {
     /// Makes a client that obeys this policy; `Misconfigured`, with a hint, for a bad certificate authority or proxy.
+    ///
+    /// With a proxy, the proxy resolves the names of the hosts, so that which of their addresses it dials is its to police.
     pub fn new(policy: &OutboundPolicy) -> Result<Self> {
-        // The operator chose the proxy, so that it may be a neighbour; the hosts behind it are the proxy's to police.
-        let proxy = policy.proxy.as_deref().map(proxy).transpose()?;
-        let networks = if proxy.is_some() { PrivateNetworks::Allow } else { policy.private_networks };
+        Self::with_resolver(policy, CheckedResolver { networks: policy.private_networks })
+    }
+
+    fn with_resolver(policy: &OutboundPolicy, mut resolver: CheckedResolver) -> Result<Self> {
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls::client_config(policy.ca_pem.as_deref())?)
-            .dns_resolver(CheckedResolver { networks })
             .no_proxy()
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -58,13 +64,15 @@ impl Client {
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(POOL_IDLE)
             .user_agent(concat!("idp-bridge/", env!("CARGO_PKG_VERSION")));
-        if let Some(proxy) = proxy {
-            builder = builder.proxy(proxy);
+        if let Some(text) = &policy.proxy {
+            // The proxy is the only host that is dialled now.
+            resolver.networks = PROXY_REACH.networks;
+            builder = builder.proxy(proxy(text)?);
         }
-        let http = builder.build().map_err(|error| {
+        let http = builder.dns_resolver(resolver).build().map_err(|error| {
             Error::ours(ErrorKind::Misconfigured, "an HTTP client cannot be made").with_source(error.without_url())
         })?;
-        Ok(Self(Arc::new(Inner { http, policy: policy.clone() })))
+        Ok(Self(Arc::new(Inner { http, reach: policy.into(), needs_system_store: policy.ca_pem.is_none() })))
     }
 
     /// Loads what requests to this URL will need: the system's certificate authorities, unless it is `http` or the policy
@@ -72,11 +80,7 @@ impl Client {
     ///
     /// Without it the first request loads them. Reading them takes milliseconds, once per program.
     pub fn prepare(&self, base: &BaseUrl) -> Result<()> {
-        if base.as_url().scheme() == "https" && self.0.policy.ca_pem.is_none() {
-            tls::load_system_store()
-        } else {
-            Ok(())
-        }
+        if base.as_url().scheme() == "https" && self.0.needs_system_store { tls::load_system_store() } else { Ok(()) }
     }
 
     /// Sends a request, again where that is safe and can end in time, and reads the answer whole.
@@ -96,7 +100,15 @@ impl Client {
 
     /// Like [`send`](Self::send), for a request that has been counted and sent `sent` times.
     pub(crate) async fn deliver(&self, scope: &CallScope, request: &Request, sent: &mut u32) -> Result<Response> {
-        base_url::check(&request.url, &self.0.policy)?;
+        let ended = self.attempts(scope, request, sent).await;
+        ended.map_err(|error| {
+            let host = request.url.host_str().unwrap_or_default().to_owned();
+            error.with("host", host).with("attempts", sent.to_string())
+        })
+    }
+
+    async fn attempts(&self, scope: &CallScope, request: &Request, sent: &mut u32) -> Result<Response> {
+        base_url::check(&request.url, self.0.reach)?;
         let deadline = Instant::from_std(scope.deadline());
         if Instant::now() >= deadline {
             return Err(late());
@@ -110,7 +122,7 @@ impl Client {
                 let left = deadline.saturating_duration_since(Instant::now());
                 match retry::pause(last, left, fastrand::f64()) {
                     Some(pause) if may_differ(&ending, request.effect) => sleep(pause).await,
-                    _ => return ending.map_err(|fault| fault.error.with("attempts", sent.to_string())),
+                    _ => return ending.map_err(|fault| fault.error),
                 }
             }
         };
@@ -189,7 +201,47 @@ fn proxy(text: &str) -> Result<reqwest::Proxy> {
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(bad());
     }
-    let reach = OutboundPolicy { allow_http: true, ..OutboundPolicy::default() };
-    base_url::check(&url, &reach)?;
+    base_url::check(&url, PROXY_REACH)?;
     reqwest::Proxy::all(url).map_err(|error| bad().with_source(error.without_url()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_that_resolves_to_a_refused_address_is_misconfigured_and_asked_once() {
+        // The URL alone passes; the resolver, which sees the address, does not let it.
+        let resolver = CheckedResolver { networks: PrivateNetworks::Deny };
+        let client = Client::with_resolver(&OutboundPolicy::default(), resolver).unwrap();
+        let scope = CallScope::new("r-1", Duration::from_secs(30));
+        let url = Url::parse("http://localhost:9/users?email=ada").unwrap();
+        let error = client.send(&scope, Request::delete(url)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Misconfigured, "{error:?}");
+        assert!(error.context("hint").is_some_and(|hint| hint.contains("private_networks")));
+        assert_eq!(scope.recorder().attempts(), 1);
+        assert_eq!(scope.recorder().outcome(), idp_bridge_core::Outcome::NotApplied);
+        assert!(!format!("{error:?}").contains("ada"), "{error:?}");
+    }
+
+    #[test]
+    fn a_proxy_is_checked_like_a_host_next_door_and_its_password_not_shown() {
+        let client =
+            |proxy: &str| Client::new(&OutboundPolicy { proxy: Some(proxy.to_owned()), ..OutboundPolicy::default() });
+        for good in ["http://proxy.example:3128", "https://10.0.0.1:3128", "http://me:hunter2@127.0.0.1:3128"] {
+            assert!(client(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "proxy.example:3128",
+            "socks5://proxy.example",
+            "http://",
+            "http://me:hunter2@169.254.169.254",
+            "http://[::]:1",
+        ] {
+            let error = client(bad).expect_err(bad);
+            assert_eq!(error.kind(), ErrorKind::Misconfigured, "{bad}");
+            assert!(!format!("{error:?}").contains("hunter2"), "{bad}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use idp_bridge_core::{Error, ErrorKind};
 
 use crate::address::Refused;
 use crate::resolver::Unresolved;
-use crate::{base_url, tls};
+use crate::tls;
 
 /// An attempt without a usable answer.
 #[derive(Debug)]
@@ -25,6 +25,9 @@ impl Fault {
     pub(crate) fn from_reqwest(error: reqwest::Error) -> Self {
         let error = error.without_url();
         let sent = !(error.is_connect() || error.is_builder());
+        if let Some(refused) = find::<Refused>(&error) {
+            return Self { error: refused.into_error(), sent, passing: false };
+        }
         if let Some(found) = permanent(&error) {
             return Self { error: found.with_source(error), sent, passing: false };
         }
@@ -50,14 +53,11 @@ fn permanent(error: &reqwest::Error) -> Option<Error> {
     if error.is_builder() {
         return Some(Error::ours(ErrorKind::Unexpected, "a request cannot be built"));
     }
-    if find::<Refused>(error).is_some() {
-        return Some(base_url::refused());
-    }
     if let Some(fault) = find::<rustls::Error>(error) {
         if matches!(fault, rustls::Error::Other(other) if other.0.is::<tls::NoStore>()) {
             return Some(tls::no_store());
         }
-        if tls::is_certificate_error(fault) {
+        if matches!(fault, rustls::Error::InvalidCertificate(_)) {
             let message = "the identity provider's certificate is not trusted";
             return Some(Error::upstream(ErrorKind::Misconfigured, message).with("hint", CERTIFICATE_HINT));
         }

@@ -5,6 +5,23 @@
 //! Whatever the identity provider does, a call ends before its deadline, no answer is larger than [`MAX_BODY`], no forbidden
 //! address is dialled, and no error holds a body, a token or a query string.
 //! What an answer *means* is the connector's business: any HTTP status is an `Ok` here.
+//!
+//! ```no_run
+//! # async fn example(scope: &idp_bridge_core::CallScope) -> idp_bridge_core::Result<()> {
+//! use idp_bridge_core::OutboundPolicy;
+//! use idp_bridge_http::{BaseUrl, Client, Request, StatusCode};
+//!
+//! let policy = OutboundPolicy::default();
+//! let client = Client::new(&policy)?;
+//! let base = BaseUrl::parse("https://login.acme.example", &policy)?;
+//! let url = base.join(&["admin", "realms", "acme", "users"])?;
+//! let response = client.send(scope, Request::get(url).query(&[("email", "ada+1@acme.example"), ("exact", "true")])).await?;
+//! if response.status == StatusCode::OK {
+//!     let users: Vec<serde_json::Value> = response.json()?;
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod address;
 mod base_url;

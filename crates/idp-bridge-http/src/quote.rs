@@ -16,3 +16,37 @@ pub fn double_quoted(value: &str) -> String {
     quoted.push('"');
     quoted
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Reads a quoted value as the search filters do; nothing if it ends early or late.
+    fn read(quoted: &str) -> Option<String> {
+        let mut characters = quoted.strip_prefix('"')?.chars();
+        let mut value = String::new();
+        loop {
+            match characters.next()? {
+                '"' => return characters.next().is_none().then_some(value),
+                '\\' => value.push(characters.next()?),
+                other => value.push(other),
+            }
+        }
+    }
+
+    #[test]
+    fn quotes_and_backslashes_are_escaped_and_nothing_else_is() {
+        assert_eq!(double_quoted(""), r#""""#);
+        assert_eq!(double_quoted(r#"a"b\c d:*'"#), r#""a\"b\\c d:*'""#);
+        assert_eq!(double_quoted(r#"x" OR email:"*"#), r#""x\" OR email:\"*""#);
+    }
+
+    proptest! {
+        #[test]
+        fn a_quoted_value_reads_back_whole(value in r#"[\PC"\\]{0,24}"#) {
+            prop_assert_eq!(read(&double_quoted(&value)), Some(value));
+        }
+    }
+}

@@ -109,7 +109,7 @@ impl Request {
 
     fn authorization(mut self, text: &str) -> Result<Self> {
         let mut value = HeaderValue::from_str(text).map_err(|_| {
-            Error::upstream(ErrorKind::InvalidResponse, "a token has characters that no header can carry")
+            Error::upstream(ErrorKind::InvalidResponse, "a credential has characters that no header can carry")
         })?;
         value.set_sensitive(true);
         self.headers.insert(AUTHORIZATION, value);
@@ -132,5 +132,63 @@ impl Request {
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request").field("method", &self.method).field("effect", &self.effect).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url() -> Url {
+        Url::parse("https://idp.example/users").unwrap()
+    }
+
+    #[test]
+    fn query_pairs_are_form_encoded_and_appended() {
+        let request = Request::get(url()).query(&[("email", "a+b c@d&e=f#g")]).query(&[]).query(&[("max", "2")]);
+        assert_eq!(request.url.query(), Some("email=a%2Bb+c%40d%26e%3Df%23g&max=2"));
+    }
+
+    #[test]
+    fn only_a_get_and_what_is_said_to_be_reading_are_reads() {
+        assert_eq!(Request::get(url()).effect(), Effect::Read);
+        for write in [Request::put(url()), Request::post(url()), Request::delete(url())] {
+            assert_eq!(write.effect(), Effect::Write);
+        }
+        assert_eq!(Request::post(url()).reading().effect(), Effect::Read);
+    }
+
+    #[test]
+    fn credentials_are_marked_as_sensitive_and_shown_nowhere() {
+        let secret = Secret::new("hunter2");
+        for request in [
+            Request::get(url()).bearer(&secret).unwrap(),
+            Request::get(url()).basic("me", &secret).unwrap(),
+            Request::post(url()).form(&[("password", "hunter2")]).query(&[("token", "hunter2")]),
+        ] {
+            assert!(request.headers.get(AUTHORIZATION).is_none_or(HeaderValue::is_sensitive));
+            assert!(!format!("{request:?}").contains("hunter2"));
+        }
+        let basic = Request::get(url()).basic("me", &secret).unwrap();
+        assert_eq!(basic.headers[AUTHORIZATION], "Basic bWU6aHVudGVyMg==");
+    }
+
+    #[test]
+    fn a_token_that_no_header_can_carry_is_an_invalid_response_and_not_shown() {
+        let error = Request::get(url()).bearer(&Secret::new("hunter2\r\nx: y")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidResponse);
+        assert!(!format!("{error:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_body_says_what_it_is() {
+        let json = Request::put(url()).json(&[1, 2]).unwrap();
+        assert_eq!(
+            (json.headers[CONTENT_TYPE].as_bytes(), json.body.unwrap().as_ref()),
+            (&b"application/json"[..], &b"[1,2]"[..])
+        );
+        let form = Request::post(url()).form(&[("a", "b c"), ("d", "é&")]);
+        assert_eq!(form.headers[CONTENT_TYPE], "application/x-www-form-urlencoded");
+        assert_eq!(form.body.unwrap(), "a=b+c&d=%C3%A9%26");
     }
 }

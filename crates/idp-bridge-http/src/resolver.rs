@@ -71,3 +71,54 @@ impl std::error::Error for Unresolved {
         Some(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn resolve(
+        name: &str,
+        networks: PrivateNetworks,
+    ) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(CheckedResolver { networks }.resolve(name.parse().unwrap()).await?.collect())
+    }
+
+    #[tokio::test]
+    async fn a_name_of_a_refused_address_has_no_address() {
+        for (name, networks) in [
+            ("localhost", PrivateNetworks::Deny),
+            ("127.0.0.1", PrivateNetworks::Deny),
+            ("169.254.169.254", PrivateNetworks::Allow),
+            // What the system's resolver reads as 169.254.169.254 where the URL parser would have had no say.
+            ("0xa9fea9fe", PrivateNetworks::Allow),
+            ("2852039166", PrivateNetworks::Allow),
+        ] {
+            let error = resolve(name, networks).await.unwrap_err();
+            assert!(error.is::<address::Refused>(), "{name}: {error:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn localhost_is_loopback_and_nothing_else() {
+        let found = resolve("localhost", PrivateNetworks::Allow).await.unwrap();
+        assert!(!found.is_empty() && found.iter().all(|address| address.ip().is_loopback()), "{found:?}");
+        assert!(is_localhost("LocalHost.") && !is_localhost("localhost.example") && !is_localhost("notlocalhost"));
+    }
+
+    #[tokio::test]
+    async fn a_name_without_an_address_is_unresolved() {
+        // No name server is asked for a label of more than 63 characters.
+        let name = format!("{}.invalid", "x".repeat(64));
+        let error = resolve(&name, PrivateNetworks::Allow).await.unwrap_err();
+        assert!(error.is::<Unresolved>(), "{error:?}");
+    }
+
+    #[test]
+    fn a_refused_address_among_allowed_ones_is_left_out() {
+        let found = ["10.0.0.1:0", "1.1.1.1:0", "[fe80::1]:0"].map(|address| address.parse::<SocketAddr>().unwrap());
+        let kept = allowed(found.into_iter(), PrivateNetworks::Deny).unwrap();
+        assert_eq!(kept, [found[1]]);
+        assert!(allowed([found[0]].into_iter(), PrivateNetworks::Deny).is_err());
+        assert!(allowed([].into_iter(), PrivateNetworks::Deny).is_err());
+    }
+}

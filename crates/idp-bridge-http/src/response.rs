@@ -80,3 +80,69 @@ impl fmt::Debug for Response {
         f.debug_struct("Response").field("status", &self.status).field("length", &length).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn answer(headers: &[(HeaderName, &'static str)], body: &'static str) -> Response {
+        let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
+        Response { status: StatusCode::OK, headers, body: Bytes::from_static(body.as_bytes()) }
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_and_never_absurd() {
+        let date = (DATE, "Sun, 06 Nov 1994 08:49:37 GMT");
+        let after = |value| answer(&[date.clone(), (RETRY_AFTER, value)], "").retry_after();
+        let table = [
+            ("0", Some(0)),
+            (" 7 ", Some(7)),
+            ("86401", Some(86_400)),
+            ("99999999999999999999999999", Some(86_400)),
+            ("Sun, 06 Nov 1994 08:49:47 GMT", Some(10)),
+            ("Sun, 06 Nov 1994 08:49:27 GMT", Some(0)),
+            ("Sat, 06 Nov 2094 08:49:37 GMT", Some(86_400)),
+            ("", None),
+            ("-1", None),
+            ("1.5", None),
+            ("soon", None),
+        ];
+        for (value, expected) in table {
+            assert_eq!(after(value), expected.map(Duration::from_secs), "{value:?}");
+        }
+        assert_eq!(answer(&[], "").retry_after(), None);
+    }
+
+    #[test]
+    fn a_retry_date_without_the_answers_own_is_read_against_our_clock() {
+        let after = |value| answer(&[(RETRY_AFTER, value)], "").retry_after();
+        assert_eq!(after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
+        assert_eq!(after("Sat, 06 Nov 2094 08:49:37 GMT"), Some(LONGEST_WAIT));
+    }
+
+    #[test]
+    fn what_is_not_the_expected_json_is_told_without_the_body() {
+        for body in ["{\"age\": \"ada@acme.example\"}", "ada@acme.example", "", "{\"age\":"] {
+            #[derive(Debug, serde::Deserialize)]
+            struct Person {
+                #[expect(dead_code, reason = "only read by serde")]
+                age: u8,
+            }
+            let error = answer(&[], body).json::<Person>().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidResponse);
+            assert!(error.to_string().contains("Person"), "{error}");
+            assert!(!format!("{error} {error:?}").contains("ada"), "{error:?}");
+            assert!(error.source().is_none());
+        }
+    }
+
+    #[test]
+    fn debug_hides_headers_and_body() {
+        let shown = format!("{:?}", answer(&[(DATE, "secret-header")], "secret-body"));
+        assert_eq!(shown, "Response { status: 200, length: 11, .. }");
+    }
+}

@@ -46,3 +46,61 @@ fn jitter(number: u32, roll: f64) -> Duration {
     let ceiling = FIRST_PAUSE.saturating_mul(1 << number.saturating_sub(1).min(MAX_ATTEMPTS));
     ceiling.mul_f64(roll.clamp(0.0, 1.0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn attempt(number: u32) -> Attempted {
+        Attempted { number, took: Duration::ZERO, asked: None }
+    }
+
+    #[test]
+    fn the_pause_is_anything_up_to_a_ceiling_that_doubles() {
+        for (number, ceiling) in [(1, 100), (2, 200)] {
+            assert_eq!(pause(attempt(number), LONG, 0.0), Some(Duration::ZERO));
+            assert_eq!(pause(attempt(number), LONG, 0.5), Some(Duration::from_millis(ceiling / 2)));
+            assert_eq!(pause(attempt(number), LONG, 1.0), Some(Duration::from_millis(ceiling)));
+        }
+    }
+
+    #[test]
+    fn there_is_no_fourth_attempt() {
+        assert_eq!(pause(attempt(MAX_ATTEMPTS), LONG, 0.0), None);
+        assert_eq!(pause(attempt(u32::MAX), LONG, 0.0), None);
+    }
+
+    #[test]
+    fn a_retry_that_cannot_end_in_time_is_not_begun() {
+        let slow = Attempted { took: Duration::from_secs(2), ..attempt(1) };
+        assert_eq!(pause(slow, Duration::from_secs(2), 0.0), None);
+        assert_eq!(pause(slow, Duration::from_millis(2001), 0.0), Some(Duration::ZERO));
+        assert_eq!(pause(attempt(1), Duration::ZERO, 0.0), None);
+        assert_eq!(pause(attempt(1), Duration::from_millis(50), 1.0), None);
+    }
+
+    #[test]
+    fn the_asked_time_is_waited_if_it_fits_the_deadline() {
+        let asked = |seconds| Attempted { asked: Some(Duration::from_secs(seconds)), ..attempt(1) };
+        assert_eq!(pause(asked(1), Duration::from_secs(4), 1.0), Some(Duration::from_secs(1)));
+        assert_eq!(pause(asked(4), Duration::from_secs(4), 0.0), None);
+        assert_eq!(pause(asked(u64::MAX), Duration::from_secs(4), 0.0), None);
+        // Those who were all asked to return at once do not all return at once.
+        assert_eq!(pause(asked(0), Duration::from_secs(4), 1.0), Some(FIRST_PAUSE));
+    }
+
+    #[test]
+    fn a_write_is_sent_again_only_when_it_surely_did_not_run() {
+        let passing = |effect| {
+            (100..600)
+                .filter_map(|code| StatusCode::from_u16(code).ok())
+                .filter(|status| is_passing(*status, effect))
+                .map(|status| status.as_u16())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(passing(Effect::Read), [408, 429, 500, 502, 503, 504]);
+        assert_eq!(passing(Effect::Write), [429]);
+    }
+}

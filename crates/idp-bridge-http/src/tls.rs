@@ -7,7 +7,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
 static PROVIDER: LazyLock<Arc<CryptoProvider>> =
@@ -128,10 +128,4 @@ impl ServerCertVerifier for SystemVerifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         PROVIDER.signature_verification_algorithms.supported_schemes()
     }
-}
-
-/// Whether this is the refusal of a certificate, as opposed to any other failure of a handshake.
-pub(crate) fn is_certificate_error(error: &rustls::Error) -> bool {
-    // A peer that sends a certificate of the wrong shape is no configuration fault that a CA would mend.
-    matches!(error, rustls::Error::InvalidCertificate(fault) if !matches!(fault, CertificateError::BadEncoding))
 }

@@ -156,9 +156,13 @@ impl<S: TokenSource> TokenCache<S> {
         let shared = self.0.clone();
         tokio::spawn(async move {
             let asked = Instant::now();
-            let fetched = shared.source.fetch(&scope).await;
+            let deadline = Instant::from_std(scope.deadline());
+            let fetched = timeout_at(deadline, shared.source.fetch(&scope)).await.unwrap_or_else(|_| Err(late()));
             let fetched = fetched.map(|token| Arc::new(Held::new(token, asked))).map_err(Arc::new);
-            shared.keep(&fetched, &scope, in_background);
+            if in_background && let Err(error) = &fetched {
+                tracing::warn!(request.id = scope.request_id(), %error, "an admin token could not be refreshed early");
+            }
+            shared.keep(&fetched, in_background);
             sender.send_replace(Some(fetched));
         });
         receiver
@@ -179,19 +183,12 @@ impl<S> Shared<S> {
     }
 
     /// Ends a fetch. It comes before the news of it, so that nobody who hears the news finds the fetch still running.
-    fn keep(&self, fetched: &Result<Arc<Held>, Arc<Error>>, scope: &CallScope, in_background: bool) {
+    fn keep(&self, fetched: &Result<Arc<Held>, Arc<Error>>, in_background: bool) {
         let mut state = self.state();
         state.running = None;
-        match fetched {
-            Ok(held) => {
-                state.held = Some(held.clone());
-                state.rest_until = None;
-            }
-            Err(error) if in_background => {
-                state.rest_until = Some(Instant::now() + BACKGROUND_REST);
-                tracing::warn!(request.id = scope.request_id(), %error, "an admin token could not be refreshed early");
-            }
-            Err(_) => {}
+        state.rest_until = (in_background && fetched.is_err()).then(|| Instant::now() + BACKGROUND_REST);
+        if let Ok(held) = fetched {
+            state.held = Some(held.clone());
         }
     }
 }
@@ -225,3 +222,6 @@ fn failed(error: Arc<Error>) -> Error {
     };
     copy.with_retry_after(error.retry_after()).with_source(error)
 }
+
+#[cfg(test)]
+mod tests;

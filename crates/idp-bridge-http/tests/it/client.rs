@@ -1,0 +1,295 @@
+//! Attempts, limits and faults.
+
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use idp_bridge_core::{CallScope, ErrorKind, Origin, OutboundPolicy, Outcome};
+use idp_bridge_http::{Client, HeaderName, HeaderValue, MAX_BODY, Request, Url};
+
+use crate::server::{Reply, Server, answer, everything, scope};
+
+fn client() -> Client {
+    Client::new(&OutboundPolicy::default()).unwrap()
+}
+
+fn writes(url: &Url) -> [Request; 3] {
+    [Request::put(url.clone()), Request::post(url.clone()), Request::delete(url.clone())]
+}
+
+#[tokio::test]
+async fn a_request_arrives_as_it_was_built_and_the_answer_is_read_whole() {
+    let server = Server::start(|_, _| answer(201, &["x-id: 7"], "{\"id\":\"u-1\"}")).await;
+    let request = Request::post(server.url())
+        .query(&[("q", "a b+c")])
+        .header(HeaderName::from_static("x-a"), HeaderValue::from_static("b"))
+        .json(&serde_json::json!({"a": 1}))
+        .unwrap();
+    let scope = scope();
+    let response = client().send(&scope, request).await.unwrap();
+    assert_eq!((response.status.as_u16(), response.text()), (201, Some("{\"id\":\"u-1\"}")));
+    assert_eq!(response.headers["x-id"], "7");
+    assert_eq!(response.json::<serde_json::Value>().unwrap()["id"], "u-1");
+    let received = &server.received()[0];
+    assert!(received.head.starts_with("POST /users/u-1?q=a+b%2Bc HTTP/1.1\r\n"), "{received:?}");
+    for line in ["x-a: b", "content-type: application/json", "user-agent: idp-bridge/"] {
+        assert!(received.head.contains(line), "{received:?}");
+    }
+    assert!(!received.head.contains("accept-encoding"), "a compressed answer could be larger than its limit");
+    assert_eq!(received.body, "{\"a\":1}");
+    assert_eq!((scope.recorder().requests(), scope.recorder().attempts()), (1, 1));
+}
+
+#[tokio::test]
+async fn connections_are_kept_and_not_shared_between_clients() {
+    let server = Server::start(|_, _| answer(200, &[], "")).await;
+    let (one, other) = (client(), client());
+    for client in [&one, &one.clone(), &one, &other] {
+        client.send(&scope(), Request::get(server.url())).await.unwrap();
+    }
+    assert_eq!(server.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_read_is_sent_again_on_a_passing_status_and_three_times_at_most() {
+    for status in [408, 429, 500, 502, 503, 504] {
+        let server = Server::start(move |_, _| answer(status, &[], "")).await;
+        let scope = scope();
+        let response = client().send(&scope, Request::post(server.url()).reading()).await.unwrap();
+        assert_eq!((response.status.as_u16(), server.received().len()), (status, 3));
+        assert_eq!((scope.recorder().requests(), scope.recorder().attempts()), (1, 3));
+        assert_eq!(scope.recorder().outcome(), Outcome::NotApplied);
+    }
+    let server = Server::start(|number, _| answer(if number == 0 { 503 } else { 200 }, &[], "")).await;
+    let response = client().send(&scope(), Request::get(server.url())).await.unwrap();
+    assert_eq!((response.status.as_u16(), server.received().len()), (200, 2));
+}
+
+#[tokio::test]
+async fn a_final_status_is_the_answer_at_once() {
+    for status in [200, 204, 400, 401, 403, 404, 409, 410, 422, 501, 505] {
+        let server = Server::start(move |_, _| answer(status, &[], "")).await;
+        let response = client().send(&scope(), Request::get(server.url())).await.unwrap();
+        assert_eq!((response.status.as_u16(), server.received().len()), (status, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_may_have_run_is_sent_once_and_its_outcome_is_unknown() {
+    for status in [200, 204, 408, 500, 502, 503, 504] {
+        let server = Server::start(move |_, _| answer(status, &["retry-after: 0"], "")).await;
+        for request in writes(&server.url()) {
+            let scope = scope();
+            let response = client().send(&scope, request).await.unwrap();
+            assert_eq!((response.status.as_u16(), scope.recorder().attempts()), (status, 1));
+            assert_eq!(scope.recorder().outcome(), Outcome::Unknown, "{status}");
+        }
+        assert_eq!(server.received().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_the_answer_refuses_has_changed_nothing() {
+    for status in [400, 401, 403, 404, 409, 413, 422] {
+        let server = Server::start(move |_, _| answer(status, &[], "")).await;
+        let scope = scope();
+        client().send(&scope, Request::put(server.url())).await.unwrap();
+        assert_eq!((scope.recorder().outcome(), server.received().len()), (Outcome::NotApplied, 1), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_was_slowed_down_is_sent_again() {
+    let server = Server::start(|number, _| answer(if number < 2 { 429 } else { 204 }, &[], "")).await;
+    let scope = scope();
+    let response = client().send(&scope, Request::put(server.url()).form(&[("a", "b")])).await.unwrap();
+    assert_eq!((response.status.as_u16(), scope.recorder().attempts()), (204, 3));
+    assert!(server.received().iter().all(|received| received.body == "a=b"));
+    assert_eq!(scope.recorder().outcome(), Outcome::Unknown);
+}
+
+#[tokio::test]
+async fn the_asked_waiting_time_is_kept() {
+    let server = Server::start(|number, _| answer(if number == 0 { 429 } else { 200 }, &["retry-after: 1"], "")).await;
+    let begun = Instant::now();
+    let response = client().send(&scope(), Request::get(server.url())).await.unwrap();
+    assert_eq!(response.status.as_u16(), 200);
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn a_waiting_time_beyond_the_deadline_gives_the_answer_to_the_caller() {
+    for status in [429, 503] {
+        let server = Server::start(move |_, _| answer(status, &["retry-after: 60"], "")).await;
+        let scope = scope();
+        let response = client().send(&scope, Request::get(server.url())).await.unwrap();
+        assert_eq!((response.status.as_u16(), response.retry_after()), (status, Some(Duration::from_secs(60))));
+        assert_eq!(server.received().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer_and_not_followed() {
+    for status in [301, 302, 303, 307, 308] {
+        let elsewhere = Server::start(|_, _| answer(200, &[], "")).await;
+        let location = format!("location: {}", elsewhere.url());
+        let server = Server::start(move |_, _| answer(status, &[&location], "")).await;
+        let response = client().send(&scope(), Request::get(server.url())).await.unwrap();
+        assert_eq!((response.status.as_u16(), elsewhere.received().len()), (status, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_unavailable_and_tried_three_times_even_for_a_write() {
+    let port = {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let url = Url::parse(&format!("http://127.0.0.1:{port}/users?email=ada%40acme.example")).unwrap();
+    for request in writes(&url).into_iter().chain([Request::get(url.clone())]) {
+        let scope = scope();
+        let error = client().send(&scope, request).await.unwrap_err();
+        assert_eq!((error.kind(), error.origin()), (ErrorKind::Unavailable, Origin::Upstream));
+        assert_eq!((scope.recorder().attempts(), scope.recorder().outcome()), (3, Outcome::NotApplied));
+        assert_eq!((error.context("host"), error.context("attempts")), (Some("127.0.0.1"), Some("3")));
+        assert!(
+            everything(&error).contains("refused") && !everything(&error).contains("ada"),
+            "{}",
+            everything(&error)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_knows_is_unavailable() {
+    // No name server is asked for a label of more than 63 characters.
+    let url = format!("http://{}.invalid/users?email=ada", "x".repeat(64));
+    let policy = OutboundPolicy { allow_http: true, ..OutboundPolicy::default() };
+    let scope = scope();
+    let error = Client::new(&policy).unwrap().send(&scope, Request::delete(url.parse().unwrap())).await.unwrap_err();
+    assert_eq!((error.kind(), error.origin()), (ErrorKind::Unavailable, Origin::Upstream));
+    assert!(error.message().contains("resolved"), "{}", everything(&error));
+    assert_eq!(scope.recorder().outcome(), Outcome::NotApplied);
+    assert!(!everything(&error).contains("ada"), "{}", everything(&error));
+}
+
+#[tokio::test]
+async fn a_broken_connection_is_unavailable_and_tried_again_for_a_read_alone() {
+    let starts: [&[u8]; 4] = [
+        b"",
+        b"HTTP/1.1 200 OK\r\ncont",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"email\":\"ada@",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nada@a\r\n",
+    ];
+    for start in starts {
+        let server = Server::start(move |_, _| Reply::Cut(start.to_vec())).await;
+        for (request, attempts, outcome) in
+            [(Request::get(server.url()), 3, Outcome::NotApplied), (Request::put(server.url()), 1, Outcome::Unknown)]
+        {
+            let scope = scope();
+            let error = client().send(&scope, request.query(&[("email", "ada")])).await.unwrap_err();
+            assert_eq!((error.kind(), error.origin()), (ErrorKind::Unavailable, Origin::Upstream), "{error:?}");
+            assert_eq!((scope.recorder().attempts(), scope.recorder().outcome()), (attempts, outcome));
+            assert!(!everything(&error).contains("ada"), "{}", everything(&error));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_http_is_invalid_and_not_asked_for_again() {
+    for garbage in [
+        "SSH-2.0-OpenSSH_9.2\r\n",
+        "ada@acme.example\r\n\r\n",
+        "HTTP/1.1 999999 x\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nada\u{1}: x\r\n\r\n",
+    ] {
+        let server = Server::start(move |_, _| Reply::Cut(garbage.as_bytes().to_vec())).await;
+        let scope = scope();
+        let error = client().send(&scope, Request::get(server.url())).await.unwrap_err();
+        assert_eq!(
+            (error.kind(), scope.recorder().attempts()),
+            (ErrorKind::InvalidResponse, 1),
+            "{garbage:?} {error:?}"
+        );
+        assert!(!everything(&error).contains("ada"), "{}", everything(&error));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_may_be_as_large_as_the_limit_and_no_larger() {
+    let whole = "x".repeat(MAX_BODY);
+    let server = Server::start(move |_, _| answer(200, &[], &whole)).await;
+    let response = client().send(&scope(), Request::get(server.url())).await.unwrap();
+    assert_eq!(response.body.len(), MAX_BODY);
+
+    let announced = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", MAX_BODY + 1);
+    let server = Server::start(move |_, _| Reply::Hang(announced.clone().into_bytes())).await;
+    let scope = scope();
+    let error = client().send(&scope, Request::get(server.url())).await.unwrap_err();
+    assert_eq!((error.kind(), scope.recorder().attempts()), (ErrorKind::InvalidResponse, 1));
+    server.abandoned().await;
+}
+
+#[tokio::test]
+async fn an_endless_answer_is_left_at_the_limit() {
+    for head in ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4000000\r\n"] {
+        let server = Server::start(move |_, _| Reply::Endless(head.as_bytes().to_vec())).await;
+        let scope = scope();
+        let error = client().send(&scope, Request::get(server.url())).await.unwrap_err();
+        assert_eq!((error.kind(), error.origin()), (ErrorKind::InvalidResponse, Origin::Upstream));
+        assert_eq!(scope.recorder().attempts(), 1);
+        server.abandoned().await;
+    }
+}
+
+#[tokio::test]
+async fn endless_headers_are_left_too() {
+    let server = Server::start(|_, _| Reply::Endless(b"HTTP/1.1 200 OK\r\nx-a: ".to_vec())).await;
+    let error = client().send(&scope(), Request::get(server.url())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidResponse, "{error:?}");
+    server.abandoned().await;
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_left_at_the_deadline() {
+    let starts: [&[u8]; 3] = [b"", b"HTTP/1.1 200 OK\r\nx", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx"];
+    for start in starts {
+        let server = Server::start(move |_, _| Reply::Hang(start.to_vec())).await;
+        for (request, outcome) in
+            [(Request::get(server.url()), Outcome::NotApplied), (Request::delete(server.url()), Outcome::Unknown)]
+        {
+            let scope = CallScope::new("r-1", Duration::from_millis(150));
+            let error = client().send(&scope, request).await.unwrap_err();
+            assert_eq!((error.kind(), error.origin()), (ErrorKind::Timeout, Origin::Upstream));
+            assert_eq!((scope.remaining(), scope.recorder().outcome()), (Duration::ZERO, outcome));
+            server.abandoned().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_sent_after_the_deadline() {
+    let server = Server::start(|_, _| answer(200, &[], "")).await;
+    let scope = CallScope::new("r-1", Duration::ZERO);
+    let error = client().send(&scope, Request::delete(server.url())).await.unwrap_err();
+    assert_eq!((error.kind(), scope.recorder().attempts()), (ErrorKind::Timeout, 0));
+    assert_eq!((scope.recorder().outcome(), server.connections()), (Outcome::NotApplied, 0));
+}
+
+#[tokio::test]
+async fn a_url_from_elsewhere_is_held_to_the_policy_too() {
+    for url in ["http://idp.example/", "http://169.254.169.254/latest", "https://[fe80::1]/", "ftp://idp.example/"] {
+        let scope = scope();
+        let error = client().send(&scope, Request::get(url.parse().unwrap())).await.unwrap_err();
+        assert_eq!((error.kind(), error.origin()), (ErrorKind::Misconfigured, Origin::Ours), "{url}");
+        assert_eq!(scope.recorder().attempts(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_of_the_policy_gets_every_request() {
+    let proxy = Server::start(|_, _| answer(200, &[], "")).await;
+    let policy = OutboundPolicy { allow_http: true, proxy: Some(proxy.base()), ..OutboundPolicy::default() };
+    let request = Request::get("http://idp.invalid/users".parse().unwrap());
+    Client::new(&policy).unwrap().send(&scope(), request).await.unwrap();
+    assert!(proxy.received()[0].head.starts_with("GET http://idp.invalid/users HTTP/1.1"));
+}

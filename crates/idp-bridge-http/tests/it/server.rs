@@ -1,0 +1,186 @@
+//! A server on 127.0.0.1 that answers by a script and can be as rude as TCP allows.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use idp_bridge_core::CallScope;
+use idp_bridge_http::Url;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+/// What the server does with a request.
+pub(crate) enum Reply {
+    /// These bytes, and the connection stays open.
+    Answer(Vec<u8>),
+    /// These bytes, and the connection is closed.
+    Cut(Vec<u8>),
+    /// These bytes, and nothing more while the client stays.
+    Hang(Vec<u8>),
+    /// These bytes, and then `x` until the client goes.
+    Endless(Vec<u8>),
+}
+
+/// A whole answer with these header lines and this body.
+pub(crate) fn answer(status: u16, headers: &[&str], body: &str) -> Reply {
+    let mut text = format!("HTTP/1.1 {status} Whatever\r\ncontent-length: {}\r\n", body.len());
+    for header in headers {
+        text.push_str(header);
+        text.push_str("\r\n");
+    }
+    Reply::Answer(format!("{text}\r\n{body}").into_bytes())
+}
+
+/// A request as it came.
+#[derive(Debug, Clone)]
+pub(crate) struct Received {
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+type Script = dyn Fn(usize, &Received) -> Reply + Send + Sync;
+
+pub(crate) struct Server {
+    address: SocketAddr,
+    tls: bool,
+    state: Arc<State>,
+}
+
+struct State {
+    script: Box<Script>,
+    received: Mutex<Vec<Received>>,
+    connections: AtomicUsize,
+    abandoned: tokio::sync::Notify,
+}
+
+impl Server {
+    /// A server whose script is given the number of the request, from 0, and the request.
+    pub(crate) async fn start(script: impl Fn(usize, &Received) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start_with(None, script).await
+    }
+
+    pub(crate) async fn start_with(
+        tls: Option<TlsAcceptor>,
+        script: impl Fn(usize, &Received) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Arc::new(State {
+            script: Box::new(script),
+            received: Mutex::default(),
+            connections: AtomicUsize::new(0),
+            abandoned: tokio::sync::Notify::new(),
+        });
+        let server = Self { address, tls: tls.is_some(), state: state.clone() };
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                state.connections.fetch_add(1, SeqCst);
+                let (state, tls) = (state.clone(), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => state.serve(stream).await,
+                        Some(tls) => {
+                            // A client that does not trust the certificate ends the handshake.
+                            if let Ok(stream) = tls.accept(stream).await {
+                                state.serve(stream).await;
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        server
+    }
+
+    pub(crate) fn base(&self) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        format!("{scheme}://localhost:{}", self.address.port())
+    }
+
+    pub(crate) fn url(&self) -> Url {
+        Url::parse(&format!("{}/users/u-1", self.base())).unwrap()
+    }
+
+    pub(crate) fn received(&self) -> Vec<Received> {
+        self.state.received.lock().unwrap().clone()
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.state.connections.load(SeqCst)
+    }
+
+    /// Waits until a client has gone away from a reply that did not end.
+    pub(crate) async fn abandoned(&self) {
+        self.state.abandoned.notified().await;
+    }
+}
+
+impl State {
+    async fn serve(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+        while let Some(request) = read(&mut stream).await {
+            let number = {
+                let mut received = self.received.lock().unwrap();
+                received.push(request.clone());
+                received.len() - 1
+            };
+            match (self.script)(number, &request) {
+                Reply::Answer(bytes) => stream.write_all(&bytes).await.unwrap(),
+                Reply::Cut(bytes) => {
+                    stream.write_all(&bytes).await.unwrap();
+                    let _ = stream.shutdown().await;
+                    return;
+                }
+                Reply::Hang(bytes) => {
+                    stream.write_all(&bytes).await.unwrap();
+                    let _ = stream.read(&mut [0]).await;
+                    self.abandoned.notify_one();
+                    return;
+                }
+                Reply::Endless(bytes) => {
+                    stream.write_all(&bytes).await.unwrap();
+                    while stream.write_all(&[b'x'; 16_384]).await.is_ok() {}
+                    self.abandoned.notify_one();
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Reads a request; nothing if the client has gone.
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Received> {
+    let mut bytes = Vec::new();
+    loop {
+        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            let head = String::from_utf8(bytes[..end].to_vec()).unwrap().to_lowercase();
+            let length =
+                head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
+            if bytes.len() >= end + 4 + length {
+                let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+                return Some(Received { head, body: String::from_utf8(bytes[end + 4..].to_vec()).unwrap() });
+            }
+        }
+        if stream.read_buf(&mut bytes).await.unwrap_or(0) == 0 {
+            return None;
+        }
+    }
+}
+
+/// A scope with more time than any test needs.
+pub(crate) fn scope() -> CallScope {
+    CallScope::new("r-1", Duration::from_secs(60))
+}
+
+/// An error with all its causes, as a careless log would show it.
+pub(crate) fn everything(error: &idp_bridge_core::Error) -> String {
+    let mut text = format!("{error:?}");
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(current) = cause {
+        text.push_str(&format!("\n{current} {current:?}"));
+        cause = current.source();
+    }
+    text
+}

@@ -1,0 +1,135 @@
+//! Certificates: whom a client trusts, and what it says of the others.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use idp_bridge_core::{CallScope, ErrorKind, Origin, OutboundPolicy, Outcome};
+use idp_bridge_http::{BaseUrl, Client, Request, Url};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+use crate::server::{Server, answer, everything, scope};
+
+/// A certificate authority of its own and a server whose certificate for `name` it signed.
+async fn server_of_own_ca(name: &str) -> (Server, Vec<u8>) {
+    let mut params = CertificateParams::new([]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca_key = KeyPair::generate().unwrap();
+    let pem = params.self_signed(&ca_key).unwrap().pem().into_bytes();
+    let issuer = Issuer::new(params, ca_key);
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+        .unwrap();
+    let server = Server::start_with(Some(TlsAcceptor::from(Arc::new(config))), |_, _| answer(200, &[], "ok")).await;
+    (server, pem)
+}
+
+fn trusting(pem: &[u8]) -> OutboundPolicy {
+    OutboundPolicy { ca_pem: Some(pem.to_vec()), ..OutboundPolicy::default() }
+}
+
+#[tokio::test]
+async fn an_own_certificate_authority_is_trusted_and_needs_no_store() {
+    let (server, pem) = server_of_own_ca("localhost").await;
+    let client = Client::new(&trusting(&pem)).unwrap();
+    client.prepare(&BaseUrl::parse(&server.base(), &trusting(&pem)).unwrap()).unwrap();
+    let response = client.send(&scope(), Request::get(server.url())).await.unwrap();
+    assert_eq!(response.text(), Some("ok"));
+}
+
+#[tokio::test]
+async fn another_certificate_authority_is_misconfigured_with_a_hint_and_asked_once() {
+    let (server, _) = server_of_own_ca("localhost").await;
+    let (_, other) = server_of_own_ca("localhost").await;
+    let scope = scope();
+    let error = Client::new(&trusting(&other)).unwrap().send(&scope, Request::delete(server.url())).await.unwrap_err();
+    assert_eq!((error.kind(), error.origin()), (ErrorKind::Misconfigured, Origin::Upstream), "{}", everything(&error));
+    assert!(error.context("hint").is_some_and(|hint| hint.contains("`ca_file`")));
+    assert_eq!((scope.recorder().attempts(), scope.recorder().outcome()), (1, Outcome::NotApplied));
+    assert_eq!(server.received().len(), 0);
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_name_is_misconfigured() {
+    let (server, pem) = server_of_own_ca("idp.example").await;
+    let error = Client::new(&trusting(&pem)).unwrap().send(&scope(), Request::get(server.url())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Misconfigured, "{}", everything(&error));
+}
+
+#[tokio::test]
+async fn without_its_certificate_authority_a_private_server_is_misconfigured() {
+    // Whether this machine has a store or not: either way the next step is told.
+    let (server, _) = server_of_own_ca("localhost").await;
+    let client = Client::new(&OutboundPolicy::default()).unwrap();
+    let error = client.send(&scope(), Request::get(server.url())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Misconfigured, "{}", everything(&error));
+    assert!(error.context("hint").is_some_and(|hint| hint.contains("`ca_file`")));
+}
+
+#[tokio::test]
+async fn a_port_that_speaks_no_tls_is_unavailable_and_a_write_did_not_run() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = Url::parse(&format!("https://{}/", listener.local_addr().unwrap())).unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        }
+    });
+    let (_, pem) = server_of_own_ca("localhost").await;
+    let scope = scope();
+    let error = Client::new(&trusting(&pem)).unwrap().send(&scope, Request::delete(url)).await.unwrap_err();
+    assert_eq!((error.kind(), error.origin()), (ErrorKind::Unavailable, Origin::Upstream), "{}", everything(&error));
+    assert_eq!((scope.recorder().attempts(), scope.recorder().outcome()), (3, Outcome::NotApplied));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_hangs_is_a_failure_to_connect_and_tried_again_only_if_that_can_end_in_time() {
+    // The system completes the TCP connection; nobody ever accepts it.
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = Url::parse(&format!("https://{}/", listener.local_addr().unwrap())).unwrap();
+    let (_, pem) = server_of_own_ca("localhost").await;
+    let client = Client::new(&trusting(&pem)).unwrap();
+    for (seconds, attempts) in [(60, 3), (3, 1)] {
+        let scope = CallScope::new("r-1", Duration::from_secs(seconds) + clock_lead());
+        let error = client.send(&scope, Request::delete(url.clone())).await.unwrap_err();
+        assert_eq!((error.kind(), error.origin()), (ErrorKind::Unavailable, Origin::Upstream));
+        assert_eq!((scope.recorder().attempts(), scope.recorder().outcome()), (attempts, Outcome::NotApplied));
+    }
+}
+
+/// How far the paused clock is ahead of the one that a scope's deadline is made with.
+fn clock_lead() -> Duration {
+    tokio::time::Instant::now().into_std().saturating_duration_since(std::time::Instant::now())
+}
+
+#[test]
+fn what_is_no_certificate_is_misconfigured_with_a_hint() {
+    let broken = b"-----BEGIN CERTIFICATE-----\nnot base64!\n-----END CERTIFICATE-----\n";
+    let no_certificate = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let key = KeyPair::generate().unwrap().serialize_pem();
+    for pem in [&b""[..], b"hunter2", broken, no_certificate, key.as_bytes()] {
+        let error = Client::new(&trusting(pem)).unwrap_err();
+        assert_eq!((error.kind(), error.origin()), (ErrorKind::Misconfigured, Origin::Ours));
+        assert!(error.context("hint").is_some());
+        assert!(!everything(&error).contains("hunter2"));
+    }
+}
+
+#[test]
+fn a_client_of_plain_http_is_made_and_prepared_without_a_store() {
+    let policy = OutboundPolicy::default();
+    let client = Client::new(&policy).unwrap();
+    client.prepare(&BaseUrl::parse("http://localhost:8080", &policy).unwrap()).unwrap();
+}
