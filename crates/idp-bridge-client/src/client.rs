@@ -1,0 +1,147 @@
+//! The client of one tenant at one bridge.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+use idp_bridge_core::{Call, Clock, SystemClock, TenantId};
+use idp_bridge_protocol::{Envelope, Operation, SigningKey, signature};
+use reqwest::redirect;
+use url::Url;
+
+use crate::signed::{SignedCall, WebhookId};
+use crate::{Answer, ClientError};
+
+/// How long a call may take if nothing else is said: a second more than any bridge takes.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(31);
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout-ms");
+
+/// Calls one tenant's bridge; cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    url: Url,
+    tenant: TenantId,
+    keys: Arc<[SigningKey]>,
+    clock: Arc<dyn Clock>,
+    timeout: Option<Duration>,
+}
+
+impl Client {
+    /// A client of the bridge at this base URL (`http` or `https`), which signs with every one of these keys.
+    ///
+    /// While a key is being replaced, sign with both: a bridge accepts a call if one signature fits one of its keys.
+    pub fn new(base_url: &str, tenant: TenantId, keys: Vec<SigningKey>) -> Result<Self, ClientError> {
+        if keys.is_empty() {
+            return Err(ClientError::settings("there is no key to sign with: give one that begins with `whsk_`"));
+        }
+        let url = webhook_url(base_url, &tenant)?;
+        let http = http_client(&url)?;
+        Ok(Self { http, url, tenant, keys: keys.into(), clock: Arc::new(SystemClock), timeout: None })
+    }
+
+    /// The same with a limit for each call. The bridge is asked to answer a tenth earlier, so that its own word on what
+    /// came of a write still arrives.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout: Some(timeout), ..self }
+    }
+
+    /// The same with another clock to sign by.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Makes a call, once, and answers what the bridge answers.
+    pub async fn call(&self, call: Call) -> Result<Answer, ClientError> {
+        self.call_as(&new_id()?, call).await
+    }
+
+    /// Makes a call under this id: the same one for a retry, so that a write runs at most once.
+    pub async fn call_as(&self, id: &WebhookId, call: Call) -> Result<Answer, ClientError> {
+        self.perform(id, &Operation::Users(call)).await
+    }
+
+    /// Asks whether the bridge is there and what it can do; it asks no identity provider.
+    pub async fn ping(&self) -> Result<Answer, ClientError> {
+        self.perform(&new_id()?, &Operation::Ping).await
+    }
+
+    /// Signs a call or a ping without sending it.
+    pub fn sign(&self, id: &WebhookId, operation: &Operation) -> SignedCall {
+        let now = self.clock.now();
+        let timestamp = now.as_second();
+        let body = Envelope { tenant: self.tenant.clone(), operation: operation.clone() }.to_body(now.to_string());
+        let signature = signature::sign(&self.keys, id.as_str(), timestamp, &body);
+        SignedCall { url: self.url.clone(), id: id.clone(), timestamp, signature, body }
+    }
+
+    /// Signs and sends a call or a ping under this id, once.
+    pub async fn perform(&self, id: &WebhookId, operation: &Operation) -> Result<Answer, ClientError> {
+        let signed = self.sign(id, operation);
+        let mut request = self.http.post(signed.url.clone()).timeout(self.timeout.unwrap_or(DEFAULT_TIMEOUT));
+        for (name, value) in signed.headers() {
+            request = request.header(name, value);
+        }
+        if let Some(timeout) = self.timeout {
+            let earlier = (timeout - timeout / 10).as_millis().max(1);
+            request = request.header(REQUEST_TIMEOUT, earlier.to_string());
+        }
+        let answer = request.body(signed.body).send().await.map_err(ClientError::from_reqwest)?;
+        Answer::read(operation, answer).await
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("url", &self.url.as_str()).field("tenant", &self.tenant).finish_non_exhaustive()
+    }
+}
+
+fn new_id() -> Result<WebhookId, ClientError> {
+    WebhookId::random().map_err(|error| ClientError::Settings {
+        reason: "the system gives no random bytes for an id",
+        source: Some(error.into()),
+    })
+}
+
+fn webhook_url(base_url: &str, tenant: &TenantId) -> Result<Url, ClientError> {
+    const EXPECTED: &str = "the bridge's URL cannot be used: write it like `https://bridge.acme.example`";
+    let mut url =
+        Url::parse(base_url).map_err(|error| ClientError::Settings { reason: EXPECTED, source: Some(error.into()) })?;
+    let plain = matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    if !plain {
+        return Err(ClientError::settings(EXPECTED));
+    }
+    let path = format!("{}/v1/tenants/{tenant}/webhook", url.path().trim_end_matches('/'));
+    url.set_path(&path);
+    Ok(url)
+}
+
+fn http_client(url: &Url) -> Result<reqwest::Client, ClientError> {
+    let mut builder = reqwest::Client::builder()
+        .http1_only()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .user_agent(concat!("idp-bridge-client/", env!("CARGO_PKG_VERSION")));
+    if url.scheme() == "http" {
+        // Nothing is encrypted, so a system without certificate authorities will do.
+        builder = builder.tls_certs_only([]);
+    }
+    builder.build().map_err(|error| ClientError::Settings {
+        reason: "an HTTPS client cannot be made: are certificate authorities installed (Debian: `ca-certificates`)?",
+        source: Some(Box::new(error)),
+    })
+}
