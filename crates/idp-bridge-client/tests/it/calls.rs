@@ -1,0 +1,164 @@
+//! The client against a bridge that says whatever the test wants.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::server::{Script, ScriptedBridge};
+use idp_bridge_client::{
+    Answer, Call, Client, ClientError, Email, MAX_ANSWER, Operation, SigningKey, TenantId, UserId, WebhookId, answers,
+};
+use idp_bridge_core::Clock;
+use idp_bridge_core::jiff::Timestamp;
+use idp_bridge_protocol::{Envelope, KeyRing, VerifyingKey};
+
+#[derive(Debug)]
+struct Noon;
+
+const NOON: i64 = 1_767_268_800;
+
+impl Clock for Noon {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(NOON).unwrap()
+    }
+}
+
+fn keys() -> Vec<SigningKey> {
+    vec![SigningKey::from_seed([7; 32]).unwrap(), SigningKey::from_shared([8; 32])]
+}
+
+fn client(bridge: &ScriptedBridge) -> Client {
+    let tenant = TenantId::new("acme").unwrap();
+    Client::new(&bridge.url(), tenant, keys()).unwrap().with_clock(Arc::new(Noon))
+}
+
+fn get() -> Call {
+    Call::GetById(UserId::new("u-1").unwrap())
+}
+
+const USER: &str = r#"{"user":{"tenant":"acme","id":"u-1","customer":"c-9","email":"a@b.c","logins_count":"42"}}"#;
+
+async fn ask(script: Script, call: Call) -> Result<Answer, ClientError> {
+    client(&ScriptedBridge::start(script).await).call(call).await
+}
+
+#[tokio::test]
+async fn a_call_is_signed_with_every_key_over_the_bytes_that_are_sent() {
+    let bridge = ScriptedBridge::start(Script::json(200, USER)).await;
+    let id: WebhookId = "msg_mine".parse().unwrap();
+    client(&bridge).call_as(&id, get()).await.unwrap();
+    let request = bridge.request().await;
+    assert_eq!(request.line, "POST /v1/tenants/acme/webhook HTTP/1.1");
+    assert_eq!(request.headers["content-type"], "application/json");
+    for key in keys() {
+        let ring = KeyRing::new(vec![VerifyingKey::parse(key.to_verifying_text().expose()).unwrap()]).unwrap();
+        assert_eq!(ring.verify(&request.headers, &request.body, NOON), Ok("msg_mine"));
+    }
+    let envelope = Envelope::parse(&request.body).unwrap();
+    assert_eq!((envelope.tenant.as_str(), envelope.operation), ("acme", Operation::Users(get())));
+}
+
+#[tokio::test]
+async fn every_kind_of_answer_is_read() {
+    let email = || Email::new("a@b.c").unwrap();
+    let id = || UserId::new("u-1").unwrap();
+    let Answer::User(answer) = ask(Script::json(200, USER), get()).await.unwrap() else { panic!("no user") };
+    assert_eq!(answer.user.logins_count, Some(42));
+    for (text, existed) in [("true", Some(true)), ("false", Some(false)), ("null", None)] {
+        let script = Script::json(200, &format!("{{\"existed\":{text}}}"));
+        let answer = ask(script, Call::Delete(id())).await.unwrap();
+        assert_eq!(answer, Answer::Deleted(answers::DeleteAnswer { existed }));
+    }
+    for call in [
+        Call::MarkEmailVerified { id: id(), email: None },
+        Call::SendVerificationEmail(id()),
+        Call::SendPasswordResetEmail(email()),
+    ] {
+        assert_eq!(ask(Script::json(200, "{}"), call).await.unwrap(), Answer::Done(answers::DoneAnswer {}));
+    }
+    let pong = r#"{"protocol":1,"connector":"memory","capabilities":{"calls":{},"fields":{"email":"exact"}}}"#;
+    let bridge = ScriptedBridge::start(Script::json(200, pong)).await;
+    let answer = client(&bridge).ping().await.unwrap();
+    assert_eq!(serde_json::to_value(answer).unwrap(), serde_json::from_str::<serde_json::Value>(pong).unwrap());
+}
+
+#[tokio::test]
+async fn a_problem_is_read_with_how_long_to_wait() {
+    let body = r#"{"type":"about:blank","title":"The identity provider is not available","status":503,
+        "code":"upstream_unavailable","retryable":true,"outcome":"unknown","request_id":"r-1"}"#;
+    let script = Script::new(503, "Application/Problem+JSON; charset=utf-8", body).with_header("retry-after: 7");
+    let error = ask(script, get()).await.unwrap_err();
+    assert!(error.is_retryable());
+    assert_eq!(error.problem().unwrap().code, "upstream_unavailable");
+    let ClientError::Problem { retry_after, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(*retry_after, Some(Duration::from_secs(7)));
+    assert_eq!(error.to_string(), "The identity provider is not available (status 503, code `upstream_unavailable`)");
+}
+
+#[tokio::test]
+async fn what_is_no_answer_of_a_bridge_is_told_apart_from_a_missing_user() {
+    for (script, status, retryable) in [
+        (Script::new(404, "text/html", "<h1>Not Found</h1>"), 404, false),
+        (Script::new(502, "text/html", "<h1>Bad Gateway</h1>"), 502, true),
+        (Script::new(200, "text/html", USER), 200, false),
+        (Script::json(200, "{}"), 200, false),
+        (Script::json(200, "{\"user\":"), 200, false),
+        (Script::new(404, "application/problem+json", "{\"status\":404}"), 404, false),
+        (Script::new(302, "text/html", "").with_header("location: /elsewhere"), 302, false),
+    ] {
+        let error = ask(script, get()).await.unwrap_err();
+        assert!(matches!(&error, ClientError::NoAnswer { status: own } if own.as_u16() == status), "{error:?}");
+        assert_eq!(error.is_retryable(), retryable, "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_endless_answer_is_not_read_to_its_end() {
+    let error = ask(Script::endless(), get()).await.unwrap_err();
+    assert!(matches!(error, ClientError::TooLarge), "{error:?}");
+    let body = format!("{USER}{}", " ".repeat(MAX_ANSWER - USER.len()));
+    assert!(ask(Script::json(200, &body), get()).await.is_ok());
+}
+
+#[tokio::test]
+async fn silence_ends_in_time_and_the_bridge_is_asked_to_end_earlier() {
+    let bridge = ScriptedBridge::start(Script::silent()).await;
+    let error = client(&bridge).with_timeout(Duration::from_millis(200)).call(get()).await.unwrap_err();
+    assert!(matches!(error, ClientError::Timeout), "{error:?}");
+    assert_eq!(bridge.request().await.headers["x-request-timeout-ms"], "180");
+}
+
+#[tokio::test]
+async fn a_refused_and_a_broken_connection_are_told_apart() {
+    let closed = ScriptedBridge::closed().await;
+    let error = client(&closed).call(get()).await.unwrap_err();
+    assert!(matches!(error, ClientError::Transport { sent: false, .. }), "{error:?}");
+    assert_eq!(error.to_string(), "the bridge cannot be reached");
+    let error = ask(Script::cut(), get()).await.unwrap_err();
+    assert!(matches!(error, ClientError::Transport { sent: true, .. }), "{error:?}");
+    assert!(error.is_retryable());
+}
+
+#[test]
+fn a_url_that_is_no_base_url_and_a_missing_key_are_refused() {
+    let tenant = || TenantId::new("acme").unwrap();
+    for bad in
+        ["", "bridge", "ftp://bridge.example", "https://me:pw@bridge.example", "https://b.example?x", "https://b#f"]
+    {
+        let error = Client::new(bad, tenant(), keys()).unwrap_err();
+        assert!(matches!(error, ClientError::Settings { .. }), "{bad}: {error:?}");
+        assert!(!format!("{error:?} {error}").contains("pw@"), "{error:?}");
+    }
+    assert!(Client::new("http://127.0.0.1:8080/bridge/", tenant(), keys()).is_ok());
+    assert!(Client::new("http://127.0.0.1:8080", tenant(), Vec::new()).is_err());
+}
+
+#[tokio::test]
+async fn neither_the_client_nor_a_signed_call_shows_what_is_secret_or_personal() {
+    let bridge = ScriptedBridge::closed().await;
+    let client = client(&bridge);
+    let signed = client.sign(&WebhookId::random().unwrap(), &Operation::Users(get()));
+    let shown = format!("{client:?} {signed:?}");
+    for hidden in ["u-1", "v1a,", "whsk_"] {
+        assert!(!shown.contains(hidden), "{shown}");
+    }
+}
