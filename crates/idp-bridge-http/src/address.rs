@@ -81,7 +81,8 @@ fn classify(address: IpAddr) -> Class {
 
 fn classify_v4(address: Ipv4Addr) -> Class {
     match address.octets() {
-        // Azure's WireServer, Alibaba Cloud and Oracle Cloud keep their metadata outside the link-local range.
+        // Azure's WireServer, Alibaba Cloud and Oracle Cloud keep their metadata outside the link-local range (as others'
+        // block lists have them, November 2026).
         [168, 63, 129, 16] | [100, 100, 100, 200] | [192, 0, 0, 192] => Class::Never("of the cloud's metadata"),
         [0, ..] => Class::Never("unspecified"),
         [169, 254, ..] => Class::Never("link-local"),
@@ -106,8 +107,14 @@ fn classify_v6(address: Ipv6Addr) -> Class {
     }
     match address.segments() {
         [0, 0, 0, 0, 0, 0, 0, 1] => Class::Local("loopback"),
-        // Inside the unique-local range: AWS (metadata, pod identity, time), Google Cloud, Oracle Cloud.
-        [0xfd00, 0xec2, ..] | [0xfd20, 0xce, ..] | [0xfd00, 0xc1, ..] => Class::Never("of the cloud's metadata"),
+        // AWS's own services, and the metadata of Google Cloud, Oracle Cloud, Scaleway, Alibaba Cloud and Akamai, all inside the
+        // unique-local range (as their SDKs or others' block lists have them, November 2026).
+        [0xfd00, 0xec2, ..]
+        | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254]
+        | [0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe]
+        | [0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42]
+        | [0xfd00, 0x100, 0, 0, 0, 0, 0x100, 0x200]
+        | [0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1] => Class::Never("of the cloud's metadata"),
         [0xfe80..=0xfebf, ..] => Class::Never("link-local"),
         [0xff00..=0xffff, ..] => Class::Never("multicast"),
         [0xfec0..=0xfeff, ..] | [0xfc00..=0xfdff, ..] => Class::Local("private"),
@@ -192,6 +199,9 @@ mod tests {
             "fd00:ec2::23",
             "fd20:ce::254",
             "fd00:c1::a9fe:a9fe",
+            "fd00:42::42",
+            "fd00:100::100:200",
+            "fd00:a9fe:a9fe::1",
         ];
         let disguised: Vec<String> = v4.iter().flat_map(|address| disguises(address)).collect();
         for address in v4.into_iter().chain(v6).chain(disguised.iter().map(String::as_str)) {
@@ -218,7 +228,7 @@ mod tests {
             "203.0.113.1",
             "192.0.0.8",
         ];
-        let v6 = ["::1", "fc00::1", "fdff::1", "fec0::1", "2001:db8::1", "3fff::1", "100::1", "4000::1"];
+        let v6 = ["::1", "fc00::1", "fdff::1", "fd20:ce::1", "fec0::1", "2001:db8::1", "3fff::1", "100::1", "4000::1"];
         let disguised: Vec<String> = v4.iter().flat_map(|address| disguises(address)).collect();
         for address in v4.into_iter().chain(v6).chain(disguised.iter().map(String::as_str)) {
             assert!(is_allowed(address, PrivateNetworks::Allow), "{address}");

@@ -9,6 +9,7 @@ use http::StatusCode;
 use idp_bridge_core::{CallScope, Error, ErrorKind, Origin, Result, Secret};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
 
 use crate::client::Client;
 use crate::request::Request;
@@ -154,7 +155,7 @@ impl<S: TokenSource> TokenCache<S> {
     fn start(&self, scope: CallScope, in_background: bool) -> Running {
         let (sender, receiver) = watch::channel(None);
         let shared = self.0.clone();
-        tokio::spawn(async move {
+        let fetch = async move {
             let asked = Instant::now();
             let deadline = Instant::from_std(scope.deadline());
             let fetched = timeout_at(deadline, shared.source.fetch(&scope)).await.unwrap_or_else(|_| Err(late()));
@@ -164,7 +165,8 @@ impl<S: TokenSource> TokenCache<S> {
             }
             shared.keep(&fetched, in_background);
             sender.send_replace(Some(fetched));
-        });
+        };
+        tokio::spawn(fetch.in_current_span());
         receiver
     }
 

@@ -75,6 +75,21 @@ async fn without_its_certificate_authority_a_private_server_is_misconfigured() {
     let error = client.send(&scope(), Request::get(server.url())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Misconfigured, "{}", everything(&error));
     assert!(error.context("hint").is_some_and(|hint| hint.contains("`ca_file`")));
+    let prepared = client.prepare(&BaseUrl::parse(&server.base(), &OutboundPolicy::default()).unwrap());
+    println!("sent: {error}; prepared: {prepared:?}");
+}
+
+#[test]
+fn a_machine_without_a_store_is_misconfigured_with_a_hint() {
+    // The store is found through the environment, which a process cannot safely change for itself.
+    let run = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "tls::without_its_certificate_authority_a_private_server_is_misconfigured", "--nocapture"])
+        .envs([("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_DIR", "/nonexistent")])
+        .output()
+        .unwrap();
+    let shown = String::from_utf8(run.stdout).unwrap();
+    assert!(run.status.success() && shown.contains("1 passed"), "{shown}");
+    assert_eq!(shown.matches("this system has no store of certificate authorities").count(), 2, "{shown}");
 }
 
 #[tokio::test]
