@@ -38,3 +38,28 @@ pub(crate) fn all() -> Vec<Case> {
     ];
     parts.into_iter().flatten().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::bullet;
+
+    #[test]
+    fn every_promise_is_proved_by_a_case() {
+        let proved: BTreeSet<_> = all().iter().flat_map(|case| case.proves().to_vec()).collect();
+        for bullet in bullet::ALL {
+            assert!(proved.contains(bullet), "no case proves this: {bullet}");
+        }
+        assert_eq!(proved.len(), bullet::ALL.len());
+    }
+
+    #[test]
+    fn every_case_proves_something_and_has_a_name_of_its_own() {
+        let cases = all();
+        let names: BTreeSet<_> = cases.iter().map(Case::name).collect();
+        assert_eq!(names.len(), cases.len());
+        assert!(cases.iter().all(|case| !case.proves().is_empty()));
+    }
+}

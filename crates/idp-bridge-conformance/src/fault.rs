@@ -3,6 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -27,8 +28,8 @@ pub(crate) enum Fault {
     Garbage,
     /// `302` to another path of the proxy.
     Redirect,
-    /// `200` with a JSON document of 64 MiB.
-    Oversized,
+    /// `200` with a JSON document of 64 MiB; the number is told how many bytes of it were wanted.
+    Oversized(Arc<AtomicUsize>),
     /// The connection ends before the answer begins; the identity provider never sees the request.
     CutBeforeAnswer,
     /// The connection ends in the middle of the answer's body.
@@ -80,7 +81,7 @@ pub(crate) fn made_up(fault: &Fault) -> Option<Response<FaultyBody>> {
         Fault::ForeignNotFound => (StatusCode::NOT_FOUND, FaultyBody::whole(format!("<h1>404 {MARKER}</h1>"))),
         Fault::Garbage => (StatusCode::OK, FaultyBody::whole(format!(r#"[{{"id": "{MARKER}", "#))),
         Fault::Redirect => (StatusCode::FOUND, FaultyBody::whole(String::new())),
-        Fault::Oversized => (StatusCode::OK, FaultyBody::endless()),
+        Fault::Oversized(sent) => (StatusCode::OK, FaultyBody::endless(Arc::clone(sent))),
         Fault::CutInAnswer => (StatusCode::OK, FaultyBody::cut()),
         Fault::Slow => (StatusCode::OK, FaultyBody::slow()),
         Fault::CutBeforeAnswer | Fault::LostAnswer | Fault::Hang | Fault::After(_) => return None,
@@ -108,6 +109,7 @@ pub(crate) struct FaultyBody {
     pause: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     cut: bool,
+    sent: Option<Arc<AtomicUsize>>,
 }
 
 /// The body, or the connection, that was cut on purpose.
@@ -127,11 +129,11 @@ impl FaultyBody {
     pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
         let chunk = bytes.into();
         let chunks = usize::from(!chunk.is_empty());
-        Self { chunk, chunks, pause: Duration::ZERO, timer: None, cut: false }
+        Self { chunk, chunks, pause: Duration::ZERO, timer: None, cut: false, sent: None }
     }
 
-    fn endless() -> Self {
-        Self { chunks: 64 * 16, ..Self::whole(vec![b' '; 64 * 1024]) }
+    fn endless(sent: Arc<AtomicUsize>) -> Self {
+        Self { chunks: 64 * 16, sent: Some(sent), ..Self::whole(vec![b' '; 64 * 1024]) }
     }
 
     fn cut() -> Self {
@@ -159,6 +161,9 @@ impl Body for FaultyBody {
             return Poll::Ready(self.cut.then_some(Err(Cut)));
         }
         self.chunks -= 1;
+        if let Some(sent) = &self.sent {
+            sent.fetch_add(self.chunk.len(), Relaxed);
+        }
         if !self.pause.is_zero() {
             self.timer = Some(Box::pin(tokio::time::sleep_until(Instant::now() + self.pause)));
         }

@@ -40,7 +40,7 @@ mod scene;
 
 pub use harness::{Control, Harness, Need, NewUser, Staged, UserKind};
 pub use report::{Failed, NotApplicable, Passed, Report};
-pub use run::{main, run};
+pub use run::{main, run, run_only};
 
 /// Re-exported so that a harness needs no dependency of its own for it.
 pub use idp_bridge_core::async_trait;

@@ -7,6 +7,7 @@ use idp_bridge_core::{
     Call, CallKind, CallScope, Capabilities, CustomerId, Email, Finding, IdentityProvider, Random as _, SystemRandom,
     UserId, UserKey, UserRecord,
 };
+use percent_encoding::percent_decode_str;
 
 use crate::answer::{Answer, Asked};
 use crate::proxy::{MARKER, Proxy};
@@ -16,7 +17,7 @@ use crate::{Harness, NewUser, Staged};
 const AMPLE: Duration = Duration::from_secs(10);
 
 /// How much later than its deadline a call may end: a busy machine is no broken promise.
-const GRACE: Duration = Duration::from_millis(750);
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Fails the case with a message unless the condition holds.
 macro_rules! ensure {
@@ -157,9 +158,12 @@ impl Scene {
             shown.push_str(&format!(" {error} {error:?}"));
             cause = error.source();
         }
+        // A URL in a cause shows an address just as well, only encoded.
+        let decoded = percent_decode_str(&shown).decode_utf8_lossy().to_lowercase();
         let private = self.private.lock().unwrap_or_else(PoisonError::into_inner);
         for secret in private.iter() {
-            ensure!(!shown.contains(secret.as_str()), "the error, or one of its causes, shows `{secret}`: {shown}");
+            let hidden = !shown.contains(secret) && !decoded.contains(&secret.to_lowercase());
+            ensure!(hidden, "the error, or one of its causes, shows `{secret}`: {shown}");
         }
         Ok(())
     }

@@ -13,7 +13,8 @@ use crate::{Need, Staged};
 pub(super) fn cases() -> Vec<Case> {
     vec![
         case("diagnose::every_possible_call_is_named_and_nothing_failed", &[diagnose::NAMED], healthy),
-        case("diagnose::it_has_no_side_effects", &[diagnose::NO_SIDE_EFFECTS], no_side_effects),
+        case("diagnose::it_has_no_side_effects", &[diagnose::NO_SIDE_EFFECTS], no_side_effects)
+            .calls(&[CallKind::GetById]),
         case("diagnose::an_outage_is_found_in_time", &[every::NEVER_NOT_FOUND, every::DEADLINE], outage)
             .needs(&[Need::Upstream]),
         case("diagnose::a_silent_identity_provider_is_found_in_time", &[every::DEADLINE], silence)

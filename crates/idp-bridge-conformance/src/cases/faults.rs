@@ -1,5 +1,7 @@
 //! What a call says when the way to the identity provider, or the identity provider, is out of order.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use idp_bridge_core::{CallKind, ErrorKind};
@@ -12,8 +14,11 @@ use crate::proxy::Proxy;
 use crate::scene::{Person, Provider, Scene, ensure, scope};
 use crate::{Need, Staged};
 
-/// Long enough for every answer that comes at all, short enough to wait for one that does not.
-const DEADLINE: Duration = Duration::from_millis(1500);
+/// The default of the program, where an answer comes.
+const DEADLINE: Duration = Duration::from_secs(4);
+
+/// Short enough to wait for an answer that does not come.
+const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// A fault with what it must be called.
 struct Row {
@@ -38,7 +43,7 @@ fn rows() -> Vec<Row> {
         ),
         row(
             "an_oversized_body_is_an_invalid_response",
-            Fault::Oversized,
+            Fault::Oversized(Arc::default()),
             &[InvalidResponse],
             &[every::OUTAGE, protocol::BOUNDED],
         ),
@@ -117,13 +122,23 @@ async fn went_wrong(
     fault: Fault,
     (person, kind, kinds): (&Person, CallKind, &[ErrorKind]),
 ) -> Staged<()> {
-    let limited = matches!(fault, Fault::RateLimit);
-    proxy.fail(fault, When::Always);
-    let asked = provider.ask_in(&scope(DEADLINE), person.call(kind)).await?;
+    proxy.fail(fault.clone(), When::Always);
+    let deadline = if kinds.contains(&ErrorKind::Timeout) { PATIENCE } else { DEADLINE };
+    let asked = provider.ask_in(&scope(deadline), person.call(kind)).await?;
     ensure!(proxy.faulted() > 0, "no request arrived: the provider did not use the base URL that it was given");
     let error = asked.fails_with_one_of(kinds)?;
-    let wait = Some(Duration::from_secs(7));
-    ensure!(!limited || error.retry_after() == wait, "`retry-after: 7` was read as {:?}", error.retry_after());
+    match fault {
+        Fault::RateLimit => {
+            let wait = error.retry_after();
+            ensure!(wait == Some(Duration::from_secs(7)), "`retry-after: 7` was read as {wait:?}");
+        }
+        Fault::Oversized(sent) => {
+            // Much of it is under way before the first byte is read, so the bound is generous.
+            let sent = sent.load(Relaxed);
+            ensure!(sent < 32 << 20, "{sent} bytes of an endless answer were read");
+        }
+        _ => {}
+    }
     ensure!(!proxy.was_followed(), "the redirect was followed");
     Ok(())
 }

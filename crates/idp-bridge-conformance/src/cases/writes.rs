@@ -11,7 +11,11 @@ use crate::fault::{Fault, When};
 use crate::scene::{Scene, ensure, scope};
 use crate::{Need, Staged};
 
-const DEADLINE: Duration = Duration::from_millis(1500);
+/// The default of the program, where an answer comes.
+const DEADLINE: Duration = Duration::from_secs(4);
+
+/// Short enough to wait for an answer that does not come, long enough for what precedes the write.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -40,7 +44,7 @@ pub(super) fn cases() -> Vec<Case> {
 async fn interrupted(scene: Scene, kind: CallKind, fault: Fault, error: ErrorKind) -> Staged<()> {
     let ada = scene.person("ada").await?;
     let (proxy, provider) = scene.proxied_and_warm(&ada).await?;
-    let scope = scope(DEADLINE);
+    let scope = scope(if error == ErrorKind::Timeout { PATIENCE } else { DEADLINE });
     proxy.fail(fault, When::Writes(scope.recorder().clone()));
     let asked = provider.ask_in(&scope, ada.call(kind)).await?;
     ensure!(proxy.faulted() > 0, "no write was seen: the recorder is told too late, or never");

@@ -1,0 +1,122 @@
+//! The harness of the toy: nothing is not applicable to it, so that every case is put to the test.
+
+use std::sync::{Arc, Mutex};
+
+use idp_bridge_conformance::{Control, Harness, Need, NewUser, Staged, async_trait};
+use idp_bridge_core::{CallKind, Capabilities, Email, Fidelity, Field, IdentityProvider, Support, UserId};
+
+use super::Sin;
+use super::client::Client;
+use super::provider::Provider;
+use super::server::Server;
+
+/// The toy identity provider, and how its providers sin.
+pub(crate) struct Toy {
+    server: Server,
+    sin: Option<Sin>,
+    cannot: Option<Need>,
+    unable: bool,
+}
+
+impl Toy {
+    pub(crate) async fn honest() -> Arc<Self> {
+        Arc::new(Self { server: Server::start().await.unwrap(), sin: None, cannot: None, unable: false })
+    }
+
+    pub(crate) async fn with(sin: Sin) -> Arc<Self> {
+        Arc::new(Self { server: Server::start().await.unwrap(), sin: Some(sin), cannot: None, unable: false })
+    }
+
+    /// An honest one whose environment cannot stage this.
+    pub(crate) async fn without(need: Need) -> Arc<Self> {
+        Arc::new(Self { server: Server::start().await.unwrap(), sin: None, cannot: Some(need), unable: false })
+    }
+
+    /// An honest one that supports no call.
+    pub(crate) async fn unable() -> Arc<Self> {
+        Arc::new(Self { server: Server::start().await.unwrap(), sin: None, cannot: None, unable: true })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let all = Capabilities::all();
+        match self.sin {
+            Some(Sin::LimitsWithoutReason) => all.with_call(CallKind::Delete, Support::conditional(" ")),
+            Some(Sin::TriesTheUnsupported) => Capabilities::none("the toy is out of order"),
+            _ if self.unable => Capabilities::none("the toy is out of order"),
+            _ => all,
+        }
+    }
+
+    fn build(&self, authority: String, realm: &'static str, secret: &'static str) -> Arc<dyn IdentityProvider> {
+        let client = Client { authority, realm, secret, sin: self.sin, token: Mutex::default() };
+        Arc::new(Provider { client, capabilities: self.capabilities() })
+    }
+}
+
+#[async_trait]
+impl Harness for Toy {
+    fn name(&self) -> &str {
+        "toy"
+    }
+
+    fn connector_capabilities(&self) -> Capabilities {
+        match self.sin {
+            Some(Sin::PromisesTooMuch) => Capabilities::all().with_field(Field::UpdateTime, Fidelity::Absent),
+            _ => Capabilities::all(),
+        }
+    }
+
+    fn not_applicable(&self, need: Need) -> Option<String> {
+        self.cannot.filter(|cannot| *cannot == need).map(|_| "the toy was told so".to_owned())
+    }
+
+    async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
+        Ok(self.build(self.server.address.to_string(), "acme", "secret"))
+    }
+
+    async fn create(&self, user: NewUser) -> Staged<UserId> {
+        Ok(self.server.create(user))
+    }
+
+    fn reserved_ids(&self) -> Vec<UserId> {
+        vec![UserId::new("count").unwrap()]
+    }
+
+    async fn exists(&self, id: &UserId) -> Staged<bool> {
+        Ok(self.server.exists(id))
+    }
+
+    async fn change_email(&self, id: &UserId, email: &Email) -> Staged<()> {
+        self.server.change_email(id, email);
+        Ok(())
+    }
+
+    async fn log_in(&self, email: &Email, password: &str) -> Staged<bool> {
+        Ok(self.server.log_in(email, password))
+    }
+
+    async fn mails(&self, email: &Email) -> Staged<usize> {
+        Ok(self.server.mails(email))
+    }
+
+    async fn provider_broken(&self, control: Control) -> Staged<Arc<dyn IdentityProvider>> {
+        let (realm, secret) = match control {
+            Control::WrongSecret => ("acme", "guess"),
+            Control::WrongRealm => ("nowhere", "secret"),
+            Control::MissingRole => ("acme", "secret-none"),
+            Control::NarrowRole => ("acme", "secret-narrow"),
+            Control::ReadOnlyRole => ("acme", "secret-readonly"),
+            other => return Err(format!("the toy knows no {other:?}").into()),
+        };
+        Ok(self.build(self.server.address.to_string(), realm, secret))
+    }
+
+    async fn upstream(&self) -> Staged<String> {
+        Ok(format!("http://{}", self.server.address))
+    }
+
+    async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
+        let authority = base_url.strip_prefix("http://").ok_or("not http")?;
+        Ok(self.build(authority.to_owned(), "acme", "secret"))
+    }
+}

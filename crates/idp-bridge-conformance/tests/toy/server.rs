@@ -1,0 +1,231 @@
+//! The toy identity provider: users in memory, behind HTTP, with rights and a mail system.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use idp_bridge_conformance::{NewUser, UserKind};
+use idp_bridge_core::jiff::Timestamp;
+use idp_bridge_core::{Clock as _, CustomerId, Email, SystemClock, UserId};
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+/// A running identity provider.
+#[derive(Clone)]
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    users: BTreeMap<String, Stored>,
+    mails: Vec<String>,
+    made: u64,
+}
+
+struct Stored {
+    user: NewUser,
+    created: Timestamp,
+    updated: Option<Timestamp>,
+    logins: Vec<Timestamp>,
+}
+
+type Answer = (StatusCode, Value);
+
+impl Server {
+    pub(super) async fn start() -> std::io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let server = Self { address: listener.local_addr()?, state: Arc::default() };
+        let serving = server.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let server = serving.clone();
+                let service = service_fn(move |request| server.clone().answer(request));
+                tokio::spawn(async move {
+                    let mut builder = hyper::server::conn::http1::Builder::new();
+                    let _ = builder.keep_alive(false).serve_connection(TokioIo::new(stream), service).await;
+                });
+            }
+        });
+        Ok(server)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    pub(super) fn create(&self, user: NewUser) -> UserId {
+        let mut state = self.state();
+        state.made += 1;
+        let number = state.made.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let id = format!("Toy-{number:016x}");
+        state.users.insert(id.clone(), Stored { user, created: SystemClock.now(), updated: None, logins: Vec::new() });
+        UserId::new(id).unwrap()
+    }
+
+    pub(super) fn exists(&self, id: &UserId) -> bool {
+        self.state().users.contains_key(id.as_str())
+    }
+
+    pub(super) fn change_email(&self, id: &UserId, email: &Email) {
+        self.state().users.get_mut(id.as_str()).unwrap().user.email = Some(email.clone());
+    }
+
+    pub(super) fn log_in(&self, email: &Email, password: &str) -> bool {
+        let mut state = self.state();
+        let fits = |stored: &&mut Stored| stored.user.email.as_ref() == Some(email);
+        let Some(stored) = state.users.values_mut().find(fits) else { return false };
+        let lets_in = stored.user.password.as_deref() == Some(password) && !stored.user.blocked;
+        if lets_in {
+            stored.logins.push(SystemClock.now());
+        }
+        lets_in
+    }
+
+    pub(super) fn mails(&self, email: &Email) -> usize {
+        self.state().mails.iter().filter(|to| to.eq_ignore_ascii_case(email.as_str())).count()
+    }
+
+    async fn answer(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
+        let (head, body) = request.into_parts();
+        let body = body.collect().await?.to_bytes();
+        let role = head.headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let (status, value) = self.route(&head.method, head.uri.path(), head.uri.query(), role, &body);
+        let body = if status == StatusCode::NO_CONTENT { Bytes::new() } else { value.to_string().into() };
+        let mut response = Response::new(Full::new(body));
+        *response.status_mut() = status;
+        Ok(response)
+    }
+
+    fn route(&self, method: &Method, path: &str, query: Option<&str>, role: &str, body: &[u8]) -> Answer {
+        let segments = folded(path);
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let [realm, rest @ ..] = segments.as_slice() else { return error(StatusCode::NOT_FOUND, "path") };
+        if *realm != "acme" {
+            return error(StatusCode::NOT_FOUND, "realm");
+        }
+        if *rest == ["token"] {
+            return token(body);
+        }
+        let (reads, writes) = (matches!(role, "full" | "readonly"), role == "full");
+        match (method, rest) {
+            _ if !matches!(role, "full" | "readonly" | "narrow" | "none") => error(StatusCode::UNAUTHORIZED, "token"),
+            (&Method::GET, ["rights"]) => (StatusCode::OK, json!({"reads": reads, "writes": writes})),
+            (&Method::GET, ["users"]) if role == "narrow" => (StatusCode::OK, json!([])),
+            (&Method::GET, _) if !reads => error(StatusCode::FORBIDDEN, "role"),
+            (&Method::GET, ["users"]) => self.search(query.unwrap_or_default()),
+            (&Method::GET, ["users", "count"]) => (StatusCode::OK, json!({"id": "count"})),
+            (&Method::GET, ["users", id]) => self.get(id),
+            _ if !writes => error(StatusCode::FORBIDDEN, "role"),
+            (_, ["users", id, rest @ ..]) => self.write(method, id, rest, body),
+            _ => error(StatusCode::NOT_FOUND, "path"),
+        }
+    }
+
+    fn search(&self, query: &str) -> Answer {
+        let mut parts = query.splitn(2, '=');
+        let (name, value) = (parts.next().unwrap(), decoded(parts.next().unwrap_or_default()));
+        let state = self.state();
+        let found = state.users.iter().filter(|(_, stored)| match name {
+            "email" => stored.user.email.as_ref().is_some_and(|email| email.as_str().eq_ignore_ascii_case(&value)),
+            "customer" => stored.user.customers.iter().any(|customer| customer.as_str() == value),
+            _ => true,
+        });
+        (StatusCode::OK, found.map(|(id, stored)| stored.json(id)).collect())
+    }
+
+    fn get(&self, id: &str) -> Answer {
+        let state = self.state();
+        let found = state.users.get(id).map(|stored| (StatusCode::OK, stored.json(id)));
+        found.unwrap_or_else(|| error(StatusCode::NOT_FOUND, "user"))
+    }
+
+    fn write(&self, method: &Method, id: &str, rest: &[&str], body: &[u8]) -> Answer {
+        let mut guard = self.state();
+        let State { users, mails, .. } = &mut *guard;
+        let Some(stored) = users.get_mut(id) else { return error(StatusCode::NOT_FOUND, "user") };
+        match (method, rest) {
+            (&Method::DELETE, []) => drop(users.remove(id)),
+            (&Method::PUT, []) => stored.change(&serde_json::from_slice(body).unwrap()),
+            (&Method::POST, ["verification" | "reset"]) => match &stored.user.email {
+                _ if stored.user.blocked => return error(StatusCode::BAD_REQUEST, "state"),
+                None => return error(StatusCode::BAD_REQUEST, "state"),
+                Some(email) if email.as_str().starts_with("undeliverable") => {
+                    return error(StatusCode::INTERNAL_SERVER_ERROR, "mail");
+                }
+                Some(email) => mails.push(email.as_str().to_owned()),
+            },
+            _ => return error(StatusCode::NOT_FOUND, "path"),
+        }
+        (StatusCode::NO_CONTENT, Value::Null)
+    }
+}
+
+impl Stored {
+    fn json(&self, id: &str) -> Value {
+        json!({
+            "id": id,
+            "email": self.user.email,
+            "email_verified": self.user.email_verified,
+            "blocked": self.user.blocked,
+            "customers": self.user.customers,
+            "service_account": self.user.kind == UserKind::ServiceAccount,
+            "created": self.created,
+            "updated": self.updated,
+            "last_login": self.logins.last(),
+            "logins": self.logins.len(),
+        })
+    }
+
+    fn change(&mut self, changes: &Value) {
+        self.updated = Some(SystemClock.now());
+        if let Some(verified) = changes["email_verified"].as_bool() {
+            self.user.email_verified = verified;
+        }
+        if let Some(customers) = changes["customers"].as_array() {
+            let customers = customers.iter().filter_map(Value::as_str);
+            self.user.customers = customers.map(|customer| CustomerId::new(customer).unwrap()).collect();
+        }
+        if let Some(password) = changes["password"].as_str() {
+            self.user.password = Some(password.to_owned());
+        }
+    }
+}
+
+fn token(secret: &[u8]) -> Answer {
+    match secret {
+        b"secret" => (StatusCode::OK, json!({"token": "full"})),
+        b"secret-readonly" => (StatusCode::OK, json!({"token": "readonly"})),
+        b"secret-narrow" => (StatusCode::OK, json!({"token": "narrow"})),
+        b"secret-none" => (StatusCode::OK, json!({"token": "none"})),
+        _ => error(StatusCode::UNAUTHORIZED, "secret"),
+    }
+}
+
+fn error(status: StatusCode, reason: &str) -> Answer {
+    (status, json!({"error": reason}))
+}
+
+fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+/// The segments of a path, with `..` folded as real servers fold it.
+fn folded(path: &str) -> Vec<String> {
+    let mut segments: Vec<String> = Vec::new();
+    for segment in path.split('/').filter(|segment| !segment.is_empty() && *segment != ".") {
+        match segment {
+            ".." => drop(segments.pop()),
+            segment => segments.push(decoded(segment)),
+        }
+    }
+    segments
+}
