@@ -15,6 +15,8 @@ mod logins;
 mod map;
 mod provider;
 mod search;
+#[cfg(test)]
+mod tests;
 
 pub use config::KeycloakConfig;
 pub use provider::Keycloak;

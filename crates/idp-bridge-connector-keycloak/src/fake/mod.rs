@@ -137,6 +137,12 @@ enum Session {
     User { realm: String, id: String },
 }
 
+impl Session {
+    fn is_of(&self, name: &str) -> bool {
+        matches!(self, Self::User { realm, .. } if realm == name)
+    }
+}
+
 fn lock(world: &Mutex<World>) -> MutexGuard<'_, World> {
     world.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -46,7 +46,7 @@ fn administrator(form: &BTreeMap<String, String>) -> Result<Session, Answer> {
     if is_admin && has("grant_type", "password") && has("client_id", "admin-cli") {
         Ok(Session::Admin)
     } else {
-        Err(Answer::described(401, "invalid_grant", "Invalid user credentials"))
+        Err(Answer::described(400, "invalid_grant", "Invalid user credentials"))
     }
 }
 
@@ -65,6 +65,10 @@ impl Realm {
         }
         match grant {
             "client_credentials" if form.len() > 3 => Err(Answer::stricter_than_keycloak("an unknown form parameter")),
+            "client_credentials" if client.public => {
+                let why = "Public client not allowed to retrieve service account";
+                Err(Answer::described(401, "unauthorized_client", why))
+            }
             "client_credentials" if !client.service_account => {
                 let why = "Client not enabled to retrieve service account";
                 Err(Answer::described(401, "unauthorized_client", why))
@@ -84,7 +88,7 @@ impl Realm {
     }
 
     fn log_person_in(&mut self, username: &str, password: &str) -> Result<String, Answer> {
-        let wrong = || Answer::described(401, "invalid_grant", "Invalid user credentials");
+        let wrong = || Answer::described(400, "invalid_grant", "Invalid user credentials");
         let (brute_force, most, keeps_logins) = (self.brute_force, self.failure_factor, self.keeps_logins());
         let username = username.to_lowercase();
         let Some(user) = self.users.iter_mut().find(|user| user.username == username) else { return Err(wrong()) };

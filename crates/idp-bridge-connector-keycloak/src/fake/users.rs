@@ -24,10 +24,11 @@ impl Realm {
             }
             (&Method::GET, ["users", "count"]) => {
                 rights.need(SEARCH)?;
-                Ok(Answer::ok(json!(self.users.len())))
+                let persons = self.users.iter().filter(|user| user.service_account_of.is_none());
+                Ok(Answer::ok(json!(persons.count())))
             }
             (&Method::GET, ["users", "profile"]) => {
-                rights.need(SEARCH)?;
+                rights.need(&[SEARCH, &["view-realm"]].concat())?;
                 Ok(Answer::ok(self.profile.json.clone()))
             }
             (&Method::PUT, ["users", "profile"]) => self.set_profile(rights, incoming),

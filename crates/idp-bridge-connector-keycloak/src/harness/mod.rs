@@ -144,9 +144,22 @@ impl KeycloakHarness {
         self.administrator.ask(Method::PUT, &[&self.realm], &[], Some(&settings)).await.map(drop)
     }
 
+    /// Lets three wrong passwords lock a user. It is off at first, since Keycloak then refuses some of the right passwords
+    /// that follow each other quickly (`user_temporarily_disabled`, seen on 26.7.3 in November 2026).
+    pub async fn detect_brute_force(&self, on: bool) -> Staged<()> {
+        let settings = json!({"bruteForceProtected": on, "failureFactor": 3, "quickLoginCheckMilliSeconds": 1});
+        self.change_realm(settings).await
+    }
+
     /// Changes who may see and edit the customer attribute; none takes its declaration away.
     pub async fn declare_customer(&self, permissions: Option<Value>) -> Staged<()> {
         let profile = realm::profile(permissions);
+        self.administrator.ask(Method::PUT, &[&self.realm, "users", "profile"], &[], Some(&profile)).await.map(drop)
+    }
+
+    /// Makes the customer attribute one that no user may lack, which users who lack it already survive.
+    pub async fn require_customer(&self) -> Staged<()> {
+        let profile = realm::profile_that_requires_customers();
         self.administrator.ask(Method::PUT, &[&self.realm, "users", "profile"], &[], Some(&profile)).await.map(drop)
     }
 

@@ -76,10 +76,22 @@ pub(super) fn permissions() -> Value {
 
 /// The user profile; without permissions the customer attribute is not declared.
 pub(super) fn profile(customer: Option<Value>) -> Value {
+    profile_with(
+        customer.map(|permissions| json!({"name": ATTRIBUTE, "permissions": permissions, "multivalued": true})),
+    )
+}
+
+/// The user profile with a customer attribute that administrators must give.
+pub(super) fn profile_that_requires_customers() -> Value {
+    profile_with(Some(json!({"name": ATTRIBUTE, "permissions": permissions(), "multivalued": true, "required": {}})))
+}
+
+fn profile_with(customer: Option<Value>) -> Value {
     let everybody = json!({"view": ["admin", "user"], "edit": ["admin", "user"]});
-    let own = ["username", "email", "firstName", "lastName"];
-    let own = own.into_iter().map(|name| json!({"name": name, "permissions": everybody}));
-    let customer =
-        customer.map(|permissions| json!({"name": ATTRIBUTE, "permissions": permissions, "multivalued": true}));
+    let own =
+        [("username", json!({})), ("email", json!({"email": {}})), ("firstName", json!({})), ("lastName", json!({}))];
+    let own = own
+        .into_iter()
+        .map(|(name, validations)| json!({"name": name, "permissions": everybody, "validations": validations}));
     json!({"attributes": own.chain(customer).collect::<Vec<_>>()})
 }

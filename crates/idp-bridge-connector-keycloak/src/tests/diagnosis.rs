@@ -1,0 +1,87 @@
+//! What `doctor` says of a realm that was broken in one way.
+
+use idp_bridge_conformance::{Control, Harness as _};
+use idp_bridge_core::{CallKind, Finding, IdentityProvider, Verdict};
+use serde_json::json;
+
+use super::{Stage, scope};
+use crate::KeycloakConfig;
+
+/// All findings of a provider that asks for everything.
+async fn findings(stage: &Stage) -> Vec<Finding> {
+    let mut config: KeycloakConfig = stage.harness.config();
+    (config.login_events, config.brute_force) = (true, true);
+    stage.harness.build(config).unwrap().diagnose(&scope()).await
+}
+
+/// The one finding that is not ok, and part of what it should say.
+async fn only(stage: &Stage, verdict: Verdict, fix: &str) {
+    let findings = findings(stage).await;
+    let wrong: Vec<&Finding> = findings.iter().filter(|finding| finding.verdict != Verdict::Ok).collect();
+    let [wrong] = wrong.as_slice() else { panic!("{wrong:#?}") };
+    assert_eq!(wrong.verdict, verdict, "{wrong:?}");
+    assert!(wrong.fix.as_deref().unwrap().contains(fix), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn a_healthy_realm_is_all_ok_and_only_read() {
+    let stage = Stage::new().await;
+    stage.harness.detect_brute_force(true).await.unwrap();
+    stage.requests();
+    let findings = findings(&stage).await;
+    assert!(findings.iter().all(|finding| finding.verdict == Verdict::Ok), "{findings:#?}");
+    assert_eq!(findings.len(), 7);
+    let requests = stage.requests();
+    assert!(requests.iter().all(|request| request.starts_with("GET") || request.ends_with("token")), "{requests:?}");
+}
+
+#[tokio::test]
+async fn each_broken_thing_is_found_alone_with_its_step() {
+    let stage = Stage::new().await;
+    let harness = &stage.harness;
+    harness.detect_brute_force(true).await.unwrap();
+
+    harness.declare_customer(None).await.unwrap();
+    only(&stage, Verdict::Failed, "Create attribute").await;
+    harness.declare_customer(Some(json!({"view": ["admin"], "edit": ["admin", "user"]}))).await.unwrap();
+    only(&stage, Verdict::Failed, "`Who can edit?` only Admin").await;
+    harness.declare_customer(Some(json!({"view": ["user"], "edit": []}))).await.unwrap();
+    only(&stage, Verdict::Failed, "`Who can view?` Admin").await;
+    harness.declare_customer(Some(json!({"view": ["admin"], "edit": ["admin"]}))).await.unwrap();
+
+    harness.change_realm(json!({"smtpServer": {}})).await.unwrap();
+    only(&stage, Verdict::Failed, "Realm settings → Email").await;
+    harness.change_realm(json!({"smtpServer": {"host": "127.0.0.1", "from": "a@b.example"}})).await.unwrap();
+
+    harness.change_realm(json!({"eventsEnabled": false})).await.unwrap();
+    only(&stage, Verdict::Failed, "Save events").await;
+    harness.change_realm(json!({"eventsEnabled": true})).await.unwrap();
+
+    harness.detect_brute_force(false).await.unwrap();
+    only(&stage, Verdict::Failed, "Brute force detection").await;
+    harness.detect_brute_force(true).await.unwrap();
+
+    harness.set_role("view-realm", false).await.unwrap();
+    only(&stage, Verdict::NotVisible, "`view-realm` of `realm-management`").await;
+    harness.set_role("view-realm", true).await.unwrap();
+
+    harness.set_role("view-events", false).await.unwrap();
+    only(&stage, Verdict::Failed, "`view-events` of `realm-management`").await;
+    harness.set_role("view-events", true).await.unwrap();
+
+    harness.set_role("view-users", true).await.unwrap();
+    harness.set_role("manage-users", false).await.unwrap();
+    only(&stage, Verdict::Failed, "`manage-users` of `realm-management`").await;
+}
+
+#[tokio::test]
+async fn what_keeps_the_bridge_out_is_found_first_and_named() {
+    let stage = Stage::new().await;
+    for (control, fix) in [(Control::WrongSecret, "Client Secret"), (Control::WrongRealm, "`no-such-realm`")] {
+        let provider = stage.harness.provider_broken(control).await.unwrap();
+        let findings = provider.diagnose(&scope()).await;
+        let [finding] = findings.as_slice() else { panic!("{findings:?}") };
+        assert_eq!((finding.verdict, finding.calls.as_slice()), (Verdict::Failed, CallKind::ALL.as_slice()));
+        assert!(finding.fix.as_deref().unwrap().contains(fix), "{finding:?}");
+    }
+}

@@ -1,0 +1,66 @@
+//! Mails: their links, and what keeps them from being sent.
+
+use idp_bridge_conformance::Harness as _;
+use idp_bridge_core::jiff::SignedDuration;
+use idp_bridge_core::{ErrorKind, IdentityProvider as _, Outcome};
+use serde_json::json;
+
+use super::{Stage, email, scope};
+
+#[tokio::test]
+async fn links_lead_where_the_settings_say_and_work_as_long() {
+    let stage = Stage::new().await;
+    let id = stage.create("ada", &["c-1"]).await;
+    let mut config = stage.harness.config();
+    config.email_client_id = Some("application".into());
+    config.email_redirect_uri = Some("https://app.example/welcome?a=b&c".into());
+    config.email_link_lifespan = Some(SignedDuration::from_hours(2));
+    let provider = stage.harness.build(config).unwrap();
+    provider.send_verification_email(&scope(), &id).await.unwrap();
+    provider.send_password_reset_email(&scope(), &email("ada")).await.unwrap();
+    let mails = stage.fake.mails();
+    let orders: Vec<&str> = mails.iter().map(|mail| mail.order.as_str()).collect();
+    assert_eq!(orders, ["send-verify-email", "execute-actions-email"]);
+    for mail in &mails {
+        assert_eq!(mail.to, "ada@acme.example");
+        assert_eq!(mail.options["client_id"], "application");
+        assert_eq!(mail.options["redirect_uri"], "https://app.example/welcome?a=b&c");
+        assert_eq!(mail.options["lifespan"], "7200");
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_keycloak_refuses_is_a_misconfiguration() {
+    let stage = Stage::new().await;
+    let id = stage.create("ada", &["c-1"]).await;
+    for (client, redirect) in [("no-such-client", None), ("application", Some("https://evil.example/"))] {
+        let mut config = stage.harness.config();
+        config.email_client_id = Some(client.into());
+        config.email_redirect_uri = redirect.map(Into::into);
+        let provider = stage.harness.build(config).unwrap();
+        let scope = scope();
+        let error = provider.send_verification_email(&scope, &id).await.unwrap_err();
+        assert_eq!((error.kind(), scope.recorder().outcome()), (ErrorKind::Misconfigured, Outcome::NotApplied));
+    }
+}
+
+#[tokio::test]
+async fn a_realm_without_a_mail_server_is_unavailable_and_the_outcome_unknown() {
+    let stage = Stage::new().await;
+    let id = stage.create("ada", &["c-1"]).await;
+    stage.harness.change_realm(json!({"smtpServer": {}})).await.unwrap();
+    let scope = scope();
+    let error = stage.provider.send_verification_email(&scope, &id).await.unwrap_err();
+    assert_eq!((error.kind(), scope.recorder().outcome()), (ErrorKind::Unavailable, Outcome::Unknown));
+    assert_eq!(stage.harness.mails(&email("ada")).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_disabled_user_that_is_verified_needs_no_mail_and_gets_no_reset() {
+    let stage = Stage::new().await;
+    let id = stage.create_with("ada", &["c-1"], |user| (user.blocked, user.email_verified) = (true, true)).await;
+    stage.provider.send_verification_email(&scope(), &id).await.unwrap();
+    let error = stage.provider.send_password_reset_email(&scope(), &email("ada")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::State);
+    assert_eq!(stage.harness.mails(&email("ada")).await.unwrap(), 0);
+}

@@ -1,0 +1,180 @@
+//! Look-ups: what they cost, what they find, and what they must not find.
+
+use idp_bridge_conformance::{Control, Harness as _, UserKind};
+use idp_bridge_core::{Customer, ErrorKind, IdentityProvider as _, UserId, UserKey};
+use serde_json::json;
+
+use super::{Stage, customer, email, scope};
+
+#[tokio::test]
+async fn a_read_costs_one_request_in_the_steady_state() {
+    let stage = Stage::new().await;
+    let id = stage.create("ada", &["c-1"]).await;
+    let (ada, c1) = (email("ada"), customer("c-1"));
+    stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap();
+    stage.requests();
+    for (key, request) in [
+        (UserKey::Id(&id), format!("GET users/{}", id.as_str())),
+        (UserKey::Email(&ada), "GET users?email=ada%40acme.example&exact=true&first=0&max=2".into()),
+        (UserKey::Customer(&c1), "GET users?q=customer_id%3A%22c-1%22&exact=true&first=0&max=20".into()),
+    ] {
+        let scope = scope();
+        assert_eq!(stage.provider.get(&scope, key).await.unwrap().id, id);
+        assert_eq!(stage.requests(), [request]);
+        assert_eq!((scope.recorder().requests(), scope.recorder().attempts()), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_means_another_resource_asks_nothing() {
+    let stage = Stage::new().await;
+    stage.requests();
+    for id in ["count", "profile"] {
+        let id = UserId::new(id).unwrap();
+        let error = stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        stage.provider.delete(&scope(), &id).await.unwrap();
+    }
+    assert_eq!(stage.requests(), [""; 0]);
+}
+
+#[tokio::test]
+async fn every_customer_value_finds_its_own_user() {
+    let stage = Stage::new().await;
+    let long = "x".repeat(256);
+    let values = [
+        r"a\b",
+        r"a\",
+        r"a\\b",
+        r#"a\"b"#,
+        r#""a""#,
+        r"\",
+        r"\\",
+        r#"""#,
+        "a b:c \"d\\",
+        " lead",
+        "trail ",
+        "x:y",
+        "x*",
+        "%",
+        "_",
+        "__",
+        "customer_id:x",
+        "ä\u{2028}",
+        "💥",
+        r"\_\",
+        long.as_str(),
+    ];
+    let mut made = Vec::new();
+    for (number, value) in values.iter().enumerate() {
+        made.push(stage.create(&format!("u{number}"), &[value]).await);
+    }
+    for (value, id) in values.iter().zip(&made) {
+        let found = stage.provider.get(&scope(), UserKey::Customer(&customer(value))).await;
+        assert_eq!(&found.unwrap_or_else(|error| panic!("{value}: {error}")).id, id, "{value}");
+    }
+}
+
+#[tokio::test]
+async fn a_customer_that_differs_in_case_is_nobody_however_many_pages_there_are() {
+    let stage = Stage::new().await;
+    for number in 0..45 {
+        stage.create(&format!("twin{number}"), &["CUST-MIXED"]).await;
+    }
+    let wanted = customer("cust-mixed");
+    let error = stage.provider.get(&scope(), UserKey::Customer(&wanted)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    let id = stage.create("wanted", &["cust-mixed"]).await;
+    assert_eq!(stage.provider.get(&scope(), UserKey::Customer(&wanted)).await.unwrap().id, id);
+    stage.create("second", &["cust-mixed"]).await;
+    let error = stage.provider.get(&scope(), UserKey::Customer(&wanted)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Ambiguous);
+}
+
+#[tokio::test]
+async fn a_service_account_neither_hides_nor_becomes_the_person_with_its_address() {
+    let stage = Stage::new().await;
+    let shared = email("shared");
+    for name in ["robot1", "robot2"] {
+        stage
+            .create_with(name, &["c-robot"], |user| {
+                user.kind = UserKind::ServiceAccount;
+                user.email = Some(shared.clone());
+            })
+            .await;
+    }
+    let error = stage.provider.get(&scope(), UserKey::Email(&shared)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    // In the order of names the person comes last, beyond the first page.
+    let id = stage.create_with("zoe", &["c-9"], |user| user.email = Some(shared.clone())).await;
+    assert_eq!(stage.provider.get(&scope(), UserKey::Email(&shared)).await.unwrap().id, id);
+}
+
+#[tokio::test]
+async fn a_customer_attribute_that_the_profile_hides_is_a_misconfiguration_and_not_a_missing_user() {
+    let stage = Stage::new().await;
+    let id = stage.create("ada", &["c-1"]).await;
+    for permissions in [None, Some(json!({"view": ["user"], "edit": []}))] {
+        stage.harness.declare_customer(permissions).await.unwrap();
+        let error = stage.provider.get(&scope(), UserKey::Customer(&customer("c-1"))).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Misconfigured);
+        assert!(error.message().contains("User profile"), "{error}");
+        assert_eq!(stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap().customer, Customer::Absent);
+    }
+}
+
+#[tokio::test]
+async fn a_role_that_is_taken_away_is_never_a_missing_user() {
+    let stage = Stage::new().await;
+    let id = stage.create("ada", &["c-1"]).await;
+    let (ada, c1) = (email("ada"), customer("c-1"));
+    let keys = [UserKey::Id(&id), UserKey::Email(&ada), UserKey::Customer(&c1)];
+    stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap();
+    // The token is the same, and still names the role that is gone.
+    stage.harness.set_role("query-users", true).await.unwrap();
+    stage.harness.set_role("manage-users", false).await.unwrap();
+    for key in keys {
+        let error = stage.provider.get(&scope(), key).await.unwrap_err();
+        assert_eq!((error.kind(), error.context("role")), (ErrorKind::PermissionDenied, Some("view-users")));
+    }
+    stage.harness.set_role("view-users", true).await.unwrap();
+    for key in keys {
+        assert_eq!(stage.provider.get(&scope(), key).await.unwrap().id, id);
+    }
+}
+
+#[tokio::test]
+async fn a_missing_realm_is_a_misconfiguration() {
+    let stage = Stage::new().await;
+    let id = stage.create("ada", &["c-1"]).await;
+    stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap();
+    stage.harness.remove().await.unwrap();
+    let error = stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Misconfigured);
+}
+
+#[tokio::test]
+async fn a_refused_token_is_fetched_anew_once() {
+    let stage = Stage::new().await;
+    let id = stage.create("ada", &["c-1"]).await;
+    stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap();
+    stage.fake.expire_tokens();
+    stage.requests();
+    stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap();
+    let user = format!("GET users/{}", id.as_str());
+    assert_eq!(stage.requests(), [user.clone(), "POST openid-connect/token".into(), user]);
+}
+
+#[tokio::test]
+async fn an_absent_user_costs_a_search_the_proof_that_users_can_be_seen() {
+    let stage = Stage::new().await;
+    stage.create("ada", &["c-1"]).await;
+    stage.provider.get(&scope(), UserKey::Email(&email("ada"))).await.unwrap();
+    stage.requests();
+    let error = stage.provider.get(&scope(), UserKey::Email(&email("nobody"))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(stage.requests().len(), 2);
+    let broken = stage.harness.provider_broken(Control::NarrowRole).await.unwrap();
+    let error = broken.get(&scope(), UserKey::Email(&email("nobody"))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+}

@@ -1,0 +1,86 @@
+//! Writes: what they must not touch, and other writers.
+
+use idp_bridge_conformance::{Harness as _, UserKind};
+use idp_bridge_core::{Deleted, ErrorKind, IdentityProvider as _, Outcome, UserKey};
+use serde_json::json;
+
+use super::{Stage, email, scope};
+
+#[tokio::test]
+async fn a_delete_looks_before_it_deletes() {
+    let stage = Stage::new().await;
+    let (ada, robot) = (stage.create("ada", &["c-1"]).await, "robot");
+    let robot = stage.create_with(robot, &[], |user| user.kind = UserKind::ServiceAccount).await;
+    stage.provider.get(&scope(), UserKey::Id(&ada)).await.unwrap();
+    stage.requests();
+    assert_eq!(stage.provider.delete(&scope(), &ada).await.unwrap(), Deleted::Existed);
+    let path = format!("users/{}", ada.as_str());
+    assert_eq!(stage.requests(), [format!("GET {path}"), format!("DELETE {path}")]);
+    assert_eq!(stage.provider.delete(&scope(), &ada).await.unwrap(), Deleted::Absent);
+    assert_eq!(stage.provider.delete(&scope(), &robot).await.unwrap(), Deleted::Absent);
+    assert!(stage.harness.exists(&robot).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_mark_is_written_again_when_another_writer_undid_it() {
+    let stage = Stage::new().await;
+    let id = stage.create("ada", &["c-1"]).await;
+    let mut undone = 0;
+    stage.fake.interfere(move |user| {
+        // As a full update does that began before ours.
+        undone += 1;
+        user.email_verified = undone > 2;
+    });
+    stage.provider.mark_email_verified(&scope(), &id, None).await.unwrap();
+    assert_eq!(stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap().email_verified, Some(true));
+}
+
+#[tokio::test]
+async fn a_mark_that_another_writer_always_undoes_is_a_conflict() {
+    let stage = Stage::new().await;
+    let id = stage.create("ada", &["c-1"]).await;
+    stage.fake.interfere(|user| user.email_verified = false);
+    stage.requests();
+    let error = stage.provider.mark_email_verified(&scope(), &id, None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert_eq!(stage.requests().iter().filter(|request| request.starts_with("PUT")).count(), 3);
+}
+
+#[tokio::test]
+async fn an_address_that_changes_meanwhile_is_not_left_verified_whatever_was_expected() {
+    for expected in [None, Some(email("ada"))] {
+        let stage = Stage::new().await;
+        let id = stage.create("ada", &["c-1"]).await;
+        stage.fake.interfere(|user| user.email = Some("eve@acme.example".into()));
+        let scope = scope();
+        let error = stage.provider.mark_email_verified(&scope, &id, expected.as_ref()).await.unwrap_err();
+        assert_eq!((error.kind(), scope.recorder().outcome()), (ErrorKind::Conflict, Outcome::Unknown));
+        let user = stage.provider.get(&scope, UserKey::Id(&id)).await.unwrap();
+        assert_eq!((user.email, user.email_verified), (Some(email("eve")), Some(false)));
+    }
+}
+
+#[tokio::test]
+async fn a_mark_sends_one_field_and_keeps_the_others() {
+    let stage = Stage::new().await;
+    let id = stage.create("ada", &["c-1"]).await;
+    stage.harness.change_user(&id, json!({"firstName": "Ada", "lastName": "Lovelace"})).await.unwrap();
+    let before = stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap();
+    stage.fake.interfere(|user| {
+        assert_eq!(user.names, [Some("Ada".to_owned()), Some("Lovelace".to_owned())]);
+    });
+    stage.provider.mark_email_verified(&scope(), &id, Some(&email("ada"))).await.unwrap();
+    let after = stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap();
+    assert_eq!(after, idp_bridge_core::UserRecord { email_verified: Some(true), ..before });
+}
+
+#[tokio::test]
+async fn a_user_that_breaks_the_profile_cannot_be_marked_and_the_error_says_so() {
+    let stage = Stage::new().await;
+    let id = stage.create("ada", &[]).await;
+    stage.harness.require_customer().await.unwrap();
+    let scope = scope();
+    let error = stage.provider.mark_email_verified(&scope, &id, None).await.unwrap_err();
+    assert_eq!((error.kind(), scope.recorder().outcome()), (ErrorKind::State, Outcome::NotApplied));
+    assert!(error.message().contains("user profile"), "{error}");
+}
