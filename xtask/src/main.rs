@@ -1,1 +1,87 @@
-fn main() {}
+//! The project's own tasks: `cargo xtask --help` lists them.
+
+mod ci;
+mod codegen;
+mod conformance;
+mod dependencies;
+mod environment;
+mod files;
+mod interrupt;
+mod lab;
+mod pid;
+mod prerequisites;
+mod process;
+mod status;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::interrupt::Interrupt;
+use crate::workspace::Workspace;
+
+/// The project's own tasks.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Run every test, those on a real Keycloak included.
+    ///
+    /// First makes sure of Java, Maven and Python, and installs them on Debian as root.
+    /// Then tests the workspace, starts the lab, runs the tests that need it, and stops it again.
+    Test,
+    /// Run what CI runs: format, tidiness, dependencies, clippy, documentation, tests, generated files.
+    ///
+    /// Every step runs, even after one failed, and the end says which failed.
+    Ci,
+    /// Run a real identity provider on this machine, to try the bridge against.
+    #[command(subcommand)]
+    Lab(lab::Command),
+    /// Write the documents under `docs/` that are generated from the program.
+    Codegen(codegen::Options),
+    /// Check the rules of this repository that no compiler checks.
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            status::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<()> {
+    let interrupt = Interrupt::install()?;
+    let workspace = Workspace::read()?;
+    match cli.task {
+        Task::Test => test::run(&workspace, &interrupt),
+        Task::Ci => ci::run(&workspace, &interrupt),
+        Task::Lab(command) => lab::run(command, &workspace, &interrupt),
+        Task::Codegen(options) => codegen::run(&options, &workspace, &interrupt),
+        Task::Tidy => tidy::run(&workspace),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,63 @@
+//! The SMTP sink: takes every mail and keeps it as a file.
+
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::server::{Launched, Server};
+use crate::interrupt::Interrupt;
+use crate::{files, process, status};
+
+const PACKAGE: &str = "aiosmtpd==1.4.6";
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// Installs the sink into a virtual environment in the lab's folder, unless a working one is there; answers its Python.
+pub(crate) fn install(lab: &Path, python: &Path, interrupt: &Interrupt) -> Result<PathBuf> {
+    let home = lab.join("venv");
+    let installed = home.join("bin/python");
+    if process::output(Command::new(&installed).args(["-c", "import aiosmtpd"])).is_ok() {
+        return Ok(installed);
+    }
+    status::step("Installing", format!("the SMTP sink {PACKAGE} with pip"));
+    files::remove(&home)?;
+    let log = lab.join("log/pip.log");
+    process::run_logged(Command::new(python).args(["-m", "venv"]).arg(&home), &log, interrupt)?;
+    let mut pip = Command::new(&installed);
+    pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", PACKAGE]);
+    process::run_logged(&mut pip, &log, interrupt).context("cannot install the SMTP sink")?;
+    Ok(installed)
+}
+
+/// Starts the sink with an empty mailbox.
+pub(crate) fn start(
+    server: &Server,
+    python: &Path,
+    maildir: &Path,
+    port: u16,
+    interrupt: &Interrupt,
+) -> Result<Launched> {
+    files::remove(maildir)?;
+    let address = format!("127.0.0.1:{port}");
+    let (python, maildir) = (python.to_string_lossy(), maildir.to_string_lossy());
+    server.write_script(
+        &[],
+        &[&*python, "-m", "aiosmtpd", "-n", "-l", &address, "-c", "aiosmtpd.handlers.Mailbox", &*maildir],
+    )?;
+    let launched = server.launch(interrupt)?;
+    launched.wait_until(START_LIMIT, || greets(port)).context("cannot start the SMTP sink")?;
+    Ok(launched)
+}
+
+/// Whether an SMTP server says hello.
+fn greets(port: u16) -> bool {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_secs(1)) else { return false };
+    let mut greeting = [0; 3];
+    stream.set_read_timeout(Some(Duration::from_secs(5))).is_ok()
+        && stream.read_exact(&mut greeting).is_ok()
+        && &greeting == b"220"
+}

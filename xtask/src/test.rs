@@ -1,0 +1,95 @@
+//! `cargo xtask test`: every test there is, on a machine that has nothing but Rust.
+
+mod tally;
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use self::tally::Tally;
+use crate::interrupt::Interrupt;
+use crate::lab::{self, Lab};
+use crate::prerequisites::{self, Tools};
+use crate::workspace::Workspace;
+use crate::{conformance, environment, files, process, status};
+
+/// The feature of the test targets that need real servers.
+const LAB_FEATURE: &str = "lab";
+/// Tells those tests where the lab's settings are.
+const LAB_VARIABLE: &str = "IDP_BRIDGE_LAB";
+
+/// Runs every test and says at the end how many there were.
+pub(crate) fn run(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
+    let started = Instant::now();
+    let tools = prerequisites::ensure(interrupt)?;
+    // What an earlier run proved is not what this one proves.
+    files::remove(&conformance::folder(workspace))?;
+
+    let tests = Tests::default();
+    tests.phase("the workspace", cargo_test(workspace).args(["--workspace", "--no-fail-fast"]), interrupt)?;
+    with_lab(workspace, &tools, &tests, interrupt)?;
+
+    for line in conformance::summary(&conformance::read(workspace)?) {
+        status::step("Conformance", line);
+    }
+    let tally = tests.tally();
+    status::step("Finished", format!("{tally} in {}", status::elapsed(started.elapsed())));
+    Ok(())
+}
+
+/// The tests so far.
+#[derive(Debug, Clone, Default)]
+struct Tests(Arc<Mutex<Tally>>);
+
+impl Tests {
+    /// Runs one `cargo test` and counts what it says.
+    fn phase(&self, title: &str, command: &mut Command, interrupt: &Interrupt) -> Result<()> {
+        let (started, before) = (Instant::now(), self.tally());
+        status::step("Testing", title);
+        let tally = Arc::clone(&self.0);
+        let on_line = move |line: &str| tally.lock().unwrap_or_else(PoisonError::into_inner).read(line);
+        process::run_read(command, interrupt, on_line)
+            .with_context(|| format!("the tests of {title} failed; run `cargo xtask test` again after mending them"))?;
+        let counted = self.tally().since(before);
+        status::step("Tested", format!("{title}: {counted} in {}", status::elapsed(started.elapsed())));
+        Ok(())
+    }
+
+    fn tally(&self) -> Tally {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Starts the lab, runs the tests that need it, and stops it, however they ended.
+fn with_lab(workspace: &Workspace, tools: &Tools, tests: &Tests, interrupt: &Interrupt) -> Result<()> {
+    let targets = workspace.tests_that_need(LAB_FEATURE);
+    if targets.is_empty() {
+        bail!(
+            "no test target has `required-features = [\"{LAB_FEATURE}\"]`, so nothing would be tested on real servers"
+        );
+    }
+    let lab = Lab::start(workspace, &lab::Options::default(), tools, interrupt)?;
+    status::step("Started", format!("the lab in {}", status::elapsed(lab.took())));
+    for (package, names) in targets {
+        let mut command = lab_test(workspace, lab.settings_file(), package);
+        command.args(names.iter().flat_map(|name| ["--test", name]));
+        tests.phase(&format!("{package} on real servers"), &mut command, interrupt)?;
+    }
+    Ok(())
+}
+
+fn lab_test(workspace: &Workspace, settings: &Path, package: &str) -> Command {
+    let mut command = cargo_test(workspace);
+    command.env(LAB_VARIABLE, settings);
+    command.args(["--no-fail-fast", "--package", package, "--features", LAB_FEATURE]);
+    command
+}
+
+fn cargo_test(workspace: &Workspace) -> Command {
+    let mut command = Command::new(environment::cargo());
+    command.current_dir(&workspace.root).arg("test");
+    command
+}

@@ -1,0 +1,134 @@
+//! `cargo xtask tidy`: the rules of this repository that no compiler and no clippy checks.
+
+mod arrows;
+mod invariants;
+mod length;
+mod wording;
+
+use std::fmt;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::workspace::Workspace;
+use crate::{process, status};
+
+/// A file of the repository.
+#[derive(Debug)]
+struct Source {
+    /// Its path from the root, with `/`.
+    path: String,
+    text: String,
+}
+
+/// A place where a rule is not kept.
+#[derive(Debug, PartialEq, Eq)]
+struct Problem {
+    path: String,
+    /// Nothing if it is about the whole file.
+    line: Option<usize>,
+    rule: String,
+}
+
+impl Problem {
+    fn whole(source: &Source, rule: impl Into<String>) -> Self {
+        Self { path: source.path.clone(), line: None, rule: rule.into() }
+    }
+
+    fn at(source: &Source, line: usize, rule: impl Into<String>) -> Self {
+        Self { line: Some(line), ..Self::whole(source, rule) }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(formatter, "{}:{line}: {}", self.path, self.rule),
+            None => write!(formatter, "{}: {}", self.path, self.rule),
+        }
+    }
+}
+
+/// Checks every rule, and names every place where one is not kept.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let sources = sources(workspace)?;
+    for note in sources.iter().filter_map(length::note) {
+        status::note(note);
+    }
+    let mut problems = arrows::check(workspace);
+    for source in &sources {
+        problems.extend(wording::check(source));
+        problems.extend(length::check(source));
+    }
+    problems.extend(invariants::check(&sources, workspace));
+    if !problems.is_empty() {
+        let list: Vec<_> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
+        bail!("{} places do not keep the rules of this repository{}", problems.len(), list.concat());
+    }
+    status::step("Tidy", format!("{} files", sources.len()));
+    Ok(())
+}
+
+/// All text files that git tracks or would track.
+fn sources(workspace: &Workspace) -> Result<Vec<Source>> {
+    let mut git = Command::new("git");
+    git.current_dir(&workspace.root).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+    let list = process::output(&mut git).context("cannot list the files of this repository")?;
+    let mut sources = Vec::new();
+    for path in list.split('\0').filter(|path| !path.is_empty()) {
+        // A file that is gone but still tracked, or that is not text, has no lines to check.
+        if let Ok(text) = std::fs::read_to_string(workspace.root.join(path)) {
+            sources.push(Source { path: path.to_owned(), text });
+        }
+    }
+    Ok(sources)
+}
+
+impl Source {
+    #[cfg(test)]
+    fn new(path: &str, text: &str) -> Self {
+        Self { path: path.to_owned(), text: text.to_owned() }
+    }
+
+    fn is_rust(&self) -> bool {
+        self.path.ends_with(".rs")
+    }
+
+    /// Its lines with their numbers.
+    fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.text.lines().enumerate().map(|(index, line)| (index + 1, line))
+    }
+
+    /// The lines of code that is shipped: without comments, and without tests.
+    fn shipped_code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let is_test_file =
+            self.path.ends_with("tests.rs") || self.path.starts_with("tests/") || self.path.contains("/tests/");
+        self.lines()
+            .take_while(move |(_, line)| !is_test_file && line.trim() != "#[cfg(test)]")
+            .filter(|(_, line)| !is_comment(line))
+    }
+}
+
+fn is_comment(line: &str) -> bool {
+    line.trim_start().starts_with("//")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shipped_code_is_without_comments_and_tests() {
+        let source = Source::new("src/a.rs", "//! Why.\nfn a() {}\n#[cfg(test)]\nmod tests {}\n");
+        assert_eq!(source.shipped_code().collect::<Vec<_>>(), [(2, "fn a() {}")]);
+        assert_eq!(Source::new("src/a/tests.rs", "fn a() {}").shipped_code().count(), 0);
+        assert_eq!(Source::new("tests/a.rs", "fn a() {}").shipped_code().count(), 0);
+    }
+
+    #[test]
+    fn a_problem_says_where_it_is() {
+        let source = Source::new("src/a.rs", "");
+        assert_eq!(Problem::at(&source, 3, "wrong").to_string(), "src/a.rs:3: wrong");
+        assert_eq!(Problem::whole(&source, "wrong").to_string(), "src/a.rs: wrong");
+    }
+}
