@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::StatusCode;
+use http::{HeaderName, StatusCode};
 use idp_bridge_core::{CallScope, Error, ErrorKind, OutboundPolicy, PrivateNetworks, Recorder, Result};
 use reqwest::redirect;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::address::Reach;
 use crate::fault::Fault;
-use crate::request::{Effect, Request};
+use crate::request::{Body, Effect, Request};
 use crate::resolver::CheckedResolver;
 use crate::response::Response;
 use crate::retry::{self, Attempted};
@@ -131,14 +131,15 @@ impl Client {
 
     async fn attempt(&self, recorder: &Recorder, request: &Request) -> Result<Response, Fault> {
         let is_write = request.effect == Effect::Write;
+        let body = request.body.as_ref().map(Body::next).transpose().map_err(Fault::unmade)?;
         recorder.attempt();
         if is_write {
             recorder.write_begins();
         }
         let mut sending =
             self.0.http.request(request.method.clone(), request.url.clone()).headers(request.headers.clone());
-        if let Some(body) = &request.body {
-            sending = sending.body(body.clone());
+        if let Some(body) = body {
+            sending = sending.body(body);
         }
         let answer = sending.send().await.map_err(Fault::from_reqwest);
         let refused = match &answer {
@@ -148,7 +149,7 @@ impl Client {
         if is_write && refused {
             recorder.write_refused();
         }
-        read(answer?).await
+        read(answer?, request.reset.clone()).await
     }
 }
 
@@ -172,7 +173,7 @@ fn asked(ending: &Result<Response, Fault>) -> Option<Duration> {
 }
 
 /// Reads an answer, but not more of it than [`MAX_BODY`].
-async fn read(mut answer: reqwest::Response) -> Result<Response, Fault> {
+async fn read(mut answer: reqwest::Response, reset: Option<HeaderName>) -> Result<Response, Fault> {
     let announced = answer.content_length().unwrap_or_default();
     if announced > MAX_BODY as u64 {
         return Err(Fault::too_large());
@@ -185,7 +186,7 @@ async fn read(mut answer: reqwest::Response) -> Result<Response, Fault> {
         body.extend_from_slice(&chunk);
     }
     let headers = std::mem::take(answer.headers_mut());
-    Ok(Response { status: answer.status(), headers, body: Bytes::from(body) })
+    Ok(Response { status: answer.status(), headers, body: Bytes::from(body), reset })
 }
 
 fn late() -> Error {

@@ -41,6 +41,11 @@ impl Fault {
         Self { error: Error::upstream(ErrorKind::Unavailable, message).with_source(error), sent, passing: true }
     }
 
+    /// A request whose body could not be made.
+    pub(crate) fn unmade(error: Error) -> Self {
+        Self { error, sent: false, passing: false }
+    }
+
     /// An answer that is larger than anything an identity provider has to say.
     pub(crate) fn too_large() -> Self {
         let error = Error::upstream(ErrorKind::InvalidResponse, "the identity provider's answer is too large");

@@ -1,6 +1,7 @@
 //! A request to an identity provider, and whether it may be sent twice.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -30,7 +31,27 @@ pub struct Request {
     pub(crate) url: Url,
     pub(crate) effect: Effect,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Option<Bytes>,
+    pub(crate) body: Option<Body>,
+    pub(crate) reset: Option<HeaderName>,
+}
+
+/// What a request sends.
+#[derive(Clone)]
+pub(crate) enum Body {
+    /// The same with each attempt.
+    Fixed(Bytes),
+    /// Made anew for each attempt.
+    Anew(Arc<dyn Fn() -> Result<Bytes> + Send + Sync>),
+}
+
+impl Body {
+    /// What the next attempt sends.
+    pub(crate) fn next(&self) -> Result<Bytes> {
+        match self {
+            Self::Fixed(bytes) => Ok(bytes.clone()),
+            Self::Anew(make) => make(),
+        }
+    }
 }
 
 impl Request {
@@ -44,6 +65,11 @@ impl Request {
         Self::new(Method::PUT, url, Effect::Write)
     }
 
+    /// A `PATCH`, which is a write.
+    pub fn patch(url: Url) -> Self {
+        Self::new(Method::PATCH, url, Effect::Write)
+    }
+
     /// A `POST`, which is a write unless it is said to be [`reading`](Self::reading).
     pub fn post(url: Url) -> Self {
         Self::new(Method::POST, url, Effect::Write)
@@ -55,7 +81,7 @@ impl Request {
     }
 
     fn new(method: Method, url: Url, effect: Effect) -> Self {
-        Self { method, url, effect, headers: HeaderMap::new(), body: None }
+        Self { method, url, effect, headers: HeaderMap::new(), body: None, reset: None }
     }
 
     /// The same, known to change nothing: a token request, an introspection.
@@ -79,17 +105,24 @@ impl Request {
         // The cause is left out: serde's messages may quote the value.
         let body = serde_json::to_vec(value)
             .map_err(|_| Error::ours(ErrorKind::Unexpected, "a request body cannot be written as JSON"))?;
-        Ok(self.with_body("application/json", body.into()))
+        Ok(self.with_body("application/json", Body::Fixed(body.into())))
     }
 
     /// The same with a form as the body.
     #[must_use]
     pub fn form(self, pairs: &[(&str, &str)]) -> Self {
-        let body = Serializer::new(String::new()).extend_pairs(pairs).finish();
-        self.with_body("application/x-www-form-urlencoded", body.into())
+        self.with_body(FORM, Body::Fixed(form_encoded(pairs)))
     }
 
-    fn with_body(mut self, content_type: &'static str, body: Bytes) -> Self {
+    /// The same with a form that is made anew for each attempt: for what may be sent only once, such as a client assertion.
+    ///
+    /// An error of `make` ends the request before the attempt is sent.
+    #[must_use]
+    pub fn form_anew(self, make: impl Fn() -> Result<Vec<(&'static str, String)>> + Send + Sync + 'static) -> Self {
+        self.with_body(FORM, Body::Anew(Arc::new(move || Ok(form_encoded(&make()?)))))
+    }
+
+    fn with_body(mut self, content_type: &'static str, body: Body) -> Self {
         self.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         self.body = Some(body);
         self
@@ -123,10 +156,26 @@ impl Request {
         self
     }
 
+    /// The same, sent to an identity provider that names the end of a rate limit in this header, in seconds since 1970.
+    ///
+    /// It counts where a 429 has no `retry-after`: see [`Response::retry_after`](crate::Response::retry_after).
+    #[must_use]
+    pub fn rate_limit_reset(mut self, header: HeaderName) -> Self {
+        self.reset = Some(header);
+        self
+    }
+
     /// Whether it changes something.
     pub fn effect(&self) -> Effect {
         self.effect
     }
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+fn form_encoded<N: AsRef<str>, V: AsRef<str>>(pairs: &[(N, V)]) -> Bytes {
+    let pairs = pairs.iter().map(|(name, value)| (name, value));
+    Serializer::new(String::new()).extend_pairs(pairs).finish().into()
 }
 
 impl fmt::Debug for Request {
@@ -152,7 +201,7 @@ mod tests {
     #[test]
     fn only_a_get_and_what_is_said_to_be_reading_are_reads() {
         assert_eq!(Request::get(url()).effect(), Effect::Read);
-        for write in [Request::put(url()), Request::post(url()), Request::delete(url())] {
+        for write in [Request::put(url()), Request::patch(url()), Request::post(url()), Request::delete(url())] {
             assert_eq!(write.effect(), Effect::Write);
         }
         assert_eq!(Request::post(url()).reading().effect(), Effect::Read);
@@ -184,11 +233,19 @@ mod tests {
     fn a_body_says_what_it_is() {
         let json = Request::put(url()).json(&[1, 2]).unwrap();
         assert_eq!(
-            (json.headers[CONTENT_TYPE].as_bytes(), json.body.unwrap().as_ref()),
+            (json.headers[CONTENT_TYPE].as_bytes(), json.body.unwrap().next().unwrap().as_ref()),
             (&b"application/json"[..], &b"[1,2]"[..])
         );
         let form = Request::post(url()).form(&[("a", "b c"), ("d", "é&")]);
         assert_eq!(form.headers[CONTENT_TYPE], "application/x-www-form-urlencoded");
-        assert_eq!(form.body.unwrap(), "a=b+c&d=%C3%A9%26");
+        assert_eq!(form.body.unwrap().next().unwrap(), "a=b+c&d=%C3%A9%26");
+    }
+
+    #[test]
+    fn a_form_that_is_made_anew_is_another_one_each_time() {
+        let counter = std::sync::atomic::AtomicU32::new(0);
+        let next = move || counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_string();
+        let body = Request::post(url()).form_anew(move || Ok(vec![("n", next())])).body.unwrap();
+        assert_eq!((body.next().unwrap(), body.next().unwrap()), ("n=0".into(), "n=1".into()));
     }
 }

@@ -25,22 +25,40 @@ pub struct Response {
     pub headers: HeaderMap,
     /// The body, whole.
     pub body: Bytes,
+    /// The header that names the end of a rate limit, if the request said that there is one.
+    pub(crate) reset: Option<HeaderName>,
 }
 
 impl Response {
     /// How long the identity provider asks to wait (`retry-after`, as seconds or as a date), at most a day.
     ///
-    /// A date is read against the answer's own `date`, so that the two clocks need not agree.
+    /// For a 429 without it, until the time in the header that the request named with
+    /// [`rate_limit_reset`](crate::Request::rate_limit_reset).
+    /// A time is read against the answer's own `date`, so that the two clocks need not agree.
     pub fn retry_after(&self) -> Option<Duration> {
-        let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        self.asked_wait().or_else(|| self.until_reset())
+    }
+
+    fn asked_wait(&self) -> Option<Duration> {
+        let text = self.header(&RETRY_AFTER)?.trim();
+        if is_number(text) {
             // Only a number beyond u64 fails to parse here.
             return Some(text.parse().map_or(LONGEST_WAIT, Duration::from_secs).min(LONGEST_WAIT));
         }
-        let until = parse_date(text)?;
+        Some(self.until(parse_date(text)?))
+    }
+
+    fn until_reset(&self) -> Option<Duration> {
+        // The header is there in good answers too, where it asks for nothing.
+        let header = self.reset.as_ref().filter(|_| self.status == StatusCode::TOO_MANY_REQUESTS)?;
+        let text = self.header(header)?.trim();
+        let seconds = is_number(text).then(|| text.parse().unwrap_or(i64::MAX))?;
+        Some(Timestamp::from_second(seconds).map_or(LONGEST_WAIT, |time| self.until(time)))
+    }
+
+    fn until(&self, time: Timestamp) -> Duration {
         let now = self.date().unwrap_or_else(|| SystemClock.now());
-        let wait = Duration::try_from(until.duration_since(now)).unwrap_or_default();
-        Some(wait.min(LONGEST_WAIT))
+        Duration::try_from(time.duration_since(now)).unwrap_or_default().min(LONGEST_WAIT)
     }
 
     /// When the identity provider says that it answered.
@@ -70,6 +88,10 @@ impl Response {
     }
 }
 
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn parse_date(text: &str) -> Option<Timestamp> {
     DateTimeParser::new().parse_timestamp(text).ok()
 }
@@ -91,7 +113,7 @@ mod tests {
 
     fn answer(headers: &[(HeaderName, &'static str)], body: &'static str) -> Response {
         let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
-        Response { status: StatusCode::OK, headers, body: Bytes::from_static(body.as_bytes()) }
+        Response { status: StatusCode::OK, headers, body: Bytes::from_static(body.as_bytes()), reset: None }
     }
 
     #[test]
@@ -122,6 +144,35 @@ mod tests {
         let after = |value| answer(&[(RETRY_AFTER, value)], "").retry_after();
         assert_eq!(after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
         assert_eq!(after("Sat, 06 Nov 2094 08:49:37 GMT"), Some(LONGEST_WAIT));
+    }
+
+    #[test]
+    fn the_end_of_a_rate_limit_counts_for_a_429_without_retry_after() {
+        const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+        let date = (DATE, "Sun, 06 Nov 1994 08:49:37 GMT");
+        let limited = |headers: &[(HeaderName, &'static str)]| {
+            let headers: Vec<_> = headers.iter().chain([&date]).cloned().collect();
+            Response { status: StatusCode::TOO_MANY_REQUESTS, reset: Some(RESET), ..answer(&headers, "") }
+        };
+        let table = [
+            ("784111787", Some(10)),
+            ("784111700", Some(0)),
+            ("4102444800", Some(86_400)),
+            ("99999999999999999999999999", Some(86_400)),
+            ("0", Some(0)),
+            ("", None),
+            ("-1", None),
+            ("1.5", None),
+        ];
+        for (value, expected) in table {
+            assert_eq!(limited(&[(RESET, value)]).retry_after(), expected.map(Duration::from_secs), "{value:?}");
+        }
+        assert_eq!(limited(&[(RESET, "784111787"), (RETRY_AFTER, "7")]).retry_after(), Some(Duration::from_secs(7)));
+        assert_eq!(limited(&[]).retry_after(), None);
+        let served = Response { status: StatusCode::OK, ..limited(&[(RESET, "784111787")]) };
+        assert_eq!(served.retry_after(), None);
+        let unnamed = Response { reset: None, ..limited(&[(RESET, "784111787")]) };
+        assert_eq!(unnamed.retry_after(), None);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Attempts, limits and faults.
 
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use idp_bridge_core::{CallScope, ErrorKind, Origin, OutboundPolicy, Outcome};
+use idp_bridge_core::{CallScope, Error, ErrorKind, Origin, OutboundPolicy, Outcome};
 use idp_bridge_http::{Client, HeaderName, HeaderValue, MAX_BODY, Request, Url};
 
 use crate::server::{Reply, Server, answer, everything, scope};
@@ -12,8 +13,8 @@ fn client() -> Client {
     Client::new(&OutboundPolicy::default()).unwrap()
 }
 
-fn writes(url: &Url) -> [Request; 3] {
-    [Request::put(url.clone()), Request::post(url.clone()), Request::delete(url.clone())]
+fn writes(url: &Url) -> [Request; 4] {
+    [Request::put, Request::patch, Request::post, Request::delete].map(|write| write(url.clone()))
 }
 
 #[tokio::test]
@@ -83,7 +84,7 @@ async fn a_write_that_may_have_run_is_sent_once_and_its_outcome_is_unknown() {
             assert_eq!((response.status.as_u16(), scope.recorder().attempts()), (status, 1));
             assert_eq!(scope.recorder().outcome(), Outcome::Unknown, "{status}");
         }
-        assert_eq!(server.received().len(), 3);
+        assert_eq!(server.received().len(), 4);
     }
 }
 
@@ -114,6 +115,39 @@ async fn the_asked_waiting_time_is_kept() {
     let response = client().send(&scope(), Request::get(server.url())).await.unwrap();
     assert_eq!(response.status.as_u16(), 200);
     assert!(begun.elapsed() >= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn the_end_of_a_rate_limit_is_waited_for_where_the_request_names_its_header() {
+    // Read against the answer's own `date`, so that the test needs no clock.
+    let headers = ["date: Sun, 06 Nov 1994 08:49:37 GMT", "x-ratelimit-reset: 784111778"];
+    let server = Server::start(move |number, _| answer(if number == 0 { 429 } else { 200 }, &headers, "")).await;
+    let begun = Instant::now();
+    let request = Request::get(server.url()).rate_limit_reset(HeaderName::from_static("x-ratelimit-reset"));
+    let response = client().send(&scope(), request).await.unwrap();
+    assert_eq!((response.status.as_u16(), server.received().len()), (200, 2));
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn what_may_be_sent_only_once_is_made_anew_for_each_attempt() {
+    let server = Server::start(|number, _| answer(if number == 0 { 503 } else { 200 }, &[], "")).await;
+    let made = AtomicU32::new(0);
+    let make = move || Ok(vec![("jti", made.fetch_add(1, SeqCst).to_string())]);
+    client().send(&scope(), Request::post(server.url()).reading().form_anew(make)).await.unwrap();
+    let bodies: Vec<String> = server.received().into_iter().map(|received| received.body).collect();
+    assert_eq!(bodies, ["jti=0", "jti=1"]);
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_made_is_the_error_and_nothing_is_sent() {
+    let server = Server::start(|_, _| answer(200, &[], "")).await;
+    let scope = scope();
+    let unmade = || Err(Error::ours(ErrorKind::Unexpected, "no randomness"));
+    let error = client().send(&scope, Request::post(server.url()).form_anew(unmade)).await.unwrap_err();
+    assert_eq!((error.kind(), error.message()), (ErrorKind::Unexpected, "no randomness"));
+    assert_eq!((server.received().len(), scope.recorder().attempts()), (0, 0));
+    assert_eq!(scope.recorder().outcome(), Outcome::NotApplied);
 }
 
 #[tokio::test]
