@@ -58,6 +58,7 @@ impl AdminApi {
     pub(crate) fn new(config: &KeycloakConfig, policy: &OutboundPolicy) -> Result<Self> {
         let http = Client::new(policy)?;
         let base = BaseUrl::parse(&config.url, policy)?;
+        http.prepare(&base)?;
         let token_url =
             base.join(&["realms", &config.realm, "protocol", "openid-connect", "token"]).map_err(|error| {
                 Error::ours(ErrorKind::Misconfigured, "`realm` is no name of a realm").with_source(error)

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use idp_bridge_core::{CallKind, CallScope, Error, ErrorKind, Finding};
+use idp_bridge_core::{CallKind, CallScope, Error, ErrorKind, Finding, Verdict};
 use serde::Deserialize;
 
 use crate::client::AdminApi;
@@ -26,10 +26,10 @@ impl<'a> Diagnosis<'a> {
         Self { api, config }
     }
 
-    /// Checks all that the settings need. Without a login nothing else can be seen, so that is checked first.
+    /// Checks all that the settings need. Without a login nothing else can be seen, so that comes first.
     pub(crate) async fn run(&self, scope: &CallScope) -> Vec<Finding> {
-        let mut findings = vec![self.login(scope).await];
-        if findings.iter().any(|finding| finding.fix.is_some()) {
+        let mut findings = self.login(scope).await;
+        if findings.iter().any(|finding| finding.verdict != Verdict::Ok) {
             return findings;
         }
         findings.push(self.view_role(scope).await);
@@ -45,23 +45,42 @@ impl<'a> Diagnosis<'a> {
         findings
     }
 
-    async fn login(&self, scope: &CallScope) -> Finding {
-        let check = "Keycloak is reachable, the realm exists and the client can log in";
-        let client = &self.config.client_id;
-        let Err(error) = self.api.check_login(scope).await else { return Finding::ok(check, &CallKind::ALL) };
-        let fix = match error.kind() {
-            ErrorKind::Unauthenticated => format!(
-                "Clients → `{client}` → Settings → Capability config: switch `Client authentication` and \
-                 `Service accounts roles` on; then Clients → `{client}` → Credentials: copy the Client Secret to `client_secret`"
+    /// One login tells of three things, each of which hides the next.
+    async fn login(&self, scope: &CallScope) -> Vec<Finding> {
+        let KeycloakConfig { realm, client_id, .. } = self.config;
+        let checks = [
+            ("Keycloak is reachable", "check that Keycloak runs at `url` and can be reached from here".to_owned()),
+            (
+                "the realm exists and is enabled",
+                format!(
+                    "check that `url` has the path of Keycloak, if it has one, and that its realm `{realm}` is enabled"
+                ),
             ),
-            ErrorKind::Misconfigured => format!(
-                "check that `url` is Keycloak's address (with its path, if it has one) and that the realm `{}` exists and is \
-                 enabled",
-                self.config.realm
+            (
+                "the client can log in",
+                format!(
+                    "Clients → `{client_id}` → Settings → Capability config: switch `Client authentication` and \
+                     `Service accounts roles` on; then Clients → `{client_id}` → Credentials: copy the Client Secret to \
+                     `client_secret`"
+                ),
             ),
-            _ => "check that Keycloak runs at `url` and can be reached from here".into(),
+        ];
+        let failure = self.api.check_login(scope).await.err();
+        let failed = failure.as_ref().map(|error| match error.context("status") {
+            Some("403" | "404") => 1,
+            Some("400" | "401") => 2,
+            _ => 0,
+        });
+        let finding = |(number, (check, fix)): (usize, (&str, String))| match (&failure, failed) {
+            (Some(error), Some(failed)) if number == failed => {
+                Finding::failed(check, &CallKind::ALL, fix).with_detail(error.to_string())
+            }
+            (_, Some(failed)) if number > failed => {
+                Finding::not_visible(check, &CallKind::ALL, "mend what failed before, and check again")
+            }
+            _ => Finding::ok(check, &CallKind::ALL),
         };
-        Finding::failed(check, &CallKind::ALL, fix).with_detail(error.to_string())
+        checks.into_iter().enumerate().map(finding).collect()
     }
 
     async fn view_role(&self, scope: &CallScope) -> Finding {

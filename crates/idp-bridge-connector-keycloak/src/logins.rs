@@ -36,7 +36,7 @@ impl Logins {
 
     /// Counts by paging, since Keycloak has no count of events. A count that would take too long is absent, never partial.
     async fn count(api: &AdminApi, scope: &CallScope, id: &UserId) -> Result<Self> {
-        let enough = scope.remaining() / 2;
+        let reserve = scope.remaining() / 2;
         let mut logins = Self::default();
         let mut seen = 0;
         for _ in 0..MOST_PAGES {
@@ -49,7 +49,7 @@ impl Logins {
                 logins.count = i64::try_from(seen).ok();
                 break;
             }
-            if scope.remaining() < enough {
+            if scope.remaining() < reserve {
                 break;
             }
         }

@@ -30,7 +30,7 @@ async fn a_healthy_realm_is_all_ok_and_only_read() {
     stage.requests();
     let findings = findings(&stage).await;
     assert!(findings.iter().all(|finding| finding.verdict == Verdict::Ok), "{findings:#?}");
-    assert_eq!(findings.len(), 7);
+    assert_eq!(findings.len(), 9);
     let requests = stage.requests();
     assert!(requests.iter().all(|request| request.starts_with("GET") || request.ends_with("token")), "{requests:?}");
 }
@@ -77,11 +77,19 @@ async fn each_broken_thing_is_found_alone_with_its_step() {
 #[tokio::test]
 async fn what_keeps_the_bridge_out_is_found_first_and_named() {
     let stage = Stage::new().await;
-    for (control, fix) in [(Control::WrongSecret, "Client Secret"), (Control::WrongRealm, "`no-such-realm`")] {
-        let provider = stage.harness.provider_broken(control).await.unwrap();
-        let findings = provider.diagnose(&scope()).await;
-        let [finding] = findings.as_slice() else { panic!("{findings:?}") };
-        assert_eq!((finding.verdict, finding.calls.as_slice()), (Verdict::Failed, CallKind::ALL.as_slice()));
-        assert!(finding.fix.as_deref().unwrap().contains(fix), "{finding:?}");
+    for (control, verdicts, fix) in [
+        (Control::WrongSecret, [Verdict::Ok, Verdict::Ok, Verdict::Failed], "Client Secret"),
+        (Control::WrongRealm, [Verdict::Ok, Verdict::Failed, Verdict::NotVisible], "`no-such-realm`"),
+    ] {
+        let findings = stage.harness.provider_broken(control).await.unwrap().diagnose(&scope()).await;
+        assert_eq!(findings.iter().map(|finding| finding.verdict).collect::<Vec<_>>(), verdicts);
+        let failed = findings.iter().find(|finding| finding.verdict == Verdict::Failed).unwrap();
+        assert_eq!(failed.calls, CallKind::ALL);
+        assert!(failed.fix.as_deref().unwrap().contains(fix), "{failed:?}");
     }
+    let mut config = stage.harness.config();
+    config.url = "http://127.0.0.1:1".into();
+    let findings = stage.harness.build(config).unwrap().diagnose(&scope()).await;
+    let verdicts: Vec<Verdict> = findings.iter().map(|finding| finding.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Failed, Verdict::NotVisible, Verdict::NotVisible]);
 }
