@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use idp_bridge_core::{Capabilities, CustomerId, Email, IdentityProvider, UserId, async_trait};
+use idp_bridge_core::{CallKind, Capabilities, CustomerId, Email, IdentityProvider, UserId, async_trait};
 
 /// The result of staging something; any error will do, a text too.
 ///
@@ -171,6 +171,8 @@ pub enum Need {
     Upstream,
     /// [`Harness::provider_broken`] with this control.
     Control(Control),
+    /// That this control breaks this call; declare it where the call needs no right, and say so.
+    ControlOf(Control, CallKind),
 }
 
 /// A way in which a provider's settings or rights are wrong: a negative control.

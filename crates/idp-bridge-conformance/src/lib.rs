@@ -31,6 +31,7 @@ mod answer;
 mod bullet;
 mod case;
 mod cases;
+pub mod fake;
 mod fault;
 mod harness;
 mod proxy;

@@ -18,7 +18,7 @@ pub(super) fn cases() -> Vec<Case> {
             let name = format!("controls::{name}_is_no_answer");
             cases.push(
                 case_of(&name, *kind, &[every::NEVER_NOT_FOUND], move |scene, kind| refused(scene, control, kind))
-                    .needs(&[need]),
+                    .needs(&[need, Need::ControlOf(control, *kind)]),
             );
         }
         let proves: &[_] = if hides(control) { &[diagnose::BROKEN, diagnose::HIDDEN] } else { &[diagnose::BROKEN] };
@@ -81,7 +81,8 @@ async fn diagnosed(scene: Scene, control: Control) -> Staged<()> {
     are_helpful(&findings)?;
     ensure!(findings.iter().any(|finding| finding.verdict == Verdict::Failed), "nothing failed: {findings:?}");
     let denied = if control == Control::ReadOnlyRole { &WRITES[..] } else { &CallKind::ALL[..] };
-    for kind in denied.iter().filter(|kind| provider.can(**kind)) {
+    let is_broken = |kind| scene.harness().not_applicable(Need::ControlOf(control, kind)).is_none();
+    for kind in denied.iter().filter(|kind| provider.can(**kind) && is_broken(**kind)) {
         let mut about = findings.iter().filter(|finding| finding.calls.contains(kind));
         let doubted = about.any(|finding| finding.verdict != Verdict::Ok);
         ensure!(doubted, "`{kind}` cannot work, and the diagnosis finds nothing wrong with it: {findings:?}");
