@@ -20,12 +20,12 @@ use crate::proxy::MARKER;
 pub(crate) enum Fault {
     /// An answer with this status and a small JSON body.
     Status(u16),
-    /// `429` with `retry-after: 7`.
-    RateLimit,
+    /// `429` with this `retry-after`.
+    RateLimit(&'static str),
     /// `404` with a page of something that is not the identity provider.
     ForeignNotFound,
-    /// `200` with half of a JSON document.
-    Garbage,
+    /// `200` with this body, called JSON.
+    Body(Bytes),
     /// `302` to another path of the proxy.
     Redirect,
     /// `200` with a JSON document of 64 MiB; the number is told how many bytes of it were wanted.
@@ -40,8 +40,17 @@ pub(crate) enum Fault {
     Slow,
     /// Nothing comes back.
     Hang,
+    /// The answers that were recorded before, one after the other: those to another question. After them, true ones.
+    Replay,
     /// The request is passed on after this has run.
     After(Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>),
+}
+
+impl Fault {
+    /// `200` with half of a JSON document.
+    pub(crate) fn garbage() -> Self {
+        Self::Body(format!(r#"[{{"id": "{MARKER}", "#).into())
+    }
 }
 
 /// To which requests a fault happens.
@@ -77,22 +86,22 @@ pub(crate) fn made_up(fault: &Fault) -> Option<Response<FaultyBody>> {
     let json = || FaultyBody::whole(format!(r#"{{"error":"{MARKER}","users":[],"id":"{MARKER}"}}"#));
     let (status, body) = match fault {
         Fault::Status(status) => (StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), json()),
-        Fault::RateLimit => (StatusCode::TOO_MANY_REQUESTS, json()),
+        Fault::RateLimit(_) => (StatusCode::TOO_MANY_REQUESTS, json()),
         Fault::ForeignNotFound => (StatusCode::NOT_FOUND, FaultyBody::whole(format!("<h1>404 {MARKER}</h1>"))),
-        Fault::Garbage => (StatusCode::OK, FaultyBody::whole(format!(r#"[{{"id": "{MARKER}", "#))),
+        Fault::Body(bytes) => (StatusCode::OK, FaultyBody::whole(bytes.clone())),
         Fault::Redirect => (StatusCode::FOUND, FaultyBody::whole(String::new())),
         Fault::Oversized(sent) => (StatusCode::OK, FaultyBody::endless(Arc::clone(sent))),
         Fault::CutInAnswer => (StatusCode::OK, FaultyBody::cut()),
         Fault::Slow => (StatusCode::OK, FaultyBody::slow()),
-        Fault::CutBeforeAnswer | Fault::LostAnswer | Fault::Hang | Fault::After(_) => return None,
+        Fault::CutBeforeAnswer | Fault::LostAnswer | Fault::Hang | Fault::Replay | Fault::After(_) => return None,
     };
     let kind = if matches!(fault, Fault::ForeignNotFound) { "text/html" } else { "application/json" };
     let mut answer = Response::new(body);
     *answer.status_mut() = status;
     answer.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
     match fault {
-        Fault::RateLimit => {
-            answer.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("7"));
+        Fault::RateLimit(wait) => {
+            answer.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static(wait));
         }
         Fault::CutInAnswer => {
             answer.headers_mut().insert(header::CONTENT_LENGTH, header::HeaderValue::from_static("100000"));

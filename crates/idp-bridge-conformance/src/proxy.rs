@@ -1,5 +1,6 @@
 //! The suite's own proxy before the identity provider, real or fake: it passes requests on, counts them, and goes wrong on demand.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -46,7 +47,13 @@ struct State {
     requests: usize,
     faulted: usize,
     redirected: bool,
+    keeps_connections: bool,
+    recording: bool,
+    recorded: VecDeque<Answer>,
 }
+
+/// An answer of the identity provider, read to its end.
+type Answer = Response<Bytes>;
 
 impl Proxy {
     /// Starts one before this base URL.
@@ -72,7 +79,10 @@ impl Proxy {
 
     /// From now on this goes wrong; the counts begin anew.
     pub(crate) fn fail(&self, fault: Fault, when: When) {
-        *self.shared.state() = State { fault: Some((fault, when)), ..State::default() };
+        self.forget();
+        let mut state = self.shared.state();
+        state.fault = Some((fault, when));
+        state.recording = false;
     }
 
     /// From now on nothing goes wrong; the counts go on.
@@ -83,7 +93,17 @@ impl Proxy {
     /// The counts begin anew.
     pub(crate) fn forget(&self) {
         let mut state = self.shared.state();
-        *state = State { fault: state.fault.take(), ..State::default() };
+        (state.requests, state.faulted, state.redirected) = (0, 0, false);
+    }
+
+    /// From now on the answers are recorded, for [`Fault::Replay`].
+    pub(crate) fn record(&self) {
+        self.shared.state().recording = true;
+    }
+
+    /// From now on a connection serves more than one request.
+    pub(crate) fn keep_connections(&self) {
+        self.shared.state().keeps_connections = true;
     }
 
     /// How many requests have arrived.
@@ -146,10 +166,11 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+    let kept = shared.state().keeps_connections;
     let service = service_fn(move |request| Arc::clone(&shared).answer(request));
-    // One request a connection: no case then depends on how quickly a client notices that a kept one was closed.
+    // Mostly one request a connection: no case then depends on how quickly a client notices that a kept one was closed.
     let mut builder = hyper::server::conn::http1::Builder::new();
-    let _ = builder.keep_alive(false).serve_connection(TokioIo::new(stream), service).await;
+    let _ = builder.keep_alive(kept).serve_connection(TokioIo::new(stream), service).await;
 }
 
 impl Shared {
@@ -177,13 +198,20 @@ impl Shared {
         let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
         let request = Request::from_parts(head, body);
         match fault {
-            None => self.pass_on(request).await,
+            None => self.pass_on(request).await.map(whole),
+            Some(Fault::Replay) => {
+                let recorded = self.state().recorded.pop_front();
+                match recorded {
+                    Some(answer) => Ok(whole(answer)),
+                    None => self.pass_on(request).await.map(whole),
+                }
+            }
             Some(Fault::CutBeforeAnswer) => Err(Cut),
             Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::LostAnswer) => self.pass_on(request).await.and(Err(Cut)),
             Some(Fault::After(first)) => {
                 first().await;
-                self.pass_on(request).await
+                self.pass_on(request).await.map(whole)
             }
             Some(fault) => made_up(&fault).ok_or(Cut).map(|answer| self.with_location(answer)),
         }
@@ -196,11 +224,16 @@ impl Shared {
         answer
     }
 
-    async fn pass_on(&self, request: Request<Bytes>) -> Result<Response<FaultyBody>, Cut> {
-        self.try_pass_on(request).await.map_err(|_| Cut)
+    async fn pass_on(&self, request: Request<Bytes>) -> Result<Answer, Cut> {
+        let answer = self.try_pass_on(request).await.map_err(|_| Cut)?;
+        let mut state = self.state();
+        if state.recording {
+            state.recorded.push_back(answer.clone());
+        }
+        Ok(answer)
     }
 
-    async fn try_pass_on(&self, request: Request<Bytes>) -> Staged<Response<FaultyBody>> {
+    async fn try_pass_on(&self, request: Request<Bytes>) -> Staged<Answer> {
         let stream = TcpStream::connect(&self.authority).await?;
         let (mut upstream, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
@@ -214,6 +247,10 @@ impl Shared {
         for name in &HOP_BY_HOP {
             head.headers.remove(name);
         }
-        Ok(Response::from_parts(head, FaultyBody::whole(body.collect().await?.to_bytes())))
+        Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
     }
+}
+
+fn whole(answer: Answer) -> Response<FaultyBody> {
+    answer.map(FaultyBody::whole)
 }

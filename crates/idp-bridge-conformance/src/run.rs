@@ -101,10 +101,11 @@ fn promises(case: &Case) -> String {
 }
 
 fn save(report: &Report, folder: &Path) -> Staged<()> {
-    let name: String = report.harness.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let words = report.harness.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let name = words.collect::<Vec<_>>().join("-");
     let folder = folder.join("conformance");
     std::fs::create_dir_all(&folder)?;
-    let path = folder.join(format!("{}.json", name.trim_matches('-')));
+    let path = folder.join(format!("{name}.json"));
     std::fs::write(path, serde_json::to_vec_pretty(report)?)?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What one case plays with: users that no other case has, and calls whose answers are looked at from every side.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::answer::{Answer, Asked};
 use crate::proxy::{MARKER, Proxy};
-use crate::{Harness, NewUser, Staged};
+use crate::{Control, Harness, NewUser, Staged};
 
 /// The deadline of a call that nothing keeps from succeeding.
 const AMPLE: Duration = Duration::from_secs(10);
@@ -34,7 +35,7 @@ pub(crate) struct Scene {
     harness: Arc<dyn Harness>,
     tag: String,
     /// What no error may show.
-    private: Mutex<Vec<String>>,
+    private: Mutex<BTreeSet<String>>,
 }
 
 /// A user that the case made.
@@ -65,7 +66,7 @@ impl Scene {
         let mut bytes = [0; 6];
         SystemRandom.fill(&mut bytes)?;
         let tag = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { harness, tag, private: Mutex::new(vec![MARKER.to_owned()]) })
+        Ok(Self { harness, tag, private: Mutex::new(BTreeSet::from([MARKER.to_owned()])) })
     }
 
     pub(crate) fn harness(&self) -> &dyn Harness {
@@ -93,8 +94,8 @@ impl Scene {
     /// From now on no error may show this text.
     pub(crate) fn hide(&self, text: &str) {
         // A short text is found in any sentence by chance.
-        if text.len() >= 5 {
-            self.private.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_owned());
+        if text.len() >= 12 {
+            self.private.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned());
         }
     }
 
@@ -142,7 +143,7 @@ impl Scene {
     }
 
     /// A provider that this control broke.
-    pub(crate) async fn broken(&self, control: crate::Control) -> Staged<Provider<'_>> {
+    pub(crate) async fn broken(&self, control: Control) -> Staged<Provider<'_>> {
         Ok(Provider { scene: self, inner: self.harness.provider_broken(control).await? })
     }
 
@@ -162,7 +163,7 @@ impl Scene {
         let decoded = percent_decode_str(&shown).decode_utf8_lossy().to_lowercase();
         let private = self.private.lock().unwrap_or_else(PoisonError::into_inner);
         for secret in private.iter() {
-            let hidden = !shown.contains(secret) && !decoded.contains(&secret.to_lowercase());
+            let hidden = !shown.contains(secret.as_str()) && !decoded.contains(&secret.to_lowercase());
             ensure!(hidden, "the error, or one of its causes, shows `{secret}`: {shown}");
         }
         Ok(())
@@ -176,6 +177,11 @@ pub(crate) struct Provider<'a> {
 }
 
 impl Provider<'_> {
+    /// The provider itself, for calls at the same time.
+    pub(crate) fn handle(&self) -> Arc<dyn IdentityProvider> {
+        Arc::clone(&self.inner)
+    }
+
     pub(crate) fn capabilities(&self) -> &Capabilities {
         self.inner.capabilities()
     }
@@ -192,6 +198,7 @@ impl Provider<'_> {
     /// Asks, and checks what holds for every call: it ends by its deadline, and its error shows nothing private.
     pub(crate) async fn ask_in(&self, scope: &CallScope, call: Call) -> Staged<Asked> {
         let kind = call.kind();
+        self.scene.hide(argument(&call));
         let allowed = scope.remaining() + GRACE;
         let Ok(result) = tokio::time::timeout(allowed, self.dispatch(scope, call)).await else {
             return Err(format!("`{kind}` had not ended {} ms after its deadline", GRACE.as_millis()).into());
@@ -253,6 +260,16 @@ impl Provider<'_> {
         tokio::time::timeout(allowed, self.inner.diagnose(scope))
             .await
             .map_err(|_| format!("the diagnosis had not ended {} ms after its deadline", GRACE.as_millis()).into())
+    }
+}
+
+/// The value that a call is about.
+fn argument(call: &Call) -> &str {
+    match call {
+        Call::GetById(id) | Call::Delete(id) | Call::SendVerificationEmail(id) => id.as_str(),
+        Call::MarkEmailVerified { id, .. } => id.as_str(),
+        Call::GetByEmail(email) | Call::SendPasswordResetEmail(email) => email.as_str(),
+        Call::GetByCustomer(customer) => customer.as_str(),
     }
 }
 

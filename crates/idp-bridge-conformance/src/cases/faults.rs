@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use idp_bridge_core::{CallKind, ErrorKind};
+use bytes::Bytes;
+use idp_bridge_core::{CallKind, ErrorKind, Outcome};
 
 use super::READS;
-use crate::bullet::{Bullet, every, protocol};
+use crate::bullet::{Bullet, every, get, protocol, reset};
 use crate::case::{Case, case_of};
 use crate::fault::{Fault, When};
 use crate::proxy::Proxy;
@@ -32,12 +33,12 @@ fn rows() -> Vec<Row> {
     use ErrorKind::{InvalidResponse, Misconfigured, RateLimited, Timeout, Unavailable, Unexpected};
     let row = |name, fault, kinds, proves| Row { name, fault, kinds, proves };
     vec![
-        row("a_rate_limit_is_rate_limited_with_its_wait", Fault::RateLimit, &[RateLimited], &[every::RATE_LIMIT]),
+        row("a_rate_limit_is_rate_limited_with_its_wait", Fault::RateLimit("7"), &[RateLimited], &[every::RATE_LIMIT]),
         row("a_503_is_unavailable", Fault::Status(503), &[Unavailable], &[every::OUTAGE, every::NEVER_NOT_FOUND]),
         row("a_500_is_unavailable", Fault::Status(500), &[Unavailable], &[every::OUTAGE, every::NEVER_NOT_FOUND]),
         row(
             "garbage_is_an_invalid_response",
-            Fault::Garbage,
+            Fault::garbage(),
             &[InvalidResponse],
             &[every::OUTAGE, every::ERRORS_ARE_CLEAN],
         ),
@@ -66,6 +67,30 @@ fn rows() -> Vec<Row> {
     ]
 }
 
+/// Answers of `200` that say nothing: to a look-up they are no user, and not the absence of one.
+fn empty_rows() -> Vec<Row> {
+    let row = |name, body: Bytes| Row {
+        name,
+        fault: Fault::Body(body),
+        kinds: &[ErrorKind::InvalidResponse],
+        proves: &[every::OUTAGE, every::NEVER_NOT_FOUND],
+    };
+    vec![
+        row("an_empty_body_is_an_invalid_response", Bytes::new()),
+        row("a_null_is_an_invalid_response", Bytes::from_static(b"null")),
+        row("an_empty_object_is_an_invalid_response", Bytes::from_static(b"{}")),
+        row("an_endless_depth_is_an_invalid_response", "[".repeat(200_000).into()),
+    ]
+}
+
+/// Waits that cannot be read, or not be waited for: the rate limit is one nevertheless.
+const ODD_WAITS: [(&str, &str); 4] = [
+    ("a_date", "Wed, 21 Oct 2037 07:28:00 GMT"),
+    ("a_huge_number", "99999999999999999999999"),
+    ("a_negative_number", "-1"),
+    ("a_word", "soon"),
+];
+
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for kind in CallKind::ALL {
@@ -78,13 +103,34 @@ pub(super) fn cases() -> Vec<Case> {
         cases.push(case_of("faults::a_refused_connection_is_unavailable", kind, &[every::OUTAGE], refused));
     }
     // The first request of a provider may be another one, such as that for a token; it fails in the same words.
-    for row in rows() {
+    for row in rows().into_iter().chain(empty_rows()) {
         let Row { name, fault, kinds, proves } = row;
         cases.push(case_of(&format!("faults::at_first_{name}"), CallKind::GetById, proves, move |scene, kind| {
             fails_at_first(scene, kind, fault.clone(), kinds)
         }));
     }
+    for (name, wait) in ODD_WAITS {
+        let name = format!("faults::a_rate_limit_with_{name}_for_its_wait_is_rate_limited");
+        cases.push(case_of(&name, CallKind::GetById, &[every::RATE_LIMIT], move |scene, kind| {
+            fails(scene, kind, Fault::RateLimit(wait), &[ErrorKind::RateLimited])
+        }));
+    }
     for kind in READS {
+        for row in empty_rows() {
+            let Row { name, fault, kinds, proves } = row;
+            cases.push(case_of(&format!("faults::{name}"), kind, proves, move |scene, kind| {
+                fails(scene, kind, fault.clone(), kinds)
+            }));
+        }
+        cases.extend([
+            case_of("faults::the_answer_to_another_question_is_no_answer", kind, &[get::EXACT], other_answer),
+            case_of(
+                "faults::a_read_recovers_from_a_connection_closed_meanwhile",
+                kind,
+                &[protocol::READS_RECOVER],
+                closed,
+            ),
+        ]);
         for (name, fault) in [("503", Fault::Status(503)), ("cut_connection", Fault::CutBeforeAnswer)] {
             let name = format!("faults::a_read_recovers_from_one_{name}");
             cases.push(case_of(&name, kind, &[protocol::READS_RECOVER], move |scene, kind| {
@@ -92,6 +138,8 @@ pub(super) fn cases() -> Vec<Case> {
             }));
         }
     }
+    let (name, kind) = ("faults::the_answer_to_another_question_gets_no_mail", CallKind::SendPasswordResetEmail);
+    cases.push(case_of(name, kind, &[reset::NOBODY], other_answer));
     cases.into_iter().map(|case| case.needs(&[Need::Upstream])).collect()
 }
 
@@ -128,7 +176,7 @@ async fn went_wrong(
     ensure!(proxy.faulted() > 0, "no request arrived: the provider did not use the base URL that it was given");
     let error = asked.fails_with_one_of(kinds)?;
     match fault {
-        Fault::RateLimit => {
+        Fault::RateLimit("7") => {
             let wait = error.retry_after();
             ensure!(wait == Some(Duration::from_secs(7)), "`retry-after: 7` was read as {wait:?}");
         }
@@ -168,5 +216,38 @@ async fn recovers(scene: Scene, kind: CallKind, fault: Fault) -> Staged<()> {
     let attempts = asked.recorder.attempts();
     ensure!(asked.user()?.id == ada.id, "another user was answered");
     ensure!(proxy.faulted() == 1 && attempts >= 2, "the second attempt was not recorded");
+    Ok(())
+}
+
+/// The identity provider, or something before it, answers a question with the user of another one.
+async fn other_answer(scene: Scene, kind: CallKind) -> Staged<()> {
+    let (ada, grace) = (scene.person("ada").await?, scene.person("grace").await?);
+    let (proxy, provider) = scene.proxied_and_warm(&ada).await?;
+    proxy.record();
+    let asked = match kind {
+        // The whole of such a call would send a mail, and its look-up is what matters.
+        CallKind::SendPasswordResetEmail => provider.ask(grace.call(CallKind::GetByEmail)).await?,
+        kind => provider.ask(grace.call(kind)).await?,
+    };
+    asked.well()?;
+    proxy.fail(Fault::Replay, When::Always);
+    let asked = provider.ask_in(&scope(DEADLINE), ada.call(kind)).await?;
+    ensure!(proxy.faulted() > 0, "no request arrived: the provider did not use the base URL that it was given");
+    asked.has_outcome(Outcome::NotApplied)?;
+    asked.fails_with_one_of(&[ErrorKind::NotFound, ErrorKind::InvalidResponse])?;
+    works_again(&proxy, &provider, &ada).await
+}
+
+/// The connections that the provider keeps for later are closed before it needs them.
+async fn closed(scene: Scene, kind: CallKind) -> Staged<()> {
+    let ada = scene.person("ada").await?;
+    let (proxy, provider) = scene.proxied().await?;
+    proxy.keep_connections();
+    for _ in 0..3 {
+        ensure!(provider.ask(ada.call(kind)).await?.user()?.id == ada.id, "another user was answered");
+        proxy.refuse().await;
+        proxy.accept_again().await?;
+    }
+    ensure!(provider.ask(ada.call(kind)).await?.user()?.id == ada.id, "another user was answered");
     Ok(())
 }

@@ -1,17 +1,19 @@
 //! The three look-ups.
 
+use idp_bridge_core::Call::{GetByCustomer, GetByEmail, GetById};
+use idp_bridge_core::CallKind as Kind;
+use idp_bridge_core::jiff::Timestamp;
 use idp_bridge_core::{
-    CallKind, Customer, CustomerId, Email, Error, ErrorKind, Fidelity, Field, Outcome, UserId, UserRecord,
+    Clock as _, Customer, CustomerId, Email, Error, ErrorKind, Fidelity, Field, Outcome, SystemClock, UserId, UserKey,
+    UserRecord,
 };
+use tokio::task::JoinSet;
 
 use super::READS;
 use crate::bullet::get;
 use crate::case::{Case, case, case_of};
-use crate::scene::{Person, Provider, Scene, ensure};
+use crate::scene::{Person, Provider, Scene, ample, ensure};
 use crate::{Need, NewUser, Staged, UserKind};
-
-use idp_bridge_core::Call::{GetByCustomer, GetByEmail, GetById};
-use idp_bridge_core::CallKind as Kind;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = vec![
@@ -45,6 +47,7 @@ pub(super) fn cases() -> Vec<Case> {
         cases.extend([
             case_of("get::an_unknown_key_is_not_found", kind, &[get::NONE_OR_SEVERAL], unknown),
             case_of("get::the_asked_user_is_answered_among_others", kind, &[get::EXACT], found),
+            case_of("get::calls_at_the_same_time_answer_each_its_own_user", kind, &[get::EXACT], at_once),
             case_of("get::every_field_is_as_declared", kind, &[get::FIELDS], fields),
             case_of("get::a_blocked_user_is_returned", kind, &[get::BLOCKED, get::FIELDS], blocked)
                 .needs(&[Need::BlockedUser]),
@@ -73,7 +76,7 @@ pub(super) fn sibling(id: &UserId) -> Staged<UserId> {
     Ok(UserId::new(text.into_iter().collect::<String>())?)
 }
 
-async fn unknown(scene: Scene, kind: CallKind) -> Staged<()> {
+async fn unknown(scene: Scene, kind: Kind) -> Staged<()> {
     let ada = scene.person("ada").await?;
     let nobody = Person { id: sibling(&ada.id)?, email: scene.email("nobody")?, customer: scene.customer("nobody")? };
     let provider = scene.provider().await?;
@@ -83,12 +86,36 @@ async fn unknown(scene: Scene, kind: CallKind) -> Staged<()> {
     Ok(())
 }
 
-async fn found(scene: Scene, kind: CallKind) -> Staged<()> {
+async fn found(scene: Scene, kind: Kind) -> Staged<()> {
     let (first, ada, last) = (scene.person("a").await?, scene.person("ada").await?, scene.person("adaz").await?);
     let provider = scene.provider().await?;
     for person in [&ada, &first, &last] {
         let user = provider.ask(person.call(kind)).await?.user()?;
         is(&user, person, &provider)?;
+    }
+    Ok(())
+}
+
+async fn at_once(scene: Scene, kind: Kind) -> Staged<()> {
+    let mut people = Vec::new();
+    for name in ["ada", "grace", "linus", "mallory"] {
+        people.push(scene.person(name).await?);
+    }
+    let provider = scene.provider().await?;
+    let mut calls = JoinSet::new();
+    for person in people.into_iter().cycle().take(16) {
+        let provider = provider.handle();
+        calls.spawn(async move {
+            let key = match kind {
+                Kind::GetByEmail => UserKey::Email(&person.email),
+                Kind::GetByCustomer => UserKey::Customer(&person.customer),
+                _ => UserKey::Id(&person.id),
+            };
+            provider.get(&ample(), key).await.map(|user| user.id == person.id)
+        });
+    }
+    while let Some(ended) = calls.join_next().await {
+        ensure!(ended??, "another user was answered");
     }
     Ok(())
 }
@@ -223,7 +250,7 @@ async fn no_email(scene: Scene) -> Staged<()> {
     Ok(())
 }
 
-async fn no_customer(scene: Scene, kind: CallKind) -> Staged<()> {
+async fn no_customer(scene: Scene, kind: Kind) -> Staged<()> {
     let ada = scene.person_with("ada", |user| user.customers.clear()).await?;
     let user = scene.provider().await?.ask(ada.call(kind)).await?.user()?;
     ensure!(user.id == ada.id, "another user was answered");
@@ -231,7 +258,7 @@ async fn no_customer(scene: Scene, kind: CallKind) -> Staged<()> {
     Ok(())
 }
 
-async fn blocked(scene: Scene, kind: CallKind) -> Staged<()> {
+async fn blocked(scene: Scene, kind: Kind) -> Staged<()> {
     let ada = scene.person_with("ada", |user| user.blocked = true).await?;
     let grace = scene.person("grace").await?;
     let provider = scene.provider().await?;
@@ -243,14 +270,14 @@ async fn blocked(scene: Scene, kind: CallKind) -> Staged<()> {
     Ok(())
 }
 
-async fn service_account(scene: Scene, kind: CallKind) -> Staged<()> {
+async fn service_account(scene: Scene, kind: Kind) -> Staged<()> {
     let robot = scene.person_with("robot", |user| user.kind = UserKind::ServiceAccount).await?;
     ensure!(scene.harness().exists(&robot.id).await?, "the harness did not make the service account");
     scene.provider().await?.ask(robot.call(kind)).await?.fails(ErrorKind::NotFound)?;
     Ok(())
 }
 
-async fn fields(scene: Scene, kind: CallKind) -> Staged<()> {
+async fn fields(scene: Scene, kind: Kind) -> Staged<()> {
     let proven = scene.person_with("ada", |user: &mut NewUser| user.email_verified = true).await?;
     let doubtful = scene.person("grace").await?;
     let provider = scene.provider().await?;
@@ -273,7 +300,7 @@ async fn fields(scene: Scene, kind: CallKind) -> Staged<()> {
     Ok(())
 }
 
-async fn logins(scene: Scene, kind: CallKind) -> Staged<()> {
+async fn logins(scene: Scene, kind: Kind) -> Staged<()> {
     let password = "Correct-Horse-7-Battery";
     let shape = |user: &mut NewUser| (user.email_verified, user.password) = (true, Some(password.to_owned()));
     let ada = scene.person_with("ada", shape).await?;
@@ -305,8 +332,7 @@ fn has(user: &UserRecord, field: Field) -> bool {
 }
 
 /// That it is there and happened just now, give or take what two clocks may differ.
-fn recent(time: Option<idp_bridge_core::jiff::Timestamp>, field: &str) -> Staged<()> {
-    use idp_bridge_core::{Clock as _, SystemClock};
+fn recent(time: Option<Timestamp>, field: &str) -> Staged<()> {
     let time = time.ok_or_else(|| format!("`{field}` is missing"))?;
     let age = SystemClock.now().duration_since(time).abs();
     ensure!(age.as_secs() <= 300, "`{field}` should be now, and is {} s away", age.as_secs());

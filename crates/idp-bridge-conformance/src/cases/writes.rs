@@ -32,7 +32,7 @@ pub(super) fn cases() -> Vec<Case> {
             interrupted("a_cut_connection", Fault::CutBeforeAnswer, ErrorKind::Unavailable),
             interrupted("a_lost_answer", Fault::LostAnswer, ErrorKind::Unavailable),
             interrupted("silence", Fault::Hang, ErrorKind::Timeout),
-            interrupted("garbage", Fault::Garbage, ErrorKind::InvalidResponse),
+            interrupted("garbage", Fault::garbage(), ErrorKind::InvalidResponse),
             case_of("writes::a_rate_limited_write_did_not_run", kind, &[protocol::SURELY_NOT_RUN], rate_limited),
             case_of("writes::a_refused_connection_did_not_run", kind, &[protocol::SURELY_NOT_RUN], refused),
             case_of("writes::an_aborted_write_is_unknown", kind, &[every::RECORDER], aborted),
@@ -58,7 +58,7 @@ async fn rate_limited(scene: Scene, kind: CallKind) -> Staged<()> {
     let ada = scene.person("ada").await?;
     let (proxy, provider) = scene.proxied_and_warm(&ada).await?;
     let scope = scope(DEADLINE);
-    proxy.fail(Fault::RateLimit, When::Writes(scope.recorder().clone()));
+    proxy.fail(Fault::RateLimit("7"), When::Writes(scope.recorder().clone()));
     let asked = provider.ask_in(&scope, ada.call(kind)).await?;
     ensure!(proxy.faulted() > 0, "no write was seen: the recorder is told too late, or never");
     asked.has_outcome(Outcome::NotApplied)?;

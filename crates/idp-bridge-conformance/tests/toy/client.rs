@@ -75,7 +75,8 @@ impl Client {
         }
         let ask = Ask { method: Method::POST, path: "token".into(), body: self.secret.as_bytes().to_vec() };
         let reply = self.judge(self.send(scope, ask, None).await?)?;
-        let token = reply.json()?["token"].as_str().unwrap_or_default().to_owned();
+        let answer = reply.json()?;
+        let token = answer["token"].as_str().ok_or_else(|| invalid("the answer holds no token"))?.to_owned();
         *self.token.lock().unwrap() = Some(token.clone());
         Ok(token)
     }

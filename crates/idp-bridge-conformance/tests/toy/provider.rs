@@ -40,8 +40,11 @@ impl Provider {
         let user = reply
             .json()
             .or_else(|error| if self.sins(Sin::SwallowsGarbage) { Ok(json!({"id": id})) } else { Err(error) })?;
+        if user["id"].is_null() && self.sins(Sin::TakesNullForNobody) {
+            return Err(not_found());
+        }
         let record = self.record(&user)?;
-        let same = record.id == *id || self.sins(Sin::AsksWithRawPaths);
+        let same = record.id == *id || self.sins(Sin::AsksWithRawPaths) || self.sins(Sin::TrustsAnyAnswer);
         if same { Ok(record) } else { Err(not_found()) }
     }
 
@@ -54,9 +57,7 @@ impl Provider {
             _ if self.sins(Sin::SwallowsGarbage) => Vec::new(),
             _ => return Err(invalid("the answer is no list")),
         };
-        if everybody {
-            found.retain(|user| self.loosely_matches(user, name, value));
-        }
+        found.retain(|user| self.matches(user, name, value));
         let mut records = found.iter().map(|user| self.record(user)).filter(|record| !is_not_found(record));
         let Some(first) = records.next() else {
             // An empty list may also mean that the right to see anybody is missing.
@@ -71,12 +72,15 @@ impl Provider {
         if several { Err(Error::upstream(ErrorKind::Ambiguous, "the user has several customers")) } else { Ok(first) }
     }
 
-    fn loosely_matches(&self, user: &Value, name: &str, value: &str) -> bool {
-        let own =
-            if name == "email" { vec![&user["email"]] } else { user["customers"].as_array().unwrap().iter().collect() };
-        own.into_iter().filter_map(Value::as_str).any(|own| {
-            let (own, value) = (own.to_lowercase(), value.to_lowercase());
-            if self.sins(Sin::FoldsCase) { own == value } else { own.contains(&value) }
+    fn matches(&self, user: &Value, name: &str, value: &str) -> bool {
+        let customers = user["customers"].as_array().into_iter().flatten();
+        let own = if name == "email" { vec![&user["email"]] } else { customers.collect() };
+        own.into_iter().filter_map(Value::as_str).any(|own| match self.client.sin {
+            Some(Sin::TrustsAnyAnswer) => true,
+            Some(Sin::FoldsCase) => own.to_lowercase() == value.to_lowercase(),
+            Some(Sin::MatchesSubstrings) => own.to_lowercase().contains(&value.to_lowercase()),
+            _ if name == "email" => own.eq_ignore_ascii_case(value),
+            _ => own == value,
         })
     }
 

@@ -41,10 +41,12 @@ pub(crate) enum Sin {
     TakesEmptyForNobody,
     TakesForbiddenForNobody,
     TakesMailFailureForDone,
+    TakesNullForNobody,
     TakesOutageForNobody,
     TakesStrangersForNobody,
     TellsNoAttempts,
     TellsWritesLate,
     TellsWritesRefused,
     TriesTheUnsupported,
+    TrustsAnyAnswer,
 }
