@@ -7,78 +7,80 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
+use crate::files;
 use crate::workspace::Workspace;
 
-/// One report.
+/// One report, as `idp_bridge_conformance::Report` is written.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Report {
     /// What was tested, such as `keycloak (fake)`.
-    pub(crate) name: String,
-    cases: Vec<Case>,
+    pub(crate) harness: String,
+    passed: Vec<Case>,
+    failed: Vec<Case>,
+    not_applicable: Vec<Case>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Case {
-    result: Outcome,
     #[serde(default)]
-    reason: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Outcome {
-    Passed,
-    Failed,
-    NotApplicable,
-}
-
-/// How the cases of a report ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Counts {
-    /// Those that passed.
-    pub(crate) passed: usize,
-    /// Those that failed.
-    pub(crate) failed: usize,
-    /// Those that the environment or the connector cannot have, with a reason.
-    pub(crate) not_applicable: usize,
-}
-
-impl Counts {
-    /// Those that were run.
-    pub(crate) fn run(self) -> usize {
-        self.passed + self.failed
-    }
+    reason: String,
 }
 
 impl Report {
-    /// How its cases ended.
-    pub(crate) fn counts(&self) -> Counts {
-        let count = |outcome| self.cases.iter().filter(|case| case.result == outcome).count();
-        Counts {
-            passed: count(Outcome::Passed),
-            failed: count(Outcome::Failed),
-            not_applicable: count(Outcome::NotApplicable),
-        }
+    /// How many cases passed.
+    pub(crate) fn passed(&self) -> usize {
+        self.passed.len()
+    }
+
+    /// How many cases were run.
+    pub(crate) fn run(&self) -> usize {
+        self.passed.len() + self.failed.len()
     }
 
     /// Why cases were not applicable, and how many for each reason.
     pub(crate) fn not_applicable(&self) -> BTreeMap<&str, usize> {
         let mut reasons = BTreeMap::new();
-        for case in self.cases.iter().filter(|case| case.result == Outcome::NotApplicable) {
-            *reasons.entry(case.reason.as_deref().unwrap_or("no reason given")).or_default() += 1;
+        for case in &self.not_applicable {
+            *reasons.entry(case.reason.as_str()).or_default() += 1;
         }
         reasons
     }
+
+    /// It all in a line.
+    pub(crate) fn summary(&self) -> String {
+        let Self { harness, failed, not_applicable, .. } = self;
+        let counts = format!("{} cases passed, {} failed", self.passed(), failed.len());
+        format!("{harness}: {counts}, {} not applicable", not_applicable.len())
+    }
 }
 
-/// Where the reports are.
-pub(crate) fn folder(workspace: &Workspace) -> PathBuf {
+/// Where the suite writes its reports: below `CARGO_TARGET_TMPDIR`.
+fn written(workspace: &Workspace) -> PathBuf {
+    workspace.target_directory.join("tmp/conformance")
+}
+
+/// Where the reports of a whole run are kept, apart from those of a run of a few crates.
+fn kept(workspace: &Workspace) -> PathBuf {
     workspace.target_directory.join("conformance")
 }
 
-/// All reports of the last run, by name.
+/// Forgets all reports: what an earlier run proved is not what the next one proves.
+pub(crate) fn forget(workspace: &Workspace) -> Result<()> {
+    files::remove(&written(workspace))?;
+    files::remove(&kept(workspace))
+}
+
+/// Keeps the reports of a run that has just ended well, and answers them.
+pub(crate) fn keep(workspace: &Workspace) -> Result<Vec<Report>> {
+    if written(workspace).exists() {
+        files::copy_flat_folder(&written(workspace), &kept(workspace))?;
+    }
+    read(workspace)
+}
+
+/// All reports of the last whole run, by name; none if there was none.
 pub(crate) fn read(workspace: &Workspace) -> Result<Vec<Report>> {
-    let Ok(entries) = fs::read_dir(folder(workspace)) else { return Ok(Vec::new()) };
+    let Ok(entries) = fs::read_dir(kept(workspace)) else { return Ok(Vec::new()) };
     let mut reports: Vec<Report> = Vec::new();
     for entry in entries {
         let path = entry?.path();
@@ -87,26 +89,18 @@ pub(crate) fn read(workspace: &Workspace) -> Result<Vec<Report>> {
             reports.push(serde_json::from_str(&text).with_context(|| format!("cannot read `{}`", path.display()))?);
         }
     }
-    reports.sort_by(|one, other| one.name.cmp(&other.name));
+    reports.sort_by(|one, other| one.harness.cmp(&other.harness));
     Ok(reports)
-}
-
-/// A line for each report.
-pub(crate) fn summary(reports: &[Report]) -> Vec<String> {
-    let line = |report: &Report| {
-        let Counts { passed, failed, not_applicable } = report.counts();
-        format!("{}: {passed} cases passed, {failed} failed, {not_applicable} not applicable", report.name)
-    };
-    reports.iter().map(line).collect()
 }
 
 #[cfg(test)]
 impl Report {
     /// One case of each outcome.
     pub(crate) fn sample() -> Self {
-        let json = r#"{"name": "keycloak (fake)", "cases": [
-            {"name": "a", "result": "passed"}, {"name": "b", "result": "failed", "reason": "was not found"},
-            {"name": "c", "result": "not_applicable", "reason": "no clock to turn"}]}"#;
+        let json = r#"{"harness": "keycloak (fake)", "capabilities": {},
+            "passed": [{"case": "a", "proves": []}],
+            "failed": [{"case": "b", "proves": [], "reason": "was not found"}],
+            "not_applicable": [{"case": "c", "reason": "no clock to turn"}]}"#;
         serde_json::from_str(json).unwrap()
     }
 }
@@ -117,8 +111,8 @@ mod tests {
 
     #[test]
     fn a_report_is_summed_up_in_a_line() {
-        let lines = summary(&[Report::sample()]);
-        assert_eq!(lines, ["keycloak (fake): 1 cases passed, 1 failed, 1 not applicable"]);
-        assert_eq!(Report::sample().not_applicable(), BTreeMap::from([("no clock to turn", 1)]));
+        let report = Report::sample();
+        assert_eq!(report.summary(), "keycloak (fake): 1 cases passed, 1 failed, 1 not applicable");
+        assert_eq!(report.not_applicable(), BTreeMap::from([("no clock to turn", 1)]));
     }
 }

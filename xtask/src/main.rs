@@ -53,7 +53,12 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    let cli = Cli::parse();
+    let result = Interrupt::install().and_then(|interrupt| {
+        // What an interrupted step failed with says less than that it was interrupted.
+        run(cli, &interrupt).map_err(|error| interrupt.check().err().unwrap_or(error))
+    });
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             status::error(&error);
@@ -62,14 +67,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<()> {
-    let interrupt = Interrupt::install()?;
+fn run(cli: Cli, interrupt: &Interrupt) -> Result<()> {
     let workspace = Workspace::read()?;
     match cli.task {
-        Task::Test => test::run(&workspace, &interrupt),
-        Task::Ci => ci::run(&workspace, &interrupt),
-        Task::Lab(command) => lab::run(command, &workspace, &interrupt),
-        Task::Codegen(options) => codegen::run(&options, &workspace, &interrupt),
+        Task::Test => test::run(&workspace, interrupt),
+        Task::Ci => ci::run(&workspace, interrupt),
+        Task::Lab(command) => lab::run(command, &workspace, interrupt),
+        Task::Codegen(options) => codegen::run(&options, &workspace, interrupt),
         Task::Tidy => tidy::run(&workspace),
     }
 }

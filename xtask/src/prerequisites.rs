@@ -125,7 +125,9 @@ fn find_java() -> Result<PathBuf, String> {
 }
 
 fn find_maven() -> Result<PathBuf, String> {
-    first_that_works(["mvn".into()], |maven| answer(Command::new(maven).arg("--version")).map(drop))
+    first_that_works(["mvn".into(), "/usr/bin/mvn".into()], |maven| {
+        answer(Command::new(maven).arg("--version")).map(drop)
+    })
 }
 
 fn find_python() -> Result<PathBuf, String> {

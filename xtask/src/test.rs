@@ -14,7 +14,7 @@ use crate::interrupt::Interrupt;
 use crate::lab::{self, Lab};
 use crate::prerequisites::{self, Tools};
 use crate::workspace::Workspace;
-use crate::{conformance, environment, files, process, status};
+use crate::{conformance, environment, process, status};
 
 /// The feature of the test targets that need real servers.
 const LAB_FEATURE: &str = "lab";
@@ -25,15 +25,14 @@ const LAB_VARIABLE: &str = "IDP_BRIDGE_LAB";
 pub(crate) fn run(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
     let started = Instant::now();
     let tools = prerequisites::ensure(interrupt)?;
-    // What an earlier run proved is not what this one proves.
-    files::remove(&conformance::folder(workspace))?;
+    conformance::forget(workspace)?;
 
     let tests = Tests::default();
     tests.phase("the workspace", cargo_test(workspace).args(["--workspace", "--no-fail-fast"]), interrupt)?;
     with_lab(workspace, &tools, &tests, interrupt)?;
 
-    for line in conformance::summary(&conformance::read(workspace)?) {
-        status::step("Conformance", line);
+    for report in conformance::keep(workspace)? {
+        status::step("Conformance", report.summary());
     }
     let tally = tests.tally();
     status::step("Finished", format!("{tally} in {}", status::elapsed(started.elapsed())));

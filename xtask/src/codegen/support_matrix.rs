@@ -99,11 +99,12 @@ fn proof(reports: &[Report], committed: &str) -> String {
     let mut text = format!("{PROOF}\n| Connector and target | Cases passed | Not applicable |\n|---|---|---|\n");
     let mut reasons = String::new();
     for report in reports {
-        let counts = report.counts();
-        text += &format!("| {} | {} of {} | {} |\n", report.name, counts.passed, counts.run(), counts.not_applicable);
-        for (reason, cases) in report.not_applicable() {
+        let not_applicable = report.not_applicable();
+        let beside: usize = not_applicable.values().sum();
+        text += &format!("| {} | {} of {} | {beside} |\n", report.harness, report.passed(), report.run());
+        for (reason, cases) in not_applicable {
             let cases = if cases == 1 { "one case".to_owned() } else { format!("{cases} cases") };
-            reasons += &format!("- {}, {cases}: {reason}.\n", report.name);
+            reasons += &format!("- {}, {cases}: {reason}.\n", report.harness);
         }
     }
     if !reasons.is_empty() {
