@@ -1,0 +1,70 @@
+//! What this process alone can compute: the ids of requests, and the hashes that stand for users in its log.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use aws_lc_rs::hmac;
+use idp_bridge_core::{Random, TenantId, UserId};
+
+/// A random key of this process, which nothing outlives and nobody is told.
+#[derive(Debug)]
+pub(crate) struct ProcessKey {
+    key: hmac::Key,
+    requests: AtomicU64,
+}
+
+impl ProcessKey {
+    /// A new one; an error if the system has no randomness to give.
+    pub(crate) fn new(random: &dyn Random) -> std::io::Result<Self> {
+        let mut key = [0; 32];
+        random.fill(&mut key)?;
+        Ok(Self { key: hmac::Key::new(hmac::HMAC_SHA256, &key), requests: AtomicU64::new(0) })
+    }
+
+    /// The id of the next request. Nobody can tell from it how many there were before.
+    pub(crate) fn next_request_id(&self) -> String {
+        let number = self.requests.fetch_add(1, Relaxed);
+        format!("{:032x}", self.digest::<16>(&[b"request", &number.to_be_bytes()]))
+    }
+
+    /// What stands for a user in the log: the same for the same user as long as this process runs.
+    pub(crate) fn user_hash(&self, tenant: &TenantId, id: &UserId) -> String {
+        // A tenant's id holds no NUL.
+        format!("{:016x}", self.digest::<8>(&[b"user", tenant.as_str().as_bytes(), b"\0", id.as_str().as_bytes()]))
+    }
+
+    /// The first bytes of the digest of all parts, as a number.
+    fn digest<const BYTES: usize>(&self, parts: &[&[u8]]) -> u128 {
+        let mut context = hmac::Context::with_key(&self.key);
+        for part in parts {
+            context.update(part);
+        }
+        let tag = context.sign();
+        tag.as_ref().iter().take(BYTES).fold(0, |number, byte| number << 8 | u128::from(*byte))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use idp_bridge_core::SystemRandom;
+
+    use super::*;
+
+    #[test]
+    fn request_ids_differ_and_have_one_size() {
+        let key = ProcessKey::new(&SystemRandom).unwrap();
+        let (one, two) = (key.next_request_id(), key.next_request_id());
+        assert_ne!(one, two);
+        assert_eq!((one.len(), two.len()), (32, 32));
+    }
+
+    #[test]
+    fn a_user_has_one_hash_in_a_process_and_another_one_in_the_next() {
+        let (key, next) = (ProcessKey::new(&SystemRandom).unwrap(), ProcessKey::new(&SystemRandom).unwrap());
+        let tenant = |id: &str| TenantId::new(id).unwrap();
+        let id = UserId::new("u-1").unwrap();
+        assert_eq!(key.user_hash(&tenant("a"), &id), key.user_hash(&tenant("a"), &id));
+        assert_ne!(key.user_hash(&tenant("a"), &id), key.user_hash(&tenant("b"), &id));
+        assert_ne!(key.user_hash(&tenant("a"), &id), next.user_hash(&tenant("a"), &id));
+        assert_eq!(key.user_hash(&tenant("a"), &id).len(), 16);
+    }
+}

@@ -1,0 +1,117 @@
+//! Which path is what. Segments are compared as they stand on the wire: only a user's id is ever percent-decoded, and
+//! only once, so that no encoded slash or dot reaches another route.
+
+use http::Method;
+use idp_bridge_core::TenantId;
+
+use crate::rest::Resource;
+
+/// What a path names.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Route<'a> {
+    /// `/healthz`
+    Health,
+    /// `/readyz`
+    Ready,
+    /// `/openapi.json`
+    OpenApi,
+    /// `/docs`
+    Docs,
+    /// `/v1/tenants/{tenant}/webhook`
+    Webhook(TenantId),
+    /// `/v1/tenants/{tenant}/users…`
+    Rest(TenantId, Resource<'a>),
+}
+
+impl<'a> Route<'a> {
+    /// The route of a path. A segment that can be no tenant's id makes the path no route.
+    pub(crate) fn find(path: &'a str) -> Option<Self> {
+        match path {
+            "/healthz" => Some(Self::Health),
+            "/readyz" => Some(Self::Ready),
+            "/openapi.json" => Some(Self::OpenApi),
+            "/docs" => Some(Self::Docs),
+            _ => {
+                let (tenant, rest) = path.strip_prefix("/v1/tenants/")?.split_once('/')?;
+                let tenant = TenantId::new(tenant).ok()?;
+                match rest {
+                    "webhook" => Some(Self::Webhook(tenant)),
+                    _ => Resource::find(rest).map(|resource| Self::Rest(tenant, resource)),
+                }
+            }
+        }
+    }
+
+    /// The methods that it takes, as the `allow` header lists them.
+    pub(crate) fn allow(&self) -> &'static str {
+        match self {
+            Self::Health | Self::Ready | Self::OpenApi | Self::Docs => "GET, HEAD",
+            Self::Webhook(_) => "POST",
+            Self::Rest(_, resource) => resource.allow(),
+        }
+    }
+
+    /// Whether it takes this method.
+    pub(crate) fn takes(&self, method: &Method) -> bool {
+        self.allow().split(", ").any(|allowed| allowed == method.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_has_its_route_and_no_other_text_has_one() {
+        let tenant = || TenantId::new("acme").unwrap();
+        let rest = |resource| Some(Route::Rest(tenant(), resource));
+        let of = |path: &'static str| Route::find(path);
+        assert_eq!(of("/healthz"), Some(Route::Health));
+        assert_eq!(of("/v1/tenants/acme/webhook"), Some(Route::Webhook(tenant())));
+        assert_eq!(of("/v1/tenants/acme/users:lookup"), rest(Resource::Lookup));
+        assert_eq!(of("/v1/tenants/acme/users:send-password-reset-email"), rest(Resource::PasswordReset));
+        assert_eq!(of("/v1/tenants/acme/users/u%2F1"), rest(Resource::User("u%2F1")));
+        assert_eq!(of("/v1/tenants/acme/users/webhook"), rest(Resource::User("webhook")));
+        assert_eq!(of("/v1/tenants/acme/users/u/mark-email-verified"), rest(Resource::MarkEmailVerified("u")));
+        assert_eq!(of("/v1/tenants/acme/users/u/send-verification-email"), rest(Resource::VerificationEmail("u")));
+        for none in [
+            "",
+            "/",
+            "*",
+            "/healthz/",
+            "//healthz",
+            "/Healthz",
+            "/health%7a",
+            "/v1",
+            "/v1/tenants/acme",
+            "/v1/tenants/acme/",
+            "/v1/tenants//webhook",
+            "/v1/tenants/acme/webhook/",
+            "/v1/tenants/ac%6de/webhook",
+            "/v1/tenants/../webhook",
+            "/v1/tenants/acme/../acme/webhook",
+            "/v2/tenants/acme/webhook",
+            "/v1/tenants/acme/users",
+            "/v1/tenants/acme/users/",
+            "/v1/tenants/acme/users//mark-email-verified",
+            "/v1/tenants/acme/users/u/",
+            "/v1/tenants/acme/users/u/other",
+            "/v1/tenants/acme/users/u/mark-email-verified/",
+            "/v1/tenants/acme/users%3Alookup",
+            "/v1/tenants/acme/userinfo",
+        ] {
+            assert_eq!(of(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn methods_are_the_listed_ones() {
+        let takes = |path: &'static str, method| Route::find(path).unwrap().takes(&method);
+        assert!(takes("/healthz", Method::HEAD) && takes("/docs", Method::GET));
+        assert!(takes("/v1/tenants/acme/users/u", Method::DELETE));
+        assert!(!takes("/v1/tenants/acme/users/u", Method::HEAD));
+        assert!(!takes("/v1/tenants/acme/webhook", Method::GET));
+        assert!(!takes("/v1/tenants/acme/webhook", Method::from_bytes(b"post").unwrap()));
+        assert!(!takes("/v1/tenants/acme/users/u", Method::from_bytes(b"GET,").unwrap()));
+    }
+}

@@ -1,0 +1,151 @@
+//! The server: what all its requests share, and what it does with one of them.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Request};
+use hyper::body::Incoming;
+use idp_bridge_core::{Clock, Random};
+use idp_bridge_protocol::Code;
+use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
+
+use crate::accept::Connections;
+use crate::catch_panic::catch_panic;
+use crate::error::Refusal;
+use crate::idempotency::{IdempotencyStore, MemoryStore};
+use crate::limits::{MAX_URI, ServerLimits};
+use crate::process_key::ProcessKey;
+use crate::response::Response;
+use crate::router::Route;
+use crate::tenant::Tenants;
+use crate::{docs, health, openapi, rest, webhook};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A server, ready to take connections.
+pub struct Server(Arc<Bridge>);
+
+/// What all requests share.
+pub(crate) struct Bridge {
+    pub(crate) tenants: Tenants,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) store: Arc<dyn IdempotencyStore>,
+    pub(crate) limits: ServerLimits,
+    pub(crate) key: ProcessKey,
+    /// The writes that run, with a caller or without.
+    pub(crate) writes: TaskTracker,
+    draining: AtomicBool,
+}
+
+impl Server {
+    /// A server of these tenants. An error if the system has no randomness to give.
+    pub fn new(
+        tenants: Tenants,
+        clock: Arc<dyn Clock>,
+        random: &dyn Random,
+        limits: ServerLimits,
+    ) -> std::io::Result<Self> {
+        Self::with_store(tenants, clock, random, limits, Arc::new(MemoryStore::default()))
+    }
+
+    /// The same with another memory of writes, such as one that several bridges share.
+    pub fn with_store(
+        tenants: Tenants,
+        clock: Arc<dyn Clock>,
+        random: &dyn Random,
+        limits: ServerLimits,
+        store: Arc<dyn IdempotencyStore>,
+    ) -> std::io::Result<Self> {
+        let key = ProcessKey::new(random)?;
+        let (writes, draining) = (TaskTracker::new(), AtomicBool::new(false));
+        Ok(Self(Arc::new(Bridge { tenants, clock, store, limits, key, writes, draining })))
+    }
+
+    /// Serves until `shutdown` ends, and then drains.
+    ///
+    /// While draining, `/readyz` answers 503, idle connections are closed, calls in flight are finished within their
+    /// deadlines, and new ones are refused. It takes no longer than a call may.
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> std::io::Result<()> {
+        let bridge = self.0;
+        tracing::info!(address = %listener.local_addr()?, "serving");
+        let mut connections = Connections::new(Arc::clone(&bridge));
+        tokio::select! {
+            () = connections.accept(&listener) => {}
+            () = shutdown => {}
+        }
+        bridge.draining.store(true, Relaxed);
+        tracing::info!(connections = connections.len(), "shutting down: calls in flight are finished");
+        // Whoever comes now is told so; these connections end with this function.
+        let mut late = Connections::new(Arc::clone(&bridge));
+        let longest = bridge.limits.body + bridge.tenants.longest_deadline() + bridge.limits.write;
+        tokio::select! {
+            () = late.accept(&listener) => {}
+            drained = tokio::time::timeout(longest, bridge.drain(connections)) => match drained {
+                Ok(()) => tracing::info!("drained"),
+                Err(_) => tracing::warn!("the drain took too long: what was left is cut off"),
+            },
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("tenants", &self.0.tenants).finish_non_exhaustive()
+    }
+}
+
+impl Bridge {
+    async fn drain(&self, connections: Connections) {
+        connections.drain().await;
+        self.writes.close();
+        self.writes.wait().await;
+    }
+
+    /// Answers one request, whatever happens.
+    pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response {
+        let request_id: Arc<str> = self.key.next_request_id().into();
+        let answered = catch_panic(self.route(&request_id, request)).await;
+        let mut response = match answered {
+            Ok(Ok(response)) => response,
+            Ok(Err(refusal)) => refusal.into_response(&request_id),
+            Err(_) => {
+                tracing::error!(request.id = %request_id, "a request made the server panic");
+                Refusal::new(Code::Internal).into_response(&request_id)
+            }
+        };
+        if let Ok(id) = HeaderValue::from_str(&request_id) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        response
+    }
+
+    async fn route(self: &Arc<Self>, request_id: &Arc<str>, request: Request<Incoming>) -> Result<Response, Refusal> {
+        let (head, body) = request.into_parts();
+        let draining = self.draining.load(Relaxed);
+        match route_of(&head)? {
+            Route::Health => Ok(health::alive()),
+            Route::Ready => health::ready(draining),
+            Route::OpenApi => Ok(openapi::document()),
+            Route::Docs => Ok(docs::page()),
+            _ if draining => Err(Refusal::new(Code::ShuttingDown)),
+            Route::Webhook(tenant) => Ok(webhook::answer(self, Arc::clone(request_id), tenant, (&head, body)).await),
+            Route::Rest(tenant, resource) => {
+                Ok(rest::answer(self, Arc::clone(request_id), (tenant, resource), (&head, body)).await)
+            }
+        }
+    }
+}
+
+/// Where a request goes, if its path and its method are right.
+fn route_of(head: &Parts) -> Result<Route<'_>, Refusal> {
+    if head.uri.path_and_query().is_some_and(|path| path.as_str().len() > MAX_URI) {
+        return Err(Refusal::new(Code::UriTooLong));
+    }
+    let route = Route::find(head.uri.path()).ok_or(Refusal::new(Code::RouteNotFound))?;
+    if route.takes(&head.method) { Ok(route) } else { Err(Refusal::method_not_allowed(route.allow())) }
+}

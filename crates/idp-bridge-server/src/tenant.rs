@@ -1,0 +1,210 @@
+//! The tenants of a server: who may call for them, which provider answers, and by which rules.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::{constant_time, digest};
+use idp_bridge_core::{CallKind, IdentityProvider, TenantId};
+use idp_bridge_protocol::KeyRing;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One tenant, ready to be served.
+pub struct Tenant {
+    /// The platform's id of it.
+    pub id: TenantId,
+    /// The type of its connector, as the log and `ping` name it.
+    pub connector: String,
+    /// Answers its calls.
+    pub provider: Arc<dyn IdentityProvider>,
+    /// Verifies the signed calls for it.
+    pub keys: KeyRing,
+    /// How long a call may take.
+    pub deadline: Duration,
+    /// What a user without a customer is.
+    pub customer_missing: CustomerMissing,
+    /// Who may use REST; without any, REST is off.
+    pub tokens: Vec<RestToken>,
+    /// The calls that nobody may make, signed or not.
+    pub switched_off: BTreeSet<CallKind>,
+}
+
+impl Tenant {
+    /// The deadline of a tenant that sets none.
+    pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(4);
+    /// The shortest deadline that a tenant may set.
+    pub const MIN_DEADLINE: Duration = Duration::from_millis(100);
+    /// The longest deadline that a tenant may set.
+    pub const MAX_DEADLINE: Duration = Duration::from_secs(30);
+
+    /// A tenant with the default rules and without REST.
+    pub fn new(id: TenantId, connector: impl Into<String>, provider: Arc<dyn IdentityProvider>, keys: KeyRing) -> Self {
+        Self {
+            id,
+            connector: connector.into(),
+            provider,
+            keys,
+            deadline: Self::DEFAULT_DEADLINE,
+            customer_missing: CustomerMissing::default(),
+            tokens: Vec::new(),
+            switched_off: BTreeSet::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tenant").field("id", &self.id).field("connector", &self.connector).finish_non_exhaustive()
+    }
+}
+
+/// What becomes of a user for whom the identity provider holds no customer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CustomerMissing {
+    /// The user is incomplete and is not answered.
+    #[default]
+    Reject,
+    /// The user is its own customer: its id stands for the customer.
+    UseId,
+}
+
+/// What a REST token allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum Scope {
+    /// The gets.
+    #[serde(rename = "users.read")]
+    Read,
+    /// The writes.
+    #[serde(rename = "users.write")]
+    Write,
+}
+
+impl Scope {
+    /// The scope that this call needs.
+    pub fn of(call: CallKind) -> Self {
+        if call.is_write() { Self::Write } else { Self::Read }
+    }
+}
+
+/// A caller of REST, known by its bearer token.
+#[derive(Clone)]
+pub struct RestToken {
+    /// Who it is, for the log.
+    pub name: String,
+    /// SHA-256 of the token, which itself is stored nowhere.
+    pub sha256: [u8; 32],
+    /// What it allows.
+    pub scopes: BTreeSet<Scope>,
+}
+
+impl RestToken {
+    /// The caller whose token it is. Every stored digest is compared, in constant time.
+    pub(crate) fn find<'a>(tokens: &'a [Self], token: &[u8]) -> Option<&'a Self> {
+        let asked = digest::digest(&digest::SHA256, token);
+        let mut found = None;
+        for own in tokens {
+            if constant_time::verify_slices_are_equal(asked.as_ref(), &own.sha256).is_ok() {
+                found = Some(own);
+            }
+        }
+        found
+    }
+}
+
+impl fmt::Debug for RestToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RestToken").field("name", &self.name).field("scopes", &self.scopes).finish_non_exhaustive()
+    }
+}
+
+/// The tenants of a server, by id.
+#[derive(Debug, Default)]
+pub struct Tenants(HashMap<TenantId, Arc<Tenant>>);
+
+/// Why tenants cannot be served together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TenantsError {
+    /// Two of them have the same id.
+    #[error("the tenant `{0}` is there twice")]
+    Twice(TenantId),
+    /// One could sign for the other.
+    #[error("the tenants `{0}` and `{1}` have the same shared key (`whsec_…`): give each its own, or use a key pair")]
+    SharedKey(TenantId, TenantId),
+}
+
+impl Tenants {
+    /// Takes tenants with distinct ids, of which no two have the same shared key.
+    pub fn new(tenants: impl IntoIterator<Item = Tenant>) -> Result<Self, TenantsError> {
+        let mut all: HashMap<_, Arc<Tenant>> = HashMap::new();
+        for tenant in tenants {
+            let shares = |other: &&Arc<Tenant>| have_same_shared_key(&other.keys, &tenant.keys);
+            if all.contains_key(&tenant.id) {
+                return Err(TenantsError::Twice(tenant.id));
+            }
+            if let Some(other) = all.values().find(shares) {
+                return Err(TenantsError::SharedKey(other.id.clone(), tenant.id));
+            }
+            all.insert(tenant.id.clone(), Arc::new(tenant));
+        }
+        Ok(Self(all))
+    }
+
+    /// The tenant with this id.
+    pub fn get(&self, id: &TenantId) -> Option<Arc<Tenant>> {
+        self.0.get(id).cloned()
+    }
+
+    /// How long a call may take at most.
+    pub(crate) fn longest_deadline(&self) -> Duration {
+        self.0.values().map(|tenant| tenant.deadline).max().unwrap_or_default()
+    }
+}
+
+fn have_same_shared_key(one: &KeyRing, other: &KeyRing) -> bool {
+    one.keys().iter().filter(|key| key.is_shared()).any(|key| other.keys().contains(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use idp_bridge_connector_memory::Memory;
+    use idp_bridge_protocol::{SigningKey, VerifyingKey};
+
+    use super::*;
+
+    fn tenant(id: &str, key: &SigningKey) -> Tenant {
+        let key = VerifyingKey::parse(key.to_verifying_text().expose()).unwrap();
+        let provider = Arc::new(Memory::with_users(Vec::new()).unwrap());
+        Tenant::new(TenantId::new(id).unwrap(), "memory", provider, KeyRing::new(vec![key]).unwrap())
+    }
+
+    #[test]
+    fn a_shared_key_serves_one_tenant_and_a_key_pair_may_serve_all() {
+        let pair = SigningKey::from_seed([1; 32]).unwrap();
+        assert!(Tenants::new([tenant("a", &pair), tenant("b", &pair)]).is_ok());
+        let shared = SigningKey::from_shared([1; 32]);
+        let error = Tenants::new([tenant("a", &shared), tenant("b", &shared)]).unwrap_err();
+        assert!(matches!(&error, TenantsError::SharedKey(..)), "{error}");
+        assert!(Tenants::new([tenant("a", &shared), tenant("b", &SigningKey::from_shared([2; 32]))]).is_ok());
+    }
+
+    #[test]
+    fn an_id_is_taken_once() {
+        let pair = SigningKey::from_seed([1; 32]).unwrap();
+        let error = Tenants::new([tenant("a", &pair), tenant("a", &pair)]).unwrap_err();
+        assert_eq!(error, TenantsError::Twice(TenantId::new("a").unwrap()));
+    }
+
+    #[test]
+    fn a_token_is_found_by_its_digest_and_is_never_shown() {
+        let digest = |text: &str| digest::digest(&digest::SHA256, text.as_bytes()).as_ref().try_into().unwrap();
+        let token = |name: &str| RestToken { name: name.into(), sha256: digest(name), scopes: [Scope::Read].into() };
+        let tokens = [token("one"), token("two")];
+        assert_eq!(RestToken::find(&tokens, b"two").unwrap().name, "two");
+        assert!(RestToken::find(&tokens, b"three").is_none());
+        assert!(RestToken::find(&[], b"two").is_none());
+        assert!(!format!("{tokens:?}").contains("sha256"));
+    }
+}
