@@ -126,7 +126,8 @@ impl AdminApi {
         self.write(scope, Step::SendMail, with_query(Request::put(url), &self.mail_query)).await
     }
 
-    /// Orders the mail whose link lets the user choose a new password. (The older `reset-password-email` is deprecated.)
+    /// Orders the mail whose link lets the user choose a new password. (The older `reset-password-email` is
+    /// deprecated.)
     pub(crate) async fn send_password_email(&self, scope: &CallScope, id: &UserId) -> Result<()> {
         let url = self.url(&["users", id.as_str(), "execute-actions-email"])?;
         let request = with_query(Request::put(url), &self.mail_query).json(&["UPDATE_PASSWORD"])?;

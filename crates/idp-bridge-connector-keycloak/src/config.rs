@@ -29,12 +29,13 @@ pub struct KeycloakConfig {
     #[schemars(regex(pattern = r"^[A-Za-z0-9._-]+$"))]
     pub customer_attribute: String,
 
-    /// Whether to read `login_time` and `logins_count` from the realm's login events, as far back as the realm keeps them.
-    /// Costs two more requests a read, needs the role `view-events` and that the realm saves its events.
+    /// Whether to read `login_time` and `logins_count` from the realm's login events, as far back as the realm keeps
+    /// them. Costs two more requests a read, needs the role `view-events` and that the realm saves its events.
     #[serde(default)]
     pub login_events: bool,
 
-    /// Whether a user that brute force detection has locked for a while counts as blocked. Costs one more request a read.
+    /// Whether a user that brute force detection has locked for a while counts as blocked. Costs one more request a
+    /// read.
     #[serde(default)]
     pub brute_force: bool,
 
@@ -46,7 +47,8 @@ pub struct KeycloakConfig {
     #[serde(default)]
     pub email_redirect_uri: Option<String>,
 
-    /// How long the links in mails work, such as `2h`. The realm's own setting (12 hours, if it was never changed) if absent.
+    /// How long the links in mails work, such as `2h`. The realm's own setting (12 hours, if it was never changed) if
+    /// absent.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub email_link_lifespan: Option<SignedDuration>,

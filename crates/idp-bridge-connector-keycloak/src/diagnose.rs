@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use idp_bridge_core::{CallKind, CallScope, Error, ErrorKind, Finding, Verdict};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::client::AdminApi;
 use crate::config::KeycloakConfig;
@@ -60,27 +61,17 @@ impl<'a> Diagnosis<'a> {
                 "the client can log in",
                 format!(
                     "Clients → `{client_id}` → Settings → Capability config: switch `Client authentication` and \
-                     `Service accounts roles` on; then Clients → `{client_id}` → Credentials: copy the Client Secret to \
-                     `client_secret`"
+                     `Service accounts roles` on; then Clients → `{client_id}` → Credentials: \
+                     copy the Client Secret to `client_secret`"
                 ),
             ),
         ];
-        let failure = self.api.check_login(scope).await.err();
-        let failed = failure.as_ref().map(|error| match error.context("status") {
-            Some("403" | "404") => 1,
-            Some("400" | "401") => 2,
-            _ => 0,
+        let failed = self.api.check_login(scope).await.err().map(|error| match error.context("status") {
+            Some("403" | "404") => (1, error.to_string()),
+            Some("400" | "401") => (2, error.to_string()),
+            _ => (0, error.to_string()),
         });
-        let finding = |(number, (check, fix)): (usize, (&str, String))| match (&failure, failed) {
-            (Some(error), Some(failed)) if number == failed => {
-                Finding::failed(check, &CallKind::ALL, fix).with_detail(error.to_string())
-            }
-            (_, Some(failed)) if number > failed => {
-                Finding::not_visible(check, &CallKind::ALL, "mend what failed before, and check again")
-            }
-            _ => Finding::ok(check, &CallKind::ALL),
-        };
-        checks.into_iter().enumerate().map(finding).collect()
+        Finding::chain(&CallKind::ALL, checks, failed)
     }
 
     async fn view_role(&self, scope: &CallScope) -> Finding {
@@ -113,33 +104,24 @@ impl<'a> Diagnosis<'a> {
             Ok(profile) => profile,
             Err(error) => return self.hidden(check, calls, "view-users", &error),
         };
+        let attributes = "Realm settings → User profile → Attributes";
         let permissions = "Permission: `Who can edit?` only Admin, `Who can view?` Admin";
         match profile.judge(name) {
             Judgement::Right => Finding::ok(check, calls),
-            Judgement::Undeclared => Finding::failed(
-                check,
-                calls,
-                format!("Realm settings → User profile → Attributes → Create attribute: Attribute [Name] `{name}`; {permissions}"),
-            )
-            .with_detail("the attribute is not declared, so Keycloak hides it"),
-            Judgement::Hidden => Finding::failed(
-                check,
-                calls,
-                format!("Realm settings → User profile → Attributes → `{name}`; {permissions}"),
-            )
-            .with_detail("administrators may not view the attribute"),
-            Judgement::UsersEdit => Finding::failed(
-                check,
-                calls,
-                format!("Realm settings → User profile → Attributes → `{name}`; {permissions}"),
-            )
-            .with_detail("users may edit the attribute themselves, and with it whom they belong to"),
+            Judgement::Undeclared => {
+                Finding::failed(check, calls, format!("{attributes} → Create attribute: `{name}`; {permissions}"))
+                    .with_detail("the attribute is not declared, so Keycloak hides it")
+            }
+            Judgement::Hidden => Finding::failed(check, calls, format!("{attributes} → `{name}`; {permissions}"))
+                .with_detail("administrators may not view the attribute"),
+            Judgement::UsersEdit => Finding::failed(check, calls, format!("{attributes} → `{name}`; {permissions}"))
+                .with_detail("users may edit the attribute themselves, and with it whom they belong to"),
             Judgement::UsersEditUnmanaged => Finding::failed(
                 check,
                 calls,
                 format!(
-                    "Realm settings → General → Unmanaged Attributes: `Only administrators can write`; or declare `{name}` in \
-                     Realm settings → User profile → Attributes; {permissions}"
+                    "Realm settings → General → Unmanaged Attributes: `Only administrators can write`; \
+                     or {attributes} → Create attribute: `{name}`; {permissions}"
                 ),
             )
             .with_detail("the attribute is not declared, and users may edit such attributes themselves"),
@@ -153,7 +135,7 @@ impl<'a> Diagnosis<'a> {
             Ok(Realm { smtp_server: None, .. }) => Finding::not_visible(check, &MAILS, self.assign("view-realm"))
                 .with_detail("the client may not see the realm's settings"),
             Ok(Realm { smtp_server: Some(smtp), .. }) => {
-                let has = |key: &str| smtp.get(key).is_some_and(|value| !value.is_empty());
+                let has = |key: &str| smtp.get(key).and_then(Value::as_str).is_some_and(|value| !value.is_empty());
                 if has("host") && has("from") {
                     return Finding::ok(check, &MAILS)
                         .with_detail("whether it takes mails shows only when one is sent");
@@ -172,8 +154,8 @@ impl<'a> Diagnosis<'a> {
             Ok(_) => Finding::failed(
                 check,
                 &[],
-                "Realm settings → Events → User events settings: switch `Save events` on, and add the type `Login`; or set \
-                 `login_events = false`",
+                "Realm settings → Events → User events settings: switch `Save events` on, and add the type `Login`; \
+                 or set `login_events = false`",
             ),
         }
     }
@@ -186,7 +168,8 @@ impl<'a> Diagnosis<'a> {
             Ok(Realm { brute_force_protected: Some(false), .. }) => Finding::failed(
                 check,
                 &[],
-                "Realm settings → Security defenses → Brute force detection: choose a mode; or set `brute_force = false`",
+                "Realm settings → Security defenses → Brute force detection: choose a mode; \
+                 or set `brute_force = false`",
             ),
             Ok(_) => Finding::not_visible(check, &[], self.assign("view-realm")),
         }
@@ -215,7 +198,8 @@ impl<'a> Diagnosis<'a> {
     fn assign(&self, role: &str) -> String {
         let client = &self.config.client_id;
         format!(
-            "Clients → `{client}` → Service accounts roles → Assign role → Client roles: tick `{role}` of `realm-management`"
+            "Clients → `{client}` → Service accounts roles → Assign role → Client roles: \
+             tick `{role}` of `realm-management`"
         )
     }
 }
@@ -224,7 +208,7 @@ impl<'a> Diagnosis<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Realm {
-    smtp_server: Option<BTreeMap<String, String>>,
+    smtp_server: Option<BTreeMap<String, Value>>,
     brute_force_protected: Option<bool>,
 }
 
@@ -277,6 +261,36 @@ impl UserProfile {
             Judgement::Right
         } else {
             Judgement::Hidden
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_attribute_is_right_if_administrators_see_it_and_users_cannot_edit_it() {
+        let declared = |permissions: Value| json!([{"name": "customer_id", "permissions": permissions}]);
+        for (attributes, policy, judgement) in [
+            (declared(json!({"view": ["admin", "user"], "edit": ["admin"]})), None, Judgement::Right),
+            (declared(json!({"view": [], "edit": ["admin"]})), None, Judgement::Right),
+            (declared(json!({"view": ["admin"], "edit": []})), None, Judgement::Right),
+            (declared(json!({"view": ["admin"], "edit": ["admin", "user"]})), None, Judgement::UsersEdit),
+            (declared(json!({"view": ["user"], "edit": []})), None, Judgement::Hidden),
+            (json!([{"name": "customer_id"}]), None, Judgement::Hidden),
+            (json!([{"name": "customer_id"}]), Some("ENABLED"), Judgement::Hidden),
+            (json!([]), None, Judgement::Undeclared),
+            (json!([]), Some("ADMIN_VIEW"), Judgement::Right),
+            (json!([]), Some("ADMIN_EDIT"), Judgement::Right),
+            (json!([]), Some("ENABLED"), Judgement::UsersEditUnmanaged),
+            (json!([]), Some("SOMETHING_NEW"), Judgement::Undeclared),
+        ] {
+            let profile = json!({"attributes": attributes, "unmanagedAttributePolicy": policy, "groups": []});
+            let judged = serde_json::from_value::<UserProfile>(profile.clone()).unwrap().judge("customer_id");
+            assert_eq!(judged, judgement, "{profile}");
         }
     }
 }

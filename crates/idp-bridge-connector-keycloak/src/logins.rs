@@ -23,8 +23,8 @@ pub(crate) struct Logins {
 impl Logins {
     /// Reads the user's logins.
     ///
-    /// All is absent if the client may not see events, or if the realm does not keep them: an empty list would then look like
-    /// a user that has never logged in, and an old list like one that came back no more.
+    /// All is absent if the client may not see events, or if the realm does not keep them: an empty list would then
+    /// look like a user that has never logged in, and an old list like one that came back no more.
     pub(crate) async fn of(api: &AdminApi, scope: &CallScope, id: &UserId) -> Result<Self> {
         match api.events_config(scope).await {
             Ok(config) if config.keeps_logins() => Self::count(api, scope, id).await,
@@ -34,7 +34,8 @@ impl Logins {
         }
     }
 
-    /// Counts by paging, since Keycloak has no count of events. A count that would take too long is absent, never partial.
+    /// Counts by paging, since Keycloak has no count of events. A count that would take too long is absent, never
+    /// partial.
     async fn count(api: &AdminApi, scope: &CallScope, id: &UserId) -> Result<Self> {
         let reserve = scope.remaining() / 2;
         let mut logins = Self::default();

@@ -13,8 +13,8 @@ use crate::logins::Logins;
 use crate::map::KeycloakUser;
 use crate::search::Search;
 
-/// Keycloak has no conditional write and loses one of two updates that meet (18 of 30 pairs did), so a write is read back and
-/// made again, but not for ever.
+/// Keycloak has no conditional write and loses one of two updates that meet (18 of 30 pairs did), so a write is read
+/// back and made again, but not for ever.
 const ROUNDS: usize = 3;
 
 /// What answers at `users/{id}` without being a user.
@@ -161,8 +161,8 @@ impl Keycloak {
             }
         }
         if seen == 0 {
-            // The role `query-users` alone makes every search an empty list. Roles count as they are now, whatever the token
-            // says of them, so that only Keycloak itself can tell that nobody was hidden.
+            // The role `query-users` alone makes every search an empty list. Roles count as they are now, whatever the
+            // token says of them, so that only Keycloak itself can tell that nobody was hidden.
             self.api.may_view_users(scope).await?;
         }
         found.ok_or_else(no_such_user)

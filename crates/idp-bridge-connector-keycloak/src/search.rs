@@ -6,8 +6,8 @@ use crate::map::KeycloakUser;
 
 /// A search for the one user with an address or a customer.
 ///
-/// Keycloak's own match is wider than ours (it ignores case, and has wildcards where quoting fails), so that every hit is
-/// checked again by [`admits`](Self::admits).
+/// Keycloak's own match is wider than ours (it ignores case, and has wildcards where quoting fails), so that every hit
+/// is checked again by [`admits`](Self::admits).
 pub(crate) struct Search<'a> {
     wanted: Wanted<'a>,
     filter: Filter,
@@ -61,7 +61,8 @@ impl<'a> Search<'a> {
             Wanted::Email(email) => user.has_email(email),
             Wanted::Customer { attribute, customer } => {
                 let values = user.attribute(attribute);
-                // The search looks into the store, the representation obeys the user profile: it hides what is not declared.
+                // The search looks into the store, the representation obeys the user profile: it hides what is not
+                // declared.
                 if values.is_empty() {
                     return Err(hidden());
                 }
@@ -83,11 +84,12 @@ fn hidden() -> Error {
 /// Builds `q` for one attribute with one value, whatever characters the value has.
 ///
 /// Keycloak's parser knows `\"` inside quotes, but drops `\\` altogether, and so cannot be told a `\` that another `\`,
-/// a quote or the end of the value follows (seen on 26.7.3, November 2026). For these the filter has `_` where the value has `\`,
-/// in a substring search whose `_` stands for any one character.
+/// a quote or the end of the value follows (seen on 26.7.3, November 2026). For these the filter has `_` where the
+/// value has `\`, in a substring search whose `_` stands for any one character.
 fn attribute_filter(attribute: &str, value: &str) -> Result<Filter> {
     let exact = !value.ends_with('\\') && !value.contains("\\\\") && !value.contains("\\\"");
-    // Keycloak keeps longer values by their hash, which a substring search does not see (seen on 26.7.3, November 2026).
+    // Keycloak keeps longer values by their hash, which a substring search does not see (seen on 26.7.3, November
+    // 2026).
     if !exact && value.chars().count() > 255 {
         return Err(Error::ours(
             ErrorKind::InvalidInput,
@@ -137,7 +139,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_the_value_keycloak_reads_one_pair_that_finds_it(value in "[a\\\\\": \\t%_é\u{2028}]{1,12}|\\PC{1,64}") {
+        fn whatever_the_value_keycloak_reads_one_pair_that_finds_it(
+            value in "[a\\\\\": \\t%_é\u{2028}]{1,12}|\\PC{1,64}"
+        ) {
             if let Ok(customer) = CustomerId::new(value) {
                 let filter = attribute_filter("customer_id", customer.as_str()).unwrap();
                 let pairs = query::parse(&filter.value).unwrap();

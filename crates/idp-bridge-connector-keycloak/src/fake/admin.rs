@@ -113,7 +113,8 @@ impl Realm {
                 rights.need(&["view-events"])?;
                 Ok(Answer::ok(json!({
                     "eventsEnabled": self.events_enabled, "eventsListeners": ["jboss-logging"],
-                    "enabledEventTypes": self.event_types, "adminEventsEnabled": false, "adminEventsDetailsEnabled": false,
+                    "enabledEventTypes": self.event_types, "adminEventsEnabled": false,
+                    "adminEventsDetailsEnabled": false,
                 })))
             }
             (&Method::GET, ["events"]) => self.events(rights, incoming),
@@ -121,7 +122,8 @@ impl Realm {
                 rights.need(VIEW)?;
                 let user = self.user(id);
                 Ok(Answer::ok(json!({
-                    "failedLoginNotBefore": 0, "numFailures": user.map_or(0, |user| user.failures), "numTemporaryLockouts": 0,
+                    "failedLoginNotBefore": 0, "numFailures": user.map_or(0, |user| user.failures),
+                    "numTemporaryLockouts": 0,
                     "disabled": user.is_some_and(|user| self.is_locked(user)), "numSecondaryAuthFailures": 0,
                     "lastIPFailure": "n/a", "lastFailure": 0,
                 })))
@@ -134,7 +136,8 @@ impl Realm {
     /// The realm's settings, as far as roles show them.
     fn shown(&self, rights: &Rights) -> Value {
         let mut shown = json!({
-            "realm": self.name, "bruteForceProtected": self.brute_force, "supportedLocales": [], "organizationsEnabled": false,
+            "realm": self.name, "bruteForceProtected": self.brute_force, "supportedLocales": [],
+            "organizationsEnabled": false,
         });
         if rights.have(VIEW) {
             put(&mut shown, "registrationEmailAsUsername", json!(false));

@@ -1,8 +1,9 @@
-//! A Keycloak on 127.0.0.1 for tests: its token endpoint and the part of its Admin REST API that the connector and the harness use.
+//! A Keycloak on 127.0.0.1 for tests: its token endpoint and the part of its Admin REST API that the connector and the
+//! harness use.
 //!
-//! It keeps realms, clients, users and events, and sends no mails but records them.
-//! Its answers are those that a real Keycloak 26.7.3 gave, and it is stricter: what no careful client sends, such as an unknown
-//! query parameter or a search without a limit, is a 400.
+//! It keeps realms, clients, users and events, and sends no mails but records them. Its answers are those that a real
+//! Keycloak 26.7.3 gave, and it is stricter: what no careful client sends, such as an unknown query parameter or a
+//! search without a limit, is a 400.
 
 mod admin;
 mod answer;

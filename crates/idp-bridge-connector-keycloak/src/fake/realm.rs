@@ -255,7 +255,8 @@ impl Realm {
     pub(crate) fn representation(&self, user: &User) -> Value {
         let mut shown = json!({
             "id": user.id, "username": user.username, "emailVerified": user.email_verified, "enabled": user.enabled,
-            "createdTimestamp": user.created, "totp": false, "disableableCredentialTypes": [], "requiredActions": [], "notBefore": 0,
+            "createdTimestamp": user.created, "totp": false, "disableableCredentialTypes": [],
+            "requiredActions": [], "notBefore": 0,
         });
         let attributes: BTreeMap<_, _> = user.attributes.iter().filter(|(name, _)| self.profile.shows(name)).collect();
         let [first, last] = &user.names;

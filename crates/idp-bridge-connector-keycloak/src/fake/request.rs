@@ -66,7 +66,8 @@ impl Incoming {
                 Some((field, _)) => Answer::error(
                     400,
                     &format!(
-                        "Invalid json representation for {representation}. Unrecognized field \"{field}\" at line {} column {}.",
+                        "Invalid json representation for {representation}. \
+                         Unrecognized field \"{field}\" at line {} column {}.",
                         error.line(),
                         error.column()
                     ),

@@ -144,8 +144,8 @@ impl KeycloakHarness {
         self.administrator.ask(Method::PUT, &[&self.realm], &[], Some(&settings)).await.map(drop)
     }
 
-    /// Lets three wrong passwords lock a user. It is off at first, since Keycloak then refuses some of the right passwords
-    /// that follow each other quickly (`user_temporarily_disabled`, seen on 26.7.3 in November 2026).
+    /// Lets three wrong passwords lock a user. It is off at first, since Keycloak then refuses some of the right
+    /// passwords that follow each other quickly (`user_temporarily_disabled`, seen on 26.7.3 in November 2026).
     pub async fn detect_brute_force(&self, on: bool) -> Staged<()> {
         let settings = json!({"bruteForceProtected": on, "failureFactor": 3, "quickLoginCheckMilliSeconds": 1});
         self.change_realm(settings).await

@@ -1,4 +1,5 @@
-//! The realm that a harness makes for itself: a bridge's client with the right roles, clients with wrong ones, and a user profile.
+//! The realm that a harness makes for itself: a bridge's client with the right roles, clients with wrong ones, and a
+//! user profile.
 
 use serde_json::{Value, json};
 
@@ -46,7 +47,8 @@ pub(super) fn representation(name: &str, smtp: &SmtpServer) -> Value {
     json!({
         "realm": name,
         "enabled": true,
-        // Two users with one address are a case of the suite; Keycloak allows them only where nobody logs in by address.
+        // Two users with one address are a case of the suite; Keycloak allows them only where nobody logs in by
+        // address.
         "duplicateEmailsAllowed": true,
         "loginWithEmailAllowed": false,
         "eventsEnabled": true,
