@@ -92,7 +92,7 @@ impl Client {
     /// - An answer that is no HTTP or is larger than [`MAX_BODY`] is `InvalidResponse`.
     /// - A certificate that is not trusted, or an address that the policy refuses, is `Misconfigured`.
     /// - The recorder is told of one request and of each attempt; of a write before it leaves, and that it was refused if
-    ///   there was no connection or the answer is a 4xx other than 408.
+    ///   there was no connection or the answer is a 4xx other than 408, or amounts to one ([`Request::judged_by`]).
     pub async fn send(&self, scope: &CallScope, request: Request) -> Result<Response> {
         scope.recorder().request();
         self.deliver(scope, &request, &mut 0).await
@@ -121,7 +121,7 @@ impl Client {
                 let last = Attempted { number: *sent, took: begun.elapsed(), asked: asked(&ending) };
                 let left = deadline.saturating_duration_since(Instant::now());
                 match retry::pause(last, left, fastrand::f64()) {
-                    Some(pause) if may_differ(&ending, request.effect) => sleep(pause).await,
+                    Some(pause) if may_differ(&ending, request) => sleep(pause).await,
                     _ => return ending.map_err(|fault| fault.error),
                 }
             }
@@ -141,15 +141,20 @@ impl Client {
         if let Some(body) = body {
             sending = sending.body(body);
         }
-        let answer = sending.send().await.map_err(Fault::from_reqwest);
-        let refused = match &answer {
-            Ok(answer) => answer.status().is_client_error() && answer.status() != StatusCode::REQUEST_TIMEOUT,
-            Err(fault) => !fault.sent,
+        let told = |refused: bool| {
+            if is_write && refused {
+                recorder.write_refused();
+            }
         };
-        if is_write && refused {
-            recorder.write_refused();
+        let answer = sending.send().await.map_err(Fault::from_reqwest).inspect_err(|fault| told(!fault.sent))?;
+        if request.judge.is_none() {
+            told(is_refusal(answer.status()));
         }
-        read(answer?, request.reset.clone()).await
+        let response = read(answer, request.reset.clone()).await?;
+        if request.judge.is_some() {
+            told(is_refusal(request.meaning(&response)));
+        }
+        Ok(response)
     }
 }
 
@@ -160,11 +165,16 @@ impl fmt::Debug for Client {
 }
 
 /// Whether the next attempt is allowed and may end otherwise.
-fn may_differ(ending: &Result<Response, Fault>, effect: Effect) -> bool {
+fn may_differ(ending: &Result<Response, Fault>, request: &Request) -> bool {
     match ending {
-        Ok(answer) => retry::is_passing(answer.status, effect),
-        Err(fault) => fault.passing && (effect == Effect::Read || !fault.sent),
+        Ok(answer) => retry::is_passing(request.meaning(answer), request.effect),
+        Err(fault) => fault.passing && (request.effect == Effect::Read || !fault.sent),
     }
+}
+
+/// Whether an answer of this status says that the request surely did not run.
+fn is_refusal(status: StatusCode) -> bool {
+    status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT
 }
 
 /// How long the identity provider asked to wait.

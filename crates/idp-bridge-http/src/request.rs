@@ -7,11 +7,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use idp_bridge_core::{Error, ErrorKind, Result, Secret};
 use serde::Serialize;
 use url::Url;
 use url::form_urlencoded::Serializer;
+
+use crate::response::Response;
 
 /// Whether a request changes something, which decides when it is sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +35,7 @@ pub struct Request {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Body>,
     pub(crate) reset: Option<HeaderName>,
+    pub(crate) judge: Option<fn(&Response) -> StatusCode>,
 }
 
 /// What a request sends.
@@ -81,7 +84,7 @@ impl Request {
     }
 
     fn new(method: Method, url: Url, effect: Effect) -> Self {
-        Self { method, url, effect, headers: HeaderMap::new(), body: None, reset: None }
+        Self { method, url, effect, headers: HeaderMap::new(), body: None, reset: None, judge: None }
     }
 
     /// The same, known to change nothing: a token request, an introspection.
@@ -120,6 +123,13 @@ impl Request {
     #[must_use]
     pub fn form_anew(self, make: impl Fn() -> Result<Vec<(&'static str, String)>> + Send + Sync + 'static) -> Self {
         self.with_body(FORM, Body::Anew(Arc::new(move || Ok(form_encoded(&make()?)))))
+    }
+
+    /// The same with these bytes as the body; a [`header`](Self::header) says what they are.
+    #[must_use]
+    pub fn bytes(mut self, body: Bytes) -> Self {
+        self.body = Some(Body::Fixed(body));
+        self
     }
 
     fn with_body(mut self, content_type: &'static str, body: Body) -> Self {
@@ -163,6 +173,21 @@ impl Request {
     pub fn rate_limit_reset(mut self, header: HeaderName) -> Self {
         self.reset = Some(header);
         self
+    }
+
+    /// The same, sent to an identity provider that tells with the body what others tell with the status.
+    ///
+    /// Whether it is sent again, and what the recorder is told of a write, goes by the status that this function gives;
+    /// the answer keeps its own.
+    #[must_use]
+    pub fn judged_by(mut self, judge: fn(&Response) -> StatusCode) -> Self {
+        self.judge = Some(judge);
+        self
+    }
+
+    /// The status that an answer to this request amounts to.
+    pub(crate) fn meaning(&self, answer: &Response) -> StatusCode {
+        self.judge.map_or(answer.status, |judge| judge(answer))
     }
 
     /// Whether it changes something.

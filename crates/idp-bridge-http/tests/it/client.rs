@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use idp_bridge_core::{CallScope, Error, ErrorKind, Origin, OutboundPolicy, Outcome};
-use idp_bridge_http::{Client, HeaderName, HeaderValue, MAX_BODY, Request, Url};
+use idp_bridge_http::{Client, HeaderName, HeaderValue, MAX_BODY, Request, Response, StatusCode, Url};
 
 use crate::server::{Reply, Server, answer, everything, scope};
 
@@ -127,6 +127,26 @@ async fn the_end_of_a_rate_limit_is_waited_for_where_the_request_names_its_heade
     let response = client().send(&scope(), request).await.unwrap();
     assert_eq!((response.status.as_u16(), server.received().len()), (200, 2));
     assert!(begun.elapsed() >= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn an_answer_that_says_in_its_body_what_others_say_in_the_status_is_judged_by_it() {
+    let judge = |answer: &Response| match answer.text() {
+        Some("slow down") => StatusCode::TOO_MANY_REQUESTS,
+        Some("it ran") => StatusCode::BAD_GATEWAY,
+        _ => answer.status,
+    };
+    for (body, sent, outcome) in
+        [("slow down", 3, Outcome::NotApplied), ("it ran", 1, Outcome::Unknown), ("no", 1, Outcome::NotApplied)]
+    {
+        let server = Server::start(move |_, _| answer(400, &[], body)).await;
+        let scope = scope();
+        let request = Request::post(server.url()).bytes(body.into()).judged_by(judge);
+        let response = client().send(&scope, request).await.unwrap();
+        assert_eq!((response.status.as_u16(), server.received().len()), (400, sent), "{body}");
+        assert_eq!(scope.recorder().outcome(), outcome, "{body}");
+        assert_eq!(server.received()[0].body, body);
+    }
 }
 
 #[tokio::test]
