@@ -91,6 +91,7 @@ pub trait Harness: Send + Sync + 'static {
     /// Like [`provider`](Self::provider), with all requests sent to this base URL instead of [`upstream`](Self::upstream).
     ///
     /// Path, query, headers and bodies are the same; the proxy forwards them with the upstream's `host`.
+    /// Where a signature covers the host, use the base URL as the provider's HTTP proxy instead.
     async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
         let _ = base_url;
         Err("the harness cannot move a provider, and does not declare `Need::Upstream` as not applicable".into())

@@ -238,7 +238,9 @@ impl Shared {
         let (mut upstream, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         let (head, body) = request.into_parts();
-        let mut passed = Request::builder().method(head.method).uri(head.uri).header(header::HOST, &self.authority);
+        // A request that names the upstream itself, as to a proxy, is passed on like any other.
+        let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+        let mut passed = Request::builder().method(head.method).uri(target).header(header::HOST, &self.authority);
         for (name, value) in head.headers.iter().filter(|(name, _)| !HOP_BY_HOP.contains(name)) {
             passed = passed.header(name, value);
         }

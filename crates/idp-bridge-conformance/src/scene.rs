@@ -104,6 +104,11 @@ impl Scene {
         self.person_with(name, |_| {}).await
     }
 
+    /// The same, such that this call can be made of it: some identity providers reset passwords by proven addresses only.
+    pub(crate) async fn person_for(&self, kind: CallKind, name: &str) -> Staged<Person> {
+        self.person_with(name, |user| user.email_verified = kind == CallKind::SendPasswordResetEmail).await
+    }
+
     /// Makes a user with an address and one customer, and whatever else the case wants of it.
     pub(crate) async fn person_with(&self, name: &str, shape: impl FnOnce(&mut NewUser) + Send) -> Staged<Person> {
         let (email, customer) = (self.email(name)?, self.customer(name)?);

@@ -36,16 +36,19 @@ pub struct ConnectorContext {
     pub random: Arc<dyn Random>,
     /// Where the provider may connect to, and how.
     pub outbound: OutboundPolicy,
+    /// Whether the provider may use the credentials of the host itself, such as an instance's role, if its settings have none.
+    pub host_credentials: bool,
 }
 
 impl ConnectorContext {
-    /// The system's clock and randomness, and the default policy.
+    /// The system's clock and randomness, the default policy, and none of the host's credentials.
     pub fn new(tenant: TenantId) -> Self {
         Self {
             tenant,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
             outbound: OutboundPolicy::default(),
+            host_credentials: false,
         }
     }
 }

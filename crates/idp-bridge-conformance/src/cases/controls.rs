@@ -58,7 +58,7 @@ fn kinds(control: Control) -> &'static [ErrorKind] {
 }
 
 async fn refused(scene: Scene, control: Control, kind: CallKind) -> Staged<()> {
-    let ada = scene.person("ada").await?;
+    let ada = scene.person_for(kind, "ada").await?;
     let healthy = scene.provider().await?;
     let before = healthy.look(&ada).await?;
     let asked = scene.broken(control).await?.ask(ada.call(kind)).await?;

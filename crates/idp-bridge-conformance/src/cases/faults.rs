@@ -144,7 +144,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 async fn fails(scene: Scene, kind: CallKind, fault: Fault, kinds: &'static [ErrorKind]) -> Staged<()> {
-    let (ada, grace) = (scene.person("ada").await?, scene.person("grace").await?);
+    let (ada, grace) = (scene.person_for(kind, "ada").await?, scene.person("grace").await?);
     let (proxy, provider) = scene.proxied_and_warm(&ada).await?;
     let before = provider.look(&ada).await?;
     went_wrong(&proxy, &provider, fault, (&ada, kind, kinds)).await?;
@@ -200,7 +200,7 @@ async fn works_again(proxy: &Proxy, provider: &Provider<'_>, person: &Person) ->
 }
 
 async fn refused(scene: Scene, kind: CallKind) -> Staged<()> {
-    let ada = scene.person("ada").await?;
+    let ada = scene.person_for(kind, "ada").await?;
     let (proxy, provider) = scene.proxied_and_warm(&ada).await?;
     proxy.refuse().await;
     provider.ask_in(&scope(DEADLINE), ada.call(kind)).await?.fails(ErrorKind::Unavailable)?;

@@ -49,8 +49,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 async fn sent(scene: Scene, kind: CallKind) -> Staged<()> {
-    // Some identity providers reset passwords by proven addresses only.
-    let ada = scene.person_with("ada", |user| user.email_verified = kind == SendPasswordResetEmail).await?;
+    let ada = scene.person_for(kind, "ada").await?;
     let grace = scene.person("grace").await?;
     let provider = scene.provider().await?;
     let before = scene.mails(&ada.email).await?;
@@ -147,8 +146,7 @@ async fn service_account(scene: Scene, kind: CallKind) -> Staged<()> {
 }
 
 async fn undeliverable(scene: Scene, kind: CallKind) -> Staged<()> {
-    let verified = kind == SendPasswordResetEmail;
-    let ada = scene.person_with("undeliverable", |user| user.email_verified = verified).await?;
+    let ada = scene.person_for(kind, "undeliverable").await?;
     let asked = scene.provider().await?.ask(ada.call(kind)).await?;
     asked.has_outcome(Outcome::Unknown)?;
     asked.fails(ErrorKind::Unavailable)?;

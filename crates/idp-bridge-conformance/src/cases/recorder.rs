@@ -20,7 +20,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 async fn counted(scene: Scene, kind: CallKind) -> Staged<()> {
-    let (ada, grace) = (scene.person("ada").await?, scene.person("grace").await?);
+    let (ada, grace) = (scene.person_for(kind, "ada").await?, scene.person("grace").await?);
     let (proxy, provider) = scene.proxied_and_warm(&grace).await?;
     let asked = provider.ask(ada.call(kind)).await?;
     let (requests, attempts) = (asked.recorder.requests() as usize, asked.recorder.attempts() as usize);
@@ -32,7 +32,7 @@ async fn counted(scene: Scene, kind: CallKind) -> Staged<()> {
 }
 
 async fn told(scene: Scene, kind: CallKind) -> Staged<()> {
-    let ada = scene.person("ada").await?;
+    let ada = scene.person_for(kind, "ada").await?;
     let (proxy, provider) = scene.proxied_and_warm(&ada).await?;
     let scope = ample();
     // It changes nothing, and counts the requests that arrive after the recorder was told of a write.

@@ -42,7 +42,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 async fn interrupted(scene: Scene, kind: CallKind, fault: Fault, error: ErrorKind) -> Staged<()> {
-    let ada = scene.person("ada").await?;
+    let ada = scene.person_for(kind, "ada").await?;
     let (proxy, provider) = scene.proxied_and_warm(&ada).await?;
     let scope = scope(if error == ErrorKind::Timeout { PATIENCE } else { DEADLINE });
     proxy.fail(fault, When::Writes(scope.recorder().clone()));
@@ -55,7 +55,7 @@ async fn interrupted(scene: Scene, kind: CallKind, fault: Fault, error: ErrorKin
 }
 
 async fn rate_limited(scene: Scene, kind: CallKind) -> Staged<()> {
-    let ada = scene.person("ada").await?;
+    let ada = scene.person_for(kind, "ada").await?;
     let (proxy, provider) = scene.proxied_and_warm(&ada).await?;
     let scope = scope(DEADLINE);
     proxy.fail(Fault::RateLimit("7"), When::Writes(scope.recorder().clone()));
@@ -67,7 +67,7 @@ async fn rate_limited(scene: Scene, kind: CallKind) -> Staged<()> {
 }
 
 async fn refused(scene: Scene, kind: CallKind) -> Staged<()> {
-    let ada = scene.person("ada").await?;
+    let ada = scene.person_for(kind, "ada").await?;
     let (proxy, provider) = scene.proxied_and_warm(&ada).await?;
     proxy.refuse().await;
     let asked = provider.ask_in(&scope(DEADLINE), ada.call(kind)).await?;
@@ -78,7 +78,7 @@ async fn refused(scene: Scene, kind: CallKind) -> Staged<()> {
 
 /// The caller gives up and drops the call; what the recorder knows is all that is left.
 async fn aborted(scene: Scene, kind: CallKind) -> Staged<()> {
-    let ada = scene.person("ada").await?;
+    let ada = scene.person_for(kind, "ada").await?;
     let (proxy, provider) = scene.proxied_and_warm(&ada).await?;
     let scope = scope(Duration::from_secs(30));
     proxy.fail(Fault::Hang, When::Writes(scope.recorder().clone()));
