@@ -1,3 +1,5 @@
 //! The program with all connectors that its features name.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    idp_bridge::run(idp_bridge::registry())
+}

@@ -1,0 +1,107 @@
+//! `check`: is the configuration right? Nothing is asked over any network.
+
+use clap::Args;
+use idp_bridge_core::{CallKind, Registry, Support};
+use idp_bridge_server::{CustomerMissing, Tenant};
+use serde_json::{Value, json};
+
+use super::load;
+use crate::cli::ConfigOption;
+use crate::config::Settings;
+use crate::report::{Ended, Exit, print, print_json};
+
+/// What to check, and how to say it.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    config: ConfigOption,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub(crate) fn run(options: &Options, registry: &Registry) -> Ended {
+    match load(options.config.config.as_deref(), registry) {
+        Ok(settings) if options.json => print_json(&json!({"ok": true, "tenants": tenants(&settings)}))?,
+        Ok(settings) => print(&text(&settings))?,
+        Err(failure) if options.json => {
+            print_json(&json!({"ok": false, "problems": failure.problems}))?;
+            return Ok(Exit::Usage);
+        }
+        Err(failure) => return Err(failure),
+    }
+    Ok(Exit::Done)
+}
+
+fn tenants(settings: &Settings) -> Vec<Value> {
+    settings.tenants().map(|tenant| describe(&tenant)).collect()
+}
+
+/// A tenant without its secrets.
+fn describe(tenant: &Tenant) -> Value {
+    json!({
+        "id": tenant.id,
+        "connector": tenant.connector,
+        "webhook_keys": {"public": count_keys(tenant, false), "shared": count_keys(tenant, true)},
+        "deadline_ms": tenant.deadline.as_millis(),
+        "customer_missing": tenant.customer_missing,
+        "disabled_calls": tenant.switched_off,
+        "rest": tenant.tokens.iter().map(|token| json!({"name": token.name, "scopes": token.scopes})).collect::<Vec<_>>(),
+        "capabilities": tenant.provider.capabilities(),
+    })
+}
+
+fn text(settings: &Settings) -> String {
+    let mut text = format!("the configuration is right; it listens on {}\n", settings.server.listen);
+    for tenant in settings.tenants() {
+        text += &format!("\n{} ({})\n", tenant.id, tenant.connector);
+        let customer = match tenant.customer_missing {
+            CustomerMissing::Reject => "a user without a customer is not answered",
+            CustomerMissing::UseId => "a user without a customer is its own customer",
+        };
+        for (name, value) in [
+            ("webhook keys", keys(&tenant)),
+            ("deadline", format!("{:?}", tenant.deadline)),
+            ("customer", customer.into()),
+            ("REST", rest(&tenant)),
+            ("not possible", impossible(&tenant)),
+            ("switched off", names(tenant.switched_off.iter().map(ToString::to_string))),
+        ] {
+            text += &format!("  {name:<14} {value}\n");
+        }
+    }
+    text
+}
+
+fn count_keys(tenant: &Tenant, shared: bool) -> usize {
+    tenant.keys.keys().iter().filter(|key| key.is_shared() == shared).count()
+}
+
+fn keys(tenant: &Tenant) -> String {
+    match (count_keys(tenant, false), count_keys(tenant, true)) {
+        (public, 0) => format!("{public} public"),
+        (0, shared) => format!("{shared} shared"),
+        (public, shared) => format!("{public} public, {shared} shared"),
+    }
+}
+
+fn rest(tenant: &Tenant) -> String {
+    if tenant.tokens.is_empty() {
+        return "off".into();
+    }
+    names(tenant.tokens.iter().map(|token| token.name.clone()))
+}
+
+fn impossible(tenant: &Tenant) -> String {
+    let capabilities = tenant.provider.capabilities();
+    names(CallKind::ALL.into_iter().filter_map(|kind| match capabilities.call(kind) {
+        Support::Unsupported { reason } => Some(format!("{kind} ({reason})")),
+        Support::Supported | Support::Conditional { .. } => None,
+    }))
+}
+
+fn names(names: impl Iterator<Item = String>) -> String {
+    let names: Vec<String> = names.collect();
+    if names.is_empty() { "none".into() } else { names.join(", ") }
+}

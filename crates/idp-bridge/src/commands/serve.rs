@@ -1,0 +1,138 @@
+//! `serve`: the bridge itself, until it is told to stop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use clap::Args;
+use idp_bridge_core::{Registry, SystemClock, SystemRandom};
+use idp_bridge_server::{Server, ServerLimits, Tenants};
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::no_runtime;
+use crate::cli::ConfigOption;
+use crate::config::{self, Location, Problem, Settings};
+use crate::demo::Demo;
+use crate::log;
+use crate::report::{Ended, Exit, Failure, print};
+
+/// A bridge waits for identity providers more than it computes.
+const MOST_THREADS: usize = 4;
+/// The exit code after a second signal.
+const KILLED: i32 = 1;
+
+/// What to serve, and where.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    config: ConfigOption,
+    /// The address and port to listen on, instead of the configured one; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+}
+
+/// Runs the command. The first line on standard output is `listening on http://<address>`.
+pub(crate) fn run(options: &Options, registry: &Registry) -> Ended {
+    let served = match Location::find(options.config.config.as_deref()) {
+        Location::Path(path) => Served::configured(config::load(&path, registry)?),
+        Location::Nowhere => Served::demo()?,
+    };
+    let listen = options.listen.unwrap_or(served.settings.listen);
+    if served.demo.is_some() && !listen.ip().is_loopback() {
+        return Err(Problem::new("the demo listens on loopback only: everyone could read its users")
+            .hint("use `--listen 127.0.0.1:8080`, or name a configuration with `--config`")
+            .into());
+    }
+    log::start(&served.settings.log)?;
+    runtime()?.block_on(served.serve(listen))
+}
+
+/// What is served.
+struct Served {
+    settings: config::Server,
+    tenants: Tenants,
+    demo: Option<Demo>,
+}
+
+impl Served {
+    fn configured(settings: Settings) -> Self {
+        Self { settings: settings.server, tenants: settings.tenants, demo: None }
+    }
+
+    fn demo() -> Result<Self, Failure> {
+        let (demo, tenants) = Demo::new()?;
+        Ok(Self { settings: config::Server::default(), tenants, demo: Some(demo) })
+    }
+
+    async fn serve(self, listen: SocketAddr) -> Ended {
+        // Before anyone can know that the bridge runs, so that no signal is missed.
+        let signals = Signals::new().map_err(|error| Problem::new(format!("signals cannot be received: {error}")))?;
+        let listener = TcpListener::bind(listen).await.map_err(|error| not_bound(listen, &error))?;
+        let address = listener.local_addr()?;
+        let url = format!("http://{address}");
+        print(&format!("listening on {url}"))?;
+        if let Some(demo) = &self.demo {
+            print(&demo.introduction(&url)?)?;
+        }
+        let limits = ServerLimits::default();
+        let server = Server::new(self.tenants, Arc::new(SystemClock), &SystemRandom, limits);
+        let server = server.map_err(|error| Problem::new(format!("the system gives no random bytes: {error}")))?;
+        server.serve(listener, signals.first()).await?;
+        Ok(Exit::Done)
+    }
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    let threads = available_parallelism().map_or(1, |cores| cores.get().min(MOST_THREADS));
+    Builder::new_multi_thread().worker_threads(threads).enable_all().build().map_err(no_runtime)
+}
+
+fn not_bound(address: SocketAddr, error: &io::Error) -> Problem {
+    let problem = Problem::new(format!("the bridge cannot listen on `{address}`: {error}"));
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            problem.hint("another program listens there: stop it, or choose another port with `--listen`")
+        }
+        io::ErrorKind::PermissionDenied => {
+            problem.hint("ports below 1024 need a right: choose a higher one with `--listen`")
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            problem.hint("this machine has no such address: try `--listen 0.0.0.0:8080`")
+        }
+        _ => problem,
+    }
+}
+
+/// The signals that end a program.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the first signal. The second one ends the program at once, whatever still runs.
+    async fn first(mut self) {
+        let name = self.next().await;
+        tracing::info!(signal = name, "told to stop; a second signal ends the bridge at once");
+        tokio::spawn(async move {
+            let name = self.next().await;
+            tracing::warn!(signal = name, "told to stop again: calls in flight are cut off");
+            std::process::exit(KILLED);
+        });
+    }
+
+    /// The name of the next one.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

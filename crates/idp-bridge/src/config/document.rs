@@ -1,0 +1,194 @@
+//! A configuration file: its text, its values, and where each key stands.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::path::{KeyPath, Step};
+use super::problem::{Place, Position, Problem};
+
+/// A file that was read.
+#[derive(Debug)]
+pub(crate) struct File {
+    pub(crate) path: PathBuf,
+    text: String,
+}
+
+impl File {
+    /// Reads a file.
+    pub(crate) fn read(path: &Path) -> Result<Self, Problem> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Ok(Self { path: path.to_owned(), text }),
+            Err(error) => Err(Problem::new(format!("the configuration cannot be read: {error}")).in_file(path)),
+        }
+    }
+
+    /// A text that is in no file, such as the one of the demo or of a test.
+    #[cfg(test)]
+    pub(crate) fn of_text(path: &str, text: &str) -> Self {
+        Self { path: path.into(), text: text.into() }
+    }
+
+    /// What relative paths in it start from.
+    pub(crate) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or_else(|| Path::new(""))
+    }
+
+    fn place(&self, span: Option<Range<usize>>) -> Place {
+        let position = span.and_then(|span| self.text.get(..span.start)).map(|before| Position {
+            line: before.matches('\n').count() + 1,
+            column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
+        });
+        Place { file: self.path.display().to_string(), position }
+    }
+}
+
+/// The TOML of a file.
+#[derive(Debug)]
+pub(crate) struct Document<'f> {
+    pub(crate) file: &'f File,
+    root: DeValue<'f>,
+}
+
+impl<'f> Document<'f> {
+    /// Reads the TOML; all of its mistakes are problems.
+    pub(crate) fn parse(file: &'f File) -> Result<Self, Vec<Problem>> {
+        let (root, errors) = DeTable::parse_recoverable(&file.text);
+        if errors.is_empty() {
+            return Ok(Self { file, root: DeValue::Table(root.into_inner()) });
+        }
+        let problem = |error: toml::de::Error| Problem {
+            place: Some(file.place(error.span())),
+            ..Problem::new(format!("the file is not TOML: {}", error.message().replace('\n', ", ")))
+        };
+        Err(errors.into_iter().map(problem).collect())
+    }
+
+    /// The values, without their places.
+    pub(crate) fn to_json(&self) -> Value {
+        to_json(&self.root)
+    }
+
+    /// A problem with this key: it is placed where the key stands, or else where the nearest table above it begins.
+    pub(crate) fn problem(&self, path: &KeyPath, message: impl Into<String>) -> Problem {
+        let key = path.to_string();
+        Problem {
+            place: Some(self.file.place(self.span(path))),
+            key: (!key.is_empty()).then_some(key),
+            ..Problem::new(message)
+        }
+    }
+
+    /// Whether the file has this key.
+    pub(crate) fn has(&self, path: &KeyPath) -> bool {
+        self.find(path).1 == path.0.len()
+    }
+
+    fn span(&self, path: &KeyPath) -> Option<Range<usize>> {
+        self.find(path).0
+    }
+
+    /// Where the key stands, or the nearest table above it, and how many steps of the path the file has.
+    fn find(&self, path: &KeyPath) -> (Option<Range<usize>>, usize) {
+        let (mut here, mut span) = (&self.root, None);
+        for (number, step) in path.0.iter().enumerate() {
+            let next = match (here, step) {
+                (DeValue::Table(table), Step::Key(key)) => entry(table, key),
+                (DeValue::Array(array), Step::Index(index)) => array.get(*index).map(|value| (value.span(), value)),
+                _ => None,
+            };
+            let Some((place, value)) = next else { return (span, number) };
+            (here, span) = (value.get_ref(), Some(place));
+        }
+        (span, path.0.len())
+    }
+}
+
+/// The entry with this key; a secret may be there as a file or an environment variable.
+fn entry<'a, 'f>(table: &'a DeTable<'f>, key: &str) -> Option<(Range<usize>, &'a Spanned<DeValue<'f>>)> {
+    ["", "_file", "_env"].iter().find_map(|form| {
+        let mut entries = table.iter();
+        let (own, value) = entries.find(|(own, _)| own.get_ref().strip_prefix(key) == Some(form))?;
+        Some((own.span(), value))
+    })
+}
+
+fn to_json(value: &DeValue<'_>) -> Value {
+    match value {
+        DeValue::String(text) => text.as_ref().into(),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map_or_else(|_| Value::String(number.as_str().to_owned()), Value::from),
+        DeValue::Float(number) => {
+            number.as_str().parse::<f64>().map_or_else(|_| Value::String(number.as_str().to_owned()), Value::from)
+        }
+        DeValue::Boolean(boolean) => (*boolean).into(),
+        DeValue::Datetime(time) => time.to_string().into(),
+        DeValue::Array(array) => array.iter().map(|value| to_json(value.get_ref())).collect(),
+        DeValue::Table(table) => {
+            table.iter().map(|(key, value)| (key.get_ref().to_string(), to_json(value.get_ref()))).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const TEXT: &str = r#"
+[server]
+listen = "127.0.0.1:1" # ä
+
+[tenants.acme]
+customer.missing = "use_id"
+since = 2026-01-02T03:04:05Z
+big = 0xff
+rest.tokens = [
+  { name = "ä", sha256 = "x" },
+  { name = "b" },
+]
+"#;
+
+    fn position(path: &str) -> Option<(usize, usize)> {
+        let file = File::of_text("a.toml", TEXT);
+        let document = Document::parse(&file).unwrap();
+        let place = document.problem(&KeyPath::default().join(path), "").place.unwrap();
+        place.position.map(|position| (position.line, position.column))
+    }
+
+    #[test]
+    fn every_key_is_found_and_a_missing_one_is_placed_at_its_table() {
+        assert_eq!(position("server"), Some((2, 2)));
+        assert_eq!(position("server.listen"), Some((3, 1)));
+        assert_eq!(position("tenants.acme.customer.missing"), Some((6, 10)));
+        assert_eq!(position("tenants.acme.rest.tokens[1].name"), Some((11, 5)));
+        assert_eq!(position("tenants.acme.rest.tokens[1].sha256"), Some((11, 3)));
+        assert_eq!(position("tenants.acme.connector.url"), Some((5, 10)));
+        assert_eq!(position("outbound"), None);
+    }
+
+    #[test]
+    fn values_become_json() {
+        let file = File::of_text("a.toml", TEXT);
+        let values = Document::parse(&file).unwrap().to_json();
+        assert_eq!(values["tenants"]["acme"]["customer"], json!({"missing": "use_id"}));
+        assert_eq!(values["tenants"]["acme"]["since"], "2026-01-02T03:04:05Z");
+        assert_eq!(values["tenants"]["acme"]["big"], 255);
+        assert_eq!(values["tenants"]["acme"]["rest"]["tokens"][0]["name"], "ä");
+    }
+
+    #[test]
+    fn all_mistakes_of_a_file_that_is_no_toml_are_reported_without_its_text() {
+        let file = File::of_text("a.toml", "a = \"hunter2\nb = = 1\n");
+        let problems = Document::parse(&file).unwrap_err();
+        assert!(problems.len() > 1, "{problems:?}");
+        assert!(!format!("{problems:?}").contains("hunter2"), "{problems:?}");
+        let lines: Vec<_> =
+            problems.iter().map(|problem| problem.place.as_ref().unwrap().position.unwrap().line).collect();
+        assert!(lines.contains(&1) && lines.contains(&2), "{problems:?}");
+    }
+}

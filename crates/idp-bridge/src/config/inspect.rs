@@ -1,0 +1,181 @@
+//! Goes through a table before its type reads it: finds every unknown and missing key at once, and puts secrets and paths
+//! in place of what names them.
+
+use serde_json::{Map, Value};
+
+use super::document::Document;
+use super::path::KeyPath;
+use super::problem::{Problem, list, nearest};
+use super::schema::{FORMS, Kind, Shape};
+use super::secrets::{NotFetched, Sources};
+
+/// Stands for a secret that could not be fetched, so that its key is not missing as well.
+const UNRESOLVED: &str = "unresolved";
+
+/// The inspection of one file's tables.
+#[derive(Debug)]
+pub(crate) struct Inspection<'a> {
+    document: &'a Document<'a>,
+    sources: &'a Sources,
+    pub(crate) problems: Vec<Problem>,
+}
+
+impl<'a> Inspection<'a> {
+    pub(crate) fn new(document: &'a Document<'a>, sources: &'a Sources) -> Self {
+        Self { document, sources, problems: Vec::new() }
+    }
+
+    /// Inspects a table of this shape, and what is in it.
+    pub(crate) fn table(&mut self, shape: Shape<'_>, table: &mut Map<String, Value>, path: &KeyPath) {
+        if shape.is_closed() {
+            self.unknown_keys(shape, table, path);
+        }
+        for (key, kind) in shape.keys() {
+            match kind {
+                Kind::Secret | Kind::Secrets => self.secret(key, kind, table, path),
+                Kind::Path => self.path(key, table, path),
+                Kind::Plain => {}
+            }
+        }
+        for key in shape.required() {
+            if !table.contains_key(key) {
+                self.missing(shape, key, path);
+            }
+        }
+        for (key, value) in table.iter_mut() {
+            if shape.kind_of(key).is_none_or(|kind| kind == Kind::Plain)
+                && let Some(shape) = shape.key(key)
+            {
+                self.value(shape, value, &path.key(key));
+            }
+        }
+    }
+
+    fn value(&mut self, shape: Shape<'_>, value: &mut Value, path: &KeyPath) {
+        match value {
+            Value::Object(table) => self.table(shape, table, path),
+            Value::Array(elements) => {
+                let Some(shape) = shape.elements() else { return };
+                for (index, element) in elements.iter_mut().enumerate() {
+                    self.value(shape, element, &path.index(index));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Reports each unknown key, and goes on as if the nearest known one had been written.
+    fn unknown_keys(&mut self, shape: Shape<'_>, table: &mut Map<String, Value>, path: &KeyPath) {
+        let known: Vec<String> = shape
+            .keys()
+            .flat_map(|(key, kind)| match kind {
+                Kind::Secret | Kind::Secrets => FORMS.iter().map(|form| format!("{key}{form}")).collect(),
+                Kind::Path | Kind::Plain => vec![key.to_owned()],
+            })
+            .collect();
+        let unknown: Vec<String> = table.keys().filter(|key| !known.contains(key)).cloned().collect();
+        for key in unknown {
+            let near = nearest(&key, known.iter().map(String::as_str));
+            let hint = match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("the keys here are {}", list(known.iter().map(String::as_str))),
+            };
+            self.problems.push(self.document.problem(&path.key(&key), format!("unknown key `{key}`")).hint(hint));
+            let value = table.remove(&key);
+            if let (Some(near), Some(value)) = (near, value)
+                && !table.contains_key(near)
+            {
+                table.insert(near.to_owned(), value);
+            }
+        }
+    }
+
+    fn missing(&mut self, shape: Shape<'_>, key: &str, path: &KeyPath) {
+        let problem = self.document.problem(path, format!("missing key `{key}`"));
+        let hint = match shape.kind_of(key) {
+            Some(Kind::Secret) => {
+                format!("give `{key}_file` (a path), `{key}_env` (an environment variable) or `{key}`")
+            }
+            Some(Kind::Secrets) => {
+                format!("give `{key}_file` (a list of paths), `{key}_env` (of environment variables) or `{key}`")
+            }
+            _ if shape.key(key).is_some_and(Shape::is_table) => format!("add a table `[{}]`", path.key(key)),
+            _ => shape.summary(key).map_or_else(|| format!("add `{key} = …`"), |summary| format!("`{key}`: {summary}")),
+        };
+        self.problems.push(problem.hint(hint));
+    }
+
+    /// Puts the secret itself in place of the file or variable that names it.
+    fn secret(&mut self, key: &str, kind: Kind, table: &mut Map<String, Value>, path: &KeyPath) {
+        let given: Vec<String> =
+            FORMS.iter().map(|form| format!("{key}{form}")).filter(|key| table.contains_key(key)).collect();
+        let [form] = given.as_slice() else {
+            if !given.is_empty() {
+                let message = format!("{} are both given", list(given.iter().map(String::as_str)));
+                let last = given.last().map_or(key, String::as_str);
+                self.problems.push(self.document.problem(&path.key(last), message).hint("keep one of them"));
+                given.iter().for_each(|form| drop(table.remove(form)));
+                table.insert(key.to_owned(), unresolved(kind));
+            }
+            return;
+        };
+        let Some(value) = table.remove(form) else { return };
+        let path = path.key(form);
+        let fetched = match (kind, value) {
+            (Kind::Secret, value) => self.fetch(form == key, form, value, &path),
+            (_, Value::Array(values)) => values
+                .into_iter()
+                .enumerate()
+                .map(|(index, value)| self.fetch(form == key, form, value, &path.index(index)))
+                .collect::<Option<Vec<_>>>()
+                .map(Value::Array),
+            (..) => {
+                let problem = self.document.problem(&path, "expected a list");
+                self.problems.push(problem.hint(format!("put brackets around it: `{form} = [\"…\"]`")));
+                None
+            }
+        };
+        table.insert(key.to_owned(), fetched.unwrap_or_else(|| unresolved(kind)));
+    }
+
+    fn fetch(&mut self, is_value: bool, form: &str, value: Value, path: &KeyPath) -> Option<Value> {
+        let Value::String(text) = &value else {
+            self.problems.push(self.document.problem(path, "expected a text"));
+            return None;
+        };
+        let fetched = if is_value {
+            if text.is_empty() { Err(empty()) } else { Ok(text.clone()) }
+        } else if form.ends_with("_file") {
+            self.sources.file(text)
+        } else {
+            self.sources.variable(text)
+        };
+        self.take(fetched, path)
+    }
+
+    fn path(&mut self, key: &str, table: &mut Map<String, Value>, path: &KeyPath) {
+        let Some(Value::String(text)) = table.get(key) else { return };
+        let full = self.sources.path(text).map(|full| full.to_string_lossy().into_owned());
+        if let Some(full) = self.take(full, &path.key(key)) {
+            table.insert(key.to_owned(), full);
+        }
+    }
+
+    fn take(&mut self, fetched: Result<String, NotFetched>, path: &KeyPath) -> Option<Value> {
+        match fetched {
+            Ok(text) => Some(text.into()),
+            Err(NotFetched { reason, hint }) => {
+                self.problems.push(self.document.problem(path, reason).hint(hint));
+                None
+            }
+        }
+    }
+}
+
+fn empty() -> NotFetched {
+    NotFetched { reason: "the secret is empty".into(), hint: "write it between the quotation marks".into() }
+}
+
+fn unresolved(kind: Kind) -> Value {
+    if kind == Kind::Secrets { vec![UNRESOLVED].into() } else { UNRESOLVED.into() }
+}

@@ -1,0 +1,92 @@
+//! The path of a key: how an error names it, and how it is found in the file.
+
+use std::fmt;
+
+/// One step of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Into a table.
+    Key(String),
+    /// Into an array.
+    Index(usize),
+}
+
+impl Step {
+    /// The key, if it is one.
+    pub(crate) fn as_key(&self) -> Option<&str> {
+        match self {
+            Self::Key(key) => Some(key),
+            Self::Index(_) => None,
+        }
+    }
+}
+
+/// The path of a key, such as `tenants.acme.rest.tokens[0].name`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct KeyPath(pub(crate) Vec<Step>);
+
+impl KeyPath {
+    /// The same, one key further.
+    pub(crate) fn key(&self, key: &str) -> Self {
+        self.step(Step::Key(key.to_owned()))
+    }
+
+    /// The same, one element further.
+    pub(crate) fn index(&self, index: usize) -> Self {
+        self.step(Step::Index(index))
+    }
+
+    fn step(&self, step: Step) -> Self {
+        let mut steps = self.0.clone();
+        steps.push(step);
+        Self(steps)
+    }
+
+    /// The same, followed by a path as `serde_path_to_error` writes it.
+    pub(crate) fn join(&self, rest: &str) -> Self {
+        let mut path = self.clone();
+        for key in rest.split('.').filter(|key| !key.is_empty()) {
+            let mut parts = key.split('[');
+            let name = parts.next().unwrap_or_default();
+            if !name.is_empty() {
+                path.0.push(Step::Key(name.to_owned()));
+            }
+            let indices = parts.filter_map(|part| part.strip_suffix(']')?.parse().ok());
+            path.0.extend(indices.map(Step::Index));
+        }
+        path
+    }
+
+    /// The last key of the path.
+    pub(crate) fn last_key(&self) -> Option<&str> {
+        self.0.iter().rev().find_map(Step::as_key)
+    }
+}
+
+impl fmt::Display for KeyPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Key(key) if position == 0 => f.write_str(key)?,
+                Step::Key(key) => write!(f, ".{key}")?,
+                Step::Index(index) => write!(f, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_read_as_it_is_written() {
+        let base = KeyPath::default().key("tenants").key("acme");
+        let path = base.join("federation.clients[10].id");
+        assert_eq!(path.to_string(), "tenants.acme.federation.clients[10].id");
+        assert_eq!(path.0[4], Step::Index(10));
+        assert_eq!(base.join("."), base);
+        assert_eq!(base.join("tokens[1]").last_key(), Some("tokens"));
+    }
+}
