@@ -197,7 +197,7 @@ pub struct Answer {
     /// The status.
     pub status: u16,
     /// The headers, but for the length of the body.
-    pub headers: HeaderMap,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The body.
     pub body: Bytes,
 }
@@ -205,7 +205,7 @@ pub struct Answer {
 impl Answer {
     /// An answer without a body.
     pub fn empty(status: u16) -> Self {
-        Self { status, headers: HeaderMap::new(), body: Bytes::new() }
+        Self { status, headers: Vec::new(), body: Bytes::new() }
     }
 
     /// An answer with a body of this content type.
@@ -217,14 +217,15 @@ impl Answer {
     /// The same with this header, in the place of any other of its name.
     #[must_use]
     pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.headers.retain(|(own, _)| *own != name);
+        self.headers.push((name, value));
         self
     }
 
     fn to_response(&self) -> Response<Full<Bytes>> {
         let mut response = Response::new(Full::new(self.body.clone()));
         *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        *response.headers_mut() = self.headers.clone();
+        response.headers_mut().extend(self.headers.iter().cloned());
         response
     }
 }

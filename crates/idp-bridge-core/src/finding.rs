@@ -50,10 +50,45 @@ impl Finding {
         Self { verdict: Verdict::NotVisible, fix: Some(fix.into()), ..Self::ok(check, calls) }
     }
 
+    /// Checks of which a failed one hides those after it, each with the step that mends it: the one with the number `failed` shows
+    /// what was seen, those before it are ok, and those after it not visible.
+    pub fn chain<const N: usize>(
+        calls: &[CallKind],
+        checks: [(&str, String); N],
+        failed: Option<(usize, String)>,
+    ) -> Vec<Self> {
+        let finding = |(number, (check, fix)): (usize, (&str, String))| match &failed {
+            Some((failed, seen)) if number == *failed => Self::failed(check, calls, fix).with_detail(seen.clone()),
+            Some((failed, _)) if number > *failed => {
+                Self::not_visible(check, calls, "mend what failed before, and check again")
+            }
+            _ => Self::ok(check, calls),
+        };
+        checks.into_iter().enumerate().map(finding).collect()
+    }
+
     /// The same with what was seen.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_check_hides_those_after_it() {
+        let checks = || [("reachable", "start it".to_owned()), ("known", "make it".into()), ("let in", "pay".into())];
+        let verdicts = |failed| {
+            let findings = Finding::chain(&CallKind::ALL, checks(), failed);
+            findings.iter().map(|finding| finding.verdict).collect::<Vec<_>>()
+        };
+        assert_eq!(verdicts(None), [Verdict::Ok; 3]);
+        assert_eq!(verdicts(Some((1, "seen".into()))), [Verdict::Ok, Verdict::Failed, Verdict::NotVisible]);
+        let findings = Finding::chain(&[], checks(), Some((0, "seen".into())));
+        assert_eq!((findings[0].fix.as_deref(), findings[0].detail.as_deref()), (Some("start it"), Some("seen")));
     }
 }
