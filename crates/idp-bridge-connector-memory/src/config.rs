@@ -13,7 +13,8 @@ use crate::MemoryUser;
 #[serde(crate = "self::serde", deny_unknown_fields)]
 #[schemars(crate = "self::schemars")]
 pub struct MemoryConfig {
-    /// The path of a JSON file with a list of users.
+    /// The path of a JSON file with a list of users, relative to the configuration file.
+    #[schemars(extend("format" = "path"))]
     pub users_file: Option<PathBuf>,
     /// The users themselves.
     pub users: Option<Vec<MemoryUser>>,

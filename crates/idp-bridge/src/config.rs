@@ -21,3 +21,6 @@ pub(crate) use load::{FILE_NAME, Location, Settings, load};
 pub(crate) use model::{Log, LogFormat, Server};
 pub(crate) use problem::{Problem, list, nearest};
 pub(crate) use published::{schema, settings_of};
+
+#[cfg(test)]
+mod tests;

@@ -200,7 +200,8 @@ impl Reader<'_> {
             message = error.to_string();
         }
         // The settings that a message is about stand in backticks; the first one is where to look.
-        let named = message.split('`').nth(1).map(|key| path.key(key)).filter(|path| self.document.has(path));
+        let named = message.split('`').nth(1).and_then(|quoted| quoted.split(' ').next());
+        let named = named.map(|key| path.key(key)).filter(|path| self.document.has(path));
         let problem = self.document.problem(named.as_ref().unwrap_or(path), message);
         match hint {
             Some(hint) => problem.hint(hint),
