@@ -1,0 +1,296 @@
+//! The requests that the connector makes: Auth0's Management and Authentication APIs, each request one function.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use idp_bridge_core::{CallScope, ConnectorContext, Email, Error, ErrorKind, Result, Secret, UserId};
+use idp_bridge_http::{
+    BaseUrl, Client, HeaderName, HeaderValue, Request, Response, Token, TokenCache, TokenSource, Url, header,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::assertion::Assertions;
+use crate::config::Auth0Config;
+use crate::error::{Step, refusal};
+use crate::map::{Auth0User, IdentityName};
+use crate::search::{Hit, Hits, Search};
+
+/// When a rate limit ends, in seconds since 1970: recorded with good answers, and documented for refused ones, of which only some
+/// have a `retry-after` (<https://auth0.com/docs/troubleshoot/customer-support/operational-policies/rate-limit-policy>, November 2026).
+const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+
+/// Which of several custom domains the links in mails have.
+const CUSTOM_DOMAIN: HeaderName = HeaderName::from_static("auth0-custom-domain");
+
+/// One tenant's APIs, spoken as the bridge's application.
+pub(crate) struct Auth0Api {
+    http: Client,
+    base: BaseUrl,
+    change_password: Url,
+    custom_domain: Option<HeaderValue>,
+    email_client_id: Option<String>,
+    tokens: TokenCache<ClientCredentials>,
+    login: ClientCredentials,
+}
+
+/// The part of a connection that is checked.
+#[derive(Deserialize)]
+pub(crate) struct Connection {
+    pub(crate) name: String,
+    pub(crate) strategy: String,
+}
+
+/// The part of a mail's template that is checked.
+#[derive(Deserialize)]
+pub(crate) struct EmailTemplate {
+    #[serde(default)]
+    pub(crate) enabled: bool,
+}
+
+/// Something that Auth0 does later.
+#[derive(Deserialize)]
+pub(crate) struct Job {
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) status: String,
+}
+
+impl Auth0Api {
+    pub(crate) fn new(config: &Auth0Config, context: &ConnectorContext) -> Result<Self> {
+        let http = Client::new(&context.outbound)?;
+        let base = BaseUrl::parse(&config.base(), &context.outbound)?;
+        let login_base = BaseUrl::parse(&config.login_base(), &context.outbound)?;
+        let login = ClientCredentials {
+            http: http.clone(),
+            token_url: base.join(&["oauth", "token"])?,
+            audience: config.audience(),
+            client_id: config.client_id.clone(),
+            proof: Proof::new(config, context)?,
+        };
+        let custom_domain = config.custom_domain.as_deref().map(HeaderValue::from_str).transpose().map_err(|_| {
+            Error::ours(ErrorKind::Misconfigured, "`custom_domain` has characters that no header can carry")
+        })?;
+        Ok(Self {
+            http,
+            change_password: login_base.join(&["dbconnections", "change_password"])?,
+            base,
+            custom_domain,
+            email_client_id: config.email_client_id.clone(),
+            tokens: TokenCache::new(login.clone()),
+            login,
+        })
+    }
+
+    /// Logs the application in anew, whatever token is in the cache, and tells the scopes that it was given, if Auth0 names them.
+    pub(crate) async fn granted_scopes(&self, scope: &CallScope) -> Result<Option<Vec<String>>> {
+        let scopes = self.login.ask(scope).await?.scope;
+        Ok(scopes.map(|scopes| scopes.split_ascii_whitespace().map(str::to_owned).collect()))
+    }
+
+    /// The user with this id, which Auth0 answers from its store and not from its search.
+    pub(crate) async fn user(&self, scope: &CallScope, id: &UserId) -> Result<Auth0User> {
+        self.read(scope, Step::ReadUsers, &["users", id.as_str()], &[]).await
+    }
+
+    /// The users with exactly this address, its case included; one for each connection.
+    pub(crate) async fn users_by_email(&self, scope: &CallScope, email: &str) -> Result<Vec<Auth0User>> {
+        self.read(scope, Step::ReadUsers, &["users-by-email"], &[("email", email.to_owned())]).await
+    }
+
+    /// One page of the users that a search finds.
+    pub(crate) async fn search(&self, scope: &CallScope, search: &Search<'_>, page: usize) -> Result<Vec<Hit>> {
+        let hits: Hits = self.read(scope, Step::ReadUsers, &["users"], &search.query(page)).await?;
+        Ok(hits.into_vec())
+    }
+
+    /// Sets the flag and nothing else, and answers the user as it is afterwards. (What is sent of the root replaces what is there.)
+    pub(crate) async fn set_email_verified(&self, scope: &CallScope, id: &UserId, verified: bool) -> Result<Auth0User> {
+        #[derive(Serialize)]
+        struct Change {
+            email_verified: bool,
+        }
+        let request = Request::patch(self.url(&["users", id.as_str()])?).json(&Change { email_verified: verified })?;
+        self.send(scope, Step::UpdateUser, self.with_custom_domain(request)).await?.json()
+    }
+
+    /// Deletes the user. The answer is the same for one that is not there.
+    pub(crate) async fn delete(&self, scope: &CallScope, id: &UserId) -> Result<()> {
+        let request = Request::delete(self.url(&["users", id.as_str()])?);
+        let response = self.send(scope, Step::DeleteUser, request).await?;
+        if response.body.is_empty() {
+            return Ok(());
+        }
+        Err(Error::upstream(ErrorKind::InvalidResponse, "a delete was answered with a body, which auth0 never does"))
+    }
+
+    /// Orders the mail whose link proves the address. Auth0 sends it later, if the tenant's template for it is switched on.
+    pub(crate) async fn send_verification(&self, scope: &CallScope, user: &Auth0User) -> Result<Job> {
+        #[derive(Serialize)]
+        struct Order<'a> {
+            user_id: UserId,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            client_id: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            identity: Option<IdentityName>,
+        }
+        let client_id = self.email_client_id.as_deref();
+        let order = Order { user_id: user.id()?, client_id, identity: user.named_identity() };
+        let request = Request::post(self.url(&["jobs", "verification-email"])?).json(&order)?;
+        self.send(scope, Step::SendVerification, self.with_custom_domain(request)).await?.json()
+    }
+
+    /// Orders the mail whose link lets the user choose a new password. It takes no token, and tells nobody whether there is such a
+    /// user: the answer is one sentence, which may be in any language.
+    pub(crate) async fn send_password_mail(
+        &self,
+        scope: &CallScope,
+        reset: &PasswordReset,
+        email: &Email,
+    ) -> Result<()> {
+        #[derive(Serialize)]
+        struct Order<'a> {
+            client_id: &'a str,
+            email: &'a Email,
+            connection: &'a str,
+        }
+        let order = Order { client_id: &reset.client_id, email, connection: &reset.connection };
+        let request = Request::post(self.change_password.clone()).json(&order)?.rate_limit_reset(RATE_LIMIT_RESET);
+        let response = accept(Step::ResetPassword, self.http.send(scope, request).await?)?;
+        let is_text = response.header(&header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("text/"));
+        if is_text && response.text().is_some_and(|text| !text.is_empty() && !text.starts_with('<')) {
+            return Ok(());
+        }
+        Err(Error::upstream(ErrorKind::InvalidResponse, "the order of a mail was not answered with auth0's sentence"))
+    }
+
+    /// The connection with this name, if there is one.
+    pub(crate) async fn connection(&self, scope: &CallScope, name: &str) -> Result<Option<Connection>> {
+        let query = [("name", name.to_owned()), ("fields", "name,strategy".into()), ("include_fields", "true".into())];
+        let connections: Vec<Connection> = self.read(scope, Step::ReadConnections, &["connections"], &query).await?;
+        Ok(connections.into_iter().find(|connection| connection.name == name))
+    }
+
+    /// The template of a mail.
+    pub(crate) async fn email_template(&self, scope: &CallScope, name: &str) -> Result<EmailTemplate> {
+        self.read(scope, Step::ReadTemplates, &["email-templates", name], &[]).await
+    }
+
+    fn url(&self, path: &[&str]) -> Result<Url> {
+        self.base.join(&[&["api", "v2"], path].concat())
+    }
+
+    /// Names the custom domain where a request may cause a mail: without it a tenant with several refuses such requests.
+    fn with_custom_domain(&self, request: Request) -> Request {
+        match &self.custom_domain {
+            Some(domain) => request.header(CUSTOM_DOMAIN, domain.clone()),
+            None => request,
+        }
+    }
+
+    async fn read<T: DeserializeOwned>(
+        &self,
+        scope: &CallScope,
+        step: Step,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<T> {
+        let pairs: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.send(scope, step, Request::get(self.url(path)?).query(&pairs)).await?.json()
+    }
+
+    async fn send(&self, scope: &CallScope, step: Step, request: Request) -> Result<Response> {
+        let request = request.rate_limit_reset(RATE_LIMIT_RESET);
+        accept(step, self.tokens.send(&self.http, scope, request).await?)
+    }
+}
+
+/// Which users may have mails that reset their password, and on whose behalf.
+#[derive(Debug, Clone)]
+pub(crate) struct PasswordReset {
+    pub(crate) connection: String,
+    pub(crate) client_id: String,
+}
+
+fn accept(step: Step, response: Response) -> Result<Response> {
+    if response.status.is_success() {
+        return Ok(response);
+    }
+    Err(refusal(step, response.status.as_u16(), &response.body).with_retry_after(response.retry_after()))
+}
+
+/// How the bridge's application gets its token: the client credentials grant.
+#[derive(Clone)]
+struct ClientCredentials {
+    http: Client,
+    token_url: Url,
+    audience: String,
+    client_id: String,
+    proof: Proof,
+}
+
+/// How the application proves that it is itself.
+#[derive(Clone)]
+enum Proof {
+    Secret(Secret),
+    Key(Arc<Assertions>),
+}
+
+impl Proof {
+    fn new(config: &Auth0Config, context: &ConnectorContext) -> Result<Self> {
+        match (&config.client_secret, &config.private_key) {
+            (Some(secret), None) => Ok(Self::Secret(secret.clone())),
+            (None, Some(key)) => {
+                let (clock, random) = (context.clock.clone(), context.random.clone());
+                Ok(Self::Key(Arc::new(Assertions::new(key, &config.client_id, &config.domain, clock, random)?)))
+            }
+            _ => Err(Error::ours(ErrorKind::Misconfigured, "one of `client_secret` and `private_key` must be set")),
+        }
+    }
+
+    fn fields(&self) -> Result<Vec<(&'static str, String)>> {
+        Ok(match self {
+            Self::Secret(secret) => vec![("client_secret", secret.expose().to_owned())],
+            Self::Key(assertions) => vec![
+                ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer".into()),
+                ("client_assertion", assertions.next()?),
+            ],
+        })
+    }
+}
+
+/// The answer of the token endpoint.
+#[derive(Deserialize)]
+pub(crate) struct TokenAnswer {
+    access_token: Secret,
+    expires_in: u64,
+    scope: Option<String>,
+}
+
+impl ClientCredentials {
+    async fn ask(&self, scope: &CallScope) -> Result<TokenAnswer> {
+        let (audience, client_id, proof) = (self.audience.clone(), self.client_id.clone(), self.proof.clone());
+        // An assertion is good for one attempt.
+        let form = move || {
+            let mut form = vec![
+                ("grant_type", "client_credentials".to_owned()),
+                ("audience", audience.clone()),
+                ("client_id", client_id.clone()),
+            ];
+            form.extend(proof.fields()?);
+            Ok(form)
+        };
+        let request =
+            Request::post(self.token_url.clone()).reading().form_anew(form).rate_limit_reset(RATE_LIMIT_RESET);
+        accept(Step::FetchToken, self.http.send(scope, request).await?)?.json()
+    }
+}
+
+#[async_trait]
+impl TokenSource for ClientCredentials {
+    async fn fetch(&self, scope: &CallScope) -> Result<Token> {
+        let answer = self.ask(scope).await?;
+        Ok(Token { secret: answer.access_token, expires_in: Duration::from_secs(answer.expires_in) })
+    }
+}

@@ -1,0 +1,283 @@
+//! From Auth0's refusals to the kinds of error: the only place that reads a status.
+
+use idp_bridge_core::{Error, ErrorKind};
+use serde::Deserialize;
+
+/// What was asked of Auth0. The same status means different things to different steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Log the bridge's application in.
+    FetchToken,
+    /// Read one user, or a list of users.
+    ReadUsers,
+    /// Change one field of a user.
+    UpdateUser,
+    /// Delete a user.
+    DeleteUser,
+    /// Have a mail sent that proves an address.
+    SendVerification,
+    /// Have a mail sent that resets a password.
+    ResetPassword,
+    /// Read a connection's name and kind.
+    ReadConnections,
+    /// Read whether a mail is switched on.
+    ReadTemplates,
+}
+
+impl Step {
+    fn name(self) -> &'static str {
+        match self {
+            Self::FetchToken => "fetch token",
+            Self::ReadUsers => "read users",
+            Self::UpdateUser => "update user",
+            Self::DeleteUser => "delete user",
+            Self::SendVerification => "send verification",
+            Self::ResetPassword => "reset password",
+            Self::ReadConnections => "read connections",
+            Self::ReadTemplates => "read email templates",
+        }
+    }
+
+    /// The scope of the Management API that allows the step.
+    pub(crate) fn scope(self) -> &'static str {
+        match self {
+            Self::FetchToken | Self::ReadUsers | Self::ResetPassword => "read:users",
+            Self::UpdateUser | Self::SendVerification => "update:users",
+            Self::DeleteUser => "delete:users",
+            Self::ReadConnections => "read:connections",
+            Self::ReadTemplates => "read:email_templates",
+        }
+    }
+}
+
+/// The error that an answer without success means.
+pub(crate) fn refusal(step: Step, status: u16, body: &[u8]) -> Error {
+    let body: Body = serde_json::from_slice(body).unwrap_or_default();
+    let (kind, message) = match (step, status) {
+        (_, 429) => (ErrorKind::RateLimited, "auth0 asks to slow down"),
+        (_, 500..) => (ErrorKind::Unavailable, "auth0 failed"),
+        (_, 300..=399) => {
+            (ErrorKind::InvalidResponse, "auth0 redirects; hint: `domain` or `endpoint` may not be its own")
+        }
+        (Step::FetchToken, _) => token_refusal(status, &body),
+        (Step::ResetPassword, _) => (
+            ErrorKind::Misconfigured,
+            "auth0 resets no password for this application and connection; hint: check `email_client_id` and `connection`, \
+             and that Applications → the application → Connections has the connection switched on",
+        ),
+        (_, 401) => (ErrorKind::Unauthenticated, "auth0 refused the token of the bridge's application"),
+        (_, 403) => (
+            ErrorKind::PermissionDenied,
+            "the application lacks a scope; hint: Applications → APIs → Auth0 Management API → Machine to Machine \
+             Applications → the application: tick it",
+        ),
+        (_, 404) => not_found(step, &body),
+        (_, 409) => conflict(&body),
+        (_, 414) => (ErrorKind::InvalidInput, "auth0 cannot search for a value of this length"),
+        (_, 400) => bad_request(step, &body),
+        _ => (ErrorKind::InvalidResponse, "auth0 answered with an unexpected status"),
+    };
+    let error = Error::upstream(kind, message).with("step", step.name()).with("status", status.to_string());
+    if kind == ErrorKind::PermissionDenied { error.with("scope", step.scope()) } else { error }
+}
+
+/// The words of the token endpoint are known from SDK issues: node-auth0 #292 and #682, auth0-python #173, ruby-auth0 #190.
+fn token_refusal(status: u16, body: &Body) -> (ErrorKind, &'static str) {
+    match (status, body.error.as_str()) {
+        (_, "unauthorized_client") => (
+            ErrorKind::Misconfigured,
+            "the application may not log in by itself; hint: Applications → the application → Settings → Advanced \
+             Settings → Grant Types: tick `Client Credentials`",
+        ),
+        (401, _) | (_, "invalid_client") => (
+            ErrorKind::Unauthenticated,
+            "auth0 refused the application; hint: check `domain`, `client_id` and `client_secret` or `private_key` against \
+             Applications → the application → Settings and Credentials",
+        ),
+        // The one case where only the description tells whose fault it is; without it the error would be the next one.
+        (403, _) if body.error_description.starts_with("Service not enabled within domain") => (
+            ErrorKind::Misconfigured,
+            "auth0 has no such Management API; hint: `domain` must be the tenant's own domain, not a custom one",
+        ),
+        (403, _) => (
+            ErrorKind::PermissionDenied,
+            "the application is not authorized for the Management API; hint: Applications → APIs → Auth0 Management API → \
+             Machine to Machine Applications: authorize it",
+        ),
+        (404, _) => (ErrorKind::Misconfigured, "auth0 has no such tenant; hint: check `domain`"),
+        (400, _) => {
+            (ErrorKind::Misconfigured, "auth0 wants another proof of the application; hint: check its Credentials")
+        }
+        _ => (ErrorKind::InvalidResponse, "auth0 answered with an unexpected status"),
+    }
+}
+
+/// Only Auth0's own word makes a user missing: an unknown path is 404 as well.
+fn not_found(step: Step, body: &Body) -> (ErrorKind, &'static str) {
+    match (step, body.code.as_str()) {
+        (_, "inexistent_user") => (ErrorKind::NotFound, "no such user"),
+        (Step::ReadTemplates, "inexistent_email_template") => (ErrorKind::NotFound, "the template was never changed"),
+        _ => (ErrorKind::Misconfigured, "auth0 does not know the path; hint: check `domain` and `endpoint`"),
+    }
+}
+
+fn conflict(body: &Body) -> (ErrorKind, &'static str) {
+    match body.code.as_str() {
+        "custom_domain_conflict" => (
+            ErrorKind::Misconfigured,
+            "the tenant has several custom domains; hint: set `custom_domain`, or choose a default under Branding → \
+             Custom Domains",
+        ),
+        _ => (ErrorKind::Conflict, "auth0 refused the change because of another user or another writer"),
+    }
+}
+
+fn bad_request(step: Step, body: &Body) -> (ErrorKind, &'static str) {
+    match (step, body.code.as_str()) {
+        (_, "operation_not_supported") => {
+            (ErrorKind::State, "auth0 verifies no addresses of users of enterprise and SMS connections")
+        }
+        // Auth0's idea of an address or an id is narrower than ours; what it does not take, none of its users has.
+        (Step::ReadUsers, "invalid_query_string" | "invalid_uri") | (_, "invalid_uri") => {
+            (ErrorKind::InvalidInput, "auth0 takes no such value")
+        }
+        _ => (ErrorKind::InvalidResponse, "auth0 did not understand the request"),
+    }
+}
+
+/// The two shapes of Auth0's error bodies. Both are read for known words only and never shown.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Body {
+    error: String,
+    error_description: String,
+    #[serde(rename = "errorCode")]
+    code: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use ErrorKind::*;
+    use Step::*;
+
+    use super::*;
+
+    /// Answers as they were recorded, as the documentation or an issue shows them, and what may stand before Auth0.
+    const TABLE: &[(Step, u16, &str, ErrorKind)] = &[
+        // Issues of Auth0's SDKs: node-auth0 #682 and #292, auth0-python #173, ruby-auth0 #190.
+        (FetchToken, 401, r#"{"error":"access_denied","error_description":"Unauthorized"}"#, Unauthenticated),
+        (
+            FetchToken,
+            403,
+            r#"{"error":"access_denied","error_description":"Service not enabled within domain: https://login.acme.example/api/v2/"}"#,
+            Misconfigured,
+        ),
+        (
+            FetchToken,
+            403,
+            r#"{"error":"access_denied","error_description":"Client is not authorized to access \"https://acme.eu.auth0.com/api/v2/\"."}"#,
+            PermissionDenied,
+        ),
+        (
+            FetchToken,
+            403,
+            r#"{"error":"unauthorized_client","error_description":"Grant type 'client_credentials' not allowed for the client."}"#,
+            Misconfigured,
+        ),
+        (FetchToken, 401, r#"{"error":"invalid_client"}"#, Unauthenticated),
+        (FetchToken, 400, r#"{"error":"invalid_client"}"#, Unauthenticated),
+        (FetchToken, 400, r#"{"error":"invalid_request"}"#, Misconfigured),
+        (FetchToken, 404, "Not Found", Misconfigured),
+        (FetchToken, 418, "", InvalidResponse),
+        // Recorded by Auth0's SDKs.
+        (
+            ReadUsers,
+            404,
+            r#"{"statusCode":404,"error":"Not Found","message":"The user does not exist.","errorCode":"inexistent_user"}"#,
+            NotFound,
+        ),
+        (
+            ReadUsers,
+            401,
+            r#"{"statusCode":401,"error":"Unauthorized","message":"Missing authentication"}"#,
+            Unauthenticated,
+        ),
+        (
+            ReadUsers,
+            403,
+            r#"{"statusCode":403,"error":"Forbidden","message":"Insufficient scope, expected any of: read:users","errorCode":"insufficient_scope"}"#,
+            PermissionDenied,
+        ),
+        (
+            SendVerification,
+            400,
+            r#"{"statusCode":400,"error":"Bad Request","message":"Payload validation error","errorCode":"invalid_body"}"#,
+            InvalidResponse,
+        ),
+        (
+            ReadTemplates,
+            404,
+            r#"{"statusCode":404,"error":"Not Found","message":"The template does not exist.","errorCode":"inexistent_email_template"}"#,
+            NotFound,
+        ),
+        // Documented, or shown in issues.
+        (
+            UpdateUser,
+            400,
+            r#"{"statusCode":400,"error":"Bad Request","message":"Email verification is not supported for enterprise users","errorCode":"operation_not_supported"}"#,
+            State,
+        ),
+        (UpdateUser, 409, r#"{"statusCode":409,"errorCode":"custom_domain_conflict"}"#, Misconfigured),
+        (SendVerification, 409, r#"{"statusCode":409,"errorCode":"custom_domain_conflict"}"#, Misconfigured),
+        (UpdateUser, 409, r#"{"statusCode":409,"errorCode":"auth0_idp_error"}"#, Conflict),
+        (ReadUsers, 400, r#"{"statusCode":400,"errorCode":"invalid_query_string"}"#, InvalidInput),
+        (DeleteUser, 400, r#"{"statusCode":400,"errorCode":"invalid_uri"}"#, InvalidInput),
+        (ReadUsers, 414, "", InvalidInput),
+        (
+            ReadUsers,
+            429,
+            r#"{"statusCode":429,"error":"Too Many Requests","errorCode":"too_many_requests"}"#,
+            RateLimited,
+        ),
+        (FetchToken, 429, r#"{"error":"too_many_requests","error_description":"Client quota exceeded"}"#, RateLimited),
+        (ResetPassword, 429, "", RateLimited),
+        (ReadUsers, 503, r#"{"statusCode":503,"error":"Service Unavailable"}"#, Unavailable),
+        (ResetPassword, 400, r#"{"error":"invalid connection"}"#, Misconfigured),
+        (ResetPassword, 404, "", Misconfigured),
+        (ResetPassword, 500, "", Unavailable),
+        // What something before Auth0 would say.
+        (ReadUsers, 404, "<html>no such page</html>", Misconfigured),
+        (ReadUsers, 404, r#"{"errorCode":["inexistent_user"]}"#, Misconfigured),
+        (ReadConnections, 404, r#"{"errorCode":"inexistent_email_template"}"#, Misconfigured),
+        (FetchToken, 502, "", Unavailable),
+        (ReadUsers, 302, "", InvalidResponse),
+        (FetchToken, 301, "", InvalidResponse),
+        (ReadUsers, 400, "\u{0}garbage", InvalidResponse),
+        (DeleteUser, 405, "", InvalidResponse),
+    ];
+
+    #[test]
+    fn every_known_refusal_has_its_kind() {
+        for (step, status, body, kind) in TABLE {
+            assert_eq!(refusal(*step, *status, body.as_bytes()).kind(), *kind, "{step:?} {status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_missing_scope_is_named() {
+        for (step, scope) in
+            [(ReadUsers, "read:users"), (SendVerification, "update:users"), (DeleteUser, "delete:users")]
+        {
+            assert_eq!(refusal(step, 403, b"").context("scope"), Some(scope));
+        }
+    }
+
+    #[test]
+    fn the_body_is_never_shown() {
+        for (step, status, ..) in TABLE {
+            let body = br#"{"error":"s3cr3t","error_description":"s3cr3t","message":"s3cr3t","errorCode":"s3cr3t"}"#;
+            let shown = format!("{:?}", refusal(*step, *status, body));
+            assert!(!shown.contains("s3cr3t"), "{shown}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! An Auth0 tenant on 127.0.0.1 for tests: its token endpoint, its password resets, and the part of its Management API that the
+//! connector uses.
+//!
+//! It keeps applications, connections, users and mail templates, and sends no mails but records them. Its search works on an index
+//! that a test can hold back, as the real one lags behind.
+//! Its answers have the shape of those that Auth0's SDKs recorded; those that were never recorded are marked as hand-made where they
+//! are made. It is stricter than Auth0: what no careful client sends, such as a search without its version, is a 400.
+
+mod answer;
+mod management;
+pub(crate) mod query;
+mod tenant;
+mod token;
+mod users;
+
+use std::collections::BTreeMap;
+
+pub use idp_bridge_conformance::fake::{Answer, Exchange, Incoming};
+use idp_bridge_conformance::fake::{Fake, FakeServer};
+use serde_json::Value;
+
+use answer::{not_found, stricter_than_auth0};
+pub use tenant::{Application, Connection, Mail, Tenant, Writer};
+
+/// A fake Auth0 tenant, alive until it is dropped.
+pub struct FakeAuth0(FakeServer<Tenant>);
+
+impl FakeAuth0 {
+    /// The tenant's own domain.
+    pub const DOMAIN: &'static str = "fake.eu.auth0.com";
+
+    /// Starts a tenant without applications, connections and users.
+    pub async fn start() -> std::io::Result<Self> {
+        Ok(Self(FakeServer::start(Tenant::default()).await?))
+    }
+
+    /// The base URL that stands for `https://` and the domain, without a slash at its end.
+    pub fn url(&self) -> String {
+        self.0.url()
+    }
+
+    /// Looks at the tenant, or changes it, between two requests.
+    pub fn with<T>(&self, act: impl FnOnce(&mut Tenant) -> T) -> T {
+        self.0.with(act)
+    }
+
+    /// [`Tenant::insert`].
+    pub fn insert(&self, user: Value) {
+        self.with(|tenant| tenant.insert(user));
+    }
+
+    /// [`Tenant::change`].
+    pub fn change(&self, id: &str, change: impl FnOnce(&mut Value)) {
+        self.with(|tenant| tenant.change(id, change));
+    }
+
+    /// All requests since the last time they were taken, with their answers.
+    pub fn take_exchanges(&self) -> Vec<Exchange> {
+        self.0.take_exchanges()
+    }
+
+    /// All mails so far.
+    pub fn mails(&self) -> Vec<Mail> {
+        self.with(|tenant| tenant.mails.clone())
+    }
+}
+
+impl Fake for Tenant {
+    fn answer(&mut self, request: &Incoming) -> Answer {
+        if let Some(limited) = self.rate_limited() {
+            return limited;
+        }
+        let Some(segments) = request.segments() else {
+            return stricter_than_auth0("a path has an empty, folding or unreadable segment");
+        };
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let answered = match segments.as_slice() {
+            ["oauth", "token"] => self.token(request),
+            ["dbconnections", "change_password"] => self.change_password(request),
+            ["api", "v2", path @ ..] => self.management(path, request),
+            _ => Err(not_found()),
+        };
+        answered.unwrap_or_else(|refusal| refusal)
+    }
+}
+
+/// The query, if it has no parameter but these. Auth0 is as strict (auth0.net #157).
+fn query(request: &Incoming, known: &[&str]) -> Result<BTreeMap<String, String>, Answer> {
+    let Some(query) = request.query() else {
+        return Err(stricter_than_auth0("a parameter comes twice, or is unreadable"));
+    };
+    match query.keys().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => Err(answer::invalid_query(&format!("'Additional properties not allowed: {name}'"))),
+        None => Ok(query),
+    }
+}
+
+/// The JSON object of the body, if it has no member but these.
+fn body(request: &Incoming, known: &[&str]) -> Result<Value, Answer> {
+    let Some(body) = request.json().filter(Value::is_object) else {
+        return Err(stricter_than_auth0("the body is no JSON object, or does not say so"));
+    };
+    let unknown = body.as_object().and_then(|members| members.keys().find(|name| !known.contains(&name.as_str())));
+    match unknown {
+        Some(name) => Err(answer::invalid_body(&format!("'Additional properties not allowed: {name}'"))),
+        None => Ok(body),
+    }
+}
+
+/// A member that is a text.
+fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+    value.get(name).and_then(Value::as_str)
+}

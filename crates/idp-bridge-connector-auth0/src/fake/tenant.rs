@@ -1,0 +1,187 @@
+//! What the fake keeps: applications, connections, users, their search index, mail templates.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use idp_bridge_conformance::fake::Answer;
+use idp_bridge_core::jiff::Timestamp;
+use idp_bridge_core::{Clock as _, SystemClock};
+use serde_json::{Value, json};
+
+use super::answer::too_many_requests;
+use super::text;
+
+/// A tenant.
+#[derive(Default)]
+pub struct Tenant {
+    /// The applications.
+    pub applications: Vec<Application>,
+    /// The connections.
+    pub connections: Vec<Connection>,
+    /// Templates of mails that were changed, by name, and whether they are switched on.
+    pub templates: BTreeMap<String, bool>,
+    /// Whether there are several custom domains and no default one, so that requests that may cause a mail must name one.
+    pub has_rival_domains: bool,
+    /// What another writer does right before each change of a user.
+    pub before_update: Option<Writer>,
+    /// Whether a token answer names the scopes, as it does in practice.
+    pub hides_scopes: bool,
+    pub(crate) users: Vec<Value>,
+    pub(crate) passwords: BTreeMap<String, String>,
+    pub(crate) mails: Vec<Mail>,
+    pub(crate) tokens: BTreeMap<String, BTreeSet<String>>,
+    pub(crate) used_assertions: BTreeSet<String>,
+    index: Option<Vec<Value>>,
+    limit: Option<(usize, i64)>,
+    made: u64,
+}
+
+/// Another writer.
+pub type Writer = Box<dyn FnMut(&mut Value) + Send>;
+
+/// An application.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Application {
+    /// The client id.
+    pub client_id: String,
+    /// The secret, if it has one.
+    pub secret: Option<String>,
+    /// The public half of its key (PEM), if it has one.
+    pub public_key: Option<String>,
+    /// The scopes of its grant for the Management API; without a grant it gets no token.
+    pub scopes: Option<BTreeSet<String>>,
+}
+
+impl Application {
+    /// A machine-to-machine application with these scopes of the Management API.
+    pub fn machine(client_id: &str, secret: &str, scopes: &[&str]) -> Self {
+        Self { scopes: Some(scopes.iter().map(|scope| (*scope).to_owned()).collect()), ..Self::web(client_id, secret) }
+    }
+
+    /// An application that people log in to.
+    pub fn web(client_id: &str, secret: &str) -> Self {
+        Self { client_id: client_id.into(), secret: Some(secret.into()), ..Self::default() }
+    }
+}
+
+/// A connection.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Connection {
+    /// The name.
+    pub name: String,
+    /// What it connects to: `auth0` is a database, `google-oauth2` and such are social, `samlp` and such enterprise.
+    pub strategy: String,
+}
+
+impl Connection {
+    /// A connection.
+    pub fn new(name: &str, strategy: &str) -> Self {
+        Self { name: name.into(), strategy: strategy.into() }
+    }
+}
+
+/// A mail that the fake would have sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Mail {
+    /// The user's address.
+    pub to: String,
+    /// The template.
+    pub template: String,
+    /// The application on whose behalf it is sent; none is the tenant itself.
+    pub client_id: Option<String>,
+    /// The custom domain of its links.
+    pub custom_domain: Option<String>,
+}
+
+impl Tenant {
+    /// Makes all tokens invalid, as if they had expired.
+    pub fn expire_tokens(&mut self) {
+        self.tokens.clear();
+    }
+
+    /// From now on searches see the users as they are now.
+    pub fn hold_index(&mut self) {
+        self.index = Some(self.users.clone());
+    }
+
+    /// From now on searches see the users as they are then, which is as it was before [`hold_index`](Self::hold_index).
+    pub fn release_index(&mut self) {
+        self.index = None;
+    }
+
+    /// Refuses this many requests, and says that the rate limit ends in this many seconds.
+    pub fn limit(&mut self, requests: usize, seconds: i64) {
+        self.limit = Some((requests, seconds));
+    }
+
+    pub(crate) fn rate_limited(&mut self) -> Option<Answer> {
+        let (left, seconds) = self.limit.as_mut()?;
+        *left = left.checked_sub(1)?;
+        Some(too_many_requests(*seconds))
+    }
+
+    /// The users as a search sees them.
+    pub(crate) fn indexed(&self) -> &[Value] {
+        self.index.as_ref().unwrap_or(&self.users)
+    }
+
+    /// Makes a user as a connection does at the first login: with the id and everything else that is given.
+    pub fn insert(&mut self, user: Value) {
+        self.users.push(user);
+    }
+
+    /// The user with this id.
+    pub fn user(&self, id: &str) -> Option<&Value> {
+        self.users.iter().find(|user| text(user, "user_id") == Some(id))
+    }
+
+    /// The id of the user with this address, in its case.
+    pub fn id_of(&self, email: &str) -> Option<String> {
+        let user = self.users.iter().find(|user| text(user, "email") == Some(email))?;
+        text(user, "user_id").map(str::to_owned)
+    }
+
+    /// Changes a user as another writer does; one that is not there is left alone.
+    pub fn change(&mut self, id: &str, change: impl FnOnce(&mut Value)) {
+        self.user_mut(id).map(change);
+    }
+
+    pub(crate) fn user_mut(&mut self, id: &str) -> Option<&mut Value> {
+        self.users.iter_mut().find(|user| text(user, "user_id") == Some(id))
+    }
+
+    pub(crate) fn application(&self, client_id: &str) -> Option<&Application> {
+        self.applications.iter().find(|application| application.client_id == client_id)
+    }
+
+    pub(crate) fn connection(&self, name: &str) -> Option<&Connection> {
+        self.connections.iter().find(|connection| connection.name == name)
+    }
+
+    /// Whether a mail of this template is sent; those that were never changed are.
+    pub(crate) fn sends(&self, template: &str) -> bool {
+        self.templates.get(template).copied().unwrap_or(true)
+    }
+
+    /// Something unique of 24 hexadecimal digits, far away from all others.
+    pub(crate) fn new_id(&mut self) -> String {
+        self.made += 1;
+        let spread = self.made.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        format!("{spread:016x}{:08x}", spread.rotate_left(17) & 0xffff_ffff)
+    }
+}
+
+/// Now, as Auth0 writes it.
+pub(crate) fn now() -> Value {
+    let now = SystemClock.now();
+    json!(Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now).to_string())
+}
+
+/// Sets a member of a user.
+pub(crate) fn set(user: &mut Value, name: &str, value: Value) {
+    if let Some(members) = user.as_object_mut() {
+        members.insert(name.into(), value);
+    }
+}

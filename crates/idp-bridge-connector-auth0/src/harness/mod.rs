@@ -1,0 +1,251 @@
+//! The harness of the conformance suite, for the fake.
+
+use std::collections::BTreeMap;
+
+use idp_bridge_conformance::{Control, Harness, Need, NewUser, Staged, async_trait};
+use idp_bridge_core::{
+    CallKind, CallScope, Capabilities, Connector, ConnectorContext, Email, IdentityProvider, OutboundPolicy, Secret,
+    TenantId, UserId,
+};
+use idp_bridge_http::{BaseUrl, Client, Request, Response};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+use crate::fake::{Application, Connection, FakeAuth0};
+use crate::{Auth0, Auth0Config};
+
+/// The bridge's application, as a careful operator makes it.
+const BRIDGE: &str = "bridge";
+/// The bridge's application, but without any scope.
+const NO_SCOPE: &str = "no-scope";
+/// The bridge's application, but with the right to read alone.
+const READ_ONLY: &str = "read-only";
+/// Whoever makes the users.
+const ADMINISTRATOR: &str = "administrator";
+/// The application that people log in to.
+const APPLICATION: &str = "application";
+/// The secret of all applications.
+const SECRET: &str = "s3cret-of-the-harness";
+/// The database that people are in, and another one for those whose address is taken there.
+const DATABASES: [&str; 2] = ["Username-Password-Authentication", "Other-Passwords"];
+/// The connection of people without an address.
+const SMS: &str = "sms";
+
+/// A fake tenant under test.
+pub struct Auth0Harness {
+    fake: Arc<FakeAuth0>,
+    http: Client,
+    base: BaseUrl,
+    settings: fn(&mut Auth0Config),
+    made: AtomicU32,
+}
+
+impl Auth0Harness {
+    /// Makes the tenant, with applications and connections and without users.
+    pub async fn start() -> Staged<Self> {
+        let fake = FakeAuth0::start().await?;
+        let bridge = ["read:users", "update:users", "delete:users", "read:connections", "read:email_templates"];
+        fake.with(|tenant| {
+            tenant.applications = vec![
+                Application::machine(BRIDGE, SECRET, &bridge),
+                Application::machine(NO_SCOPE, SECRET, &[]),
+                Application::machine(READ_ONLY, SECRET, &["read:users"]),
+                Application::machine(ADMINISTRATOR, SECRET, &["create:users"]),
+                Application::web(APPLICATION, SECRET),
+            ];
+            tenant.connections = DATABASES.iter().map(|name| Connection::new(name, "auth0")).collect();
+            tenant.connections.push(Connection::new(SMS, "sms"));
+            tenant.connections.push(Connection::new("google-oauth2", "google-oauth2"));
+            tenant.templates = BTreeMap::from([("verify_email".into(), true), ("reset_email".into(), true)]);
+        });
+        let policy = OutboundPolicy::default();
+        let (http, base) = (Client::new(&policy)?, BaseUrl::parse(&fake.url(), &policy)?);
+        Ok(Self { fake: Arc::new(fake), http, base, settings: |_| {}, made: AtomicU32::new(0) })
+    }
+
+    /// The same with other settings in all of its providers.
+    #[must_use]
+    pub fn with(mut self, settings: fn(&mut Auth0Config)) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// The tenant.
+    pub fn fake(&self) -> &FakeAuth0 {
+        &self.fake
+    }
+
+    /// The settings of the right provider.
+    pub fn config(&self) -> Auth0Config {
+        self.config_of(BRIDGE)
+    }
+
+    /// The settings of a provider that uses this application.
+    fn config_of(&self, client_id: &str) -> Auth0Config {
+        let mut config = Auth0Config::new(FakeAuth0::DOMAIN, client_id, Secret::new(SECRET));
+        config.endpoint = Some(self.fake.url());
+        config.connection = DATABASES.first().map(|name| (*name).into());
+        config.email_client_id = Some(APPLICATION.into());
+        (self.settings)(&mut config);
+        config
+    }
+
+    /// Builds a provider from settings that a test has changed.
+    pub fn build(&self, config: Auth0Config) -> Staged<Auth0> {
+        Ok(Auth0::build(config, &ConnectorContext::new(TenantId::new("conformance")?))?)
+    }
+
+    fn provider_of(&self, config: Auth0Config) -> Staged<Arc<dyn IdentityProvider>> {
+        Ok(Arc::new(self.build(config)?))
+    }
+
+    async fn create_in(&self, token: &Secret, connection: &str, user: &NewUser) -> Staged<Response> {
+        let mut given = json!({"connection": connection, "blocked": user.blocked});
+        let number = self.made.fetch_add(1, Relaxed);
+        let mut put =
+            |name: &str, value: Value| given.as_object_mut().map(|members| members.insert(name.into(), value));
+        match &user.email {
+            Some(email) => {
+                put("email", json!(email));
+                put("email_verified", json!(user.email_verified));
+                put("password", json!(user.password.as_deref().unwrap_or("Passw0rd-of-no-one")));
+            }
+            None => {
+                put("phone_number", json!(format!("+4915100{number:05}")));
+            }
+        }
+        match user.customers.as_slice() {
+            [] => None,
+            [customer] => put("app_metadata", json!({"customer_id": customer})),
+            customers => put("app_metadata", json!({"customer_id": customers})),
+        };
+        let request = Request::post(self.base.join(&["api", "v2", "users"])?).json(&given)?.bearer(token)?;
+        Ok(self.http.send(&scope(), request).await?)
+    }
+
+    async fn token(&self, form: &[(&str, &str)]) -> Staged<Response> {
+        let request = Request::post(self.base.join(&["oauth", "token"])?).reading().form(form);
+        Ok(self.http.send(&scope(), request).await?)
+    }
+}
+
+fn scope() -> CallScope {
+    CallScope::new("harness", Duration::from_secs(60))
+}
+
+#[async_trait]
+impl Harness for Auth0Harness {
+    fn name(&self) -> &str {
+        "auth0 (fake)"
+    }
+
+    fn connector_capabilities(&self) -> Capabilities {
+        <Auth0 as Connector>::capabilities()
+    }
+
+    fn not_applicable(&self, need: Need) -> Option<String> {
+        let reason = match need {
+            Need::ServiceAccount => "Auth0 keeps no service accounts among its users: applications are apart",
+            Need::UndeliverableMail => "Auth0 sends mails later, and tells no caller of one that cannot be sent",
+            Need::Control(Control::NarrowRole) => {
+                "Auth0 refuses a search without its scope, and never answers it with an empty list"
+            }
+            Need::ControlOf(Control::ReadOnlyRole, CallKind::SendPasswordResetEmail) => {
+                "Auth0's Authentication API sends such mails for whoever asks: no scope is needed"
+            }
+            _ => return None,
+        };
+        Some(reason.into())
+    }
+
+    async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
+        self.provider_of(self.config())
+    }
+
+    async fn create(&self, user: NewUser) -> Staged<UserId> {
+        let audience = format!("https://{}/api/v2/", FakeAuth0::DOMAIN);
+        let answer = self
+            .token(&[
+                ("grant_type", "client_credentials"),
+                ("audience", &audience),
+                ("client_id", ADMINISTRATOR),
+                ("client_secret", SECRET),
+            ])
+            .await?;
+        let token = Secret::new(text(&answer.json()?, "access_token")?);
+        let connections = if user.email.is_some() { &DATABASES[..] } else { &[SMS] };
+        for connection in connections {
+            let answer = self.create_in(&token, connection, &user).await?;
+            match answer.status.as_u16() {
+                201 => return Ok(UserId::new(text(&answer.json()?, "user_id")?)?),
+                409 => {}
+                status => return Err(format!("{status}: {}", answer.text().unwrap_or_default()).into()),
+            }
+        }
+        Err("the address is taken in every database".into())
+    }
+
+    fn reserved_ids(&self) -> Vec<UserId> {
+        ["../tenants/settings", "../../v2/users", "users", "auth0", "|", "auth0|", "|auth0", "%7C", "."]
+            .into_iter()
+            .filter_map(|id| UserId::new(id).ok())
+            .collect()
+    }
+
+    async fn change_email(&self, id: &UserId, email: &Email) -> Staged<()> {
+        self.fake.change(id.as_str(), |user| {
+            if let Some(own) = user.get_mut("email") {
+                *own = json!(email);
+            }
+        });
+        Ok(())
+    }
+
+    async fn log_in(&self, email: &Email, password: &str) -> Staged<bool> {
+        let realm = DATABASES.first().copied().unwrap_or_default();
+        let answer = self
+            .token(&[
+                ("grant_type", "http://auth0.com/oauth/grant-type/password-realm"),
+                ("client_id", APPLICATION),
+                ("client_secret", SECRET),
+                ("realm", realm),
+                ("username", email.as_str()),
+                ("password", password),
+            ])
+            .await?;
+        Ok(answer.status.is_success())
+    }
+
+    async fn mails(&self, email: &Email) -> Staged<usize> {
+        Ok(self.fake.mails().iter().filter(|mail| mail.to.eq_ignore_ascii_case(email.as_str())).count())
+    }
+
+    async fn provider_broken(&self, control: Control) -> Staged<Arc<dyn IdentityProvider>> {
+        let mut config = self.config();
+        match control {
+            Control::WrongSecret => config.client_secret = Some(Secret::new("wrong")),
+            Control::WrongRealm => config.domain = "no-such-tenant.eu.auth0.com".into(),
+            Control::MissingRole => config = self.config_of(NO_SCOPE),
+            Control::ReadOnlyRole => config = self.config_of(READ_ONLY),
+            other => return Err(format!("the harness does not know the control {other:?}").into()),
+        }
+        self.provider_of(config)
+    }
+
+    async fn upstream(&self) -> Staged<String> {
+        Ok(self.fake.url())
+    }
+
+    async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
+        let mut config = self.config();
+        config.endpoint = Some(base_url.to_owned());
+        self.provider_of(config)
+    }
+}
+
+fn text(value: &Value, name: &str) -> Staged<String> {
+    let text = value.get(name).and_then(Value::as_str);
+    Ok(text.ok_or_else(|| format!("auth0's answer has no text `{name}`"))?.to_owned())
+}

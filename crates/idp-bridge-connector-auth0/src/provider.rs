@@ -1,0 +1,271 @@
+//! The calls of the Users service, answered from one Auth0 tenant.
+
+use async_trait::async_trait;
+use idp_bridge_core::{
+    CallKind, CallScope, Capabilities, Connector, ConnectorContext, CustomerId, Deleted, Email, Error, ErrorKind,
+    Finding, IdentityProvider, Result, Support, UserId, UserKey, UserRecord,
+};
+
+use crate::client::{Auth0Api, PasswordReset};
+use crate::config::Auth0Config;
+use crate::diagnose::Diagnosis;
+use crate::map::{Auth0User, is_user_id};
+use crate::search::{PAGE, Search};
+
+const NO_RESETS: &str = "`connection` and `email_client_id` are not set: auth0 sends mails that reset a password for one database \
+                         connection, on behalf of one application";
+
+/// One Auth0 tenant, as the identity provider of one tenant.
+pub struct Auth0 {
+    api: Auth0Api,
+    config: Auth0Config,
+    reset: Option<PasswordReset>,
+    capabilities: Capabilities,
+}
+
+impl Connector for Auth0 {
+    const TYPE: &'static str = "auth0";
+    type Config = Auth0Config;
+    type Provider = Self;
+
+    fn capabilities() -> Capabilities {
+        let late = "auth0's user search lags behind: a user that was made or changed a moment ago may not be found";
+        let case = "a user whose stored address has capitals, which only social, enterprise and custom database connections \
+                    keep, is found by its exact spelling, else by auth0's user search, which lags behind";
+        let verified = "auth0 verifies no addresses of users of enterprise and SMS connections";
+        let queued = "auth0 sends the mail later, if the tenant's template for it is switched on, and none to users of enterprise \
+                      and SMS connections";
+        let reset =
+            "for users of one database connection; auth0 sends the mail later, and at most one a minute to an address";
+        Capabilities::all()
+            .with_call(CallKind::GetByEmail, Support::conditional(case))
+            .with_call(CallKind::GetByCustomer, Support::conditional(late))
+            .with_call(CallKind::MarkEmailVerified, Support::conditional(verified))
+            .with_call(CallKind::SendVerificationEmail, Support::conditional(queued))
+            .with_call(CallKind::SendPasswordResetEmail, Support::conditional(reset))
+    }
+
+    fn build(config: Auth0Config, context: &ConnectorContext) -> Result<Self> {
+        config.check()?;
+        let api = Auth0Api::new(&config, context)?;
+        let reset = config.connection.clone().zip(config.email_client_id.clone());
+        let reset = reset.map(|(connection, client_id)| PasswordReset { connection, client_id });
+        let mut capabilities = <Self as Connector>::capabilities();
+        if reset.is_none() {
+            capabilities = capabilities.with_call(CallKind::SendPasswordResetEmail, Support::unsupported(NO_RESETS));
+        }
+        Ok(Self { api, config, reset, capabilities })
+    }
+}
+
+#[async_trait]
+impl IdentityProvider for Auth0 {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn get(&self, scope: &CallScope, key: UserKey<'_>) -> Result<UserRecord> {
+        let user = match key {
+            UserKey::Id(id) => self.user(scope, id).await?,
+            UserKey::Email(email) => self.user_with_email(scope, email).await?,
+            UserKey::Customer(customer) => self.user_of_customer(scope, customer).await?,
+        };
+        user.record(&self.config.customer_key)
+    }
+
+    async fn delete(&self, scope: &CallScope, id: &UserId) -> Result<Deleted> {
+        // Auth0 answers the same whether the user was there or not. To look first would cost each delete a second request of the
+        // tenant's rate limit, and another writer could still be quicker.
+        let deleted = match must_be_user_id(id) {
+            Ok(()) => self.api.delete(scope, id).await,
+            Err(error) => Err(error),
+        };
+        match deleted {
+            Ok(()) => Ok(Deleted::Unknown),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Deleted::Absent),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn mark_email_verified(&self, scope: &CallScope, id: &UserId, expected: Option<&Email>) -> Result<()> {
+        let user = self.user(scope, id).await?;
+        let Some(current) = user.email() else { return Err(no_email()) };
+        // Without an expected address the caller means the one in force now, not one that replaces it meanwhile.
+        let address = expected.unwrap_or(&current);
+        if !current.matches(address) {
+            return Err(other_address());
+        }
+        if user.email_verified() == Some(true) {
+            return Ok(());
+        }
+        // The answer is the user after the change, so it need not be read again.
+        let user = self.set_email_verified(scope, id, true).await?;
+        if user.has_email(address) {
+            let verified = user.email_verified() == Some(true);
+            return if verified { Ok(()) } else { Err(not_changed()) };
+        }
+        // The flag must not vouch for an address that nobody has proved.
+        if user.email_verified() == Some(true) {
+            self.set_email_verified(scope, id, false).await?;
+        }
+        Err(other_address())
+    }
+
+    async fn send_verification_email(&self, scope: &CallScope, id: &UserId) -> Result<()> {
+        let user = self.user(scope, id).await?;
+        if user.email().is_none() {
+            return Err(no_email());
+        }
+        // What Auth0 does for a verified address is documented nowhere.
+        if user.email_verified() == Some(true) {
+            return Ok(());
+        }
+        let job = self.api.send_verification(scope, &user).await?;
+        match (job.kind.as_str(), job.status.as_str()) {
+            ("verification_email", "failed") => {
+                Err(Error::upstream(ErrorKind::Unavailable, "auth0 could not send the mail"))
+            }
+            ("verification_email", _) => Ok(()),
+            _ => Err(Error::upstream(ErrorKind::InvalidResponse, "auth0 took the order of a mail for another job")),
+        }
+    }
+
+    async fn send_password_reset_email(&self, scope: &CallScope, email: &Email) -> Result<()> {
+        let Some(reset) = &self.reset else { return Err(Error::unsupported(NO_RESETS)) };
+        // Auth0 answers the same for an address that nobody has, so the user is looked for first.
+        let user = self.user_with_email(scope, email).await?;
+        let Some(address) = user.email() else { return Err(no_email()) };
+        if user.is_blocked() {
+            return Err(Error::ours(ErrorKind::State, "the user is blocked"));
+        }
+        if !user.has_password_in(&reset.connection) {
+            return Err(Error::ours(ErrorKind::State, "the user has no password in the configured `connection`"));
+        }
+        self.api.send_password_mail(scope, reset, &address).await
+    }
+
+    async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {
+        Diagnosis::of(&self.api, &self.config, self.reset.as_ref()).run(scope).await
+    }
+}
+
+impl Auth0 {
+    /// The user with this id.
+    async fn user(&self, scope: &CallScope, id: &UserId) -> Result<Auth0User> {
+        must_be_user_id(id)?;
+        let user = self.api.user(scope, id).await?;
+        if user.has_id(id) { Ok(user) } else { Err(no_such_user()) }
+    }
+
+    /// The one user with this address.
+    ///
+    /// Auth0 keeps addresses in lower case in its own databases, and as they come everywhere else; its look-up minds the case
+    /// (<https://auth0.com/docs/manage-users/user-search/retrieve-users-with-get-users-by-email-endpoint>, November 2026).
+    /// So it is asked for the address as given and in lower case, and only then for other spellings, by its search.
+    async fn user_with_email(&self, scope: &CallScope, email: &Email) -> Result<Auth0User> {
+        let lower = email.as_str().to_ascii_lowercase();
+        let mut found = self.api.users_by_email(scope, email.as_str()).await?;
+        if lower != email.as_str() {
+            found.extend(self.api.users_by_email(scope, &lower).await?);
+        }
+        if found.is_empty() {
+            return self.choose(self.found(scope, &Search::Email(email)).await?);
+        }
+        let mut users = Vec::new();
+        for user in found.into_iter().filter(|user| user.has_email(email)) {
+            add(&mut users, user);
+        }
+        self.choose(users)
+    }
+
+    /// The one user of this customer.
+    async fn user_of_customer(&self, scope: &CallScope, customer: &CustomerId) -> Result<Auth0User> {
+        let search = Search::Customer { key: &self.config.customer_key, customer };
+        only(self.found(scope, &search).await?)
+    }
+
+    /// The users that a search finds, each read again by id, as they are now; at most two of those that count.
+    async fn found(&self, scope: &CallScope, search: &Search<'_>) -> Result<Vec<Auth0User>> {
+        let mut users = Vec::new();
+        for page in 0.. {
+            let hits = self.api.search(scope, search, page).await?;
+            let is_last = hits.len() < PAGE;
+            for hit in hits {
+                let user = match self.user(scope, &UserId::new(hit.user_id).map_err(unusable_hit)?).await {
+                    // The search has not noticed yet that it is gone.
+                    Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                    user => user?,
+                };
+                if search.admits(&user)? {
+                    add(&mut users, user);
+                }
+            }
+            if is_last || users.len() > 1 {
+                break;
+            }
+        }
+        Ok(users)
+    }
+
+    /// The one of several users with one address that the settings choose.
+    fn choose(&self, mut users: Vec<Auth0User>) -> Result<Auth0User> {
+        if users.len() > 1 {
+            for connection in &self.config.prefer_connections {
+                let of_connection = |user: &Auth0User| user.is_of(connection);
+                if users.iter().filter(|user| of_connection(user)).count() == 1 {
+                    users.retain(of_connection);
+                    break;
+                }
+            }
+        }
+        only(users)
+    }
+
+    async fn set_email_verified(&self, scope: &CallScope, id: &UserId, verified: bool) -> Result<Auth0User> {
+        let user = self.api.set_email_verified(scope, id, verified).await?;
+        if user.has_id(id) {
+            return Ok(user);
+        }
+        Err(Error::upstream(ErrorKind::InvalidResponse, "auth0 answered the change of a user with another user"))
+    }
+}
+
+/// Fails for ids that no user of Auth0 has, before they become part of a URL.
+fn must_be_user_id(id: &UserId) -> Result<()> {
+    if is_user_id(id.as_str()) { Ok(()) } else { Err(no_such_user()) }
+}
+
+/// Adds a user that is not there yet.
+fn add(users: &mut Vec<Auth0User>, user: Auth0User) {
+    if !users.iter().any(|own| own.is_same(&user)) {
+        users.push(user);
+    }
+}
+
+fn only(mut users: Vec<Auth0User>) -> Result<Auth0User> {
+    match (users.pop(), users.is_empty()) {
+        (Some(user), true) => Ok(user),
+        (Some(_), false) => Err(Error::upstream(ErrorKind::Ambiguous, "several users match")),
+        (None, _) => Err(no_such_user()),
+    }
+}
+
+fn unusable_hit(error: idp_bridge_core::InvalidValue) -> Error {
+    Error::upstream(ErrorKind::InvalidResponse, "auth0 found a user with an unusable id").with_source(error)
+}
+
+fn no_such_user() -> Error {
+    Error::ours(ErrorKind::NotFound, "no such user")
+}
+
+fn no_email() -> Error {
+    Error::ours(ErrorKind::State, "the user has no email")
+}
+
+fn other_address() -> Error {
+    Error::ours(ErrorKind::Conflict, "the user has another address than the expected one")
+}
+
+fn not_changed() -> Error {
+    Error::upstream(ErrorKind::Conflict, "auth0 took the change of `email_verified`, and yet the user is not verified")
+}

@@ -1,0 +1,98 @@
+//! What the conformance suite cannot know: the traps of Auth0 in particular.
+
+mod diagnosis;
+mod mails;
+mod reads;
+mod tokens;
+mod writes;
+
+use std::time::Duration;
+
+use idp_bridge_conformance::{Harness as _, NewUser};
+use idp_bridge_core::{CallScope, CustomerId, Email, UserId};
+use serde_json::{Value, json};
+
+use crate::fake::{Exchange, FakeAuth0};
+use crate::harness::Auth0Harness;
+use crate::{Auth0, Auth0Config};
+
+/// The database that the harness makes users in.
+const DATABASE: &str = "Username-Password-Authentication";
+
+/// A fresh tenant, and a provider for it.
+struct Stage {
+    harness: Auth0Harness,
+    provider: Auth0,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    async fn with(settings: fn(&mut Auth0Config)) -> Self {
+        let harness = Auth0Harness::start().await.unwrap().with(settings);
+        let provider = harness.build(harness.config()).unwrap();
+        Self { harness, provider }
+    }
+
+    fn fake(&self) -> &FakeAuth0 {
+        self.harness.fake()
+    }
+
+    /// Makes a user of the database, and forgets the requests that it took.
+    async fn create(&self, name: &str, customers: &[&str]) -> UserId {
+        let mut user = NewUser::person(email(name));
+        user.customers = customers.iter().map(|text| customer(text)).collect();
+        let id = self.harness.create(user).await.unwrap();
+        self.fake().take_exchanges();
+        id
+    }
+
+    /// Puts a user of another connection there, as its first login does.
+    fn insert(&self, id: &str, email: &str, more: Value) -> UserId {
+        let (provider, rest) = id.split_once('|').unwrap();
+        let mut user = json!({
+            "user_id": id, "email": email, "email_verified": false, "created_at": "2026-01-02T03:04:05.678Z",
+            "identities": [{"provider": provider, "user_id": rest, "connection": provider, "isSocial": true}],
+        });
+        user.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.fake().insert(user);
+        UserId::new(id).unwrap()
+    }
+
+    /// The requests since the last time, without those for tokens.
+    fn exchanges(&self) -> Vec<Exchange> {
+        let mut exchanges = self.fake().take_exchanges();
+        exchanges.retain(|exchange| exchange.request.path() != "/oauth/token");
+        exchanges
+    }
+
+    /// The same as method and target, without what all targets begin with.
+    fn requests(&self) -> Vec<String> {
+        let line = |exchange: &Exchange| {
+            let target = exchange.request.target.trim_start_matches("/api/v2/");
+            format!("{} {target}", exchange.request.method)
+        };
+        self.exchanges().iter().map(line).collect()
+    }
+
+    /// The JSON bodies of the requests with this method.
+    fn bodies(&self, method: &str) -> Vec<Value> {
+        let exchanges = self.exchanges();
+        let of_method = exchanges.iter().filter(|exchange| exchange.request.method == method);
+        of_method.map(|exchange| exchange.request.json().unwrap()).collect()
+    }
+}
+
+fn email(name: &str) -> Email {
+    Email::new(format!("{name}@acme.example")).unwrap()
+}
+
+fn customer(text: &str) -> CustomerId {
+    CustomerId::new(text).unwrap()
+}
+
+fn scope() -> CallScope {
+    CallScope::new("test", Duration::from_secs(10))
+}

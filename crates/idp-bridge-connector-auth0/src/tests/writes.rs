@@ -1,0 +1,87 @@
+//! Writes: what they send, other writers, and users whose address cannot be verified.
+
+use idp_bridge_conformance::Harness as _;
+use idp_bridge_core::{Deleted, ErrorKind, IdentityProvider as _, Outcome, UserId, UserKey, UserRecord};
+use serde_json::json;
+
+use super::{Stage, email, scope};
+
+#[tokio::test]
+async fn a_mark_sends_one_field_and_keeps_the_others() {
+    let stage = Stage::new().await;
+    let id = stage.create("ada", &["c-1"]).await;
+    let before = stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap();
+    stage.requests();
+    stage.provider.mark_email_verified(&scope(), &id, Some(&email("ada"))).await.unwrap();
+    assert_eq!(stage.bodies("PATCH"), [json!({"email_verified": true})]);
+    let after = stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap();
+    assert_eq!(after, UserRecord { email_verified: Some(true), update_time: after.update_time, ..before });
+}
+
+#[tokio::test]
+async fn a_mark_of_a_verified_user_costs_one_read() {
+    let stage = Stage::new().await;
+    let id = stage.create("ada", &[]).await;
+    stage.fake().change(id.as_str(), |user| user["email_verified"] = json!("true"));
+    stage.provider.mark_email_verified(&scope(), &id, None).await.unwrap();
+    assert_eq!(stage.requests(), [format!("GET users/{}", id.as_str().replace('|', "%7C"))]);
+}
+
+#[tokio::test]
+async fn an_address_that_changes_meanwhile_is_not_left_verified_whatever_was_expected() {
+    for expected in [None, Some(email("ada"))] {
+        let stage = Stage::new().await;
+        let id = stage.create("ada", &["c-1"]).await;
+        stage.fake().with(|tenant| {
+            tenant.before_update = Some(Box::new(|user| user["email"] = json!("eve@acme.example")));
+        });
+        let scope = scope();
+        let error = stage.provider.mark_email_verified(&scope, &id, expected.as_ref()).await.unwrap_err();
+        assert_eq!((error.kind(), scope.recorder().outcome()), (ErrorKind::Conflict, Outcome::Unknown));
+        let user = stage.provider.get(&scope, UserKey::Id(&id)).await.unwrap();
+        assert_eq!((user.email, user.email_verified), (Some(email("eve")), Some(false)));
+    }
+}
+
+#[tokio::test]
+async fn a_user_of_an_enterprise_or_sms_connection_cannot_be_marked() {
+    let stage = Stage::new().await;
+    for id in ["samlp|acme|ada", "sms|1"] {
+        let id = stage.insert(id, "ada@acme.example", json!({}));
+        let scope = scope();
+        let error = stage.provider.mark_email_verified(&scope, &id, None).await.unwrap_err();
+        assert_eq!((error.kind(), scope.recorder().outcome()), (ErrorKind::State, Outcome::NotApplied));
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_with_rival_custom_domains_must_be_told_which_one() {
+    let stage = Stage::new().await;
+    stage.fake().with(|tenant| tenant.has_rival_domains = true);
+    let id = stage.insert("auth0|1", "ada@acme.example", json!({}));
+    let error = stage.provider.mark_email_verified(&scope(), &id, None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Misconfigured);
+    assert!(error.message().contains("`custom_domain`"), "{error}");
+
+    let mut config = stage.harness.config();
+    config.custom_domain = Some("login.acme.example".into());
+    let provider = stage.harness.build(config).unwrap();
+    provider.send_verification_email(&scope(), &id).await.unwrap();
+    assert_eq!(stage.fake().mails()[0].custom_domain.as_deref(), Some("login.acme.example"));
+    provider.mark_email_verified(&scope(), &id, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_delete_is_one_request_and_knows_of_nothing() {
+    let stage = Stage::new().await;
+    let (ada, grace) = (stage.create("ada", &["c-1"]).await, stage.create("grace", &["c-2"]).await);
+    stage.provider.get(&scope(), UserKey::Id(&grace)).await.unwrap();
+    stage.requests();
+    for _ in 0..2 {
+        assert_eq!(stage.provider.delete(&scope(), &ada).await.unwrap(), Deleted::Unknown);
+    }
+    assert_eq!(stage.requests(), vec![format!("DELETE users/{}", ada.as_str().replace('|', "%7C")); 2]);
+    assert_eq!(stage.provider.delete(&scope(), &UserId::new("users").unwrap()).await.unwrap(), Deleted::Absent);
+    assert!(stage.provider.get(&scope(), UserKey::Id(&grace)).await.is_ok());
+    assert!(stage.harness.log_in(&email("ada"), "Passw0rd-of-no-one").await.is_ok_and(|let_in| !let_in));
+}
