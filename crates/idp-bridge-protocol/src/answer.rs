@@ -13,6 +13,7 @@ pub struct UserAnswer {
 
 /// The answer of `users.delete`: in each case no such user is there now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("required" = ["existed"]))]
 pub struct DeleteAnswer {
     /// Whether the user was there; null if the identity provider does not tell.
     pub existed: Option<bool>,

@@ -159,6 +159,3 @@ fn own_id(tenant: &Tenant, id: &UserId) -> Option<CustomerId> {
         CustomerMissing::UseId => CustomerId::new(id.as_str()).ok(),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,5 +1,218 @@
-//! stub
-use crate::response::Response;
+//! The reference page: the OpenAPI document as one page of HTML.
+//!
+//! It is written here, without script and without anything from elsewhere, so that it reads the same behind every
+//! firewall and its policy can forbid everything but its own style.
+
+mod html;
+
+use std::sync::LazyLock;
+
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, header};
+use serde_json::{Map, Value};
+
+use self::html::{code, escape, rich};
+use crate::openapi::openapi;
+use crate::response::{self, Response};
+
+const STYLE: &str = include_str!("docs/style.css");
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+
+/// `/docs`. It is made when it is first asked for: most bridges never are.
 pub(crate) fn page() -> Response {
-    crate::response::new("", crate::response::JSON)
+    static PAGE: LazyLock<Bytes> = LazyLock::new(|| render(&openapi()).into());
+    static POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| policy().parse().ok());
+    let mut response = response::new(PAGE.clone(), HTML);
+    let headers = response.headers_mut();
+    if let Some(policy) = &*POLICY {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
+    }
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
+    response
+}
+
+/// Nothing may load, run, submit or frame; only the style with this digest applies.
+fn policy() -> String {
+    let digest = STANDARD.encode(digest::digest(&digest::SHA256, STYLE.as_bytes()));
+    format!(
+        "default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+}
+
+fn render(document: &Value) -> String {
+    let text = |pointer: &str| document.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title} {version}</title>\n\
+         <style>{STYLE}</style>\n</head>\n<body>\n<header><h1>{title} <small class=\"note\">{version}</small></h1>\n\
+         <p>{summary}</p>{description}<p>The same for programs: <a href=\"openapi.json\">openapi.json</a></p></header>\n",
+        title = escape(text("/info/title")),
+        version = escape(text("/info/version")),
+        summary = escape(text("/info/summary")),
+        description = rich(text("/info/description")),
+    );
+    let operations = operations(document);
+    page.push_str(&contents(&operations));
+    for tag in list(document.get("tags")) {
+        let name = string(tag, "name");
+        page.push_str(&format!("<h2>{}</h2>{}\n", escape(name), rich(string(tag, "description"))));
+        let tagged = operations.iter().filter(|operation| operation.tag == name);
+        page.extend(tagged.map(Operation::render));
+    }
+    page.push_str("<h2>Schemas</h2>\n");
+    page.extend(members(document.pointer("/components/schemas")).map(|(name, schema)| render_schema(name, schema)));
+    page.push_str("</body>\n</html>\n");
+    page
+}
+
+struct Operation<'a> {
+    path: &'a str,
+    method: &'a str,
+    tag: &'a str,
+    id: &'a str,
+    details: &'a Value,
+}
+
+fn operations(document: &Value) -> Vec<Operation<'_>> {
+    let paths = members(document.get("paths"));
+    let all =
+        paths.flat_map(|(path, methods)| members(Some(methods)).map(move |(method, details)| (path, method, details)));
+    all.map(|(path, method, details)| Operation {
+        path,
+        method,
+        tag: list(details.get("tags")).next().and_then(Value::as_str).unwrap_or_default(),
+        id: string(details, "operationId"),
+        details,
+    })
+    .collect()
+}
+
+fn contents(operations: &[Operation<'_>]) -> String {
+    let links = operations.iter().map(|operation| {
+        format!("<li><a href=\"#{}\">{}</a></li>", escape(operation.id), escape(string(operation.details, "summary")))
+    });
+    format!("<nav><ul>{}</ul></nav>\n", links.collect::<String>())
+}
+
+impl Operation<'_> {
+    fn render(&self) -> String {
+        let details = self.details;
+        let mut section = format!(
+            "<section class=\"operation\" id=\"{}\"><h3><span class=\"method\">{}</span>{}</h3><p>{}.</p>{}",
+            escape(self.id),
+            escape(self.method),
+            code(self.path),
+            escape(string(details, "summary")),
+            rich(string(details, "description")),
+        );
+        let parameters: String = list(details.get("parameters")).map(render_parameter).collect();
+        if !parameters.is_empty() {
+            section.push_str(&format!("<h4>Parameters</h4><table>{parameters}</table>"));
+        }
+        if let Some(body) = details.get("requestBody") {
+            let optional = if body.get("required") == Some(&Value::Bool(true)) {
+                ""
+            } else {
+                " <span class=\"note\">may be left out</span>"
+            };
+            section.push_str(&format!("<h4>Body</h4><p>{}{optional}</p>", render_content(body.get("content"))));
+        }
+        section.push_str("<h4>Answers</h4><table>");
+        section.extend(members(details.get("responses")).map(|(status, response)| {
+            let content = render_content(response.get("content"));
+            format!(
+                "<tr><th>{}</th><td>{}</td><td>{content}</td></tr>",
+                escape(status),
+                rich(string(response, "description"))
+            )
+        }));
+        section.push_str("</table></section>\n");
+        section
+    }
+}
+
+fn render_parameter(parameter: &Value) -> String {
+    let required = if parameter.get("required") == Some(&Value::Bool(true)) { "required" } else { "optional" };
+    format!(
+        "<tr><th>{}</th><td class=\"note\">{}, {required}</td><td>{}{}</td></tr>",
+        code(string(parameter, "name")),
+        escape(string(parameter, "in")),
+        rich(string(parameter, "description")),
+        parameter.get("schema").map(html::schema).unwrap_or_default(),
+    )
+}
+
+fn render_content(content: Option<&Value>) -> String {
+    let schemas = members(content).filter_map(|(_, media)| media.get("schema"));
+    schemas.map(html::schema).collect::<Vec<_>>().join(", ")
+}
+
+fn render_schema(name: &str, schema: &Value) -> String {
+    let required: Vec<_> = list(schema.get("required")).filter_map(Value::as_str).collect();
+    let rows: String = members(schema.get("properties"))
+        .map(|(member, of)| {
+            let optional = if required.contains(&member) { "" } else { "optional" };
+            let about = rich(string(of, "description"));
+            format!(
+                "<tr><th>{}</th><td class=\"note\">{optional}</td><td>{about}{}</td></tr>",
+                code(member),
+                html::schema(of)
+            )
+        })
+        .collect();
+    let whole =
+        if rows.is_empty() { format!("<p>{}</p>", html::schema(schema)) } else { format!("<table>{rows}</table>") };
+    format!(
+        "<section class=\"schema\" id=\"schema-{0}\"><h3>{0}</h3>{1}{whole}</section>\n",
+        escape(name),
+        rich(string(schema, "description")),
+    )
+}
+
+fn members(value: Option<&Value>) -> impl Iterator<Item = (&str, &Value)> {
+    value.and_then(Value::as_object).into_iter().flat_map(Map::iter).map(|(name, value)| (name.as_str(), value))
+}
+
+fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {
+    value.and_then(Value::as_array).into_iter().flatten()
+}
+
+fn string<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_shows_every_operation_and_every_schema_and_links_only_within_itself() {
+        let document = openapi();
+        let page = render(&document);
+        for operation in operations(&document) {
+            assert!(page.contains(&format!("id=\"{}\"", operation.id)), "{}", operation.id);
+        }
+        for (name, _) in members(document.pointer("/components/schemas")) {
+            assert!(page.contains(&format!("id=\"schema-{name}\"")), "{name}");
+        }
+        for link in page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            let target = link.strip_prefix('#').map(|id| format!("id=\"{id}\""));
+            assert!(target.map_or(link == "openapi.json", |target| page.contains(&target)), "{link}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_loaded_and_nothing_runs() {
+        let page = render(&openapi());
+        for word in
+            ["<script", "<img", "<link", "src=", "http://", "https://", "url(", "@import", " onclick", "style=\""]
+        {
+            assert!(!page.contains(word), "{word}");
+        }
+        assert!(policy().starts_with("default-src 'none'; style-src 'sha256-"), "{}", policy());
+    }
 }

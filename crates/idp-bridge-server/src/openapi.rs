@@ -1,9 +1,271 @@
-//! stub
-use crate::response::Response;
-/// The document.
-pub fn openapi() -> serde_json::Value {
-    serde_json::Value::Null
+//! The OpenAPI 3.1 document, generated from the types that are on the wire and from the table of errors.
+
+mod problems;
+mod schemas;
+
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+use crate::response::{self, JSON, Response};
+use crate::router::Page;
+use problems::Applies;
+
+/// The document, as `/openapi.json` serves it.
+pub fn openapi() -> Value {
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "idp-bridge",
+            "version": env!("CARGO_PKG_VERSION"),
+            "summary": "Users of any identity provider, in one model and with one set of errors.",
+            "description": "A platform's Users service sends signed calls to a tenant's webhook. \
+                Other services, people and tools use REST with a bearer token, where the tenant has switched it on.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+        },
+        "tags": [
+            {"name": "Signed calls", "description": "For the platform's Users service."},
+            {"name": "REST", "description": "The same calls with a bearer token. Off unless the tenant has tokens."},
+            {"name": "Operation", "description": "For supervisors, load balancers and readers."}
+        ],
+        "paths": paths(),
+        "components": {
+            "schemas": schemas::components(),
+            "securitySchemes": {
+                "signature": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "webhook-signature",
+                    "description": "Standard Webhooks: up to eight tokens `v1a,<base64>` (Ed25519) or `v1,<base64>` \
+                        (HMAC-SHA256) over `{webhook-id}.{webhook-timestamp}.{raw body}`, separated by spaces."
+                },
+                "bearer": {"type": "http", "scheme": "bearer", "description": "A token of the tenant's `rest.tokens`."}
+            }
+        }
+    })
 }
+
+/// `/openapi.json`. It is made when it is first asked for: most bridges never are.
 pub(crate) fn document() -> Response {
-    crate::response::new("", crate::response::JSON)
+    static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| response::to_json(&openapi()));
+    response::new(DOCUMENT.clone(), JSON)
 }
+
+fn paths() -> Value {
+    let tenant = "/v1/tenants/{tenant}";
+    let mut paths = Map::new();
+    paths.insert(format!("{tenant}/webhook"), json!({"post": signed_call()}));
+    for path in REST {
+        let operations: Map<_, _> =
+            path.operations.iter().map(|operation| (operation.method.to_owned(), operation.describe(path))).collect();
+        paths.insert(format!("{tenant}/{}", path.path), Value::Object(operations));
+    }
+    for page in Page::ALL {
+        paths.insert(page.path().to_owned(), json!({"get": describe_page(page)}));
+    }
+    Value::Object(paths)
+}
+
+fn signed_call() -> Value {
+    let mut responses = problems::responses(Applies::Webhook);
+    let answers = ["UserAnswer", "DeleteAnswer", "DoneAnswer", "PingAnswer"].map(|name| reference("schemas", name));
+    responses.insert("200".into(), success("As the operation says.", &json!({"oneOf": answers}), true));
+    json!({
+        "tags": ["Signed calls"],
+        "operationId": "call",
+        "summary": "Make a signed call",
+        "description": "The body names the operation and the tenant, because path and headers are not signed. \
+            A write with the same `webhook-id`, type and data runs once within 24 hours.",
+        "security": [{"signature": []}],
+        "parameters": [
+            parameter("path", "tenant", "The platform's id of the tenant.", true, &reference("schemas", "TenantId")),
+            parameter(
+                "header",
+                "webhook-id",
+                "The caller's id of this call, the same in each of its retries.",
+                true,
+                &json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,128}$"}),
+            ),
+            parameter(
+                "header",
+                "webhook-timestamp",
+                "When the call was signed, in seconds since 1970; at most 300 seconds from now.",
+                true,
+                &json!({"type": "string", "pattern": "^(0|[1-9][0-9]{0,11})$"}),
+            ),
+            timeout_parameter(),
+        ],
+        "requestBody": {"required": true, "content": json_content(&reference("schemas", "Envelope"))},
+        "responses": responses
+    })
+}
+
+/// A path of REST under a tenant.
+struct RestPath {
+    path: &'static str,
+    operations: &'static [RestOperation],
+}
+
+struct RestOperation {
+    method: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    applies: Applies,
+    /// The schema of the body, and whether it must be there.
+    body: Option<(&'static str, bool)>,
+    answer: &'static str,
+}
+
+const REST: &[RestPath] = &[
+    RestPath {
+        path: "users/{id}",
+        operations: &[
+            RestOperation {
+                method: "get",
+                id: "getUser",
+                summary: "Get the user with this id",
+                applies: Applies::RestRead,
+                body: None,
+                answer: "UserAnswer",
+            },
+            RestOperation {
+                method: "delete",
+                id: "deleteUser",
+                summary: "Make sure that no user with this id exists",
+                applies: Applies::RestWrite,
+                body: None,
+                answer: "DeleteAnswer",
+            },
+        ],
+    },
+    RestPath {
+        path: "users:lookup",
+        operations: &[RestOperation {
+            method: "post",
+            id: "lookupUser",
+            summary: "Get the user with this address or of this customer",
+            applies: Applies::RestRead,
+            body: Some(("Lookup", true)),
+            answer: "UserAnswer",
+        }],
+    },
+    RestPath {
+        path: "users/{id}/mark-email-verified",
+        operations: &[RestOperation {
+            method: "post",
+            id: "markEmailVerified",
+            summary: "Mark the user's address as verified",
+            applies: Applies::RestWrite,
+            body: Some(("ExpectedEmail", false)),
+            answer: "DoneAnswer",
+        }],
+    },
+    RestPath {
+        path: "users/{id}/send-verification-email",
+        operations: &[RestOperation {
+            method: "post",
+            id: "sendVerificationEmail",
+            summary: "Send a mail that proves the user's address",
+            applies: Applies::RestWrite,
+            body: None,
+            answer: "DoneAnswer",
+        }],
+    },
+    RestPath {
+        path: "users:send-password-reset-email",
+        operations: &[RestOperation {
+            method: "post",
+            id: "sendPasswordResetEmail",
+            summary: "Send a mail that lets the user choose a new password",
+            applies: Applies::RestWrite,
+            body: Some(("EmailData", true)),
+            answer: "DoneAnswer",
+        }],
+    },
+];
+
+impl RestOperation {
+    fn describe(&self, path: &RestPath) -> Value {
+        let is_write = self.applies == Applies::RestWrite;
+        let mut parameters = vec![parameter(
+            "path",
+            "tenant",
+            "The platform's id of the tenant.",
+            true,
+            &reference("schemas", "TenantId"),
+        )];
+        if path.path.contains("{id}") {
+            let about = "The identity provider's id of the user; percent-decoded once.";
+            parameters.push(parameter("path", "id", about, true, &reference("schemas", "UserId")));
+        }
+        if is_write {
+            let about = "The caller's id of this write: with the same one it runs once within 24 hours.";
+            let schema = json!({"type": "string", "pattern": "^[!-~]{1,128}$"});
+            parameters.push(parameter("header", "idempotency-key", about, false, &schema));
+        }
+        parameters.push(timeout_parameter());
+        let mut responses = problems::responses(self.applies);
+        responses.insert("200".into(), success("Done.", &reference("schemas", self.answer), is_write));
+        let mut operation = json!({
+            "tags": ["REST"],
+            "operationId": self.id,
+            "summary": self.summary,
+            "description": format!("Needs the scope `{}`.", if is_write { "users.write" } else { "users.read" }),
+            "security": [{"bearer": []}],
+            "parameters": parameters,
+            "responses": responses
+        });
+        if let (Some((schema, required)), Some(operation)) = (self.body, operation.as_object_mut()) {
+            let body = json!({"required": required, "content": json_content(&reference("schemas", schema))});
+            operation.insert("requestBody".into(), body);
+        }
+        operation
+    }
+}
+
+fn describe_page(page: Page) -> Value {
+    let (id, summary, media_type) = match page {
+        Page::Health => ("health", "Does the process answer?", "application/json"),
+        Page::Ready => ("ready", "Should it get traffic? Asks no identity provider", "application/json"),
+        Page::OpenApi => ("openapi", "This document", "application/json"),
+        Page::Docs => ("docs", "This document, to read", "text/html"),
+    };
+    let schema = if media_type == "text/html" { json!({"type": "string"}) } else { json!({"type": "object"}) };
+    let ok = json!({"description": "Yes.", "content": {media_type: {"schema": schema}}});
+    let mut responses = if page == Page::Ready { problems::responses(Applies::Readiness) } else { Map::new() };
+    responses.insert("200".into(), ok);
+    json!({"tags": ["Operation"], "operationId": id, "summary": summary, "responses": responses})
+}
+
+fn success(description: &str, schema: &Value, is_write: bool) -> Value {
+    let mut headers = problems::headers();
+    if is_write {
+        let replayed = json!({
+            "description": "`true` if this answer was given before, to a write with the same id.",
+            "schema": {"type": "string", "const": "true"}
+        });
+        headers.insert("idempotent-replayed".into(), replayed);
+    }
+    json!({"description": description, "headers": headers, "content": json_content(schema)})
+}
+
+fn timeout_parameter() -> Value {
+    let about = "Shortens the tenant's deadline for this call, in milliseconds; never extends it.";
+    parameter("header", "x-request-timeout-ms", about, false, &json!({"type": "integer", "minimum": 1}))
+}
+
+fn parameter(place: &str, name: &str, description: &str, required: bool, schema: &Value) -> Value {
+    json!({"in": place, "name": name, "description": description, "required": required, "schema": schema})
+}
+
+fn json_content(schema: &Value) -> Value {
+    json!({"application/json": {"schema": schema}})
+}
+
+fn reference(kind: &str, name: &str) -> Value {
+    json!({"$ref": format!("#/components/{kind}/{name}")})
+}
+
+#[cfg(test)]
+mod tests;

