@@ -8,6 +8,7 @@ use std::thread::available_parallelism;
 use clap::Args;
 use idp_bridge_core::{Registry, SystemClock, SystemRandom};
 use idp_bridge_server::{Server, ServerLimits, Tenants};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -47,6 +48,7 @@ pub(crate) fn run(options: &Options, registry: &Registry) -> Ended {
             .into());
     }
     log::start(&served.settings.log)?;
+    allow_many_files();
     runtime()?.block_on(served.serve(listen))
 }
 
@@ -82,6 +84,14 @@ impl Served {
         let server = server.map_err(|error| Problem::new(format!("the system gives no random bytes: {error}")))?;
         server.serve(listener, signals.first()).await?;
         Ok(Exit::Done)
+    }
+}
+
+/// Each connection is an open file, and the usual limit of 1,024 is for programs that know no other way to wait.
+fn allow_many_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, "the limit of open files cannot be raised");
     }
 }
 

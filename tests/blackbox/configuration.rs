@@ -1,0 +1,77 @@
+//! Mistakes of a configuration, as an operator reads them. The table of all of them is beside the code.
+
+use std::net::TcpListener;
+
+use crate::fixture::Configured;
+use crate::support::program::run_in;
+
+#[test]
+fn a_right_configuration_is_described_without_its_secrets() {
+    let configured = Configured::with("deadline = \"2s\"");
+    let ran = run_in(configured.folder(), ["check"]).with_code(0);
+    for part in ["acme (memory)", "1 shared", "2s", "REST           off"] {
+        assert!(ran.stdout.contains(part), "{part}: {ran:?}");
+    }
+    assert!(!ran.stdout.contains("whsec_"), "{ran:?}");
+    let json = run_in(configured.folder(), ["check", "--json"]).with_code(0).json();
+    assert_eq!((&json["ok"], &json["tenants"][0]["deadline_ms"]), (&true.into(), &2000.into()));
+}
+
+#[test]
+fn every_mistake_is_shown_with_its_place_and_the_next_step() {
+    let configured = Configured::of(
+        "[server]\nlisen = \"127.0.0.1:8080\"\n\n[tenants.acme]\nwebhook_keys = [\"whsec_hunter2\"]\n\n\
+         [tenants.acme.connector]\ntype = \"keycloack\"\nurl = \"https://login.acme.example\"\n",
+    );
+    let ran = run_in(configured.folder(), ["check"]).with_code(2);
+    assert_eq!(ran.stdout, "");
+    assert_eq!(
+        ran.stderr,
+        "error: unknown key `lisen`\n   at: idp-bridge.toml:2:1, key `server.lisen`\n hint: did you mean `listen`?\n\n\
+         error: the key is not base64 after its prefix\n   at: idp-bridge.toml:5:17, key `tenants.acme.webhook_keys[0]`\n \
+         hint: `idp-bridge keys new` makes a pair: `whsk_…` for the platform, `whpk_…` for the bridge\n\n\
+         error: there is no connector `keycloack` in this program\n   at: idp-bridge.toml:8:1, key `tenants.acme.connector.type`\n \
+         hint: did you mean `keycloak`?\n"
+    );
+    let json = run_in(configured.folder(), ["check", "--json"]).with_code(2).json();
+    assert_eq!(json["problems"][0]["line"], 2);
+    assert_eq!(json["problems"][2]["key"], "tenants.acme.connector.type");
+}
+
+#[test]
+fn a_wrong_configuration_is_never_served() {
+    let configured = Configured::with("deadlin = \"2s\"");
+    for command in ["serve", "doctor", "check"] {
+        let ran = run_in(configured.folder(), [command]).with_code(2);
+        assert!(ran.stderr.contains("did you mean `deadline`"), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_configuration_that_is_not_there_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in ["check", "doctor"] {
+        let ran = run_in(folder.path(), [command]).with_code(2);
+        assert!(ran.stderr.contains("hint: name a file or a folder with `--config`"), "{ran:?}");
+        let ran = run_in(folder.path(), [command, "--config", "none.toml"]).with_code(2);
+        assert!(ran.stderr.contains("at: none.toml"), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_so() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let ran = run_in(Configured::with("").folder(), ["serve", "--listen", &address]).with_code(2);
+    assert!(ran.stderr.contains("cannot listen") && ran.stderr.contains("--listen"), "{ran:?}");
+    assert_eq!(ran.stdout, "");
+}
+
+#[test]
+fn a_log_filter_that_cannot_be_read_is_said_so() {
+    let configured = Configured::with("");
+    let text = std::fs::read_to_string(configured.config()).unwrap();
+    configured.write("idp-bridge.toml", &format!("[server]\nlog.filter = \"=x=\"\n{text}"));
+    let ran = run_in(configured.folder(), ["serve", "--listen", "127.0.0.1:0"]).with_code(2);
+    assert!(ran.stderr.contains("log filter"), "{ran:?}");
+}

@@ -1,0 +1,96 @@
+//! The demo: what whoever tries the program first sees must work when it is pasted.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::bridge::Bridge;
+use crate::support::http::Request;
+use crate::support::program::{command, finish, run_in};
+
+#[test]
+fn the_printed_call_answers_the_same_user_by_id_email_and_customer() {
+    let bridge = Bridge::demo();
+    let line = bridge.said(" call get-by-email ");
+    let (_, arguments) = line.split_once(" call get-by-email ada@acme.example ").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let ask = |call: &str| {
+        let line = format!("call {call} {arguments} --json");
+        run_in(folder.path(), line.split_whitespace()).with_code(0).json()
+    };
+    let user = ask("get-by-email ada@acme.example");
+    assert_eq!(user["user"]["email"], "ada@acme.example");
+    assert_eq!(user["user"]["logins_count"], "42");
+    let id = user["user"]["id"].as_str().unwrap();
+    let customer = user["user"]["customer"].as_str().unwrap();
+    assert_eq!(ask(&format!("get-by-id {id}")), user);
+    assert_eq!(ask(&format!("get-by-customer {customer}")), user);
+}
+
+#[test]
+fn the_printed_curl_line_survives_a_shell_and_is_answered() {
+    let bridge = Bridge::demo();
+    let line = bridge.said("  curl ");
+    // A real shell reads the line; a function in place of curl tells what it made of it.
+    let script = format!("curl() {{ printf '%s\\n' \"$@\"; }}\n{line}");
+    let words = finish(Command::new("sh").arg("-c").arg(&script)).with_code(0).stdout;
+    let words: Vec<&str> = words.lines().collect();
+    let after = |option: &str| {
+        let places = words.iter().enumerate().filter(move |(_, word)| **word == option);
+        places.map(|(place, _)| words[place + 1]).collect::<Vec<_>>()
+    };
+    let url = words.iter().find(|word| word.starts_with("http://")).unwrap();
+    let path = url.strip_prefix(&bridge.url()).unwrap();
+    let request = after("-H").iter().fold(Request::new("POST", path), |request, header| {
+        let (name, value) = header.split_once(": ").unwrap();
+        request.header(name, value)
+    });
+    let reply = request.body(after("--data-raw")[0]).send(bridge.address());
+    assert_eq!((reply.status, &reply.json()["user"]["id"]), (200, &Value::from("u-1")), "{reply:?}");
+    // And curl itself, where there is one.
+    if let Ok(output) = Command::new("curl").arg("--version").output() {
+        assert!(output.status.success());
+        let answer = finish(Command::new("sh").arg("-c").arg(&line)).with_code(0);
+        assert_eq!(answer.json()["user"]["id"], "u-1");
+    }
+}
+
+#[test]
+fn a_curl_line_can_be_made_at_any_time_and_quotes_what_a_shell_would_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = run_in(folder.path(), ["keys", "new", "--json"]).json();
+    let options = ["--tenant", "acme", "--key", keys["platform"].as_str().unwrap(), "--print-curl"];
+    let ran = run_in(folder.path(), [&["call", "get-by-email", "o'n`id`$HOME@acme.example"], &options[..]].concat());
+    let script = format!("curl() {{ printf '%s\\n' \"$@\"; }}\n{}", ran.with_code(0).stdout);
+    let words = finish(Command::new("sh").arg("-c").arg(&script)).with_code(0).stdout;
+    assert!(words.contains("o'n`id`$HOME@acme.example"), "{words}");
+}
+
+#[test]
+fn the_demo_is_for_this_machine_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = run_in(folder.path(), ["serve", "--listen", "0.0.0.0:0"]).with_code(2);
+    assert!(ran.stderr.contains("loopback only"), "{ran:?}");
+}
+
+#[test]
+fn the_pages_that_describe_the_api_load_nothing_from_outside() {
+    let bridge = Bridge::demo();
+    let document = Request::get("/openapi.json").send(bridge.address());
+    assert_eq!((document.status, &document.json()["openapi"].as_str().unwrap()[..3]), (200, "3.1"));
+    let page = Request::get("/docs").send(bridge.address());
+    assert_eq!(page.status, 200);
+    for outside in ["src=\"http", "href=\"http", "url(http", "@import"] {
+        assert!(!page.body.contains(outside), "{outside}");
+    }
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(Request::get(path).send(bridge.address()).status, 200, "{path}");
+    }
+}
+
+#[test]
+fn an_environment_variable_names_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = finish(command(folder.path()).arg("serve").env("IDP_BRIDGE_CONFIG", "/nowhere.toml")).with_code(2);
+    assert!(ran.stderr.contains("/nowhere.toml"), "{ran:?}");
+}

@@ -1,0 +1,91 @@
+//! What many bad callers cost.
+
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::time::Instant;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde_json::json;
+
+use crate::fixture::{Configured, signer};
+use crate::support::bridge::Bridge;
+use crate::support::http::{Request, exchange};
+
+/// Each half-open connection is an open file on both sides.
+fn allow_many_files() {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
+}
+
+#[test]
+fn a_thousand_half_open_connections_leave_the_bridge_answering() {
+    allow_many_files();
+    let bridge = Configured::with("").serve();
+    let mut half_open: Vec<TcpStream> = (0..1000).map(|_| TcpStream::connect(bridge.address()).unwrap()).collect();
+    for (number, stream) in half_open.iter_mut().enumerate() {
+        let part: &[u8] = match number % 4 {
+            0 => b"",
+            1 => b"POST /v1/ten",
+            2 => b"GET /healthz HTTP/1.1\r\nhost: a\r\nx: ",
+            _ => b"POST /v1/tenants/acme/webhook HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{",
+        };
+        stream.write_all(part).unwrap();
+    }
+    let begun = Instant::now();
+    for _ in 0..20 {
+        assert_eq!(signer().call("users.get_by_id", json!({"id": "u-1"})).send(bridge.address()).status, 200);
+    }
+    assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+    println!(
+        "with 1,000 half-open connections: {} kB resident, 20 calls in {:?}",
+        bridge.resident_kb(),
+        begun.elapsed()
+    );
+}
+
+/// A round of requests that are wrong in many ways.
+fn misbehave(bridge: &Bridge, round: usize) {
+    let address = bridge.address();
+    let id = format!("x{round}");
+    let requests = [
+        signer().call("users.get_by_id", json!({"id": id})).bytes(),
+        signer().call("users.create", json!({})).bytes(),
+        signer().sign("msg", 1, "{}").bytes(),
+        signer().call("ping", json!({})).with("webhook-id", &id).bytes(),
+        Request::get(&format!("/{}", id.repeat(500))).bytes(),
+        Request::new("POST", "/v1/tenants/acme/webhook").body(vec![b'x'; 20_000]).bytes(),
+        Request::new("POST", &format!("/v1/tenants/{id}/webhook")).json(&json!({})).bytes(),
+        format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(30_000)).into_bytes(),
+        b"\x00\x01\x02".to_vec(),
+    ];
+    for bytes in requests {
+        if bytes.len() < 10 {
+            // Half a head, and then the end.
+            drop(TcpStream::connect(address).unwrap().write_all(&bytes));
+        } else {
+            exchange(address, &bytes);
+        }
+    }
+}
+
+#[test]
+fn memory_does_not_grow_with_bad_requests() {
+    let bridge = Configured::with("").serve();
+    (0..150).for_each(|round| misbehave(&bridge, round));
+    let before = bridge.resident_kb();
+    (150..750).for_each(|round| misbehave(&bridge, round));
+    let after = bridge.resident_kb();
+    println!("after 1,350 bad requests {before} kB, after 6,750 {after} kB resident");
+    assert!(after < before + 3000, "{before} kB became {after} kB");
+    assert_eq!(Request::get("/healthz").send(bridge.address()).status, 200);
+}
+
+#[test]
+fn it_starts_quickly_and_is_small() {
+    let begun = Instant::now();
+    let bridge = Configured::with("").serve();
+    assert_eq!(Request::get("/healthz").send(bridge.address()).status, 200);
+    let (took, resident) = (begun.elapsed(), bridge.resident_kb());
+    println!("from start to first answer {took:?}, idle {resident} kB resident");
+    assert!(took.as_secs() < 5 && resident < 100_000, "{took:?}, {resident} kB");
+}

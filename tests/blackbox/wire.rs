@@ -1,0 +1,181 @@
+//! Signed calls over the wire, by an independent signer, and everything that is not one.
+
+use serde_json::{Value, json};
+
+use crate::fixture::{Configured, signer};
+use crate::support::http::{Reply, Request, exchange};
+use crate::support::sign::{Signer, now};
+
+#[test]
+fn all_seven_calls_and_a_ping_are_answered_and_a_write_is_repeated_once() {
+    let bridge = Configured::with("").serve();
+    let ask = |kind: &str, data: Value| signer().call(kind, data).send(bridge.address());
+    let ada = ask("users.get_by_email", json!({"email": "ADA@acme.example"}));
+    assert_eq!((ada.status, &ada.json()["user"]["id"]), (200, &json!("u-1")));
+    assert_eq!(ada.headers["cache-control"], "no-store");
+    assert_eq!(ask("users.get_by_id", json!({"id": "u-1"})).json(), ada.json());
+    assert_eq!(ask("users.get_by_customer", json!({"customer": "cust-1"})).json(), ada.json());
+    let marked = ask("users.mark_email_verified", json!({"id": "u-3", "email": "linus@acme.example"}));
+    assert_eq!((marked.status, marked.json()), (200, json!({})));
+    assert_eq!(ask("users.get_by_id", json!({"id": "u-3"})).json()["user"]["email_verified"], true);
+    assert_eq!(ask("users.send_verification_email", json!({"id": "u-1"})).json(), json!({}));
+    for email in ["ada@acme.example", "mallory@acme.example", "nobody@acme.example"] {
+        let reply = ask("users.send_password_reset_email", json!({"email": email}));
+        assert_eq!((reply.status, reply.json()), (200, json!({})), "{email}");
+    }
+    let delete = signer().call("users.delete", json!({"id": "u-2"}));
+    let deleted = delete.send(bridge.address());
+    assert_eq!((deleted.status, deleted.json()), (200, json!({"existed": true})));
+    let again = delete.send(bridge.address());
+    assert_eq!((again.json(), again.headers["idempotent-replayed"].as_str()), (json!({"existed": true}), "true"));
+    assert_eq!(ask("users.delete", json!({"id": "u-2"})).json(), json!({"existed": false}));
+    let pong = ask("ping", json!({})).json();
+    assert_eq!((&pong["protocol"], &pong["connector"]), (&json!(1), &json!("memory")));
+}
+
+#[test]
+fn a_negative_answer_has_its_documented_status_and_code() {
+    let bridge = Configured::with("disabled_calls = [\"users.delete\"]").serve();
+    let ask = |kind: &str, data: Value| signer().call(kind, data).send(bridge.address()).problem();
+    for (kind, data, status, code) in [
+        ("users.get_by_id", json!({"id": "u-9"}), 404, "user_not_found"),
+        ("users.get_by_id", json!({"id": "u-5"}), 409, "user_incomplete"),
+        ("users.mark_email_verified", json!({"id": "u-1", "email": "x@y.z"}), 409, "user_conflict"),
+        ("users.send_verification_email", json!({"id": "u-4"}), 409, "user_state"),
+        ("users.delete", json!({"id": "u-1"}), 403, "forbidden"),
+        ("users.create", json!({"id": "u-1"}), 400, "unknown_operation"),
+        ("users.get_by_id", json!({"id": ".."}), 400, "invalid_request"),
+        ("users.get_by_id", json!({"id": "x".repeat(257)}), 400, "invalid_request"),
+        ("users.get_by_id", json!({"id": "u-1", "more": 1}), 400, "invalid_request"),
+        ("users.get_by_id", json!([]), 400, "invalid_request"),
+        ("users.get_by_email", json!({"email": "nobody"}), 400, "invalid_request"),
+    ] {
+        assert_eq!(ask(kind, data.clone()), (status, code.to_owned()), "{kind} {data}");
+    }
+    let delete = signer().call_as("msg_reused", "users.mark_email_verified", json!({"id": "u-3"}));
+    assert_eq!(delete.send(bridge.address()).status, 200);
+    let other = signer().call_as("msg_reused", "users.mark_email_verified", json!({"id": "u-1"}));
+    assert_eq!(other.send(bridge.address()).problem(), (422, "webhook_id_reused".into()));
+}
+
+/// A right call, changed in one way, and what it must be answered.
+fn changed() -> Vec<(&'static str, Request, u16, &'static str)> {
+    let right = || signer().call("ping", json!({}));
+    let value = |request: &Request, name: &str| {
+        request.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone()).unwrap()
+    };
+    let with = |name: &str, text: &str| right().with(name, text);
+    let twice = |name: &str| {
+        let request = right();
+        let value = value(&request, name);
+        request.header(name, &value)
+    };
+    let at =
+        |seconds: i64| signer().sign("msg_1", now() + seconds, json!({"type": "ping", "tenant": "acme"}).to_string());
+    let stranger = Signer::new("whsec_c3RyYW5nZXJzdHJhbmdlcnN0cmFuZ2Vyc3RyYW5nZXI=", "acme");
+    let elsewhere = Signer::new(&signer().key, "nobody");
+    let path = |path: &str| Request { path: path.into(), ..right() };
+    let method = |method: &str| Request { method: method.into(), ..right() };
+    let body = |text: &[u8]| signer().sign("msg_1", now(), text);
+    vec![
+        ("no id", right().without("webhook-id"), 401, "invalid_signature"),
+        ("no timestamp", right().without("webhook-timestamp"), 401, "invalid_signature"),
+        ("no signature", right().without("webhook-signature"), 401, "invalid_signature"),
+        ("two ids", twice("webhook-id"), 401, "invalid_signature"),
+        ("two signatures", twice("webhook-signature"), 401, "invalid_signature"),
+        ("another id", with("webhook-id", "msg_other"), 401, "invalid_signature"),
+        ("an id with a dot", with("webhook-id", "a.b"), 401, "invalid_signature"),
+        ("a negative time", with("webhook-timestamp", "-1"), 401, "invalid_signature"),
+        ("a huge time", with("webhook-timestamp", "99999999999999999999"), 401, "invalid_signature"),
+        ("a time with a zero", with("webhook-timestamp", "01"), 401, "invalid_signature"),
+        ("an empty signature", with("webhook-signature", "v1,"), 401, "invalid_signature"),
+        ("an unknown version", with("webhook-signature", "v9,AAAA"), 401, "invalid_signature"),
+        ("nine signatures", with("webhook-signature", &["v9,AAAA"; 9].join(" ")), 401, "invalid_signature"),
+        ("a content encoding", right().header("content-encoding", "gzip"), 401, "invalid_signature"),
+        ("a stranger's key", stranger.call("ping", json!({})), 401, "invalid_signature"),
+        ("an unknown tenant", elsewhere.call("ping", json!({})), 401, "invalid_signature"),
+        ("a changed body", right().body("{}"), 401, "invalid_signature"),
+        ("six minutes ago", at(-360), 401, "timestamp_out_of_range"),
+        ("in six minutes", at(360), 401, "timestamp_out_of_range"),
+        (
+            "another tenant inside",
+            Signer { tenant: "acme".into(), ..elsewhere.clone() }.sign(
+                "msg_1",
+                now(),
+                r#"{"type":"ping","tenant":"nobody"}"#,
+            ),
+            400,
+            "invalid_request",
+        ),
+        ("no JSON", body(b"nothing"), 400, "invalid_request"),
+        ("no UTF-8", body(b"{\"type\":\"ping\",\"tenant\":\"acme\",\"x\":\"\xff\"}"), 400, "invalid_request"),
+        ("a key twice", body(br#"{"type":"ping","type":"ping","tenant":"acme"}"#), 400, "invalid_request"),
+        ("an array", body(b"[]"), 400, "invalid_request"),
+        (
+            "deep",
+            body(format!("{{\"x\":{}{}}}", "[".repeat(4000), "]".repeat(4000)).as_bytes()),
+            400,
+            "invalid_request",
+        ),
+        ("no tenant", body(br#"{"type":"ping"}"#), 400, "invalid_request"),
+        ("a text", right().with("content-type", "text/plain"), 415, "unsupported_media_type"),
+        ("a large body", body(&vec![b' '; 20_000]), 413, "too_large"),
+        ("a long path", path(&format!("/v1/tenants/acme/webhook?{}", "x".repeat(3000))), 414, "uri_too_long"),
+        ("another path", path("/v1/tenants/acme/webhooks"), 404, "route_not_found"),
+        ("a folded path", path("/v1/tenants/../tenants/acme/webhook"), 404, "route_not_found"),
+        ("GET", method("GET"), 405, "method_not_allowed"),
+        ("BREW", method("BREW"), 405, "method_not_allowed"),
+    ]
+}
+
+#[test]
+fn what_is_no_signed_call_is_refused_with_its_documented_status_and_code() {
+    let bridge = Configured::with("").serve();
+    for (what, request, status, code) in changed() {
+        let reply = request.send(bridge.address());
+        assert_eq!(reply.problem(), (status, code.to_owned()), "{what}");
+    }
+    assert_eq!(signer().call("ping", json!({})).send(bridge.address()).status, 200);
+    let log = bridge.log().join("\n");
+    assert!(!log.contains("panic"), "{log}");
+}
+
+#[test]
+fn what_is_no_http_gets_no_more_than_a_bare_status() {
+    let bridge = Configured::with("").serve();
+    let many: String = (0..200).map(|number| format!("x-{number}: 1\r\n")).collect();
+    let large = format!("x: {}\r\n", "y".repeat(40_000));
+    for (what, bytes, statuses) in [
+        ("nonsense", "\x16\x03\x01\x02\x00\r\n\r\n".to_owned(), [400, 400]),
+        ("no version", "GET /healthz\r\n\r\n".into(), [400, 400]),
+        ("many headers", format!("GET /healthz HTTP/1.1\r\nhost: a\r\n{many}\r\n"), [431, 431]),
+        ("a large header", format!("GET /healthz HTTP/1.1\r\nhost: a\r\n{large}\r\n"), [431, 431]),
+        ("two lengths", "POST /v1/tenants/acme/webhook HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n".into(), [400, 400]),
+        ("both lengths", "POST /v1/tenants/acme/webhook HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n0\r\n\r\n".into(), [400, 415]),
+    ] {
+        let answer = exchange(bridge.address(), bytes.as_bytes());
+        let status = if answer.is_empty() { statuses[0] } else { Reply::parse(&answer).status };
+        assert!(statuses.contains(&status), "{what}: {}", String::from_utf8_lossy(&answer));
+    }
+    assert_eq!(Request::get("/healthz").send(bridge.address()).status, 200);
+}
+
+#[test]
+fn neither_the_log_nor_a_problem_shows_who_a_call_is_about() {
+    let bridge = Configured::with("").serve();
+    for (kind, data) in [
+        ("users.get_by_email", json!({"email": "ada@acme.example"})),
+        ("users.get_by_email", json!({"email": "secretive@acme.example"})),
+        ("users.get_by_customer", json!({"customer": "cust-1"})),
+        ("users.get_by_id", json!({"id": "u-secretive"})),
+        ("users.send_password_reset_email", json!({"email": "secretive@acme.example"})),
+    ] {
+        let reply = signer().call(kind, data).send(bridge.address());
+        assert!(reply.status == 200 || !reply.body.contains("secretive"), "{reply:?}");
+    }
+    bridge.logged("users.send_password_reset_email");
+    let log = bridge.log().join("\n");
+    for personal in ["ada@", "secretive", "cust-1", "whsec_", "v1,"] {
+        assert!(!log.contains(personal), "{personal}: {log}");
+    }
+}
