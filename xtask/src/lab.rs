@@ -65,13 +65,17 @@ pub(crate) fn run(command: Command, workspace: &Workspace, interrupt: &Interrupt
         return stop(&folder, interrupt);
     }
     let tools = prerequisites::ensure(interrupt)?;
-    let mut lab = Lab::start(workspace, &options, &tools, interrupt)?;
+    let lab = Lab::start(workspace, &options, &tools, interrupt)?;
     lab.introduce(options.detach);
     if options.detach {
-        lab.leave_running();
-        return Ok(());
+        return lab.leave_running();
     }
     lab.wait(interrupt)
+}
+
+/// Fails if a lab runs already, before somebody waits long for their own.
+pub(crate) fn expect_none(workspace: &Workspace) -> Result<()> {
+    Folder::of(workspace).lock().map(drop)
 }
 
 /// Where everything of the lab lies.
@@ -95,16 +99,26 @@ impl Folder {
         Server::new(&self.0, "smtp-sink")
     }
 
+    /// Is there while a lab runs that was left running on purpose.
+    fn detached(&self) -> PathBuf {
+        self.0.join("detached")
+    }
+
     /// Held while a lab runs in the foreground, so that no second one takes its files.
+    ///
+    /// Fails while any lab runs that somebody wants; what a killed run left behind is not one of these.
     fn lock(&self) -> Result<File> {
+        files::create_folder(&self.0.join("log"))?;
         let file = File::create(self.0.join("lock")).context("cannot make the lab's lock")?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => bail!(
-                "another lab runs in this folder; hint: use that one, or stop it with `cargo xtask lab keycloak --stop`"
-            ),
-            Err(TryLockError::Error(error)) => Err(error).context("cannot lock the lab"),
+        let is_taken = match file.try_lock() {
+            Ok(()) => self.detached().exists() && is_running(self),
+            Err(TryLockError::WouldBlock) => true,
+            Err(TryLockError::Error(error)) => return Err(error).context("cannot lock the lab"),
+        };
+        if is_taken {
+            bail!("a lab runs already; hint: use it, or stop it with `cargo xtask lab keycloak --stop`");
         }
+        Ok(file)
     }
 }
 
@@ -113,6 +127,7 @@ impl Folder {
 pub(crate) struct Lab {
     settings: Settings,
     settings_file: PathBuf,
+    detached_mark: PathBuf,
     took: Duration,
     leave_running: bool,
     // Dropped, and so stopped, in this order; the lock last.
@@ -130,7 +145,6 @@ impl Lab {
         interrupt: &Interrupt,
     ) -> Result<Self> {
         let folder = Folder::of(workspace);
-        files::create_folder(&folder.0.join("log"))?;
         let lock = folder.lock()?;
         if is_running(&folder) {
             status::step("Stopping", "the lab that was left running");
@@ -169,6 +183,7 @@ impl Lab {
         Ok(Self {
             settings,
             settings_file: folder.settings(),
+            detached_mark: folder.detached(),
             took: started.elapsed(),
             leave_running: false,
             keycloak: running,
@@ -187,10 +202,12 @@ impl Lab {
         self.took
     }
 
-    fn leave_running(&mut self) {
+    fn leave_running(mut self) -> Result<()> {
+        files::write(&self.detached_mark, "")?;
         self.leave_running = true;
         self.keycloak.leave_running();
         self.sink.leave_running();
+        Ok(())
     }
 
     /// Waits for Ctrl-C, or until another terminal stopped the lab.
@@ -284,6 +301,23 @@ fn is_running(folder: &Folder) -> bool {
 
 fn stop_servers(folder: &Folder, interrupt: &Interrupt) -> Result<()> {
     files::remove(&folder.settings())?;
+    files::remove(&folder.detached())?;
     folder.keycloak().stop(interrupt)?;
     folder.sink().stop(interrupt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_lab_runs_at_a_time_and_a_stale_mark_of_one_is_none() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder(home.path().to_owned());
+        files::write(&folder.detached(), "").unwrap();
+        let held = folder.lock().unwrap();
+        assert!(folder.lock().unwrap_err().to_string().contains("runs already"));
+        drop(held);
+        folder.lock().unwrap();
+    }
 }

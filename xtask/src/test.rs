@@ -25,6 +25,7 @@ const LAB_VARIABLE: &str = "IDP_BRIDGE_LAB";
 pub(crate) fn run(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
     let started = Instant::now();
     let tools = prerequisites::ensure(interrupt)?;
+    lab::expect_none(workspace)?;
     conformance::forget(workspace)?;
 
     let tests = Tests::default();

@@ -5,7 +5,6 @@ use std::fmt;
 /// Counts of tests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
-    targets: u64,
     passed: u64,
     failed: u64,
     ignored: u64,
@@ -19,7 +18,6 @@ impl Tally {
             let part = counts.split([';', '.']).find_map(|part| part.trim().strip_suffix(what));
             part.and_then(|number| number.trim().parse::<u64>().ok()).unwrap_or(0)
         };
-        self.targets += 1;
         self.passed += count(" passed");
         self.failed += count(" failed");
         self.ignored += count(" ignored");
@@ -28,7 +26,6 @@ impl Tally {
     /// What came after the earlier count.
     pub(crate) fn since(self, earlier: Self) -> Self {
         Self {
-            targets: self.targets - earlier.targets,
             passed: self.passed - earlier.passed,
             failed: self.failed - earlier.failed,
             ignored: self.ignored - earlier.ignored,
@@ -38,7 +35,7 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { targets, passed, failed, ignored } = self;
+        let Self { passed, failed, ignored } = self;
         write!(formatter, "{passed} tests passed")?;
         if *failed > 0 {
             write!(formatter, ", {failed} failed")?;
@@ -46,7 +43,7 @@ impl fmt::Display for Tally {
         if *ignored > 0 {
             write!(formatter, ", {ignored} ignored")?;
         }
-        write!(formatter, " in {targets} targets")
+        Ok(())
     }
 }
 
@@ -55,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_last_line_of_each_target_counts() {
+    fn only_the_last_line_of_each_target_is_counted() {
         let mut tally = Tally::default();
         for line in [
             "running 2 tests",
@@ -65,14 +62,14 @@ mod tests {
         ] {
             tally.read(line);
         }
-        assert_eq!(tally, Tally { targets: 2, passed: 13, failed: 2, ignored: 1 });
-        assert_eq!(tally.to_string(), "13 tests passed, 2 failed, 1 ignored in 2 targets");
+        assert_eq!(tally, Tally { passed: 13, failed: 2, ignored: 1 });
+        assert_eq!(tally.to_string(), "13 tests passed, 2 failed, 1 ignored");
     }
 
     #[test]
     fn a_phase_counts_from_where_the_one_before_ended() {
-        let earlier = Tally { targets: 1, passed: 5, failed: 0, ignored: 0 };
-        let later = Tally { targets: 3, passed: 9, failed: 0, ignored: 0 };
-        assert_eq!(later.since(earlier).to_string(), "4 tests passed in 2 targets");
+        let earlier = Tally { passed: 5, failed: 0, ignored: 0 };
+        let later = Tally { passed: 9, failed: 0, ignored: 0 };
+        assert_eq!(later.since(earlier).to_string(), "4 tests passed");
     }
 }
