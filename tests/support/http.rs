@@ -88,7 +88,18 @@ pub(crate) fn connect(address: &str) -> TcpStream {
     stream
 }
 
-/// An answer.
+/// The body that was sent in chunks.
+fn without_chunks(mut rest: &str) -> String {
+    let mut body = String::new();
+    while let Some((length, more)) = rest.split_once("\r\n") {
+        let length = usize::from_str_radix(length, 16).unwrap();
+        body += &more[..length];
+        rest = more[length..].trim_start_matches("\r\n");
+    }
+    body
+}
+
+/// An answer; several headers of one name are the lines of one value.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -103,9 +114,14 @@ impl Reply {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
         let mut lines = head.lines();
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-        let headers = lines.map(|line| line.split_once(": ").unwrap());
-        let headers = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
-        Self { status, headers, body: body.to_owned() }
+        let mut headers = BTreeMap::<String, String>::new();
+        for (name, value) in lines.map(|line| line.split_once(": ").unwrap_or((line.trim_end_matches(':'), ""))) {
+            let values = headers.entry(name.to_lowercase()).or_default();
+            *values = if values.is_empty() { value.to_owned() } else { format!("{values}\n{value}") };
+        }
+        let is_chunked = headers.get("transfer-encoding").is_some_and(|encoding| encoding == "chunked");
+        let body = if is_chunked { without_chunks(body) } else { body.to_owned() };
+        Self { status, headers, body }
     }
 
     #[track_caller]

@@ -1,0 +1,17 @@
+//! The conformance suite on the real Keycloak of the lab.
+
+mod settings;
+
+use std::process::ExitCode;
+
+use idp_bridge_conformance::Staged;
+use idp_bridge_connector_keycloak::harness::KeycloakHarness;
+use settings::Lab;
+
+fn main() -> ExitCode {
+    idp_bridge_conformance::main(env!("CARGO_TARGET_TMPDIR"), harness())
+}
+
+async fn harness() -> Staged<KeycloakHarness> {
+    KeycloakHarness::start(Lab::find()?.server()?).await
+}

@@ -1,0 +1,127 @@
+//! `doctor` against a real Keycloak: all is well, and then one thing after the other is taken away.
+
+use std::path::Path;
+
+use idp_bridge_conformance::Staged;
+use idp_bridge_connector_keycloak::harness::KeycloakHarness;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use crate::lab::{Lab, running};
+use crate::support::program::{Ran, run_in};
+
+/// A realm of its own, which a test may spoil.
+struct Realm {
+    harness: KeycloakHarness,
+    runtime: Runtime,
+}
+
+impl Realm {
+    fn new() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let server = Lab::get_running().server().unwrap();
+        let harness = runtime.block_on(KeycloakHarness::start(server)).unwrap();
+        Self { harness, runtime }
+    }
+
+    /// Waits until something was changed in the realm.
+    fn change<T>(&self, change: impl Future<Output = Staged<T>>) -> T {
+        self.runtime.block_on(change).unwrap()
+    }
+
+    fn role(&self, role: &str, granted: bool) {
+        self.change(self.harness.set_role(role, granted));
+    }
+
+    fn settings(&self, settings: Value) {
+        self.change(self.harness.change_realm(settings));
+    }
+
+    fn customer(&self, permissions: Option<Value>) {
+        self.change(self.harness.declare_customer(permissions));
+    }
+}
+
+/// What doctor says of the realm.
+fn doctor(realm: &Realm) -> Ran {
+    let folder = tempfile::tempdir().unwrap();
+    let config = realm.harness.config();
+    let text = format!(
+        "[tenants.t]\nwebhook_keys = [\"whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"]\n[tenants.t.connector]\n\
+         type = \"keycloak\"\nurl = \"{}\"\nrealm = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
+         customer_attribute = \"{}\"\nlogin_events = true\n",
+        config.url,
+        config.realm,
+        config.client_id,
+        config.client_secret.expose(),
+        config.customer_attribute
+    );
+    std::fs::write(folder.path().join("idp-bridge.toml"), text).unwrap();
+    run_in(folder.path(), ["doctor", "--json", "--timeout", "20s"])
+}
+
+/// The steps that mend what failed or is not visible.
+fn steps(ran: Ran, code: i32) -> Vec<(Value, String)> {
+    let findings = ran.with_code(code).json()[0]["findings"].clone();
+    let open = findings.as_array().unwrap().iter().filter(|finding| finding["verdict"] != "ok");
+    open.map(|finding| (finding["verdict"].clone(), finding["fix"].as_str().unwrap().to_owned())).collect()
+}
+
+#[track_caller]
+fn only(steps: &[(Value, String)], verdict: &str, step: &str) {
+    assert!(steps.iter().any(|(own, fix)| own == verdict && fix.contains(step)), "no {step:?} in {steps:?}");
+    assert!(steps.iter().all(|(_, fix)| fix.contains(step)), "more than {step:?} in {steps:?}");
+}
+
+#[test]
+fn the_configuration_of_the_lab_is_all_ok() {
+    let _running = running();
+    let config = Lab::get_running().config();
+    let ran = run_in(Path::new("/"), ["doctor", "--config", config.to_str().unwrap()]).with_code(0);
+    for bad in ["FAILED", "not visible", "not possible"] {
+        assert!(!ran.stdout.contains(bad), "{ran:?}");
+    }
+    assert!(ran.stdout.contains("users.send_password_reset_email    ok"), "{ran:?}");
+}
+
+#[test]
+fn each_thing_that_is_taken_away_is_named_with_the_step_that_mends_it() {
+    let _running = running();
+    let realm = Realm::new();
+    assert_eq!(steps(doctor(&realm), 0), []);
+
+    realm.role("manage-users", false);
+    let missing = steps(doctor(&realm), 1);
+    only(&missing, "failed", "Service accounts roles → Assign role → Client roles: tick `manage-users`");
+    realm.role("manage-users", true);
+
+    realm.role("view-events", false);
+    only(&steps(doctor(&realm), 1), "failed", "tick `view-events`");
+    realm.role("view-events", true);
+
+    realm.role("view-realm", false);
+    only(&steps(doctor(&realm), 0), "not_visible", "tick `view-realm`");
+    realm.role("view-realm", true);
+
+    realm.settings(json!({"smtpServer": {}}));
+    only(&steps(doctor(&realm), 1), "failed", "Realm settings → Email");
+    let port = Lab::get_running().get("/smtp/port").unwrap().to_string();
+    let smtp = json!({"host": "127.0.0.1", "port": port, "from": "no-reply@acme.example"});
+    realm.settings(json!({"smtpServer": smtp}));
+
+    realm.customer(None);
+    only(&steps(doctor(&realm), 1), "failed", "User profile → Attributes → Create attribute");
+    let everybody = json!({"view": ["admin", "user"], "edit": ["admin", "user"]});
+    realm.customer(Some(everybody));
+    only(&steps(doctor(&realm), 1), "failed", "`Who can edit?` only Admin");
+    realm.customer(Some(json!({"view": ["admin"], "edit": ["admin"]})));
+
+    realm.settings(json!({"eventsEnabled": false}));
+    only(&steps(doctor(&realm), 1), "failed", "Save events");
+    realm.settings(json!({"eventsEnabled": true}));
+
+    assert_eq!(steps(doctor(&realm), 0), [], "all is well again");
+    realm.change(realm.harness.remove());
+    let gone = steps(doctor(&realm), 1);
+    assert!(gone.iter().any(|(_, fix)| fix.contains("realm")), "{gone:?}");
+}

@@ -1,0 +1,23 @@
+//! The built program against a real Keycloak: the lab that `cargo xtask lab keycloak` runs.
+
+// `cfg(test)` is always true here; clippy reads it as leave for the helpers, too, to unwrap.
+#[cfg(test)]
+mod browser;
+#[cfg(test)]
+mod calls;
+#[cfg(test)]
+mod doctor;
+#[cfg(test)]
+mod keycloak;
+#[cfg(test)]
+mod lab;
+#[cfg(test)]
+mod mails;
+#[cfg(test)]
+mod outage;
+#[cfg(test)]
+mod settings;
+#[cfg(test)]
+#[expect(dead_code, reason = "the tests without a lab use the rest of it")]
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,44 @@
+//! The running lab, as `.lab/keycloak.json` describes it.
+
+use std::path::{Path, PathBuf};
+
+use idp_bridge_connector_keycloak::harness::{Maildir, Server, SmtpServer};
+use serde_json::Value;
+
+/// The settings of the lab.
+#[derive(Debug, Clone)]
+pub(crate) struct Lab(Value);
+
+impl Lab {
+    /// Reads them; without a lab it says how to start one.
+    #[expect(clippy::disallowed_methods, reason = "`cargo xtask test` names the file by a variable")]
+    pub(crate) fn find() -> Result<Self, String> {
+        let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.lab/keycloak.json");
+        let path = std::env::var_os("IDP_BRIDGE_LAB").map_or(default, PathBuf::from);
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            let how = "start one with `cargo xtask lab keycloak --detach`, or run `cargo xtask test`";
+            format!("no lab runs ({}: {error}); {how}", path.display())
+        })?;
+        serde_json::from_str(&text).map(Self).map_err(|error| format!("{}: {error}", path.display()))
+    }
+
+    /// A setting, by its JSON pointer.
+    pub(crate) fn get(&self, pointer: &str) -> Result<&Value, String> {
+        self.0.pointer(pointer).ok_or_else(|| format!("the lab has no setting {pointer}"))
+    }
+
+    /// A setting that is a text.
+    pub(crate) fn get_text(&self, pointer: &str) -> Result<String, String> {
+        let text = self.get(pointer)?.as_str().map(str::to_owned);
+        text.ok_or_else(|| format!("the lab's setting {pointer} is no text"))
+    }
+
+    /// The Keycloak, for a harness to make realms in.
+    pub(crate) fn server(&self) -> Result<Server, String> {
+        let port = self.get("/smtp/port")?.as_u64().and_then(|port| port.try_into().ok());
+        let smtp = SmtpServer { host: self.get_text("/smtp/host")?, port: port.ok_or("the lab's SMTP port is none")? };
+        let admin = (self.get_text("/keycloak/admin_username")?, self.get_text("/keycloak/admin_password")?);
+        let mails = Maildir::new(self.get_text("/smtp/maildir")?);
+        Ok(Server::real(self.get_text("/keycloak/url")?, (&admin.0, &admin.1), smtp, mails))
+    }
+}
