@@ -1,0 +1,121 @@
+//! A bridge on a port of its own, and the platform that signs calls to it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use idp_bridge_connector_memory::{Memory, MemoryUser, sample_users};
+use idp_bridge_core::{IdentityProvider, SystemRandom, TenantId};
+use idp_bridge_protocol::{KeyRing, SigningKey, VerifyingKey, signature};
+use idp_bridge_server::{Server, ServerLimits, Tenant, Tenants};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::clock::{BEGIN, TestClock};
+use crate::http::{Answer, Connection, Request, within};
+
+pub(crate) struct Bridge {
+    pub(crate) address: SocketAddr,
+    pub(crate) clock: Arc<TestClock>,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+impl Bridge {
+    /// A bridge for the tenant `acme` with the sample users.
+    pub(crate) async fn with_samples() -> Self {
+        Self::of(memory(sample_users())).await
+    }
+
+    /// A bridge for the tenant `acme` with this provider.
+    pub(crate) async fn of(provider: impl IdentityProvider) -> Self {
+        Self::start([tenant("acme", provider)]).await
+    }
+
+    pub(crate) async fn start(tenants: impl IntoIterator<Item = Tenant>) -> Self {
+        Self::limited(tenants, ServerLimits::default()).await
+    }
+
+    pub(crate) async fn limited(tenants: impl IntoIterator<Item = Tenant>, limits: ServerLimits) -> Self {
+        let clock = Arc::new(TestClock::default());
+        let tenants = Tenants::new(tenants).unwrap();
+        let server = Server::new(tenants, Arc::clone(&clock) as Arc<_>, &SystemRandom, limits).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(server.serve(listener, async move {
+            let _ = stopped.await;
+        }));
+        Self { address, clock, stop: Some(stop), task }
+    }
+
+    /// Asks on a connection of its own.
+    pub(crate) async fn send(&self, request: &Request) -> Answer {
+        Connection::open(self.address).await.send(request).await
+    }
+
+    /// Makes a signed call for `acme`.
+    pub(crate) async fn call(&self, kind: &str, data: Value) -> Answer {
+        self.send(&signed(&envelope(kind, data))).await
+    }
+
+    /// Begins the shutdown.
+    pub(crate) fn stop(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+    }
+
+    /// Waits until the server has ended.
+    pub(crate) async fn ended(self) {
+        within(self.task).await.unwrap().unwrap();
+    }
+}
+
+pub(crate) fn memory(users: Vec<MemoryUser>) -> Memory {
+    Memory::with_users(users).unwrap()
+}
+
+/// The platform's key, the same for every tenant.
+pub(crate) fn platform_key() -> SigningKey {
+    SigningKey::from_seed([7; 32]).unwrap()
+}
+
+pub(crate) fn verifying(key: &SigningKey) -> VerifyingKey {
+    VerifyingKey::parse(key.to_verifying_text().expose()).unwrap()
+}
+
+/// A tenant that the platform signs for.
+pub(crate) fn tenant(id: &str, provider: impl IdentityProvider) -> Tenant {
+    let keys = KeyRing::new(vec![verifying(&platform_key())]).unwrap();
+    Tenant::new(TenantId::new(id).unwrap(), "memory", Arc::new(provider), keys)
+}
+
+pub(crate) fn envelope(kind: &str, data: Value) -> Value {
+    json!({"type": kind, "timestamp": "2027-01-15T08:00:00Z", "tenant": "acme", "data": data})
+}
+
+/// An id that no other call has.
+pub(crate) fn next_id() -> String {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    format!("msg_{}", NEXT.fetch_add(1, Relaxed))
+}
+
+/// A signed call with a new id.
+pub(crate) fn signed(body: &Value) -> Request {
+    signed_as(&next_id(), body)
+}
+
+pub(crate) fn signed_as(id: &str, body: &Value) -> Request {
+    signed_bytes(id, body.to_string().as_bytes())
+}
+
+pub(crate) fn signed_bytes(id: &str, body: &[u8]) -> Request {
+    let mut request = Request::new("POST", "/v1/tenants/acme/webhook")
+        .header("content-type", "application/json")
+        .header("webhook-id", id)
+        .header("webhook-timestamp", BEGIN.to_string())
+        .header("webhook-signature", signature::sign(&[platform_key()], id, BEGIN, body));
+    request.body = body.to_vec();
+    request
+}

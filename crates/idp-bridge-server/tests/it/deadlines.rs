@@ -1,0 +1,125 @@
+//! Section 5: a call ends in time whatever the provider does, and a write that began goes on without its caller.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use idp_bridge_core::Deleted;
+use serde_json::{Value, json};
+use tokio::sync::{Notify, Semaphore};
+
+use crate::bridge::{Bridge, envelope, signed, tenant};
+use crate::http::{Answer, Connection, within};
+use crate::scripted::{Asked, Given, Scripted, record};
+
+/// A provider that never answers; its writes begin before.
+fn hanging() -> Scripted {
+    Scripted::new(|asked, scope| async move {
+        if matches!(asked, Asked::Delete) {
+            scope.recorder().write_begins();
+        }
+        std::future::pending().await
+    })
+}
+
+async fn timed(bridge: &Bridge, kind: &str, data: Value, timeout: &str) -> (Answer, Duration) {
+    let begun = Instant::now();
+    let answer = bridge.send(&signed(&envelope(kind, data)).header("x-request-timeout-ms", timeout)).await;
+    (answer, begun.elapsed())
+}
+
+#[tokio::test]
+async fn a_provider_that_hangs_is_given_up_at_the_callers_deadline() {
+    let bridge = Bridge::of(hanging()).await;
+    for (kind, data, outcome) in [
+        ("users.get_by_id", json!({"id": "u"}), "not_applied"),
+        ("users.delete", json!({"id": "u"}), "unknown"),
+        ("users.send_verification_email", json!({"id": "u"}), "not_applied"),
+    ] {
+        let (answer, took) = timed(&bridge, kind, data, "120").await;
+        assert_eq!(answer.verdict(), (504, "deadline_exceeded".into()), "{kind}");
+        assert_eq!(answer.json()["outcome"], outcome, "{kind}");
+        assert!(took >= Duration::from_millis(120) && took < Duration::from_secs(2), "{took:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_tenants_deadline_holds_and_callers_cannot_extend_it() {
+    let mut acme = tenant("acme", hanging());
+    acme.deadline = Duration::from_millis(150);
+    let bridge = Bridge::start([acme]).await;
+    let (answer, took) = timed(&bridge, "users.get_by_id", json!({"id": "u"}), "60000").await;
+    assert_eq!(answer.status, 504);
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_deadline_that_is_no_number_is_refused_after_the_signature() {
+    let bridge = Bridge::with_samples().await;
+    for bad in ["", "0", "-1", "1.5", "4s", "99999999999999999999"] {
+        let request = signed(&envelope("users.get_by_id", json!({"id": "u-1"}))).header("x-request-timeout-ms", bad);
+        let answer = bridge.send(&request).await;
+        assert_eq!(answer.verdict(), (400, "invalid_request".into()), "{bad:?}");
+        assert_eq!(answer.json()["field"], "x-request-timeout-ms");
+        assert_eq!(bridge.send(&request.with("webhook-signature", "v1a,AAAA")).await.status, 401);
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_began_ends_without_its_caller_and_a_get_does_not() {
+    let (begun, go, ended) = (Arc::new(Semaphore::new(0)), Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
+    let provider = Scripted::new({
+        let (begun, go, ended) = (Arc::clone(&begun), Arc::clone(&go), Arc::clone(&ended));
+        move |asked, _| {
+            let (begun, go, ended) = (Arc::clone(&begun), Arc::clone(&go), Arc::clone(&ended));
+            // Dropped with the call, it tells that the call was cancelled.
+            async move {
+                let cancelled = scopeguard(Arc::clone(&ended));
+                begun.add_permits(1);
+                go.notified().await;
+                cancelled.disarm();
+                ended.add_permits(100);
+                Ok(match asked {
+                    Asked::Delete => Given::Deleted(Deleted::Existed),
+                    _ => Given::User(record("u", "c", "a@b")),
+                })
+            }
+        }
+    });
+    let bridge = Bridge::of(provider).await;
+    let mut caller = Connection::open(bridge.address).await;
+    caller.write(signed(&envelope("users.get_by_id", json!({"id": "u"}))).to_bytes()).await;
+    within(begun.acquire()).await.unwrap().forget();
+    drop(caller);
+    within(ended.acquire()).await.unwrap().forget();
+    assert_eq!(ended.available_permits(), 0, "the get was cancelled, not ended");
+
+    let mut caller = Connection::open(bridge.address).await;
+    caller.write(signed(&envelope("users.delete", json!({"id": "u"}))).to_bytes()).await;
+    within(begun.acquire()).await.unwrap().forget();
+    drop(caller);
+    // Another call goes through meanwhile, so the server had every chance to notice that the caller is gone.
+    assert_eq!(bridge.call("ping", json!({})).await.status, 200);
+    go.notify_one();
+    within(ended.acquire_many(100)).await.unwrap().forget();
+}
+
+/// Adds one permit when it is dropped, unless it was disarmed.
+struct Guard(Option<Arc<Semaphore>>);
+
+impl Guard {
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(cancelled) = &self.0 {
+            cancelled.add_permits(1);
+        }
+    }
+}
+
+fn scopeguard(cancelled: Arc<Semaphore>) -> Guard {
+    Guard(Some(cancelled))
+}

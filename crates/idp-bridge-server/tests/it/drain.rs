@@ -1,0 +1,103 @@
+//! Section 5: what happens between the order to stop and the end.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use idp_bridge_core::Deleted;
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use crate::bridge::{Bridge, envelope, signed, tenant};
+use crate::http::{Connection, Request, within};
+use crate::scripted::{Given, Scripted};
+
+/// A provider whose deletes wait for a permit.
+fn gated() -> (Scripted, Arc<Semaphore>, Arc<Semaphore>) {
+    let (begun, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let script = {
+        let (begun, gate) = (Arc::clone(&begun), Arc::clone(&gate));
+        move |_, _| {
+            let (begun, gate) = (Arc::clone(&begun), Arc::clone(&gate));
+            async move {
+                begun.add_permits(1);
+                gate.acquire().await.unwrap().forget();
+                Ok(Given::Deleted(Deleted::Existed))
+            }
+        }
+    };
+    (Scripted::new(script), begun, gate)
+}
+
+fn delete() -> Request {
+    signed(&envelope("users.delete", json!({"id": "u"})))
+}
+
+#[tokio::test]
+async fn calls_in_flight_are_finished_idle_connections_closed_and_new_calls_refused() {
+    let (provider, begun, gate) = gated();
+    let mut bridge = Bridge::of(provider).await;
+    let mut idle = Connection::open(bridge.address).await;
+    assert_eq!(idle.send(&Request::new("GET", "/readyz")).await.status, 200);
+    let mut half_open = Connection::open(bridge.address).await;
+    half_open.write("POST /v1").await;
+    let mut caller = Connection::open(bridge.address).await;
+    caller.write(delete().to_bytes()).await;
+    within(begun.acquire()).await.unwrap().forget();
+
+    bridge.stop();
+    idle.closed().await;
+    half_open.closed().await;
+    let ready = bridge.send(&Request::new("GET", "/readyz")).await;
+    assert_eq!(ready.verdict(), (503, "shutting_down".into()));
+    assert!(ready.header("retry-after").is_some());
+    assert_eq!(bridge.send(&delete()).await.verdict(), (503, "shutting_down".into()));
+    assert_eq!(bridge.send(&Request::new("GET", "/healthz")).await.status, 200);
+
+    gate.add_permits(1);
+    assert_eq!(caller.answer().await.unwrap().json(), json!({"existed": true}));
+    caller.closed().await;
+    let address = bridge.address;
+    bridge.ended().await;
+    assert!(tokio::net::TcpStream::connect(address).await.is_err(), "nobody listens any more");
+}
+
+#[tokio::test]
+async fn a_write_without_a_caller_is_waited_for() {
+    let (provider, begun, gate) = gated();
+    let mut bridge = Bridge::of(provider.clone()).await;
+    let mut caller = Connection::open(bridge.address).await;
+    caller.write(delete().to_bytes()).await;
+    within(begun.acquire()).await.unwrap().forget();
+    drop(caller);
+    bridge.stop();
+    // While the write runs, the bridge is there to say that it is not ready.
+    assert_eq!(bridge.send(&Request::new("GET", "/readyz")).await.status, 503);
+    gate.add_permits(1);
+    bridge.ended().await;
+    assert_eq!(gate.available_permits(), 0, "the write has ended");
+}
+
+#[tokio::test]
+async fn a_call_that_hangs_delays_the_end_by_no_more_than_its_deadline() {
+    let mut acme = tenant("acme", Scripted::new(|_, _| std::future::pending()));
+    acme.deadline = Duration::from_millis(300);
+    let mut bridge = Bridge::start([acme]).await;
+    let mut caller = Connection::open(bridge.address).await;
+    caller.write(delete().to_bytes()).await;
+    let begun = Instant::now();
+    bridge.stop();
+    let answer = caller.answer().await;
+    bridge.ended().await;
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    // Whether the order to stop or the call came first is open; either way the caller is not left without an end.
+    assert!(answer.is_none_or(|answer| [503, 504].contains(&answer.status)));
+}
+
+#[tokio::test]
+async fn without_calls_the_end_comes_at_once() {
+    let mut bridge = Bridge::with_samples().await;
+    let begun = Instant::now();
+    bridge.stop();
+    bridge.ended().await;
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+}

@@ -1,0 +1,171 @@
+//! Section 4: a write with the same id runs once.
+
+use std::sync::Arc;
+
+use idp_bridge_core::{Deleted, ErrorKind};
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use crate::bridge::{Bridge, envelope, next_id, signed_as, tenant};
+use crate::http::{Connection, Request, within};
+use crate::scripted::{Asked, Given, Scripted, record, upstream};
+
+fn deleting(id: &str, user: &str) -> Request {
+    signed_as(id, &envelope("users.delete", json!({"id": user})))
+}
+
+/// A provider whose deletes end one by one, as permits are added; the first finds the user and the others do not.
+fn gated() -> (Scripted, Arc<Semaphore>, Arc<Semaphore>) {
+    let (begun, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let provider = Scripted::new({
+        let (begun, gate) = (Arc::clone(&begun), Arc::clone(&gate));
+        move |_, _| {
+            let (begun, gate) = (Arc::clone(&begun), Arc::clone(&gate));
+            async move {
+                begun.add_permits(1);
+                gate.acquire().await.unwrap().forget();
+                Ok(Given::Deleted(Deleted::Existed))
+            }
+        }
+    });
+    (provider, begun, gate)
+}
+
+#[tokio::test]
+async fn a_repeated_write_gets_the_first_answer_and_runs_once() {
+    let provider = Scripted::at_once(|_| Ok(Given::Deleted(Deleted::Existed)));
+    let bridge = Bridge::of(provider.clone()).await;
+    let id = next_id();
+    let first = bridge.send(&deleting(&id, "u")).await;
+    assert_eq!((first.status, first.header("idempotent-replayed")), (200, None));
+    for _ in 0..2 {
+        let again = bridge.send(&deleting(&id, "u")).await;
+        assert_eq!((again.status, again.header("idempotent-replayed")), (200, Some("true")));
+        assert_eq!(again.body, first.body);
+        assert_ne!(again.header("x-request-id"), first.header("x-request-id"));
+    }
+    assert_eq!(provider.asked(), 1);
+    bridge.send(&deleting(&next_id(), "u")).await;
+    assert_eq!(provider.asked(), 2);
+}
+
+#[tokio::test]
+async fn what_counts_is_what_is_asked_and_not_how_it_is_written() {
+    let provider = Scripted::at_once(|_| Ok(Given::Deleted(Deleted::Existed)));
+    let bridge = Bridge::of(provider.clone()).await;
+    let id = next_id();
+    bridge.send(&deleting(&id, "u")).await;
+    let rewritten = json!({"data": {"id": "u"}, "new": 1, "tenant": "acme", "type": "users.delete"});
+    assert_eq!(bridge.send(&signed_as(&id, &rewritten)).await.header("idempotent-replayed"), Some("true"));
+    let reused = bridge.send(&deleting(&id, "v")).await;
+    assert_eq!(reused.verdict(), (422, "webhook_id_reused".into()));
+    assert_eq!(reused.json()["outcome"], "not_applied");
+    let other = envelope("users.send_verification_email", json!({"id": "u"}));
+    assert_eq!(bridge.send(&signed_as(&id, &other)).await.status, 422);
+    assert_eq!(provider.asked(), 1);
+}
+
+#[tokio::test]
+async fn twins_wait_for_the_one_that_runs() {
+    let (provider, begun, gate) = gated();
+    let bridge = Bridge::of(provider.clone()).await;
+    let request = deleting(&next_id(), "u");
+    let mut twins = Vec::new();
+    for _ in 0..8 {
+        let mut twin = Connection::open(bridge.address).await;
+        twin.write(request.to_bytes()).await;
+        twins.push(twin);
+    }
+    within(begun.acquire()).await.unwrap().forget();
+    gate.add_permits(100);
+    let mut replayed = 0;
+    for mut twin in twins {
+        let answer = twin.answer().await.unwrap();
+        assert_eq!((answer.status, answer.json()), (200, json!({"existed": true})));
+        replayed += usize::from(answer.header("idempotent-replayed").is_some());
+    }
+    assert_eq!((replayed, provider.asked()), (7, 1));
+}
+
+#[tokio::test]
+async fn a_twin_whose_deadline_ends_first_is_told_so_and_the_write_goes_on() {
+    let (provider, begun, gate) = gated();
+    let bridge = Bridge::of(provider.clone()).await;
+    let request = deleting(&next_id(), "u");
+    let mut first = Connection::open(bridge.address).await;
+    first.write(request.to_bytes()).await;
+    within(begun.acquire()).await.unwrap().forget();
+    let twin = bridge.send(&request.clone().header("x-request-timeout-ms", "100")).await;
+    assert_eq!(twin.verdict(), (409, "request_in_progress".into()));
+    assert_eq!((&twin.json()["retryable"], &twin.json()["outcome"]), (&json!(true), &json!("unknown")));
+    gate.add_permits(1);
+    assert_eq!(first.answer().await.unwrap().status, 200);
+    assert_eq!(bridge.send(&request).await.header("idempotent-replayed"), Some("true"));
+    assert_eq!(provider.asked(), 1);
+}
+
+#[tokio::test]
+async fn a_caller_that_was_gone_gets_the_answer_when_it_asks_again() {
+    let (provider, begun, gate) = gated();
+    let bridge = Bridge::of(provider.clone()).await;
+    let request = deleting(&next_id(), "u");
+    let mut caller = Connection::open(bridge.address).await;
+    caller.write(request.to_bytes()).await;
+    within(begun.acquire()).await.unwrap().forget();
+    drop(caller);
+    gate.add_permits(1);
+    let again = bridge.send(&request).await;
+    assert_eq!((again.status, again.header("idempotent-replayed")), (200, Some("true")));
+    assert_eq!(provider.asked(), 1);
+}
+
+#[tokio::test]
+async fn failures_are_forgotten_so_that_a_retry_runs() {
+    let provider = Scripted::at_once(|_| Err(upstream(ErrorKind::Misconfigured)));
+    let bridge = Bridge::of(provider.clone()).await;
+    let id = next_id();
+    for asked in 1..=3 {
+        let answer = bridge.send(&deleting(&id, "u")).await;
+        assert_eq!((answer.status, answer.header("idempotent-replayed")), (502, None));
+        assert_eq!(provider.asked(), asked);
+    }
+    // Forgotten means forgotten: the id may also ask for something else now.
+    assert_eq!(bridge.send(&deleting(&id, "v")).await.status, 502);
+}
+
+#[tokio::test]
+async fn gets_always_run() {
+    let provider = Scripted::at_once(|_| Ok(Given::User(record("u", "c", "a@b"))));
+    let bridge = Bridge::of(provider.clone()).await;
+    let id = next_id();
+    for asked in 1..=2 {
+        let answer = bridge.send(&signed_as(&id, &envelope("users.get_by_id", json!({"id": "u"})))).await;
+        assert_eq!((answer.status, answer.header("idempotent-replayed")), (200, None));
+        assert_eq!(provider.asked(), asked);
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_not_authentic_stores_nothing() {
+    let provider = Scripted::at_once(|_| Ok(Given::Deleted(Deleted::Existed)));
+    let bridge = Bridge::of(provider.clone()).await;
+    let id = next_id();
+    assert_eq!(bridge.send(&deleting(&id, "u").with("webhook-signature", "v1a,AAAA")).await.status, 401);
+    let first = bridge.send(&deleting(&id, "v")).await;
+    assert_eq!((first.status, first.header("idempotent-replayed")), (200, None));
+}
+
+#[tokio::test]
+async fn the_same_id_at_another_tenant_is_another_write() {
+    let provider = Scripted::at_once(|asked| match asked {
+        Asked::Delete => Ok(Given::Deleted(Deleted::Existed)),
+        _ => Ok(Given::Done),
+    });
+    let bridge = Bridge::start([tenant("acme", provider.clone()), tenant("other", provider.clone())]).await;
+    let id = next_id();
+    bridge.send(&deleting(&id, "u")).await;
+    let body = json!({"type": "users.delete", "tenant": "other", "data": {"id": "u"}});
+    let other = Request { target: "/v1/tenants/other/webhook".into(), ..signed_as(&id, &body) };
+    assert_eq!(bridge.send(&other).await.header("idempotent-replayed"), None);
+    assert_eq!(provider.asked(), 2);
+}

@@ -1,0 +1,257 @@
+//! Section 5: what a caller may cost, however slow, large or many.
+
+use std::time::{Duration, Instant};
+
+use idp_bridge_connector_memory::sample_users;
+use idp_bridge_server::ServerLimits;
+use serde_json::json;
+
+use crate::bridge::{Bridge, envelope, memory, signed, tenant};
+use crate::http::{Connection, Request, within};
+
+const KIB: usize = 1024;
+
+/// Limits that a test can wait for.
+async fn impatient(change: impl FnOnce(&mut ServerLimits)) -> Bridge {
+    let mut limits = ServerLimits::default();
+    change(&mut limits);
+    Bridge::limited([tenant("acme", memory(sample_users()))], limits).await
+}
+
+fn post() -> Request {
+    Request::new("POST", "/v1/tenants/acme/webhook").header("content-type", "application/json")
+}
+
+fn health() -> Request {
+    Request::new("GET", "/healthz")
+}
+
+#[tokio::test]
+async fn a_half_sent_head_is_closed_without_an_answer() {
+    let bridge = impatient(|limits| limits.head = Duration::from_millis(150)).await;
+    for head in ["", "POST", "POST /v1/tenants/acme/webhook HTTP/1.1\r\nhost: bridge\r\nwebhook-id: "] {
+        let begun = Instant::now();
+        let mut connection = Connection::open(bridge.address).await;
+        connection.write(head).await;
+        connection.closed().await;
+        assert!(begun.elapsed() >= Duration::from_millis(100), "{:?}", begun.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_comes_drop_by_drop_has_no_more_time_than_another() {
+    let bridge = impatient(|limits| limits.head = Duration::from_millis(200)).await;
+    let mut connection = Connection::open(bridge.address).await;
+    assert_eq!(connection.send(&health()).await.status, 200);
+    let begun = Instant::now();
+    let head = post().head();
+    let mut drops = head.bytes().cycle();
+    // The second head begins now, and each byte comes well before the limit.
+    let closed = async {
+        loop {
+            let drop = drops.next().unwrap_or(b'x');
+            connection.write([if drop == b'\n' || drop == b'\r' { b'x' } else { drop }]).await;
+            if tokio::time::timeout(Duration::from_millis(20), connection.answer()).await == Ok(None) {
+                return;
+            }
+        }
+    };
+    within(closed).await;
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_kept_longer_than_a_head_may_take_and_then_closed() {
+    let bridge = impatient(|limits| {
+        limits.head = Duration::from_millis(300);
+        limits.idle = Duration::from_millis(1_000);
+    })
+    .await;
+    let mut connection = Connection::open(bridge.address).await;
+    assert_eq!(connection.send(&health()).await.status, 200);
+    let idle_since = Instant::now();
+    // Nothing comes for longer than a head may take; then the connection still serves.
+    let quiet = tokio::time::timeout(Duration::from_millis(500), connection.answer()).await;
+    assert!(quiet.is_err(), "{quiet:?}");
+    assert_eq!(connection.send(&health()).await.status, 200);
+    connection.closed().await;
+    assert!(idle_since.elapsed() >= Duration::from_millis(1_500), "{:?}", idle_since.elapsed());
+}
+
+#[tokio::test]
+async fn a_slow_body_is_a_408_and_the_end_of_its_connection() {
+    let bridge = impatient(|limits| limits.body = Duration::from_millis(150)).await;
+    for start in ["content-length: 100\r\n\r\n{", "transfer-encoding: chunked\r\n\r\n1\r\n{\r\n"] {
+        let mut connection = Connection::open(bridge.address).await;
+        connection.write(format!("{}{start}", post().head())).await;
+        let answer = connection.answer().await.unwrap();
+        assert_eq!(answer.verdict(), (408, "request_timeout".into()));
+        assert_eq!(answer.header("connection"), Some("close"));
+        connection.closed().await;
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_16_kib_is_taken_and_one_more_byte_is_not() {
+    let bridge = Bridge::with_samples().await;
+    let body = |size: usize| {
+        let mut body = json!({"type": "ping", "tenant": "acme", "x": ""}).to_string();
+        let missing = size - body.len();
+        body.insert_str(body.find(r#""x":""#).unwrap() + 5, &"x".repeat(missing));
+        crate::bridge::signed_bytes("msg_1", body.as_bytes())
+    };
+    assert_eq!(bridge.send(&body(16 * KIB)).await.status, 200);
+    assert_eq!(bridge.send(&body(16 * KIB + 1)).await.verdict(), (413, "too_large".into()));
+}
+
+#[tokio::test]
+async fn a_body_that_is_announced_too_large_is_refused_before_it_is_sent() {
+    let bridge = Bridge::with_samples().await;
+    for length in ["17408", "1000000000000"] {
+        let mut connection = Connection::open(bridge.address).await;
+        connection.write(format!("{}content-length: {length}\r\n\r\n", post().head())).await;
+        let answer = connection.answer().await.unwrap();
+        assert_eq!(answer.verdict(), (413, "too_large".into()), "{length}");
+        assert_eq!(answer.header("connection"), Some("close"));
+    }
+    // Nor is it asked for.
+    let mut connection = Connection::open(bridge.address).await;
+    connection.write(format!("{}expect: 100-continue\r\ncontent-length: 17408\r\n\r\n", post().head())).await;
+    assert_eq!(connection.answer().await.unwrap().status, 413);
+}
+
+#[tokio::test]
+async fn a_body_that_grows_too_large_is_refused_and_its_caller_gets_to_read_it() {
+    let bridge = Bridge::with_samples().await;
+    for (chunks, then) in [(17, "0\r\n\r\n"), (200, "")] {
+        let mut connection = Connection::open(bridge.address).await;
+        connection.write(format!("{}transfer-encoding: chunked\r\n\r\n", post().head())).await;
+        let chunk = format!("400\r\n{}\r\n", "x".repeat(KIB));
+        connection.write(format!("{}{then}", chunk.repeat(chunks))).await;
+        assert_eq!(connection.answer().await.unwrap().verdict(), (413, "too_large".into()), "{chunks}");
+        connection.closed().await;
+    }
+}
+
+#[tokio::test]
+async fn heads_have_64_fields_and_16_kib_at_most() {
+    let bridge = Bridge::with_samples().await;
+    let fields = |count: usize| (1..count).fold(health(), |request, field| request.header(&format!("x-{field}"), "x"));
+    assert_eq!(bridge.send(&fields(64)).await.status, 200);
+    for request in [fields(65), health().header("x-large", "x".repeat(16 * KIB))] {
+        let answer = bridge.send(&request).await;
+        assert_eq!((answer.status, answer.body.as_str()), (431, ""));
+    }
+    assert_eq!(bridge.send(&health().header("x-large", "x".repeat(15 * KIB))).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_path_has_2_kib_at_most() {
+    let bridge = Bridge::with_samples().await;
+    let path = |length: usize| Request::new("GET", format!("/healthz?{}", "x".repeat(length - "/healthz?".len())));
+    assert_eq!(bridge.send(&path(2 * KIB)).await.status, 200);
+    assert_eq!(bridge.send(&path(2 * KIB + 1)).await.verdict(), (414, "uri_too_long".into()));
+}
+
+#[tokio::test]
+async fn heads_that_make_no_sense_are_400_and_harm_nobody() {
+    let bridge = Bridge::with_samples().await;
+    for head in [
+        "\0\0\0\0\r\n\r\n",
+        "GET\r\n\r\n",
+        "GET /healthz HTTP/9.9\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nno colon\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nx: a\0b\r\n\r\n",
+        "POST /healthz HTTP/1.1\r\ncontent-length: -1\r\n\r\n",
+        "POST /healthz HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ] {
+        let mut connection = Connection::open(bridge.address).await;
+        connection.write(head).await;
+        let status = connection.answer().await.map(|answer| answer.status);
+        assert!(matches!(status, None | Some(400 | 505)), "{head:?} {status:?}");
+    }
+    assert_eq!(bridge.send(&health()).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_smuggled_second_request_is_not_believed() {
+    let bridge = Bridge::with_samples().await;
+    let mut connection = Connection::open(bridge.address).await;
+    let head = post().head();
+    connection
+        .write(format!(
+            "{head}content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /docs HTTP/1.1\r\n\r\n"
+        ))
+        .await;
+    let answer = connection.answer().await.unwrap();
+    assert!([400, 401].contains(&answer.status), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_thousand_half_open_connections_leave_it_answering() {
+    let bridge = Bridge::with_samples().await;
+    let mut half_open = Vec::new();
+    for number in 0..1_000 {
+        let mut connection = Connection::open(bridge.address).await;
+        if number % 2 == 0 {
+            connection.write("POST /v1/tenants/acme/webhook HTTP/1.1\r\nhost:").await;
+        }
+        half_open.push(connection);
+    }
+    let begun = Instant::now();
+    let answer = bridge.send(&signed(&envelope("users.get_by_id", json!({"id": "u-1"})))).await;
+    assert_eq!(answer.status, 200);
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn beyond_the_most_connections_new_ones_wait_until_one_ends() {
+    let bridge = impatient(|limits| limits.connections = 2).await;
+    let mut first = Connection::open(bridge.address).await;
+    let mut second = Connection::open(bridge.address).await;
+    assert_eq!(first.send(&health()).await.status, 200);
+    assert_eq!(second.send(&health()).await.status, 200);
+    let mut third = Connection::open(bridge.address).await;
+    third.write(health().to_bytes()).await;
+    assert!(tokio::time::timeout(Duration::from_millis(100), third.answer()).await.is_err(), "it had to wait");
+    drop(first);
+    assert_eq!(third.answer().await.unwrap().status, 200);
+    assert_eq!(second.send(&health()).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_caller_that_does_not_read_is_cut_off() {
+    let bridge = impatient(|limits| {
+        limits.write = Duration::from_millis(200);
+        limits.connections = 1;
+    })
+    .await;
+    let mut deaf = Connection::open(bridge.address).await;
+    let requests = Request::new("GET", "/openapi.json").to_bytes().repeat(64);
+    // It asks for far more than both sides' buffers hold, and reads nothing.
+    let asking = async {
+        loop {
+            if tokio::time::timeout(Duration::from_secs(1), deaf.try_write(&requests)).await != Ok(true) {
+                return;
+            }
+        }
+    };
+    within(asking).await;
+    // The only place is free again, although the deaf caller has not closed.
+    assert_eq!(bridge.send(&health()).await.status, 200);
+    drop(deaf);
+}
+
+#[tokio::test]
+async fn pipelined_requests_are_answered_in_order() {
+    let bridge = Bridge::with_samples().await;
+    let mut connection = Connection::open(bridge.address).await;
+    let requests = [health().to_bytes(), Request::new("GET", "/nowhere").to_bytes(), health().to_bytes()].concat();
+    connection.write(requests).await;
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        statuses.push(connection.answer().await.unwrap().status);
+    }
+    assert_eq!(statuses, [200, 404, 200]);
+}

@@ -1,0 +1,140 @@
+//! Section 10: one line a call, with what an operator needs and nothing that is personal or secret.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use idp_bridge_connector_memory::sample_users;
+use idp_bridge_core::{Error, ErrorKind};
+use serde_json::{Value, json};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::bridge::{Bridge, memory, tenant};
+use crate::http::Request;
+use crate::scripted::Scripted;
+
+/// What was logged, as JSON lines.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Logs everything of this thread here, as long as the guard lives. The tests' runtime has one thread.
+    fn begin(&self) -> tracing::subscriber::DefaultGuard {
+        let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_max_level(tracing::Level::TRACE);
+        tracing::subscriber::set_default(subscriber.with_writer(self.clone()).finish())
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// The lines of calls.
+    fn lines(&self) -> Vec<Value> {
+        let lines = self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>();
+        lines.into_iter().filter(|line| line.get("surface").is_some()).collect()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_one_line_that_names_no_user() {
+    let log = Log::default();
+    let _guard = log.begin();
+    let bridge = Bridge::with_samples().await;
+    let answer = bridge.call("users.get_by_email", json!({"email": "ada@acme.example"})).await;
+    bridge.call("users.get_by_id", json!({"id": "u-1"})).await;
+    let [one, two] = log.lines().try_into().unwrap();
+    assert_eq!(one["request.id"], answer.header("x-request-id").unwrap());
+    for (field, value) in [
+        ("level", json!("INFO")),
+        ("tenant.id", json!("acme")),
+        ("connector", json!("memory")),
+        ("surface", json!("webhook")),
+        ("call", json!("users.get_by_email")),
+        ("code", json!("ok")),
+        ("status", json!(200)),
+        ("upstream.requests", json!(0)),
+        ("upstream.attempts", json!(0)),
+    ] {
+        assert_eq!(one[field], value, "{field}");
+    }
+    assert!(one["duration_ms"].is_u64());
+    assert_eq!(one["user.hash"].as_str().unwrap().len(), 16);
+    assert_eq!(one["user.hash"], two["user.hash"]);
+    for secret in ["ada@", "u-1", "cust-1", "v1a,"] {
+        assert!(!log.text().contains(secret), "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_names_its_causes_and_what_it_cost() {
+    let log = Log::default();
+    let _guard = log.begin();
+    let provider = Scripted::new(|_, scope| async move {
+        scope.recorder().request();
+        scope.recorder().attempt();
+        scope.recorder().attempt();
+        scope.recorder().write_begins();
+        let cause = std::io::Error::other("connection refused");
+        Err(Error::upstream(ErrorKind::Unavailable, "cannot reach it").with("step", "delete").with_source(cause))
+    });
+    let bridge = Bridge::of(provider).await;
+    bridge.call("users.delete", json!({"id": "u-secret"})).await;
+    let [line] = log.lines().try_into().unwrap();
+    assert_eq!((&line["level"], &line["code"]), (&json!("WARN"), &json!("upstream_unavailable")));
+    assert_eq!((&line["status"], &line["outcome"]), (&json!(503), &json!("unknown")));
+    assert_eq!((&line["upstream.requests"], &line["upstream.attempts"]), (&json!(1), &json!(2)));
+    assert_eq!(line["error"], "cannot reach it (step: delete): connection refused");
+    assert!(!log.text().contains("u-secret"));
+}
+
+#[tokio::test]
+async fn a_concealed_password_reset_is_told_to_the_operator() {
+    let log = Log::default();
+    let _guard = log.begin();
+    let bridge = Bridge::with_samples().await;
+    let email = json!({"email": "nobody@acme.example"});
+    assert_eq!(bridge.call("users.send_password_reset_email", email).await.status, 200);
+    let [line] = log.lines().try_into().unwrap();
+    assert_eq!((&line["status"], &line["code"]), (&json!(200), &json!("user_not_found")));
+    assert_eq!((&line["concealed"], &line["error"]), (&json!(true), &json!("no such user")));
+    assert!(!log.text().contains("nobody@"));
+}
+
+#[tokio::test]
+async fn refused_callers_are_lines_too_and_their_texts_stay_out() {
+    let log = Log::default();
+    let _guard = log.begin();
+    let mut acme = tenant("acme", memory(sample_users()));
+    acme.tokens.clear();
+    let bridge = Bridge::start([acme]).await;
+    let secret = "Bearer secret-token";
+    let request = Request::new("GET", "/v1/tenants/nobody/users/u-secret?q=secret").header("authorization", secret);
+    bridge.send(&request).await;
+    let webhook = Request::new("POST", "/v1/tenants/nobody/webhook").json(&json!({"secret": 1}));
+    bridge.send(&webhook.header("webhook-id", "secret")).await;
+    let lines = log.lines();
+    let codes: Vec<_> = lines.iter().map(|line| (&line["tenant.id"], &line["code"], &line["status"])).collect();
+    let nobody = json!("nobody");
+    assert_eq!(
+        codes,
+        [(&nobody, &json!("invalid_token"), &json!(401)), (&nobody, &json!("invalid_signature"), &json!(401))]
+    );
+    assert!(!log.text().contains("secret"), "{}", log.text());
+}

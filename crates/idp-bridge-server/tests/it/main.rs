@@ -1,0 +1,35 @@
+//! The server over real sockets: every rule of the protocol, asked by a caller that may be rude.
+
+// `cfg(test)` is always true here; clippy reads it as leave for the helpers, too, to unwrap.
+#[cfg(test)]
+mod bridge;
+#[cfg(test)]
+mod clock;
+#[cfg(test)]
+mod customers;
+#[cfg(test)]
+mod deadlines;
+#[cfg(test)]
+mod drain;
+#[cfg(test)]
+mod envelopes;
+#[cfg(test)]
+mod errors;
+#[cfg(test)]
+mod http;
+#[cfg(test)]
+mod idempotency;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod lines;
+#[cfg(test)]
+mod operations;
+#[cfg(test)]
+mod pages;
+#[cfg(test)]
+mod rest;
+#[cfg(test)]
+mod scripted;
+#[cfg(test)]
+mod signatures;

@@ -1,0 +1,181 @@
+//! Section 6: the same calls with a bearer token.
+
+use std::collections::BTreeSet;
+
+use idp_bridge_connector_memory::sample_users;
+use idp_bridge_core::{Deleted, UserId};
+use idp_bridge_server::{RestToken, Scope, Tenant};
+use serde_json::json;
+
+use crate::bridge::{Bridge, memory, next_id, tenant};
+use crate::http::{Answer, Request};
+use crate::scripted::{Asked, Given, Scripted, record};
+
+fn token(name: &str, scopes: impl Into<BTreeSet<Scope>>) -> RestToken {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, name.as_bytes());
+    RestToken { name: name.into(), sha256: digest.as_ref().try_into().unwrap(), scopes: scopes.into() }
+}
+
+/// `acme` with three callers, whose tokens are their names; `quiet` has REST switched off.
+fn tenants(provider: impl idp_bridge_core::IdentityProvider) -> [Tenant; 2] {
+    let mut acme = tenant("acme", provider);
+    acme.tokens = vec![
+        token("reader", [Scope::Read]),
+        token("writer", [Scope::Write]),
+        token("both", [Scope::Read, Scope::Write]),
+    ];
+    [acme, tenant("quiet", memory(sample_users()))]
+}
+
+fn request(method: &str, path: &str) -> Request {
+    Request::new(method, format!("/v1/tenants/acme/{path}")).header("authorization", "Bearer both")
+}
+
+fn refused(answer: &Answer) -> bool {
+    answer.verdict() == (401, "invalid_token".into()) && answer.header("www-authenticate") == Some("Bearer")
+}
+
+#[tokio::test]
+async fn every_call_has_its_path() {
+    let users = memory(sample_users());
+    let bridge = Bridge::start(tenants(users.clone())).await;
+    let by_id = bridge.send(&request("GET", "users/u-1")).await;
+    assert_eq!((by_id.status, &by_id.json()["user"]["email"]), (200, &json!("ada@acme.example")));
+    let lookup = |body| request("POST", "users:lookup").json(&body);
+    assert_eq!(bridge.send(&lookup(json!({"email": "Ada@acme.example"}))).await.body, by_id.body);
+    assert_eq!(bridge.send(&lookup(json!({"customer": "cust-1"}))).await.body, by_id.body);
+    for path in ["users/u-3/mark-email-verified", "users/u-1/send-verification-email"] {
+        let answer = bridge.send(&request("POST", path)).await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, "{}"), "{path}");
+    }
+    let mark = request("POST", "users/u-3/mark-email-verified").json(&json!({"email": "other@acme.example"}));
+    assert_eq!(bridge.send(&mark).await.verdict(), (409, "user_conflict".into()));
+    let reset = request("POST", "users:send-password-reset-email");
+    for email in ["ada@acme.example", "nobody@acme.example"] {
+        assert_eq!(bridge.send(&reset.clone().json(&json!({"email": email}))).await.body, "{}");
+    }
+    assert_eq!(users.outbox().len(), 1);
+    assert_eq!(bridge.send(&request("DELETE", "users/u-1")).await.json(), json!({"existed": true}));
+    assert!(users.user(&UserId::new("u-1").unwrap()).is_none());
+    assert_eq!(bridge.send(&request("GET", "users/u-1")).await.verdict(), (404, "user_not_found".into()));
+}
+
+#[tokio::test]
+async fn a_wrong_token_an_unknown_tenant_and_a_tenant_without_rest_are_answered_alike() {
+    let bridge = Bridge::start(tenants(memory(sample_users()))).await;
+    let mut answers = Vec::new();
+    for (tenant, authorization) in [
+        ("acme", Some("Bearer wrong")),
+        ("acme", Some("Basic both")),
+        ("acme", Some("Bearer  both")),
+        ("acme", Some("both")),
+        ("acme", Some("Bearer ")),
+        ("acme", None),
+        ("quiet", Some("Bearer both")),
+        ("nobody", Some("Bearer both")),
+    ] {
+        let mut request = Request::new("GET", format!("/v1/tenants/{tenant}/users/u-1"));
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
+        let answer = bridge.send(&request).await;
+        assert!(refused(&answer), "{tenant} {authorization:?} {answer:?}");
+        let id = answer.header("x-request-id").unwrap();
+        answers.push(answer.body.replace(id, "id"));
+    }
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    let twice = request("GET", "users/u-1").header("authorization", "Bearer both");
+    assert!(refused(&bridge.send(&twice).await));
+    let in_query = Request::new("GET", "/v1/tenants/acme/users/u-1?access_token=both");
+    assert!(refused(&bridge.send(&in_query).await));
+    let lower_case = Request::new("GET", "/v1/tenants/acme/users/u-1").header("authorization", "bearer both");
+    assert_eq!(bridge.send(&lower_case).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_token_allows_what_its_scopes_say() {
+    let bridge = Bridge::start(tenants(memory(sample_users()))).await;
+    for (caller, get, delete) in [("reader", 200, 403), ("writer", 403, 200)] {
+        let with = |method| request(method, "users/u-2").with("authorization", format!("Bearer {caller}"));
+        assert_eq!(bridge.send(&with("GET")).await.status, get, "{caller}");
+        let answer = bridge.send(&with("DELETE")).await;
+        assert_eq!(answer.status, delete, "{caller}");
+        if delete == 403 {
+            assert_eq!(answer.verdict().1, "forbidden");
+        }
+    }
+    // Whoever may not write learns nothing of what is wrong with the write.
+    let reader = request("POST", "users/../mark-email-verified").with("authorization", "Bearer reader");
+    assert_eq!(bridge.send(&reader).await.status, 403);
+}
+
+#[tokio::test]
+async fn an_id_is_percent_decoded_once_and_reaches_no_other_route() {
+    let provider = Scripted::at_once(|asked| match asked {
+        Asked::Id(id) => Ok(Given::User(record(id.as_str(), "c", "a@b"))),
+        _ => Ok(Given::Done),
+    });
+    let bridge = Bridge::start(tenants(provider.clone())).await;
+    for (segment, id) in [
+        ("a%2Fmark-email-verified", "a/mark-email-verified"),
+        ("..%2F..%2Fother%2Fusers%2Fu", "../../other/users/u"),
+        ("a%252Fb", "a%2Fb"),
+        ("%C3%A4%20%2B", "ä +"),
+        ("auth0%7C1", "auth0|1"),
+        ("a+b;c=d,e", "a+b;c=d,e"),
+        ("u?x=1", "u"),
+    ] {
+        let answer = bridge.send(&request("GET", &format!("users/{segment}"))).await;
+        assert_eq!((answer.status, &answer.json()["user"]["id"]), (200, &json!(id)), "{segment}");
+    }
+    let asked = provider.asked();
+    for segment in ["..", ".", "%2e%2e", "%", "%zz", "%00", "a%0Ab", "%ff", &"x".repeat(257)] {
+        let answer = bridge.send(&request("GET", &format!("users/{segment}"))).await;
+        assert_eq!(answer.verdict(), (400, "invalid_request".into()), "{segment}");
+        assert_eq!(answer.json()["field"], "id");
+    }
+    for path in ["users", "users/", "users//send-verification-email", "users/u/"] {
+        assert_eq!(bridge.send(&request("GET", path)).await.verdict(), (404, "route_not_found".into()), "{path}");
+    }
+    assert_eq!(provider.asked(), asked);
+}
+
+#[tokio::test]
+async fn a_body_is_strict_json_where_one_is_wanted_and_nothing_elsewhere() {
+    let bridge = Bridge::start(tenants(memory(sample_users()))).await;
+    let mut twice = request("POST", "users:lookup").header("content-type", "application/json");
+    twice.body = br#"{"email":"a@b.c","email":"a@b.c"}"#.to_vec();
+    assert_eq!(bridge.send(&twice).await.verdict(), (400, "invalid_request".into()));
+    assert_eq!(bridge.send(&request("POST", "users:lookup")).await.verdict(), (400, "invalid_request".into()));
+    let other = request("POST", "users:lookup").json(&json!({"email": "ada@acme.example"}));
+    assert_eq!(bridge.send(&other.clone().with("content-type", "text/plain")).await.status, 415);
+    assert_eq!(bridge.send(&other.header("content-encoding", "gzip")).await.status, 415);
+    let delete = request("DELETE", "users/u-2").json(&json!({"id": "u-1"}));
+    assert_eq!(bridge.send(&delete).await.verdict(), (400, "invalid_request".into()));
+    let large = request("POST", "users:lookup").json(&json!({"email": "x".repeat(17 * 1024)}));
+    assert_eq!(bridge.send(&large).await.verdict(), (413, "too_large".into()));
+}
+
+#[tokio::test]
+async fn a_write_with_a_key_runs_once_for_its_caller() {
+    let provider = Scripted::at_once(|_| Ok(Given::Deleted(Deleted::Existed)));
+    let bridge = Bridge::start(tenants(provider.clone())).await;
+    let key = next_id();
+    let delete = |caller: &str, user: &str| {
+        let request = request("DELETE", &format!("users/{user}")).with("authorization", format!("Bearer {caller}"));
+        request.header("idempotency-key", &key)
+    };
+    let replayed = |answer: &Answer| (answer.status, answer.header("idempotent-replayed").is_some());
+    assert_eq!(replayed(&bridge.send(&delete("both", "u")).await), (200, false));
+    assert_eq!(replayed(&bridge.send(&delete("both", "u")).await), (200, true));
+    assert_eq!(replayed(&bridge.send(&delete("writer", "u")).await), (200, false));
+    assert_eq!(bridge.send(&delete("both", "v")).await.verdict(), (422, "webhook_id_reused".into()));
+    assert_eq!(provider.asked(), 2);
+    for _ in 0..2 {
+        bridge.send(&request("DELETE", "users/u")).await;
+    }
+    assert_eq!(provider.asked(), 4);
+    let bad = request("DELETE", "users/u").header("idempotency-key", "a b");
+    assert_eq!(bridge.send(&bad).await.json()["field"], "idempotency-key");
+}
