@@ -9,7 +9,8 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, Request, header};
+use http::Request;
+use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -72,9 +73,10 @@ fn builder(limits: &ServerLimits, activity: &Arc<Activity>) -> http1::Builder {
 
 fn answer(bridge: Arc<Bridge>, activity: Arc<Activity>, request: Request<Incoming>) -> Answering {
     activity.asked();
+    let has_body = !request.body().is_end_stream();
     Box::pin(async move {
         let response = bridge.answer(request).await;
-        if response.headers().get(header::CONNECTION).is_some_and(|value| value == HeaderValue::from_static("close")) {
+        if has_body && !response.status().is_success() {
             activity.refused_early();
         }
         Ok(response)

@@ -4,7 +4,7 @@
 
 use std::error::Error as StdError;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use idp_bridge_core::{CallScope, Error, Outcome, Recorder, TenantId};
 use tracing::Level;
@@ -79,6 +79,11 @@ impl Line {
     /// The id that the line and the answer name.
     pub(crate) fn request_id(&self) -> &Arc<str> {
         &self.request_id
+    }
+
+    /// The scope of its call, which may take this long from when the request began.
+    pub(crate) fn scope(&self, timeout: Duration) -> CallScope {
+        CallScope::new(Arc::clone(&self.request_id), timeout.saturating_sub(self.started.elapsed()))
     }
 
     /// Adds the type of the tenant's connector.

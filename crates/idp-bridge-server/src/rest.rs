@@ -152,7 +152,7 @@ async fn admit(
         _ => None,
     };
     let timeout = request::timeout(&head.headers, tenant.deadline)?;
-    let scope = CallScope::new(Arc::clone(line.request_id()), timeout);
+    let scope = line.scope(timeout);
     Ok((Arc::clone(tenant), call, key, scope))
 }
 

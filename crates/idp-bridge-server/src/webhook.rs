@@ -79,7 +79,7 @@ async fn verify(
     }
     let timeout = request::timeout(&head.headers, tenant.deadline)?;
     let key = Key::webhook(&tenant.id, webhook_id);
-    let scope = CallScope::new(Arc::clone(line.request_id()), timeout);
+    let scope = line.scope(timeout);
     Ok(Verified { tenant, operation: envelope.operation, key, scope })
 }
 

@@ -34,12 +34,12 @@ impl Activity {
         self.asked.load(Relaxed)
     }
 
-    /// A request was answered before it was read whole.
+    /// A request was refused, perhaps before its body was read.
     pub(super) fn refused_early(&self) {
         self.refused_early.store(true, Relaxed);
     }
 
-    /// Whether a request was answered before it was read whole.
+    /// Whether a request was refused, perhaps before its body was read.
     pub(super) fn was_refused_early(&self) -> bool {
         self.refused_early.load(Relaxed)
     }

@@ -134,6 +134,16 @@ async fn a_body_that_grows_too_large_is_refused_and_its_caller_gets_to_read_it()
 }
 
 #[tokio::test]
+async fn whoever_sends_a_large_body_to_a_wrong_path_gets_to_read_why() {
+    let bridge = Bridge::with_samples().await;
+    let mut large = post().with("content-type", "text/plain");
+    large.body = vec![b'x'; 200 * KIB];
+    assert_eq!(bridge.send(&large).await.status, 415);
+    assert_eq!(bridge.send(&Request { target: "/nowhere".into(), ..large.clone() }).await.status, 404);
+    assert_eq!(bridge.send(&Request { method: "PUT".into(), ..large }).await.status, 405);
+}
+
+#[tokio::test]
 async fn heads_have_64_fields_and_16_kib_at_most() {
     let bridge = Bridge::with_samples().await;
     let fields = |count: usize| (1..count).fold(health(), |request, field| request.header(&format!("x-{field}"), "x"));

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use idp_bridge_connector_memory::sample_users;
 use idp_bridge_core::{Error, ErrorKind};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::bridge::{Bridge, memory, tenant};
-use crate::http::Request;
+use crate::bridge::{Bridge, envelope, memory, signed, tenant};
+use crate::http::{Connection, Request, within};
 use crate::scripted::Scripted;
 
 /// What was logged, as JSON lines.
@@ -115,6 +116,33 @@ async fn a_concealed_password_reset_is_told_to_the_operator() {
     assert_eq!((&line["status"], &line["code"]), (&json!(200), &json!("user_not_found")));
     assert_eq!((&line["concealed"], &line["error"]), (&json!(true), &json!("no such user")));
     assert!(!log.text().contains("nobody@"));
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_leaves_a_line() {
+    let log = Log::default();
+    let _guard = log.begin();
+    let begun = Arc::new(Semaphore::new(0));
+    let provider = Scripted::new({
+        let begun = Arc::clone(&begun);
+        move |_, _| {
+            begun.add_permits(1);
+            std::future::pending()
+        }
+    });
+    let bridge = Bridge::of(provider).await;
+    let mut caller = Connection::open(bridge.address).await;
+    caller.write(signed(&envelope("users.get_by_id", json!({"id": "u"}))).to_bytes()).await;
+    within(begun.acquire()).await.unwrap().forget();
+    drop(caller);
+    let abandoned = async {
+        while log.lines().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    within(abandoned).await;
+    let [line] = log.lines().try_into().unwrap();
+    assert_eq!((&line["code"], &line["call"]), (&json!("abandoned"), &json!("users.get_by_id")));
 }
 
 #[tokio::test]
