@@ -1,12 +1,13 @@
 //! The rules of `deny.toml`: through cargo-deny where it is installed, otherwise as far as these tasks can check them.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use crate::interrupt::Interrupt;
-use crate::workspace::{Package, Workspace};
+use crate::workspace::{Built, Workspace};
 use crate::{environment, process, status};
 
 /// The part of `deny.toml` that is checked without cargo-deny.
@@ -44,15 +45,16 @@ pub(crate) fn check(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> 
     );
     let path = workspace.root.join("deny.toml");
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    let problems = problems(&text, workspace.packages())?;
+    let packages = workspace.built_with(&["--workspace", "--all-features"])?;
+    let problems = problems(&text, &packages)?;
     if !problems.is_empty() {
         bail!("dependencies that `deny.toml` does not want\n  {}", problems.join("\n  "));
     }
-    status::step("Checked", format!("{} packages against the bans of `deny.toml`", workspace.packages().len()));
+    status::step("Checked", format!("{} packages against the bans of `deny.toml`", packages.len()));
     Ok(())
 }
 
-fn problems(rules: &str, packages: &[Package]) -> Result<Vec<String>> {
+fn problems(rules: &str, packages: &BTreeSet<Built>) -> Result<Vec<String>> {
     let rules: Rules = toml::from_str(rules).context("cannot read the bans of `deny.toml`")?;
     let mut problems = Vec::new();
     for ban in &rules.bans.deny {
@@ -63,8 +65,8 @@ fn problems(rules: &str, packages: &[Package]) -> Result<Vec<String>> {
             }
         }
     }
-    let is_git = |package: &&Package| package.source.as_deref().is_some_and(|source| source.starts_with("git+"));
-    problems.extend(packages.iter().filter(is_git).map(|package| format!("{} comes from git", package.name)));
+    let from_git = packages.iter().filter(|package| package.from_git);
+    problems.extend(from_git.map(|package| format!("{} {}: comes from git", package.name, package.version)));
     Ok(problems)
 }
 
@@ -82,8 +84,6 @@ fn major_version(version: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     const RULES: &str = r#"
@@ -94,28 +94,24 @@ mod tests {
         ]
     "#;
 
-    fn package(name: &str, version: &str, source: &str) -> Package {
-        let package = json!({"id": name, "name": name, "version": version, "source": source,
-                             "dependencies": [], "targets": []});
-        serde_json::from_value(package).unwrap()
+    fn found(rules: &str, packages: &[(&str, &str)]) -> Vec<String> {
+        problems(rules, &packages.iter().map(|(name, version)| Built::sample(name, version)).collect()).unwrap()
     }
 
     #[test]
     fn a_banned_package_is_found_with_its_reason() {
-        let packages = [package("ring", "0.17.8", "registry+x"), package("serde", "1.0.0", "registry+x")];
-        assert_eq!(problems(RULES, &packages).unwrap(), ["ring 0.17.8: one crypto library"]);
+        assert_eq!(found(RULES, &[("ring", "0.17.8"), ("serde", "1.0.0")]), ["ring 0.17.8: one crypto library"]);
     }
 
     #[test]
     fn only_the_versions_below_are_banned() {
-        let packages = [package("hyper", "1.8.0", "registry+x"), package("hyper", "0.14.32", "registry+x")];
-        assert_eq!(problems(RULES, &packages).unwrap(), ["hyper 0.14.32: the old stack"]);
+        assert_eq!(found(RULES, &[("hyper", "1.8.0"), ("hyper", "0.14.32")]), ["hyper 0.14.32: the old stack"]);
     }
 
     #[test]
     fn a_package_from_git_is_found() {
-        let packages = [package("serde", "1.0.0", "git+https://example.com/serde")];
-        assert_eq!(problems(RULES, &packages).unwrap(), ["serde comes from git"]);
+        let package = Built { from_git: true, ..Built::sample("serde", "1.0.0") };
+        assert_eq!(problems(RULES, &BTreeSet::from([package])).unwrap(), ["serde 1.0.0: comes from git"]);
     }
 
     #[test]
@@ -127,8 +123,9 @@ mod tests {
     #[test]
     fn the_repositorys_own_rules_are_understood() {
         let rules = include_str!("../../deny.toml");
-        let packages = ["ring", "openssl-sys", "native-tls", "chrono", "rsa"].map(|name| package(name, "1.0.0", "r"));
-        assert_eq!(problems(rules, &packages).unwrap().len(), packages.len());
-        assert_eq!(problems(rules, &[package("hyper", "0.14.32", "r")]).unwrap().len(), 1);
+        for name in ["ring", "openssl-sys", "native-tls", "chrono", "rsa"] {
+            assert_eq!(found(rules, &[(name, "1.0.0")]).len(), 1, "{name}");
+        }
+        assert_eq!(found(rules, &[("hyper", "0.14.32"), ("hyper", "1.12.0")]).len(), 1);
     }
 }

@@ -26,6 +26,11 @@ pub(crate) fn run(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
     let started = Instant::now();
     let tools = prerequisites::ensure(interrupt)?;
     lab::expect_none(workspace)?;
+    if workspace.tests_that_need(LAB_FEATURE).is_empty() {
+        bail!(
+            "no test target has `required-features = [\"{LAB_FEATURE}\"]`, so nothing would be tested on real servers"
+        );
+    }
     conformance::forget(workspace)?;
 
     let tests = Tests::default();
@@ -65,15 +70,9 @@ impl Tests {
 
 /// Starts the lab, runs the tests that need it, and stops it, however they ended.
 fn with_lab(workspace: &Workspace, tools: &Tools, tests: &Tests, interrupt: &Interrupt) -> Result<()> {
-    let targets = workspace.tests_that_need(LAB_FEATURE);
-    if targets.is_empty() {
-        bail!(
-            "no test target has `required-features = [\"{LAB_FEATURE}\"]`, so nothing would be tested on real servers"
-        );
-    }
     let lab = Lab::start(workspace, &lab::Options::default(), tools, interrupt)?;
     status::step("Started", format!("the lab in {}", status::elapsed(lab.took())));
-    for (package, names) in targets {
+    for (package, names) in workspace.tests_that_need(LAB_FEATURE) {
         let mut command = lab_test(workspace, lab.settings_file(), package);
         command.args(names.iter().flat_map(|name| ["--test", name]));
         tests.phase(&format!("{package} on real servers"), &mut command, interrupt)?;

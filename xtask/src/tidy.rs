@@ -55,7 +55,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     for note in sources.iter().filter_map(length::note) {
         status::note(note);
     }
-    let mut problems = arrows::check(workspace);
+    let mut problems = arrows::check(workspace)?;
     for source in &sources {
         problems.extend(wording::check(source));
         problems.extend(length::check(source));

@@ -1,4 +1,4 @@
-//! What cargo knows about this workspace: its packages, their targets and how they depend on each other.
+//! What cargo knows about this workspace: its packages, their targets, and what they are built with.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use crate::environment;
+use crate::{environment, process};
 
 /// The answer of `cargo metadata`, as far as these tasks need it.
 #[derive(Debug, Deserialize)]
@@ -18,20 +18,13 @@ pub(crate) struct Workspace {
     /// Where cargo builds.
     pub(crate) target_directory: PathBuf,
     packages: Vec<Package>,
-    workspace_members: BTreeSet<String>,
-    resolve: Resolve,
 }
 
-/// A package, of the workspace or from outside.
+/// A package of the workspace.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Package {
-    id: String,
     /// Its name.
     pub(crate) name: String,
-    /// Its version.
-    pub(crate) version: String,
-    /// Where it comes from; nothing for a member of the workspace.
-    pub(crate) source: Option<String>,
     /// What its manifest asks for.
     pub(crate) dependencies: Vec<Dependency>,
     targets: Vec<Target>,
@@ -56,26 +49,15 @@ struct Target {
     required_features: Vec<String>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Resolve {
-    nodes: Vec<Node>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Node {
-    id: String,
-    deps: Vec<NodeDependency>,
-}
-
-#[derive(Debug, Deserialize)]
-struct NodeDependency {
-    pkg: String,
-    dep_kinds: Vec<DependencyKind>,
-}
-
-#[derive(Debug, Deserialize)]
-struct DependencyKind {
-    kind: Option<String>,
+/// A package that something is built with, on any platform.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Built {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its version.
+    pub(crate) version: String,
+    /// Whether it comes from a git repository.
+    pub(crate) from_git: bool,
 }
 
 impl Workspace {
@@ -83,7 +65,7 @@ impl Workspace {
     pub(crate) fn read() -> Result<Self> {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
         let output = Command::new(environment::cargo())
-            .args(["metadata", "--format-version=1", "--all-features", "--manifest-path"])
+            .args(["metadata", "--format-version=1", "--no-deps", "--manifest-path"])
             .arg(manifest)
             .output()
             .context("cannot run `cargo metadata`")?;
@@ -93,34 +75,18 @@ impl Workspace {
         serde_json::from_slice(&output.stdout).context("cannot read the answer of `cargo metadata`")
     }
 
-    /// Every package, those from outside included.
-    pub(crate) fn packages(&self) -> &[Package] {
+    /// The packages of the workspace.
+    pub(crate) fn members(&self) -> &[Package] {
         &self.packages
     }
 
-    /// The packages of the workspace itself.
-    pub(crate) fn members(&self) -> impl Iterator<Item = &Package> {
-        self.packages.iter().filter(|package| self.workspace_members.contains(&package.id))
-    }
-
-    /// The names of all packages that this one is built with, however far away; development dependencies do not count.
-    pub(crate) fn built_with(&self, name: &str) -> BTreeSet<&str> {
-        let names: BTreeMap<&str, &str> =
-            self.packages.iter().map(|package| (package.id.as_str(), package.name.as_str())).collect();
-        let nodes: BTreeMap<&str, &Node> = self.resolve.nodes.iter().map(|node| (node.id.as_str(), node)).collect();
-        let mut open: Vec<&str> =
-            self.members().filter(|package| package.name == name).map(|package| package.id.as_str()).collect();
-        let mut seen = BTreeSet::new();
-        while let Some(id) = open.pop() {
-            let dependencies = nodes.get(id).map(|node| node.deps.as_slice()).unwrap_or_default();
-            for dependency in dependencies {
-                let normal = dependency.dep_kinds.iter().any(|kind| kind.kind.is_none());
-                if normal && seen.insert(dependency.pkg.as_str()) {
-                    open.push(&dependency.pkg);
-                }
-            }
-        }
-        seen.into_iter().filter_map(|id| names.get(id).copied()).collect()
+    /// All packages that something is built with, however far away, by the arguments of `cargo tree` that choose it.
+    ///
+    /// The tree knows which features are on; the lock file and `cargo metadata` also list what no feature brings.
+    pub(crate) fn built_with(&self, chosen: &[&str]) -> Result<BTreeSet<Built>> {
+        let mut cargo = Command::new(environment::cargo());
+        cargo.current_dir(&self.root).args(["tree", "--target=all", "--prefix=none", "--format={p}"]).args(chosen);
+        Ok(process::output(&mut cargo)?.lines().filter_map(Built::read).collect())
     }
 
     /// The test targets that need this feature, by package.
@@ -136,11 +102,22 @@ impl Workspace {
         }
         found
     }
+}
 
-    /// A workspace from the given answer, for tests.
+impl Built {
+    /// Reads a line such as `serde v1.0.0 (proc-macro) (*)`.
+    fn read(line: &str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let (name, version) = (words.next()?, words.next()?.strip_prefix('v')?);
+        // Only a package from git has a URL: one from the registry has nothing, one of the workspace its path.
+        let from_git = words.any(|word| word.contains("://"));
+        Some(Self { name: name.to_owned(), version: version.to_owned(), from_git })
+    }
+
+    /// A package from the registry, for tests.
     #[cfg(test)]
-    pub(crate) fn from_json(answer: serde_json::Value) -> Self {
-        serde_json::from_value(answer).unwrap()
+    pub(crate) fn sample(name: &str, version: &str) -> Self {
+        Self { name: name.to_owned(), version: version.to_owned(), from_git: false }
     }
 }
 
@@ -150,27 +127,18 @@ mod tests {
 
     use super::*;
 
-    fn package(name: &str, targets: serde_json::Value) -> serde_json::Value {
-        json!({"id": name, "name": name, "version": "1.0.0", "dependencies": [], "targets": targets})
-    }
-
-    fn node(id: &str, deps: &[(&str, Option<&str>)]) -> serde_json::Value {
-        let deps: Vec<_> = deps.iter().map(|(pkg, kind)| json!({"pkg": pkg, "dep_kinds": [{"kind": kind}]})).collect();
-        json!({"id": id, "deps": deps})
+    #[test]
+    fn the_lines_of_a_tree_are_read() {
+        assert_eq!(Built::read("serde_derive v1.0.2 (proc-macro) (*)"), Some(Built::sample("serde_derive", "1.0.2")));
+        assert_eq!(Built::read("xtask v0.1.0 (/home/me/idp-bridge/xtask)"), Some(Built::sample("xtask", "0.1.0")));
+        assert!(Built::read("serde v1.0.2 (https://example.com/serde?rev=1#1)").unwrap().from_git);
+        assert_eq!(Built::read(""), None);
     }
 
     #[test]
-    fn development_dependencies_do_not_count_as_built_with() {
-        let workspace = Workspace::from_json(json!({
-            "workspace_root": "/w", "target_directory": "/w/target", "workspace_members": ["core"],
-            "packages": [package("core", json!([])), package("serde", json!([])), package("itoa", json!([])),
-                         package("tokio", json!([]))],
-            "resolve": {"nodes": [
-                node("core", &[("serde", None), ("tokio", Some("dev"))]), node("serde", &[("itoa", None)]),
-                node("itoa", &[]), node("tokio", &[]),
-            ]},
-        }));
-        assert_eq!(workspace.built_with("core"), BTreeSet::from(["serde", "itoa"]));
+    fn these_tasks_are_built_with_their_own_dependencies() {
+        let built = Workspace::read().unwrap().built_with(&["--package=xtask"]).unwrap();
+        assert!(built.iter().any(|package| package.name == "clap"), "{built:?}");
     }
 
     #[test]
@@ -178,11 +146,9 @@ mod tests {
         let lab = json!({"name": "lab", "kind": ["test"], "required-features": ["lab"]});
         let plain = json!({"name": "blackbox", "kind": ["test"]});
         let example = json!({"name": "demo", "kind": ["example"], "required-features": ["lab"]});
-        let workspace = Workspace::from_json(json!({
-            "workspace_root": "/w", "target_directory": "/w/target", "workspace_members": ["bridge"],
-            "packages": [package("bridge", json!([lab, plain, example])), package("outside", json!([lab]))],
-            "resolve": {"nodes": []},
-        }));
+        let bridge = json!({"name": "bridge", "dependencies": [], "targets": [lab, plain, example]});
+        let answer = json!({"workspace_root": "/w", "target_directory": "/w/target", "packages": [bridge]});
+        let workspace: Workspace = serde_json::from_value(answer).unwrap();
         assert_eq!(workspace.tests_that_need("lab"), BTreeMap::from([("bridge", vec!["lab"])]));
     }
 }

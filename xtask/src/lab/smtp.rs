@@ -1,4 +1,4 @@
-//! The SMTP sink: takes every mail and keeps it as a file.
+//! The SMTP sink: takes every mail, but those that tests call undeliverable, and keeps it as a file.
 
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -42,10 +42,12 @@ pub(crate) fn start(
 ) -> Result<Launched> {
     files::remove(maildir)?;
     let address = format!("127.0.0.1:{port}");
-    let (python, maildir) = (python.to_string_lossy(), maildir.to_string_lossy());
+    let folder = maildir.parent().unwrap_or(maildir);
+    files::write(&folder.join("sink.py"), include_str!("sink.py"))?;
+    let (python, folder, maildir) = (python.to_string_lossy(), folder.to_string_lossy(), maildir.to_string_lossy());
     server.write_script(
-        &[],
-        &[&*python, "-m", "aiosmtpd", "-n", "-l", &address, "-c", "aiosmtpd.handlers.Mailbox", &*maildir],
+        &[("PYTHONPATH", &folder)],
+        &[&*python, "-m", "aiosmtpd", "-n", "-l", &address, "-c", "sink.Sink", &*maildir],
     )?;
     let launched = server.launch(interrupt)?;
     launched.wait_until(START_LIMIT, || greets(port)).context("cannot start the SMTP sink")?;

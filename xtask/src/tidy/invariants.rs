@@ -11,7 +11,8 @@ const NOT_ERRORS: [&str; 6] = ["OK", "CREATED", "ACCEPTED", "NO_CONTENT", "SEE_O
 
 /// The places that break an invariant.
 pub(super) fn check(sources: &[Source], workspace: &Workspace) -> Vec<Problem> {
-    let products: Vec<&str> = workspace.members().filter_map(|package| package.name.strip_prefix(CONNECTOR)).collect();
+    let products: Vec<&str> =
+        workspace.members().iter().filter_map(|package| package.name.strip_prefix(CONNECTOR)).collect();
     let rust = sources.iter().filter(|source| source.is_rust());
     rust.flat_map(|source| {
         let mut problems = environment(source);

@@ -1,0 +1,11 @@
+"""The SMTP sink of the lab: it keeps every mail, and refuses the recipients that tests call undeliverable."""
+
+from aiosmtpd.handlers import Mailbox
+
+
+class Sink(Mailbox):
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address.lower().startswith("undeliverable"):
+            return "550 5.1.1 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
