@@ -1,0 +1,140 @@
+//! Every mistake of a configuration that is worth a message of its own.
+
+use super::tenant;
+
+/// A mistake: the file, and what the message, the place with its key, and the hint must hold.
+pub(super) type Mistake = (String, &'static str, &'static str, &'static str);
+
+/// All of them.
+pub(super) fn all() -> Vec<Mistake> {
+    [of_the_file(), of_its_keys(), of_a_tenant(), of_a_connector()].concat()
+}
+
+fn of_the_file() -> Vec<Mistake> {
+    vec![
+        (String::new(), "no tenant is configured", "idp-bridge.toml", "[tenants.<id>]"),
+        ("[server]\n".into(), "no tenant is configured", "", ""),
+        ("[server\n".into(), "not TOML", ":1:", ""),
+        ("a = 1\na = 2\n".into(), "not TOML", ":2:", ""),
+        ("tenants = 1".into(), "expected a table", ":1:1, key `tenants`", ""),
+        ("tenants.acme = 1".into(), "expected a table", ":1:9, key `tenants.acme`", ""),
+        ("[tenant.acme]".into(), "unknown key `tenant`", ":1:2, key `tenant`", "did you mean `tenants`"),
+        ("[something]".into(), "unknown key", "", "the keys here are `outbound`, `server` and `tenants`"),
+        ("[server]\nlisten = \"localhost\"\n".into(), "socket address", ":2:1, key `server.listen`", ""),
+        ("[server]\nlisten = 8080\n".into(), "found a number", "`server.listen`", ""),
+        ("[server]\nlog.formt = \"json\"\n".into(), "unknown key `formt`", ":2:5", "did you mean `format`"),
+        ("[server]\nlog.format = \"jsn\"\n".into(), "`auto`, `text` and `json`", ":2:5", "did you mean `json`"),
+        ("[outbound]\nprivate_networks = \"denied\"".into(), "`allow` and `deny`", ":2:1", "did you mean `deny`"),
+    ]
+}
+
+fn of_its_keys() -> Vec<Mistake> {
+    vec![
+        (tenant("webhook_keys = \"whpk_x\"", ""), "expected a list", ":2:1", "webhook_keys = [\"…\"]"),
+        (tenant("webhook_keys = [1]", ""), "expected a text", ":2:17, key `tenants.acme.webhook_keys[0]`", ""),
+        (tenant("webhook_keys = [\"\"]", ""), "the secret is empty", "webhook_keys[0]", ""),
+        (tenant("webhook_keys = [\"hunter2\"]", ""), "`whpk_` or `whsec_`", "webhook_keys[0]", "keys new"),
+        (
+            tenant("webhook_keys = [\"whsec_aHVudGVyMg\"]", ""),
+            "7 bytes, expected 24 to 64",
+            "webhook_keys[0]",
+            "keys new",
+        ),
+        (tenant("webhook_keys = [\"whpk_hunter2!\"]", ""), "not base64", "webhook_keys[0]", "keys new"),
+        (tenant("webhook_keys = []", ""), "one to four keys, found 0", ":2:1", ""),
+        (tenant("webhook_keys_file = [\"key\",\"key\",\"key\",\"key\",\"key\"]", ""), "found 5", ":2:1", ""),
+        (tenant("webhook_keys_file = [\"nothing\"]", ""), "nothing` cannot be read", ":2:22", "check the path"),
+        (tenant("webhook_keys_file = [\"secret\"]", ""), "`whpk_` or `whsec_`", ":2:22", "keys new"),
+        (tenant("webhook_keys_env = [\"NO_SUCH_VARIABLE\"]", ""), "`NO_SUCH_VARIABLE` is not set", ":2:21", "export"),
+        (
+            tenant("webhook_keys = []\nwebhook_keys_env = []", ""),
+            "`webhook_keys` and `webhook_keys_env` are both given",
+            ":3:1",
+            "keep one",
+        ),
+        (tenant("webhok_keys = []", ""), "unknown key `webhok_keys`", ":3:1", "did you mean `webhook_keys`"),
+    ]
+}
+
+fn of_a_tenant() -> Vec<Mistake> {
+    let token = |token: &str| tenant(&format!("rest.tokens = [{token}]"), "");
+    vec![
+        ("[tenants.\"a/b\"]".into(), "no tenant id: it may hold only", ":1:10", ""),
+        (
+            "[tenants.acme]".into(),
+            "missing key `webhook_keys`",
+            ":1:10, key `tenants.acme`",
+            "`webhook_keys_file` (a list",
+        ),
+        ("[tenants.acme]".into(), "missing key `connector`", ":1:10", "add a table `[tenants.acme.connector]`"),
+        (tenant("deadline = \"4 weeks\"", ""), "`100ms` to `30s`", ":3:1", ""),
+        (tenant("deadline = \"31s\"", ""), "`100ms` to `30s`", "tenants.acme.deadline", ""),
+        (tenant("deadline = 4", ""), "expected a text, found a number", "tenants.acme.deadline", ""),
+        (tenant("customer.missing = \"rejct\"", ""), "`reject` and `use_id`", ":3:10", "did you mean `reject`"),
+        (tenant("disabled_calls = [\"delete\"]", ""), "`users.delete`", "disabled_calls[0]", ""),
+        (token("{}"), "missing key `sha256`", "rest.tokens[0]", "hexadecimal"),
+        (
+            token("{name = \"a\", sha256 = \"hunter2\", scopes = []}"),
+            "64 hexadecimal digits",
+            "rest.tokens[0].sha256",
+            "",
+        ),
+        (tenant("rest.tokens = \"hunter2\"", ""), "expected a list, found a text", "rest.tokens", ""),
+    ]
+}
+
+fn of_a_connector() -> Vec<Mistake> {
+    let memory = |settings: &str| tenant("", &format!("type = \"memory\"\n{settings}"));
+    vec![
+        (tenant("", "type = 1"), "the name of a connector", "connector.type", "built in: `keycloak` and `memory`"),
+        (tenant("", "type = \"keycloack\""), "no connector `keycloack`", "connector.type", "did you mean `keycloak`"),
+        (tenant("", "type = \"ldap\""), "no connector `ldap`", "connector.type", "built in: `keycloak` and `memory`"),
+        (tenant("connector.url = 1", ""), "not TOML", "", ""),
+        (
+            tenant("", "realms = \"x\""),
+            "unknown key `realms`",
+            ":10:1, key `tenants.acme.connector.realms`",
+            "did you mean `realm`",
+        ),
+        (tenant("", "allow_http = \"hunter2\""), "`true` or `false`, found a text", ":10:1", ""),
+        (tenant("", "ca_file = \"nothing\""), "the file cannot be read", "connector.ca_file", "check the path"),
+        (tenant("", "ca_file = \"secret\""), "`ca_file` cannot be read", "connector.ca_file", "BEGIN CERTIFICATE"),
+        (tenant("", "proxy = \"hunter2\""), "proxy's URL cannot be used", "connector", "http://proxy"),
+        (tenant("", "client_secret = \"hunter2\""), "are both given", "connector.client_secret_file", "keep one"),
+        (tenant("", "customer_attribute = \"a b\""), "`customer_attribute` may hold only", ":10:1", ""),
+        (
+            tenant("", "email_link_lifespan = \"soon\""),
+            "",
+            ":10:1, key `tenants.acme.connector.email_link_lifespan`",
+            "",
+        ),
+        (
+            tenant(
+                "",
+                "type = \"keycloak\"\nurl = \"ftp://x\"\nrealm = \"r\"\nclient_id = \"c\"\nclient_secret = \"hunter2\"",
+            ),
+            "neither `https` nor `http`",
+            "connector",
+            "",
+        ),
+        (
+            tenant(
+                "",
+                "type = \"keycloak\"\nurl = \"http://kc.example\"\nrealm = \"r\"\nclient_id = \"c\"\nclient_secret = \"hunter2\"",
+            ),
+            "loopback only",
+            "connector",
+            "allow_http",
+        ),
+        (memory(""), "no users are given", "connector", ""),
+        (memory("users_file = \"nothing.json\""), "cannot read the users", "connector.users_file", ""),
+        (memory("users = [{ id = \"\" }]"), "is empty", "connector.users[0].id", ""),
+        (memory("users = [{ id = \"a\" }, { id = \"a\" }]"), "the id of a user is taken", "connector", ""),
+        (
+            memory("users = [{ id = \"a\", emial = \"x\" }]"),
+            "unknown key `emial`",
+            "connector.users[0].emial",
+            "did you mean `email`",
+        ),
+    ]
+}
