@@ -65,6 +65,7 @@ async fn every_case_can_fail() {
         Sin::DiagnosisIsAlwaysFine,
         Sin::DiagnosisSendsAMail,
         Sin::FindsServiceAccounts,
+        Sin::LeavesANeedUnstaged,
         Sin::LimitsWithoutReason,
         Sin::PromisesTooMuch,
     ] {
@@ -219,6 +220,12 @@ sins! {
         "faults::a_cut_body_is_unavailable"
         "faults::a_cut_connection_is_unavailable"
         "faults::a_refused_connection_is_unavailable"
+    ]
+    a_call_left_unwritten_is_found_out LeavesACallUnwritten [
+        "capabilities::an_unsupported_call_is_not_just_unwritten"
+    ]
+    a_need_left_unstaged_is_found_out LeavesANeedUnstaged [
+        "capabilities::nothing_is_left_to_stage"
     ]
     a_look_before_the_write_only_is_found_out LooksOnlyBefore [
         "mark::an_address_that_changes_meanwhile_is_set_back"

@@ -5,19 +5,25 @@ use std::time::Duration;
 use idp_bridge_core::{CallKind, Deleted, ErrorKind, Support};
 
 use super::WRITES;
-use crate::Staged;
 use crate::bullet::{capabilities, every};
 use crate::case::{Case, case, case_of};
 use crate::scene::{Scene, ensure, scope};
+use crate::{Control, Need, Staged};
+
+/// How the reason begins for what is only missing until somebody writes it.
+const LEFT: &str = "not written yet";
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = vec![
         case("capabilities::a_provider_promises_no_more_than_its_connector", &[capabilities::WITHIN], within),
         case("capabilities::what_is_limited_says_why", &[capabilities::WITHIN], reasons),
+        case("capabilities::nothing_is_left_to_stage", &[capabilities::WITHIN], staged),
     ];
     for kind in CallKind::ALL {
         let name = format!("capabilities::an_unsupported_call_asks_nothing/{kind}");
         cases.push(case(name, &[every::UNSUPPORTED], move |scene| unsupported(scene, kind)).unsupported(kind));
+        let name = format!("capabilities::an_unsupported_call_is_not_just_unwritten/{kind}");
+        cases.push(case(name, &[capabilities::WITHIN], move |scene| written(scene, kind)).unsupported(kind));
         let name = "capabilities::a_call_that_is_late_at_once_does_nothing";
         cases.push(case_of(name, kind, &[every::DEADLINE], late_at_once));
     }
@@ -44,13 +50,55 @@ async fn reasons(scene: Scene) -> Staged<()> {
     Ok(())
 }
 
+/// A call that nobody has written yet is work that is left, and no limit of the identity provider.
+async fn written(scene: Scene, kind: CallKind) -> Staged<()> {
+    if let Support::Unsupported { reason } = scene.provider().await?.capabilities().call(kind) {
+        let hint = "hint: write it and declare it, or give the reason why it can never be";
+        ensure!(!reason.starts_with(LEFT), "`{kind}` is {reason}; {hint}");
+    }
+    Ok(())
+}
+
+/// The same for what the harness does not stage.
+async fn staged(scene: Scene) -> Staged<()> {
+    let reasons = every_need().filter_map(|need| Some((need, scene.harness().not_applicable(need)?)));
+    let left: Vec<String> = reasons
+        .filter(|(_, reason)| reason.starts_with(LEFT))
+        .map(|(need, reason)| format!("\n  `Need::{need:?}` is {reason}"))
+        .collect();
+    ensure!(left.is_empty(), "the harness has something left to stage, or to say why it never can:{}", left.concat());
+    Ok(())
+}
+
+fn every_need() -> impl Iterator<Item = Need> {
+    let needs = [
+        Need::NoEmail,
+        Need::NoCustomer,
+        Need::SeveralCustomers,
+        Need::SharedCustomer,
+        Need::SharedEmail,
+        Need::UnusualCustomer,
+        Need::BlockedUser,
+        Need::ServiceAccount,
+        Need::ChangeEmail,
+        Need::Login,
+        Need::Mails,
+        Need::UndeliverableMail,
+        Need::Upstream,
+    ];
+    let of = |control| CallKind::ALL.map(|kind| Need::ControlOf(control, kind)).into_iter();
+    let controls =
+        Control::ALL.into_iter().flat_map(move |control| [Need::Control(control)].into_iter().chain(of(control)));
+    needs.into_iter().chain(controls)
+}
+
 async fn unsupported(scene: Scene, kind: CallKind) -> Staged<()> {
     let ada = scene.person("ada").await?;
     let provider = scene.provider().await?;
     let asked = provider.ask(ada.call(kind)).await?;
     asked.asked_nothing()?;
     asked.fails(ErrorKind::Unsupported)?;
-    if scene.harness().not_applicable(crate::Need::Upstream).is_none() {
+    if scene.harness().not_applicable(Need::Upstream).is_none() {
         let (proxy, provider) = scene.proxied().await?;
         provider.ask(ada.call(kind)).await?.fails(ErrorKind::Unsupported)?;
         ensure!(proxy.requests() == 0, "`{kind}` is unsupported, and yet {} requests were made", proxy.requests());

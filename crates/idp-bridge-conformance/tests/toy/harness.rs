@@ -41,6 +41,9 @@ impl Toy {
         let all = Capabilities::all();
         match self.sin {
             Some(Sin::LimitsWithoutReason) => all.with_call(CallKind::Delete, Support::conditional(" ")),
+            Some(Sin::LeavesACallUnwritten) => {
+                all.with_call(CallKind::Delete, Support::unsupported("not written yet: delete the user"))
+            }
             Some(Sin::TriesTheUnsupported) => Capabilities::none("the toy is out of order"),
             _ if self.unable => Capabilities::none("the toy is out of order"),
             _ => all,
@@ -67,6 +70,9 @@ impl Harness for Toy {
     }
 
     fn not_applicable(&self, need: Need) -> Option<String> {
+        if self.sin == Some(Sin::LeavesANeedUnstaged) && need == Need::Login {
+            return Some("not written yet: let people log in".to_owned());
+        }
         self.cannot.filter(|cannot| *cannot == need).map(|_| "the toy was told so".to_owned())
     }
 

@@ -24,6 +24,8 @@ pub(crate) enum Sin {
     InventsFields,
     LeaksBodies,
     LeaksIds,
+    LeavesACallUnwritten,
+    LeavesANeedUnstaged,
     LimitsWithoutReason,
     LooksOnlyBefore,
     MailsTheVerifiedAgain,
