@@ -3,6 +3,7 @@
 //! A file is read three times over: as TOML, for the places of its keys; against the JSON schema of its types, for all
 //! unknown and missing keys at once and for the secrets that it names; and as those types, for everything else.
 
+mod connector;
 mod document;
 mod environment;
 mod explain;

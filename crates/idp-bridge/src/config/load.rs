@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use idp_bridge_core::{PrivateNetworks, Registry, TenantId};
+use idp_bridge_core::{Registry, TenantId};
 use idp_bridge_server::{Tenant, Tenants, TenantsError};
 use serde_json::{Map, Value};
 
@@ -68,19 +68,18 @@ pub(crate) fn load(path: &Path, registry: &Registry) -> Result<Settings, Vec<Pro
         Some(document) => base(document, &mut problems),
         None => (Server::default(), Outbound::default(), Map::new()),
     };
-    let reader = |document| TenantReader { document, registry, server: &server, outbound };
+    let reader = |document| Reader::new(document, registry, &server, outbound);
     let mut tenants = Vec::new();
     if let Some(document) = &main {
-        let reader = reader(document);
         for (id, value) in own_tenants {
             let path = KeyPath::default().key("tenants").key(&id);
-            tenants.push((document, path.clone(), reader.read(&id, value, &path)));
+            tenants.push((document, reader(document).tenant(&id, value, &path), path));
         }
     }
     for document in &others {
         let id = document.file.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let path = KeyPath::default();
-        tenants.push((document, path.clone(), reader(document).read(&id, document.to_json(), &path)));
+        tenants.push((document, reader(document).tenant(&id, document.to_json(), &path), path));
     }
     if tenants.is_empty() && problems.is_empty() {
         problems.push(Problem::new("no tenant is configured").in_file(path).hint("add a table `[tenants.<id>]`"));
@@ -94,12 +93,12 @@ pub(crate) fn load(path: &Path, registry: &Registry) -> Result<Settings, Vec<Pro
 }
 
 /// What was read of a tenant, and where.
-type Read<'d, 'f> = (&'d Document<'f>, KeyPath, Result<Tenant, Vec<Problem>>);
+type Read<'d, 'f> = (&'d Document<'f>, Result<Tenant, Vec<Problem>>, KeyPath);
 
 /// Takes the tenants that are right alone, and finds what is wrong with them together.
 fn together(read: Vec<Read<'_, '_>>, problems: &mut Vec<Problem>) -> (Vec<TenantId>, Tenants) {
     let (mut places, mut tenants) = (Vec::new(), Vec::new());
-    for (document, path, tenant) in read {
+    for (document, tenant, path) in read {
         match tenant {
             Ok(tenant) => {
                 places.push((tenant.id.clone(), document, path));
@@ -141,27 +140,6 @@ fn base(document: &Document<'_>, problems: &mut Vec<Problem>) -> (Server, Outbou
         None => Map::new(),
     };
     (base.server, base.outbound, tenants)
-}
-
-/// Reads the tenants of one file.
-struct TenantReader<'a> {
-    document: &'a Document<'a>,
-    registry: &'a Registry,
-    server: &'a Server,
-    outbound: Outbound,
-}
-
-impl TenantReader<'_> {
-    fn read(&self, id: &str, value: Value, path: &KeyPath) -> Result<Tenant, Vec<Problem>> {
-        let private_networks = self.outbound.private_networks;
-        let reach = match private_networks {
-            PrivateNetworks::Allow => Reach::Everything,
-            PrivateNetworks::Deny => Reach::Folder(self.server.secrets_dir.clone()),
-        };
-        let sources = Sources::new(self.document.file.folder(), reach);
-        let (document, registry) = (self.document, self.registry);
-        Reader { document, registry, sources: &sources, private_networks }.tenant(id, value, path)
-    }
 }
 
 /// The files of a configuration.

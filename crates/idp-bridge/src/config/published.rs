@@ -4,9 +4,9 @@ use idp_bridge_core::{Registry, RegistryEntry, Secret};
 use schemars::schema_for;
 use serde_json::{Map, Value, json};
 
+use super::connector::joined_schema;
 use super::model;
 use super::schema::{Kind, Shape};
-use super::tenant::joined_schema;
 
 /// One setting of a connector.
 #[derive(Debug)]
