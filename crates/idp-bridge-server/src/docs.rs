@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use self::html::{code, escape, rich};
 use crate::openapi::openapi;
@@ -61,10 +61,11 @@ fn render(document: &Value) -> String {
         let name = string(tag, "name");
         page.push_str(&format!("<h2>{}</h2>{}\n", escape(name), rich(string(tag, "description"))));
         let tagged = operations.iter().filter(|operation| operation.tag == name);
-        page.extend(tagged.map(Operation::render));
+        page.extend(tagged.map(|operation| operation.render(document)));
     }
     page.push_str("<h2>Schemas</h2>\n");
-    page.extend(members(document.pointer("/components/schemas")).map(|(name, schema)| render_schema(name, schema)));
+    let schemas = members(document.pointer("/components/schemas"));
+    page.extend(schemas.map(|(name, schema)| render_schema(name, schema, document)));
     page.push_str("</body>\n</html>\n");
     page
 }
@@ -77,18 +78,22 @@ struct Operation<'a> {
     details: &'a Value,
 }
 
+/// All operations, in the order of the tags.
 fn operations(document: &Value) -> Vec<Operation<'_>> {
     let paths = members(document.get("paths"));
     let all =
         paths.flat_map(|(path, methods)| members(Some(methods)).map(move |(method, details)| (path, method, details)));
-    all.map(|(path, method, details)| Operation {
+    let all = all.map(|(path, method, details)| Operation {
         path,
         method,
         tag: list(details.get("tags")).next().and_then(Value::as_str).unwrap_or_default(),
         id: string(details, "operationId"),
         details,
-    })
-    .collect()
+    });
+    let mut operations: Vec<_> = all.collect();
+    let place = |tag: &str| list(document.get("tags")).position(|own| string(own, "name") == tag);
+    operations.sort_by_key(|operation| place(operation.tag));
+    operations
 }
 
 fn contents(operations: &[Operation<'_>]) -> String {
@@ -99,7 +104,7 @@ fn contents(operations: &[Operation<'_>]) -> String {
 }
 
 impl Operation<'_> {
-    fn render(&self) -> String {
+    fn render(&self, document: &Value) -> String {
         let details = self.details;
         let mut section = format!(
             "<section class=\"operation\" id=\"{}\"><h3><span class=\"method\">{}</span>{}</h3><p>{}.</p>{}",
@@ -109,6 +114,7 @@ impl Operation<'_> {
             escape(string(details, "summary")),
             rich(string(details, "description")),
         );
+        section.push_str(&render_security(details, document));
         let parameters: String = list(details.get("parameters")).map(render_parameter).collect();
         if !parameters.is_empty() {
             section.push_str(&format!("<h4>Parameters</h4><table>{parameters}</table>"));
@@ -135,6 +141,18 @@ impl Operation<'_> {
     }
 }
 
+fn render_security(details: &Value, document: &Value) -> String {
+    let names = list(details.get("security")).flat_map(|scheme| members(Some(scheme)).map(|(name, _)| name));
+    let schemes = names.filter_map(|name| document.pointer("/components/securitySchemes")?.get(name));
+    let described: String = schemes
+        .map(|scheme| {
+            let header = if string(scheme, "type") == "http" { "authorization" } else { string(scheme, "name") };
+            format!("<tr><th>{}</th><td>{}</td></tr>", code(header), rich(string(scheme, "description")))
+        })
+        .collect();
+    if described.is_empty() { described } else { format!("<h4>Authentication</h4><table>{described}</table>") }
+}
+
 fn render_parameter(parameter: &Value) -> String {
     let required = if parameter.get("required") == Some(&Value::Bool(true)) { "required" } else { "optional" };
     format!(
@@ -151,19 +169,8 @@ fn render_content(content: Option<&Value>) -> String {
     schemas.map(html::schema).collect::<Vec<_>>().join(", ")
 }
 
-fn render_schema(name: &str, schema: &Value) -> String {
-    let required: Vec<_> = list(schema.get("required")).filter_map(Value::as_str).collect();
-    let rows: String = members(schema.get("properties"))
-        .map(|(member, of)| {
-            let optional = if required.contains(&member) { "" } else { "optional" };
-            let about = rich(string(of, "description"));
-            format!(
-                "<tr><th>{}</th><td class=\"note\">{optional}</td><td>{about}{}</td></tr>",
-                code(member),
-                html::schema(of)
-            )
-        })
-        .collect();
+fn render_schema(name: &str, schema: &Value, document: &Value) -> String {
+    let rows: String = render_members(schema).chain(render_choices(schema, document)).collect();
     let whole =
         if rows.is_empty() { format!("<p>{}</p>", html::schema(schema)) } else { format!("<table>{rows}</table>") };
     format!(
@@ -171,6 +178,25 @@ fn render_schema(name: &str, schema: &Value) -> String {
         escape(name),
         rich(string(schema, "description")),
     )
+}
+
+fn render_members(schema: &Value) -> impl Iterator<Item = String> {
+    let required: Vec<_> = list(schema.get("required")).filter_map(Value::as_str).collect();
+    members(schema.get("properties")).map(move |(member, of)| {
+        let optional = if required.contains(&member) { "" } else { "optional" };
+        let (about, kind) = (rich(string(of, "description")), html::schema(of));
+        format!("<tr><th>{}</th><td class=\"note\">{optional}</td><td>{about}{kind}</td></tr>", code(member))
+    })
+}
+
+/// What a discriminator chooses among.
+fn render_choices(schema: &Value, document: &Value) -> impl Iterator<Item = String> {
+    members(schema.pointer("/discriminator/mapping")).map(|(value, target)| {
+        let pointer = target.as_str().unwrap_or_default().trim_start_matches('#');
+        let about = document.pointer(pointer).map(|of| string(of, "description")).unwrap_or_default();
+        let link = html::schema(&json!({"$ref": target}));
+        format!("<tr><th>{}</th><td>{link}</td><td>{}</td></tr>", code(value), rich(about))
+    })
 }
 
 fn members(value: Option<&Value>) -> impl Iterator<Item = (&str, &Value)> {

@@ -83,29 +83,35 @@ impl<'a> Resource<'a> {
     /// The call that a request with this method and body makes.
     fn call(self, method: &Method, body: &Bytes) -> Result<Call, Refusal> {
         let members = Members::parse(body)?;
-        match self {
-            Self::User(id) if method == Method::GET => members.none().and_then(|()| Ok(Call::GetById(user_id(id)?))),
-            Self::User(id) => members.none().and_then(|()| Ok(Call::Delete(user_id(id)?))),
-            Self::VerificationEmail(id) => members.none().and_then(|()| Ok(Call::SendVerificationEmail(user_id(id)?))),
+        Ok(match self {
+            Self::User(id) => {
+                let [] = members.take([])?;
+                let id = user_id(id)?;
+                if method == Method::GET { Call::GetById(id) } else { Call::Delete(id) }
+            }
+            Self::VerificationEmail(id) => {
+                let [] = members.take([])?;
+                Call::SendVerificationEmail(user_id(id)?)
+            }
             Self::MarkEmailVerified(id) => {
                 let [email] = members.take(["email"])?;
                 let email = email.map(|value| read("email", value, Email::new)).transpose()?;
-                Ok(Call::MarkEmailVerified { id: user_id(id)?, email })
+                Call::MarkEmailVerified { id: user_id(id)?, email }
             }
             Self::PasswordReset => {
                 let [email] = members.take(["email"])?;
                 let email = email.ok_or_else(|| Refusal::invalid("email", "`email` is missing"))?;
-                Ok(Call::SendPasswordResetEmail(read("email", email, Email::new)?))
+                Call::SendPasswordResetEmail(read("email", email, Email::new)?)
             }
-            Self::Lookup => {
-                match members.take(["email", "customer"])? {
-                    [Some(email), None] => Ok(Call::GetByEmail(read("email", email, Email::new)?)),
-                    [None, Some(customer)] => Ok(Call::GetByCustomer(read("customer", customer, CustomerId::new)?)),
-                    _ => Err(Refusal::new(Code::InvalidRequest)
-                        .with_detail("exactly one of `email` and `customer` is needed")),
+            Self::Lookup => match members.take(["email", "customer"])? {
+                [Some(email), None] => Call::GetByEmail(read("email", email, Email::new)?),
+                [None, Some(customer)] => Call::GetByCustomer(read("customer", customer, CustomerId::new)?),
+                _ => {
+                    let detail = "exactly one of `email` and `customer` is needed";
+                    return Err(Refusal::new(Code::InvalidRequest).with_detail(detail));
                 }
-            }
-        }
+            },
+        })
     }
 }
 
@@ -202,10 +208,6 @@ impl Members {
         }
         let object = parse_object(body);
         object.map(Self).map_err(|error| Refusal::new(Code::InvalidRequest).with_detail(error.to_string()))
-    }
-
-    fn none(self) -> Result<(), Refusal> {
-        self.take([]).map(|[]| ())
     }
 
     /// The values of these members, if no other one is there.
