@@ -134,6 +134,11 @@ pub struct Incoming {
 }
 
 impl Incoming {
+    /// A request without headers and body.
+    pub fn new(method: Method, target: &str) -> Self {
+        Self { method, target: target.to_owned(), headers: HeaderMap::new(), body: Bytes::new() }
+    }
+
     /// The path without its query, not decoded.
     pub fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()

@@ -158,8 +158,7 @@ impl Auth0Api {
         let order = Order { client_id: &reset.client_id, email, connection: &reset.connection };
         let request = Request::post(self.change_password.clone()).json(&order)?.rate_limit_reset(RATE_LIMIT_RESET);
         let response = accept(Step::ResetPassword, self.http.send(scope, request).await?)?;
-        let is_text = response.header(&header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("text/"));
-        if is_text && response.text().is_some_and(|text| !text.is_empty() && !text.starts_with('<')) {
+        if is_sentence(response.header(&header::CONTENT_TYPE), &response.body) {
             return Ok(());
         }
         Err(Error::upstream(ErrorKind::InvalidResponse, "the order of a mail was not answered with auth0's sentence"))
@@ -204,6 +203,12 @@ impl Auth0Api {
         let request = request.rate_limit_reset(RATE_LIMIT_RESET);
         accept(step, self.tokens.send(&self.http, scope, request).await?)
     }
+}
+
+/// Whether an answer is a sentence for people. The documentation calls it plain text; recorded is `text/html` without any markup.
+pub(crate) fn is_sentence(content_type: Option<&str>, body: &[u8]) -> bool {
+    content_type.is_some_and(|kind| kind.starts_with("text/"))
+        && std::str::from_utf8(body).is_ok_and(|text| !text.is_empty() && !text.starts_with('<'))
 }
 
 /// Which users may have mails that reset their password, and on whose behalf.

@@ -8,6 +8,8 @@
 mod assertion;
 mod client;
 mod config;
+#[cfg(feature = "contract")]
+pub mod contract;
 mod diagnose;
 mod error;
 #[cfg(feature = "fake")]

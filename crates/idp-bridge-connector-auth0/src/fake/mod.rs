@@ -7,6 +7,7 @@
 //! are made. It is stricter than Auth0: what no careful client sends, such as a search without its version, is a 400.
 
 mod answer;
+mod key;
 mod management;
 pub(crate) mod query;
 mod tenant;
@@ -20,6 +21,7 @@ use idp_bridge_conformance::fake::{Fake, FakeServer};
 use serde_json::Value;
 
 use answer::{not_found, stricter_than_auth0};
+pub use key::Key;
 pub use tenant::{Application, Connection, Mail, Tenant, Writer};
 
 /// A fake Auth0 tenant, alive until it is dropped.

@@ -58,6 +58,11 @@ impl Application {
         Self { scopes: Some(scopes.iter().map(|scope| (*scope).to_owned()).collect()), ..Self::web(client_id, secret) }
     }
 
+    /// The same with the public half of a key (PEM) instead of a secret.
+    pub fn machine_with_key(client_id: &str, public_key: &str, scopes: &[&str]) -> Self {
+        Self { secret: None, public_key: Some(public_key.into()), ..Self::machine(client_id, "", scopes) }
+    }
+
     /// An application that people log in to.
     pub fn web(client_id: &str, secret: &str) -> Self {
         Self { client_id: client_id.into(), secret: Some(secret.into()), ..Self::default() }

@@ -26,7 +26,7 @@ impl Tenant {
         let field = |name: &str| form.get(name).map(String::as_str);
         match field("grant_type") {
             Some("client_credentials") => self.machine_logs_in(&form),
-            Some("http://auth0.com/oauth/grant-type/password-realm") => self.person_logs_in(&form),
+            Some("password") => self.person_logs_in(&form),
             _ => Err(oauth_refusal(403, "unsupported_grant_type", "Unsupported grant type")),
         }
     }

@@ -13,11 +13,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-use crate::fake::{Application, Connection, FakeAuth0};
+use crate::fake::{Application, Connection, FakeAuth0, Key};
 use crate::{Auth0, Auth0Config};
 
 /// The bridge's application, as a careful operator makes it.
 const BRIDGE: &str = "bridge";
+/// The same, but with a key instead of a secret.
+const WITH_KEY: &str = "bridge-with-key";
+/// The scopes of both.
+const SCOPES: [&str; 5] = ["read:users", "update:users", "delete:users", "read:connections", "read:email_templates"];
 /// The bridge's application, but without any scope.
 const NO_SCOPE: &str = "no-scope";
 /// The bridge's application, but with the right to read alone.
@@ -46,10 +50,9 @@ impl Auth0Harness {
     /// Makes the tenant, with applications and connections and without users.
     pub async fn start() -> Staged<Self> {
         let fake = FakeAuth0::start().await?;
-        let bridge = ["read:users", "update:users", "delete:users", "read:connections", "read:email_templates"];
         fake.with(|tenant| {
             tenant.applications = vec![
-                Application::machine(BRIDGE, SECRET, &bridge),
+                Application::machine(BRIDGE, SECRET, &SCOPES),
                 Application::machine(NO_SCOPE, SECRET, &[]),
                 Application::machine(READ_ONLY, SECRET, &["read:users"]),
                 Application::machine(ADMINISTRATOR, SECRET, &["create:users"]),
@@ -90,6 +93,19 @@ impl Auth0Harness {
         config.email_client_id = Some(APPLICATION.into());
         (self.settings)(&mut config);
         config
+    }
+
+    /// The settings of a provider that proves itself by a new key.
+    pub fn config_with_key(&self) -> Staged<Auth0Config> {
+        let key = Key::generate()?;
+        let application = Application::machine_with_key(WITH_KEY, &key.public, &SCOPES);
+        self.fake.with(|tenant| {
+            tenant.applications.retain(|own| own.client_id != WITH_KEY);
+            tenant.applications.push(application);
+        });
+        let mut config = self.config_of(WITH_KEY);
+        (config.client_secret, config.private_key) = (None, Some(key.private));
+        Ok(config)
     }
 
     /// Builds a provider from settings that a test has changed.
@@ -207,7 +223,7 @@ impl Harness for Auth0Harness {
         let realm = DATABASES.first().copied().unwrap_or_default();
         let answer = self
             .token(&[
-                ("grant_type", "http://auth0.com/oauth/grant-type/password-realm"),
+                ("grant_type", "password"),
                 ("client_id", APPLICATION),
                 ("client_secret", SECRET),
                 ("realm", realm),

@@ -3,11 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
-use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::KeyPair as _;
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use idp_bridge_core::jiff::{SignedDuration, Timestamp};
 use idp_bridge_core::{
     CallScope, Clock, Connector as _, ConnectorContext, ErrorKind, IdentityProvider as _, Random, Secret, SystemRandom,
@@ -16,32 +13,14 @@ use idp_bridge_core::{
 use serde_json::Value;
 
 use super::{Stage, email, scope};
+use crate::fake::Key;
 use crate::{Auth0, Auth0Config};
-
-/// A new key: the private half, and the public one as it is registered.
-fn key() -> (Secret, String) {
-    let pem = |label: &str, der: &[u8]| {
-        let text = STANDARD.encode(der);
-        let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
-        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
-    };
-    let key = KeyPair::generate(KeySize::Rsa2048).unwrap();
-    let private: Pkcs8V1Der<'_> = key.as_der().unwrap();
-    let public: PublicKeyX509Der<'_> = key.public_key().as_der().unwrap();
-    (Secret::new(pem("PRIVATE KEY", private.as_ref())), pem("PUBLIC KEY", public.as_ref()))
-}
 
 /// A tenant that knows the bridge by its key, and the settings that go with it.
 async fn with_key() -> (Stage, Auth0Config) {
     let stage = Stage::new().await;
     stage.create("ada", &["c-1"]).await;
-    let (private, public) = key();
-    stage.fake().with(|tenant| {
-        let bridge = tenant.applications.iter_mut().find(|application| application.client_id == "bridge").unwrap();
-        (bridge.secret, bridge.public_key) = (None, Some(public));
-    });
-    let mut config = stage.harness.config();
-    (config.client_secret, config.private_key) = (None, Some(private));
+    let config = stage.harness.config_with_key().unwrap();
     (stage, config)
 }
 
@@ -53,7 +32,7 @@ fn claims(stage: &Stage) -> Vec<Value> {
         .filter_map(|form| form.get("client_assertion").cloned())
         .map(|assertion| {
             let payload = assertion.split('.').nth(1).unwrap();
-            let decoded = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap();
+            let decoded = URL_SAFE_NO_PAD.decode(payload).unwrap();
             serde_json::from_slice(&decoded).unwrap()
         })
         .collect()
@@ -70,7 +49,7 @@ async fn a_key_is_as_good_as_a_secret_and_each_assertion_is_a_new_one() {
     let claims = claims(&stage);
     assert_eq!(claims.len(), 3);
     for own in &claims {
-        assert_eq!((&own["iss"], &own["sub"]), (&"bridge".into(), &"bridge".into()));
+        assert_eq!((&own["iss"], &own["sub"]), (&"bridge-with-key".into(), &"bridge-with-key".into()));
         assert_eq!(own["aud"], "https://fake.eu.auth0.com/");
         assert_eq!(own["jti"].as_str().unwrap().len(), 32);
         assert!(claims.iter().filter(|other| other["jti"] == own["jti"]).count() == 1);
@@ -108,7 +87,7 @@ async fn an_assertion_takes_its_time_from_the_clock() {
 #[tokio::test]
 async fn a_key_of_somebody_else_is_refused_and_what_is_none_is_found_at_once() {
     let (stage, mut config) = with_key().await;
-    config.private_key = Some(key().0);
+    config.private_key = Some(Key::generate().unwrap().private);
     let stranger = stage.harness.build(config.clone()).unwrap();
     let error = stranger.get(&scope(), UserKey::Email(&email("ada"))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);

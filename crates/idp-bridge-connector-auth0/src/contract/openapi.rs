@@ -1,0 +1,136 @@
+//! Auth0's OpenAPI document, as far as a cut of it goes.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use idp_bridge_conformance::Staged;
+use idp_bridge_http::Method;
+use serde_json::{Map, Value, json};
+
+/// The document.
+pub(super) struct OpenApi(Value);
+
+/// What the document says of one method of one path.
+pub(super) struct Operation<'a> {
+    /// The path, with its parameters in braces.
+    pub(super) path: &'a str,
+    document: &'a Value,
+    operation: &'a Value,
+}
+
+/// What a request sends, as the document speaks of it.
+pub(super) struct Sent<'a> {
+    pub(super) query: &'a BTreeMap<String, String>,
+    pub(super) content_type: Option<&'a str>,
+    pub(super) body: Option<&'a Value>,
+}
+
+impl OpenApi {
+    pub(super) fn read(path: &Path) -> Staged<Self> {
+        let text = std::fs::read(path).map_err(|error| format!("`{}`: {error}", path.display()))?;
+        let document: Value =
+            serde_json::from_slice(&text).map_err(|error| format!("`{}`: {error}", path.display()))?;
+        if document.get("paths").is_some_and(Value::is_object) {
+            return Ok(Self(document));
+        }
+        Err(format!("`{}` is no OpenAPI document: it has no paths", path.display()).into())
+    }
+
+    /// What it says of this method of this path, if it covers it.
+    pub(super) fn operation(&self, method: &Method, segments: &[String]) -> Option<Operation<'_>> {
+        let paths = self.0.get("paths")?.as_object()?;
+        let fits = |template: &str| {
+            let parts: Vec<&str> = template.trim_start_matches('/').split('/').collect();
+            parts.len() == segments.len()
+                && parts.iter().zip(segments).all(|(part, segment)| part.starts_with('{') || part == segment)
+        };
+        // A path without parameters comes before one with them.
+        let mut fitting: Vec<(&String, &Value)> = paths.iter().filter(|(template, _)| fits(template)).collect();
+        fitting.sort_by_key(|(template, _)| template.matches('{').count());
+        let method = method.as_str().to_ascii_lowercase();
+        let mut operations = fitting.into_iter().filter_map(|(path, methods)| Some((path, methods.get(&method)?)));
+        let (path, operation) = operations.next()?;
+        Some(Operation { path, document: &self.0, operation })
+    }
+}
+
+impl Operation<'_> {
+    /// In what a request differs from what is documented.
+    pub(super) fn request(&self, sent: &Sent<'_>) -> Vec<String> {
+        let mut problems = Vec::new();
+        for (name, text) in sent.query {
+            match self.parameter(name) {
+                Some(schema) => problems.extend(self.validate(schema, &typed(schema, text))),
+                None => problems.push(format!("the query parameter `{name}` is not documented")),
+            }
+        }
+        let content = self.operation.pointer("/requestBody/content");
+        match (content, sent.body) {
+            (None, None) => {}
+            (None, Some(_)) => problems.push("no body is documented".into()),
+            (Some(content), Some(body)) => match media(content, sent.content_type) {
+                Some(schema) => problems.extend(self.validate(schema, body)),
+                None => problems.push(format!("`{}` is not documented", sent.content_type.unwrap_or_default())),
+            },
+            (Some(_), None) => problems.push("a body is documented".into()),
+        }
+        problems
+    }
+
+    /// In what an answer differs from what is documented; nothing if there is no schema for it.
+    pub(super) fn answer(&self, status: u16, content_type: Option<&str>, body: &Value) -> Option<Vec<String>> {
+        if body.is_null() {
+            return None;
+        }
+        let content = self.operation.get("responses")?.get(status.to_string())?.get("content")?;
+        Some(match media(content, content_type) {
+            Some(schema) => self.validate(schema, body),
+            None => vec![format!("`{}` is not documented", content_type.unwrap_or_default())],
+        })
+    }
+
+    /// Whether an answer may have this status.
+    pub(super) fn has_status(&self, status: u16) -> bool {
+        self.operation.get("responses").is_some_and(|responses| responses.get(status.to_string()).is_some())
+    }
+
+    fn parameter(&self, name: &str) -> Option<&Value> {
+        let parameters = self.operation.get("parameters")?.as_array()?;
+        let named = |own: &&Value| own.get("in") == Some(&json!("query")) && own.get("name") == Some(&json!(name));
+        parameters.iter().find(named)?.get("schema")
+    }
+
+    fn validate(&self, schema: &Value, value: &Value) -> Vec<String> {
+        // References are read against the document's own components.
+        let mut whole: Map<String, Value> = schema.as_object().cloned().unwrap_or_default();
+        whole.insert("components".into(), self.document.get("components").cloned().unwrap_or_default());
+        match jsonschema::validator_for(&whole.into()) {
+            Ok(validator) => validator
+                .iter_errors(value)
+                .map(|error| format!("at `{}`: {}", error.instance_path(), error.masked()))
+                .collect(),
+            Err(error) => vec![format!("the schema cannot be used: {error}")],
+        }
+    }
+}
+
+/// The schema of this content type; of another text, if it is one: the document says `text/plain` where `text/html` is recorded.
+fn media<'a>(content: &'a Value, content_type: Option<&str>) -> Option<&'a Value> {
+    let content_type = content_type?.split(';').next()?.trim();
+    let kinds = content.as_object()?;
+    let is_text = |kind: &str| kind.starts_with("text/");
+    let kind = kinds
+        .get(content_type)
+        .or_else(|| kinds.iter().find(|(kind, _)| is_text(kind) && is_text(content_type)).map(|(_, media)| media));
+    kind?.get("schema")
+}
+
+/// A query parameter's text as the type that is documented for it.
+fn typed(schema: &Value, text: &str) -> Value {
+    match schema.get("type").and_then(Value::as_str) {
+        Some("integer") => text.parse::<i64>().map_or_else(|_| json!(text), Value::from),
+        Some("boolean") => text.parse::<bool>().map_or_else(|_| json!(text), Value::from),
+        Some("array") => json!([text]),
+        _ => json!(text),
+    }
+}

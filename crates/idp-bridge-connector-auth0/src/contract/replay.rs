@@ -1,0 +1,161 @@
+//! Recorded requests that the connector makes too: made again, and answered as they were.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use idp_bridge_conformance::Staged;
+use idp_bridge_conformance::fake::{Answer, Fake, FakeServer, Incoming};
+use idp_bridge_core::{CallScope, ConnectorContext, Email, Error, Result, Secret, TenantId, UserId};
+use serde_json::{Value, json};
+
+use super::recording::Recording;
+use super::topic::Topic;
+use crate::Auth0Config;
+use crate::client::{Auth0Api, PasswordReset};
+use crate::error::refusal;
+use crate::fake::Key;
+use crate::map::{Auth0User, is_user_id};
+
+/// A request of the connector.
+pub(super) enum Request {
+    Token { with_key: bool },
+    User(UserId),
+    ByEmail(String),
+    Mark(UserId, bool),
+    Delete(UserId),
+    Verify { user: Box<Auth0User>, client_id: Option<String> },
+    Reset { reset: PasswordReset, email: Email },
+}
+
+/// The connector's request that this recorded one could be: with the same path, the same parameters and the same members.
+pub(super) fn own_request(recording: &Recording) -> Option<Request> {
+    let names: Vec<&str> = recording.sent.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    let has_only = |known: &[&str]| names.len() == known.len() && known.iter().all(|name| names.contains(name));
+    let member = |name: &str| recording.sent.get(name).and_then(Value::as_str);
+    let id = || {
+        let id = UserId::new(recording.segments.get(3)?.as_str()).ok()?;
+        (recording.query.is_empty() && is_user_id(id.as_str())).then_some(id)
+    };
+    match recording.topic() {
+        Topic::Token if recording.sent_type() == "application/x-www-form-urlencoded" => {
+            let own = ["grant_type", "audience", "client_id"];
+            let (by_secret, by_key) = (["client_secret"], ["client_assertion_type", "client_assertion"]);
+            let with_key = has_only(&[&own[..], &by_key].concat());
+            (with_key || has_only(&[&own[..], &by_secret].concat())).then_some(Request::Token { with_key })
+        }
+        Topic::GetUser => id().map(Request::User),
+        Topic::UsersByEmail if recording.query.len() == 1 => {
+            recording.query.get("email").cloned().map(Request::ByEmail)
+        }
+        Topic::UpdateUser if has_only(&["email_verified"]) => {
+            Some(Request::Mark(id()?, recording.sent.get("email_verified")?.as_bool()?))
+        }
+        Topic::DeleteUser => id().map(Request::Delete),
+        Topic::VerificationEmail => {
+            let user: Auth0User = serde_json::from_value(json!({"user_id": member("user_id")?})).ok()?;
+            let (needs, given) = (json!(user.named_identity()), recording.sent.get("identity").cloned());
+            let others = names.iter().filter(|name| !["user_id", "client_id", "identity"].contains(name)).count();
+            let client_id = member("client_id").map(str::to_owned);
+            (others == 0 && needs == given.unwrap_or_default())
+                .then(|| Request::Verify { user: Box::new(user), client_id })
+        }
+        Topic::ChangePassword if has_only(&["client_id", "email", "connection"]) => {
+            let (client_id, connection) = (member("client_id")?.to_owned(), member("connection")?.to_owned());
+            let email = Email::new(member("email")?).ok()?;
+            Some(Request::Reset { reset: PasswordReset { connection, client_id }, email })
+        }
+        _ => None,
+    }
+}
+
+/// Answers one question as it was answered once, and every other one with a token.
+struct Once {
+    topic: Topic,
+    answer: Answer,
+}
+
+impl Fake for Once {
+    fn answer(&mut self, request: &Incoming) -> Answer {
+        let topic = Topic::of(&request.method, &request.segments().unwrap_or_default());
+        if topic == self.topic {
+            return self.answer.clone();
+        }
+        let token = json!({"access_token": "replayed", "expires_in": 86_400, "token_type": "Bearer"});
+        Answer::new(200, "application/json", token.to_string())
+    }
+}
+
+/// Makes the request, and tells in what it differs from the recorded one, or ends otherwise.
+pub(super) async fn replay(recording: &Recording, request: Request) -> Staged<Vec<String>> {
+    let server = FakeServer::start(Once { topic: recording.topic(), answer: recording.answer()? }).await?;
+    let mut config = Auth0Config::new("replay.eu.auth0.com", "replay", Secret::new("replay"));
+    config.endpoint = Some(server.url());
+    match &request {
+        Request::Token { with_key: true } => {
+            (config.client_secret, config.private_key) = (None, Some(Key::generate()?.private));
+        }
+        Request::Verify { client_id, .. } => config.email_client_id.clone_from(client_id),
+        _ => {}
+    }
+    let api = Auth0Api::new(&config, &ConnectorContext::new(TenantId::new("replay")?))?;
+    let ended = ask(&api, request).await;
+    let exchanges = server.take_exchanges();
+    let is_meant =
+        |sent: &&Incoming| Topic::of(&sent.method, &sent.segments().unwrap_or_default()) == recording.topic();
+    let sent = exchanges.iter().map(|exchange| &exchange.request).find(is_meant);
+    let mut problems = sent.map_or_else(|| vec!["no request was made".into()], |sent| differences(recording, sent));
+    problems.extend(wrong_end(recording, ended));
+    Ok(problems)
+}
+
+async fn ask(api: &Auth0Api, request: Request) -> Result<()> {
+    let scope = CallScope::new("replay", Duration::from_secs(10));
+    match request {
+        Request::Token { .. } => api.granted_scopes(&scope).await.map(drop),
+        Request::User(id) => api.user(&scope, &id).await.map(drop),
+        Request::ByEmail(email) => api.users_by_email(&scope, &email).await.map(drop),
+        Request::Mark(id, verified) => api.set_email_verified(&scope, &id, verified).await.map(drop),
+        Request::Delete(id) => api.delete(&scope, &id).await,
+        Request::Verify { user, .. } => api.send_verification(&scope, &user).await.map(drop),
+        Request::Reset { reset, email } => api.send_password_mail(&scope, &reset, &email).await,
+    }
+}
+
+/// In what a request differs from the recorded one. What the recording's authors replaced, and what names a tenant, may differ.
+fn differences(recording: &Recording, sent: &Incoming) -> Vec<String> {
+    let mut problems = Vec::new();
+    if sent.method != recording.method || sent.segments().as_ref() != Some(&recording.segments) {
+        problems.push(format!("another request was made: {} {}", sent.method, sent.path()));
+    }
+    if sent.query().as_ref() != Some(&recording.query) {
+        problems.push("the query is another one".into());
+    }
+    let body = sent.json().or_else(|| sent.form().map(|form| json!(form)));
+    let (own, recorded) = (body.unwrap_or_default(), &recording.sent);
+    let differs = match recording.topic() {
+        // Who asks, for whom, and with which proof differs; that and how it is said does not.
+        Topic::Token => fixed(&own) != fixed(recorded),
+        _ => own != *recorded,
+    };
+    if differs {
+        problems.push("the body is another one".into());
+    }
+    problems
+}
+
+/// The names of the fields, and the values of those that are the same for everybody.
+fn fixed(form: &Value) -> BTreeMap<&str, Option<&Value>> {
+    let is_fixed = |name: &str| ["grant_type", "client_assertion_type"].contains(&name);
+    let fields = form.as_object().into_iter().flatten();
+    fields.map(|(name, value)| (name.as_str(), is_fixed(name).then_some(value))).collect()
+}
+
+/// What is wrong with how a call ended, if its answer says that it should have ended otherwise.
+fn wrong_end(recording: &Recording, ended: Result<(), Error>) -> Option<String> {
+    let expected = match recording.status {
+        200..300 => None,
+        status => Some(refusal(recording.topic().step(), status, &recording.bytes()).kind()),
+    };
+    let kind = ended.err().map(|error| error.kind());
+    (kind != expected).then(|| format!("the call should have ended with {expected:?}, not with {kind:?}"))
+}

@@ -1,0 +1,131 @@
+//! A session of the connector with its fake, every request and answer of which is held against the document.
+
+use std::time::Duration;
+
+use idp_bridge_conformance::fake::Exchange;
+use idp_bridge_conformance::{Control, Harness as _, NewUser, Staged};
+use idp_bridge_core::{CallScope, CustomerId, Email, IdentityProvider, UserId, UserKey};
+use idp_bridge_http::header;
+use serde_json::{Value, json};
+
+use super::openapi::{OpenApi, Operation, Sent};
+use super::report::Report;
+use crate::harness::Auth0Harness;
+
+/// Runs the session, and checks it.
+pub(super) async fn check(document: &OpenApi, report: &mut Report) -> Staged<()> {
+    for exchange in exchanges().await? {
+        let name = format!("{} {}", exchange.request.method, exchange.request.path());
+        let segments = exchange.request.segments().unwrap_or_default();
+        let Some(operation) = document.operation(&exchange.request.method, &segments) else {
+            report.not_covered(&name);
+            continue;
+        };
+        report.requests += 1;
+        for problem in request(&operation, &exchange) {
+            report.problem(&name, format!("the request is not as documented: {problem}"));
+        }
+        for problem in answer(&operation, &exchange, report) {
+            report.problem(&name, format!("the fake's answer is not as documented: {problem}"));
+        }
+    }
+    Ok(())
+}
+
+fn request(operation: &Operation<'_>, Exchange { request, .. }: &Exchange) -> Vec<String> {
+    let Some(query) = request.query() else { return vec!["the query cannot be read".into()] };
+    let content_type = request.header(&header::CONTENT_TYPE);
+    let mut body = request.json().or_else(|| request.form().map(|form| json!(form)));
+    // The document asks for a secret even beside an assertion, which stands for one.
+    if let Some(form) =
+        body.as_mut().and_then(Value::as_object_mut).filter(|form| form.contains_key("client_assertion"))
+    {
+        form.insert("client_secret".into(), json!(""));
+    }
+    operation.request(&Sent { query: &query, content_type, body: body.as_ref() })
+}
+
+fn answer(operation: &Operation<'_>, Exchange { answer, .. }: &Exchange, report: &mut Report) -> Vec<String> {
+    if !operation.has_status(answer.status) {
+        return vec![format!("the status {} is not documented", answer.status)];
+    }
+    let content_type = answer.headers.iter().find(|(name, _)| *name == header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|(_, value)| value.to_str().ok());
+    let body = match serde_json::from_slice(&answer.body) {
+        _ if answer.body.is_empty() => Value::Null,
+        Ok(body) => body,
+        Err(_) => Value::String(String::from_utf8_lossy(&answer.body).into_owned()),
+    };
+    match operation.answer(answer.status, content_type, &body) {
+        Some(problems) => {
+            report.answers += 1;
+            problems
+        }
+        None => {
+            report.without_schema += 1;
+            Vec::new()
+        }
+    }
+}
+
+/// All that goes over the wire when every call is made, with every kind of user, and is refused in every way.
+async fn exchanges() -> Staged<Vec<Exchange>> {
+    let harness = Auth0Harness::start().await?;
+    let (ada, customer) = (Email::new("Ada+1@acme.example")?, CustomerId::new("cust \"1\" \\")?);
+    let mut person = NewUser::person(ada.clone());
+    person.customers = vec![customer.clone()];
+    person.password = Some("Correct-Horse-7-Battery".into());
+    let id = harness.create(person).await?;
+    let mut nameless = NewUser::person(ada.clone());
+    nameless.email = None;
+    harness.create(nameless).await?;
+    harness.log_in(&ada, "Correct-Horse-7-Battery").await?;
+    harness.fake().insert(json!({
+        "user_id": "google-oauth2|1", "email": "grace@acme.example", "email_verified": false, "created_at": "2026-01-02T03:04:05.678Z",
+        "identities": [{"provider": "google-oauth2", "user_id": 1, "connection": "google-oauth2", "isSocial": true}],
+    }));
+    let people = People { id, email: ada, customer, social: UserId::new("google-oauth2|1")? };
+    let mut with_domain = harness.config();
+    with_domain.custom_domain = Some("login.acme.example".into());
+    for config in [harness.config(), harness.config_with_key()?, with_domain] {
+        people.read(&harness.build(config)?).await;
+    }
+    for control in [Control::WrongSecret, Control::WrongRealm, Control::MissingRole, Control::ReadOnlyRole] {
+        let broken = harness.provider_broken(control).await?;
+        people.read(&*broken).await;
+        people.change(&*broken).await;
+    }
+    people.change(&*harness.provider().await?).await;
+    Ok(harness.fake().take_exchanges())
+}
+
+struct People {
+    id: UserId,
+    email: Email,
+    customer: CustomerId,
+    social: UserId,
+}
+
+impl People {
+    /// What changes nothing, and mails. How each call ends is the business of other tests.
+    async fn read(&self, provider: &dyn IdentityProvider) {
+        let scope = CallScope::new("session", Duration::from_secs(30));
+        for key in [UserKey::Id(&self.id), UserKey::Email(&self.email), UserKey::Customer(&self.customer)] {
+            let _ = provider.get(&scope, key).await;
+        }
+        if let (Ok(id), Ok(email)) = (UserId::new("auth0|nobody"), Email::new("nobody@acme.example")) {
+            let _ = provider.get(&scope, UserKey::Id(&id)).await;
+            let _ = provider.get(&scope, UserKey::Email(&email)).await;
+        }
+        let _ = provider.send_verification_email(&scope, &self.id).await;
+        let _ = provider.send_verification_email(&scope, &self.social).await;
+        let _ = provider.send_password_reset_email(&scope, &self.email).await;
+        provider.diagnose(&scope).await;
+    }
+
+    async fn change(&self, provider: &dyn IdentityProvider) {
+        let scope = CallScope::new("session", Duration::from_secs(30));
+        let _ = provider.mark_email_verified(&scope, &self.id, None).await;
+        let _ = provider.delete(&scope, &self.id).await;
+    }
+}

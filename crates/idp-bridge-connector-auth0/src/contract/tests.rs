@@ -1,0 +1,109 @@
+//! That a run finds what is wrong: with recordings and a document made by hand.
+
+use std::path::PathBuf;
+
+use idp_bridge_core::{Random as _, SystemRandom};
+use serde_json::{Value, json};
+
+use super::*;
+
+/// A folder of its own, gone when it is dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let mut salt = [0; 8];
+        SystemRandom.fill(&mut salt).unwrap();
+        let name: String = salt.iter().map(|byte| format!("{byte:02x}")).collect();
+        let folder = std::env::temp_dir().join(format!("auth0-contract-{name}"));
+        std::fs::create_dir_all(folder.join("recorded")).unwrap();
+        Self(folder)
+    }
+
+    fn write(&self, name: &str, value: &Value) -> PathBuf {
+        let path = self.0.join(name);
+        std::fs::write(&path, value.to_string()).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A user, read by id.
+fn recording() -> Value {
+    json!({
+        "id": "get-user", "request": {
+            "method": "GET", "path": "/api/v2/users/auth0%7C1", "query": null, "headers": {"authorization": "Bearer <token>"},
+            "body": null,
+        },
+        "response": {
+            "status": 200, "headers": {"content-type": "application/json; charset=utf-8"},
+            "body": {"user_id": "auth0|1", "email": "ada@acme.example"},
+        },
+    })
+}
+
+/// A document that covers that, and nothing else.
+fn document() -> Value {
+    json!({
+        "paths": {"/api/v2/users/{id}": {"get": {"responses": {
+            "200": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/User"}}}}, "401": {}, "403": {}, "404": {},
+        }}}},
+        "components": {"schemas": {"User": {"type": "object", "required": ["user_id"], "properties": {
+            "user_id": {"type": "string"}, "email": {"type": "string"}, "logins_count": {"type": "integer"},
+        }}}},
+    })
+}
+
+async fn run_with(change: impl FnOnce(&mut Value, &mut Value)) -> Staged<Report> {
+    let (folder, mut recording, mut document) = (Folder::new(), recording(), document());
+    change(&mut recording, &mut document);
+    folder.write("recorded/get-user.json", &recording);
+    let openapi = folder.write("openapi.json", &document);
+    run(&folder.0.join("recorded"), &openapi).await
+}
+
+#[tokio::test]
+async fn what_fits_is_counted() {
+    let report = run_with(|_, _| {}).await.unwrap();
+    assert!(report.is_ok(), "{report}");
+    assert_eq!((report.recorded(), report.accounted()), (1, 1));
+    assert!(report.to_string().contains("get user"), "{report}");
+}
+
+#[tokio::test]
+async fn every_mismatch_is_found() {
+    type Change = fn(&mut Value, &mut Value);
+    let table: &[(Change, &str)] = &[
+        (|recording, _| recording["response"]["body"]["user_id"] = json!("nobody"), "cannot read the answer"),
+        (|recording, _| recording["response"]["body"] = json!(["user"]), "cannot read the answer"),
+        (|recording, _| recording["response"]["body"]["email"] = json!(7), "at `/email`"),
+        (|_, document| document["components"]["schemas"]["User"]["required"] = json!(["shoe_size"]), "shoe_size"),
+        (|_, document| document["components"] = json!({}), "the schema cannot be used"),
+        (
+            |_, document| document["paths"]["/api/v2/users/{id}"]["get"]["responses"] = json!({"200": {}}),
+            "the status 404 is not documented",
+        ),
+        (
+            |_, document| document["paths"] = json!({"/api/v2/users": {"get": {"responses": {"200": {}}}}}),
+            "is not documented",
+        ),
+    ];
+    for (number, (change, words)) in table.iter().enumerate() {
+        let report = run_with(change).await.unwrap();
+        assert!(!report.is_ok() && report.to_string().contains(words), "{number}: {report}");
+    }
+}
+
+#[tokio::test]
+async fn a_folder_without_recordings_and_a_document_that_is_none_are_errors() {
+    let folder = Folder::new();
+    let openapi = folder.write("openapi.json", &document());
+    assert!(run(&folder.0.join("recorded"), &openapi).await.is_err());
+    assert!(run_with(|_, document| *document = json!([])).await.is_err());
+    assert!(run_with(|recording, _| *recording = json!({})).await.is_err());
+}

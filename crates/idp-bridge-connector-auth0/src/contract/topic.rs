@@ -1,0 +1,147 @@
+//! What an exchange is about, and how the connector reads its answer.
+
+use idp_bridge_core::ErrorKind;
+use idp_bridge_http::Method;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::recording::Recording;
+use crate::client::{Connection, EmailTemplate, Job, TokenAnswer, is_sentence};
+use crate::error::{Step, refusal};
+use crate::map::Auth0User;
+use crate::search::Hits;
+
+/// What an exchange is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Topic {
+    Token,
+    GetUser,
+    UsersByEmail,
+    SearchUsers,
+    CreateUser,
+    UpdateUser,
+    DeleteUser,
+    VerificationEmail,
+    Job,
+    ChangePassword,
+    Connections,
+    EmailTemplate,
+    /// What the connector never asks for.
+    Other,
+}
+
+/// How a recorded answer was read.
+pub(super) enum Read {
+    /// With the connector's types.
+    Good,
+    /// It leaves out what the connector never lets be left out, and is not read as if it were whole.
+    Partial,
+    /// As an error of this kind.
+    Refused(ErrorKind),
+    /// It was not: the connector does not ask for it.
+    NotAsked,
+    /// It could not.
+    Unreadable,
+}
+
+impl Topic {
+    pub(super) fn of(method: &Method, segments: &[String]) -> Self {
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        match (method.as_str(), segments.as_slice()) {
+            ("POST", ["oauth", "token"]) => Self::Token,
+            ("POST", ["dbconnections", "change_password"]) => Self::ChangePassword,
+            ("GET", ["api", "v2", "users", _]) => Self::GetUser,
+            ("GET", ["api", "v2", "users-by-email"]) => Self::UsersByEmail,
+            ("GET", ["api", "v2", "users"]) => Self::SearchUsers,
+            ("POST", ["api", "v2", "users"]) => Self::CreateUser,
+            ("PATCH", ["api", "v2", "users", _]) => Self::UpdateUser,
+            ("DELETE", ["api", "v2", "users", _]) => Self::DeleteUser,
+            ("POST", ["api", "v2", "jobs", "verification-email"]) => Self::VerificationEmail,
+            ("GET", ["api", "v2", "jobs", _]) => Self::Job,
+            ("GET", ["api", "v2", "connections"]) => Self::Connections,
+            ("GET", ["api", "v2", "email-templates", _]) => Self::EmailTemplate,
+            _ => Self::Other,
+        }
+    }
+
+    /// Its name in the report.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::GetUser => "get user",
+            Self::UsersByEmail => "users by email",
+            Self::SearchUsers => "search users",
+            Self::CreateUser => "create user",
+            Self::UpdateUser => "update user",
+            Self::DeleteUser => "delete user",
+            Self::VerificationEmail => "verification email",
+            Self::Job => "job",
+            Self::ChangePassword => "change password",
+            Self::Connections => "connections",
+            Self::EmailTemplate => "email template",
+            Self::Other => "others",
+        }
+    }
+
+    /// The step in whose course the connector would read a refusal.
+    pub(super) fn step(self) -> Step {
+        match self {
+            Self::Token => Step::FetchToken,
+            Self::UpdateUser => Step::UpdateUser,
+            Self::DeleteUser => Step::DeleteUser,
+            Self::VerificationEmail => Step::SendVerification,
+            Self::ChangePassword => Step::ResetPassword,
+            Self::Connections => Step::ReadConnections,
+            Self::EmailTemplate => Step::ReadTemplates,
+            Self::GetUser | Self::UsersByEmail | Self::SearchUsers | Self::CreateUser | Self::Job | Self::Other => {
+                Step::ReadUsers
+            }
+        }
+    }
+
+    /// Reads a recorded answer as the connector would.
+    pub(super) fn read(self, recording: &Recording) -> Read {
+        let body = recording.bytes();
+        if !(200..300).contains(&recording.status) {
+            return Read::Refused(refusal(self.step(), recording.status, &body).kind());
+        }
+        let is_read = match self {
+            Self::Other => return Read::NotAsked,
+            Self::Token => is::<TokenAnswer>(&body),
+            Self::GetUser | Self::CreateUser | Self::UpdateUser => user(&body),
+            Self::UsersByEmail => {
+                serde_json::from_slice::<Vec<Auth0User>>(&body).is_ok_and(|users| users.iter().all(is_usable))
+            }
+            Self::SearchUsers => is::<Hits>(&body),
+            Self::DeleteUser => body.is_empty(),
+            Self::VerificationEmail | Self::Job => is::<Job>(&body),
+            Self::ChangePassword => is_sentence(recording.content_type(), &body),
+            Self::Connections => is::<Vec<Connection>>(&body),
+            Self::EmailTemplate => is::<EmailTemplate>(&body),
+        };
+        match is_read {
+            true => Read::Good,
+            false if recording.query.contains_key("fields") && lacks_ids(&recording.answer) => Read::Partial,
+            false => Read::Unreadable,
+        }
+    }
+}
+
+fn is<T: DeserializeOwned>(body: &[u8]) -> bool {
+    serde_json::from_slice::<T>(body).is_ok()
+}
+
+fn user(body: &[u8]) -> bool {
+    serde_json::from_slice(body).is_ok_and(|user| is_usable(&user))
+}
+
+fn is_usable(user: &Auth0User) -> bool {
+    user.record("customer_id").is_ok()
+}
+
+/// Whether an answer holds a user without its id, for which only a question that names the fields can ask.
+fn lacks_ids(answer: &Value) -> bool {
+    let users = answer.as_array().or_else(|| answer.get("users").and_then(Value::as_array));
+    let users = users.map_or(std::slice::from_ref(answer), Vec::as_slice);
+    users.iter().any(|user| user.get("user_id").is_none())
+}
