@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use crate::fixture::Configured;
-use crate::support::program::run_in;
+use crate::support::program::{command, finish, run_in};
 
 #[test]
 fn a_right_configuration_is_described_without_its_secrets() {
@@ -70,8 +70,7 @@ fn a_port_that_is_taken_is_said_so() {
 #[test]
 fn a_log_filter_that_cannot_be_read_is_said_so() {
     let configured = Configured::with("");
-    let text = std::fs::read_to_string(configured.config()).unwrap();
-    configured.write("idp-bridge.toml", &format!("[server]\nlog.filter = \"=x=\"\n{text}"));
-    let ran = run_in(configured.folder(), ["serve", "--listen", "127.0.0.1:0"]).with_code(2);
-    assert!(ran.stderr.contains("log filter"), "{ran:?}");
+    let mut serve = command(configured.folder());
+    let ran = finish(serve.args(["serve", "--listen", "127.0.0.1:0"]).env("IDP_BRIDGE_LOG", "=x=")).with_code(2);
+    assert!(ran.stderr.contains("log filter") && ran.stderr.contains("IDP_BRIDGE_LOG"), "{ran:?}");
 }

@@ -12,7 +12,7 @@ pub(crate) fn start(settings: &Log) -> Result<(), Problem> {
     let directives = log_filter().unwrap_or_else(|| settings.filter.clone());
     let filter = EnvFilter::try_new(&directives).map_err(|error| {
         Problem::new(format!("the log filter cannot be read: {error}"))
-            .hint("write `server.log.filter` or IDP_BRIDGE_LOG like `info` or `info,idp_bridge_server=debug`")
+            .hint("write IDP_BRIDGE_LOG like `info` or `info,idp_bridge_server=debug`")
     })?;
     let terminal = io::stderr().is_terminal();
     let log = Subscriber::builder()

@@ -97,6 +97,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_shell_reads_a_quoted_word_as_it_was() {
+        let mut words: Vec<String> = (1..=127_u8).map(|byte| format!("a{}b", char::from(byte))).collect();
+        words.extend(["", "'", "''", "\\'", "$(id) `id` $HOME !! *", "ä\n\"\\"].map(str::to_owned));
+        let quoted: Vec<String> = words.iter().map(|word| quote(word)).collect();
+        let script = format!("printf '%s\\0' {}", quoted.join(" "));
+        let output = std::process::Command::new("sh").arg("-c").arg(script).output().unwrap();
+        let read: Vec<_> = output.stdout.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
+        assert_eq!(read[..words.len()], words);
+    }
+
+    #[test]
     fn a_curl_line_survives_quotation_marks() {
         let key = SigningKey::from_seed([1; 32]).unwrap();
         let client = Client::new("http://127.0.0.1:1", TenantId::new("acme").unwrap(), vec![key]).unwrap();

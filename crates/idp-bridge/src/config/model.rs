@@ -11,6 +11,7 @@ use idp_bridge_server::{CustomerMissing, RestToken, Scope, Tenant as Served};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use tracing_subscriber::EnvFilter;
 
 /// The configuration of idp-bridge.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -53,7 +54,16 @@ pub(crate) struct Log {
     /// How a line looks.
     pub(crate) format: LogFormat,
     /// Which lines are written: `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,idp_bridge=debug`.
+    #[serde(deserialize_with = "log_filter")]
     pub(crate) filter: String,
+}
+
+fn log_filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match EnvFilter::try_new(&text) {
+        Ok(_) => Ok(text),
+        Err(error) => Err(serde::de::Error::custom(format!("expected a filter of the log such as `info`: {error}"))),
+    }
 }
 
 impl Default for Log {

@@ -78,7 +78,17 @@ impl fmt::Display for KeyPath {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_path_and_a_plain_path_is_itself(text in "\\PC{0,40}", plain in "[a-z]{1,9}(\\[[1-9][0-9]{0,2}\\])?(\\.[a-z]{1,9}){0,3}") {
+            KeyPath::default().join(&text);
+            prop_assert_eq!(KeyPath::default().join(&plain).to_string(), plain);
+        }
+    }
 
     #[test]
     fn a_path_is_read_as_it_is_written() {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use idp_bridge_core::{Registry, TenantId};
 use idp_bridge_server::CustomerMissing;
+use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::{Problem, Settings, load};
@@ -231,4 +232,25 @@ fn what_cannot_be_read_is_named() {
     assert!(folder.load("latin.toml").err().unwrap()[0].message.contains("cannot be read"));
     std::fs::create_dir(folder.0.path().join("empty")).unwrap();
     assert!(folder.load("empty").err().unwrap()[0].message.contains("no tenant"));
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic_or_show_a_value(
+        lines in prop::collection::vec(
+            prop_oneof![
+                "\\PC{0,20}",
+                "\\[(server|outbound|tenants\\.a|tenants\\.a\\.connector|tenants\\.b\\.rest)\\]",
+                "(listen|webhook_keys|webhook_keys_file|deadline|rest|customer|type|url|realm|client_secret|proxy|log|users) = (\"hunter2\"|\\[\"hunter2\"\\]|\\{hunter = \"hunter2\"\\}|2|true)",
+            ],
+            0..12,
+        )
+    ) {
+        let problems = read(&lines.join("\n")).err().unwrap_or_default();
+        for problem in problems {
+            // The names of files and variables may be shown, the values of everything else may not.
+            let shown = problem.to_string();
+            prop_assert!(!shown.contains("hunter2") || shown.contains("hunter2` cannot be read"), "{shown}");
+        }
+    }
 }
