@@ -37,6 +37,9 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve the configured tenants; without a configuration, a demo with sample users
+    ///
+    /// The first line on standard output is `listening on http://<address>`, and the log goes to standard error.
+    /// After SIGTERM or SIGINT calls in flight are finished, and the exit code is 0; a second signal ends the bridge at once.
     Serve(serve::Options),
     /// Check the configuration without asking any network
     Check(check::Options),

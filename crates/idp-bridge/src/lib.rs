@@ -1,7 +1,6 @@
 //! The idp-bridge program, and the library that builds a program of one's own connectors:
 //!
 //! ```no_run
-//! # mod mine { pub use idp_bridge_core::Registry; }
 //! fn main() -> std::process::ExitCode {
 //!     let registry = idp_bridge::registry(); // add one's own: `.with::<Mine>()`
 //!     idp_bridge::run(registry)
