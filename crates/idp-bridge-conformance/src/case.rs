@@ -101,6 +101,11 @@ impl Case {
         &self.proves
     }
 
+    /// What the environment must be able to stage.
+    pub(crate) fn needed(&self) -> &[Need] {
+        &self.needs
+    }
+
     /// Whether it is run with this environment and a provider of these capabilities.
     pub(crate) fn select(&self, harness: &dyn Harness, capabilities: &Capabilities) -> Selection {
         if self.unsupported.is_some_and(|call| capabilities.call(call).is_possible()) {

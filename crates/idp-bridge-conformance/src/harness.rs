@@ -28,7 +28,7 @@ pub trait Harness: Send + Sync + 'static {
     ///
     /// The cases that need it are reported as not applicable, with the reason.
     /// Declare only what this identity provider can never do: everything that is not declared is tested.
-    /// What is only not written yet has a reason that begins so; a case of its own then says what is left.
+    /// A reason that begins with `not written yet` fails a case of its own, which says what is left.
     fn not_applicable(&self, need: Need) -> Option<String> {
         let _ = need;
         None

@@ -1,5 +1,6 @@
 //! What a provider promises, and what it answers when asked for more.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use idp_bridge_core::{CallKind, Deleted, ErrorKind, Support};
@@ -8,7 +9,7 @@ use super::WRITES;
 use crate::bullet::{capabilities, every};
 use crate::case::{Case, case, case_of};
 use crate::scene::{Scene, ensure, scope};
-use crate::{Control, Need, Staged};
+use crate::{Need, Staged};
 
 /// How the reason begins for what is only missing until somebody writes it.
 const LEFT: &str = "not written yet";
@@ -61,35 +62,13 @@ async fn written(scene: Scene, kind: CallKind) -> Staged<()> {
 
 /// The same for what the harness does not stage.
 async fn staged(scene: Scene) -> Staged<()> {
-    let reasons = every_need().filter_map(|need| Some((need, scene.harness().not_applicable(need)?)));
-    let left: Vec<String> = reasons
-        .filter(|(_, reason)| reason.starts_with(LEFT))
-        .map(|(need, reason)| format!("\n  `Need::{need:?}` is {reason}"))
-        .collect();
-    ensure!(left.is_empty(), "the harness has something left to stage, or to say why it never can:{}", left.concat());
+    let needs = super::all().into_iter().flat_map(|case| case.needed().to_vec());
+    let reasons = needs.filter_map(|need| Some((need, scene.harness().not_applicable(need)?)));
+    let left = reasons.filter(|(_, reason)| reason.starts_with(LEFT));
+    let left: BTreeSet<String> = left.map(|(need, reason)| format!("\n  `Need::{need:?}` is {reason}")).collect();
+    let left = Vec::from_iter(left).concat();
+    ensure!(left.is_empty(), "the harness has something left to stage, or to say why it never can:{left}");
     Ok(())
-}
-
-fn every_need() -> impl Iterator<Item = Need> {
-    let needs = [
-        Need::NoEmail,
-        Need::NoCustomer,
-        Need::SeveralCustomers,
-        Need::SharedCustomer,
-        Need::SharedEmail,
-        Need::UnusualCustomer,
-        Need::BlockedUser,
-        Need::ServiceAccount,
-        Need::ChangeEmail,
-        Need::Login,
-        Need::Mails,
-        Need::UndeliverableMail,
-        Need::Upstream,
-    ];
-    let of = |control| CallKind::ALL.map(|kind| Need::ControlOf(control, kind)).into_iter();
-    let controls =
-        Control::ALL.into_iter().flat_map(move |control| [Need::Control(control)].into_iter().chain(of(control)));
-    needs.into_iter().chain(controls)
 }
 
 async fn unsupported(scene: Scene, kind: CallKind) -> Staged<()> {
