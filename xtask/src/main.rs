@@ -8,6 +8,7 @@ mod environment;
 mod files;
 mod interrupt;
 mod lab;
+mod new_connector;
 mod pid;
 mod prerequisites;
 mod process;
@@ -48,6 +49,8 @@ enum Task {
     Lab(lab::Command),
     /// Write the documents under `docs/` that are generated from the program.
     Codegen(codegen::Options),
+    /// Write a new connector, whose conformance suite says what is left to write.
+    NewConnector(new_connector::Options),
     /// Check the rules of this repository that no compiler checks.
     Tidy,
 }
@@ -74,6 +77,7 @@ fn run(cli: Cli, interrupt: &Interrupt) -> Result<()> {
         Task::Ci => ci::run(&workspace, interrupt),
         Task::Lab(command) => lab::run(command, &workspace, interrupt),
         Task::Codegen(options) => codegen::run(&options, &workspace, interrupt),
+        Task::NewConnector(options) => new_connector::run(&options, &workspace, interrupt),
         Task::Tidy => tidy::run(&workspace),
     }
 }

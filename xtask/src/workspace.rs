@@ -63,10 +63,14 @@ pub(crate) struct Built {
 impl Workspace {
     /// Asks cargo about the workspace that these tasks belong to.
     pub(crate) fn read() -> Result<Self> {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+        Self::read_at(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+    }
+
+    /// Asks cargo about the workspace in this folder.
+    pub(crate) fn read_at(root: &Path) -> Result<Self> {
         let output = Command::new(environment::cargo())
             .args(["metadata", "--format-version=1", "--no-deps", "--manifest-path"])
-            .arg(manifest)
+            .arg(root.join("Cargo.toml"))
             .output()
             .context("cannot run `cargo metadata`")?;
         if !output.status.success() {

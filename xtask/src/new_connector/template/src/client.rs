@@ -1,0 +1,40 @@
+//! The requests that the connector makes: New IdP's user API, each request one function.
+
+use idp_bridge_core::{CallScope, OutboundPolicy, Result, Secret, UserId};
+use idp_bridge_http::{BaseUrl, Client, Request, Response};
+
+use crate::config::NewIdpConfig;
+use crate::error::{Step, refusal};
+use crate::map::NewIdpUser;
+
+/// New IdP's user API, spoken with the bridge's API token.
+///
+/// For an API that wants an access token instead, `idp_bridge_http::TokenCache` keeps one.
+pub(crate) struct UserApi {
+    http: Client,
+    base: BaseUrl,
+    token: Secret,
+}
+
+impl UserApi {
+    pub(crate) fn new(config: &NewIdpConfig, policy: &OutboundPolicy) -> Result<Self> {
+        let http = Client::new(policy)?;
+        let base = BaseUrl::parse(&config.url, policy)?;
+        http.prepare(&base)?;
+        Ok(Self { http, base, token: config.api_token.clone() })
+    }
+
+    /// The user with this id.
+    pub(crate) async fn user(&self, scope: &CallScope, id: &UserId) -> Result<NewIdpUser> {
+        let request = Request::get(self.base.join(&["api", "users", id.as_str()])?);
+        self.send(scope, Step::ReadUsers, request).await?.json()
+    }
+
+    async fn send(&self, scope: &CallScope, step: Step, request: Request) -> Result<Response> {
+        let response = self.http.send(scope, request.bearer(&self.token)?).await?;
+        if response.status.is_success() {
+            return Ok(response);
+        }
+        Err(refusal(step, response.status.as_u16(), &response.body).with_retry_after(response.retry_after()))
+    }
+}

@@ -1,0 +1,77 @@
+//! A tenant's settings of the New IdP connector.
+
+use idp_bridge_core::{Error, ErrorKind, Result, Secret};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The settings of one New IdP.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "NewIdp")]
+#[non_exhaustive]
+pub struct NewIdpConfig {
+    /// Where New IdP listens, such as `https://login.acme.example`.
+    pub url: String,
+
+    /// The API token that the bridge uses.
+    pub api_token: Secret,
+
+    /// The user attribute that holds the customer id. Users must not be able to write it themselves.
+    #[serde(default = "default_customer_attribute")]
+    pub customer_attribute: String,
+}
+
+fn default_customer_attribute() -> String {
+    "customer_id".into()
+}
+
+impl NewIdpConfig {
+    /// The settings that have no default.
+    pub fn new(url: impl Into<String>, api_token: Secret) -> Self {
+        Self { url: url.into(), api_token, customer_attribute: default_customer_attribute() }
+    }
+
+    /// Whether the settings can be right at all; the URL is checked by whoever joins it.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.customer_attribute.is_empty() {
+            return Err(Error::ours(
+                ErrorKind::Misconfigured,
+                "`customer_attribute` is empty; hint: name the attribute that holds the customer id",
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(extra: Value) -> Result<NewIdpConfig, serde_json::Error> {
+        let mut settings = json!({"url": "https://login.acme.example", "api_token": "s"});
+        if let (Some(all), Some(more)) = (settings.as_object_mut(), extra.as_object()) {
+            all.extend(more.clone());
+        }
+        serde_json::from_value(settings)
+    }
+
+    #[test]
+    fn two_settings_suffice() {
+        let config = read(json!({})).unwrap();
+        assert!(config.check().is_ok());
+        assert_eq!(config.customer_attribute, "customer_id");
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_refused() {
+        assert!(read(json!({"api_tokn": "s"})).unwrap_err().to_string().contains("`api_tokn`"));
+    }
+
+    #[test]
+    fn settings_that_cannot_be_right_are_refused_without_a_request() {
+        let error = read(json!({"customer_attribute": ""})).unwrap().check().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Misconfigured);
+    }
+}

@@ -1,0 +1,93 @@
+//! From New IdP's refusals to the kinds of error: the only place that reads a status.
+
+use idp_bridge_core::{Error, ErrorKind};
+use serde::Deserialize;
+
+/// What was asked of New IdP. The same status means different things to different steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Read one user, or a list of users.
+    ReadUsers,
+}
+
+impl Step {
+    fn name(self) -> &'static str {
+        match self {
+            Self::ReadUsers => "read users",
+        }
+    }
+
+    /// The narrowest right of the API token that allows the step.
+    fn right(self) -> &'static str {
+        match self {
+            Self::ReadUsers => "users:read",
+        }
+    }
+}
+
+/// The error that an answer without success means.
+pub(crate) fn refusal(step: Step, status: u16, body: &[u8]) -> Error {
+    let body: Body = serde_json::from_slice(body).unwrap_or_default();
+    let (kind, message) = match status {
+        429 => (ErrorKind::RateLimited, "new-idp, or a proxy before it, asks to slow down"),
+        500.. => (ErrorKind::Unavailable, "new-idp failed"),
+        300..=399 => (ErrorKind::InvalidResponse, "new-idp redirects; hint: `url` may not be its own address"),
+        401 => (ErrorKind::Unauthenticated, "new-idp refused the API token; hint: check `api_token`"),
+        403 => (ErrorKind::PermissionDenied, "the API token lacks a right"),
+        // Only New IdP's own word makes a user missing: a wrong path, or another server, answers 404 as well.
+        404 if body.code == "user_not_found" => (ErrorKind::NotFound, "no such user"),
+        404 => (ErrorKind::Misconfigured, "new-idp does not know the path; hint: check `url`"),
+        _ => (ErrorKind::InvalidResponse, "new-idp answered with an unexpected status"),
+    };
+    let error = Error::upstream(kind, message).with("step", step.name()).with("status", status.to_string());
+    if kind == ErrorKind::PermissionDenied { error.with("right", step.right()) } else { error }
+}
+
+/// New IdP's error body, read for known words only and never shown.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Body {
+    code: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use ErrorKind::*;
+    use Step::*;
+
+    use super::*;
+
+    /// What New IdP answers, and what may stand before it.
+    const TABLE: &[(Step, u16, &str, ErrorKind)] = &[
+        (ReadUsers, 401, r#"{"code":"invalid_token"}"#, Unauthenticated),
+        (ReadUsers, 403, r#"{"code":"forbidden"}"#, PermissionDenied),
+        (ReadUsers, 404, r#"{"code":"user_not_found"}"#, NotFound),
+        (ReadUsers, 404, r#"{"code":"no_such_path"}"#, Misconfigured),
+        (ReadUsers, 404, "<html>no such page</html>", Misconfigured),
+        (ReadUsers, 404, r#"{"code":["user_not_found"]}"#, Misconfigured),
+        (ReadUsers, 400, r#"{"code":"bad_request"}"#, InvalidResponse),
+        (ReadUsers, 302, "", InvalidResponse),
+        (ReadUsers, 429, "", RateLimited),
+        (ReadUsers, 503, "<html>maintenance</html>", Unavailable),
+    ];
+
+    #[test]
+    fn every_known_refusal_has_its_kind() {
+        for (step, status, body, kind) in TABLE {
+            assert_eq!(refusal(*step, *status, body.as_bytes()).kind(), *kind, "{step:?} {status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_missing_right_is_named() {
+        assert_eq!(refusal(ReadUsers, 403, b"").context("right"), Some("users:read"));
+    }
+
+    #[test]
+    fn the_body_is_never_shown() {
+        for (step, status, ..) in TABLE {
+            let shown = format!("{:?}", refusal(*step, *status, br#"{"code":"s3cr3t"}"#));
+            assert!(!shown.contains("s3cr3t"), "{shown}");
+        }
+    }
+}
