@@ -5,6 +5,7 @@ mod codegen;
 mod conformance;
 mod dependencies;
 mod environment;
+mod features;
 mod files;
 mod interrupt;
 mod lab;
