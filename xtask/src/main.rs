@@ -10,6 +10,7 @@ mod files;
 mod interrupt;
 mod lab;
 mod new_connector;
+mod out_of_tree;
 mod pid;
 mod prerequisites;
 mod process;

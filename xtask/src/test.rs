@@ -14,7 +14,7 @@ use crate::interrupt::Interrupt;
 use crate::lab::{self, Lab};
 use crate::prerequisites::{self, Tools};
 use crate::workspace::Workspace;
-use crate::{conformance, environment, process, status};
+use crate::{conformance, environment, new_connector, out_of_tree, process, status};
 
 /// The feature of the test targets that need real servers.
 const LAB_FEATURE: &str = "lab";
@@ -40,6 +40,9 @@ pub(crate) fn run(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
     for report in conformance::keep(workspace)? {
         status::step("Conformance", report.summary());
     }
+    // What these prove is no connector's of this workspace, so it comes after their reports are kept.
+    new_connector::self_test(workspace, interrupt)?;
+    tests.phase("the example out of tree", &mut out_of_tree::test(workspace)?, interrupt)?;
     let tally = tests.tally();
     status::step("Finished", format!("{tally} in {}", status::elapsed(started.elapsed())));
     Ok(())

@@ -1,0 +1,22 @@
+//! The built program, from outside: it has the connector, and everything else that idp-bridge has.
+
+use std::process::{Command, Output};
+
+fn bridge(arguments: &[&str]) -> Output {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_rolodex-bridge"));
+    program.args(arguments).env("IDP_BRIDGE_SECRET_ROLODEX", "any").output().unwrap()
+}
+
+#[test]
+fn the_connector_is_listed_with_its_settings() {
+    let output = bridge(&["connectors", "--json"]);
+    let connectors: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(connectors[0]["type"], "rolodex");
+    assert!(connectors[0]["schema"]["properties"]["key"].is_object(), "{connectors}");
+}
+
+#[test]
+fn a_configuration_that_names_the_connector_is_right() {
+    let output = bridge(&["check", "--config", concat!(env!("CARGO_MANIFEST_DIR"), "/idp-bridge.toml")]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

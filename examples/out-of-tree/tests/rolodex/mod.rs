@@ -1,0 +1,92 @@
+//! What the conformance suite needs: a Rolodex, people in it, and providers for it that are right or wrong in one way.
+
+mod fake;
+
+use std::sync::Arc;
+
+use idp_bridge_conformance::fake::FakeServer;
+use idp_bridge_conformance::{Control, Harness, Need, NewUser, Staged, async_trait};
+use idp_bridge_core::{
+    Capabilities, Clock as _, Connector, ConnectorContext, Email, IdentityProvider, Secret, SystemClock, TenantId,
+    UserId,
+};
+use rolodex_bridge::{Rolodex, RolodexConfig};
+use serde_json::json;
+
+use fake::Cards;
+
+/// A fake Rolodex under test.
+pub struct RolodexHarness {
+    server: FakeServer<Cards>,
+}
+
+impl RolodexHarness {
+    /// Starts it, without people.
+    pub async fn start() -> Staged<Self> {
+        Ok(Self { server: FakeServer::start(Cards::default()).await? })
+    }
+
+    fn build(&self, url: &str, key: &str) -> Staged<Arc<dyn IdentityProvider>> {
+        let config = RolodexConfig { url: url.to_owned(), key: Secret::new(key) };
+        Ok(Arc::new(Rolodex::build(config, &ConnectorContext::new(TenantId::new("conformance")?))?))
+    }
+}
+
+#[async_trait]
+impl Harness for RolodexHarness {
+    fn name(&self) -> &str {
+        "rolodex (fake)"
+    }
+
+    fn connector_capabilities(&self) -> Capabilities {
+        <Rolodex as Connector>::capabilities()
+    }
+
+    fn not_applicable(&self, need: Need) -> Option<String> {
+        let reason = match need {
+            Need::SeveralCustomers => "a person of Rolodex has one client at most",
+            Need::ServiceAccount => "only people are in Rolodex",
+            Need::Login => "nobody has a password in Rolodex",
+            Need::Mails | Need::UndeliverableMail => "Rolodex sends no mails",
+            Need::Control(Control::WrongRealm) => "a Rolodex is a whole: there is no realm to get wrong",
+            Need::Control(Control::NarrowRole) => "Rolodex refuses a search that the key may not make",
+            _ => return None,
+        };
+        Some(reason.to_owned())
+    }
+
+    async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
+        self.build(&self.server.url(), fake::KEY)
+    }
+
+    async fn create(&self, user: NewUser) -> Staged<UserId> {
+        let person = json!({
+            "mail": user.email, "mail_verified": user.email_verified, "suspended": user.blocked,
+            "client": user.customers.first(), "joined": SystemClock.now(),
+        });
+        Ok(UserId::new(self.server.with(|cards| cards.create(person)))?)
+    }
+
+    async fn change_email(&self, id: &UserId, email: &Email) -> Staged<()> {
+        self.server.with(|cards| cards.change_mail(id.as_str(), email.as_str()));
+        Ok(())
+    }
+
+    async fn provider_broken(&self, control: Control) -> Staged<Arc<dyn IdentityProvider>> {
+        let key = match control {
+            Control::WrongSecret => "a-guess",
+            Control::MissingRole => fake::POWERLESS,
+            Control::ReadOnlyRole => fake::READ_ONLY,
+            other => return Err(format!("the harness does not know the control {other:?}").into()),
+        };
+        self.build(&self.server.url(), key)
+    }
+
+    async fn upstream(&self) -> Staged<String> {
+        Ok(self.server.url())
+    }
+
+    async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
+        self.build(base_url, fake::KEY)
+    }
+}
