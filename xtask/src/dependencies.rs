@@ -28,7 +28,7 @@ struct Ban {
     reason: String,
 }
 
-/// Checks the dependencies, without network.
+/// Checks the dependencies; the database of vulnerabilities, which not every machine reaches, is not asked.
 pub(crate) fn check(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
     let cargo = || {
         let mut command = Command::new(environment::cargo());
@@ -36,7 +36,7 @@ pub(crate) fn check(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> 
         command
     };
     if process::output(cargo().args(["deny", "--version"])).is_ok() {
-        let arguments = ["deny", "--offline", "--all-features", "check", "bans", "licenses", "sources"];
+        let arguments = ["deny", "--all-features", "check", "bans", "licenses", "sources"];
         return process::run(cargo().args(arguments), interrupt);
     }
     status::note(
