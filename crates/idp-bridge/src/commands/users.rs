@@ -104,7 +104,7 @@ fn negative(failure: &dispatch::Failure) -> Failure {
         message += "; the write may have taken effect";
     }
     let problem = Problem::new(message);
-    Failure::negative(match failure.error.context("hint") {
+    Failure::negative(match failure.error.hint() {
         Some(hint) => problem.hint(hint),
         None => problem,
     })

@@ -111,19 +111,12 @@ impl Reader<'_> {
 
     /// A connector's own word on settings that cannot be right.
     pub(super) fn not_built(&self, error: &Error, path: &KeyPath) -> Problem {
-        let mut message = error.message().to_owned();
-        let inline = message.split_once("; hint: ").map(|(start, hint)| (start.to_owned(), hint.to_owned()));
-        let mut hint = error.context("hint").map(str::to_owned);
-        if let Some((start, inline)) = inline {
-            (message, hint) = (start, Some(inline));
-        } else if hint.is_none() {
-            message = error.to_string();
-        }
+        let message = error.to_string();
         // The settings that a message is about stand in backticks; the first one is where to look.
         let named = message.split('`').nth(1).and_then(|quoted| quoted.split(' ').next());
         let named = named.map(|key| path.key(key)).filter(|path| self.document.has(path));
         let problem = self.document.problem(named.as_ref().unwrap_or(path), message);
-        match hint {
+        match error.hint() {
             Some(hint) => problem.hint(hint),
             None => problem,
         }

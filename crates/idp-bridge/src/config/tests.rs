@@ -241,7 +241,9 @@ proptest! {
             prop_oneof![
                 "\\PC{0,20}",
                 "\\[(server|outbound|tenants\\.a|tenants\\.a\\.connector|tenants\\.b\\.rest)\\]",
-                "(listen|webhook_keys|webhook_keys_file|deadline|rest|customer|type|url|realm|client_secret|proxy|log|users) = (\"hunter2\"|\\[\"hunter2\"\\]|\\{hunter = \"hunter2\"\\}|2|true)",
+                // A connector's name is no secret, and an unknown one is shown.
+                "type = \"(keycloak|memory|ldap)\"",
+                "(listen|webhook_keys|webhook_keys_file|deadline|rest|customer|url|realm|client_secret|proxy|log|users) = (\"hunter2\"|\\[\"hunter2\"\\]|\\{hunter = \"hunter2\"\\}|2|true)",
             ],
             0..12,
         )
