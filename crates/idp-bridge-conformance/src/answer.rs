@@ -72,6 +72,23 @@ impl Asked {
         Ok(())
     }
 
+    /// That this many requests, as the proxy counted them, are not none.
+    pub(crate) fn arrived(&self, requests: usize) -> Staged<()> {
+        let Self { kind, result, .. } = self;
+        ensure!(
+            requests > 0,
+            "no request of `{kind}` arrived at the base URL that it was given; it answered {result:?}"
+        );
+        Ok(())
+    }
+
+    /// That this many writes, as the proxy counted them after the recorder was told, are not none.
+    pub(crate) fn wrote(&self, writes: usize) -> Staged<()> {
+        let Self { kind, result, .. } = self;
+        ensure!(writes > 0, "`{kind}` wrote nothing, or told the recorder too late or never; it answered {result:?}");
+        Ok(())
+    }
+
     /// That it asked the identity provider nothing.
     pub(crate) fn asked_nothing(&self) -> Staged<()> {
         let (requests, attempts) = (self.recorder.requests(), self.recorder.attempts());

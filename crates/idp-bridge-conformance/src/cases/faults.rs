@@ -173,7 +173,7 @@ async fn went_wrong(
     proxy.fail(fault.clone(), When::Always);
     let deadline = if kinds.contains(&ErrorKind::Timeout) { PATIENCE } else { DEADLINE };
     let asked = provider.ask_in(&scope(deadline), person.call(kind)).await?;
-    ensure!(proxy.faulted() > 0, "no request arrived: the provider did not use the base URL that it was given");
+    asked.arrived(proxy.faulted())?;
     let error = asked.fails_with_one_of(kinds)?;
     match fault {
         Fault::RateLimit("7") => {
@@ -232,7 +232,7 @@ async fn other_answer(scene: Scene, kind: CallKind) -> Staged<()> {
     asked.well()?;
     proxy.fail(Fault::Replay, When::Always);
     let asked = provider.ask_in(&scope(DEADLINE), ada.call(kind)).await?;
-    ensure!(proxy.faulted() > 0, "no request arrived: the provider did not use the base URL that it was given");
+    asked.arrived(proxy.faulted())?;
     asked.has_outcome(Outcome::NotApplied)?;
     asked.fails_with_one_of(&[ErrorKind::NotFound, ErrorKind::InvalidResponse])?;
     works_again(&proxy, &provider, &ada).await

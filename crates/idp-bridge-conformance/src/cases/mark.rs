@@ -92,7 +92,7 @@ async fn changed_meanwhile(scene: Scene) -> Staged<()> {
     };
     proxy.fail(Fault::After(Arc::new(change)), When::FirstWrite(scope.recorder().clone()));
     let asked = provider.ask_in(&scope, call(&ada, Some(ada.email.clone()))).await?;
-    ensure!(proxy.faulted() == 1, "no write was seen: the recorder is told too late, or never");
+    asked.wrote(proxy.faulted())?;
     asked.has_outcome(Outcome::Unknown)?;
     asked.fails(ErrorKind::Conflict)?;
     let now = Person { email: other, ..ada };

@@ -47,7 +47,7 @@ async fn interrupted(scene: Scene, kind: CallKind, fault: Fault, error: ErrorKin
     let scope = scope(if error == ErrorKind::Timeout { PATIENCE } else { DEADLINE });
     proxy.fail(fault, When::Writes(scope.recorder().clone()));
     let asked = provider.ask_in(&scope, ada.call(kind)).await?;
-    ensure!(proxy.faulted() > 0, "no write was seen: the recorder is told too late, or never");
+    asked.wrote(proxy.faulted())?;
     ensure!(proxy.faulted() == 1, "the write was sent {} times", proxy.faulted());
     asked.has_outcome(Outcome::Unknown)?;
     asked.fails(error)?;
@@ -60,7 +60,7 @@ async fn rate_limited(scene: Scene, kind: CallKind) -> Staged<()> {
     let scope = scope(DEADLINE);
     proxy.fail(Fault::RateLimit("7"), When::Writes(scope.recorder().clone()));
     let asked = provider.ask_in(&scope, ada.call(kind)).await?;
-    ensure!(proxy.faulted() > 0, "no write was seen: the recorder is told too late, or never");
+    asked.wrote(proxy.faulted())?;
     asked.has_outcome(Outcome::NotApplied)?;
     asked.fails(ErrorKind::RateLimited)?;
     Ok(())
