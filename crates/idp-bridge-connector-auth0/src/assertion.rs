@@ -67,8 +67,5 @@ impl Assertions {
 
 /// The cause is left out, since a parser's words may quote the key.
 fn unusable() -> Error {
-    Error::ours(
-        ErrorKind::Misconfigured,
-        "`private_key` is no RSA key that can sign; hint: make one with `openssl genrsa 2048`",
-    )
+    Error::misconfigured("`private_key` is no RSA key that can sign").with_hint("make one with `openssl genrsa 2048`")
 }

@@ -69,9 +69,12 @@ impl Auth0Api {
             client_id: config.client_id.clone(),
             proof: Proof::new(config, context)?,
         };
-        let custom_domain = config.custom_domain.as_deref().map(HeaderValue::from_str).transpose().map_err(|_| {
-            Error::ours(ErrorKind::Misconfigured, "`custom_domain` has characters that no header can carry")
-        })?;
+        let custom_domain = config
+            .custom_domain
+            .as_deref()
+            .map(HeaderValue::from_str)
+            .transpose()
+            .map_err(|_| Error::misconfigured("`custom_domain` has characters that no header can carry"))?;
         Ok(Self {
             http,
             change_password: login_base.join(&["dbconnections", "change_password"])?,
@@ -250,7 +253,7 @@ impl Proof {
                 let (clock, random) = (context.clock.clone(), context.random.clone());
                 Ok(Self::Key(Arc::new(Assertions::new(key, &config.client_id, &config.domain, clock, random)?)))
             }
-            _ => Err(Error::ours(ErrorKind::Misconfigured, "one of `client_secret` and `private_key` must be set")),
+            _ => Err(Error::misconfigured("one of `client_secret` and `private_key` must be set")),
         }
     }
 

@@ -1,6 +1,6 @@
 //! A tenant's settings of the Auth0 connector.
 
-use idp_bridge_core::{Error, ErrorKind, Result, Secret};
+use idp_bridge_core::{Error, Result, Secret};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -97,29 +97,33 @@ impl Auth0Config {
     /// Whether the settings can be right at all; whoever uses the URLs and the key checks them.
     pub(crate) fn check(&self) -> Result<()> {
         if !is_host(&self.domain) {
-            return Err(wrong("`domain` is no bare host name; hint: write it like `acme.eu.auth0.com`"));
+            return Err(
+                Error::misconfigured("`domain` is no bare host name").with_hint("write it like `acme.eu.auth0.com`")
+            );
         }
         if self.custom_domain.as_deref().is_some_and(|domain| !is_host(domain)) {
-            return Err(wrong("`custom_domain` is no bare host name; hint: write it like `login.acme.example`"));
+            return Err(Error::misconfigured("`custom_domain` is no bare host name")
+                .with_hint("write it like `login.acme.example`"));
         }
         if self.client_id.is_empty() {
-            return Err(wrong("`client_id` is empty; hint: name the application that the bridge uses"));
+            return Err(
+                Error::misconfigured("`client_id` is empty").with_hint("name the application that the bridge uses")
+            );
         }
         if self.client_secret.is_some() == self.private_key.is_some() {
-            return Err(wrong("one of `client_secret` and `private_key` must be set, and not both"));
+            return Err(Error::misconfigured("one of `client_secret` and `private_key` must be set, and not both"));
         }
         // The search for customers relies on it: every other character could mean something to Lucene.
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if self.customer_key.is_empty() || !self.customer_key.chars().all(plain) {
-            return Err(wrong("`customer_key` may hold only letters, digits and `_`"));
+            return Err(Error::misconfigured("`customer_key` may hold only letters, digits and `_`"));
         }
         if [&self.connection, &self.email_client_id].into_iter().flatten().any(String::is_empty) {
-            return Err(wrong("`connection` and `email_client_id` may be absent, but not empty"));
+            return Err(Error::misconfigured("`connection` and `email_client_id` may be absent, but not empty"));
         }
         if self.connection.is_some() && self.email_client_id.is_none() {
-            return Err(wrong(
-                "`connection` needs `email_client_id`; hint: name the application that its users log in to",
-            ));
+            return Err(Error::misconfigured("`connection` needs `email_client_id`")
+                .with_hint("name the application that its users log in to"));
         }
         Ok(())
     }
@@ -132,12 +136,9 @@ fn is_host(text: &str) -> bool {
     text.len() <= 253 && text.contains('.') && text.split('.').all(is_label)
 }
 
-fn wrong(message: &'static str) -> Error {
-    Error::ours(ErrorKind::Misconfigured, message)
-}
-
 #[cfg(test)]
 mod tests {
+    use idp_bridge_core::ErrorKind;
     use serde_json::{Value, json};
 
     use super::*;

@@ -1,6 +1,7 @@
 //! From Auth0's refusals to the kinds of error: the only place that reads a status.
 
-use idp_bridge_core::{Error, ErrorKind};
+use idp_bridge_core::Error;
+use idp_bridge_core::ErrorKind::*;
 use serde::Deserialize;
 
 /// What was asked of Auth0. The same status means different things to different steps.
@@ -53,96 +54,94 @@ impl Step {
 /// The error that an answer without success means.
 pub(crate) fn refusal(step: Step, status: u16, body: &[u8]) -> Error {
     let body: Body = serde_json::from_slice(body).unwrap_or_default();
-    let (kind, message) = match (step, status) {
-        (_, 429) => (ErrorKind::RateLimited, "auth0 asks to slow down"),
-        (_, 500..) => (ErrorKind::Unavailable, "auth0 failed"),
-        (_, 300..=399) => {
-            (ErrorKind::InvalidResponse, "auth0 redirects; hint: `domain` or `endpoint` may not be its own")
-        }
+    let error = match (step, status) {
+        (_, 429) => Error::upstream(RateLimited, "auth0 asks to slow down"),
+        (_, 500..) => Error::upstream(Unavailable, "auth0 failed"),
+        (_, 300..=399) => Error::upstream(InvalidResponse, "auth0 redirects")
+            .with_hint("`domain` or `endpoint` may not be its own"),
         (Step::FetchToken, _) => token_refusal(status, &body),
-        (Step::ResetPassword, _) => (
-            ErrorKind::Misconfigured,
-            "auth0 resets no password for this application and connection; hint: check `email_client_id` and `connection`, \
-             and that Applications → the application → Connections has the connection switched on",
-        ),
-        (_, 401) => (ErrorKind::Unauthenticated, "auth0 refused the token of the bridge's application"),
-        (_, 403) => (
-            ErrorKind::PermissionDenied,
-            "the application lacks a scope; hint: Applications → APIs → Auth0 Management API → Machine to Machine \
-             Applications → the application: tick it",
-        ),
+        (Step::ResetPassword, _) => {
+            Error::upstream(Misconfigured, "auth0 resets no password for this application and connection").with_hint(
+                "check `email_client_id` and `connection`, and that Applications → the application → Connections has the \
+                 connection switched on",
+            )
+        }
+        (_, 401) => Error::upstream(Unauthenticated, "auth0 refused the token of the bridge's application"),
+        (_, 403) => Error::upstream(PermissionDenied, "the application lacks a scope")
+            .with_hint(
+                "Applications → APIs → Auth0 Management API → Machine to Machine Applications → the application: tick it",
+            )
+            .with("scope", step.scope()),
         (_, 404) => not_found(step, &body),
         (_, 409) => conflict(&body),
-        (_, 414) => (ErrorKind::InvalidInput, "auth0 cannot search for a value of this length"),
+        (_, 414) => Error::upstream(InvalidInput, "auth0 cannot search for a value of this length"),
         (_, 400) => bad_request(step, &body),
-        _ => (ErrorKind::InvalidResponse, "auth0 answered with an unexpected status"),
+        _ => unexpected(),
     };
-    let error = Error::upstream(kind, message).with("step", step.name()).with("status", status.to_string());
-    if kind == ErrorKind::PermissionDenied { error.with("scope", step.scope()) } else { error }
+    error.with("step", step.name()).with("status", status.to_string())
 }
 
 /// The words of the token endpoint are known from SDK issues: node-auth0 #292 and #682, auth0-python #173, ruby-auth0 #190.
-fn token_refusal(status: u16, body: &Body) -> (ErrorKind, &'static str) {
+fn token_refusal(status: u16, body: &Body) -> Error {
     match (status, body.error.as_str()) {
-        (_, "unauthorized_client") => (
-            ErrorKind::Misconfigured,
-            "the application may not log in by itself; hint: Applications → the application → Settings → Advanced \
-             Settings → Grant Types: tick `Client Credentials`",
-        ),
-        (401, _) | (_, "invalid_client") => (
-            ErrorKind::Unauthenticated,
-            "auth0 refused the application; hint: check `domain`, `client_id` and `client_secret` or `private_key` against \
-             Applications → the application → Settings and Credentials",
-        ),
+        (_, "unauthorized_client") => Error::upstream(Misconfigured, "the application may not log in by itself")
+            .with_hint(
+                "Applications → the application → Settings → Advanced Settings → Grant Types: tick `Client Credentials`",
+            ),
+        (401, _) | (_, "invalid_client") => Error::upstream(Unauthenticated, "auth0 refused the application")
+            .with_hint(
+                "check `domain`, `client_id` and `client_secret` or `private_key` against Applications → the application → \
+                 Settings and Credentials",
+            ),
         // The one case where only the description tells whose fault it is; without it the error would be the next one.
-        (403, _) if body.error_description.starts_with("Service not enabled within domain") => (
-            ErrorKind::Misconfigured,
-            "auth0 has no such Management API; hint: `domain` must be the tenant's own domain, not a custom one",
-        ),
-        (403, _) => (
-            ErrorKind::PermissionDenied,
-            "the application is not authorized for the Management API; hint: Applications → APIs → Auth0 Management API → \
-             Machine to Machine Applications: authorize it",
-        ),
-        (404, _) => (ErrorKind::Misconfigured, "auth0 has no such tenant; hint: check `domain`"),
-        (400, _) => {
-            (ErrorKind::Misconfigured, "auth0 wants another proof of the application; hint: check its Credentials")
+        (403, _) if body.error_description.starts_with("Service not enabled within domain") => {
+            Error::upstream(Misconfigured, "auth0 has no such Management API")
+                .with_hint("`domain` must be the tenant's own domain, not a custom one")
         }
-        _ => (ErrorKind::InvalidResponse, "auth0 answered with an unexpected status"),
+        (403, _) => Error::upstream(PermissionDenied, "the application is not authorized for the Management API")
+            .with_hint("Applications → APIs → Auth0 Management API → Machine to Machine Applications: authorize it")
+            .with("scope", Step::FetchToken.scope()),
+        (404, _) => Error::upstream(Misconfigured, "auth0 has no such tenant").with_hint("check `domain`"),
+        (400, _) => Error::upstream(Misconfigured, "auth0 wants another proof of the application")
+            .with_hint("check its Credentials"),
+        _ => unexpected(),
     }
 }
 
 /// Only Auth0's own word makes a user missing: an unknown path is 404 as well.
-fn not_found(step: Step, body: &Body) -> (ErrorKind, &'static str) {
+fn not_found(step: Step, body: &Body) -> Error {
     match (step, body.code.as_str()) {
-        (_, "inexistent_user") => (ErrorKind::NotFound, "no such user"),
-        (Step::ReadTemplates, "inexistent_email_template") => (ErrorKind::NotFound, "the template was never changed"),
-        _ => (ErrorKind::Misconfigured, "auth0 does not know the path; hint: check `domain` and `endpoint`"),
+        (_, "inexistent_user") => Error::upstream(NotFound, "no such user"),
+        (Step::ReadTemplates, "inexistent_email_template") => {
+            Error::upstream(NotFound, "the template was never changed")
+        }
+        _ => Error::upstream(Misconfigured, "auth0 does not know the path").with_hint("check `domain` and `endpoint`"),
     }
 }
 
-fn conflict(body: &Body) -> (ErrorKind, &'static str) {
+fn conflict(body: &Body) -> Error {
     match body.code.as_str() {
-        "custom_domain_conflict" => (
-            ErrorKind::Misconfigured,
-            "the tenant has several custom domains; hint: set `custom_domain`, or choose a default under Branding → \
-             Custom Domains",
-        ),
-        _ => (ErrorKind::Conflict, "auth0 refused the change because of another user or another writer"),
+        "custom_domain_conflict" => Error::upstream(Misconfigured, "the tenant has several custom domains")
+            .with_hint("set `custom_domain`, or choose a default under Branding → Custom Domains"),
+        _ => Error::upstream(Conflict, "auth0 refused the change because of another user or another writer"),
     }
 }
 
-fn bad_request(step: Step, body: &Body) -> (ErrorKind, &'static str) {
+fn bad_request(step: Step, body: &Body) -> Error {
     match (step, body.code.as_str()) {
         (_, "operation_not_supported") => {
-            (ErrorKind::State, "auth0 verifies no addresses of users of enterprise and SMS connections")
+            Error::upstream(State, "auth0 verifies no addresses of users of enterprise and SMS connections")
         }
         // Auth0's idea of an address or an id is narrower than ours; what it does not take, none of its users has.
         (Step::ReadUsers, "invalid_query_string" | "invalid_uri") | (_, "invalid_uri") => {
-            (ErrorKind::InvalidInput, "auth0 takes no such value")
+            Error::upstream(InvalidInput, "auth0 takes no such value")
         }
-        _ => (ErrorKind::InvalidResponse, "auth0 did not understand the request"),
+        _ => Error::upstream(InvalidResponse, "auth0 did not understand the request"),
     }
+}
+
+fn unexpected() -> Error {
+    Error::upstream(InvalidResponse, "auth0 answered with an unexpected status")
 }
 
 /// The two shapes of Auth0's error bodies. Both are read for known words only and never shown.
@@ -157,8 +156,8 @@ struct Body {
 
 #[cfg(test)]
 mod tests {
-    use ErrorKind::*;
     use Step::*;
+    use idp_bridge_core::ErrorKind;
 
     use super::*;
 

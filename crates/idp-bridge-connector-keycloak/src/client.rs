@@ -59,10 +59,9 @@ impl AdminApi {
         let http = Client::new(policy)?;
         let base = BaseUrl::parse(&config.url, policy)?;
         http.prepare(&base)?;
-        let token_url =
-            base.join(&["realms", &config.realm, "protocol", "openid-connect", "token"]).map_err(|error| {
-                Error::ours(ErrorKind::Misconfigured, "`realm` is no name of a realm").with_source(error)
-            })?;
+        let token_url = base
+            .join(&["realms", &config.realm, "protocol", "openid-connect", "token"])
+            .map_err(|error| Error::misconfigured("`realm` is no name of a realm").with_source(error))?;
         let login = ClientCredentials {
             http: http.clone(),
             token_url,

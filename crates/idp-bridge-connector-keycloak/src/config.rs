@@ -1,7 +1,7 @@
 //! A tenant's settings of the Keycloak connector.
 
 use idp_bridge_core::jiff::SignedDuration;
-use idp_bridge_core::{Error, ErrorKind, Result, Secret};
+use idp_bridge_core::{Error, Result, Secret};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -83,31 +83,29 @@ impl KeycloakConfig {
     /// Whether the settings can be right at all; the URL is checked by whoever joins it.
     pub(crate) fn check(&self) -> Result<()> {
         if self.client_id.is_empty() {
-            return Err(wrong("`client_id` is empty; hint: name the client that the bridge uses"));
+            return Err(Error::misconfigured("`client_id` is empty").with_hint("name the client that the bridge uses"));
         }
         // Keycloak allows no other names (tried in November 2026), and the search for customers relies on it.
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         if self.customer_attribute.is_empty() || !self.customer_attribute.chars().all(plain) {
-            return Err(wrong("`customer_attribute` may hold only letters, digits, `.`, `_` and `-`, as in Keycloak"));
-        }
-        if self.email_redirect_uri.is_some() && self.email_client_id.is_none() {
-            return Err(wrong(
-                "`email_redirect_uri` needs `email_client_id`; hint: name the client whose redirect URI it is",
+            return Err(Error::misconfigured(
+                "`customer_attribute` may hold only letters, digits, `.`, `_` and `-`, as in Keycloak",
             ));
         }
+        if self.email_redirect_uri.is_some() && self.email_client_id.is_none() {
+            return Err(Error::misconfigured("`email_redirect_uri` needs `email_client_id`")
+                .with_hint("name the client whose redirect URI it is"));
+        }
         if self.email_link_lifespan.is_some_and(|lifespan| lifespan.as_secs() < 1) {
-            return Err(wrong("`email_link_lifespan` is shorter than a second; hint: try `2h`"));
+            return Err(Error::misconfigured("`email_link_lifespan` is shorter than a second").with_hint("try `2h`"));
         }
         Ok(())
     }
 }
 
-fn wrong(message: &'static str) -> Error {
-    Error::ours(ErrorKind::Misconfigured, message)
-}
-
 #[cfg(test)]
 mod tests {
+    use idp_bridge_core::ErrorKind;
     use serde_json::{Value, json};
 
     use super::*;

@@ -1,6 +1,7 @@
 //! From Keycloak's refusals to the kinds of error: the only place that reads a status.
 
-use idp_bridge_core::{Error, ErrorKind};
+use idp_bridge_core::Error;
+use idp_bridge_core::ErrorKind::*;
 use serde::Deserialize;
 
 /// What was asked of Keycloak. The same status means different things to different steps.
@@ -49,67 +50,66 @@ impl Step {
 /// The error that an answer without success means.
 pub(crate) fn refusal(step: Step, status: u16, body: &[u8]) -> Error {
     let body: Body = serde_json::from_slice(body).unwrap_or_default();
-    let (kind, message) = match (step, status) {
-        (_, 429) => (ErrorKind::RateLimited, "keycloak, or a proxy before it, asks to slow down"),
-        (Step::SendMail, 500) => (ErrorKind::Unavailable, "keycloak could not hand the mail to its mail server"),
-        (_, 500..) => (ErrorKind::Unavailable, "keycloak failed"),
-        (_, 300..=399) => (ErrorKind::InvalidResponse, "keycloak redirects; hint: `url` may not be its own address"),
+    let error = match (step, status) {
+        (_, 429) => Error::upstream(RateLimited, "keycloak, or a proxy before it, asks to slow down"),
+        (Step::SendMail, 500) => Error::upstream(Unavailable, "keycloak could not hand the mail to its mail server"),
+        (_, 500..) => Error::upstream(Unavailable, "keycloak failed"),
+        (_, 300..=399) => {
+            Error::upstream(InvalidResponse, "keycloak redirects").with_hint("`url` may not be its own address")
+        }
         (Step::FetchToken, _) => token_refusal(status),
-        (_, 401) => (ErrorKind::Unauthenticated, "keycloak refused the token of the bridge's client"),
-        (_, 403) => (
-            ErrorKind::PermissionDenied,
-            "the service account lacks a role; hint: Clients → the bridge's client → Service accounts roles: assign it",
-        ),
+        (_, 401) => Error::upstream(Unauthenticated, "keycloak refused the token of the bridge's client"),
+        (_, 403) => Error::upstream(PermissionDenied, "the service account lacks a role")
+            .with_hint("Clients → the bridge's client → Service accounts roles: assign it")
+            .with("role", step.role()),
         (_, 404) => not_found(&body),
-        (_, 409) => (ErrorKind::Conflict, "keycloak refused the change because of another user or another writer"),
+        (_, 409) => Error::upstream(Conflict, "keycloak refused the change because of another user or another writer"),
         (_, 400) => bad_request(&body),
-        _ => (ErrorKind::InvalidResponse, "keycloak answered with an unexpected status"),
+        _ => unexpected(),
     };
-    let error = Error::upstream(kind, message).with("step", step.name()).with("status", status.to_string());
-    if kind == ErrorKind::PermissionDenied { error.with("role", step.role()) } else { error }
+    error.with("step", step.name()).with("status", status.to_string())
 }
 
-fn token_refusal(status: u16) -> (ErrorKind, &'static str) {
+fn token_refusal(status: u16) -> Error {
     match status {
-        401 => (
-            ErrorKind::Unauthenticated,
-            "keycloak refused the client; hint: check `client_id` and `client_secret`, \
+        401 => Error::upstream(Unauthenticated, "keycloak refused the client").with_hint(
+            "check `client_id` and `client_secret`, \
              and that the client has `Client authentication` and `Service accounts roles` on",
         ),
-        403 => (ErrorKind::Misconfigured, "the realm is disabled; hint: enable it in Realm settings"),
-        404 => (ErrorKind::Misconfigured, "keycloak has no such realm; hint: check `realm` and the path of `url`"),
-        400 => (
-            ErrorKind::Misconfigured,
-            "keycloak wants more than a client secret; hint: \
-             set Clients → the client → Credentials → Client Authenticator to `Client Id and Secret`",
-        ),
-        _ => (ErrorKind::InvalidResponse, "keycloak answered with an unexpected status"),
+        403 => Error::upstream(Misconfigured, "the realm is disabled").with_hint("enable it in Realm settings"),
+        404 => Error::upstream(Misconfigured, "keycloak has no such realm")
+            .with_hint("check `realm` and the path of `url`"),
+        400 => Error::upstream(Misconfigured, "keycloak wants more than a client secret")
+            .with_hint("set Clients → the client → Credentials → Client Authenticator to `Client Id and Secret`"),
+        _ => unexpected(),
     }
 }
 
 /// Only Keycloak's own word makes a user missing: an unknown realm and a wrong path are 404 as well.
-fn not_found(body: &Body) -> (ErrorKind, &'static str) {
+fn not_found(body: &Body) -> Error {
     if body.error == "User not found" {
-        (ErrorKind::NotFound, "no such user")
-    } else {
-        (ErrorKind::Misconfigured, "keycloak does not know the realm or the path; hint: check `realm` and `url`")
+        return Error::upstream(NotFound, "no such user");
+    }
+    Error::upstream(Misconfigured, "keycloak does not know the realm or the path").with_hint("check `realm` and `url`")
+}
+
+fn bad_request(body: &Body) -> Error {
+    match body.error_message.as_str() {
+        "User is disabled" => Error::upstream(State, "the user is disabled"),
+        "User email missing" => Error::upstream(State, "the user has no email"),
+        "Client doesn't exist" | "Client is not enabled" | "Client id missing" | "Invalid redirect uri." => {
+            Error::upstream(Misconfigured, "keycloak knows no such client or redirect URI for mails")
+                .with_hint("check `email_client_id` and `email_redirect_uri` against the client's Valid redirect URIs")
+        }
+        _ if body.field.is_some() => {
+            Error::upstream(State, "the user breaks the realm's user profile, which must be mended first")
+        }
+        _ => Error::upstream(InvalidResponse, "keycloak did not understand the request"),
     }
 }
 
-fn bad_request(body: &Body) -> (ErrorKind, &'static str) {
-    match body.error_message.as_str() {
-        "User is disabled" => (ErrorKind::State, "the user is disabled"),
-        "User email missing" => (ErrorKind::State, "the user has no email"),
-        "Client doesn't exist" | "Client is not enabled" | "Client id missing" | "Invalid redirect uri." => (
-            ErrorKind::Misconfigured,
-            "keycloak knows no such client or redirect URI for mails; hint: \
-             check `email_client_id` and `email_redirect_uri` against the client's Valid redirect URIs",
-        ),
-        _ if body.field.is_some() => {
-            (ErrorKind::State, "the user breaks the realm's user profile, which must be mended first")
-        }
-        _ => (ErrorKind::InvalidResponse, "keycloak did not understand the request"),
-    }
+fn unexpected() -> Error {
+    Error::upstream(InvalidResponse, "keycloak answered with an unexpected status")
 }
 
 /// The two shapes of Keycloak's error bodies. Both are read for known words only and never shown.
@@ -123,8 +123,8 @@ struct Body {
 
 #[cfg(test)]
 mod tests {
-    use ErrorKind::*;
     use Step::*;
+    use idp_bridge_core::ErrorKind;
 
     use super::*;
 

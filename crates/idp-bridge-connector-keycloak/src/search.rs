@@ -74,11 +74,8 @@ impl<'a> Search<'a> {
 }
 
 fn hidden() -> Error {
-    Error::upstream(
-        ErrorKind::Misconfigured,
-        "the realm's user profile hides the customer attribute; \
-         hint: Realm settings → User profile: declare it, with `Admin` under `Who can view?`",
-    )
+    Error::upstream(ErrorKind::Misconfigured, "the realm's user profile hides the customer attribute")
+        .with_hint("Realm settings → User profile: declare it, with `Admin` under `Who can view?`")
 }
 
 /// Builds `q` for one attribute with one value, whatever characters the value has.

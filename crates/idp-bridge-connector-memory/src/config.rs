@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use idp_bridge_core::schemars::{self, JsonSchema};
 use idp_bridge_core::serde::{self, Deserialize};
-use idp_bridge_core::{Error, ErrorKind, Result};
+use idp_bridge_core::{Error, Result};
 
 use crate::MemoryUser;
 
@@ -26,33 +26,34 @@ impl MemoryConfig {
         match (self.users_file, self.users) {
             (Some(path), None) => read_file(&path),
             (None, Some(users)) => Ok(users),
-            (Some(_), Some(_)) => Err(misconfigured("`users_file` and `users` are both given: keep one of them")),
-            (None, None) => {
-                Err(misconfigured("no users are given: set `users_file` to a JSON file, or list them in `users`"))
+            (Some(_), Some(_)) => {
+                Err(Error::misconfigured("`users_file` and `users` are both given: keep one of them"))
             }
+            (None, None) => Err(Error::misconfigured(
+                "no users are given: set `users_file` to a JSON file, or list them in `users`",
+            )),
         }
     }
 }
 
 fn read_file(path: &Path) -> Result<Vec<MemoryUser>> {
     let text = std::fs::read_to_string(path).map_err(|cause| {
-        misconfigured(format!("cannot read the users of `users_file = {path:?}`: {cause}")).with_source(cause)
+        Error::misconfigured(format!("cannot read the users of `users_file = {path:?}`: {cause}")).with_source(cause)
     })?;
     let mut json = serde_json::Deserializer::from_str(&text);
     let users = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let entry = error.path().to_string();
-        misconfigured(format!("{path:?}: `{entry}` is not well-formed: {}", error.into_inner()))
+        Error::misconfigured(format!("{path:?}: `{entry}` is not well-formed: {}", error.into_inner()))
     })?;
-    json.end().map_err(|cause| misconfigured(format!("{path:?}: something follows the list of users: {cause}")))?;
+    json.end()
+        .map_err(|cause| Error::misconfigured(format!("{path:?}: something follows the list of users: {cause}")))?;
     Ok(users)
-}
-
-pub(crate) fn misconfigured(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    Error::ours(ErrorKind::Misconfigured, message)
 }
 
 #[cfg(test)]
 mod tests {
+    use idp_bridge_core::ErrorKind;
+
     use super::*;
 
     fn users_of(text: &str) -> Result<Vec<MemoryUser>> {

@@ -9,7 +9,6 @@ use idp_bridge_core::{
     IdentityProvider, Result, Support, SystemClock, UserId, UserKey, UserRecord, async_trait,
 };
 
-use crate::config::misconfigured;
 use crate::outbox::Outbox;
 use crate::{Mail, MailKind, MemoryConfig, MemoryUser};
 
@@ -53,7 +52,7 @@ impl Memory {
     /// Adds a user; an error if its id is taken.
     pub fn insert(&self, user: MemoryUser) -> Result<()> {
         match self.state().users.entry(user.id.clone()) {
-            Entry::Occupied(_) => Err(misconfigured("the id of a user is taken: give each user its own")),
+            Entry::Occupied(_) => Err(Error::misconfigured("the id of a user is taken: give each user its own")),
             Entry::Vacant(place) => {
                 place.insert(user);
                 Ok(())

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A result whose error is [`Error`].
@@ -56,6 +57,7 @@ pub enum Origin {
 /// An error of a call.
 ///
 /// `Display` is for the log: a sentence and context pairs, never an upstream body, an address, an id or a secret.
+/// The [`hint`](Self::hint) stands apart, since people read it last, after the causes.
 /// The platform sees only what the server makes of the kind.
 pub struct Error(Box<Inner>);
 
@@ -63,6 +65,7 @@ struct Inner {
     kind: ErrorKind,
     origin: Origin,
     message: Cow<'static, str>,
+    hint: Option<Cow<'static, str>>,
     retry_after: Option<Duration>,
     context: Vec<(&'static str, Cow<'static, str>)>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -84,13 +87,40 @@ impl Error {
         Self::ours(ErrorKind::Unsupported, reason)
     }
 
+    /// Settings that cannot be right, found without asking the identity provider.
+    pub fn misconfigured(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::ours(ErrorKind::Misconfigured, message)
+    }
+
     /// A user that lacks `field`, which the User model or the call requires.
     pub fn incomplete(field: &'static str) -> Self {
         Self::ours(ErrorKind::Incomplete, "the user lacks a required field").with("field", field)
     }
 
+    /// A waiter's own error about a failure that several waited for: as bad as that one, for the same reason, and mended alike.
+    pub fn caused_by(cause: Arc<Self>, message: impl Into<Cow<'static, str>>) -> Self {
+        let mut error = Self::build(cause.kind(), cause.origin(), message.into());
+        error.0.hint = cause.0.hint.clone();
+        error.with_retry_after(cause.retry_after()).with_source(cause)
+    }
+
     fn build(kind: ErrorKind, origin: Origin, message: Cow<'static, str>) -> Self {
-        Self(Box::new(Inner { kind, origin, message, retry_after: None, context: Vec::new(), source: None }))
+        Self(Box::new(Inner {
+            kind,
+            origin,
+            message,
+            hint: None,
+            retry_after: None,
+            context: Vec::new(),
+            source: None,
+        }))
+    }
+
+    /// The same with the next step of whoever operates the tenant. Like the message, it must be neither secret nor personal.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
     }
 
     /// The same with a context pair for the log. The value must be neither secret nor personal.
@@ -126,6 +156,11 @@ impl Error {
         self.0.origin
     }
 
+    /// The next step of whoever operates the tenant.
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
     /// How long the identity provider asks to wait.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
@@ -136,7 +171,7 @@ impl Error {
         self.0.context.iter().find(|(own, _)| *own == key).map(|(_, value)| value.as_ref())
     }
 
-    /// The sentence for the log, without context and causes.
+    /// The sentence for the log, without context, causes and hint.
     pub fn message(&self) -> &str {
         &self.0.message
     }
@@ -157,7 +192,7 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut all = f.debug_struct("Error");
         all.field("kind", &self.0.kind).field("origin", &self.0.origin).field("message", &self.0.message);
-        all.field("retry_after", &self.0.retry_after).field("context", &self.0.context);
+        all.field("hint", &self.0.hint).field("retry_after", &self.0.retry_after).field("context", &self.0.context);
         all.field("source", &self.0.source).finish()
     }
 }
@@ -175,14 +210,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn display_reads_alone_and_keeps_the_cause_apart() {
+    fn display_reads_alone_and_keeps_the_cause_and_the_hint_apart() {
         let error = Error::upstream(ErrorKind::Misconfigured, "no such realm")
             .with("status", "404")
             .with("step", "read user")
+            .with_hint("check `realm`")
             .with_source(std::io::Error::other("cause"));
         assert_eq!(error.to_string(), "no such realm (status: 404, step: read user)");
         assert_eq!(error.source().unwrap().to_string(), "cause");
-        assert_eq!(error.context("status"), Some("404"));
+        assert_eq!((error.context("status"), error.hint()), (Some("404"), Some("check `realm`")));
         assert_eq!((error.kind(), error.origin()), (ErrorKind::Misconfigured, Origin::Upstream));
+    }
+
+    #[test]
+    fn everyone_who_waited_gets_the_same_reason_in_an_error_of_their_own() {
+        let wait = Some(Duration::from_secs(7));
+        let cause = Error::upstream(ErrorKind::RateLimited, "slow down").with_hint("wait").with_retry_after(wait);
+        let cause = Arc::new(cause);
+        let error = Error::caused_by(Arc::clone(&cause), "no token was given");
+        assert_eq!((error.kind(), error.origin()), (ErrorKind::RateLimited, Origin::Upstream));
+        assert_eq!((error.hint(), error.retry_after()), (Some("wait"), wait));
+        assert_eq!((error.message(), error.source().unwrap().to_string()), ("no token was given", cause.to_string()));
     }
 }

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use idp_bridge_core::{Error, ErrorKind, OutboundPolicy, PrivateNetworks};
+use idp_bridge_core::{Error, OutboundPolicy, PrivateNetworks};
 
 /// What of a policy decides where a client may go.
 #[derive(Debug, Clone, Copy)]
@@ -38,9 +38,7 @@ impl Refused {
         } else {
             "no identity provider lives at such an address: check the host's name and its DNS records"
         };
-        Error::ours(ErrorKind::Misconfigured, "the host has an address that is not dialled")
-            .with("hint", hint)
-            .with_source(self)
+        Error::misconfigured("the host has an address that is not dialled").with_hint(hint).with_source(self)
     }
 }
 

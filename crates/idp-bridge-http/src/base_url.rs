@@ -21,25 +21,27 @@ impl BaseUrl {
     /// Reads a base URL; `Misconfigured`, with a hint, if the policy or the rule above forbids it.
     pub fn parse(text: &str, policy: &OutboundPolicy) -> Result<Self> {
         let url = Url::parse(text)
-            .map_err(|error| misconfigured("a URL cannot be read").with("hint", HOST_HINT).with_source(error))?;
+            .map_err(|error| Error::misconfigured("a URL cannot be read").with_hint(HOST_HINT).with_source(error))?;
         // What the parser drops, turns round or adds would make the URL another one than the operator sees.
         if text.contains(|c: char| c.is_control() || c.is_whitespace() || c == '\\') {
-            return Err(misconfigured("a URL has a space, a control character or a backslash"));
+            return Err(Error::misconfigured("a URL has a space, a control character or a backslash"));
         }
         let Some(rest) = text.split_once("://").map(|(_, rest)| rest).filter(|rest| !rest.starts_with('/')) else {
-            return Err(misconfigured("a URL has no host").with("hint", HOST_HINT));
+            return Err(Error::misconfigured("a URL has no host").with_hint(HOST_HINT));
         };
         if !url.username().is_empty() || url.password().is_some() {
             return Err(
-                misconfigured("a URL holds a user name or a password").with("hint", "use the settings for them")
+                Error::misconfigured("a URL holds a user name or a password").with_hint("use the settings for them")
             );
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(misconfigured("a URL has a query or a fragment").with("hint", "end it before the `?` or `#`"));
+            return Err(
+                Error::misconfigured("a URL has a query or a fragment").with_hint("end it before the `?` or `#`")
+            );
         }
         check(&url, policy.into())?;
         if folds(rest) {
-            return Err(misconfigured("a URL has an empty, `.` or `..` segment in its path"));
+            return Err(Error::misconfigured("a URL has an empty, `.` or `..` segment in its path"));
         }
         let mut base = url;
         let path = base.path().trim_end_matches('/').to_owned();
@@ -103,10 +105,12 @@ pub(crate) fn check(url: &Url, reach: Reach) -> Result<()> {
         Some(Host::Ipv6(address)) => Some(address.into()),
         Some(Host::Domain(name)) if is_localhost(name) => Some(std::net::Ipv4Addr::LOCALHOST.into()),
         Some(Host::Domain(name)) if url.scheme() == "https" && ServerName::try_from(name).is_err() => {
-            return Err(misconfigured("a URL's host is no name that a certificate could have").with("hint", HOST_HINT));
+            return Err(
+                Error::misconfigured("a URL's host is no name that a certificate could have").with_hint(HOST_HINT)
+            );
         }
         Some(Host::Domain(_)) => None,
-        None => return Err(misconfigured("a URL has no host").with("hint", HOST_HINT)),
+        None => return Err(Error::misconfigured("a URL has no host").with_hint(HOST_HINT)),
     };
     if let Some(address) = address {
         address::check(address, reach.networks).map_err(Refused::into_error)?;
@@ -114,14 +118,10 @@ pub(crate) fn check(url: &Url, reach: Reach) -> Result<()> {
     match url.scheme() {
         "https" => Ok(()),
         "http" if reach.allow_http || address.is_some_and(|address| address.is_loopback()) => Ok(()),
-        "http" => Err(misconfigured("plain `http` is spoken to loopback only")
-            .with("hint", "use `https`, or set `allow_http` if the way to the host is safe")),
-        _ => Err(misconfigured("a URL is neither `https` nor `http`")),
+        "http" => Err(Error::misconfigured("plain `http` is spoken to loopback only")
+            .with_hint("use `https`, or set `allow_http` if the way to the host is safe")),
+        _ => Err(Error::misconfigured("a URL is neither `https` nor `http`")),
     }
-}
-
-fn misconfigured(message: &'static str) -> Error {
-    Error::ours(ErrorKind::Misconfigured, message)
 }
 
 #[cfg(test)]

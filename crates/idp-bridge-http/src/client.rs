@@ -69,9 +69,10 @@ impl Client {
             resolver.networks = PROXY_REACH.networks;
             builder = builder.proxy(proxy(text)?);
         }
-        let http = builder.dns_resolver(resolver).build().map_err(|error| {
-            Error::ours(ErrorKind::Misconfigured, "an HTTP client cannot be made").with_source(error.without_url())
-        })?;
+        let http = builder
+            .dns_resolver(resolver)
+            .build()
+            .map_err(|error| Error::misconfigured("an HTTP client cannot be made").with_source(error.without_url()))?;
         Ok(Self(Arc::new(Inner { http, reach: policy.into(), needs_system_store: policy.ca_pem.is_none() })))
     }
 
@@ -205,8 +206,8 @@ fn late() -> Error {
 
 fn proxy(text: &str) -> Result<reqwest::Proxy> {
     let bad = || {
-        Error::ours(ErrorKind::Misconfigured, "the proxy's URL cannot be used")
-            .with("hint", "write it like `http://proxy.acme.example:3128`")
+        Error::misconfigured("the proxy's URL cannot be used")
+            .with_hint("write it like `http://proxy.acme.example:3128`")
     };
     let url = Url::parse(text).map_err(|error| bad().with_source(error))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
@@ -229,7 +230,7 @@ mod tests {
         let url = Url::parse("http://localhost:9/users?email=ada").unwrap();
         let error = client.send(&scope, Request::delete(url)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Misconfigured, "{error:?}");
-        assert!(error.context("hint").is_some_and(|hint| hint.contains("private_networks")));
+        assert!(error.hint().is_some_and(|hint| hint.contains("private_networks")));
         assert_eq!(scope.recorder().attempts(), 1);
         assert_eq!(scope.recorder().outcome(), idp_bridge_core::Outcome::NotApplied);
         assert!(!format!("{error:?}").contains("ada"), "{error:?}");

@@ -64,7 +64,7 @@ fn permanent(error: &reqwest::Error) -> Option<Error> {
         }
         if matches!(fault, rustls::Error::InvalidCertificate(_)) {
             let message = "the identity provider's certificate is not trusted";
-            return Some(Error::upstream(ErrorKind::Misconfigured, message).with("hint", CERTIFICATE_HINT));
+            return Some(Error::upstream(ErrorKind::Misconfigured, message).with_hint(CERTIFICATE_HINT));
         }
     }
     if find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse) {

@@ -42,8 +42,8 @@ fn own_config(pem: &[u8]) -> Result<ClientConfig> {
 }
 
 fn bad_ca() -> Error {
-    Error::ours(ErrorKind::Misconfigured, "the certificate authority in `ca_file` cannot be read")
-        .with("hint", "give one or more PEM blocks `-----BEGIN CERTIFICATE-----`")
+    Error::misconfigured("the certificate authority in `ca_file` cannot be read")
+        .with_hint("give one or more PEM blocks `-----BEGIN CERTIFICATE-----`")
 }
 
 fn versions() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>> {
@@ -64,8 +64,8 @@ pub(crate) fn load_system_store() -> Result<()> {
 
 /// What to say when the system has no certificate authorities.
 pub(crate) fn no_store() -> Error {
-    Error::ours(ErrorKind::Misconfigured, "this system has no store of certificate authorities")
-        .with("hint", "install one (Debian: `apt install ca-certificates`), or set `ca_file`")
+    Error::misconfigured("this system has no store of certificate authorities")
+        .with_hint("install one (Debian: `apt install ca-certificates`), or set `ca_file`")
 }
 
 /// There is no store: carried through rustls so that [`no_store`] can be told from a bad certificate.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::StatusCode;
-use idp_bridge_core::{CallScope, Error, ErrorKind, Origin, Result, Secret};
+use idp_bridge_core::{CallScope, Error, ErrorKind, Result, Secret};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
@@ -125,7 +125,7 @@ impl<S: TokenSource> TokenCache<S> {
                 Some(Ok(held)) => return Ok(held),
                 // The deadline of the call that began it says nothing about this one's.
                 Some(Err(error)) if error.kind() == ErrorKind::Timeout && !own => {}
-                Some(Err(error)) => return Err(failed(error)),
+                Some(Err(error)) => return Err(Error::caused_by(error, "no admin token was given")),
                 None => return Err(Error::ours(ErrorKind::Unexpected, "the fetch of an admin token panicked")),
             }
         }
@@ -161,7 +161,8 @@ impl<S: TokenSource> TokenCache<S> {
             let fetched = timeout_at(deadline, shared.source.fetch(&scope)).await.unwrap_or_else(|_| Err(late()));
             let fetched = fetched.map(|token| Arc::new(Held::new(token, asked))).map_err(Arc::new);
             if in_background && let Err(error) = &fetched {
-                tracing::warn!(request.id = scope.request_id(), %error, "an admin token could not be refreshed early");
+                let hint = error.hint();
+                tracing::warn!(request.id = scope.request_id(), %error, hint, "an admin token could not be refreshed early");
             }
             shared.keep(&fetched, in_background);
             sender.send_replace(Some(fetched));
@@ -209,20 +210,6 @@ impl<S> fmt::Debug for TokenCache<S> {
 
 fn late() -> Error {
     Error::upstream(ErrorKind::Timeout, "no admin token was given before the deadline")
-}
-
-/// One waiter's own copy of the error that they share.
-fn failed(error: Arc<Error>) -> Error {
-    let message = "no admin token was given";
-    let copy = match error.origin() {
-        Origin::Ours => Error::ours(error.kind(), message),
-        Origin::Upstream => Error::upstream(error.kind(), message),
-    };
-    let copy = match error.context("hint") {
-        Some(hint) => copy.with("hint", hint.to_owned()),
-        None => copy,
-    };
-    copy.with_retry_after(error.retry_after()).with_source(error)
 }
 
 #[cfg(test)]

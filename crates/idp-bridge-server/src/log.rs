@@ -166,6 +166,7 @@ impl Line {
                     upstream.attempts = self.recorder.attempts(),
                     duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
                     error,
+                    hint = ending.error.and_then(Error::hint),
                     "{message}"
                 )
             };

@@ -95,7 +95,7 @@ async fn what_auth0_does_not_know_for_mails_is_a_misconfiguration() {
     let scope = scope();
     let error = provider.send_password_reset_email(&scope, &email("ada")).await.unwrap_err();
     assert_eq!((error.kind(), scope.recorder().outcome()), (ErrorKind::Misconfigured, Outcome::NotApplied));
-    assert!(error.message().contains("`email_client_id`"), "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("`email_client_id`")), "{error:?}");
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ async fn a_tenant_with_rival_custom_domains_must_be_told_which_one() {
     let id = stage.insert("auth0|1", "ada@acme.example", json!({}));
     let error = stage.provider.mark_email_verified(&scope(), &id, None).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Misconfigured);
-    assert!(error.message().contains("`custom_domain`"), "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("`custom_domain`")), "{error:?}");
 
     let mut config = stage.harness.config();
     config.custom_domain = Some("login.acme.example".into());

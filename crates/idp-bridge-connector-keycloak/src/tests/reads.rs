@@ -118,7 +118,7 @@ async fn a_customer_attribute_that_the_profile_hides_is_a_misconfiguration_and_n
         stage.harness.declare_customer(permissions).await.unwrap();
         let error = stage.provider.get(&scope(), UserKey::Customer(&customer("c-1"))).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Misconfigured);
-        assert!(error.message().contains("User profile"), "{error}");
+        assert!(error.hint().is_some_and(|hint| hint.contains("User profile")), "{error:?}");
         assert_eq!(stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap().customer, Customer::Absent);
     }
 }

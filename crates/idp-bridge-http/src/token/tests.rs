@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
+use idp_bridge_core::Origin;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::advance;
@@ -158,7 +159,7 @@ async fn a_failed_fetch_is_told_to_all_who_waited_and_not_kept() {
     let bench = Bench::new(Scripted::gated());
     bench.fail(Some(|| {
         Error::upstream(ErrorKind::RateLimited, "slow down")
-            .with("hint", "wait")
+            .with_hint("wait")
             .with_retry_after(Some(Duration::from_secs(7)))
     }));
     let calls = [bench.call(LONG).await, bench.call(LONG).await, bench.call(LONG).await];
@@ -166,8 +167,8 @@ async fn a_failed_fetch_is_told_to_all_who_waited_and_not_kept() {
     for call in calls {
         let error = call.await.unwrap().unwrap_err();
         assert_eq!((error.kind(), error.origin()), (ErrorKind::RateLimited, Origin::Upstream));
-        assert_eq!((error.retry_after(), error.context("hint")), (Some(Duration::from_secs(7)), Some("wait")));
-        assert_eq!(error.source().unwrap().to_string(), "slow down (hint: wait)");
+        assert_eq!((error.retry_after(), error.hint()), (Some(Duration::from_secs(7)), Some("wait")));
+        assert_eq!(error.source().unwrap().to_string(), "slow down");
     }
     assert_eq!(bench.fetches(), 1);
     bench.fail(None);

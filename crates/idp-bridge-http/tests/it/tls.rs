@@ -55,7 +55,7 @@ async fn another_certificate_authority_is_misconfigured_with_a_hint_and_asked_on
     let scope = scope();
     let error = Client::new(&trusting(&other)).unwrap().send(&scope, Request::delete(server.url())).await.unwrap_err();
     assert_eq!((error.kind(), error.origin()), (ErrorKind::Misconfigured, Origin::Upstream), "{}", everything(&error));
-    assert!(error.context("hint").is_some_and(|hint| hint.contains("`ca_file`")));
+    assert!(error.hint().is_some_and(|hint| hint.contains("`ca_file`")));
     assert_eq!((scope.recorder().attempts(), scope.recorder().outcome()), (1, Outcome::NotApplied));
     assert_eq!(server.received().len(), 0);
 }
@@ -74,7 +74,7 @@ async fn without_its_certificate_authority_a_private_server_is_misconfigured() {
     let client = Client::new(&OutboundPolicy::default()).unwrap();
     let error = client.send(&scope(), Request::get(server.url())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Misconfigured, "{}", everything(&error));
-    assert!(error.context("hint").is_some_and(|hint| hint.contains("`ca_file`")));
+    assert!(error.hint().is_some_and(|hint| hint.contains("`ca_file`")));
     let prepared = client.prepare(&BaseUrl::parse(&server.base(), &OutboundPolicy::default()).unwrap());
     println!("sent: {error}; prepared: {prepared:?}");
 }
@@ -137,7 +137,7 @@ fn what_is_no_certificate_is_misconfigured_with_a_hint() {
     for pem in [&b""[..], b"hunter2", broken, no_certificate, key.as_bytes()] {
         let error = Client::new(&trusting(pem)).unwrap_err();
         assert_eq!((error.kind(), error.origin()), (ErrorKind::Misconfigured, Origin::Ours));
-        assert!(error.context("hint").is_some());
+        assert!(error.hint().is_some());
         assert!(!everything(&error).contains("hunter2"));
     }
 }
