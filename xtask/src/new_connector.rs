@@ -36,7 +36,7 @@ pub(crate) fn run(options: &Options, workspace: &Workspace, interrupt: &Interrup
     make(&workspace.root, &name, interrupt)?;
     let (package, page) = (name.package(), template::page(&name));
     status::step("Wrote", format!("crates/{package} and {page}"));
-    status::step("Registered", registration::FILES.join(", "));
+    status::step("Registered", format!("it in {}", registration::FILES.join(", ")));
     status::plain(format!(
         "\nThe suite is red in what is left:\n\n    cargo test -p {package} --test conformance\n\n\
          docs/connectors/new.md is the walk from there to green."

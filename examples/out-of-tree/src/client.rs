@@ -1,9 +1,8 @@
 //! The requests to Rolodex, what its answers mean, and how its people become users.
 
+use idp_bridge_core::ErrorKind::*;
 use idp_bridge_core::jiff::Timestamp;
-use idp_bridge_core::{
-    CallScope, Customer, Email, Error, ErrorKind, OutboundPolicy, Result, Secret, UserId, UserRecord,
-};
+use idp_bridge_core::{CallScope, Customer, Email, Error, OutboundPolicy, Result, Secret, UserId, UserRecord};
 use idp_bridge_http::{BaseUrl, Client, Request, Response};
 use serde::Deserialize;
 use serde_json::json;
@@ -42,8 +41,7 @@ impl Person {
     /// The person as a user of the bridge.
     pub(crate) fn record(&self) -> Result<UserRecord> {
         let id = UserId::new(self.id.as_str()).map_err(|error| {
-            Error::upstream(ErrorKind::InvalidResponse, "rolodex returned a person with an unusable id")
-                .with_source(error)
+            Error::upstream(InvalidResponse, "rolodex returned a person with an unusable id").with_source(error)
         })?;
         Ok(UserRecord {
             customer: Customer::from_values(self.client.as_slice()),
@@ -91,7 +89,7 @@ impl People {
         if response.body.is_empty() {
             return Ok(());
         }
-        Err(Error::upstream(ErrorKind::InvalidResponse, "a delete was answered with a body, which rolodex never does"))
+        Err(Error::upstream(InvalidResponse, "a delete was answered with a body, which rolodex never does"))
     }
 
     /// What the key may do.
@@ -113,16 +111,15 @@ impl People {
 /// The error that an answer without success means.
 fn refusal(response: &Response) -> Error {
     let says = |word: &str| response.text().is_some_and(|text| text == format!(r#"{{"error":"{word}"}}"#));
-    let (kind, message) = match response.status.as_u16() {
-        401 => (ErrorKind::Unauthenticated, "rolodex refused the key; hint: check `key`"),
-        403 => (ErrorKind::PermissionDenied, "the key lacks a right; hint: see it in Rolodex → Keys"),
+    let error = match response.status.as_u16() {
+        401 => Error::upstream(Unauthenticated, "rolodex refused the key").with_hint("check `key`"),
+        403 => Error::upstream(PermissionDenied, "the key lacks a right").with_hint("see it in Rolodex → Keys"),
         // Only Rolodex's own word makes a user missing: a wrong path, or another server, answers 404 as well.
-        404 if says("no_such_person") => (ErrorKind::NotFound, "no such user"),
-        404 => (ErrorKind::Misconfigured, "rolodex does not know the path; hint: check `url`"),
-        429 => (ErrorKind::RateLimited, "rolodex asks to slow down"),
-        500.. => (ErrorKind::Unavailable, "rolodex failed"),
-        _ => (ErrorKind::InvalidResponse, "rolodex answered with an unexpected status"),
+        404 if says("no_such_person") => Error::upstream(NotFound, "no such user"),
+        404 => Error::upstream(Misconfigured, "rolodex does not know the path").with_hint("check `url`"),
+        429 => Error::upstream(RateLimited, "rolodex asks to slow down"),
+        500.. => Error::upstream(Unavailable, "rolodex failed"),
+        _ => Error::upstream(InvalidResponse, "rolodex answered with an unexpected status"),
     };
-    let status = response.status.as_u16().to_string();
-    Error::upstream(kind, message).with("status", status).with_retry_after(response.retry_after())
+    error.with("status", response.status.as_u16().to_string()).with_retry_after(response.retry_after())
 }

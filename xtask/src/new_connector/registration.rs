@@ -5,13 +5,15 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use super::name::Name;
+use super::template;
 
 const ROOT: &str = "Cargo.toml";
 const PROGRAM: &str = "crates/idp-bridge/Cargo.toml";
 const CONNECTORS: &str = "crates/idp-bridge/src/connectors.rs";
+const EXAMPLE: &str = "docs/configuration.example.toml";
 
 /// The files that have such lines.
-pub(super) const FILES: [&str; 3] = [ROOT, PROGRAM, CONNECTORS];
+pub(super) const FILES: [&str; 4] = [ROOT, PROGRAM, CONNECTORS, EXAMPLE];
 
 /// What these files are with the connector in them; nothing is written.
 pub(super) fn register(root: &Path, name: &Name) -> Result<Vec<(String, String)>> {
@@ -24,6 +26,7 @@ pub(super) fn register(root: &Path, name: &Name) -> Result<Vec<(String, String)>
         edit(ROOT, &|text| in_workspace(text, name))?,
         edit(PROGRAM, &|text| in_program(text, name))?,
         edit(CONNECTORS, &|text| in_registry(text, name))?,
+        edit(EXAMPLE, &|text| in_example(text, name))?,
     ])
 }
 
@@ -67,6 +70,13 @@ fn in_registry(text: &str, name: &Name) -> Result<String> {
     insert(text, &line, |line| line.contains("\" => idp_bridge_connector_"))
 }
 
+/// Adds a tenant to the configuration that shows every key, before the one of the demo.
+fn in_example(text: &str, name: &Name) -> Result<String> {
+    const NEXT: &str = "[tenants.demo]\n";
+    let (before, after) = text.split_once(NEXT).with_context(|| format!("no line of it is `{}`", NEXT.trim()))?;
+    Ok([before, &template::example(name), NEXT, after].concat())
+}
+
 /// Inserts a line among those like it, which are sorted.
 fn insert(text: &str, line: &str, is_like: impl Fn(&str) -> bool) -> Result<String> {
     let mut lines: Vec<&str> = text.lines().collect();
@@ -91,13 +101,20 @@ mod tests {
     }
 
     #[test]
-    fn a_connector_is_registered_by_five_lines_of_this_workspace() {
+    fn a_connector_is_registered_by_five_lines_of_this_workspace_and_an_example() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let edited = register(&root, &name("ory-kratos")).unwrap();
         let mut lines = Vec::new();
         for (path, after) in &edited {
             let before = std::fs::read_to_string(root.join(path)).unwrap();
-            lines.extend(added(&before, after));
+            if path == EXAMPLE {
+                assert!(
+                    after.contains("\n\n[tenants.ory-kratos]\n") && after.contains("\n\n[tenants.demo]\n"),
+                    "{after}"
+                );
+            } else {
+                lines.extend(added(&before, after));
+            }
         }
         lines.retain(|line| !line.starts_with("default = "));
         assert_eq!(

@@ -21,10 +21,18 @@ const CRATE: [(&str, &str); 12] = [
 /// The connector's page for operators.
 const PAGE: &str = include_str!("template/page.md");
 
+/// A tenant of the connector, for the configuration that shows every key.
+const EXAMPLE: &str = include_str!("template/example.toml");
+
 /// All files of the connector, with their paths from the root of the workspace.
 pub(super) fn files(name: &Name) -> Vec<(String, String)> {
     let of_crate = CRATE.iter().map(|(path, text)| (format!("crates/{}/{path}", name.package()), renamed(text, name)));
     of_crate.chain([(page(name), renamed(PAGE, name))]).collect()
+}
+
+/// The connector's part of the configuration that shows every key.
+pub(super) fn example(name: &Name) -> String {
+    renamed(EXAMPLE, name)
 }
 
 /// Where the connector's page is.
@@ -40,6 +48,7 @@ pub(super) fn has_word(word: &str) -> bool {
 fn renamed(text: &str, name: &Name) -> String {
     text.replace("new-idp", name.kebab())
         .replace("new_idp", &name.snake())
+        .replace("NEW_IDP", &name.snake().to_uppercase())
         .replace("NewIdp", &name.pascal())
         .replace("New IdP", &name.title())
 }
@@ -50,8 +59,9 @@ mod tests {
 
     #[test]
     fn no_file_keeps_the_name_of_the_template() {
-        for (path, text) in files(&Name::parse("ory-kratos").unwrap()) {
-            for old in ["new-idp", "new_idp", "newidp", "NewIdp", "New IdP", "NewIdP"] {
+        let name = Name::parse("ory-kratos").unwrap();
+        for (path, text) in files(&name).into_iter().chain([("the example".to_owned(), example(&name))]) {
+            for old in ["new-idp", "new_idp", "NEW_IDP", "newidp", "NewIdp", "New IdP", "NewIdP"] {
                 assert!(!text.contains(old) && !path.contains(old), "{path} has `{old}`");
             }
         }

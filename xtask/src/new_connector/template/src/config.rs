@@ -1,6 +1,6 @@
 //! A tenant's settings of the New IdP connector.
 
-use idp_bridge_core::{Error, ErrorKind, Result, Secret};
+use idp_bridge_core::{Error, Result, Secret};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -34,10 +34,8 @@ impl NewIdpConfig {
     /// Whether the settings can be right at all; the URL is checked by whoever joins it.
     pub(crate) fn check(&self) -> Result<()> {
         if self.customer_attribute.is_empty() {
-            return Err(Error::ours(
-                ErrorKind::Misconfigured,
-                "`customer_attribute` is empty; hint: name the attribute that holds the customer id",
-            ));
+            return Err(Error::misconfigured("`customer_attribute` is empty")
+                .with_hint("name the attribute that holds the customer id"));
         }
         Ok(())
     }
@@ -45,6 +43,7 @@ impl NewIdpConfig {
 
 #[cfg(test)]
 mod tests {
+    use idp_bridge_core::ErrorKind;
     use serde_json::{Value, json};
 
     use super::*;

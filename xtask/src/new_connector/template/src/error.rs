@@ -1,6 +1,7 @@
 //! From New IdP's refusals to the kinds of error: the only place that reads a status.
 
-use idp_bridge_core::{Error, ErrorKind};
+use idp_bridge_core::Error;
+use idp_bridge_core::ErrorKind::*;
 use serde::Deserialize;
 
 /// What was asked of New IdP. The same status means different things to different steps.
@@ -28,19 +29,22 @@ impl Step {
 /// The error that an answer without success means.
 pub(crate) fn refusal(step: Step, status: u16, body: &[u8]) -> Error {
     let body: Body = serde_json::from_slice(body).unwrap_or_default();
-    let (kind, message) = match status {
-        429 => (ErrorKind::RateLimited, "new-idp, or a proxy before it, asks to slow down"),
-        500.. => (ErrorKind::Unavailable, "new-idp failed"),
-        300..=399 => (ErrorKind::InvalidResponse, "new-idp redirects; hint: `url` may not be its own address"),
-        401 => (ErrorKind::Unauthenticated, "new-idp refused the API token; hint: check `api_token`"),
-        403 => (ErrorKind::PermissionDenied, "the API token lacks a right"),
+    let error = match status {
+        429 => Error::upstream(RateLimited, "new-idp, or a proxy before it, asks to slow down"),
+        500.. => Error::upstream(Unavailable, "new-idp failed"),
+        300..=399 => {
+            Error::upstream(InvalidResponse, "new-idp redirects").with_hint("`url` may not be its own address")
+        }
+        401 => Error::upstream(Unauthenticated, "new-idp refused the API token").with_hint("check `api_token`"),
+        403 => Error::upstream(PermissionDenied, "the API token lacks a right")
+            .with_hint("give it the right in the console")
+            .with("right", step.right()),
         // Only New IdP's own word makes a user missing: a wrong path, or another server, answers 404 as well.
-        404 if body.code == "user_not_found" => (ErrorKind::NotFound, "no such user"),
-        404 => (ErrorKind::Misconfigured, "new-idp does not know the path; hint: check `url`"),
-        _ => (ErrorKind::InvalidResponse, "new-idp answered with an unexpected status"),
+        404 if body.code == "user_not_found" => Error::upstream(NotFound, "no such user"),
+        404 => Error::upstream(Misconfigured, "new-idp does not know the path").with_hint("check `url`"),
+        _ => Error::upstream(InvalidResponse, "new-idp answered with an unexpected status"),
     };
-    let error = Error::upstream(kind, message).with("step", step.name()).with("status", status.to_string());
-    if kind == ErrorKind::PermissionDenied { error.with("right", step.right()) } else { error }
+    error.with("step", step.name()).with("status", status.to_string())
 }
 
 /// New IdP's error body, read for known words only and never shown.
@@ -52,8 +56,8 @@ struct Body {
 
 #[cfg(test)]
 mod tests {
-    use ErrorKind::*;
     use Step::*;
+    use idp_bridge_core::ErrorKind;
 
     use super::*;
 

@@ -73,17 +73,18 @@ impl Fake for Users {
         let Some(segments) = request.segments() else {
             return refusal(400, "stricter_than_new_idp: a segment of the path is empty, folds or is unreadable");
         };
-        if request.query().is_none_or(|query| !query.is_empty()) {
-            return refusal(400, "stricter_than_new_idp: a parameter that is not known");
-        }
+        let Some(query) = request.query() else {
+            return refusal(400, "stricter_than_new_idp: a parameter comes twice, or is unreadable");
+        };
         match request.bearer() {
             Some(FakeNewIdp::TOKEN) => {}
             Some(FakeNewIdp::TOKEN_WITHOUT_RIGHTS) => return refusal(403, "forbidden"),
             _ => return refusal(401, "invalid_token"),
         }
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        match (&request.method, segments.as_slice()) {
-            (&Method::GET, ["api", "users", id]) => self.user(id),
+        let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        match (&request.method, segments.as_slice(), query.as_slice()) {
+            (&Method::GET, ["api", "users", id], []) => self.user(id),
             _ => refusal(404, "no_such_path"),
         }
     }

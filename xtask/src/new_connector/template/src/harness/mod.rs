@@ -57,7 +57,9 @@ impl Harness for NewIdpHarness {
             Need::UndeliverableMail => "not written yet: how does New IdP tell that a mail could not be sent?",
             Need::Control(Control::WrongRealm) => "not written yet: is there a realm, pool or domain to get wrong?",
             Need::Control(Control::NarrowRole) => "not written yet: is there a right with which searches find nobody?",
-            Need::Control(Control::ReadOnlyRole) => "not written yet: give the fake a token that may not write",
+            Need::Control(Control::ReadOnlyRole) => {
+                "not written yet: give the fake a token that may not write, and let the diagnosis notice"
+            }
             _ => return None,
         };
         Some(reason.into())
