@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::CallKind;
+use crate::{CallKind, Error, Result};
 
 /// Whether a call is possible.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -139,6 +139,14 @@ impl Capabilities {
     /// Whether this call is possible. A call that is not listed is unsupported.
     pub fn call(&self, kind: CallKind) -> Support {
         self.calls.get(&kind).cloned().unwrap_or_else(|| Support::unsupported("not declared"))
+    }
+
+    /// Fails if this call is unsupported, with the reason.
+    pub fn require(&self, kind: CallKind) -> Result<()> {
+        match self.call(kind) {
+            Support::Unsupported { reason } => Err(Error::unsupported(reason)),
+            Support::Supported | Support::Conditional { .. } => Ok(()),
+        }
     }
 
     /// Where this field comes from. A field that is not listed is absent.

@@ -92,6 +92,16 @@ impl Error {
         Self::ours(ErrorKind::Misconfigured, message)
     }
 
+    /// A user that is not there, or that is not the one asked for.
+    pub fn no_such_user() -> Self {
+        Self::ours(ErrorKind::NotFound, "no such user")
+    }
+
+    /// A user whose state does not allow the call.
+    pub fn state(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::ours(ErrorKind::State, message)
+    }
+
     /// A user that lacks `field`, which the User model or the call requires.
     pub fn incomplete(field: &'static str) -> Self {
         Self::ours(ErrorKind::Incomplete, "the user lacks a required field").with("field", field)

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::CallKind;
+use crate::{CallKind, Error, ErrorKind};
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -50,6 +50,24 @@ impl Finding {
         Self { verdict: Verdict::NotVisible, fix: Some(fix.into()), ..Self::ok(check, calls) }
     }
 
+    /// A check that failed with this error: `grant` mends a missing right, and the error's own hint most other faults.
+    pub fn failed_by(check: impl Into<String>, calls: &[CallKind], error: &Error, grant: String) -> Self {
+        let fix = match (error.kind(), error.hint()) {
+            (ErrorKind::PermissionDenied, _) => grant,
+            (_, Some(hint)) => hint.to_owned(),
+            (_, None) => "run the check again; if it stays, look into the identity provider's log".into(),
+        };
+        Self::failed(check, calls, fix).with_detail(error.to_string())
+    }
+
+    /// A check of something that cannot be seen without a right: only its want hides it, any other error [fails](Self::failed_by) it.
+    pub fn hidden_by(check: impl Into<String>, calls: &[CallKind], error: &Error, grant: String) -> Self {
+        match error.kind() {
+            ErrorKind::PermissionDenied => Self::not_visible(check, calls, grant),
+            _ => Self::failed_by(check, calls, error, grant),
+        }
+    }
+
     /// Checks of which a failed one hides those after it, each with the step that mends it: the one with the number `failed` shows
     /// what was seen, those before it are ok, and those after it not visible.
     pub fn chain<const N: usize>(
@@ -90,5 +108,23 @@ mod tests {
         assert_eq!(verdicts(Some((1, "seen".into()))), [Verdict::Ok, Verdict::Failed, Verdict::NotVisible]);
         let findings = Finding::chain(&[], checks(), Some((0, "seen".into())));
         assert_eq!((findings[0].fix.as_deref(), findings[0].detail.as_deref()), (Some("start it"), Some("seen")));
+    }
+
+    #[test]
+    fn a_missing_right_is_to_be_granted_and_any_other_fault_says_what_mends_it() {
+        let denied = Error::upstream(ErrorKind::PermissionDenied, "no").with_hint("ask an administrator");
+        let refused = Error::upstream(ErrorKind::Unauthenticated, "wrong secret").with_hint("copy it anew");
+        let down = Error::upstream(ErrorKind::Unavailable, "down");
+        for (error, hidden, fix) in [
+            (denied, Verdict::NotVisible, "grant it"),
+            (refused, Verdict::Failed, "copy it anew"),
+            (down, Verdict::Failed, "run the check again; if it stays, look into the identity provider's log"),
+        ] {
+            let failed = Finding::failed_by("check", &[], &error, "grant it".into());
+            assert_eq!((failed.verdict, failed.fix.as_deref()), (Verdict::Failed, Some(fix)));
+            assert_eq!(failed.detail, Some(error.to_string()));
+            let found = Finding::hidden_by("check", &[], &error, "grant it".into());
+            assert_eq!((found.verdict, found.fix.as_deref()), (hidden, Some(fix)));
+        }
     }
 }

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use idp_bridge_core::{
-    Call, CallKind, CallScope, Customer, CustomerId, Deleted, Email, Error, ErrorKind, Outcome, Result, Support, User,
+    Call, CallKind, CallScope, Customer, CustomerId, Deleted, Email, Error, ErrorKind, Outcome, Result, User,
     UserId, UserKey, UserRecord,
 };
 
@@ -65,9 +65,7 @@ pub async fn call(tenant: &Tenant, call: Call, scope: &CallScope) -> Result<Answ
 
 async fn answer(tenant: &Tenant, call: Call, scope: &CallScope) -> Result<Answer> {
     let provider = &tenant.provider;
-    if let Support::Unsupported { reason } = provider.capabilities().call(call.kind()) {
-        return Err(Error::unsupported(reason));
-    }
+    provider.capabilities().require(call.kind())?;
     match call {
         Call::GetById(id) => by_id(tenant, scope, &id).await,
         Call::GetByEmail(email) => by_email(tenant, scope, &email).await,

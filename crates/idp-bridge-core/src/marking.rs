@@ -1,0 +1,167 @@
+//! Marking an address as verified at an identity provider whose writes take no condition, as is so of all that are known.
+
+use crate::{Email, Error, ErrorKind, Result};
+
+/// How often the flag is written until it stays. One of two updates that meet may be lost: of 30 pairs at a Keycloak 26.7.3, 18
+/// lost one (November 2026).
+const ROUNDS: usize = 3;
+
+/// A user's address and whether it is proven, as the identity provider has them now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmailStatus {
+    /// The address in force, if it is well-formed.
+    pub email: Option<Email>,
+    /// Whether it is marked as verified.
+    pub verified: bool,
+}
+
+impl EmailStatus {
+    fn is_of(&self, address: &Email) -> bool {
+        self.email.as_ref().is_some_and(|own| own.matches(address))
+    }
+}
+
+/// Keeps the promises of [`mark_email_verified`](crate::IdentityProvider::mark_email_verified) with a flag that is written blindly.
+///
+/// `now` is how the user was found, and `set` writes the flag and tells how the user is afterwards.
+///
+/// # Behavior
+///
+/// - No address is `State`, another one than the expected is `Conflict`, a verified one is Ok: all of them without a write.
+/// - Without an expected address the one in force now is meant, not one that replaces it meanwhile.
+/// - A flag that another writer undoes is written again, and is `Conflict` if it never stays.
+/// - If the address changes meanwhile, it is `Conflict`, and the flag is set back: it must not vouch for what nobody has proved.
+pub async fn mark_verified<F>(now: EmailStatus, expected: Option<&Email>, set: impl Fn(bool) -> F) -> Result<()>
+where
+    F: Future<Output = Result<EmailStatus>>,
+{
+    let Some(current) = &now.email else { return Err(Error::state("the user has no email")) };
+    let address = expected.unwrap_or(current);
+    if !now.is_of(address) {
+        return Err(other_address());
+    }
+    if now.verified {
+        return Ok(());
+    }
+    let after = until(|after| after.verified || !after.is_of(address), || set(true)).await?;
+    if after.is_of(address) {
+        return Ok(());
+    }
+    if after.verified {
+        until(|after| !after.verified, || set(false)).await?;
+    }
+    Err(other_address())
+}
+
+/// Writes until the user is as wanted.
+async fn until<F>(is_wanted: impl Fn(&EmailStatus) -> bool, write: impl Fn() -> F) -> Result<EmailStatus>
+where
+    F: Future<Output = Result<EmailStatus>>,
+{
+    for _ in 0..ROUNDS {
+        let after = write().await?;
+        if is_wanted(&after) {
+            return Ok(after);
+        }
+    }
+    Err(Error::upstream(ErrorKind::Conflict, "another writer keeps undoing the change of the flag"))
+}
+
+fn other_address() -> Error {
+    Error::ours(ErrorKind::Conflict, "the user has another address than the expected one")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    fn status(email: &str, verified: bool) -> EmailStatus {
+        EmailStatus { email: Email::new(email).ok(), verified }
+    }
+
+    /// Marks a user; `other` acts after each write. Returns how it ended, how the user is then, and what was written.
+    async fn mark(
+        now: EmailStatus,
+        expected: Option<&str>,
+        other: impl Fn(usize, &mut EmailStatus),
+    ) -> (Result<(), ErrorKind>, EmailStatus, Vec<bool>) {
+        let user = RefCell::new(now.clone());
+        let written = RefCell::new(Vec::new());
+        let set = async |verified| {
+            written.borrow_mut().push(verified);
+            let mut user = user.borrow_mut();
+            user.verified = verified;
+            other(written.borrow().len(), &mut user);
+            Ok(user.clone())
+        };
+        let expected = expected.map(|text| Email::new(text).unwrap());
+        let ended = mark_verified(now, expected.as_ref(), set).await.map_err(|error| error.kind());
+        let (user, written) = (user.borrow().clone(), written.borrow().clone());
+        (ended, user, written)
+    }
+
+    fn nobody(_: usize, _: &mut EmailStatus) {}
+
+    #[tokio::test]
+    async fn one_write_marks_the_address_in_force_or_the_expected_one_in_any_case() {
+        for expected in [None, Some("ada@acme.example"), Some("ADA@acme.example")] {
+            let (ended, user, written) = mark(status("Ada@acme.example", false), expected, nobody).await;
+            assert_eq!((ended, user, written), (Ok(()), status("Ada@acme.example", true), vec![true]), "{expected:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_needs_no_write_or_may_have_none_gets_none() {
+        for (now, expected, ended) in [
+            (status("a@b", true), None, Ok(())),
+            (status("a@b", true), Some("a@b"), Ok(())),
+            (status("a@b", true), Some("c@d"), Err(ErrorKind::Conflict)),
+            (status("a@b", false), Some("c@d"), Err(ErrorKind::Conflict)),
+            (status("none", false), None, Err(ErrorKind::State)),
+            (status("none", true), Some("c@d"), Err(ErrorKind::State)),
+        ] {
+            assert_eq!(mark(now.clone(), expected, nobody).await, (ended, now, Vec::new()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_flag_that_is_undone_is_written_again_but_not_for_ever() {
+        let undone = |times| move |write, user: &mut EmailStatus| user.verified = write > times;
+        let (ended, user, written) = mark(status("a@b", false), None, undone(2)).await;
+        assert_eq!((ended, user.verified, written.len()), (Ok(()), true, 3));
+        let (ended, user, written) = mark(status("a@b", false), None, undone(3)).await;
+        assert_eq!((ended, user.verified, written.len()), (Err(ErrorKind::Conflict), false, 3));
+    }
+
+    #[tokio::test]
+    async fn an_address_that_changes_meanwhile_is_not_left_verified_whatever_was_expected() {
+        for expected in [None, Some("a@b")] {
+            let moved = |_, user: &mut EmailStatus| user.email = Email::new("c@d").ok();
+            let ended = mark(status("a@b", false), expected, moved).await;
+            assert_eq!(ended, (Err(ErrorKind::Conflict), status("c@d", false), vec![true, false]));
+        }
+        // Who changes the address may take the flag away, too.
+        let reset = |_, user: &mut EmailStatus| *user = status("c@d", false);
+        let ended = mark(status("a@b", false), None, reset).await;
+        assert_eq!(ended, (Err(ErrorKind::Conflict), status("c@d", false), vec![true]));
+        let gone = |_, user: &mut EmailStatus| user.email = None;
+        let ended = mark(status("a@b", false), None, gone).await;
+        assert_eq!(ended, (Err(ErrorKind::Conflict), status("none", false), vec![true, false]));
+    }
+
+    #[tokio::test]
+    async fn setting_back_is_tried_again_too() {
+        let stubborn = |write, user: &mut EmailStatus| *user = status("c@d", write < 3);
+        let ended = mark(status("a@b", false), None, stubborn).await;
+        assert_eq!(ended, (Err(ErrorKind::Conflict), status("c@d", false), vec![true, false, false]));
+    }
+
+    #[tokio::test]
+    async fn a_write_that_fails_ends_it() {
+        let fails = async |_| Err(Error::upstream(ErrorKind::Unavailable, "down"));
+        let error = mark_verified(status("a@b", false), None, fails).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+    }
+}
