@@ -41,7 +41,7 @@ pub use client::{Client, MAX_BODY};
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 pub use request::{Effect, Request};
 pub use response::Response;
-pub use token::{Token, TokenCache, TokenSource};
+pub use token::{Token, TokenAnswer, TokenCache, TokenSource};
 
 /// The URL type of [`BaseUrl::join`] and [`Request`].
 pub use url::Url;

@@ -96,7 +96,7 @@ impl Request {
 
     /// The same with these pairs appended to the query, form-encoded: a space is `+` and a plus is `%2B`.
     #[must_use]
-    pub fn query(mut self, pairs: &[(&str, &str)]) -> Self {
+    pub fn query<N: AsRef<str>, V: AsRef<str>>(mut self, pairs: &[(N, V)]) -> Self {
         if !pairs.is_empty() {
             self.url.query_pairs_mut().extend_pairs(pairs);
         }
@@ -219,7 +219,8 @@ mod tests {
 
     #[test]
     fn query_pairs_are_form_encoded_and_appended() {
-        let request = Request::get(url()).query(&[("email", "a+b c@d&e=f#g")]).query(&[]).query(&[("max", "2")]);
+        let request =
+            Request::get(url()).query(&[("email", "a+b c@d&e=f#g")]).query::<&str, &str>(&[]).query(&[("max", "2")]);
         assert_eq!(request.url.query(), Some("email=a%2Bb+c%40d%26e%3Df%23g&max=2"));
     }
 

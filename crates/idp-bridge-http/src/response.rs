@@ -71,6 +71,29 @@ impl Response {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// The answer if its status is a success, otherwise what `refusal` makes of its status and body.
+    ///
+    /// Its part is to know what they mean; the status and how long to wait are added here.
+    pub fn or_refusal(self, refusal: impl FnOnce(u16, &[u8]) -> Error) -> Result<Self> {
+        if self.status.is_success() {
+            return Ok(self);
+        }
+        let status = self.status.as_u16();
+        let error = refusal(status, &self.body).with("status", status.to_string());
+        Err(error.with_retry_after(self.retry_after()))
+    }
+
+    /// Fails if there is a body where the identity provider never gives one: something else has answered.
+    pub fn must_be_empty(&self) -> Result<()> {
+        if self.body.is_empty() {
+            return Ok(());
+        }
+        Err(Error::upstream(
+            ErrorKind::InvalidResponse,
+            "the answer has a body, which the identity provider's never has",
+        ))
+    }
+
     /// The body as JSON; `InvalidResponse` if it is not the expected JSON.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_slice(&self.body).map_err(|error| {
@@ -173,6 +196,27 @@ mod tests {
         assert_eq!(served.retry_after(), None);
         let unnamed = Response { reset: None, ..limited(&[(RESET, "784111787")]) };
         assert_eq!(unnamed.retry_after(), None);
+    }
+
+    #[test]
+    fn a_refusal_gets_the_status_and_how_long_to_wait_and_a_success_stays() {
+        let told = |status, body: &[u8]| Error::upstream(ErrorKind::RateLimited, format!("{status} {}", body.len()));
+        let refused = Response { status: StatusCode::TOO_MANY_REQUESTS, ..answer(&[(RETRY_AFTER, "7")], "body") };
+        let error = refused.or_refusal(told).unwrap_err();
+        assert_eq!((error.message(), error.context("status")), ("429 4", Some("429")));
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+        for status in [300, 304, 400, 500].map(|code| StatusCode::from_u16(code).unwrap()) {
+            assert!(Response { status, ..answer(&[], "") }.or_refusal(told).is_err(), "{status}");
+        }
+        assert_eq!(answer(&[], "body").or_refusal(told).unwrap().text(), Some("body"));
+    }
+
+    #[test]
+    fn a_body_where_there_should_be_none_is_an_invalid_response_and_not_shown() {
+        assert!(answer(&[], "").must_be_empty().is_ok());
+        let error = answer(&[], "ada@acme.example").must_be_empty().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidResponse);
+        assert!(!format!("{error:?}").contains("ada"), "{error:?}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::StatusCode;
 use idp_bridge_core::{CallScope, Error, ErrorKind, Result, Secret};
+use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
@@ -32,6 +33,21 @@ pub struct Token {
     pub secret: Secret,
     /// How long it is good for, from the moment it was asked for.
     pub expires_in: Duration,
+}
+
+/// The answer of an OAuth 2.0 token endpoint (RFC 6749, section 5.1), as far as it matters to who asks for itself.
+#[derive(Debug, Deserialize)]
+pub struct TokenAnswer {
+    access_token: Secret,
+    expires_in: u64,
+    /// The scopes of the token, with spaces between them, if the answer names them.
+    pub scope: Option<String>,
+}
+
+impl From<TokenAnswer> for Token {
+    fn from(answer: TokenAnswer) -> Self {
+        Self { secret: answer.access_token, expires_in: Duration::from_secs(answer.expires_in) }
+    }
 }
 
 /// Keeps one token for all calls of a tenant; cheap to clone.

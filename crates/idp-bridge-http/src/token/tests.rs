@@ -248,3 +248,16 @@ async fn absurd_lives_do_no_harm() {
         assert!(held.refresh_from <= held.good_until && held.good_until <= now + LONGEST_LIFE);
     }
 }
+
+#[test]
+fn an_answer_of_a_token_endpoint_is_a_token_and_shows_nothing() {
+    let answer = |text| serde_json::from_str::<TokenAnswer>(text);
+    let full = answer(r#"{"access_token": "t-1", "token_type": "Bearer", "expires_in": 300, "scope": "a b"}"#).unwrap();
+    assert_eq!(full.scope.as_deref(), Some("a b"));
+    assert!(!format!("{full:?}").contains("t-1"));
+    let token = Token::from(full);
+    assert_eq!((token.secret.expose(), token.expires_in), ("t-1", Duration::from_secs(300)));
+    for bad in [r#"{"expires_in": 300}"#, r#"{"access_token": "t"}"#, r#"{"access_token": "", "expires_in": 1}"#] {
+        assert!(answer(bad).is_err(), "{bad}");
+    }
+}
