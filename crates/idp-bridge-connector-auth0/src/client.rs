@@ -1,12 +1,12 @@
 //! The requests that the connector makes: Auth0's Management and Authentication APIs, each request one function.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use idp_bridge_core::{CallScope, ConnectorContext, Email, Error, ErrorKind, Result, Secret, UserId};
 use idp_bridge_http::{
-    BaseUrl, Client, HeaderName, HeaderValue, Request, Response, Token, TokenCache, TokenSource, Url, header,
+    BaseUrl, Client, HeaderName, HeaderValue, Request, Response, Token, TokenAnswer, TokenCache, TokenSource, Url,
+    header,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -121,11 +121,7 @@ impl Auth0Api {
     /// Deletes the user. The answer is the same for one that is not there.
     pub(crate) async fn delete(&self, scope: &CallScope, id: &UserId) -> Result<()> {
         let request = Request::delete(self.url(&["users", id.as_str()])?);
-        let response = self.send(scope, Step::DeleteUser, request).await?;
-        if response.body.is_empty() {
-            return Ok(());
-        }
-        Err(Error::upstream(ErrorKind::InvalidResponse, "a delete was answered with a body, which auth0 never does"))
+        self.send(scope, Step::DeleteUser, request).await?.must_be_empty()
     }
 
     /// Orders the mail whose link proves the address. Auth0 sends it later, if the tenant's template for it is switched on.
@@ -160,7 +156,8 @@ impl Auth0Api {
         }
         let order = Order { client_id: &reset.client_id, email, connection: &reset.connection };
         let request = Request::post(self.change_password.clone()).json(&order)?.rate_limit_reset(RATE_LIMIT_RESET);
-        let response = accept(Step::ResetPassword, self.http.send(scope, request).await?)?;
+        let response = self.http.send(scope, request).await?;
+        let response = response.or_refusal(|status, body| refusal(Step::ResetPassword, status, body))?;
         if is_sentence(response.header(&header::CONTENT_TYPE), &response.body) {
             return Ok(());
         }
@@ -198,13 +195,12 @@ impl Auth0Api {
         path: &[&str],
         query: &[(&str, String)],
     ) -> Result<T> {
-        let pairs: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        self.send(scope, step, Request::get(self.url(path)?).query(&pairs)).await?.json()
+        self.send(scope, step, Request::get(self.url(path)?).query(query)).await?.json()
     }
 
     async fn send(&self, scope: &CallScope, step: Step, request: Request) -> Result<Response> {
         let request = request.rate_limit_reset(RATE_LIMIT_RESET);
-        accept(step, self.tokens.send(&self.http, scope, request).await?)
+        self.tokens.send(&self.http, scope, request).await?.or_refusal(|status, body| refusal(step, status, body))
     }
 }
 
@@ -219,13 +215,6 @@ pub(crate) fn is_sentence(content_type: Option<&str>, body: &[u8]) -> bool {
 pub(crate) struct PasswordReset {
     pub(crate) connection: String,
     pub(crate) client_id: String,
-}
-
-fn accept(step: Step, response: Response) -> Result<Response> {
-    if response.status.is_success() {
-        return Ok(response);
-    }
-    Err(refusal(step, response.status.as_u16(), &response.body).with_retry_after(response.retry_after()))
 }
 
 /// How the bridge's application gets its token: the client credentials grant.
@@ -268,14 +257,6 @@ impl Proof {
     }
 }
 
-/// The answer of the token endpoint.
-#[derive(Deserialize)]
-pub(crate) struct TokenAnswer {
-    access_token: Secret,
-    expires_in: u64,
-    scope: Option<String>,
-}
-
 impl ClientCredentials {
     async fn ask(&self, scope: &CallScope) -> Result<TokenAnswer> {
         let (audience, client_id, proof) = (self.audience.clone(), self.client_id.clone(), self.proof.clone());
@@ -291,14 +272,14 @@ impl ClientCredentials {
         };
         let request =
             Request::post(self.token_url.clone()).reading().form_anew(form).rate_limit_reset(RATE_LIMIT_RESET);
-        accept(Step::FetchToken, self.http.send(scope, request).await?)?.json()
+        let response = self.http.send(scope, request).await?;
+        response.or_refusal(|status, body| refusal(Step::FetchToken, status, body))?.json()
     }
 }
 
 #[async_trait]
 impl TokenSource for ClientCredentials {
     async fn fetch(&self, scope: &CallScope) -> Result<Token> {
-        let answer = self.ask(scope).await?;
-        Ok(Token { secret: answer.access_token, expires_in: Duration::from_secs(answer.expires_in) })
+        self.ask(scope).await.map(Token::from)
     }
 }

@@ -92,7 +92,7 @@ impl<'a> Diagnosis<'a> {
         match read {
             Ok(()) => Finding::ok(check, &READERS),
             Err(error) if error.kind() == ErrorKind::NotFound => Finding::ok(check, &READERS),
-            Err(error) => self.no_scope(check, &READERS, "read:users", &error),
+            Err(error) => Finding::failed_by(check, &READERS, &error, self.tick("read:users")),
         }
     }
 
@@ -121,7 +121,7 @@ impl<'a> Diagnosis<'a> {
         let calls = &[CallKind::SendPasswordResetEmail];
         let fix = "copy the name of one of Authentication → Database to `connection`";
         match self.api.connection(scope, &reset.connection).await {
-            Err(error) => self.hidden(check, calls, "read:connections", &error),
+            Err(error) => Finding::hidden_by(check, calls, &error, self.tick("read:connections")),
             Ok(Some(connection)) if connection.strategy == "auth0" => Finding::ok(check, calls).with_detail(
                 "whether it is switched on for `email_client_id` shows only in Applications → the application → Connections",
             ),
@@ -151,25 +151,8 @@ impl<'a> Diagnosis<'a> {
             Ok(_) => Finding::failed(check, &[call], fix),
             Err(error) if error.kind() == ErrorKind::NotFound => Finding::not_visible(check, &[call], fix)
                 .with_detail("the template was never changed, and of such auth0 does not say whether they are on"),
-            Err(error) => self.hidden(&check, &[call], "read:email_templates", &error),
+            Err(error) => Finding::hidden_by(&check, &[call], &error, self.tick("read:email_templates")),
         }
-    }
-
-    /// A check that failed because of a scope, or because of something else that the error names.
-    fn no_scope(&self, check: &str, calls: &[CallKind], scope: &str, error: &Error) -> Finding {
-        let fix = match error.kind() {
-            ErrorKind::PermissionDenied => self.tick(scope),
-            _ => "run the check again; if it stays, look into Monitoring → Logs".into(),
-        };
-        Finding::failed(check, calls, fix).with_detail(error.to_string())
-    }
-
-    /// A check that cannot be made for want of a scope; it failed if it is something else.
-    fn hidden(&self, check: &str, calls: &[CallKind], scope: &str, error: &Error) -> Finding {
-        if error.kind() == ErrorKind::PermissionDenied {
-            return Finding::not_visible(check, calls, self.tick(scope));
-        }
-        self.no_scope(check, calls, scope, error)
     }
 
     fn tick(&self, scope: &str) -> String {

@@ -78,7 +78,7 @@ pub(crate) fn refusal(step: Step, status: u16, body: &[u8]) -> Error {
         (_, 400) => bad_request(step, &body),
         _ => unexpected(),
     };
-    error.with("step", step.name()).with("status", status.to_string())
+    error.with("step", step.name())
 }
 
 /// The words of the token endpoint are known from SDK issues: node-auth0 #292 and #682, auth0-python #173, ruby-auth0 #190.

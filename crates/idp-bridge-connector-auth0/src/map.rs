@@ -1,7 +1,7 @@
 //! From Auth0's user to the one User model.
 
 use idp_bridge_core::jiff::Timestamp;
-use idp_bridge_core::{Customer, CustomerId, Email, Error, ErrorKind, Result, UserId, UserRecord};
+use idp_bridge_core::{Customer, CustomerId, Email, EmailStatus, Error, ErrorKind, Result, UserId, UserRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -68,11 +68,6 @@ impl Auth0User {
         self.user_id == id.as_str()
     }
 
-    /// Whether both are the same user.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.user_id == other.user_id
-    }
-
     /// The address in force, if it is well-formed.
     pub(crate) fn email(&self) -> Option<Email> {
         self.email.as_str().and_then(|text| Email::new(text).ok())
@@ -90,6 +85,11 @@ impl Auth0User {
             Value::Bool(verified) => Some(*verified),
             other => Some(other == "true"),
         }
+    }
+
+    /// The address and whether it is proven.
+    pub(crate) fn email_status(&self) -> EmailStatus {
+        EmailStatus { email: self.email(), verified: self.email_verified() == Some(true) }
     }
 
     /// Whether an administrator blocked the user; of others Auth0 does not say that they are not.

@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use idp_bridge_core::{
-    CallKind, CallScope, Capabilities, Connector, ConnectorContext, CustomerId, Deleted, Email, Error, ErrorKind,
-    Finding, IdentityProvider, Result, Support, UserId, UserKey, UserRecord,
+    CallKind, CallScope, Capabilities, Connector, ConnectorContext, CustomerId, Deleted, Email, EmailStatus, Error,
+    ErrorKind, Finding, Found, IdentityProvider, InvalidValue, Result, Support, UserId, UserKey, UserRecord, if_found,
+    mark_verified,
 };
 
 use crate::client::{Auth0Api, PasswordReset};
@@ -76,45 +77,21 @@ impl IdentityProvider for Auth0 {
     async fn delete(&self, scope: &CallScope, id: &UserId) -> Result<Deleted> {
         // Auth0 answers the same whether the user was there or not. To look first would cost each delete a second request of the
         // tenant's rate limit, and another writer could still be quicker.
-        let deleted = match must_be_user_id(id) {
-            Ok(()) => self.api.delete(scope, id).await,
-            Err(error) => Err(error),
-        };
-        match deleted {
-            Ok(()) => Ok(Deleted::Unknown),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Deleted::Absent),
-            Err(error) => Err(error),
+        if !is_user_id(id.as_str()) {
+            return Ok(Deleted::Absent);
         }
+        Ok(if_found(self.api.delete(scope, id).await)?.map_or(Deleted::Absent, |()| Deleted::Unknown))
     }
 
     async fn mark_email_verified(&self, scope: &CallScope, id: &UserId, expected: Option<&Email>) -> Result<()> {
-        let user = self.user(scope, id).await?;
-        let Some(current) = user.email() else { return Err(no_email()) };
-        // Without an expected address the caller means the one in force now, not one that replaces it meanwhile.
-        let address = expected.unwrap_or(&current);
-        if !current.matches(address) {
-            return Err(other_address());
-        }
-        if user.email_verified() == Some(true) {
-            return Ok(());
-        }
-        // The answer is the user after the change, so it need not be read again.
-        let user = self.set_email_verified(scope, id, true).await?;
-        if user.has_email(address) {
-            let verified = user.email_verified() == Some(true);
-            return if verified { Ok(()) } else { Err(not_changed()) };
-        }
-        // The flag must not vouch for an address that nobody has proved.
-        if user.email_verified() == Some(true) {
-            self.set_email_verified(scope, id, false).await?;
-        }
-        Err(other_address())
+        let now = self.user(scope, id).await?.email_status();
+        mark_verified(now, expected, |verified| self.set_email_verified(scope, id, verified)).await
     }
 
     async fn send_verification_email(&self, scope: &CallScope, id: &UserId) -> Result<()> {
         let user = self.user(scope, id).await?;
         if user.email().is_none() {
-            return Err(no_email());
+            return Err(Error::state("the user has no email"));
         }
         // What Auth0 does for a verified address is documented nowhere.
         if user.email_verified() == Some(true) {
@@ -134,12 +111,12 @@ impl IdentityProvider for Auth0 {
         let Some(reset) = &self.reset else { return Err(Error::unsupported(NO_RESETS)) };
         // Auth0 answers the same for an address that nobody has, so the user is looked for first.
         let user = self.user_with_email(scope, email).await?;
-        let Some(address) = user.email() else { return Err(no_email()) };
+        let Some(address) = user.email() else { return Err(Error::state("the user has no email")) };
         if user.is_blocked() {
-            return Err(Error::ours(ErrorKind::State, "the user is blocked"));
+            return Err(Error::state("the user is blocked"));
         }
         if !user.has_password_in(&reset.connection) {
-            return Err(Error::ours(ErrorKind::State, "the user has no password in the configured `connection`"));
+            return Err(Error::state("the user has no password in the configured `connection`"));
         }
         self.api.send_password_mail(scope, reset, &address).await
     }
@@ -150,11 +127,13 @@ impl IdentityProvider for Auth0 {
 }
 
 impl Auth0 {
-    /// The user with this id.
+    /// The user with this id. What does not look like one of Auth0's ids never becomes part of a URL.
     async fn user(&self, scope: &CallScope, id: &UserId) -> Result<Auth0User> {
-        must_be_user_id(id)?;
+        if !is_user_id(id.as_str()) {
+            return Err(Error::no_such_user());
+        }
         let user = self.api.user(scope, id).await?;
-        if user.has_id(id) { Ok(user) } else { Err(no_such_user()) }
+        if user.has_id(id) { Ok(user) } else { Err(Error::no_such_user()) }
     }
 
     /// The one user with this address.
@@ -164,108 +143,61 @@ impl Auth0 {
     /// So it is asked for the address as given and in lower case, and only then for other spellings, by its search.
     async fn user_with_email(&self, scope: &CallScope, email: &Email) -> Result<Auth0User> {
         let lower = email.as_str().to_ascii_lowercase();
-        let mut found = self.api.users_by_email(scope, email.as_str()).await?;
+        let mut named = self.api.users_by_email(scope, email.as_str()).await?;
         if lower != email.as_str() {
-            found.extend(self.api.users_by_email(scope, &lower).await?);
+            named.extend(self.api.users_by_email(scope, &lower).await?);
         }
-        if found.is_empty() {
-            return self.choose(self.found(scope, &Search::Email(email)).await?);
+        let mut found = match named.is_empty() {
+            true => self.found(scope, &Search::Email(email)).await?,
+            false => Found::nobody(),
+        };
+        for user in named.into_iter().filter(|user| user.has_email(email)) {
+            found.add(user.id()?, user);
         }
-        let mut users = Vec::new();
-        for user in found.into_iter().filter(|user| user.has_email(email)) {
-            add(&mut users, user);
+        for connection in &self.config.prefer_connections {
+            found.prefer(|user| user.is_of(connection));
         }
-        self.choose(users)
+        found.only()
     }
 
     /// The one user of this customer.
     async fn user_of_customer(&self, scope: &CallScope, customer: &CustomerId) -> Result<Auth0User> {
         let search = Search::Customer { key: &self.config.customer_key, customer };
-        only(self.found(scope, &search).await?)
+        self.found(scope, &search).await?.only()
     }
 
-    /// The users that a search finds, each read again by id, as they are now; at most two of those that count.
-    async fn found(&self, scope: &CallScope, search: &Search<'_>) -> Result<Vec<Auth0User>> {
-        let mut users = Vec::new();
+    /// The users that a search finds, each read again by id, as they are now; no more than it takes to know that they are several.
+    async fn found(&self, scope: &CallScope, search: &Search<'_>) -> Result<Found<Auth0User>> {
+        let mut found = Found::nobody();
         for page in 0.. {
             let hits = self.api.search(scope, search, page).await?;
             let is_last = hits.len() < PAGE;
             for hit in hits {
-                let user = match self.user(scope, &UserId::new(hit.user_id).map_err(unusable_hit)?).await {
-                    // The search has not noticed yet that it is gone.
-                    Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                    user => user?,
-                };
-                if search.admits(&user)? {
-                    add(&mut users, user);
+                let id = UserId::new(hit.user_id).map_err(unusable_hit)?;
+                // The search may not have noticed yet that a user is gone.
+                if let Some(user) = if_found(self.user(scope, &id).await)?
+                    && search.admits(&user)?
+                {
+                    found.add(id, user);
                 }
             }
-            if is_last || users.len() > 1 {
+            if is_last || found.are_several() {
                 break;
             }
         }
-        Ok(users)
+        Ok(found)
     }
 
-    /// The one of several users with one address that the settings choose.
-    fn choose(&self, mut users: Vec<Auth0User>) -> Result<Auth0User> {
-        if users.len() > 1 {
-            for connection in &self.config.prefer_connections {
-                let of_connection = |user: &Auth0User| user.is_of(connection);
-                if users.iter().filter(|user| of_connection(user)).count() == 1 {
-                    users.retain(of_connection);
-                    break;
-                }
-            }
-        }
-        only(users)
-    }
-
-    async fn set_email_verified(&self, scope: &CallScope, id: &UserId, verified: bool) -> Result<Auth0User> {
+    /// Writes the flag. The answer is the user after the change, so it need not be read again.
+    async fn set_email_verified(&self, scope: &CallScope, id: &UserId, verified: bool) -> Result<EmailStatus> {
         let user = self.api.set_email_verified(scope, id, verified).await?;
         if user.has_id(id) {
-            return Ok(user);
+            return Ok(user.email_status());
         }
         Err(Error::upstream(ErrorKind::InvalidResponse, "auth0 answered the change of a user with another user"))
     }
 }
 
-/// Fails for ids that no user of Auth0 has, before they become part of a URL.
-fn must_be_user_id(id: &UserId) -> Result<()> {
-    if is_user_id(id.as_str()) { Ok(()) } else { Err(no_such_user()) }
-}
-
-/// Adds a user that is not there yet.
-fn add(users: &mut Vec<Auth0User>, user: Auth0User) {
-    if !users.iter().any(|own| own.is_same(&user)) {
-        users.push(user);
-    }
-}
-
-fn only(mut users: Vec<Auth0User>) -> Result<Auth0User> {
-    match (users.pop(), users.is_empty()) {
-        (Some(user), true) => Ok(user),
-        (Some(_), false) => Err(Error::upstream(ErrorKind::Ambiguous, "several users match")),
-        (None, _) => Err(no_such_user()),
-    }
-}
-
-fn unusable_hit(error: idp_bridge_core::InvalidValue) -> Error {
+fn unusable_hit(error: InvalidValue) -> Error {
     Error::upstream(ErrorKind::InvalidResponse, "auth0 found a user with an unusable id").with_source(error)
-}
-
-fn no_such_user() -> Error {
-    Error::ours(ErrorKind::NotFound, "no such user")
-}
-
-fn no_email() -> Error {
-    Error::ours(ErrorKind::State, "the user has no email")
-}
-
-fn other_address() -> Error {
-    Error::ours(ErrorKind::Conflict, "the user has another address than the expected one")
-}
-
-fn not_changed() -> Error {
-    Error::upstream(ErrorKind::Conflict, "auth0 took the change of `email_verified`, and yet the user is not verified")
 }

@@ -1,10 +1,8 @@
 //! The requests that the connector makes: Keycloak's Admin REST API, each request one function.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
-use idp_bridge_core::{CallScope, Error, ErrorKind, OutboundPolicy, Result, Secret, UserId};
-use idp_bridge_http::{BaseUrl, Client, Request, Response, Token, TokenCache, TokenSource, Url};
+use idp_bridge_core::{CallScope, Error, OutboundPolicy, Result, Secret, UserId};
+use idp_bridge_http::{BaseUrl, Client, Request, Response, Token, TokenAnswer, TokenCache, TokenSource, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -122,14 +120,14 @@ impl AdminApi {
     /// Orders the mail whose link proves the address.
     pub(crate) async fn send_verify_email(&self, scope: &CallScope, id: &UserId) -> Result<()> {
         let url = self.url(&["users", id.as_str(), "send-verify-email"])?;
-        self.write(scope, Step::SendMail, with_query(Request::put(url), &self.mail_query)).await
+        self.write(scope, Step::SendMail, Request::put(url).query(&self.mail_query)).await
     }
 
     /// Orders the mail whose link lets the user choose a new password. (The older `reset-password-email` is
     /// deprecated.)
     pub(crate) async fn send_password_email(&self, scope: &CallScope, id: &UserId) -> Result<()> {
         let url = self.url(&["users", id.as_str(), "execute-actions-email"])?;
-        let request = with_query(Request::put(url), &self.mail_query).json(&["UPDATE_PASSWORD"])?;
+        let request = Request::put(url).query(&self.mail_query).json(&["UPDATE_PASSWORD"])?;
         self.write(scope, Step::SendMail, request).await
     }
 
@@ -192,33 +190,17 @@ impl AdminApi {
         path: &[&str],
         query: &[(&str, String)],
     ) -> Result<T> {
-        self.send(scope, step, with_query(Request::get(self.url(path)?), query)).await?.json()
+        self.send(scope, step, Request::get(self.url(path)?).query(query)).await?.json()
     }
 
-    /// Keycloak answers every write with an empty body; anything else was not said by Keycloak.
+    /// Keycloak answers every write with an empty body.
     async fn write(&self, scope: &CallScope, step: Step, request: Request) -> Result<()> {
-        let response = self.send(scope, step, request).await?;
-        if response.body.is_empty() {
-            return Ok(());
-        }
-        Err(Error::upstream(ErrorKind::InvalidResponse, "a write was answered with a body, which keycloak never does"))
+        self.send(scope, step, request).await?.must_be_empty()
     }
 
     async fn send(&self, scope: &CallScope, step: Step, request: Request) -> Result<Response> {
-        accept(step, self.tokens.send(&self.http, scope, request).await?)
+        self.tokens.send(&self.http, scope, request).await?.or_refusal(|status, body| refusal(step, status, body))
     }
-}
-
-fn with_query(request: Request, pairs: &[(&str, String)]) -> Request {
-    let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    if pairs.is_empty() { request } else { request.query(&pairs) }
-}
-
-fn accept(step: Step, response: Response) -> Result<Response> {
-    if response.status.is_success() {
-        return Ok(response);
-    }
-    Err(refusal(step, response.status.as_u16(), &response.body).with_retry_after(response.retry_after()))
 }
 
 /// How the bridge's client gets its token: the client credentials grant of its service account.
@@ -233,18 +215,13 @@ struct ClientCredentials {
 #[async_trait]
 impl TokenSource for ClientCredentials {
     async fn fetch(&self, scope: &CallScope) -> Result<Token> {
-        #[derive(Deserialize)]
-        struct Answer {
-            access_token: Secret,
-            expires_in: u64,
-        }
         let request = Request::post(self.token_url.clone()).reading().form(&[
             ("grant_type", "client_credentials"),
             ("client_id", &self.client_id),
             ("client_secret", self.client_secret.expose()),
         ]);
-        let response = accept(Step::FetchToken, self.http.send(scope, request).await?)?;
-        let answer: Answer = response.json()?;
-        Ok(Token { secret: answer.access_token, expires_in: Duration::from_secs(answer.expires_in) })
+        let response = self.http.send(scope, request).await?;
+        let response = response.or_refusal(|status, body| refusal(Step::FetchToken, status, body))?;
+        Ok(response.json::<TokenAnswer>()?.into())
     }
 }

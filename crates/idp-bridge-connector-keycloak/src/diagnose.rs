@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use idp_bridge_core::{CallKind, CallScope, Error, ErrorKind, Finding, Verdict};
+use idp_bridge_core::{CallKind, CallScope, Finding, Verdict};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -78,7 +78,7 @@ impl<'a> Diagnosis<'a> {
         let check = "the client may read users";
         match self.api.may_view_users(scope).await {
             Ok(()) => Finding::ok(check, &CallKind::ALL),
-            Err(error) => self.no_role(check, &CallKind::ALL, "manage-users", &error),
+            Err(error) => Finding::failed_by(check, &CallKind::ALL, &error, self.assign("manage-users")),
         }
     }
 
@@ -87,7 +87,7 @@ impl<'a> Diagnosis<'a> {
         let check = "the client may change users and have mails sent to them";
         let own = format!("service-account-{}", self.config.client_id);
         match self.api.users_named(scope, own).await {
-            Err(error) => self.no_role(check, &WRITES, "manage-users", &error),
+            Err(error) => Finding::failed_by(check, &WRITES, &error, self.assign("manage-users")),
             Ok(users) => match users.first().and_then(|user| user.may_be_managed()) {
                 Some(true) => Finding::ok(check, &WRITES),
                 Some(false) => Finding::failed(check, &WRITES, self.assign("manage-users")),
@@ -102,7 +102,7 @@ impl<'a> Diagnosis<'a> {
         let name = &self.config.customer_attribute;
         let profile: UserProfile = match self.api.user_profile(scope).await {
             Ok(profile) => profile,
-            Err(error) => return self.hidden(check, calls, "view-users", &error),
+            Err(error) => return Finding::hidden_by(check, calls, &error, self.assign("view-users")),
         };
         let attributes = "Realm settings → User profile → Attributes";
         let permissions = "Permission: `Who can edit?` only Admin, `Who can view?` Admin";
@@ -131,7 +131,7 @@ impl<'a> Diagnosis<'a> {
     async fn mail_server(&self, scope: &CallScope) -> Finding {
         let check = "the realm has a mail server";
         match self.api.realm::<Realm>(scope).await {
-            Err(error) => self.hidden(check, &MAILS, "view-realm", &error),
+            Err(error) => Finding::hidden_by(check, &MAILS, &error, self.assign("view-realm")),
             Ok(Realm { smtp_server: None, .. }) => Finding::not_visible(check, &MAILS, self.assign("view-realm"))
                 .with_detail("the client may not see the realm's settings"),
             Ok(Realm { smtp_server: Some(smtp), .. }) => {
@@ -149,7 +149,7 @@ impl<'a> Diagnosis<'a> {
     async fn login_events(&self, scope: &CallScope) -> Finding {
         let check = "the realm keeps login events, and the client may read them";
         match self.api.events_config(scope).await {
-            Err(error) => self.no_role(check, &[], "view-events", &error),
+            Err(error) => Finding::failed_by(check, &[], &error, self.assign("view-events")),
             Ok(config) if config.keeps_logins() => Finding::ok(check, &[]),
             Ok(_) => Finding::failed(
                 check,
@@ -163,7 +163,7 @@ impl<'a> Diagnosis<'a> {
     async fn brute_force(&self, scope: &CallScope) -> Finding {
         let check = "the realm detects brute force attacks";
         match self.api.realm::<Realm>(scope).await {
-            Err(error) => self.hidden(check, &[], "view-users", &error),
+            Err(error) => Finding::hidden_by(check, &[], &error, self.assign("view-users")),
             Ok(Realm { brute_force_protected: Some(true), .. }) => Finding::ok(check, &[]),
             Ok(Realm { brute_force_protected: Some(false), .. }) => Finding::failed(
                 check,
@@ -172,26 +172,6 @@ impl<'a> Diagnosis<'a> {
                  or set `brute_force = false`",
             ),
             Ok(_) => Finding::not_visible(check, &[], self.assign("view-realm")),
-        }
-    }
-
-    /// A check that failed because of a role, or because of something else that the error names.
-    fn no_role(&self, check: &str, calls: &[CallKind], role: &str, error: &Error) -> Finding {
-        Finding::failed(check, calls, self.fix(role, error)).with_detail(error.to_string())
-    }
-
-    /// A check that cannot be made for want of a role; it failed if it is something else.
-    fn hidden(&self, check: &str, calls: &[CallKind], role: &str, error: &Error) -> Finding {
-        if error.kind() == ErrorKind::PermissionDenied {
-            return Finding::not_visible(check, calls, self.assign(role));
-        }
-        self.no_role(check, calls, role, error)
-    }
-
-    fn fix(&self, role: &str, error: &Error) -> String {
-        match error.kind() {
-            ErrorKind::PermissionDenied => self.assign(role),
-            _ => "run the check again; if it stays, look into Keycloak's log".into(),
         }
     }
 

@@ -67,7 +67,7 @@ pub(crate) fn refusal(step: Step, status: u16, body: &[u8]) -> Error {
         (_, 400) => bad_request(&body),
         _ => unexpected(),
     };
-    error.with("step", step.name()).with("status", status.to_string())
+    error.with("step", step.name())
 }
 
 fn token_refusal(status: u16) -> Error {

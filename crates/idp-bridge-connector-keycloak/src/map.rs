@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use idp_bridge_core::jiff::Timestamp;
-use idp_bridge_core::{Customer, Email, Error, ErrorKind, Result, UserId, UserRecord};
+use idp_bridge_core::{Customer, Email, EmailStatus, Error, ErrorKind, Result, UserId, UserRecord};
 use serde::Deserialize;
 
 /// The part of Keycloak's UserRepresentation that the bridge reads.
@@ -36,11 +36,6 @@ impl KeycloakUser {
         self.id == id.as_str()
     }
 
-    /// Whether both are the same user.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.id == other.id
-    }
-
     /// Whether it is the user of a client and no person.
     ///
     /// The representation names no client (not even by id), so the name that Keycloak gives to such users must tell.
@@ -56,6 +51,11 @@ impl KeycloakUser {
     /// Whether this is the address in force.
     pub(crate) fn has_email(&self, email: &Email) -> bool {
         self.email().is_some_and(|own| own.matches(email))
+    }
+
+    /// The address and whether it is proven.
+    pub(crate) fn email_status(&self) -> EmailStatus {
+        EmailStatus { email: self.email(), verified: self.email_verified == Some(true) }
     }
 
     /// The values of an attribute; none if the user has none, or if the user profile hides them from the bridge.

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use idp_bridge_core::{
-    CallScope, Capabilities, Connector, ConnectorContext, Customer, Deleted, Email, Error, ErrorKind, Fidelity, Field,
-    Finding, IdentityProvider, Result, UserId, UserKey, UserRecord,
+    CallScope, Capabilities, Connector, ConnectorContext, Customer, Deleted, Email, EmailStatus, Error, ErrorKind,
+    Fidelity, Field, Finding, Found, IdentityProvider, Result, UserId, UserKey, UserRecord, if_found, mark_verified,
 };
 
 use crate::client::AdminApi;
@@ -12,10 +12,6 @@ use crate::diagnose::Diagnosis;
 use crate::logins::Logins;
 use crate::map::KeycloakUser;
 use crate::search::Search;
-
-/// Keycloak has no conditional write and loses one of two updates that meet (18 of 30 pairs did), so a write is read
-/// back and made again, but not for ever.
-const ROUNDS: usize = 3;
 
 /// What answers at `users/{id}` without being a user.
 const RESERVED: [&str; 2] = ["count", "profile"];
@@ -75,37 +71,15 @@ impl IdentityProvider for Keycloak {
 
     async fn delete(&self, scope: &CallScope, id: &UserId) -> Result<Deleted> {
         // Keycloak would delete a service account too, the bridge's own included, so the user is looked at first.
-        let deleted = match self.person(scope, id).await {
-            Ok(_) => self.api.delete(scope, id).await,
-            Err(error) => Err(error),
-        };
-        match deleted {
-            Ok(()) => Ok(Deleted::Existed),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Deleted::Absent),
-            Err(error) => Err(error),
+        if if_found(self.person(scope, id).await)?.is_none() {
+            return Ok(Deleted::Absent);
         }
+        Ok(if_found(self.api.delete(scope, id).await)?.map_or(Deleted::Absent, |()| Deleted::Existed))
     }
 
     async fn mark_email_verified(&self, scope: &CallScope, id: &UserId, expected: Option<&Email>) -> Result<()> {
-        let user = self.person(scope, id).await?;
-        let Some(current) = user.email() else { return Err(no_email()) };
-        // Without an expected address the caller means the one in force now, not one that replaces it meanwhile.
-        let address = expected.unwrap_or(&current);
-        if !current.matches(address) {
-            return Err(other_address());
-        }
-        if user.email_verified == Some(true) {
-            return Ok(());
-        }
-        let user = self.set_email_verified(scope, id, true, address).await?;
-        if user.has_email(address) {
-            return Ok(());
-        }
-        // The flag must not vouch for an address that nobody has proved.
-        if user.email_verified == Some(true) {
-            self.set_email_verified(scope, id, false, address).await?;
-        }
-        Err(other_address())
+        let now = self.person(scope, id).await?.email_status();
+        mark_verified(now, expected, |verified| self.set_email_verified(scope, id, verified)).await
     }
 
     async fn send_verification_email(&self, scope: &CallScope, id: &UserId) -> Result<()> {
@@ -133,30 +107,26 @@ impl Keycloak {
     /// The user with this id, if it is a person.
     async fn person(&self, scope: &CallScope, id: &UserId) -> Result<KeycloakUser> {
         if RESERVED.contains(&id.as_str()) {
-            return Err(no_such_user());
+            return Err(Error::no_such_user());
         }
         let user = self.api.user(scope, id).await?;
-        if user.has_id(id) && !user.is_service_account() { Ok(user) } else { Err(no_such_user()) }
+        if user.has_id(id) && !user.is_service_account() { Ok(user) } else { Err(Error::no_such_user()) }
     }
 
     /// The one person that a search finds, however many pages its hits fill.
     async fn only(&self, scope: &CallScope, search: Search<'_>) -> Result<KeycloakUser> {
-        let mut found: Option<KeycloakUser> = None;
+        let mut found = Found::nobody();
         let mut seen = 0;
         loop {
             let page = self.api.users(scope, &search, seen).await?;
             seen += page.len();
             let is_last = page.len() < search.page();
             for user in page {
-                if !search.admits(&user)? {
-                    continue;
+                if search.admits(&user)? {
+                    found.add(user.id()?, user);
                 }
-                if found.is_some_and(|first| !first.is_same(&user)) {
-                    return Err(Error::upstream(ErrorKind::Ambiguous, "several users match"));
-                }
-                found = Some(user);
             }
-            if is_last {
+            if is_last || found.are_several() {
                 break;
             }
         }
@@ -165,26 +135,13 @@ impl Keycloak {
             // token says of them, so that only Keycloak itself can tell that nobody was hidden.
             self.api.may_view_users(scope).await?;
         }
-        found.ok_or_else(no_such_user)
+        found.only()
     }
 
-    /// Writes the flag until it is read back, or until an address that is to be verified has become another one.
-    /// Returns the user as it was read last.
-    async fn set_email_verified(
-        &self,
-        scope: &CallScope,
-        id: &UserId,
-        verified: bool,
-        address: &Email,
-    ) -> Result<KeycloakUser> {
-        for _ in 0..ROUNDS {
-            self.api.set_email_verified(scope, id, verified).await?;
-            let user = self.person(scope, id).await?;
-            if user.email_verified == Some(verified) || (verified && !user.has_email(address)) {
-                return Ok(user);
-            }
-        }
-        Err(Error::upstream(ErrorKind::Conflict, "another writer keeps undoing the change of `emailVerified`"))
+    /// Writes the flag, and reads the user again, since Keycloak's answer says nothing.
+    async fn set_email_verified(&self, scope: &CallScope, id: &UserId, verified: bool) -> Result<EmailStatus> {
+        self.api.set_email_verified(scope, id, verified).await?;
+        Ok(self.person(scope, id).await?.email_status())
     }
 
     /// Adds what the settings ask for and what Keycloak keeps outside of the user.
@@ -204,22 +161,10 @@ impl Keycloak {
 /// Whether Keycloak sends mails to this user.
 fn reachable_by_mail(user: &KeycloakUser) -> Result<()> {
     if user.email().is_none() {
-        return Err(no_email());
+        return Err(Error::state("the user has no email"));
     }
     if user.enabled == Some(false) {
-        return Err(Error::ours(ErrorKind::State, "the user is disabled, and keycloak sends no mails to such users"));
+        return Err(Error::state("the user is disabled, and keycloak sends no mails to such users"));
     }
     Ok(())
-}
-
-fn no_such_user() -> Error {
-    Error::ours(ErrorKind::NotFound, "no such user")
-}
-
-fn no_email() -> Error {
-    Error::ours(ErrorKind::State, "the user has no email")
-}
-
-fn other_address() -> Error {
-    Error::ours(ErrorKind::Conflict, "the user has another address than the expected one")
 }

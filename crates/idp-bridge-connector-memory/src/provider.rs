@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use idp_bridge_core::{
     CallKind, CallScope, Capabilities, Clock, Connector, ConnectorContext, Deleted, Email, Error, ErrorKind, Finding,
-    IdentityProvider, Result, Support, SystemClock, UserId, UserKey, UserRecord, async_trait,
+    Found, IdentityProvider, Result, Support, SystemClock, UserId, UserKey, UserRecord, async_trait,
 };
 
 use crate::outbox::Outbox;
@@ -96,42 +96,25 @@ impl State {
     }
 
     fn person(&mut self, id: &UserId) -> Result<&mut MemoryUser> {
-        self.users.get_mut(id).filter(|user| !user.service_account).ok_or_else(not_found)
+        self.users.get_mut(id).filter(|user| !user.service_account).ok_or_else(Error::no_such_user)
     }
 
     fn find(&self, key: UserKey<'_>) -> Result<&MemoryUser> {
-        let only = match key {
-            UserKey::Id(id) => one(self.users.get(id).into_iter().filter(|user| !user.service_account)),
-            UserKey::Email(email) => {
-                one(self.persons().filter(|user| user.email.as_ref().is_some_and(|own| own.matches(email))))
-            }
-            UserKey::Customer(customer) => {
-                one(self.persons().filter(|user| user.customer.values().any(|own| own == customer)))
-            }
-        }?;
+        let fits = |user: &&MemoryUser| match key {
+            UserKey::Id(id) => user.id == *id,
+            UserKey::Email(email) => user.email.as_ref().is_some_and(|own| own.matches(email)),
+            UserKey::Customer(customer) => user.customer.values().any(|own| own == customer),
+        };
+        let mut found = Found::nobody();
+        for user in self.persons().filter(fits) {
+            found.add(user.id.clone(), user);
+        }
+        let only = found.only()?;
         if matches!(key, UserKey::Customer(_)) && only.customer.values().nth(1).is_some() {
-            return Err(ambiguous("the user belongs to other customers, too"));
+            return Err(Error::upstream(ErrorKind::Ambiguous, "the user of this customer has other customers too"));
         }
         Ok(only)
     }
-}
-
-/// The only one; never the first of several.
-fn one<'a>(mut found: impl Iterator<Item = &'a MemoryUser>) -> Result<&'a MemoryUser> {
-    let only = found.next().ok_or_else(not_found)?;
-    if found.next().is_some() { Err(ambiguous("several users match")) } else { Ok(only) }
-}
-
-fn not_found() -> Error {
-    Error::upstream(ErrorKind::NotFound, "no such user")
-}
-
-fn ambiguous(message: &'static str) -> Error {
-    Error::upstream(ErrorKind::Ambiguous, message)
-}
-
-fn state_error(message: &'static str) -> Error {
-    Error::upstream(ErrorKind::State, message)
 }
 
 #[async_trait]
@@ -157,10 +140,10 @@ impl IdentityProvider for Memory {
         let mut state = self.state_in(scope)?;
         let user = state.person(id)?;
         let Some(email) = &user.email else {
-            return Err(state_error("the user has no address to verify"));
+            return Err(Error::state("the user has no address to verify"));
         };
         if expected.is_some_and(|expected| !expected.matches(email)) {
-            return Err(Error::upstream(ErrorKind::Conflict, "the user has another address"));
+            return Err(Error::ours(ErrorKind::Conflict, "the user has another address"));
         }
         if !user.email_verified {
             user.email_verified = true;
@@ -173,10 +156,10 @@ impl IdentityProvider for Memory {
         let mut state = self.state_in(scope)?;
         let user = state.person(id)?;
         let Some(email) = user.email.clone() else {
-            return Err(state_error("the user has no address to verify"));
+            return Err(Error::state("the user has no address to verify"));
         };
         if user.blocked {
-            return Err(state_error("the user is blocked and gets no mail"));
+            return Err(Error::state("the user is blocked and gets no mail"));
         }
         if !user.email_verified {
             state.outbox.record(email, MailKind::Verification);
@@ -188,7 +171,7 @@ impl IdentityProvider for Memory {
         let mut state = self.state_in(scope)?;
         let user = state.find(UserKey::Email(email))?;
         if user.blocked {
-            return Err(state_error("the user is blocked and gets no mail"));
+            return Err(Error::state("the user is blocked and gets no mail"));
         }
         // The mail goes to the address that is stored, not to the one that was asked.
         if let Some(email) = user.email.clone() {

@@ -1,12 +1,12 @@
 //! What an exchange is about, and how the connector reads its answer.
 
 use idp_bridge_core::ErrorKind;
-use idp_bridge_http::Method;
+use idp_bridge_http::{Method, TokenAnswer};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::recording::Recording;
-use crate::client::{Connection, EmailTemplate, Job, TokenAnswer, is_sentence};
+use crate::client::{Connection, EmailTemplate, Job, is_sentence};
 use crate::error::{Step, refusal};
 use crate::map::Auth0User;
 use crate::search::Hits;

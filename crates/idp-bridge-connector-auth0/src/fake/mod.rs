@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use answer::{not_found, stricter_than_auth0};
 pub use key::Key;
-pub use tenant::{Application, Connection, Mail, Tenant, Writer};
+pub use tenant::{Application, Connection, Mail, Tenant};
 
 /// A fake Auth0 tenant, alive until it is dropped.
 pub struct FakeAuth0(FakeServer<Tenant>);

@@ -21,8 +21,6 @@ pub struct Tenant {
     pub templates: BTreeMap<String, bool>,
     /// Whether there are several custom domains and no default one, so that requests that may cause a mail must name one.
     pub has_rival_domains: bool,
-    /// What another writer does right before each change of a user.
-    pub before_update: Option<Writer>,
     /// Whether a token answer names the scopes, as it does in practice.
     pub hides_scopes: bool,
     pub(crate) users: Vec<Value>,
@@ -34,9 +32,6 @@ pub struct Tenant {
     limit: Option<(usize, i64)>,
     made: u64,
 }
-
-/// Another writer.
-pub type Writer = Box<dyn FnMut(&mut Value) + Send>;
 
 /// An application.
 #[derive(Debug, Clone, Default)]

@@ -133,26 +133,20 @@ impl Tenant {
     fn update(&mut self, id: &str, request: &Incoming) -> Result<Answer, Answer> {
         let change = body(request, &["email_verified", "email", "blocked"])?;
         self.custom_domain(request)?;
-        let mut writer = self.before_update.take();
         let user = self.user_mut(id).ok_or_else(no_such_user)?;
-        if let Some(writer) = &mut writer {
-            writer(user);
-        }
         let is_flag = |name: &str| change.get(name).is_none_or(Value::is_boolean);
         let provider = id.split('|').next().unwrap_or_default();
-        let answer = if !is_flag("email_verified") || !is_flag("blocked") {
-            Err(invalid_body("'Expected type boolean'"))
-        } else if change.get("email_verified").is_some() && (is_enterprise(provider) || provider == "sms") {
-            Err(not_supported())
-        } else {
-            for (name, value) in change.as_object().into_iter().flatten() {
-                set(user, name, value.clone());
-            }
-            set(user, "updated_at", now());
-            Ok(good(200, user))
-        };
-        self.before_update = writer;
-        answer
+        if !is_flag("email_verified") || !is_flag("blocked") {
+            return Err(invalid_body("'Expected type boolean'"));
+        }
+        if change.get("email_verified").is_some() && (is_enterprise(provider) || provider == "sms") {
+            return Err(not_supported());
+        }
+        for (name, value) in change.as_object().into_iter().flatten() {
+            set(user, name, value.clone());
+        }
+        set(user, "updated_at", now());
+        Ok(good(200, user))
     }
 }
 

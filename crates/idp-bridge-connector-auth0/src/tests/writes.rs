@@ -28,22 +28,6 @@ async fn a_mark_of_a_verified_user_costs_one_read() {
 }
 
 #[tokio::test]
-async fn an_address_that_changes_meanwhile_is_not_left_verified_whatever_was_expected() {
-    for expected in [None, Some(email("ada"))] {
-        let stage = Stage::new().await;
-        let id = stage.create("ada", &["c-1"]).await;
-        stage.fake().with(|tenant| {
-            tenant.before_update = Some(Box::new(|user| user["email"] = json!("eve@acme.example")));
-        });
-        let scope = scope();
-        let error = stage.provider.mark_email_verified(&scope, &id, expected.as_ref()).await.unwrap_err();
-        assert_eq!((error.kind(), scope.recorder().outcome()), (ErrorKind::Conflict, Outcome::Unknown));
-        let user = stage.provider.get(&scope, UserKey::Id(&id)).await.unwrap();
-        assert_eq!((user.email, user.email_verified), (Some(email("eve")), Some(false)));
-    }
-}
-
-#[tokio::test]
 async fn a_user_of_an_enterprise_or_sms_connection_cannot_be_marked() {
     let stage = Stage::new().await;
     for id in ["samlp|acme|ada", "sms|1"] {

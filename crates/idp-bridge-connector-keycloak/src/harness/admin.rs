@@ -5,8 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use idp_bridge_conformance::Staged;
 use idp_bridge_core::{CallScope, Error, ErrorKind, OutboundPolicy, Result, Secret};
-use idp_bridge_http::{BaseUrl, Client, Method, Request, Response, Token, TokenCache, TokenSource};
-use serde::Deserialize;
+use idp_bridge_http::{BaseUrl, Client, Method, Request, Response, Token, TokenAnswer, TokenCache, TokenSource};
 use serde_json::Value;
 
 /// Generous, since a real Keycloak takes seconds for its first realm.
@@ -82,11 +81,11 @@ impl Administrator {
             Method::DELETE => Request::delete(url),
             _ => Request::get(url),
         };
-        let request = if query.is_empty() { request } else { request.query(query) };
         let request = match body {
             Some(body) => request.json(body)?,
             None => request,
         };
+        let request = request.query(query);
         Ok(self.tokens.send(&self.http, &scope(), request).await?)
     }
 }
@@ -108,11 +107,6 @@ struct PasswordLogin {
 #[async_trait]
 impl TokenSource for PasswordLogin {
     async fn fetch(&self, scope: &CallScope) -> Result<Token> {
-        #[derive(Deserialize)]
-        struct Answer {
-            access_token: Secret,
-            expires_in: u64,
-        }
         let url = self.base.join(&["realms", &self.realm, "protocol", "openid-connect", "token"])?;
         let request = Request::post(url).reading().form(&[
             ("grant_type", "password"),
@@ -124,7 +118,6 @@ impl TokenSource for PasswordLogin {
         if matches!(response.status.as_u16(), 400 | 401) {
             return Err(Error::upstream(ErrorKind::Unauthenticated, "keycloak lets this person not in"));
         }
-        let answer: Answer = response.json()?;
-        Ok(Token { secret: answer.access_token, expires_in: Duration::from_secs(answer.expires_in) })
+        Ok(response.json::<TokenAnswer>()?.into())
     }
 }

@@ -36,31 +36,6 @@ async fn a_mark_is_written_again_when_another_writer_undid_it() {
 }
 
 #[tokio::test]
-async fn a_mark_that_another_writer_always_undoes_is_a_conflict() {
-    let stage = Stage::new().await;
-    let id = stage.create("ada", &["c-1"]).await;
-    stage.fake.interfere(|user| user.email_verified = false);
-    stage.requests();
-    let error = stage.provider.mark_email_verified(&scope(), &id, None).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Conflict);
-    assert_eq!(stage.requests().iter().filter(|request| request.starts_with("PUT")).count(), 3);
-}
-
-#[tokio::test]
-async fn an_address_that_changes_meanwhile_is_not_left_verified_whatever_was_expected() {
-    for expected in [None, Some(email("ada"))] {
-        let stage = Stage::new().await;
-        let id = stage.create("ada", &["c-1"]).await;
-        stage.fake.interfere(|user| user.email = Some("eve@acme.example".into()));
-        let scope = scope();
-        let error = stage.provider.mark_email_verified(&scope, &id, expected.as_ref()).await.unwrap_err();
-        assert_eq!((error.kind(), scope.recorder().outcome()), (ErrorKind::Conflict, Outcome::Unknown));
-        let user = stage.provider.get(&scope, UserKey::Id(&id)).await.unwrap();
-        assert_eq!((user.email, user.email_verified), (Some(email("eve")), Some(false)));
-    }
-}
-
-#[tokio::test]
 async fn a_mark_sends_one_field_and_keeps_the_others() {
     let stage = Stage::new().await;
     let id = stage.create("ada", &["c-1"]).await;
