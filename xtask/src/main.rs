@@ -1,5 +1,6 @@
 //! The project's own tasks: `cargo xtask --help` lists them.
 
+mod auth0_contract;
 mod ci;
 mod codegen;
 mod conformance;
@@ -53,6 +54,8 @@ enum Task {
     Codegen(codegen::Options),
     /// Write a new connector, whose conformance suite says what is left to write.
     NewConnector(new_connector::Options),
+    /// Hold recorded Auth0 traffic and Auth0's API description against the connector and its fake.
+    Auth0Contract(auth0_contract::Options),
     /// Check the rules of this repository that no compiler checks.
     Tidy,
 }
@@ -80,6 +83,7 @@ fn run(cli: Cli, interrupt: &Interrupt) -> Result<()> {
         Task::Lab(command) => lab::run(command, &workspace, interrupt),
         Task::Codegen(options) => codegen::run(&options, &workspace, interrupt),
         Task::NewConnector(options) => new_connector::run(&options, &workspace, interrupt),
+        Task::Auth0Contract(options) => auth0_contract::run(&options, &workspace, interrupt),
         Task::Tidy => tidy::run(&workspace),
     }
 }

@@ -10,11 +10,12 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use self::tally::Tally;
+use crate::auth0_contract::Material;
 use crate::interrupt::Interrupt;
 use crate::lab::{self, Lab};
 use crate::prerequisites::{self, Tools};
 use crate::workspace::Workspace;
-use crate::{conformance, environment, new_connector, out_of_tree, process, status};
+use crate::{auth0_contract, conformance, environment, new_connector, out_of_tree, process, status};
 
 /// The feature of the test targets that need real servers.
 const LAB_FEATURE: &str = "lab";
@@ -34,7 +35,10 @@ pub(crate) fn run(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
     conformance::forget(workspace)?;
 
     let tests = Tests::default();
-    tests.phase("the workspace", cargo_test(workspace).args(["--workspace", "--no-fail-fast"]), interrupt)?;
+    let mut all = cargo_test(workspace);
+    all.args(["--workspace", "--no-fail-fast", "--features", auth0_contract::FEATURE]);
+    tests.phase("the workspace", &mut all, interrupt)?;
+    let not_run = compare_auth0(workspace, interrupt)?;
     with_lab(workspace, &tools, &tests, interrupt)?;
 
     for report in conformance::keep(workspace)? {
@@ -43,9 +47,30 @@ pub(crate) fn run(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
     // What these prove is no connector's of this workspace, so it comes after their reports are kept.
     new_connector::self_test(workspace, interrupt)?;
     tests.phase("the example out of tree", &mut out_of_tree::test(workspace)?, interrupt)?;
-    let tally = tests.tally();
-    status::step("Finished", format!("{tally} in {}", status::elapsed(started.elapsed())));
+    let (tally, took) = (tests.tally(), status::elapsed(started.elapsed()));
+    let skipped = not_run.as_ref().map_or("", |_| ", one comparison not run");
+    status::step("Finished", format!("{tally}{skipped} in {took}"));
+    if let Some(what) = not_run {
+        status::note(format!("not run: {what}"));
+    }
     Ok(())
+}
+
+/// Compares the Auth0 connector with recorded traffic; answers what was not run where there is none.
+fn compare_auth0(workspace: &Workspace, interrupt: &Interrupt) -> Result<Option<String>> {
+    match Material::beside(workspace) {
+        Ok(material) => {
+            let started = Instant::now();
+            status::step("Comparing", "the Auth0 connector with recorded traffic");
+            auth0_contract::compare(&material, workspace, interrupt)?;
+            status::step("Compared", format!("in {}", status::elapsed(started.elapsed())));
+            Ok(None)
+        }
+        Err(what) => {
+            status::note(format!("not run: {what}"));
+            Ok(Some(what))
+        }
+    }
 }
 
 /// The tests so far.
