@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod home;
 #[cfg(test)]
+mod served;
+#[cfg(test)]
 #[expect(dead_code, reason = "the black box tests use the rest of it")]
 #[path = "../support/mod.rs"]
 mod support;
@@ -11,38 +13,9 @@ mod support;
 mod tap;
 
 use serde_json::{Value, json};
-use tokio::runtime::Runtime;
 
-use crate::home::{CUSTOMER, EMAIL, Home};
-use crate::support::bridge::Bridge;
-use crate::support::http::Reply;
-use crate::support::sign::Signer;
-
-/// The tenants, and the bridge that serves them.
-struct Served {
-    homes: Vec<Home>,
-    bridge: Bridge,
-    _runtime: Runtime,
-}
-
-impl Served {
-    fn new() -> Self {
-        let runtime = Runtime::new().unwrap();
-        let homes = runtime.block_on(Home::all()).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let config = folder.path().join("idp-bridge.toml");
-        std::fs::write(&config, homes.iter().map(Home::table).collect::<String>()).unwrap();
-        Self { homes, bridge: Bridge::of(&config), _runtime: runtime }
-    }
-
-    /// Calls with the key of one tenant for another (or the same), and answers who was asked for it.
-    fn call(&self, by: &Home, to: &Home, kind: &str, data: &Value) -> (Reply, Vec<&'static str>) {
-        let before: Vec<_> = self.homes.iter().map(|home| home.tap.sent()).collect();
-        let reply = Signer::new(&by.key, to.tenant).call(kind, data.clone()).send(self.bridge.address());
-        let asked = self.homes.iter().zip(before).filter(|(home, before)| home.tap.sent() != *before);
-        (reply, asked.map(|(home, _)| home.tenant).collect())
-    }
-}
+use crate::home::{CUSTOMER, EMAIL};
+use crate::served::Served;
 
 /// All seven calls for a tenant's user; the last one deletes it.
 fn calls(user: &str) -> [(&'static str, Value); 7] {
