@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use axum::http::Method;
+use idp_bridge_conformance::fake::{Answer, Incoming};
+use idp_bridge_http::Method;
 use serde_json::{Value, json};
 
-use super::answer::Answer;
 use super::import::{ClientRepresentation, RealmRepresentation, UserProfile};
 use super::realm::{Realm, put};
-use super::request::Incoming;
 use super::{Session, World};
+use super::{answer, body, parameters};
 
 /// What a token may do in a realm.
 pub(crate) struct Rights(Option<BTreeSet<String>>);
@@ -22,7 +22,7 @@ impl Rights {
 
     /// Refuses whoever has none of these roles.
     pub(crate) fn need(&self, roles: &[&str]) -> Result<(), Answer> {
-        if self.have(roles) { Ok(()) } else { Err(Answer::forbidden()) }
+        if self.have(roles) { Ok(()) } else { Err(answer::forbidden()) }
     }
 
     fn are_none(&self) -> bool {
@@ -38,27 +38,27 @@ pub(crate) const VIEW: &[&str] = &["view-users", "manage-users"];
 pub(crate) const MANAGE: &[&str] = &["manage-users"];
 
 impl World {
-    pub(super) fn admin(&mut self, path: &[&str], incoming: &Incoming) -> Result<Answer, Answer> {
-        let session = incoming.bearer().and_then(|token| self.tokens.get(token)).cloned();
-        let Some(session) = session else { return Err(Answer::unauthorized()) };
-        let [realm, rest @ ..] = path else { return self.create_realm(&session, incoming) };
-        let Some(realm) = self.realms.get_mut(*realm) else { return Err(Answer::error(404, "Realm not found.")) };
+    pub(super) fn admin(&mut self, path: &[&str], request: &Incoming) -> Result<Answer, Answer> {
+        let session = request.bearer().and_then(|token| self.tokens.get(token)).cloned();
+        let Some(session) = session else { return Err(answer::unauthorized()) };
+        let [realm, rest @ ..] = path else { return self.create_realm(&session, request) };
+        let Some(realm) = self.realms.get_mut(*realm) else { return Err(answer::error(404, "Realm not found.")) };
         let rights = rights(&session, realm)?;
-        match (&incoming.method, rest) {
+        match (&request.method, rest) {
             (&Method::DELETE, []) => {
                 rights.need(&["manage-realm"])?;
                 let name = realm.name.clone();
                 self.realms.remove(&name);
                 self.tokens.retain(|_, session| !session.is_of(&name));
-                Ok(Answer::no_content())
+                Ok(answer::no_content())
             }
             (_, ["users", id, mail @ ("send-verify-email" | "execute-actions-email")]) => {
-                let sent = realm.order_mail(&rights, id, mail, incoming)?;
+                let sent = realm.order_mail(&rights, id, mail, request)?;
                 self.mails.push(sent);
-                Ok(Answer::no_content())
+                Ok(answer::no_content())
             }
             (&Method::PUT, ["users", id]) if *id != "profile" => {
-                let answer = realm.users(&rights, &["users", id], incoming)?;
+                let answer = realm.users(&rights, &["users", id], request)?;
                 if let (Some(writer), Some(user)) =
                     (&mut self.interfering, realm.users.iter_mut().find(|user| user.id == *id))
                 {
@@ -66,22 +66,22 @@ impl World {
                 }
                 Ok(answer)
             }
-            (_, ["users", ..]) => realm.users(&rights, rest, incoming),
-            _ => realm.settings(&rights, rest, incoming),
+            (_, ["users", ..]) => realm.users(&rights, rest, request),
+            _ => realm.settings(&rights, rest, request),
         }
     }
 
-    fn create_realm(&mut self, session: &Session, incoming: &Incoming) -> Result<Answer, Answer> {
+    fn create_realm(&mut self, session: &Session, request: &Incoming) -> Result<Answer, Answer> {
         if !matches!(session, Session::Admin) {
-            return Err(Answer::forbidden());
+            return Err(answer::forbidden());
         }
-        let realm = Realm::import(incoming.json("RealmRepresentation")?)?;
+        let realm = Realm::import(body(request, "RealmRepresentation")?)?;
         if self.realms.contains_key(&realm.name) {
-            return Err(Answer::message(409, "Conflict detected. See logs for details"));
+            return Err(answer::message(409, "Conflict detected. See logs for details"));
         }
-        let location = format!("/admin/realms/{}", realm.name);
+        let created = answer::created(&format!("/admin/realms/{}", realm.name));
         self.realms.insert(realm.name.clone(), realm);
-        Ok(Answer::created(location))
+        Ok(created)
     }
 }
 
@@ -89,47 +89,47 @@ impl World {
 fn rights(session: &Session, realm: &Realm) -> Result<Rights, Answer> {
     let Session::User { realm: own_realm, id } = session else { return Ok(Rights(None)) };
     if *own_realm != realm.name {
-        return Err(Answer::forbidden());
+        return Err(answer::forbidden());
     }
-    let user = realm.user(id).filter(|user| user.enabled).ok_or_else(Answer::unauthorized)?;
+    let user = realm.user(id).filter(|user| user.enabled).ok_or_else(answer::unauthorized)?;
     let client = user.service_account_of.as_deref().and_then(|client| realm.client(client));
     if client.is_some_and(|client| !client.enabled) {
-        return Err(Answer::unauthorized());
+        return Err(answer::unauthorized());
     }
     Ok(Rights(Some(user.roles.clone())))
 }
 
 impl Realm {
-    fn settings(&mut self, rights: &Rights, path: &[&str], incoming: &Incoming) -> Result<Answer, Answer> {
-        match (&incoming.method, path) {
-            (&Method::GET, []) if rights.are_none() => Err(Answer::forbidden()),
-            (&Method::GET, []) => Ok(Answer::ok(self.shown(rights))),
+    fn settings(&mut self, rights: &Rights, path: &[&str], request: &Incoming) -> Result<Answer, Answer> {
+        match (&request.method, path) {
+            (&Method::GET, []) if rights.are_none() => Err(answer::forbidden()),
+            (&Method::GET, []) => Ok(answer::ok(&self.shown(rights))),
             (&Method::PUT, []) => {
                 rights.need(&["manage-realm"])?;
-                self.update(incoming.json::<RealmRepresentation>("RealmRepresentation")?);
-                Ok(Answer::no_content())
+                self.update(body::<RealmRepresentation>(request, "RealmRepresentation")?);
+                Ok(answer::no_content())
             }
             (&Method::GET, ["events", "config"]) => {
                 rights.need(&["view-events"])?;
-                Ok(Answer::ok(json!({
+                Ok(answer::ok(&json!({
                     "eventsEnabled": self.events_enabled, "eventsListeners": ["jboss-logging"],
                     "enabledEventTypes": self.event_types, "adminEventsEnabled": false,
                     "adminEventsDetailsEnabled": false,
                 })))
             }
-            (&Method::GET, ["events"]) => self.events(rights, incoming),
+            (&Method::GET, ["events"]) => self.events(rights, request),
             (&Method::GET, ["attack-detection", "brute-force", "users", id]) => {
                 rights.need(VIEW)?;
                 let user = self.user(id);
-                Ok(Answer::ok(json!({
+                Ok(answer::ok(&json!({
                     "failedLoginNotBefore": 0, "numFailures": user.map_or(0, |user| user.failures),
                     "numTemporaryLockouts": 0,
                     "disabled": user.is_some_and(|user| self.is_locked(user)), "numSecondaryAuthFailures": 0,
                     "lastIPFailure": "n/a", "lastFailure": 0,
                 })))
             }
-            (_, ["clients", rest @ ..]) => self.clients(rights, rest, incoming),
-            _ => Err(Answer::error(404, "HTTP 404 Not Found")),
+            (_, ["clients", rest @ ..]) => self.clients(rights, rest, request),
+            _ => Err(answer::not_found()),
         }
     }
 
@@ -151,51 +151,52 @@ impl Realm {
         shown
     }
 
-    fn events(&self, rights: &Rights, incoming: &Incoming) -> Result<Answer, Answer> {
+    fn events(&self, rights: &Rights, request: &Incoming) -> Result<Answer, Answer> {
         rights.need(&["view-events"])?;
-        let query = incoming.query(&["type", "user", "first", "max"])?;
+        let query = parameters(request, &["type", "user", "first", "max"])?;
         let get = |name: &str| query.get(name).map(String::as_str);
         if get("type") != Some("LOGIN") {
-            return Err(Answer::crash());
+            return Err(answer::crash());
         }
         let (Some(user), Some(first), Some(max)) = (get("user"), number(get("first")), number(get("max"))) else {
-            return Err(Answer::stricter_than_keycloak("events are asked for with `user`, `first` and `max`"));
+            return Err(answer::stricter_than_keycloak("events are asked for with `user`, `first` and `max`"));
         };
         let logins = self.logins.iter().rev().filter(|login| login.user == user).skip(first).take(max);
         let shown =
             logins.map(|login| json!({"time": login.time, "type": "LOGIN", "userId": login.user, "details": {}}));
-        Ok(Answer::ok(shown.collect()))
+        Ok(answer::list(shown))
     }
 
-    fn clients(&mut self, rights: &Rights, path: &[&str], incoming: &Incoming) -> Result<Answer, Answer> {
+    fn clients(&mut self, rights: &Rights, path: &[&str], request: &Incoming) -> Result<Answer, Answer> {
         rights.need(&["manage-clients"])?;
-        match (&incoming.method, path) {
+        match (&request.method, path) {
             (&Method::POST, []) => {
-                let id = self.add_client(incoming.json::<ClientRepresentation>("ClientRepresentation")?);
-                Ok(Answer::created(format!("/admin/realms/{}/clients/{id}", self.name)))
+                let id = self.add_client(body::<ClientRepresentation>(request, "ClientRepresentation")?);
+                Ok(answer::created(&format!("/admin/realms/{}/clients/{id}", self.name)))
             }
             (&Method::GET, []) => {
-                let wanted = incoming.query(&["clientId"])?.get("clientId");
+                let query = parameters(request, &["clientId"])?;
+                let wanted = query.get("clientId");
                 let found = self.clients.iter().filter(|client| Some(&client.client_id) == wanted);
-                Ok(Answer::ok(found.map(|client| json!({"id": client.id, "clientId": client.client_id})).collect()))
+                Ok(answer::list(found.map(|client| json!({"id": client.id, "clientId": client.client_id}))))
             }
             (&Method::GET, [id, "service-account-user"]) => {
                 let client = self.clients.iter().find(|client| client.id == *id).map(|client| client.client_id.clone());
                 let own = self.users.iter().find(|user| client.is_some() && user.service_account_of == client);
-                own.map(|user| Answer::ok(self.representation(user))).ok_or_else(Answer::user_not_found)
+                own.map(|user| answer::ok(&self.representation(user))).ok_or_else(answer::user_not_found)
             }
-            (&Method::GET, [_, "roles", name]) => Ok(Answer::ok(json!({"id": name, "name": name}))),
-            _ => Err(Answer::error(404, "HTTP 404 Not Found")),
+            (&Method::GET, [_, "roles", name]) => Ok(answer::ok(&json!({"id": name, "name": name}))),
+            _ => Err(answer::not_found()),
         }
     }
 
-    pub(crate) fn set_profile(&mut self, rights: &Rights, incoming: &Incoming) -> Result<Answer, Answer> {
+    pub(crate) fn set_profile(&mut self, rights: &Rights, request: &Incoming) -> Result<Answer, Answer> {
         rights.need(&["manage-realm"])?;
-        let Some(profile) = UserProfile::new(incoming.json("UPConfig")?) else {
-            return Err(Answer::message(400, "[Invalid attribute name]"));
+        let Some(profile) = UserProfile::new(body(request, "UPConfig")?) else {
+            return Err(answer::message(400, "[Invalid attribute name]"));
         };
         self.profile = profile;
-        Ok(Answer::ok(self.profile.json.clone()))
+        Ok(answer::ok(&self.profile.json.clone()))
     }
 }
 

@@ -10,44 +10,21 @@ mod answer;
 mod import;
 pub(crate) mod query;
 mod realm;
-mod request;
 mod token;
 mod users;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::State;
-use axum::http::{HeaderMap, Method, Response, Uri};
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+pub use idp_bridge_conformance::fake::Exchange;
+use idp_bridge_conformance::fake::{Answer, Fake, FakeServer, Incoming};
+use idp_bridge_http::header;
+use serde::de::DeserializeOwned;
 
-use answer::Answer;
 use realm::Realm;
 pub use realm::User;
-use request::Incoming;
 
 /// A fake Keycloak, alive until it is dropped.
-pub struct FakeKeycloak {
-    address: SocketAddr,
-    world: Arc<Mutex<World>>,
-    server: JoinHandle<()>,
-}
-
-/// A request that the fake was asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Recorded {
-    /// The method.
-    pub method: String,
-    /// Path and query, as they came.
-    pub target: String,
-    /// The status of the answer.
-    pub status: u16,
-}
+pub struct FakeKeycloak(FakeServer<World>);
 
 /// A mail that the fake would have sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,51 +44,32 @@ impl FakeKeycloak {
 
     /// Starts a Keycloak without realms.
     pub async fn start() -> std::io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let address = listener.local_addr()?;
-        let world = Arc::new(Mutex::new(World::default()));
-        let router = Router::new().fallback(serve).with_state(Arc::clone(&world));
-        let server = tokio::spawn(async move {
-            // An error of accept ends the fake; the tests that go on without it say so.
-            let _ = axum::serve(listener, router).await;
-        });
-        Ok(Self { address, world, server })
+        Ok(Self(FakeServer::start(World::default()).await?))
     }
 
     /// The base URL, without a slash at its end.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.0.url()
     }
 
-    /// All requests so far.
-    pub fn requests(&self) -> Vec<Recorded> {
-        lock(&self.world).requests.clone()
-    }
-
-    /// Forgets the requests so far.
-    pub fn forget_requests(&self) {
-        lock(&self.world).requests.clear();
+    /// All requests since the last time they were taken, with their answers.
+    pub fn take_exchanges(&self) -> Vec<Exchange> {
+        self.0.take_exchanges()
     }
 
     /// All mails so far.
     pub fn mails(&self) -> Vec<Mail> {
-        lock(&self.world).mails.clone()
+        self.0.with(|world| world.mails.clone())
     }
 
     /// Makes all tokens invalid, as if they had expired.
     pub fn expire_tokens(&self) {
-        lock(&self.world).tokens.clear();
+        self.0.with(|world| world.tokens.clear());
     }
 
     /// Lets another writer act right after each change of a user through the Admin REST API.
     pub fn interfere(&self, writer: impl FnMut(&mut User) + Send + 'static) {
-        lock(&self.world).interfering = Some(Box::new(writer));
-    }
-}
-
-impl Drop for FakeKeycloak {
-    fn drop(&mut self) {
-        self.server.abort();
+        self.0.with(|world| world.interfering = Some(Box::new(writer)));
     }
 }
 
@@ -123,7 +81,6 @@ type Writer = Box<dyn FnMut(&mut User) + Send>;
 struct World {
     realms: BTreeMap<String, Realm>,
     tokens: BTreeMap<String, Session>,
-    requests: Vec<Recorded>,
     mails: Vec<Mail>,
     interfering: Option<Writer>,
     issued: u64,
@@ -144,34 +101,63 @@ impl Session {
     }
 }
 
-fn lock(world: &Mutex<World>) -> MutexGuard<'_, World> {
-    world.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-async fn serve(
-    State(world): State<Arc<Mutex<World>>>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response<Body> {
-    let mut world = lock(&world);
-    let target = uri.path_and_query().map_or("/", |target| target.as_str());
-    let answer = match Incoming::read(&method, &uri, &headers, body) {
-        Ok(incoming) => world.answer(&incoming),
-        Err(refusal) => refusal,
-    };
-    world.requests.push(Recorded { method: method.to_string(), target: target.into(), status: answer.status });
-    answer.into_response()
-}
-
-impl World {
-    fn answer(&mut self, incoming: &Incoming) -> Answer {
-        let answered = match incoming.path().as_slice() {
-            ["realms", realm, "protocol", "openid-connect", "token"] => self.token(realm, incoming),
-            ["admin", "realms", rest @ ..] => self.admin(rest, incoming),
-            _ => Err(Answer::error(404, "Unable to find matching target resource method")),
+impl Fake for World {
+    fn answer(&mut self, request: &Incoming) -> Answer {
+        // Keycloak refuses what a normalized path cannot have.
+        let segments = request.segments().filter(|_| !request.path().to_ascii_lowercase().contains("%2e"));
+        let Some(segments) = segments else {
+            return answer::described(400, "missingNormalization", "Request path not normalized");
+        };
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let answered = match segments.as_slice() {
+            ["realms", realm, "protocol", "openid-connect", "token"] => self.token(realm, request),
+            ["admin", "realms", path @ ..] => self.admin(path, request),
+            _ => Err(answer::error(404, "Unable to find matching target resource method")),
         };
         answered.unwrap_or_else(|refusal| refusal)
     }
+}
+
+/// The query, if it has no parameter but these.
+fn parameters(request: &Incoming, known: &[&str]) -> Result<BTreeMap<String, String>, Answer> {
+    let Some(parameters) = request.query() else {
+        return Err(answer::stricter_than_keycloak("a parameter comes twice, or is unreadable"));
+    };
+    match parameters.keys().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => Err(answer::stricter_than_keycloak(&format!("unknown query parameter `{name}`"))),
+        None => Ok(parameters),
+    }
+}
+
+/// The form of the body.
+fn form(request: &Incoming) -> Result<BTreeMap<String, String>, Answer> {
+    must_be(request, "application/x-www-form-urlencoded")?;
+    request.form().ok_or_else(|| answer::stricter_than_keycloak("a field comes twice, or is unreadable"))
+}
+
+/// The JSON of the body, with Keycloak's words for what it does not know.
+fn body<T: DeserializeOwned>(request: &Incoming, representation: &str) -> Result<T, Answer> {
+    must_be(request, "application/json")?;
+    serde_json::from_slice(&request.body).map_err(|error| {
+        let text = error.to_string();
+        match text.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`')) {
+            Some((field, _)) => answer::error(
+                400,
+                &format!(
+                    "Invalid json representation for {representation}. \
+                     Unrecognized field \"{field}\" at line {} column {}.",
+                    error.line(),
+                    error.column()
+                ),
+            ),
+            None => answer::described(400, "invalid_request", "Cannot parse the JSON"),
+        }
+    })
+}
+
+fn must_be(request: &Incoming, content_type: &str) -> Result<(), Answer> {
+    if request.header(&header::CONTENT_TYPE) == Some(content_type) {
+        return Ok(());
+    }
+    Err(answer::error(415, "The content-type header value did not match the value in @Consumes"))
 }

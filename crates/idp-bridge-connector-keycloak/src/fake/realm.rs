@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use idp_bridge_conformance::fake::Answer;
 use idp_bridge_core::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
-use super::answer::Answer;
+use super::answer;
 use super::import::{ClientRepresentation, RealmRepresentation, UserProfile, UserRepresentation};
 
 /// A realm.
@@ -162,18 +163,15 @@ impl Realm {
     pub(crate) fn add_user(&mut self, given: UserRepresentation) -> Result<String, Answer> {
         if let Some(client) = &given.service_account_client_id {
             let own = self.users.iter_mut().find(|user| user.service_account_of.as_ref() == Some(client));
-            let Some(own) = own else { return Err(Answer::error(400, "no such client")) };
+            let Some(own) = own else { return Err(answer::error(400, "no such client")) };
             own.roles.extend(given.client_roles.into_values().flatten());
             return Ok(own.id.clone());
         }
         let Some(username) = given.username.clone().filter(|name| name.chars().count() >= 3) else {
-            return Err(Answer::json(
-                400,
-                json!({"field": "username", "errorMessage": "error-invalid-length", "params": ["username", 3, 255]}),
-            ));
+            return Err(answer::field("username", "error-invalid-length", &json!(["username", 3, 255])));
         };
         if self.users.iter().any(|user| user.username == username.to_lowercase()) {
-            return Err(Answer::message(409, "User exists with same username"));
+            return Err(answer::message(409, "User exists with same username"));
         }
         let mut user = self.new_user(username);
         user.enabled = false;
@@ -212,10 +210,7 @@ impl Realm {
         }
         let missing = self.profile.required().find(|name| user.attributes.get(*name).is_none_or(Vec::is_empty));
         match missing {
-            Some(name) if is_put => Err(Answer::json(
-                400,
-                json!({"field": name, "errorMessage": "error-user-attribute-required", "params": [name]}),
-            )),
+            Some(name) if is_put => Err(answer::field(name, "error-user-attribute-required", &json!([name]))),
             _ => Ok(()),
         }
     }
@@ -223,14 +218,11 @@ impl Realm {
     fn check_email(&self, user: &User, email: &str) -> Result<(), Answer> {
         let lower = email.to_lowercase();
         if !lower.is_empty() && !lower.contains('@') {
-            return Err(Answer::json(
-                400,
-                json!({"field": "email", "errorMessage": "error-invalid-email", "params": ["email", email]}),
-            ));
+            return Err(answer::field("email", "error-invalid-email", &json!(["email", email])));
         }
         let taken = |other: &User| other.id != user.id && other.email.as_ref() == Some(&lower);
         if !self.duplicate_emails && self.users.iter().any(taken) {
-            return Err(Answer::message(409, "User exists with same email"));
+            return Err(answer::message(409, "User exists with same email"));
         }
         Ok(())
     }
@@ -286,8 +278,8 @@ fn profile(representation: &RealmRepresentation) -> Result<UserProfile, Answer> 
         .and_then(|component| component.config.get("kc.user.profile.config"))
         .and_then(|configs| configs.first());
     let json = match text {
-        Some(text) => serde_json::from_str(text).map_err(|_| Answer::error(400, "unreadable user profile"))?,
+        Some(text) => serde_json::from_str(text).map_err(|_| answer::error(400, "unreadable user profile"))?,
         None => json!({"attributes": []}),
     };
-    UserProfile::new(json).ok_or_else(|| Answer::error(400, "unreadable user profile"))
+    UserProfile::new(json).ok_or_else(|| answer::error(400, "unreadable user profile"))
 }

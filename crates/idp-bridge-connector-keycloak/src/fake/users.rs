@@ -2,74 +2,74 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::Method;
+use idp_bridge_conformance::fake::{Answer, Incoming};
+use idp_bridge_http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Mail;
 use super::admin::{MANAGE, Rights, SEARCH, VIEW, number};
-use super::answer::Answer;
 use super::query;
 use super::realm::{Realm, User, put};
-use super::request::Incoming;
+use super::{answer, body, parameters};
 
 impl Realm {
-    pub(crate) fn users(&mut self, rights: &Rights, path: &[&str], incoming: &Incoming) -> Result<Answer, Answer> {
-        match (&incoming.method, path) {
-            (&Method::GET, ["users"]) => self.search(rights, incoming),
+    pub(crate) fn users(&mut self, rights: &Rights, path: &[&str], request: &Incoming) -> Result<Answer, Answer> {
+        match (&request.method, path) {
+            (&Method::GET, ["users"]) => self.search(rights, request),
             (&Method::POST, ["users"]) => {
                 rights.need(MANAGE)?;
-                let id = self.add_user(incoming.json("UserRepresentation")?)?;
-                Ok(Answer::created(format!("/admin/realms/{}/users/{id}", self.name)))
+                let id = self.add_user(body(request, "UserRepresentation")?)?;
+                Ok(answer::created(&format!("/admin/realms/{}/users/{id}", self.name)))
             }
             (&Method::GET, ["users", "count"]) => {
                 rights.need(SEARCH)?;
                 let persons = self.users.iter().filter(|user| user.service_account_of.is_none());
-                Ok(Answer::ok(json!(persons.count())))
+                Ok(answer::ok(&json!(persons.count())))
             }
             (&Method::GET, ["users", "profile"]) => {
                 rights.need(&[SEARCH, &["view-realm"]].concat())?;
-                Ok(Answer::ok(self.profile.json.clone()))
+                Ok(answer::ok(&self.profile.json.clone()))
             }
-            (&Method::PUT, ["users", "profile"]) => self.set_profile(rights, incoming),
+            (&Method::PUT, ["users", "profile"]) => self.set_profile(rights, request),
             (&Method::GET, ["users", id]) => {
-                incoming.query(&[])?;
+                parameters(request, &[])?;
                 self.known(rights, id)?;
                 rights.need(VIEW)?;
-                let user = self.user(id).ok_or_else(Answer::user_not_found)?;
+                let user = self.user(id).ok_or_else(answer::user_not_found)?;
                 let access = json!({"view": true, "manage": rights.have(MANAGE)});
-                Ok(Answer::ok(self.shown_with(user, access)))
+                Ok(answer::ok(&self.shown_with(user, access)))
             }
             (&Method::PUT, ["users", id]) => {
                 let mut user = self.managed(rights, id)?;
-                self.change(&mut user, incoming.json("UserRepresentation")?, true)?;
+                self.change(&mut user, body(request, "UserRepresentation")?, true)?;
                 self.users.iter_mut().filter(|own| own.id == *id).for_each(|own| own.clone_from(&user));
-                Ok(Answer::no_content())
+                Ok(answer::no_content())
             }
             (&Method::DELETE, ["users", id]) => {
                 self.managed(rights, id)?;
                 self.users.retain(|user| user.id != *id);
-                Ok(Answer::no_content())
+                Ok(answer::no_content())
             }
             (method, ["users", id, "role-mappings", "clients", _]) => {
                 self.managed(rights, id)?;
-                self.map_roles(id, method == Method::POST, incoming)
+                self.map_roles(id, method == Method::POST, request)
             }
-            (_, ["users", _]) => Err(Answer::error(405, "HTTP 405 Method Not Allowed")),
-            _ => Err(Answer::error(404, "HTTP 404 Not Found")),
+            (_, ["users", _]) => Err(answer::method_not_allowed()),
+            _ => Err(answer::not_found()),
         }
     }
 
     /// Keycloak looks for the user before it looks at the right, and tells who may search that there is none.
     fn known(&self, rights: &Rights, id: &str) -> Result<(), Answer> {
         rights.need(SEARCH)?;
-        if self.user(id).is_some() { Ok(()) } else { Err(Answer::user_not_found()) }
+        if self.user(id).is_some() { Ok(()) } else { Err(answer::user_not_found()) }
     }
 
     fn managed(&self, rights: &Rights, id: &str) -> Result<User, Answer> {
         self.known(rights, id)?;
         rights.need(MANAGE)?;
-        self.user(id).cloned().ok_or_else(Answer::user_not_found)
+        self.user(id).cloned().ok_or_else(answer::user_not_found)
     }
 
     fn shown_with(&self, user: &User, access: Value) -> Value {
@@ -78,17 +78,17 @@ impl Realm {
         shown
     }
 
-    fn search(&self, rights: &Rights, incoming: &Incoming) -> Result<Answer, Answer> {
+    fn search(&self, rights: &Rights, request: &Incoming) -> Result<Answer, Answer> {
         rights.need(SEARCH)?;
-        let query = incoming.query(&["email", "username", "q", "exact", "first", "max"])?;
+        let query = parameters(request, &["email", "username", "q", "exact", "first", "max"])?;
         let get = |name: &str| query.get(name).map(String::as_str);
         let exact = match get("exact") {
             Some("true") => true,
             Some("false") => false,
-            _ => return Err(Answer::stricter_than_keycloak("a search says whether it is exact")),
+            _ => return Err(answer::stricter_than_keycloak("a search says whether it is exact")),
         };
         let Some(max) = number(get("max")) else {
-            return Err(Answer::stricter_than_keycloak("a search says how many hits it wants"));
+            return Err(answer::stricter_than_keycloak("a search says how many hits it wants"));
         };
         let is_hit: Box<dyn Fn(&User) -> bool> = match (get("email"), get("username"), get("q")) {
             (Some(email), None, None) if exact && !email.is_empty() => {
@@ -100,26 +100,26 @@ impl Realm {
                 Box::new(move |user| user.username == name)
             }
             (None, None, Some(q)) => {
-                let wanted = query::parse(q).ok_or_else(Answer::crash)?;
+                let wanted = query::parse(q).ok_or_else(answer::crash)?;
                 if wanted.len() != 1 {
-                    return Err(Answer::stricter_than_keycloak("a search by attribute has one pair"));
+                    return Err(answer::stricter_than_keycloak("a search by attribute has one pair"));
                 }
                 Box::new(move |user| wanted.iter().all(|(name, value)| has(user, name, value, exact)))
             }
-            _ => return Err(Answer::stricter_than_keycloak("a search is by one whole address, one name or one `q`")),
+            _ => return Err(answer::stricter_than_keycloak("a search is by one whole address, one name or one `q`")),
         };
         if !rights.have(VIEW) {
-            return Ok(Answer::ok(json!([])));
+            return Ok(answer::ok(&json!([])));
         }
         let access = json!({"manage": rights.have(MANAGE)});
         let mut hits: Vec<&User> = self.users.iter().filter(|user| is_hit(user)).collect();
         hits.sort_by(|a, b| a.username.cmp(&b.username));
         let first = number(get("first")).unwrap_or_default();
         let page = hits.into_iter().skip(first).take(max);
-        Ok(Answer::ok(page.map(|user| self.shown_with(user, access.clone())).collect()))
+        Ok(answer::list(page.map(|user| self.shown_with(user, access.clone()))))
     }
 
-    fn map_roles(&mut self, id: &str, add: bool, incoming: &Incoming) -> Result<Answer, Answer> {
+    fn map_roles(&mut self, id: &str, add: bool, request: &Incoming) -> Result<Answer, Answer> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Role {
@@ -127,7 +127,7 @@ impl Realm {
             _id: String,
             name: String,
         }
-        let roles: Vec<Role> = incoming.json("RoleRepresentation")?;
+        let roles: Vec<Role> = body(request, "RoleRepresentation")?;
         for user in self.users.iter_mut().filter(|user| user.id == id) {
             for role in &roles {
                 if add {
@@ -137,7 +137,7 @@ impl Realm {
                 };
             }
         }
-        Ok(Answer::no_content())
+        Ok(answer::no_content())
     }
 
     /// Checks an order of a mail as Keycloak does, one thing after the other.
@@ -146,21 +146,21 @@ impl Realm {
         rights: &Rights,
         id: &str,
         order: &str,
-        incoming: &Incoming,
+        request: &Incoming,
     ) -> Result<Mail, Answer> {
-        if incoming.method != Method::PUT {
-            return Err(Answer::error(405, "HTTP 405 Method Not Allowed"));
+        if request.method != Method::PUT {
+            return Err(answer::method_not_allowed());
         }
         let user = self.managed(rights, id)?;
-        if order == "execute-actions-email" && incoming.json::<Vec<String>>("actions")? != ["UPDATE_PASSWORD"] {
-            return Err(Answer::message(400, "Provided invalid required actions"));
+        if order == "execute-actions-email" && body::<Vec<String>>(request, "actions")? != ["UPDATE_PASSWORD"] {
+            return Err(answer::message(400, "Provided invalid required actions"));
         }
-        let Some(to) = user.email else { return Err(Answer::message(400, "User email missing")) };
+        let Some(to) = user.email else { return Err(answer::message(400, "User email missing")) };
         if !user.enabled {
-            return Err(Answer::message(400, "User is disabled"));
+            return Err(answer::message(400, "User is disabled"));
         }
-        let options = incoming.query(&["client_id", "redirect_uri", "lifespan"])?;
-        self.check_link(options)?;
+        let options = parameters(request, &["client_id", "redirect_uri", "lifespan"])?;
+        self.check_link(&options)?;
         if !self.smtp.contains_key("host") || to.starts_with("undeliverable") {
             let failed = match order {
                 "send-verify-email" => "Failed to send verify email",
@@ -169,21 +169,21 @@ impl Realm {
                      More information is available in the server log."
                 }
             };
-            return Err(Answer::message(500, failed));
+            return Err(answer::message(500, failed));
         }
-        Ok(Mail { to, order: order.into(), options: options.clone() })
+        Ok(Mail { to, order: order.into(), options })
     }
 
     fn check_link(&self, options: &BTreeMap<String, String>) -> Result<(), Answer> {
         let get = |name: &str| options.get(name).map(String::as_str);
         if get("lifespan").is_some_and(|lifespan| number(Some(lifespan)).is_none_or(|seconds| seconds == 0)) {
-            return Err(Answer::stricter_than_keycloak("a lifespan is a number of seconds"));
+            return Err(answer::stricter_than_keycloak("a lifespan is a number of seconds"));
         }
         let Some(client) = get("client_id") else {
-            let refused = get("redirect_uri").map(|_| Answer::message(400, "Client id missing"));
+            let refused = get("redirect_uri").map(|_| answer::message(400, "Client id missing"));
             return refused.map_or(Ok(()), Err);
         };
-        let Some(client) = self.client(client) else { return Err(Answer::message(400, "Client doesn't exist")) };
+        let Some(client) = self.client(client) else { return Err(answer::message(400, "Client doesn't exist")) };
         let allows = |uri: &str| {
             client.redirect_uris.iter().any(|own| match own.strip_suffix('*') {
                 Some(prefix) => uri.starts_with(prefix),
@@ -191,7 +191,7 @@ impl Realm {
             })
         };
         if get("redirect_uri").is_some_and(|uri| !allows(uri)) {
-            return Err(Answer::message(400, "Invalid redirect uri."));
+            return Err(answer::message(400, "Invalid redirect uri."));
         }
         Ok(())
     }

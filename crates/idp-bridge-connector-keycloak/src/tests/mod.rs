@@ -16,7 +16,7 @@ use idp_bridge_conformance::{Harness, NewUser};
 use idp_bridge_core::{CallScope, CustomerId, Email, UserId};
 
 use crate::Keycloak;
-use crate::fake::FakeKeycloak;
+use crate::fake::{Exchange, FakeKeycloak};
 use crate::harness::{KeycloakHarness, Server};
 
 /// A fresh realm of a fresh fake, and a provider for it.
@@ -47,10 +47,11 @@ impl Stage {
 
     /// The targets of the bridge's own requests since the last time it was asked, without the realm's part.
     fn requests(&self) -> Vec<String> {
-        let requests = self.fake.requests();
-        self.fake.forget_requests();
-        let below_realm = |target: &str| target.splitn(5, '/').nth(4).unwrap_or(target).to_owned();
-        requests.iter().map(|request| format!("{} {}", request.method, below_realm(&request.target))).collect()
+        let line = |Exchange { request, .. }: &Exchange| {
+            let below_realm = request.target.splitn(5, '/').nth(4).unwrap_or(&request.target);
+            format!("{} {below_realm}", request.method)
+        };
+        self.fake.take_exchanges().iter().map(line).collect()
     }
 }
 
