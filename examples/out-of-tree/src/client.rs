@@ -2,7 +2,9 @@
 
 use idp_bridge_core::ErrorKind::*;
 use idp_bridge_core::jiff::Timestamp;
-use idp_bridge_core::{CallScope, Customer, Email, Error, OutboundPolicy, Result, Secret, UserId, UserRecord};
+use idp_bridge_core::{
+    CallScope, Customer, Email, EmailStatus, Error, OutboundPolicy, Result, Secret, UserId, UserRecord,
+};
 use idp_bridge_http::{BaseUrl, Client, Request, Response};
 use serde::Deserialize;
 use serde_json::json;
@@ -19,9 +21,9 @@ pub(crate) struct People {
 /// A person, as Rolodex shows them.
 #[derive(Deserialize)]
 pub(crate) struct Person {
-    pub(crate) id: String,
+    id: String,
     mail: Option<String>,
-    pub(crate) mail_verified: bool,
+    mail_verified: bool,
     pub(crate) client: Option<String>,
     suspended: bool,
     joined: Option<String>,
@@ -29,7 +31,7 @@ pub(crate) struct Person {
 
 impl Person {
     /// The address, if it is well-formed.
-    pub(crate) fn mail(&self) -> Option<Email> {
+    fn mail(&self) -> Option<Email> {
         self.mail.as_deref().and_then(|text| Email::new(text).ok())
     }
 
@@ -38,18 +40,27 @@ impl Person {
         self.mail().is_some_and(|own| own.matches(email))
     }
 
+    /// What a mark of the address depends on.
+    pub(crate) fn status(&self) -> EmailStatus {
+        EmailStatus { email: self.mail(), verified: self.mail_verified }
+    }
+
+    /// The id, if the bridge can use it.
+    pub(crate) fn id(&self) -> Result<UserId> {
+        UserId::new(self.id.as_str()).map_err(|error| {
+            Error::upstream(InvalidResponse, "rolodex returned a person with an unusable id").with_source(error)
+        })
+    }
+
     /// The person as a user of the bridge.
     pub(crate) fn record(&self) -> Result<UserRecord> {
-        let id = UserId::new(self.id.as_str()).map_err(|error| {
-            Error::upstream(InvalidResponse, "rolodex returned a person with an unusable id").with_source(error)
-        })?;
         Ok(UserRecord {
             customer: Customer::from_values(self.client.as_slice()),
             email: self.mail(),
             create_time: self.joined.as_deref().and_then(|text| text.parse::<Timestamp>().ok()),
             email_verified: Some(self.mail_verified),
             blocked: Some(self.suspended),
-            ..UserRecord::new(id)
+            ..UserRecord::new(self.id()?)
         })
     }
 }
@@ -85,11 +96,7 @@ impl People {
 
     /// Deletes the person.
     pub(crate) async fn delete(&self, scope: &CallScope, id: &UserId) -> Result<()> {
-        let response = self.send(scope, Request::delete(self.base.join(&["people", id.as_str()])?)).await?;
-        if response.body.is_empty() {
-            return Ok(());
-        }
-        Err(Error::upstream(InvalidResponse, "a delete was answered with a body, which rolodex never does"))
+        self.send(scope, Request::delete(self.base.join(&["people", id.as_str()])?)).await?.must_be_empty()
     }
 
     /// What the key may do.
@@ -103,23 +110,21 @@ impl People {
     }
 
     async fn send(&self, scope: &CallScope, request: Request) -> Result<Response> {
-        let response = self.http.send(scope, request.bearer(&self.key)?).await?;
-        if response.status.is_success() { Ok(response) } else { Err(refusal(&response)) }
+        self.http.send(scope, request.bearer(&self.key)?).await?.or_refusal(refusal)
     }
 }
 
 /// The error that an answer without success means.
-fn refusal(response: &Response) -> Error {
-    let says = |word: &str| response.text().is_some_and(|text| text == format!(r#"{{"error":"{word}"}}"#));
-    let error = match response.status.as_u16() {
+fn refusal(status: u16, body: &[u8]) -> Error {
+    let says = |word: &str| body == format!(r#"{{"error":"{word}"}}"#).as_bytes();
+    match status {
         401 => Error::upstream(Unauthenticated, "rolodex refused the key").with_hint("check `key`"),
         403 => Error::upstream(PermissionDenied, "the key lacks a right").with_hint("see it in Rolodex → Keys"),
         // Only Rolodex's own word makes a user missing: a wrong path, or another server, answers 404 as well.
-        404 if says("no_such_person") => Error::upstream(NotFound, "no such user"),
+        404 if says("no_such_person") => Error::no_such_user(),
         404 => Error::upstream(Misconfigured, "rolodex does not know the path").with_hint("check `url`"),
         429 => Error::upstream(RateLimited, "rolodex asks to slow down"),
         500.. => Error::upstream(Unavailable, "rolodex failed"),
         _ => Error::upstream(InvalidResponse, "rolodex answered with an unexpected status"),
-    };
-    error.with("status", response.status.as_u16().to_string()).with_retry_after(response.retry_after())
+    }
 }

@@ -6,7 +6,8 @@ mod client;
 
 use idp_bridge_core::{
     CallKind, CallScope, Capabilities, Connector, ConnectorContext, Deleted, Email, Error, ErrorKind, Fidelity, Field,
-    Finding, IdentityProvider, Result, Secret, Support, UserId, UserKey, UserRecord, async_trait,
+    Finding, Found, IdentityProvider, Result, Secret, Support, UserId, UserKey, UserRecord, async_trait, if_found,
+    mark_verified,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -72,29 +73,13 @@ impl IdentityProvider for Rolodex {
     }
 
     async fn delete(&self, scope: &CallScope, id: &UserId) -> Result<Deleted> {
-        match self.people.delete(scope, id).await {
-            Ok(()) => Ok(Deleted::Existed),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Deleted::Absent),
-            Err(error) => Err(error),
-        }
+        Ok(if_found(self.people.delete(scope, id).await)?.map_or(Deleted::Absent, |()| Deleted::Existed))
     }
 
     async fn mark_email_verified(&self, scope: &CallScope, id: &UserId, expected: Option<&Email>) -> Result<()> {
-        let person = self.person(scope, id).await?;
-        let Some(current) = person.mail() else {
-            return Err(Error::ours(ErrorKind::State, "the user has no email"));
-        };
-        // Without an expected address the caller means the one in force now, not one that replaces it meanwhile.
-        let address = expected.unwrap_or(&current);
-        if !current.matches(address) {
-            return Err(other_address());
-        }
-        if person.mail_verified || self.people.set_verified(scope, id, true).await?.has_mail(address) {
-            return Ok(());
-        }
-        // The flag must not vouch for an address that nobody has proved.
-        self.people.set_verified(scope, id, false).await?;
-        Err(other_address())
+        let now = self.person(scope, id).await?.status();
+        let set = async |verified| Ok(self.people.set_verified(scope, id, verified).await?.status());
+        mark_verified(now, expected, set).await
     }
 
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {
@@ -123,24 +108,15 @@ impl Rolodex {
     async fn person(&self, scope: &CallScope, id: &UserId) -> Result<Person> {
         let person = self.people.get(scope, id).await?;
         // A cache or a proxy may answer with somebody else.
-        if person.id == id.as_str() { Ok(person) } else { Err(nobody()) }
+        if person.id()? == *id { Ok(person) } else { Err(Error::no_such_user()) }
     }
 }
 
 /// The one person whom a search means; what else it found is left aside.
 fn only(people: Vec<Person>, is_meant: impl Fn(&Person) -> bool) -> Result<Person> {
-    let mut meant = people.into_iter().filter(is_meant);
-    match (meant.next(), meant.next()) {
-        (Some(person), None) => Ok(person),
-        (Some(_), Some(_)) => Err(Error::upstream(ErrorKind::Ambiguous, "several users match")),
-        (None, _) => Err(nobody()),
+    let mut found = Found::nobody();
+    for person in people.into_iter().filter(is_meant) {
+        found.add(person.id()?, person);
     }
-}
-
-fn nobody() -> Error {
-    Error::ours(ErrorKind::NotFound, "no such user")
-}
-
-fn other_address() -> Error {
-    Error::ours(ErrorKind::Conflict, "the user has another address than the expected one")
+    found.only()
 }

@@ -32,9 +32,6 @@ impl UserApi {
 
     async fn send(&self, scope: &CallScope, step: Step, request: Request) -> Result<Response> {
         let response = self.http.send(scope, request.bearer(&self.token)?).await?;
-        if response.status.is_success() {
-            return Ok(response);
-        }
-        Err(refusal(step, response.status.as_u16(), &response.body).with_retry_after(response.retry_after()))
+        response.or_refusal(|status, body| refusal(step, status, body))
     }
 }

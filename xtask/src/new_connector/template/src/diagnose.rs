@@ -2,7 +2,7 @@
 //!
 //! Every check is a read.
 
-use idp_bridge_core::{CallKind, CallScope, Error, ErrorKind, Finding, Result, UserId};
+use idp_bridge_core::{CallKind, CallScope, Error, ErrorKind, Finding, Result, UserId, if_found};
 
 use crate::client::UserApi;
 use crate::config::NewIdpConfig;
@@ -44,9 +44,6 @@ impl<'a> Diagnosis<'a> {
     async fn read_nobody(&self, scope: &CallScope) -> Result<()> {
         let nobody = UserId::new(NOBODY)
             .map_err(|error| Error::ours(ErrorKind::Unexpected, "the id of nobody is unusable").with_source(error))?;
-        match self.api.user(scope, &nobody).await {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
+        if_found(self.api.user(scope, &nobody).await).map(drop)
     }
 }

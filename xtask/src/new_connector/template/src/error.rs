@@ -44,7 +44,7 @@ pub(crate) fn refusal(step: Step, status: u16, body: &[u8]) -> Error {
         404 => Error::upstream(Misconfigured, "new-idp does not know the path").with_hint("check `url`"),
         _ => Error::upstream(InvalidResponse, "new-idp answered with an unexpected status"),
     };
-    error.with("step", step.name()).with("status", status.to_string())
+    error.with("step", step.name())
 }
 
 /// New IdP's error body, read for known words only and never shown.

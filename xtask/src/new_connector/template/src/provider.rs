@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use idp_bridge_core::{
-    CallKind, CallScope, Capabilities, Connector, ConnectorContext, Error, ErrorKind, Fidelity, Field, Finding,
+    CallKind, CallScope, Capabilities, Connector, ConnectorContext, Error, Fidelity, Field, Finding,
     IdentityProvider, Result, Support, UserId, UserKey, UserRecord,
 };
 
@@ -70,10 +70,6 @@ impl NewIdp {
     async fn user(&self, scope: &CallScope, id: &UserId) -> Result<NewIdpUser> {
         let user = self.api.user(scope, id).await?;
         // A cache or a proxy may answer with somebody else.
-        if user.has_id(id) { Ok(user) } else { Err(no_such_user()) }
+        if user.has_id(id) { Ok(user) } else { Err(Error::no_such_user()) }
     }
-}
-
-fn no_such_user() -> Error {
-    Error::ours(ErrorKind::NotFound, "no such user")
 }
