@@ -2,6 +2,7 @@
 
 use idp_bridge_core::Error;
 use idp_bridge_core::ErrorKind::*;
+use idp_bridge_http::refused;
 use serde::Deserialize;
 
 /// What was asked of Auth0. The same status means different things to different steps.
@@ -55,10 +56,7 @@ impl Step {
 pub(crate) fn refusal(step: Step, status: u16, body: &[u8]) -> Error {
     let body: Body = serde_json::from_slice(body).unwrap_or_default();
     let error = match (step, status) {
-        (_, 429) => Error::upstream(RateLimited, "auth0 asks to slow down"),
-        (_, 500..) => Error::upstream(Unavailable, "auth0 failed"),
-        (_, 300..=399) => Error::upstream(InvalidResponse, "auth0 redirects")
-            .with_hint("`domain` or `endpoint` may not be its own"),
+        (_, 300..=399 | 429 | 500..) => refused(status),
         (Step::FetchToken, _) => token_refusal(status, &body),
         (Step::ResetPassword, _) => {
             Error::upstream(Misconfigured, "auth0 resets no password for this application and connection").with_hint(
@@ -76,7 +74,7 @@ pub(crate) fn refusal(step: Step, status: u16, body: &[u8]) -> Error {
         (_, 409) => conflict(&body),
         (_, 414) => Error::upstream(InvalidInput, "auth0 cannot search for a value of this length"),
         (_, 400) => bad_request(step, &body),
-        _ => unexpected(),
+        _ => refused(status),
     };
     error.with("step", step.name())
 }
@@ -104,7 +102,7 @@ fn token_refusal(status: u16, body: &Body) -> Error {
         (404, _) => Error::upstream(Misconfigured, "auth0 has no such tenant").with_hint("check `domain`"),
         (400, _) => Error::upstream(Misconfigured, "auth0 wants another proof of the application")
             .with_hint("check its Credentials"),
-        _ => unexpected(),
+        _ => refused(status),
     }
 }
 
@@ -138,10 +136,6 @@ fn bad_request(step: Step, body: &Body) -> Error {
         }
         _ => Error::upstream(InvalidResponse, "auth0 did not understand the request"),
     }
-}
-
-fn unexpected() -> Error {
-    Error::upstream(InvalidResponse, "auth0 answered with an unexpected status")
 }
 
 /// The two shapes of Auth0's error bodies. Both are read for known words only and never shown.

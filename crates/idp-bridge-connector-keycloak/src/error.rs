@@ -2,6 +2,7 @@
 
 use idp_bridge_core::Error;
 use idp_bridge_core::ErrorKind::*;
+use idp_bridge_http::refused;
 use serde::Deserialize;
 
 /// What was asked of Keycloak. The same status means different things to different steps.
@@ -51,12 +52,8 @@ impl Step {
 pub(crate) fn refusal(step: Step, status: u16, body: &[u8]) -> Error {
     let body: Body = serde_json::from_slice(body).unwrap_or_default();
     let error = match (step, status) {
-        (_, 429) => Error::upstream(RateLimited, "keycloak, or a proxy before it, asks to slow down"),
         (Step::SendMail, 500) => Error::upstream(Unavailable, "keycloak could not hand the mail to its mail server"),
-        (_, 500..) => Error::upstream(Unavailable, "keycloak failed"),
-        (_, 300..=399) => {
-            Error::upstream(InvalidResponse, "keycloak redirects").with_hint("`url` may not be its own address")
-        }
+        (_, 300..=399 | 429 | 500..) => refused(status),
         (Step::FetchToken, _) => token_refusal(status),
         (_, 401) => Error::upstream(Unauthenticated, "keycloak refused the token of the bridge's client"),
         (_, 403) => Error::upstream(PermissionDenied, "the service account lacks a role")
@@ -65,7 +62,7 @@ pub(crate) fn refusal(step: Step, status: u16, body: &[u8]) -> Error {
         (_, 404) => not_found(&body),
         (_, 409) => Error::upstream(Conflict, "keycloak refused the change because of another user or another writer"),
         (_, 400) => bad_request(&body),
-        _ => unexpected(),
+        _ => refused(status),
     };
     error.with("step", step.name())
 }
@@ -81,7 +78,7 @@ fn token_refusal(status: u16) -> Error {
             .with_hint("check `realm` and the path of `url`"),
         400 => Error::upstream(Misconfigured, "keycloak wants more than a client secret")
             .with_hint("set Clients → the client → Credentials → Client Authenticator to `Client Id and Secret`"),
-        _ => unexpected(),
+        _ => refused(status),
     }
 }
 
@@ -106,10 +103,6 @@ fn bad_request(body: &Body) -> Error {
         }
         _ => Error::upstream(InvalidResponse, "keycloak did not understand the request"),
     }
-}
-
-fn unexpected() -> Error {
-    Error::upstream(InvalidResponse, "keycloak answered with an unexpected status")
 }
 
 /// The two shapes of Keycloak's error bodies. Both are read for known words only and never shown.

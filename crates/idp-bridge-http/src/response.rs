@@ -73,7 +73,8 @@ impl Response {
 
     /// The answer if its status is a success, otherwise what `refusal` makes of its status and body.
     ///
-    /// Its part is to know what they mean; the status and how long to wait are added here.
+    /// Its part is to know what they mean, with [`refused`](crate::refused()) for the rest; the status and how long to wait are added
+    /// here.
     pub fn or_refusal(self, refusal: impl FnOnce(u16, &[u8]) -> Error) -> Result<Self> {
         if self.status.is_success() {
             return Ok(self);
