@@ -47,7 +47,7 @@ enum Task {
     ///
     /// Every step runs, even after one failed, and the end says which failed.
     Ci,
-    /// Run a real identity provider on this machine, to try the bridge against.
+    /// Run an identity provider on this machine, or what stands in for it, to try the bridge against.
     #[command(subcommand)]
     Lab(lab::Command),
     /// Write the documents under `docs/` that are generated from the program.

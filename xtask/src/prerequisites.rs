@@ -47,43 +47,48 @@ const MAVEN: Need = Need {
 };
 const PYTHON: Need = Need {
     name: "Python 3 with `venv`",
-    purpose: "runs the SMTP sink",
+    purpose: "runs the SMTP sink and the stand-in for Cognito",
     debian: "python3-venv",
     elsewhere: "`brew install python`, or your distribution's package",
     find: find_python,
 };
 
-/// Finds the programs that the lab needs; as root on Debian it installs those that are missing.
+/// Finds the programs that every lab needs; as root on Debian it installs those that are missing.
 pub(crate) fn ensure(interrupt: &Interrupt) -> Result<Tools> {
-    let missing = missing();
-    if missing.is_empty() {
-        return found();
-    }
-    if may_install() {
-        let packages: Vec<_> = missing.iter().map(|(need, _)| need.debian).collect();
-        status::step("Installing", format!("{} with apt-get, since the lab needs them", packages.join(", ")));
-        install(&packages, interrupt)?;
-    } else {
-        bail!("{}", explain(&missing));
-    }
-    let still_missing = self::missing();
-    if !still_missing.is_empty() {
-        bail!("{}", explain(&still_missing));
-    }
-    found()
-}
-
-fn found() -> Result<Tools> {
+    ensure_these(&[JAVA, MAVEN, PYTHON], interrupt)?;
     let find = |need: &Need| (need.find)().map_err(anyhow::Error::msg);
     Ok(Tools { java: find(&JAVA)?, maven: find(&MAVEN)?, python: find(&PYTHON)? })
 }
 
-fn missing() -> Vec<(Need, String)> {
-    let needs = [JAVA, MAVEN, PYTHON];
-    needs.into_iter().filter_map(|need| (need.find)().err().map(|problem| (need, problem))).collect()
+/// As [`ensure`], for Python alone.
+pub(crate) fn ensure_python(interrupt: &Interrupt) -> Result<PathBuf> {
+    ensure_these(&[PYTHON], interrupt)?;
+    (PYTHON.find)().map_err(anyhow::Error::msg)
 }
 
-fn explain(missing: &[(Need, String)]) -> String {
+fn ensure_these(needs: &[Need], interrupt: &Interrupt) -> Result<()> {
+    let missing = missing(needs);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !may_install() {
+        bail!("{}", explain(&missing));
+    }
+    let packages: Vec<_> = missing.iter().map(|(need, _)| need.debian).collect();
+    status::step("Installing", format!("{} with apt-get, since the lab needs them", packages.join(", ")));
+    install(&packages, interrupt)?;
+    let still_missing = self::missing(needs);
+    if !still_missing.is_empty() {
+        bail!("{}", explain(&still_missing));
+    }
+    Ok(())
+}
+
+fn missing(needs: &[Need]) -> Vec<(&Need, String)> {
+    needs.iter().filter_map(|need| (need.find)().err().map(|problem| (need, problem))).collect()
+}
+
+fn explain(missing: &[(&Need, String)]) -> String {
     let mut text = String::from("the lab cannot run, since something is missing on this machine");
     for (need, problem) in missing {
         text += &format!("\n  {}, which {}: {problem}\n    elsewhere: {}", need.name, need.purpose, need.elsewhere);
@@ -188,9 +193,12 @@ mod tests {
 
     #[test]
     fn the_explanation_names_everything_that_is_missing_and_the_one_command_that_mends_it() {
-        let text = explain(&[(JAVA, "found version 11".to_owned()), (PYTHON, "not found".to_owned())]);
+        let text = explain(&[(&JAVA, "found version 11".to_owned()), (&PYTHON, "not found".to_owned())]);
         assert!(text.contains("Java 17 or newer, which runs Keycloak: found version 11"), "{text}");
-        assert!(text.contains("Python 3 with `venv`, which runs the SMTP sink: not found"), "{text}");
+        assert!(
+            text.contains("Python 3 with `venv`, which runs the SMTP sink and the stand-in for Cognito: not found"),
+            "{text}"
+        );
         assert!(text.contains("install --no-install-recommends default-jdk-headless python3-venv`"), "{text}");
     }
 

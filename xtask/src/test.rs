@@ -2,7 +2,6 @@
 
 mod tally;
 
-use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -19,8 +18,6 @@ use crate::{auth0_contract, conformance, environment, new_connector, out_of_tree
 
 /// The feature of the test targets that need real servers.
 const LAB_FEATURE: &str = "lab";
-/// Tells those tests where the lab's settings are.
-const LAB_VARIABLE: &str = "IDP_BRIDGE_LAB";
 
 /// Runs every test and says at the end how many there were.
 pub(crate) fn run(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
@@ -39,7 +36,7 @@ pub(crate) fn run(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
     all.args(["--workspace", "--no-fail-fast", "--features", auth0_contract::FEATURE]);
     tests.phase("the workspace", &mut all, interrupt)?;
     let not_run = compare_auth0(workspace, interrupt)?;
-    with_lab(workspace, &tools, &tests, interrupt)?;
+    with_labs(workspace, &tools, &tests, interrupt)?;
 
     for report in conformance::keep(workspace)? {
         status::step("Conformance", report.summary());
@@ -96,23 +93,20 @@ impl Tests {
     }
 }
 
-/// Starts the lab, runs the tests that need it, and stops it, however they ended.
-fn with_lab(workspace: &Workspace, tools: &Tools, tests: &Tests, interrupt: &Interrupt) -> Result<()> {
-    let lab = Lab::start(workspace, &lab::Options::default(), tools, interrupt)?;
-    status::step("Started", format!("the lab in {}", status::elapsed(lab.took())));
+/// Starts the labs, runs the tests that need them, and stops them, however the tests ended.
+fn with_labs(workspace: &Workspace, tools: &Tools, tests: &Tests, interrupt: &Interrupt) -> Result<()> {
+    let labs = lab::start_all(workspace, tools, interrupt)?;
+    for lab in &labs {
+        status::step("Started", format!("the lab `{}` in {}", lab.name(), status::elapsed(lab.took())));
+    }
     for (package, names) in workspace.tests_that_need(LAB_FEATURE) {
-        let mut command = lab_test(workspace, lab.settings_file(), package);
+        let mut command = cargo_test(workspace);
+        command.args(["--no-fail-fast", "--package", package, "--features", LAB_FEATURE]);
         command.args(names.iter().flat_map(|name| ["--test", name]));
+        command.envs(labs.iter().map(Lab::settings));
         tests.phase(&format!("{package} on real servers"), &mut command, interrupt)?;
     }
     Ok(())
-}
-
-fn lab_test(workspace: &Workspace, settings: &Path, package: &str) -> Command {
-    let mut command = cargo_test(workspace);
-    command.env(LAB_VARIABLE, settings);
-    command.args(["--no-fail-fast", "--package", package, "--features", LAB_FEATURE]);
-    command
 }
 
 fn cargo_test(workspace: &Workspace) -> Command {

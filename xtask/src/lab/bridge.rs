@@ -1,4 +1,4 @@
-//! The configuration that the lab writes for the bridge, ready to serve.
+//! The configuration that a lab writes for the bridge, ready to serve.
 
 use std::path::Path;
 
@@ -6,22 +6,48 @@ use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
-use super::realm;
-use super::settings::{Bridge, Realm};
+use super::settings::Bridge;
 use crate::files;
 
-/// Writes the configuration and the key that calls are signed with.
-pub(crate) fn write(lab: &Path, keycloak_url: &str, realm: &Realm, port: u16) -> Result<Bridge> {
+/// The names of the files that are written.
+#[derive(Debug)]
+pub(crate) struct Files {
+    /// The configuration.
+    pub(crate) config: &'static str,
+    /// The key that calls are signed with.
+    pub(crate) key: &'static str,
+}
+
+/// Writes the configuration of one tenant, with this table of its connector, and the key that calls are signed with.
+pub(crate) fn write(lab: &Path, files: &Files, port: u16, tenant: &str, connector: &str) -> Result<Bridge> {
     let bridge = Bridge {
-        config: lab.join("idp-bridge.toml"),
+        config: lab.join(files.config),
         listen: format!("127.0.0.1:{port}"),
-        tenant: realm::NAME.to_owned(),
-        webhook_key_file: lab.join("webhook.key"),
+        tenant: tenant.to_owned(),
+        webhook_key_file: lab.join(files.key),
     };
     let key = format!("whsec_{}", STANDARD.encode(random()?));
     files::write_private(&bridge.webhook_key_file, &(key + "\n"))?;
-    files::write_private(&bridge.config, &configuration(&bridge, keycloak_url, realm)?)?;
+    let configuration = format!(
+        r#"# Written by `cargo xtask lab`, anew at every start.
+[server]
+listen = {listen}
+
+[tenants.{tenant}]
+webhook_keys_file = [{key_file}]
+
+[tenants.{tenant}.connector]
+{connector}"#,
+        listen = text(&bridge.listen)?,
+        key_file = text(&bridge.webhook_key_file.to_string_lossy())?,
+    );
+    files::write_private(&bridge.config, &configuration)?;
     Ok(bridge)
+}
+
+/// A value as TOML writes it: a JSON string is also a TOML string, for all that can stand in these.
+pub(crate) fn text(value: &str) -> Result<String> {
+    Ok(serde_json::to_string(value)?)
 }
 
 /// A secret that no other start of the lab has.
@@ -35,37 +61,6 @@ fn random() -> Result<[u8; 32]> {
     Ok(bytes)
 }
 
-fn configuration(bridge: &Bridge, keycloak_url: &str, realm: &Realm) -> Result<String> {
-    // A JSON string is also a TOML string, for all that can stand in these.
-    let text = |value: &str| serde_json::to_string(value);
-    let key_file = text(&bridge.webhook_key_file.to_string_lossy())?;
-    Ok(format!(
-        r#"# Written by `cargo xtask lab keycloak`, anew at every start.
-[server]
-listen = {listen}
-
-[tenants.{tenant}]
-webhook_keys_file = [{key_file}]
-
-[tenants.{tenant}.connector]
-type = "keycloak"
-url = {url}
-realm = {name}
-client_id = {client_id}
-client_secret = {client_secret}
-customer_attribute = {customer_attribute}
-login_events = true
-"#,
-        listen = text(&bridge.listen)?,
-        tenant = bridge.tenant,
-        url = text(keycloak_url)?,
-        name = text(&realm.name)?,
-        client_id = text(&realm.client_id)?,
-        client_secret = text(&realm.client_secret)?,
-        customer_attribute = text(&realm.customer_attribute)?,
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,13 +68,12 @@ mod tests {
     #[test]
     fn the_written_configuration_is_toml_and_names_the_key_that_was_written() {
         let folder = tempfile::tempdir().unwrap();
-        let representation = realm::representation("a \"quoted\" secret", 8125).unwrap();
-        let realm = realm::settings(&representation, "a \"quoted\" secret");
-        let bridge = write(folder.path(), "http://127.0.0.1:8180", &realm, 8080).unwrap();
+        let files = Files { config: "idp-bridge.toml", key: "webhook.key" };
+        let bridge = write(folder.path(), &files, 8080, "acme", "type = \"memory\"\n").unwrap();
         let written: toml::Table = std::fs::read_to_string(&bridge.config).unwrap().parse().unwrap();
         let tenant = &written["tenants"]["acme"];
         assert_eq!(written["server"]["listen"].as_str(), Some("127.0.0.1:8080"));
-        assert_eq!(tenant["connector"]["client_secret"].as_str(), Some("a \"quoted\" secret"));
+        assert_eq!(tenant["connector"]["type"].as_str(), Some("memory"));
         let key_file = tenant["webhook_keys_file"][0].as_str().unwrap();
         let key = std::fs::read_to_string(key_file).unwrap();
         let secret = STANDARD.decode(key.trim().strip_prefix("whsec_").unwrap()).unwrap();

@@ -1,164 +1,146 @@
-//! Keycloak itself: downloaded, built, its empty database kept, and started from that.
+//! A real Keycloak with a fresh realm, and an SMTP sink for its mails.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, Instant};
+mod admin;
+mod distribution;
+mod realm;
+mod settings;
+mod smtp;
 
-use anyhow::{Context, Result};
+use std::time::Instant;
 
-use super::admin;
-use super::server::{Launched, Server};
-use crate::environment;
+use anyhow::Result;
+
+use self::admin::Admin;
+use self::distribution::{ADMIN, Address, Keycloak, VERSION};
+use self::settings::Settings;
+use super::bridge::{self, Files};
+use super::place::{Kind, Place};
+use super::{Introduction, Lab, ports};
+use crate::environment::readable;
 use crate::interrupt::Interrupt;
 use crate::prerequisites::Tools;
-use crate::{files, process, status};
+use crate::status;
+use crate::workspace::Workspace;
 
-/// The version that the connector was written against.
-pub(crate) const VERSION: &str = "26.7.3";
-/// The administrator of the server, which listens on this machine only.
-pub(crate) const ADMIN: (&str, &str) = ("admin", "admin");
+static KIND: Kind = Kind { name: "keycloak", variable: "IDP_BRIDGE_LAB", servers: &[SERVER, SINK] };
+const SERVER: &str = "keycloak";
+const SINK: &str = "smtp-sink";
 
-const MAVEN_COPY: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy";
-/// The lab is started often and lives short: the quick compiler alone halves the CPU time of a start.
-const JAVA_OPTIONS: (&str, &str) = ("JAVA_OPTS_APPEND", "-XX:TieredStopAtLevel=1");
-const START_LIMIT: Duration = Duration::from_secs(240);
-
-/// An installed Keycloak.
-#[derive(Debug)]
-pub(crate) struct Keycloak {
-    home: PathBuf,
-    java: String,
-}
-
-/// Where a started Keycloak listens, on 127.0.0.1.
-#[derive(Debug, Clone, Copy)]
+/// Where everything listens, on 127.0.0.1.
+#[derive(Debug, Default, clap::Args)]
 pub(crate) struct Ports {
-    /// Realms and the admin API.
-    pub(crate) http: u16,
-    /// Health.
-    pub(crate) management: u16,
+    /// Port of Keycloak [default: the first free one from 8180 on]
+    #[arg(long)]
+    port: Option<u16>,
+    /// Port of Keycloak's health [default: the first free one from 9180 on]
+    #[arg(long)]
+    management_port: Option<u16>,
+    /// Port of the SMTP sink [default: the first free one from 8125 on]
+    #[arg(long)]
+    smtp_port: Option<u16>,
+    /// Port that the bridge is configured to listen on [default: the first free one from 8080 on]
+    #[arg(long)]
+    bridge_port: Option<u16>,
 }
 
-impl Ports {
-    /// Where realms and the admin API live.
-    pub(crate) fn url(self) -> String {
-        format!("http://127.0.0.1:{}", self.http)
-    }
-
-    /// Where health lives.
-    pub(crate) fn management_url(self) -> String {
-        format!("http://127.0.0.1:{}", self.management)
-    }
+/// Where its files lie.
+pub(crate) fn place(workspace: &Workspace) -> Place {
+    Place::new(workspace, &KIND)
 }
 
-impl Keycloak {
-    /// Downloads and builds Keycloak in the lab's folder, unless that was done before.
-    ///
-    /// It is all made beside its place and moved there at the end, so that an interrupted run begins again.
-    pub(crate) fn install(lab: &Path, tools: &Tools, interrupt: &Interrupt) -> Result<Self> {
-        let java = tools.java.to_string_lossy().into_owned();
-        let installed = Self { home: lab.join(format!("keycloak-{VERSION}")), java: java.clone() };
-        if installed.home.exists() {
-            return Ok(installed);
-        }
-        let started = Instant::now();
-        let partial = lab.join("keycloak.partial");
-        files::remove(&partial)?;
-        files::create_folder(&partial)?;
-        let unbuilt = Self { home: download(lab, &partial, tools, interrupt)?, java };
-        unbuilt.build(lab, interrupt)?;
-        unbuilt.prepare_database(lab, interrupt)?;
-        fs::rename(&unbuilt.home, &installed.home).context("cannot move Keycloak to its place")?;
-        files::remove(&partial)?;
-        status::step("Installed", format!("Keycloak {VERSION} in {}", status::elapsed(started.elapsed())));
-        Ok(installed)
-    }
+/// Starts everything, from whatever an earlier run left.
+pub(crate) fn start(workspace: &Workspace, ports: &Ports, tools: &Tools, interrupt: &Interrupt) -> Result<Lab> {
+    let place = place(workspace);
+    let lock = place.take(interrupt)?;
+    let keycloak = Keycloak::install(place.folder(), tools, interrupt)?;
+    let python = smtp::install(place.folder(), &tools.python, interrupt)?;
 
-    /// Starts it with an empty database, and waits until it is ready.
-    pub(crate) fn start(&self, server: &Server, ports: Ports, interrupt: &Interrupt) -> Result<Launched> {
-        files::remove(&self.home.join("data"))?;
-        files::copy_flat_folder(&self.snapshot(), &self.database())?;
-        let script = self.script().to_string_lossy().into_owned();
-        let (http_port, management_port) =
-            (format!("--http-port={}", ports.http), format!("--http-management-port={}", ports.management));
-        // The hostname is fixed, or tokens and the links in mails would follow the caller's `Host`.
-        let hostname = format!("--hostname={}", ports.url());
-        let words = [
-            &script,
-            "start",
-            "--optimized",
-            "--http-enabled=true",
-            "--http-host=127.0.0.1",
-            &http_port,
-            &management_port,
-            &hostname,
-            "--cache=local",
-        ];
-        server.write_script(&[("JAVA", &self.java), JAVA_OPTIONS], &words)?;
-        let launched = server.launch(interrupt)?;
-        let management_url = ports.management_url();
-        launched.wait_until(START_LIMIT, || admin::is_ready(&management_url)).context("cannot start Keycloak")?;
-        Ok(launched)
-    }
+    let started = Instant::now();
+    let smtp_port = ports::choose(ports.smtp_port, 8125)?;
+    let address =
+        Address { http: ports::choose(ports.port, 8180)?, management: ports::choose(ports.management_port, 9180)? };
+    status::step("Starting", format!("Keycloak {VERSION} at {}", address.url()));
+    let maildir = place.folder().join("mail");
+    let sink = smtp::start(&place.server(SINK), &python, &maildir, smtp_port, interrupt)?;
+    let running = keycloak.start(&place.server(SERVER), address, interrupt)?;
 
-    fn build(&self, lab: &Path, interrupt: &Interrupt) -> Result<()> {
-        status::step("Building", format!("Keycloak {VERSION} for quick starts"));
-        let mut command = self.command();
-        command.args(["build", "--db=dev-file", "--health-enabled=true"]);
-        process::run_logged(&mut command, &lab.join("log/keycloak-build.log"), interrupt)
-            .context("cannot build Keycloak")
-    }
-
-    /// Makes the database with nothing but the administrator in it, and keeps a copy for every later start.
-    fn prepare_database(&self, lab: &Path, interrupt: &Interrupt) -> Result<()> {
-        status::step("Preparing", "Keycloak's empty database");
-        let (username, password) = ADMIN;
-        let mut command = self.command();
-        command.args(["bootstrap-admin", "user", "--optimized", "--no-prompt", "--username", username]);
-        command.args(["--password:env", "LAB_ADMIN_PASSWORD"]).env("LAB_ADMIN_PASSWORD", password);
-        process::run_logged(&mut command, &lab.join("log/keycloak-database.log"), interrupt)
-            .context("cannot make Keycloak's database")?;
-        files::copy_flat_folder(&self.database(), &self.snapshot())
-    }
-
-    /// `kc.sh` in an environment that no variable of the caller's changes.
-    fn command(&self) -> Command {
-        let mut command = Command::new(self.script());
-        command.env_clear().env("JAVA", &self.java).env(JAVA_OPTIONS.0, JAVA_OPTIONS.1);
-        for name in ["PATH", "HOME"] {
-            command.envs(environment::variable(name).map(|value| (name, value)));
-        }
-        command
-    }
-
-    fn script(&self) -> PathBuf {
-        self.home.join("bin/kc.sh")
-    }
-
-    fn database(&self) -> PathBuf {
-        self.home.join("data/h2")
-    }
-
-    fn snapshot(&self) -> PathBuf {
-        self.home.join("empty-database")
-    }
+    let realm = provision(address, smtp_port)?;
+    let bridge_port = ports::choose(ports.bridge_port, 8080)?;
+    let files = Files { config: "idp-bridge.toml", key: "webhook.key" };
+    let settings = Settings {
+        bridge: bridge::write(place.folder(), &files, bridge_port, realm::NAME, &connector(&address, &realm)?)?,
+        keycloak: settings::Keycloak {
+            url: address.url(),
+            management_url: address.management_url(),
+            admin_username: ADMIN.0.to_owned(),
+            admin_password: ADMIN.1.to_owned(),
+            process: place.server(SERVER),
+        },
+        realm,
+        smtp: settings::Smtp { host: "127.0.0.1".to_owned(), port: smtp_port, maildir, process: place.server(SINK) },
+    };
+    let introduction = introduce(&settings);
+    Lab::ready(place, lock, started, vec![running, sink], (settings, introduction))
 }
 
-/// Downloads and unpacks Keycloak; answers the folder that came out of it.
-fn download(lab: &Path, partial: &Path, tools: &Tools, interrupt: &Interrupt) -> Result<PathBuf> {
-    let artifact = "keycloak-quarkus-dist";
-    status::step("Downloading", format!("Keycloak {VERSION} with Maven (176 MB, once)"));
-    let mut maven = Command::new(&tools.maven);
-    maven.args(["--batch-mode", "--no-transfer-progress", MAVEN_COPY]);
-    maven.arg(format!("-Dartifact=org.keycloak:{artifact}:{VERSION}:tar.gz"));
-    maven.arg(format!("-DoutputDirectory={}", partial.display()));
-    process::run_logged(&mut maven, &lab.join("log/maven.log"), interrupt).context("cannot download Keycloak")?;
-    status::step("Unpacking", format!("Keycloak {VERSION}"));
-    let archive = partial.join(format!("{artifact}-{VERSION}.tar.gz"));
-    let mut tar = Command::new("tar");
-    tar.arg("-xzf").arg(&archive).arg("-C").arg(partial);
-    process::run_logged(&mut tar, &lab.join("log/unpack.log"), interrupt).context("cannot unpack Keycloak")?;
-    files::remove(&archive)?;
-    Ok(partial.join(format!("keycloak-{VERSION}")))
+fn provision(address: Address, smtp_port: u16) -> Result<settings::Realm> {
+    let client_secret = bridge::new_secret()?;
+    let representation = realm::representation(&client_secret, smtp_port)?;
+    let admin = Admin::new(&address.url());
+    admin.create_realm(&representation, ADMIN.0, ADMIN.1)?;
+    admin.check_client(realm::NAME, realm::CLIENT_ID, &client_secret)?;
+    Ok(realm::settings(&representation, &client_secret))
+}
+
+/// The connector's table of the configuration.
+fn connector(address: &Address, realm: &settings::Realm) -> Result<String> {
+    let text = bridge::text;
+    Ok(format!(
+        r#"type = "keycloak"
+url = {url}
+realm = {name}
+client_id = {client_id}
+client_secret = {client_secret}
+customer_attribute = {customer_attribute}
+login_events = true
+"#,
+        url = text(&address.url())?,
+        name = text(&realm.name)?,
+        client_id = text(&realm.client_id)?,
+        client_secret = text(&realm.client_secret)?,
+        customer_attribute = text(&realm.customer_attribute)?,
+    ))
+}
+
+fn introduce(Settings { keycloak, realm, smtp, bridge }: &Settings) -> Introduction {
+    let parts = format!(
+        "  Keycloak   {url}/admin ({admin} / {password})
+  realm      {realm}, its client `{client}` for the bridge
+  mails      {mails}, as SMTP server 127.0.0.1:{smtp_port}
+",
+        url = keycloak.url,
+        admin = keycloak.admin_username,
+        password = keycloak.admin_password,
+        realm = realm.name,
+        client = realm.client_id,
+        mails = readable(&smtp.maildir.join("new")),
+        smtp_port = smtp.port,
+    );
+    let title = format!("Keycloak {VERSION} with a fresh realm");
+    Introduction { title, parts, users: realm.users.clone(), bridge: bridge.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_connectors_table_is_toml_whatever_the_secret_is() {
+        let secret = "a \"quoted\" \\secret";
+        let realm = realm::settings(&realm::representation(secret, 8125).unwrap(), secret);
+        let written: toml::Table =
+            connector(&Address { http: 8180, management: 9180 }, &realm).unwrap().parse().unwrap();
+        assert_eq!(written["client_secret"].as_str(), Some(secret));
+        assert_eq!(written["url"].as_str(), Some("http://127.0.0.1:8180"));
+    }
 }

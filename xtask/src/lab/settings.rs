@@ -1,62 +1,16 @@
-//! What a running lab tells the tests and the people who use it: `.lab/keycloak.json`.
+//! What every lab tells the tests and the people who use it; `xtask/README.md` describes each field for those who read it.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::server::Server;
 use crate::files;
 
-/// The whole file. `xtask/README.md` describes every field for those who read it.
-#[derive(Debug, Serialize)]
-pub(crate) struct Settings {
-    /// The server and how to stop and start it.
-    pub(crate) keycloak: Keycloak,
-    /// The realm that the bridge looks into.
-    pub(crate) realm: Realm,
-    /// The SMTP sink that all mails of the realm go to.
-    pub(crate) smtp: Smtp,
-    /// The configuration written for the bridge.
-    pub(crate) bridge: Bridge,
-}
-
-/// The server and how to stop and start it.
-#[derive(Debug, Serialize)]
-pub(crate) struct Keycloak {
-    /// Where realms and the admin API live, without a final slash.
-    pub(crate) url: String,
-    /// Where `/health/ready` lives.
-    pub(crate) management_url: String,
-    /// The administrator of the realm `master`.
-    pub(crate) admin_username: String,
-    /// Their password.
-    pub(crate) admin_password: String,
-    /// How to stop it and start it again.
-    pub(crate) process: Server,
-}
-
-/// The realm that the bridge looks into.
-#[derive(Debug, Serialize)]
-pub(crate) struct Realm {
-    /// Its name.
-    pub(crate) name: String,
-    /// The bridge's own client, whose service account has the least rights for all calls.
-    pub(crate) client_id: String,
-    /// That client's secret.
-    pub(crate) client_secret: String,
-    /// The user attribute that holds the customer id.
-    pub(crate) customer_attribute: String,
-    /// A public client with direct access grants: a password login through it makes a login event.
-    pub(crate) app_client_id: String,
-    /// The sample users.
-    pub(crate) users: Vec<SampleUser>,
-}
-
-/// A user of the fresh realm.
-#[derive(Debug, Clone, Serialize)]
+/// A user of the fresh realm or pool.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct SampleUser {
-    /// The id in Keycloak.
+    /// The id at the identity provider.
     pub(crate) id: String,
     /// The name to log in with.
     pub(crate) username: String,
@@ -73,21 +27,8 @@ pub(crate) struct SampleUser {
     pub(crate) enabled: bool,
 }
 
-/// The SMTP sink.
-#[derive(Debug, Serialize)]
-pub(crate) struct Smtp {
-    /// The address it listens on.
-    pub(crate) host: String,
-    /// The port it listens on.
-    pub(crate) port: u16,
-    /// The Maildir that every accepted mail lands in, as a file under `new/`.
-    pub(crate) maildir: PathBuf,
-    /// How to stop it and start it again.
-    pub(crate) process: Server,
-}
-
 /// The configuration written for the bridge.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Bridge {
     /// The configuration file.
     pub(crate) config: PathBuf,
@@ -99,10 +40,21 @@ pub(crate) struct Bridge {
     pub(crate) webhook_key_file: PathBuf,
 }
 
-impl Settings {
-    /// Writes the file, readable by its owner alone, since it holds secrets.
-    pub(crate) fn write(&self, path: &Path) -> Result<()> {
-        let json = serde_json::to_string_pretty(self)?;
-        files::write_private(path, &(json + "\n"))
+impl SampleUser {
+    /// The user in a line for people.
+    pub(crate) fn line(&self) -> String {
+        let customer = self.customer.as_deref().unwrap_or("no customer");
+        let state = match (self.enabled, self.email_verified) {
+            (false, _) => ", blocked",
+            (true, false) => ", not verified",
+            (true, true) => "",
+        };
+        format!("    {:<28} {customer}{state}, password {}\n", self.email, self.password)
     }
+}
+
+/// Writes the settings of a lab, readable by their owner alone, since they hold secrets.
+pub(crate) fn write(settings: &impl Serialize, path: &Path) -> Result<()> {
+    let json = serde_json::to_string_pretty(settings)?;
+    files::write_private(path, &(json + "\n"))
 }

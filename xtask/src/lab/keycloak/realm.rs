@@ -3,7 +3,8 @@
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::settings::{Realm, SampleUser};
+use super::settings::Realm;
+use crate::lab::settings::SampleUser;
 
 /// The realm's name, and the tenant's.
 pub(crate) const NAME: &str = "acme";

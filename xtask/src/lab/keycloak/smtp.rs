@@ -3,33 +3,21 @@
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::server::{Launched, Server};
+use crate::files;
 use crate::interrupt::Interrupt;
-use crate::{files, process, status};
+use crate::lab::python::Environment;
+use crate::lab::server::{Launched, Server};
 
-const PACKAGE: &str = "aiosmtpd==1.4.6";
 const START_LIMIT: Duration = Duration::from_secs(30);
 
-/// Installs the sink into a virtual environment in the lab's folder, unless a working one is there; answers its Python.
+/// Installs the sink in the lab's folder, unless it is there; answers its Python.
 pub(crate) fn install(lab: &Path, python: &Path, interrupt: &Interrupt) -> Result<PathBuf> {
-    let home = lab.join("venv");
-    let installed = home.join("bin/python");
-    if process::output(Command::new(&installed).args(["-c", "import aiosmtpd"])).is_ok() {
-        return Ok(installed);
-    }
-    status::step("Installing", format!("the SMTP sink {PACKAGE} with pip"));
-    files::remove(&home)?;
-    let log = lab.join("log/pip.log");
-    process::run_logged(Command::new(python).args(["-m", "venv"]).arg(&home), &log, interrupt)?;
-    let mut pip = Command::new(&installed);
-    pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", PACKAGE]);
-    process::run_logged(&mut pip, &log, interrupt).context("cannot install the SMTP sink")?;
-    Ok(installed)
+    let environment = Environment { name: "venv", packages: &["aiosmtpd==1.4.6"], probe: "import aiosmtpd" };
+    Ok(environment.install(lab, python, interrupt)?.join("python"))
 }
 
 /// Starts the sink with an empty mailbox.
