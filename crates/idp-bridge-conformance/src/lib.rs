@@ -33,6 +33,7 @@ mod case;
 mod cases;
 pub mod fake;
 mod fault;
+pub mod fixture;
 mod harness;
 mod proxy;
 mod report;

@@ -6,10 +6,9 @@ mod reads;
 mod tokens;
 mod writes;
 
-use std::time::Duration;
-
+use idp_bridge_conformance::fixture::{customer, email, scope};
 use idp_bridge_conformance::{Harness as _, NewUser};
-use idp_bridge_core::{CallScope, CustomerId, Email, UserId};
+use idp_bridge_core::UserId;
 use serde_json::{Value, json};
 
 use crate::fake::{Exchange, FakeAuth0};
@@ -83,16 +82,4 @@ impl Stage {
         let of_method = exchanges.iter().filter(|exchange| exchange.request.method == method);
         of_method.map(|exchange| exchange.request.json().unwrap()).collect()
     }
-}
-
-fn email(name: &str) -> Email {
-    Email::new(format!("{name}@acme.example")).unwrap()
-}
-
-fn customer(text: &str) -> CustomerId {
-    CustomerId::new(text).unwrap()
-}
-
-fn scope() -> CallScope {
-    CallScope::new("test", Duration::from_secs(10))
 }

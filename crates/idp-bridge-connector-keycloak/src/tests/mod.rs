@@ -10,10 +10,10 @@ mod recorded;
 mod writes;
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use idp_bridge_conformance::fixture::{customer, email, scope};
 use idp_bridge_conformance::{Harness, NewUser};
-use idp_bridge_core::{CallScope, CustomerId, Email, UserId};
+use idp_bridge_core::UserId;
 
 use crate::Keycloak;
 use crate::fake::{Exchange, FakeKeycloak};
@@ -53,16 +53,4 @@ impl Stage {
         };
         self.fake.take_exchanges().iter().map(line).collect()
     }
-}
-
-fn email(name: &str) -> Email {
-    Email::new(format!("{name}@acme.example")).unwrap()
-}
-
-fn customer(text: &str) -> CustomerId {
-    CustomerId::new(text).unwrap()
-}
-
-fn scope() -> CallScope {
-    CallScope::new("test", Duration::from_secs(10))
 }
