@@ -5,7 +5,7 @@ use idp_bridge_core::jiff::Timestamp;
 use idp_bridge_core::{
     CallScope, Customer, Email, EmailStatus, Error, OutboundPolicy, Result, Secret, UserId, UserRecord,
 };
-use idp_bridge_http::{BaseUrl, Client, Request, Response};
+use idp_bridge_http::{BaseUrl, Client, Request, Response, refused};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -123,8 +123,6 @@ fn refusal(status: u16, body: &[u8]) -> Error {
         // Only Rolodex's own word makes a user missing: a wrong path, or another server, answers 404 as well.
         404 if says("no_such_person") => Error::no_such_user(),
         404 => Error::upstream(Misconfigured, "rolodex does not know the path").with_hint("check `url`"),
-        429 => Error::upstream(RateLimited, "rolodex asks to slow down"),
-        500.. => Error::upstream(Unavailable, "rolodex failed"),
-        _ => Error::upstream(InvalidResponse, "rolodex answered with an unexpected status"),
+        _ => refused(status),
     }
 }

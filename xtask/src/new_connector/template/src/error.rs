@@ -2,6 +2,7 @@
 
 use idp_bridge_core::Error;
 use idp_bridge_core::ErrorKind::*;
+use idp_bridge_http::refused;
 use serde::Deserialize;
 
 /// What was asked of New IdP. The same status means different things to different steps.
@@ -30,19 +31,14 @@ impl Step {
 pub(crate) fn refusal(step: Step, status: u16, body: &[u8]) -> Error {
     let body: Body = serde_json::from_slice(body).unwrap_or_default();
     let error = match status {
-        429 => Error::upstream(RateLimited, "new-idp, or a proxy before it, asks to slow down"),
-        500.. => Error::upstream(Unavailable, "new-idp failed"),
-        300..=399 => {
-            Error::upstream(InvalidResponse, "new-idp redirects").with_hint("`url` may not be its own address")
-        }
         401 => Error::upstream(Unauthenticated, "new-idp refused the API token").with_hint("check `api_token`"),
         403 => Error::upstream(PermissionDenied, "the API token lacks a right")
             .with_hint("give it the right in the console")
             .with("right", step.right()),
         // Only New IdP's own word makes a user missing: a wrong path, or another server, answers 404 as well.
-        404 if body.code == "user_not_found" => Error::upstream(NotFound, "no such user"),
+        404 if body.code == "user_not_found" => Error::no_such_user(),
         404 => Error::upstream(Misconfigured, "new-idp does not know the path").with_hint("check `url`"),
-        _ => Error::upstream(InvalidResponse, "new-idp answered with an unexpected status"),
+        _ => refused(status),
     };
     error.with("step", step.name())
 }
