@@ -5,8 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use idp_bridge_conformance::Staged;
 use idp_bridge_core::{CallScope, Error, ErrorKind, OutboundPolicy, Result, Secret};
-use idp_bridge_http::{BaseUrl, Client, Method, Request, Response, Token, TokenAnswer, TokenCache, TokenSource};
-use serde_json::Value;
+use idp_bridge_http::{BaseUrl, Client, Request, Response, Token, TokenAnswer, TokenCache, TokenSource, Url};
 
 /// Generous, since a real Keycloak takes seconds for its first realm.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -50,43 +49,25 @@ impl Administrator {
         }
     }
 
+    /// The URL of something below all realms.
+    pub(super) fn at(&self, path: &[&str]) -> Result<Url> {
+        self.base.join(&[&["admin", "realms"], path].concat())
+    }
+
     /// Asks, and fails with the answer's text unless it is a success.
-    pub(super) async fn ask(
-        &self,
-        method: Method,
-        path: &[&str],
-        query: &[(&str, &str)],
-        body: Option<&Value>,
-    ) -> Staged<Response> {
-        let response = self.answer(method.clone(), path, query, body).await?;
+    pub(super) async fn ask(&self, request: Request) -> Staged<Response> {
+        let asked = format!("{request:?}");
+        let response = self.answer(request).await?;
         if response.status.is_success() {
             return Ok(response);
         }
         let text = response.text().unwrap_or_default();
-        Err(format!("{method} {} was answered with {}: {text}", path.join("/"), response.status).into())
+        Err(format!("{asked} was answered with {}: {text}", response.status).into())
     }
 
     /// Asks, and takes any answer.
-    pub(super) async fn answer(
-        &self,
-        method: Method,
-        path: &[&str],
-        query: &[(&str, &str)],
-        body: Option<&Value>,
-    ) -> Staged<Response> {
-        let url = self.base.join(&[&["admin", "realms"], path].concat())?;
-        let request = match method {
-            Method::PUT => Request::put(url),
-            Method::POST => Request::post(url),
-            Method::DELETE => Request::delete(url),
-            _ => Request::get(url),
-        };
-        let request = match body {
-            Some(body) => request.json(body)?,
-            None => request,
-        };
-        let request = request.query(query);
-        Ok(self.tokens.send(&self.http, &scope(), request).await?)
+    pub(super) async fn answer(&self, request: Request) -> Result<Response> {
+        self.tokens.send(&self.http, &scope(), request).await
     }
 }
 

@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use async_trait::async_trait;
 use idp_bridge_conformance::{Control, Harness, NewUser, Staged, UserKind};
 use idp_bridge_core::{
-    Capabilities, Connector, ConnectorContext, Email, IdentityProvider, Random as _, Secret, SystemRandom, TenantId,
-    UserId,
+    Capabilities, Connector, ConnectorContext, Email, IdentityProvider, Random as _, Result, Secret, SystemRandom,
+    TenantId, UserId,
 };
-use idp_bridge_http::{Method, header};
+use idp_bridge_http::{Request, Url, header};
 use serde_json::{Map, Value, json};
 
 use admin::Administrator;
@@ -95,7 +95,7 @@ impl KeycloakHarness {
         SystemRandom.fill(&mut salt)?;
         let realm = salt.iter().fold("conformance-".to_owned(), |name, byte| format!("{name}{byte:02x}"));
         let representation = realm::representation(&realm, &server.smtp);
-        administrator.ask(Method::POST, &[], &[], Some(&representation)).await?;
+        administrator.ask(Request::post(administrator.at(&[])?).json(&representation)?).await?;
         Ok(Self { server, realm, administrator, settings: |_| {}, made: AtomicU32::new(0) })
     }
 
@@ -113,7 +113,7 @@ impl KeycloakHarness {
 
     /// Removes the realm and all that is in it.
     pub async fn remove(&self) -> Staged<()> {
-        self.administrator.ask(Method::DELETE, &[&self.realm], &[], None).await.map(drop)
+        self.administrator.ask(Request::delete(self.at(&[])?)).await.map(drop)
     }
 
     /// The settings of the right provider.
@@ -141,7 +141,7 @@ impl KeycloakHarness {
         if let Some(members) = settings.as_object_mut() {
             members.insert("realm".into(), json!(self.realm));
         }
-        self.administrator.ask(Method::PUT, &[&self.realm], &[], Some(&settings)).await.map(drop)
+        self.put(&[], &settings).await
     }
 
     /// Lets three wrong passwords lock a user. It is off at first, since Keycloak then refuses some of the right
@@ -154,13 +154,13 @@ impl KeycloakHarness {
     /// Changes who may see and edit the customer attribute; none takes its declaration away.
     pub async fn declare_customer(&self, permissions: Option<Value>) -> Staged<()> {
         let profile = realm::profile(permissions);
-        self.administrator.ask(Method::PUT, &[&self.realm, "users", "profile"], &[], Some(&profile)).await.map(drop)
+        self.put(&["users", "profile"], &profile).await
     }
 
     /// Makes the customer attribute one that no user may lack, which users who lack it already survive.
     pub async fn require_customer(&self) -> Staged<()> {
         let profile = realm::profile_that_requires_customers();
-        self.administrator.ask(Method::PUT, &[&self.realm, "users", "profile"], &[], Some(&profile)).await.map(drop)
+        self.put(&["users", "profile"], &profile).await
     }
 
     /// Takes a role of `realm-management` from the bridge's client, or gives it.
@@ -169,20 +169,27 @@ impl KeycloakHarness {
         let user = self.service_account(realm::BRIDGE).await?;
         let role = self.read(&["clients", &management, "roles", role], &[]).await?;
         let role = json!([{"id": text(&role, "/id")?, "name": text(&role, "/name")?}]);
-        let path = [&self.realm, "users", user.as_str(), "role-mappings", "clients", management.as_str()];
-        let method = if granted { Method::POST } else { Method::DELETE };
-        self.administrator.ask(method, &path, &[], Some(&role)).await.map(drop)
+        let url = self.at(&["users", user.as_str(), "role-mappings", "clients", &management])?;
+        let request = if granted { Request::post(url) } else { Request::delete(url) };
+        self.administrator.ask(request.json(&role)?).await.map(drop)
     }
 
     /// Changes a user as another writer would.
     pub async fn change_user(&self, id: &UserId, change: Value) -> Staged<()> {
-        let path = [&self.realm, "users", id.as_str()];
-        self.administrator.ask(Method::PUT, &path, &[], Some(&change)).await.map(drop)
+        self.put(&["users", id.as_str()], &change).await
+    }
+
+    /// The URL of something in the realm.
+    fn at(&self, path: &[&str]) -> Result<Url> {
+        self.administrator.at(&[&[self.realm.as_str()], path].concat())
+    }
+
+    async fn put(&self, path: &[&str], body: &Value) -> Staged<()> {
+        self.administrator.ask(Request::put(self.at(path)?).json(body)?).await.map(drop)
     }
 
     async fn read(&self, path: &[&str], query: &[(&str, &str)]) -> Staged<Value> {
-        let path = [&[self.realm.as_str()], path].concat();
-        Ok(self.administrator.ask(Method::GET, &path, query, None).await?.json()?)
+        Ok(self.administrator.ask(Request::get(self.at(path)?).query(query)).await?.json()?)
     }
 
     async fn client(&self, client_id: &str) -> Staged<String> {
@@ -203,8 +210,7 @@ impl KeycloakHarness {
             let credential = json!({"type": "password", "value": password, "temporary": false});
             representation.insert("credentials".into(), json!([credential]));
         }
-        let path = [&self.realm, "users"];
-        let response = self.administrator.ask(Method::POST, &path, &[], Some(&representation.into())).await?;
+        let response = self.administrator.ask(Request::post(self.at(&["users"])?).json(&representation)?).await?;
         let location = response.headers.get(header::LOCATION).ok_or("a new user has no location")?.to_str()?;
         Ok(UserId::new(location.rsplit('/').next().unwrap_or_default())?)
     }
@@ -212,7 +218,7 @@ impl KeycloakHarness {
     async fn create_service_account(&self, user: &NewUser) -> Staged<UserId> {
         let name = self.new_name();
         let client = realm::service_account(&name);
-        self.administrator.ask(Method::POST, &[&self.realm, "clients"], &[], Some(&client)).await?;
+        self.administrator.ask(Request::post(self.at(&["clients"])?).json(&client)?).await?;
         let id = self.service_account(&name).await?;
         self.change_user(&id, properties(user).into()).await?;
         Ok(id)
@@ -271,8 +277,7 @@ impl Harness for KeycloakHarness {
     }
 
     async fn exists(&self, id: &UserId) -> Staged<bool> {
-        let path = [&self.realm, "users", id.as_str()];
-        let answer = self.administrator.answer(Method::GET, &path, &[], None).await?;
+        let answer = self.administrator.answer(Request::get(self.at(&["users", id.as_str()])?)).await?;
         match answer.status.as_u16() {
             200 => Ok(true),
             404 => Ok(false),
