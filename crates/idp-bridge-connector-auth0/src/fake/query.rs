@@ -1,5 +1,7 @@
 //! How a search reads the one kind of clause that the connector sends: a field and a quoted value, as Lucene quotes it.
 
+use idp_bridge_http::quote::read_double_quoted;
+
 /// A clause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Query {
@@ -15,16 +17,7 @@ impl Query {
         if field.is_empty() || !field.chars().all(is_plain) {
             return None;
         }
-        let mut characters = quoted.strip_prefix('"')?.chars();
-        let mut value = String::new();
-        loop {
-            match characters.next()? {
-                '"' => break,
-                '\\' => value.push(characters.next()?),
-                other => value.push(other),
-            }
-        }
-        characters.next().is_none().then(|| Self { field: field.into(), value })
+        Some(Self { field: field.into(), value: read_double_quoted(quoted)? })
     }
 }
 
