@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::interrupt::Interrupt;
 use crate::workspace::Workspace;
-use crate::{codegen, dependencies, environment, features, out_of_tree, process, status, test, tidy};
+use crate::{codegen, dependencies, environment, features, new_connector, out_of_tree, process, status, test, tidy};
 
 /// A step and how to run it.
 type Step<'a> = (&'static str, Box<dyn Fn() -> Result<()> + 'a>);
@@ -45,6 +45,7 @@ fn steps<'a>(workspace: &'a Workspace, interrupt: &'a Interrupt) -> Vec<Step<'a>
         ("tidy", Box::new(|| tidy::run(workspace))),
         ("dependencies", Box::new(|| dependencies::check(workspace, interrupt))),
         ("clippy", cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "--deny", "warnings"])),
+        ("new connector", Box::new(|| new_connector::lint(workspace, interrupt))),
         ("example out of tree", Box::new(|| out_of_tree::check(workspace, interrupt))),
         ("features", Box::new(|| features::check(workspace, interrupt))),
         ("documentation", cargo(&["doc", "--workspace", "--no-deps", "--all-features"])),

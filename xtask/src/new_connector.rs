@@ -15,7 +15,7 @@ use crate::interrupt::Interrupt;
 use crate::workspace::Workspace;
 use crate::{environment, files, process, status};
 
-pub(crate) use self::self_test::self_test;
+pub(crate) use self::self_test::{lint, test as self_test};
 
 /// What to make.
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ pub(crate) struct Options {
 
 /// Makes the connector, or tries in a copy whether one can be made.
 pub(crate) fn run(options: &Options, workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
-    let Some(name) = &options.name else { return self_test(workspace, interrupt) };
+    let Some(name) = &options.name else { return self_test::check(workspace, interrupt) };
     let name = Name::parse(name)?;
     make(&workspace.root, &name, interrupt)?;
     let (package, page) = (name.package(), template::page(&name));

@@ -27,22 +27,25 @@ const LEFT: [&str; 6] = [
     "users.send_password_reset_email",
 ];
 
-/// Makes a connector in a copy of the workspace and checks it.
-pub(crate) fn self_test(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
-    let started = Instant::now();
+/// The packages that are built with the new one: its registration is the program's, and with these three everything from
+/// outside is built as for the whole workspace, which is why nothing of it is built again.
+const BUILT_TOGETHER: [&str; 2] = ["idp-bridge", "idp-bridge-http"];
+
+/// Makes a connector in a copy of the workspace and checks all of it.
+pub(super) fn check(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
     let probe = Probe::make(workspace, interrupt)?;
-    // It compiles without a warning, and its own tests pass.
-    probe.cargo(&["clippy", "--all-targets", "--quiet", "--", "--deny", "warnings"], interrupt)?;
-    probe.cargo(&["test", "--lib", "--quiet"], interrupt)?;
-    tidy::run(&Workspace::read_at(&probe.root)?)?;
-    let program = ["check", "--quiet", "--no-default-features", "--features", NAME];
-    probe.cargo_of("idp-bridge", &program, interrupt)?;
-    let report = probe.run_suite()?;
-    report.check()?;
-    let (passed, red, waiting) = (report.passed.len(), report.failed.len(), report.not_applicable.len());
-    let counts = format!("{passed} cases passed, {red} are red as they should, {waiting} wait for them");
-    status::step("Scaffolded", format!("a connector: {counts}, in {}", status::elapsed(started.elapsed())));
-    Ok(())
+    probe.lint(interrupt)?;
+    probe.test(interrupt)
+}
+
+/// Checks that a new connector keeps the rules of this repository from its first line.
+pub(crate) fn lint(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
+    Probe::make(workspace, interrupt)?.lint(interrupt)
+}
+
+/// Checks that a new connector works as far as it is written, and is red in what is left.
+pub(crate) fn test(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
+    Probe::make(workspace, interrupt)?.test(interrupt)
 }
 
 /// A copy of the workspace with a new connector in it.
@@ -65,20 +68,33 @@ impl Probe {
         Ok(probe)
     }
 
-    /// Runs cargo for the new connector.
-    fn cargo(&self, arguments: &[&str], interrupt: &Interrupt) -> Result<()> {
-        self.cargo_of(&self.name.package(), arguments, interrupt)
+    fn lint(&self, interrupt: &Interrupt) -> Result<()> {
+        let clippy = ["--quiet", "--all-targets", "--", "--deny", "warnings"];
+        process::run(self.cargo("clippy").args(["--package", &self.name.package()]).args(clippy), interrupt)?;
+        tidy::run(&Workspace::read_at(&self.root)?)
     }
 
-    fn cargo_of(&self, package: &str, arguments: &[&str], interrupt: &Interrupt) -> Result<()> {
-        process::run(&mut self.command(package, arguments), interrupt)
+    fn test(&self, interrupt: &Interrupt) -> Result<()> {
+        let started = Instant::now();
+        process::run(self.together("test").args(["--quiet", "--lib"]), interrupt)?;
+        let report = self.run_suite()?;
+        report.check()?;
+        let (passed, red, waiting) = (report.passed.len(), report.failed.len(), report.not_applicable.len());
+        let counts = format!("{passed} cases passed, {red} are red as they should, {waiting} wait for them");
+        status::step("Scaffolded", format!("a connector: {counts}, in {}", status::elapsed(started.elapsed())));
+        Ok(())
     }
 
-    fn command(&self, package: &str, arguments: &[&str]) -> Command {
-        let (task, rest) = arguments.split_at(1);
+    fn cargo(&self, task: &str) -> Command {
         let mut command = Command::new(environment::cargo());
-        command.current_dir(&self.root).env("CARGO_TARGET_DIR", &self.target);
-        command.args(task).args(["--package", package]).args(rest);
+        command.current_dir(&self.root).env("CARGO_TARGET_DIR", &self.target).arg(task);
+        command
+    }
+
+    fn together(&self, task: &str) -> Command {
+        let mut command = self.cargo(task);
+        command.args(["--package", &self.name.package()]);
+        command.args(BUILT_TOGETHER.iter().flat_map(|package| ["--package", package]));
         command
     }
 
@@ -86,8 +102,7 @@ impl Probe {
     fn run_suite(&self) -> Result<Report> {
         let path = self.target.join(format!("tmp/conformance/{NAME}-fake.json"));
         files::remove(&path)?;
-        let package = self.name.package();
-        let output = self.command(&package, &["test", "--test", "conformance"]).output().context("cannot run cargo")?;
+        let output = self.together("test").args(["--test", "conformance"]).output().context("cannot run cargo")?;
         let text = fs::read_to_string(&path).with_context(|| {
             format!("the suite left no report, but said\n{}", String::from_utf8_lossy(&output.stderr))
         })?;
