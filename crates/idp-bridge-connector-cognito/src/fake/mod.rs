@@ -1,0 +1,134 @@
+//! A Cognito user pool on 127.0.0.1 for tests: the operations that the connector uses, and the sign-in by password.
+//!
+//! It keeps users, groups, app clients and the IAM principals who may ask, and sends no mails but records them. It verifies signatures.
+//! Its answers have the shape that AWS documents; nothing was recorded from the live service. It is stricter than Cognito: a member
+//! that the connector has no reason to send is refused, even where Cognito knows it.
+
+mod answer;
+mod app;
+mod filter;
+mod pool;
+mod settings;
+mod signature;
+#[cfg(test)]
+mod tests;
+mod users;
+
+pub use idp_bridge_conformance::fake::{Answer, Exchange, Incoming};
+use idp_bridge_conformance::fake::{Fake, FakeServer};
+use idp_bridge_http::{HeaderName, Method};
+use serde_json::Value;
+use serde_json::value::Index;
+
+use answer::{no_such_pool, refusal, stricter_than_cognito};
+pub use pool::{AppClient, Mail, Pool, Principal, Status, User};
+
+/// A fake user pool, alive until it is dropped.
+pub struct FakeCognito(FakeServer<Pool>);
+
+impl FakeCognito {
+    /// The pool's id.
+    pub const POOL: &'static str = "eu-west-1_FakePool1";
+
+    /// Starts a pool without users, app clients and principals.
+    pub async fn start() -> std::io::Result<Self> {
+        Ok(Self(FakeServer::start(Pool::default()).await?))
+    }
+
+    /// What stands for the region's own endpoint, without a slash at its end.
+    pub fn url(&self) -> String {
+        self.0.url()
+    }
+
+    /// Looks at the pool, or changes it, between two requests.
+    pub fn with<T>(&self, act: impl FnOnce(&mut Pool) -> T) -> T {
+        self.0.with(act)
+    }
+
+    /// [`Pool::insert`].
+    pub fn insert(&self, user: User) -> String {
+        self.with(|pool| pool.insert(user))
+    }
+
+    /// [`Pool::change`].
+    pub fn change(&self, id: &str, change: impl FnOnce(&mut User)) {
+        self.with(|pool| pool.change(id, change));
+    }
+
+    /// All requests since the last time they were taken, with their answers.
+    pub fn take_exchanges(&self) -> Vec<Exchange> {
+        self.0.take_exchanges()
+    }
+
+    /// All mails so far.
+    pub fn mails(&self) -> Vec<Mail> {
+        self.with(|pool| pool.mails.clone())
+    }
+}
+
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+const CONTENT_TYPE: HeaderName = HeaderName::from_static("content-type");
+
+impl Fake for Pool {
+    fn answer(&mut self, request: &Incoming) -> Answer {
+        self.operation(request).unwrap_or_else(|refusal| refusal)
+    }
+}
+
+impl Pool {
+    fn operation(&mut self, request: &Incoming) -> Result<Answer, Answer> {
+        let target =
+            request.header(&TARGET).and_then(|target| target.strip_prefix("AWSCognitoIdentityProviderService."));
+        let (&Method::POST, "/", Some(operation)) = (&request.method, request.target.as_str(), target) else {
+            return Err(refusal("UnknownOperationException", ""));
+        };
+        if request.header(&CONTENT_TYPE) != Some("application/x-amz-json-1.1") {
+            return Err(stricter_than_cognito("the content type is another one"));
+        }
+        let body = serde_json::from_slice::<Value>(&request.body).ok().filter(Value::is_object);
+        let body = body.ok_or_else(|| refusal("SerializationException", ""))?;
+        if let Some(refused) = self.next_refusal(operation) {
+            return Err(refused);
+        }
+        match operation {
+            // An app client asks for these: IAM is not even looked at.
+            "ResendConfirmationCode" => return self.resend_confirmation_code(&body),
+            "ForgotPassword" => return self.forgot_password(&body),
+            "InitiateAuth" => return self.initiate_auth(&body),
+            _ => {}
+        }
+        self.authorize(request, operation)?;
+        if text(&body, "UserPoolId") != Some(FakeCognito::POOL) {
+            return Err(no_such_pool());
+        }
+        match operation {
+            "AdminGetUser" => self.admin_get_user(&body),
+            "ListUsers" => self.list_users(&body),
+            "ListUsersInGroup" => self.list_users_in_group(&body),
+            "AdminUpdateUserAttributes" => self.admin_update_user_attributes(&body),
+            "AdminDeleteUser" => self.admin_delete_user(&body),
+            "AdminCreateUser" => self.admin_create_user(&body),
+            "DescribeUserPool" => self.describe_user_pool(&body),
+            "ListUserPoolClients" => self.list_user_pool_clients(&body),
+            "DescribeUserPoolClient" => self.describe_user_pool_client(&body),
+            _ => Err(refusal("UnknownOperationException", "")),
+        }
+    }
+}
+
+/// Refuses a request with a member that is not one of these.
+fn only(body: &Value, known: &[&str]) -> Result<(), Answer> {
+    let unknown = body.as_object().and_then(|members| members.keys().find(|name| !known.contains(&name.as_str())));
+    unknown.map_or(Ok(()), |name| Err(stricter_than_cognito(&format!("a request has a member `{name}`"))))
+}
+
+/// A member that is a text.
+fn text(value: &Value, name: impl Index) -> Option<&str> {
+    value.get(name).and_then(Value::as_str)
+}
+
+/// A member that is a text and may not be missing.
+fn needed<'a>(body: &'a Value, name: &str) -> Result<&'a str, Answer> {
+    let missing = || answer::invalid_parameter(&format!("1 validation error detected: `{name}` must not be null"));
+    text(body, name).filter(|text| !text.is_empty()).ok_or_else(missing)
+}

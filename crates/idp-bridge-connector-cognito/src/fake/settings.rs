@@ -1,0 +1,75 @@
+//! What the pool and its app clients say about themselves.
+
+use std::collections::BTreeMap;
+
+use idp_bridge_conformance::fake::Answer;
+use serde_json::{Value, json};
+
+use super::answer::{good, refusal};
+use super::pool::Pool;
+use super::{FakeCognito, needed, only};
+
+impl Pool {
+    pub(crate) fn describe_user_pool(&self, body: &Value) -> Result<Answer, Answer> {
+        only(body, &["UserPoolId"])?;
+        let attribute = |name: &str| {
+            json!({"Name": name, "AttributeDataType": "String", "Mutable": name != "sub", "Required": name == "sub",
+                "DeveloperOnlyAttribute": false, "StringAttributeConstraints": {"MinLength": "0", "MaxLength": "2048"}})
+        };
+        let standard = ["sub", "name", "given_name", "family_name", "preferred_username", "email", "phone_number"];
+        let schema = standard.into_iter().chain(["custom:customer_id"]).map(attribute);
+        let pool = json!({
+            "Id": FakeCognito::POOL,
+            "Name": "fake",
+            "Arn": format!("arn:aws:cognito-idp:eu-west-1:123456789012:userpool/{}", FakeCognito::POOL),
+            "SchemaAttributes": schema.collect::<Value>(),
+            "AutoVerifiedAttributes": ["email"],
+            "AccountRecoverySetting": {"RecoveryMechanisms": [{"Name": "verified_email", "Priority": 1}]},
+            "EmailConfiguration": {"EmailSendingAccount": "DEVELOPER",
+                "SourceArn": "arn:aws:ses:eu-west-1:123456789012:identity/conformance.example"},
+            "VerificationMessageTemplate": {"DefaultEmailOption": "CONFIRM_WITH_CODE"},
+            "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": false},
+            "MfaConfiguration": "OFF",
+            "EstimatedNumberOfUsers": self.users.len(),
+            "AliasAttributes": self.aliases,
+        });
+        Ok(good(&json!({"UserPool": with(pool, &self.settings)})))
+    }
+
+    pub(crate) fn list_user_pool_clients(&self, body: &Value) -> Result<Answer, Answer> {
+        only(body, &["UserPoolId", "MaxResults", "NextToken"])?;
+        let shown = self.app_clients.iter().map(|client| {
+            json!({"ClientId": client.client_id, "UserPoolId": FakeCognito::POOL, "ClientName": client.client_id})
+        });
+        Ok(good(&json!({"UserPoolClients": shown.collect::<Value>()})))
+    }
+
+    pub(crate) fn describe_user_pool_client(&self, body: &Value) -> Result<Answer, Answer> {
+        only(body, &["UserPoolId", "ClientId"])?;
+        let id = needed(body, "ClientId")?;
+        let client = self.app_clients.iter().find(|own| own.client_id == id);
+        let client = client.ok_or_else(|| refusal("ResourceNotFoundException", "User pool client does not exist."))?;
+        let mut shown = json!({
+            "ClientId": client.client_id,
+            "UserPoolId": FakeCognito::POOL,
+            "ClientName": client.client_id,
+            "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+            // Named one by one, since without the list users may write every attribute themselves.
+            "WriteAttributes": ["email", "name"],
+            "PreventUserExistenceErrors": if client.hides_users { "ENABLED" } else { "LEGACY" },
+        });
+        if let (Some(secret), Some(members)) = (&client.secret, shown.as_object_mut()) {
+            members.insert("ClientSecret".into(), json!(secret));
+        }
+        Ok(good(&json!({"UserPoolClient": with(shown, &client.settings)})))
+    }
+}
+
+/// A description with some members in the place of its own; null takes one away.
+fn with(mut shown: Value, settings: &BTreeMap<String, Value>) -> Value {
+    if let Some(members) = shown.as_object_mut() {
+        members.extend(settings.clone());
+        members.retain(|_, value| !value.is_null());
+    }
+    shown
+}

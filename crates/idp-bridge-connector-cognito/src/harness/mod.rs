@@ -1,0 +1,254 @@
+//! The harnesses of the conformance suite: for the fake, and for a stand-in that somebody else wrote.
+
+mod stand_in;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use idp_bridge_conformance::{Control, Harness, Need, NewUser, Staged, async_trait};
+use idp_bridge_core::{
+    CallKind, CallScope, Capabilities, Connector, ConnectorContext, Email, IdentityProvider, OutboundPolicy, Secret,
+    TenantId, UserId,
+};
+use idp_bridge_http::{BaseUrl, Bytes, Client, HeaderName, HeaderValue, Request};
+use serde_json::json;
+pub use stand_in::{StandIn, StandInHarness};
+
+use crate::fake::{AppClient, FakeCognito, Principal, Status, User};
+use crate::{Cognito, CognitoConfig, CustomerLookup};
+
+/// The bridge's IAM user, as a careful operator makes it.
+const BRIDGE: &str = "AKIDBRIDGE";
+/// What it may do.
+const ACTIONS: [&str; 9] = [
+    "AdminGetUser",
+    "ListUsers",
+    "ListUsersInGroup",
+    "AdminUpdateUserAttributes",
+    "AdminDeleteUser",
+    "AdminCreateUser",
+    "DescribeUserPool",
+    "DescribeUserPoolClient",
+    "ListUserPoolClients",
+];
+/// The same, but without any right.
+const NO_RIGHT: &str = "AKIDNORIGHT";
+/// The same, but with the rights to read alone.
+const READ_ONLY: &str = "AKIDREADONLY";
+/// The secret of all of them.
+const SECRET: &str = "s3cret-of-the-harness";
+/// The app client by which mails are ordered and people sign in.
+const APP_CLIENT: &str = "3fakeappclient";
+/// Its secret.
+const APP_SECRET: &str = "s3cret-of-the-app-client";
+/// What the name of a customer's group begins with.
+const GROUP_PREFIX: &str = "customer-";
+/// A user of another identity provider, who is called by this name and has another id.
+const FEDERATED: &str = "google_1234";
+
+/// A fake user pool under test.
+pub struct CognitoHarness {
+    fake: FakeCognito,
+    http: Client,
+    name: &'static str,
+    settings: fn(&mut CognitoConfig),
+    made: AtomicU32,
+}
+
+impl CognitoHarness {
+    /// Makes the pool, with app client and principals. Customers are found by an attribute that Cognito can search.
+    pub async fn start_with_fake() -> Staged<Self> {
+        let fake = FakeCognito::start().await?;
+        fake.with(|pool| {
+            pool.principals = vec![
+                Principal::new(BRIDGE, SECRET, &ACTIONS),
+                Principal::new(NO_RIGHT, SECRET, &[]),
+                Principal::new(READ_ONLY, SECRET, &ACTIONS.map(|action| if is_read(action) { action } else { "" })),
+            ];
+            pool.app_clients = vec![AppClient::new(APP_CLIENT, APP_SECRET)];
+            pool.begins_with_an_empty_page = true;
+            pool.insert(User::new(FEDERATED, Status::ExternalProvider, &[("email", "federated@conformance.example")]));
+        });
+        let http = Client::new(&OutboundPolicy::default())?;
+        Ok(Self { fake, http, name: "cognito (fake)", settings: |_| {}, made: AtomicU32::new(0) })
+    }
+
+    /// The same under another name and with other settings in all of its providers.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, settings: fn(&mut CognitoConfig)) -> Self {
+        (self.name, self.settings) = (name, settings);
+        self
+    }
+
+    /// The pool.
+    pub fn fake(&self) -> &FakeCognito {
+        &self.fake
+    }
+
+    /// The settings of the right provider.
+    pub fn config(&self) -> CognitoConfig {
+        self.config_of(BRIDGE)
+    }
+
+    /// The settings of a provider that asks as this principal.
+    fn config_of(&self, access_key_id: &str) -> CognitoConfig {
+        let mut config = CognitoConfig::new(FakeCognito::POOL);
+        config.endpoint = Some(self.fake.url());
+        config.access_key_id = Some(access_key_id.into());
+        config.secret_access_key = Some(Secret::new(SECRET));
+        config.client_id = Some(APP_CLIENT.into());
+        config.client_secret = Some(Secret::new(APP_SECRET));
+        config.customer_attribute = "preferred_username".into();
+        config.customer_lookup = Some(CustomerLookup::Attribute);
+        config.customer_group_prefix = GROUP_PREFIX.into();
+        (self.settings)(&mut config);
+        config
+    }
+
+    /// Builds a provider from settings that a test has changed.
+    pub fn build(&self, config: CognitoConfig) -> Staged<Cognito> {
+        Ok(Cognito::build(config, &context()?)?)
+    }
+
+    fn provider_of(&self, config: CognitoConfig) -> Staged<Arc<dyn IdentityProvider>> {
+        Ok(Arc::new(self.build(config)?))
+    }
+}
+
+fn context() -> Staged<ConnectorContext> {
+    Ok(ConnectorContext::new(TenantId::new("conformance")?))
+}
+
+/// What proves that whoever names a user knows the app client's secret: Cognito's `SECRET_HASH`.
+fn proof(secret: &str, name: &str, client_id: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    STANDARD.encode(hmac::sign(&key, format!("{name}{client_id}").as_bytes()))
+}
+
+fn is_read(action: &str) -> bool {
+    ["AdminGet", "List", "Describe"].iter().any(|verb| action.starts_with(verb))
+}
+
+#[async_trait]
+impl Harness for CognitoHarness {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn connector_capabilities(&self) -> Capabilities {
+        <Cognito as Connector>::capabilities()
+    }
+
+    fn not_applicable(&self, need: Need) -> Option<String> {
+        let is_of_group = self.config().customer_lookup == Some(CustomerLookup::Group);
+        let reason = match need {
+            Need::SeveralCustomers => "an attribute of a Cognito user has one value",
+            Need::ServiceAccount => "a user pool keeps people only: what is no person is an app client, which is apart",
+            Need::UnusualCustomer if is_of_group => "a customer's group has its name, and a group's name no spaces",
+            Need::Control(Control::NarrowRole) => {
+                "AWS refuses a search without its right, and never answers it with an empty list"
+            }
+            Need::ControlOf(
+                Control::ReadOnlyRole,
+                CallKind::SendVerificationEmail | CallKind::SendPasswordResetEmail,
+            ) => "Cognito sends such mails for the app client: AWS asks for no right",
+            _ => return None,
+        };
+        Some(reason.into())
+    }
+
+    async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
+        self.provider_of(self.config())
+    }
+
+    /// A verified user has signed in before, and another has not confirmed the sign-up: each can be sent its mail.
+    async fn create(&self, new: NewUser) -> Staged<UserId> {
+        let is_confirmed = new.email_verified || new.password.is_some();
+        let status = if is_confirmed { Status::Confirmed } else { Status::Unconfirmed };
+        let mut user = User::new(&format!("person-{}", self.made.fetch_add(1, Relaxed)), status, &[]);
+        if let Some(email) = &new.email {
+            user.set("email", email.as_str());
+            user.set("email_verified", if new.email_verified { "true" } else { "false" });
+        }
+        match new.customers.as_slice() {
+            [] => {}
+            [customer] => {
+                user.set("preferred_username", customer.as_str());
+                user.set("custom:customer_id", customer.as_str());
+                user.groups.insert(format!("{GROUP_PREFIX}{}", customer.as_str()));
+            }
+            _ => return Err("an attribute has one value".into()),
+        }
+        (user.enabled, user.password) = (!new.blocked, new.password);
+        Ok(UserId::new(self.fake.insert(user))?)
+    }
+
+    fn reserved_ids(&self) -> Vec<UserId> {
+        [FEDERATED, "person-0", "federated@conformance.example", "sub", "."]
+            .into_iter()
+            .filter_map(|id| UserId::new(id).ok())
+            .collect()
+    }
+
+    async fn exists(&self, id: &UserId) -> Staged<bool> {
+        Ok(self.fake.with(|pool| pool.user(id.as_str()).is_some()))
+    }
+
+    async fn change_email(&self, id: &UserId, email: &Email) -> Staged<()> {
+        self.fake.change(id.as_str(), |user| {
+            user.attributes.insert("email".into(), email.as_str().into());
+        });
+        Ok(())
+    }
+
+    async fn log_in(&self, email: &Email, password: &str) -> Staged<bool> {
+        let name = self.fake.with(|pool| pool.username_of(email.as_str())).ok_or("nobody has this address")?;
+        let proof = proof(APP_SECRET, &name, APP_CLIENT);
+        let body = json!({
+            "ClientId": APP_CLIENT,
+            "AuthFlow": "USER_PASSWORD_AUTH",
+            "AuthParameters": {"USERNAME": name, "PASSWORD": password, "SECRET_HASH": proof},
+        });
+        let (target, operation) = ("x-amz-target", "AWSCognitoIdentityProviderService.InitiateAuth");
+        let base = BaseUrl::parse(&self.fake.url(), &OutboundPolicy::default())?;
+        let request = Request::post(base.as_url().clone())
+            .bytes(Bytes::from(body.to_string()))
+            .header(HeaderName::from_static("content-type"), HeaderValue::from_static("application/x-amz-json-1.1"))
+            .header(HeaderName::from_static(target), HeaderValue::from_static(operation));
+        let scope = CallScope::new("harness", Duration::from_secs(60));
+        Ok(self.http.send(&scope, request).await?.status.is_success())
+    }
+
+    async fn mails(&self, email: &Email) -> Staged<usize> {
+        Ok(self.fake.mails().iter().filter(|mail| mail.to.eq_ignore_ascii_case(email.as_str())).count())
+    }
+
+    async fn provider_broken(&self, control: Control) -> Staged<Arc<dyn IdentityProvider>> {
+        let mut config = self.config();
+        match control {
+            Control::WrongSecret => config.secret_access_key = Some(Secret::new("wrong")),
+            Control::WrongRealm => config.user_pool_id = "eu-west-1_NoSuchPool".into(),
+            Control::MissingRole => config = self.config_of(NO_RIGHT),
+            Control::ReadOnlyRole => config = self.config_of(READ_ONLY),
+            other => return Err(format!("the harness does not know the control {other:?}").into()),
+        }
+        self.provider_of(config)
+    }
+
+    async fn upstream(&self) -> Staged<String> {
+        Ok(self.fake.url())
+    }
+
+    /// By way of a proxy, since the signature covers the host.
+    async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
+        let mut context = context()?;
+        context.outbound.proxy = Some(base_url.to_owned());
+        Ok(Arc::new(Cognito::build(self.config(), &context)?))
+    }
+}
