@@ -13,5 +13,5 @@ fn main() -> ExitCode {
 }
 
 async fn harness() -> Staged<KeycloakHarness> {
-    KeycloakHarness::start(Lab::find()?.server()?).await
+    KeycloakHarness::start(Lab::find("keycloak")?.server()?).await
 }

@@ -26,7 +26,7 @@ impl Lab {
     /// The lab that runs, which must be there.
     #[track_caller]
     pub(crate) fn get_running() -> Self {
-        Self::find().unwrap_or_else(|error| panic!("{error}"))
+        Self::find("keycloak").unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// A setting that is a text, which must be there.

@@ -1,4 +1,4 @@
-//! The running lab, as `.lab/keycloak.json` describes it.
+//! A running lab, as `.lab/keycloak.json` or `.lab/cognito.json` describes it.
 
 use std::path::{Path, PathBuf};
 
@@ -10,13 +10,13 @@ use serde_json::Value;
 pub(crate) struct Lab(Value);
 
 impl Lab {
-    /// Reads them; without a lab it says how to start one.
-    #[expect(clippy::disallowed_methods, reason = "`cargo xtask test` names the file by a variable")]
-    pub(crate) fn find() -> Result<Self, String> {
-        let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.lab/keycloak.json");
-        let path = std::env::var_os("IDP_BRIDGE_LAB").map_or(default, PathBuf::from);
+    /// Reads those of the lab with this name; without such a lab it says how to start one.
+    #[expect(clippy::disallowed_methods, reason = "`cargo xtask test` names the folder by a variable")]
+    pub(crate) fn find(name: &str) -> Result<Self, String> {
+        let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.lab");
+        let path = std::env::var_os("IDP_BRIDGE_LAB").map_or(default, PathBuf::from).join(format!("{name}.json"));
         let text = std::fs::read_to_string(&path).map_err(|error| {
-            let how = "start one with `cargo xtask lab keycloak --detach`, or run `cargo xtask test`";
+            let how = format!("start one with `cargo xtask lab {name} --detach`, or run `cargo xtask test`");
             format!("no lab runs ({}: {error}); {how}", path.display())
         })?;
         serde_json::from_str(&text).map(Self).map_err(|error| format!("{}: {error}", path.display()))

@@ -10,7 +10,7 @@ mod server;
 mod settings;
 
 use std::fs::File;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -77,6 +77,11 @@ fn run_one<Ports: clap::Args>(
     if options.detach { lab.leave_running() } else { lab.wait(interrupt) }
 }
 
+/// Where the files of all labs lie: in this folder tests find their settings.
+pub(crate) fn folder(workspace: &Workspace) -> PathBuf {
+    workspace.root.join(".lab")
+}
+
 /// Fails if a lab runs already, before somebody waits long for their own.
 pub(crate) fn expect_none(workspace: &Workspace) -> Result<()> {
     keycloak::place(workspace).lock()?;
@@ -129,11 +134,6 @@ impl Lab {
     /// What it is, such as `keycloak`.
     pub(crate) fn name(&self) -> &'static str {
         self.place.name()
-    }
-
-    /// The variable that tells tests where the settings are, and the file.
-    pub(crate) fn settings(&self) -> (&'static str, &Path) {
-        (self.place.variable(), self.place.settings())
     }
 
     /// How long the start took, without what was installed before it.

@@ -11,13 +11,15 @@ use anyhow::{Context, Result, bail};
 use self::tally::Tally;
 use crate::auth0_contract::Material;
 use crate::interrupt::Interrupt;
-use crate::lab::{self, Lab};
+use crate::lab;
 use crate::prerequisites::{self, Tools};
 use crate::workspace::Workspace;
 use crate::{auth0_contract, conformance, environment, new_connector, out_of_tree, process, status};
 
 /// The feature of the test targets that need real servers.
 const LAB_FEATURE: &str = "lab";
+/// Tells those tests in which folder the labs' settings are.
+const LAB_VARIABLE: &str = "IDP_BRIDGE_LAB";
 
 /// Runs every test and says at the end how many there were.
 pub(crate) fn run(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
@@ -103,7 +105,7 @@ fn with_labs(workspace: &Workspace, tools: &Tools, tests: &Tests, interrupt: &In
         let mut command = cargo_test(workspace);
         command.args(["--no-fail-fast", "--package", package, "--features", LAB_FEATURE]);
         command.args(names.iter().flat_map(|name| ["--test", name]));
-        command.envs(labs.iter().map(Lab::settings));
+        command.env(LAB_VARIABLE, lab::folder(workspace));
         tests.phase(&format!("{package} on real servers"), &mut command, interrupt)?;
     }
     Ok(())

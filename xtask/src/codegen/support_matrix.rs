@@ -1,6 +1,6 @@
 //! `docs/support-matrix.md`: what each connector can do, and how far that was proved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -66,7 +66,7 @@ pub(super) fn render(connectors: &[Connector], reports: &[Report], committed: &s
              *Exact* is the identity provider's own value, *derived* is computed from something else within limits that \
              the connector's page names, *absent* is never there.\n\n";
     text += &table("Field", connectors, |connector| &connector.capabilities.fields, |_, _, fidelity| fidelity.clone());
-    text + "\n" + &proof(reports, committed)
+    text + "\n" + &proof(connectors, reports, committed)
 }
 
 /// A table with a row for each name and a column for each connector.
@@ -78,8 +78,7 @@ fn table<'a, Cell: 'a>(
 ) -> String {
     let names: Vec<&str> = connectors.iter().map(|connector| connector.r#type.as_str()).collect();
     let mut text = format!("| {title} | {} |\n|---{}|\n", names.join(" | "), "|---".repeat(names.len()));
-    let rows: std::collections::BTreeSet<&String> =
-        connectors.iter().flat_map(|connector| cells(connector).keys()).collect();
+    let rows: BTreeSet<&String> = connectors.iter().flat_map(|connector| cells(connector).keys()).collect();
     for row in rows {
         text += &format!("| `{row}` |");
         for connector in connectors {
@@ -91,26 +90,80 @@ fn table<'a, Cell: 'a>(
     text
 }
 
-fn proof(reports: &[Report], committed: &str) -> String {
+fn proof(connectors: &[Connector], reports: &[Report], committed: &str) -> String {
     if reports.is_empty() {
         let kept = committed.find(PROOF).and_then(|start| committed.get(start..));
         return kept.map_or_else(|| format!("{PROOF}\nNot yet: `cargo xtask test` runs it.\n"), str::to_owned);
     }
-    let mut text = format!("{PROOF}\n| Connector and target | Cases passed | Not applicable |\n|---|---|---|\n");
-    let mut reasons = String::new();
+    let mut text = format!(
+        "{PROOF}\n\
+         How many of the suite's cases passed, and on what: on the connector's own *fake*, on another project's \
+         *stand-in* for the identity provider, on the *real* one.\n\n\
+         | Connector | Fake | Stand-in | Real |\n|---|---|---|---|\n"
+    );
+    let targets: Vec<Target<'_>> = reports.iter().map(Target::of).collect();
+    let names = connectors.iter().map(|connector| connector.r#type.as_str());
+    for name in names.chain(targets.iter().map(|target| target.connector)).collect::<BTreeSet<_>>() {
+        let cell = |kind| {
+            let found = targets.iter().filter(|target| target.connector == name && target.kind == kind);
+            let cells: Vec<_> = found.map(Target::cell).collect();
+            if cells.is_empty() { "–".to_owned() } else { cells.join("; ") }
+        };
+        text += &format!("| {name} | {} | {} | {} |\n", cell(Kind::Fake), cell(Kind::StandIn), cell(Kind::Real));
+    }
+    text + &reasons(reports)
+}
+
+/// Why cases are not applicable.
+fn reasons(reports: &[Report]) -> String {
+    let mut text = String::new();
     for report in reports {
-        let not_applicable = report.not_applicable();
-        let beside: usize = not_applicable.values().sum();
-        text += &format!("| {} | {} of {} | {beside} |\n", report.harness, report.passed(), report.run());
-        for (reason, cases) in not_applicable {
+        for (reason, cases) in report.not_applicable() {
             let cases = if cases == 1 { "one case".to_owned() } else { format!("{cases} cases") };
-            reasons += &format!("- {}, {cases}: {reason}.\n", report.harness);
+            text += &format!("- {}, {cases}: {reason}.\n", report.harness);
         }
     }
-    if !reasons.is_empty() {
-        text += &format!("\nWhat is not applicable, and why:\n\n{reasons}");
+    if text.is_empty() { text } else { format!("\nWhat is not applicable, and why:\n\n{text}") }
+}
+
+/// What a report was run on.
+#[derive(Debug, Clone, Copy)]
+struct Target<'a> {
+    report: &'a Report,
+    connector: &'a str,
+    kind: Kind,
+    /// The stand-in's name.
+    beside: Option<&'a str>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Fake,
+    StandIn,
+    Real,
+}
+
+impl<'a> Target<'a> {
+    /// By the harness's name: `keycloak (fake)`, `cognito (ministack)`, and `keycloak` for the real one.
+    fn of(report: &'a Report) -> Self {
+        let named = report.harness.strip_suffix(')').and_then(|name| name.split_once(" ("));
+        let (connector, kind, beside) = match named {
+            None => (report.harness.as_str(), Kind::Real, None),
+            Some((connector, "fake")) => (connector, Kind::Fake, None),
+            Some((connector, stand_in)) => (connector, Kind::StandIn, Some(stand_in)),
+        };
+        Self { report, connector, kind, beside }
     }
-    text
+
+    fn cell(&self) -> String {
+        let not_applicable: usize = self.report.not_applicable().values().sum();
+        let mut text = self.beside.map_or_else(String::new, |name| format!("{name}: "));
+        text += &format!("{} of {}", self.report.passed(), self.report.run());
+        if not_applicable > 0 {
+            text += &format!(", {not_applicable} not applicable");
+        }
+        text
+    }
 }
 
 #[cfg(test)]
@@ -140,9 +193,18 @@ mod tests {
     #[test]
     fn reports_are_shown_and_without_them_the_committed_proof_is_kept() {
         let connectors = read_connectors(CONNECTORS).unwrap();
-        let with_reports = render(&connectors, &[Report::sample()], "");
-        assert!(with_reports.contains("| keycloak (fake) | 1 of 2 | 1 |\n"), "{with_reports}");
+        let with_reports = render(&connectors, &[Report::sample("keycloak (fake)")], "");
         assert!(with_reports.contains("- keycloak (fake), one case: no clock to turn.\n"), "{with_reports}");
         assert_eq!(render(&connectors, &[], &with_reports), with_reports);
+    }
+
+    #[test]
+    fn the_proof_tells_the_fake_from_a_stand_in_and_from_the_real_one() {
+        let reports = ["cognito (ministack)", "keycloak", "keycloak (fake)"].map(Report::sample);
+        let text = render(&read_connectors(CONNECTORS).unwrap(), &reports, "");
+        let one = "1 of 2, 1 not applicable";
+        assert!(text.contains(&format!("| cognito | – | ministack: {one} | – |\n")), "{text}");
+        assert!(text.contains(&format!("| keycloak | {one} | – | {one} |\n")), "{text}");
+        assert!(text.contains("| memory | – | – | – |\n"), "{text}");
     }
 }

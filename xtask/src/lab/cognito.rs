@@ -16,7 +16,7 @@ use crate::interrupt::Interrupt;
 use crate::status;
 use crate::workspace::Workspace;
 
-static KIND: Kind = Kind { name: "cognito", variable: "IDP_BRIDGE_LAB_COGNITO", servers: &[SERVER] };
+static KIND: Kind = Kind { name: "cognito", servers: &[SERVER] };
 const SERVER: &str = "ministack";
 const TENANT: &str = "initech";
 

@@ -22,7 +22,7 @@ use crate::prerequisites::Tools;
 use crate::status;
 use crate::workspace::Workspace;
 
-static KIND: Kind = Kind { name: "keycloak", variable: "IDP_BRIDGE_LAB", servers: &[SERVER, SINK] };
+static KIND: Kind = Kind { name: "keycloak", servers: &[SERVER, SINK] };
 const SERVER: &str = "keycloak";
 const SINK: &str = "smtp-sink";
 

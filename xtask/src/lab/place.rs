@@ -24,8 +24,6 @@ pub(crate) struct Place {
 pub(crate) struct Kind {
     /// Its name on the command line, and the beginning of its files' names.
     pub(crate) name: &'static str,
-    /// Tells tests where its settings are.
-    pub(crate) variable: &'static str,
     /// Its servers, in the order in which they are stopped.
     pub(crate) servers: &'static [&'static str],
 }
@@ -33,7 +31,7 @@ pub(crate) struct Kind {
 impl Place {
     /// The lab of this kind in the workspace.
     pub(crate) fn new(workspace: &Workspace, kind: &'static Kind) -> Self {
-        Self::in_folder(workspace.root.join(".lab"), kind)
+        Self::in_folder(super::folder(workspace), kind)
     }
 
     fn in_folder(folder: PathBuf, kind: &'static Kind) -> Self {
@@ -44,11 +42,6 @@ impl Place {
     /// The lab's name.
     pub(crate) fn name(&self) -> &'static str {
         self.kind.name
-    }
-
-    /// The variable that tells tests where the settings are.
-    pub(crate) fn variable(&self) -> &'static str {
-        self.kind.variable
     }
 
     /// The folder that all labs share.
@@ -127,8 +120,8 @@ impl Place {
 mod tests {
     use super::*;
 
-    static ONE: Kind = Kind { name: "one", variable: "ONE", servers: &["server"] };
-    static OTHER: Kind = Kind { name: "other", variable: "OTHER", servers: &[] };
+    static ONE: Kind = Kind { name: "one", servers: &["server"] };
+    static OTHER: Kind = Kind { name: "other", servers: &[] };
 
     #[test]
     fn one_lab_of_a_kind_runs_at_a_time_and_a_stale_mark_of_one_is_none() {
