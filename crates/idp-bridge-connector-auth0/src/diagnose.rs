@@ -2,7 +2,7 @@
 //!
 //! Every check is a read. Names of pages, tabs and switches are those of the documentation in November 2026.
 
-use idp_bridge_core::{CallKind, CallScope, Error, ErrorKind, Finding, UserId, Verdict};
+use idp_bridge_core::{CallKind, CallScope, Error, ErrorKind, Finding, UserId, Verdict, if_found};
 
 use crate::client::{Auth0Api, PasswordReset};
 use crate::config::Auth0Config;
@@ -89,9 +89,8 @@ impl<'a> Diagnosis<'a> {
             Ok(nobody) => self.api.user(scope, &nobody).await.map(drop),
             Err(error) => Err(Error::ours(ErrorKind::Unexpected, "the id of nobody is unusable").with_source(error)),
         };
-        match read {
-            Ok(()) => Finding::ok(check, &READERS),
-            Err(error) if error.kind() == ErrorKind::NotFound => Finding::ok(check, &READERS),
+        match if_found(read) {
+            Ok(_) => Finding::ok(check, &READERS),
             Err(error) => Finding::failed_by(check, &READERS, &error, self.tick("read:users")),
         }
     }
