@@ -2,8 +2,9 @@
 
 use idp_bridge_conformance::{Harness, NewUser, Staged};
 use idp_bridge_connector_auth0::harness::Auth0Harness;
+use idp_bridge_connector_cognito::harness::CognitoHarness;
 use idp_bridge_connector_keycloak::harness::KeycloakHarness;
-use idp_bridge_core::{CustomerId, Email, UserId};
+use idp_bridge_core::{CustomerId, Email, Secret, UserId};
 
 use crate::tap::Tap;
 
@@ -52,13 +53,29 @@ impl Home {
             config.domain,
             tap.url(),
             config.client_id,
-            config.client_secret.as_ref().map(|secret| secret.expose()).unwrap(),
+            config.client_secret.as_ref().map(Secret::expose).unwrap(),
             config.customer_key,
             config.connection.unwrap(),
             config.email_client_id.unwrap()
         );
         let auth0 = Self::of("auth0", tap, settings, Box::new(auth0)).await?;
-        Ok(vec![keycloak, auth0])
+
+        let cognito = CognitoHarness::start_with_fake().await?;
+        let tap = Tap::before(&cognito.upstream().await?);
+        let config = cognito.config();
+        let settings = format!(
+            "endpoint = \"{}\"\nuser_pool_id = \"{}\"\naccess_key_id = \"{}\"\nsecret_access_key = \"{}\"\nclient_id = \"{}\"\n\
+             client_secret = \"{}\"\ncustomer_attribute = \"{}\"\ncustomer_lookup = \"attribute\"\n",
+            tap.url(),
+            config.user_pool_id,
+            config.access_key_id.unwrap(),
+            config.secret_access_key.as_ref().map(Secret::expose).unwrap(),
+            config.client_id.unwrap(),
+            config.client_secret.as_ref().map(Secret::expose).unwrap(),
+            config.customer_attribute
+        );
+        let cognito = Self::of("cognito", tap, settings, Box::new(cognito)).await?;
+        Ok(vec![keycloak, auth0, cognito])
     }
 
     async fn of(tenant: &'static str, tap: Tap, settings: String, harness: Box<dyn Harness>) -> Staged<Self> {

@@ -23,6 +23,7 @@ macro_rules! connectors {
 
 connectors! {
     "auth0" => idp_bridge_connector_auth0::Auth0,
+    "cognito" => idp_bridge_connector_cognito::Cognito,
     "keycloak" => idp_bridge_connector_keycloak::Keycloak,
     "memory" => idp_bridge_connector_memory::Memory,
 }

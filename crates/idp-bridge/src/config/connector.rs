@@ -21,13 +21,15 @@ type Build = Box<dyn FnOnce(&ConnectorContext) -> Result<Arc<dyn IdentityProvide
 pub(super) struct ConnectorSettings {
     pub(super) kind: &'static str,
     outbound: OutboundPolicy,
+    host_credentials: bool,
     build: Build,
 }
 
 impl ConnectorSettings {
     /// Makes the provider of this tenant.
     pub(super) fn build(self, tenant: &TenantId) -> Result<Arc<dyn IdentityProvider>, Error> {
-        (self.build)(&ConnectorContext { outbound: self.outbound, ..ConnectorContext::new(tenant.clone()) })
+        let Self { outbound, host_credentials, .. } = self;
+        (self.build)(&ConnectorContext { outbound, host_credentials, ..ConnectorContext::new(tenant.clone()) })
     }
 }
 
@@ -59,7 +61,8 @@ impl Reader<'_> {
         });
         match (outbound, build) {
             (Some(outbound), Ok(build)) if problems.len() == before => {
-                Some(ConnectorSettings { kind: entry.kind(), outbound, build })
+                let host_credentials = self.host_credentials;
+                Some(ConnectorSettings { kind: entry.kind(), outbound, host_credentials, build })
             }
             _ => None,
         }

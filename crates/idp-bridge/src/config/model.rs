@@ -34,6 +34,8 @@ pub(crate) struct Server {
     /// The address and port that calls come in at; port 0 takes a free one.
     #[schemars(with = "String")]
     pub(crate) listen: SocketAddr,
+    /// Whether tenants of Cognito that name no AWS credentials use the host's own, in a program that was built with them.
+    pub(crate) aws_default_chain: bool,
     /// The only folder that tenants' files are read from if `outbound.private_networks` is `deny`.
     #[schemars(extend("format" = "path"))]
     pub(crate) secrets_dir: Option<PathBuf>,
@@ -43,7 +45,12 @@ pub(crate) struct Server {
 
 impl Default for Server {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), secrets_dir: None, log: Log::default() }
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            aws_default_chain: false,
+            secrets_dir: None,
+            log: Log::default(),
+        }
     }
 }
 

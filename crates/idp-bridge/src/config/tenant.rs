@@ -22,6 +22,7 @@ pub(super) struct Reader<'a> {
     pub(super) registry: &'a Registry,
     pub(super) sources: Sources,
     pub(super) private_networks: PrivateNetworks,
+    pub(super) host_credentials: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -32,7 +33,8 @@ impl<'a> Reader<'a> {
             PrivateNetworks::Allow => Reach::Everything,
             PrivateNetworks::Deny => Reach::Folder(server.secrets_dir.clone()),
         };
-        Self { document, registry, sources: Sources::new(document.file.folder(), reach), private_networks }
+        let sources = Sources::new(document.file.folder(), reach);
+        Self { document, registry, sources, private_networks, host_credentials: server.aws_default_chain }
     }
 
     /// Reads the tenant at this path; all that is wrong with it at once.

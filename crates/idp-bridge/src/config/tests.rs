@@ -103,7 +103,7 @@ fn a_folder_has_a_file_for_each_tenant_and_one_for_the_rest() {
 fn the_example_file_has_every_key_and_is_right() {
     let example = include_str!("../../../../docs/configuration.example.toml");
     let folder = Folder::new();
-    for name in ["acme-webhook", "acme-keycloak", "globex-auth0"] {
+    for name in ["acme-webhook", "acme-keycloak", "globex-auth0", "initech-aws", "initech-app-client"] {
         folder.write(&format!("secrets/{name}"), PUBLIC);
     }
     let ca = include_str!("tests/ca.pem");

@@ -1,0 +1,297 @@
+//! A tenant's settings of the Cognito connector.
+
+use idp_bridge_core::jiff::SignedDuration;
+use idp_bridge_core::{Error, Result, Secret};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The standard attributes that `ListUsers` can search, and that are not something else already.
+const SEARCHABLE: [&str; 4] = ["preferred_username", "name", "given_name", "family_name"];
+
+/// The settings of one user pool.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Cognito")]
+#[non_exhaustive]
+pub struct CognitoConfig {
+    /// The pool's id, such as `eu-west-1_AbCdEfGhI`: User pools → the pool → Overview.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9-]+_[0-9a-zA-Z]+$"))]
+    pub user_pool_id: String,
+
+    /// The pool's region. The part of `user_pool_id` before the `_` if absent.
+    #[serde(default)]
+    pub region: Option<String>,
+
+    /// The app client by which mails are ordered: App clients → the client. Without it the two mail calls are unsupported.
+    #[serde(default)]
+    pub client_id: Option<String>,
+
+    /// That client's secret, if it has one.
+    #[serde(default)]
+    pub client_secret: Option<Secret>,
+
+    /// The access key of the bridge's IAM user. Without it the host's own credentials are used, where the program allows that.
+    #[serde(default)]
+    pub access_key_id: Option<String>,
+
+    /// That key's secret.
+    #[serde(default)]
+    pub secret_access_key: Option<Secret>,
+
+    /// The session token that belongs to a temporary key.
+    #[serde(default)]
+    pub session_token: Option<Secret>,
+
+    /// The role that the bridge takes on with those credentials, such as `arn:aws:iam::123456789012:role/idp-bridge`.
+    #[serde(default)]
+    pub role_arn: Option<String>,
+
+    /// The external id that the role's trust policy demands.
+    #[serde(default)]
+    pub external_id: Option<String>,
+
+    /// Where Cognito listens, if not at the region's own address: a VPC endpoint, a stand-in.
+    #[serde(default)]
+    pub endpoint: Option<String>,
+
+    /// Where the token service listens that gives roles, if not at the region's own address.
+    #[serde(default)]
+    pub sts_endpoint: Option<String>,
+
+    /// The user attribute that holds the customer id. No app client may let users write it.
+    #[serde(default = "default_customer_attribute")]
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_:.-]+$"))]
+    pub customer_attribute: String,
+
+    /// How the user of a customer is found. Without it that call is unsupported: Cognito cannot search custom attributes.
+    #[serde(default)]
+    pub customer_lookup: Option<CustomerLookup>,
+
+    /// With `customer_lookup = "group"`: what the name of a customer's group begins with, before the customer id.
+    #[serde(default)]
+    pub customer_group_prefix: String,
+
+    /// With `customer_lookup = "index"`: the limits of the index.
+    #[serde(default)]
+    pub customer_index: CustomerIndexConfig,
+
+    /// Whether a verification mail for an invited user who has never signed in is the invitation once more.
+    /// It sets a new temporary password: the one in the first invitation stops working.
+    #[serde(default)]
+    pub resend_invitations: bool,
+}
+
+/// How the user of a customer is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum CustomerLookup {
+    /// By a search for `customer_attribute`, which is then one of the standard attributes that Cognito can search:
+    /// `preferred_username`, `name`, `given_name` or `family_name`. Costs one request of the quota of 30 a second.
+    Attribute,
+    /// By the members of the customer's group, whose `customer_attribute` is compared. Costs one request; the tenant keeps a
+    /// group for each customer, of which a pool has at most 10,000.
+    Group,
+    /// By an index in memory, filled by reading the whole pool again and again. For small pools only.
+    Index,
+}
+
+/// The limits of the index of customers.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct CustomerIndexConfig {
+    /// How old the index may be when it answers. From half of it on it is read anew in the background.
+    #[schemars(with = "String")]
+    pub max_age: SignedDuration,
+    /// How many users the pool may have. With more of them the call fails instead of reading on.
+    pub max_users: usize,
+    /// How many requests a second the reading takes, each for 60 users, of the 30 that all pools of an account and region share.
+    #[schemars(range(min = 1, max = 30))]
+    pub requests_per_second: u32,
+}
+
+impl Default for CustomerIndexConfig {
+    fn default() -> Self {
+        Self { max_age: SignedDuration::from_mins(10), max_users: 10_000, requests_per_second: 5 }
+    }
+}
+
+fn default_customer_attribute() -> String {
+    "custom:customer_id".into()
+}
+
+impl CognitoConfig {
+    /// The one setting that has no default.
+    pub fn new(user_pool_id: impl Into<String>) -> Self {
+        Self {
+            user_pool_id: user_pool_id.into(),
+            region: None,
+            client_id: None,
+            client_secret: None,
+            access_key_id: None,
+            secret_access_key: None,
+            session_token: None,
+            role_arn: None,
+            external_id: None,
+            endpoint: None,
+            sts_endpoint: None,
+            customer_attribute: default_customer_attribute(),
+            customer_lookup: None,
+            customer_group_prefix: String::new(),
+            customer_index: CustomerIndexConfig::default(),
+            resend_invitations: false,
+        }
+    }
+
+    /// The pool's region.
+    pub(crate) fn region(&self) -> &str {
+        let of_pool = || self.user_pool_id.split('_').next().unwrap_or_default();
+        self.region.as_deref().unwrap_or_else(of_pool)
+    }
+
+    /// Whether the settings can be right at all; the endpoints are checked by whoever parses them.
+    pub(crate) fn check(&self) -> Result<()> {
+        let is_pool =
+            self.user_pool_id.split_once('_').is_some_and(|(region, id)| !region.is_empty() && alphanumeric(id));
+        if !is_pool {
+            return Err(Error::misconfigured("`user_pool_id` is no id of a pool")
+                .with_hint("it looks like `eu-west-1_AbCdEfGhI`"));
+        }
+        // The region becomes part of a host name.
+        if !alphanumeric(&self.region().replace('-', "")) {
+            return Err(Error::misconfigured("`region` is no region of AWS").with_hint("it looks like `eu-west-1`"));
+        }
+        if self.client_id.as_deref() == Some("") || (self.client_secret.is_some() && self.client_id.is_none()) {
+            return Err(Error::misconfigured("`client_secret` needs `client_id`")
+                .with_hint("name the app client whose secret it is"));
+        }
+        self.check_credentials()?;
+        self.check_customer()
+    }
+
+    fn check_credentials(&self) -> Result<()> {
+        if self.access_key_id.is_some() != self.secret_access_key.is_some() {
+            return Err(Error::misconfigured("`access_key_id` and `secret_access_key` belong together")
+                .with_hint("set both or none"));
+        }
+        if self.session_token.is_some() && self.access_key_id.is_none() {
+            return Err(Error::misconfigured("`session_token` needs the temporary `access_key_id` that it belongs to"));
+        }
+        if self.role_arn.as_deref().is_some_and(|arn| !arn.starts_with("arn:")) {
+            return Err(Error::misconfigured("`role_arn` is no ARN")
+                .with_hint("it looks like `arn:aws:iam::123456789012:role/idp-bridge`"));
+        }
+        if self.external_id.is_some() && self.role_arn.is_none() {
+            return Err(Error::misconfigured("`external_id` needs `role_arn`")
+                .with_hint("name the role whose trust policy demands it"));
+        }
+        Ok(())
+    }
+
+    fn check_customer(&self) -> Result<()> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '.' | '-');
+        if self.customer_attribute.is_empty() || !self.customer_attribute.chars().all(plain) {
+            return Err(Error::misconfigured("`customer_attribute` is no name of an attribute")
+                .with_hint("`custom:customer_id`"));
+        }
+        let searchable = SEARCHABLE.contains(&self.customer_attribute.as_str());
+        if self.customer_lookup == Some(CustomerLookup::Attribute) && !searchable {
+            return Err(Error::misconfigured(
+                "`customer_lookup = \"attribute\"` needs a `customer_attribute` that Cognito can search: `preferred_username`, `name`, `given_name` or `family_name`",
+            ));
+        }
+        let CustomerIndexConfig { max_age, max_users, requests_per_second } = self.customer_index;
+        if max_age.is_negative() || max_users == 0 || !(1..=30).contains(&requests_per_second) {
+            return Err(Error::misconfigured("`customer_index` has a limit that cannot be kept")
+                .with_hint("`max_age = \"10m\"`, `max_users = 10000`, `requests_per_second = 5` (30 at most)"));
+        }
+        Ok(())
+    }
+}
+
+fn alphanumeric(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use idp_bridge_core::ErrorKind;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(extra: Value) -> Result<CognitoConfig, serde_json::Error> {
+        let mut settings = json!({"user_pool_id": "eu-west-1_AbCdEfGhI"});
+        if let (Some(all), Some(more)) = (settings.as_object_mut(), extra.as_object()) {
+            all.extend(more.clone());
+        }
+        serde_json::from_value(settings)
+    }
+
+    #[test]
+    fn the_pool_alone_names_its_region() {
+        let config = read(json!({})).unwrap();
+        assert!(config.check().is_ok());
+        assert_eq!((config.region(), config.customer_attribute.as_str()), ("eu-west-1", "custom:customer_id"));
+        assert_eq!((config.customer_lookup, config.resend_invitations), (None, false));
+        assert_eq!(read(json!({"region": "us-gov-west-1"})).unwrap().region(), "us-gov-west-1");
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_refused() {
+        assert!(read(json!({"customer_lokup": "group"})).unwrap_err().to_string().contains("`customer_lokup`"));
+        assert!(read(json!({"customer_index": {"max_user": 1}})).unwrap_err().to_string().contains("`max_user`"));
+        assert!(read(json!({"customer_lookup": "scan"})).unwrap_err().to_string().contains("`scan`"));
+    }
+
+    #[test]
+    fn the_limits_of_the_index_are_written_as_people_write_them() {
+        let index = read(json!({"customer_index": {"max_age": "90s"}})).unwrap().customer_index;
+        assert_eq!((index.max_age, index.max_users), (SignedDuration::from_secs(90), 10_000));
+    }
+
+    #[test]
+    fn settings_that_can_be_right_pass() {
+        for extra in [
+            json!({"client_id": "abc", "client_secret": "s"}),
+            json!({"access_key_id": "AKIA", "secret_access_key": "s", "session_token": "t"}),
+            json!({"role_arn": "arn:aws:iam::123456789012:role/x", "external_id": "e"}),
+            json!({"customer_lookup": "attribute", "customer_attribute": "preferred_username"}),
+            json!({"customer_lookup": "group", "customer_group_prefix": "customer-"}),
+            json!({"customer_lookup": "index", "customer_index": {"max_age": "0s"}}),
+        ] {
+            assert!(read(extra.clone()).unwrap().check().is_ok(), "{extra}");
+        }
+    }
+
+    #[test]
+    fn settings_that_cannot_be_right_are_refused_without_a_request() {
+        for extra in [
+            json!({"user_pool_id": "eu-west-1"}),
+            json!({"user_pool_id": "eu-west-1_"}),
+            json!({"user_pool_id": "_abc"}),
+            json!({"user_pool_id": "eu-west-1_a/b"}),
+            json!({"user_pool_id": "evil.example/_abc"}),
+            json!({"region": ""}),
+            json!({"region": "evil.example"}),
+            json!({"client_id": ""}),
+            json!({"client_secret": "s"}),
+            json!({"access_key_id": "AKIA"}),
+            json!({"secret_access_key": "s"}),
+            json!({"session_token": "t"}),
+            json!({"role_arn": "idp-bridge"}),
+            json!({"external_id": "e"}),
+            json!({"customer_attribute": ""}),
+            json!({"customer_attribute": "a b"}),
+            json!({"customer_lookup": "attribute"}),
+            json!({"customer_lookup": "attribute", "customer_attribute": "nickname"}),
+            json!({"customer_index": {"max_age": "-1s"}}),
+            json!({"customer_index": {"max_users": 0}}),
+            json!({"customer_index": {"requests_per_second": 31}}),
+        ] {
+            let error = read(extra.clone()).unwrap().check().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Misconfigured, "{extra}");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The Amazon Cognito connector of idp-bridge.
+//!
+//! [`Cognito`] answers the seven calls from one user pool, with AWS credentials and, for mails, as one of the pool's app clients.
+//! What Cognito does is told as AWS documents it, unless a comment names another source: nothing here was tried on the live service.
+
+mod client;
+mod config;
+mod credentials;
+mod diagnose;
+mod error;
+#[cfg(feature = "fake")]
+pub mod fake;
+#[cfg(feature = "fake")]
+pub mod harness;
+mod index;
+mod map;
+mod provider;
+mod search;
+mod transport;
+
+pub use config::{CognitoConfig, CustomerIndexConfig, CustomerLookup};
+pub use provider::Cognito;
