@@ -1,14 +1,17 @@
 //! Whether a new connector is what it should be, tried in a copy of the workspace that shares its target folder.
 
-use std::collections::BTreeSet;
+mod built;
+mod expected;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use serde::Deserialize;
 
+use self::built::Built;
+use self::expected::Report;
 use super::name::Name;
 use crate::interrupt::Interrupt;
 use crate::workspace::Workspace;
@@ -17,19 +20,10 @@ use crate::{environment, files, process, status, tidy};
 /// A name of two words, so that every form of it is another one.
 const NAME: &str = "scaffold-probe";
 
-/// The calls that are left to write; all but the first, which is the example.
-const LEFT: [&str; 6] = [
-    "users.get_by_email",
-    "users.get_by_customer",
-    "users.delete",
-    "users.mark_email_verified",
-    "users.send_verification_email",
-    "users.send_password_reset_email",
-];
-
-/// The packages that are built with the new one: its registration is the program's, and with these three everything from
-/// outside is built as for the whole workspace, which is why nothing of it is built again.
-const BUILT_TOGETHER: [&str; 2] = ["idp-bridge", "idp-bridge-http"];
+/// The package that a new connector is registered in.
+const PROGRAM: &str = "idp-bridge";
+/// The test target of the suite.
+const SUITE: &str = "conformance";
 
 /// Makes a connector in a copy of the workspace and checks all of it.
 pub(super) fn check(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
@@ -76,8 +70,12 @@ impl Probe {
 
     fn test(&self, interrupt: &Interrupt) -> Result<()> {
         let started = Instant::now();
-        process::run(self.together("test").args(["--quiet", "--lib"]), interrupt)?;
-        let report = self.run_suite()?;
+        let built = self.build()?;
+        for package in [&self.name.package(), PROGRAM] {
+            let tests = built.tests(package, &package.replace('-', "_"))?;
+            process::run(Command::new(tests).arg("--quiet").current_dir(self.folder(package)), interrupt)?;
+        }
+        let report = self.run_suite(built.tests(&self.name.package(), SUITE)?)?;
         report.check()?;
         let (passed, red, waiting) = (report.passed.len(), report.failed.len(), report.not_applicable.len());
         let counts = format!("{passed} cases passed, {red} are red as they should, {waiting} wait for them");
@@ -91,18 +89,28 @@ impl Probe {
         command
     }
 
-    fn together(&self, task: &str) -> Command {
-        let mut command = self.cargo(task);
-        command.args(["--package", &self.name.package()]);
-        command.args(BUILT_TOGETHER.iter().flat_map(|package| ["--package", package]));
-        command
+    fn folder(&self, package: &str) -> PathBuf {
+        self.root.join("crates").join(package)
+    }
+
+    /// Builds the tests. Of the whole workspace, since packages from outside get other features if only a part of it is built, and
+    /// would be built again; all but the new connector and the program is as it was, and is not.
+    fn build(&self) -> Result<Built> {
+        let mut cargo = self.cargo("test");
+        cargo.args(["--workspace", "--lib", "--test", SUITE, "--no-run", "--quiet", "--message-format", "json"]);
+        let built = Built::read(&process::output(&mut cargo)?)?;
+        match built.warning(&self.name.package()) {
+            Some(warning) => bail!("a new connector does not compile without a warning\n{warning}"),
+            None => Ok(built),
+        }
     }
 
     /// Runs the suite, which must fail, and answers its report. It is no proof of anything, so it is not left behind.
-    fn run_suite(&self) -> Result<Report> {
+    fn run_suite(&self, suite: &Path) -> Result<Report> {
         let path = self.target.join(format!("tmp/conformance/{NAME}-fake.json"));
         files::remove(&path)?;
-        let output = self.together("test").args(["--test", "conformance"]).output().context("cannot run cargo")?;
+        let mut command = Command::new(suite);
+        let output = command.current_dir(self.folder(&self.name.package())).output().context("cannot run the suite")?;
         let text = fs::read_to_string(&path).with_context(|| {
             format!("the suite left no report, but said\n{}", String::from_utf8_lossy(&output.stderr))
         })?;
@@ -133,84 +141,9 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The report of the suite, as far as it is checked.
-#[derive(Debug, Deserialize)]
-struct Report {
-    passed: Vec<Case>,
-    failed: Vec<Case>,
-    not_applicable: Vec<Case>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Case {
-    case: String,
-    #[serde(default)]
-    reason: String,
-}
-
-impl Report {
-    /// Red is what is left and nothing else; whatever does not apply waits for that; the example is green.
-    fn check(&self) -> Result<()> {
-        let red = LEFT.map(|call| format!("capabilities::an_unsupported_call_is_not_just_unwritten/{call}"));
-        let mut expected = BTreeSet::from(red);
-        expected.insert("capabilities::nothing_is_left_to_stage".to_owned());
-        let failed: BTreeSet<String> = self.failed.iter().map(|case| case.case.clone()).collect();
-        if failed != expected {
-            bail!("the suite of a new connector should be red in {expected:#?}, and is red in {:#?}", self.failed);
-        }
-        let silent =
-            self.failed.iter().chain(&self.not_applicable).find(|case| !case.reason.contains("not written yet"));
-        if let Some(case) = silent {
-            bail!("a case is not green, and does not say that something is left to write: {case:?}");
-        }
-        let is_example = |case: &&Case| case.case.ends_with("/users.get_by_id");
-        let green = self.passed.iter().filter(is_example).count();
-        if green < 30 {
-            bail!("the example of a new connector passes only {green} cases");
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn case(name: &str, reason: &str) -> Case {
-        Case { case: name.to_owned(), reason: reason.to_owned() }
-    }
-
-    fn report() -> Report {
-        let left = |name: String| case(&name, "`x` is not written yet: do it");
-        let mut failed: Vec<Case> = LEFT
-            .iter()
-            .map(|call| left(format!("capabilities::an_unsupported_call_is_not_just_unwritten/{call}")))
-            .collect();
-        failed.push(left("capabilities::nothing_is_left_to_stage".to_owned()));
-        let passed = (0..30).map(|number| case(&format!("get::case_{number}/users.get_by_id"), "")).collect();
-        Report { passed, failed, not_applicable: vec![left("delete::a".to_owned())] }
-    }
-
-    #[test]
-    fn red_must_be_what_is_left_and_nothing_else() {
-        report().check().unwrap();
-        let mut red_example = report();
-        red_example.failed.push(case("get::a/users.get_by_id", "not written yet"));
-        assert!(red_example.check().is_err());
-        let mut green = report();
-        green.failed.pop();
-        assert!(green.check().is_err());
-    }
-
-    #[test]
-    fn what_does_not_apply_must_wait_for_something_that_is_left() {
-        let mut hidden = report();
-        hidden.not_applicable.push(case("faults::a", "nobody knows why"));
-        assert!(hidden.check().unwrap_err().to_string().contains("nobody knows why"));
-        let mut empty = report();
-        empty.passed.clear();
-        assert!(empty.check().is_err());
-    }
 
     #[test]
     fn a_copy_has_the_times_of_its_files_and_not_what_git_ignores() {
