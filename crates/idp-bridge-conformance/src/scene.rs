@@ -63,9 +63,7 @@ impl Person {
 
 impl Scene {
     pub(crate) fn new(harness: Arc<dyn Harness>) -> Staged<Self> {
-        let mut bytes = [0; 6];
-        SystemRandom.fill(&mut bytes)?;
-        let tag = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let tag = SystemRandom.word()?.chars().take(12).collect();
         Ok(Self { harness, tag, private: Mutex::new(BTreeSet::from([MARKER.to_owned()])) })
     }
 

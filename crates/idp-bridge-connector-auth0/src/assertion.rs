@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use idp_bridge_core::{Clock, Error, ErrorKind, Random, Result, Secret};
+use idp_bridge_core::{Clock, Error, Random, Result, Secret};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde::Serialize;
 
@@ -50,16 +50,12 @@ impl Assertions {
 
     /// An assertion that no request has used.
     pub(crate) fn next(&self) -> Result<String> {
-        let mut bytes = [0; 16];
-        self.random.fill(&mut bytes).map_err(|error| {
-            Error::ours(ErrorKind::Unexpected, "the system has no randomness to give").with_source(error)
-        })?;
         let claims = Claims {
             iss: &self.client_id,
             sub: &self.client_id,
             aud: &self.audience,
             exp: self.clock.now().as_second() + LIFETIME_SECONDS,
-            jti: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+            jti: self.random.word()?,
         };
         encode(&Header::new(Algorithm::RS256), &claims, &self.key).map_err(|_| unusable())
     }

@@ -88,15 +88,12 @@ impl UserPool {
             Source::Group(group) => {
                 let request = self.sdk.list_users_in_group().user_pool_id(&self.id).group_name(group);
                 let request = request.limit(PAGE).set_next_token(token);
-                match self.ask(scope, Step::ListUsersInGroup, request.send()).await {
-                    Ok(answer) => page(answer.users, answer.next_token),
-                    // Cognito says the same of a group and of a pool that it does not know.
-                    Err(error) if error.kind() == ErrorKind::NotFound => {
-                        self.must_exist(scope).await?;
-                        Ok(Page { users: Vec::new(), next: None })
-                    }
-                    Err(error) => Err(error),
+                if let Some(answer) = if_found(self.ask(scope, Step::ListUsersInGroup, request.send()).await)? {
+                    return page(answer.users, answer.next_token);
                 }
+                // Cognito says the same of a group and of a pool that it does not know.
+                self.must_exist(scope).await?;
+                Ok(Page { users: Vec::new(), next: None })
             }
         }
     }
@@ -108,11 +105,7 @@ impl UserPool {
 
     /// A name that no user has, and that nobody can take before it is asked for.
     pub(crate) fn nobody(&self) -> Result<String> {
-        let mut bytes = [0; 16];
-        self.random.fill(&mut bytes).map_err(|error| {
-            Error::ours(ErrorKind::Unexpected, "the system gives no random bytes").with_source(error)
-        })?;
-        Ok(bytes.iter().fold("nobody-".to_owned(), |name, byte| format!("{name}{byte:02x}")))
+        Ok(format!("nobody-{}", self.random.word()?))
     }
 
     /// Fails if the members of groups cannot be read. There need be no group.

@@ -4,7 +4,7 @@
 //! the refusal tells whether the action is allowed. Names of pages are those of the documentation in November 2026.
 
 use aws_sdk_cognitoidentityprovider::types::UserPoolClientType;
-use idp_bridge_core::{CallKind, CallScope, ErrorKind, Finding, Result, Verdict};
+use idp_bridge_core::{CallKind, CallScope, ErrorKind, Finding, Result, Verdict, if_found};
 
 use crate::client::UserPool;
 use crate::config::{CognitoConfig, CustomerLookup};
@@ -91,9 +91,8 @@ impl<'a> Diagnosis<'a> {
     /// Whether an action is allowed: that there is no such user is told only to whoever may ask.
     fn allowed(&self, step: Step, calls: &[CallKind], asked: Result<()>) -> Finding {
         let check = format!("the credentials may use `cognito-idp:{}`", step.name());
-        match asked {
-            Ok(()) => Finding::ok(check, calls),
-            Err(error) if error.kind() == ErrorKind::NotFound => Finding::ok(check, calls),
+        match if_found(asked) {
+            Ok(_) => Finding::ok(check, calls),
             Err(error) => Finding::failed_by(check, calls, &error, self.grant(step)),
         }
     }

@@ -4,7 +4,8 @@ use std::error::Error as StdError;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cognitoidentityprovider::error::{ConnectorError, ProvideErrorMetadata, SdkError};
-use idp_bridge_core::{Error, ErrorKind};
+use idp_bridge_core::Error;
+use idp_bridge_core::ErrorKind::*;
 use idp_bridge_http::{Effect, Response, StatusCode, refused};
 use serde::Deserialize;
 
@@ -61,9 +62,6 @@ impl Step {
     }
 }
 
-/// What a code means, in words for the log, and what to do about it if that is known.
-type Meaning = (ErrorKind, &'static str, &'static str);
-
 /// The error of an operation that failed.
 pub(crate) fn failure<E>(step: Step, error: SdkError<E>) -> Error
 where
@@ -83,119 +81,104 @@ where
 
 /// The error that a code of Cognito's means. The message is read for a few known words where a code has several meanings.
 fn refusal(step: Step, code: &str, message: &str) -> Error {
-    let (kind, text, hint) = match code {
-        "UserNotFoundException" => (ErrorKind::NotFound, "no such user", ""),
+    let error = match code {
+        "UserNotFoundException" => Error::upstream(NotFound, "no such user"),
         "ResourceNotFoundException" if step.is_of_app_client() => {
-            (ErrorKind::Misconfigured, "the pool has no such app client", "check `client_id`")
+            Error::upstream(Misconfigured, "the pool has no such app client").with_hint("check `client_id`")
         }
         // Or no such pool: whoever asked finds out.
-        "ResourceNotFoundException" if step == Step::ListUsersInGroup => (ErrorKind::NotFound, "no such group", ""),
+        "ResourceNotFoundException" if step == Step::ListUsersInGroup => Error::upstream(NotFound, "no such group"),
         "ResourceNotFoundException" => {
-            (ErrorKind::Misconfigured, "cognito has no such pool", "check `user_pool_id` and `region`")
+            Error::upstream(Misconfigured, "cognito has no such pool").with_hint("check `user_pool_id` and `region`")
         }
         "NotAuthorizedException" => not_authorized(step, message),
         "InvalidParameterException" => invalid_parameter(step, message),
-        "AliasExistsException" => (
-            ErrorKind::Conflict,
+        "AliasExistsException" => Error::upstream(
+            Conflict,
             "another user has this address verified already, and the pool signs users in by it",
-            "",
         ),
         "CodeDeliveryFailureException" => {
-            (ErrorKind::Unavailable, "cognito could not hand the mail to its mail system", "")
+            Error::upstream(Unavailable, "cognito could not hand the mail to its mail system")
         }
         "UserLambdaValidationException" => {
-            (ErrorKind::State, "a Lambda trigger of the pool refused it for this user", "")
+            Error::upstream(State, "a Lambda trigger of the pool refused it for this user")
         }
         _ => kind_of(code),
     };
-    let error = Error::upstream(kind, text);
-    let error = if hint.is_empty() { error } else { error.with_hint(hint) };
-    if kind == ErrorKind::PermissionDenied { error.with("action", step.name()) } else { error }
+    if error.kind() == PermissionDenied { error.with("action", step.name()) } else { error }
 }
 
 /// The codes that mean the same to every operation, those of AWS's common errors among them.
-fn kind_of(code: &str) -> Meaning {
+fn kind_of(code: &str) -> Error {
     match code {
         "TooManyRequestsException" | "LimitExceededException" | "TooManyFailedAttemptsException" => {
-            (ErrorKind::RateLimited, "cognito asks to slow down", "")
+            Error::upstream(RateLimited, "cognito asks to slow down")
         }
-        code if is_throttling(code) => (ErrorKind::RateLimited, "cognito asks to slow down", ""),
+        code if is_throttling(code) => Error::upstream(RateLimited, "cognito asks to slow down"),
         "UserNotConfirmedException" | "PasswordResetRequiredException" | "UnsupportedUserStateException" => {
-            (ErrorKind::State, "cognito cannot do it for a user in this state", "")
+            Error::upstream(State, "cognito cannot do it for a user in this state")
         }
-        "AccessDeniedException" | "AccessDenied" | "OptInRequired" | "SubscriptionRequiredException" => (
-            ErrorKind::PermissionDenied,
-            "the credentials lack a right",
-            "IAM → the bridge's user or role → Permissions: allow the action on the pool",
-        ),
-        "ForbiddenException" => (
-            ErrorKind::PermissionDenied,
-            "the pool's web ACL blocks the bridge",
-            "User pools → the pool → AWS WAF: allow the bridge's address",
-        ),
+        "AccessDeniedException" | "AccessDenied" | "OptInRequired" | "SubscriptionRequiredException" => {
+            Error::upstream(PermissionDenied, "the credentials lack a right")
+                .with_hint("IAM → the bridge's user or role → Permissions: allow the action on the pool")
+        }
+        "ForbiddenException" => Error::upstream(PermissionDenied, "the pool's web ACL blocks the bridge")
+            .with_hint("User pools → the pool → AWS WAF: allow the bridge's address"),
         "UnrecognizedClientException"
         | "InvalidClientTokenId"
         | "MissingAuthenticationTokenException"
-        | "MissingAuthenticationToken" => (
-            ErrorKind::Unauthenticated,
-            "AWS does not know the access key",
-            "check `access_key_id` and `session_token`",
-        ),
-        "InvalidSignatureException" | "SignatureDoesNotMatch" | "IncompleteSignature" | "RequestExpired" => (
-            ErrorKind::Unauthenticated,
-            "AWS refused the signature",
-            "check `secret_access_key`, and that this host's clock is right",
-        ),
-        "ExpiredTokenException" | "ExpiredToken" => {
-            (ErrorKind::Unauthenticated, "the credentials have expired", "set keys that last, or `role_arn`")
+        | "MissingAuthenticationToken" => Error::upstream(Unauthenticated, "AWS does not know the access key")
+            .with_hint("check `access_key_id` and `session_token`"),
+        "InvalidSignatureException" | "SignatureDoesNotMatch" | "IncompleteSignature" | "RequestExpired" => {
+            Error::upstream(Unauthenticated, "AWS refused the signature")
+                .with_hint("check `secret_access_key`, and that this host's clock is right")
         }
+        "ExpiredTokenException" | "ExpiredToken" => Error::upstream(Unauthenticated, "the credentials have expired")
+            .with_hint("set keys that last, or `role_arn`"),
         "InvalidUserPoolConfigurationException"
         | "InvalidEmailRoleAccessPolicyException"
         | "InvalidSmsRoleAccessPolicyException"
-        | "InvalidSmsRoleTrustRelationshipException" => (
-            ErrorKind::Misconfigured,
-            "the pool cannot send messages as it is set up",
-            "User pools → the pool → Authentication methods: check Email and SMS",
-        ),
-        "UnexpectedLambdaException" | "InvalidLambdaResponseException" => (
-            ErrorKind::Misconfigured,
-            "a Lambda trigger of the pool failed",
-            "User pools → the pool → Extensions: look into the trigger's log",
-        ),
+        | "InvalidSmsRoleTrustRelationshipException" => {
+            Error::upstream(Misconfigured, "the pool cannot send messages as it is set up")
+                .with_hint("User pools → the pool → Authentication methods: check Email and SMS")
+        }
+        "UnexpectedLambdaException" | "InvalidLambdaResponseException" => {
+            Error::upstream(Misconfigured, "a Lambda trigger of the pool failed")
+                .with_hint("User pools → the pool → Extensions: look into the trigger's log")
+        }
         "InternalErrorException"
         | "InternalFailure"
         | "InternalServerError"
         | "ServiceUnavailable"
-        | "ServiceUnavailableException" => (ErrorKind::Unavailable, "cognito failed", ""),
-        _ => (ErrorKind::InvalidResponse, "cognito did not understand the request", ""),
+        | "ServiceUnavailableException" => Error::upstream(Unavailable, "cognito failed"),
+        _ => Error::upstream(InvalidResponse, "cognito did not understand the request"),
     }
 }
 
 /// To an app client it is a wrong secret, and a user who may not (seen on ministack 1.5.33, November 2026: `Unable to verify secret
 /// hash`; of the real one people report `User password cannot be reset in the current state` and `User is disabled`).
-fn not_authorized(step: Step, message: &str) -> Meaning {
+fn not_authorized(step: Step, message: &str) -> Error {
     if !step.is_of_app_client() {
-        return (ErrorKind::PermissionDenied, "cognito refused the credentials for this operation", "");
+        return Error::upstream(PermissionDenied, "cognito refused the credentials for this operation");
     }
     if message.contains("state") || message.contains("disabled") {
-        return (ErrorKind::State, "cognito cannot do it for a user in this state", "");
+        return Error::upstream(State, "cognito cannot do it for a user in this state");
     }
-    (ErrorKind::Unauthenticated, "cognito refused the app client", "check `client_secret`")
+    Error::upstream(Unauthenticated, "cognito refused the app client").with_hint("check `client_secret`")
 }
 
 /// Only where the user alone can be what is wrong with the parameters is it the user's state.
-fn invalid_parameter(step: Step, message: &str) -> Meaning {
+fn invalid_parameter(step: Step, message: &str) -> Error {
     match step {
         // As people report it of the real one.
-        Step::ResendConfirmationCode if message.contains("Auto verification not turned on") => (
-            ErrorKind::Misconfigured,
-            "the pool verifies no addresses",
-            "User pools → the pool → Sign-up: let Cognito verify the email",
-        ),
-        Step::ResendConfirmationCode => (ErrorKind::State, "the user has confirmed the sign-up already", ""),
-        Step::ForgotPassword => (ErrorKind::State, "the user has no verified address to reset the password by", ""),
-        Step::AdminUpdateUserAttributes => (ErrorKind::State, "cognito refuses this change of this user", ""),
-        _ => (ErrorKind::InvalidResponse, "cognito did not understand the request", ""),
+        Step::ResendConfirmationCode if message.contains("Auto verification not turned on") => {
+            Error::upstream(Misconfigured, "the pool verifies no addresses")
+                .with_hint("User pools → the pool → Sign-up: let Cognito verify the email")
+        }
+        Step::ResendConfirmationCode => Error::upstream(State, "the user has confirmed the sign-up already"),
+        Step::ForgotPassword => Error::upstream(State, "the user has no verified address to reset the password by"),
+        Step::AdminUpdateUserAttributes => Error::upstream(State, "cognito refuses this change of this user"),
+        _ => Error::upstream(InvalidResponse, "cognito did not understand the request"),
     }
 }
 
@@ -206,7 +189,7 @@ pub(crate) fn foreign(status: u16) -> Error {
 
 /// No answer before the deadline.
 pub(crate) fn late() -> Error {
-    Error::upstream(ErrorKind::Timeout, "cognito did not answer before the deadline")
+    Error::upstream(Timeout, "cognito did not answer before the deadline")
 }
 
 /// The error of an operation that got no answer: our own client's, or that there were no credentials to sign with.
@@ -217,7 +200,7 @@ where
     let source = match error.into_source().map(|source| source.downcast::<ConnectorError>()) {
         Ok(Ok(connector)) => connector.into_source(),
         Ok(Err(other)) => other,
-        Err(_) => return Error::ours(ErrorKind::Unexpected, "the AWS SDK failed without a reason"),
+        Err(_) => return Error::ours(Unexpected, "the AWS SDK failed without a reason"),
     };
     match source.downcast::<Error>() {
         Ok(own) => *own,
@@ -229,20 +212,18 @@ where
 fn without_credentials(error: &(dyn StdError + 'static)) -> Error {
     let causes = || causes(error);
     if let Some(own) = causes().find_map(|cause| cause.downcast_ref::<Error>()) {
-        return Error::upstream(own.kind(), "no AWS credentials were given")
-            .with("cause", own.message().to_owned())
-            .with_retry_after(own.retry_after());
+        return own.retold("no AWS credentials were given").with("cause", own.message().to_owned());
     }
     match causes().find_map(|cause| cause.downcast_ref::<CredentialsError>()) {
         Some(CredentialsError::ProviderTimedOut(_)) => late(),
         Some(CredentialsError::CredentialsNotLoaded(_)) => {
-            Error::ours(ErrorKind::Unauthenticated, "the host has no AWS credentials")
+            Error::ours(Unauthenticated, "the host has no AWS credentials")
                 .with_hint("give the instance, task or pod a role, or set `access_key_id`")
         }
-        Some(_) => Error::upstream(ErrorKind::Unauthenticated, "AWS gives no credentials").with_hint(
+        Some(_) => Error::upstream(Unauthenticated, "AWS gives no credentials").with_hint(
             "check `role_arn` and `external_id` against the role's trust policy, and the keys that take it on",
         ),
-        None => Error::ours(ErrorKind::Unexpected, "the AWS SDK could not send a request"),
+        None => Error::ours(Unexpected, "the AWS SDK could not send a request"),
     }
 }
 
@@ -282,8 +263,8 @@ fn is_throttling(code: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use ErrorKind::*;
     use Step::*;
+    use idp_bridge_core::ErrorKind;
 
     use super::*;
 

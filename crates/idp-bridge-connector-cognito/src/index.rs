@@ -17,6 +17,8 @@ use crate::config::{CognitoConfig, CustomerIndexConfig};
 /// How long one page may take, the client's own retries included.
 const PAGE_TIME: Duration = Duration::from_secs(10);
 
+const UNREADABLE: &str = "the index of customers could not be read";
+
 /// How long Cognito is left alone after a reading that failed.
 const REST: Duration = Duration::from_secs(5);
 
@@ -87,7 +89,7 @@ impl CustomerIndex {
             };
             let ended = timeout_at(Instant::from_std(scope.deadline()), running.wait_for(Option::is_some)).await;
             match ended.map_err(|_| filling())?.ok().and_then(|read| read.clone()) {
-                Some(Err(error)) => return Err(failed(error)),
+                Some(Err(error)) => return Err(Error::caused_by(error, UNREADABLE)),
                 Some(Ok(_)) => {}
                 None => return Err(Error::ours(ErrorKind::Unexpected, "the reading of the pool panicked")),
             }
@@ -120,7 +122,7 @@ impl CustomerIndex {
                 Ok(Found::Snapshot(snapshot))
             }
             (None, Some(running), _) => Ok(Found::Running(running)),
-            (None, None, Some(error)) => Err(failed(error)),
+            (None, None, Some(error)) => Err(Error::caused_by(error, UNREADABLE)),
             (None, None, None) => {
                 let running = self.start();
                 state.running = Some(running.clone());
@@ -165,7 +167,7 @@ fn keep(state: &mut State, read: &Result<Arc<Snapshot>, Arc<Error>>) {
             (state.held, state.failed) = (Some(Arc::clone(snapshot)), None);
         }
         Err(error) => {
-            tracing::warn!(%error, "the index of customers could not be read");
+            tracing::warn!(%error, hint = error.hint(), "{UNREADABLE}");
             state.failed = Some((Instant::now(), Arc::clone(error)));
         }
     }
@@ -208,9 +210,4 @@ impl Reader {
 
 fn filling() -> Error {
     Error::upstream(ErrorKind::Timeout, "the pool is still being read into the index of customers")
-}
-
-/// One waiter's own copy of the error that they share.
-fn failed(error: Arc<Error>) -> Error {
-    Error::caused_by(error, "the index of customers could not be read")
 }

@@ -105,7 +105,7 @@ impl IdentityProvider for Cognito {
     }
 
     async fn send_verification_email(&self, scope: &CallScope, id: &UserId) -> Result<()> {
-        self.must_support(CallKind::SendVerificationEmail)?;
+        self.capabilities.require(CallKind::SendVerificationEmail)?;
         let user = self.by_own_name(scope, id).await?;
         if user.email_verified() && user.email().is_some() {
             return Ok(());
@@ -127,7 +127,7 @@ impl IdentityProvider for Cognito {
     }
 
     async fn send_password_reset_email(&self, scope: &CallScope, email: &Email) -> Result<()> {
-        self.must_support(CallKind::SendPasswordResetEmail)?;
+        self.capabilities.require(CallKind::SendPasswordResetEmail)?;
         let user = self.only(scope, Search::email(email)?).await?;
         // Cognito's 200 proves nothing: with `PreventUserExistenceErrors` it says so of users whom it sends no mail, too.
         reachable_by_mail(&user)?;
@@ -151,26 +151,17 @@ impl IdentityProvider for Cognito {
 }
 
 impl Cognito {
-    fn must_support(&self, kind: CallKind) -> Result<()> {
-        match self.capabilities.call(kind) {
-            Support::Unsupported { reason } => Err(Error::unsupported(reason)),
-            _ => Ok(()),
-        }
-    }
-
     /// The user with this id: by the id itself where Cognito takes it for a name, which it does for the pool's own users, and
     /// else by a search. Either answer may be about somebody else.
     async fn by_id(&self, scope: &CallScope, id: &UserId) -> Result<PoolUser> {
         if !is_uuid(id.as_str()) {
             return Err(Error::no_such_user());
         }
-        match self.pool.user(scope, id.as_str()).await {
-            Ok(user) if user.id == *id => return Ok(user),
+        match if_found(self.pool.user(scope, id.as_str()).await)? {
+            Some(user) if user.id == *id => return Ok(user),
             // Somebody took another user's id for a name.
-            Ok(user) if user.may_be_called(id.as_str()) => {}
-            Ok(_) => return Err(another_user()),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+            Some(user) if !user.may_be_called(id.as_str()) => return Err(another_user()),
+            _ => {}
         }
         self.only(scope, Search::id(id)?).await
     }
@@ -188,7 +179,7 @@ impl Cognito {
     }
 
     async fn by_customer(&self, scope: &CallScope, customer: &CustomerId) -> Result<PoolUser> {
-        self.must_support(CallKind::GetByCustomer)?;
+        self.capabilities.require(CallKind::GetByCustomer)?;
         let attribute = &self.config.customer_attribute;
         match self.config.customer_lookup {
             Some(CustomerLookup::Attribute) => self.only(scope, Search::customer(attribute, customer)?).await,

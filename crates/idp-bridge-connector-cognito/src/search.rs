@@ -97,3 +97,37 @@ fn group(name: &str) -> Result<Source> {
     }
     Ok(Source::Group(name.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fake::filter::Filter;
+
+    proptest! {
+        #[test]
+        fn whatever_the_value_cognito_reads_one_filter_that_means_it(value in r#"[\PC"\\=]{1,64}"#) {
+            if let Ok(customer) = CustomerId::new(value)
+                && let Ok(search) = Search::customer("preferred_username", &customer)
+            {
+                let Source::Filter(text) = search.source() else { panic!("a search by attribute is a filter") };
+                let read = Filter::parse(text).unwrap();
+                prop_assert_eq!(read.value(), customer.as_str());
+            }
+        }
+    }
+
+    #[test]
+    fn what_cognito_cannot_take_is_refused_before_it_is_asked() {
+        let kind = |search: Result<Search<'_>>| search.err().map(|error| error.kind());
+        let [fits, long] = [200, 240].map(|length| CustomerId::new("c".repeat(length)).unwrap());
+        assert_eq!(kind(Search::customer("preferred_username", &fits)), None);
+        assert_eq!(kind(Search::customer("preferred_username", &long)), Some(ErrorKind::InvalidInput));
+        for (customer, expected) in [("c-1", None), ("ü.1", None), ("a b", Some(ErrorKind::InvalidInput))] {
+            let customer = CustomerId::new(customer).unwrap();
+            assert_eq!(kind(Search::group("customer-", "custom:customer_id", &customer)), expected);
+        }
+        assert_eq!(kind(Search::group("", "custom:customer_id", &fits)), Some(ErrorKind::InvalidInput));
+    }
+}

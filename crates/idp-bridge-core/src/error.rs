@@ -109,9 +109,15 @@ impl Error {
 
     /// A waiter's own error about a failure that several waited for: as bad as that one, for the same reason, and mended alike.
     pub fn caused_by(cause: Arc<Self>, message: impl Into<Cow<'static, str>>) -> Self {
-        let mut error = Self::build(cause.kind(), cause.origin(), message.into());
-        error.0.hint = cause.0.hint.clone();
-        error.with_retry_after(cause.retry_after()).with_source(cause)
+        cause.retold(message).with_source(cause)
+    }
+
+    /// The same in other words, without context and causes: where the error itself stays somewhere else.
+    #[must_use]
+    pub fn retold(&self, message: impl Into<Cow<'static, str>>) -> Self {
+        let mut error = Self::build(self.kind(), self.origin(), message.into());
+        error.0.hint.clone_from(&self.0.hint);
+        error.with_retry_after(self.retry_after())
     }
 
     fn build(kind: ErrorKind, origin: Origin, message: Cow<'static, str>) -> Self {

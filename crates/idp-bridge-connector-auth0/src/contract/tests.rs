@@ -12,10 +12,7 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new() -> Self {
-        let mut salt = [0; 8];
-        SystemRandom.fill(&mut salt).unwrap();
-        let name: String = salt.iter().map(|byte| format!("{byte:02x}")).collect();
-        let folder = std::env::temp_dir().join(format!("auth0-contract-{name}"));
+        let folder = std::env::temp_dir().join(format!("auth0-contract-{}", SystemRandom.word().unwrap()));
         std::fs::create_dir_all(folder.join("recorded")).unwrap();
         Self(folder)
     }

@@ -43,6 +43,12 @@ impl Filter {
         Some(Self { attribute: attribute.into(), is_prefix, value: read_double_quoted(quoted)? })
     }
 
+    /// The value that is looked for.
+    #[cfg(test)]
+    pub(crate) fn value(&self) -> &str {
+        &self.value
+    }
+
     /// Whether it lets a user through. Case does not matter (but the page of the operation says that it does for `username`).
     pub(crate) fn admits(&self, user: &User) -> bool {
         let own = match self.attribute.as_str() {

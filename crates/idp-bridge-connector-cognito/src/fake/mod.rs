@@ -6,7 +6,7 @@
 
 mod answer;
 mod app;
-mod filter;
+pub(crate) mod filter;
 mod pool;
 mod settings;
 mod signature;

@@ -1,9 +1,8 @@
 //! The fake says no where Cognito does: a fake that lets everything pass proves nothing.
 
-use std::time::Duration;
-
 use idp_bridge_conformance::Harness as _;
-use idp_bridge_core::{CallScope, UserId, UserKey};
+use idp_bridge_conformance::fixture::scope;
+use idp_bridge_core::{UserId, UserKey};
 use idp_bridge_http::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
@@ -35,8 +34,7 @@ fn code(answer: Result<Answer, Answer>) -> String {
 async fn only_a_request_as_it_was_signed_is_answered() {
     let harness = CognitoHarness::start_with_fake().await.unwrap();
     let id = UserId::new("00000000-0000-4000-8000-000000000000").unwrap();
-    let scope = CallScope::new("test", Duration::from_secs(10));
-    harness.provider().await.unwrap().get(&scope, UserKey::Id(&id)).await.unwrap_err();
+    harness.provider().await.unwrap().get(&scope(), UserKey::Id(&id)).await.unwrap_err();
     let request = harness.fake().take_exchanges().remove(0).request;
     let answer = |change: fn(&mut Incoming)| {
         let mut request = request.clone();

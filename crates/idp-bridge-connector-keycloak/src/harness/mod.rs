@@ -91,9 +91,7 @@ impl KeycloakHarness {
     /// Makes the realm, with clients and without users.
     pub async fn start(server: Server) -> Staged<Self> {
         let administrator = Administrator::new(&server.url, &server.admin, &server.password)?;
-        let mut salt = [0; 6];
-        SystemRandom.fill(&mut salt)?;
-        let realm = salt.iter().fold("conformance-".to_owned(), |name, byte| format!("{name}{byte:02x}"));
+        let realm = format!("conformance-{}", SystemRandom.word()?);
         let representation = realm::representation(&realm, &server.smtp);
         administrator.ask(Request::post(administrator.at(&[])?).json(&representation)?).await?;
         Ok(Self { server, realm, administrator, settings: |_| {}, made: AtomicU32::new(0) })
