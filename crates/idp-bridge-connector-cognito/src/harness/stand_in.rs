@@ -1,9 +1,11 @@
-//! The harness of the conformance suite for a stand-in of Cognito that somebody else wrote, such as ministack.
+//! The harness of the conformance suite for ministack, a stand-in of AWS that somebody else wrote: with `AUTH=true` it verifies
+//! signatures, holds IAM users to their rights, and wants the proof of an app client's secret.
 //!
-//! It makes a pool of its own, so that several can use one stand-in at a time.
+//! It makes a pool and IAM users of its own, so that several can use one stand-in at a time.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -19,9 +21,11 @@ use idp_bridge_conformance::{Control, Harness, Need, NewUser, Staged, async_trai
 use idp_bridge_core::{
     CallKind, Capabilities, Connector, ConnectorContext, Email, IdentityProvider, OutboundPolicy, Secret, UserId,
 };
-use idp_bridge_http::Client;
+use idp_bridge_http::{BaseUrl, Client, Request};
+use serde_json::Value;
 
-use super::{context, proof};
+use super::iam::{Iam, Key};
+use super::{ACTIONS, context, proof, reads, scope};
 use crate::transport::Transport;
 use crate::{Cognito, CognitoConfig, CustomerLookup};
 
@@ -76,9 +80,23 @@ impl StandIn {
 pub struct StandInHarness {
     stand_in: StandIn,
     sdk: SdkClient,
+    http: Client,
     pool: String,
     app: (String, String),
+    keys: Keys,
     made: AtomicU32,
+    /// How many mails an address had got when the last user with it was made: signing up sends one.
+    before: Mutex<BTreeMap<String, usize>>,
+}
+
+/// The keys of the pool's IAM users.
+struct Keys {
+    /// The bridge's, as a careful operator makes it.
+    bridge: Key,
+    /// The same, but without any right.
+    no_right: Key,
+    /// The same, but with the rights to read alone.
+    read_only: Key,
 }
 
 impl StandInHarness {
@@ -87,19 +105,34 @@ impl StandInHarness {
         let sdk = stand_in.sdk()?;
         let pool =
             sdk.create_user_pool().pool_name("conformance").auto_verified_attributes(VerifiedAttributeType::Email);
-        let pool = pool.send().await?.user_pool.and_then(|pool| pool.id).ok_or("the answer names no pool")?;
+        let pool = pool.send().await?.user_pool.ok_or("the answer names no pool")?;
+        let (pool, arn) = pool.id.zip(pool.arn).ok_or("the pool has no id, or no ARN")?;
         let app = sdk.create_user_pool_client().user_pool_id(&pool).client_name("bridge").generate_secret(true);
         let app = app.explicit_auth_flows(ExplicitAuthFlowsType::AllowUserPasswordAuth).write_attributes("email");
         let app = app.send().await?.user_pool_client.ok_or("the answer names no app client")?;
         let app = app.client_id.zip(app.client_secret).ok_or("the app client has no id, or no secret")?;
-        Ok(Self { stand_in, sdk, pool, app, made: AtomicU32::new(0) })
+        let iam = Iam::new(&stand_in.url, &stand_in.region, &stand_in.access_key_id)?;
+        let user = async |name: &str, actions: &[&str]| iam.user(&format!("{name}-{pool}"), actions, &arn).await;
+        let keys = Keys {
+            bridge: user("bridge", &ACTIONS).await?,
+            no_right: user("no-right", &[]).await?,
+            read_only: user("read-only", &reads()).await?,
+        };
+        let http = Client::new(&OutboundPolicy::default())?;
+        Ok(Self { stand_in, sdk, http, pool, app, keys, made: AtomicU32::new(0), before: Mutex::default() })
     }
 
+    /// The settings of the right provider.
     fn config(&self) -> CognitoConfig {
+        self.config_of(&self.keys.bridge)
+    }
+
+    /// The settings of a provider that asks with this key.
+    fn config_of(&self, key: &Key) -> CognitoConfig {
         let mut config = CognitoConfig::new(&self.pool);
         config.endpoint = Some(self.stand_in.url.clone());
-        config.access_key_id = Some(self.stand_in.access_key_id.clone());
-        config.secret_access_key = Some(self.stand_in.secret_access_key.clone());
+        config.access_key_id = Some(key.id.clone());
+        config.secret_access_key = Some(key.secret.clone());
         config.client_id = Some(self.app.0.clone());
         config.client_secret = Some(Secret::new(&*self.app.1));
         config.customer_attribute = "preferred_username".into();
@@ -134,6 +167,21 @@ impl StandInHarness {
         let filter = format!("{attribute} = {}", idp_bridge_http::quote::double_quoted(value));
         let answer = self.sdk.list_users().user_pool_id(&self.pool).filter(filter).send().await?;
         Ok(answer.users.and_then(|users| users.into_iter().next()))
+    }
+
+    /// How many mails the stand-in has sent to this address, in all.
+    async fn sent(&self, email: &Email) -> Staged<usize> {
+        let url =
+            BaseUrl::parse(&self.stand_in.url, &OutboundPolicy::default())?.join(&["_ministack", "ses", "messages"])?;
+        let answer: Value = self.http.send(&scope(), Request::get(url)).await?.json()?;
+        let accounts = answer.get("messages").and_then(Value::as_object).ok_or("the answer names no messages")?;
+        let recipients = accounts.values().filter_map(Value::as_array).flatten().filter_map(|mail| mail.get("To"));
+        let recipients = recipients.filter_map(Value::as_array).flatten().filter_map(Value::as_str);
+        Ok(recipients.filter(|to| to.eq_ignore_ascii_case(email.as_str())).count())
+    }
+
+    fn before(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, usize>> {
+        self.before.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn name_of(&self, attribute: &str, value: &str) -> Staged<String> {
@@ -171,16 +219,11 @@ impl Harness for StandInHarness {
             Need::Control(Control::NarrowRole) => {
                 "AWS refuses a search without its right, and never answers it with an empty list"
             }
-            Need::Control(Control::MissingRole | Control::ReadOnlyRole) => {
-                "the access key of a stand-in may do everything: the fake has keys with fewer rights"
-            }
             Need::ControlOf(
                 Control::ReadOnlyRole,
                 CallKind::SendVerificationEmail | CallKind::SendPasswordResetEmail,
             ) => "Cognito sends such mails for the app client: AWS asks for no right",
-            Need::Mails | Need::UndeliverableMail => {
-                "what a stand-in does with mails is its own affair: the fake counts and refuses them"
-            }
+            Need::UndeliverableMail => "ministack 1.5.33 delivers every mail: the fake refuses some",
             _ => return None,
         };
         Some(reason.into())
@@ -208,7 +251,16 @@ impl Harness for StandInHarness {
         if new.blocked {
             self.sdk.admin_disable_user().user_pool_id(&self.pool).username(&name).send().await?;
         }
+        if let Some(email) = &new.email {
+            let sent = self.sent(email).await?;
+            self.before().insert(email.as_str().to_lowercase(), sent);
+        }
         Ok(id)
+    }
+
+    async fn mails(&self, email: &Email) -> Staged<usize> {
+        let before = self.before().get(&email.as_str().to_lowercase()).copied().unwrap_or_default();
+        Ok(self.sent(email).await?.saturating_sub(before))
     }
 
     async fn change_email(&self, id: &UserId, email: &Email) -> Staged<()> {
@@ -236,12 +288,16 @@ impl Harness for StandInHarness {
     async fn provider_broken(&self, control: Control) -> Staged<Arc<dyn IdentityProvider>> {
         let mut config = self.config();
         match control {
-            // The secret alone is not enough: ministack 1.5.33 looks at none of its root's (seen in November 2026).
-            Control::WrongSecret => {
-                config.access_key_id = Some("AKIAIOSFODNN7EXAMPLE".into());
-                config.secret_access_key = Some(Secret::new("wrong"));
+            Control::WrongSecret => config.secret_access_key = Some(Secret::new("wrong")),
+            // The bridge's own rights are for its pool alone, so that IAM would refuse it every other.
+            Control::WrongRealm => {
+                let root = &self.stand_in;
+                config =
+                    self.config_of(&Key { id: root.access_key_id.clone(), secret: root.secret_access_key.clone() });
+                config.user_pool_id = format!("{}_NoSuchPool", self.stand_in.region);
             }
-            Control::WrongRealm => config.user_pool_id = format!("{}_NoSuchPool", self.stand_in.region),
+            Control::MissingRole => config = self.config_of(&self.keys.no_right),
+            Control::ReadOnlyRole => config = self.config_of(&self.keys.read_only),
             other => return Err(format!("the harness does not know the control {other:?}").into()),
         }
         self.build(config, &context()?)
