@@ -10,7 +10,8 @@ use aws_sdk_cognitoidentityprovider::Client as SdkClient;
 use aws_sdk_cognitoidentityprovider::config::StalledStreamProtectionConfig;
 use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cognitoidentityprovider::types::{
-    AttributeType, CodeDeliveryDetailsType, DeliveryMediumType, MessageActionType, UserPoolClientType, UserType,
+    AttributeType, CodeDeliveryDetailsType, DeliveryMediumType, MessageActionType, UserPoolClientType, UserPoolType,
+    UserType,
 };
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_async::time::TimeSource;
@@ -168,6 +169,13 @@ impl UserPool {
         let request = request.set_secret_hash(app.secret_hash(name));
         let answer = self.ask(scope, Step::ForgotPassword, request.send()).await?;
         went_by_mail(answer.code_delivery_details)
+    }
+
+    /// The pool's settings.
+    pub(crate) async fn settings(&self, scope: &CallScope) -> Result<UserPoolType> {
+        let request = self.sdk.describe_user_pool().user_pool_id(&self.id);
+        let answer = self.ask(scope, Step::DescribeUserPool, request.send()).await?;
+        answer.user_pool.ok_or_else(|| empty("a pool"))
     }
 
     /// The ids of the first app clients of the pool, and whether there are more.

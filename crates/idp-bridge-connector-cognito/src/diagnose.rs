@@ -3,18 +3,22 @@
 //! Every check is a read, or a write for a user who is surely not there: IAM decides before Cognito looks for the user, so that
 //! the refusal tells whether the action is allowed. Names of pages are those of the documentation in November 2026.
 
-use aws_sdk_cognitoidentityprovider::types::UserPoolClientType;
-use idp_bridge_core::{CallKind, CallScope, ErrorKind, Finding, Result, Verdict, if_found};
+use aws_sdk_cognitoidentityprovider::types::{
+    AccountRecoverySettingType, EmailSendingAccountType, PreventUserExistenceErrorTypes, RecoveryOptionNameType,
+    UserPoolClientType, UserPoolType, VerifiedAttributeType,
+};
+use idp_bridge_core::{CallKind, CallScope, Error, ErrorKind, Finding, Result, UserId, Verdict, if_found};
 
 use crate::client::UserPool;
 use crate::config::{CognitoConfig, CustomerLookup};
 use crate::error::Step;
 use crate::index::{CustomerIndex, Standing};
+use crate::search::Search;
 
-/// The calls that read a user by name, be it before they do something else.
-const BY_NAME: [CallKind; 7] = CallKind::ALL;
-/// The calls that search.
-const SEARCHES: [CallKind; 2] = [CallKind::GetByEmail, CallKind::SendPasswordResetEmail];
+/// An id that Cognito gives to nobody.
+const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
+
+const READS: [CallKind; 3] = [CallKind::GetById, CallKind::GetByEmail, CallKind::GetByCustomer];
 const MAILS: [CallKind; 2] = [CallKind::SendVerificationEmail, CallKind::SendPasswordResetEmail];
 
 /// A pool under diagnosis.
@@ -36,14 +40,28 @@ impl<'a> Diagnosis<'a> {
         if findings.iter().any(|finding| finding.verdict != Verdict::Ok) {
             return findings;
         }
-        findings.push(self.allowed(Step::AdminGetUser, &BY_NAME, read));
-        findings.push(self.may_list(scope).await);
+        findings.push(self.allowed(Step::AdminGetUser, &CallKind::ALL, read));
+        let listed = self.list_nobody(scope).await;
+        findings.push(self.allowed(Step::ListUsers, &CallKind::ALL, listed));
         let marked = self.mark_nobody(scope).await;
         findings.push(self.allowed(Step::AdminUpdateUserAttributes, &[CallKind::MarkEmailVerified], marked));
         let deleted = self.delete_nobody(scope).await;
         findings.push(self.allowed(Step::AdminDeleteUser, &[CallKind::Delete], deleted));
+        findings.extend(self.settings(scope).await);
         findings.extend(self.app_client(scope).await);
-        findings.extend(self.customers(scope).await);
+        findings.push(self.writable(scope).await);
+        match self.config.customer_lookup {
+            Some(CustomerLookup::Group) => findings.push(self.groups(scope).await),
+            Some(CustomerLookup::Index) => findings.push(self.standing()),
+            Some(CustomerLookup::Attribute) | None => {}
+        }
+        if self.config.resend_invitations {
+            // To try it could make a user.
+            let check = "the credentials may use `cognito-idp:AdminCreateUser`";
+            let fix =
+                format!("it shows only when an invitation is sent once more: {}", self.grant(Step::AdminCreateUser));
+            findings.push(Finding::not_visible(check, &[CallKind::SendVerificationEmail], fix));
+        }
         findings
     }
 
@@ -83,9 +101,11 @@ impl<'a> Diagnosis<'a> {
         self.pool.delete(scope, &self.pool.nobody()?).await
     }
 
-    async fn may_list(&self, scope: &CallScope) -> Finding {
-        let listed = self.pool.everybody(scope, None).await.map(drop);
-        self.allowed(Step::ListUsers, &SEARCHES, listed)
+    /// Every call searches, be it for users of another identity provider, who are not found by their id.
+    async fn list_nobody(&self, scope: &CallScope) -> Result<()> {
+        let nobody = UserId::new(NOBODY)
+            .map_err(|error| Error::ours(ErrorKind::Unexpected, "the id of nobody is none").with_source(error))?;
+        self.pool.search(scope, &Search::id(&nobody)?, None).await.map(drop)
     }
 
     /// Whether an action is allowed: that there is no such user is told only to whoever may ask.
@@ -103,6 +123,53 @@ impl<'a> Diagnosis<'a> {
             step.name(),
             self.config.user_pool_id
         )
+    }
+
+    /// What the pool itself must have; one more permission shows it.
+    async fn settings(&self, scope: &CallScope) -> Vec<Finding> {
+        let has_mails = self.config.client_id.is_some();
+        let (declared, mails) = ("the pool has the customer attribute", "the pool sends its codes by email");
+        let pool = match self.pool.settings(scope).await {
+            Ok(pool) => pool,
+            Err(error) => {
+                let hidden = |check, calls: &[CallKind]| {
+                    Finding::hidden_by(check, calls, &error, self.grant(Step::DescribeUserPool))
+                };
+                let mails = has_mails.then(|| hidden(mails, &MAILS));
+                return [hidden(declared, &READS)].into_iter().chain(mails).collect();
+            }
+        };
+        let mut findings = vec![self.declared(declared, &pool)];
+        if has_mails {
+            findings.push(sends_mails(mails, &pool));
+        }
+        if self.config.customer_lookup == Some(CustomerLookup::Index) {
+            findings.push(self.fits_index(&pool));
+        }
+        findings
+    }
+
+    fn declared(&self, check: &str, pool: &UserPoolType) -> Finding {
+        let name = &self.config.customer_attribute;
+        if pool.schema_attributes().iter().any(|attribute| attribute.name() == Some(name)) {
+            return Finding::ok(check, &READS).with_detail(names(pool));
+        }
+        let short = name.trim_start_matches("custom:");
+        let fix = format!("User pools → the pool → Sign-up → Custom attributes → Add: `{short}`, a String");
+        Finding::failed(check, &READS, fix)
+    }
+
+    fn fits_index(&self, pool: &UserPoolType) -> Finding {
+        let check = "the pool is small enough for the index of customers";
+        let (users, most) = (pool.estimated_number_of_users, self.config.customer_index.max_users);
+        let detail = format!("about {users} users, which take {} requests to read", (users.max(1) - 1) / 60 + 1);
+        let finding = if usize::try_from(users).is_ok_and(|users| users > most) {
+            let fix = "keep a group for each customer and set `customer_lookup = \"group\"`, or raise `customer_index.max_users`";
+            Finding::failed(check, &[CallKind::GetByCustomer], fix)
+        } else {
+            Finding::ok(check, &[CallKind::GetByCustomer])
+        };
+        finding.with_detail(detail)
     }
 
     /// The app client that orders mails. A wrong secret shows only when a mail is ordered; whether one is needed shows here.
@@ -124,27 +191,19 @@ impl<'a> Diagnosis<'a> {
                 &MAILS,
                 "User pools → the pool → App clients → the client: copy the Client secret to `client_secret`",
             ),
-            _ => Finding::ok(check, &MAILS),
+            _ => Finding::ok(check, &MAILS).with_detail(match client.prevent_user_existence_errors {
+                Some(PreventUserExistenceErrorTypes::Enabled) => {
+                    "it hides who is a user (`PreventUserExistenceErrors`)"
+                }
+                _ => "it tells strangers who is a user: App clients → the client → Edit: Prevent user existence errors",
+            }),
         };
         vec![finding]
     }
 
-    async fn customers(&self, scope: &CallScope) -> Vec<Finding> {
-        let by_customer = [CallKind::GetByCustomer];
-        let Some(lookup) = self.config.customer_lookup else { return vec![self.writable(scope).await] };
-        let mut findings = vec![self.writable(scope).await];
-        match lookup {
-            CustomerLookup::Attribute => {
-                let check = "the customer attribute can be searched";
-                findings.push(Finding::ok(check, &by_customer));
-            }
-            CustomerLookup::Group => {
-                let asked = self.pool.may_list_groups(scope).await;
-                findings.push(self.allowed(Step::ListUsersInGroup, &by_customer, asked));
-            }
-            CustomerLookup::Index => findings.push(self.standing()),
-        }
-        findings
+    async fn groups(&self, scope: &CallScope) -> Finding {
+        let asked = self.pool.may_list_groups(scope).await;
+        self.allowed(Step::ListUsersInGroup, &[CallKind::GetByCustomer], asked)
     }
 
     fn standing(&self) -> Finding {
@@ -167,7 +226,7 @@ impl<'a> Diagnosis<'a> {
     /// The customer is authority: a client that lets users write it lets them choose whom they belong to.
     async fn writable(&self, scope: &CallScope) -> Finding {
         let check = "no app client lets users write the customer attribute";
-        let calls = [CallKind::GetById, CallKind::GetByEmail, CallKind::GetByCustomer];
+        let calls = READS;
         let (clients, more) = match self.pool.app_clients(scope).await {
             Ok(clients) => clients,
             Err(error) => return Finding::hidden_by(check, &calls, &error, self.grant(Step::ListUserPoolClients)),
@@ -205,4 +264,36 @@ impl<'a> Diagnosis<'a> {
             Some(listed) => listed.contains(attribute),
         }
     }
+}
+
+/// How the pool names its users, for whoever wonders why two have one address.
+fn names(pool: &UserPoolType) -> String {
+    let list = |names: Vec<&str>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let own = list(pool.username_attributes().iter().map(|own| own.as_str()).collect());
+    let aliases = list(pool.alias_attributes().iter().map(|alias| alias.as_str()).collect());
+    let exact = pool.username_configuration.as_ref().is_none_or(|names| names.case_sensitive);
+    let case = if exact { "matters" } else { "does not matter" };
+    format!("sign-in by attributes: {own}; aliases: {aliases}; the case of names {case}")
+}
+
+/// Whether codes go by mail: Cognito prefers a text message where it is asked to, and to users who have a number.
+fn sends_mails(check: &str, pool: &UserPoolType) -> Finding {
+    if !pool.auto_verified_attributes().contains(&VerifiedAttributeType::Email) {
+        let fix = "User pools → the pool → Sign-up → Attribute verification: let Cognito verify the email";
+        return Finding::failed(check, &MAILS, fix).with_detail("the pool does not verify addresses");
+    }
+    if !pool.account_recovery_setting.as_ref().is_none_or(prefers_mail) {
+        let fix = "User pools → the pool → Sign-in → User account recovery: `Email only`, or email if available";
+        return Finding::failed(check, &MAILS, fix).with_detail("accounts are not recovered by email first");
+    }
+    let by = pool.email_configuration.as_ref().and_then(|mail| mail.email_sending_account.as_ref());
+    Finding::ok(check, &MAILS).with_detail(match by {
+        Some(EmailSendingAccountType::Developer) => "by SES",
+        _ => "by Cognito's own mail service, which is for tests: Authentication methods → Email: use SES",
+    })
+}
+
+fn prefers_mail(recovery: &AccountRecoverySettingType) -> bool {
+    let first = recovery.recovery_mechanisms().iter().min_by_key(|mechanism| mechanism.priority());
+    first.is_none_or(|first| *first.name() == RecoveryOptionNameType::VerifiedEmail)
 }

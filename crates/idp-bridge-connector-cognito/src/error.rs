@@ -23,6 +23,7 @@ pub(crate) enum Step {
     AdminCreateUser,
     ResendConfirmationCode,
     ForgotPassword,
+    DescribeUserPool,
     ListUserPoolClients,
     DescribeUserPoolClient,
 }
@@ -39,6 +40,7 @@ impl Step {
             Self::AdminCreateUser => "AdminCreateUser",
             Self::ResendConfirmationCode => "ResendConfirmationCode",
             Self::ForgotPassword => "ForgotPassword",
+            Self::DescribeUserPool => "DescribeUserPool",
             Self::ListUserPoolClients => "ListUserPoolClients",
             Self::DescribeUserPoolClient => "DescribeUserPoolClient",
         }

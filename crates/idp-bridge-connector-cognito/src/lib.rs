@@ -16,6 +16,8 @@ mod index;
 mod map;
 mod provider;
 mod search;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 pub use config::{CognitoConfig, CustomerIndexConfig, CustomerLookup};

@@ -41,12 +41,15 @@ impl Pool {
         });
         let to = match user {
             Ok(user) => user.attribute("email").map(str::to_owned),
-            Err(_) if hides && operation == "ForgotPassword" => return Ok(delivery()),
+            Err(_) if hides && operation == "ForgotPassword" => return Ok(delivery("email", "EMAIL")),
             Err(refused) => return Err(refused),
         };
+        if self.texts_codes {
+            return Ok(delivery("phone_number", "SMS"));
+        }
         let to = to.ok_or_else(|| invalid_parameter("User has no email"))?;
         self.send(&to, operation, Some(&client_id))?;
-        Ok(delivery())
+        Ok(delivery("email", "EMAIL"))
     }
 
     pub(crate) fn initiate_auth(&mut self, body: &Value) -> Result<Answer, Answer> {
@@ -86,7 +89,7 @@ impl Pool {
     }
 }
 
-fn delivery() -> Answer {
-    let details = json!({"AttributeName": "email", "DeliveryMedium": "EMAIL", "Destination": "a***@c***"});
+fn delivery(attribute: &str, medium: &str) -> Answer {
+    let details = json!({"AttributeName": attribute, "DeliveryMedium": medium, "Destination": "a***"});
     good(&json!({"CodeDeliveryDetails": details}))
 }

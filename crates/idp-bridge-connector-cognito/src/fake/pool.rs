@@ -21,6 +21,10 @@ pub struct Pool {
     pub aliases: BTreeSet<String>,
     /// Whether the first page of every list of users is empty and not the last, as Cognito's may be.
     pub begins_with_an_empty_page: bool,
+    /// Whether an id means its user even where somebody else has it for a name. Cognito's own order is not documented.
+    pub ids_before_names: bool,
+    /// Whether codes go by text message, as to users who have a number where the pool prefers that.
+    pub texts_codes: bool,
     pub(crate) users: Vec<User>,
     pub(crate) mails: Vec<Mail>,
     refusals: BTreeMap<String, Vec<(String, String)>>,
@@ -231,10 +235,10 @@ impl Pool {
                 counts && user.attribute(alias).is_some_and(|own| own.eq_ignore_ascii_case(name))
             })
         };
-        by(&|user| user.username == name)
-            .or_else(|| by(&is_called))
-            .or_else(|| by(&|user| user.status != Status::ExternalProvider && user.id() == name))
-            .ok_or_else(no_such_user)
+        let by_id = by(&|user| user.status != Status::ExternalProvider && user.id() == name);
+        let by_name = by(&|user| user.username == name).or_else(|| by(&is_called));
+        let found = if self.ids_before_names { by_id.or(by_name) } else { by_name.or(by_id) };
+        found.ok_or_else(no_such_user)
     }
 
     pub(crate) fn user_named(&self, name: &str) -> Result<&User, Answer> {

@@ -72,6 +72,7 @@ impl Pool {
         let changes = body.get("UserAttributes").and_then(Value::as_array);
         let changes = changes.filter(|changes| !changes.is_empty());
         let changes = changes.ok_or_else(|| invalid_parameter("`UserAttributes` must not be empty"))?;
+        let taken = self.is_alias_taken(at);
         let user = self.users.get_mut(at).ok_or_else(no_such_user)?;
         let mut changed = user.clone();
         for change in changes {
@@ -79,6 +80,9 @@ impl Pool {
             match (needed(change, "Name")?, text(change, "Value")) {
                 ("email_verified", Some("true" | "false")) if changed.attribute("email").is_none() => {
                     return Err(invalid_parameter("Email is required to verify/un-verify an email"));
+                }
+                ("email_verified", Some("true")) if taken => {
+                    return Err(refusal("AliasExistsException", "An account with the email already exists."));
                 }
                 ("email_verified", Some(value @ ("true" | "false"))) => changed.set("email_verified", value),
                 ("email_verified", _) => {
@@ -89,6 +93,14 @@ impl Pool {
         }
         *user = changed;
         Ok(good(&json!({})))
+    }
+
+    /// Whether another user signs in by this one's address.
+    fn is_alias_taken(&self, at: usize) -> bool {
+        let email = self.users.get(at).and_then(|user| user.attribute("email"));
+        let others = self.users.iter().enumerate().filter(|(place, _)| *place != at);
+        let mut verified = others.filter(|(_, other)| other.has_verified("email"));
+        self.aliases.contains("email") && verified.any(|(_, other)| other.attribute("email") == email)
     }
 
     pub(crate) fn admin_delete_user(&mut self, body: &Value) -> Result<Answer, Answer> {

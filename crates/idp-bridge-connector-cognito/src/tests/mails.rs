@@ -1,0 +1,105 @@
+//! Mails: which one a user in which state gets, by whom it is ordered, and what keeps it from being sent.
+
+use idp_bridge_core::{ErrorKind, IdentityProvider as _, Outcome, Secret, UserId};
+
+use super::{Stage, email, scope};
+use crate::fake::Status;
+
+/// The kind of the error, if the order was refused, and the operations that ordered a mail.
+async fn verification(stage: &Stage, id: &UserId) -> (Option<ErrorKind>, Vec<String>) {
+    let asked = stage.provider.send_verification_email(&scope(), id).await;
+    (asked.err().map(|error| error.kind()), ordered(stage))
+}
+
+fn ordered(stage: &Stage) -> Vec<String> {
+    let mails = stage.fake().with(|pool| std::mem::take(&mut pool.mails));
+    mails.into_iter().map(|mail| mail.ordered_by).collect()
+}
+
+#[tokio::test]
+async fn a_verification_is_sent_by_state() {
+    use Status::{Confirmed, ExternalProvider, ForceChangePassword, ResetRequired, Unconfirmed};
+    let stage = Stage::new().await;
+    for (status, verified, refused, mail) in [
+        (Unconfirmed, "false", None, Some("ResendConfirmationCode")),
+        (Unconfirmed, "true", None, None),
+        (Confirmed, "true", None, None),
+        (Confirmed, "false", Some(ErrorKind::State), None),
+        (ForceChangePassword, "false", Some(ErrorKind::State), None),
+        (ResetRequired, "false", Some(ErrorKind::State), None),
+        (ExternalProvider, "false", Some(ErrorKind::State), None),
+    ] {
+        let id = stage.insert(&format!("{status:?}-{verified}"), status, verified);
+        let expected = (refused, mail.map(str::to_owned).into_iter().collect());
+        assert_eq!(verification(&stage, &id).await, expected, "{status:?} {verified}");
+    }
+}
+
+#[tokio::test]
+async fn an_invitation_is_sent_once_more_only_where_the_settings_say_so() {
+    let stage = Stage::with(|config| config.resend_invitations = true).await;
+    let id = stage.insert("ada", Status::ForceChangePassword, "false");
+    assert_eq!(verification(&stage, &id).await, (None, vec!["AdminCreateUser".into()]));
+}
+
+#[tokio::test]
+async fn a_reset_is_ordered_only_for_whom_cognito_would_send_one() {
+    use Status::{Confirmed, ExternalProvider, ForceChangePassword, ResetRequired};
+    let stage = Stage::new().await;
+    for (status, verified, enabled, is_sent) in [
+        (Confirmed, "true", true, true),
+        (ResetRequired, "true", true, true),
+        (Confirmed, "false", true, false),
+        (Confirmed, "true", false, false),
+        (ForceChangePassword, "true", true, false),
+        (ExternalProvider, "true", true, false),
+    ] {
+        let name = format!("{status:?}-{verified}-{enabled}");
+        stage.insert_with(&name, status, verified, |user| user.enabled = enabled);
+        let asked = stage.provider.send_password_reset_email(&scope(), &email(&name)).await;
+        let expected = (!is_sent).then_some(ErrorKind::State);
+        assert_eq!(asked.err().map(|error| error.kind()), expected, "{name}");
+        let mails = ordered(&stage);
+        assert_eq!(mails, if is_sent { vec!["ForgotPassword"] } else { Vec::new() }, "{name}");
+        let asked = stage.requests().iter().any(|request| request.starts_with("ForgotPassword"));
+        assert_eq!(asked, is_sent, "cognito would have said that a mail was sent: {name}");
+    }
+}
+
+#[tokio::test]
+async fn a_code_that_went_by_text_message_is_no_mail_and_its_outcome_is_unknown() {
+    let stage = Stage::new().await;
+    stage.fake().with(|pool| pool.texts_codes = true);
+    let id = stage.insert("ada", Status::Unconfirmed, "false");
+    let scope = scope();
+    let error = stage.provider.send_verification_email(&scope, &id).await.unwrap_err();
+    assert_eq!((error.kind(), scope.recorder().outcome()), (ErrorKind::State, Outcome::Unknown));
+}
+
+#[tokio::test]
+async fn a_wrong_app_client_is_no_wrong_user() {
+    let stage = Stage::new().await;
+    stage.insert("ada", Status::Confirmed, "true");
+    let kind = async |client: &str, secret: Option<&str>| {
+        let mut config = stage.harness.config();
+        (config.client_id, config.client_secret) = (Some(client.into()), secret.map(Secret::new));
+        let provider = stage.harness.build(config).unwrap();
+        provider.send_password_reset_email(&scope(), &email("ada")).await.unwrap_err().kind()
+    };
+    let own = stage.harness.config().client_id.unwrap();
+    assert_eq!(kind(&own, Some("wrong")).await, ErrorKind::Unauthenticated);
+    assert_eq!(kind(&own, None).await, ErrorKind::Unauthenticated);
+    assert_eq!(kind("unknown", Some("wrong")).await, ErrorKind::Misconfigured);
+    assert_eq!(ordered(&stage), [""; 0]);
+}
+
+#[tokio::test]
+async fn without_an_app_client_mails_are_unsupported_and_ask_nothing() {
+    let stage = Stage::with(|config| (config.client_id, config.client_secret) = (None, None)).await;
+    let id = stage.insert("ada", Status::Unconfirmed, "false");
+    let error = stage.provider.send_verification_email(&scope(), &id).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    let error = stage.provider.send_password_reset_email(&scope(), &email("ada")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert_eq!(stage.requests(), [""; 0]);
+}
