@@ -14,7 +14,8 @@ pub(crate) fn is_alive(pid: Pid) -> bool {
         return false;
     }
     match fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())) {
-        Ok(stat) => state(&stat) != Some('Z'),
+        // `X` shows for a moment while its parent waits for it.
+        Ok(stat) => !matches!(state(&stat), Some('Z' | 'X')),
         Err(_) => !Path::new("/proc/self").exists(),
     }
 }
