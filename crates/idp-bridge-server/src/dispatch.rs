@@ -6,8 +6,8 @@
 use std::fmt;
 
 use idp_bridge_core::{
-    Call, CallKind, CallScope, Customer, CustomerId, Deleted, Email, Error, ErrorKind, Outcome, Result, User,
-    UserId, UserKey, UserRecord,
+    Call, CallKind, CallScope, Customer, CustomerId, Deleted, Email, Error, ErrorKind, Outcome, Result, User, UserId,
+    UserKey, UserRecord,
 };
 
 use crate::catch_panic::catch_panic;
