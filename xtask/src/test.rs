@@ -102,8 +102,10 @@ fn with_labs(workspace: &Workspace, tools: &Tools, tests: &Tests, interrupt: &In
         status::step("Started", format!("the lab `{}` in {}", lab.name(), status::elapsed(lab.took())));
     }
     for (package, names) in workspace.tests_that_need(LAB_FEATURE) {
+        // The whole workspace with the same features as before, so that no dependency is built a second time.
         let mut command = cargo_test(workspace);
-        command.args(["--no-fail-fast", "--package", package, "--features", LAB_FEATURE]);
+        command.args(["--workspace", "--no-fail-fast", "--features", auth0_contract::FEATURE]);
+        command.args(["--features", &format!("{package}/{LAB_FEATURE}")]);
         command.args(names.iter().flat_map(|name| ["--test", name]));
         command.env(LAB_VARIABLE, lab::folder(workspace));
         tests.phase(&format!("{package} on real servers"), &mut command, interrupt)?;
