@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{CallKind, Error, Result};
+use crate::{CallKind, Error, FederationCapabilities, Result};
 
 /// Whether a call is possible.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -98,11 +98,13 @@ impl Field {
     ];
 }
 
-/// Per call whether it is possible, and per field where it comes from.
+/// Per call whether it is possible, per field where it comes from, and what the OAuth side promises.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Capabilities {
     calls: BTreeMap<CallKind, Support>,
     fields: BTreeMap<Field, Fidelity>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    federation: Option<FederationCapabilities>,
 }
 
 impl Capabilities {
@@ -111,6 +113,7 @@ impl Capabilities {
         Self {
             calls: CallKind::ALL.into_iter().map(|kind| (kind, Support::Supported)).collect(),
             fields: Field::ALL.into_iter().map(|field| (field, Fidelity::Exact)).collect(),
+            federation: None,
         }
     }
 
@@ -119,6 +122,7 @@ impl Capabilities {
         Self {
             calls: CallKind::ALL.into_iter().map(|kind| (kind, Support::unsupported(reason))).collect(),
             fields: Field::ALL.into_iter().map(|field| (field, Fidelity::Absent)).collect(),
+            federation: None,
         }
     }
 
@@ -134,6 +138,18 @@ impl Capabilities {
     pub fn with_field(mut self, field: Field, fidelity: Fidelity) -> Self {
         self.fields.insert(field, fidelity);
         self
+    }
+
+    /// The same with the OAuth side, or without.
+    #[must_use]
+    pub fn with_federation(mut self, federation: Option<FederationCapabilities>) -> Self {
+        self.federation = federation;
+        self
+    }
+
+    /// What the OAuth side promises; none without one.
+    pub fn federation(&self) -> Option<&FederationCapabilities> {
+        self.federation.as_ref()
     }
 
     /// Whether this call is possible. A call that is not listed is unsupported.
@@ -158,6 +174,7 @@ impl Capabilities {
     pub fn is_within(&self, most: &Self) -> bool {
         CallKind::ALL.into_iter().all(|kind| self.call(kind).rank() <= most.call(kind).rank())
             && Field::ALL.into_iter().all(|field| self.field(field) <= most.field(field))
+            && (self.federation.is_none() || most.federation.is_some())
     }
 }
 
@@ -166,6 +183,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::{Liveness, LogoutReach};
 
     #[test]
     fn the_wire_form_is_the_documented_one() {
@@ -176,6 +194,7 @@ mod tests {
         assert_eq!(wire["calls"]["users.delete"], json!({"support": "conditional", "reason": "database users only"}));
         assert_eq!(wire["calls"]["users.get_by_id"], json!({"support": "supported"}));
         assert_eq!(wire["fields"]["login_time"], "derived");
+        assert_eq!(wire.get("federation"), None);
         assert_eq!(serde_json::from_value::<Capabilities>(wire).unwrap(), capabilities);
     }
 
@@ -188,5 +207,12 @@ mod tests {
         let less = most.clone().with_call(CallKind::Delete, Support::unsupported("read only"));
         assert!(less.is_within(&most));
         assert!(!most.is_within(&less));
+        let with = most.clone().with_federation(Some(FederationCapabilities {
+            liveness: Liveness::Signature,
+            logout: LogoutReach::RefreshToken,
+            back_channel: Support::Supported,
+            opaque_tokens: false,
+        }));
+        assert!(most.is_within(&with) && !with.is_within(&most));
     }
 }

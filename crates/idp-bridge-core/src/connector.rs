@@ -5,7 +5,9 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::{Capabilities, Clock, IdentityProvider, Random, Result, SystemClock, SystemRandom, TenantId};
+use crate::{
+    Capabilities, Clock, FederationSettings, IdentityProvider, Random, Result, SystemClock, SystemRandom, TenantId,
+};
 
 /// Code for one identity provider product.
 pub trait Connector: Send + Sync + 'static {
@@ -38,10 +40,12 @@ pub struct ConnectorContext {
     pub outbound: OutboundPolicy,
     /// Whether the provider may use the credentials of the host itself, such as an instance's role, if its settings have none.
     pub host_credentials: bool,
+    /// The tenant's settings of federation; none if it has federation switched off.
+    pub federation: Option<FederationSettings>,
 }
 
 impl ConnectorContext {
-    /// The system's clock and randomness, the default policy, and none of the host's credentials.
+    /// The system's clock and randomness, the default policy, none of the host's credentials, and no federation.
     pub fn new(tenant: TenantId) -> Self {
         Self {
             tenant,
@@ -49,6 +53,7 @@ impl ConnectorContext {
             random: Arc::new(SystemRandom),
             outbound: OutboundPolicy::default(),
             host_credentials: false,
+            federation: None,
         }
     }
 }

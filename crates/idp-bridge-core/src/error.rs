@@ -27,6 +27,8 @@ pub enum ErrorKind {
     Incomplete,
     /// Not possible for a user in this state.
     State,
+    /// The token that the caller presented is not good, or no longer.
+    InvalidToken,
     /// The identity provider refused our credentials.
     Unauthenticated,
     /// Our credentials lack a right.
@@ -90,6 +92,11 @@ impl Error {
     /// Settings that cannot be right, found without asking the identity provider.
     pub fn misconfigured(message: impl Into<Cow<'static, str>>) -> Self {
         Self::ours(ErrorKind::Misconfigured, message)
+    }
+
+    /// A presented token that is not good; the reason is for the log alone.
+    pub fn invalid_token(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::ours(ErrorKind::InvalidToken, reason)
     }
 
     /// A user that is not there, or that is not the one asked for.

@@ -9,6 +9,7 @@ mod capabilities;
 mod clock;
 mod connector;
 mod error;
+mod federation;
 mod finding;
 mod found;
 mod marking;
@@ -24,6 +25,10 @@ pub use capabilities::{Capabilities, Fidelity, Field, Support};
 pub use clock::{Clock, Random, SystemClock, SystemRandom};
 pub use connector::{Connector, ConnectorContext, OutboundPolicy, PrivateNetworks};
 pub use error::{Error, ErrorKind, Origin, Result};
+pub use federation::{
+    EndSession, Ended, Federation, FederationCapabilities, FederationMetadata, FederationSettings, Liveness, LoggedOut,
+    Logout, LogoutFallback, LogoutNotice, LogoutReach, OauthClient, TokenIdentity, TokenUser,
+};
 pub use finding::{Finding, Verdict};
 pub use found::{Found, if_found};
 pub use marking::{EmailStatus, mark_verified};
@@ -32,7 +37,7 @@ pub use registry::{ConfigError, Registry, RegistryEntry};
 pub use scope::{CallScope, Outcome, Recorder};
 pub use secret::Secret;
 pub use user::{Customer, User, UserRecord};
-pub use values::{CustomerId, Email, InvalidValue, TenantId, UserId};
+pub use values::{AccessToken, CustomerId, Email, InvalidValue, SessionId, TenantId, UserId};
 
 /// Re-exported so that a connector names the same versions in its public types.
 pub use async_trait::async_trait;

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::{CallScope, Capabilities, Email, Error, Finding, Result, UserId, UserKey, UserRecord};
+use crate::{CallScope, Capabilities, Email, Error, Federation, Finding, Result, UserId, UserKey, UserRecord};
 
 /// How a delete ended. All three mean that no such user is there now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,4 +123,13 @@ pub trait IdentityProvider: Send + Sync + 'static {
     /// - With a wrong secret, a wrong realm or a missing right at least one finding is `failed` and says how to mend it.
     /// - What a narrow right hides is `not_visible` and says which right shows it; it is never `ok`.
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding>;
+
+    /// The OAuth side, if the tenant's settings switch it on and the connector has it.
+    ///
+    /// # Behavior
+    ///
+    /// - It is there exactly if [`capabilities`](Self::capabilities) declares federation.
+    fn federation(&self) -> Option<&dyn Federation> {
+        None
+    }
 }

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::Secret;
+
 /// Why a text is not the value that it should be.
 ///
 /// It never holds the text itself, which may be personal data.
@@ -16,7 +18,7 @@ pub struct InvalidValue {
 }
 
 impl InvalidValue {
-    /// What the text should have been: `id`, `email`, `customer` or `tenant`.
+    /// What the text should have been: `id`, `email`, `customer`, `session`, `token` or `tenant`.
     pub fn what(&self) -> &'static str {
         self.what
     }
@@ -81,6 +83,19 @@ fn tenant_rule(text: &str) -> Result<(), &'static str> {
     }
     if bytes.any(|b| !b.is_ascii_alphanumeric() && b != b'_' && b != b'-') {
         return Err("may hold only letters, digits, `_` and `-`");
+    }
+    Ok(())
+}
+
+/// RFC 6750, section 2.1, and no longer than a request's head has room for.
+fn token_rule(text: &str) -> Result<(), &'static str> {
+    if text.len() > 8192 {
+        return Err("is longer than 8192 characters");
+    }
+    let start = text.trim_end_matches('=');
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b);
+    if start.is_empty() || !start.bytes().all(is_plain) {
+        return Err("is no bearer token");
     }
     Ok(())
 }
@@ -161,6 +176,45 @@ value!(
     ("minLength" = 3, "maxLength" = 320)
 );
 
+value!(
+    /// An identity provider's id of a login (`sid`, Cognito's `origin_jti`); the same rule as [`UserId`].
+    SessionId,
+    "session",
+    id_rule,
+    ("minLength" = 1, "maxLength" = 256)
+);
+
+/// A token as a caller presents it (RFC 6750, section 2.1): 1 to 8192 characters. `Debug` hides it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AccessToken(Secret);
+
+impl AccessToken {
+    /// Takes a text that keeps the rule, whole and unchanged.
+    pub fn new(text: impl Into<String>) -> Result<Self, InvalidValue> {
+        let text = text.into();
+        match token_rule(&text) {
+            Ok(()) => Ok(Self(Secret::new(text))),
+            Err(reason) => Err(InvalidValue { what: "token", reason }),
+        }
+    }
+
+    /// The text, for whoever checks, hashes or sends it.
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+
+    /// Whether it has the three parts of a signed JWT, so that it must prove itself.
+    pub fn is_jwt(&self) -> bool {
+        self.expose().split('.').count() == 3
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccessToken(<hidden>)")
+    }
+}
+
 impl Email {
     /// Whether both are the same address: ASCII case does not count, everything else does.
     pub fn matches(&self, other: &Self) -> bool {
@@ -191,7 +245,7 @@ macro_rules! hidden_debug {
     )*};
 }
 
-hidden_debug!(UserId, CustomerId, Email);
+hidden_debug!(UserId, CustomerId, Email, SessionId);
 
 #[cfg(test)]
 mod tests {
@@ -217,6 +271,18 @@ mod tests {
         }
         for good in ["a@b", "a+tag@b.c", "ivän@exämple.com", &format!("{}@b", "x".repeat(318))] {
             assert!(Email::new(good).is_ok(), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_what_a_header_may_carry() {
+        for bad in ["", "=", "a b", "a\n", "ä", "a=b", "\"a\"", &"x".repeat(8193)] {
+            assert!(AccessToken::new(bad).is_err(), "{bad:?}");
+        }
+        for (good, is_jwt) in [("a", false), ("a==", false), ("a.b.c-_", true), ("a.b.c.d.e", false), ("a+/~", false)] {
+            let token = AccessToken::new(good).unwrap();
+            assert_eq!((token.expose(), token.is_jwt()), (good, is_jwt));
+            assert_eq!(format!("{token:?}"), "AccessToken(<hidden>)");
         }
     }
 

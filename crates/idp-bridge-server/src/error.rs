@@ -142,6 +142,7 @@ pub(crate) fn code(error: &Error) -> Code {
         ErrorKind::Unsupported => Code::NotSupported,
         ErrorKind::Incomplete => Code::UserIncomplete,
         ErrorKind::State => Code::UserState,
+        ErrorKind::InvalidToken => Code::InvalidToken,
         ErrorKind::Unauthenticated | ErrorKind::PermissionDenied => Code::UpstreamUnauthorized,
         ErrorKind::RateLimited if ours => Code::RateLimited,
         ErrorKind::RateLimited => Code::UpstreamRateLimited,

@@ -58,6 +58,7 @@ fn every_kind_has_its_code() {
         (Unsupported, "not_supported"),
         (Incomplete, "user_incomplete"),
         (State, "user_state"),
+        (InvalidToken, "invalid_token"),
         (Unauthenticated, "upstream_unauthorized"),
         (PermissionDenied, "upstream_unauthorized"),
         (RateLimited, "upstream_rate_limited"),

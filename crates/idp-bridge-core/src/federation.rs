@@ -1,0 +1,282 @@
+//! The OAuth half of the contract: whose a token is, whether it is alive, and how a login ends.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{AccessToken, Customer, Email, Finding, Result, Secret, SessionId, Support, UserId, UserRecord};
+use crate::{CallScope, Error};
+
+/// The OAuth side of an identity provider with one tenant's settings.
+///
+/// # Behavior of every method
+///
+/// - A token that is not good is `InvalidToken`; an outage, a refused credential or a missing right never is.
+/// - The call ends before `scope.deadline()`, whatever the identity provider does; late is `Timeout`.
+/// - An upstream rate limit is `RateLimited`; a 5xx or a broken connection is `Unavailable`; an answer that cannot be read
+///   is `InvalidResponse`.
+/// - Errors hold no upstream body, no address, no id, no token.
+/// - Keys come only from where the settings or the discovery document say, never from where a token says.
+#[async_trait]
+pub trait Federation: Send + Sync {
+    /// Says whose token it is, by what it proves itself, or by asking the identity provider where it proves nothing.
+    ///
+    /// # Behavior
+    ///
+    /// - A signed token is judged without a request, once the keys are known: signature, issuer, client and time.
+    /// - What is forged or altered, unsigned, another issuer's, another client's, not yet valid, of another kind (an ID
+    ///   token, a refresh token), a service account's or bound to its sender is `InvalidToken`.
+    /// - A token that expired at most a day ago is still told, so that its login can be ended.
+    async fn identify(&self, scope: &CallScope, token: &AccessToken) -> Result<TokenIdentity>;
+
+    /// Says whose token it is, if the identity provider lets it live.
+    ///
+    /// # Behavior
+    ///
+    /// - A token that a user got by logging in with one of the clients gives that user, by the id that a get by id takes.
+    /// - It refuses what [`identify`](Self::identify) refuses, and an expired token, as `InvalidToken`.
+    /// - A token of a user who is blocked or deleted, or of a session that ended, is `InvalidToken`; where the identity
+    ///   provider never ends access tokens ([`Liveness::Signature`]), the end of a session does not show.
+    /// - The customer is that of the configured claim alone, and absent without it; several are [`Customer::Several`].
+    /// - It costs one request, once the keys are known.
+    async fn validate(&self, scope: &CallScope, token: &AccessToken) -> Result<TokenUser>;
+
+    /// Ends the login that a token belongs to: every step that this identity provider has for it.
+    ///
+    /// # Behavior
+    ///
+    /// - Afterwards the session cannot be refreshed, and where the identity provider ends access tokens, none of that
+    ///   session lives.
+    /// - Where it can end one session, other sessions of the user live on ([`LogoutReach::Session`]).
+    /// - An expired token, a repetition, and a session or user that is gone already are Ok.
+    /// - Ok means that every step succeeded; an outage in any of them is an error.
+    /// - A refresh token that belongs to no client of the tenant is `InvalidInput`.
+    async fn log_out(&self, scope: &CallScope, logout: &Logout<'_>) -> Result<LoggedOut>;
+
+    /// The address that the browser goes to, so that the identity provider's own login page comes back.
+    ///
+    /// # Behavior
+    ///
+    /// - It lies at the identity provider, and carries the client, the way back, the hint and the state, each in one
+    ///   parameter whatever characters it has.
+    async fn end_session_url(&self, scope: &CallScope, end: &EndSession<'_>) -> Result<String>;
+
+    /// Checks a logout token of OpenID Connect Back-Channel Logout 1.0, and says what has ended.
+    ///
+    /// # Behavior
+    ///
+    /// - What is forged or altered, unsigned, another issuer's, for another client, stale, of another kind, with a `nonce`,
+    ///   without the event, or without `sid` and `sub` is `InvalidToken`.
+    /// - Where there is no back channel, every token is `Unsupported`.
+    async fn check_logout_token(&self, scope: &CallScope, token: &AccessToken) -> Result<LogoutNotice> {
+        let _ = (scope, token);
+        Err(Error::unsupported("this identity provider sends no logout tokens"))
+    }
+
+    /// What an application needs to know to log users in.
+    ///
+    /// # Behavior
+    ///
+    /// - The issuer is the configured one; every endpoint is an absolute URL.
+    async fn metadata(&self, scope: &CallScope) -> Result<FederationMetadata>;
+
+    /// Checks the settings of federation against the identity provider, without side effects and without a login.
+    ///
+    /// # Behavior
+    ///
+    /// - With a wrong secret of a client at least one finding is `failed` and says how to mend it.
+    /// - What a narrow right hides is `not_visible`, never `ok`.
+    async fn diagnose(&self, scope: &CallScope) -> Vec<Finding>;
+}
+
+/// A tenant's settings of federation that its connector obeys.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FederationSettings {
+    /// The applications whose tokens are taken.
+    pub clients: Vec<OauthClient>,
+    /// The claim that names the customer; the connector's own default if absent.
+    pub customer_claim: Option<String>,
+    /// What a logout does where no single session can be ended.
+    pub fallback: LogoutFallback,
+}
+
+impl FederationSettings {
+    /// The application with this id.
+    pub fn client(&self, id: &str) -> Option<&OauthClient> {
+        self.clients.iter().find(|client| client.id == id)
+    }
+}
+
+/// An application that is registered at the identity provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OauthClient {
+    /// Its `client_id`.
+    pub id: String,
+    /// Its secret; none if it is public.
+    pub secret: Option<Secret>,
+}
+
+/// What a logout does where the identity provider cannot end one session alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogoutFallback {
+    /// All sessions of the user end.
+    #[default]
+    User,
+    /// The logout is refused: `not_supported`.
+    Refuse,
+}
+
+/// Whose token it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenIdentity {
+    /// The user, by the id that a get by id takes.
+    pub subject: UserId,
+    /// The client that it was issued to; none only if the identity provider does not tell of this kind of token.
+    pub client: Option<String>,
+    /// The login that it belongs to, if the token names it.
+    pub session: Option<SessionId>,
+    /// When it was issued, by the identity provider's clock.
+    pub issued_at: Option<Timestamp>,
+    /// When it ends, by the identity provider's clock.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A living token's user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenUser {
+    /// Whose token it is.
+    pub identity: TokenIdentity,
+    /// The address, if the answer names it.
+    pub email: Option<Email>,
+    /// Whether the address is proven, if the answer tells.
+    pub email_verified: Option<bool>,
+    /// What the configured claim says.
+    pub customer: Customer,
+    /// The user as a get by id answers, where the connector had to read it anyway.
+    pub record: Option<UserRecord>,
+}
+
+/// A login that is to be ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Logout<'a> {
+    /// The access token that the caller holds.
+    pub token: &'a AccessToken,
+    /// Whose it is; none if the identity provider refuses a token that proves nothing by itself.
+    pub identity: Option<&'a TokenIdentity>,
+    /// The refresh token of the same login, if the caller has one.
+    pub refresh_token: Option<&'a Secret>,
+    /// The ID token of the same login, if the caller has one.
+    pub id_token_hint: Option<&'a Secret>,
+}
+
+/// What a logout ended at the identity provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoggedOut {
+    /// The one session, with all that it issued.
+    Session,
+    /// Whatever belonged to the user when it ended, by the identity provider's clock.
+    User {
+        /// When that was.
+        ended_at: Timestamp,
+    },
+    /// Only the refresh token, and what was issued with it.
+    RefreshToken,
+}
+
+/// What the browser takes to the identity provider.
+#[derive(Debug, Clone, Copy)]
+pub struct EndSession<'a> {
+    /// One of the configured clients.
+    pub client_id: &'a str,
+    /// Where the identity provider sends the browser afterwards; one of the configured ones.
+    pub post_logout_redirect_uri: &'a str,
+    /// The ID token of the login, handed through unread.
+    pub id_token_hint: Option<&'a Secret>,
+    /// The application's own state, handed through unread.
+    pub state: Option<&'a str>,
+}
+
+/// What a logout token says has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogoutNotice {
+    /// Whose tokens are refused from now on.
+    pub ended: Ended,
+    /// Up to when they were issued, by the identity provider's clock.
+    pub issued_at: Timestamp,
+}
+
+/// One session, or all of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// This session.
+    Session(SessionId),
+    /// Every session of this user.
+    User(UserId),
+}
+
+/// What an application needs to know to log users in: public.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FederationMetadata {
+    /// The issuer of ID tokens.
+    pub issuer: String,
+    /// Where a login begins.
+    pub authorization_endpoint: String,
+    /// Where a code is exchanged for tokens.
+    pub token_endpoint: String,
+    /// Where the keys are.
+    pub jwks_uri: String,
+    /// The claim that names the customer, if one is configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_claim: Option<String>,
+    /// The scopes to ask for, so that the tokens are good for the bridge's userinfo.
+    pub scopes: Vec<String>,
+}
+
+/// What the OAuth side can promise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FederationCapabilities {
+    /// How a living token is told from a dead one.
+    pub liveness: Liveness,
+    /// What a logout ends at the identity provider.
+    pub logout: LogoutReach,
+    /// Whether the identity provider tells of logouts that happen elsewhere.
+    pub back_channel: Support,
+    /// Whether access tokens may be opaque, so that only the identity provider can tell whose they are.
+    pub opaque_tokens: bool,
+}
+
+/// How a living token is told from a dead one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Liveness {
+    /// The identity provider is asked, and knows of the end of sessions.
+    IdentityProvider,
+    /// By signature, time, and the state of the user; the end of a session shows only in the bridge's revocation list.
+    Signature,
+}
+
+/// What a logout ends at the identity provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogoutReach {
+    /// The one session.
+    Session,
+    /// What came of the refresh token if one is shown, else all sessions of the user.
+    RefreshTokenOrUser,
+    /// The refresh token alone.
+    RefreshToken,
+}
+
+impl fmt::Display for LogoutReach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Session => "the session",
+            Self::RefreshTokenOrUser => "what came of the refresh token, or all sessions of the user",
+            Self::RefreshToken => "the refresh token",
+        })
+    }
+}
