@@ -212,6 +212,7 @@ mod tests {
             logout: LogoutReach::RefreshToken,
             back_channel: Support::Supported,
             opaque_tokens: false,
+            cache_seconds: 0,
         }));
         assert!(most.is_within(&with) && !with.is_within(&most));
     }

@@ -247,6 +247,8 @@ pub struct FederationCapabilities {
     pub back_channel: Support,
     /// Whether access tokens may be opaque, so that only the identity provider can tell whose they are.
     pub opaque_tokens: bool,
+    /// For how many seconds userinfo may answer from its cache unless the tenant says otherwise; 0 for not at all.
+    pub cache_seconds: u32,
 }
 
 /// How a living token is told from a dead one.
