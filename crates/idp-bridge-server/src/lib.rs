@@ -20,6 +20,7 @@ mod process_key;
 mod request;
 mod response;
 mod rest;
+pub mod revocation;
 mod router;
 mod server;
 mod tenant;

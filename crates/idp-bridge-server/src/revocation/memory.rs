@@ -1,0 +1,79 @@
+//! The list of the embedded demo: in memory, gone with the process.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use idp_bridge_core::{Clock, Result, TenantId, async_trait};
+use jiff::Timestamp;
+
+use super::{Digest, Kept, Revocation, RevocationStore, RevokedKey};
+
+/// Keeps the list in memory, each entry until its end.
+#[derive(Debug)]
+pub struct MemoryRevocations {
+    clock: Arc<dyn Clock>,
+    list: Mutex<List>,
+}
+
+#[derive(Debug, Default)]
+struct List {
+    kept: HashMap<Digest, Kept>,
+    /// The same by their ends, the first to be forgotten first.
+    ends: BTreeSet<(Timestamp, Digest)>,
+}
+
+impl MemoryRevocations {
+    /// An empty list.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, list: Mutex::default() }
+    }
+
+    /// The list is whole after every entry, so a panic elsewhere does not spoil it.
+    fn list(&self) -> MutexGuard<'_, List> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl RevocationStore for MemoryRevocations {
+    async fn revoke(&self, tenant: &TenantId, entries: &[Revocation]) -> Result<()> {
+        let now = self.clock.now();
+        let mut list = self.list();
+        list.forget(now);
+        for entry in entries.iter().filter(|entry| Kept::from(*entry).is_alive(now)) {
+            list.add(entry.key.digest(tenant), entry.into());
+        }
+        Ok(())
+    }
+
+    async fn is_revoked(&self, tenant: &TenantId, keys: &[RevokedKey], issued_at: Option<Timestamp>) -> Result<bool> {
+        let now = self.clock.now();
+        let list = self.list();
+        let refuses = |key: &RevokedKey| {
+            let kept = list.kept.get(&key.digest(tenant)).filter(|kept| kept.is_alive(now));
+            kept.is_some_and(|kept| kept.refuses(issued_at))
+        };
+        Ok(keys.iter().any(refuses))
+    }
+}
+
+impl List {
+    fn add(&mut self, digest: Digest, new: Kept) {
+        let old = self.kept.get(&digest).copied();
+        let merged = old.map_or(new, |old| old.merge(new));
+        if let Some(old) = old {
+            self.ends.remove(&(old.until, digest));
+        }
+        self.kept.insert(digest, merged);
+        self.ends.insert((merged.until, digest));
+    }
+
+    fn forget(&mut self, now: Timestamp) {
+        while let Some((until, digest)) = self.ends.first().copied()
+            && until <= now
+        {
+            self.ends.remove(&(until, digest));
+            self.kept.remove(&digest);
+        }
+    }
+}
