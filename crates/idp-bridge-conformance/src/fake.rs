@@ -3,6 +3,8 @@
 //! A fake keeps its users in one value, which is shown every request and answers as its original does: status, headers and body
 //! as they were seen there. It is stricter than the original wherever a careful client does not notice.
 
+mod signing;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +20,8 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
+
+pub use signing::{SigningKey, jwks};
 
 /// What a fake identity provider keeps, and how it answers.
 pub trait Fake: Send + 'static {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use idp_bridge_core::{CallKind, Capabilities, CustomerId, Email, IdentityProvider, UserId, async_trait};
 
+use crate::{FederationHarness, Flaw};
+
 /// The result of staging something; any error will do, a text too.
 ///
 /// An error fails the case that asked. What cannot be staged at all is declared by [`Harness::not_applicable`].
@@ -97,6 +99,11 @@ pub trait Harness: Send + Sync + 'static {
         let _ = base_url;
         Err("the harness cannot move a provider, and does not declare `Need::Upstream` as not applicable".into())
     }
+
+    /// The OAuth side; none if the connector has none.
+    fn federation(&self) -> Option<&dyn FederationHarness> {
+        None
+    }
 }
 
 /// A user to make at the identity provider.
@@ -175,6 +182,30 @@ pub enum Need {
     Control(Control),
     /// That this control breaks this call; declare it where the call needs no right, and say so.
     ControlOf(Control, CallKind),
+    /// [`Tokens::access`](crate::Tokens::access) is a signed JWT.
+    SignedToken,
+    /// [`SignIn::offline`](crate::SignIn::offline).
+    OfflineLogin,
+    /// [`SignIn::expired`](crate::SignIn::expired).
+    ExpiredLogin,
+    /// [`SignIn::foreign_client`](crate::SignIn::foreign_client).
+    ForeignClient,
+    /// [`SignIn::customer_claim`](crate::SignIn::customer_claim).
+    ClaimValue,
+    /// [`FederationHarness::flawed`] with this flaw.
+    Flawed(Flaw),
+    /// [`FederationHarness::sign`].
+    Signing,
+    /// [`FederationHarness::end_login`].
+    EndLogin,
+    /// [`FederationHarness::block`].
+    BlockedLogin,
+    /// [`FederationHarness::delete`].
+    DeletedLogin,
+    /// [`FederationHarness::provider_with_wrong_client_secret`].
+    WrongClientSecret,
+    /// [`FederationHarness::provider_without`].
+    FederationOff,
 }
 
 /// A way in which a provider's settings or rights are wrong: a negative control.

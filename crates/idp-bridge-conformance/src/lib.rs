@@ -33,6 +33,7 @@ mod case;
 mod cases;
 pub mod fake;
 mod fault;
+mod federation;
 pub mod fixture;
 mod harness;
 mod proxy;
@@ -40,6 +41,7 @@ mod report;
 mod run;
 mod scene;
 
+pub use federation::{Alive, ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Tokens};
 pub use harness::{Control, Harness, Need, NewUser, Staged, UserKind};
 pub use report::{Failed, NotApplicable, Passed, Report};
 pub use run::{main, run, run_only};

@@ -1,0 +1,181 @@
+//! Keys that fakes sign their tokens with, and attackers theirs.
+
+use std::fmt;
+use std::io;
+
+use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+
+/// A private key that signs JWTs, with the id that its public half is published under.
+pub struct SigningKey {
+    kid: String,
+    pair: Pair,
+}
+
+enum Pair {
+    Rsa(Box<RsaKeyPair>),
+    P256(EcdsaKeyPair),
+}
+
+impl SigningKey {
+    /// A new RSA key of 2048 bits, for `RS256`.
+    pub fn rs256(kid: impl Into<String>) -> io::Result<Self> {
+        let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| no_key())?;
+        Ok(Self { kid: kid.into(), pair: Pair::Rsa(Box::new(pair)) })
+    }
+
+    /// A new key on P-256, for `ES256`.
+    pub fn es256(kid: impl Into<String>) -> io::Result<Self> {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| no_key())?;
+        Ok(Self { kid: kid.into(), pair: Pair::P256(pair) })
+    }
+
+    /// Its id.
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// Its algorithm, as a header names it.
+    pub fn algorithm(&self) -> &'static str {
+        match self.pair {
+            Pair::Rsa(_) => "RS256",
+            Pair::P256(_) => "ES256",
+        }
+    }
+
+    /// A header for a token of this type, that names the key.
+    pub fn header(&self, r#type: &str) -> Value {
+        json!({"alg": self.algorithm(), "kid": self.kid, "typ": r#type})
+    }
+
+    /// The public half, as a JWKS lists it.
+    pub fn jwk(&self) -> Value {
+        let mut jwk = json!({"kid": self.kid, "use": "sig", "alg": self.algorithm()});
+        let material = match &self.pair {
+            Pair::Rsa(pair) => {
+                // The public half in DER is a sequence of two integers. Of a key of 2048 bits the first one begins after nine
+                // bytes; the second is always 65537.
+                let der = pair.public_key().as_ref();
+                json!({"kty": "RSA", "n": URL_SAFE_NO_PAD.encode(der.get(9..265).unwrap_or_default()), "e": "AQAB"})
+            }
+            Pair::P256(pair) => {
+                // An uncompressed point: a byte that says so, and two numbers of 32 bytes.
+                let point = pair.public_key().as_ref();
+                let half = |from: usize| URL_SAFE_NO_PAD.encode(point.get(from..from + 32).unwrap_or_default());
+                json!({"kty": "EC", "crv": "P-256", "x": half(1), "y": half(33)})
+            }
+        };
+        if let (Some(jwk), Value::Object(material)) = (jwk.as_object_mut(), material) {
+            jwk.extend(material);
+        }
+        jwk
+    }
+
+    /// The public half as PEM (X.509), which attackers use as the secret of an HMAC.
+    pub fn public_pem(&self) -> io::Result<String> {
+        let der: PublicKeyX509Der<'_> = match &self.pair {
+            Pair::Rsa(pair) => pair.public_key().as_der(),
+            Pair::P256(pair) => pair.public_key().as_der(),
+        }
+        .map_err(|_| no_key())?;
+        let mut pem = "-----BEGIN PUBLIC KEY-----\n".to_owned();
+        // 48 bytes make a line of 64 characters.
+        for line in der.as_ref().chunks(48) {
+            pem.push_str(&STANDARD.encode(line));
+            pem.push('\n');
+        }
+        Ok(pem + "-----END PUBLIC KEY-----\n")
+    }
+
+    /// Signs a header and claims, whatever they say, into a compact JWT.
+    pub fn sign(&self, header: &Value, claims: &Value) -> io::Result<String> {
+        let input = format!("{}.{}", part(header), part(claims));
+        let failed = |_| io::Error::other("no signature could be made");
+        let signature = match &self.pair {
+            Pair::Rsa(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), input.as_bytes(), &mut signature).map_err(failed)?;
+                signature
+            }
+            Pair::P256(pair) => pair.sign(&SystemRandom::new(), input.as_bytes()).map_err(failed)?.as_ref().to_vec(),
+        };
+        Ok(format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature)))
+    }
+}
+
+/// A JWKS document of these keys.
+pub fn jwks<'a>(keys: impl IntoIterator<Item = &'a SigningKey>) -> Value {
+    json!({"keys": keys.into_iter().map(SigningKey::jwk).collect::<Vec<_>>()})
+}
+
+fn part(json: &Value) -> String {
+    URL_SAFE_NO_PAD.encode(json.to_string())
+}
+
+fn no_key() -> io::Error {
+    io::Error::other("no key could be made")
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKey").field("kid", &self.kid).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::signature::{
+        ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
+    };
+
+    use super::*;
+
+    fn decoded(text: &Value) -> Vec<u8> {
+        URL_SAFE_NO_PAD.decode(text.as_str().unwrap()).unwrap()
+    }
+
+    fn split(token: &str) -> (&str, Vec<u8>) {
+        let (input, signature) = token.rsplit_once('.').unwrap();
+        (input, URL_SAFE_NO_PAD.decode(signature).unwrap())
+    }
+
+    #[test]
+    fn what_an_rsa_key_signs_is_verified_with_its_jwk() {
+        let key = SigningKey::rs256("k-1").unwrap();
+        let token = key.sign(&key.header("at+jwt"), &json!({"sub": "u-1"})).unwrap();
+        let (input, signature) = split(&token);
+        let jwk = key.jwk();
+        let public = RsaPublicKeyComponents { n: decoded(&jwk["n"]), e: decoded(&jwk["e"]) };
+        public.verify(&RSA_PKCS1_2048_8192_SHA256, input.as_bytes(), &signature).unwrap();
+        assert!(public.verify(&RSA_PKCS1_2048_8192_SHA256, b"something else", &signature).is_err());
+        let header: Value =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(input.split('.').next().unwrap()).unwrap()).unwrap();
+        assert_eq!(header, json!({"alg": "RS256", "kid": "k-1", "typ": "at+jwt"}));
+    }
+
+    #[test]
+    fn what_a_p256_key_signs_is_verified_with_its_jwk() {
+        let key = SigningKey::es256("k-2").unwrap();
+        let token = key.sign(&key.header("JWT"), &json!({})).unwrap();
+        let (input, signature) = split(&token);
+        let jwk = key.jwk();
+        let point = [vec![4], decoded(&jwk["x"]), decoded(&jwk["y"])].concat();
+        let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point);
+        public.verify(input.as_bytes(), &signature).unwrap();
+    }
+
+    #[test]
+    fn a_public_half_is_pem_too_and_debug_shows_no_key() {
+        for key in [SigningKey::rs256("k").unwrap(), SigningKey::es256("k").unwrap()] {
+            let pem = key.public_pem().unwrap();
+            assert!(pem.starts_with("-----BEGIN PUBLIC KEY-----\nM"), "{pem}");
+            assert_eq!(format!("{key:?}"), "SigningKey { kid: \"k\", .. }");
+        }
+        assert_eq!(jwks([&SigningKey::es256("k").unwrap()])["keys"][0]["kid"], "k");
+    }
+}
