@@ -29,4 +29,4 @@ mod webhook;
 pub use limits::ServerLimits;
 pub use openapi::openapi;
 pub use server::Server;
-pub use tenant::{CustomerMissing, RestToken, Scope, Tenant, Tenants, TenantsError};
+pub use tenant::{CustomerFrom, CustomerMissing, FederationRules, RestToken, Scope, Tenant, Tenants, TenantsError};

@@ -27,7 +27,7 @@ use crate::{docs, health, openapi, rest, webhook};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A server, ready to take connections.
-pub struct Server(Arc<Bridge>);
+pub struct Server(Bridge);
 
 /// What all requests share.
 pub(crate) struct Bridge {
@@ -36,6 +36,8 @@ pub(crate) struct Bridge {
     pub(crate) store: Arc<dyn IdempotencyStore>,
     pub(crate) limits: ServerLimits,
     pub(crate) key: ProcessKey,
+    /// Where the outside reaches this server, without a slash at the end.
+    pub(crate) public_url: Option<String>,
     /// The writes that run, with a caller or without.
     pub(crate) writes: TaskTracker,
     draining: AtomicBool,
@@ -62,7 +64,14 @@ impl Server {
     ) -> std::io::Result<Self> {
         let key = ProcessKey::new(random)?;
         let (writes, draining) = (TaskTracker::new(), AtomicBool::new(false));
-        Ok(Self(Arc::new(Bridge { tenants, clock, store, limits, key, writes, draining })))
+        Ok(Self(Bridge { tenants, clock, store, limits, key, public_url: None, writes, draining }))
+    }
+
+    /// The same, which tells applications that it is reached at this address.
+    #[must_use]
+    pub fn with_public_url(mut self, url: &str) -> Self {
+        self.0.public_url = Some(url.trim_end_matches('/').to_owned());
+        self
     }
 
     /// Serves until `shutdown` ends, and then drains.
@@ -70,7 +79,7 @@ impl Server {
     /// While draining, `/readyz` answers 503, idle connections are closed, calls in flight are finished within their
     /// deadlines, and new ones are refused. It takes no longer than a call may.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> std::io::Result<()> {
-        let bridge = self.0;
+        let bridge = Arc::new(self.0);
         tracing::info!(address = %listener.local_addr()?, "serving");
         let mut connections = Connections::new(Arc::clone(&bridge));
         tokio::select! {

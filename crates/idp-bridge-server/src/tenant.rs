@@ -29,6 +29,8 @@ pub struct Tenant {
     pub tokens: Vec<RestToken>,
     /// The calls that nobody may make, signed or not.
     pub switched_off: BTreeSet<CallKind>,
+    /// By which rules applications get customers and end logins; none if federation is off.
+    pub federation: Option<FederationRules>,
 }
 
 impl Tenant {
@@ -39,7 +41,7 @@ impl Tenant {
     /// The longest deadline that a tenant may set.
     pub const MAX_DEADLINE: Duration = Duration::from_secs(30);
 
-    /// A tenant with the default rules and without REST.
+    /// A tenant with the default rules, without REST and without federation.
     pub fn new(id: TenantId, connector: impl Into<String>, provider: Arc<dyn IdentityProvider>, keys: KeyRing) -> Self {
         Self {
             id,
@@ -50,6 +52,7 @@ impl Tenant {
             customer_missing: CustomerMissing::default(),
             tokens: Vec::new(),
             switched_off: BTreeSet::new(),
+            federation: None,
         }
     }
 }
@@ -69,6 +72,60 @@ pub enum CustomerMissing {
     Reject,
     /// The user is its own customer: its id stands for the customer.
     UseId,
+}
+
+/// By which rules a tenant's applications get customers and end logins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FederationRules {
+    /// The ids of the applications that a browser may be sent to the identity provider for.
+    pub clients: Vec<String>,
+    /// Where the identity provider may send the browser after a logout, byte for byte.
+    pub post_logout_redirect_uris: Vec<String>,
+    /// The origins whose pages may call userinfo and logout, as browsers write them.
+    pub cors_origins: Vec<String>,
+    /// Which of two customers wins.
+    pub customer: CustomerFrom,
+    /// For how long userinfo may answer without asking, up to [`MAX_CACHE`](Self::MAX_CACHE); the connector says if absent.
+    pub cache: Option<Duration>,
+    /// The longest life of an access token: one that is issued for longer is refused, so that the revocation list may forget.
+    pub max_token_age: Duration,
+    /// Whether anybody may read what an application needs to know.
+    pub publish: bool,
+    /// How many tokens that were not proven good lately may reach the identity provider in a second.
+    pub anonymous_per_second: u32,
+}
+
+impl FederationRules {
+    /// The longest that userinfo may answer without asking.
+    pub const MAX_CACHE: Duration = Duration::from_secs(60);
+}
+
+impl Default for FederationRules {
+    fn default() -> Self {
+        Self {
+            clients: Vec::new(),
+            post_logout_redirect_uris: Vec::new(),
+            cors_origins: Vec::new(),
+            customer: CustomerFrom::default(),
+            cache: None,
+            max_token_age: Duration::from_secs(24 * 60 * 60),
+            publish: false,
+            anonymous_per_second: 50,
+        }
+    }
+}
+
+/// Which customer userinfo answers, of the token's claim and of the user at the identity provider.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CustomerFrom {
+    /// The claim's; the user is asked only if there is none.
+    #[default]
+    Claim,
+    /// The claim's, and the log tells of a user with another one; this costs a second request.
+    ClaimCompared,
+    /// The user's, and the log tells of a claim with another one; this costs a second request.
+    User,
 }
 
 /// What a REST token allows.
