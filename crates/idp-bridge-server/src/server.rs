@@ -20,6 +20,7 @@ use crate::idempotency::{IdempotencyStore, MemoryStore};
 use crate::limits::{MAX_URI, ServerLimits};
 use crate::process_key::ProcessKey;
 use crate::response::Response;
+use crate::revocation::{MemoryRevocations, RevocationStore};
 use crate::router::{Page, Route};
 use crate::tenant::Tenants;
 use crate::{docs, health, openapi, rest, webhook};
@@ -34,6 +35,8 @@ pub(crate) struct Bridge {
     pub(crate) tenants: Tenants,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Arc<dyn IdempotencyStore>,
+    /// Whose tokens are refused although they may be alive.
+    pub(crate) revocations: Arc<dyn RevocationStore>,
     pub(crate) limits: ServerLimits,
     pub(crate) key: ProcessKey,
     /// Where the outside reaches this server, without a slash at the end.
@@ -64,7 +67,15 @@ impl Server {
     ) -> std::io::Result<Self> {
         let key = ProcessKey::new(random)?;
         let (writes, draining) = (TaskTracker::new(), AtomicBool::new(false));
-        Ok(Self(Bridge { tenants, clock, store, limits, key, public_url: None, writes, draining }))
+        let revocations = Arc::new(MemoryRevocations::new(Arc::clone(&clock)));
+        Ok(Self(Bridge { tenants, clock, store, revocations, limits, key, public_url: None, writes, draining }))
+    }
+
+    /// The same with another revocation list than one in memory: one that survives a restart, or that bridges share.
+    #[must_use]
+    pub fn with_revocations(mut self, revocations: Arc<dyn RevocationStore>) -> Self {
+        self.0.revocations = revocations;
+        self
     }
 
     /// The same, which tells applications that it is reached at this address.
