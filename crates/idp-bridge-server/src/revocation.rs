@@ -2,6 +2,7 @@
 //!
 //! A logout is only as good as this list, so a store keeps what it said that it keeps, also over a restart.
 
+mod file;
 mod memory;
 
 use std::fmt;
@@ -10,6 +11,7 @@ use aws_lc_rs::digest;
 use idp_bridge_core::{Result, SessionId, TenantId, UserId, async_trait};
 use jiff::Timestamp;
 
+pub use file::FileRevocations;
 pub use memory::MemoryRevocations;
 
 /// What can be refused.
@@ -112,3 +114,6 @@ impl From<&Revocation> for Kept {
         Self { not_before: entry.not_before, until: entry.until }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+//! The list of a single replica: in a file, so that a restart forgets nothing.
+
+mod entries;
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use idp_bridge_core::{Clock, Error, ErrorKind, Result, TenantId, async_trait};
+use jiff::Timestamp;
+use redb::Database;
+use redb::backends::FileBackend;
+use tokio::sync::oneshot;
+
+use super::{Digest, Kept, Revocation, RevocationStore, RevokedKey};
+
+/// The name of the file in its folder.
+const FILE_NAME: &str = "revocations.redb";
+/// How much of the file is kept in memory.
+const CACHE: usize = 16 * 1024 * 1024;
+
+/// Keeps the list in a file that one process has at a time.
+///
+/// An entry is on the disk before anyone is told that it is kept. The file holds digests, and neither ids nor tokens.
+pub struct FileRevocations(Arc<Store>);
+
+/// Opens the file, for the first time or after a failure.
+type Open = Box<dyn Fn() -> Result<Database, redb::Error> + Send + Sync>;
+
+struct Store {
+    clock: Arc<dyn Clock>,
+    open: Open,
+    /// None after a failure, until the file can be opened again.
+    database: RwLock<Option<Database>>,
+    /// What the next commit takes.
+    waiting: Mutex<Vec<Waiting>>,
+    /// Held by the one that commits.
+    writing: Mutex<()>,
+}
+
+/// Entries whose caller waits until they are on the disk.
+struct Waiting {
+    entries: Vec<(Digest, Kept)>,
+    done: oneshot::Sender<Result<(), Arc<Error>>>,
+}
+
+impl FileRevocations {
+    /// Opens the list in this folder, and makes it if there is none. The error says what to do.
+    ///
+    /// The whole file is checked, so that what was damaged is not taken for what was kept.
+    pub fn open(folder: &Path, clock: Arc<dyn Clock>) -> Result<Self> {
+        let path = folder.join(FILE_NAME);
+        let open = {
+            let (folder, path) = (folder.to_owned(), path.clone());
+            move || open(&folder, &path)
+        };
+        Self::with(Box::new(open), clock).map_err(|error| not_opened(&path, error))
+    }
+
+    fn with(open: Open, clock: Arc<dyn Clock>) -> Result<Self, redb::Error> {
+        let database = RwLock::new(Some(guarded(&open)?));
+        Ok(Self(Arc::new(Store { clock, open, database, waiting: Mutex::default(), writing: Mutex::default() })))
+    }
+}
+
+impl fmt::Debug for FileRevocations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FileRevocations")
+    }
+}
+
+#[async_trait]
+impl RevocationStore for FileRevocations {
+    async fn revoke(&self, tenant: &TenantId, entries: &[Revocation]) -> Result<()> {
+        let entries = entries.iter().map(|entry| (entry.key.digest(tenant), entry.into())).collect();
+        let (done, outcome) = oneshot::channel();
+        if self.0.wait(Waiting { entries, done }) {
+            let store = Arc::clone(&self.0);
+            tokio::task::spawn_blocking(move || {
+                let (waiting, written) = store.commit_waiting();
+                // Who is answered may close the list and open it again at once.
+                drop(store);
+                for one in waiting {
+                    // A caller that went away needs no answer.
+                    let _ = one.done.send(written.clone());
+                }
+            });
+        }
+        match outcome.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(cause)) => Err(Error::caused_by(cause, "the revocation list was not written")),
+            Err(_) => Err(Error::ours(ErrorKind::Unavailable, "the revocation list was not written")),
+        }
+    }
+
+    async fn is_revoked(&self, tenant: &TenantId, keys: &[RevokedKey], issued_at: Option<Timestamp>) -> Result<bool> {
+        let digests: Vec<_> = keys.iter().map(|key| key.digest(tenant)).collect();
+        let store = Arc::clone(&self.0);
+        let asked = tokio::task::spawn_blocking(move || store.refuses(&digests, issued_at)).await;
+        asked.unwrap_or_else(|_| Err(Error::ours(ErrorKind::Unavailable, "the revocation list was not read")))
+    }
+}
+
+impl Store {
+    /// Queues entries for the next commit. True if nobody is on the way to make that commit.
+    fn wait(&self, entries: Waiting) -> bool {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.push(entries);
+        waiting.len() == 1
+    }
+
+    /// Writes all that waits in one commit: while it is on its way to the disk, the next ones gather.
+    fn commit_waiting(&self) -> (Vec<Waiting>, Result<(), Arc<Error>>) {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        let all: Vec<_> = waiting.iter().flat_map(|one| one.entries.iter().copied()).collect();
+        let now = self.clock.now();
+        let written = self.use_database(|database| entries::add(database, &all, now)).map_err(Arc::new);
+        (waiting, written)
+    }
+
+    fn refuses(&self, digests: &[Digest], issued_at: Option<Timestamp>) -> Result<bool> {
+        let now = self.clock.now();
+        self.use_database(|database| {
+            let kept = entries::find(database, digests)?;
+            Ok(kept.iter().any(|kept| kept.is_alive(now) && kept.refuses(issued_at)))
+        })
+    }
+
+    /// Uses the database; after a failure it is opened again for whoever comes next.
+    fn use_database<T>(&self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T> {
+        let failed = {
+            let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+            match database.as_ref().map(work) {
+                Some(Ok(done)) => return Ok(done),
+                Some(Err(error)) => Some(error),
+                None => None,
+            }
+        };
+        self.open_again();
+        let error = Error::ours(ErrorKind::Unavailable, "the file of the revocation list failed");
+        Err(match failed {
+            Some(cause) => error.with_source(cause),
+            None => error,
+        })
+    }
+
+    /// After a failure of the disk the database answers nothing more, also when the disk is well again.
+    fn open_again(&self) {
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        // Closed first, since it would lock itself out.
+        *database = None;
+        match guarded(&self.open) {
+            Ok(opened) => *database = Some(opened),
+            Err(error) => tracing::error!(%error, "the file of the revocation list cannot be opened again"),
+        }
+    }
+}
+
+/// Damage that no check foresees makes the database panic: to whoever opens the file it is damage like any other.
+fn guarded(open: &Open) -> Result<Database, redb::Error> {
+    let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(open));
+    opened.unwrap_or_else(|_| Err(redb::Error::Corrupted("it cannot be read".into())))
+}
+
+fn open(folder: &Path, path: &Path) -> Result<Database, redb::Error> {
+    let file = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    let backend = FileBackend::new(file)?;
+    let database =
+        Database::builder().set_cache_size(CACHE).set_check_integrity_on_open(true).create_with_backend(backend)?;
+    entries::prepare(&database)?;
+    // The name of a new file is in its folder, which has to be on the disk as well.
+    File::open(folder)?.sync_all()?;
+    Ok(database)
+}
+
+fn not_opened(path: &Path, error: redb::Error) -> Error {
+    let shown = path.display();
+    let (reason, hint) = match &error {
+        redb::Error::DatabaseAlreadyOpen => (
+            "is in use by another process".to_owned(),
+            "stop that one first; replicas need a store that they share, not one file",
+        ),
+        redb::Error::Io(error) if error.kind() != io::ErrorKind::InvalidData => {
+            (format!("cannot be opened: {error}"), "the folder must exist, be writable, and outlive a restart")
+        }
+        _ => (
+            "is damaged, or is no revocation list".to_owned(),
+            "restore it; without it every login that was ended within `max_token_age` can be used again, so end all \
+             sessions at the identity providers before you move the file away",
+        ),
+    };
+    Error::misconfigured(format!("the revocation list `{shown}` {reason}")).with_hint(hint).with_source(error)
+}
+
+#[cfg(test)]
+mod tests;

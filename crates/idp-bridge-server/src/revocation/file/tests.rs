@@ -1,0 +1,201 @@
+//! The file: crashes, damage, a second process, a full disk, and what lies in it.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use redb::{BackendError, ReadableDatabase as _, ReadableTableMetadata as _, StorageBackend};
+
+use super::*;
+use crate::revocation::tests::{Still, entry, session, tenant, time};
+
+async fn list(folder: &Path) -> FileRevocations {
+    let list = FileRevocations::open(folder, Still::at(100)).unwrap();
+    list.revoke(&tenant("acme"), &[entry(session("login-of-ada"), None, 1_000)]).await.unwrap();
+    list
+}
+
+async fn refuses(list: &FileRevocations, key: &str) -> Result<bool> {
+    list.is_revoked(&tenant("acme"), &[session(key)], Some(time(1))).await
+}
+
+#[tokio::test]
+async fn what_is_on_the_disk_at_any_moment_is_enough_to_go_on() {
+    let (folder, crashed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let list = list(folder.path()).await;
+    for number in 0..20 {
+        list.revoke(&tenant("acme"), &[entry(session(&number.to_string()), None, 1_000)]).await.unwrap();
+        // As it is when the process is killed now.
+        std::fs::copy(folder.path().join(FILE_NAME), crashed.path().join(FILE_NAME)).unwrap();
+        let again = FileRevocations::open(crashed.path(), Still::at(100)).unwrap();
+        for kept in 0..=number {
+            assert!(refuses(&again, &kept.to_string()).await.unwrap(), "{kept} of {number}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_one_process_has_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = list(folder.path()).await;
+    let error = FileRevocations::open(folder.path(), Still::at(100)).unwrap_err();
+    assert!(error.message().contains("is in use by another process"), "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("stop that one first")));
+    drop(list);
+    assert!(FileRevocations::open(folder.path(), Still::at(100)).is_ok());
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = FileRevocations::open(&folder.path().join("state"), Still::at(100)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Misconfigured);
+    assert!(error.message().contains("state/revocations.redb` cannot be opened: "), "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("the folder must exist")));
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_an_error_or_still_holds_all_it_held() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(list(folder.path()).await);
+    let (path, damaged) = (folder.path().join(FILE_NAME), tempfile::tempdir().unwrap());
+    let whole = std::fs::read(&path).unwrap();
+    let (mut refused, mut taken) = (0, 0);
+    let used = whole.iter().rposition(|byte| *byte != 0).unwrap();
+    for place in (0..=used).step_by(used / 150) {
+        for change in [|_: u8| 0, |byte: u8| !byte, |byte: u8| byte ^ 1] {
+            let mut bytes = whole.clone();
+            bytes[place] = change(bytes[place]);
+            std::fs::write(damaged.path().join(FILE_NAME), bytes).unwrap();
+            match FileRevocations::open(damaged.path(), Still::at(100)) {
+                Ok(list) => {
+                    assert!(refuses(&list, "login-of-ada").await.unwrap(), "byte {place}");
+                    taken += 1;
+                }
+                Err(error) => {
+                    assert!(error.hint().is_some(), "{error}");
+                    refused += 1;
+                }
+            }
+        }
+    }
+    assert!(refused > 0 && taken > 0, "{refused} refused, {taken} taken");
+}
+
+#[test]
+fn what_is_no_list_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE_NAME);
+    for other in ["a", "-- a table of something else --\n"] {
+        let other = other.repeat(1000);
+        std::fs::write(&path, &other).unwrap();
+        let error = FileRevocations::open(folder.path(), Still::at(100)).unwrap_err();
+        assert!(error.message().contains("is damaged, or is no revocation list"), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), other);
+    }
+}
+
+#[tokio::test]
+async fn the_file_is_for_its_owner_and_names_nobody() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    drop(list(folder.path()).await);
+    let path = folder.path().join(FILE_NAME);
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let bytes = std::fs::read(&path).unwrap();
+    for text in ["login-of-ada", "acme"] {
+        assert!(!bytes.windows(text.len()).any(|window| window == text.as_bytes()), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn entries_that_have_ended_leave_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Still::at(100);
+    let list = FileRevocations::open(folder.path(), clock.clone()).unwrap();
+    let many: Vec<_> = (0..1_000).map(|number| entry(session(&number.to_string()), None, 110)).collect();
+    list.revoke(&tenant("acme"), &many).await.unwrap();
+    clock.set(110);
+    let mut left = vec![count(&list)];
+    for _ in 0..5 {
+        list.revoke(&tenant("acme"), &[entry(session("last"), None, 200)]).await.unwrap();
+        left.push(count(&list));
+    }
+    assert_eq!(left, [1_000, 744, 487, 230, 1, 1]);
+}
+
+fn count(list: &FileRevocations) -> u64 {
+    let database = list.0.database.read().unwrap();
+    let read = database.as_ref().unwrap().begin_read().unwrap();
+    let entries = read.open_table(entries::ENTRIES).unwrap().len().unwrap();
+    assert_eq!(entries, read.open_table(entries::ENDS).unwrap().len().unwrap());
+    entries
+}
+
+/// A disk that takes nothing while it is full.
+#[derive(Debug)]
+struct Disk {
+    file: FileBackend,
+    is_full: Arc<AtomicBool>,
+}
+
+impl Disk {
+    fn check(&self) -> Result<(), io::Error> {
+        if self.is_full.load(Relaxed) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> Result<u64, io::Error> {
+        self.file.len()
+    }
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
+        self.file.read(offset, out)
+    }
+    fn set_len(&self, len: u64) -> Result<(), io::Error> {
+        self.check()?;
+        self.file.set_len(len)
+    }
+    fn sync_data(&self) -> Result<(), io::Error> {
+        self.check()?;
+        self.file.sync_data()
+    }
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
+        self.check()?;
+        self.file.write(offset, data)
+    }
+    fn close(&self) -> Result<(), io::Error> {
+        self.file.close()
+    }
+    fn try_lock_range(&self, start: std::ops::Bound<u64>, end: std::ops::Bound<u64>) -> Result<bool, BackendError> {
+        self.file.try_lock_range(start, end)
+    }
+    fn unlock_range(&self, start: std::ops::Bound<u64>, end: std::ops::Bound<u64>) -> Result<(), BackendError> {
+        self.file.unlock_range(start, end)
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_an_outage_that_ends_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(list(folder.path()).await);
+    let is_full = Arc::new(AtomicBool::new(false));
+    let open = {
+        let (path, is_full) = (folder.path().join(FILE_NAME), Arc::clone(&is_full));
+        move || {
+            let file = FileBackend::new(File::options().read(true).write(true).open(&path)?)?;
+            Ok(Database::builder().create_with_backend(Disk { file, is_full: Arc::clone(&is_full) })?)
+        }
+    };
+    let list = FileRevocations::with(Box::new(open), Still::at(100)).unwrap();
+    is_full.store(true, Relaxed);
+    for _ in 0..3 {
+        let error = list.revoke(&tenant("acme"), &[entry(session("new"), None, 1_000)]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+    }
+    is_full.store(false, Relaxed);
+    // The first one after the outage opens the file again.
+    let _ = refuses(&list, "login-of-ada").await;
+    assert!(refuses(&list, "login-of-ada").await.unwrap());
+    list.revoke(&tenant("acme"), &[entry(session("new"), None, 1_000)]).await.unwrap();
+    assert!(refuses(&list, "new").await.unwrap());
+}

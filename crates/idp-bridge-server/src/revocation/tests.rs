@@ -1,0 +1,283 @@
+//! What every store of the list does, one by one and against a model.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use idp_bridge_core::Clock;
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+
+/// A clock that stands still until it is set.
+#[derive(Debug)]
+pub(super) struct Still(Mutex<Timestamp>);
+
+impl Still {
+    pub(super) fn at(second: i64) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(time(second))))
+    }
+
+    pub(super) fn set(&self, second: i64) {
+        *self.0.lock().unwrap() = time(second);
+    }
+}
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+pub(super) fn time(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+pub(super) fn tenant(id: &str) -> TenantId {
+    TenantId::new(id).unwrap()
+}
+
+pub(super) fn session(id: &str) -> RevokedKey {
+    RevokedKey::Session(SessionId::new(id).unwrap())
+}
+
+fn subject(id: &str) -> RevokedKey {
+    RevokedKey::Subject(UserId::new(id).unwrap())
+}
+
+pub(super) fn entry(key: RevokedKey, not_before: Option<i64>, until: i64) -> Revocation {
+    Revocation { key, not_before: not_before.map(time), until: time(until) }
+}
+
+/// A store, and where it keeps what it keeps.
+struct Fixture {
+    clock: Arc<Still>,
+    store: Arc<dyn RevocationStore>,
+    folder: Option<TempDir>,
+}
+
+impl Fixture {
+    /// One of each kind, at second 100.
+    fn both() -> [Self; 2] {
+        let (clock, folder) = (Still::at(100), tempfile::tempdir().unwrap());
+        let in_memory = Self { store: Arc::new(MemoryRevocations::new(clock.clone())), clock, folder: None };
+        let clock = Still::at(100);
+        let in_file = Self { store: file(folder.path(), &clock), clock, folder: Some(folder) };
+        [in_memory, in_file]
+    }
+
+    async fn revoke(&self, entries: &[Revocation]) {
+        self.store.revoke(&tenant("acme"), entries).await.unwrap();
+    }
+
+    async fn refuses(&self, key: RevokedKey, issued_at: Option<i64>) -> bool {
+        self.store.is_revoked(&tenant("acme"), &[key], issued_at.map(time)).await.unwrap()
+    }
+
+    /// What is kept outside of the process is read again.
+    fn restart(&mut self) {
+        if let Some(folder) = &self.folder {
+            self.store = Arc::new(MemoryRevocations::new(self.clock.clone()));
+            self.store = file(folder.path(), &self.clock);
+        }
+    }
+}
+
+fn file(folder: &Path, clock: &Arc<Still>) -> Arc<dyn RevocationStore> {
+    Arc::new(FileRevocations::open(folder, clock.clone()).unwrap())
+}
+
+#[tokio::test]
+async fn what_was_revoked_is_refused_until_its_end_also_after_a_restart() {
+    for mut list in Fixture::both() {
+        assert!(!list.refuses(session("s"), Some(1)).await);
+        list.revoke(&[entry(session("s"), None, 200), entry(RevokedKey::Token([7; 32]), None, 150)]).await;
+        for _ in 0..2 {
+            assert!(list.refuses(session("s"), Some(1)).await && list.refuses(session("s"), None).await);
+            assert!(list.refuses(RevokedKey::Token([7; 32]), Some(1)).await);
+            list.restart();
+        }
+        list.clock.set(150);
+        assert!(list.refuses(session("s"), Some(1)).await);
+        assert!(!list.refuses(RevokedKey::Token([7; 32]), Some(1)).await);
+        list.clock.set(200);
+        assert!(!list.refuses(session("s"), Some(1)).await);
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_was_issued_later_is_taken_and_one_that_does_not_tell_when_is_refused() {
+    for list in Fixture::both() {
+        list.revoke(&[entry(subject("u"), Some(90), 200)]).await;
+        assert!(list.refuses(subject("u"), Some(89)).await && list.refuses(subject("u"), Some(90)).await);
+        assert!(!list.refuses(subject("u"), Some(91)).await);
+        assert!(list.refuses(subject("u"), None).await);
+    }
+}
+
+#[tokio::test]
+async fn fractions_of_a_second_are_kept() {
+    for mut list in Fixture::both() {
+        let at = |nanosecond| Timestamp::from_nanosecond(nanosecond).unwrap();
+        let exact = Revocation { key: subject("u"), not_before: Some(at(90_000_000_001)), until: time(200) };
+        list.revoke(&[exact]).await;
+        list.restart();
+        let refuses =
+            async |issued| list.store.is_revoked(&tenant("acme"), &[subject("u")], Some(at(issued))).await.unwrap();
+        assert!(refuses(90_000_000_001).await && !refuses(90_000_000_002).await);
+    }
+}
+
+#[tokio::test]
+async fn of_two_entries_of_one_key_the_stricter_one_counts_in_either_order() {
+    let cases = [
+        ([(Some(10), 300), (Some(20), 200)], (Some(20), 300)),
+        ([(None, 200), (Some(20), 300)], (None, 300)),
+        ([(Some(0), 200), (Some(0), 200)], (Some(0), 200)),
+    ];
+    for ([one, other], (not_before, until)) in cases {
+        for (first, second) in [(one, other), (other, one)] {
+            for list in Fixture::both() {
+                list.revoke(&[entry(session("s"), first.0, first.1)]).await;
+                list.revoke(&[entry(session("s"), second.0, second.1)]).await;
+                assert_eq!(list.refuses(session("s"), Some(99)).await, not_before.is_none());
+                assert!(list.refuses(session("s"), not_before).await);
+                list.clock.set(until - 1);
+                assert!(list.refuses(session("s"), not_before).await);
+                list.clock.set(until);
+                assert!(!list.refuses(session("s"), None).await);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_entry_that_has_ended_makes_no_later_one_stricter() {
+    for list in Fixture::both() {
+        list.revoke(&[entry(session("s"), None, 150)]).await;
+        list.clock.set(150);
+        list.revoke(&[entry(session("s"), Some(120), 300), entry(session("other"), None, 150)]).await;
+        assert!(list.refuses(session("s"), Some(120)).await && !list.refuses(session("s"), Some(121)).await);
+        assert!(!list.refuses(session("other"), None).await);
+    }
+}
+
+#[tokio::test]
+async fn other_tenants_kinds_and_texts_are_other_keys() {
+    for list in Fixture::both() {
+        list.revoke(&[entry(session("a"), None, 200)]).await;
+        for other in [subject("a"), session("A"), session("a "), session("aa"), RevokedKey::Token([b'a'; 32])] {
+            assert!(!list.refuses(other, None).await);
+        }
+        assert!(!list.store.is_revoked(&tenant("other"), &[session("a")], None).await.unwrap());
+        assert!(!list.store.is_revoked(&tenant("acme"), &[], None).await.unwrap());
+        assert!(list.store.is_revoked(&tenant("acme"), &[session("b"), session("a")], None).await.unwrap());
+    }
+}
+
+#[test]
+fn no_part_of_a_key_can_be_taken_for_another_part() {
+    let keys = [("a", session("b")), ("as", session("b")), ("a", subject("b")), ("ab", session("b"))];
+    let digests: std::collections::HashSet<_> = keys.iter().map(|(id, key)| key.digest(&tenant(id))).collect();
+    assert_eq!(digests.len(), keys.len());
+}
+
+#[tokio::test]
+async fn writes_at_the_same_time_are_all_kept() {
+    for mut list in Fixture::both() {
+        let writes: Vec<_> = (0..200)
+            .map(|number| {
+                let store = Arc::clone(&list.store);
+                let entry = entry(session(&format!("s{number}")), None, 200);
+                tokio::spawn(async move { store.revoke(&tenant("acme"), &[entry]).await })
+            })
+            .collect();
+        for write in writes {
+            write.await.unwrap().unwrap();
+        }
+        list.restart();
+        for number in 0..200 {
+            assert!(list.refuses(session(&format!("s{number}")), Some(1)).await, "{number}");
+        }
+    }
+}
+
+/// When an entry was made, and its two times.
+type Made = (i64, Option<i64>, i64);
+
+/// What a model says of the list: every entry ever made, and when.
+#[derive(Default)]
+struct Model(HashMap<(usize, usize), Vec<Made>>);
+
+impl Model {
+    /// Goes through the entries of a key in their order: those that had ended before the next one came count no more.
+    fn refuses(&self, key: (usize, usize), now: i64, issued_at: Option<i64>) -> bool {
+        let mut group: Vec<(Option<i64>, i64)> = Vec::new();
+        for &(made, not_before, until) in self.0.get(&key).into_iter().flatten() {
+            if group.iter().all(|(_, end)| *end <= made) {
+                group.clear();
+            }
+            if until > made {
+                group.push((not_before, until));
+            }
+        }
+        let alive = group.iter().any(|(_, until)| *until > now);
+        let hit = group.iter().any(|(limit, _)| limit.zip(issued_at).is_none_or(|(limit, issued)| issued <= limit));
+        alive && hit
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Revoke { key: (usize, usize), not_before: Option<i64>, until: i64 },
+    Advance(i64),
+    Restart,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let key = (0..2_usize, 0..6_usize);
+    let revoke = (key, prop::option::of(90..120_i64), 95..130_i64).prop_map(|(key, not_before, until)| Step::Revoke {
+        key,
+        not_before,
+        until,
+    });
+    prop_oneof![6 => revoke, 3 => (1..6_i64).prop_map(Step::Advance), 1 => Just(Step::Restart)]
+}
+
+fn keys() -> [RevokedKey; 6] {
+    let token = |byte| RevokedKey::Token([byte; 32]);
+    [session("a"), session("b"), subject("a"), subject("b"), token(0), token(1)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #[test]
+    fn every_store_says_what_the_model_says(steps in prop::collection::vec(step(), 1..40)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (tenants, keys) = ([tenant("acme"), tenant("other")], keys());
+        for mut list in Fixture::both() {
+            let (mut model, mut now) = (Model::default(), 100);
+            for step in &steps {
+                match *step {
+                    Step::Revoke { key, not_before, until } => {
+                        model.0.entry(key).or_default().push((now, not_before, until));
+                        let entry = entry(keys[key.1].clone(), not_before, until);
+                        runtime.block_on(list.store.revoke(&tenants[key.0], &[entry])).unwrap();
+                    }
+                    Step::Advance(seconds) => {
+                        now += seconds;
+                        list.clock.set(now);
+                    }
+                    Step::Restart => list.restart(),
+                }
+                let cases = (0..2).flat_map(|tenant| (0..6).map(move |key| (tenant, key)));
+                for (key, issued_at) in cases.flat_map(|key| [None, Some(89), Some(105), Some(119)].map(|at| (key, at))) {
+                    let asked = list.store.is_revoked(&tenants[key.0], &keys[key.1..=key.1], issued_at.map(time));
+                    let asked = runtime.block_on(asked).unwrap();
+                    prop_assert_eq!(asked, model.refuses(key, now, issued_at), "{:?} {:?} at {}", key, issued_at, now);
+                }
+            }
+        }
+    }
+}
