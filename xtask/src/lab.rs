@@ -88,9 +88,14 @@ pub(crate) fn expect_none(workspace: &Workspace) -> Result<()> {
     cognito::place(workspace).lock().map(drop)
 }
 
+/// Starts the lab with Keycloak, on free ports.
+pub(crate) fn start_keycloak(workspace: &Workspace, tools: &Tools, interrupt: &Interrupt) -> Result<Lab> {
+    keycloak::start(workspace, &keycloak::Ports::default(), tools, interrupt)
+}
+
 /// Starts one of each, on free ports.
 pub(crate) fn start_all(workspace: &Workspace, tools: &Tools, interrupt: &Interrupt) -> Result<[Lab; 2]> {
-    let keycloak = keycloak::start(workspace, &keycloak::Ports::default(), tools, interrupt)?;
+    let keycloak = start_keycloak(workspace, tools, interrupt)?;
     let cognito = cognito::start(workspace, &cognito::Ports::default(), &tools.python, interrupt)?;
     Ok([keycloak, cognito])
 }

@@ -7,14 +7,17 @@ mod conformance;
 mod dependencies;
 mod environment;
 mod features;
+mod federation_app;
 mod files;
 mod interrupt;
 mod lab;
 mod new_connector;
+mod npm;
 mod out_of_tree;
 mod pid;
 mod prerequisites;
 mod process;
+mod screenshots;
 mod status;
 mod test;
 mod tidy;
@@ -40,7 +43,7 @@ struct Cli {
 enum Task {
     /// Run every test, those on a real Keycloak included.
     ///
-    /// First makes sure of Java, Maven and Python, and installs them on Debian as root.
+    /// First makes sure of Java, Maven, Python, Node.js and Chromium, and installs them on Debian as root.
     /// Then tests the workspace, starts the lab, runs the tests that need it, and stops it again.
     Test,
     /// Run what CI runs: format, tidiness, dependencies, clippy, documentation, tests, generated files.
@@ -52,6 +55,8 @@ enum Task {
     Lab(lab::Command),
     /// Write the documents under `docs/` that are generated from the program.
     Codegen(codegen::Options),
+    /// Write the pictures under `docs/images`: the browser test takes them as it runs.
+    Screenshots,
     /// Write a new connector, whose conformance suite says what is left to write.
     NewConnector(new_connector::Options),
     /// Hold recorded Auth0 traffic and Auth0's API description against the connector and its fake.
@@ -82,6 +87,7 @@ fn run(cli: Cli, interrupt: &Interrupt) -> Result<()> {
         Task::Ci => ci::run(&workspace, interrupt),
         Task::Lab(command) => lab::run(command, &workspace, interrupt),
         Task::Codegen(options) => codegen::run(&options, &workspace, interrupt),
+        Task::Screenshots => screenshots::run(&workspace, interrupt),
         Task::NewConnector(options) => new_connector::run(&options, &workspace, interrupt),
         Task::Auth0Contract(options) => auth0_contract::run(&options, &workspace, interrupt),
         Task::Tidy => tidy::run(&workspace),

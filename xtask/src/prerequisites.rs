@@ -1,4 +1,4 @@
-//! Java, Maven and Python, which the lab needs: found, installed where these tasks may, or named.
+//! Java, Maven, Python, Node.js and a browser, which labs and tests need: found, installed where these tasks may, or named.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,6 +10,8 @@ use crate::{environment, process, status};
 
 /// The oldest Java that Keycloak runs on.
 const OLDEST_JAVA: u32 = 17;
+/// The oldest Node.js that the example application runs on.
+const OLDEST_NODE: u32 = 20;
 
 /// The programs that were found.
 #[derive(Debug)]
@@ -20,6 +22,13 @@ pub(crate) struct Tools {
     pub(crate) maven: PathBuf,
     /// Python 3 that can make a virtual environment.
     pub(crate) python: PathBuf,
+}
+
+/// What installs programs for Node.js, which is there as well.
+#[derive(Debug)]
+pub(crate) struct Node {
+    /// Its package manager.
+    pub(crate) npm: PathBuf,
 }
 
 /// One program that is needed.
@@ -53,6 +62,35 @@ const PYTHON: Need = Need {
     find: find_python,
 };
 
+const NODE: Need = Need {
+    name: "Node.js 20 or newer",
+    purpose: "runs the example application",
+    debian: "nodejs",
+    elsewhere: "`brew install node`, or your distribution's package; Debian has it from 13 on",
+    find: find_node,
+};
+const NPM: Need = Need {
+    name: "npm",
+    purpose: "installs what the example application needs",
+    debian: "npm",
+    elsewhere: "`brew install node`, or your distribution's package",
+    find: find_npm,
+};
+const CHROMIUM: Need = Need {
+    name: "Chromium",
+    purpose: "is the browser of a test",
+    debian: "chromium",
+    elsewhere: "`brew install --cask chromium`, or your distribution's package of Chromium or Chrome",
+    find: find_chromium,
+};
+const CHROMEDRIVER: Need = Need {
+    name: "ChromeDriver",
+    purpose: "lets a test use the browser",
+    debian: "chromium-driver",
+    elsewhere: "`brew install --cask chromedriver`, or your distribution's package, as new as the browser",
+    find: find_chromedriver,
+};
+
 /// Finds the programs that every lab needs; as root on Debian it installs those that are missing.
 pub(crate) fn ensure(interrupt: &Interrupt) -> Result<Tools> {
     ensure_these(&[JAVA, MAVEN, PYTHON], interrupt)?;
@@ -66,6 +104,18 @@ pub(crate) fn ensure_python(interrupt: &Interrupt) -> Result<PathBuf> {
     (PYTHON.find)().map_err(anyhow::Error::msg)
 }
 
+/// As [`ensure`], for Node.js alone.
+pub(crate) fn ensure_node(interrupt: &Interrupt) -> Result<Node> {
+    ensure_these(&[NODE, NPM], interrupt)?;
+    Ok(Node { npm: (NPM.find)().map_err(anyhow::Error::msg)? })
+}
+
+/// As [`ensure`], for everything that any test needs.
+pub(crate) fn ensure_all(interrupt: &Interrupt) -> Result<(Tools, Node)> {
+    ensure_these(&[JAVA, MAVEN, PYTHON, NODE, NPM, CHROMIUM, CHROMEDRIVER], interrupt)?;
+    Ok((ensure(interrupt)?, ensure_node(interrupt)?))
+}
+
 fn ensure_these(needs: &[Need], interrupt: &Interrupt) -> Result<()> {
     let missing = missing(needs);
     if missing.is_empty() {
@@ -75,7 +125,7 @@ fn ensure_these(needs: &[Need], interrupt: &Interrupt) -> Result<()> {
         bail!("{}", explain(&missing));
     }
     let packages: Vec<_> = missing.iter().map(|(need, _)| need.debian).collect();
-    status::step("Installing", format!("{} with apt-get, since the lab needs them", packages.join(", ")));
+    status::step("Installing", format!("{} with apt-get, since they are needed", packages.join(", ")));
     install(&packages, interrupt)?;
     let still_missing = self::missing(needs);
     if !still_missing.is_empty() {
@@ -89,7 +139,7 @@ fn missing(needs: &[Need]) -> Vec<(&Need, String)> {
 }
 
 fn explain(missing: &[(&Need, String)]) -> String {
-    let mut text = String::from("the lab cannot run, since something is missing on this machine");
+    let mut text = String::from("this cannot run, since something is missing on this machine");
     for (need, problem) in missing {
         text += &format!("\n  {}, which {}: {problem}\n    elsewhere: {}", need.name, need.purpose, need.elsewhere);
     }
@@ -130,15 +180,42 @@ fn find_java() -> Result<PathBuf, String> {
 }
 
 fn find_maven() -> Result<PathBuf, String> {
-    first_that_works(["mvn".into(), "/usr/bin/mvn".into()], |maven| {
-        answer(Command::new(maven).arg("--version")).map(drop)
-    })
+    first_that_works(["mvn".into(), "/usr/bin/mvn".into()], tells_its_version)
 }
 
 fn find_python() -> Result<PathBuf, String> {
     first_that_works(["python3".into(), "/usr/bin/python3".into()], |python| {
         answer(Command::new(python).args(["-c", "import ensurepip, venv"])).map(drop)
     })
+}
+
+fn find_node() -> Result<PathBuf, String> {
+    first_that_works(["node".into(), "/usr/bin/node".into()], |node| {
+        let version = answer(Command::new(node).arg("--version"))?;
+        match node_version(&version) {
+            Some(major) if major >= OLDEST_NODE => Ok(()),
+            Some(major) => Err(format!("found version {major}")),
+            None => Err("it does not tell its version".to_owned()),
+        }
+    })
+}
+
+fn find_npm() -> Result<PathBuf, String> {
+    first_that_works(["npm".into(), "/usr/bin/npm".into()], tells_its_version)
+}
+
+/// The browser, by the names that ChromeDriver looks for.
+fn find_chromium() -> Result<PathBuf, String> {
+    let names = ["chromium", "google-chrome", "chromium-browser", "/Applications/Chromium.app/Contents/MacOS/Chromium"];
+    first_that_works(names.map(PathBuf::from), tells_its_version)
+}
+
+fn find_chromedriver() -> Result<PathBuf, String> {
+    first_that_works(["chromedriver".into(), "/usr/bin/chromedriver".into()], tells_its_version)
+}
+
+fn tells_its_version(program: &Path) -> Result<(), String> {
+    answer(Command::new(program).arg("--version")).map(drop)
 }
 
 /// The first candidate that works, or why the first one that is there does not.
@@ -178,9 +255,22 @@ fn java_version(answer: &str) -> Option<u32> {
     }
 }
 
+/// The major version in the answer of `node --version`.
+fn node_version(answer: &str) -> Option<u32> {
+    answer.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_of_node_are_understood() {
+        assert_eq!(node_version("v20.20.2\n"), Some(20));
+        assert_eq!(node_version("v0.10.48\n"), Some(0));
+        assert_eq!(node_version("20.20.2"), None);
+        assert_eq!(node_version("a warning"), None);
+    }
 
     #[test]
     fn java_versions_of_all_ages_are_understood() {

@@ -14,7 +14,7 @@ use crate::interrupt::Interrupt;
 use crate::lab;
 use crate::prerequisites::{self, Tools};
 use crate::workspace::Workspace;
-use crate::{auth0_contract, conformance, environment, new_connector, out_of_tree, process, status};
+use crate::{auth0_contract, conformance, environment, federation_app, new_connector, out_of_tree, process, status};
 
 /// The feature of the test targets that need real servers.
 const LAB_FEATURE: &str = "lab";
@@ -24,7 +24,7 @@ const LAB_VARIABLE: &str = "IDP_BRIDGE_LAB";
 /// Runs every test and says at the end how many there were.
 pub(crate) fn run(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
     let started = Instant::now();
-    let tools = prerequisites::ensure(interrupt)?;
+    let (tools, node) = prerequisites::ensure_all(interrupt)?;
     lab::expect_none(workspace)?;
     if workspace.tests_that_need(LAB_FEATURE).is_empty() {
         bail!(
@@ -38,6 +38,7 @@ pub(crate) fn run(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
     all.args(["--workspace", "--no-fail-fast", "--features", auth0_contract::FEATURE]);
     tests.phase("the workspace", &mut all, interrupt)?;
     let not_run = compare_auth0(workspace, interrupt)?;
+    federation_app::install(workspace, &node, interrupt)?;
     with_labs(workspace, &tools, &tests, interrupt)?;
 
     for report in conformance::keep(workspace)? {
@@ -102,15 +103,21 @@ fn with_labs(workspace: &Workspace, tools: &Tools, tests: &Tests, interrupt: &In
         status::step("Started", format!("the lab `{}` in {}", lab.name(), status::elapsed(lab.took())));
     }
     for (package, names) in workspace.tests_that_need(LAB_FEATURE) {
-        // The whole workspace with the same features as before, so that no dependency is built a second time.
-        let mut command = cargo_test(workspace);
-        command.args(["--workspace", "--no-fail-fast", "--features", auth0_contract::FEATURE]);
-        command.args(["--features", &format!("{package}/{LAB_FEATURE}")]);
+        let mut command = on_labs(workspace, package);
         command.args(names.iter().flat_map(|name| ["--test", name]));
-        command.env(LAB_VARIABLE, lab::folder(workspace));
         tests.phase(&format!("{package} on real servers"), &mut command, interrupt)?;
     }
     Ok(())
+}
+
+/// A `cargo test` of the package's tests that need labs; the caller says which.
+pub(crate) fn on_labs(workspace: &Workspace, package: &str) -> Command {
+    // The whole workspace with the same features as before, so that no dependency is built a second time.
+    let mut command = cargo_test(workspace);
+    command.args(["--workspace", "--no-fail-fast", "--features", auth0_contract::FEATURE]);
+    command.args(["--features", &format!("{package}/{LAB_FEATURE}")]);
+    command.env(LAB_VARIABLE, lab::folder(workspace));
+    command
 }
 
 fn cargo_test(workspace: &Workspace) -> Command {
