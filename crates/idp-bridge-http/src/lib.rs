@@ -1,4 +1,4 @@
-//! What HTTP connectors share: a bounded client, a cached admin token, safe URLs and quoting.
+//! What HTTP connectors share: a bounded client, a cached admin token, safe URLs, quoting, and the tokens of OpenID Providers.
 //!
 //! A connector makes one [`Client`] per tenant from the tenant's [`OutboundPolicy`](idp_bridge_core::OutboundPolicy), builds URLs with
 //! [`BaseUrl::join`], and sends [`Request`]s within a [`CallScope`](idp_bridge_core::CallScope).
@@ -25,8 +25,10 @@
 
 mod address;
 mod base_url;
+mod cache;
 mod client;
 mod fault;
+pub mod oidc;
 pub mod quote;
 mod refused;
 mod request;

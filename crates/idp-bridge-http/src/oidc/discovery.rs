@@ -1,0 +1,109 @@
+//! What an OpenID Provider says of itself (OpenID Connect Discovery 1.0).
+
+use idp_bridge_core::{Error, ErrorKind, OutboundPolicy, Result};
+use serde::Deserialize;
+use url::Url;
+
+use crate::base_url;
+use crate::response::Response;
+
+/// The discovery document, checked: the issuer is the configured one, and every endpoint is where it may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Discovery {
+    /// The issuer, byte for byte the configured one.
+    pub issuer: String,
+    /// Where a login begins.
+    pub authorization_endpoint: Url,
+    /// Where tokens are given.
+    pub token_endpoint: Url,
+    /// Where the keys are.
+    pub jwks_uri: Url,
+    /// Where a token's user is told.
+    pub userinfo_endpoint: Option<Url>,
+    /// Where a token is judged (RFC 7662).
+    pub introspection_endpoint: Option<Url>,
+    /// Where a token is ended (RFC 7009).
+    pub revocation_endpoint: Option<Url>,
+    /// Where the browser goes to log out (OpenID Connect RP-Initiated Logout 1.0).
+    pub end_session_endpoint: Option<Url>,
+    /// Whether logout tokens are sent; none if the document does not tell.
+    pub backchannel_logout_supported: Option<bool>,
+    /// The scopes that can be asked for; empty if the document does not tell.
+    pub scopes_supported: Vec<String>,
+    /// The claims that can be given; empty if the document does not tell.
+    pub claims_supported: Vec<String>,
+    /// How clients prove themselves at the token endpoint; empty if the document does not tell.
+    pub token_endpoint_auth_methods_supported: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    issuer: String,
+    authorization_endpoint: String,
+    token_endpoint: String,
+    jwks_uri: String,
+    userinfo_endpoint: Option<String>,
+    introspection_endpoint: Option<String>,
+    revocation_endpoint: Option<String>,
+    end_session_endpoint: Option<String>,
+    backchannel_logout_supported: Option<bool>,
+    #[serde(default)]
+    scopes_supported: Vec<String>,
+    #[serde(default)]
+    claims_supported: Vec<String>,
+    #[serde(default)]
+    token_endpoint_auth_methods_supported: Vec<String>,
+}
+
+/// Where endpoints may be.
+#[derive(Debug)]
+pub(super) struct Trust {
+    pub(super) issuer: String,
+    pub(super) hosts: Vec<String>,
+    pub(super) policy: OutboundPolicy,
+}
+
+impl Trust {
+    /// Checks a document. Another issuer, or an endpoint where none may be, is `Misconfigured`.
+    pub(super) fn discovery(&self, answer: &Response) -> Result<Discovery> {
+        let document: Document = answer.json()?;
+        if document.issuer != self.issuer {
+            let message = "the discovery document names another issuer than the settings";
+            return Err(Error::upstream(ErrorKind::Misconfigured, message).with_hint(
+                "set the issuer exactly as the document has it, with or without a `/` at its end, once you know that it is yours",
+            ));
+        }
+        let required = |name, text: String| self.endpoint(name, &text);
+        let optional = |name, text: Option<String>| text.map(|text| self.endpoint(name, &text)).transpose();
+        Ok(Discovery {
+            authorization_endpoint: required("authorization_endpoint", document.authorization_endpoint)?,
+            token_endpoint: required("token_endpoint", document.token_endpoint)?,
+            jwks_uri: required("jwks_uri", document.jwks_uri)?,
+            userinfo_endpoint: optional("userinfo_endpoint", document.userinfo_endpoint)?,
+            introspection_endpoint: optional("introspection_endpoint", document.introspection_endpoint)?,
+            revocation_endpoint: optional("revocation_endpoint", document.revocation_endpoint)?,
+            end_session_endpoint: optional("end_session_endpoint", document.end_session_endpoint)?,
+            backchannel_logout_supported: document.backchannel_logout_supported,
+            scopes_supported: document.scopes_supported,
+            claims_supported: document.claims_supported,
+            token_endpoint_auth_methods_supported: document.token_endpoint_auth_methods_supported,
+            issuer: document.issuer,
+        })
+    }
+
+    fn endpoint(&self, name: &'static str, text: &str) -> Result<Url> {
+        let unfit = |message| Error::upstream(ErrorKind::Misconfigured, message).with("endpoint", name);
+        let url = Url::parse(text).map_err(|_| unfit("an endpoint in the discovery document is no URL"))?;
+        if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+            return Err(unfit("an endpoint in the discovery document has user-info or a fragment"));
+        }
+        base_url::check(&url, (&self.policy).into()).map_err(|error| error.with("endpoint", name))?;
+        let host = url.host_str().unwrap_or_default();
+        if self.hosts.iter().any(|trusted| trusted.eq_ignore_ascii_case(host)) {
+            return Ok(url);
+        }
+        let hint = format!("if `{host}` belongs to the identity provider, list it in `hosts`");
+        Err(unfit("an endpoint in the discovery document is at another host than the issuer").with_hint(hint))
+    }
+}

@@ -1,0 +1,149 @@
+//! The keys that an identity provider signs with (RFC 7517).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use idp_bridge_core::{Error, ErrorKind, Result};
+use jsonwebtoken::DecodingKey;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::algorithm::Algorithm;
+use super::token::Unverified;
+use crate::response::Response;
+
+/// More keys than any identity provider has.
+const MAX_KEYS: usize = 100;
+/// An RSA modulus is 2048 to 8192 bits long: below it is too weak, above it costs too much to check.
+const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
+
+/// The keys of an identity provider that can be used.
+#[derive(Debug)]
+pub(super) struct KeySet(Vec<Key>);
+
+#[derive(Debug)]
+struct Key {
+    kid: Option<String>,
+    algorithms: Vec<Algorithm>,
+    key: DecodingKey,
+}
+
+/// What a set of keys says of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// One of the keys signed it.
+    Signed,
+    /// Its key is there, and did not sign it.
+    Forged,
+    /// Its key is not there: a newer set might have it.
+    Unknown,
+}
+
+impl KeySet {
+    /// Reads a set, without the keys that cannot be used; `InvalidResponse` if none is left.
+    pub(super) fn of_answer(answer: &Response) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Set {
+            keys: Vec<Value>,
+        }
+        let set: Set = answer.json()?;
+        let unfit = |message| Error::upstream(ErrorKind::InvalidResponse, message);
+        if set.keys.len() > MAX_KEYS {
+            return Err(unfit("the identity provider has more keys than can be right"));
+        }
+        let keys: Vec<Key> = set.keys.into_iter().filter_map(Key::read).collect();
+        if keys.is_empty() {
+            return Err(unfit("the identity provider has no key that can be used"));
+        }
+        Ok(Self(keys))
+    }
+
+    /// Judges a token's signature.
+    ///
+    /// A token that names no key is judged by the one key that fits, and by none if several do.
+    pub(super) fn judge(&self, token: &Unverified<'_>) -> Verdict {
+        let fits = |key: &&Key| key.algorithms.contains(&token.algorithm);
+        match &token.kid {
+            Some(kid) => {
+                let mut named = self.0.iter().filter(|key| key.kid.as_ref() == Some(kid)).peekable();
+                if named.peek().is_none() {
+                    return Verdict::Unknown;
+                }
+                let signed = named.filter(fits).any(|key| token.is_signed_by(&key.key));
+                if signed { Verdict::Signed } else { Verdict::Forged }
+            }
+            None => {
+                let mut fitting = self.0.iter().filter(fits);
+                match (fitting.next(), fitting.next()) {
+                    (Some(only), None) if token.is_signed_by(&only.key) => Verdict::Signed,
+                    // A key without a name may have been replaced under the same no name.
+                    (_, None) => Verdict::Unknown,
+                    (_, Some(_)) => Verdict::Forged,
+                }
+            }
+        }
+    }
+}
+
+/// A key as it stands in a set.
+#[derive(Deserialize)]
+struct Jwk {
+    kty: String,
+    #[serde(rename = "use")]
+    usage: Option<String>,
+    key_ops: Option<Vec<String>>,
+    alg: Option<String>,
+    kid: Option<String>,
+    crv: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
+}
+
+impl Key {
+    /// A key for signatures of a known kind; nothing if it is for anything else.
+    fn read(key: Value) -> Option<Self> {
+        let jwk: Jwk = serde_json::from_value(key).ok()?;
+        let for_signatures = jwk.usage.as_deref().is_none_or(|usage| usage == "sig")
+            && jwk.key_ops.as_ref().is_none_or(|ops| ops.iter().any(|op| op == "verify"));
+        if !for_signatures {
+            return None;
+        }
+        let (key, possible) = jwk.material()?;
+        let algorithms: Vec<Algorithm> = match &jwk.alg {
+            None => possible.to_vec(),
+            Some(name) => possible.iter().copied().filter(|algorithm| algorithm.name() == name).collect(),
+        };
+        (!algorithms.is_empty()).then_some(Self { kid: jwk.kid, algorithms, key })
+    }
+}
+
+impl Jwk {
+    /// The key itself and the algorithms that its kind can have.
+    fn material(&self) -> Option<(DecodingKey, &'static [Algorithm])> {
+        let coordinate = |part: &Option<String>, length| bytes(part).filter(|bytes| bytes.len() == length);
+        let on_curve = |length| {
+            let (x, y) = (coordinate(&self.x, length)?, coordinate(&self.y, length)?);
+            Some(DecodingKey::from_ec_der(&[&[4], x.as_slice(), y.as_slice()].concat()))
+        };
+        match (self.kty.as_str(), self.crv.as_deref()) {
+            ("RSA", _) => {
+                let modulus = bytes(&self.n)?;
+                let significant = modulus.iter().position(|byte| *byte != 0).map(|zeros| modulus.len() - zeros)?;
+                let fits = RSA_BYTES.contains(&significant);
+                let exponent = bytes(&self.e)?;
+                fits.then(|| (DecodingKey::from_rsa_raw_components(&modulus, &exponent), &Algorithm::RSA[..]))
+            }
+            ("EC", Some("P-256")) => Some((on_curve(32)?, &[Algorithm::Es256])),
+            ("EC", Some("P-384")) => Some((on_curve(48)?, &[Algorithm::Es384])),
+            ("OKP", Some("Ed25519")) => {
+                Some((DecodingKey::from_ed_der(&coordinate(&self.x, 32)?), &[Algorithm::EdDsa]))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn bytes(part: &Option<String>) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(part.as_ref()?).ok()
+}

@@ -1,0 +1,235 @@
+//! The questions that OAuth 2.0 and OpenID Connect have for every provider alike: introspection, revocation, userinfo, and
+//! whether a client's secret is right.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use http::header::{ACCEPT, AUTHORIZATION, WWW_AUTHENTICATE};
+use idp_bridge_core::{AccessToken, CallScope, Error, ErrorKind, OauthClient, Result, Secret};
+use serde::Deserialize;
+use url::Url;
+use url::form_urlencoded::byte_serialize;
+
+use super::claims::Claims;
+use super::provider::OpenIdProvider;
+use crate::request::Request;
+use crate::response::Response;
+use crate::{StatusCode, refused};
+
+/// How a client with a secret proves itself (RFC 6749, section 2.3.1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ClientAuthentication {
+    /// `client_secret_basic`: in the header, which every provider must take.
+    #[default]
+    Basic,
+    /// `client_secret_post`: in the form.
+    Post,
+}
+
+/// What kind of token is revoked: a hint, which a provider may use to find it sooner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenKind {
+    /// An access token.
+    Access,
+    /// A refresh token.
+    Refresh,
+}
+
+/// What a provider says of a client's secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretCheck {
+    /// It is right: what was refused is the made-up code.
+    Right,
+    /// The client is not known, or this is not its secret.
+    Wrong,
+    /// The answer does not tell.
+    Unknown,
+}
+
+impl OpenIdProvider {
+    /// Asks the provider's userinfo whose token this is.
+    ///
+    /// # Behavior
+    ///
+    /// - A token that the provider refuses is `InvalidToken`; no `userinfo_endpoint` is `Unsupported`.
+    /// - An answer that is not a JSON object with a `sub` is `InvalidResponse`.
+    pub async fn userinfo(&self, scope: &CallScope, token: &AccessToken) -> Result<Claims> {
+        let discovery = self.discovery(scope).await?;
+        let url = endpoint(discovery.userinfo_endpoint.as_ref(), "userinfo_endpoint")?;
+        let request = Request::get(url).header(ACCEPT, JSON).bearer(&Secret::new(token.expose()))?;
+        let answer = self.client().send(scope, request).await?;
+        let is_refused = answer.status == StatusCode::UNAUTHORIZED || says_invalid_token(&answer);
+        let answer = answer.or_refusal(|status, _| {
+            if is_refused { Error::invalid_token("the identity provider refuses the token") } else { refused(status) }
+        })?;
+        let claims = Claims::of_answer(&answer)?;
+        if claims.text("sub").is_none() {
+            return Err(Error::upstream(ErrorKind::InvalidResponse, "userinfo does not say whose token it is"));
+        }
+        Ok(claims)
+    }
+
+    /// Asks the provider whether a token lives, and what it is (RFC 7662), as this client.
+    ///
+    /// # Behavior
+    ///
+    /// - A token that is not active is `InvalidToken`; what else is wrong with it is for the caller to see.
+    /// - A client that the provider refuses is `Unauthenticated`; one that may not ask is `PermissionDenied`; no
+    ///   `introspection_endpoint` is `Unsupported`.
+    pub async fn introspect(
+        &self,
+        scope: &CallScope,
+        token: &AccessToken,
+        client: &OauthClient,
+        authentication: ClientAuthentication,
+    ) -> Result<Claims> {
+        let discovery = self.discovery(scope).await?;
+        let url = endpoint(discovery.introspection_endpoint.as_ref(), "introspection_endpoint")?;
+        let form = [("token", token.expose()), ("token_type_hint", TokenKind::Access.hint())];
+        let request = Request::post(url).reading().header(ACCEPT, JSON);
+        let answer = self.client().send(scope, authenticated(request, &form, client, authentication)?).await?;
+        let claims = Claims::of_answer(&answer.or_refusal(client_refusal)?)?;
+        match claims.get("active").and_then(serde_json::Value::as_bool) {
+            Some(true) => Ok(claims),
+            Some(false) => Err(Error::invalid_token("the identity provider says that the token is not active")),
+            None => {
+                let message = "introspection does not say whether the token is active";
+                Err(Error::upstream(ErrorKind::InvalidResponse, message))
+            }
+        }
+    }
+
+    /// Ends a token (RFC 7009) as the client that it was issued to.
+    ///
+    /// # Behavior
+    ///
+    /// - A token that is unknown or ended already is Ok; that of another client is `InvalidInput`, if the provider says so.
+    /// - A client that the provider refuses is `Unauthenticated`; a kind of token that it cannot end, or no
+    ///   `revocation_endpoint`, is `Unsupported`.
+    pub async fn revoke(
+        &self,
+        scope: &CallScope,
+        token: &Secret,
+        kind: TokenKind,
+        (client, authentication): (&OauthClient, ClientAuthentication),
+    ) -> Result<()> {
+        let discovery = self.discovery(scope).await?;
+        let url = endpoint(discovery.revocation_endpoint.as_ref(), "revocation_endpoint")?;
+        let form = [("token", token.expose()), ("token_type_hint", kind.hint())];
+        // It may be sent again: to end a token twice is to end it once.
+        let request = authenticated(Request::post(url).header(ACCEPT, JSON), &form, client, authentication)?;
+        let answer = self.client().send(scope, request).await?;
+        answer.or_refusal(|status, body| match error_code(body).as_deref() {
+            Some("invalid_grant" | "unauthorized_client" | "invalid_token" | "invalid_request") if status == 400 => {
+                Error::upstream(ErrorKind::InvalidInput, "the token was not issued to this client")
+            }
+            Some("unsupported_token_type") => {
+                Error::upstream(ErrorKind::Unsupported, "the identity provider cannot end tokens of this kind")
+            }
+            _ => client_refusal(status, body),
+        })?;
+        Ok(())
+    }
+
+    /// Says whether a client's secret is right, without a login: by redeeming a code that was never given.
+    ///
+    /// A provider proves the client first, so that only a right secret gets as far as `invalid_grant`.
+    pub async fn check_secret(
+        &self,
+        scope: &CallScope,
+        client: &OauthClient,
+        authentication: ClientAuthentication,
+        redirect_uri: &str,
+    ) -> Result<SecretCheck> {
+        let url = self.discovery(scope).await?.token_endpoint.clone();
+        let form = [("grant_type", "authorization_code"), ("code", MADE_UP), ("redirect_uri", redirect_uri)];
+        let request = Request::post(url).reading().header(ACCEPT, JSON);
+        let answer = self.client().send(scope, authenticated(request, &form, client, authentication)?).await?;
+        match (answer.status.as_u16(), error_code(&answer.body).as_deref()) {
+            (400..=499, Some("invalid_grant")) => Ok(SecretCheck::Right),
+            (400..=499, Some("invalid_client")) | (401, _) => Ok(SecretCheck::Wrong),
+            (400 | 403, _) | (200..=299, _) => Ok(SecretCheck::Unknown),
+            (status, _) => Err(refused(status).with_retry_after(answer.retry_after())),
+        }
+    }
+}
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// A code that no provider gives.
+const MADE_UP: &str = "made-up-by-idp-bridge-to-check-the-secret";
+
+impl TokenKind {
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Access => "access_token",
+            Self::Refresh => "refresh_token",
+        }
+    }
+}
+
+fn endpoint(found: Option<&Url>, name: &'static str) -> Result<Url> {
+    found.cloned().ok_or_else(|| {
+        Error::unsupported("the identity provider's discovery document lacks an endpoint").with("endpoint", name)
+    })
+}
+
+/// The request with a form in which, or beside which, the client proves itself.
+fn authenticated(
+    request: Request,
+    form: &[(&str, &str)],
+    client: &OauthClient,
+    authentication: ClientAuthentication,
+) -> Result<Request> {
+    let mut form = form.to_vec();
+    match (&client.secret, authentication) {
+        (None, _) => form.push(("client_id", &client.id)),
+        (Some(secret), ClientAuthentication::Post) => {
+            form.extend([("client_id", client.id.as_str()), ("client_secret", secret.expose())]);
+        }
+        (Some(secret), ClientAuthentication::Basic) => {
+            return Ok(request.form(&form).header(AUTHORIZATION, basic(&client.id, secret)?));
+        }
+    }
+    Ok(request.form(&form))
+}
+
+/// RFC 6749 wants both form-encoded before they are joined: a secret may have a `:` or a `%`.
+fn basic(id: &str, secret: &Secret) -> Result<HeaderValue> {
+    let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+    let text = STANDARD.encode(format!("{}:{}", encoded(id), encoded(secret.expose())));
+    let mut value = HeaderValue::from_str(&format!("Basic {text}"))
+        .map_err(|_| Error::ours(ErrorKind::Unexpected, "base64 has characters that no header can carry"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn client_refusal(status: u16, body: &[u8]) -> Error {
+    match (status, error_code(body).as_deref()) {
+        (401, _) | (400, Some("invalid_client")) => {
+            Error::upstream(ErrorKind::Unauthenticated, "the identity provider refuses the client or its secret")
+                .with_hint("copy the client's id and secret anew, and check how it may prove itself")
+        }
+        (403, _) | (400, Some("unauthorized_client")) => {
+            Error::upstream(ErrorKind::PermissionDenied, "the client may not ask this of the identity provider")
+        }
+        _ => refused(status),
+    }
+}
+
+/// The code of an OAuth error, which the rest of the body only explains.
+fn error_code(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Refusal {
+        error: String,
+    }
+    serde_json::from_slice::<Refusal>(body).ok().map(|refusal| refusal.error)
+}
+
+/// Whether userinfo says so in the header (RFC 6750) or, as some do, in the body.
+fn says_invalid_token(answer: &Response) -> bool {
+    let in_header =
+        |header: &str| header.contains(r#"error="invalid_token""#) || header.contains(r#"error="insufficient_scope""#);
+    answer.status.is_client_error()
+        && (answer.header(&WWW_AUTHENTICATE).is_some_and(in_header)
+            || matches!(error_code(&answer.body).as_deref(), Some("invalid_token" | "insufficient_scope")))
+}

@@ -1,0 +1,63 @@
+//! What a token must keep to be taken: every choice is named here.
+
+use std::time::Duration;
+
+use idp_bridge_core::{Error, Result};
+
+use super::algorithm::Algorithm;
+
+/// How tokens of one kind are judged. The issuer is always the provider's, and `exp` is always required.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// The algorithms that are taken, as far as the key allows them.
+    pub algorithms: Vec<Algorithm>,
+    /// The `typ` headers that are taken, without `application/` and without regard to case.
+    pub types: &'static [&'static str],
+    /// Whether a token without `typ` is taken.
+    pub untyped: bool,
+    /// How long ago the token may have expired.
+    pub expired_by: Duration,
+    /// How far the identity provider's clock may be ahead: for `iat` and `nbf`, never for `exp`.
+    pub leeway: Duration,
+}
+
+/// How far the identity provider's clock may be ahead of ours.
+const LEEWAY: Duration = Duration::from_secs(30);
+
+impl Rules {
+    /// Access tokens: `typ` is `at+jwt`, or `JWT` as older identity providers say, or absent as Cognito leaves it.
+    ///
+    /// ID tokens look the same to many identity providers: what tells them apart is for their connectors to know.
+    pub fn access_token() -> Self {
+        Self { untyped: true, ..Self::of_type(&["at+jwt", "JWT"]) }
+    }
+
+    /// Access tokens of RFC 9068, which say that they are: `typ` is `at+jwt`.
+    pub fn rfc9068() -> Self {
+        Self::of_type(&["at+jwt"])
+    }
+
+    /// Tokens with one of these `typ` headers, of any asymmetric algorithm, and not expired.
+    pub fn of_type(types: &'static [&'static str]) -> Self {
+        Self { algorithms: Algorithm::ALL.to_vec(), types, untyped: false, expired_by: Duration::ZERO, leeway: LEEWAY }
+    }
+
+    /// The same for tokens that expired at most so long ago.
+    #[must_use]
+    pub fn expired_by(mut self, at_most: Duration) -> Self {
+        self.expired_by = at_most;
+        self
+    }
+
+    pub(super) fn check_type(&self, typ: Option<&str>) -> Result<()> {
+        let taken = match typ {
+            None => self.untyped,
+            Some(typ) => {
+                let typ = typ.to_ascii_lowercase();
+                let typ = typ.strip_prefix("application/").unwrap_or(&typ);
+                self.types.iter().any(|taken| taken.eq_ignore_ascii_case(typ))
+            }
+        };
+        if taken { Ok(()) } else { Err(Error::invalid_token("the token is of another kind (`typ`)")) }
+    }
+}
