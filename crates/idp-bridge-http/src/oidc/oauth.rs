@@ -55,7 +55,11 @@ impl OpenIdProvider {
     /// - An answer that is not a JSON object with a `sub` is `InvalidResponse`.
     pub async fn userinfo(&self, scope: &CallScope, token: &AccessToken) -> Result<Claims> {
         let discovery = self.discovery(scope).await?;
-        let url = endpoint(discovery.userinfo_endpoint.as_ref(), "userinfo_endpoint")?;
+        self.userinfo_at(scope, endpoint(discovery.userinfo_endpoint.as_ref(), "userinfo_endpoint")?, token).await
+    }
+
+    /// The same where the settings say where userinfo is, so that no discovery is needed.
+    pub async fn userinfo_at(&self, scope: &CallScope, url: Url, token: &AccessToken) -> Result<Claims> {
         let request = Request::get(url).header(ACCEPT, JSON).bearer(&Secret::new(token.expose()))?;
         let answer = self.client().send(scope, request).await?;
         let is_refused = answer.status == StatusCode::UNAUTHORIZED || says_invalid_token(&answer);
@@ -142,6 +146,17 @@ impl OpenIdProvider {
         redirect_uri: &str,
     ) -> Result<SecretCheck> {
         let url = self.discovery(scope).await?.token_endpoint.clone();
+        self.check_secret_at(scope, url, (client, authentication), redirect_uri).await
+    }
+
+    /// The same where the settings say where tokens are given, so that no discovery is needed.
+    pub async fn check_secret_at(
+        &self,
+        scope: &CallScope,
+        url: Url,
+        (client, authentication): (&OauthClient, ClientAuthentication),
+        redirect_uri: &str,
+    ) -> Result<SecretCheck> {
         let form = [("grant_type", "authorization_code"), ("code", MADE_UP), ("redirect_uri", redirect_uri)];
         let request = Request::post(url).reading().header(ACCEPT, JSON);
         let answer = self.client().send(scope, authenticated(request, &form, client, authentication)?).await?;
