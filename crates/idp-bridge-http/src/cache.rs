@@ -267,3 +267,6 @@ impl<S: Source> Clone for Cache<S> {
 fn late<S: Source>() -> Error {
     Error::upstream(ErrorKind::Timeout, format!("the fetch of {} did not end before the deadline", S::WHAT))
 }
+
+#[cfg(test)]
+mod tests;

@@ -67,7 +67,19 @@ impl OpenIdProvider {
         token: &AccessToken,
         settings: &FederationSettings,
     ) -> Result<LogoutToken> {
-        let claims = self.verify(scope, token.expose(), &Rules::of_type(&["logout+jwt"])).await?;
+        self.check_logout_token_by(scope, token, settings, &Rules::of_type(&["logout+jwt"])).await
+    }
+
+    /// The same by other rules, for an identity provider that gives its logout tokens no `typ` of their own: the event alone then
+    /// tells them from its other tokens.
+    pub async fn check_logout_token_by(
+        &self,
+        scope: &CallScope,
+        token: &AccessToken,
+        settings: &FederationSettings,
+        rules: &Rules,
+    ) -> Result<LogoutToken> {
+        let claims = self.verify(scope, token.expose(), rules).await?;
         read(&claims, self.clock().now(), settings)
     }
 }

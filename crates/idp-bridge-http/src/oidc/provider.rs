@@ -111,7 +111,7 @@ impl OpenIdProvider {
     /// - Keys that cannot be fetched are never `InvalidToken`.
     /// - It costs no request once the keys are known.
     pub async fn verify(&self, scope: &CallScope, token: &str, rules: &Rules) -> Result<Claims> {
-        let token = Unverified::parse(token, rules)?;
+        let token = Unverified::parse(token, &self.0.issuer, rules)?;
         let keys = self.0.keys.get(scope).await?;
         let mut verdict = keys.value.judge(&token);
         if verdict == Verdict::Unknown
@@ -120,7 +120,7 @@ impl OpenIdProvider {
             verdict = newer.value.judge(&token);
         }
         match verdict {
-            Verdict::Signed => token.claims(&self.0.issuer, rules, self.0.clock.now()),
+            Verdict::Signed => token.into_claims(rules, self.0.clock.now()),
             Verdict::Forged => Err(Error::invalid_token("the token's signature is wrong")),
             Verdict::Unknown => {
                 Err(Error::invalid_token("the token is signed with a key that the issuer does not have"))

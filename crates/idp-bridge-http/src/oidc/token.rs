@@ -14,18 +14,19 @@ use super::rules::Rules;
 /// No token of an identity provider is longer; what is longer is not even read.
 const MAX_LENGTH: usize = 16 * 1024;
 
-/// A token whose form and header are right, and of which nothing else is known.
+/// A token whose form and header are right and which claims to be the issuer's; whether it is, its signature says.
 pub(super) struct Unverified<'a> {
     pub(super) algorithm: Algorithm,
     pub(super) kid: Option<String>,
     signed: &'a str,
-    payload: &'a str,
     signature: &'a str,
+    claims: Claims,
 }
 
 impl<'a> Unverified<'a> {
-    /// Takes a token apart; `InvalidToken` if it cannot be one that these rules take, whatever its signature.
-    pub(super) fn parse(token: &'a str, rules: &Rules) -> Result<Self> {
+    /// Takes a token apart; `InvalidToken` if it cannot be one of this issuer that these rules take, whatever its signature:
+    /// nobody is asked for keys because of it.
+    pub(super) fn parse(token: &'a str, issuer: &str, rules: &Rules) -> Result<Self> {
         if token.len() > MAX_LENGTH {
             return Err(Error::invalid_token("the token is too long"));
         }
@@ -47,7 +48,12 @@ impl<'a> Unverified<'a> {
             .filter(|algorithm| rules.algorithms.contains(algorithm))
             .ok_or_else(|| Error::invalid_token("the token is not signed in a way that is taken (`alg`)"))?;
         rules.check_type(text("typ")?.as_deref())?;
-        Ok(Self { algorithm, kid: text("kid")?, signed, payload, signature })
+        let claims = decode(payload).map(Claims::from);
+        let claims = claims.ok_or_else(|| Error::invalid_token("the token's claims are not one JSON object"))?;
+        if claims.text("iss") != Some(issuer) {
+            return Err(Error::invalid_token("the token is another issuer's"));
+        }
+        Ok(Self { algorithm, kid: text("kid")?, signed, signature, claims })
     }
 
     /// Whether this key made the signature.
@@ -56,15 +62,10 @@ impl<'a> Unverified<'a> {
         jsonwebtoken::crypto::verify(self.signature, self.signed.as_bytes(), key, algorithm).unwrap_or(false)
     }
 
-    /// What a token with a good signature says, if it is this issuer's and of this time.
-    pub(super) fn claims(&self, issuer: &str, rules: &Rules, now: Timestamp) -> Result<Claims> {
-        let claims = URL_SAFE_NO_PAD.decode(self.payload).ok().and_then(|json| Claims::parse(&json));
-        let claims = claims.ok_or_else(|| Error::invalid_token("the token's claims are not one JSON object"))?;
-        if claims.text("iss") != Some(issuer) {
-            return Err(Error::invalid_token("the token is another issuer's"));
-        }
-        check_time(&claims, rules, now)?;
-        Ok(claims)
+    /// What a token with a good signature says, if it is of this time.
+    pub(super) fn into_claims(self, rules: &Rules, now: Timestamp) -> Result<Claims> {
+        check_time(&self.claims, rules, now)?;
+        Ok(self.claims)
     }
 }
 

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod oidc;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod tls;

@@ -1,0 +1,167 @@
+//! The cache on paused time: what serves while the identity provider is away, and what a doubt costs.
+
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use tokio::sync::Semaphore;
+use tokio::task::yield_now;
+use tokio::time::advance;
+
+use super::*;
+
+/// Gives the numbers 0, 1 and so on, each when the test lets it.
+struct Scripted {
+    fetches: Arc<AtomicUsize>,
+    gate: Arc<Semaphore>,
+    down: Arc<Mutex<bool>>,
+}
+
+const LIFE: Life =
+    Life { fresh: Duration::from_secs(30), good: Duration::from_secs(60), usable: Duration::from_secs(600) };
+
+#[async_trait]
+impl Source for Scripted {
+    type Value = usize;
+
+    const WHAT: &'static str = "a number";
+
+    async fn fetch(&self, scope: &CallScope) -> Result<(usize, Life)> {
+        let number = self.fetches.fetch_add(1, SeqCst);
+        scope.recorder().request();
+        let _permit = self.gate.acquire().await.unwrap();
+        if *self.down.lock().unwrap() {
+            return Err(Error::upstream(ErrorKind::Unavailable, "down"));
+        }
+        Ok((number, LIFE))
+    }
+}
+
+struct Bench {
+    cache: Cache<Scripted>,
+    fetches: Arc<AtomicUsize>,
+    gate: Arc<Semaphore>,
+    down: Arc<Mutex<bool>>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let (fetches, gate, down) = (Arc::default(), Arc::new(Semaphore::new(1)), Arc::default());
+        let source = Scripted { fetches: Arc::clone(&fetches), gate: Arc::clone(&gate), down: Arc::clone(&down) };
+        Self { cache: Cache::new(source), fetches, gate, down }
+    }
+
+    fn down(&self, down: bool) {
+        *self.down.lock().unwrap() = down;
+    }
+
+    async fn get(&self) -> Result<usize> {
+        let found = self.cache.get(&scope()).await.map(|held| held.value);
+        settle().await;
+        found
+    }
+
+    async fn newer(&self, than: &Arc<Held<usize>>) -> Result<Option<usize>> {
+        self.cache.newer(&scope(), than).await.map(|held| held.map(|held| held.value))
+    }
+
+    fn fetches(&self) -> usize {
+        self.fetches.load(SeqCst)
+    }
+}
+
+/// Longer than any test advances the clock: a scope's deadline counts from the real now.
+fn scope() -> CallScope {
+    CallScope::new("r-1", Duration::from_secs(1_000_000))
+}
+
+async fn settle() {
+    for _ in 0..20 {
+        yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_value_serves_on_while_no_other_can_be_had_and_not_for_ever() {
+    let bench = Bench::new();
+    assert_eq!(bench.get().await.unwrap(), 0);
+    bench.down(true);
+    advance(LIFE.good).await;
+    // The first call after it waits for the failure; those after it leave the identity provider alone for a while.
+    for _ in 0..3 {
+        assert_eq!(bench.get().await.unwrap(), 0);
+    }
+    assert_eq!(bench.fetches(), 2);
+    advance(REST).await;
+    assert_eq!(bench.get().await.unwrap(), 0);
+    assert_eq!(bench.fetches(), 3);
+    advance(LIFE.usable).await;
+    assert_eq!(bench.get().await.unwrap_err().kind(), ErrorKind::Unavailable);
+    bench.down(false);
+    assert_eq!(bench.get().await.unwrap(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_is_not_good_any_more_is_replaced_before_it_serves() {
+    let bench = Bench::new();
+    bench.get().await.unwrap();
+    advance(LIFE.good).await;
+    let call = scope();
+    assert_eq!(bench.cache.get(&call).await.unwrap().value, 1);
+    assert_eq!(call.recorder().requests(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_does_not_wait_long_for_the_successor_of_what_still_serves() {
+    let bench = Bench::new();
+    bench.get().await.unwrap();
+    advance(LIFE.good).await;
+    let _closed = bench.gate.acquire().await.unwrap();
+    let begun = Instant::now();
+    assert_eq!(bench.get().await.unwrap(), 0);
+    assert!(begun.elapsed() <= STALE_WAIT + Duration::from_millis(10), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn doubts_cost_one_fetch_in_a_while_however_many_there_are() {
+    let bench = Bench::new();
+    let first = bench.cache.get(&scope()).await.unwrap();
+    let doubts = (0..20).map(|_| bench.newer(&first));
+    let mut newer = Vec::new();
+    for doubt in doubts {
+        newer.push(doubt.await.unwrap());
+    }
+    assert_eq!((newer, bench.fetches()), (vec![Some(1); 20], 2));
+    let second = bench.cache.get(&scope()).await.unwrap();
+    for _ in 0..20 {
+        assert_eq!(bench.newer(&second).await.unwrap(), None);
+    }
+    assert_eq!(bench.fetches(), 2);
+    advance(DOUBT_PAUSE).await;
+    assert_eq!(bench.newer(&second).await.unwrap(), Some(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn doubts_at_the_same_time_share_a_fetch() {
+    let bench = Bench::new();
+    let first = bench.cache.get(&scope()).await.unwrap();
+    let closed = bench.gate.acquire().await.unwrap();
+    let (one, two, ()) = tokio::join!(bench.newer(&first), bench.newer(&first), async {
+        settle().await;
+        drop(closed);
+    });
+    assert_eq!((one.unwrap(), two.unwrap(), bench.fetches()), (Some(1), Some(1), 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_doubt_that_nobody_can_settle_is_an_error_and_the_value_serves_on() {
+    let bench = Bench::new();
+    let first = bench.cache.get(&scope()).await.unwrap();
+    bench.down(true);
+    for _ in 0..5 {
+        assert_eq!(bench.newer(&first).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    }
+    assert_eq!(bench.fetches(), 2);
+    assert_eq!(bench.get().await.unwrap(), 0);
+    bench.down(false);
+    advance(REST).await;
+    assert_eq!(bench.newer(&first).await.unwrap(), Some(2));
+}

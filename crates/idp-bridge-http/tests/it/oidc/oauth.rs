@@ -1,0 +1,202 @@
+//! Introspection, revocation, userinfo and the check of a secret, with every answer that a provider may give.
+
+use idp_bridge_core::{AccessToken, ErrorKind, OauthClient, Outcome, Secret};
+use idp_bridge_http::oidc::{ClientAuthentication, SecretCheck, TokenKind};
+use serde_json::json;
+
+use super::issuer::Issuer;
+use super::keys::Key;
+use crate::server::{answer, everything, scope};
+
+fn client(secret: Option<&str>) -> OauthClient {
+    OauthClient { id: "br idge:1".into(), secret: secret.map(Secret::new) }
+}
+
+fn token() -> AccessToken {
+    AccessToken::new("opaque-1").unwrap()
+}
+
+/// An issuer that answers so at this path.
+async fn with(path: &'static str, status: u16, header: &'static str, body: &'static str) -> Issuer {
+    let own = move |received: &crate::server::Received| {
+        let headers: &[&str] = if header.is_empty() { &[] } else { &[header] };
+        received.head.contains(&format!(" {path} ")).then(|| answer(status, headers, body))
+    };
+    Issuer::answering(Key::p256(), own).await
+}
+
+#[tokio::test]
+async fn a_client_proves_itself_with_both_halves_encoded() {
+    let secret = "s:e%c r+et";
+    let issuer = with("/introspect", 200, "", r#"{"active": true, "sub": "u-1"}"#).await;
+    let asked = |authentication, secret| {
+        let (provider, client) = (issuer.provider.clone(), client(secret));
+        async move { provider.introspect(&scope(), &token(), &client, authentication).await }
+    };
+    for (authentication, secret) in [
+        (ClientAuthentication::Basic, Some(secret)),
+        (ClientAuthentication::Post, Some(secret)),
+        (ClientAuthentication::Basic, None),
+    ] {
+        assert_eq!(asked(authentication, secret).await.unwrap().text("sub"), Some("u-1"));
+    }
+    let received: Vec<_> =
+        issuer.server.received().into_iter().filter(|asked| asked.head.contains("/introspect")).collect();
+    let form = "token=opaque-1&token_type_hint=access_token";
+    // Base64 of `br+idge%3A1:s%3Ae%25c+r%2Bet`.
+    assert!(received[0].head.contains("Basic YnIraWRnZSUzQTE6cyUzQWUlMjVjK3IlMkJldA=="), "{}", received[0].head);
+    assert_eq!(received[0].body, form);
+    assert_eq!(received[1].body, format!("{form}&client_id=br+idge%3A1&client_secret=s%3Ae%25c+r%2Bet"));
+    assert_eq!(received[2].body, format!("{form}&client_id=br+idge%3A1"));
+    assert!(received[1..].iter().all(|asked| !asked.head.to_lowercase().contains("authorization:")));
+}
+
+#[tokio::test]
+async fn an_introspection_is_believed_only_if_it_says_active() {
+    for (status, body, kind) in [
+        (200, r#"{"active": false}"#, ErrorKind::InvalidToken),
+        (200, r#"{"active": "true"}"#, ErrorKind::InvalidResponse),
+        (200, r#"{"active": true, "active": false}"#, ErrorKind::InvalidResponse),
+        (200, "{}", ErrorKind::InvalidResponse),
+        (200, "[]", ErrorKind::InvalidResponse),
+        (200, "", ErrorKind::InvalidResponse),
+        (401, r#"{"error": "invalid_client"}"#, ErrorKind::Unauthenticated),
+        (400, r#"{"error": "invalid_client"}"#, ErrorKind::Unauthenticated),
+        (403, "", ErrorKind::PermissionDenied),
+        (400, r#"{"error": "unauthorized_client"}"#, ErrorKind::PermissionDenied),
+        (400, r#"{"error": "invalid_request"}"#, ErrorKind::InvalidResponse),
+        (404, "", ErrorKind::InvalidResponse),
+        (302, "", ErrorKind::InvalidResponse),
+        (501, "", ErrorKind::Unavailable),
+    ] {
+        let issuer = with("/introspect", status, "", body).await;
+        let client = client(Some("hunter2"));
+        let asked = issuer.provider.introspect(&scope(), &token(), &client, ClientAuthentication::Basic).await;
+        let error = asked.unwrap_err();
+        assert_eq!(error.kind(), kind, "{status} {body}");
+        assert!(!everything(&error).contains("hunter2") && !everything(&error).contains("opaque-1"));
+    }
+}
+
+#[tokio::test]
+async fn userinfo_tells_a_refused_token_from_any_other_fault() {
+    let invalid = r#"www-authenticate: Bearer realm="x", error="invalid_token""#;
+    for (status, header, body, kind) in [
+        (401, "", "", ErrorKind::InvalidToken),
+        (400, invalid, "", ErrorKind::InvalidToken),
+        (403, r#"www-authenticate: Bearer error="insufficient_scope""#, "", ErrorKind::InvalidToken),
+        (400, "", r#"{"error": "invalid_token"}"#, ErrorKind::InvalidToken),
+        (403, "", "", ErrorKind::InvalidResponse),
+        (400, "", r#"{"error": "invalid_request"}"#, ErrorKind::InvalidResponse),
+        (404, "", "", ErrorKind::InvalidResponse),
+        (429, "retry-after: 999", "", ErrorKind::RateLimited),
+        (501, invalid, r#"{"error": "invalid_token"}"#, ErrorKind::Unavailable),
+        (200, "", "{}", ErrorKind::InvalidResponse),
+        (200, "", r#"{"sub": 1}"#, ErrorKind::InvalidResponse),
+        (200, "", "a.b.c", ErrorKind::InvalidResponse),
+    ] {
+        let issuer = with("/userinfo", status, header, body).await;
+        let error = issuer.provider.userinfo(&scope(), &token()).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{status} {header} {body}");
+    }
+    let issuer = with("/userinfo", 200, "", r#"{"sub": "u-1", "customer": "c-1"}"#).await;
+    assert_eq!(issuer.provider.userinfo(&scope(), &token()).await.unwrap().text("customer"), Some("c-1"));
+}
+
+#[tokio::test]
+async fn a_revocation_says_why_it_failed() {
+    for (status, body, kind) in [
+        (200, "", None),
+        (204, "", None),
+        (400, r#"{"error": "invalid_grant"}"#, Some(ErrorKind::InvalidInput)),
+        (400, r#"{"error": "unsupported_token_type"}"#, Some(ErrorKind::Unsupported)),
+        (401, r#"{"error": "invalid_client"}"#, Some(ErrorKind::Unauthenticated)),
+        (400, r#"{"error": "invalid_client"}"#, Some(ErrorKind::Unauthenticated)),
+        (403, "", Some(ErrorKind::PermissionDenied)),
+        (404, "", Some(ErrorKind::InvalidResponse)),
+        (500, "", Some(ErrorKind::Unavailable)),
+    ] {
+        let issuer = with("/revoke", status, "", body).await;
+        let (call, client) = (scope(), client(Some("x")));
+        let ended = issuer
+            .provider
+            .revoke(&call, &Secret::new("r-1"), TokenKind::Refresh, (&client, ClientAuthentication::Basic))
+            .await;
+        assert_eq!(ended.err().map(|error| error.kind()), kind, "{status} {body}");
+        let unknown = !(400..500).contains(&status);
+        assert_eq!(call.recorder().outcome() == Outcome::Unknown, unknown, "{status}");
+        assert_eq!(issuer.server.received().last().unwrap().body, "token=r-1&token_type_hint=refresh_token");
+    }
+}
+
+#[tokio::test]
+async fn what_the_document_does_not_name_is_unsupported() {
+    let issuer = Issuer::start(Key::p256()).await;
+    issuer.change_document(|document| {
+        for name in ["userinfo_endpoint", "introspection_endpoint", "revocation_endpoint"] {
+            document.as_object_mut().unwrap().remove(name);
+        }
+    });
+    let (provider, client) = (&issuer.provider, client(None));
+    let basic = ClientAuthentication::Basic;
+    let kinds = [
+        provider.userinfo(&scope(), &token()).await.unwrap_err().kind(),
+        provider.introspect(&scope(), &token(), &client, basic).await.unwrap_err().kind(),
+        provider.revoke(&scope(), &Secret::new("r"), TokenKind::Refresh, (&client, basic)).await.unwrap_err().kind(),
+    ];
+    assert_eq!(kinds, [ErrorKind::Unsupported; 3]);
+}
+
+#[tokio::test]
+async fn a_secret_is_right_if_only_the_code_is_refused() {
+    for (status, body, verdict) in [
+        (400, r#"{"error": "invalid_grant"}"#, Ok(SecretCheck::Right)),
+        (401, r#"{"error": "invalid_client"}"#, Ok(SecretCheck::Wrong)),
+        (400, r#"{"error": "invalid_client"}"#, Ok(SecretCheck::Wrong)),
+        (401, "", Ok(SecretCheck::Wrong)),
+        (400, r#"{"error": "unauthorized_client"}"#, Ok(SecretCheck::Unknown)),
+        (400, r#"{"error": "invalid_request"}"#, Ok(SecretCheck::Unknown)),
+        (200, "{}", Ok(SecretCheck::Unknown)),
+        (404, "", Err(ErrorKind::InvalidResponse)),
+        (501, "", Err(ErrorKind::Unavailable)),
+    ] {
+        let issuer = with("/token", status, "", body).await;
+        let (call, client) = (scope(), client(Some("x")));
+        let asked =
+            issuer.provider.check_secret(&call, &client, ClientAuthentication::Basic, "https://shop.example/cb").await;
+        assert_eq!(asked.map_err(|error| error.kind()), verdict, "{status} {body}");
+        assert_eq!(call.recorder().outcome(), Outcome::NotApplied);
+        let sent = issuer.server.received().last().unwrap().body.clone();
+        assert!(
+            sent.starts_with("grant_type=authorization_code&code=")
+                && sent.ends_with("redirect_uri=https%3A%2F%2Fshop.example%2Fcb")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_logout_token_is_checked_with_its_signature() {
+    let issuer = Issuer::start(Key::p256()).await;
+    let settings = idp_bridge_core::FederationSettings {
+        clients: vec![OauthClient { id: "shop".into(), secret: None }],
+        ..Default::default()
+    };
+    let mut claims = issuer.claims();
+    claims["aud"] = json!("shop");
+    claims["events"] = json!({"http://schemas.openid.net/event/backchannel-logout": {}});
+    let mut header = issuer.header();
+    header["typ"] = json!("logout+jwt");
+    let check = |key: &Key, header: &serde_json::Value| {
+        let token = AccessToken::new(key.token(header, &claims)).unwrap();
+        let (provider, settings) = (issuer.provider.clone(), settings.clone());
+        async move { provider.check_logout_token(&scope(), &token, &settings).await }
+    };
+    assert!(check(&issuer.key, &header).await.is_ok());
+    assert_eq!(check(&Key::p256(), &header).await.unwrap_err().kind(), ErrorKind::InvalidToken);
+    for typ in [json!("JWT"), json!("at+jwt")] {
+        header["typ"] = typ;
+        assert_eq!(check(&issuer.key, &header).await.unwrap_err().kind(), ErrorKind::InvalidToken);
+    }
+    header.as_object_mut().unwrap().remove("typ");
+    assert_eq!(check(&issuer.key, &header).await.unwrap_err().kind(), ErrorKind::InvalidToken);
+}

@@ -1,0 +1,206 @@
+//! Keys that come and go, and an issuer that is away.
+
+use idp_bridge_core::{CallScope, ErrorKind};
+use idp_bridge_http::oidc::{Algorithm, Rules};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::issuer::Issuer;
+use super::keys::{Key, b64};
+use crate::server::{answer, scope};
+
+fn signed_by(issuer: &Issuer, key: &Key, kid: Option<&str>) -> String {
+    let mut header = issuer.header();
+    match kid {
+        Some(kid) => header["kid"] = json!(kid),
+        None => drop(header.as_object_mut().unwrap().remove("kid")),
+    }
+    key.token(&header, &issuer.claims())
+}
+
+#[tokio::test]
+async fn a_new_key_is_found_without_a_restart_and_the_old_one_dies_with_it() {
+    let issuer = Issuer::start(Key::p256()).await;
+    let old = issuer.token();
+    issuer.verify(&old).await.unwrap();
+    let next = Key::p256();
+    let new = signed_by(&issuer, &next, Some("k-2"));
+    issuer.set_keys(json!([next.jwk("k-2")]));
+    let call = scope();
+    issuer.provider.verify(&call, &new, &Rules::access_token()).await.unwrap();
+    assert_eq!((call.recorder().requests(), issuer.asked("/jwks")), (1, 2));
+    issuer.refusal(&old).await;
+}
+
+#[tokio::test]
+async fn forged_kids_cost_one_request_and_do_not_hurt_good_tokens() {
+    let issuer = Issuer::start(Key::p256()).await;
+    let mut calls = JoinSet::new();
+    let issuer = std::sync::Arc::new(issuer);
+    for number in 0..50 {
+        let issuer = issuer.clone();
+        calls.spawn(async move {
+            let forged = signed_by(&issuer, &Key::p256(), Some(&format!("forged-{number}")));
+            issuer.refusal(&forged).await;
+            issuer.verify(&issuer.token()).await.unwrap();
+        });
+    }
+    calls.join_all().await;
+    assert_eq!((issuer.asked("/jwks"), issuer.asked("/.well-known/openid-configuration")), (2, 1));
+}
+
+#[tokio::test]
+async fn fifty_first_calls_fetch_the_keys_once_and_one_who_leaves_breaks_none() {
+    let issuer = std::sync::Arc::new(Issuer::start(Key::p256()).await);
+    let (leaver, token) = (issuer.clone(), issuer.token());
+    let left = tokio::spawn(async move { leaver.verify(&token).await.map(drop) });
+    left.abort();
+    let mut calls = JoinSet::new();
+    for _ in 0..50 {
+        let issuer = issuer.clone();
+        calls.spawn(async move { issuer.verify(&issuer.token()).await.map(drop) });
+    }
+    assert!(calls.join_all().await.into_iter().all(|ended| ended.is_ok()));
+    assert_eq!(issuer.server.received().len(), 2);
+}
+
+#[tokio::test]
+async fn a_token_without_a_kid_is_judged_by_the_one_key_that_fits() {
+    let issuer = Issuer::start(Key::p256()).await;
+    let token = signed_by(&issuer, &issuer.key, None);
+    issuer.verify(&token).await.unwrap();
+    let others = [Key::rsa(), Key::p384(), Key::ed()];
+    let mut keys: Vec<Value> = others.iter().map(|key| key.jwk("other")).collect();
+    keys.push(issuer.key.jwk("k-1"));
+    let set = |keys: &[Value]| {
+        issuer.set_keys(json!(keys));
+        issuer.provider_with(|_| {}).unwrap()
+    };
+    let several_kinds = set(&keys);
+    assert!(several_kinds.verify(&scope(), &token, &Rules::access_token()).await.is_ok());
+    keys.push(Key::p256().jwk("k-2"));
+    let two_fit = set(&keys);
+    let error = two_fit.verify(&scope(), &token, &Rules::access_token()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidToken);
+}
+
+#[tokio::test]
+async fn a_nameless_key_that_was_replaced_is_fetched_anew() {
+    let issuer = Issuer::start(Key::p256()).await;
+    let nameless = |key: &Key| {
+        let mut jwk = key.jwk("");
+        jwk.as_object_mut().unwrap().remove("kid");
+        json!([jwk])
+    };
+    issuer.set_keys(nameless(&issuer.key));
+    issuer.verify(&signed_by(&issuer, &issuer.key, None)).await.unwrap();
+    let next = Key::p256();
+    issuer.set_keys(nameless(&next));
+    issuer.verify(&signed_by(&issuer, &next, None)).await.unwrap();
+    issuer.refusal(&signed_by(&issuer, &issuer.key, None)).await;
+}
+
+#[tokio::test]
+async fn an_outage_is_never_a_bad_token() {
+    let issuer = Issuer::start(Key::p256()).await;
+    issuer.down(true);
+    let short = || CallScope::new("r-1", std::time::Duration::from_millis(300));
+    let verify = |token: String| {
+        let provider = issuer.provider.clone();
+        async move { provider.verify(&short(), &token, &Rules::access_token()).await }
+    };
+    let error = verify(issuer.token()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    issuer.down(false);
+    verify(issuer.token()).await.unwrap();
+    issuer.down(true);
+    // What is known goes on; whether an unknown key is the issuer's, nobody can say.
+    verify(issuer.token()).await.unwrap();
+    for _ in 0..3 {
+        let error = verify(signed_by(&issuer, &Key::p256(), Some("k-2"))).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    }
+    let forged = verify(signed_by(&issuer, &Key::p256(), Some("k-1"))).await.unwrap_err();
+    assert_eq!(forged.kind(), ErrorKind::InvalidToken);
+}
+
+#[tokio::test]
+async fn keys_that_are_not_for_these_signatures_are_left_out() {
+    let issuer = Issuer::start(Key::p256()).await;
+    let rsa = Key::rsa();
+    let changed = |jwk: &Value, name: &str, value: Value| {
+        let mut jwk = jwk.clone();
+        jwk[name] = value;
+        jwk
+    };
+    let (good, modulus) = (issuer.key.jwk("k-1"), rsa.jwk("k-1"));
+    let odd = [
+        json!(null),
+        json!("key"),
+        json!({}),
+        json!({"kty": "oct", "kid": "k-1", "k": b64("secret")}),
+        json!({"kty": "RSA", "kid": "k-1"}),
+        changed(&good, "use", json!("enc")),
+        changed(&good, "key_ops", json!(["sign"])),
+        changed(&good, "alg", json!("ES384")),
+        changed(&good, "alg", json!("HS256")),
+        changed(&good, "alg", json!(1)),
+        changed(&good, "crv", json!("P-384")),
+        changed(&good, "crv", json!("P-521")),
+        changed(&good, "kty", json!("RSA")),
+        changed(&good, "x", json!("AA")),
+        changed(&good, "y", json!("!")),
+        changed(&modulus, "n", json!(b64([0xff; 128]))),
+        changed(&modulus, "n", json!(b64([0xff; 1025]))),
+        changed(&modulus, "n", json!(b64([0; 256]))),
+    ];
+    for key in &odd {
+        issuer.set_keys(json!([key]));
+        let provider = issuer.provider_with(|_| {}).unwrap();
+        let error = provider.verify(&scope(), &issuer.token(), &Rules::access_token()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidResponse, "{key}");
+    }
+    let mut among = odd.to_vec();
+    among.push(changed(&changed(&good, "key_ops", json!(["verify"])), "alg", json!("ES256")));
+    issuer.set_keys(json!(among));
+    issuer.verify(&issuer.token()).await.unwrap();
+    // A weak exponent passes as a key and signs nothing.
+    issuer.set_keys(json!([changed(&modulus, "e", json!(b64([1])))]));
+    let provider = issuer.provider_with(|_| {}).unwrap();
+    let forged = rsa.token(&json!({"alg": "RS256", "kid": "k-1", "typ": "JWT"}), &issuer.claims());
+    let error = provider.verify(&scope(), &forged, &Rules::access_token()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidToken);
+}
+
+#[tokio::test]
+async fn a_set_that_makes_no_sense_is_an_invalid_response() {
+    let endless = json!({"keys": vec![Key::p256().jwk("k"); 101]}).to_string();
+    for body in ["", "[]", "{}", r#"{"keys": {}}"#, r#"{"keys": []}"#, "<html>", endless.as_str()] {
+        let body = body.to_owned();
+        let own = move |received: &crate::server::Received| {
+            received.head.starts_with("GET /jwks ").then(|| answer(200, &[], &body))
+        };
+        let issuer = Issuer::answering(Key::p256(), own).await;
+        let error = issuer.verify(&issuer.token()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidResponse, "{error:?}");
+    }
+    for (status, kind) in
+        [(404, ErrorKind::InvalidResponse), (302, ErrorKind::InvalidResponse), (429, ErrorKind::RateLimited)]
+    {
+        let own = move |received: &crate::server::Received| {
+            received.head.starts_with("GET /jwks ").then(|| answer(status, &["retry-after: 1000"], ""))
+        };
+        let issuer = Issuer::answering(Key::p256(), own).await;
+        assert_eq!(issuer.verify(&issuer.token()).await.unwrap_err().kind(), kind, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn configured_keys_need_no_document() {
+    let issuer = Issuer::start(Key::p256()).await;
+    let url = format!("{}/jwks", issuer.server.base()).parse().unwrap();
+    let provider = issuer.provider_with(|settings| settings.jwks = Some(url)).unwrap();
+    let rules = Rules { algorithms: vec![Algorithm::Es256], ..Rules::access_token() };
+    provider.verify(&scope(), &issuer.token(), &rules).await.unwrap();
+    assert_eq!((issuer.asked("/jwks"), issuer.server.received().len()), (1, 1));
+}
