@@ -1,5 +1,7 @@
 //! The requests that the connector makes: Auth0's Management and Authentication APIs, each request one function.
 
+mod federation;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -17,6 +19,8 @@ use crate::error::{Step, refusal};
 use crate::map::{Auth0User, IdentityName};
 use crate::search::{Hit, Hits, Search};
 
+pub(crate) use federation::{CREDENTIALS, CredentialKind};
+
 /// When a rate limit ends, in seconds since 1970: recorded with good answers, and documented for refused ones, of which only some
 /// have a `retry-after` (<https://auth0.com/docs/troubleshoot/customer-support/operational-policies/rate-limit-policy>, November 2026).
 const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
@@ -28,7 +32,7 @@ const CUSTOM_DOMAIN: HeaderName = HeaderName::from_static("auth0-custom-domain")
 pub(crate) struct Auth0Api {
     http: Client,
     base: BaseUrl,
-    change_password: Url,
+    login_base: BaseUrl,
     custom_domain: Option<HeaderValue>,
     email_client_id: Option<String>,
     tokens: TokenCache<ClientCredentials>,
@@ -61,7 +65,6 @@ impl Auth0Api {
     pub(crate) fn new(config: &Auth0Config, context: &ConnectorContext) -> Result<Self> {
         let http = Client::new(&context.outbound)?;
         let base = BaseUrl::parse(&config.base(), &context.outbound)?;
-        let login_base = BaseUrl::parse(&config.login_base(), &context.outbound)?;
         let login = ClientCredentials {
             http: http.clone(),
             token_url: base.join(&["oauth", "token"])?,
@@ -77,7 +80,7 @@ impl Auth0Api {
             .map_err(|_| Error::misconfigured("`custom_domain` has characters that no header can carry"))?;
         Ok(Self {
             http,
-            change_password: login_base.join(&["dbconnections", "change_password"])?,
+            login_base: BaseUrl::parse(&config.login_base(), &context.outbound)?,
             base,
             custom_domain,
             email_client_id: config.email_client_id.clone(),
@@ -155,7 +158,8 @@ impl Auth0Api {
             connection: &'a str,
         }
         let order = Order { client_id: &reset.client_id, email, connection: &reset.connection };
-        let request = Request::post(self.change_password.clone()).json(&order)?.rate_limit_reset(RATE_LIMIT_RESET);
+        let url = self.login_url(&["dbconnections", "change_password"])?;
+        let request = Request::post(url).json(&order)?.rate_limit_reset(RATE_LIMIT_RESET);
         let response = self.http.send(scope, request).await?;
         let response = response.or_refusal(|status, body| refusal(Step::ResetPassword, status, body))?;
         if is_sentence(response.header(&header::CONTENT_TYPE), &response.body) {
@@ -178,6 +182,16 @@ impl Auth0Api {
 
     fn url(&self, path: &[&str]) -> Result<Url> {
         self.base.join(&[&["api", "v2"], path].concat())
+    }
+
+    /// The connections that all requests share.
+    pub(crate) fn http(&self) -> Client {
+        self.http.clone()
+    }
+
+    /// An address at the domain that users log in at.
+    pub(crate) fn login_url(&self, path: &[&str]) -> Result<Url> {
+        self.login_base.join(path)
     }
 
     /// Names the custom domain where a request may cause a mail: without it a tenant with several refuses such requests.

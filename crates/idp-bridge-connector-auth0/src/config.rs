@@ -51,6 +51,21 @@ pub struct Auth0Config {
     #[serde(default)]
     pub custom_domain: Option<String>,
 
+    /// The APIs whose access tokens the bridge takes, by their identifiers: Applications → APIs → the API → Settings → Identifier.
+    /// Without any it takes the access tokens that Auth0's own userinfo takes, which are those with the scope `openid`.
+    #[serde(default)]
+    pub audiences: Vec<String>,
+
+    /// Whether opaque access tokens are taken, which applications get that ask for no API. They do not say which application they
+    /// were issued to, so that those of every application of the Auth0 tenant are taken.
+    #[serde(default)]
+    pub accept_opaque: bool,
+
+    /// Whether Auth0's plan lets sessions be ended through the Management API, which the Enterprise plans do. A logout then ends
+    /// the session; without it, refresh tokens alone.
+    #[serde(default)]
+    pub enterprise_sessions: bool,
+
     /// Where all requests are sent instead of to `domain`, such as a gateway of your own. What they say stays the same.
     #[serde(default)]
     pub endpoint: Option<String>,
@@ -73,6 +88,9 @@ impl Auth0Config {
             connection: None,
             email_client_id: None,
             custom_domain: None,
+            audiences: Vec::new(),
+            accept_opaque: false,
+            enterprise_sessions: false,
             endpoint: None,
         }
     }
@@ -84,14 +102,31 @@ impl Auth0Config {
 
     /// Where the requests are sent that a browser would make. Links in the mails that they cause lead there.
     pub(crate) fn login_base(&self) -> String {
-        let host = self.custom_domain.as_ref().unwrap_or(&self.domain);
-        self.endpoint.clone().unwrap_or_else(|| format!("https://{host}"))
+        self.endpoint.clone().unwrap_or_else(|| self.login_origin())
+    }
+
+    /// Who issues tokens: the domain that users log in at, with a slash at its end, wherever requests are sent
+    /// (<https://auth0.com/docs/customize/custom-domains>, November 2026).
+    pub(crate) fn issuer(&self) -> String {
+        format!("{}/", self.login_origin())
+    }
+
+    fn login_origin(&self) -> String {
+        format!("https://{}", self.custom_domain.as_ref().unwrap_or(&self.domain))
     }
 
     /// The name of the Management API, with the slash at its end. It is the same whatever address it is called at
     /// (<https://auth0.com/docs/customize/custom-domains>, November 2026).
     pub(crate) fn audience(&self) -> String {
         format!("https://{}/api/v2/", self.domain)
+    }
+
+    /// The step in the Dashboard that gives the bridge's application a scope.
+    pub(crate) fn tick(&self, scope: &str) -> String {
+        let client = &self.client_id;
+        format!(
+            "Applications → APIs → Auth0 Management API → Machine to Machine Applications → `{client}`: tick `{scope}`, Update"
+        )
     }
 
     /// Whether the settings can be right at all; whoever uses the URLs and the key checks them.
@@ -120,6 +155,10 @@ impl Auth0Config {
         }
         if [&self.connection, &self.email_client_id].into_iter().flatten().any(String::is_empty) {
             return Err(Error::misconfigured("`connection` and `email_client_id` may be absent, but not empty"));
+        }
+        if self.audiences.iter().any(String::is_empty) {
+            return Err(Error::misconfigured("one of `audiences` is empty")
+                .with_hint("copy Identifier of Applications → APIs → the API → Settings"));
         }
         if self.connection.is_some() && self.email_client_id.is_none() {
             return Err(Error::misconfigured("`connection` needs `email_client_id`")
@@ -158,6 +197,8 @@ mod tests {
         assert_eq!(config.customer_key, "customer_id");
         assert_eq!(config.audience(), "https://acme.eu.auth0.com/api/v2/");
         assert_eq!((config.base(), config.login_base()), (config.base(), "https://acme.eu.auth0.com".into()));
+        assert_eq!(config.issuer(), "https://acme.eu.auth0.com/");
+        assert!(!config.accept_opaque && !config.enterprise_sessions && config.audiences.is_empty());
     }
 
     #[test]
@@ -170,6 +211,7 @@ mod tests {
         let config = read(json!({"custom_domain": "login.acme.example"})).unwrap();
         assert_eq!(config.base(), "https://acme.eu.auth0.com");
         assert_eq!(config.login_base(), "https://login.acme.example");
+        assert_eq!(config.issuer(), "https://login.acme.example/");
         assert_eq!(config.audience(), "https://acme.eu.auth0.com/api/v2/");
     }
 
@@ -178,6 +220,7 @@ mod tests {
         let config = read(json!({"endpoint": "http://127.0.0.1:9", "custom_domain": "login.acme.example"})).unwrap();
         assert_eq!((config.base(), config.login_base()), ("http://127.0.0.1:9".into(), "http://127.0.0.1:9".into()));
         assert_eq!(config.audience(), "https://acme.eu.auth0.com/api/v2/");
+        assert_eq!(config.issuer(), "https://login.acme.example/");
     }
 
     #[test]
@@ -200,6 +243,7 @@ mod tests {
             json!({"connection": "Username-Password-Authentication"}),
             json!({"connection": "", "email_client_id": "app"}),
             json!({"email_client_id": ""}),
+            json!({"audiences": ["https://api.acme.example", ""]}),
         ] {
             let error = read(extra.clone()).unwrap().check().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Misconfigured, "{extra}");

@@ -155,9 +155,6 @@ impl<'a> Diagnosis<'a> {
     }
 
     fn tick(&self, scope: &str) -> String {
-        let client = &self.config.client_id;
-        format!(
-            "Applications → APIs → Auth0 Management API → Machine to Machine Applications → `{client}`: tick `{scope}`, Update"
-        )
+        self.config.tick(scope)
     }
 }

@@ -24,6 +24,20 @@ pub(crate) enum Step {
     ReadConnections,
     /// Read whether a mail is switched on.
     ReadTemplates,
+    /// Read what a presented token is good for.
+    ReadUserinfo,
+    /// Revoke a refresh token as the application that it was issued to.
+    RevokeToken,
+    /// End a session.
+    RevokeSession,
+    /// End all sessions of a user.
+    RevokeAccess,
+    /// List a user's refresh tokens.
+    ReadCredentials,
+    /// Delete one of a user's refresh tokens.
+    DeleteCredential,
+    /// Read an application's settings.
+    ReadClients,
 }
 
 impl Step {
@@ -37,17 +51,29 @@ impl Step {
             Self::ResetPassword => "reset password",
             Self::ReadConnections => "read connections",
             Self::ReadTemplates => "read email templates",
+            Self::ReadUserinfo => "read userinfo",
+            Self::RevokeToken => "revoke refresh token",
+            Self::RevokeSession => "revoke session",
+            Self::RevokeAccess => "revoke all sessions",
+            Self::ReadCredentials => "read device credentials",
+            Self::DeleteCredential => "delete device credential",
+            Self::ReadClients => "read applications",
         }
     }
 
-    /// The scope of the Management API that allows the step.
+    /// The scope of the Management API that allows the step, or the least one where it needs none.
     pub(crate) fn scope(self) -> &'static str {
         match self {
             Self::FetchToken | Self::ReadUsers | Self::ResetPassword => "read:users",
+            Self::ReadUserinfo | Self::RevokeToken => "read:users",
             Self::UpdateUser | Self::SendVerification => "update:users",
             Self::DeleteUser => "delete:users",
             Self::ReadConnections => "read:connections",
             Self::ReadTemplates => "read:email_templates",
+            Self::RevokeSession | Self::RevokeAccess => "delete:sessions delete:refresh_tokens",
+            Self::ReadCredentials => "read:device_credentials",
+            Self::DeleteCredential => "delete:device_credentials",
+            Self::ReadClients => "read:clients",
         }
     }
 }
@@ -64,7 +90,15 @@ pub(crate) fn refusal(step: Step, status: u16, body: &[u8]) -> Error {
                  connection switched on",
             )
         }
+        (Step::ReadUserinfo, 401) => Error::invalid_token("auth0 refuses the token"),
+        (Step::ReadUserinfo, _) => refused(status),
+        (Step::RevokeToken, _) => client_refusal(&body),
         (_, 401) => Error::upstream(Unauthenticated, "auth0 refused the token of the bridge's application"),
+        // The code is recorded for another part of the Management API that a plan does not have.
+        (_, 403) if body.code == "insufficient_entitlement" => {
+            Error::upstream(Misconfigured, "the tenant's plan does not let sessions be ended")
+                .with_hint("unset `enterprise_sessions`: the Enterprise plans have it")
+        }
         (_, 403) => Error::upstream(PermissionDenied, "the application lacks a scope")
             .with_hint(
                 "Applications → APIs → Auth0 Management API → Machine to Machine Applications → the application: tick it",
@@ -106,9 +140,31 @@ fn token_refusal(status: u16, body: &Body) -> Error {
     }
 }
 
+/// An application of the tenant speaks for itself here, not the bridge's own.
+fn client_refusal(body: &Body) -> Error {
+    match body.error.as_str() {
+        "invalid_grant" | "invalid_request" | "unauthorized_client" => {
+            Error::upstream(InvalidInput, "the refresh token is none of this application")
+        }
+        "invalid_client" | "access_denied" => Error::upstream(
+            Unauthenticated,
+            "auth0 refused one of the applications of `federation.clients`",
+        )
+        .with_hint(
+            "copy Client ID and Client Secret of Applications → the application → Settings; a public one has no secret",
+        ),
+        _ => Error::upstream(InvalidResponse, "auth0 did not understand the request"),
+    }
+}
+
 /// Only Auth0's own word makes a user missing: an unknown path is 404 as well.
 fn not_found(step: Step, body: &Body) -> Error {
     match (step, body.code.as_str()) {
+        // Which word it has for these two is not known. A path that does not exist has none.
+        (Step::RevokeSession | Step::DeleteCredential, code) if !code.is_empty() => {
+            Error::upstream(NotFound, "the session or the token has ended already")
+        }
+        (Step::ReadClients, code) if !code.is_empty() => Error::upstream(NotFound, "auth0 has no such application"),
         (_, "inexistent_user") => Error::upstream(NotFound, "no such user"),
         (Step::ReadTemplates, "inexistent_email_template") => {
             Error::upstream(NotFound, "the template was never changed")

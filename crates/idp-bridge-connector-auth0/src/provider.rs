@@ -1,15 +1,18 @@
 //! The calls of the Users service, answered from one Auth0 tenant.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use idp_bridge_core::{
     CallKind, CallScope, Capabilities, Connector, ConnectorContext, CustomerId, Deleted, Email, EmailStatus, Error,
-    ErrorKind, Finding, Found, IdentityProvider, InvalidValue, Result, Support, UserId, UserKey, UserRecord, if_found,
-    mark_verified,
+    ErrorKind, Federation, Finding, Found, IdentityProvider, InvalidValue, Result, Support, UserId, UserKey,
+    UserRecord, if_found, mark_verified,
 };
 
 use crate::client::{Auth0Api, PasswordReset};
 use crate::config::Auth0Config;
 use crate::diagnose::Diagnosis;
+use crate::federation::{self, Auth0Federation};
 use crate::map::{Auth0User, is_user_id};
 use crate::search::{PAGE, Search};
 
@@ -18,10 +21,11 @@ const NO_RESETS: &str = "`connection` and `email_client_id` are not set: auth0 s
 
 /// One Auth0 tenant, as the identity provider of one tenant.
 pub struct Auth0 {
-    api: Auth0Api,
+    api: Arc<Auth0Api>,
     config: Auth0Config,
     reset: Option<PasswordReset>,
     capabilities: Capabilities,
+    federation: Option<Auth0Federation>,
 }
 
 impl Connector for Auth0 {
@@ -44,18 +48,23 @@ impl Connector for Auth0 {
             .with_call(CallKind::MarkEmailVerified, Support::conditional(verified))
             .with_call(CallKind::SendVerificationEmail, Support::conditional(queued))
             .with_call(CallKind::SendPasswordResetEmail, Support::conditional(reset))
+            .with_federation(Some(federation::capabilities(true)))
     }
 
     fn build(config: Auth0Config, context: &ConnectorContext) -> Result<Self> {
         config.check()?;
-        let api = Auth0Api::new(&config, context)?;
+        let api = Arc::new(Auth0Api::new(&config, context)?);
+        let federation = context.federation.clone();
+        let federation =
+            federation.map(|settings| Auth0Federation::new(&config, settings, api.clone(), context)).transpose()?;
         let reset = config.connection.clone().zip(config.email_client_id.clone());
         let reset = reset.map(|(connection, client_id)| PasswordReset { connection, client_id });
-        let mut capabilities = <Self as Connector>::capabilities();
+        let promised = federation.is_some().then(|| federation::capabilities(config.accept_opaque));
+        let mut capabilities = <Self as Connector>::capabilities().with_federation(promised);
         if reset.is_none() {
             capabilities = capabilities.with_call(CallKind::SendPasswordResetEmail, Support::unsupported(NO_RESETS));
         }
-        Ok(Self { api, config, reset, capabilities })
+        Ok(Self { api, config, reset, capabilities, federation })
     }
 }
 
@@ -123,6 +132,10 @@ impl IdentityProvider for Auth0 {
 
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {
         Diagnosis::of(&self.api, &self.config, self.reset.as_ref()).run(scope).await
+    }
+
+    fn federation(&self) -> Option<&dyn Federation> {
+        self.federation.as_ref().map(|federation| federation as &dyn Federation)
     }
 }
 

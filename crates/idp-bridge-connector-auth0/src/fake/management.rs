@@ -1,4 +1,4 @@
-//! The fake's Management API: who may ask, connections, mail templates, jobs. Users are next door.
+//! The fake's Management API: who may ask, connections, mail templates, jobs. Users and logins are next door.
 
 use std::collections::BTreeSet;
 
@@ -27,6 +27,9 @@ impl Tenant {
         let scopes = request.bearer().and_then(|token| self.tokens.get(token)).cloned();
         let scopes = Scopes(scopes.ok_or_else(unauthorized)?);
         match (&request.method, path) {
+            (_, ["sessions" | "device-credentials" | "clients", ..] | ["users", _, "revoke-access"]) => {
+                self.login_management(&scopes, path, request)
+            }
             (_, ["users" | "users-by-email", ..]) => self.users(&scopes, path, request),
             (&Method::POST, ["jobs", "verification-email"]) => {
                 scopes.need(&["update:users"])?;

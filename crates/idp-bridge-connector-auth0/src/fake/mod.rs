@@ -1,5 +1,5 @@
-//! An Auth0 tenant on 127.0.0.1 for tests: its token endpoint, its password resets, and the part of its Management API that the
-//! connector uses.
+//! An Auth0 tenant on 127.0.0.1 for tests: its logins and their tokens, its password resets, and the part of its Management API
+//! that the connector uses.
 //!
 //! It keeps applications, connections, users and mail templates, and sends no mails but records them. Its search works on an index
 //! that a test can hold back, as the real one lags behind.
@@ -8,8 +8,11 @@
 
 mod answer;
 mod key;
+mod login;
+mod logins;
 mod management;
 pub(crate) mod query;
+mod sessions;
 mod tenant;
 mod token;
 mod users;
@@ -20,7 +23,7 @@ pub use idp_bridge_conformance::fake::{Answer, Exchange, Incoming};
 use idp_bridge_conformance::fake::{Fake, FakeServer};
 use serde_json::Value;
 
-use answer::{not_found, stricter_than_auth0};
+use answer::stricter_than_auth0;
 pub use key::Key;
 pub use tenant::{Application, Connection, Mail, Tenant};
 
@@ -33,7 +36,9 @@ impl FakeAuth0 {
 
     /// Starts a tenant without applications, connections and users.
     pub async fn start() -> std::io::Result<Self> {
-        Ok(Self(FakeServer::start(Tenant::default()).await?))
+        let mut tenant = Tenant::default();
+        tenant.rotate_key()?;
+        Ok(Self(FakeServer::start(tenant).await?))
     }
 
     /// The base URL that stands for `https://` and the domain, without a slash at its end.
@@ -80,7 +85,7 @@ impl Fake for Tenant {
             ["oauth", "token"] => self.token(request),
             ["dbconnections", "change_password"] => self.change_password(request),
             ["api", "v2", path @ ..] => self.management(path, request),
-            _ => Err(not_found()),
+            path => self.public(path, request),
         };
         answered.unwrap_or_else(|refusal| refusal)
     }

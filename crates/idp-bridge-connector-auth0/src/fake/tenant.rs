@@ -8,6 +8,7 @@ use idp_bridge_core::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
 use super::answer::too_many_requests;
+use super::logins::Logins;
 use super::text;
 
 /// A tenant.
@@ -23,10 +24,19 @@ pub struct Tenant {
     pub has_rival_domains: bool,
     /// Whether a token answer names the scopes, as it does in practice.
     pub hides_scopes: bool,
+    /// The APIs by their identifiers, and whether their access tokens have the profile of RFC 9068 instead of Auth0's own.
+    pub apis: BTreeMap<String, bool>,
+    /// The claim that an Action gives every token: `customer_id` of the user's `app_metadata`.
+    pub customer_claim: Option<String>,
+    /// Whether the plan lets sessions be ended through the Management API.
+    pub is_enterprise: bool,
+    /// Whether discovery keeps quiet about the logout page, as in older tenants.
+    pub hides_logout: bool,
     pub(crate) users: Vec<Value>,
     pub(crate) passwords: BTreeMap<String, String>,
     pub(crate) mails: Vec<Mail>,
     pub(crate) tokens: BTreeMap<String, BTreeSet<String>>,
+    pub(crate) logins: Logins,
     pub(crate) used_assertions: BTreeSet<String>,
     index: Option<Vec<Value>>,
     limit: Option<(usize, i64)>,
@@ -45,6 +55,14 @@ pub struct Application {
     pub public_key: Option<String>,
     /// The scopes of its grant for the Management API; without a grant it gets no token.
     pub scopes: Option<BTreeSet<String>>,
+    /// Where it may have browsers sent after a login.
+    pub callbacks: Vec<String>,
+    /// Where it may have browsers sent after a logout.
+    pub logout_urls: Vec<String>,
+    /// Whether its refresh tokens are exchanged with each use.
+    pub rotates: bool,
+    /// Whether its ID tokens are signed with its secret, which only the oldest applications do.
+    pub signs_with_secret: bool,
 }
 
 impl Application {
@@ -61,6 +79,16 @@ impl Application {
     /// An application that people log in to.
     pub fn web(client_id: &str, secret: &str) -> Self {
         Self { client_id: client_id.into(), secret: Some(secret.into()), ..Self::default() }
+    }
+
+    /// An application that people log in to and that cannot keep a secret, such as one that runs in a browser.
+    pub fn public(client_id: &str) -> Self {
+        Self { client_id: client_id.into(), ..Self::default() }
+    }
+
+    /// Whether it cannot prove to be itself.
+    pub(crate) fn is_public(&self) -> bool {
+        self.secret.is_none() && self.public_key.is_none()
     }
 }
 

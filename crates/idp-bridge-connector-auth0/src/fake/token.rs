@@ -27,6 +27,8 @@ impl Tenant {
         match field("grant_type") {
             Some("client_credentials") => self.machine_logs_in(&form),
             Some("password") => self.person_logs_in(&form),
+            Some("authorization_code") => self.redeem_code(&form),
+            Some("refresh_token") => self.refresh(&form),
             _ => Err(oauth_refusal(403, "unsupported_grant_type", "Unsupported grant type")),
         }
     }
@@ -61,7 +63,7 @@ impl Tenant {
     }
 
     /// The application that proves to be itself, with its secret or with an assertion that was never used.
-    fn authenticated(&mut self, form: &BTreeMap<String, String>) -> Result<Application, Answer> {
+    pub(crate) fn authenticated(&mut self, form: &BTreeMap<String, String>) -> Result<Application, Answer> {
         let field = |name: &str| form.get(name).map(String::as_str);
         let refused = || oauth_refusal(401, "access_denied", "Unauthorized");
         let application = field("client_id").and_then(|id| self.application(id)).cloned().ok_or_else(refused)?;

@@ -45,7 +45,7 @@ impl Tenant {
                     }
                     Method::DELETE => {
                         scopes.need(&["delete:users", "delete:current_user"])?;
-                        self.users.retain(|user| text(user, "user_id") != Some(*id));
+                        self.remove(id);
                         // The same for a user that is not there, as the list of documented answers says.
                         Ok(no_content())
                     }

@@ -1,11 +1,13 @@
 //! The harness of the conformance suite, for the fake.
 
+pub(crate) mod federation;
+
 use std::collections::BTreeMap;
 
-use idp_bridge_conformance::{Control, Harness, Need, NewUser, Staged, async_trait};
+use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, Staged, async_trait};
 use idp_bridge_core::{
-    CallKind, CallScope, Capabilities, Connector, ConnectorContext, Email, IdentityProvider, OutboundPolicy, Secret,
-    TenantId, UserId,
+    CallKind, CallScope, Capabilities, Connector, ConnectorContext, Email, FederationSettings, IdentityProvider,
+    OutboundPolicy, Secret, TenantId, UserId,
 };
 use idp_bridge_http::{BaseUrl, Client, Request, Response};
 use serde_json::{Value, json};
@@ -21,7 +23,16 @@ const BRIDGE: &str = "bridge";
 /// The same, but with a key instead of a secret.
 const WITH_KEY: &str = "bridge-with-key";
 /// The scopes of both.
-const SCOPES: [&str; 5] = ["read:users", "update:users", "delete:users", "read:connections", "read:email_templates"];
+const SCOPES: [&str; 8] = [
+    "read:users",
+    "update:users",
+    "delete:users",
+    "read:connections",
+    "read:email_templates",
+    "read:device_credentials",
+    "delete:device_credentials",
+    "read:clients",
+];
 /// The bridge's application, but without any scope.
 const NO_SCOPE: &str = "no-scope";
 /// The bridge's application, but with the right to read alone.
@@ -56,8 +67,8 @@ impl Auth0Harness {
                 Application::machine(NO_SCOPE, SECRET, &[]),
                 Application::machine(READ_ONLY, SECRET, &["read:users"]),
                 Application::machine(ADMINISTRATOR, SECRET, &["create:users"]),
-                Application::web(APPLICATION, SECRET),
             ];
+            federation::set_up(tenant);
             tenant.connections = DATABASES.iter().map(|name| Connection::new(name, "auth0")).collect();
             tenant.connections.push(Connection::new(SMS, "sms"));
             tenant.connections.push(Connection::new("google-oauth2", "google-oauth2"));
@@ -110,7 +121,13 @@ impl Auth0Harness {
 
     /// Builds a provider from settings that a test has changed.
     pub fn build(&self, config: Auth0Config) -> Staged<Auth0> {
-        Ok(Auth0::build(config, &ConnectorContext::new(TenantId::new("conformance")?))?)
+        self.build_in(config, Some(federation::settings()))
+    }
+
+    /// The same with other settings of federation.
+    pub fn build_in(&self, config: Auth0Config, federation: Option<FederationSettings>) -> Staged<Auth0> {
+        let context = ConnectorContext { federation, ..ConnectorContext::new(TenantId::new("conformance")?) };
+        Ok(Auth0::build(config, &context)?)
     }
 
     fn provider_of(&self, config: Auth0Config) -> Staged<Arc<dyn IdentityProvider>> {
@@ -258,6 +275,10 @@ impl Harness for Auth0Harness {
         let mut config = self.config();
         config.endpoint = Some(base_url.to_owned());
         self.provider_of(config)
+    }
+
+    fn federation(&self) -> Option<&dyn FederationHarness> {
+        Some(self)
     }
 }
 

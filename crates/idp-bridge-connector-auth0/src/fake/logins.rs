@@ -1,0 +1,251 @@
+//! What the fake keeps of logins: sessions, codes, tokens, and the keys that sign them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use idp_bridge_conformance::fake::{Answer, SigningKey};
+use idp_bridge_core::{Clock as _, SystemClock};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+use serde_json::{Map, Value, json};
+
+use super::answer::{oauth, oauth_refusal};
+use super::tenant::{Tenant, set};
+use super::{FakeAuth0, text};
+
+/// How long an access token lives: Auth0's default for an API.
+const ACCESS_SECONDS: i64 = 86_400;
+/// How long an ID token lives: Auth0's default.
+const ID_SECONDS: i64 = 36_000;
+
+/// Logins, and what came of them.
+#[derive(Default)]
+pub(crate) struct Logins {
+    pub(crate) keys: Vec<SigningKey>,
+    /// Logins that wait for a password, by the state that the login page hands back.
+    pub(crate) waiting: BTreeMap<String, Authorization>,
+    pub(crate) codes: BTreeMap<String, (Authorization, Grant)>,
+    /// Sessions that live, and whose they are.
+    pub(crate) sessions: BTreeMap<String, String>,
+    pub(crate) refresh_tokens: BTreeMap<String, RefreshToken>,
+    pub(crate) opaque: BTreeMap<String, Grant>,
+    /// How often userinfo was asked for a user.
+    pub(crate) asked: BTreeMap<String, usize>,
+}
+
+/// What an application asks for when it sends a browser.
+#[derive(Clone, Default)]
+pub(crate) struct Authorization {
+    pub(crate) client_id: String,
+    pub(crate) redirect_uri: String,
+    pub(crate) scope: String,
+    pub(crate) audience: Option<String>,
+    pub(crate) state: Option<String>,
+    pub(crate) nonce: Option<String>,
+    pub(crate) challenge: Option<String>,
+}
+
+/// What a user has granted an application by logging in.
+#[derive(Clone, Default)]
+pub(crate) struct Grant {
+    pub(crate) user_id: String,
+    pub(crate) client_id: String,
+    pub(crate) session: Option<String>,
+    pub(crate) scope: String,
+    pub(crate) audience: Option<String>,
+    pub(crate) nonce: Option<String>,
+}
+
+impl Grant {
+    pub(crate) fn has_scope(&self, scope: &str) -> bool {
+        self.scope.split(' ').any(|own| own == scope)
+    }
+}
+
+/// A refresh token.
+pub(crate) struct RefreshToken {
+    pub(crate) grant: Grant,
+    /// The device credential that it belongs to; a family of rotating ones shares one.
+    pub(crate) credential: String,
+    pub(crate) rotates: bool,
+    /// Whether it was exchanged for its successor already.
+    pub(crate) is_spent: bool,
+}
+
+impl Tenant {
+    /// The issuer of all tokens.
+    pub(crate) fn issuer() -> String {
+        format!("https://{}/", FakeAuth0::DOMAIN)
+    }
+
+    /// Auth0's own userinfo, as an audience.
+    pub(crate) fn userinfo_audience() -> String {
+        format!("{}userinfo", Self::issuer())
+    }
+
+    /// Signs these two parts, whatever they say, with the key that the header names, or with the one in use.
+    pub fn sign(&self, header: &Value, claims: &Value) -> std::io::Result<String> {
+        let named = self.logins.keys.iter().find(|key| Some(key.kid()) == text(header, "kid"));
+        let key = named.or(self.logins.keys.last()).ok_or_else(|| std::io::Error::other("the fake has no key"))?;
+        key.sign(header, claims)
+    }
+
+    /// The header of a token of this type, for the key in use.
+    pub fn header(&self, r#type: &str) -> Value {
+        self.logins.keys.last().map_or_else(|| json!({}), |key| key.header(r#type))
+    }
+
+    /// Signs with a new key from now on, and goes on publishing those before.
+    pub fn rotate_key(&mut self) -> std::io::Result<()> {
+        let kid = format!("key-{}", self.new_id());
+        self.logins.keys.push(SigningKey::rs256(kid)?);
+        Ok(())
+    }
+
+    /// Whether a refresh token would be exchanged.
+    pub fn is_refreshable(&self, token: &str) -> bool {
+        self.logins.refresh_tokens.get(token).is_some_and(|refresh| !refresh.is_spent)
+    }
+
+    /// Whether a session lives.
+    pub fn has_session(&self, session: &str) -> bool {
+        self.logins.sessions.contains_key(session)
+    }
+
+    /// Ends a session, as the logout page does. Refresh tokens survive it, as documented.
+    ///
+    /// The answer is the logout token that the application is sent by the back channel.
+    pub fn end_session(&mut self, session: &str, client_id: &str) -> std::io::Result<Option<String>> {
+        let Some(user_id) = self.logins.sessions.remove(session) else { return Ok(None) };
+        let now = SystemClock.now().as_second();
+        let claims = json!({
+            "iss": Self::issuer(), "sub": user_id, "aud": client_id, "iat": now, "exp": now + 120, "jti": self.new_id(),
+            "sid": session, "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+        });
+        // The code samples of Auth0's documentation want this type, and not `logout+jwt`.
+        self.sign(&self.header("JWT"), &claims).map(Some)
+    }
+
+    /// Deletes a user, and all that came of their logins but access tokens.
+    pub fn remove(&mut self, id: &str) {
+        self.users.retain(|user| text(user, "user_id") != Some(id));
+        self.end_all_of(id);
+    }
+
+    pub(crate) fn end_all_of(&mut self, user_id: &str) {
+        self.logins.sessions.retain(|_, own| own != user_id);
+        self.logins.refresh_tokens.retain(|_, refresh| refresh.grant.user_id != user_id);
+    }
+
+    /// The answer of the token endpoint, with a refresh token if one is given or asked for.
+    pub(crate) fn issue(&mut self, grant: &Grant, refresh: Option<String>) -> Result<Answer, Answer> {
+        let failed = |_| oauth_refusal(500, "server_error", "no signature could be made");
+        let access = match &grant.audience {
+            None => self.issue_opaque(grant),
+            Some(audience) => self.sign_access(grant, audience).map_err(failed)?,
+        };
+        let mut answer =
+            json!({"access_token": access, "expires_in": ACCESS_SECONDS, "token_type": "Bearer", "scope": grant.scope});
+        if grant.has_scope("openid") {
+            set(&mut answer, "id_token", json!(self.sign_id(grant).map_err(failed)?));
+        }
+        if let Some(refresh) = refresh.or_else(|| grant.has_scope("offline_access").then(|| self.new_refresh(grant))) {
+            set(&mut answer, "refresh_token", json!(refresh));
+        }
+        Ok(oauth(200, &answer))
+    }
+
+    /// 32 characters, as recorded.
+    fn issue_opaque(&mut self, grant: &Grant) -> String {
+        let token = format!("opaque--{}", self.new_id());
+        self.logins.opaque.insert(token.clone(), grant.clone());
+        token
+    }
+
+    fn sign_access(&mut self, grant: &Grant, api: &str) -> std::io::Result<String> {
+        let now = SystemClock.now().as_second();
+        let audience = if grant.has_scope("openid") { json!([api, Self::userinfo_audience()]) } else { json!(api) };
+        let mut claims = json!({
+            "iss": Self::issuer(), "sub": grant.user_id, "aud": audience, "iat": now, "exp": now + ACCESS_SECONDS,
+            "scope": grant.scope,
+        });
+        self.add_customer(&mut claims, &grant.user_id);
+        // The two profiles of access tokens name the client apart.
+        if self.apis.get(api).copied().unwrap_or_default() {
+            set(&mut claims, "client_id", json!(grant.client_id));
+            set(&mut claims, "jti", json!(self.new_id()));
+            return self.sign(&self.header("at+jwt"), &claims);
+        }
+        set(&mut claims, "azp", json!(grant.client_id));
+        self.sign(&self.header("JWT"), &claims)
+    }
+
+    fn sign_id(&self, grant: &Grant) -> std::io::Result<String> {
+        let now = SystemClock.now().as_second();
+        let mut claims = json!({
+            "iss": Self::issuer(), "sub": grant.user_id, "aud": grant.client_id, "iat": now, "exp": now + ID_SECONDS,
+        });
+        for (name, value) in [("sid", &grant.session), ("nonce", &grant.nonce)] {
+            if let Some(value) = value {
+                set(&mut claims, name, json!(value));
+            }
+        }
+        self.add_customer(&mut claims, &grant.user_id);
+        self.sign(&self.header("JWT"), &claims)
+    }
+
+    /// What the tenant's Action does.
+    fn add_customer(&self, claims: &mut Value, user_id: &str) {
+        let customer = self.user(user_id).and_then(|user| user.pointer("/app_metadata/customer_id"));
+        if let (Some(claim), Some(customer)) = (&self.customer_claim, customer) {
+            set(claims, claim, customer.clone());
+        }
+    }
+
+    fn new_refresh(&mut self, grant: &Grant) -> String {
+        let credential = format!("dcr_{}", self.new_id().get(..16).unwrap_or_default());
+        let rotates = self.application(&grant.client_id).is_some_and(|application| application.rotates);
+        self.keep_refresh(grant.clone(), credential, rotates)
+    }
+
+    pub(crate) fn keep_refresh(&mut self, grant: Grant, credential: String, rotates: bool) -> String {
+        let token = format!("v1.{}", self.new_id());
+        let refresh = RefreshToken { grant, credential, rotates, is_spent: false };
+        self.logins.refresh_tokens.insert(token.clone(), refresh);
+        token
+    }
+
+    /// The profile of whom an access token belongs to; nothing, with success, for one that was asked for without `openid`.
+    pub(crate) fn profile_of(&mut self, token: &str) -> Option<Value> {
+        let (user_id, scope) = match self.logins.opaque.get(token) {
+            Some(grant) => (grant.user_id.clone(), grant.scope.clone()),
+            None => self.read_access(token)?,
+        };
+        let user = self.user(&user_id)?;
+        let scopes: BTreeSet<&str> = scope.split(' ').collect();
+        if !scopes.contains("openid") {
+            return Some(json!({}));
+        }
+        let mut profile = Map::from_iter([("sub".to_owned(), json!(user_id))]);
+        let claims = [("email", &["email", "email_verified"][..]), ("profile", &["nickname", "picture", "updated_at"])];
+        for (scope, names) in claims {
+            for name in names.iter().filter(|_| scopes.contains(scope)) {
+                profile.extend(user.get(*name).map(|value| ((*name).to_owned(), value.clone())));
+            }
+        }
+        let mut profile = Value::Object(profile);
+        self.add_customer(&mut profile, &user_id);
+        Some(profile)
+    }
+
+    /// The user and the scope of a signed access token that is good for userinfo.
+    fn read_access(&self, token: &str) -> Option<(String, String)> {
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.set_audience(&[Self::userinfo_audience()]);
+        validation.set_issuer(&[Self::issuer()]);
+        validation.leeway = 0;
+        let claims = self.logins.keys.iter().find_map(|key| {
+            let key = DecodingKey::from_jwk(&serde_json::from_value(key.jwk()).ok()?).ok()?;
+            decode::<Value>(token, &key, &validation).ok().map(|decoded| decoded.claims)
+        })?;
+        Some((text(&claims, "sub")?.to_owned(), text(&claims, "scope")?.to_owned()))
+    }
+}

@@ -1,0 +1,147 @@
+//! What `doctor` checks of federation. Every check is a read, or the redemption of a code that does not exist.
+
+use idp_bridge_core::{CallKind, CallScope, Finding, LogoutFallback, OauthClient};
+use idp_bridge_http::oidc::{ClientAuthentication, SecretCheck};
+
+use super::Auth0Federation;
+use crate::error::Step;
+
+/// No call of the Users service needs any of it.
+const NO_CALL: &[CallKind] = &[];
+
+impl Auth0Federation {
+    pub(super) async fn run_checks(&self, scope: &CallScope) -> Vec<Finding> {
+        let mut findings = self.issuer(scope).await;
+        findings.extend(self.rights(scope).await);
+        for client in &self.settings.clients {
+            findings.push(self.secret(scope, client).await);
+            findings.extend(self.application(scope, client).await);
+        }
+        if self.config.accept_opaque {
+            findings.push(
+                Finding::not_visible(
+                    "the applications that opaque tokens were issued to",
+                    NO_CALL,
+                    "have applications ask for an API (`audience`), and unset `accept_opaque`",
+                )
+                .with_detail("opaque tokens of every application of the Auth0 tenant are taken"),
+            );
+        }
+        findings
+    }
+
+    /// What Auth0 says of itself, and its keys.
+    async fn issuer(&self, scope: &CallScope) -> Vec<Finding> {
+        let fix =
+            || "set `custom_domain` to the domain that users log in at, and leave it out if there is none".to_owned();
+        let (named, published) = ("the issuer is the domain that users log in at", "the issuer's keys can be used");
+        let mut findings = Vec::new();
+        match self.open_id.discovery(scope).await {
+            Err(error) => findings.push(Finding::failed(named, NO_CALL, fix()).with_detail(error.to_string())),
+            Ok(discovery) => {
+                findings.push(Finding::ok(named, NO_CALL));
+                let check = "discovery names the logout page";
+                findings.push(match discovery.end_session_endpoint {
+                    Some(_) => Finding::ok(check, NO_CALL),
+                    None => Finding::failed(
+                        check,
+                        NO_CALL,
+                        "Settings → Advanced → Login and Logout: switch RP-Initiated Logout End Session Endpoint Discovery on",
+                    ),
+                });
+            }
+        }
+        findings.push(match self.open_id.check_keys(scope).await {
+            Ok(()) => Finding::ok(published, NO_CALL),
+            Err(error) => Finding::failed_by(published, NO_CALL, &error, fix()),
+        });
+        findings
+    }
+
+    /// The scopes that the steps of a logout need. That users may be read is checked with the calls.
+    async fn rights(&self, scope: &CallScope) -> Vec<Finding> {
+        let needed: &[&str] = match (self.config.enterprise_sessions, self.settings.fallback) {
+            (true, _) => &["delete:sessions", "delete:refresh_tokens"],
+            (false, LogoutFallback::User) => &["read:device_credentials", "delete:device_credentials"],
+            (false, LogoutFallback::Refuse) => &[],
+        };
+        let granted = if needed.is_empty() { Ok(None) } else { self.api.granted_scopes(scope).await };
+        let one = |name: &&str| {
+            let (check, fix) = (format!("the application has the scope `{name}` for logouts"), self.config.tick(name));
+            match &granted {
+                Ok(Some(granted)) if granted.iter().any(|own| own == name) => Finding::ok(check, NO_CALL),
+                Ok(Some(_)) => Finding::failed(check, NO_CALL, fix),
+                Ok(None) => Finding::not_visible(check, NO_CALL, fix)
+                    .with_detail("auth0 did not say which scopes the application has"),
+                Err(error) => Finding::failed_by(check, NO_CALL, error, fix),
+            }
+        };
+        needed.iter().map(one).collect()
+    }
+
+    /// Whether Auth0 would let a client in that revokes a refresh token.
+    async fn secret(&self, scope: &CallScope, client: &OauthClient) -> Finding {
+        let id = &client.id;
+        let check = match client.secret {
+            Some(_) => format!("the secret of `{id}` is right"),
+            None => format!("`{id}` needs no secret"),
+        };
+        let fix =
+            format!("copy Client ID and Client Secret of Applications → `{id}` → Settings to `federation.clients`");
+        let asked = async {
+            let (token_url, way_back) = (self.api.login_url(&["oauth", "token"])?, self.config.issuer());
+            self.open_id.check_secret_at(scope, token_url, (client, ClientAuthentication::Post), &way_back).await
+        };
+        match asked.await {
+            Ok(SecretCheck::Right) => Finding::ok(check, NO_CALL),
+            Ok(SecretCheck::Wrong) => Finding::failed(check, NO_CALL, fix),
+            Ok(SecretCheck::Unknown) => Finding::not_visible(
+                check,
+                NO_CALL,
+                format!(
+                    "Applications → `{id}` → Settings → Advanced Settings → Grant Types: tick `Authorization Code`"
+                ),
+            ),
+            Err(error) => Finding::failed_by(check, NO_CALL, &error, fix),
+        }
+    }
+
+    /// How a client is set up, as far as the bridge may see it.
+    async fn application(&self, scope: &CallScope, client: &OauthClient) -> Vec<Finding> {
+        let id = &client.id;
+        let urls = format!("`{id}` has addresses that browsers may be sent to after a logout");
+        let signed = format!("the ID tokens of `{id}` are signed with a key");
+        let settings = match self.api.application(scope, id).await {
+            Ok(settings) => settings,
+            Err(error) => {
+                let grant = || self.config.tick(Step::ReadClients.scope());
+                return vec![
+                    Finding::hidden_by(&urls, NO_CALL, &error, grant()),
+                    Finding::hidden_by(&signed, NO_CALL, &error, grant()),
+                ];
+            }
+        };
+        let urls = match settings.allowed_logout_urls.as_slice() {
+            [] => Finding::failed(
+                urls,
+                NO_CALL,
+                format!(
+                    "Applications → `{id}` → Settings → Allowed Logout URLs: add each of `post_logout_redirect_uris`"
+                ),
+            ),
+            own => Finding::ok(urls, NO_CALL)
+                .with_detail(format!("{} of them; compare with `post_logout_redirect_uris`", own.len())),
+        };
+        let signed = match settings.signs_with_a_key() {
+            true => Finding::ok(signed, NO_CALL),
+            false => Finding::failed(
+                signed,
+                NO_CALL,
+                format!(
+                    "Applications → `{id}` → Settings → Advanced Settings → OAuth: JSON Web Token (JWT) Signature Algorithm `RS256`"
+                ),
+            ),
+        };
+        vec![urls, signed]
+    }
+}

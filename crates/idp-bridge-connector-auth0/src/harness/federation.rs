@@ -1,0 +1,256 @@
+//! The OAuth side of the harness: applications that log people in at the fake, as a browser and they do it.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use idp_bridge_conformance::fake::SigningKey;
+use idp_bridge_conformance::{
+    Alive, ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Staged, Tokens, async_trait,
+};
+use idp_bridge_core::{AccessToken, FederationSettings, IdentityProvider, LogoutFallback, OauthClient, Secret, UserId};
+use idp_bridge_http::{Request, Response, Url, header};
+use serde_json::{Value, json};
+
+use super::{APPLICATION, Auth0Harness, SECRET, scope, text};
+use crate::fake::{Application, FakeAuth0, Tenant};
+
+/// An application that cannot keep a secret.
+pub(crate) const BROWSER_APPLICATION: &str = "browser-application";
+/// An application of the Auth0 tenant that is none of the bridge's tenant.
+const STRANGER: &str = "stranger";
+/// The API that access tokens are for.
+pub(crate) const API: &str = "https://api.acme.example";
+/// The claim that the tenant's Action sets.
+pub(crate) const CUSTOMER_CLAIM: &str = "https://acme.example/customer_id";
+/// Where a login ends.
+const CALLBACK: &str = "https://shop.acme.example/callback";
+/// What PKCE proves.
+const VERIFIER: &str = "a-verifier-of-more-than-forty-three-characters";
+
+/// The issuer of all tokens.
+fn issuer() -> String {
+    format!("https://{}/", FakeAuth0::DOMAIN)
+}
+
+/// Makes applications, an API and an Action, as a careful operator makes them.
+pub(super) fn set_up(tenant: &mut Tenant) {
+    let mut web = Application::web(APPLICATION, SECRET);
+    web.logout_urls = vec!["https://shop.acme.example/".into()];
+    let mut browser = Application::public(BROWSER_APPLICATION);
+    browser.rotates = true;
+    browser.logout_urls.clone_from(&web.logout_urls);
+    for mut application in [web, browser, Application::web(STRANGER, SECRET)] {
+        application.callbacks = vec![CALLBACK.into()];
+        tenant.applications.push(application);
+    }
+    tenant.apis.insert(API.into(), false);
+    tenant.customer_claim = Some(CUSTOMER_CLAIM.into());
+}
+
+/// The settings of all providers.
+pub(super) fn settings() -> FederationSettings {
+    let client = |id: &str, secret: Option<&str>| OauthClient { id: id.into(), secret: secret.map(Secret::new) };
+    FederationSettings {
+        clients: vec![client(APPLICATION, Some(SECRET)), client(BROWSER_APPLICATION, None)],
+        customer_claim: Some(CUSTOMER_CLAIM.into()),
+        fallback: LogoutFallback::User,
+    }
+}
+
+/// How a login differs from an ordinary one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Login<'a> {
+    pub(crate) client_id: &'a str,
+    pub(crate) scope: &'a str,
+    /// The API; without one the access token is opaque.
+    pub(crate) audience: Option<&'a str>,
+}
+
+impl Login<'_> {
+    pub(crate) const ORDINARY: Self =
+        Self { client_id: APPLICATION, scope: "openid profile email offline_access", audience: Some(API) };
+}
+
+impl Auth0Harness {
+    /// Logs a user in: the application's request, the login page, and the code that comes back.
+    pub(crate) async fn log_in_as(&self, email: &str, password: &str, login: Login<'_>) -> Staged<Tokens> {
+        let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, VERIFIER.as_bytes()));
+        let mut asked = vec![
+            ("response_type", "code"),
+            ("client_id", login.client_id),
+            ("redirect_uri", CALLBACK),
+            ("scope", login.scope),
+            ("state", "s"),
+            ("nonce", "n"),
+            ("code_challenge", &challenge),
+            ("code_challenge_method", "S256"),
+        ];
+        asked.extend(login.audience.map(|audience| ("audience", audience)));
+        let page = self.browse(Request::get(self.base.join(&["authorize"])?).query(&asked)).await?;
+        let form = [("username", email), ("password", password), ("state", &parameter(&page, "state")?)];
+        let back = self.browse(Request::post(self.base.join(&["u", "login"])?).form(&form)).await?;
+        let answer = self.redeem(login.client_id, &parameter(&back, "code")?).await?.json::<Value>()?;
+        let secret = |name: &str| answer.get(name).and_then(Value::as_str).map(Secret::new);
+        Ok(Tokens {
+            access: AccessToken::new(text(&answer, "access_token")?)?,
+            refresh: secret("refresh_token"),
+            id: secret("id_token"),
+        })
+    }
+
+    async fn redeem(&self, client_id: &str, code: &str) -> Staged<Response> {
+        let mut form = vec![
+            ("grant_type", "authorization_code"),
+            ("client_id", client_id),
+            ("code", code),
+            ("redirect_uri", CALLBACK),
+            ("code_verifier", VERIFIER),
+        ];
+        if client_id != BROWSER_APPLICATION {
+            form.push(("client_secret", SECRET));
+        }
+        self.token(&form).await
+    }
+
+    /// Where the fake sends a browser.
+    async fn browse(&self, request: Request) -> Staged<Url> {
+        let answer = self.http.send(&scope(), request).await?;
+        let place = answer.header(&header::LOCATION);
+        let place = place.ok_or_else(|| format!("{}: {}", answer.status, answer.text().unwrap_or_default()))?;
+        Ok(self.base.as_url().join(place)?)
+    }
+
+    /// Makes another token of this one, with the same key.
+    pub(crate) fn altered(&self, token: &str, change: impl FnOnce(&mut Value)) -> Staged<String> {
+        let (header, mut claims) = (part(token, 0)?, claims_of(token)?);
+        change(&mut claims);
+        Ok(self.fake.with(|tenant| tenant.sign(&header, &claims))?)
+    }
+}
+
+fn parameter(url: &Url, name: &str) -> Staged<String> {
+    let found = url.query_pairs().find(|(own, _)| own == name);
+    Ok(found.ok_or_else(|| format!("the fake sends the browser nowhere with `{name}`"))?.1.into_owned())
+}
+
+fn part(token: &str, number: usize) -> Staged<Value> {
+    let part = token.split('.').nth(number).ok_or("the token is none of three parts")?;
+    Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part)?)?)
+}
+
+/// What a signed token says.
+pub(crate) fn claims_of(token: &str) -> Staged<Value> {
+    part(token, 1)
+}
+
+fn set(claims: &mut Value, name: &str, value: Value) {
+    if let Some(claims) = claims.as_object_mut() {
+        claims.insert(name.into(), value);
+    }
+}
+
+#[async_trait]
+impl FederationHarness for Auth0Harness {
+    fn facts(&self) -> FederationFacts {
+        FederationFacts {
+            clients: settings().clients.into_iter().map(|client| client.id).collect(),
+            issuer: issuer(),
+            claims: ClaimNames { subject: "sub", client: "azp", session: None },
+            end_session: EndSessionForm {
+                url: format!("{}oidc/logout", issuer()),
+                client: "client_id",
+                way_back: "post_logout_redirect_uri",
+                hint: Some("id_token_hint"),
+                state: Some("state"),
+            },
+        }
+    }
+
+    async fn sign_in(&self, sign_in: &SignIn) -> Staged<Tokens> {
+        let client_id = if sign_in.foreign_client { STRANGER } else { APPLICATION };
+        let login = Login { client_id, ..Login::ORDINARY };
+        let mut tokens = self.log_in_as(sign_in.email.as_str(), &sign_in.password, login).await?;
+        if sign_in.expired || sign_in.customer_claim.is_some() {
+            let access = self.altered(tokens.access.expose(), |claims| {
+                if let Some(customer) = &sign_in.customer_claim {
+                    set(claims, CUSTOMER_CLAIM, customer.clone());
+                }
+                if sign_in.expired {
+                    let past = |name: &str| claims.get(name).and_then(Value::as_i64).unwrap_or_default();
+                    let (issued, expires) = (past("iat") - 90_000, past("iat") - 1800);
+                    set(claims, "iat", json!(issued));
+                    set(claims, "exp", json!(expires));
+                }
+            })?;
+            tokens.access = AccessToken::new(access)?;
+        }
+        Ok(tokens)
+    }
+
+    /// Asks the fake's memory for the refresh token, since those of some applications are exchanged with each use, and userinfo
+    /// itself for the access token.
+    async fn alive(&self, tokens: &mut Tokens) -> Staged<Alive> {
+        let request = Request::get(self.base.join(&["userinfo"])?).bearer(&Secret::new(tokens.access.expose()))?;
+        let answer = self.http.send(&scope(), request).await?;
+        let refresh = tokens.refresh.as_ref();
+        let refresh = refresh.map(|token| self.fake.with(|tenant| tenant.is_refreshable(token.expose())));
+        Ok(Alive { userinfo: Some(answer.status.is_success()), introspection: None, refresh })
+    }
+
+    async fn flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
+        let token = self.sign_in(sign_in).await?.access;
+        let token = match flaw {
+            Flaw::AnotherIssuer => {
+                let mut claims = claims_of(token.expose())?;
+                set(&mut claims, "iss", json!("https://other.eu.auth0.com/"));
+                let key = SigningKey::rs256("another-tenant")?;
+                key.sign(&key.header("JWT"), &claims)?
+            }
+            Flaw::ServiceAccount => self.altered(token.expose(), |claims| {
+                set(claims, "sub", json!(format!("{APPLICATION}@clients")));
+                set(claims, "gty", json!("client-credentials"));
+            })?,
+            Flaw::SenderConstrained => {
+                self.altered(token.expose(), |claims| set(claims, "cnf", json!({"jkt": "thumbprint"})))?
+            }
+            other => return Err(format!("the harness does not know the flaw {other:?}").into()),
+        };
+        Ok(AccessToken::new(token)?)
+    }
+
+    async fn sign(&self, header: &Value, claims: &Value) -> Staged<String> {
+        Ok(self.fake.with(|tenant| tenant.sign(header, claims))?)
+    }
+
+    async fn end_login(&self, tokens: &Tokens) -> Staged<Option<AccessToken>> {
+        let id_token = tokens.id.as_ref().ok_or("the login has no ID token")?;
+        let claims = claims_of(id_token.expose())?;
+        let (session, client_id) = (text(&claims, "sid")?, text(&claims, "aud")?);
+        let token = self.fake.with(|tenant| tenant.end_session(&session, &client_id))?;
+        Ok(token.map(AccessToken::new).transpose()?)
+    }
+
+    async fn block(&self, id: &UserId) -> Staged<()> {
+        self.fake.change(id.as_str(), |user| set(user, "blocked", json!(true)));
+        Ok(())
+    }
+
+    async fn delete(&self, id: &UserId) -> Staged<()> {
+        self.fake.with(|tenant| tenant.remove(id.as_str()));
+        Ok(())
+    }
+
+    async fn provider_with_wrong_client_secret(&self) -> Staged<Arc<dyn IdentityProvider>> {
+        let mut settings = settings();
+        if let Some(client) = settings.clients.first_mut() {
+            client.secret = Some(Secret::new("wrong"));
+        }
+        Ok(Arc::new(self.build_in(self.config(), Some(settings))?))
+    }
+
+    async fn provider_without(&self) -> Staged<Arc<dyn IdentityProvider>> {
+        Ok(Arc::new(self.build_in(self.config(), None)?))
+    }
+}
