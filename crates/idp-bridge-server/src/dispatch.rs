@@ -53,14 +53,18 @@ impl std::error::Error for Failure {
 /// When it is late, the provider's future is dropped; the recorder, which lives outside of it, still tells the outcome.
 pub async fn call(tenant: &Tenant, call: Call, scope: &CallScope) -> Result<Answer, Failure> {
     let kind = call.kind();
-    let answer = tokio::time::timeout_at(scope.deadline().into(), catch_panic(answer(tenant, call, scope))).await;
-    let answer = answer
-        .unwrap_or_else(|_| Ok(Err(Error::ours(ErrorKind::Timeout, "the identity provider did not answer in time"))))
-        .unwrap_or_else(|_| Err(Error::ours(ErrorKind::Unexpected, "the connector panicked")));
-    answer.map_err(|error| {
+    in_time(scope, answer(tenant, call, scope)).await.map_err(|error| {
         let outcome = if kind.is_write() { scope.recorder().outcome() } else { Outcome::NotApplied };
         Failure { error, outcome }
     })
+}
+
+/// What a connector gives before the deadline and without a panic.
+pub(crate) async fn in_time<T>(scope: &CallScope, asking: impl Future<Output = Result<T>>) -> Result<T> {
+    let given = tokio::time::timeout_at(scope.deadline().into(), catch_panic(asking)).await;
+    given
+        .unwrap_or_else(|_| Ok(Err(Error::ours(ErrorKind::Timeout, "the identity provider did not answer in time"))))
+        .unwrap_or_else(|_| Err(Error::ours(ErrorKind::Unexpected, "the connector panicked")))
 }
 
 async fn answer(tenant: &Tenant, call: Call, scope: &CallScope) -> Result<Answer> {

@@ -3,7 +3,7 @@
 //! It is written here, without script and without anything from elsewhere, so that it reads the same behind every
 //! firewall and its policy can forbid everything but its own style.
 
-mod html;
+pub(crate) mod html;
 
 use std::sync::LazyLock;
 
@@ -12,6 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
+use http_body_util::Full;
 use serde_json::{Map, Value, json};
 
 use self::html::{code, escape, rich};
@@ -24,15 +25,27 @@ const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 /// `/docs`. It is made when it is first asked for: most bridges never are.
 pub(crate) fn page() -> Response {
     static PAGE: LazyLock<Bytes> = LazyLock::new(|| render(&openapi()).into());
-    static POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| policy().parse().ok());
     let mut response = response::new(PAGE.clone(), HTML);
+    protect(&mut response);
+    response
+}
+
+/// Makes a page of an answer: its title and its body, in the style of the reference.
+pub(crate) fn make_page(response: &mut Response, title: &str, body: &str) {
+    *response.body_mut() = Full::new(shell(title, body).into());
+    response.headers_mut().insert(header::CONTENT_TYPE, HTML);
+    protect(response);
+}
+
+/// Lets a page load nothing and run nothing, and tell nobody where it was.
+fn protect(response: &mut Response) {
+    static POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| policy().parse().ok());
     let headers = response.headers_mut();
     if let Some(policy) = &*POLICY {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
     }
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
-    response
 }
 
 /// Nothing may load, run, submit or frame; only the style with this digest applies.
@@ -45,29 +58,36 @@ fn policy() -> String {
 
 fn render(document: &Value) -> String {
     let text = |pointer: &str| document.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title} {version}</title>\n\
-         <style>{STYLE}</style>\n</head>\n<body>\n<header><h1>{title} <small class=\"note\">{version}</small></h1>\n\
+    let (title, version) = (text("/info/title"), text("/info/version"));
+    let mut body = format!(
+        "<header><h1>{} <small class=\"note\">{}</small></h1>\n\
          <p>{summary}</p>{description}<p>The same for programs: <a href=\"openapi.json\">openapi.json</a></p></header>\n",
-        title = escape(text("/info/title")),
-        version = escape(text("/info/version")),
+        escape(title),
+        escape(version),
         summary = escape(text("/info/summary")),
         description = rich(text("/info/description")),
     );
     let operations = operations(document);
-    page.push_str(&contents(&operations));
+    body.push_str(&contents(&operations));
     for tag in list(document.get("tags")) {
         let name = string(tag, "name");
-        page.push_str(&format!("<h2>{}</h2>{}\n", escape(name), rich(string(tag, "description"))));
+        body.push_str(&format!("<h2>{}</h2>{}\n", escape(name), rich(string(tag, "description"))));
         let tagged = operations.iter().filter(|operation| operation.tag == name);
-        page.extend(tagged.map(|operation| operation.render(document)));
+        body.extend(tagged.map(|operation| operation.render(document)));
     }
-    page.push_str("<h2>Schemas</h2>\n");
+    body.push_str("<h2>Schemas</h2>\n");
     let schemas = members(document.pointer("/components/schemas"));
-    page.extend(schemas.map(|(name, schema)| render_schema(name, schema, document)));
-    page.push_str("</body>\n</html>\n");
-    page
+    body.extend(schemas.map(|(name, schema)| render_schema(name, schema, document)));
+    shell(&format!("{title} {version}"), &body)
+}
+
+fn shell(title: &str, body: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n\
+         <style>{STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n",
+        escape(title)
+    )
 }
 
 struct Operation<'a> {

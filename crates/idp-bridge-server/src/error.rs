@@ -22,12 +22,20 @@ pub(crate) struct Refusal {
     detail: Option<Cow<'static, str>>,
     retry_after: Option<Duration>,
     allow: Option<&'static str>,
+    challenge: Option<&'static str>,
 }
 
 impl Refusal {
     /// A refusal that changed nothing.
     pub(crate) fn new(code: Code) -> Self {
-        Self { code, outcome: Outcome::NotApplied, field: None, detail: None, retry_after: None, allow: None }
+        let challenge = (code == Code::InvalidToken).then_some("Bearer");
+        let outcome = Outcome::NotApplied;
+        Self { code, outcome, field: None, detail: None, retry_after: None, allow: None, challenge }
+    }
+
+    /// A token that was presented and is not good (RFC 6750, section 3.1). Without a token there is no error to name.
+    pub(crate) fn bad_token() -> Self {
+        Self { challenge: Some("Bearer error=\"invalid_token\""), ..Self::new(Code::InvalidToken) }
     }
 
     /// A request with a wrong member, header or path segment; `detail` must not hold its value.
@@ -59,6 +67,11 @@ impl Refusal {
         self.code
     }
 
+    /// The sentence for the caller.
+    pub(crate) fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
     /// Whether a write may have taken effect.
     pub(crate) fn outcome(&self) -> Outcome {
         self.outcome
@@ -83,8 +96,8 @@ impl Refusal {
         if let Some(allow) = self.allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));
         }
-        if self.code == Code::InvalidToken {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        if let Some(challenge) = self.challenge {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         if is_temporary(status) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after(self.retry_after)));
@@ -102,12 +115,16 @@ impl From<&Failure> for Refusal {
         let error = &failure.error;
         // The reason of an unsupported call is the connector's own sentence; every other message is for the log.
         let detail = (error.kind() == ErrorKind::Unsupported).then(|| error.message().to_owned().into());
+        let bare = match code(error) {
+            Code::InvalidToken => Self::bad_token(),
+            code => Self::new(code),
+        };
         Self {
             outcome: failure.outcome,
             field: error.context("field").map(|field| field.to_owned().into()),
             detail,
             retry_after: error.retry_after(),
-            ..Self::new(code(error))
+            ..bare
         }
     }
 }

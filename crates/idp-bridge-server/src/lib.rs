@@ -11,6 +11,7 @@ mod connection;
 pub mod dispatch;
 mod docs;
 mod error;
+mod federation;
 mod health;
 pub mod idempotency;
 mod limits;

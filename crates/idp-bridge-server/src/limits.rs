@@ -11,6 +11,9 @@ pub(crate) const MAX_HEADERS: usize = 64;
 /// The most bytes of a request's path and query.
 pub(crate) const MAX_URI: usize = 2 * 1024;
 
+/// The same where a browser brings an ID token and a state.
+pub(crate) const MAX_LOGOUT_URI: usize = 8 * 1024;
+
 /// How long slow callers are waited for, and how many callers at once.
 ///
 /// Sizes are part of the protocol and cannot be set.

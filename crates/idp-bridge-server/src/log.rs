@@ -6,6 +6,7 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::StatusCode;
 use idp_bridge_core::{CallScope, Error, Outcome, Recorder, TenantId};
 use tracing::Level;
 use tracing::field::display;
@@ -19,6 +20,14 @@ pub(crate) enum Surface {
     Webhook,
     /// A call with a bearer token.
     Rest,
+    /// An application that asks for the customer.
+    Userinfo,
+    /// The end of a login, by an application or through the browser.
+    Logout,
+    /// An identity provider that tells of the end of a login.
+    BackchannelLogout,
+    /// What an application needs to know.
+    Federation,
 }
 
 impl Surface {
@@ -26,6 +35,10 @@ impl Surface {
         match self {
             Self::Webhook => "webhook",
             Self::Rest => "rest",
+            Self::Userinfo => "userinfo",
+            Self::Logout => "logout",
+            Self::BackchannelLogout => "backchannel_logout",
+            Self::Federation => "federation",
         }
     }
 }
@@ -43,6 +56,7 @@ pub(crate) struct Line {
     caller: Option<String>,
     call: Option<&'static str>,
     user: Option<String>,
+    note: Option<&'static str>,
     recorder: Recorder,
     written: bool,
 }
@@ -71,6 +85,7 @@ impl Line {
             caller: None,
             call: None,
             user: None,
+            note: None,
             recorder: Recorder::default(),
             written: false,
         }
@@ -106,6 +121,11 @@ impl Line {
         self.user = Some(hash);
     }
 
+    /// Adds what the operator should know although the request succeeds.
+    pub(crate) fn note(&mut self, note: Option<&'static str>) {
+        self.note = note;
+    }
+
     /// Counts what this call does upstream.
     pub(crate) fn follow(&mut self, scope: &CallScope) {
         self.recorder = scope.recorder().clone();
@@ -120,6 +140,11 @@ impl Line {
             error: concealed,
             ..Ending::default()
         });
+    }
+
+    /// Writes the line of an answer with this status.
+    pub(crate) fn answered(self, status: StatusCode) {
+        self.write(&Ending { code: "ok", status: status.as_u16(), ..Ending::default() });
     }
 
     /// Writes the line of an answer that was given before.
@@ -162,6 +187,7 @@ impl Line {
                     replayed = ending.replayed.then_some(true),
                     concealed = ending.concealed.then_some(true),
                     user.hash = self.user.as_deref(),
+                    note = self.note,
                     upstream.requests = self.recorder.requests(),
                     upstream.attempts = self.recorder.attempts(),
                     duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -174,6 +200,7 @@ impl Line {
         match ending.status {
             500 => emit!(Level::ERROR),
             501.. => emit!(Level::WARN),
+            _ if self.note.is_some() => emit!(Level::WARN),
             _ => emit!(Level::INFO),
         }
     }

@@ -33,6 +33,11 @@ where
 
 /// Whether there is one media type, and it is JSON in UTF-8.
 pub(crate) fn is_json(headers: &HeaderMap) -> bool {
+    is_media_type(headers, "application/json")
+}
+
+/// Whether there is one media type, and it is this one, in UTF-8 if it says how it is written.
+pub(crate) fn is_media_type(headers: &HeaderMap, expected: &str) -> bool {
     let Ok(Some(media_type)) = only(headers, &header::CONTENT_TYPE) else {
         return false;
     };
@@ -44,7 +49,7 @@ pub(crate) fn is_json(headers: &HeaderMap) -> bool {
         }
         _ => true,
     };
-    essence.eq_ignore_ascii_case("application/json") && parts.all(is_utf_8)
+    essence.eq_ignore_ascii_case(expected) && parts.all(is_utf_8)
 }
 
 /// How long the call may take: the tenant's deadline, or less if the caller asks for less.

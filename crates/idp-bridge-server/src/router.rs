@@ -4,6 +4,8 @@
 use http::Method;
 use idp_bridge_core::TenantId;
 
+use crate::federation;
+use crate::limits::{MAX_LOGOUT_URI, MAX_URI};
 use crate::rest::Resource;
 
 /// What a path names.
@@ -15,6 +17,8 @@ pub(crate) enum Route<'a> {
     Webhook(TenantId),
     /// `/v1/tenants/{tenant}/users…`
     Rest(TenantId, Resource<'a>),
+    /// `/v1/tenants/{tenant}/userinfo` and what else belongs to the OAuth side
+    Federation(TenantId, federation::Resource),
 }
 
 /// What anybody may read.
@@ -55,7 +59,10 @@ impl<'a> Route<'a> {
         let tenant = TenantId::new(tenant).ok()?;
         match rest {
             "webhook" => Some(Self::Webhook(tenant)),
-            _ => Resource::find(rest).map(|resource| Self::Rest(tenant, resource)),
+            _ => match federation::Resource::find(rest) {
+                Some(resource) => Some(Self::Federation(tenant, resource)),
+                None => Resource::find(rest).map(|resource| Self::Rest(tenant, resource)),
+            },
         }
     }
 
@@ -65,6 +72,15 @@ impl<'a> Route<'a> {
             Self::Page(_) => "GET, HEAD",
             Self::Webhook(_) => "POST",
             Self::Rest(_, resource) => resource.allow(),
+            Self::Federation(_, resource) => resource.allow(),
+        }
+    }
+
+    /// The most bytes that its path and query may have.
+    pub(crate) fn max_uri(&self, method: &Method) -> usize {
+        match self {
+            Self::Federation(_, federation::Resource::Logout) if method == Method::GET => MAX_LOGOUT_URI,
+            _ => MAX_URI,
         }
     }
 
@@ -90,6 +106,11 @@ mod tests {
         assert_eq!(of("/v1/tenants/acme/users/u%2F1"), rest(Resource::User("u%2F1")));
         assert_eq!(of("/v1/tenants/acme/users/webhook"), rest(Resource::User("webhook")));
         assert_eq!(of("/v1/tenants/acme/users/u/mark-email-verified"), rest(Resource::MarkEmailVerified("u")));
+        let federation = |resource| Some(Route::Federation(tenant(), resource));
+        assert_eq!(of("/v1/tenants/acme/userinfo"), federation(federation::Resource::Userinfo));
+        assert_eq!(of("/v1/tenants/acme/logout"), federation(federation::Resource::Logout));
+        assert_eq!(of("/v1/tenants/acme/backchannel-logout"), federation(federation::Resource::BackchannelLogout));
+        assert_eq!(of("/v1/tenants/acme/federation"), federation(federation::Resource::Metadata));
         assert_eq!(of("/v1/tenants/acme/users/u/send-verification-email"), rest(Resource::VerificationEmail("u")));
         for none in [
             "",
@@ -115,10 +136,20 @@ mod tests {
             "/v1/tenants/acme/users/u/other",
             "/v1/tenants/acme/users/u/mark-email-verified/",
             "/v1/tenants/acme/users%3Alookup",
-            "/v1/tenants/acme/userinfo",
+            "/v1/tenants/acme/userinfo/",
+            "/v1/tenants/acme/Logout",
+            "/v1/tenants/acme/logout%2f",
         ] {
             assert_eq!(of(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn only_a_browser_that_logs_out_may_bring_a_long_query() {
+        let most = |path: &'static str, method| Route::find(path).unwrap().max_uri(&method);
+        assert_eq!(most("/v1/tenants/acme/logout", Method::GET), MAX_LOGOUT_URI);
+        assert_eq!(most("/v1/tenants/acme/logout", Method::POST), MAX_URI);
+        assert_eq!(most("/v1/tenants/acme/userinfo", Method::GET), MAX_URI);
     }
 
     #[test]
@@ -128,6 +159,8 @@ mod tests {
         assert!(takes("/v1/tenants/acme/users/u", Method::DELETE));
         assert!(!takes("/v1/tenants/acme/users/u", Method::HEAD));
         assert!(!takes("/v1/tenants/acme/webhook", Method::GET));
+        assert!(takes("/v1/tenants/acme/logout", Method::OPTIONS));
+        assert!(!takes("/v1/tenants/acme/backchannel-logout", Method::GET));
         assert!(!takes("/v1/tenants/acme/webhook", Method::from_bytes(b"post").unwrap()));
     }
 }

@@ -23,7 +23,7 @@ use crate::response::Response;
 use crate::revocation::{MemoryRevocations, RevocationStore};
 use crate::router::{Page, Route};
 use crate::tenant::Tenants;
-use crate::{docs, health, openapi, rest, webhook};
+use crate::{docs, federation, health, openapi, rest, webhook};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -37,6 +37,7 @@ pub(crate) struct Bridge {
     pub(crate) store: Arc<dyn IdempotencyStore>,
     /// Whose tokens are refused although they may be alive.
     pub(crate) revocations: Arc<dyn RevocationStore>,
+    pub(crate) front: federation::Front,
     pub(crate) limits: ServerLimits,
     pub(crate) key: ProcessKey,
     /// Where the outside reaches this server, without a slash at the end.
@@ -68,7 +69,8 @@ impl Server {
         let key = ProcessKey::new(random)?;
         let (writes, draining) = (TaskTracker::new(), AtomicBool::new(false));
         let revocations = Arc::new(MemoryRevocations::new(Arc::clone(&clock)));
-        Ok(Self(Bridge { tenants, clock, store, revocations, limits, key, public_url: None, writes, draining }))
+        let (front, public_url) = (federation::Front::new(&tenants), None);
+        Ok(Self(Bridge { tenants, clock, store, revocations, front, limits, key, public_url, writes, draining }))
     }
 
     /// The same with another revocation list than one in memory: one that survives a restart, or that bridges share.
@@ -152,6 +154,11 @@ impl Bridge {
             Route::Page(Page::Ready) => health::ready(draining),
             Route::Page(Page::OpenApi) => Ok(openapi::document()),
             Route::Page(Page::Docs) => Ok(docs::page()),
+            // It says for itself that it drains: pages of other origins must be able to read that.
+            Route::Federation(tenant, resource) => {
+                let asked = (tenant, resource, draining);
+                Ok(federation::answer(self, Arc::clone(request_id), asked, (&head, body)).await)
+            }
             _ if draining => Err(Refusal::new(Code::ShuttingDown)),
             Route::Webhook(tenant) => Ok(webhook::answer(self, Arc::clone(request_id), tenant, (&head, body)).await),
             Route::Rest(tenant, resource) => {
@@ -163,9 +170,11 @@ impl Bridge {
 
 /// Where a request goes, if its path and its method are right.
 fn route_of(head: &Parts) -> Result<Route<'_>, Refusal> {
-    if head.uri.path_and_query().is_some_and(|path| path.as_str().len() > MAX_URI) {
+    let route = Route::find(head.uri.path());
+    let most = route.as_ref().map_or(MAX_URI, |route| route.max_uri(&head.method));
+    if head.uri.path_and_query().is_some_and(|path| path.as_str().len() > most) {
         return Err(Refusal::new(Code::UriTooLong));
     }
-    let route = Route::find(head.uri.path()).ok_or(Refusal::new(Code::RouteNotFound))?;
+    let route = route.ok_or(Refusal::new(Code::RouteNotFound))?;
     if route.takes(&head.method) { Ok(route) } else { Err(Refusal::method_not_allowed(route.allow())) }
 }

@@ -91,7 +91,7 @@ pub struct FederationRules {
     pub max_token_age: Duration,
     /// Whether anybody may read what an application needs to know.
     pub publish: bool,
-    /// How many tokens that were not proven good lately may reach the identity provider in a second.
+    /// How many tokens that were not proven good lately may reach the identity provider in a second; at least one.
     pub anonymous_per_second: u32,
 }
 
@@ -207,6 +207,11 @@ impl Tenants {
             all.insert(tenant.id.clone(), Arc::new(tenant));
         }
         Ok(Self(all))
+    }
+
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Tenant>> {
+        self.0.values()
     }
 
     /// The tenant with this id.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// A text in which nothing is markup.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
@@ -24,7 +24,7 @@ pub(super) fn code(text: &str) -> String {
 }
 
 /// A description: lines that begin with `- ` are a list, everything else is one paragraph; backticks mark code.
-pub(super) fn rich(text: &str) -> String {
+pub(crate) fn rich(text: &str) -> String {
     let (items, lines): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.starts_with("- "));
     let paragraph = if lines.is_empty() { String::new() } else { format!("<p>{}</p>", inline(&lines.join(" "))) };
     let items: String =

@@ -1,0 +1,127 @@
+//! Userinfo: whose token it is, and which customer that user belongs to.
+//!
+//! The identity provider is asked whether the token is alive, unless it said so a moment ago; the revocation list is asked
+//! every time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::request::Parts;
+use hyper::body::Incoming;
+use idp_bridge_core::{
+    AccessToken, CallScope, CustomerId, Email, Error, ErrorKind, Result, TenantId, TokenIdentity, UserId,
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::federated::{Federated, later};
+use super::form::Fields;
+use super::front::{Known, TokenKey};
+use super::{Asked, Refused, bearer, conclude, customer, form};
+use crate::dispatch::in_time;
+use crate::error::Refusal;
+use crate::log::Line;
+use crate::request;
+use crate::response::{self, JSON, Response};
+use crate::server::Bridge;
+use crate::tenant::{FederationRules, Tenant};
+
+/// A token's user, by the names of OpenID Connect, and the customer.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct UserInfo<'a> {
+    /// The identity provider's id of the user: the `id` of the User.
+    pub(crate) sub: &'a UserId,
+    /// The address in force, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) email: Option<Email>,
+    /// Whether the address is proven to be the user's, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) email_verified: Option<bool>,
+    /// The tenant's own id of whom the user belongs to; absent if the user belongs to several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) customer: Option<CustomerId>,
+    /// The platform's id of the tenant.
+    pub(crate) tenant: &'a TenantId,
+}
+
+/// Answers `GET` and `POST …/userinfo`.
+pub(super) async fn answer(asked: Asked<'_>) -> Response {
+    let Asked { bridge, tenant, head, body, mut line } = asked;
+    let told = tell(bridge, tenant.as_deref(), (head, body), &mut line).await;
+    conclude(line, told)
+}
+
+async fn tell(
+    bridge: &Bridge,
+    tenant: Option<&Tenant>,
+    (head, body): (&Parts, Incoming),
+    line: &mut Line,
+) -> Result<Response, Refused> {
+    form::refuse_tokens_in_query(head)?;
+    let header = bearer::of_header(&head.headers)?;
+    let [field] = Fields::of_body(head, body, bridge.limits.body).await?.take_all(["access_token"])?;
+    let token = bearer::one_of(header, field)?;
+    let timeout = request::timeout(&head.headers, Tenant::MAX_DEADLINE)?;
+    let federated = Federated::of(bridge, tenant).ok_or_else(Refusal::bad_token)?;
+    let scope = federated.begin(line, timeout);
+    let known = in_time(&scope, federated.know(&scope, &token)).await?;
+    line.user(bridge.key.user_hash(&federated.tenant.id, &known.identity.subject));
+    line.note(known.note);
+    Ok(response::new(known.answer.clone(), JSON))
+}
+
+impl Federated<'_> {
+    /// What is to be answered to whoever shows this token.
+    async fn know(&self, scope: &CallScope, token: &AccessToken) -> Result<Arc<Known>> {
+        let key = TokenKey::of(&self.tenant.id, token);
+        let front = &self.bridge.front;
+        let cached = front.admit(&key)?.filter(|known| self.now() < known.until);
+        let known = match cached {
+            Some(known) => self.refuse_listed(&key, Some(&known.identity)).await.map(|()| known),
+            None => self.ask(scope, token, &key).await.map(|known| front.remember(key.clone(), known)),
+        };
+        if known.as_ref().is_err_and(|error| error.kind() == ErrorKind::InvalidToken) {
+            front.forget(&key);
+        }
+        known
+    }
+
+    /// Asks the identity provider. The list is asked before, so that a listed token costs no request, and again when it is
+    /// known whose token it is.
+    async fn ask(&self, scope: &CallScope, token: &AccessToken, key: &TokenKey) -> Result<Known> {
+        self.refuse_listed(key, None).await?;
+        let user = self.idp.validate(scope, token).await?;
+        self.refuse_listed(key, Some(&user.identity)).await?;
+        self.refuse_long_lived(&user.identity)?;
+        let belonging = customer::of(self, scope, &user).await?;
+        let identity = user.identity;
+        let answer = response::to_json(&UserInfo {
+            sub: &identity.subject,
+            email: belonging.email,
+            email_verified: belonging.email_verified,
+            customer: belonging.customer,
+            tenant: &self.tenant.id,
+        });
+        let until = later(self.now(), self.cache());
+        let until = identity.expires_at.map_or(until, |end| end.min(until));
+        Ok(Known { identity, answer, note: belonging.note, until })
+    }
+
+    /// The list forgets what is older than a token may be, so no token may be older.
+    fn refuse_long_lived(&self, identity: &TokenIdentity) -> Result<()> {
+        let begin = identity.issued_at.unwrap_or_else(|| self.now());
+        let life = identity.expires_at.map(|end| Duration::try_from(end.duration_since(begin)).unwrap_or_default());
+        if life.is_some_and(|life| life > self.rules.max_token_age) {
+            let error = Error::invalid_token("the token lives longer than `max_token_age` allows");
+            return Err(error.with_hint("raise `max_token_age`, or let access tokens live shorter"));
+        }
+        Ok(())
+    }
+
+    /// For how long the identity provider need not be asked again.
+    fn cache(&self) -> Duration {
+        let promised = self.tenant.provider.capabilities().federation();
+        let usual = || Duration::from_secs(promised.map_or(0, |promised| promised.cache_seconds).into());
+        self.rules.cache.unwrap_or_else(usual).min(FederationRules::MAX_CACHE)
+    }
+}
