@@ -1,6 +1,6 @@
 //! The promises of the contract, each by the words of its bullet: what a case proves.
 //!
-//! A test compares them with the *Behavior* lists of `IdentityProvider`, so that neither side can change alone.
+//! A test compares them with the *Behavior* lists of `IdentityProvider` and `Federation`, so that neither side can change alone.
 
 use std::fmt;
 
@@ -81,7 +81,7 @@ bullets! {
     }
     reset "send_password_reset_email" {
         SENT "Ok means that the identity provider accepted the order; the present password goes on working until a new one is chosen."
-        NOBODY "No such address is `NotFound` and several are `Ambiguous`; a user who cannot reset a password (blocked) is `State`; no mail then."
+        NOBODY "No such address is `NotFound` and several are `Ambiguous`; a user who cannot reset a password (blocked) is `State`; no mail then. (The server answers the platform alike for all of these.)"
         MAIL_FAILURE "A failure of the identity provider's mail system is `Unavailable` with an unknown outcome."
     }
     diagnose "diagnose" {
@@ -89,6 +89,51 @@ bullets! {
         BROKEN "With a wrong secret, a wrong realm or a missing right at least one finding is `failed` and says how to mend it."
         HIDDEN "What a narrow right hides is `not_visible` and says which right shows it; it is never `ok`."
         NO_SIDE_EFFECTS "Checks settings, credentials and rights against the identity provider, without side effects."
+    }
+    federation "federation" {
+        DECLARED "It is there exactly if [`capabilities`](Self::capabilities) declares federation."
+    }
+    oauth "Federation::every method" {
+        ONLY_BAD_TOKENS "A token that is not good is `InvalidToken`; an outage, a refused credential or a missing right never is."
+        DEADLINE "The call ends before `scope.deadline()`, whatever the identity provider does; late is `Timeout`."
+        OUTAGE "An upstream rate limit is `RateLimited`; a 5xx or a broken connection is `Unavailable`; an answer that cannot be read is `InvalidResponse`."
+        ERRORS_ARE_CLEAN "Errors hold no upstream body, no address, no id, no token."
+        KEYS "Keys come only from where the settings or the discovery document say, never from where a token says."
+    }
+    identify "Federation::identify" {
+        BY_ITSELF "A signed token is judged without a request, once the keys are known: signature, issuer, client and time."
+        BAD "What is forged or altered, unsigned, another issuer's, another client's, not yet valid, of another kind (an ID token, a refresh token), a service account's or bound to its sender is `InvalidToken`."
+        EXPIRED "A token that expired at most a day ago is still told, so that its login can be ended."
+    }
+    validate "Federation::validate" {
+        USER "A token that a user got by logging in with one of the clients gives that user, by the id that a get by id takes."
+        BAD "It refuses what [`identify`](Self::identify) refuses, and an expired token, as `InvalidToken`."
+        ENDED "A token of a user who is blocked or deleted, or of a session that ended, is `InvalidToken`; where the identity provider never ends access tokens ([`Liveness::Signature`]), the end of a session does not show."
+        CUSTOMER "The customer is that of the configured claim alone, and absent without it; several are [`Customer::Several`]."
+        COST "It costs one request, once the keys are known."
+    }
+    log_out "Federation::log_out" {
+        DEAD "Afterwards the session cannot be refreshed, and where the identity provider ends access tokens, none of that session lives."
+        OTHERS_LIVE "Where it can end one session, other sessions of the user live on ([`LogoutReach::Session`])."
+        NOTHING_LEFT "An expired token, a repetition, and a session or user that is gone already are Ok."
+        EVERY_STEP "Ok means that every step succeeded; an outage in any of them is an error."
+        FOREIGN "A refresh token that belongs to no client of the tenant is `InvalidInput`."
+    }
+    end_session "Federation::end_session_url" {
+        PARAMETERS "It lies at the identity provider, and carries the client, the way back, the hint and the state, each in one parameter whatever characters it has."
+    }
+    logout_token "Federation::check_logout_token" {
+        BAD "What is forged or altered, unsigned, another issuer's, for another client, stale, of another kind, with a `nonce`, without the event, or without `sid` and `sub` is `InvalidToken`."
+        NO_BACK_CHANNEL "Where there is no back channel, every token is `Unsupported`."
+        CHECKED "Checks a logout token of OpenID Connect Back-Channel Logout 1.0, and says what has ended."
+    }
+    metadata "Federation::metadata" {
+        ABSOLUTE "The issuer is the configured one; every endpoint is an absolute URL."
+    }
+    oauth_diagnose "Federation::diagnose" {
+        BROKEN "With a wrong secret of a client at least one finding is `failed` and says how to mend it."
+        HIDDEN "What a narrow right hides is `not_visible`, never `ok`."
+        NO_SIDE_EFFECTS "Checks the settings of federation against the identity provider, without side effects and without a login."
     }
     protocol "the protocol, section 5" {
         READS_RECOVER "reads ≤ 3 attempts"
@@ -102,17 +147,28 @@ bullets! {
 mod tests {
     use super::*;
 
+    /// The sources of the contract, with what stands before the names of their methods here.
+    const TRAITS: [(&str, &str); 2] = [
+        ("", include_str!("../../idp-bridge-core/src/provider.rs")),
+        ("Federation::", include_str!("../../idp-bridge-core/src/federation.rs")),
+    ];
+
     /// Every bullet of the *Behavior* lists, with the method that it stands before.
     fn documented() -> Vec<(String, String)> {
-        let source = include_str!("../../idp-bridge-core/src/provider.rs");
-        let (mut bullets, mut pending) = (Vec::new(), Vec::new());
+        TRAITS.iter().flat_map(|(prefix, source)| documented_in(prefix, source)).collect()
+    }
+
+    fn documented_in(prefix: &str, source: &str) -> Vec<(String, String)> {
+        let (mut bullets, mut pending) = (Vec::new(), Vec::<String>::new());
         for line in source.lines().map(str::trim_start) {
             if let Some(text) = line.strip_prefix("/// - ") {
                 pending.push(text.to_owned());
-            } else if line.starts_with("pub trait IdentityProvider") {
-                bullets.extend(pending.drain(..).map(|text| ("every method".to_owned(), text)));
-            } else if let Some(rest) = line.strip_prefix("async fn ") {
-                let method = rest.split('(').next().unwrap().to_owned();
+            } else if let (Some(rest), Some(bullet)) = (line.strip_prefix("///   "), pending.last_mut()) {
+                *bullet += &format!(" {rest}");
+            } else if line.starts_with("pub trait ") {
+                bullets.extend(pending.drain(..).map(|text| (format!("{prefix}every method"), text)));
+            } else if let Some(rest) = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ") {
+                let method = format!("{prefix}{}", rest.split('(').next().unwrap());
                 bullets.extend(pending.drain(..).map(|text| (method.clone(), text)));
             } else if !line.starts_with("///") && !line.starts_with("#[") {
                 pending.clear();
@@ -124,7 +180,7 @@ mod tests {
     #[test]
     fn every_bullet_of_the_contract_has_a_name_here() {
         let documented = documented();
-        assert!(documented.len() >= 38, "found only {}", documented.len());
+        assert!(documented.len() >= 62, "found only {}", documented.len());
         for (method, text) in documented {
             assert!(
                 ALL.iter().any(|own| own.method == method && own.text == text),
@@ -135,9 +191,16 @@ mod tests {
 
     #[test]
     fn every_name_here_is_in_the_contract_word_by_word() {
-        let provider = include_str!("../../idp-bridge-core/src/provider.rs");
+        let documentation = |source: &str| -> String {
+            source
+                .lines()
+                .filter_map(|line| line.trim_start().strip_prefix("///"))
+                .map(|line| format!(" {}", line.trim()))
+                .collect()
+        };
+        let contract = TRAITS.map(|(_, source)| documentation(source)).concat();
         for bullet in ALL.iter().filter(|bullet| bullet.method != "the protocol, section 5") {
-            assert!(provider.contains(bullet.text), "the contract has lost or changed: {bullet}");
+            assert!(contract.contains(bullet.text), "the contract has lost or changed: {bullet}");
         }
     }
 }

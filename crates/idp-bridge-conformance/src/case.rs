@@ -6,9 +6,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use idp_bridge_core::{CallKind, Capabilities, Support};
+use idp_bridge_core::{CallKind, Capabilities, FederationCapabilities, Support};
 
 use crate::bullet::Bullet;
+use crate::observation::{Observation, Observations};
 use crate::scene::Scene;
 use crate::{Harness, Need, Staged};
 
@@ -25,8 +26,13 @@ pub(crate) struct Case {
     calls: BTreeSet<CallKind>,
     unsupported: Option<CallKind>,
     needs: Vec<Need>,
+    promises: Vec<Promise>,
+    beside: Option<fn(&FederationCapabilities) -> bool>,
     run: Arc<Run>,
 }
+
+/// Whether a provider's OAuth side promises what a case is about; why not if it does not.
+type Promise = fn(&FederationCapabilities) -> Result<(), String>;
 
 /// A case with this name, that proves these bullets.
 pub(crate) fn case<F>(
@@ -43,6 +49,8 @@ where
         calls: BTreeSet::new(),
         unsupported: None,
         needs: Vec::new(),
+        promises: Vec::new(),
+        beside: None,
         run: Arc::new(move |scene| Box::pin(run(scene))),
     }
 }
@@ -93,6 +101,20 @@ impl Case {
         self
     }
 
+    /// The same, for providers with an OAuth side that promises this.
+    #[must_use]
+    pub(crate) fn promised(mut self, promise: Promise) -> Self {
+        self.promises.push(promise);
+        self
+    }
+
+    /// The same, for providers whose OAuth side lacks this.
+    #[must_use]
+    pub(crate) fn without(mut self, has: fn(&FederationCapabilities) -> bool) -> Self {
+        self.beside = Some(has);
+        self
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -111,17 +133,37 @@ impl Case {
         if self.unsupported.is_some_and(|call| capabilities.call(call).is_possible()) {
             return Selection::Beside;
         }
+        if self.beside.is_some_and(|has| capabilities.federation().is_some_and(has)) {
+            return Selection::Beside;
+        }
         let unsupported = self.calls.iter().find_map(|call| match capabilities.call(*call) {
             Support::Unsupported { reason } => Some(format!("`{call}` is unsupported: {reason}")),
             _ => None,
         });
-        let reason = unsupported.or_else(|| self.needs.iter().find_map(|need| harness.not_applicable(*need)));
+        let reason = unsupported
+            .or_else(|| self.unpromised(harness, capabilities))
+            .or_else(|| self.needs.iter().find_map(|need| harness.not_applicable(*need)));
         reason.map_or(Selection::Run, Selection::NotApplicable)
     }
 
-    /// Runs it; a panic and a hang are failures like any other.
-    pub(crate) async fn run(&self, harness: Arc<dyn Harness>) -> Result<(), String> {
-        let case = (self.run)(Scene::new(harness).map_err(|error| error.to_string())?);
+    /// Why the OAuth side is not put to this case.
+    fn unpromised(&self, harness: &dyn Harness, capabilities: &Capabilities) -> Option<String> {
+        self.promises.first()?;
+        match capabilities.federation().filter(|_| harness.federation().is_some()) {
+            None => Some("there is no federation".to_owned()),
+            Some(own) => self.promises.iter().find_map(|promise| promise(own).err()),
+        }
+    }
+
+    /// Runs it, and answers how it ended and what it saw; a panic and a hang are failures like any other.
+    pub(crate) async fn run(&self, harness: Arc<dyn Harness>) -> (Result<(), String>, Vec<Observation>) {
+        let observations = Observations::default();
+        let result = self.run_in(harness, observations.clone()).await;
+        (result, observations.take())
+    }
+
+    async fn run_in(&self, harness: Arc<dyn Harness>, observations: Observations) -> Result<(), String> {
+        let case = (self.run)(Scene::new(harness, observations).map_err(|error| error.to_string())?);
         match tokio::spawn(tokio::time::timeout(LIMIT, case)).await {
             Ok(Ok(Ok(()))) => Ok(()),
             Ok(Ok(Err(failure))) => Err(failure.to_string()),

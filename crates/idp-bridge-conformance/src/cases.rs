@@ -5,6 +5,7 @@ mod controls;
 mod delete;
 mod diagnose;
 mod faults;
+mod federation;
 mod get;
 mod hostile;
 mod mail;
@@ -35,6 +36,7 @@ pub(crate) fn all() -> Vec<Case> {
         recorder::cases(),
         faults::cases(),
         writes::cases(),
+        federation::cases(),
     ];
     parts.into_iter().flatten().collect()
 }

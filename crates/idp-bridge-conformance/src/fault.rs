@@ -60,6 +60,8 @@ pub(crate) enum When {
     Always,
     /// To the next one only.
     Once,
+    /// To all after this many.
+    After(usize),
     /// To those that arrive after this recorder was told of a write.
     Writes(Recorder),
     /// To the first of those only.
@@ -67,10 +69,11 @@ pub(crate) enum When {
 }
 
 impl When {
-    /// Whether a request that arrives now is meant.
-    pub(crate) fn is_now(&self) -> bool {
+    /// Whether a request that arrives now, as the `arrived`th, is meant.
+    pub(crate) fn is_now(&self, arrived: usize) -> bool {
         match self {
             Self::Always | Self::Once => true,
+            Self::After(passed) => arrived > *passed,
             Self::Writes(recorder) | Self::FirstWrite(recorder) => recorder.outcome() == Outcome::Unknown,
         }
     }

@@ -184,6 +184,10 @@ pub enum Need {
     ControlOf(Control, CallKind),
     /// [`Tokens::access`](crate::Tokens::access) is a signed JWT.
     SignedToken,
+    /// [`Tokens::id`](crate::Tokens::id).
+    IdToken,
+    /// [`Tokens::refresh`](crate::Tokens::refresh).
+    RefreshToken,
     /// [`SignIn::offline`](crate::SignIn::offline).
     OfflineLogin,
     /// [`SignIn::expired`](crate::SignIn::expired).

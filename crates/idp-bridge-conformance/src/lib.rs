@@ -35,7 +35,10 @@ pub mod fake;
 mod fault;
 mod federation;
 pub mod fixture;
+mod forge;
 mod harness;
+mod login;
+mod observation;
 mod proxy;
 mod report;
 mod run;
@@ -43,6 +46,7 @@ mod scene;
 
 pub use federation::{Alive, ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Tokens};
 pub use harness::{Control, Harness, Need, NewUser, Staged, UserKind};
+pub use observation::Observation;
 pub use report::{Failed, NotApplicable, Passed, Report};
 pub use run::{main, run, run_only};
 

@@ -44,7 +44,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     fault: Option<(Fault, When)>,
-    requests: usize,
+    /// The paths of the requests that have arrived.
+    paths: Vec<String>,
     faulted: usize,
     redirected: bool,
     keeps_connections: bool,
@@ -93,12 +94,15 @@ impl Proxy {
     /// The counts begin anew.
     pub(crate) fn forget(&self) {
         let mut state = self.shared.state();
-        (state.requests, state.faulted, state.redirected) = (0, 0, false);
+        state.paths.clear();
+        (state.faulted, state.redirected) = (0, false);
     }
 
-    /// From now on the answers are recorded, for [`Fault::Replay`].
+    /// From now on the answers are recorded, for [`Fault::Replay`]; what was recorded before is forgotten.
     pub(crate) fn record(&self) {
-        self.shared.state().recording = true;
+        let mut state = self.shared.state();
+        state.recording = true;
+        state.recorded.clear();
     }
 
     /// From now on a connection serves more than one request.
@@ -108,7 +112,17 @@ impl Proxy {
 
     /// How many requests have arrived.
     pub(crate) fn requests(&self) -> usize {
-        self.shared.state().requests
+        self.shared.state().paths.len()
+    }
+
+    /// Which paths they asked for.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        self.shared.state().paths.clone()
+    }
+
+    /// The bodies of the answers since they are recorded.
+    pub(crate) fn recorded(&self) -> Vec<Bytes> {
+        self.shared.state().recorded.iter().map(|answer| answer.body().clone()).collect()
     }
 
     /// To how many of them the fault has happened.
@@ -181,9 +195,10 @@ impl Shared {
     /// Counts a request, and answers what goes wrong with it.
     fn next_fault(&self, path: &str) -> Option<Fault> {
         let mut state = self.state();
-        state.requests += 1;
+        state.paths.push(path.to_owned());
         state.redirected |= path == ELSEWHERE;
-        let (fault, when) = state.fault.clone().filter(|(_, when)| when.is_now())?;
+        let arrived = state.paths.len();
+        let (fault, when) = state.fault.clone().filter(|(_, when)| when.is_now(arrived))?;
         state.faulted += 1;
         self.happened.notify_one();
         if when.is_once() {

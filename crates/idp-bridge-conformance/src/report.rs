@@ -6,6 +6,8 @@ use std::fmt;
 use idp_bridge_core::Capabilities;
 use idp_bridge_core::serde::{self, Deserialize, Serialize};
 
+use crate::Observation;
+
 /// The result of a whole run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(crate = "self::serde")]
@@ -21,6 +23,9 @@ pub struct Report {
     pub failed: Vec<Failed>,
     /// The cases that this identity provider or this environment cannot be put to, by name.
     pub not_applicable: Vec<NotApplicable>,
+    /// What was seen to die at a logout, and what to live on.
+    #[serde(default)]
+    pub observations: Vec<Observation>,
 }
 
 /// A case that passed.
@@ -66,6 +71,7 @@ impl Report {
             passed: Vec::new(),
             failed: Vec::new(),
             not_applicable: Vec::new(),
+            observations: Vec::new(),
         }
     }
 
@@ -74,6 +80,8 @@ impl Report {
         self.passed.sort_by(|one, other| one.case.cmp(&other.case));
         self.failed.sort_by(|one, other| one.case.cmp(&other.case));
         self.not_applicable.sort_by(|one, other| one.case.cmp(&other.case));
+        self.observations.sort();
+        self.observations.dedup();
     }
 
     /// Panics with the whole report if a case failed, or if none passed: an empty run proves nothing.

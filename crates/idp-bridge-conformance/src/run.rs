@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::case::{Case, Selection};
 use crate::report::{Failed, NotApplicable, Passed, Report};
-use crate::{Harness, Staged, cases};
+use crate::{Harness, Observation, Staged, cases};
 
 /// How many cases run at a time: most of them wait, for an identity provider or for a deadline.
 const AT_A_TIME: usize = 8;
@@ -35,8 +35,8 @@ pub async fn run_only(harness: Arc<dyn Harness>, wanted: impl Fn(&str) -> bool) 
             running.spawn(async move { (case.run(harness).await, case) });
         }
         let Some(ended) = running.join_next().await else { break };
-        let (result, case) = ended?;
-        report.add(&case, result);
+        let ((result, seen), case) = ended?;
+        report.add(&case, result, seen);
     }
     report.sort();
     Ok(report)
@@ -90,8 +90,8 @@ fn with_lines<H: Harness>(
 fn trial(case: Case, runtime: &Runtime, harness: &Arc<dyn Harness>, report: &Arc<Mutex<Report>>) -> Trial {
     let (runtime, harness, report) = (runtime.handle().clone(), Arc::clone(harness), Arc::clone(report));
     Trial::test(case.name().to_owned(), move || {
-        let result = runtime.block_on(case.run(harness));
-        report.lock().unwrap_or_else(PoisonError::into_inner).add(&case, result.clone());
+        let (result, seen) = runtime.block_on(case.run(harness));
+        report.lock().unwrap_or_else(PoisonError::into_inner).add(&case, result.clone(), seen);
         result.map_err(|reason| format!("{reason}\n{}", promises(&case)).into())
     })
 }
@@ -128,7 +128,8 @@ async fn select(harness: &dyn Harness) -> Staged<(Report, Vec<Case>)> {
 }
 
 impl Report {
-    fn add(&mut self, case: &Case, result: Result<(), String>) {
+    fn add(&mut self, case: &Case, result: Result<(), String>, seen: Vec<Observation>) {
+        self.observations.extend(seen);
         let (name, proves) = (case.name().to_owned(), case.proves().iter().map(ToString::to_string).collect());
         match result {
             Ok(()) => self.passed.push(Passed { case: name, proves }),

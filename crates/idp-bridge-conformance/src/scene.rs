@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use idp_bridge_core::{
-    Call, CallKind, CallScope, Capabilities, CustomerId, Email, Finding, IdentityProvider, Random as _, SystemRandom,
-    UserId, UserKey, UserRecord,
+    Call, CallKind, CallScope, Capabilities, CustomerId, Email, Federation, Finding, IdentityProvider, Random as _,
+    SystemRandom, UserId, UserKey, UserRecord,
 };
 use percent_encoding::percent_decode_str;
 
 use crate::answer::{Answer, Asked};
+use crate::observation::Observations;
 use crate::proxy::{MARKER, Proxy};
 use crate::{Control, Harness, NewUser, Staged};
 
@@ -18,7 +19,7 @@ use crate::{Control, Harness, NewUser, Staged};
 const AMPLE: Duration = Duration::from_secs(10);
 
 /// How much later than its deadline a call may end: a busy machine is no broken promise.
-const GRACE: Duration = Duration::from_secs(1);
+pub(crate) const GRACE: Duration = Duration::from_secs(1);
 
 /// Fails the case with a message unless the condition holds.
 macro_rules! ensure {
@@ -36,6 +37,7 @@ pub(crate) struct Scene {
     tag: String,
     /// What no error may show.
     private: Mutex<BTreeSet<String>>,
+    observations: Observations,
 }
 
 /// A user that the case made.
@@ -62,9 +64,13 @@ impl Person {
 }
 
 impl Scene {
-    pub(crate) fn new(harness: Arc<dyn Harness>) -> Staged<Self> {
+    pub(crate) fn new(harness: Arc<dyn Harness>, observations: Observations) -> Staged<Self> {
         let tag = SystemRandom.word()?.chars().take(12).collect();
-        Ok(Self { harness, tag, private: Mutex::new(BTreeSet::from([MARKER.to_owned()])) })
+        Ok(Self { harness, tag, private: Mutex::new(BTreeSet::from([MARKER.to_owned()])), observations })
+    }
+
+    pub(crate) fn observations(&self) -> &Observations {
+        &self.observations
     }
 
     pub(crate) fn harness(&self) -> &dyn Harness {
@@ -127,14 +133,19 @@ impl Scene {
 
     /// A provider with right settings.
     pub(crate) async fn provider(&self) -> Staged<Provider<'_>> {
-        Ok(Provider { scene: self, inner: self.harness.provider().await? })
+        Ok(self.around(self.harness.provider().await?))
+    }
+
+    /// A provider that the harness made.
+    pub(crate) fn around(&self, inner: Arc<dyn IdentityProvider>) -> Provider<'_> {
+        Provider { scene: self, inner }
     }
 
     /// The suite's proxy before the identity provider, and a provider that goes through it.
     pub(crate) async fn proxied(&self) -> Staged<(Proxy, Provider<'_>)> {
         let proxy = Proxy::start(&self.harness.upstream().await?).await?;
         let inner = self.harness.provider_at(&proxy.base_url()).await?;
-        Ok((proxy, Provider { scene: self, inner }))
+        Ok((proxy, self.around(inner)))
     }
 
     /// The same in its steady state: the credentials have been used, so that a call makes its own requests only.
@@ -147,7 +158,7 @@ impl Scene {
 
     /// A provider that this control broke.
     pub(crate) async fn broken(&self, control: Control) -> Staged<Provider<'_>> {
-        Ok(Provider { scene: self, inner: self.harness.provider_broken(control).await? })
+        Ok(self.around(self.harness.provider_broken(control).await?))
     }
 
     /// How many mails this address has got.
@@ -155,7 +166,7 @@ impl Scene {
         self.harness.mails(email).await
     }
 
-    fn check_clean(&self, error: &idp_bridge_core::Error) -> Staged<()> {
+    pub(crate) fn check_clean(&self, error: &idp_bridge_core::Error) -> Staged<()> {
         let mut shown = format!("{error} {error:?}");
         let mut cause = std::error::Error::source(error);
         while let Some(error) = cause {
@@ -180,6 +191,10 @@ pub(crate) struct Provider<'a> {
 }
 
 impl Provider<'_> {
+    pub(crate) fn scene(&self) -> &Scene {
+        self.scene
+    }
+
     /// The provider itself, for calls at the same time.
     pub(crate) fn handle(&self) -> Arc<dyn IdentityProvider> {
         Arc::clone(&self.inner)
@@ -187,6 +202,10 @@ impl Provider<'_> {
 
     pub(crate) fn capabilities(&self) -> &Capabilities {
         self.inner.capabilities()
+    }
+
+    pub(crate) fn federation(&self) -> Option<&dyn Federation> {
+        self.inner.federation()
     }
 
     pub(crate) fn can(&self, kind: CallKind) -> bool {

@@ -16,20 +16,20 @@ use crate::scene::{Person, Provider, Scene, ensure, scope};
 use crate::{Need, Staged};
 
 /// The default of the program, where an answer comes.
-const DEADLINE: Duration = Duration::from_secs(4);
+pub(super) const DEADLINE: Duration = Duration::from_secs(4);
 
 /// Short enough to wait for an answer that does not come.
-const PATIENCE: Duration = Duration::from_millis(1500);
+pub(super) const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// A fault with what it must be called.
-struct Row {
-    name: &'static str,
-    fault: Fault,
-    kinds: &'static [ErrorKind],
+pub(super) struct Row {
+    pub(super) name: &'static str,
+    pub(super) fault: Fault,
+    pub(super) kinds: &'static [ErrorKind],
     proves: &'static [Bullet],
 }
 
-fn rows() -> Vec<Row> {
+pub(super) fn rows() -> Vec<Row> {
     use ErrorKind::{InvalidResponse, Misconfigured, RateLimited, Timeout, Unavailable, Unexpected};
     let row = |name, fault, kinds, proves| Row { name, fault, kinds, proves };
     vec![
@@ -68,7 +68,7 @@ fn rows() -> Vec<Row> {
 }
 
 /// Answers of `200` that say nothing: to a look-up they are no user, and not the absence of one.
-fn empty_rows() -> Vec<Row> {
+pub(super) fn empty_rows() -> Vec<Row> {
     let row = |name, body: Bytes| Row {
         name,
         fault: Fault::Body(body),

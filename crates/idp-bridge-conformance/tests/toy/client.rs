@@ -46,7 +46,7 @@ impl Ask {
     }
 
     fn is_write(&self) -> bool {
-        self.method != Method::GET && self.path != "token"
+        self.method != Method::GET && self.path != "token" && self.path != "client"
     }
 }
 
@@ -69,7 +69,7 @@ impl Client {
         self.judge(reply)
     }
 
-    async fn token(&self, scope: &CallScope) -> Result<String> {
+    pub(super) async fn token(&self, scope: &CallScope) -> Result<String> {
         if let Some(token) = self.token.lock().unwrap().clone() {
             return Ok(token);
         }
@@ -81,8 +81,15 @@ impl Client {
         Ok(token)
     }
 
+    /// Asks somebody else than the identity provider.
+    pub(super) async fn visit(&self, authority: &str) -> Result<Response<Incoming>> {
+        let ask = Ask::get("keys");
+        let stream = TcpStream::connect(authority).await.map_err(|_| self.broken(&ask))?;
+        self.exchange(stream, &ask, None).await
+    }
+
     /// The one function that turns an answer into a kind.
-    fn judge(&self, reply: Reply) -> Result<Reply> {
+    pub(super) fn judge(&self, reply: Reply) -> Result<Reply> {
         let fail = |kind, message| Err(self.told(Error::upstream(kind, message), &reply));
         let reason = reply.json().ok().and_then(|body| body["error"].as_str().map(str::to_owned));
         match (reply.status, reason.as_deref().unwrap_or_default()) {
@@ -112,7 +119,7 @@ impl Client {
         error
     }
 
-    async fn send(&self, scope: &CallScope, ask: Ask, token: Option<&str>) -> Result<Reply> {
+    pub(super) async fn send(&self, scope: &CallScope, ask: Ask, token: Option<&str>) -> Result<Reply> {
         if !self.sins(Sin::TellsNoAttempts) {
             scope.recorder().request();
         }

@@ -2,17 +2,22 @@
 
 use std::sync::{Arc, Mutex};
 
-use idp_bridge_conformance::{Control, Harness, Need, NewUser, Staged, async_trait};
-use idp_bridge_core::{CallKind, Capabilities, Email, Fidelity, Field, IdentityProvider, Support, UserId};
+use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, Staged, async_trait};
+use idp_bridge_core::{
+    CallKind, Capabilities, Email, FederationCapabilities, Fidelity, Field, IdentityProvider, Liveness, LogoutReach,
+    Support, UserId,
+};
 
 use super::Sin;
 use super::client::Client;
+use super::oauth::Oauth;
 use super::provider::Provider;
 use super::server::Server;
+use super::sessions::CLIENT_SECRET;
 
 /// The toy identity provider, and how its providers sin.
 pub(crate) struct Toy {
-    server: Server,
+    pub(super) server: Server,
     sin: Option<Sin>,
     cannot: Option<Need>,
     unable: bool,
@@ -39,7 +44,7 @@ impl Toy {
 
     fn capabilities(&self) -> Capabilities {
         let all = Capabilities::all();
-        match self.sin {
+        let own = match self.sin {
             Some(Sin::LimitsWithoutReason) => all.with_call(CallKind::Delete, Support::conditional(" ")),
             Some(Sin::LeavesACallUnwritten) => {
                 all.with_call(CallKind::Delete, Support::unsupported("not written yet: delete the user"))
@@ -47,12 +52,51 @@ impl Toy {
             Some(Sin::TriesTheUnsupported) => Capabilities::none("the toy is out of order"),
             _ if self.unable => Capabilities::none("the toy is out of order"),
             _ => all,
+        };
+        own.with_federation(Some(self.federation_capabilities()))
+    }
+
+    /// One that supports no call has no back channel either.
+    fn federation_capabilities(&self) -> FederationCapabilities {
+        let none = || Support::unsupported("the toy is out of order");
+        FederationCapabilities {
+            liveness: Liveness::IdentityProvider,
+            logout: LogoutReach::Session,
+            back_channel: if self.unable { none() } else { Support::Supported },
+            opaque_tokens: false,
+            cache_seconds: 0,
         }
     }
 
     fn build(&self, authority: String, realm: &'static str, secret: &'static str) -> Arc<dyn IdentityProvider> {
-        let client = Client { authority, realm, secret, sin: self.sin, token: Mutex::default() };
-        Arc::new(Provider { client, capabilities: self.capabilities() })
+        Arc::new(self.provider_of(authority, realm, secret, CLIENT_SECRET))
+    }
+
+    fn provider_of(
+        &self,
+        authority: String,
+        realm: &'static str,
+        secret: &'static str,
+        client_secret: &'static str,
+    ) -> Provider {
+        let client = || Client { authority: authority.clone(), realm, secret, sin: self.sin, token: Mutex::default() };
+        let back_channel = !self.unable;
+        let oauth = Oauth { client: client(), client_secret, back_channel, keys: Mutex::default() };
+        let oauth = Some(oauth).filter(|_| self.sin != Some(Sin::HidesItsFederation));
+        Provider { client: client(), capabilities: self.capabilities(), oauth }
+    }
+
+    pub(super) fn with_client_secret(&self, client_secret: &'static str) -> Arc<dyn IdentityProvider> {
+        Arc::new(self.provider_of(self.server.address.to_string(), "acme", "secret", client_secret))
+    }
+
+    pub(super) fn without_federation(&self) -> Arc<dyn IdentityProvider> {
+        let mut provider = self.provider_of(self.server.address.to_string(), "acme", "secret", CLIENT_SECRET);
+        if self.sin != Some(Sin::CannotBeSwitchedOff) {
+            provider.oauth = None;
+            provider.capabilities = provider.capabilities.with_federation(None);
+        }
+        Arc::new(provider)
     }
 }
 
@@ -63,9 +107,10 @@ impl Harness for Toy {
     }
 
     fn connector_capabilities(&self) -> Capabilities {
+        let most = Capabilities::all().with_federation(Some(self.federation_capabilities()));
         match self.sin {
-            Some(Sin::PromisesTooMuch) => Capabilities::all().with_field(Field::UpdateTime, Fidelity::Absent),
-            _ => Capabilities::all(),
+            Some(Sin::PromisesTooMuch) => most.with_field(Field::UpdateTime, Fidelity::Absent),
+            _ => most,
         }
     }
 
@@ -119,6 +164,10 @@ impl Harness for Toy {
 
     async fn upstream(&self) -> Staged<String> {
         Ok(format!("http://{}", self.server.address))
+    }
+
+    fn federation(&self) -> Option<&dyn FederationHarness> {
+        Some(self)
     }
 
     async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {

@@ -2,8 +2,12 @@
 
 mod client;
 mod harness;
+mod jwt;
+mod login;
+mod oauth;
 mod provider;
 mod server;
+mod sessions;
 mod sin;
 
 pub(crate) use harness::Toy;

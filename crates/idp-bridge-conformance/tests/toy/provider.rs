@@ -2,19 +2,21 @@
 
 use http::Method;
 use idp_bridge_core::{
-    CallKind, CallScope, Capabilities, Customer, Deleted, Email, Error, ErrorKind, Finding, IdentityProvider, Result,
-    Support, UserId, UserKey, UserRecord, async_trait,
+    CallKind, CallScope, Capabilities, Customer, Deleted, Email, Error, ErrorKind, Federation, Finding,
+    IdentityProvider, Result, Support, UserId, UserKey, UserRecord, async_trait,
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::Sin;
 use super::client::{Ask, Client, invalid};
+use super::oauth::Oauth;
 
 /// A provider for the toy identity provider.
 pub(super) struct Provider {
     pub(super) client: Client,
     pub(super) capabilities: Capabilities,
+    pub(super) oauth: Option<Oauth>,
 }
 
 impl Provider {
@@ -254,6 +256,10 @@ impl IdentityProvider for Provider {
             self.write(scope, Method::PUT, self.path(&id, "")?, json!({"password": "changeme"})).await?;
         }
         self.write(scope, Method::POST, self.path(&id, "/reset")?, Value::Null).await
+    }
+
+    fn federation(&self) -> Option<&dyn Federation> {
+        self.oauth.as_ref().map(|oauth| oauth as &dyn Federation)
     }
 
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {

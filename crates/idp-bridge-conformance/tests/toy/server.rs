@@ -17,6 +17,8 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use super::sessions::Sessions;
+
 /// A running identity provider.
 #[derive(Clone)]
 pub(super) struct Server {
@@ -25,20 +27,21 @@ pub(super) struct Server {
 }
 
 #[derive(Default)]
-struct State {
-    users: BTreeMap<String, Stored>,
+pub(super) struct State {
+    pub(super) users: BTreeMap<String, Stored>,
+    pub(super) sessions: Sessions,
     mails: Vec<String>,
     made: u64,
 }
 
-struct Stored {
-    user: NewUser,
+pub(super) struct Stored {
+    pub(super) user: NewUser,
     created: Timestamp,
     updated: Option<Timestamp>,
     logins: Vec<Timestamp>,
 }
 
-type Answer = (StatusCode, Value);
+pub(super) type Answer = (StatusCode, Value);
 
 impl Server {
     pub(super) async fn start() -> std::io::Result<Self> {
@@ -58,17 +61,23 @@ impl Server {
         Ok(server)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
 
     pub(super) fn create(&self, user: NewUser) -> UserId {
         let mut state = self.state();
-        state.made += 1;
-        let number = state.made.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let id = format!("Toy-{number:016x}");
+        let id = state.new_name("Toy");
         state.users.insert(id.clone(), Stored { user, created: SystemClock.now(), updated: None, logins: Vec::new() });
         UserId::new(id).unwrap()
+    }
+
+    pub(super) fn block(&self, id: &UserId) {
+        self.state().users.get_mut(id.as_str()).unwrap().user.blocked = true;
+    }
+
+    pub(super) fn delete(&self, id: &UserId) {
+        self.state().users.remove(id.as_str()).unwrap();
     }
 
     pub(super) fn exists(&self, id: &UserId) -> bool {
@@ -81,8 +90,8 @@ impl Server {
 
     pub(super) fn log_in(&self, email: &Email, password: &str) -> bool {
         let mut state = self.state();
-        let fits = |stored: &&mut Stored| stored.user.email.as_ref() == Some(email);
-        let Some(stored) = state.users.values_mut().find(fits) else { return false };
+        let id = state.id_of(email);
+        let Some(stored) = id.and_then(|id| state.users.get_mut(&id)) else { return false };
         let lets_in = stored.user.password.as_deref() == Some(password) && !stored.user.blocked;
         if lets_in {
             stored.logins.push(SystemClock.now());
@@ -114,6 +123,9 @@ impl Server {
         }
         if *rest == ["token"] {
             return token(body);
+        }
+        if let Some(answer) = self.route_oauth(method, rest, role, body) {
+            return answer;
         }
         let (reads, writes) = (matches!(role, "full" | "readonly"), role == "full");
         match (method, rest) {
@@ -169,6 +181,19 @@ impl Server {
     }
 }
 
+impl State {
+    /// A name that nothing has had before, and far from all others.
+    pub(super) fn new_name(&mut self, word: &str) -> String {
+        self.made += 1;
+        format!("{word}-{:016x}", self.made.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
+    pub(super) fn id_of(&self, email: &Email) -> Option<String> {
+        let mut found = self.users.iter().filter(|(_, stored)| stored.user.email.as_ref() == Some(email));
+        found.next().map(|(id, _)| id.clone())
+    }
+}
+
 impl Stored {
     fn json(&self, id: &str) -> Value {
         json!({
@@ -210,7 +235,7 @@ fn token(secret: &[u8]) -> Answer {
     }
 }
 
-fn error(status: StatusCode, reason: &str) -> Answer {
+pub(super) fn error(status: StatusCode, reason: &str) -> Answer {
     (status, json!({"error": reason}))
 }
 

@@ -1,0 +1,201 @@
+//! The end of a login: what dies, what lives on, and that nothing is promised that did not happen.
+
+use std::time::Duration;
+
+use idp_bridge_core::{ErrorKind, LoggedOut, LogoutReach, Secret};
+
+use super::{ends_access_tokens, ends_one_session, ends_without_refresh_token, oauth};
+use crate::bullet::{log_out, oauth as every};
+use crate::case::Case;
+use crate::login::{Login, Shown};
+use crate::scene::{Provider, Scene, ensure, scope};
+use crate::{Alive, Need, SignIn, Staged};
+
+pub(super) fn cases() -> Vec<Case> {
+    let name = |name: &str| format!("federation_logout::{name}");
+    vec![
+        oauth(name("a_logout_ends_the_login"), &[log_out::DEAD, log_out::EVERY_STEP], |scene| {
+            ends(scene, Shown::All, "with all its tokens", |_| {})
+        }),
+        oauth(name("a_logout_without_the_refresh_token_ends_the_login"), &[log_out::DEAD], |scene| {
+            ends(scene, Shown::AccessToken, "with the access token alone", |_| {})
+        })
+        .promised(ends_without_refresh_token),
+        oauth(name("a_logout_ends_an_offline_login"), &[log_out::DEAD], |scene| {
+            ends(scene, Shown::All, "of an offline login", |sign_in| sign_in.offline = true)
+        })
+        .needs(&[Need::OfflineLogin]),
+        oauth(name("a_logout_without_the_refresh_token_ends_an_offline_login"), &[log_out::DEAD], |scene| {
+            ends(scene, Shown::AccessToken, "of an offline login, with the access token alone", |sign_in| {
+                sign_in.offline = true
+            })
+        })
+        .promised(ends_without_refresh_token)
+        .needs(&[Need::OfflineLogin]),
+        oauth(
+            name("a_logout_with_an_expired_token_ends_the_login"),
+            &[log_out::DEAD, log_out::NOTHING_LEFT],
+            |scene| ends(scene, Shown::All, "with an expired access token", |sign_in| sign_in.expired = true),
+        )
+        .needs(&[Need::ExpiredLogin]),
+        oauth(
+            name("a_logout_with_nothing_but_an_expired_token_ends_the_login"),
+            &[log_out::DEAD, log_out::NOTHING_LEFT],
+            |scene| {
+                ends(scene, Shown::AccessToken, "with an expired access token alone", |sign_in| sign_in.expired = true)
+            },
+        )
+        .promised(ends_without_refresh_token)
+        .needs(&[Need::ExpiredLogin]),
+        oauth(name("other_logins_live_on"), &[log_out::OTHERS_LIVE], others_live).promised(ends_one_session),
+        oauth(name("other_users_live_on"), &[log_out::OTHERS_LIVE], other_users_live),
+        oauth(name("a_repeated_logout_is_no_error"), &[log_out::NOTHING_LEFT], repeated),
+        oauth(name("a_login_that_has_ended_is_no_error"), &[log_out::NOTHING_LEFT], ended_before)
+            .needs(&[Need::EndLogin]),
+        oauth(name("a_deleted_user_is_no_error"), &[log_out::NOTHING_LEFT], deleted_before)
+            .needs(&[Need::DeletedLogin]),
+        oauth(name("a_blocked_user_is_logged_out"), &[log_out::NOTHING_LEFT], blocked_before)
+            .needs(&[Need::BlockedLogin]),
+        oauth(name("another_clients_refresh_token_is_invalid_input"), &[log_out::FOREIGN], foreign)
+            .needs(&[Need::ForeignClient, Need::RefreshToken]),
+        oauth(name("a_made_up_refresh_token_is_never_the_access_tokens_fault"), &[log_out::FOREIGN], made_up),
+        oauth(name("a_logout_that_is_late_at_once_does_nothing"), &[every::DEADLINE], late_at_once),
+    ]
+}
+
+/// That no more lives of a login than its provider promises.
+pub(super) async fn is_over(scene: &Scene, provider: &Provider<'_>, login: &mut Login) -> Staged<Alive> {
+    let after = scene.alive(login).await?;
+    ensure!(after.refresh != Some(true), "after the logout the refresh token lives");
+    let promised = provider.capabilities().federation().is_some_and(|own| ends_access_tokens(own).is_ok());
+    if promised {
+        provider
+            .validate(&login.tokens.access)
+            .await?
+            .refuses()
+            .map_err(|error| format!("after the logout: {error}"))?;
+        ensure!(after.userinfo != Some(true), "after the logout the access token lives at userinfo");
+        ensure!(after.introspection != Some(true), "after the logout the access token lives at introspection");
+    }
+    Ok(after)
+}
+
+/// That the answer is one that this provider promises.
+fn is_promised(provider: &Provider<'_>, ended: LoggedOut, shown: Shown) -> Staged<()> {
+    let reach = provider.capabilities().federation().map(|own| own.logout).ok_or("federation is not declared")?;
+    let fits = match (reach, ended) {
+        (LogoutReach::Session, ended) => ended == LoggedOut::Session,
+        (LogoutReach::RefreshToken, ended) => ended == LoggedOut::RefreshToken,
+        (LogoutReach::RefreshTokenOrUser, LoggedOut::RefreshToken) => shown == Shown::All,
+        (LogoutReach::RefreshTokenOrUser, LoggedOut::User { .. }) => true,
+        (LogoutReach::RefreshTokenOrUser, LoggedOut::Session) => false,
+    };
+    ensure!(fits, "a provider that promises to end {reach} ended {ended:?}");
+    Ok(())
+}
+
+/// One login is ended, and it is noted what becomes of it and of the user's other ones.
+async fn ends(scene: Scene, shown: Shown, title: &'static str, shape: fn(&mut SignIn)) -> Staged<()> {
+    let ada = scene.resident("ada", |_| {}).await?;
+    let mut login = scene.log_in_with(&ada, shape).await?;
+    let mut other = scene.log_in_again(&ada).await?;
+    let (before, other_before) = (scene.alive(&mut login).await?, scene.alive(&mut other).await?);
+    ensure!(before.refresh != Some(false), "before the logout the refresh token is dead already");
+    let provider = scene.provider().await?;
+    let ended = provider.log_out(&login, shown).await?.good()?;
+    is_promised(&provider, ended, shown)?;
+    let after = is_over(&scene, &provider, &mut login).await?;
+    let other_after = scene.alive(&mut other).await?;
+    scene.observations().note(title, "", before, after);
+    scene.observations().note(title, "another login's ", other_before, other_after);
+    Ok(())
+}
+
+async fn others_live(scene: Scene) -> Staged<()> {
+    let ada = scene.resident("ada", |_| {}).await?;
+    let (mut earlier, mut ended) = (scene.log_in_again(&ada).await?, scene.log_in_again(&ada).await?);
+    let mut later = scene.log_in_again(&ada).await?;
+    let provider = scene.provider().await?;
+    provider.log_out(&ended, Shown::All).await?.good()?;
+    is_over(&scene, &provider, &mut ended).await?;
+    lives_on(&scene, &provider, &mut earlier).await?;
+    lives_on(&scene, &provider, &mut later).await
+}
+
+async fn lives_on(scene: &Scene, provider: &Provider<'_>, login: &mut Login) -> Staged<()> {
+    let alive = scene.alive(login).await?;
+    let lives = [alive.userinfo, alive.introspection, alive.refresh].into_iter().all(|one| one != Some(false));
+    ensure!(lives, "another login has ended, too: {alive:?}");
+    provider.validate(&login.tokens.access).await?.good().map(drop)
+}
+
+async fn other_users_live(scene: Scene) -> Staged<()> {
+    let (ada, mut grace) = (scene.log_in("ada").await?, scene.log_in("grace").await?);
+    let provider = scene.provider().await?;
+    provider.log_out(&ada, Shown::All).await?.good()?;
+    lives_on(&scene, &provider, &mut grace).await
+}
+
+async fn repeated(scene: Scene) -> Staged<()> {
+    let mut ada = scene.log_in("ada").await?;
+    let provider = scene.provider().await?;
+    for _ in 0..3 {
+        provider.log_out(&ada, Shown::All).await?.good()?;
+    }
+    is_over(&scene, &provider, &mut ada).await.map(drop)
+}
+
+async fn ended_before(scene: Scene) -> Staged<()> {
+    let mut ada = scene.log_in("ada").await?;
+    let provider = scene.provider().await?;
+    scene.oauth()?.end_login(&ada.tokens).await?;
+    provider.log_out(&ada, Shown::All).await?.good()?;
+    is_over(&scene, &provider, &mut ada).await.map(drop)
+}
+
+async fn deleted_before(scene: Scene) -> Staged<()> {
+    let mut ada = scene.log_in("ada").await?;
+    let provider = scene.provider().await?;
+    scene.oauth()?.delete(&ada.person.id).await?;
+    provider.log_out(&ada, Shown::All).await?.good()?;
+    is_over(&scene, &provider, &mut ada).await.map(drop)
+}
+
+async fn blocked_before(scene: Scene) -> Staged<()> {
+    let mut ada = scene.log_in("ada").await?;
+    let provider = scene.provider().await?;
+    scene.oauth()?.block(&ada.person.id).await?;
+    provider.log_out(&ada, Shown::All).await?.good()?;
+    is_over(&scene, &provider, &mut ada).await.map(drop)
+}
+
+async fn foreign(scene: Scene) -> Staged<()> {
+    let mut ada = scene.log_in("ada").await?;
+    let other = scene.log_in_with(&ada.person, |sign_in| sign_in.foreign_client = true).await?;
+    ada.tokens.refresh = Some(other.tokens.refresh.ok_or("the foreign client got no refresh token")?);
+    scene.provider().await?.log_out(&ada, Shown::All).await?.fails(&[ErrorKind::InvalidInput]).map(drop)
+}
+
+/// Whatever somebody sends as a refresh token is not the access token's fault, and no fault of the identity provider.
+async fn made_up(scene: Scene) -> Staged<()> {
+    let provider = scene.provider().await?;
+    let long = "x".repeat(5000);
+    for text in ["made-up", "a.b.c", "", "ä\u{0}\n", "a&token=b", &long] {
+        let mut ada = scene.log_in("ada").await?;
+        ada.tokens.refresh = Some(Secret::new(text));
+        let told = provider.log_out(&ada, Shown::All).await?;
+        if told.result.is_err() {
+            told.fails(&[ErrorKind::InvalidInput])?;
+        }
+    }
+    Ok(())
+}
+
+async fn late_at_once(scene: Scene) -> Staged<()> {
+    let mut ada = scene.log_in("ada").await?;
+    let provider = scene.provider().await?;
+    let identity = provider.identify(&ada.tokens.access).await?.good()?;
+    let late = scope(Duration::ZERO);
+    provider.log_out_in(&late, &identity, &ada, Shown::All).await?.fails(&[ErrorKind::Timeout])?;
+    lives_on(&scene, &provider, &mut ada).await
+}

@@ -1,0 +1,96 @@
+//! Where the browser goes to end its session: whatever the application hands through stays one parameter.
+
+use std::collections::BTreeMap;
+
+use idp_bridge_core::{EndSession, Secret};
+use percent_encoding::percent_decode_str;
+
+use super::oauth;
+use crate::bullet::end_session;
+use crate::case::Case;
+use crate::scene::{Scene, ensure};
+use crate::{EndSessionForm, Staged};
+
+/// Values that mean something in a URL, in a header or in a page.
+const HOSTILE: [&str; 9] = [
+    "a&client_id=evil&post_logout_redirect_uri=https://evil.example&logout_uri=https://evil.example",
+    "#fragment",
+    "?query=1;a=b",
+    "a b+c%20d%26e%",
+    "line\r\nset-cookie: a=b",
+    "\"><script>alert(1)</script>",
+    "ä漢\u{0}\u{7f}",
+    "//evil.example/@[::1]\\..\\..",
+    "==",
+];
+
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        oauth("federation_session_end::the_address_is_the_identity_providers", &[end_session::PARAMETERS], plain),
+        oauth(
+            "federation_session_end::whatever_is_handed_through_is_one_parameter",
+            &[end_session::PARAMETERS],
+            hostile,
+        ),
+    ]
+}
+
+/// The parameters of an end-session address, which must lie where the identity provider has it.
+fn parameters(url: &str, form: &EndSessionForm) -> Staged<BTreeMap<String, String>> {
+    let query = url.strip_prefix(&form.url).and_then(|rest| rest.strip_prefix('?'));
+    let query = query.ok_or_else(|| format!("`{url}` is not `{}` with a query", form.url))?;
+    let visible = url.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}#".contains(&byte));
+    ensure!(visible, "`{url}` has a character that no URL has, or a fragment");
+    let mut parameters = BTreeMap::new();
+    for pair in query.split('&') {
+        let (name, value) = pair.split_once('=').ok_or_else(|| format!("`{url}` has a parameter without a value"))?;
+        let value = percent_decode_str(&value.replace('+', " ")).decode_utf8()?.into_owned();
+        let first = parameters.insert(name.to_owned(), value).is_none();
+        ensure!(first, "`{name}` comes twice in `{url}`");
+    }
+    Ok(parameters)
+}
+
+/// That the address carries these values and no others.
+async fn carries(scene: &Scene, end: &EndSession<'_>) -> Staged<()> {
+    let form = scene.facts()?.end_session;
+    let url = scene.provider().await?.end_session_url(end).await?.good()?;
+    let hint = end.id_token_hint.map(Secret::expose);
+    let wanted = [
+        (Some(form.client), Some(end.client_id)),
+        (Some(form.way_back), Some(end.post_logout_redirect_uri)),
+        (form.hint, hint),
+        (form.state, end.state),
+    ];
+    let wanted: BTreeMap<String, String> =
+        wanted.into_iter().filter_map(|(name, value)| Some((name?.to_owned(), value?.to_owned()))).collect();
+    let parameters = parameters(&url, &form)?;
+    ensure!(parameters == wanted, "the address should carry {wanted:?}, not {parameters:?}");
+    Ok(())
+}
+
+async fn plain(scene: Scene) -> Staged<()> {
+    let way_back = "https://app.example/after?from=logout&to=home";
+    for client in scene.facts()?.clients {
+        let end =
+            EndSession { client_id: &client, post_logout_redirect_uri: way_back, id_token_hint: None, state: None };
+        carries(&scene, &end).await?;
+    }
+    Ok(())
+}
+
+async fn hostile(scene: Scene) -> Staged<()> {
+    let client = scene.client()?;
+    let full = "s".repeat(512);
+    for value in HOSTILE.into_iter().chain([full.as_str()]) {
+        let (hint, way_back) = (Secret::new(value), format!("https://app.example/after?x={value}"));
+        let end = EndSession {
+            client_id: &client,
+            post_logout_redirect_uri: &way_back,
+            id_token_hint: Some(&hint),
+            state: Some(value),
+        };
+        carries(&scene, &end).await.map_err(|error| format!("with {value:?}: {error}"))?;
+    }
+    Ok(())
+}
