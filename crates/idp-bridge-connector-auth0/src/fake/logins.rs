@@ -105,6 +105,14 @@ impl Tenant {
         self.logins.refresh_tokens.get(token).is_some_and(|refresh| !refresh.is_spent)
     }
 
+    /// Makes refresh tokens of a user, as many logins do.
+    pub fn make_refresh_tokens(&mut self, user_id: &str, client_id: &str, count: usize) {
+        let grant = Grant { user_id: user_id.into(), client_id: client_id.into(), ..Grant::default() };
+        for _ in 0..count {
+            self.new_refresh(&grant);
+        }
+    }
+
     /// Whether a session lives.
     pub fn has_session(&self, session: &str) -> bool {
         self.logins.sessions.contains_key(session)

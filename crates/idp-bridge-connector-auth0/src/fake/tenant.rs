@@ -176,6 +176,11 @@ impl Tenant {
         self.user_mut(id).map(change);
     }
 
+    /// Changes an application as an operator does; one that is not there is left alone.
+    pub fn change_application(&mut self, client_id: &str, change: impl FnOnce(&mut Application)) {
+        self.applications.iter_mut().find(|application| application.client_id == client_id).map(change);
+    }
+
     pub(crate) fn user_mut(&mut self, id: &str) -> Option<&mut Value> {
         self.users.iter_mut().find(|user| text(user, "user_id") == Some(id))
     }

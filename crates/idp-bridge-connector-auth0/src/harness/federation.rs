@@ -50,7 +50,7 @@ pub(super) fn set_up(tenant: &mut Tenant) {
 }
 
 /// The settings of all providers.
-pub(super) fn settings() -> FederationSettings {
+pub(crate) fn settings() -> FederationSettings {
     let client = |id: &str, secret: Option<&str>| OauthClient { id: id.into(), secret: secret.map(Secret::new) };
     FederationSettings {
         clients: vec![client(APPLICATION, Some(SECRET)), client(BROWSER_APPLICATION, None)],
@@ -112,6 +112,13 @@ impl Auth0Harness {
             form.push(("client_secret", SECRET));
         }
         self.token(&form).await
+    }
+
+    /// Exchanges a refresh token, as an application without a secret does.
+    #[cfg(test)]
+    pub(crate) async fn refresh(&self, client_id: &str, token: &Secret) -> Staged<Value> {
+        let form = [("grant_type", "refresh_token"), ("client_id", client_id), ("refresh_token", token.expose())];
+        Ok(self.token(&form).await?.json()?)
     }
 
     /// Where the fake sends a browser.

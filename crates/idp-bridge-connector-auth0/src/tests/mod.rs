@@ -1,6 +1,7 @@
 //! What the conformance suite cannot know: the traps of Auth0 in particular.
 
 mod diagnosis;
+mod federation;
 mod mails;
 mod reads;
 mod tokens;

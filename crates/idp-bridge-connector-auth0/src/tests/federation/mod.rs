@@ -1,0 +1,103 @@
+//! The OAuth side: what the suite cannot know of Auth0's tokens and logouts.
+
+mod diagnosis;
+mod logout;
+mod tokens;
+
+use idp_bridge_conformance::{Harness as _, NewUser, Tokens};
+use idp_bridge_core::{
+    AccessToken, ErrorKind, Federation, FederationSettings, IdentityProvider as _, LoggedOut, Logout, Result, Secret,
+    TokenIdentity, UserId,
+};
+use serde_json::Value;
+
+use super::{Stage, customer, email, scope};
+use crate::harness::federation::{BROWSER_APPLICATION, Login, claims_of, settings};
+use crate::{Auth0, Auth0Config};
+
+const PASSWORD: &str = "Correct-Horse-7-Battery";
+/// A login whose refresh tokens are exchanged with each use, by an application without a secret.
+const IN_BROWSER: Login<'_> = Login { client_id: BROWSER_APPLICATION, ..Login::ORDINARY };
+/// A login that asks for no API.
+const OPAQUE: Login<'_> = Login { audience: None, ..Login::ORDINARY };
+
+impl Stage {
+    fn oauth(&self) -> &dyn Federation {
+        self.provider.federation().unwrap()
+    }
+
+    /// Another provider, with other settings.
+    fn rebuild(&mut self, change: impl FnOnce(&mut Auth0Config, &mut FederationSettings)) {
+        let (mut config, mut federation) = (self.harness.config(), settings());
+        change(&mut config, &mut federation);
+        self.provider = self.harness.build_in(config, Some(federation)).unwrap();
+    }
+
+    /// Makes a user who can log in.
+    async fn resident(&self, name: &str) -> UserId {
+        let mut user = NewUser::person(email(name));
+        user.customers = vec![customer(name)];
+        user.password = Some(PASSWORD.into());
+        self.harness.create(user).await.unwrap()
+    }
+
+    async fn log_in(&self, name: &str, login: Login<'_>) -> Tokens {
+        let tokens = self.harness.log_in_as(email(name).as_str(), PASSWORD, login).await.unwrap();
+        self.fake().take_exchanges();
+        tokens
+    }
+
+    /// The kind of error that a token meets at both methods, and nothing if it is good.
+    async fn verdict(&self, token: &str) -> Option<ErrorKind> {
+        let token = AccessToken::new(token).unwrap();
+        let identified = self.oauth().identify(&scope(), &token).await.map(drop).map_err(|error| error.kind());
+        let validated = self.oauth().validate(&scope(), &token).await.map(drop).map_err(|error| error.kind());
+        assert_eq!(identified, validated);
+        validated.err()
+    }
+
+    /// The same of an access token with other claims.
+    async fn verdict_with(&self, tokens: &Tokens, change: impl FnOnce(&mut Value)) -> Option<ErrorKind> {
+        let altered = self.harness.altered(tokens.access.expose(), change).unwrap();
+        self.verdict(&altered).await
+    }
+
+    async fn identity(&self, tokens: &Tokens) -> TokenIdentity {
+        self.oauth().identify(&scope(), &tokens.access).await.unwrap()
+    }
+
+    /// Logs out with the access token, and with what else is shown.
+    async fn log_out(&self, tokens: &Tokens, refresh: Option<&Secret>, hint: Option<&Secret>) -> Result<LoggedOut> {
+        let identity = self.identity(tokens).await;
+        let logout =
+            Logout { token: &tokens.access, identity: Some(&identity), refresh_token: refresh, id_token_hint: hint };
+        self.oauth().log_out(&scope(), &logout).await
+    }
+
+    fn is_refreshable(&self, tokens: &Tokens) -> bool {
+        let token = tokens.refresh.as_ref().unwrap();
+        self.fake().with(|tenant| tenant.is_refreshable(token.expose()))
+    }
+
+    /// The session that a login's ID token names.
+    fn has_session(&self, tokens: &Tokens) -> bool {
+        let claims = claims_of(tokens.id.as_ref().unwrap().expose()).unwrap();
+        self.fake().with(|tenant| tenant.has_session(claims["sid"].as_str().unwrap()))
+    }
+}
+
+fn set(claims: &mut Value, name: &str, value: Value) {
+    claims.as_object_mut().unwrap().insert(name.into(), value);
+}
+
+/// A provider as the settings of the harness make it.
+fn is_off(provider: &Auth0) -> bool {
+    provider.federation().is_none() && provider.capabilities().federation().is_none()
+}
+
+#[tokio::test]
+async fn without_settings_of_federation_there_is_none() {
+    let stage = Stage::new().await;
+    assert!(is_off(&stage.harness.build_in(stage.harness.config(), None).unwrap()));
+    assert!(!is_off(&stage.provider));
+}
