@@ -13,12 +13,16 @@ use crate::response::Response;
 ///
 /// A getter gives nothing for a claim of another type than it reads. `Debug` shows the names alone.
 #[derive(Clone, PartialEq)]
-pub struct Claims(Map<String, Value>);
+pub struct Claims {
+    members: Map<String, Value>,
+    /// The header's `typ`, in lower case and without `application/`; none for an answer.
+    typ: Option<String>,
+}
 
 impl Claims {
     /// The claims in this JSON object; nothing if it is none, or has a key twice.
     pub fn parse(json: &[u8]) -> Option<Self> {
-        object::parse(json).map(Self)
+        object::parse(json).map(Self::from)
     }
 
     /// The claims in an answer's body; `InvalidResponse` if it is no JSON object.
@@ -29,24 +33,35 @@ impl Claims {
         })
     }
 
+    /// The same of a token with this `typ` header.
+    pub(super) fn of_type(mut self, typ: Option<String>) -> Self {
+        self.typ = typ;
+        self
+    }
+
+    /// Whether the token's header says that it is of this type, without `application/` and in lower case.
+    pub fn is_of_type(&self, typ: &str) -> bool {
+        self.typ.as_deref() == Some(typ)
+    }
+
     /// Whether the claim is there, whatever it says.
     pub fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.members.contains_key(name)
     }
 
     /// The claim as it is.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name)
+        self.members.get(name)
     }
 
     /// A text.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name)?.as_str()
+        self.members.get(name)?.as_str()
     }
 
     /// One text, or an array of texts and of nothing else; empty if it is neither.
     pub fn strings(&self, name: &str) -> Vec<&str> {
-        match self.0.get(name) {
+        match self.members.get(name) {
             Some(Value::String(text)) => vec![text],
             Some(Value::Array(values)) => values.iter().map(Value::as_str).collect::<Option<_>>().unwrap_or_default(),
             _ => Vec::new(),
@@ -60,7 +75,7 @@ impl Claims {
 
     /// A number of seconds since 1970, whole or not; rounded down.
     pub fn timestamp(&self, name: &str) -> Option<Timestamp> {
-        let number = self.0.get(name)?.as_number()?;
+        let number = self.members.get(name)?.as_number()?;
         let seconds = number.as_i64().or_else(|| {
             let seconds = number.as_f64()?.floor();
             // What a timestamp can be is far within what both types hold exactly.
@@ -72,7 +87,7 @@ impl Claims {
 
     /// A truth value, also as the text that some identity providers make of it.
     pub fn bool_or_string(&self, name: &str) -> Option<bool> {
-        match self.0.get(name)? {
+        match self.members.get(name)? {
             Value::Bool(value) => Some(*value),
             Value::String(text) if text == "true" => Some(true),
             Value::String(text) if text == "false" => Some(false),
@@ -89,7 +104,7 @@ impl Claims {
     ///
     /// `InvalidToken` if it names none, one that is not known, or two different ones.
     pub fn issued_to(&self, is_known: impl Fn(&str) -> bool) -> Result<&str> {
-        let named = |name| match self.0.get(name) {
+        let named = |name| match self.members.get(name) {
             None => Ok(None),
             Some(value) => {
                 value.as_str().map(Some).ok_or_else(|| Error::invalid_token("the token's client is no text"))
@@ -110,6 +125,18 @@ impl Claims {
         if self.has("cnf") { Err(Error::invalid_token("the token is bound to its sender")) } else { Ok(()) }
     }
 
+    /// Fails with `InvalidToken` if the token is an ID token of this client, as far as tokens tell.
+    ///
+    /// One of the type `at+jwt` is none. Any other is one if it has what only ID tokens have, or is meant for the client
+    /// itself, as every ID token is (OpenID Connect Core 1.0, section 2).
+    pub fn refuse_id_token(&self, client: &str) -> Result<()> {
+        let marked = ["nonce", "at_hash", "c_hash", "s_hash"].into_iter().any(|name| self.has(name));
+        if !self.is_of_type("at+jwt") && (marked || self.audience().contains(&client)) {
+            return Err(Error::invalid_token("the token is an ID token"));
+        }
+        Ok(())
+    }
+
     /// The customer that a claim names, without choosing among several.
     pub fn customer(&self, name: &str) -> Customer {
         let read = |value: &Value| match value {
@@ -118,7 +145,7 @@ impl Claims {
             Value::Number(number) if !number.is_f64() => Some(number.to_string()),
             _ => None,
         };
-        let values = match self.0.get(name) {
+        let values = match self.members.get(name) {
             None | Some(Value::Null) => return Customer::Absent,
             Some(Value::Array(values)) => values.iter().map(read).collect(),
             Some(value) => read(value).map(|one| vec![one]),
@@ -129,13 +156,13 @@ impl Claims {
 
 impl From<Map<String, Value>> for Claims {
     fn from(claims: Map<String, Value>) -> Self {
-        Self(claims)
+        Self { members: claims, typ: None }
     }
 }
 
 impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.members.keys()).finish()
     }
 }
 

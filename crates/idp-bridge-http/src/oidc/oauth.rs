@@ -120,7 +120,6 @@ impl OpenIdProvider {
         let discovery = self.discovery(scope).await?;
         let url = endpoint(discovery.revocation_endpoint.as_ref(), "revocation_endpoint")?;
         let form = [("token", token.expose()), ("token_type_hint", kind.hint())];
-        // It may be sent again: to end a token twice is to end it once.
         let request = authenticated(Request::post(url).header(ACCEPT, JSON), &form, client, authentication)?;
         let answer = self.client().send(scope, request).await?;
         answer.or_refusal(|status, body| match error_code(body).as_deref() {

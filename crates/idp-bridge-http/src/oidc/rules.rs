@@ -49,15 +49,9 @@ impl Rules {
         self
     }
 
+    /// Fails unless this `typ` is taken, or its absence is. It is in lower case and without `application/`.
     pub(super) fn check_type(&self, typ: Option<&str>) -> Result<()> {
-        let taken = match typ {
-            None => self.untyped,
-            Some(typ) => {
-                let typ = typ.to_ascii_lowercase();
-                let typ = typ.strip_prefix("application/").unwrap_or(&typ);
-                self.types.iter().any(|taken| taken.eq_ignore_ascii_case(typ))
-            }
-        };
+        let taken = typ.map_or(self.untyped, |typ| self.types.iter().any(|taken| taken.eq_ignore_ascii_case(typ)));
         if taken { Ok(()) } else { Err(Error::invalid_token("the token is of another kind (`typ`)")) }
     }
 }

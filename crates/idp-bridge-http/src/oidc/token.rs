@@ -47,13 +47,15 @@ impl<'a> Unverified<'a> {
         let algorithm = algorithm
             .filter(|algorithm| rules.algorithms.contains(algorithm))
             .ok_or_else(|| Error::invalid_token("the token is not signed in a way that is taken (`alg`)"))?;
-        rules.check_type(text("typ")?.as_deref())?;
+        let typ = text("typ")?.map(|typ| typ.to_ascii_lowercase());
+        let typ = typ.map(|typ| typ.strip_prefix("application/").map_or_else(|| typ.clone(), str::to_owned));
+        rules.check_type(typ.as_deref())?;
         let claims = decode(payload).map(Claims::from);
         let claims = claims.ok_or_else(|| Error::invalid_token("the token's claims are not one JSON object"))?;
         if claims.text("iss") != Some(issuer) {
             return Err(Error::invalid_token("the token is another issuer's"));
         }
-        Ok(Self { algorithm, kid: text("kid")?, signed, signature, claims })
+        Ok(Self { algorithm, kid: text("kid")?, signed, signature, claims: claims.of_type(typ) })
     }
 
     /// Whether this key made the signature.

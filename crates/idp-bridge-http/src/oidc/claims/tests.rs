@@ -92,6 +92,25 @@ fn a_token_is_issued_to_one_known_client() {
 }
 
 #[test]
+fn an_id_token_is_told_by_what_only_id_tokens_have() {
+    let typed = |typ: &str, value: Value| claims(value).of_type(Some(typ.into()));
+    for bad in [
+        json!({"aud": "shop"}),
+        json!({"aud": ["shop", "api"]}),
+        json!({"aud": "api", "nonce": "n"}),
+        json!({"at_hash": "x"}),
+        json!({"c_hash": null}),
+    ] {
+        assert!(claims(bad.clone()).refuse_id_token("shop").is_err(), "{bad}");
+        assert!(typed("jwt", bad.clone()).refuse_id_token("shop").is_err(), "{bad}");
+        assert!(typed("at+jwt", bad.clone()).refuse_id_token("shop").is_ok(), "{bad}");
+    }
+    for good in [json!({}), json!({"aud": "api"}), json!({"aud": "shop2"}), json!({"auth_time": 1, "aud": ["api"]})] {
+        assert!(typed("jwt", good.clone()).refuse_id_token("shop").is_ok(), "{good}");
+    }
+}
+
+#[test]
 fn debug_shows_names_alone_and_a_bound_token_is_refused() {
     let claims = claims(json!({"sub": "hunter2", "cnf": {"jkt": "x"}}));
     assert_eq!(format!("{claims:?}"), r#"{"cnf", "sub"}"#);
