@@ -19,7 +19,10 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use idp_bridge_core::{CallScope, Clock, ConnectorContext, Error, ErrorKind, Random, Result, Secret, if_found};
+use idp_bridge_core::jiff::Timestamp;
+use idp_bridge_core::{
+    CallScope, Clock, ConnectorContext, Error, ErrorKind, OauthClient, Random, Result, Secret, if_found,
+};
 use idp_bridge_http::{BaseUrl, Client};
 use tokio::time::{Instant, timeout_at};
 
@@ -56,8 +59,7 @@ pub(crate) struct Page {
 }
 
 impl UserPool {
-    pub(crate) fn new(config: &CognitoConfig, context: &ConnectorContext) -> Result<Self> {
-        let http = Client::new(&context.outbound)?;
+    pub(crate) fn new(config: &CognitoConfig, context: &ConnectorContext, http: Client) -> Result<Self> {
         for endpoint in [&config.endpoint, &config.sts_endpoint].into_iter().flatten() {
             BaseUrl::parse(endpoint, &context.outbound)?;
         }
@@ -193,6 +195,21 @@ impl UserPool {
         answer.user_pool_client.ok_or_else(|| empty("an app client"))
     }
 
+    /// Ends what came of a refresh token, as the client that it was issued to.
+    pub(crate) async fn revoke(&self, scope: &CallScope, client: &OauthClient, token: &Secret) -> Result<()> {
+        let secret = client.secret.as_ref().map(|secret| secret.expose().to_owned());
+        let request = self.sdk.revoke_token().client_id(&client.id).set_client_secret(secret).token(token.expose());
+        self.ask(scope, Step::RevokeToken, request.send()).await.map(drop)
+    }
+
+    /// Ends whatever the user with this name has, and tells when, by Cognito's clock. Who is not there has nothing.
+    pub(crate) async fn end_all(&self, scope: &CallScope, name: &str) -> Result<Timestamp> {
+        let request = self.sdk.admin_user_global_sign_out().user_pool_id(&self.id).username(name);
+        let (ended, when) = self.ask_when(scope, Step::AdminUserGlobalSignOut, request.send()).await;
+        if_found(ended)?;
+        when.ok_or_else(|| empty("its time"))
+    }
+
     fn app(&self) -> Result<&AppClient> {
         self.app.as_ref().ok_or_else(|| Error::unsupported("the settings name no app client"))
     }
@@ -206,11 +223,24 @@ impl UserPool {
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
+        self.ask_when(scope, step, operation).await.0
+    }
+
+    /// The same, and when Cognito answered, if it did.
+    async fn ask_when<T, E>(
+        &self,
+        scope: &CallScope,
+        step: Step,
+        operation: impl Future<Output = Result<T, SdkError<E>>>,
+    ) -> (Result<T>, Option<Timestamp>)
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
         // Our client keeps the deadline; what comes before it is credentials.
         let deadline = Instant::from_std(scope.deadline());
         match timeout_at(deadline, transport::within(scope, step.effect(), operation)).await {
-            Ok(answer) => answer.map_err(|error| failure(step, error)),
-            Err(_) => Err(late().with("step", step.name())),
+            Ok((answer, when)) => (answer.map_err(|error| failure(step, error)), when),
+            Err(_) => (Err(late().with("step", step.name())), None),
         }
     }
 }

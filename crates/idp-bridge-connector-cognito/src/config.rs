@@ -50,9 +50,18 @@ pub struct CognitoConfig {
     #[serde(default)]
     pub external_id: Option<String>,
 
+    /// The pool's domain, where people sign in, such as `https://auth.acme.example` or
+    /// `https://acme.auth.eu-west-1.amazoncognito.com`: User pools → the pool → Domain. Federation needs it.
+    #[serde(default)]
+    pub domain: Option<String>,
+
     /// Where Cognito listens, if not at the region's own address: a VPC endpoint, a stand-in.
     #[serde(default)]
     pub endpoint: Option<String>,
+
+    /// Where the issuer's document and keys lie, if not at the region's own address: a stand-in. Tokens name the region's all the same.
+    #[serde(default)]
+    pub issuer_endpoint: Option<String>,
 
     /// Where the token service listens that gives roles, if not at the region's own address.
     #[serde(default)]
@@ -134,7 +143,9 @@ impl CognitoConfig {
             session_token: None,
             role_arn: None,
             external_id: None,
+            domain: None,
             endpoint: None,
+            issuer_endpoint: None,
             sts_endpoint: None,
             customer_attribute: default_customer_attribute(),
             customer_lookup: None,
@@ -148,6 +159,14 @@ impl CognitoConfig {
     pub(crate) fn region(&self) -> &str {
         let of_pool = || self.user_pool_id.split('_').next().unwrap_or_default();
         self.region.as_deref().unwrap_or_else(of_pool)
+    }
+
+    /// Where the region's own Cognito listens, which is also what issuers begin with.
+    pub(crate) fn region_endpoint(&self) -> String {
+        let region = self.region();
+        // The regions in China have a suffix of their own.
+        let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
+        format!("https://cognito-idp.{region}.amazonaws.com{suffix}")
     }
 
     /// Whether the settings can be right at all; the endpoints are checked by whoever parses them.

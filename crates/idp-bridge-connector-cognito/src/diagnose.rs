@@ -108,21 +108,12 @@ impl<'a> Diagnosis<'a> {
         self.pool.search(scope, &Search::id(&nobody)?, None).await.map(drop)
     }
 
-    /// Whether an action is allowed: that there is no such user is told only to whoever may ask.
     fn allowed(&self, step: Step, calls: &[CallKind], asked: Result<()>) -> Finding {
-        let check = format!("the credentials may use `cognito-idp:{}`", step.name());
-        match if_found(asked) {
-            Ok(_) => Finding::ok(check, calls),
-            Err(error) => Finding::failed_by(check, calls, &error, self.grant(step)),
-        }
+        allowed(step, calls, asked, &self.config.user_pool_id)
     }
 
     fn grant(&self, step: Step) -> String {
-        format!(
-            "IAM → the bridge's user or role → Permissions: allow `cognito-idp:{}` on the ARN of the pool `{}`",
-            step.name(),
-            self.config.user_pool_id
-        )
+        grant(step, &self.config.user_pool_id)
     }
 
     /// What the pool itself must have; one more permission shows it.
@@ -233,7 +224,7 @@ impl<'a> Diagnosis<'a> {
         };
         for id in clients {
             match self.pool.app_client(scope, &id).await {
-                Ok(client) if self.is_writable_by(&client) => {
+                Ok(client) if writes(&client, &self.config.customer_attribute) => {
                     let fix = format!(
                         "User pools → the pool → App clients → `{id}` → Attribute permissions: do not let it write `{}`",
                         self.config.customer_attribute
@@ -255,14 +246,31 @@ impl<'a> Diagnosis<'a> {
         }
         Finding::ok(check, &calls)
     }
+}
 
-    /// A client without a list may write all standard attributes, but no custom ones (AWS, Developer Guide, November 2026).
-    fn is_writable_by(&self, client: &UserPoolClientType) -> bool {
-        let attribute = &self.config.customer_attribute;
-        match client.write_attributes.as_deref() {
-            None | Some([]) => !attribute.starts_with("custom:"),
-            Some(listed) => listed.contains(attribute),
-        }
+/// Whether an action is allowed: that there is no such user is told only to whoever may ask.
+pub(crate) fn allowed(step: Step, calls: &[CallKind], asked: Result<()>, pool_id: &str) -> Finding {
+    let check = format!("the credentials may use `cognito-idp:{}`", step.name());
+    match if_found(asked) {
+        Ok(_) => Finding::ok(check, calls),
+        Err(error) => Finding::failed_by(check, calls, &error, grant(step, pool_id)),
+    }
+}
+
+/// The step that grants an action.
+pub(crate) fn grant(step: Step, pool_id: &str) -> String {
+    let action = step.name();
+    format!(
+        "IAM → the bridge's user or role → Permissions: allow `cognito-idp:{action}` on the ARN of the pool `{pool_id}`"
+    )
+}
+
+/// Whether a client lets users write an attribute. One without a list may write all standard attributes, but no custom ones (AWS,
+/// Developer Guide, November 2026).
+pub(crate) fn writes(client: &UserPoolClientType, attribute: &str) -> bool {
+    match client.write_attributes() {
+        [] => !attribute.starts_with("custom:"),
+        listed => listed.iter().any(|own| own == attribute),
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) enum Step {
     AdminCreateUser,
     ResendConfirmationCode,
     ForgotPassword,
+    RevokeToken,
+    AdminUserGlobalSignOut,
     DescribeUserPool,
     ListUserPoolClients,
     DescribeUserPoolClient,
@@ -40,6 +42,8 @@ impl Step {
             Self::AdminCreateUser => "AdminCreateUser",
             Self::ResendConfirmationCode => "ResendConfirmationCode",
             Self::ForgotPassword => "ForgotPassword",
+            Self::RevokeToken => "RevokeToken",
+            Self::AdminUserGlobalSignOut => "AdminUserGlobalSignOut",
             Self::DescribeUserPool => "DescribeUserPool",
             Self::ListUserPoolClients => "ListUserPoolClients",
             Self::DescribeUserPoolClient => "DescribeUserPoolClient",
@@ -53,14 +57,16 @@ impl Step {
             | Self::AdminDeleteUser
             | Self::AdminCreateUser
             | Self::ResendConfirmationCode
-            | Self::ForgotPassword => Effect::Write,
+            | Self::ForgotPassword
+            | Self::RevokeToken
+            | Self::AdminUserGlobalSignOut => Effect::Write,
             _ => Effect::Read,
         }
     }
 
     /// Whether an app client asks for it, which needs no IAM action.
     fn is_of_app_client(self) -> bool {
-        matches!(self, Self::ResendConfirmationCode | Self::ForgotPassword)
+        matches!(self, Self::ResendConfirmationCode | Self::ForgotPassword | Self::RevokeToken)
     }
 }
 
@@ -92,6 +98,16 @@ fn refusal(step: Step, code: &str, message: &str) -> Error {
         "ResourceNotFoundException" if step == Step::ListUsersInGroup => Error::upstream(NotFound, "no such group"),
         "ResourceNotFoundException" => {
             Error::upstream(Misconfigured, "cognito has no such pool").with_hint("check `user_pool_id` and `region`")
+        }
+        // Also of a token that another client got: whoever asked finds out.
+        "UnauthorizedException" | "NotAuthorizedException" if step == Step::RevokeToken => {
+            Error::upstream(Unauthenticated, "cognito refused the app client")
+                .with_hint("check the client's secret in the settings of federation")
+        }
+        "UnsupportedTokenTypeException" => Error::upstream(InvalidInput, "the token is no refresh token"),
+        "UnsupportedOperationException" if step == Step::RevokeToken => {
+            Error::upstream(Unsupported, "the app client's tokens cannot be revoked")
+                .with_hint("User pools → the pool → App clients → the client → Edit: enable token revocation")
         }
         "NotAuthorizedException" => not_authorized(step, message),
         "InvalidParameterException" => invalid_parameter(step, message),
@@ -180,6 +196,7 @@ fn invalid_parameter(step: Step, message: &str) -> Error {
         Step::ResendConfirmationCode => Error::upstream(State, "the user has confirmed the sign-up already"),
         Step::ForgotPassword => Error::upstream(State, "the user has no verified address to reset the password by"),
         Step::AdminUpdateUserAttributes => Error::upstream(State, "cognito refuses this change of this user"),
+        Step::RevokeToken => Error::upstream(InvalidInput, "the token is no refresh token"),
         _ => Error::upstream(InvalidResponse, "cognito did not understand the request"),
     }
 }
@@ -290,6 +307,14 @@ mod tests {
         (AdminUpdateUserAttributes, "InvalidParameterException", "Cannot verify email without an email", State),
         (AdminUpdateUserAttributes, "AliasExistsException", "", Conflict),
         (ListUsers, "InvalidParameterException", "Error while parsing filter.", InvalidResponse),
+        (RevokeToken, "UnauthorizedException", "", Unauthenticated),
+        (RevokeToken, "NotAuthorizedException", "", Unauthenticated),
+        (RevokeToken, "UnsupportedTokenTypeException", "", InvalidInput),
+        (RevokeToken, "InvalidParameterException", "Value at 'token' failed to satisfy constraint", InvalidInput),
+        (RevokeToken, "UnsupportedOperationException", "", Unsupported),
+        (RevokeToken, "ResourceNotFoundException", "User pool client x does not exist.", Misconfigured),
+        (AdminUserGlobalSignOut, "UserNotFoundException", "User does not exist.", NotFound),
+        (AdminUserGlobalSignOut, "AccessDeniedException", "User: x is not authorized to perform: y", PermissionDenied),
         (ForgotPassword, "CodeDeliveryFailureException", "", Unavailable),
         (ForgotPassword, "LimitExceededException", "Attempt limit exceeded, please try after some time.", RateLimited),
         (ListUsers, "TooManyRequestsException", "Too many requests", RateLimited),

@@ -1,6 +1,7 @@
 //! The Amazon Cognito connector of idp-bridge.
 //!
 //! [`Cognito`] answers the seven calls from one user pool, with AWS credentials and, for mails, as one of the pool's app clients.
+//! For federation it asks the pool's domain whose a token is, and ends logins as the app client that made them.
 //! What Cognito does is told as AWS documents it, unless a comment names another source: nothing here was tried on the live service.
 
 mod client;
@@ -10,6 +11,7 @@ mod diagnose;
 mod error;
 #[cfg(feature = "fake")]
 pub mod fake;
+mod federation;
 #[cfg(feature = "fake")]
 pub mod harness;
 mod index;

@@ -6,13 +6,15 @@ use async_trait::async_trait;
 use aws_sdk_cognitoidentityprovider::types::UserStatusType;
 use idp_bridge_core::{
     CallKind, CallScope, Capabilities, Connector, ConnectorContext, CustomerId, Deleted, Email, Error, ErrorKind,
-    Fidelity, Field, Finding, Found, IdentityProvider, Result, Support, UserId, UserKey, UserRecord, if_found,
-    mark_verified,
+    Federation, Fidelity, Field, Finding, Found, IdentityProvider, Result, Support, UserId, UserKey, UserRecord,
+    if_found, mark_verified,
 };
+use idp_bridge_http::Client;
 
 use crate::client::UserPool;
 use crate::config::{CognitoConfig, CustomerLookup};
 use crate::diagnose::Diagnosis;
+use crate::federation::{self, PoolFederation};
 use crate::index::CustomerIndex;
 use crate::map::PoolUser;
 use crate::search::Search;
@@ -27,6 +29,7 @@ pub struct Cognito {
     config: CognitoConfig,
     index: CustomerIndex,
     capabilities: Capabilities,
+    federation: Option<PoolFederation>,
 }
 
 impl Connector for Cognito {
@@ -46,18 +49,22 @@ impl Connector for Cognito {
             .with_call(CallKind::SendPasswordResetEmail, Support::conditional(reset))
             .with_field(Field::LoginTime, Fidelity::Absent)
             .with_field(Field::LoginsCount, Fidelity::Absent)
+            .with_federation(Some(federation::capabilities()))
     }
 
     fn build(config: CognitoConfig, context: &ConnectorContext) -> Result<Self> {
         config.check()?;
-        let pool = Arc::new(UserPool::new(&config, context)?);
+        let http = Client::new(&context.outbound)?;
+        let pool = Arc::new(UserPool::new(&config, context, http.clone())?);
         let index = CustomerIndex::new(Arc::clone(&pool), &config)?;
-        Ok(Self { pool, index, capabilities: capabilities(&config), config })
+        let federation = PoolFederation::new(&config, context, Arc::clone(&pool), http)?;
+        let capabilities = capabilities(&config, federation.is_some());
+        Ok(Self { pool, index, capabilities, federation, config })
     }
 }
 
 /// What the settings allow of what the connector can.
-fn capabilities(config: &CognitoConfig) -> Capabilities {
+fn capabilities(config: &CognitoConfig, has_federation: bool) -> Capabilities {
     let by_customer = match config.customer_lookup {
         None => Support::unsupported(NO_LOOKUP),
         Some(CustomerLookup::Attribute) => {
@@ -66,7 +73,9 @@ fn capabilities(config: &CognitoConfig) -> Capabilities {
         Some(CustomerLookup::Group) => Support::conditional("users who are members of their customer's group"),
         Some(CustomerLookup::Index) => Support::conditional("users who were in the pool when the index was last read"),
     };
-    let mut own = <Cognito as Connector>::capabilities().with_call(CallKind::GetByCustomer, by_customer);
+    let mut own = <Cognito as Connector>::capabilities()
+        .with_call(CallKind::GetByCustomer, by_customer)
+        .with_federation(has_federation.then(federation::capabilities));
     if config.client_id.is_none() {
         for mail in [CallKind::SendVerificationEmail, CallKind::SendPasswordResetEmail] {
             own = own.with_call(mail, Support::unsupported(NO_APP_CLIENT));
@@ -147,6 +156,10 @@ impl IdentityProvider for Cognito {
 
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {
         Diagnosis::of(&self.pool, &self.config, &self.index).run(scope).await
+    }
+
+    fn federation(&self) -> Option<&dyn Federation> {
+        self.federation.as_ref().map(|federation| federation as &dyn Federation)
     }
 }
 

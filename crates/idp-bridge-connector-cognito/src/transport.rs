@@ -2,6 +2,7 @@
 //!
 //! The SDK builds, signs and reads; it neither connects nor retries.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
@@ -11,6 +12,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use idp_bridge_core::jiff::Timestamp;
 use idp_bridge_core::{CallScope, Error, ErrorKind, Result};
 use idp_bridge_http::{Bytes, Client, Effect, Request, Response, StatusCode, Url};
 use serde::Deserialize;
@@ -21,15 +23,35 @@ use crate::error;
 tokio::task_local! {
     /// The call that an operation of the SDK belongs to. The SDK fetches credentials on its own, as a part of some operation, so
     /// that only the task knows whose deadline and recorder they count for.
-    static CALL: (CallScope, Effect);
+    static CALL: Call;
+}
+
+#[derive(Clone)]
+struct Call {
+    scope: CallScope,
+    effect: Effect,
+    /// When Cognito answered, by its own clock.
+    answered: Arc<OnceLock<Timestamp>>,
+}
+
+impl Call {
+    fn unasked() -> Self {
+        Self { scope: CallScope::new("credentials", UNASKED), effect: Effect::Read, answered: Arc::default() }
+    }
 }
 
 /// How long a request may take that no call is waiting for.
 const UNASKED: Duration = Duration::from_secs(5);
 
-/// Runs an operation of the SDK as a part of this call.
-pub(crate) async fn within<T>(scope: &CallScope, effect: Effect, operation: impl Future<Output = T>) -> T {
-    CALL.scope((scope.clone(), effect), operation).await
+/// Runs an operation of the SDK as a part of this call, and tells when Cognito answered, by its own clock.
+pub(crate) async fn within<T>(
+    scope: &CallScope,
+    effect: Effect,
+    operation: impl Future<Output = T>,
+) -> (T, Option<Timestamp>) {
+    let answered = Arc::new(OnceLock::new());
+    let call = Call { scope: scope.clone(), effect, answered: Arc::clone(&answered) };
+    (CALL.scope(call, operation).await, answered.get().copied())
 }
 
 /// How long the identity provider asks to wait: carried from the answer to the error that the SDK makes of it.
@@ -63,8 +85,7 @@ impl Transport {
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse> {
-        let (scope, effect) =
-            CALL.try_with(Clone::clone).unwrap_or_else(|_| (CallScope::new("credentials", UNASKED), Effect::Read));
+        let Call { scope, effect, answered } = CALL.try_with(Clone::clone).unwrap_or_else(|_| Call::unasked());
         let request = translate(request)?;
         let request = match self.service {
             Service::Cognito if effect == Effect::Write => request.judged_by(error::amounts_to),
@@ -73,6 +94,10 @@ impl Transport {
         };
         let response = self.http.send(&scope, request).await?;
         self.check(&response)?;
+        if let (Service::Cognito, Some(date)) = (self.service, response.date()) {
+            // An operation of the SDK is one request, so that none was there before.
+            let _ = answered.set(date);
+        }
         answer(response)
     }
 

@@ -1,4 +1,4 @@
-//! A Cognito user pool on 127.0.0.1 for tests: the operations that the connector uses, and the sign-in by password.
+//! A Cognito user pool on 127.0.0.1 for tests: the operations that the connector uses, the sign-in by password, and the pool's domain.
 //!
 //! It keeps users, groups, app clients and the IAM principals who may ask, and sends no mails but records them. It verifies signatures.
 //! Its answers have the shape that AWS documents; nothing was recorded from the live service. It is stricter than Cognito: a member
@@ -7,6 +7,7 @@
 mod answer;
 mod app;
 pub(crate) mod filter;
+pub(crate) mod oauth;
 mod pool;
 mod settings;
 mod signature;
@@ -29,10 +30,15 @@ pub struct FakeCognito(FakeServer<Pool>);
 impl FakeCognito {
     /// The pool's id.
     pub const POOL: &'static str = "eu-west-1_FakePool1";
+    /// The issuer of its tokens. Its documents lie below the fake's own URL, and so does the pool's domain.
+    pub const ISSUER: &'static str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_FakePool1";
 
     /// Starts a pool without users, app clients and principals.
     pub async fn start() -> std::io::Result<Self> {
-        Ok(Self(FakeServer::start(Pool::default()).await?))
+        let server = FakeServer::start(Pool::default()).await?;
+        let oauth = oauth::OAuth::new(server.url())?;
+        server.with(|pool| pool.oauth = oauth);
+        Ok(Self(server))
     }
 
     /// What stands for the region's own endpoint, without a slash at its end.
@@ -71,7 +77,7 @@ const CONTENT_TYPE: HeaderName = HeaderName::from_static("content-type");
 
 impl Fake for Pool {
     fn answer(&mut self, request: &Incoming) -> Answer {
-        self.operation(request).unwrap_or_else(|refusal| refusal)
+        self.oauth(request).unwrap_or_else(|| self.operation(request).unwrap_or_else(|refusal| refusal))
     }
 }
 
@@ -95,6 +101,7 @@ impl Pool {
             "ResendConfirmationCode" => return self.resend_confirmation_code(&body),
             "ForgotPassword" => return self.forgot_password(&body),
             "InitiateAuth" => return self.initiate_auth(&body),
+            "RevokeToken" => return self.revoke_token(&body),
             _ => {}
         }
         self.authorize(request, operation)?;
@@ -108,6 +115,7 @@ impl Pool {
             "AdminUpdateUserAttributes" => self.admin_update_user_attributes(&body),
             "AdminDeleteUser" => self.admin_delete_user(&body),
             "AdminCreateUser" => self.admin_create_user(&body),
+            "AdminUserGlobalSignOut" => self.admin_user_global_sign_out(&body),
             "DescribeUserPool" => self.describe_user_pool(&body),
             "ListUserPoolClients" => self.list_user_pool_clients(&body),
             "DescribeUserPoolClient" => self.describe_user_pool_client(&body),

@@ -7,6 +7,7 @@ use idp_bridge_core::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
 use super::answer::{no_such_user, refusal};
+use super::oauth::{CALLBACK, OAuth, SIGNED_OUT};
 
 /// A user pool.
 #[derive(Default)]
@@ -27,6 +28,7 @@ pub struct Pool {
     pub texts_codes: bool,
     pub(crate) users: Vec<User>,
     pub(crate) mails: Vec<Mail>,
+    pub(crate) oauth: OAuth,
     refusals: BTreeMap<String, Vec<(String, String)>>,
     made: u64,
 }
@@ -67,14 +69,39 @@ pub struct AppClient {
     pub secret: Option<String>,
     /// Whether it hides who is a user (`PreventUserExistenceErrors`): refusals then look like success.
     pub hides_users: bool,
+    /// What its users' browsers may be sent to with a code.
+    pub callback_urls: Vec<String>,
+    /// What its users' browsers may be sent to after a logout.
+    pub logout_urls: Vec<String>,
+    /// The scopes that it may ask for.
+    pub scopes: Vec<String>,
+    /// The attributes that it may read; without a list all standard ones.
+    pub readable: Option<BTreeSet<String>>,
+    /// Whether its tokens can be revoked.
+    pub revokes_tokens: bool,
     /// Members of its description, in the place of the fake's own.
     pub settings: BTreeMap<String, Value>,
 }
 
 impl AppClient {
-    /// An app client with a secret, which hides who is a user.
+    /// An app client with a secret, which hides who is a user, and by which people can sign in.
     pub fn new(client_id: &str, secret: &str) -> Self {
-        Self { client_id: client_id.into(), secret: Some(secret.into()), hides_users: true, settings: BTreeMap::new() }
+        Self {
+            client_id: client_id.into(),
+            secret: Some(secret.into()),
+            hides_users: true,
+            callback_urls: vec![CALLBACK.into()],
+            logout_urls: vec![SIGNED_OUT.into()],
+            scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
+            readable: None,
+            revokes_tokens: true,
+            settings: BTreeMap::new(),
+        }
+    }
+
+    /// An app client for programs that act for themselves.
+    pub fn machine(client_id: &str, secret: &str) -> Self {
+        Self { callback_urls: Vec::new(), scopes: vec!["api/read".into()], ..Self::new(client_id, secret) }
     }
 }
 
@@ -215,6 +242,11 @@ impl Pool {
         self.users.iter_mut().find(|user| user.id() == id).map(change);
     }
 
+    /// Deletes a user as another writer does.
+    pub fn remove(&mut self, id: &str) {
+        self.users.retain(|user| user.id() != id);
+    }
+
     /// Refuses this operation the next time with this code; often, if called often.
     pub fn refuse(&mut self, operation: &str, code: &str, message: &str) {
         self.refusals.entry(operation.into()).or_default().push((code.into(), message.into()));
@@ -256,7 +288,7 @@ impl Pool {
     }
 
     /// An id in the form of Cognito's, far away from all others.
-    fn new_id(&mut self) -> String {
+    pub(crate) fn new_id(&mut self) -> String {
         self.made += 1;
         let spread = self.made.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let digits = format!("{spread:016x}{:016x}", spread.rotate_left(29) ^ 0x5bd1_e995_c2b2_ae35);

@@ -57,6 +57,13 @@ impl Pool {
             // Named one by one, since without the list users may write every attribute themselves.
             "WriteAttributes": ["email", "name"],
             "PreventUserExistenceErrors": if client.hides_users { "ENABLED" } else { "LEGACY" },
+            "AllowedOAuthFlowsUserPoolClient": true,
+            "AllowedOAuthFlows": ["code"],
+            "AllowedOAuthScopes": client.scopes,
+            "CallbackURLs": client.callback_urls,
+            "LogoutURLs": client.logout_urls,
+            "ReadAttributes": client.readable,
+            "EnableTokenRevocation": client.revokes_tokens,
         });
         if let (Some(secret), Some(members)) = (&client.secret, shown.as_object_mut()) {
             members.insert("ClientSecret".into(), json!(secret));

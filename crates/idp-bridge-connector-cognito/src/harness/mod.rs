@@ -1,7 +1,10 @@
 //! The harnesses of the conformance suite: for the fake, and for a stand-in that somebody else wrote.
 
+mod application;
+mod federation;
 mod iam;
 mod stand_in;
+mod stand_in_federation;
 #[cfg(test)]
 mod tests;
 
@@ -12,10 +15,10 @@ use std::time::Duration;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use idp_bridge_conformance::{Control, Harness, Need, NewUser, Staged, async_trait};
+use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, Staged, async_trait};
 use idp_bridge_core::{
-    CallKind, CallScope, Capabilities, Connector, ConnectorContext, Email, IdentityProvider, OutboundPolicy, Secret,
-    TenantId, UserId,
+    CallKind, CallScope, Capabilities, Clock as _, Connector, ConnectorContext, Email, IdentityProvider,
+    OutboundPolicy, Secret, SystemClock, TenantId, UserId,
 };
 use idp_bridge_http::{BaseUrl, Bytes, Client, HeaderName, HeaderValue, Request};
 use serde_json::json;
@@ -27,13 +30,14 @@ use crate::{Cognito, CognitoConfig, CustomerLookup};
 /// The bridge's IAM user, as a careful operator makes it.
 const BRIDGE: &str = "AKIDBRIDGE";
 /// What it may do.
-const ACTIONS: [&str; 9] = [
+const ACTIONS: [&str; 10] = [
     "AdminGetUser",
     "ListUsers",
     "ListUsersInGroup",
     "AdminUpdateUserAttributes",
     "AdminDeleteUser",
     "AdminCreateUser",
+    "AdminUserGlobalSignOut",
     "DescribeUserPool",
     "DescribeUserPoolClient",
     "ListUserPoolClients",
@@ -48,6 +52,10 @@ const SECRET: &str = "s3cret-of-the-harness";
 const APP_CLIENT: &str = "3fakeappclient";
 /// Its secret.
 const APP_SECRET: &str = "s3cret-of-the-app-client";
+/// An app client of the tenant that has no secret.
+const PUBLIC_CLIENT: &str = "4fakepublicclient";
+/// An app client of the same pool that is none of the tenant's.
+const FOREIGN_CLIENT: &str = "5fakeforeignclient";
 /// What the name of a customer's group begins with.
 const GROUP_PREFIX: &str = "customer-";
 /// A user of another identity provider, who is called by this name and has another id.
@@ -72,7 +80,10 @@ impl CognitoHarness {
                 Principal::new(NO_RIGHT, SECRET, &[]),
                 Principal::new(READ_ONLY, SECRET, &reads()),
             ];
-            pool.app_clients = vec![AppClient::new(APP_CLIENT, APP_SECRET)];
+            let mut public = AppClient::new(PUBLIC_CLIENT, "");
+            public.secret = None;
+            let own = [AppClient::new(APP_CLIENT, APP_SECRET), public];
+            pool.app_clients = own.into_iter().chain([AppClient::new(FOREIGN_CLIENT, APP_SECRET)]).collect();
             pool.begins_with_an_empty_page = true;
             pool.insert(User::new(FEDERATED, Status::ExternalProvider, &[("email", "federated@conformance.example")]));
         });
@@ -100,7 +111,9 @@ impl CognitoHarness {
     /// The settings of a provider that asks as this principal.
     fn config_of(&self, access_key_id: &str) -> CognitoConfig {
         let mut config = CognitoConfig::new(FakeCognito::POOL);
+        config.domain = Some(self.fake.url());
         config.endpoint = Some(self.fake.url());
+        config.issuer_endpoint = Some(self.fake.url());
         config.access_key_id = Some(access_key_id.into());
         config.secret_access_key = Some(Secret::new(SECRET));
         config.client_id = Some(APP_CLIENT.into());
@@ -123,7 +136,13 @@ impl CognitoHarness {
 }
 
 fn context() -> Staged<ConnectorContext> {
-    Ok(ConnectorContext::new(TenantId::new("conformance")?))
+    let federation = Some(federation::settings());
+    Ok(ConnectorContext { federation, ..ConnectorContext::new(TenantId::new("conformance")?) })
+}
+
+/// Now, in seconds since 1970.
+fn now() -> i64 {
+    SystemClock.now().as_second()
 }
 
 /// The scope of what a harness asks for itself.
@@ -166,6 +185,7 @@ impl Harness for CognitoHarness {
                 Control::ReadOnlyRole,
                 CallKind::SendVerificationEmail | CallKind::SendPasswordResetEmail,
             ) => "Cognito sends such mails for the app client: AWS asks for no right",
+            Need::OfflineLogin => "every login of Cognito has a refresh token, and none another kind of it",
             _ => return None,
         };
         Some(reason.into())
@@ -257,5 +277,9 @@ impl Harness for CognitoHarness {
         let mut context = context()?;
         context.outbound.proxy = Some(base_url.to_owned());
         Ok(Arc::new(Cognito::build(self.config(), &context)?))
+    }
+
+    fn federation(&self) -> Option<&dyn FederationHarness> {
+        Some(self)
     }
 }

@@ -12,12 +12,10 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_cognitoidentityprovider::Client as SdkClient;
 use aws_sdk_cognitoidentityprovider::config::StalledStreamProtectionConfig;
-use aws_sdk_cognitoidentityprovider::types::{
-    AttributeType, ExplicitAuthFlowsType, MessageActionType, UserType, VerifiedAttributeType,
-};
+use aws_sdk_cognitoidentityprovider::types::{AttributeType, MessageActionType, UserType, VerifiedAttributeType};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
-use idp_bridge_conformance::{Control, Harness, Need, NewUser, Staged, async_trait};
+use idp_bridge_conformance::{Control, FederationHarness, Flaw, Harness, Need, NewUser, Staged, async_trait};
 use idp_bridge_core::{
     CallKind, Capabilities, Connector, ConnectorContext, Email, IdentityProvider, OutboundPolicy, Secret, UserId,
 };
@@ -25,7 +23,8 @@ use idp_bridge_http::{BaseUrl, Client, Request};
 use serde_json::Value;
 
 use super::iam::{Iam, Key};
-use super::{ACTIONS, context, proof, reads, scope};
+use super::stand_in_federation::Apps;
+use super::{ACTIONS, proof, reads, scope};
 use crate::transport::Transport;
 use crate::{Cognito, CognitoConfig, CustomerLookup};
 
@@ -78,11 +77,11 @@ impl StandIn {
 
 /// A pool of a stand-in under test.
 pub struct StandInHarness {
-    stand_in: StandIn,
-    sdk: SdkClient,
-    http: Client,
-    pool: String,
-    app: (String, String),
+    pub(super) stand_in: StandIn,
+    pub(super) sdk: SdkClient,
+    pub(super) http: Client,
+    pub(super) pool: String,
+    pub(super) apps: Apps,
     keys: Keys,
     made: AtomicU32,
     /// How many mails an address had got when the last user with it was made: signing up sends one.
@@ -100,17 +99,14 @@ struct Keys {
 }
 
 impl StandInHarness {
-    /// Makes the pool, with an app client and without users. Customers are found by an attribute that Cognito can search.
+    /// Makes the pool, with app clients and without users. Customers are found by an attribute that Cognito can search.
     pub async fn start(stand_in: StandIn) -> Staged<Self> {
         let sdk = stand_in.sdk()?;
         let pool =
             sdk.create_user_pool().pool_name("conformance").auto_verified_attributes(VerifiedAttributeType::Email);
         let pool = pool.send().await?.user_pool.ok_or("the answer names no pool")?;
         let (pool, arn) = pool.id.zip(pool.arn).ok_or("the pool has no id, or no ARN")?;
-        let app = sdk.create_user_pool_client().user_pool_id(&pool).client_name("bridge").generate_secret(true);
-        let app = app.explicit_auth_flows(ExplicitAuthFlowsType::AllowUserPasswordAuth).write_attributes("email");
-        let app = app.send().await?.user_pool_client.ok_or("the answer names no app client")?;
-        let app = app.client_id.zip(app.client_secret).ok_or("the app client has no id, or no secret")?;
+        let apps = Apps::make(&sdk, &pool).await?;
         let iam = Iam::new(&stand_in.url, &stand_in.region, &stand_in.access_key_id)?;
         let user = async |name: &str, actions: &[&str]| iam.user(&format!("{name}-{pool}"), actions, &arn).await;
         let keys = Keys {
@@ -119,34 +115,40 @@ impl StandInHarness {
             read_only: user("read-only", &reads()).await?,
         };
         let http = Client::new(&OutboundPolicy::default())?;
-        Ok(Self { stand_in, sdk, http, pool, app, keys, made: AtomicU32::new(0), before: Mutex::default() })
+        Ok(Self { stand_in, sdk, http, pool, apps, keys, made: AtomicU32::new(0), before: Mutex::default() })
     }
 
     /// The settings of the right provider.
-    fn config(&self) -> CognitoConfig {
+    pub(super) fn config(&self) -> CognitoConfig {
         self.config_of(&self.keys.bridge)
     }
 
     /// The settings of a provider that asks with this key.
     fn config_of(&self, key: &Key) -> CognitoConfig {
         let mut config = CognitoConfig::new(&self.pool);
+        config.domain = Some(self.stand_in.url.clone());
         config.endpoint = Some(self.stand_in.url.clone());
+        config.issuer_endpoint = Some(self.stand_in.url.clone());
         config.access_key_id = Some(key.id.clone());
         config.secret_access_key = Some(key.secret.clone());
-        config.client_id = Some(self.app.0.clone());
-        config.client_secret = Some(Secret::new(&*self.app.1));
+        config.client_id = Some(self.apps.own.0.clone());
+        config.client_secret = Some(Secret::new(&*self.apps.own.1));
         config.customer_attribute = "preferred_username".into();
         config.customer_lookup = Some(CustomerLookup::Attribute);
         config
     }
 
-    fn build(&self, config: CognitoConfig, context: &ConnectorContext) -> Staged<Arc<dyn IdentityProvider>> {
+    pub(super) fn build(&self, config: CognitoConfig, context: &ConnectorContext) -> Staged<Arc<dyn IdentityProvider>> {
         Ok(Arc::new(Cognito::build(config, context)?))
+    }
+
+    fn context(&self) -> Staged<ConnectorContext> {
+        self.context_with(Some(self.apps.settings()))
     }
 
     /// Somebody who has signed up, and has not confirmed it.
     async fn sign_up(&self, name: &str, attributes: Vec<AttributeType>) -> Staged<UserId> {
-        let (id, secret) = &self.app;
+        let (id, secret) = &self.apps.own;
         let request = self.sdk.sign_up().client_id(id).secret_hash(proof(secret, name, id)).username(name);
         let answer = request.password(PASSWORD).set_user_attributes(Some(attributes)).send().await?;
         Ok(UserId::new(answer.user_sub)?)
@@ -154,10 +156,21 @@ impl StandInHarness {
 
     /// Somebody who has signed in before.
     async fn confirmed(&self, name: &str, attributes: Vec<AttributeType>, password: &str) -> Staged<UserId> {
-        let request = self.sdk.admin_create_user().user_pool_id(&self.pool).username(name);
+        self.confirmed_in(&self.pool, name, attributes, password).await
+    }
+
+    /// The same in another pool.
+    pub(super) async fn confirmed_in(
+        &self,
+        pool: &str,
+        name: &str,
+        attributes: Vec<AttributeType>,
+        password: &str,
+    ) -> Staged<UserId> {
+        let request = self.sdk.admin_create_user().user_pool_id(pool).username(name);
         let request = request.message_action(MessageActionType::Suppress).set_user_attributes(Some(attributes));
         let user = request.send().await?.user.ok_or("the answer names no user")?;
-        let request = self.sdk.admin_set_user_password().user_pool_id(&self.pool).username(name);
+        let request = self.sdk.admin_set_user_password().user_pool_id(pool).username(name);
         request.password(password).permanent(true).send().await?;
         Ok(UserId::new(sub(&user)?)?)
     }
@@ -184,7 +197,7 @@ impl StandInHarness {
         self.before.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn name_of(&self, attribute: &str, value: &str) -> Staged<String> {
+    pub(super) async fn name_of(&self, attribute: &str, value: &str) -> Staged<String> {
         let user = self.find(attribute, value).await?.and_then(|user| user.username);
         Ok(user.ok_or("nobody has this value")?)
     }
@@ -224,13 +237,17 @@ impl Harness for StandInHarness {
                 CallKind::SendVerificationEmail | CallKind::SendPasswordResetEmail,
             ) => "Cognito sends such mails for the app client: AWS asks for no right",
             Need::UndeliverableMail => "ministack 1.5.33 delivers every mail: the fake refuses some",
+            Need::OfflineLogin => "every login of Cognito has a refresh token, and none another kind of it",
+            Need::ClaimValue => "userInfo shows the user's attribute, which is one text: the fake shows anything",
+            Need::Flawed(Flaw::SenderConstrained) => "Cognito itself binds no token to its sender: the fake does",
+            Need::Signing => "ministack 1.5.33 does not give its keys away: the fake signs anything",
             _ => return None,
         };
         Some(reason.into())
     }
 
     async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        self.build(self.config(), &context()?)
+        self.build(self.config(), &self.context()?)
     }
 
     async fn create(&self, new: NewUser) -> Staged<UserId> {
@@ -272,7 +289,7 @@ impl Harness for StandInHarness {
 
     async fn log_in(&self, email: &Email, password: &str) -> Staged<bool> {
         use aws_sdk_cognitoidentityprovider::types::AuthFlowType::UserPasswordAuth;
-        let (name, (id, secret)) = (self.name_of("email", email.as_str()).await?, &self.app);
+        let (name, (id, secret)) = (self.name_of("email", email.as_str()).await?, &self.apps.own);
         let request = self.sdk.initiate_auth().client_id(id).auth_flow(UserPasswordAuth);
         let request = request.auth_parameters("SECRET_HASH", proof(secret, &name, id));
         let request = request.auth_parameters("USERNAME", name).auth_parameters("PASSWORD", password);
@@ -300,7 +317,7 @@ impl Harness for StandInHarness {
             Control::ReadOnlyRole => config = self.config_of(&self.keys.read_only),
             other => return Err(format!("the harness does not know the control {other:?}").into()),
         }
-        self.build(config, &context()?)
+        self.build(config, &self.context()?)
     }
 
     async fn upstream(&self) -> Staged<String> {
@@ -309,8 +326,12 @@ impl Harness for StandInHarness {
 
     /// By way of a proxy, since the signature covers the host.
     async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
-        let mut context = context()?;
+        let mut context = self.context()?;
         context.outbound.proxy = Some(base_url.to_owned());
         self.build(self.config(), &context)
+    }
+
+    fn federation(&self) -> Option<&dyn FederationHarness> {
+        Some(self)
     }
 }

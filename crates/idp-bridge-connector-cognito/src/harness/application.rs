@@ -1,0 +1,123 @@
+//! An application of the tenant: it signs people in at the pool's domain, with a browser of its own for each of them.
+
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use idp_bridge_conformance::{Staged, Tokens};
+use idp_bridge_core::{AccessToken, OutboundPolicy, Random as _, Secret, SystemRandom};
+use idp_bridge_http::{BaseUrl, Client, Request, Response, StatusCode, Url, header};
+use serde_json::Value;
+
+use super::scope;
+
+/// An app client, and the program that has it.
+pub(super) struct Application<'a> {
+    pub(super) http: &'a Client,
+    /// The pool's domain.
+    pub(super) domain: &'a str,
+    pub(super) client_id: &'a str,
+    pub(super) secret: Option<&'a str>,
+    /// Where codes come back to.
+    pub(super) callback: &'a str,
+}
+
+/// What applications of the tenant ask for.
+const SCOPES: &str = "openid profile email";
+
+impl Application<'_> {
+    /// Signs somebody in (authorization code with PKCE).
+    pub(super) async fn sign_in(&self, username: &str, password: &str) -> Staged<Tokens> {
+        let (state, verifier) = (SystemRandom.word()?, SystemRandom.word()? + &SystemRandom.word()?);
+        let challenge = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()));
+        let asked = [
+            ("response_type", "code"),
+            ("client_id", self.client_id),
+            ("redirect_uri", self.callback),
+            ("scope", SCOPES),
+            ("state", &state),
+            ("code_challenge", &challenge),
+            ("code_challenge_method", "S256"),
+        ];
+        let page = self.send(Request::get(self.at("oauth2/authorize")?).query(&asked)).await?;
+        if !page.status.is_success() && !page.status.is_redirection() {
+            return Err(format!("the sign-in begins with a {}", page.status).into());
+        }
+        // Cognito's own page carries the request in its query, and ministack's in the form.
+        let form = [&asked[..], &[("username", username), ("password", password)]].concat();
+        let back = self.send(Request::post(self.at("login")?).query(&asked).form(&form)).await?;
+        let back = Url::parse(back.header(&header::LOCATION).ok_or("nobody was signed in")?)?;
+        let given = |name: &str| back.query_pairs().find(|(own, _)| own == name).map(|(_, value)| value.into_owned());
+        if given("state").as_deref() != Some(&state) || !back.as_str().starts_with(self.callback) {
+            return Err("the browser did not come back as it went".into());
+        }
+        let code = given("code").ok_or("the browser brings no code")?;
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code.as_str()),
+            ("redirect_uri", self.callback),
+            ("code_verifier", &verifier),
+        ];
+        tokens(&self.ask_token(&form).await?)
+    }
+
+    /// A token for the application itself.
+    pub(super) async fn for_itself(&self, scope: &str) -> Staged<AccessToken> {
+        let form = [("grant_type", "client_credentials"), ("scope", scope)];
+        Ok(tokens(&self.ask_token(&form).await?)?.access)
+    }
+
+    /// Whether the refresh token still gives access tokens.
+    pub(super) async fn refreshes(&self, token: &Secret) -> Staged<bool> {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", token.expose())];
+        let answer = self.ask_token(&form).await?;
+        alive(&answer, StatusCode::BAD_REQUEST)
+    }
+
+    /// Whether userInfo takes the access token.
+    pub(super) async fn admits(&self, token: &AccessToken) -> Staged<bool> {
+        let request = Request::get(self.at("oauth2/userInfo")?).bearer(&Secret::new(token.expose()))?;
+        alive(&self.send(request).await?, StatusCode::UNAUTHORIZED)
+    }
+
+    async fn ask_token(&self, form: &[(&str, &str)]) -> Staged<Response> {
+        let mut form = form.to_vec();
+        form.push(("client_id", self.client_id));
+        let request = Request::post(self.at("oauth2/token")?).form(&form);
+        let request = match self.secret {
+            Some(secret) => request.basic(self.client_id, &Secret::new(secret))?,
+            None => request,
+        };
+        self.send(request).await
+    }
+
+    fn at(&self, path: &str) -> Staged<Url> {
+        let base = BaseUrl::parse(self.domain, &OutboundPolicy::default())?;
+        Ok(base.join(&path.split('/').collect::<Vec<_>>())?)
+    }
+
+    async fn send(&self, request: Request) -> Staged<Response> {
+        Ok(self.http.send(&scope(), request).await?)
+    }
+}
+
+fn tokens(answer: &Response) -> Staged<Tokens> {
+    if !answer.status.is_success() {
+        return Err(format!("no tokens: {} {}", answer.status, answer.text().unwrap_or_default()).into());
+    }
+    let told: Value = answer.json()?;
+    let token = |name: &str| told.get(name).and_then(Value::as_str).map(str::to_owned);
+    Ok(Tokens {
+        access: AccessToken::new(token("access_token").ok_or("the answer has no access token")?)?,
+        refresh: token("refresh_token").map(Secret::new),
+        id: token("id_token").map(Secret::new),
+    })
+}
+
+/// What an answer says of a token: good, refused with this status, or nothing that one could believe.
+fn alive(answer: &Response, refusal: StatusCode) -> Staged<bool> {
+    match answer.status {
+        StatusCode::OK => Ok(true),
+        status if status == refusal => Ok(false),
+        status => Err(format!("a token cannot be told alive or dead from a {status}").into()),
+    }
+}
