@@ -3,11 +3,13 @@
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use idp_bridge_core::AccessToken;
 use serde_json::{Value, json};
 
 use crate::Staged;
 use crate::fake::SigningKey;
+use crate::proxy::Proxy;
 
 /// A signed token, taken apart.
 #[derive(Debug, Clone)]
@@ -59,6 +61,19 @@ impl Jwt {
         let header = changes.fold(self.header.clone(), |header, (name, value)| changed(&header, name, value.clone()));
         Ok(key.sign(&header, &self.claims)?)
     }
+}
+
+/// The member of an object; `null` if there is none.
+pub(crate) fn member<'a>(object: &'a Value, name: &str) -> &'a Value {
+    object.get(name).unwrap_or(&Value::Null)
+}
+
+/// The JWKS document among the answers that the proxy has recorded.
+pub(crate) fn recorded_keys(proxy: &Proxy) -> Staged<Vec<u8>> {
+    let has_keys =
+        |body: &Bytes| serde_json::from_slice::<Value>(body).is_ok_and(|json| member(&json, "keys").is_array());
+    let document = proxy.recorded().into_iter().find(has_keys);
+    Ok(document.ok_or("no answer with keys was seen at the base URL that the provider was given")?.to_vec())
 }
 
 /// An object with this member changed; `null` removes it.
@@ -133,11 +148,13 @@ fn unsigned(attacker: &Attacker) -> Staged<Vec<String>> {
 
 fn public_secrets(attacker: &Attacker) -> Staged<Vec<String>> {
     let document: Value = serde_json::from_slice(&attacker.jwks)?;
-    let kid = &attacker.token.header["kid"];
-    let keys = document["keys"].as_array().ok_or("the JWKS document has no keys")?;
-    let key = keys.iter().find(|key| key["kid"] == *kid).ok_or("the JWKS document lacks the key of a good token")?;
-    let number = |name: &str| URL_SAFE_NO_PAD.decode(key[name].as_str().unwrap_or_default()).unwrap_or_default();
-    let texts = ["n", "x", "kid"].map(|name| key[name].as_str().unwrap_or_default().as_bytes().to_vec());
+    let kid = member(&attacker.token.header, "kid");
+    let keys = member(&document, "keys").as_array().ok_or("the JWKS document has no keys")?;
+    let key =
+        keys.iter().find(|key| member(key, "kid") == kid).ok_or("the JWKS document lacks the key of a good token")?;
+    let number =
+        |name: &str| URL_SAFE_NO_PAD.decode(member(key, name).as_str().unwrap_or_default()).unwrap_or_default();
+    let texts = ["n", "x", "kid"].map(|name| member(key, name).as_str().unwrap_or_default().as_bytes().to_vec());
     let mut secrets = vec![attacker.jwks.clone(), key.to_string().into_bytes(), number("n"), number("x"), Vec::new()];
     secrets.extend(texts);
     secrets.extend(public_pem(&number("n"), &number("e")));

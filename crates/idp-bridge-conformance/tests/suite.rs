@@ -55,6 +55,31 @@ async fn a_panic_fails_its_case_and_stops_no_other() {
     assert!(report.passed.iter().any(|passed| passed.case.starts_with("capabilities::")), "{report}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_died_at_a_logout_is_reported() {
+    let report = run_only(Toy::honest().await, |case| case.starts_with("federation_logout::")).await.unwrap();
+    let lives = |logout: &str, what: &str| {
+        let mut seen = report.observations.iter().filter(|seen| seen.logout == logout && seen.what == what);
+        seen.next().map(|seen| seen.lives)
+    };
+    assert_eq!(lives("with all its tokens", "refresh token"), Some(false));
+    assert_eq!(lives("with the access token alone", "access token at userinfo"), Some(false));
+    assert_eq!(lives("with all its tokens", "another login's refresh token"), Some(true));
+    // An expired access token is dead before the logout.
+    assert_eq!(lives("with an expired access token", "access token at userinfo"), None);
+    assert_eq!(report.observations.len(), 50, "{:?}", report.observations);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_federation_one_case_says_so_and_no_other_is_run() {
+    let report = run_only(Toy::without_oauth().await, |case| case.starts_with("federation")).await.unwrap();
+    report.assert_ok();
+    let passed: Vec<&str> = report.passed.iter().map(|passed| passed.case.as_str()).collect();
+    assert_eq!(passed, ["federation::it_is_there_exactly_if_it_is_declared"]);
+    assert!(report.not_applicable.iter().all(|beside| beside.reason == "there is no federation"), "{report}");
+    assert!(report.not_applicable.len() > 110, "{report}");
+}
+
 /// Whatever a case checks, there is a provider that fails it.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_case_can_fail() {

@@ -21,25 +21,43 @@ pub(crate) struct Toy {
     sin: Option<Sin>,
     cannot: Option<Need>,
     unable: bool,
+    oauth: bool,
 }
 
 impl Toy {
     pub(crate) async fn honest() -> Arc<Self> {
-        Arc::new(Self { server: Server::start().await.unwrap(), sin: None, cannot: None, unable: false })
+        Arc::new(Self { server: Server::start().await.unwrap(), sin: None, cannot: None, unable: false, oauth: true })
     }
 
     pub(crate) async fn with(sin: Sin) -> Arc<Self> {
-        Arc::new(Self { server: Server::start().await.unwrap(), sin: Some(sin), cannot: None, unable: false })
+        Arc::new(Self {
+            server: Server::start().await.unwrap(),
+            sin: Some(sin),
+            cannot: None,
+            unable: false,
+            oauth: true,
+        })
     }
 
     /// An honest one whose environment cannot stage this.
     pub(crate) async fn without(need: Need) -> Arc<Self> {
-        Arc::new(Self { server: Server::start().await.unwrap(), sin: None, cannot: Some(need), unable: false })
+        Arc::new(Self {
+            server: Server::start().await.unwrap(),
+            sin: None,
+            cannot: Some(need),
+            unable: false,
+            oauth: true,
+        })
     }
 
     /// An honest one that supports no call.
     pub(crate) async fn unable() -> Arc<Self> {
-        Arc::new(Self { server: Server::start().await.unwrap(), sin: None, cannot: None, unable: true })
+        Arc::new(Self { server: Server::start().await.unwrap(), sin: None, cannot: None, unable: true, oauth: true })
+    }
+
+    /// An honest one without an OAuth side.
+    pub(crate) async fn without_oauth() -> Arc<Self> {
+        Arc::new(Self { server: Server::start().await.unwrap(), sin: None, cannot: None, unable: false, oauth: false })
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -53,19 +71,19 @@ impl Toy {
             _ if self.unable => Capabilities::none("the toy is out of order"),
             _ => all,
         };
-        own.with_federation(Some(self.federation_capabilities()))
+        own.with_federation(self.federation_capabilities())
     }
 
     /// One that supports no call has no back channel either.
-    fn federation_capabilities(&self) -> FederationCapabilities {
+    fn federation_capabilities(&self) -> Option<FederationCapabilities> {
         let none = || Support::unsupported("the toy is out of order");
-        FederationCapabilities {
+        self.oauth.then(|| FederationCapabilities {
             liveness: Liveness::IdentityProvider,
             logout: LogoutReach::Session,
             back_channel: if self.unable { none() } else { Support::Supported },
             opaque_tokens: false,
             cache_seconds: 0,
-        }
+        })
     }
 
     fn build(&self, authority: String, realm: &'static str, secret: &'static str) -> Arc<dyn IdentityProvider> {
@@ -82,7 +100,7 @@ impl Toy {
         let client = || Client { authority: authority.clone(), realm, secret, sin: self.sin, token: Mutex::default() };
         let back_channel = !self.unable;
         let oauth = Oauth { client: client(), client_secret, back_channel, keys: Mutex::default() };
-        let oauth = Some(oauth).filter(|_| self.sin != Some(Sin::HidesItsFederation));
+        let oauth = Some(oauth).filter(|_| self.oauth && self.sin != Some(Sin::HidesItsFederation));
         Provider { client: client(), capabilities: self.capabilities(), oauth }
     }
 
@@ -107,7 +125,7 @@ impl Harness for Toy {
     }
 
     fn connector_capabilities(&self) -> Capabilities {
-        let most = Capabilities::all().with_federation(Some(self.federation_capabilities()));
+        let most = Capabilities::all().with_federation(self.federation_capabilities());
         match self.sin {
             Some(Sin::PromisesTooMuch) => most.with_field(Field::UpdateTime, Fidelity::Absent),
             _ => most,
@@ -167,7 +185,7 @@ impl Harness for Toy {
     }
 
     fn federation(&self) -> Option<&dyn FederationHarness> {
-        Some(self)
+        Some(self as &dyn FederationHarness).filter(|_| self.oauth)
     }
 
     async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {

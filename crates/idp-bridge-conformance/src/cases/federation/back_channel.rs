@@ -9,7 +9,7 @@ use super::oauth;
 use crate::bullet::logout_token;
 use crate::case::Case;
 use crate::fake::SigningKey;
-use crate::forge::{Attacker, FORGERIES, Jwt, changed};
+use crate::forge::{Attacker, FORGERIES, Jwt, changed, member, recorded_keys};
 use crate::login::Login;
 use crate::scene::{Provider, Scene, ensure};
 use crate::{Need, Staged};
@@ -69,10 +69,11 @@ impl Ending {
             "exp": now + 120,
             "jti": "conformance-logout",
             "events": {EVENT: {}},
-            "sub": issued.claims["sub"],
-            "sid": facts.claims.session.map(|claim| issued.claims[claim].clone()).unwrap_or_default(),
+            "sub": member(&issued.claims, "sub"),
+            "sid": facts.claims.session.map(|claim| member(&issued.claims, claim)),
         });
-        let claims = if claims["sid"].is_null() { changed(&claims, "sid", Value::Null) } else { claims };
+        // A claim that the issued tokens lack is none of the logout token's either.
+        let claims = changed(&claims, "sid", member(&claims, "sid").clone());
         Ok(Self { header: changed(&issued.header, "typ", json!("logout+jwt")), claims, login, identity })
     }
 
@@ -122,7 +123,7 @@ async fn good_ones(scene: Scene) -> Staged<()> {
         notice.ended == Ended::User(ending.identity.subject.clone()),
         "without `sid` the user's sessions have ended"
     );
-    let issued = ending.claims["iat"].as_i64();
+    let issued = member(&ending.claims, "iat").as_i64();
     ensure!(Some(notice.issued_at.as_second()) == issued, "the time of the end is the one that the token says");
     let several = changed(&ending.claims, "aud", json!(["another-client", scene.client()?]));
     ending.is(&provider.check_logout_token(&ending.sign(&scene, &ending.header, &several).await?).await?.good()?.ended)
@@ -132,13 +133,11 @@ async fn forged(scene: Scene) -> Staged<()> {
     let (proxy, provider) = scene.proxied().await?;
     proxy.record();
     let ending = Ending::of(&scene, &provider).await?;
-    let published = |body: &[u8]| serde_json::from_slice::<Value>(body).is_ok_and(|json| json["keys"].is_array());
-    let jwks = proxy.recorded().into_iter().find(|body| published(body)).ok_or("no answer with keys was seen")?;
     let good = ending.sign(&scene, &ending.header, &ending.claims).await?;
     let attacker = Attacker {
         token: Jwt::read(&good)?,
         wish: ("sub", json!("somebody-else")),
-        jwks: jwks.to_vec(),
+        jwks: recorded_keys(&proxy)?,
         elsewhere: format!("{}/elsewhere", proxy.base_url()),
         key: SigningKey::rs256("attacker")?,
     };

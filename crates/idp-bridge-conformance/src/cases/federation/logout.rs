@@ -98,16 +98,26 @@ fn is_promised(provider: &Provider<'_>, ended: LoggedOut, shown: Shown) -> Stage
 async fn ends(scene: Scene, shown: Shown, title: &'static str, shape: fn(&mut SignIn)) -> Staged<()> {
     let ada = scene.resident("ada", |_| {}).await?;
     let mut login = scene.log_in_with(&ada, shape).await?;
-    let mut other = scene.log_in_again(&ada).await?;
-    let (before, other_before) = (scene.alive(&mut login).await?, scene.alive(&mut other).await?);
+    let mut others = vec![("another login's ", scene.log_in_again(&ada).await?)];
+    if scene.harness().not_applicable(Need::OfflineLogin).is_none() {
+        let offline = scene.log_in_with(&ada, |sign_in| sign_in.offline = true).await?;
+        others.push(("another offline login's ", offline));
+    }
+    let before = scene.alive(&mut login).await?;
     ensure!(before.refresh != Some(false), "before the logout the refresh token is dead already");
+    let mut others_before = Vec::new();
+    for (_, other) in &mut others {
+        others_before.push(scene.alive(other).await?);
+    }
     let provider = scene.provider().await?;
     let ended = provider.log_out(&login, shown).await?.good()?;
     is_promised(&provider, ended, shown)?;
     let after = is_over(&scene, &provider, &mut login).await?;
-    let other_after = scene.alive(&mut other).await?;
     scene.observations().note(title, "", before, after);
-    scene.observations().note(title, "another login's ", other_before, other_after);
+    for ((whose, other), before) in others.iter_mut().zip(others_before) {
+        let after = scene.alive(other).await?;
+        scene.observations().note(title, whose, before, after);
+    }
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use super::oauth;
 use crate::bullet::{identify, oauth as every, validate};
 use crate::case::Case;
 use crate::fake::{Answer, Fake, FakeServer, Incoming, SigningKey, jwks};
-use crate::forge::{Attacker, FORGERIES, Forgery, Jwt, changed};
+use crate::forge::{Attacker, FORGERIES, Forgery, Jwt, changed, member, recorded_keys};
 use crate::login::Login;
 use crate::proxy::Proxy;
 use crate::scene::{Provider, Scene, ensure};
@@ -77,15 +77,13 @@ async fn forged(scene: Scene, (_, forge): Forgery) -> Staged<()> {
     proxy.record();
     provider.identify(&ada.tokens.access).await?.good()?;
     let keys: BTreeSet<String> = proxy.paths().into_iter().collect();
-    let published = |body: &[u8]| serde_json::from_slice::<Value>(body).is_ok_and(|json| json["keys"].is_array());
-    let jwks_seen = proxy.recorded().into_iter().find(|body| published(body)).ok_or("no answer with keys was seen")?;
     let key = SigningKey::rs256("attacker")?;
     let elsewhere = FakeServer::start(Elsewhere(jwks([&key]))).await?;
     let subject = scene.facts()?.claims.subject;
     let attacker = Attacker {
         token: Jwt::read(&ada.tokens.access)?,
-        wish: (subject, Jwt::read(&grace.tokens.access)?.claims[subject].clone()),
-        jwks: jwks_seen.to_vec(),
+        wish: (subject, member(&Jwt::read(&grace.tokens.access)?.claims, subject).clone()),
+        jwks: recorded_keys(&proxy)?,
         elsewhere: format!("{}/jwks.json", elsewhere.url()),
         key,
     };
@@ -267,7 +265,8 @@ async fn told_at_age(scene: &Scene, provider: &Provider<'_>, login: &Login, age:
     let token = Jwt::read(&login.tokens.access)?;
     let end = now() - age;
     let claims = changed(&token.with("exp", json!(end)), "iat", json!(end - 60));
-    let claims = if claims["auth_time"].is_null() { claims } else { changed(&claims, "auth_time", json!(end - 60)) };
+    let claims =
+        if member(&claims, "auth_time").is_null() { claims } else { changed(&claims, "auth_time", json!(end - 60)) };
     let text = scene.oauth()?.sign(&token.header, &claims).await?;
     let token = AccessToken::new(text)?;
     provider.validate(&token).await?.refuses()?;
