@@ -194,6 +194,10 @@ pub enum Need {
     ExpiredLogin,
     /// [`SignIn::foreign_client`](crate::SignIn::foreign_client).
     ForeignClient,
+    /// The identity provider refuses to end the refresh token of another client than the one that asks.
+    ForeignRefreshToken,
+    /// Logout tokens have the type `logout+jwt`, so that one of another type is none.
+    TypedLogoutToken,
     /// [`SignIn::customer_claim`](crate::SignIn::customer_claim).
     ClaimValue,
     /// [`FederationHarness::flawed`] with this flaw.

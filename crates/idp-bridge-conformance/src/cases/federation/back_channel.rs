@@ -30,6 +30,9 @@ pub(super) fn cases() -> Vec<Case> {
         let name = name(&format!("a_logout_token_{twist}_is_refused"));
         cases.push(oauth(name, proves, move |scene| twisted(scene, twists)).needs(&[Need::Signing]));
     }
+    let needs = [Need::Signing, Need::TypedLogoutToken];
+    let untyped = oauth(name("a_logout_token_of_no_type_is_refused"), proves, |scene| twisted(scene, untyped));
+    cases.push(untyped.needs(&needs));
     let mut cases: Vec<Case> = cases.into_iter().map(|case| case.promised(has_back_channel)).collect();
     let nothing = name("without_a_back_channel_every_token_is_unsupported");
     cases.push(
@@ -195,10 +198,18 @@ const TWISTS: [(&str, Twist); 8] = [
         [nobody, strange, empty].map(|claims| (ending.header.clone(), claims)).into()
     }),
     ("of_another_type", |ending, _| {
-        let types = ["at+jwt", "JWT", "secevent+jwt"];
-        types.map(|name| (changed(&ending.header, "typ", json!(name)), ending.claims.clone())).into()
+        with_types(ending, &[json!("at+jwt"), json!("secevent+jwt"), json!(""), json!(["logout+jwt"])])
     }),
 ];
+
+/// Types of other tokens, which a logout token has at some identity providers.
+fn untyped(ending: &Ending, _: i64) -> Vec<(Value, Value)> {
+    with_types(ending, &[json!("JWT"), Value::Null])
+}
+
+fn with_types(ending: &Ending, types: &[Value]) -> Vec<(Value, Value)> {
+    types.iter().map(|name| (changed(&ending.header, "typ", name.clone()), ending.claims.clone())).collect()
+}
 
 fn with_claims(ending: &Ending, claim: &str, values: impl IntoIterator<Item = Value>) -> Vec<(Value, Value)> {
     values.into_iter().map(|value| (ending.header.clone(), changed(&ending.claims, claim, value))).collect()

@@ -56,8 +56,11 @@ pub(super) fn cases() -> Vec<Case> {
             .needs(&[Need::DeletedLogin]),
         oauth(name("a_blocked_user_is_logged_out"), &[log_out::NOTHING_LEFT], blocked_before)
             .needs(&[Need::BlockedLogin]),
-        oauth(name("another_clients_refresh_token_is_invalid_input"), &[log_out::FOREIGN], foreign)
-            .needs(&[Need::ForeignClient, Need::RefreshToken]),
+        oauth(name("another_clients_refresh_token_is_invalid_input"), &[log_out::FOREIGN], foreign).needs(&[
+            Need::ForeignClient,
+            Need::RefreshToken,
+            Need::ForeignRefreshToken,
+        ]),
         oauth(name("a_made_up_refresh_token_is_never_the_access_tokens_fault"), &[log_out::FOREIGN], made_up),
         oauth(name("a_logout_that_is_late_at_once_does_nothing"), &[every::DEADLINE], late_at_once),
     ]
@@ -188,12 +191,13 @@ async fn foreign(scene: Scene) -> Staged<()> {
 
 /// Whatever somebody sends as a refresh token is not the access token's fault, and no fault of the identity provider.
 async fn made_up(scene: Scene) -> Staged<()> {
+    let ada = scene.resident("ada", |_| {}).await?;
     let provider = scene.provider().await?;
     let long = "x".repeat(5000);
     for text in ["made-up", "a.b.c", "", "ä\u{0}\n", "a&token=b", &long] {
-        let mut ada = scene.log_in("ada").await?;
-        ada.tokens.refresh = Some(Secret::new(text));
-        let told = provider.log_out(&ada, Shown::All).await?;
+        let mut login = scene.log_in_again(&ada).await?;
+        login.tokens.refresh = Some(Secret::new(text));
+        let told = provider.log_out(&login, Shown::All).await?;
         if told.result.is_err() {
             told.fails(&[ErrorKind::InvalidInput])?;
         }

@@ -248,7 +248,7 @@ async fn strange_claims(scene: Scene) -> Staged<()> {
         json!("a\nb"),
         json!("a\u{0}b"),
         json!("x".repeat(257)),
-        json!("x".repeat(100_000)),
+        json!("x".repeat(4000)),
         json!(true),
         json!({"id": own}),
         json!({own: own}),
@@ -258,7 +258,7 @@ async fn strange_claims(scene: Scene) -> Staged<()> {
         json!([[own]]),
         json!([{"id": own}]),
         json!([""]),
-        json!(vec![own; 500]),
+        json!(vec![own; 100]),
     ] {
         let login = with_claim(&scene, &ada, claim.clone()).await?;
         let shown: String = claim.to_string().chars().take(60).collect();
