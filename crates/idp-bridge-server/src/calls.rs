@@ -1,19 +1,25 @@
 //! From an admitted call to its answer: switched-off calls, idempotency, dispatch, and the line in the log.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use idp_bridge_core::{Call, CallScope, Outcome};
+use idp_bridge_core::{Call, CallScope, Outcome, UserId};
 use idp_bridge_protocol::answer::{DeleteAnswer, DoneAnswer, UserAnswer};
 use idp_bridge_protocol::{Code, Operation};
+use jiff::Timestamp;
 
 use crate::dispatch::{self, Answer, Failure};
 use crate::error::Refusal;
 use crate::idempotency::{Begin, Claim, Failed, Key};
 use crate::log::Line;
 use crate::response::{self, JSON, Response};
+use crate::revocation::{Revocation, RevokedKey};
 use crate::server::Bridge;
-use crate::tenant::Tenant;
+use crate::tenant::{FederationRules, Tenant};
+
+/// How far an identity provider's clock may be ahead of ours.
+const SKEW: Duration = Duration::from_mins(5);
 
 /// A call whose caller is known and allowed to ask for it.
 pub(crate) struct Admitted {
@@ -105,7 +111,7 @@ impl Bridge {
         {
             line.user(self.key.user_hash(&tenant.id, id));
         }
-        match dispatch::call(&tenant, call, &scope).await {
+        match self.ask(&tenant, call, &scope).await {
             Ok(answer) => {
                 if let Answer::User(user) = &answer {
                     line.user(self.key.user_hash(&tenant.id, &user.id));
@@ -121,6 +127,26 @@ impl Bridge {
             }
         }
     }
+
+    /// Asks the provider. Of a user that is deleted now, userinfo takes no token any more; where that cannot be written
+    /// down, the platform has to delete again.
+    async fn ask(&self, tenant: &Tenant, call: Call, scope: &CallScope) -> Result<Answer, Failure> {
+        let deleted = if let Call::Delete(id) = &call { Some(id.clone()) } else { None };
+        let answer = dispatch::call(tenant, call, scope).await?;
+        if let (Some(id), Some(federation)) = (deleted, &tenant.federation) {
+            let entry = all_tokens_of(id, self.clock.now(), federation);
+            let listed = dispatch::in_time(scope, self.revocations.revoke(&tenant.id, &[entry])).await;
+            listed.map_err(|error| Failure { error, outcome: Outcome::Unknown })?;
+        }
+        Ok(answer)
+    }
+}
+
+/// Refuses all tokens that a user has who is deleted now, and none of whoever registers under the same id later.
+fn all_tokens_of(id: UserId, now: Timestamp, federation: &FederationRules) -> Revocation {
+    let latest = now.checked_add(SKEW).unwrap_or(Timestamp::MAX);
+    let until = latest.checked_add(federation.max_token_age).unwrap_or(Timestamp::MAX);
+    Revocation { key: RevokedKey::Subject(id), not_before: Some(latest), until }
 }
 
 fn body(answer: Answer) -> Bytes {

@@ -38,6 +38,11 @@ impl Refusal {
         Self { challenge: Some("Bearer error=\"invalid_token\""), ..Self::new(Code::InvalidToken) }
     }
 
+    /// A good token that does not allow what is asked for (RFC 6750, section 3.1).
+    pub(crate) fn insufficient_scope() -> Self {
+        Self { challenge: Some("Bearer error=\"insufficient_scope\""), ..Self::new(Code::Forbidden) }
+    }
+
     /// A request with a wrong member, header or path segment; `detail` must not hold its value.
     pub(crate) fn invalid(field: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { field: Some(field.into()), detail: Some(detail.into()), ..Self::new(Code::InvalidRequest) }

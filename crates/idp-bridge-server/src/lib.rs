@@ -27,7 +27,9 @@ mod server;
 mod tenant;
 mod webhook;
 
+pub use idp_bridge_http::oidc::Algorithm;
 pub use limits::ServerLimits;
 pub use openapi::openapi;
+pub use rest::{AccessTokenSettings, AccessTokens};
 pub use server::Server;
 pub use tenant::{CustomerFrom, CustomerMissing, FederationRules, RestToken, Scope, Tenant, Tenants, TenantsError};

@@ -1,6 +1,8 @@
 //! REST: the same calls for callers with a bearer token instead of a signature.
 
-use std::collections::BTreeSet;
+mod access_token;
+mod caller;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -20,7 +22,10 @@ use crate::log::{Line, Surface};
 use crate::request;
 use crate::response::Response;
 use crate::server::Bridge;
-use crate::tenant::{RestToken, Scope, Tenant};
+use crate::tenant::{Scope, Tenant};
+use caller::{Caller, Refused};
+
+pub use access_token::{AccessTokenSettings, AccessTokens};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -125,9 +130,9 @@ pub(crate) async fn answer(
     let mut line = Line::new(request_id, Surface::Rest, tenant.clone());
     match admit(bridge, &mut line, (&tenant, resource), (head, body)).await {
         Ok((tenant, call, key, scope)) => bridge.run(Admitted { tenant, call, key, scope, line }).await,
-        Err(refusal) => {
+        Err(Refused { refusal, cause }) => {
             let response = refusal.clone().into_response(line.request_id());
-            line.refused(&refusal, None);
+            line.refused(&refusal, cause.as_ref());
             response
         }
     }
@@ -138,44 +143,36 @@ async fn admit(
     line: &mut Line,
     (tenant, resource): (&TenantId, Resource<'_>),
     (head, body): (&Parts, Incoming),
-) -> Result<(Arc<Tenant>, Call, Option<Key>, CallScope), Refusal> {
+) -> Result<(Arc<Tenant>, Call, Option<Key>, CallScope), Refused> {
     let encoded = head.headers.contains_key(header::CONTENT_ENCODING);
     if !body.is_end_stream() && (encoded || !request::is_json(&head.headers)) {
-        return Err(Refusal::new(Code::UnsupportedMediaType));
+        return Err(Refusal::new(Code::UnsupportedMediaType).into());
     }
     let body = request::read_body(body, bridge.limits.body).await?;
     let tenant = bridge.tenants.get(tenant);
-    let caller = authenticate(&head.headers, tenant.as_deref());
-    let (Some(tenant), Some(caller)) = (&tenant, caller) else {
-        return Err(Refusal::new(Code::InvalidToken));
+    if let Some(tenant) = &tenant {
+        line.connector(&tenant.connector);
+    }
+    let caller = Caller::of(&head.headers, tenant.as_deref(), |tenant| {
+        // A timeout that cannot be read is refused, but not before it is known who calls.
+        let scope = line.scope(request::timeout(&head.headers, tenant.deadline).unwrap_or(tenant.deadline));
+        line.follow(&scope);
+        scope
+    })
+    .await?;
+    let Some(tenant) = tenant else {
+        return Err(Refusal::bad_token().into());
     };
-    line.connector(&tenant.connector);
     line.caller(&caller.name);
-    require(resource.scope(&head.method), &caller.scopes)?;
+    caller.require(resource.scope(&head.method))?;
     let call = resource.call(&head.method, &body)?;
     let key = match idempotency_key(&head.headers)? {
-        Some(id) if call.kind().is_write() => Some(Key::rest(&tenant.id, &caller.name, id)),
+        Some(id) if call.kind().is_write() => Some(Key::rest(&tenant.id, &caller.key, id)),
         _ => None,
     };
     let timeout = request::timeout(&head.headers, tenant.deadline)?;
     let scope = line.scope(timeout);
-    Ok((Arc::clone(tenant), call, key, scope))
-}
-
-/// The caller whose token it is. A tenant that is unknown or has REST switched off has no callers.
-fn authenticate<'a>(headers: &HeaderMap, tenant: Option<&'a Tenant>) -> Option<&'a RestToken> {
-    let authorization = request::only(headers, &header::AUTHORIZATION).ok()??;
-    let (scheme, token) = authorization.split_once(' ')?;
-    let tokens = tenant.map_or(&[][..], |tenant| &tenant.tokens);
-    RestToken::find(tokens, token.as_bytes()).filter(|_| scheme.eq_ignore_ascii_case("bearer"))
-}
-
-fn require(scope: Scope, scopes: &BTreeSet<Scope>) -> Result<(), Refusal> {
-    let lacks = match scope {
-        Scope::Read => "the token lacks the scope `users.read`",
-        Scope::Write => "the token lacks the scope `users.write`",
-    };
-    if scopes.contains(&scope) { Ok(()) } else { Err(Refusal::new(Code::Forbidden).with_detail(lacks)) }
+    Ok((tenant, call, key, scope))
 }
 
 /// The caller's id of a write: 1 to 128 visible ASCII characters, quoted or not.

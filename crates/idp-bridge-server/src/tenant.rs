@@ -11,6 +11,8 @@ use idp_bridge_protocol::KeyRing;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::rest::AccessTokens;
+
 /// One tenant, ready to be served.
 pub struct Tenant {
     /// The platform's id of it.
@@ -25,8 +27,10 @@ pub struct Tenant {
     pub deadline: Duration,
     /// What a user without a customer is.
     pub customer_missing: CustomerMissing,
-    /// Who may use REST; without any, REST is off.
+    /// Who may use REST with a static token.
     pub tokens: Vec<RestToken>,
+    /// Whose JWT access tokens REST takes; without these and static ones, REST is off.
+    pub access_tokens: Option<AccessTokens>,
     /// The calls that nobody may make, signed or not.
     pub switched_off: BTreeSet<CallKind>,
     /// By which rules applications get customers and end logins; none if federation is off.
@@ -51,6 +55,7 @@ impl Tenant {
             deadline: Self::DEFAULT_DEADLINE,
             customer_missing: CustomerMissing::default(),
             tokens: Vec::new(),
+            access_tokens: None,
             switched_off: BTreeSet::new(),
             federation: None,
         }
@@ -143,6 +148,15 @@ impl Scope {
     /// The scope that this call needs.
     pub fn of(call: CallKind) -> Self {
         if call.is_write() { Self::Write } else { Self::Read }
+    }
+
+    /// The scope with this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        match name {
+            "users.read" => Some(Self::Read),
+            "users.write" => Some(Self::Write),
+            _ => None,
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 // `cfg(test)` is always true here; clippy reads it as leave for the helpers, too, to unwrap.
 #[cfg(test)]
+mod access_tokens;
+#[cfg(test)]
 mod bridge;
 #[cfg(test)]
 mod clock;

@@ -32,7 +32,9 @@ fn request(method: &str, path: &str) -> Request {
 }
 
 fn refused(answer: &Answer) -> bool {
-    answer.verdict() == (401, "invalid_token".into()) && answer.header("www-authenticate") == Some("Bearer")
+    let challenge = answer.header("www-authenticate").unwrap_or_default();
+    answer.verdict() == (401, "invalid_token".into())
+        && ["Bearer", r#"Bearer error="invalid_token""#].contains(&challenge)
 }
 
 #[tokio::test]

@@ -1,0 +1,307 @@
+//! Section 6: JWT access tokens (RFC 9068) of an issuer that signs, rotates its keys, lies and goes down.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use idp_bridge_conformance::fake::{self, Fake, FakeServer, Incoming, SigningKey, jwks};
+use idp_bridge_connector_memory::sample_users;
+use idp_bridge_core::{Deleted, OutboundPolicy};
+use idp_bridge_server::{AccessTokenSettings, AccessTokens, Algorithm, RestToken, Scope, Tenant};
+use serde_json::{Value, json};
+
+use crate::bridge::{Bridge, memory, next_id, tenant};
+use crate::clock::{BEGIN, TestClock};
+use crate::http::{Answer, Request};
+use crate::scripted::{Given, Scripted};
+
+const AUDIENCE: &str = "https://bridge.example";
+
+/// An authorization server, as far as its keys go.
+struct Issuer {
+    keys: Vec<SigningKey>,
+    is_down: bool,
+}
+
+impl Fake for Issuer {
+    fn answer(&mut self, _: &Incoming) -> fake::Answer {
+        if self.is_down {
+            return fake::Answer::empty(503);
+        }
+        fake::Answer::new(200, "application/json", jwks(&self.keys).to_string())
+    }
+}
+
+async fn issuer() -> FakeServer<Issuer> {
+    let keys = vec![SigningKey::es256("k-1").unwrap()];
+    FakeServer::start(Issuer { keys, is_down: false }).await.unwrap()
+}
+
+fn settings(issuer: &FakeServer<Issuer>) -> AccessTokenSettings {
+    AccessTokenSettings {
+        issuer: issuer.url(),
+        audience: AUDIENCE.into(),
+        jwks_url: format!("{}/jwks?p=1", issuer.url()),
+        algorithms: Algorithm::ALL.to_vec(),
+        outbound: OutboundPolicy::default(),
+    }
+}
+
+/// `acme`, which takes tokens of this issuer, and one static token.
+fn acme(issuer: &FakeServer<Issuer>, provider: impl idp_bridge_core::IdentityProvider) -> Tenant {
+    let mut acme = tenant("acme", provider);
+    acme.access_tokens = Some(AccessTokens::new(settings(issuer), Arc::new(TestClock::default())).unwrap());
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"static");
+    let sha256 = digest.as_ref().try_into().unwrap();
+    acme.tokens = vec![RestToken { name: "ops".into(), sha256, scopes: [Scope::Read, Scope::Write].into() }];
+    acme
+}
+
+async fn bridge(issuer: &FakeServer<Issuer>) -> Bridge {
+    Bridge::start([acme(issuer, memory(sample_users()))]).await
+}
+
+/// The claims of a good token, changed.
+fn claims(issuer: &FakeServer<Issuer>, changes: &[(&str, Value)]) -> Value {
+    let mut claims = json!({
+        "iss": issuer.url(), "aud": AUDIENCE, "sub": "s-1", "client_id": "ops", "jti": "j-1",
+        "iat": BEGIN - 10, "exp": BEGIN + 300, "scope": "openid users.read users.write",
+    });
+    for (name, value) in changes {
+        claims[*name] = value.clone();
+    }
+    claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    claims
+}
+
+/// A token of the issuer with these claims changed.
+fn token(issuer: &FakeServer<Issuer>, changes: &[(&str, Value)]) -> String {
+    let claims = claims(issuer, changes);
+    issuer.with(|issuer| issuer.keys[0].sign(&issuer.keys[0].header("at+jwt"), &claims).unwrap())
+}
+
+fn get(token: &str) -> Request {
+    Request::new("GET", "/v1/tenants/acme/users/u-1").header("authorization", format!("Bearer {token}"))
+}
+
+fn refused(answer: &Answer) -> bool {
+    answer.verdict() == (401, "invalid_token".into())
+        && answer.header("www-authenticate") == Some(r#"Bearer error="invalid_token""#)
+}
+
+#[tokio::test]
+async fn a_good_token_costs_one_fetch_of_the_keys_for_all() {
+    let issuer = issuer().await;
+    let bridge = bridge(&issuer).await;
+    for changes in [
+        &[][..],
+        &[("aud", json!(["other", AUDIENCE]))],
+        &[("azp", json!("ops"))],
+        &[("client_id", Value::Null), ("azp", json!("ops"))],
+        &[("nbf", json!(BEGIN))],
+    ] {
+        let answer = bridge.send(&get(&token(&issuer, changes))).await;
+        assert_eq!(answer.status, 200, "{changes:?} {answer:?}");
+    }
+    let claims = claims(&issuer, &[]);
+    let long_type = issuer.with(|own| own.keys[0].sign(&own.keys[0].header("application/AT+JWT"), &claims).unwrap());
+    assert_eq!(bridge.send(&get(&long_type)).await.status, 200);
+    assert_eq!(issuer.exchanges().len(), 1);
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_meant_for_this_tenant_now_is_refused() {
+    let issuer = issuer().await;
+    let bridge = bridge(&issuer).await;
+    for changes in [
+        ("aud", json!("other")),
+        ("aud", json!([])),
+        ("aud", json!({ AUDIENCE: true })),
+        ("aud", json!(format!("{AUDIENCE}/"))),
+        ("aud", Value::Null),
+        ("iss", json!("https://other.example")),
+        ("iss", json!(format!("{}/", issuer.url()))),
+        ("iss", Value::Null),
+        ("exp", json!(BEGIN - 1)),
+        ("exp", json!("9999999999")),
+        ("exp", Value::Null),
+        ("nbf", json!(BEGIN + 120)),
+        ("iat", json!(BEGIN + 120)),
+        ("sub", Value::Null),
+        ("sub", json!("")),
+        ("sub", json!(1)),
+        ("client_id", Value::Null),
+        ("azp", json!("another")),
+        ("cnf", json!({"jkt": "x"})),
+    ] {
+        let answer = bridge.send(&get(&token(&issuer, std::slice::from_ref(&changes)))).await;
+        assert!(refused(&answer), "{changes:?} {answer:?}");
+    }
+    assert_eq!(issuer.exchanges().len(), 1);
+}
+
+#[tokio::test]
+async fn a_token_of_another_kind_or_signed_in_another_way_is_refused() {
+    let issuer = issuer().await;
+    let bridge = bridge(&issuer).await;
+    let (good, claims) = (token(&issuer, &[]), claims(&issuer, &[]));
+    let attacker = SigningKey::es256("k-1").unwrap();
+    let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
+    let [header, body, signature] = good.split('.').collect::<Vec<_>>().try_into().unwrap();
+    let unsigned =
+        |algorithm: &str| format!("{}.{body}.", part(&json!({"alg": algorithm, "kid": "k-1", "typ": "at+jwt"})));
+    let pem = issuer.with(|issuer| issuer.keys[0].public_pem().unwrap());
+    let hmac = {
+        let input = format!("{}.{body}", part(&json!({"alg": "HS256", "kid": "k-1", "typ": "at+jwt"})));
+        let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, pem.as_bytes());
+        format!("{input}.{}", URL_SAFE_NO_PAD.encode(aws_lc_rs::hmac::sign(&key, input.as_bytes())))
+    };
+    let with_header = |change: Value| {
+        let mut header = json!({"alg": "ES256", "kid": "k-1", "typ": "at+jwt"});
+        header.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        attacker.sign(&header, &claims).unwrap()
+    };
+    let of_type =
+        |name: &str| issuer.with(|issuer| issuer.keys[0].sign(&issuer.keys[0].header(name), &claims).unwrap());
+    let untyped = issuer.with(|own| own.keys[0].sign(&json!({"alg": "ES256", "kid": "k-1"}), &claims).unwrap());
+    for bad in [
+        unsigned("none"),
+        unsigned("None"),
+        unsigned("ES256"),
+        hmac,
+        with_header(json!({})),
+        with_header(json!({"jwk": attacker.jwk()})),
+        with_header(json!({"jku": format!("{}/other", issuer.url())})),
+        with_header(json!({"x5u": format!("{}/other", issuer.url()), "x5c": ["MAA="]})),
+        with_header(json!({"kid": "../k-1"})),
+        with_header(json!({"kid": null})),
+        with_header(json!({"crit": ["exp"]})),
+        of_type("JWT"),
+        of_type("logout+jwt"),
+        of_type("at+jwt2"),
+        untyped,
+        format!("{header}.{}.{signature}", part(&json!({"sub": "somebody"}))),
+        format!("{good}."),
+        format!("{good}.{signature}"),
+        format!("{header}.{body}"),
+        "..".into(),
+        "a.b.c".into(),
+        "x".repeat(8_193),
+    ] {
+        assert!(refused(&bridge.send(&get(&bad)).await), "{bad}");
+    }
+    // Whatever a token says, only the configured address was asked: at first, and once for a key that is not known.
+    let asked: Vec<_> = issuer.exchanges().into_iter().map(|exchange| exchange.request.target).collect();
+    assert_eq!(asked, ["/jwks?p=1"; 2]);
+}
+
+#[tokio::test]
+async fn only_the_configured_algorithms_are_taken() {
+    let issuer = issuer().await;
+    let mut acme = acme(&issuer, memory(sample_users()));
+    let narrow = AccessTokenSettings { algorithms: vec![Algorithm::Rs256], ..settings(&issuer) };
+    acme.access_tokens = Some(AccessTokens::new(narrow, Arc::new(TestClock::default())).unwrap());
+    let bridge = Bridge::start([acme]).await;
+    assert!(refused(&bridge.send(&get(&token(&issuer, &[]))).await));
+    issuer.with(|issuer| issuer.keys = vec![SigningKey::rs256("k-2").unwrap()]);
+    assert_eq!(bridge.send(&get(&token(&issuer, &[]))).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_new_key_is_taken_without_a_restart() {
+    let issuer = issuer().await;
+    let bridge = bridge(&issuer).await;
+    let old = token(&issuer, &[]);
+    assert_eq!(bridge.send(&get(&old)).await.status, 200);
+    issuer.with(|issuer| issuer.keys = vec![SigningKey::rs256("k-2").unwrap()]);
+    assert_eq!(bridge.send(&get(&token(&issuer, &[]))).await.status, 200);
+    assert!(refused(&bridge.send(&get(&old)).await));
+    assert_eq!(issuer.exchanges().len(), 2);
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_down_is_an_outage_and_static_tokens_go_on() {
+    let issuer = issuer().await;
+    issuer.with(|issuer| issuer.is_down = true);
+    let bridge = bridge(&issuer).await;
+    let answer = bridge.send(&get(&token(&issuer, &[]))).await;
+    assert_eq!(answer.verdict(), (503, "upstream_unavailable".into()));
+    assert!(answer.header("retry-after").is_some() && answer.header("www-authenticate").is_none(), "{answer:?}");
+    issuer.take_exchanges();
+    assert_eq!(bridge.send(&get("static")).await.status, 200);
+    assert!(refused(&bridge.send(&get("static-but-wrong")).await));
+    assert_eq!(issuer.exchanges().len(), 0, "static tokens and what is no JWT ask nobody");
+}
+
+#[tokio::test]
+async fn a_token_allows_what_its_scope_says() {
+    let issuer = issuer().await;
+    let bridge = bridge(&issuer).await;
+    for (scope, get_status, delete_status) in [
+        (json!("users.read"), 200, 403),
+        (json!("users.write"), 403, 200),
+        (json!("openid  users.read"), 200, 403),
+        (json!("Users.read users.reader users.read.all users"), 403, 403),
+        (json!(["users.read"]), 403, 403),
+        (json!(""), 403, 403),
+        (Value::Null, 403, 403),
+    ] {
+        let token = token(&issuer, &[("scope", scope.clone())]);
+        assert_eq!(bridge.send(&get(&token)).await.status, get_status, "{scope}");
+        let delete =
+            Request::new("DELETE", "/v1/tenants/acme/users/u-2").header("authorization", format!("Bearer {token}"));
+        let answer = bridge.send(&delete).await;
+        assert_eq!(answer.status, delete_status, "{scope}");
+        if delete_status == 403 {
+            assert_eq!(answer.verdict().1, "forbidden");
+            assert_eq!(answer.header("www-authenticate"), Some(r#"Bearer error="insufficient_scope""#));
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_client_and_subject_has_ids_of_writes_of_its_own() {
+    let issuer = issuer().await;
+    let provider = Scripted::at_once(|_| Ok(Given::Deleted(Deleted::Existed)));
+    let bridge = Bridge::start([acme(&issuer, provider.clone())]).await;
+    let key = next_id();
+    let delete = |token: &str| {
+        Request::new("DELETE", "/v1/tenants/acme/users/u")
+            .header("authorization", format!("Bearer {token}"))
+            .header("idempotency-key", &key)
+    };
+    // The static token is called `ops` as well.
+    let callers = [
+        "static".to_owned(),
+        token(&issuer, &[]),
+        token(&issuer, &[("sub", json!("s-2"))]),
+        token(&issuer, &[("client_id", json!("ops s-1")), ("sub", json!("1"))]),
+        token(&issuer, &[("client_id", json!("ops")), ("sub", json!("s-1 1"))]),
+    ];
+    for caller in &callers {
+        let answer = bridge.send(&delete(caller)).await;
+        assert_eq!((answer.status, answer.header("idempotent-replayed")), (200, None), "{caller}");
+    }
+    assert_eq!(provider.asked(), callers.len());
+    let again = bridge.send(&delete(&token(&issuer, &[("jti", json!("j-2"))]))).await;
+    assert_eq!((again.status, again.header("idempotent-replayed")), (200, Some("true")));
+}
+
+#[tokio::test]
+async fn settings_that_cannot_be_right_are_named() {
+    let issuer = issuer().await;
+    let wrong = |change: fn(&mut AccessTokenSettings)| {
+        let mut settings = settings(&issuer);
+        change(&mut settings);
+        AccessTokens::new(settings, Arc::new(TestClock::default())).unwrap_err()
+    };
+    for (error, named) in [
+        (wrong(|settings| settings.issuer = "not a URL".into()), "`issuer`"),
+        (wrong(|settings| settings.issuer = "http://issuer.example".into()), "`issuer`"),
+        (wrong(|settings| settings.jwks_url = "keys".into()), "`jwks_url`"),
+        (wrong(|settings| settings.jwks_url = "http://issuer.example/jwks".into()), "`jwks_url`"),
+        (wrong(|settings| settings.jwks_url = "file:///etc/passwd".into()), "`jwks_url`"),
+    ] {
+        assert!(error.message().starts_with(named), "{error}");
+    }
+}
