@@ -1,6 +1,8 @@
 //! `cargo xtask codegen`: the documents that are generated from the program, so that they cannot be wrong about it.
 
+mod logout_table;
 mod support_matrix;
+mod target;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -68,13 +70,16 @@ fn generate(workspace: &Workspace, interrupt: &Interrupt) -> Result<Vec<Document
     let docs = workspace.root.join("docs");
     let ask = |arguments: &[&str]| process::output(Command::new(&program).args(arguments));
     let connectors = support_matrix::read_connectors(&ask(&["connectors", "--json"])?)?;
-    let matrix = docs.join("support-matrix.md");
-    let committed = std::fs::read_to_string(&matrix).unwrap_or_default();
-    let matrix_text = support_matrix::render(&connectors, &conformance::read(workspace)?, &committed);
+    let reports = conformance::read(workspace)?;
+    let committed = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+    let (matrix, logouts) = (docs.join("support-matrix.md"), docs.join("logout-table.md"));
+    let matrix_text = support_matrix::render(&connectors, &reports, &committed(&matrix));
+    let logouts_text = logout_table::render(&reports, &committed(&logouts));
     Ok(vec![
         Document { path: docs.join("openapi.json"), text: with_newline(ask(&["schema", "openapi"])?) },
         Document { path: docs.join("configuration.schema.json"), text: with_newline(ask(&["schema", "config"])?) },
         Document { path: matrix, text: matrix_text },
+        Document { path: logouts, text: logouts_text },
     ])
 }
 

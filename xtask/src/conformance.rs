@@ -18,10 +18,25 @@ pub(crate) struct Report {
     passed: Vec<Case>,
     failed: Vec<Case>,
     not_applicable: Vec<Case>,
+    /// What was seen to die at a logout, and what to live on.
+    #[serde(default)]
+    pub(crate) observations: Vec<Observation>,
+}
+
+/// A thing that lived before a logout, and whether it lived afterwards.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Observation {
+    /// Which logout.
+    pub(crate) logout: String,
+    /// What was looked at.
+    pub(crate) what: String,
+    /// Whether it lived afterwards.
+    pub(crate) lives: bool,
 }
 
 #[derive(Debug, Deserialize)]
 struct Case {
+    case: String,
     #[serde(default)]
     reason: String,
 }
@@ -35,6 +50,13 @@ impl Report {
     /// How many cases were run.
     pub(crate) fn run(&self) -> usize {
         self.passed.len() + self.failed.len()
+    }
+
+    /// How many cases about federation passed, and how many were run.
+    pub(crate) fn federation(&self) -> (usize, usize) {
+        let count = |cases: &[Case]| cases.iter().filter(|case| case.case.starts_with("federation_")).count();
+        let passed = count(&self.passed);
+        (passed, passed + count(&self.failed))
     }
 
     /// Why cases were not applicable, and how many for each reason.
@@ -98,9 +120,12 @@ impl Report {
     /// One case of each outcome.
     pub(crate) fn sample(harness: &str) -> Self {
         let json = r#"{"harness": "", "capabilities": {},
-            "passed": [{"case": "a", "proves": []}],
+            "passed": [{"case": "federation_logout::a", "proves": []}],
             "failed": [{"case": "b", "proves": [], "reason": "was not found"}],
-            "not_applicable": [{"case": "c", "reason": "no clock to turn"}]}"#;
+            "not_applicable": [{"case": "c", "reason": "no clock to turn"}],
+            "observations": [
+                {"logout": "with all its tokens", "what": "access token at userinfo", "lives": false},
+                {"logout": "with all its tokens", "what": "another login's refresh token", "lives": true}]}"#;
         Self { harness: harness.to_owned(), ..serde_json::from_str(json).unwrap() }
     }
 }
@@ -113,6 +138,7 @@ mod tests {
     fn a_report_is_summed_up_in_a_line() {
         let report = Report::sample("keycloak (fake)");
         assert_eq!(report.summary(), "keycloak (fake): 1 cases passed, 1 failed, 1 not applicable");
+        assert_eq!(report.federation(), (1, 1));
         assert_eq!(report.not_applicable(), BTreeMap::from([("no clock to turn", 1)]));
     }
 }
