@@ -6,6 +6,7 @@ mod token;
 mod user_info;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use idp_bridge_conformance::fake::{Answer, Incoming, SigningKey, jwks};
 use idp_bridge_http::{HeaderName, HeaderValue, Method, header};
@@ -21,11 +22,14 @@ pub(crate) const CALLBACK: &str = "https://app.conformance.example/back";
 /// Where browsers return to after a logout, unless a client says otherwise.
 pub(crate) const SIGNED_OUT: &str = "https://app.conformance.example/bye";
 
+/// The key of all fakes of a program: to make one takes longer than most tests.
+static KEY: OnceLock<SigningKey> = OnceLock::new();
+
 /// What the domain keeps.
 #[derive(Default)]
 pub(crate) struct OAuth {
     /// The key that tokens are signed with; none before the fake listens.
-    key: Option<SigningKey>,
+    key: Option<&'static SigningKey>,
     /// Where the fake listens, which is the pool's domain as well.
     url: String,
     /// All tokens that were signed with the key: what else comes is no token of this pool.
@@ -41,7 +45,14 @@ type Outcome = Result<Answer, Answer>;
 
 impl OAuth {
     pub(crate) fn new(url: String) -> std::io::Result<Self> {
-        Ok(Self { key: Some(SigningKey::rs256("fake-access-1")?), url, ..Self::default() })
+        let key = match KEY.get() {
+            Some(key) => key,
+            None => {
+                let key = SigningKey::rs256("fake-access-1")?;
+                KEY.get_or_init(|| key)
+            }
+        };
+        Ok(Self { key: Some(key), url, ..Self::default() })
     }
 }
 
@@ -52,7 +63,7 @@ impl Pool {
         let documents = [format!("/{pool}/.well-known/jwks.json"), format!("/{pool}/.well-known/openid-configuration")];
         let get = request.method == Method::GET;
         let outcome = match request.path() {
-            path if path == documents[0] && get => Ok(json(200, &jwks(&self.oauth.key))),
+            path if path == documents[0] && get => Ok(json(200, &jwks(self.oauth.key))),
             path if path == documents[1] && get => Ok(json(200, &self.discovery())),
             "/oauth2/authorize" if get => self.ask_for_code(request),
             "/login" if get => Ok(Answer::new(200, "text/html;charset=UTF-8", "<form method=\"post\">Sign in</form>")),

@@ -24,6 +24,8 @@ pub struct Pool {
     pub begins_with_an_empty_page: bool,
     /// Whether an id means its user even where somebody else has it for a name. Cognito's own order is not documented.
     pub ids_before_names: bool,
+    /// Whether tokens outlive the end of their login for a while, as they may in a system of many parts.
+    pub ends_late: bool,
     /// Whether codes go by text message, as to users who have a number where the pool prefers that.
     pub texts_codes: bool,
     pub(crate) users: Vec<User>,

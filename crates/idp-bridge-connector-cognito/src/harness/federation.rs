@@ -21,7 +21,7 @@ use crate::fake::oauth::{CALLBACK, Session};
 const ANOTHER_ISSUER: &str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_OtherPool";
 
 /// The tenant's clients: one with a secret, and one without.
-pub(super) fn settings() -> FederationSettings {
+pub(crate) fn settings() -> FederationSettings {
     let confidential = OauthClient { id: APP_CLIENT.into(), secret: Some(Secret::new(APP_SECRET)) };
     let public = OauthClient { id: PUBLIC_CLIENT.into(), secret: None };
     FederationSettings { clients: vec![confidential, public], ..FederationSettings::default() }
@@ -45,22 +45,17 @@ pub(super) fn facts(issuer: &str, domain: &str, clients: Vec<String>) -> Federat
 
 impl CognitoHarness {
     /// The login that gave these tokens.
-    fn session(&self, tokens: &Tokens) -> Staged<Session> {
+    pub(crate) fn session(&self, tokens: &Tokens) -> Staged<Session> {
         let refresh = tokens.refresh.as_ref().ok_or("a login without a refresh token")?;
         let found = self.fake().with(|pool| pool.session(|own| own.refresh == refresh.expose()).cloned());
         found.ok_or_else(|| "the fake knows no such login".into())
     }
 
     /// A new access token of a login, with some claims changed.
-    fn signed(&self, session: &Session, changes: Value) -> Staged<AccessToken> {
+    pub(crate) fn signed(&self, session: &Session, changes: Value) -> Staged<AccessToken> {
         let token = self.fake().with(|pool| {
-            let mut claims = pool.access_claims(session);
-            if let (Some(claims), Value::Object(changes)) = (claims.as_object_mut(), changes) {
-                claims.extend(changes);
-                claims.retain(|_, value| !value.is_null());
-            }
-            let header = pool.header();
-            pool.sign(&header, &claims)
+            let (header, claims) = (pool.header(), pool.access_claims(session));
+            pool.sign(&header, &changed(claims, changes))
         });
         Ok(AccessToken::new(token?)?)
     }
@@ -111,8 +106,8 @@ impl FederationHarness for CognitoHarness {
         match flaw {
             Flaw::AnotherIssuer => {
                 let key = SigningKey::rs256("another-pools-1")?;
-                let mut claims = self.fake().with(|pool| pool.access_claims(&session));
-                claims["iss"] = ANOTHER_ISSUER.into();
+                let claims = self.fake().with(|pool| pool.access_claims(&session));
+                let claims = changed(claims, json!({"iss": ANOTHER_ISSUER}));
                 let token = key.sign(&json!({"kid": key.kid(), "alg": "RS256"}), &claims)?;
                 Ok(AccessToken::new(token)?)
             }
@@ -159,8 +154,17 @@ impl FederationHarness for CognitoHarness {
     }
 }
 
+/// Claims with some members in the place of their own; null takes one away.
+fn changed(mut claims: Value, changes: Value) -> Value {
+    if let (Some(members), Value::Object(changes)) = (claims.as_object_mut(), changes) {
+        members.extend(changes);
+        members.retain(|_, value| !value.is_null());
+    }
+    claims
+}
+
 /// The same with another secret of the first client.
-pub(super) fn with_wrong_secret(mut settings: FederationSettings) -> FederationSettings {
+pub(crate) fn with_wrong_secret(mut settings: FederationSettings) -> FederationSettings {
     if let Some(first) = settings.clients.first_mut() {
         first.secret = Some(Secret::new("wrong"));
     }

@@ -1,7 +1,7 @@
 //! The harnesses of the conformance suite: for the fake, and for a stand-in that somebody else wrote.
 
 mod application;
-mod federation;
+pub(crate) mod federation;
 mod iam;
 mod stand_in;
 mod stand_in_federation;
@@ -141,7 +141,7 @@ fn context() -> Staged<ConnectorContext> {
 }
 
 /// Now, in seconds since 1970.
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     SystemClock.now().as_second()
 }
 

@@ -238,6 +238,9 @@ impl Harness for StandInHarness {
             ) => "Cognito sends such mails for the app client: AWS asks for no right",
             Need::UndeliverableMail => "ministack 1.5.33 delivers every mail: the fake refuses some",
             Need::OfflineLogin => "every login of Cognito has a refresh token, and none another kind of it",
+            Need::ForeignRefreshToken => {
+                "ministack 1.5.33 revokes a refresh token for whatever client asks: the fake refuses (November 2026)"
+            }
             Need::ClaimValue => "userInfo shows the user's attribute, which is one text: the fake shows anything",
             Need::Flawed(Flaw::SenderConstrained) => "Cognito itself binds no token to its sender: the fake does",
             Need::Signing => "ministack 1.5.33 does not give its keys away: the fake signs anything",

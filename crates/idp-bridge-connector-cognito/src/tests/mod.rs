@@ -2,6 +2,8 @@
 
 mod credentials;
 mod diagnosis;
+mod federation;
+mod federation_diagnosis;
 mod index;
 mod mails;
 mod reads;
@@ -69,14 +71,15 @@ impl Stage {
         });
     }
 
-    /// The operations since the last time, each with the user whom it names or the filter that it has.
+    /// The operations since the last time, each with the user whom it names or the filter that it has, and what was asked of the domain.
     fn requests(&self) -> Vec<String> {
         self.fake().take_exchanges().iter().map(|exchange| line(&exchange.request)).collect()
     }
 }
 
 fn line(request: &Incoming) -> String {
-    let target = request.headers["x-amz-target"].to_str().unwrap();
+    let Some(target) = request.headers.get("x-amz-target") else { return request.path().to_owned() };
+    let target = target.to_str().unwrap();
     let operation = target.rsplit('.').next().unwrap();
     let body: Value = serde_json::from_slice(&request.body).unwrap();
     let about = ["Username", "Filter", "GroupName"].into_iter().find_map(|name| body[name].as_str());

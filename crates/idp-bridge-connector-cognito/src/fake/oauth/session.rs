@@ -1,6 +1,6 @@
 //! The logins of the pool and their tokens: made, and ended as AWS documents it.
 
-use idp_bridge_conformance::fake::Answer;
+use idp_bridge_conformance::fake::{Answer, SigningKey};
 use idp_bridge_core::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
@@ -53,7 +53,7 @@ impl Pool {
 
     /// The user of a login, if it lives: it was not ended, and the user is still there and may sign in.
     pub(super) fn living(&self, session: &Session) -> Option<&User> {
-        self.user(&session.user_id).filter(|user| user.enabled && !session.ended)
+        self.user(&session.user_id).filter(|user| user.enabled && (!session.ended || self.ends_late))
     }
 
     /// The first login that is so.
@@ -73,7 +73,7 @@ impl Pool {
 
     /// Signs these two parts with the pool's key, and takes the result for its own.
     pub(crate) fn sign(&mut self, header: &Value, claims: &Value) -> std::io::Result<String> {
-        let key = self.oauth.key.as_ref().ok_or_else(|| std::io::Error::other("the fake does not listen yet"))?;
+        let key = self.oauth.key.ok_or_else(|| std::io::Error::other("the fake does not listen yet"))?;
         let token = key.sign(header, claims)?;
         self.oauth.signed.insert(token.clone());
         Ok(token)
@@ -81,7 +81,7 @@ impl Pool {
 
     /// The header of every token: real ones have no `typ`.
     pub(crate) fn header(&self) -> Value {
-        json!({"kid": self.oauth.key.as_ref().map(|key| key.kid()), "alg": "RS256"})
+        json!({"kid": self.oauth.key.map(SigningKey::kid), "alg": "RS256"})
     }
 
     /// The claims of a new access token of this login.

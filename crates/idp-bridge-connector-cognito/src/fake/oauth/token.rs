@@ -69,14 +69,16 @@ impl Pool {
         let header = self.header();
         let access = self.access_claims(session);
         let access = self.sign(&header, &access).map_err(|_| Answer::empty(500))?;
-        let mut body = json!({"access_token": access, "token_type": "Bearer", "expires_in": 3600});
-        if session.scopes.iter().any(|scope| scope == "openid") {
+        let id = if session.scopes.iter().any(|scope| scope == "openid") {
             let id = self.id_claims(session);
-            body["id_token"] = self.sign(&header, &id).map_err(|_| Answer::empty(500))?.into();
-        }
-        if let Some(refresh) = refresh {
-            body["refresh_token"] = refresh.into();
-        }
+            Some(self.sign(&header, &id).map_err(|_| Answer::empty(500))?)
+        } else {
+            None
+        };
+        let body = json!({"access_token": access, "token_type": "Bearer", "expires_in": 3600});
+        let more = [("id_token", id.as_deref()), ("refresh_token", refresh)];
+        let more = more.into_iter().filter_map(|(name, token)| Some((name.to_owned(), token?.into())));
+        let body = body.as_object().cloned().into_iter().flatten().chain(more).collect();
         Ok(answer(200, &body))
     }
 
