@@ -19,6 +19,8 @@ use crate::error::{Step, refusal};
 use crate::map::{Auth0User, IdentityName};
 use crate::search::{Hit, Hits, Search};
 
+#[cfg(feature = "contract")]
+pub(crate) use federation::says_nothing;
 pub(crate) use federation::{CREDENTIALS, CredentialKind};
 
 /// When a rate limit ends, in seconds since 1970: recorded with good answers, and documented for refused ones, of which only some

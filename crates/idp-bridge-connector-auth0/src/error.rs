@@ -269,6 +269,27 @@ mod tests {
             r#"{"statusCode":404,"error":"Not Found","message":"The template does not exist.","errorCode":"inexistent_email_template"}"#,
             NotFound,
         ),
+        (ReadUserinfo, 401, "Unauthorized", InvalidToken),
+        (
+            RevokeAccess,
+            403,
+            r#"{"statusCode":403,"error":"Forbidden","message":"Please upgrade your subscription to use bot detection","errorCode":"insufficient_entitlement"}"#,
+            Misconfigured,
+        ),
+        // Hand-made, of documented statuses.
+        (ReadUserinfo, 403, "<html>blocked</html>", InvalidResponse),
+        (ReadUserinfo, 404, "", InvalidResponse),
+        (ReadUserinfo, 429, r#"{"error":"too_many_requests"}"#, RateLimited),
+        (RevokeToken, 401, r#"{"error":"invalid_client"}"#, Unauthenticated),
+        (RevokeToken, 401, r#"{"error":"access_denied","error_description":"Unauthorized"}"#, Unauthenticated),
+        (RevokeToken, 400, r#"{"error":"invalid_request"}"#, InvalidInput),
+        (RevokeToken, 400, "<html>no</html>", InvalidResponse),
+        (RevokeSession, 404, r#"{"statusCode":404,"errorCode":"inexistent_session"}"#, NotFound),
+        (RevokeSession, 404, r#"{"statusCode":404,"error":"Not Found","message":"Not Found"}"#, Misconfigured),
+        (RevokeSession, 403, r#"{"statusCode":403,"errorCode":"insufficient_scope"}"#, PermissionDenied),
+        (DeleteCredential, 404, r#"{"statusCode":404,"errorCode":"inexistent_device_credential"}"#, NotFound),
+        (ReadCredentials, 404, "<html>no such page</html>", Misconfigured),
+        (ReadClients, 404, r#"{"statusCode":404,"errorCode":"inexistent_client"}"#, NotFound),
         // Documented, or shown in issues.
         (
             UpdateUser,

@@ -121,11 +121,15 @@ impl Auth0Api {
     }
 }
 
-/// Fails if the answer says more than that an order was taken: `OK` is documented and nothing recorded for the revocation of a
-/// token, `{}` is recorded for that of a session.
 fn must_say_nothing(answer: &Response) -> Result<()> {
-    match answer.text().map(str::trim) {
-        Some("" | "OK" | "{}") => Ok(()),
-        _ => Err(Error::upstream(ErrorKind::InvalidResponse, "an order was not answered as auth0 answers it")),
+    if says_nothing(&answer.body) {
+        return Ok(());
     }
+    Err(Error::upstream(ErrorKind::InvalidResponse, "an order was not answered as auth0 answers it"))
+}
+
+/// Whether an answer says no more than that an order was taken: `OK` is documented and nothing recorded for the revocation of a
+/// token, `{}` is recorded for that of a session.
+pub(crate) fn says_nothing(body: &[u8]) -> bool {
+    matches!(body.trim_ascii(), b"" | b"OK" | b"{}")
 }

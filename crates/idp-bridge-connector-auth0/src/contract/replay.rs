@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use idp_bridge_conformance::Staged;
 use idp_bridge_conformance::fake::{Answer, Fake, FakeServer, Incoming};
-use idp_bridge_core::{CallScope, ConnectorContext, Email, Error, Result, Secret, TenantId, UserId};
+use idp_bridge_core::{
+    AccessToken, CallScope, ConnectorContext, Email, Error, ErrorKind, InvalidValue, OauthClient, Result, Secret,
+    TenantId, UserId,
+};
 use serde_json::{Value, json};
 
 use super::recording::Recording;
@@ -25,6 +28,8 @@ pub(super) enum Request {
     Delete(UserId),
     Verify { user: Box<Auth0User>, client_id: Option<String> },
     Reset { reset: PasswordReset, email: Email },
+    Userinfo,
+    Revoke { with_secret: bool },
 }
 
 /// The connector's request that this recorded one could be: with the same path, the same parameters and the same members.
@@ -63,6 +68,11 @@ pub(super) fn own_request(recording: &Recording) -> Option<Request> {
             let (client_id, connection) = (member("client_id")?.to_owned(), member("connection")?.to_owned());
             let email = Email::new(member("email")?).ok()?;
             Some(Request::Reset { reset: PasswordReset { connection, client_id }, email })
+        }
+        Topic::Userinfo => Some(Request::Userinfo),
+        Topic::RevokeToken => {
+            let with_secret = has_only(&["client_id", "client_secret", "token"]);
+            (with_secret || has_only(&["client_id", "token"])).then_some(Request::Revoke { with_secret })
         }
         _ => None,
     }
@@ -118,7 +128,16 @@ async fn ask(api: &Auth0Api, request: Request) -> Result<()> {
         Request::Delete(id) => api.delete(&scope, &id).await,
         Request::Verify { user, .. } => api.send_verification(&scope, &user).await.map(drop),
         Request::Reset { reset, email } => api.send_password_mail(&scope, &reset, &email).await,
+        Request::Userinfo => api.userinfo(&scope, &AccessToken::new("replayed").map_err(unusable)?).await.map(drop),
+        Request::Revoke { with_secret } => {
+            let client = OauthClient { id: "replay".into(), secret: with_secret.then(|| Secret::new("replay")) };
+            api.revoke(&scope, &client, &Secret::new("replayed")).await
+        }
     }
+}
+
+fn unusable(error: InvalidValue) -> Error {
+    Error::ours(ErrorKind::Unexpected, "the token of a replay is unusable").with_source(error)
 }
 
 /// In what a request differs from the recorded one. What the recording's authors replaced, and what names a tenant, may differ.
@@ -134,7 +153,7 @@ fn differences(recording: &Recording, sent: &Incoming) -> Vec<String> {
     let (own, recorded) = (body.unwrap_or_default(), &recording.sent);
     let differs = match recording.topic() {
         // Who asks, for whom, and with which proof differs; that and how it is said does not.
-        Topic::Token => fixed(&own) != fixed(recorded),
+        Topic::Token | Topic::RevokeToken => fixed(&own) != fixed(recorded),
         _ => own != *recorded,
     };
     if differs {

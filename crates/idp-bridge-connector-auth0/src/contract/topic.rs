@@ -1,12 +1,13 @@
 //! What an exchange is about, and how the connector reads its answer.
 
 use idp_bridge_core::ErrorKind;
+use idp_bridge_http::oidc::Claims;
 use idp_bridge_http::{Method, TokenAnswer};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::recording::Recording;
-use crate::client::{Connection, EmailTemplate, Job, is_sentence};
+use crate::client::{Connection, EmailTemplate, Job, is_sentence, says_nothing};
 use crate::error::{Step, refusal};
 use crate::map::Auth0User;
 use crate::search::Hits;
@@ -26,6 +27,8 @@ pub(super) enum Topic {
     ChangePassword,
     Connections,
     EmailTemplate,
+    Userinfo,
+    RevokeToken,
     /// What the connector never asks for.
     Other,
 }
@@ -60,6 +63,8 @@ impl Topic {
             ("GET", ["api", "v2", "jobs", _]) => Self::Job,
             ("GET", ["api", "v2", "connections"]) => Self::Connections,
             ("GET", ["api", "v2", "email-templates", _]) => Self::EmailTemplate,
+            ("GET", ["userinfo"]) => Self::Userinfo,
+            ("POST", ["oauth", "revoke"]) => Self::RevokeToken,
             _ => Self::Other,
         }
     }
@@ -79,6 +84,8 @@ impl Topic {
             Self::ChangePassword => "change password",
             Self::Connections => "connections",
             Self::EmailTemplate => "email template",
+            Self::Userinfo => "userinfo",
+            Self::RevokeToken => "revoke token",
             Self::Other => "others",
         }
     }
@@ -93,6 +100,8 @@ impl Topic {
             Self::ChangePassword => Step::ResetPassword,
             Self::Connections => Step::ReadConnections,
             Self::EmailTemplate => Step::ReadTemplates,
+            Self::Userinfo => Step::ReadUserinfo,
+            Self::RevokeToken => Step::RevokeToken,
             Self::GetUser | Self::UsersByEmail | Self::SearchUsers | Self::CreateUser | Self::Job | Self::Other => {
                 Step::ReadUsers
             }
@@ -118,6 +127,8 @@ impl Topic {
             Self::ChangePassword => is_sentence(recording.content_type(), &body),
             Self::Connections => is::<Vec<Connection>>(&body),
             Self::EmailTemplate => is::<EmailTemplate>(&body),
+            Self::Userinfo => Claims::parse(&body).is_some_and(|claims| claims.text("sub").is_some()),
+            Self::RevokeToken => says_nothing(&body),
         };
         match is_read {
             true => Read::Good,

@@ -9,9 +9,6 @@ use idp_bridge_http::oidc::Claims;
 use crate::config::Auth0Config;
 use crate::map::is_user_id;
 
-/// What only ID tokens and logout tokens have.
-const OF_OTHER_TOKENS: [&str; 5] = ["nonce", "at_hash", "c_hash", "s_hash", "events"];
-
 /// Which access tokens are taken.
 pub(super) struct AccessRules {
     clients: Vec<String>,
@@ -31,18 +28,13 @@ impl AccessRules {
 
     /// Whose access token it is, if it is one that a user got from one of the clients for one of the audiences.
     ///
-    /// ID tokens are signed with the same key and have the same type (`JWT`). They are told by their audience, which is the client
-    /// itself, and name no client apart from that.
+    /// ID tokens are signed with the same key and have the same type (`JWT`); but they are meant for the client itself, and name no
+    /// client apart from that.
     pub(super) fn identity(&self, claims: &Claims) -> Result<TokenIdentity> {
         let client = claims.issued_to(|client| self.clients.iter().any(|own| own == client))?;
-        let audience = claims.audience();
-        if audience.iter().any(|name| *name == client || self.clients.iter().any(|own| own == name)) {
-            return Err(Error::invalid_token("the token is meant for the client itself, as ID tokens are"));
-        }
-        if OF_OTHER_TOKENS.iter().any(|name| claims.has(name)) {
-            return Err(Error::invalid_token("the token has a claim that no access token has"));
-        }
-        if !audience.iter().any(|name| self.audiences.iter().any(|own| own == name)) {
+        claims.refuse_id_token(client)?;
+        let is_taken = |audience: &&str| self.audiences.iter().any(|own| own == audience);
+        if !claims.audience().iter().any(is_taken) {
             return Err(Error::invalid_token("the token is for another API"));
         }
         if claims.strings("gty").contains(&"client-credentials") {

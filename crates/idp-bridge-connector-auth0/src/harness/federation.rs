@@ -13,7 +13,7 @@ use idp_bridge_core::{AccessToken, FederationSettings, IdentityProvider, LogoutF
 use idp_bridge_http::{Request, Response, Url, header};
 use serde_json::{Value, json};
 
-use super::{APPLICATION, Auth0Harness, SECRET, scope, text};
+use super::{APPLICATION, Auth0Harness, BRIDGE, SECRET, scope, text};
 use crate::fake::{Application, FakeAuth0, Tenant};
 
 /// An application that cannot keep a secret.
@@ -127,6 +127,18 @@ impl Auth0Harness {
         let place = answer.header(&header::LOCATION);
         let place = place.ok_or_else(|| format!("{}: {}", answer.status, answer.text().unwrap_or_default()))?;
         Ok(self.base.as_url().join(place)?)
+    }
+
+    /// Gives the Auth0 tenant an Enterprise plan, and the bridge's application the scopes to end sessions.
+    pub fn allow_sessions(&self) {
+        self.fake.with(|tenant| {
+            tenant.is_enterprise = true;
+            tenant.change_application(BRIDGE, |bridge| {
+                let scopes = ["delete:sessions", "delete:refresh_tokens"].map(str::to_owned);
+                bridge.scopes.get_or_insert_default().extend(scopes);
+            });
+            tenant.expire_tokens();
+        });
     }
 
     /// Makes another token of this one, with the same key.

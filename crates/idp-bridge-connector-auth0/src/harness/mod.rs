@@ -188,6 +188,10 @@ impl Harness for Auth0Harness {
             Need::ControlOf(Control::ReadOnlyRole, CallKind::SendPasswordResetEmail) => {
                 "Auth0's Authentication API sends such mails for whoever asks: no scope is needed"
             }
+            Need::ForeignRefreshToken => "Auth0 answers the same for a refresh token that it does not know",
+            Need::TypedLogoutToken => {
+                "Auth0's logout tokens have the type of all its tokens, and are told by their event"
+            }
             _ => return None,
         };
         Some(reason.into())

@@ -89,9 +89,9 @@ fn is_promised(provider: &Provider<'_>, ended: LoggedOut, shown: Shown) -> Stage
     let fits = match (reach, ended) {
         (LogoutReach::Session, ended) => ended == LoggedOut::Session,
         (LogoutReach::RefreshToken, ended) => ended == LoggedOut::RefreshToken,
-        (LogoutReach::RefreshTokenOrUser, LoggedOut::RefreshToken) => shown == Shown::All,
+        // Where the ID token names a session, all of that session may end: more than the refresh token, and less than the user's.
+        (LogoutReach::RefreshTokenOrUser, LoggedOut::RefreshToken | LoggedOut::Session) => shown == Shown::All,
         (LogoutReach::RefreshTokenOrUser, LoggedOut::User { .. }) => true,
-        (LogoutReach::RefreshTokenOrUser, LoggedOut::Session) => false,
     };
     ensure!(fits, "a provider that promises to end {reach} ended {ended:?}");
     Ok(())

@@ -8,24 +8,15 @@ use idp_bridge_core::{
 use serde_json::{Value, json};
 
 use super::{IN_BROWSER, OPAQUE, set};
-use crate::fake::Tenant;
 use crate::harness::federation::{Login, claims_of};
 use crate::tests::{Stage, scope};
 
 /// A tenant on an Enterprise plan, and a provider that knows it.
 async fn enterprise() -> Stage {
     let mut stage = Stage::new().await;
-    stage.fake().with(|tenant| {
-        tenant.is_enterprise = true;
-        give(tenant, &["delete:sessions", "delete:refresh_tokens"]);
-    });
+    stage.harness.allow_sessions();
     stage.rebuild(|config, _| config.enterprise_sessions = true);
     stage
-}
-
-fn give(tenant: &mut Tenant, scopes: &[&str]) {
-    let bridge = tenant.applications.iter_mut().find(|application| application.client_id == "bridge").unwrap();
-    bridge.scopes.as_mut().unwrap().extend(scopes.iter().map(|scope| (*scope).to_owned()));
 }
 
 fn is_now(ended: LoggedOut) -> bool {
@@ -124,8 +115,9 @@ async fn a_wrong_secret_and_a_missing_scope_are_errors_and_change_nothing() {
     stage.rebuild(|config, _| config.client_id = "read-only".into());
     let error = stage.log_out(&tokens, None, None).await.unwrap_err();
     assert_eq!((error.kind(), error.context("scope")), (ErrorKind::PermissionDenied, Some("read:device_credentials")));
+    stage.harness.allow_sessions();
+    stage.fake().with(|tenant| tenant.is_enterprise = false);
     stage.rebuild(|config, _| config.enterprise_sessions = true);
-    stage.fake().with(|tenant| give(tenant, &["delete:sessions", "delete:refresh_tokens"]));
     let error = stage.log_out(&tokens, None, None).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Misconfigured);
     assert!(error.hint().unwrap().contains("enterprise_sessions"), "{error:?}");

@@ -10,8 +10,10 @@ use idp_bridge_core::{
     TokenIdentity, UserId,
 };
 use serde_json::Value;
+use std::sync::Arc;
 
 use super::{Stage, customer, email, scope};
+use crate::harness::Auth0Harness;
 use crate::harness::federation::{BROWSER_APPLICATION, Login, claims_of, settings};
 use crate::{Auth0, Auth0Config};
 
@@ -100,4 +102,13 @@ async fn without_settings_of_federation_there_is_none() {
     let stage = Stage::new().await;
     assert!(is_off(&stage.harness.build_in(stage.harness.config(), None).unwrap()));
     assert!(!is_off(&stage.provider));
+}
+
+#[tokio::test]
+async fn the_suite_passes_with_sessions_that_can_be_ended_as_well() {
+    let harness = Auth0Harness::start().await.unwrap().with(|config| config.enterprise_sessions = true);
+    harness.allow_sessions();
+    let report =
+        idp_bridge_conformance::run_only(Arc::new(harness), |name| name.starts_with("federation_logout")).await;
+    report.unwrap().assert_ok();
 }
