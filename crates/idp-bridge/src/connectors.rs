@@ -26,4 +26,5 @@ connectors! {
     "cognito" => idp_bridge_connector_cognito::Cognito,
     "keycloak" => idp_bridge_connector_keycloak::Keycloak,
     "memory" => idp_bridge_connector_memory::Memory,
+    "oidc" => idp_bridge_connector_oidc::Oidc,
 }

@@ -92,7 +92,13 @@ impl OpenIdProvider {
         let form = [("token", token.expose()), ("token_type_hint", TokenKind::Access.hint())];
         let request = Request::post(url).reading().header(ACCEPT, JSON);
         let answer = self.client().send(scope, authenticated(request, &form, client, authentication)?).await?;
-        let claims = Claims::of_answer(&answer.or_refusal(client_refusal)?)?;
+        let claims = Claims::of_answer(&answer.or_refusal(|status, body| match error_code(body).as_deref() {
+            // Some judge no signed token there, whoever made it: seen at node-oidc-provider 9.13, November 2026.
+            Some("unsupported_token_type") => {
+                Error::invalid_token("the identity provider's introspection takes no tokens of this kind")
+            }
+            _ => client_refusal(status, body),
+        })?)?;
         match claims.get("active").and_then(serde_json::Value::as_bool) {
             Some(true) => Ok(claims),
             Some(false) => Err(Error::invalid_token("the identity provider says that the token is not active")),

@@ -60,6 +60,7 @@ async fn an_introspection_is_believed_only_if_it_says_active() {
         (200, "{}", ErrorKind::InvalidResponse),
         (200, "[]", ErrorKind::InvalidResponse),
         (200, "", ErrorKind::InvalidResponse),
+        (400, r#"{"error": "unsupported_token_type"}"#, ErrorKind::InvalidToken),
         (401, r#"{"error": "invalid_client"}"#, ErrorKind::Unauthenticated),
         (400, r#"{"error": "invalid_client"}"#, ErrorKind::Unauthenticated),
         (403, "", ErrorKind::PermissionDenied),

@@ -1,0 +1,269 @@
+//! Whose a token is, whether it lives, and how its login ends, by what the standards say.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use idp_bridge_core::{
+    AccessToken, CallScope, Clock, Customer, Email, EndSession, Error, ErrorKind, Federation, FederationMetadata,
+    FederationSettings, Finding, LoggedOut, Logout, LogoutFallback, LogoutNotice, OauthClient, Result, Secret,
+    SessionId, TokenIdentity, TokenUser, UserId,
+};
+use idp_bridge_http::oidc::{
+    Claims, ClientAuthentication, EndSessionParameters, OpenIdProvider, Rules, TokenKind, end_session_url,
+};
+
+use crate::config::OidcConfig;
+use crate::diagnose;
+
+/// The claim that names the customer, if the settings name no other.
+const CUSTOMER_CLAIM: &str = "customer_id";
+/// How long ago a token may have expired whose login is to be ended.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The OAuth side of one OpenID Provider.
+pub(crate) struct OidcFederation {
+    pub(crate) openid: OpenIdProvider,
+    pub(crate) settings: FederationSettings,
+    /// The client that asks introspection; userinfo is asked without one.
+    pub(crate) bridge: Option<OauthClient>,
+    pub(crate) authentication: ClientAuthentication,
+    pub(crate) customer_claim: String,
+    pub(crate) scopes: Vec<String>,
+    session_claim: Option<String>,
+    clock: Arc<dyn Clock>,
+}
+
+impl OidcFederation {
+    pub(crate) fn new(
+        openid: OpenIdProvider,
+        config: &OidcConfig,
+        settings: FederationSettings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
+        Ok(Self {
+            openid,
+            bridge: config.client()?,
+            authentication: config.authentication(),
+            customer_claim: settings.customer_claim.clone().unwrap_or_else(|| CUSTOMER_CLAIM.into()),
+            scopes: config.scopes.clone(),
+            session_claim: config.session_claim.clone(),
+            settings,
+            clock,
+        })
+    }
+
+    /// What a signed token proves by itself: nobody is asked, once the keys are known.
+    async fn proven(&self, scope: &CallScope, token: &AccessToken, rules: &Rules) -> Result<(Claims, TokenIdentity)> {
+        let claims = self.openid.verify(scope, token.expose(), rules).await?;
+        let identity = self.identity(&claims)?;
+        claims.refuse_id_token(identity.client.as_deref().unwrap_or_default())?;
+        Ok((claims, identity))
+    }
+
+    /// What introspection says of an opaque token, which proves nothing by itself.
+    async fn introspected(&self, scope: &CallScope, token: &AccessToken) -> Result<(Claims, TokenIdentity)> {
+        let bridge = self.bridge.as_ref().ok_or_else(|| {
+            Error::invalid_token("the token is opaque, and only introspection could tell which client's it is")
+        })?;
+        let claims = self.openid.introspect(scope, token, bridge, self.authentication).await?;
+        // Introspection takes refresh tokens as well, and only this tells them apart (RFC 7662, section 2.2).
+        if !claims.text("token_type").is_some_and(is_bearer) {
+            return Err(Error::invalid_token("introspection does not say that the token is a bearer token"));
+        }
+        if claims.has("iss") && claims.text("iss") != Some(self.openid.issuer()) {
+            return Err(Error::invalid_token("the token is another issuer's"));
+        }
+        let identity = self.identity(&claims)?;
+        if identity.expires_at.is_some_and(|end| end <= self.clock.now()) {
+            return Err(Error::invalid_token("the token has expired"));
+        }
+        Ok((claims, identity))
+    }
+
+    /// What the identity provider says of a token that is proven to be its own: `InvalidToken` if it does not live.
+    async fn ask(&self, scope: &CallScope, token: &AccessToken) -> Result<Claims> {
+        match &self.bridge {
+            Some(bridge) => self.openid.introspect(scope, token, bridge, self.authentication).await,
+            None => self.openid.userinfo(scope, token).await,
+        }
+    }
+
+    fn identity(&self, claims: &Claims) -> Result<TokenIdentity> {
+        let client = claims.issued_to(|id| self.settings.client(id).is_some())?;
+        claims.refuse_bound()?;
+        let subject = claims.text("sub").and_then(|text| UserId::new(text).ok());
+        let subject = subject.ok_or_else(|| Error::invalid_token("the token names no user"))?;
+        // RFC 9068, section 2.2: without a user, the subject is the client itself.
+        if subject.as_str() == client {
+            return Err(Error::invalid_token("the token is a client's own, without a user"));
+        }
+        let session = self.session_claim.as_deref().and_then(|name| claims.text(name)).map(SessionId::new);
+        let session = session.transpose().map_err(|_| Error::invalid_token("the token's session is no usable id"))?;
+        Ok(TokenIdentity {
+            client: Some(client.to_owned()),
+            issued_at: claims.timestamp("iat"),
+            expires_at: claims.timestamp("exp"),
+            subject,
+            session,
+        })
+    }
+
+    /// The user of a living token. The first of the sources that has a claim says it.
+    fn user(&self, identity: TokenIdentity, sources: &[Claims]) -> TokenUser {
+        let with = |name: &str| sources.iter().find(|claims| claims.has(name));
+        let email = with("email").and_then(|claims| Email::new(claims.text("email")?).ok());
+        TokenUser {
+            email_verified: with("email_verified").and_then(|claims| claims.bool_or_string("email_verified")),
+            customer: with(&self.customer_claim)
+                .map_or(Customer::Absent, |claims| claims.customer(&self.customer_claim)),
+            email,
+            identity,
+            record: None,
+        }
+    }
+
+    /// Ends a refresh token, as the client that got it: the access token's, if that is known, else whichever it is.
+    async fn end_refresh_token(&self, scope: &CallScope, token: &Secret, client: Option<&str>) -> Result<()> {
+        let known = client.and_then(|id| self.settings.client(id));
+        let others = self.settings.clients.iter().filter(|own| client != Some(&own.id));
+        let mut is_ended = false;
+        for client in known.into_iter().chain(others) {
+            match self.openid.revoke(scope, token, TokenKind::Refresh, (client, self.authentication)).await {
+                // An unknown token is no error to a revocation, so that only the right client's success means anything.
+                Ok(()) if known.is_some() => return Ok(()),
+                Ok(()) => is_ended = true,
+                Err(error) if error.kind() == ErrorKind::InvalidInput => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if is_ended {
+            return Ok(());
+        }
+        Err(Error::upstream(ErrorKind::InvalidInput, "the refresh token belongs to none of the tenant's clients"))
+    }
+
+    /// Ends an access token, and sees that it does not live on.
+    async fn end_access_token(&self, scope: &CallScope, token: &AccessToken, identity: &TokenIdentity) -> Result<()> {
+        if identity.expires_at.is_some_and(|end| end <= self.clock.now()) {
+            return Ok(());
+        }
+        let secret = Secret::new(token.expose());
+        if let Some(client) = identity.client.as_deref().and_then(|id| self.settings.client(id)) {
+            let ended = self.openid.revoke(scope, &secret, TokenKind::Access, (client, self.authentication)).await;
+            match ended {
+                // Not everyone can end signed ones, and with their refresh token they may have ended: the proof decides.
+                Err(error) if !matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::InvalidInput) => {
+                    return Err(error);
+                }
+                _ => {}
+            }
+        }
+        match self.ask(scope, token).await {
+            Err(error) if error.kind() == ErrorKind::InvalidToken => Ok(()),
+            Err(error) => Err(error),
+            Ok(_) => Err(Error::upstream(ErrorKind::Unavailable, "the access token lives on after its revocation")
+                .with_hint("the identity provider must end access tokens that are revoked, or whose refresh token is")),
+        }
+    }
+}
+
+#[async_trait]
+impl Federation for OidcFederation {
+    async fn identify(&self, scope: &CallScope, token: &AccessToken) -> Result<TokenIdentity> {
+        let told = if token.is_jwt() {
+            self.proven(scope, token, &Rules::access_token().expired_by(DAY)).await?
+        } else {
+            self.introspected(scope, token).await?
+        };
+        Ok(told.1)
+    }
+
+    async fn validate(&self, scope: &CallScope, token: &AccessToken) -> Result<TokenUser> {
+        let (mut sources, identity) = if token.is_jwt() {
+            let (claims, identity) = self.proven(scope, token, &Rules::access_token()).await?;
+            let answer = self.ask(scope, token).await?;
+            is_about(&answer, &claims)?;
+            (vec![answer, claims], identity)
+        } else {
+            let (claims, identity) = self.introspected(scope, token).await?;
+            (vec![claims], identity)
+        };
+        // Not every introspection has the claims that userinfo has.
+        if self.bridge.is_some() && !sources.iter().any(|claims| claims.has(&self.customer_claim)) {
+            let answer = self.openid.userinfo(scope, token).await?;
+            if answer.text("sub") != Some(identity.subject.as_str()) {
+                return Err(another_token());
+            }
+            sources.push(answer);
+        }
+        Ok(self.user(identity, &sources))
+    }
+
+    async fn log_out(&self, scope: &CallScope, logout: &Logout<'_>) -> Result<LoggedOut> {
+        if logout.refresh_token.is_none() && self.settings.fallback == LogoutFallback::Refuse {
+            return Err(Error::unsupported(
+                "without its refresh token a login cannot be ended at this identity provider",
+            ));
+        }
+        if let Some(token) = logout.refresh_token {
+            let client = logout.identity.and_then(|identity| identity.client.as_deref());
+            self.end_refresh_token(scope, token, client).await?;
+        }
+        if let Some(identity) = logout.identity {
+            self.end_access_token(scope, logout.token, identity).await?;
+        }
+        Ok(LoggedOut::RefreshToken)
+    }
+
+    async fn end_session_url(&self, scope: &CallScope, end: &EndSession<'_>) -> Result<String> {
+        let discovery = self.openid.discovery(scope).await?;
+        let endpoint = discovery
+            .end_session_endpoint
+            .as_ref()
+            .ok_or_else(|| Error::unsupported("the identity provider has no `end_session_endpoint`"))?;
+        Ok(end_session_url(endpoint, end, EndSessionParameters::OPENID))
+    }
+
+    async fn check_logout_token(&self, scope: &CallScope, token: &AccessToken) -> Result<LogoutNotice> {
+        let token = self.openid.check_logout_token(scope, token, &self.settings).await?;
+        // A session ends only what is known to belong to it.
+        if self.session_claim.is_some() { Ok(token.session_or_user()) } else { token.user() }
+    }
+
+    async fn metadata(&self, scope: &CallScope) -> Result<FederationMetadata> {
+        let discovery = self.openid.discovery(scope).await?;
+        Ok(FederationMetadata {
+            issuer: discovery.issuer.clone(),
+            authorization_endpoint: discovery.authorization_endpoint.to_string(),
+            token_endpoint: discovery.token_endpoint.to_string(),
+            jwks_uri: discovery.jwks_uri.to_string(),
+            customer_claim: Some(self.customer_claim.clone()),
+            scopes: self.scopes.clone(),
+        })
+    }
+
+    async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {
+        diagnose::federation(self, scope).await
+    }
+}
+
+fn is_bearer(token_type: &str) -> bool {
+    token_type.eq_ignore_ascii_case("bearer")
+}
+
+/// Fails unless the answer is about the token that was shown, whose claims are proven.
+fn is_about(answer: &Claims, proven: &Claims) -> Result<()> {
+    let agrees = |name| !answer.has(name) || !proven.has(name) || answer.get(name) == proven.get(name);
+    if !answer.has("sub") || !["sub", "client_id", "azp", "iss", "jti", "exp"].into_iter().all(agrees) {
+        return Err(another_token());
+    }
+    if answer.text("token_type").is_some_and(|token_type| !is_bearer(token_type)) {
+        return Err(Error::invalid_token("the token is no bearer token"));
+    }
+    answer.refuse_bound()
+}
+
+fn another_token() -> Error {
+    Error::upstream(ErrorKind::InvalidResponse, "the identity provider's answer is not about the token that was shown")
+}

@@ -1,0 +1,95 @@
+//! What a diagnosis sees, one wrong thing at a time.
+
+use idp_bridge_core::{FederationSettings, Finding, IdentityProvider as _, OauthClient, Secret, Verdict};
+use serde_json::{Value, json};
+
+use super::{Bench, oauth, scope};
+use crate::{ClientSecretIn, Oidc, OidcConfig};
+
+async fn findings(provider: &Oidc) -> Vec<Finding> {
+    let mut all = provider.diagnose(&scope()).await;
+    all.extend(oauth(provider).diagnose(&scope()).await);
+    all
+}
+
+/// The checks that did not end well, as the diagnosis names them.
+async fn failed(bench: &Bench, change: impl FnOnce(&mut OidcConfig, &mut FederationSettings)) -> Vec<String> {
+    let all = findings(&bench.provider(change)).await;
+    all.into_iter().filter(|finding| finding.verdict == Verdict::Failed).map(|finding| finding.check).collect()
+}
+
+#[tokio::test]
+async fn a_healthy_provider_hides_only_where_its_logout_tokens_go() {
+    let bench = Bench::start().await;
+    let all = findings(&bench.provider(|_, _| {})).await;
+    let not_ok: Vec<&Finding> = all.iter().filter(|finding| finding.verdict != Verdict::Ok).collect();
+    assert!(matches!(not_ok.as_slice(), [only] if only.verdict == Verdict::NotVisible), "{not_ok:?}");
+    assert_eq!(all.len(), 11);
+    let in_form = failed(&bench, |config, _| config.client_secret_in = ClientSecretIn::Form).await;
+    assert!(in_form.is_empty(), "{in_form:?}");
+}
+
+#[tokio::test]
+async fn a_wrong_client_is_named() {
+    let bench = Bench::start().await;
+    let bridge = failed(&bench, |config, _| config.client_secret = Some(Secret::new("wrong"))).await;
+    assert_eq!(bridge, ["the bridge may ask introspection"]);
+    let may_not = failed(&bench, |config, _| config.client_id = Some("shop".into())).await;
+    assert_eq!(may_not, bridge);
+    let clients = failed(&bench, |_, settings| {
+        settings.clients = [("shop", None), ("phone", Some("a")), ("unknown", None)]
+            .map(|(id, secret)| OauthClient { id: id.into(), secret: secret.map(Secret::new) })
+            .into();
+    })
+    .await;
+    assert_eq!(clients, ["shop", "phone", "unknown"].map(|id| format!("the client `{id}` is known, with this secret")));
+}
+
+#[tokio::test]
+async fn what_the_document_lacks_is_named() {
+    let bench = Bench::start().await;
+    for (name, value, check) in [
+        ("revocation_endpoint", Value::Null, "the identity provider has a `revocation_endpoint`"),
+        ("end_session_endpoint", Value::Null, "the identity provider has a `end_session_endpoint`"),
+        ("scopes_supported", json!(["openid"]), "the scopes that applications ask for exist"),
+    ] {
+        bench.change(|issuer| drop(issuer.document.insert(name.into(), value)));
+        assert_eq!(failed(&bench, |_, _| {}).await, [check]);
+        bench.change(|issuer| issuer.document.clear());
+    }
+    bench.change(|issuer| drop(issuer.document.insert("introspection_endpoint".into(), Value::Null)));
+    let introspection = failed(&bench, |_, _| {}).await;
+    assert_eq!(
+        introspection,
+        ["the bridge may ask introspection", "the identity provider has a `introspection_endpoint`"]
+    );
+    bench.change(|issuer| {
+        issuer.document = [("userinfo_endpoint".to_owned(), Value::Null)].into();
+    });
+    let userinfo = failed(&bench, |config, _| (config.client_id, config.client_secret) = (None, None)).await;
+    assert_eq!(userinfo, ["the identity provider has a `userinfo_endpoint`"]);
+}
+
+#[tokio::test]
+async fn what_the_document_need_not_tell_is_not_visible() {
+    let bench = Bench::start().await;
+    bench.change(|issuer| {
+        for name in ["scopes_supported", "claims_supported", "backchannel_logout_supported"] {
+            issuer.document.insert(name.into(), Value::Null);
+        }
+    });
+    let all = findings(&bench.provider(|_, _| {})).await;
+    let hidden = all.iter().filter(|finding| finding.verdict == Verdict::NotVisible).count();
+    assert_eq!((hidden, all.iter().filter(|finding| finding.verdict == Verdict::Failed).count()), (3, 0), "{all:?}");
+}
+
+#[tokio::test]
+async fn another_issuer_is_named_and_hides_the_rest() {
+    let bench = Bench::start().await;
+    bench.change(|issuer| drop(issuer.document.insert("issuer".into(), json!("https://other.example"))));
+    let all = findings(&bench.provider(|_, _| {})).await;
+    let first = &all[0];
+    assert_eq!(first.verdict, Verdict::Failed);
+    assert!(first.fix.as_deref().is_some_and(|fix| fix.contains("exactly as the document has it")), "{first:?}");
+    assert!(all.iter().all(|finding| finding.verdict != Verdict::Ok), "{all:?}");
+}
