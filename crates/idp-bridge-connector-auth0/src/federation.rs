@@ -85,7 +85,7 @@ impl Auth0Federation {
         expired_by: Duration,
     ) -> Result<(TokenIdentity, Claims)> {
         if token.is_jwt() {
-            let rules = Rules::access_token().expired_by(expired_by);
+            let rules = Rules::of_type(&["at+jwt", "JWT"]).expired_by(expired_by);
             let claims = self.open_id.verify(scope, token.expose(), &rules).await?;
             return Ok((self.access.identity(&claims)?, claims));
         }
