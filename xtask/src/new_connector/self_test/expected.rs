@@ -34,6 +34,13 @@ pub(super) struct Case {
     reason: String,
 }
 
+impl Case {
+    /// Many identity providers have no OAuth side: it is not left to write until somebody begins it.
+    fn is_about_federation(&self) -> bool {
+        self.case.starts_with("federation") && self.reason == "there is no federation"
+    }
+}
+
 impl Report {
     /// Red is what is left and nothing else; whatever does not apply waits for that; the example is green.
     pub(super) fn check(&self) -> Result<()> {
@@ -44,9 +51,8 @@ impl Report {
         if failed != expected {
             bail!("the suite of a new connector should be red in {expected:#?}, and is red in {:#?}", self.failed);
         }
-        let silent =
-            self.failed.iter().chain(&self.not_applicable).find(|case| !case.reason.contains("not written yet"));
-        if let Some(case) = silent {
+        let says_so = |case: &&Case| case.reason.contains("not written yet") || case.is_about_federation();
+        if let Some(case) = self.failed.iter().chain(&self.not_applicable).find(|case| !says_so(case)) {
             bail!("a case is not green, and does not say that something is left to write: {case:?}");
         }
         let is_example = |case: &&Case| case.case.ends_with("/users.get_by_id");
@@ -93,6 +99,9 @@ mod tests {
         let mut hidden = report();
         hidden.not_applicable.push(case("faults::a", "nobody knows why"));
         assert!(hidden.check().unwrap_err().to_string().contains("nobody knows why"));
+        let mut without = report();
+        without.not_applicable.push(case("federation_users::a", "there is no federation"));
+        without.check().unwrap();
         let mut empty = report();
         empty.passed.clear();
         assert!(empty.check().is_err());
