@@ -39,12 +39,13 @@ impl Jwt {
     }
 
     /// Other claims under the same header and signature.
-    fn altered(&self, claims: &Value) -> String {
+    pub(crate) fn altered(&self, claims: &Value) -> String {
         let signature = self.text.rsplit('.').next().unwrap_or_default();
         format!("{}.{}.{signature}", part(&self.header), part(claims))
     }
 
-    fn unsigned(&self, algorithm: &str) -> String {
+    /// The same claims under an algorithm that signs nothing.
+    pub(crate) fn unsigned(&self, algorithm: &str) -> String {
         format!("{}.{}.", part(&changed(&self.header, "alg", json!(algorithm))), part(&self.claims))
     }
 

@@ -26,6 +26,12 @@
 //! ([`IdentityProvider`](idp_bridge_core::IdentityProvider)), so a failure says which promise is broken.
 //! A call that the provider declares unsupported has one case instead of its own ones: it answers so, without a request.
 //! A case whose [`Need`] the harness cannot stage is not applicable: it is counted with its reason, and never passes.
+//!
+//! # Federation
+//!
+//! A connector with an OAuth side brings a [`FederationHarness`] as well: logins, and a look at the identity provider itself.
+//! Whatever can be forged without a key of the identity provider, the suite forges itself, so that real ones are put to it, too.
+//! What it saw to die at a logout is no promise, but stands in the report as [`Observation`]s.
 
 mod answer;
 mod bullet;

@@ -151,4 +151,7 @@ sins! {
     an_answer_about_a_token_that_is_trusted_is_found_out TrustsAnyAnswer [
         "federation_users::the_answer_about_another_token_is_no_answer"
     ]
+    a_hint_taken_for_a_credential_is_found_out EndsTheHintedSession [
+        "federation_logout::a_hint_of_another_user_ends_nobody_elses_login"
+    ]
 }

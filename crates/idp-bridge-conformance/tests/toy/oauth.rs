@@ -186,6 +186,9 @@ impl Oauth {
         }
         let path = if self.sins(Sin::EndsEverySession) {
             format!("users/{}/sessions", identity.subject.as_str())
+        } else if let Some(hint) = logout.id_token_hint.filter(|_| self.sins(Sin::EndsTheHintedSession)) {
+            let claims = Jwt::read(hint.expose()).map(|jwt| jwt.claims).unwrap_or_default();
+            format!("sessions/{}", claims["sid"].as_str().unwrap_or_default())
         } else {
             format!("sessions/{}", identity.session.as_ref().map(SessionId::as_str).unwrap_or_default())
         };

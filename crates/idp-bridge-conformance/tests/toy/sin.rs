@@ -19,6 +19,7 @@ pub(crate) enum Sin {
     DiagnosisWaitsForEver,
     DropsBlockedUsers,
     EndsEverySession,
+    EndsTheHintedSession,
     FindsServiceAccounts,
     FoldsCase,
     FollowsKeyAddresses,

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use idp_bridge_core::{ErrorKind, LoggedOut, LogoutReach, Secret};
+use idp_bridge_core::{AccessToken, ErrorKind, LoggedOut, LogoutReach, Secret};
+use serde_json::json;
 
 use super::{ends_access_tokens, ends_one_session, ends_without_refresh_token, oauth};
 use crate::bullet::{log_out, oauth as every};
 use crate::case::Case;
+use crate::forge::Jwt;
 use crate::login::{Login, Shown};
 use crate::scene::{Provider, Scene, ensure, scope};
 use crate::{Alive, Need, SignIn, Staged};
@@ -62,6 +64,8 @@ pub(super) fn cases() -> Vec<Case> {
             Need::ForeignRefreshToken,
         ]),
         oauth(name("a_made_up_refresh_token_is_never_the_access_tokens_fault"), &[log_out::FOREIGN], made_up),
+        oauth(name("a_hint_of_another_user_ends_nobody_elses_login"), &[log_out::OTHERS_LIVE], other_hint)
+            .needs(&[Need::IdToken]),
         oauth(name("a_logout_that_is_late_at_once_does_nothing"), &[every::DEADLINE], late_at_once),
     ]
 }
@@ -201,6 +205,28 @@ async fn made_up(scene: Scene) -> Staged<()> {
         if told.result.is_err() {
             told.fails(&[ErrorKind::InvalidInput])?;
         }
+    }
+    Ok(())
+}
+
+/// A hint is no credential: whoever has got hold of another user's ID token, or makes one up, cannot end that login.
+async fn other_hint(scene: Scene) -> Staged<()> {
+    let mut grace = scene.log_in("grace").await?;
+    let provider = scene.provider().await?;
+    let id = grace.tokens.id.clone().ok_or("the harness gives no ID token, and does not declare `Need::IdToken`")?;
+    let issued = Jwt::read(&AccessToken::new(id.expose())?)?;
+    for (name, hint) in [
+        ("ada", id.expose().to_owned()),
+        ("linus", issued.unsigned("none")),
+        ("mallory", issued.altered(&issued.with("exp", json!(4_000_000_000_u64)))),
+    ] {
+        let mut login = scene.log_in(name).await?;
+        login.tokens.id = Some(Secret::new(hint));
+        let told = provider.log_out(&login, Shown::All).await?;
+        if told.result.is_err() {
+            told.fails(&[ErrorKind::InvalidInput, ErrorKind::InvalidToken])?;
+        }
+        lives_on(&scene, &provider, &mut grace).await?;
     }
     Ok(())
 }
