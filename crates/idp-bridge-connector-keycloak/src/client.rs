@@ -1,7 +1,7 @@
 //! The requests that the connector makes: Keycloak's Admin REST API, each request one function.
 
 use async_trait::async_trait;
-use idp_bridge_core::{CallScope, Error, OutboundPolicy, Result, Secret, UserId};
+use idp_bridge_core::{CallScope, Error, OutboundPolicy, Result, Secret, SessionId, UserId};
 use idp_bridge_http::{BaseUrl, Client, Request, Response, Token, TokenAnswer, TokenCache, TokenSource, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,8 @@ use crate::error::{Step, refusal};
 use crate::map::KeycloakUser;
 use crate::search::Search;
 
-/// One realm's Admin REST API, spoken as the bridge's client.
+/// One realm's Admin REST API, spoken as the bridge's client; cheap to clone.
+#[derive(Clone)]
 pub(crate) struct AdminApi {
     http: Client,
     base: BaseUrl,
@@ -19,6 +20,15 @@ pub(crate) struct AdminApi {
     tokens: TokenCache<ClientCredentials>,
     login: ClientCredentials,
     mail_query: Vec<(&'static str, String)>,
+}
+
+/// The two kinds of sessions that Keycloak keeps apart, also under one id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sessions {
+    /// Those of a browser.
+    Online,
+    /// Those that outlive the browser's (`offline_access`).
+    Offline,
 }
 
 /// One event of a user; only its time matters.
@@ -75,6 +85,16 @@ impl AdminApi {
         Ok(Self { http, base, realm: config.realm.clone(), tokens: TokenCache::new(login.clone()), login, mail_query })
     }
 
+    /// The client that sends.
+    pub(crate) fn http(&self) -> &Client {
+        &self.http
+    }
+
+    /// Where the realm's public endpoints lie.
+    pub(crate) fn public_realm(&self, policy: &OutboundPolicy) -> Result<BaseUrl> {
+        BaseUrl::parse(self.base.join(&["realms", &self.realm])?.as_str(), policy)
+    }
+
     /// Logs the client in anew, whatever token is in the cache.
     pub(crate) async fn check_login(&self, scope: &CallScope) -> Result<()> {
         self.login.fetch(scope).await.map(drop)
@@ -115,6 +135,15 @@ impl AdminApi {
     /// Deletes the user.
     pub(crate) async fn delete(&self, scope: &CallScope, id: &UserId) -> Result<()> {
         self.write(scope, Step::DeleteUser, Request::delete(self.url(&["users", id.as_str()])?)).await
+    }
+
+    /// Ends the session with this id, for all its clients. It waits for the applications that are told of it.
+    pub(crate) async fn end_session(&self, scope: &CallScope, id: &SessionId, sessions: Sessions) -> Result<()> {
+        let mut request = Request::delete(self.url(&["sessions", id.as_str()])?);
+        if sessions == Sessions::Offline {
+            request = request.query(&[("isOffline", "true")]);
+        }
+        self.write(scope, Step::EndSession, request).await
     }
 
     /// Orders the mail whose link proves the address.
@@ -172,6 +201,16 @@ impl AdminApi {
     /// The realm's settings, or as much of them as the client's roles show.
     pub(crate) async fn realm<T: DeserializeOwned>(&self, scope: &CallScope) -> Result<T> {
         self.read(scope, Step::ReadRealm, &[], &[]).await
+    }
+
+    /// The clients with exactly this id: one or none.
+    pub(crate) async fn clients_named<T: DeserializeOwned>(&self, scope: &CallScope, client_id: &str) -> Result<T> {
+        self.read(scope, Step::ReadClients, &["clients"], &[("clientId", client_id.to_owned())]).await
+    }
+
+    /// The realm's client scopes, with all that they add to tokens.
+    pub(crate) async fn client_scopes<T: DeserializeOwned>(&self, scope: &CallScope) -> Result<T> {
+        self.read(scope, Step::ReadClients, &["client-scopes"], &[]).await
     }
 
     /// The realm's user profile.

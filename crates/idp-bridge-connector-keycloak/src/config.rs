@@ -29,6 +29,11 @@ pub struct KeycloakConfig {
     #[schemars(regex(pattern = r"^[A-Za-z0-9._-]+$"))]
     pub customer_attribute: String,
 
+    /// The realm's issuer, as its tokens name it: only if Keycloak's `hostname` is another than that of `url`. Used by
+    /// federation.
+    #[serde(default)]
+    pub issuer: Option<String>,
+
     /// Whether to read `login_time` and `logins_count` from the realm's login events, as far back as the realm keeps
     /// them. Costs two more requests a read, needs the role `view-events` and that the realm saves its events.
     #[serde(default)]
@@ -72,6 +77,7 @@ impl KeycloakConfig {
             client_id: client_id.into(),
             client_secret,
             customer_attribute: default_customer_attribute(),
+            issuer: None,
             login_events: false,
             brute_force: false,
             email_client_id: None,

@@ -22,6 +22,16 @@ pub(crate) enum Step {
     ReadEvents,
     /// Read the realm's settings.
     ReadRealm,
+    /// Read the realm's clients and their scopes.
+    ReadClients,
+    /// End a session.
+    EndSession,
+    /// Ask userinfo of a token.
+    AskUserinfo,
+    /// Ask introspection of a token.
+    Introspect,
+    /// End the session of a refresh token.
+    EndRefreshToken,
 }
 
 impl Step {
@@ -34,6 +44,11 @@ impl Step {
             Self::SendMail => "send mail",
             Self::ReadEvents => "read events",
             Self::ReadRealm => "read realm",
+            Self::ReadClients => "read clients",
+            Self::EndSession => "end session",
+            Self::AskUserinfo => "ask userinfo",
+            Self::Introspect => "introspect token",
+            Self::EndRefreshToken => "end refresh token",
         }
     }
 
@@ -41,9 +56,10 @@ impl Step {
     pub(crate) fn role(self) -> &'static str {
         match self {
             Self::ReadUsers => "view-users",
-            Self::FetchToken | Self::UpdateUser | Self::DeleteUser | Self::SendMail => "manage-users",
             Self::ReadEvents => "view-events",
             Self::ReadRealm => "view-realm",
+            Self::ReadClients => "view-clients",
+            _ => "manage-users",
         }
     }
 }
@@ -55,6 +71,8 @@ pub(crate) fn refusal(step: Step, status: u16, body: &[u8]) -> Error {
         (Step::SendMail, 500) => Error::upstream(Unavailable, "keycloak could not hand the mail to its mail server"),
         (_, 300..=399 | 429 | 500..) => refused(status),
         (Step::FetchToken, _) => token_refusal(status),
+        (Step::Introspect | Step::EndRefreshToken | Step::AskUserinfo, _) => openid_refusal(step, status, &body),
+        (Step::EndSession, 404) if is_session_not_found(&body) => Error::upstream(NotFound, "no such session"),
         (_, 401) => Error::upstream(Unauthenticated, "keycloak refused the token of the bridge's client"),
         (_, 403) => Error::upstream(PermissionDenied, "the service account lacks a role")
             .with_hint("Clients → the bridge's client → Service accounts roles: assign it")
@@ -80,6 +98,35 @@ fn token_refusal(status: u16) -> Error {
             .with_hint("set Clients → the client → Credentials → Client Authenticator to `Client Id and Secret`"),
         _ => refused(status),
     }
+}
+
+/// The public endpoints, where a client proves itself, or nobody does.
+fn openid_refusal(step: Step, status: u16, body: &Body) -> Error {
+    match (step, status) {
+        (Step::EndRefreshToken, 400) if body.error == "invalid_grant" => {
+            Error::upstream(InvalidInput, "keycloak refused the refresh token for the client that it names")
+                .with("field", "refresh_token")
+        }
+        (Step::EndRefreshToken, 401) => {
+            Error::upstream(Unauthenticated, "keycloak refused one of the tenant's clients")
+                .with_hint("check the id and the secret of each of `federation.clients`")
+        }
+        (Step::Introspect, 401 | 403) if matches!(body.error.as_str(), "invalid_client" | "unauthorized_client") => {
+            Error::upstream(Unauthenticated, "keycloak refused the bridge's client")
+                .with_hint("check `client_id` and `client_secret`")
+        }
+        (_, 403) if body.error == "access_denied" => {
+            Error::upstream(Misconfigured, "the realm is disabled").with_hint("enable it in Realm settings")
+        }
+        (_, 404) => Error::upstream(Misconfigured, "keycloak has no such realm")
+            .with_hint("check `realm` and the path of `url`"),
+        _ => refused(status),
+    }
+}
+
+/// The first is how 26.7.3 spells it.
+fn is_session_not_found(body: &Body) -> bool {
+    matches!(body.error.as_str(), "Sesssion not found" | "Session not found")
 }
 
 /// Only Keycloak's own word makes a user missing: an unknown realm and a wrong path are 404 as well.
@@ -216,23 +263,81 @@ mod tests {
         (ReadUsers, 404, r#"{"error":["User not found"]}"#, Misconfigured),
     ];
 
+    /// The same for the OAuth side.
+    const OPENID: &[(Step, u16, &str, ErrorKind)] = &[
+        (EndSession, 404, r#"{"error":"Sesssion not found"}"#, NotFound),
+        (EndSession, 404, r#"{"error":"Realm not found."}"#, Misconfigured),
+        (EndSession, 404, r#"{"error":"HTTP 404 Not Found"}"#, Misconfigured),
+        (EndSession, 404, "", Misconfigured),
+        (EndSession, 403, r#"{"error":"HTTP 403 Forbidden"}"#, PermissionDenied),
+        (EndSession, 401, r#"{"error":"HTTP 401 Unauthorized"}"#, Unauthenticated),
+        (EndSession, 500, "", Unavailable),
+        (
+            EndRefreshToken,
+            400,
+            r#"{"error":"invalid_grant","error_description":"Invalid refresh token. Token client and authorized client don't match"}"#,
+            InvalidInput,
+        ),
+        (
+            EndRefreshToken,
+            400,
+            r#"{"error":"invalid_grant","error_description":"Invalid refresh token"}"#,
+            InvalidInput,
+        ),
+        (
+            EndRefreshToken,
+            401,
+            r#"{"error":"unauthorized_client","error_description":"Invalid client or Invalid client credentials"}"#,
+            Unauthenticated,
+        ),
+        (
+            EndRefreshToken,
+            401,
+            r#"{"error":"invalid_client","error_description":"Invalid client or Invalid client credentials"}"#,
+            Unauthenticated,
+        ),
+        (EndRefreshToken, 404, r#"{"error":"Realm does not exist"}"#, Misconfigured),
+        (EndRefreshToken, 400, "<html>", InvalidResponse),
+        (
+            Introspect,
+            401,
+            r#"{"error":"invalid_client","error_description":"Client authentication failed."}"#,
+            Unauthenticated,
+        ),
+        (Introspect, 403, r#"{"error":"access_denied","error_description":"Realm not enabled"}"#, Misconfigured),
+        (Introspect, 404, r#"{"error":"Realm does not exist"}"#, Misconfigured),
+        (Introspect, 403, "<html>no entry</html>", InvalidResponse),
+        (Introspect, 429, "", RateLimited),
+        (AskUserinfo, 404, r#"{"error":"Realm does not exist"}"#, Misconfigured),
+        // Without Keycloak's own word in a header these come from something before it.
+        (AskUserinfo, 401, "", InvalidResponse),
+        (AskUserinfo, 403, "", InvalidResponse),
+        (AskUserinfo, 503, "", Unavailable),
+        (ReadClients, 403, r#"{"error":"HTTP 403 Forbidden"}"#, PermissionDenied),
+    ];
+
     #[test]
     fn every_known_refusal_has_its_kind() {
-        for (step, status, body, kind) in TABLE {
+        for (step, status, body, kind) in TABLE.iter().chain(OPENID) {
             assert_eq!(refusal(*step, *status, body.as_bytes()).kind(), *kind, "{step:?} {status} {body}");
         }
     }
 
     #[test]
     fn a_missing_role_is_named() {
-        for (step, role) in [(ReadUsers, "view-users"), (SendMail, "manage-users"), (ReadEvents, "view-events")] {
+        for (step, role) in [
+            (ReadUsers, "view-users"),
+            (SendMail, "manage-users"),
+            (EndSession, "manage-users"),
+            (ReadEvents, "view-events"),
+        ] {
             assert_eq!(refusal(step, 403, b"").context("role"), Some(role));
         }
     }
 
     #[test]
     fn the_body_is_never_shown() {
-        for (step, status, ..) in TABLE {
+        for (step, status, ..) in TABLE.iter().chain(OPENID) {
             let shown = format!(
                 "{:?}",
                 refusal(*step, *status, br#"{"error":"s3cr3t","errorMessage":"s3cr3t","field":"s3cr3t"}"#)

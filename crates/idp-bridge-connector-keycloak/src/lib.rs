@@ -9,6 +9,7 @@ mod diagnose;
 mod error;
 #[cfg(feature = "fake")]
 pub mod fake;
+mod federation;
 #[cfg(feature = "fake")]
 pub mod harness;
 mod logins;

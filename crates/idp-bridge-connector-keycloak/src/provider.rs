@@ -3,12 +3,14 @@
 use async_trait::async_trait;
 use idp_bridge_core::{
     CallScope, Capabilities, Connector, ConnectorContext, Customer, Deleted, Email, EmailStatus, Error, ErrorKind,
-    Fidelity, Field, Finding, Found, IdentityProvider, Result, UserId, UserKey, UserRecord, if_found, mark_verified,
+    Federation, Fidelity, Field, Finding, Found, IdentityProvider, Result, UserId, UserKey, UserRecord, if_found,
+    mark_verified,
 };
 
 use crate::client::AdminApi;
 use crate::config::KeycloakConfig;
 use crate::diagnose::Diagnosis;
+use crate::federation::{self, RealmFederation};
 use crate::logins::Logins;
 use crate::map::KeycloakUser;
 use crate::search::Search;
@@ -21,6 +23,7 @@ pub struct Keycloak {
     api: AdminApi,
     config: KeycloakConfig,
     capabilities: Capabilities,
+    federation: Option<RealmFederation>,
 }
 
 impl Connector for Keycloak {
@@ -33,6 +36,7 @@ impl Connector for Keycloak {
             .with_field(Field::UpdateTime, Fidelity::Absent)
             .with_field(Field::LoginTime, Fidelity::Derived)
             .with_field(Field::LoginsCount, Fidelity::Derived)
+            .with_federation(Some(federation::capabilities()))
     }
 
     fn build(config: KeycloakConfig, context: &ConnectorContext) -> Result<Self> {
@@ -44,7 +48,13 @@ impl Connector for Keycloak {
                 .with_field(Field::LoginTime, Fidelity::Absent)
                 .with_field(Field::LoginsCount, Fidelity::Absent);
         }
-        Ok(Self { api, config, capabilities })
+        let federation = context.federation.as_ref();
+        let federation =
+            federation.map(|settings| RealmFederation::new(api.clone(), &config, settings, context)).transpose()?;
+        if federation.is_none() {
+            capabilities = capabilities.with_federation(None);
+        }
+        Ok(Self { api, config, capabilities, federation })
     }
 }
 
@@ -100,6 +110,10 @@ impl IdentityProvider for Keycloak {
 
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {
         Diagnosis::of(&self.api, &self.config).run(scope).await
+    }
+
+    fn federation(&self) -> Option<&dyn Federation> {
+        self.federation.as_ref().map(|federation| federation as &dyn Federation)
     }
 }
 

@@ -6,9 +6,9 @@ use idp_bridge_conformance::fake::{Answer, Incoming};
 use idp_bridge_http::Method;
 use serde_json::{Value, json};
 
-use super::import::{ClientRepresentation, RealmRepresentation, UserProfile};
-use super::realm::{Realm, put};
-use super::{Session, World};
+use super::import::{ClientRepresentation, NewComponent, RealmRepresentation, UserProfile};
+use super::realm::{Client, Realm, put};
+use super::{Issued, World};
 use super::{answer, body, parameters};
 
 /// What a token may do in a realm.
@@ -39,17 +39,17 @@ pub(crate) const MANAGE: &[&str] = &["manage-users"];
 
 impl World {
     pub(super) fn admin(&mut self, path: &[&str], request: &Incoming) -> Result<Answer, Answer> {
-        let session = request.bearer().and_then(|token| self.tokens.get(token)).cloned();
-        let Some(session) = session else { return Err(answer::unauthorized()) };
-        let [realm, rest @ ..] = path else { return self.create_realm(&session, request) };
+        let issued = request.bearer().and_then(|token| self.tokens.get(token)).cloned();
+        let Some(issued) = issued else { return Err(answer::unauthorized()) };
+        let [realm, rest @ ..] = path else { return self.create_realm(&issued, request) };
         let Some(realm) = self.realms.get_mut(*realm) else { return Err(answer::error(404, "Realm not found.")) };
-        let rights = rights(&session, realm)?;
+        let rights = rights(&issued, realm)?;
         match (&request.method, rest) {
             (&Method::DELETE, []) => {
                 rights.need(&["manage-realm"])?;
                 let name = realm.name.clone();
                 self.realms.remove(&name);
-                self.tokens.retain(|_, session| !session.is_of(&name));
+                self.tokens.retain(|_, issued| issued.realm != name);
                 Ok(answer::no_content())
             }
             (_, ["users", id, mail @ ("send-verify-email" | "execute-actions-email")]) => {
@@ -71,11 +71,11 @@ impl World {
         }
     }
 
-    fn create_realm(&mut self, session: &Session, request: &Incoming) -> Result<Answer, Answer> {
-        if !matches!(session, Session::Admin) {
+    fn create_realm(&mut self, issued: &Issued, request: &Incoming) -> Result<Answer, Answer> {
+        if issued.realm != "master" {
             return Err(answer::forbidden());
         }
-        let realm = Realm::import(body(request, "RealmRepresentation")?)?;
+        let realm = Realm::import(body(request, "RealmRepresentation")?, &self.hostname)?;
         if self.realms.contains_key(&realm.name) {
             return Err(answer::message(409, "Conflict detected. See logs for details"));
         }
@@ -86,12 +86,14 @@ impl World {
 }
 
 /// Roles count as they are now, whatever they were when the token was made.
-fn rights(session: &Session, realm: &Realm) -> Result<Rights, Answer> {
-    let Session::User { realm: own_realm, id } = session else { return Ok(Rights(None)) };
-    if *own_realm != realm.name {
+fn rights(issued: &Issued, realm: &Realm) -> Result<Rights, Answer> {
+    if issued.realm == "master" {
+        return Ok(Rights(None));
+    }
+    if issued.realm != realm.name {
         return Err(answer::forbidden());
     }
-    let user = realm.user(id).filter(|user| user.enabled).ok_or_else(answer::unauthorized)?;
+    let user = realm.user(issued.text("sub")).filter(|user| user.enabled).ok_or_else(answer::unauthorized)?;
     let client = user.service_account_of.as_deref().and_then(|client| realm.client(client));
     if client.is_some_and(|client| !client.enabled) {
         return Err(answer::unauthorized());
@@ -127,6 +129,30 @@ impl Realm {
                     "disabled": user.is_some_and(|user| self.is_locked(user)), "numSecondaryAuthFailures": 0,
                     "lastIPFailure": "n/a", "lastFailure": 0,
                 })))
+            }
+            (&Method::DELETE, ["sessions", sid]) => {
+                rights.need(MANAGE)?;
+                let query = parameters(request, &["isOffline"])?;
+                let offline = query.get("isOffline").is_some_and(|value| value == "true");
+                let ended = self.end(sid, offline).map(|()| answer::no_content());
+                // Spelt as Keycloak spells it.
+                ended.ok_or_else(|| answer::error(404, "Sesssion not found"))
+            }
+            (&Method::GET, ["client-scopes"]) => {
+                rights.need(&["view-clients", "manage-clients"])?;
+                let scope = |name: &str| json!({"name": name, "protocol": "openid-connect", "protocolMappers": []});
+                Ok(answer::list(["basic", "profile", "email"].into_iter().map(scope)))
+            }
+            (&Method::POST, ["components"]) => {
+                rights.need(&["manage-realm"])?;
+                let component: NewComponent = body(request, "ComponentRepresentation")?;
+                if component.provider_type != "org.keycloak.keys.KeyProvider"
+                    || component.provider_id != "rsa-generated"
+                {
+                    return Err(answer::stricter_than_keycloak("only a key can be added"));
+                }
+                self.rotate_keys()?;
+                Ok(answer::created(&format!("/admin/realms/{}/components/key", self.name)))
             }
             (_, ["clients", rest @ ..]) => self.clients(rights, rest, request),
             _ => Err(answer::not_found()),
@@ -168,7 +194,11 @@ impl Realm {
     }
 
     fn clients(&mut self, rights: &Rights, path: &[&str], request: &Incoming) -> Result<Answer, Answer> {
-        rights.need(&["manage-clients"])?;
+        if request.method == Method::GET {
+            rights.need(&["view-clients", "manage-clients"])?;
+        } else {
+            rights.need(&["manage-clients"])?;
+        }
         match (&request.method, path) {
             (&Method::POST, []) => {
                 let id = self.add_client(body::<ClientRepresentation>(request, "ClientRepresentation")?);
@@ -178,7 +208,7 @@ impl Realm {
                 let query = parameters(request, &["clientId"])?;
                 let wanted = query.get("clientId");
                 let found = self.clients.iter().filter(|client| Some(&client.client_id) == wanted);
-                Ok(answer::list(found.map(|client| json!({"id": client.id, "clientId": client.client_id}))))
+                Ok(answer::list(found.map(Client::shown)))
             }
             (&Method::GET, [id, "service-account-user"]) => {
                 let client = self.clients.iter().find(|client| client.id == *id).map(|client| client.client_id.clone());
@@ -197,6 +227,16 @@ impl Realm {
         };
         self.profile = profile;
         Ok(answer::ok(&self.profile.json.clone()))
+    }
+}
+
+impl Client {
+    fn shown(&self) -> Value {
+        json!({
+            "id": self.id, "clientId": self.client_id, "enabled": self.enabled, "publicClient": self.public,
+            "serviceAccountsEnabled": self.service_account, "redirectUris": self.redirect_uris,
+            "attributes": self.attributes, "protocolMappers": self.mappers, "defaultClientScopes": ["basic", "profile", "email"],
+        })
     }
 }
 

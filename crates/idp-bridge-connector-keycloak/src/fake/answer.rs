@@ -49,6 +49,28 @@ pub(crate) fn described(status: u16, error: &str, description: &str) -> Answer {
     json(status, &json!({"error": error, "error_description": description}))
 }
 
+pub(crate) fn realm_does_not_exist() -> Answer {
+    error(404, "Realm does not exist")
+}
+
+/// The shape of userinfo's refusals: no body, and the reason in a header.
+pub(crate) fn challenge(status: u16, realm: &str, error: Option<(&str, &str)>) -> Answer {
+    let mut text = format!("Bearer realm=\"{realm}\"");
+    if let Some((error, description)) = error {
+        text += &format!(", error=\"{error}\", error_description=\"{description}\"");
+    }
+    let answer = Answer::new(status, "text/plain;charset=utf-8", "");
+    match HeaderValue::from_str(&text) {
+        Ok(challenge) => answer.with(header::WWW_AUTHENTICATE, challenge),
+        Err(_) => answer,
+    }
+}
+
+/// A page for a browser.
+pub(crate) fn page(status: u16, text: &str) -> Answer {
+    Answer::new(status, "text/html;charset=utf-8", format!("<!DOCTYPE html><p>{text}</p>"))
+}
+
 pub(crate) fn unauthorized() -> Answer {
     error(401, "HTTP 401 Unauthorized")
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A RealmRepresentation: all of a new realm, or the changed settings of one.
@@ -45,6 +45,30 @@ pub(crate) struct ClientRepresentation {
     pub(crate) standard_flow_enabled: bool,
     pub(crate) direct_access_grants_enabled: bool,
     pub(crate) redirect_uris: Vec<String>,
+    pub(crate) protocol_mappers: Vec<Mapper>,
+    pub(crate) attributes: BTreeMap<String, String>,
+}
+
+/// A ProtocolMapperRepresentation: what adds a claim to tokens and answers.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Mapper {
+    pub(crate) name: String,
+    pub(crate) protocol: String,
+    pub(crate) protocol_mapper: String,
+    pub(crate) config: BTreeMap<String, String>,
+}
+
+/// A ComponentRepresentation; only a provider of keys can be added.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct NewComponent {
+    #[serde(rename = "name")]
+    _name: String,
+    pub(crate) provider_id: String,
+    pub(crate) provider_type: String,
+    #[serde(rename = "config")]
+    _config: BTreeMap<String, Vec<String>>,
 }
 
 /// A UserRepresentation: all of a new user, or the changed fields of one.
@@ -62,6 +86,7 @@ pub(crate) struct UserRepresentation {
     pub(crate) credentials: Vec<Credential>,
     pub(crate) service_account_client_id: Option<String>,
     pub(crate) client_roles: BTreeMap<String, Vec<String>>,
+    pub(crate) realm_roles: Vec<String>,
 }
 
 /// A password.

@@ -1,15 +1,18 @@
-//! A Keycloak on 127.0.0.1 for tests: its token endpoint and the part of its Admin REST API that the connector and the
-//! harness use.
+//! A Keycloak on 127.0.0.1 for tests: the part of its OpenID Connect endpoints and of its Admin REST API that the connector
+//! and the harness use.
 //!
-//! It keeps realms, clients, users and events, and sends no mails but records them. Its answers are those that a real
+//! It keeps realms, clients, users, sessions and events, and sends no mails but records them. Its answers are those that a real
 //! Keycloak 26.7.3 gave, and it is stricter: what no careful client sends, such as an unknown query parameter or a
 //! search without a limit, is a 400.
 
 mod admin;
 mod answer;
+mod claims;
 mod import;
+mod openid;
 pub(crate) mod query;
 mod realm;
+mod session;
 mod token;
 mod users;
 
@@ -19,6 +22,7 @@ pub use idp_bridge_conformance::fake::Exchange;
 use idp_bridge_conformance::fake::{Answer, Fake, FakeServer, Incoming};
 use idp_bridge_http::header;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use realm::Realm;
 pub use realm::User;
@@ -44,7 +48,10 @@ impl FakeKeycloak {
 
     /// Starts a Keycloak without realms.
     pub async fn start() -> std::io::Result<Self> {
-        Ok(Self(FakeServer::start(World::default()).await?))
+        let server = FakeServer::start(World::default()).await?;
+        let url = server.url();
+        server.with(|world| world.hostname = url);
+        Ok(Self(server))
     }
 
     /// The base URL, without a slash at its end.
@@ -60,6 +67,23 @@ impl FakeKeycloak {
     /// All mails so far.
     pub fn mails(&self) -> Vec<Mail> {
         self.0.with(|world| world.mails.clone())
+    }
+
+    /// Signs these two parts with the key of a realm that the header's `kid` names, and takes the result for a token of its own;
+    /// none if there is no such realm or key.
+    pub fn sign(&self, realm: &str, header: &Value, claims: &Value) -> Option<String> {
+        self.0.with(|world| {
+            let own = world.realms.get(realm)?;
+            let key = own.keys.iter().find(|key| header.get("kid").is_some_and(|kid| kid == key.kid()))?;
+            let token = key.sign(header, claims).ok()?;
+            world.tokens.insert(token.clone(), Issued { realm: realm.into(), claims: claims.clone() });
+            Some(token)
+        })
+    }
+
+    /// All logout tokens of a realm that the fake would have sent by the back channel.
+    pub fn logout_tokens(&self, realm: &str) -> Vec<String> {
+        self.0.with(|world| world.realms.get(realm).map(|own| own.logout_tokens.clone()).unwrap_or_default())
     }
 
     /// Makes all tokens invalid, as if they had expired.
@@ -79,25 +103,26 @@ type Writer = Box<dyn FnMut(&mut User) + Send>;
 /// Everything that the fake keeps.
 #[derive(Default)]
 struct World {
+    hostname: String,
     realms: BTreeMap<String, Realm>,
-    tokens: BTreeMap<String, Session>,
+    tokens: BTreeMap<String, Issued>,
     mails: Vec<Mail>,
     interfering: Option<Writer>,
     issued: u64,
 }
 
-/// Whose token it is.
+/// A token that was issued, of whatever kind.
 #[derive(Clone)]
-enum Session {
-    /// The administrator of all realms.
-    Admin,
-    /// A user of a realm.
-    User { realm: String, id: String },
+struct Issued {
+    /// The realm of whose users or clients it is; `master` for the administrator of all.
+    realm: String,
+    claims: Value,
 }
 
-impl Session {
-    fn is_of(&self, name: &str) -> bool {
-        matches!(self, Self::User { realm, .. } if realm == name)
+impl Issued {
+    /// A claim that is a text; empty if there is none.
+    fn text(&self, claim: &str) -> &str {
+        self.claims.get(claim).and_then(Value::as_str).unwrap_or_default()
     }
 }
 
@@ -110,7 +135,8 @@ impl Fake for World {
         };
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         let answered = match segments.as_slice() {
-            ["realms", realm, "protocol", "openid-connect", "token"] => self.token(realm, request),
+            ["realms", "master", "protocol", "openid-connect", "token"] => self.token("master", request),
+            ["realms", realm, path @ ..] => self.openid(realm, path, request),
             ["admin", "realms", path @ ..] => self.admin(path, request),
             _ => Err(answer::error(404, "Unable to find matching target resource method")),
         };

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use idp_bridge_conformance::fake::Answer;
+use idp_bridge_conformance::fake::{Answer, SigningKey};
 use idp_bridge_core::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
 use super::answer;
-use super::import::{ClientRepresentation, RealmRepresentation, UserProfile, UserRepresentation};
+use super::import::{ClientRepresentation, Mapper, RealmRepresentation, UserProfile, UserRepresentation};
+use super::session::Session;
 
 /// A realm.
 pub(crate) struct Realm {
@@ -23,6 +24,13 @@ pub(crate) struct Realm {
     pub(crate) clients: Vec<Client>,
     pub(crate) users: Vec<User>,
     pub(crate) logins: Vec<Login>,
+    pub(crate) sessions: Vec<Session>,
+    /// Those that sign, the first one now; all are published.
+    pub(crate) keys: Vec<SigningKey>,
+    /// What was sent by the back channel.
+    pub(crate) logout_tokens: Vec<String>,
+    /// Where the world finds the server.
+    pub(crate) hostname: String,
     ids: u64,
 }
 
@@ -36,6 +44,8 @@ pub(crate) struct Client {
     pub(crate) service_account: bool,
     pub(crate) direct_grants: bool,
     pub(crate) redirect_uris: Vec<String>,
+    pub(crate) mappers: Vec<Mapper>,
+    pub(crate) attributes: BTreeMap<String, String>,
 }
 
 /// A user, with what a test may change behind the bridge's back.
@@ -60,6 +70,8 @@ pub struct User {
     pub service_account_of: Option<String>,
     pub(crate) password: Option<String>,
     pub(crate) roles: BTreeSet<String>,
+    /// Whether logins may outlive the browser's session.
+    pub(crate) may_stay: bool,
     pub(crate) failures: u32,
     created: i64,
 }
@@ -71,7 +83,7 @@ pub(crate) struct Login {
 }
 
 impl Realm {
-    pub(crate) fn import(representation: RealmRepresentation) -> Result<Self, Answer> {
+    pub(crate) fn import(representation: RealmRepresentation, hostname: &str) -> Result<Self, Answer> {
         let mut realm = Self {
             name: representation.realm.clone(),
             enabled: false,
@@ -85,8 +97,13 @@ impl Realm {
             clients: Vec::new(),
             users: Vec::new(),
             logins: Vec::new(),
+            sessions: Vec::new(),
+            keys: Vec::new(),
+            logout_tokens: Vec::new(),
+            hostname: hostname.into(),
             ids: 0,
         };
+        realm.rotate_keys()?;
         realm.add_client(ClientRepresentation { client_id: "realm-management".into(), ..Default::default() });
         let mut representation = representation;
         let (clients, users) = (std::mem::take(&mut representation.clients), std::mem::take(&mut representation.users));
@@ -115,8 +132,16 @@ impl Realm {
         }
     }
 
+    /// Signs with a new key from now on.
+    pub(crate) fn rotate_keys(&mut self) -> Result<(), Answer> {
+        // Keycloak's own default is RS256; its keys take longer to make than all the rest of a realm.
+        let key = SigningKey::es256(self.new_id()).map_err(|_| answer::crash())?;
+        self.keys.insert(0, key);
+        Ok(())
+    }
+
     /// An id far away from all others, as random ones are.
-    fn new_id(&mut self) -> String {
+    pub(crate) fn new_id(&mut self) -> String {
         self.ids += 1;
         let realm = self.name.bytes().fold(7_u32, |sum, byte| sum.rotate_left(5) ^ u32::from(byte));
         let spread = self.ids.wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -134,6 +159,8 @@ impl Realm {
             service_account: given.service_accounts_enabled,
             direct_grants: given.direct_access_grants_enabled,
             redirect_uris: given.redirect_uris,
+            mappers: given.protocol_mappers,
+            attributes: given.attributes,
         });
         if given.service_accounts_enabled {
             let user = self.new_user(format!("service-account-{}", given.client_id));
@@ -154,6 +181,7 @@ impl Realm {
             service_account_of: None,
             password: None,
             roles: BTreeSet::new(),
+            may_stay: false,
             failures: 0,
             created: SystemClock.now().as_millisecond(),
         }
@@ -175,6 +203,7 @@ impl Realm {
         }
         let mut user = self.new_user(username);
         user.enabled = false;
+        user.may_stay = given.realm_roles.iter().any(|role| role == "offline_access");
         if let Some(id) = &given.id {
             user.id.clone_from(id);
         }

@@ -20,6 +20,8 @@ impl Realm {
             (&Method::POST, ["users"]) => {
                 rights.need(MANAGE)?;
                 let id = self.add_user(body(request, "UserRepresentation")?)?;
+                // Whoever is not imported has the realm's default roles.
+                self.users.iter_mut().filter(|user| user.id == id).for_each(|user| user.may_stay = true);
                 Ok(answer::created(&format!("/admin/realms/{}/users/{id}", self.name)))
             }
             (&Method::GET, ["users", "count"]) => {
@@ -49,6 +51,7 @@ impl Realm {
             (&Method::DELETE, ["users", id]) => {
                 self.managed(rights, id)?;
                 self.users.retain(|user| user.id != *id);
+                self.sessions.retain(|session| session.user != *id);
                 Ok(answer::no_content())
             }
             (method, ["users", id, "role-mappings", "clients", _]) => {

@@ -54,6 +54,16 @@ impl Administrator {
         self.base.join(&[&["admin", "realms"], path].concat())
     }
 
+    /// The URL of one of a realm's public endpoints.
+    pub(super) fn public(&self, realm: &str, path: &[&str]) -> Result<Url> {
+        self.base.join(&[&["realms", realm, "protocol", "openid-connect"], path].concat())
+    }
+
+    /// Asks as nobody in particular, and takes any answer.
+    pub(super) async fn send(&self, request: Request) -> Result<Response> {
+        self.http.send(&scope(), request).await
+    }
+
     /// Asks, and fails with the answer's text unless it is a success.
     pub(super) async fn ask(&self, request: Request) -> Staged<Response> {
         let asked = format!("{request:?}");

@@ -3,6 +3,7 @@
 //! Each harness makes a realm of its own, so that several can use one Keycloak at a time.
 
 mod admin;
+mod federation;
 mod mails;
 mod realm;
 
@@ -10,7 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use async_trait::async_trait;
-use idp_bridge_conformance::{Control, Harness, NewUser, Staged, UserKind};
+use idp_bridge_conformance::fake::FakeServer;
+use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, Staged, UserKind};
 use idp_bridge_core::{
     Capabilities, Connector, ConnectorContext, Email, IdentityProvider, Random as _, Result, Secret, SystemRandom,
     TenantId, UserId,
@@ -19,6 +21,7 @@ use idp_bridge_http::{Request, Url, header};
 use serde_json::{Map, Value, json};
 
 use admin::Administrator;
+use federation::BackChannel;
 pub use mails::{Maildir, Mails};
 
 use crate::fake::FakeKeycloak;
@@ -40,6 +43,8 @@ pub struct Server {
     pub smtp: SmtpServer,
     /// Where these mails can be read.
     pub mails: Arc<dyn Mails>,
+    /// The fake, if it is one: it signs what a real one would not.
+    pub fake: Option<Arc<FakeKeycloak>>,
 }
 
 /// Where mails are sent to.
@@ -61,6 +66,7 @@ impl Server {
             password: Secret::new(admin.1),
             smtp,
             mails: Arc::new(mails),
+            fake: None,
         }
     }
 
@@ -73,7 +79,8 @@ impl Server {
             admin: admin.into(),
             password: Secret::new(password),
             smtp: SmtpServer { host: "127.0.0.1".into(), port: 25 },
-            mails: fake,
+            mails: Arc::<FakeKeycloak>::clone(&fake),
+            fake: Some(fake),
         }
     }
 }
@@ -85,6 +92,7 @@ pub struct KeycloakHarness {
     administrator: Administrator,
     settings: fn(&mut KeycloakConfig),
     made: AtomicU32,
+    back_channel: FakeServer<BackChannel>,
 }
 
 impl KeycloakHarness {
@@ -92,9 +100,10 @@ impl KeycloakHarness {
     pub async fn start(server: Server) -> Staged<Self> {
         let administrator = Administrator::new(&server.url, &server.admin, &server.password)?;
         let realm = format!("conformance-{}", SystemRandom.word()?);
-        let representation = realm::representation(&realm, &server.smtp);
+        let back_channel = FakeServer::start(BackChannel::default()).await?;
+        let representation = realm::representation(&realm, &server.smtp, &BackChannel::url(&back_channel));
         administrator.ask(Request::post(administrator.at(&[])?).json(&representation)?).await?;
-        Ok(Self { server, realm, administrator, settings: |_| {}, made: AtomicU32::new(0) })
+        Ok(Self { server, realm, administrator, settings: |_| {}, made: AtomicU32::new(0), back_channel })
     }
 
     /// Makes the realm at a fake of its own.
@@ -129,8 +138,18 @@ impl KeycloakHarness {
 
     /// Builds a provider from settings that a test has changed.
     pub fn build(&self, config: KeycloakConfig) -> Staged<Keycloak> {
-        let tenant = TenantId::new("conformance")?;
-        Ok(Keycloak::build(config, &ConnectorContext::new(tenant))?)
+        Self::build_in(config, &Self::context()?)
+    }
+
+    fn build_in(config: KeycloakConfig, context: &ConnectorContext) -> Staged<Keycloak> {
+        Ok(Keycloak::build(config, context)?)
+    }
+
+    /// What a provider with federation is built from.
+    fn context() -> Staged<ConnectorContext> {
+        let mut context = ConnectorContext::new(TenantId::new("conformance")?);
+        context.federation = Some(federation::settings());
+        Ok(context)
     }
 
     /// Changes settings of the realm, as in a RealmRepresentation.
@@ -201,6 +220,11 @@ impl KeycloakHarness {
         Ok(UserId::new(text(&user, "/id")?)?)
     }
 
+    async fn username_of(&self, email: &Email) -> Staged<String> {
+        let query = [("email", email.as_str()), ("exact", "true"), ("max", "1")];
+        text(&self.read(&["users"], &query).await?, "/0/username")
+    }
+
     async fn create_person(&self, user: &NewUser) -> Staged<UserId> {
         let mut representation = properties(user);
         representation.insert("username".into(), json!(self.new_name()));
@@ -259,6 +283,11 @@ impl Harness for KeycloakHarness {
         <Keycloak as Connector>::capabilities()
     }
 
+    fn not_applicable(&self, need: Need) -> Option<String> {
+        let signs = need != Need::Signing || self.server.fake.is_some();
+        (!signs).then(|| "a real Keycloak signs only what it made itself".to_owned())
+    }
+
     async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
         self.provider_of(self.config())
     }
@@ -288,8 +317,7 @@ impl Harness for KeycloakHarness {
     }
 
     async fn log_in(&self, email: &Email, password: &str) -> Staged<bool> {
-        let query = [("email", email.as_str()), ("exact", "true"), ("max", "1")];
-        let user = text(&self.read(&["users"], &query).await?, "/0/username")?;
+        let user = self.username_of(email).await?;
         Ok(self.administrator.person_logs_in(&self.realm, realm::APPLICATION, &user, password).await?)
     }
 
@@ -315,8 +343,13 @@ impl Harness for KeycloakHarness {
     }
 
     async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
-        let mut config = self.config();
-        base_url.clone_into(&mut config.url);
-        self.provider_of(config)
+        // As a proxy, so that the issuer stays what it is.
+        let mut context = Self::context()?;
+        context.outbound.proxy = Some(base_url.to_owned());
+        Ok(Arc::new(Self::build_in(self.config(), &context)?))
+    }
+
+    fn federation(&self) -> Option<&dyn FederationHarness> {
+        Some(self)
     }
 }

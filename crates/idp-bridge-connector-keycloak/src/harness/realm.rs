@@ -15,6 +15,22 @@ pub(super) const NARROW: &str = "narrow";
 pub(super) const READ_ONLY: &str = "read-only";
 /// The application that users log in to; its links are allowed to lead to [`REDIRECT`].
 pub(super) const APPLICATION: &str = "application";
+/// The tenant's application: with a secret, and with tokens that are meant for the bridge, too.
+pub(super) const WEB: &str = "web";
+/// The tenant's application in the browser: without a secret, and with tokens that are meant for nobody in particular.
+pub(super) const SPA: &str = "spa";
+/// The tenant's application whose access tokens live for a second.
+pub(super) const BRIEF: &str = "brief";
+/// The tenant's application with lightweight access tokens.
+pub(super) const LIGHT: &str = "light";
+/// The tenant's application whose claim says what [`CLAIMED`] says, and not whom the user belongs to.
+pub(super) const CLAIMING: &str = "claiming";
+/// The attribute for that, as JSON.
+pub(super) const CLAIMED: &str = "claimed";
+/// An application that is none of the tenant's.
+pub(super) const FOREIGN: &str = "foreign";
+/// Where a logout leads.
+pub(super) const WAY_BACK: &str = "https://app.example/bye";
 /// Where the application's links lead.
 pub(super) const REDIRECT: &str = "https://app.example/*";
 /// The secret of all clients that have one.
@@ -23,7 +39,7 @@ pub(super) const SECRET: &str = "s3cret-of-the-harness";
 pub(super) const ATTRIBUTE: &str = "customer_id";
 
 /// The realm, ready to be imported.
-pub(super) fn representation(name: &str, smtp: &SmtpServer) -> Value {
+pub(super) fn representation(name: &str, smtp: &SmtpServer, back_channel: &str) -> Value {
     let bridges = [
         (BRIDGE, vec!["manage-users", "view-events", "view-realm"]),
         (NO_ROLE, vec![]),
@@ -35,6 +51,25 @@ pub(super) fn representation(name: &str, smtp: &SmtpServer) -> Value {
         "clientId": APPLICATION, "publicClient": true, "directAccessGrantsEnabled": true, "standardFlowEnabled": true,
         "redirectUris": [REDIRECT],
     }));
+    let all = [customer(), audience()];
+    let logout = json!({
+        "backchannel.logout.url": back_channel, "backchannel.logout.session.required": "true",
+        "post.logout.redirect.uris": WAY_BACK,
+    });
+    let mut spa = application(SPA, &[customer()], json!({}));
+    for (name, value) in [("publicClient", json!(true)), ("secret", json!(null))] {
+        put(&mut spa, name, value);
+    }
+    let mut web = application(WEB, &all, logout);
+    put(&mut web, "serviceAccountsEnabled", json!(true));
+    clients.extend([
+        web,
+        spa,
+        application(BRIEF, &all, json!({"access.token.lifespan": "1"})),
+        application(LIGHT, &all, json!({"client.use.lightweight.access.token.enabled": "true"})),
+        application(CLAIMING, &[claimed(), audience()], json!({})),
+        application(FOREIGN, &all, json!({})),
+    ]);
     let users: Vec<Value> = bridges
         .iter()
         .map(|(id, roles)| {
@@ -71,6 +106,58 @@ pub(super) fn service_account(client_id: &str) -> Value {
     })
 }
 
+/// A confidential client that persons log in to.
+fn application(client_id: &str, mappers: &[Value], attributes: Value) -> Value {
+    json!({
+        "clientId": client_id, "enabled": true, "secret": SECRET, "publicClient": false, "standardFlowEnabled": true,
+        "directAccessGrantsEnabled": true, "redirectUris": [REDIRECT], "protocolMappers": mappers,
+        "attributes": attributes,
+    })
+}
+
+/// The mapper that says whom the user belongs to.
+fn customer() -> Value {
+    mapper(
+        "oidc-usermodel-attribute-mapper",
+        json!({
+            "user.attribute": ATTRIBUTE, "claim.name": ATTRIBUTE, "jsonType.label": "String", "multivalued": "true",
+        }),
+    )
+}
+
+/// The mapper that says something else; not in the token itself, which has no room for all that can be said.
+fn claimed() -> Value {
+    let mut mapper = mapper(
+        "oidc-usermodel-attribute-mapper",
+        json!({
+            "user.attribute": CLAIMED, "claim.name": ATTRIBUTE, "jsonType.label": "JSON",
+        }),
+    );
+    if let Some(config) = mapper.get_mut("config") {
+        put(config, "access.token.claim", json!("false"));
+    }
+    mapper
+}
+
+/// The mapper that makes tokens meant for the bridge, so that introspection tells it of them.
+fn audience() -> Value {
+    mapper("oidc-audience-mapper", json!({"included.client.audience": BRIDGE}))
+}
+
+fn mapper(kind: &str, mut config: Value) -> Value {
+    for place in ["access.token.claim", "userinfo.token.claim", "introspection.token.claim"] {
+        put(&mut config, place, json!("true"));
+    }
+    json!({"name": kind, "protocol": "openid-connect", "protocolMapper": kind, "config": config})
+}
+
+/// Adds a member to an object.
+pub(super) fn put(object: &mut Value, name: &str, value: Value) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(name.into(), value);
+    }
+}
+
 /// Who may see and edit the customer attribute, as a careful operator declares it.
 pub(super) fn permissions() -> Value {
     json!({"view": ["admin"], "edit": ["admin"]})
@@ -95,5 +182,6 @@ fn profile_with(customer: Option<Value>) -> Value {
     let own = own
         .into_iter()
         .map(|(name, validations)| json!({"name": name, "permissions": everybody, "validations": validations}));
-    json!({"attributes": own.chain(customer).collect::<Vec<_>>()})
+    let claimed = json!({"name": CLAIMED, "permissions": permissions()});
+    json!({"attributes": own.chain(customer).chain([claimed]).collect::<Vec<_>>()})
 }

@@ -1,0 +1,152 @@
+//! The fake's public side: discovery, keys, userinfo, introspection and the two ends of a session.
+
+use idp_bridge_conformance::fake::{Answer, Incoming, jwks};
+use idp_bridge_http::{HeaderValue, Method, Url, header};
+use serde_json::{Value, json};
+
+use super::claims::Place;
+use super::realm::{Client, Realm, put};
+use super::session::Session;
+use super::{Issued, World};
+use super::{answer, form, parameters};
+
+impl World {
+    pub(super) fn openid(&mut self, realm: &str, path: &[&str], request: &Incoming) -> Result<Answer, Answer> {
+        let Some(own) = self.realms.get(realm) else { return Err(answer::realm_does_not_exist()) };
+        match (&request.method, path) {
+            (&Method::GET, [".well-known", "openid-configuration"]) => Ok(answer::ok(&own.discovery())),
+            (_, ["protocol", "openid-connect", "token"]) => self.token(realm, request),
+            (&Method::GET, ["protocol", "openid-connect", "certs"]) => Ok(answer::ok(&jwks(&own.keys))),
+            (&Method::GET, ["protocol", "openid-connect", "userinfo"]) => self.userinfo(realm, request),
+            (&Method::POST, ["protocol", "openid-connect", "token", "introspect"]) => self.introspect(realm, request),
+            (&Method::POST, ["protocol", "openid-connect", "logout"]) => self.log_out(realm, request),
+            (&Method::GET, ["protocol", "openid-connect", "logout"]) => self.end_session(realm, request),
+            _ => Err(answer::not_found()),
+        }
+    }
+
+    /// A token of this realm that is one for access, by its kind alone.
+    fn access_token(&self, realm: &str, token: &str) -> Option<&Issued> {
+        self.tokens.get(token).filter(|issued| issued.realm == realm && issued.text("typ") == "Bearer")
+    }
+
+    fn userinfo(&self, realm: &str, request: &Incoming) -> Result<Answer, Answer> {
+        parameters(request, &[])?;
+        let Some(own) = self.realms.get(realm) else { return Err(answer::realm_does_not_exist()) };
+        let Some(token) = request.bearer() else { return Err(answer::challenge(401, realm, None)) };
+        let invalid = |why| answer::challenge(401, realm, Some(("invalid_token", why)));
+        let issued = self.access_token(realm, token).ok_or_else(|| invalid("Token verification failed"))?;
+        let session = own.session_of(&issued.claims).map_err(invalid)?;
+        if !session.has("openid") {
+            return Err(answer::challenge(403, realm, Some(("insufficient_scope", "Missing openid scope"))));
+        }
+        if issued.claims.get("sub").is_none() {
+            return Err(invalid("Lightweight access token not allowed for userinfo endpoint"));
+        }
+        Ok(answer::ok(&Value::Object(own.personal(&session, Place::Userinfo))))
+    }
+
+    fn introspect(&mut self, realm: &str, request: &Incoming) -> Result<Answer, Answer> {
+        let form = form(request)?;
+        let own = self.enabled(realm)?;
+        let client = own
+            .authenticate(&form)
+            .map_err(|_| answer::described(401, "invalid_client", "Client authentication failed."))?;
+        if client.public {
+            return Err(answer::described(403, "invalid_request", "Client not allowed."));
+        }
+        let caller = client.client_id.clone();
+        let Some(token) = form.get("token") else {
+            return Err(answer::described(400, "invalid_request", "Token not provided."));
+        };
+        let told = self.access_token(realm, token).and_then(|issued| {
+            let own = self.realms.get(realm)?;
+            let session = own.session_of(&issued.claims).ok()?;
+            own.told_to(&caller, &session, &issued.claims)
+        });
+        Ok(answer::ok(&told.unwrap_or_else(|| json!({"active": false}))))
+    }
+
+    /// Ends the session of a refresh token, for the client that it belongs to.
+    fn log_out(&mut self, realm: &str, request: &Incoming) -> Result<Answer, Answer> {
+        parameters(request, &[])?;
+        let form = form(request)?;
+        let client = self.enabled(realm)?.authenticate(&form)?.client_id.clone();
+        let Some(token) = form.get("refresh_token") else {
+            return Err(answer::stricter_than_keycloak("a logout without a refresh token is for browsers"));
+        };
+        let claims = self.refresh_token(realm, &client, token)?;
+        let sid = claims.get("sid").and_then(Value::as_str).unwrap_or_default();
+        self.enabled(realm)?.end(sid, claims.get("typ").is_some_and(|kind| kind == "Offline"));
+        Ok(Answer::empty(204))
+    }
+
+    /// What a browser is answered that comes to end its session.
+    fn end_session(&mut self, realm: &str, request: &Incoming) -> Result<Answer, Answer> {
+        let query = parameters(request, &["id_token_hint", "post_logout_redirect_uri", "client_id", "state"])?;
+        let field = |name: &str| query.get(name).map(String::as_str);
+        let hint = field("id_token_hint").and_then(|hint| self.tokens.get(hint)).cloned();
+        let Some(hint) = hint.filter(|hint| hint.realm == realm && hint.text("typ") == "ID") else {
+            return Ok(answer::page(200, "Do you want to log out?"));
+        };
+        let own = self.enabled(realm)?;
+        let allowed =
+            own.client(hint.text("azp")).and_then(|client| client.way_back(field("post_logout_redirect_uri")?));
+        let Some(mut target) = allowed else { return Err(answer::page(400, "Invalid redirect uri")) };
+        if let Some(state) = field("state") {
+            target.query_pairs_mut().append_pair("state", state);
+        }
+        own.end(hint.text("sid"), false);
+        let location = HeaderValue::from_str(target.as_str()).map_err(|_| answer::crash())?;
+        Ok(Answer::empty(302).with(header::LOCATION, location))
+    }
+}
+
+impl Client {
+    /// Where a logout may lead, if it is registered.
+    fn way_back(&self, uri: &str) -> Option<Url> {
+        let registered = self.attributes.get("post.logout.redirect.uris")?;
+        registered.split("##").find(|own| *own == uri)?;
+        Url::parse(uri).ok()
+    }
+}
+
+impl Realm {
+    fn discovery(&self) -> Value {
+        let at = |path: &str| format!("{}/protocol/openid-connect/{path}", self.issuer());
+        json!({
+            "issuer": self.issuer(), "authorization_endpoint": at("auth"), "token_endpoint": at("token"),
+            "introspection_endpoint": at("token/introspect"), "userinfo_endpoint": at("userinfo"),
+            "end_session_endpoint": at("logout"), "revocation_endpoint": at("revoke"), "jwks_uri": at("certs"),
+            "backchannel_logout_supported": true, "backchannel_logout_session_supported": true,
+            "id_token_signing_alg_values_supported": ["RS256", "ES256"],
+        })
+    }
+
+    /// What a client is told of a token, if the token is meant for it.
+    fn told_to(&self, caller: &str, session: &Session, claims: &Value) -> Option<Value> {
+        let mut told = claims.clone();
+        let personal = self.personal(session, Place::Introspection);
+        let names = |aud: Option<&Value>| match aud {
+            Some(Value::String(own)) => own == caller,
+            Some(Value::Array(all)) => all.iter().any(|own| own == caller),
+            _ => false,
+        };
+        if !names(claims.get("aud")) && !names(personal.get("aud")) {
+            return None;
+        }
+        let username = personal.get("preferred_username").cloned().unwrap_or_default();
+        for (name, value) in personal {
+            put(&mut told, &name, value);
+        }
+        for (name, value) in [
+            ("active", json!(true)),
+            ("client_id", json!(session.client)),
+            ("username", username),
+            ("token_type", json!("Bearer")),
+        ] {
+            put(&mut told, name, value);
+        }
+        Some(told)
+    }
+}

@@ -1,0 +1,169 @@
+//! What `doctor` checks of the OAuth side, and the step in the admin console that mends it.
+
+mod applications;
+
+use idp_bridge_core::{CallScope, Error, ErrorKind, Finding, OauthClient, Verdict};
+use idp_bridge_http::oidc::{ClientAuthentication, SecretCheck};
+
+use self::applications::{Application, Applications};
+use super::RealmFederation;
+
+/// Where a made-up code is said to have led; nothing is ever sent there.
+const NOWHERE: &str = "https://idp-bridge.invalid/";
+
+/// The OAuth side of a realm under diagnosis.
+pub(super) struct Diagnosis<'a> {
+    federation: &'a RealmFederation,
+}
+
+impl<'a> Diagnosis<'a> {
+    pub(super) fn of(federation: &'a RealmFederation) -> Self {
+        Self { federation }
+    }
+
+    /// Checks all that the settings need. Without the realm's own document nothing else can be seen, so that comes first.
+    pub(super) async fn run(&self, scope: &CallScope) -> Vec<Finding> {
+        let mut findings = vec![self.document(scope).await, self.keys(scope).await];
+        if findings.iter().any(|finding| finding.verdict != Verdict::Ok) {
+            return findings;
+        }
+        let clients = &self.federation.settings.clients;
+        for client in clients {
+            findings.push(self.secret(scope, client).await);
+        }
+        match Applications::read(&self.federation.admin, scope, clients).await {
+            Ok(applications) => {
+                findings
+                    .extend(clients.iter().flat_map(|client| self.application(client, applications.get(&client.id))));
+            }
+            Err(error) => findings.push(self.hidden(&error)),
+        }
+        findings
+    }
+
+    async fn document(&self, scope: &CallScope) -> Finding {
+        let check = "Keycloak names the issuer of its tokens";
+        match self.federation.openid.discovery(scope).await {
+            Ok(_) => Finding::ok(check, &[]),
+            Err(error) if error.kind() == ErrorKind::Misconfigured => {
+                let fix = "set `issuer` in the connector's settings to the `issuer` in `.well-known/openid-configuration` of the \
+                           realm, once you know that it is yours";
+                Finding::failed(check, &[], fix).with_detail(error.to_string())
+            }
+            Err(error) => failed_by(check, &error),
+        }
+    }
+
+    async fn keys(&self, scope: &CallScope) -> Finding {
+        let check = "the realm's keys can be read";
+        match self.federation.openid.check_keys(scope).await {
+            Ok(()) => Finding::ok(check, &[]),
+            Err(error) => failed_by(check, &error),
+        }
+    }
+
+    /// The secret of a client, proven without a login.
+    async fn secret(&self, scope: &CallScope, client: &OauthClient) -> Finding {
+        let id = &client.id;
+        let check = match client.secret {
+            Some(_) => format!("the client `{id}` has the secret that is set"),
+            None => format!("the client `{id}` is public, as it is set"),
+        };
+        let checked = match self.federation.endpoints.token() {
+            Ok(url) => {
+                let client = (client, ClientAuthentication::Post);
+                self.federation.openid.check_secret_at(scope, url, client, NOWHERE).await
+            }
+            Err(error) => Err(error),
+        };
+        match checked {
+            Ok(SecretCheck::Right) => Finding::ok(check, &[]),
+            Ok(SecretCheck::Wrong) => {
+                let fix = format!(
+                    "Clients → `{id}`: it must be there and enabled; if `Client authentication` is on, copy its Client Secret \
+                     from Credentials to `secret` of this client in `federation.clients`"
+                );
+                Finding::failed(check, &[], fix)
+            }
+            Ok(SecretCheck::Unknown) => {
+                Finding::not_visible(check, &[], format!("Clients → `{id}` → Credentials: compare the Client Secret"))
+            }
+            Err(error) => failed_by(check, &error),
+        }
+    }
+
+    /// What cannot be seen without a role that no call needs.
+    fn hidden(&self, error: &Error) -> Finding {
+        let fix = format!(
+            "Clients → `{}` → Service accounts roles → Assign role → Client roles: tick `view-clients` of `realm-management`",
+            self.federation.bridge
+        );
+        Finding::hidden_by("the applications give the bridge what it needs", &[], error, fix)
+    }
+
+    fn application(&self, client: &OauthClient, application: Option<&Application>) -> Vec<Finding> {
+        let id = &client.id;
+        let Some(application) = application else {
+            let check = format!("the realm has the client `{id}`");
+            return vec![Finding::failed(
+                check,
+                &[],
+                "Clients → Create client, or take it out of `federation.clients`",
+            )];
+        };
+        let back_channel = match application.back_channel() {
+            Some(_) => Finding::ok(format!("`{id}` has a back channel for logouts"), &[])
+                .with_detail("whether its address is the bridge's shows only at a logout"),
+            None => Finding::ok(format!("`{id}` needs no back channel for logouts"), &[]).with_detail(
+                "without one, a logout elsewhere shows only after `cache` of userinfo; \
+                 to have one: Clients → the client → Settings → Logout settings → `Backchannel logout URL`",
+            ),
+        };
+        vec![self.told(id, application), self.claim(id, application), back_channel]
+    }
+
+    /// Whether the application's tokens say the customer where the bridge reads it.
+    fn claim(&self, id: &str, application: &Application) -> Finding {
+        let claim = &self.federation.customer_claim;
+        let check = format!("`{id}` tells the customer in the claim `{claim}`");
+        let place = if application.is_introspected_by(&self.federation.bridge) {
+            "introspection.token.claim"
+        } else {
+            "userinfo.token.claim"
+        };
+        if application.has_claim(claim, place) {
+            return Finding::ok(check, &[]);
+        }
+        let fix = format!(
+            "Clients → `{id}` → Client scopes → its dedicated scope → Add mapper → By configuration → User Attribute: \
+             `User Attribute` and `Token Claim Name` are `{claim}`; `Add to userinfo`, `Add to token introspection` and \
+             `Multivalued` are on"
+        );
+        let detail = "without it userinfo asks Keycloak a second time for each answer";
+        match self.federation.settings.customer_claim {
+            Some(_) => Finding::failed(check, &[], fix).with_detail(detail),
+            None => Finding::ok(format!("`{id}` needs no claim for the customer"), &[])
+                .with_detail(format!("{detail}; {fix}")),
+        }
+    }
+
+    /// Whether Keycloak tells the bridge of the application's tokens at all.
+    fn told(&self, id: &str, application: &Application) -> Finding {
+        let bridge = &self.federation.bridge;
+        let check = format!("Keycloak tells the bridge of the tokens of `{id}`");
+        if !application.is_lightweight() || application.has_audience(bridge) {
+            return Finding::ok(check, &[]);
+        }
+        let fix = format!(
+            "Clients → `{id}` → Client scopes → its dedicated scope → Add mapper → By configuration → Audience: `Included \
+             Client Audience` is `{bridge}`, `Add to token introspection` is on; or Advanced: `Always use lightweight access \
+             token` is off"
+        );
+        Finding::failed(check, &[], fix)
+            .with_detail("its access tokens are lightweight ones, and not meant for the bridge")
+    }
+}
+
+fn failed_by(check: impl Into<String>, error: &Error) -> Finding {
+    Finding::failed_by(check, &[], error, "look into Keycloak's log".into())
+}
