@@ -44,8 +44,8 @@ pub(super) struct Known {
     pub(super) answer: Bytes,
     /// What the operator should know of it.
     pub(super) note: Option<&'static str>,
-    /// Until when the identity provider need not be asked again.
-    pub(super) until: Timestamp,
+    /// Until when the identity provider need not be asked again; none if it is asked every time.
+    pub(super) until: Option<Timestamp>,
 }
 
 /// Keeps from the identity providers what they need not be asked.

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use idp_bridge_core::{
     AccessToken, CallScope, CustomerId, Email, Error, ErrorKind, Result, TenantId, TokenIdentity, UserId,
 };
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -75,7 +76,7 @@ impl Federated<'_> {
     async fn know(&self, scope: &CallScope, token: &AccessToken) -> Result<Arc<Known>> {
         let key = TokenKey::of(&self.tenant.id, token);
         let front = &self.bridge.front;
-        let cached = front.admit(&key)?.filter(|known| self.now() < known.until);
+        let cached = front.admit(&key)?.filter(|known| known.until.is_some_and(|until| self.now() < until));
         let known = match cached {
             Some(known) => self.refuse_listed(&key, Some(&known.identity)).await.map(|()| known),
             None => self.ask(scope, token, &key).await.map(|known| front.remember(key.clone(), known)),
@@ -102,8 +103,7 @@ impl Federated<'_> {
             customer: belonging.customer,
             tenant: &self.tenant.id,
         });
-        let until = later(self.now(), self.cache());
-        let until = identity.expires_at.map_or(until, |end| end.min(until));
+        let until = self.fresh_until(&identity);
         Ok(Known { identity, answer, note: belonging.note, until })
     }
 
@@ -118,10 +118,12 @@ impl Federated<'_> {
         Ok(())
     }
 
-    /// For how long the identity provider need not be asked again.
-    fn cache(&self) -> Duration {
+    /// Until when the identity provider need not be asked again; none if it is asked every time.
+    fn fresh_until(&self, identity: &TokenIdentity) -> Option<Timestamp> {
         let promised = self.tenant.provider.capabilities().federation();
         let usual = || Duration::from_secs(promised.map_or(0, |promised| promised.cache_seconds).into());
-        self.rules.cache.unwrap_or_else(usual).min(FederationRules::MAX_CACHE)
+        let cache = self.rules.cache.unwrap_or_else(usual).min(FederationRules::MAX_CACHE);
+        let until = later(self.now(), cache);
+        (!cache.is_zero()).then(|| identity.expires_at.map_or(until, |end| end.min(until)))
     }
 }

@@ -39,9 +39,18 @@ impl Bridge {
     }
 
     pub(crate) async fn limited(tenants: impl IntoIterator<Item = Tenant>, limits: ServerLimits) -> Self {
+        Self::made(tenants, limits, |server| server).await
+    }
+
+    /// A bridge whose server is changed before it serves.
+    pub(crate) async fn made(
+        tenants: impl IntoIterator<Item = Tenant>,
+        limits: ServerLimits,
+        change: impl FnOnce(Server) -> Server,
+    ) -> Self {
         let clock = Arc::new(TestClock::default());
         let tenants = Tenants::new(tenants).unwrap();
-        let server = Server::new(tenants, Arc::clone(&clock) as Arc<_>, &SystemRandom, limits).unwrap();
+        let server = change(Server::new(tenants, Arc::clone(&clock) as Arc<_>, &SystemRandom, limits).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();

@@ -172,3 +172,13 @@ fn find(read: &[u8], end: &[u8]) -> Option<usize> {
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(TOO_LONG, future).await.expect("took too long")
 }
+
+/// Waits until it is so, while everybody else gets on.
+pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    within(waiting).await;
+}

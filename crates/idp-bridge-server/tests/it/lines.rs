@@ -1,12 +1,13 @@
 //! Section 10: one line a call, with what an operator needs and nothing that is personal or secret.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use idp_bridge_connector_memory::sample_users;
 use idp_bridge_core::{Error, ErrorKind};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
+use tracing::Dispatch;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::bridge::{Bridge, envelope, memory, signed, tenant};
@@ -15,21 +16,29 @@ use crate::scripted::Scripted;
 
 /// What was logged, as JSON lines.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     /// Logs everything of this thread here, as long as the guard lives. The tests' runtime has one thread.
-    fn begin(&self) -> tracing::subscriber::DefaultGuard {
+    pub(crate) fn begin(&self) -> tracing::subscriber::DefaultGuard {
+        // Where there is but one subscriber, tracing asks the thread that comes by an event first whether anybody wants it;
+        // a thread of another test would say no for all. With a second one it asks both.
+        static SECOND: LazyLock<Dispatch> = LazyLock::new(|| {
+            Dispatch::new(
+                tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(std::io::sink).finish(),
+            )
+        });
+        LazyLock::force(&SECOND);
         let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_max_level(tracing::Level::TRACE);
         tracing::subscriber::set_default(subscriber.with_writer(self.clone()).finish())
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
     /// The lines of calls.
-    fn lines(&self) -> Vec<Value> {
+    pub(crate) fn lines(&self) -> Vec<Value> {
         let lines = self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>();
         lines.into_iter().filter(|line| line.get("surface").is_some()).collect()
     }

@@ -18,6 +18,8 @@ mod envelopes;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
+mod federation;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod idempotency;

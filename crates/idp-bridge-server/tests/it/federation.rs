@@ -1,0 +1,96 @@
+//! Sections 7 and 8: which customer a token's user belongs to, and how a login ends.
+
+mod backchannel;
+mod cache;
+mod cors;
+mod customers;
+mod document;
+mod end_session;
+mod idp;
+mod lines;
+mod logout;
+mod outages;
+mod races;
+mod store;
+mod tokens;
+mod userinfo;
+
+use idp_bridge_core::IdentityProvider;
+use idp_bridge_server::{FederationRules, ServerLimits, Tenant};
+use serde_json::Value;
+
+use crate::bridge::{Bridge, memory, tenant};
+use crate::http::{Answer, Request};
+use idp::Idp;
+
+const HINT: &str = "an.id.token";
+const CLIENT: &str = "shop";
+const BACK: &str = "https://shop.example/bye?x=1";
+const ORIGIN: &str = "https://shop.example";
+
+/// Rules under which no test but the one for the cap meets the cap.
+fn rules() -> FederationRules {
+    FederationRules {
+        clients: vec![CLIENT.into(), "other".into()],
+        post_logout_redirect_uris: vec![BACK.into(), "https://shop.example/".into()],
+        cors_origins: vec![ORIGIN.into()],
+        publish: true,
+        anonymous_per_second: 1_000_000,
+        ..FederationRules::default()
+    }
+}
+
+/// `acme`, whose OAuth side is on.
+fn acme(provider: impl IdentityProvider, rules: FederationRules) -> Tenant {
+    let mut acme = tenant("acme", provider);
+    acme.federation = Some(rules);
+    acme
+}
+
+/// A bridge for `acme`, and for `quiet`, whose OAuth side is off.
+async fn bridge(idp: &Idp, rules: FederationRules) -> Bridge {
+    Bridge::start([acme(idp.clone(), rules), tenant("quiet", memory(Vec::new()))]).await
+}
+
+/// The same with another revocation list than one in memory.
+async fn listing(idp: &Idp, store: impl idp_bridge_server::revocation::RevocationStore + Clone) -> Bridge {
+    let store = std::sync::Arc::new(store);
+    Bridge::made([acme(idp.clone(), rules())], ServerLimits::default(), |server| server.with_revocations(store)).await
+}
+
+fn path(name: &str) -> String {
+    format!("/v1/tenants/acme/{name}")
+}
+
+fn userinfo(token: &str) -> Request {
+    Request::new("GET", path("userinfo")).header("authorization", format!("Bearer {token}"))
+}
+
+fn logout(token: &str) -> Request {
+    Request::new("POST", path("logout")).header("authorization", format!("Bearer {token}"))
+}
+
+fn form(request: Request, body: &str) -> Request {
+    let mut request = request.with("content-type", "application/x-www-form-urlencoded");
+    request.body = body.as_bytes().to_vec();
+    request
+}
+
+/// The status, and of a problem its code.
+fn verdict(answer: &Answer) -> (u16, String) {
+    let is_problem = answer.header("content-type") == Some("application/problem+json");
+    let code = if is_problem { answer.json()["code"].clone() } else { Value::Null };
+    (answer.status, code.as_str().unwrap_or_default().to_owned())
+}
+
+fn refused(answer: &Answer) -> bool {
+    verdict(answer) == (401, "invalid_token".into())
+        && answer.header("www-authenticate") == Some(r#"Bearer error="invalid_token""#)
+}
+
+/// An answer as everybody who gets the same one gets it.
+fn alike(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
+    let id = answer.header("x-request-id").unwrap();
+    let same = |(name, _): &&(String, String)| name != "x-request-id" && name != "date";
+    (answer.status, answer.headers.iter().filter(same).cloned().collect(), answer.body.replace(id, "id"))
+}

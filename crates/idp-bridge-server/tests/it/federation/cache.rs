@@ -1,0 +1,116 @@
+//! What need not reach the identity provider: answers that are kept a while, and tokens that nobody knows.
+
+use std::time::Duration;
+
+use idp_bridge_core::{Customer, ErrorKind};
+use idp_bridge_server::FederationRules;
+
+use super::idp::{Idp, at, customer};
+use super::{bridge, logout, refused, rules, userinfo, verdict};
+use crate::clock::BEGIN;
+
+fn cached(seconds: u64) -> FederationRules {
+    FederationRules { cache: Some(Duration::from_secs(seconds)), ..rules() }
+}
+
+#[tokio::test]
+async fn a_kept_answer_costs_no_request_until_its_time_is_over() {
+    let idp = Idp::new();
+    idp.user("ada", customer("c-1")).token("a.d.a", |user| user.customer = Customer::Absent);
+    let bridge = bridge(&idp, cached(30)).await;
+    let first = bridge.send(&userinfo("a.d.a")).await;
+    assert_eq!((first.status, idp.asked().len()), (200, 2));
+    bridge.clock.set(BEGIN + 29);
+    assert_eq!(bridge.send(&userinfo("a.d.a")).await.body, first.body);
+    assert!(idp.asked().is_empty());
+    bridge.clock.set(BEGIN + 30);
+    assert_eq!(bridge.send(&userinfo("a.d.a")).await.status, 200);
+    assert_eq!(idp.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn the_connectors_time_holds_unless_the_tenant_says_otherwise_and_a_minute_is_the_most() {
+    for (own, rule, kept) in
+        [(30, None, 30), (30, Some(0), 0), (0, Some(10), 10), (0, None, 0), (500, None, 60), (0, Some(500), 60)]
+    {
+        let idp = Idp::with(|federation| federation.cache_seconds = own);
+        idp.ada("a.d.a");
+        let rules = rule.map_or_else(rules, cached);
+        let bridge = bridge(&idp, rules).await;
+        bridge.send(&userinfo("a.d.a")).await;
+        bridge.clock.set(BEGIN + kept - 1);
+        bridge.send(&userinfo("a.d.a")).await;
+        assert_eq!(idp.asked().len(), if kept == 0 { 2 } else { 1 }, "{own} {rule:?}");
+        bridge.clock.set(BEGIN + kept);
+        bridge.send(&userinfo("a.d.a")).await;
+        assert_eq!(idp.asked().len(), 1, "{own} {rule:?}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_kept_longer_than_its_token_lives() {
+    let idp = Idp::new();
+    idp.token("a.d.a", |user| user.identity.expires_at = Some(at(5)));
+    let bridge = bridge(&idp, cached(60)).await;
+    assert_eq!(bridge.send(&userinfo("a.d.a")).await.status, 200);
+    bridge.clock.set(BEGIN + 5);
+    idp.end("a.d.a");
+    assert!(refused(&bridge.send(&userinfo("a.d.a")).await));
+}
+
+#[tokio::test]
+async fn a_refusal_is_not_kept() {
+    let idp = Idp::new();
+    let bridge = bridge(&idp, cached(60)).await;
+    assert!(refused(&bridge.send(&userinfo("a.d.a")).await));
+    idp.ada("a.d.a").fail("validate", Some(ErrorKind::Unavailable));
+    assert_eq!(bridge.send(&userinfo("a.d.a")).await.status, 503);
+    idp.fail("validate", None);
+    assert_eq!(bridge.send(&userinfo("a.d.a")).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_list_is_asked_before_a_kept_answer_is_given() {
+    let idp = Idp::new();
+    idp.ada("a.d.a").ada("a.d.b").token("a.d.c", |user| user.identity.session = "t".parse().ok());
+    let bridge = bridge(&idp, cached(60)).await;
+    for token in ["a.d.a", "a.d.b", "a.d.c"] {
+        assert_eq!(bridge.send(&userinfo(token)).await.status, 200);
+    }
+    assert_eq!(bridge.send(&logout("a.d.a")).await.status, 204);
+    idp.asked();
+    assert!(refused(&bridge.send(&userinfo("a.d.a")).await), "by itself");
+    assert!(refused(&bridge.send(&userinfo("a.d.b")).await), "by its session");
+    assert_eq!(bridge.send(&userinfo("a.d.c")).await.status, 200, "of another session");
+    assert!(idp.asked().is_empty());
+}
+
+#[tokio::test]
+async fn unknown_tokens_are_capped_before_they_reach_the_identity_provider() {
+    let idp = Idp::new();
+    idp.ada("a.d.a");
+    let bridge = bridge(&idp, FederationRules { anonymous_per_second: 3, ..rules() }).await;
+    assert_eq!(bridge.send(&userinfo("a.d.a")).await.status, 200);
+    let mut statuses = Vec::new();
+    for number in 0..40 {
+        let (one, two) = (userinfo(&format!("un.known.{number}")), logout(&format!("un.known.{number}")));
+        let answer = bridge.send(if number % 2 == 0 { &one } else { &two }).await;
+        if answer.status == 429 {
+            assert_eq!(verdict(&answer).1, "rate_limited");
+            assert_eq!(answer.header("retry-after"), Some("1"));
+        }
+        statuses.push(answer.status);
+    }
+    let reached = statuses.iter().filter(|status| **status == 401).count();
+    assert!((1..20).contains(&reached), "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 40 - reached);
+    assert_eq!(idp.asked().len(), 1 + reached);
+    // Whoever was good a moment ago is not held up by strangers.
+    for _ in 0..20 {
+        assert_eq!(bridge.send(&userinfo("a.d.a")).await.status, 200);
+    }
+    idp.end("a.d.a");
+    let after = [bridge.send(&userinfo("a.d.a")).await.status, bridge.send(&userinfo("a.d.a")).await.status];
+    assert_eq!(after[0], 401);
+    assert!([401, 429].contains(&after[1]), "it counts like any other now");
+}

@@ -1,0 +1,57 @@
+//! What an application needs to know, where the operator publishes it.
+
+use idp_bridge_core::ErrorKind;
+use idp_bridge_server::{FederationRules, ServerLimits};
+use serde_json::json;
+
+use super::idp::Idp;
+use super::{acme, alike, bridge, path, rules, verdict};
+use crate::bridge::Bridge;
+use crate::http::Request;
+
+fn document() -> Request {
+    Request::new("GET", path("federation"))
+}
+
+#[tokio::test]
+async fn it_names_the_endpoints_of_the_identity_provider_and_our_own() {
+    let own = |url: &str| {
+        json!({
+            "issuer": "https://idp.example",
+            "authorization_endpoint": "https://idp.example/auth",
+            "token_endpoint": "https://idp.example/token",
+            "jwks_uri": "https://idp.example/keys",
+            "customer_claim": "customer_id",
+            "scopes": ["openid", "email"],
+            "userinfo_endpoint": format!("{url}/v1/tenants/acme/userinfo"),
+            "logout_endpoint": format!("{url}/v1/tenants/acme/logout"),
+            "backchannel_logout_uri": format!("{url}/v1/tenants/acme/backchannel-logout"),
+        })
+    };
+    let answer = bridge(&Idp::new(), rules()).await.send(&document()).await;
+    assert_eq!((answer.status, answer.json()), (200, own("")));
+    assert_eq!(answer.header("cache-control"), Some("public, max-age=60"));
+    let change = |server: idp_bridge_server::Server| server.with_public_url("https://bridge.example/base/");
+    let public = Bridge::made([acme(Idp::new(), rules())], ServerLimits::default(), change).await;
+    assert_eq!(public.send(&document()).await.json(), own("https://bridge.example/base"));
+}
+
+#[tokio::test]
+async fn it_is_not_there_unless_it_is_published() {
+    let quiet = bridge(&Idp::new(), FederationRules { publish: false, ..rules() }).await;
+    let expected = quiet.send(&document()).await;
+    assert_eq!(verdict(&expected), (404, "route_not_found".into()));
+    for tenant in ["quiet", "nobody"] {
+        let answer = quiet.send(&Request::new("GET", format!("/v1/tenants/{tenant}/federation"))).await;
+        assert_eq!(alike(&answer), alike(&expected), "{tenant}");
+    }
+}
+
+#[tokio::test]
+async fn an_outage_is_not_cached() {
+    let idp = Idp::new();
+    idp.fail("metadata", Some(ErrorKind::Unavailable));
+    let answer = bridge(&idp, rules()).await.send(&document()).await;
+    assert_eq!(verdict(&answer), (503, "upstream_unavailable".into()));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+}

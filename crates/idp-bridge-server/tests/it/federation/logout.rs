@@ -1,0 +1,199 @@
+//! What a logout ends, what it hands on, and what it refuses.
+
+use idp_bridge_core::{ErrorKind, LoggedOut};
+
+use super::idp::{Idp, Shown, at};
+use super::{HINT, bridge, form, listing, logout, path, refused, rules, userinfo, verdict};
+use crate::clock::BEGIN;
+use crate::http::{Connection, Request};
+
+#[tokio::test]
+async fn after_a_204_a_thousand_calls_with_the_old_token_fail() {
+    let idp = Idp::new();
+    idp.ada("a.d.a");
+    let bridge = bridge(&idp, rules()).await;
+    assert_eq!(bridge.send(&userinfo("a.d.a")).await.status, 200);
+    let answer = bridge.send(&logout("a.d.a")).await;
+    assert_eq!((answer.status, answer.body.as_str()), (204, ""));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(idp.asked(), ["validate", "identify", "log_out"]);
+    let mut connection = Connection::open(bridge.address).await;
+    for _ in 0..1_000 {
+        assert!(refused(&connection.send(&userinfo("a.d.a")).await));
+    }
+    assert!(idp.asked().is_empty(), "a listed token costs no request");
+}
+
+#[tokio::test]
+async fn replicas_and_the_bridge_after_a_restart_refuse_it_too() {
+    let idp = Idp::new();
+    idp.ada("a.d.a");
+    let store = super::store::Store::new();
+    let (one, two) = (listing(&idp, store.clone()).await, listing(&idp, store.clone()).await);
+    assert_eq!(two.send(&userinfo("a.d.a")).await.status, 200);
+    assert_eq!(one.send(&logout("a.d.a")).await.status, 204);
+    assert!(refused(&two.send(&userinfo("a.d.a")).await));
+    assert!(refused(&listing(&idp, store).await.send(&userinfo("a.d.a")).await));
+}
+
+#[tokio::test]
+async fn the_session_ends_with_its_token_and_other_sessions_live_on() {
+    let idp = Idp::new();
+    idp.ada("a.d.a")
+        .token("a.d.earlier", |user| user.identity.issued_at = Some(at(-300)))
+        .token("a.d.later", |user| user.identity.issued_at = Some(at(1)))
+        .token("a.d.elsewhere", |user| user.identity.session = "t".parse().ok());
+    let bridge = bridge(&idp, rules()).await;
+    assert_eq!(bridge.send(&logout("a.d.a")).await.status, 204);
+    for (token, status) in [("a.d.a", 401), ("a.d.earlier", 401), ("a.d.later", 200), ("a.d.elsewhere", 200)] {
+        assert_eq!(bridge.send(&userinfo(token)).await.status, status, "{token}");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_of_the_identity_provider_that_is_ahead_saves_no_token() {
+    let idp = Idp::new();
+    idp.token("a.d.a", |user| user.identity.issued_at = Some(at(20)))
+        .token("a.d.twin", |user| user.identity.issued_at = Some(at(20)));
+    let bridge = bridge(&idp, rules()).await;
+    assert_eq!(bridge.send(&logout("a.d.a")).await.status, 204);
+    assert!(refused(&bridge.send(&userinfo("a.d.twin")).await));
+}
+
+#[tokio::test]
+async fn where_all_the_user_has_ends_every_token_up_to_then_is_refused() {
+    let idp = Idp::new();
+    idp.ada("a.d.a")
+        .token("a.d.elsewhere", |user| {
+            user.identity.session = "t".parse().ok();
+            user.identity.issued_at = Some(at(7));
+        })
+        .token("a.d.next", |user| {
+            user.identity.session = "v".parse().ok();
+            user.identity.issued_at = Some(at(8));
+        })
+        .token("a.d.eve", |user| {
+            user.identity.subject = "eve".parse().unwrap();
+            user.identity.session = "e".parse().ok();
+        });
+    idp.logs_out(LoggedOut::User { ended_at: at(7) });
+    let bridge = bridge(&idp, rules()).await;
+    assert_eq!(bridge.send(&logout("a.d.a")).await.status, 204);
+    for (token, status) in [("a.d.a", 401), ("a.d.elsewhere", 401), ("a.d.next", 200), ("a.d.eve", 200)] {
+        assert_eq!(bridge.send(&userinfo(token)).await.status, status, "{token}");
+    }
+}
+
+#[tokio::test]
+async fn where_only_the_refresh_token_ends_the_access_token_is_listed_alone() {
+    let idp = Idp::new();
+    idp.logs_out(LoggedOut::RefreshToken);
+    let sessionless = |token: &str| {
+        idp.token(token, |user| user.identity.session = None);
+    };
+    sessionless("a.d.a");
+    sessionless("a.d.elsewhere");
+    let bridge = bridge(&idp, rules()).await;
+    assert_eq!(bridge.send(&logout("a.d.a")).await.status, 204);
+    assert!(refused(&bridge.send(&userinfo("a.d.a")).await));
+    assert_eq!(bridge.send(&userinfo("a.d.elsewhere")).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_list_remembers_until_no_token_can_be_alive() {
+    let idp = Idp::new();
+    idp.ada("a.d.a").token("opaque", |user| {
+        user.identity.session = None;
+        user.identity.issued_at = None;
+        user.identity.expires_at = None;
+    });
+    let bridge = bridge(&idp, rules()).await;
+    for token in ["a.d.a", "opaque"] {
+        assert_eq!(bridge.send(&logout(token)).await.status, 204);
+    }
+    bridge.clock.set(BEGIN + 3540);
+    assert!(refused(&bridge.send(&userinfo("a.d.a")).await));
+    bridge.clock.set(BEGIN + 24 * 60 * 60);
+    assert!(refused(&bridge.send(&userinfo("opaque")).await));
+    bridge.clock.set(BEGIN + 25 * 60 * 60);
+    assert_eq!(bridge.send(&userinfo("opaque")).await.status, 200, "the identity provider may judge it alone again");
+}
+
+#[tokio::test]
+async fn a_token_without_an_age_is_not_taken_for_an_old_one() {
+    let idp = Idp::new();
+    idp.ada("a.d.a").token("opaque", |user| {
+        user.identity.session = None;
+        user.identity.issued_at = None;
+        user.identity.expires_at = None;
+    });
+    idp.logs_out(LoggedOut::User { ended_at: at(-1) });
+    let bridge = bridge(&idp, rules()).await;
+    assert_eq!(bridge.send(&logout("a.d.a")).await.status, 204);
+    assert_eq!(bridge.send(&userinfo("opaque")).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_else_the_caller_has_is_handed_on() {
+    let idp = Idp::new();
+    idp.ada("a.d.a");
+    let bridge = bridge(&idp, rules()).await;
+    let body = format!("refresh_token=r%2B%2Ft&id_token_hint={HINT}");
+    for (body, refresh_token, id_token_hint) in [
+        (body.as_str(), Some("r+/t".to_owned()), Some(HINT.to_owned())),
+        ("refresh_token=r", Some("r".to_owned()), None),
+        ("refresh_token=&id_token_hint=", None, None),
+    ] {
+        assert_eq!(bridge.send(&form(logout("a.d.a"), body)).await.status, 204, "{body}");
+        assert_eq!(idp.shown(), [Shown { identified: true, refresh_token, id_token_hint }]);
+    }
+    assert_eq!(bridge.send(&logout("a.d.a")).await.status, 204, "a repetition");
+}
+
+#[tokio::test]
+async fn a_form_that_is_not_right_ends_nothing() {
+    let idp = Idp::new();
+    idp.ada("a.d.a");
+    let bridge = bridge(&idp, rules()).await;
+    let long = format!("refresh_token={}", "x".repeat(8193));
+    for body in [
+        "refresh_token=a&refresh_token=b",
+        "refresh_token=a&refresh%5Ftoken=b",
+        "id_token_hint=a&id_token_hint=a",
+        "refreshToken=a",
+        "refresh_token=a&access_token=a.d.a",
+        "refresh_token=a%20b",
+        "refresh_token=%C3%A4",
+        "id_token_hint=a%0A",
+        "refresh_token=%zz",
+        &long,
+    ] {
+        let answer = bridge.send(&form(logout("a.d.a"), body)).await;
+        assert_eq!(verdict(&answer), (400, "invalid_request".into()), "{body}");
+    }
+    let json = logout("a.d.a").json(&serde_json::json!({"refresh_token": "r"}));
+    assert_eq!(verdict(&bridge.send(&json).await), (415, "unsupported_media_type".into()));
+    let in_form = form(Request::new("POST", path("logout")), "access_token=a.d.a");
+    assert_eq!(bridge.send(&in_form).await.status, 400);
+    assert!(idp.asked().is_empty());
+    assert_eq!(bridge.send(&userinfo("a.d.a")).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_opaque_token_that_has_ended_still_ends_its_refresh_token() {
+    let idp = Idp::new();
+    idp.ada("opaque").end("opaque");
+    let ended = bridge(&idp, rules()).await;
+    assert!(refused(&ended.send(&logout("opaque")).await), "nothing is left to end");
+    assert_eq!(ended.send(&form(logout("opaque"), "refresh_token=r")).await.status, 204);
+    assert_eq!(idp.shown(), [Shown { identified: false, refresh_token: Some("r".into()), id_token_hint: None }]);
+    idp.fail("log_out", Some(ErrorKind::InvalidInput));
+    assert_eq!(ended.send(&form(logout("opaque"), "refresh_token=r")).await.status, 400);
+    // A signed token proves itself, so a bad one is bad whatever comes with it.
+    assert!(refused(&ended.send(&form(logout("for.g.ed"), "refresh_token=r")).await));
+
+    let signed_only = Idp::with(|federation| federation.opaque_tokens = false);
+    let bridge = bridge(&signed_only, rules()).await;
+    assert!(refused(&bridge.send(&form(logout("opaque"), "refresh_token=r")).await));
+    assert_eq!(signed_only.asked(), ["identify"]);
+}

@@ -1,0 +1,121 @@
+//! A logout that fails says so, and leaves the token on the list; a list that is away answers nothing.
+
+use std::time::Duration;
+
+use idp_bridge_core::ErrorKind;
+use idp_bridge_server::ServerLimits;
+
+use super::idp::Idp;
+use super::store::{Mood, Store};
+use super::{acme, bridge, form, listing, logout, path, refused, rules, userinfo, verdict};
+use crate::bridge::Bridge;
+use crate::http::Request;
+
+#[tokio::test]
+async fn a_logout_that_fails_upstream_is_told_and_the_token_stays_listed() {
+    use ErrorKind::*;
+    for (kind, status, code) in [
+        (Unavailable, 503, "upstream_unavailable"),
+        (RateLimited, 503, "upstream_rate_limited"),
+        (Timeout, 504, "deadline_exceeded"),
+        (PermissionDenied, 502, "upstream_unauthorized"),
+        (Misconfigured, 502, "misconfigured"),
+        (InvalidResponse, 502, "upstream_invalid_response"),
+        (Unsupported, 501, "not_supported"),
+        (InvalidInput, 400, "invalid_request"),
+    ] {
+        let idp = Idp::new();
+        idp.ada("a.d.a").fail("log_out", Some(kind));
+        let bridge = bridge(&idp, rules()).await;
+        let answer = bridge.send(&logout("a.d.a")).await;
+        assert_eq!(verdict(&answer), (status, code.into()), "{kind:?}");
+        assert_eq!(answer.json()["outcome"], "unknown", "the token is listed, whatever else happened");
+        assert!(refused(&bridge.send(&userinfo("a.d.a")).await), "{kind:?}");
+        idp.fail("log_out", None);
+        assert_eq!(bridge.send(&logout("a.d.a")).await.status, 204, "the caller comes again");
+    }
+}
+
+#[tokio::test]
+async fn an_outage_before_it_is_known_whose_token_it_is_changes_nothing() {
+    let idp = Idp::new();
+    idp.ada("opaque").fail("identify", Some(ErrorKind::Unavailable));
+    let bridge = bridge(&idp, rules()).await;
+    for request in [logout("opaque"), form(logout("opaque"), "refresh_token=r")] {
+        let answer = bridge.send(&request).await;
+        assert_eq!(verdict(&answer), (503, "upstream_unavailable".into()));
+        assert_eq!(answer.json()["outcome"], "not_applied");
+    }
+    assert_eq!(idp.asked(), ["identify", "identify"]);
+    assert_eq!(bridge.send(&userinfo("opaque")).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_identity_provider_that_hangs_is_given_up_and_the_token_stays_listed() {
+    let hang = |asked| async move {
+        if asked == "log_out" {
+            std::future::pending::<()>().await;
+        }
+    };
+    let idp = Idp::new().doing(hang);
+    idp.ada("a.d.a");
+    let bridge = bridge(&idp, rules()).await;
+    let answer = bridge.send(&logout("a.d.a").header("x-request-timeout-ms", "100")).await;
+    assert_eq!(verdict(&answer), (504, "deadline_exceeded".into()));
+    assert_eq!(answer.json()["outcome"], "unknown");
+    assert!(refused(&bridge.send(&userinfo("a.d.a")).await));
+}
+
+#[tokio::test]
+async fn while_the_list_is_away_nothing_is_answered_and_no_identity_provider_is_asked_to_end_anything() {
+    let (idp, store) = (Idp::new(), Store::new());
+    idp.ada("a.d.a");
+    idp.notice("l.o.t", idp_bridge_core::Ended::User("ada".parse().unwrap()), super::idp::at(0));
+    let bridge = listing(&idp, store.clone()).await;
+    store.becomes(Mood::Away);
+    let told = form(Request::new("POST", path("backchannel-logout")), "logout_token=l.o.t");
+    for request in [userinfo("a.d.a"), logout("a.d.a"), told] {
+        let answer = bridge.send(&request).await;
+        assert_eq!(verdict(&answer), (503, "overloaded".into()), "{request:?}");
+        assert!(answer.header("retry-after").is_some());
+    }
+    assert!(!idp.asked().contains(&"log_out"));
+    store.becomes(Mood::Fine);
+    assert_eq!(bridge.send(&userinfo("a.d.a")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_list_that_keeps_nothing_promises_nothing() {
+    let (idp, store) = (Idp::new(), Store::new());
+    idp.ada("a.d.a");
+    let bridge = listing(&idp, store.clone()).await;
+    store.becomes(Mood::ReadOnly);
+    let answer = bridge.send(&logout("a.d.a")).await;
+    assert_eq!(verdict(&answer), (503, "overloaded".into()));
+    assert_eq!(answer.json()["outcome"], "unknown");
+    assert_eq!(idp.asked(), ["identify"]);
+}
+
+#[tokio::test]
+async fn a_kept_answer_is_not_given_while_the_list_is_away() {
+    let (idp, store) = (Idp::with(|federation| federation.cache_seconds = 60), Store::new());
+    idp.ada("a.d.a");
+    let bridge = listing(&idp, store.clone()).await;
+    assert_eq!(bridge.send(&userinfo("a.d.a")).await.status, 200);
+    store.becomes(Mood::Away);
+    assert_eq!(verdict(&bridge.send(&userinfo("a.d.a")).await), (503, "overloaded".into()));
+}
+
+#[tokio::test]
+async fn a_list_that_hangs_holds_nobody_longer_than_the_deadline() {
+    let (idp, store) = (Idp::new(), Store::new());
+    idp.ada("a.d.a");
+    let mut tenant = acme(idp, rules());
+    tenant.deadline = Duration::from_millis(150);
+    let list = std::sync::Arc::new(store.clone());
+    let bridge = Bridge::made([tenant], ServerLimits::default(), |server| server.with_revocations(list)).await;
+    store.becomes(Mood::Hanging);
+    for request in [userinfo("a.d.a"), logout("a.d.a")] {
+        assert_eq!(verdict(&bridge.send(&request).await), (504, "deadline_exceeded".into()), "{request:?}");
+    }
+}

@@ -1,0 +1,140 @@
+//! Logouts and userinfo at the same time, and callers that do not wait.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+
+use tokio::sync::Semaphore;
+
+use super::idp::Idp;
+use super::{bridge, logout, refused, rules, userinfo};
+use crate::http::{Connection, Request, until, within};
+
+/// An identity provider whose calls of this name wait for a permit, after they have said that they began.
+fn gated(call: &'static str) -> (Idp, Arc<Semaphore>, Arc<Semaphore>) {
+    let (begun, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let before = {
+        let (begun, gate) = (Arc::clone(&begun), Arc::clone(&gate));
+        move |asked| {
+            let (begun, gate) = (Arc::clone(&begun), Arc::clone(&gate));
+            async move {
+                if asked == call {
+                    begun.add_permits(1);
+                    gate.acquire().await.unwrap().forget();
+                }
+            }
+        }
+    };
+    (Idp::new().doing(before), begun, gate)
+}
+
+#[tokio::test]
+async fn a_token_is_refused_from_the_moment_that_its_logout_begins() {
+    let (idp, begun, gate) = gated("log_out");
+    idp.ada("a.d.a");
+    let bridge = bridge(&idp, rules()).await;
+    let mut caller = Connection::open(bridge.address).await;
+    caller.write(logout("a.d.a").to_bytes()).await;
+    within(begun.acquire()).await.unwrap().forget();
+    assert!(refused(&bridge.send(&userinfo("a.d.a")).await));
+    gate.add_permits(1);
+    assert_eq!(caller.answer().await.unwrap().status, 204);
+}
+
+#[tokio::test]
+async fn a_token_that_is_being_validated_while_it_is_logged_out_is_refused() {
+    let (idp, begun, gate) = gated("validate");
+    idp.ada("a.d.a");
+    let bridge = bridge(&idp, rules()).await;
+    let mut caller = Connection::open(bridge.address).await;
+    caller.write(userinfo("a.d.a").to_bytes()).await;
+    within(begun.acquire()).await.unwrap().forget();
+    assert_eq!(bridge.send(&logout("a.d.a")).await.status, 204);
+    gate.add_permits(1);
+    assert!(refused(&caller.answer().await.unwrap()), "the identity provider said yes, the list says no");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_userinfo_that_begins_after_a_204_succeeds_however_many_run() {
+    let idp = Idp::with(|federation| federation.cache_seconds = 60);
+    idp.ada("a.d.a");
+    let bridge = bridge(&idp, rules()).await;
+    let (ended, before, after) =
+        (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let mut callers = Vec::new();
+    for _ in 0..16 {
+        let (address, ended, before, after) =
+            (bridge.address, Arc::clone(&ended), Arc::clone(&before), Arc::clone(&after));
+        callers.push(tokio::spawn(async move {
+            let mut connection = Connection::open(address).await;
+            while after.load(SeqCst) < 500 {
+                let was_ended = ended.load(SeqCst);
+                let answer = connection.send(&userinfo("a.d.a")).await;
+                if was_ended {
+                    assert!(refused(&answer), "{answer:?}");
+                    after.fetch_add(1, SeqCst);
+                } else if answer.status == 200 {
+                    before.fetch_add(1, SeqCst);
+                }
+            }
+        }));
+    }
+    until(|| before.load(SeqCst) >= 100).await;
+    let answer = bridge.send(&logout("a.d.a")).await;
+    ended.store(true, SeqCst);
+    assert_eq!(answer.status, 204);
+    for caller in callers {
+        within(caller).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn logouts_of_one_token_at_the_same_time_all_succeed() {
+    let idp = Idp::new();
+    idp.ada("a.d.a");
+    let bridge = bridge(&idp, rules()).await;
+    let mut callers = Vec::new();
+    for _ in 0..20 {
+        let mut connection = Connection::open(bridge.address).await;
+        connection.write(logout("a.d.a").to_bytes()).await;
+        callers.push(connection);
+    }
+    for mut caller in callers {
+        assert_eq!(caller.answer().await.unwrap().status, 204);
+    }
+    assert!(refused(&bridge.send(&userinfo("a.d.a")).await));
+}
+
+#[tokio::test]
+async fn a_logout_goes_on_without_its_caller_and_a_drain_waits_for_it() {
+    let (idp, begun, gate) = gated("log_out");
+    idp.ada("a.d.a");
+    let mut bridge = bridge(&idp, rules()).await;
+    let mut caller = Connection::open(bridge.address).await;
+    caller.write(logout("a.d.a").to_bytes()).await;
+    within(begun.acquire()).await.unwrap().forget();
+    drop(caller);
+    bridge.stop();
+    // While the logout runs, the bridge is there to say that it takes nothing new.
+    for request in [userinfo("a.d.a"), logout("a.d.a"), Request::new("GET", "/readyz")] {
+        assert_eq!(bridge.send(&request).await.status, 503, "{request:?}");
+    }
+    gate.add_permits(1);
+    bridge.ended().await;
+    assert_eq!(gate.available_permits(), 0, "the logout has ended");
+}
+
+#[tokio::test]
+async fn one_caller_that_leaves_does_not_hurt_another_with_the_same_token() {
+    let (idp, begun, gate) = gated("validate");
+    idp.ada("a.d.a");
+    let bridge = bridge(&idp, rules()).await;
+    let (mut one, mut two) = (Connection::open(bridge.address).await, Connection::open(bridge.address).await);
+    one.write(userinfo("a.d.a").to_bytes()).await;
+    within(begun.acquire()).await.unwrap().forget();
+    two.write(userinfo("a.d.a").to_bytes()).await;
+    within(begun.acquire()).await.unwrap().forget();
+    drop(one);
+    assert_eq!(bridge.send(&Request::new("GET", "/healthz")).await.status, 200);
+    gate.add_permits(2);
+    assert_eq!(two.answer().await.unwrap().status, 200);
+}
