@@ -53,32 +53,31 @@ pub(super) fn render(connectors: &[Connector], reports: &[Report], committed: &s
          the last ones are what the conformance suite found.\n\n\
          ## Calls\n\n",
     );
-    let mut reasons = Vec::new();
-    text += &table(
-        "Call",
-        connectors,
-        |connector| &connector.capabilities.calls,
-        |connector, call, support| {
-            let word = match support.support.as_str() {
-                "supported" => return "yes".to_owned(),
-                "unsupported" => "no",
-                _ => "with limits",
-            };
-            if let Some(reason) = &support.reason {
-                reasons.push(format!("- {}, `{call}`: {reason}.\n", connector.r#type));
-            }
-            word.to_owned()
-        },
-    );
-    if !reasons.is_empty() {
-        text += &format!("\n{}", reasons.concat());
-    }
+    text += &table("Call", connectors, |connector| &connector.capabilities.calls, |support| in_words(&support.support));
+    text += &limits(connectors);
     text += "\n## Fields of a user\n\n\
              *Exact* is the identity provider's own value, *derived* is computed from something else within limits that \
              the connector's page names, *absent* is never there.\n\n";
-    text += &table("Field", connectors, |connector| &connector.capabilities.fields, |_, _, fidelity| fidelity.clone());
+    text += &table("Field", connectors, |connector| &connector.capabilities.fields, Clone::clone);
     text += &federation(connectors);
     text + "\n" + &proof(connectors, reports, committed)
+}
+
+/// Why calls are limited or impossible; calls with the same reason share a line.
+fn limits(connectors: &[Connector]) -> String {
+    let mut lines = String::new();
+    for connector in connectors {
+        let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (call, support) in &connector.capabilities.calls {
+            if let Some(reason) = &support.reason {
+                reasons.entry(reason).or_default().push(format!("`{call}`"));
+            }
+        }
+        for (reason, calls) in reasons {
+            lines += &format!("- {}, {}: {reason}.\n", connector.r#type, calls.join(", "));
+        }
+    }
+    if lines.is_empty() { lines } else { format!("\n{lines}") }
 }
 
 /// What the OAuth sides promise: a row for each promise and a column for each connector.
@@ -128,7 +127,7 @@ fn table<'a, Cell: 'a>(
     title: &str,
     connectors: &'a [Connector],
     cells: impl Fn(&'a Connector) -> &'a BTreeMap<String, Cell>,
-    mut show: impl FnMut(&'a Connector, &str, &'a Cell) -> String,
+    show: impl Fn(&'a Cell) -> String,
 ) -> String {
     let names: Vec<&str> = connectors.iter().map(|connector| connector.r#type.as_str()).collect();
     let mut text = format!("| {title} | {} |\n|---{}|\n", names.join(" | "), "|---".repeat(names.len()));
@@ -136,7 +135,7 @@ fn table<'a, Cell: 'a>(
     for row in rows {
         text += &format!("| `{row}` |");
         for connector in connectors {
-            let cell = cells(connector).get(row).map_or_else(|| "no".to_owned(), |cell| show(connector, row, cell));
+            let cell = cells(connector).get(row).map_or_else(|| "no".to_owned(), &show);
             text += &format!(" {cell} |");
         }
         text += "\n";
