@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::path::Path;
 
 use idp_bridge_client::{Answer, CallKind, SignedCall, User};
-use idp_bridge_core::{Capabilities, Fidelity, Field, Support};
+use idp_bridge_core::{Capabilities, FederationCapabilities, Fidelity, Field, Liveness, Support};
 
 /// An answer as lines of a name and a value.
 pub(crate) fn answer(answer: &Answer) -> String {
@@ -46,12 +46,7 @@ fn user(user: &User) -> String {
 /// What is possible, and where fields come from.
 pub(crate) fn capabilities(capabilities: &Capabilities) -> String {
     let calls = CallKind::ALL.map(|kind| {
-        let support = match capabilities.call(kind) {
-            Support::Supported => "yes".into(),
-            Support::Conditional { reason } => format!("with limits: {reason}"),
-            Support::Unsupported { reason } => format!("no: {reason}"),
-        };
-        format!("  {kind:<32} {support}\n", kind = kind.as_str())
+        format!("  {kind:<32} {support}\n", kind = kind.as_str(), support = support(&capabilities.call(kind)))
     });
     let fields = Field::ALL.map(|field| {
         let fidelity = match capabilities.field(field) {
@@ -62,7 +57,33 @@ pub(crate) fn capabilities(capabilities: &Capabilities) -> String {
         let name = serde_json::to_value(field).unwrap_or_default();
         format!("  {:<32} {fidelity}\n", name.as_str().unwrap_or_default())
     });
-    calls.concat() + &fields.concat()
+    calls.concat() + &fields.concat() + &federation(capabilities.federation())
+}
+
+fn support(support: &Support) -> String {
+    match support {
+        Support::Supported => "yes".into(),
+        Support::Conditional { reason } => format!("with limits: {reason}"),
+        Support::Unsupported { reason } => format!("no: {reason}"),
+    }
+}
+
+/// What the OAuth side promises.
+fn federation(capabilities: Option<&FederationCapabilities>) -> String {
+    let Some(capabilities) = capabilities else { return format!("  {:<32} no\n", "federation") };
+    let userinfo = match capabilities.liveness {
+        Liveness::IdentityProvider => "yes: the identity provider says whether a token lives",
+        Liveness::Signature => "with limits: only the bridge's own list tells that a session ended",
+    };
+    let opaque = if capabilities.opaque_tokens { "yes" } else { "no" };
+    let line = |name: &str, value: &str| format!("  {name:<32} {value}\n");
+    [
+        line("userinfo", userinfo),
+        line("opaque tokens", opaque),
+        line("logout", &format!("ends {}", capabilities.logout)),
+        line("back-channel logout", &support(&capabilities.back_channel)),
+    ]
+    .concat()
 }
 
 /// A signed call as a `curl` line for a shell.

@@ -47,6 +47,11 @@ impl AccessTokens {
         Ok(Self { issuer, audience, rules: Rules { algorithms, ..Rules::rfc9068() } })
     }
 
+    /// Whose tokens they are.
+    pub fn issuer(&self) -> &str {
+        self.issuer.issuer()
+    }
+
     /// Who presents this token. It asks nobody while the keys are known.
     pub(super) async fn caller(&self, scope: &CallScope, token: &str) -> Result<Caller> {
         let token = AccessToken::new(token).map_err(|_| Error::invalid_token("it is no access token"))?;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use idp_bridge_core::{CallKind, Registry, Support};
-use idp_bridge_server::{CustomerMissing, Tenant};
+use idp_bridge_server::{CustomerMissing, FederationRules, Tenant};
 use serde_json::{Value, json};
 
 use super::load;
@@ -48,6 +48,8 @@ fn describe(tenant: &Tenant) -> Value {
         "customer_missing": tenant.customer_missing,
         "disabled_calls": tenant.switched_off,
         "rest": tenant.tokens.iter().map(|token| json!({"name": token.name, "scopes": token.scopes})).collect::<Vec<_>>(),
+        "rest_jwt": tenant.access_tokens.as_ref().map(|tokens| json!({"issuer": tokens.issuer()})),
+        "federation": tenant.federation.as_ref().map(rules),
         "capabilities": tenant.provider.capabilities(),
     })
 }
@@ -65,6 +67,7 @@ fn text(settings: &Settings) -> String {
             ("deadline", format!("{:?}", tenant.deadline)),
             ("customer", customer.into()),
             ("REST", rest(&tenant)),
+            ("federation", federation(&tenant)),
             ("not possible", impossible(&tenant)),
             ("switched off", names(tenant.switched_off.iter().map(ToString::to_string))),
         ] {
@@ -87,10 +90,27 @@ fn keys(tenant: &Tenant) -> String {
 }
 
 fn rest(tenant: &Tenant) -> String {
-    if tenant.tokens.is_empty() {
-        return "off".into();
-    }
-    names(tenant.tokens.iter().map(|token| token.name.clone()))
+    let tokens = tenant.tokens.iter().map(|token| token.name.clone());
+    let issuer = tenant.access_tokens.iter().map(|tokens| format!("JWTs of {}", tokens.issuer()));
+    let callers: Vec<String> = tokens.chain(issuer).collect();
+    if callers.is_empty() { "off".into() } else { callers.join(", ") }
+}
+
+fn rules(rules: &FederationRules) -> Value {
+    json!({
+        "clients": rules.clients,
+        "customer": rules.customer,
+        "cache_ms": rules.cache.map(|cache| cache.as_millis()),
+        "max_token_age_ms": rules.max_token_age.as_millis(),
+        "post_logout_redirect_uris": rules.post_logout_redirect_uris,
+        "cors_origins": rules.cors_origins,
+        "metadata": rules.publish,
+        "anonymous_per_second": rules.anonymous_per_second,
+    })
+}
+
+fn federation(tenant: &Tenant) -> String {
+    tenant.federation.as_ref().map_or_else(|| "off".into(), |rules| names(rules.clients.iter().cloned()))
 }
 
 fn impossible(tenant: &Tenant) -> String {

@@ -63,6 +63,9 @@ struct Diagnosis {
     /// Nothing failed.
     ok: bool,
     findings: Vec<Finding>,
+    /// What was found of its federation; none if that is off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    federation: Option<Vec<Finding>>,
     calls: BTreeMap<CallKind, CallVerdict>,
 }
 
@@ -82,50 +85,70 @@ async fn diagnose_all(tenants: Vec<Arc<Tenant>>, timeout: Duration) -> Vec<Diagn
         tenants.iter().map(|tenant| running.spawn(diagnose(Arc::clone(tenant), timeout)).id()).collect();
     let mut ended = HashMap::new();
     while let Some(joined) = running.join_next_with_id().await {
-        let (task, findings) = joined.unwrap_or_else(|error| (error.id(), vec![broken("the connector panicked")]));
-        ended.insert(task, findings);
+        let (task, found) = joined.unwrap_or_else(|error| (error.id(), Found::of_no_end("the connector panicked")));
+        ended.insert(task, found);
     }
-    let findings = tasks.iter().map(|task| ended.remove(task).unwrap_or_default());
-    tenants.iter().zip(findings).map(|(tenant, findings)| Diagnosis::new(tenant, findings)).collect()
+    let found = tasks.iter().map(|task| ended.remove(task).unwrap_or_default());
+    tenants.iter().zip(found).map(|(tenant, found)| Diagnosis::new(tenant, found)).collect()
 }
 
-async fn diagnose(tenant: Arc<Tenant>, timeout: Duration) -> Vec<Finding> {
+/// What a connector found, of the calls and of its OAuth side.
+#[derive(Debug, Default)]
+struct Found {
+    findings: Vec<Finding>,
+    federation: Option<Vec<Finding>>,
+}
+
+impl Found {
+    /// What is found of a connector that does not end rightly.
+    fn of_no_end(detail: &str) -> Self {
+        let fix = "report this as a fault of the connector";
+        let failed = Finding::failed("the connector can check itself", &CallKind::ALL, fix).with_detail(detail);
+        Self { findings: vec![failed], federation: None }
+    }
+}
+
+async fn diagnose(tenant: Arc<Tenant>, timeout: Duration) -> Found {
     let scope = CallScope::new("doctor", timeout);
-    let findings = tokio::time::timeout(timeout + GRACE, tenant.provider.diagnose(&scope)).await;
-    findings.unwrap_or_else(|_| vec![broken("the connector did not end in time")])
-}
-
-fn broken(detail: &str) -> Finding {
-    Finding::failed("the connector can check itself", &CallKind::ALL, "report this as a fault of the connector")
-        .with_detail(detail)
+    let provider = &tenant.provider;
+    let calls = provider.diagnose(&scope);
+    let federation = async {
+        match provider.federation() {
+            Some(federation) => Some(federation.diagnose(&scope).await),
+            None => None,
+        }
+    };
+    let both = async { tokio::join!(calls, federation) };
+    match tokio::time::timeout(timeout + GRACE, both).await {
+        Ok((findings, federation)) => Found { findings, federation },
+        Err(_) => Found::of_no_end("the connector did not end in time"),
+    }
 }
 
 impl Diagnosis {
-    fn new(tenant: &Tenant, findings: Vec<Finding>) -> Self {
+    fn new(tenant: &Tenant, Found { findings, federation }: Found) -> Self {
         let capabilities = tenant.provider.capabilities();
         let verdict = |kind: CallKind| match capabilities.call(kind) {
             Support::Unsupported { .. } => CallVerdict::Unsupported,
             Support::Supported | Support::Conditional { .. } => judge(kind, &findings),
         };
+        let mut all = findings.iter().chain(federation.iter().flatten());
         Self {
             tenant: tenant.id.clone(),
             connector: tenant.connector.clone(),
-            ok: !findings.iter().any(|finding| finding.verdict == Verdict::Failed),
+            ok: !all.any(|finding| finding.verdict == Verdict::Failed),
             calls: CallKind::ALL.into_iter().map(|kind| (kind, verdict(kind))).collect(),
             findings,
+            federation,
         }
     }
 
     fn text(&self) -> String {
         let mut text = format!("{} ({})\n", self.tenant, self.connector);
-        for finding in &self.findings {
-            text += &format!("  {:<12} {}\n", word(finding.verdict), finding.check);
-            if let Some(detail) = &finding.detail {
-                text += &format!("{:15}{detail}\n", "");
-            }
-            if let Some(fix) = &finding.fix {
-                text += &format!("{:15}fix: {fix}\n", "");
-            }
+        text.extend(self.findings.iter().map(|finding| line(finding, 2)));
+        if let Some(federation) = &self.federation {
+            text += "  federation\n";
+            text.extend(federation.iter().map(|finding| line(finding, 4)));
         }
         text += "  calls\n";
         for (kind, verdict) in &self.calls {
@@ -133,6 +156,15 @@ impl Diagnosis {
         }
         text
     }
+}
+
+/// A finding, with what is behind it and how it is mended.
+fn line(finding: &Finding, indent: usize) -> String {
+    let mut text = format!("{:indent$}{:<12} {}\n", "", word(finding.verdict), finding.check);
+    let detail = finding.detail.clone();
+    let fix = finding.fix.as_ref().map(|fix| format!("fix: {fix}"));
+    text.extend([detail, fix].into_iter().flatten().map(|more| format!("{:width$}{more}\n", "", width = indent + 13)));
+    text
 }
 
 /// The worst of what the findings say of a call; a call that none names is not known to work.

@@ -7,6 +7,7 @@ use std::thread::available_parallelism;
 
 use clap::Args;
 use idp_bridge_core::{Registry, SystemClock, SystemRandom};
+use idp_bridge_server::revocation::FileRevocations;
 use idp_bridge_server::{Server, ServerLimits, Tenants};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
@@ -38,7 +39,7 @@ pub(crate) struct Options {
 /// Runs the command. The first line on standard output is `listening on http://<address>`.
 pub(crate) fn run(options: &Options, registry: &Registry) -> Ended {
     let served = match Location::find(options.config.config.as_deref()) {
-        Location::Path(path) => Served::configured(config::load(&path, registry)?),
+        Location::Path(path) => Served::configured(config::load(&path, registry)?)?,
         Location::Nowhere => Served::demo()?,
     };
     let listen = options.listen.unwrap_or(served.settings.listen);
@@ -56,17 +57,23 @@ pub(crate) fn run(options: &Options, registry: &Registry) -> Ended {
 struct Served {
     settings: config::Server,
     tenants: Tenants,
+    /// The logins that were ended, if a tenant has federation; the demo keeps them in memory.
+    revocations: Option<FileRevocations>,
     demo: Option<Demo>,
 }
 
 impl Served {
-    fn configured(settings: Settings) -> Self {
-        Self { settings: settings.server, tenants: settings.tenants, demo: None }
+    fn configured(settings: Settings) -> Result<Self, Failure> {
+        let federates = settings.tenants().any(|tenant| tenant.federation.is_some());
+        let folder = settings.server.state_dir.as_deref().filter(|_| federates);
+        let revocations = folder.map(|folder| FileRevocations::open(folder, Arc::new(SystemClock))).transpose();
+        let revocations = revocations.map_err(|error| Problem::of(&error))?;
+        Ok(Self { settings: settings.server, tenants: settings.tenants, revocations, demo: None })
     }
 
     fn demo() -> Result<Self, Failure> {
         let (demo, tenants) = Demo::new()?;
-        Ok(Self { settings: config::Server::default(), tenants, demo: Some(demo) })
+        Ok(Self { settings: config::Server::default(), tenants, revocations: None, demo: Some(demo) })
     }
 
     async fn serve(self, listen: SocketAddr) -> Ended {
@@ -79,11 +86,20 @@ impl Served {
         if let Some(demo) = &self.demo {
             print(&demo.introduction(&url)?)?;
         }
-        let limits = ServerLimits::default();
-        let server = Server::new(self.tenants, Arc::new(SystemClock), &SystemRandom, limits);
-        let server = server.map_err(|error| Problem::new(format!("the system gives no random bytes: {error}")))?;
-        server.serve(listener, signals.first()).await?;
+        self.server()?.serve(listener, signals.first()).await?;
         Ok(Exit::Done)
+    }
+
+    fn server(self) -> Result<Server, Problem> {
+        let server = Server::new(self.tenants, Arc::new(SystemClock), &SystemRandom, ServerLimits::default());
+        let mut server = server.map_err(|error| Problem::new(format!("the system gives no random bytes: {error}")))?;
+        if let Some(url) = &self.settings.public_url {
+            server = server.with_public_url(&url.0);
+        }
+        if let Some(revocations) = self.revocations {
+            server = server.with_revocations(Arc::new(revocations));
+        }
+        Ok(server)
     }
 }
 

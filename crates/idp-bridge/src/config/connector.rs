@@ -1,9 +1,10 @@
 //! Reads a connector's table: the keys that every connector has, and those that only it knows.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use idp_bridge_core::{
-    ConnectorContext, Error, IdentityProvider, OutboundPolicy, PrivateNetworks, RegistryEntry, TenantId,
+    ConnectorContext, Error, IdentityProvider, OutboundPolicy, PrivateNetworks, RegistryEntry, Secret, TenantId,
 };
 use serde_json::{Map, Value};
 
@@ -20,16 +21,23 @@ type Build = Box<dyn FnOnce(&ConnectorContext) -> Result<Arc<dyn IdentityProvide
 /// A connector's settings that were read, so that all is left is to make the provider.
 pub(super) struct ConnectorSettings {
     pub(super) kind: &'static str,
+    federates: bool,
     outbound: OutboundPolicy,
-    host_credentials: bool,
     build: Build,
 }
 
-impl ConnectorSettings {
-    /// Makes the provider of this tenant.
-    pub(super) fn build(self, tenant: &TenantId) -> Result<Arc<dyn IdentityProvider>, Error> {
-        let Self { outbound, host_credentials, .. } = self;
-        (self.build)(&ConnectorContext { outbound, host_credentials, ..ConnectorContext::new(tenant.clone()) })
+/// How an address is reached, as several tables may say.
+#[derive(Debug, Default)]
+pub(super) struct Way {
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) allow_http: bool,
+    pub(super) proxy: Option<Secret>,
+}
+
+impl From<model::Connector> for Way {
+    fn from(connector: model::Connector) -> Self {
+        let model::Connector { ca_file, allow_http, proxy, .. } = connector;
+        Self { ca_file, allow_http, proxy }
     }
 }
 
@@ -38,9 +46,10 @@ impl Reader<'_> {
     pub(super) fn connector(
         &self,
         value: Value,
-        path: &KeyPath,
+        tenant: &KeyPath,
         problems: &mut Vec<Problem>,
     ) -> Option<ConnectorSettings> {
+        let path = &tenant.key("connector");
         let before = problems.len();
         let Value::Object(mut table) = value else {
             problems.push(self.document.problem(path, "expected a table"));
@@ -55,17 +64,40 @@ impl Reader<'_> {
         problems.append(&mut inspection.problems);
         let (common, own) = split(table);
         let common: Option<model::Connector> = read(self.document, common, path, problems);
-        let outbound = common.and_then(|common| self.policy(common, path, problems));
+        let outbound = common.and_then(|common| self.policy(common.into(), path, problems));
         let build = entry.read(&Value::Object(own)).map_err(|error| {
             report(self.document, &error.message, &path.join(&error.path), problems);
         });
         match (outbound, build) {
             (Some(outbound), Ok(build)) if problems.len() == before => {
-                let host_credentials = self.host_credentials;
-                Some(ConnectorSettings { kind: entry.kind(), outbound, host_credentials, build })
+                let federates = entry.capabilities().federation().is_some();
+                Some(ConnectorSettings { kind: entry.kind(), federates, outbound, build })
             }
             _ => None,
         }
+    }
+
+    /// Makes the provider of a tenant.
+    pub(super) fn build(
+        &self,
+        connector: ConnectorSettings,
+        id: &TenantId,
+        federation: Option<&model::Federation>,
+        tenant: &KeyPath,
+    ) -> Result<Arc<dyn IdentityProvider>, Problem> {
+        if federation.is_some() && !connector.federates {
+            let message = format!("the connector `{}` has no federation", connector.kind);
+            let hint = "remove this table; `idp-bridge connectors` lists the connectors that have it";
+            return Err(self.document.problem(&tenant.key("federation"), message).hint(hint));
+        }
+        let context = ConnectorContext {
+            outbound: connector.outbound,
+            host_credentials: self.server.aws_default_chain,
+            federation: federation.map(model::Federation::settings),
+            ..ConnectorContext::new(id.clone())
+        };
+        (connector.build)(&context)
+            .map_err(|error| self.not_built(&error, &["connector", "federation"].map(|table| tenant.key(table))))
     }
 
     fn entry(&self, table: &Map<String, Value>, path: &KeyPath) -> Result<&RegistryEntry, Problem> {
@@ -90,13 +122,14 @@ impl Reader<'_> {
         })
     }
 
-    fn policy(&self, common: model::Connector, path: &KeyPath, problems: &mut Vec<Problem>) -> Option<OutboundPolicy> {
-        if common.proxy.is_some() && self.private_networks == PrivateNetworks::Deny {
+    /// How requests are sent, by the keys of the table at this path.
+    pub(super) fn policy(&self, way: Way, path: &KeyPath, problems: &mut Vec<Problem>) -> Option<OutboundPolicy> {
+        if way.proxy.is_some() && self.private_networks == PrivateNetworks::Deny {
             let message = "a proxy would see addresses that `outbound.private_networks = \"deny\"` refuses";
             problems.push(self.document.problem(&path.key("proxy"), message).hint("remove the key"));
             return None;
         }
-        let ca_pem = match common.ca_file.map(std::fs::read).transpose() {
+        let ca_pem = match way.ca_file.map(std::fs::read).transpose() {
             Ok(pem) => pem,
             Err(error) => {
                 let problem = self.document.problem(&path.key("ca_file"), format!("the file cannot be read: {error}"));
@@ -106,23 +139,21 @@ impl Reader<'_> {
         };
         Some(OutboundPolicy {
             private_networks: self.private_networks,
-            allow_http: common.allow_http,
+            allow_http: way.allow_http,
             ca_pem,
-            proxy: common.proxy.map(|proxy| proxy.expose().to_owned()),
+            proxy: way.proxy.map(|proxy| proxy.expose().to_owned()),
         })
     }
 
-    /// A connector's own word on settings that cannot be right.
-    pub(super) fn not_built(&self, error: &Error, path: &KeyPath) -> Problem {
+    /// What a part of the program says of settings that cannot be right: those of the first table, or of one of the others.
+    pub(super) fn not_built(&self, error: &Error, tables: &[KeyPath]) -> Problem {
         let message = error.to_string();
         // The settings that a message is about stand in backticks; the first one is where to look.
         let named = message.split('`').nth(1).and_then(|quoted| quoted.split(' ').next());
-        let named = named.map(|key| path.key(key)).filter(|path| self.document.has(path));
-        let problem = self.document.problem(named.as_ref().unwrap_or(path), message);
-        match error.hint() {
-            Some(hint) => problem.hint(hint),
-            None => problem,
-        }
+        let named =
+            named.and_then(|key| tables.iter().map(|table| table.key(key)).find(|path| self.document.has(path)));
+        let place = named.or_else(|| tables.first().cloned()).unwrap_or_default();
+        Problem { hint: error.hint().map(str::to_owned), ..self.document.problem(&place, message) }
     }
 }
 

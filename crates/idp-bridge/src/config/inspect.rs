@@ -66,13 +66,14 @@ impl<'a> Inspection<'a> {
 
     /// Reports each unknown key, and goes on as if the nearest known one had been written.
     fn unknown_keys(&mut self, shape: Shape<'_>, table: &mut Map<String, Value>, path: &KeyPath) {
-        let known: Vec<String> = shape
+        let mut known: Vec<String> = shape
             .keys()
             .flat_map(|(key, kind)| match kind {
                 Kind::Secret | Kind::Secrets => FORMS.iter().map(|form| format!("{key}{form}")).collect(),
                 Kind::Path | Kind::Plain => vec![key.to_owned()],
             })
             .collect();
+        known.sort();
         let unknown: Vec<String> = table.keys().filter(|key| !known.contains(key)).cloned().collect();
         for key in unknown {
             let near = nearest(&key, known.iter().map(String::as_str));

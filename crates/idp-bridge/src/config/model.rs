@@ -1,17 +1,26 @@
 //! The keys of the configuration, as types: the one source of what is read, of the JSON schema and of the error messages.
 
+mod federation;
+mod rest;
+mod url;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use idp_bridge_core::jiff::SignedDuration;
 use idp_bridge_core::{CallKind, PrivateNetworks, Secret};
-use idp_bridge_server::{CustomerMissing, RestToken, Scope, Tenant as Served};
+use idp_bridge_server::{CustomerMissing, Tenant as Served};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
+
+pub(crate) use federation::Federation;
+pub(crate) use rest::{Jwt, Rest, Token};
+pub(crate) use url::PublicUrl;
 
 /// The configuration of idp-bridge.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -34,6 +43,11 @@ pub(crate) struct Server {
     /// The address and port that calls come in at; port 0 takes a free one.
     #[schemars(with = "String")]
     pub(crate) listen: SocketAddr,
+    /// Where the outside reaches the bridge, as applications are told: `https`, or `http` to loopback.
+    pub(crate) public_url: Option<PublicUrl>,
+    /// The folder of what must survive a restart: the logins that were ended. Needed if a tenant has federation.
+    #[schemars(extend("format" = "path"))]
+    pub(crate) state_dir: Option<PathBuf>,
     /// Whether tenants of Cognito that name no AWS credentials use the host's own, in a program that was built with them.
     pub(crate) aws_default_chain: bool,
     /// The only folder that tenants' files are read from if `outbound.private_networks` is `deny`.
@@ -47,6 +61,8 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            public_url: None,
+            state_dir: None,
             aws_default_chain: false,
             secrets_dir: None,
             log: Log::default(),
@@ -118,6 +134,9 @@ pub(crate) struct Tenant {
     /// The REST surface.
     #[serde(default)]
     pub(crate) rest: Rest,
+    /// OAuth for applications: userinfo, logout and back-channel logout; off without this table.
+    #[serde(default)]
+    pub(crate) federation: Option<Federation>,
     /// The identity provider.
     #[schemars(with = "Connector")]
     #[expect(dead_code, reason = "it is here for the schema: only the connector knows all of its keys")]
@@ -136,12 +155,20 @@ impl Default for Deadline {
 
 impl<'de> Deserialize<'de> for Deadline {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let wrong = || serde::de::Error::custom("expected a time from `100ms` to `30s`");
-        let text = String::deserialize(deserializer)?;
-        let time: SignedDuration = text.parse().map_err(|_| wrong())?;
-        let time = Duration::try_from(time).map_err(|_| wrong())?;
-        if (Served::MIN_DEADLINE..=Served::MAX_DEADLINE).contains(&time) { Ok(Self(time)) } else { Err(wrong()) }
+        time(deserializer, Served::MIN_DEADLINE..=Served::MAX_DEADLINE, "expected a time from `100ms` to `30s`")
+            .map(Self)
     }
+}
+
+/// A time within these bounds, or else this error.
+fn time<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    bounds: RangeInclusive<Duration>,
+    expected: &'static str,
+) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let time = text.parse().ok().and_then(|time: SignedDuration| Duration::try_from(time).ok());
+    time.filter(|time| bounds.contains(time)).ok_or_else(|| serde::de::Error::custom(expected))
 }
 
 impl JsonSchema for Deadline {
@@ -160,51 +187,6 @@ impl JsonSchema for Deadline {
 pub(crate) struct Customer {
     /// What becomes of a user without a customer id.
     pub(crate) missing: CustomerMissing,
-}
-
-/// The REST surface; off without tokens.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Rest {
-    /// Who may use it.
-    pub(crate) tokens: Vec<Token>,
-}
-
-/// A bearer token, of which only the hash is known.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Token {
-    /// The caller's name, for the log.
-    pub(crate) name: String,
-    /// SHA-256 of the token, in hexadecimal: `printf %s "$TOKEN" | sha256sum`. The token has at least 32 random bytes.
-    #[schemars(with = "String", regex(pattern = r"^[0-9a-fA-F]{64}$"))]
-    pub(crate) sha256: Sha256,
-    /// What the caller may do.
-    pub(crate) scopes: BTreeSet<Scope>,
-}
-
-impl Token {
-    pub(crate) fn into_served(self) -> RestToken {
-        RestToken { name: self.name, sha256: self.sha256.0, scopes: self.scopes }
-    }
-}
-
-/// SHA-256 of a token, in hexadecimal.
-#[derive(Debug)]
-pub(crate) struct Sha256(pub(crate) [u8; 32]);
-
-impl<'de> Deserialize<'de> for Sha256 {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        parse_hex(&text).map(Self).ok_or_else(|| serde::de::Error::custom("expected 64 hexadecimal digits"))
-    }
-}
-
-fn parse_hex(text: &str) -> Option<[u8; 32]> {
-    let digits: Vec<u8> = text.chars().map(|c| c.to_digit(16)?.try_into().ok()).collect::<Option<_>>()?;
-    let (pairs, []) = digits.as_chunks() else { return None };
-    let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
-    bytes.try_into().ok()
 }
 
 /// The identity provider: these keys and the connector's own.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use idp_bridge_core::Error;
 use serde::Serialize;
 
 /// One thing that is wrong. It shows no value, since that may be a secret.
@@ -40,6 +41,11 @@ pub(crate) struct Position {
 impl Problem {
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), place: None, key: None, hint: None }
+    }
+
+    /// An error with its own hint.
+    pub(crate) fn of(error: &Error) -> Self {
+        Self { hint: error.hint().map(str::to_owned), ..Self::new(error.to_string()) }
     }
 
     #[must_use]

@@ -21,20 +21,25 @@ pub(super) struct Reader<'a> {
     pub(super) document: &'a Document<'a>,
     pub(super) registry: &'a Registry,
     pub(super) sources: Sources,
+    pub(super) server: &'a Server,
     pub(super) private_networks: PrivateNetworks,
-    pub(super) host_credentials: bool,
 }
 
 impl<'a> Reader<'a> {
     /// A reader of this file, under the rules of the whole configuration.
-    pub(super) fn new(document: &'a Document<'a>, registry: &'a Registry, server: &Server, outbound: Outbound) -> Self {
+    pub(super) fn new(
+        document: &'a Document<'a>,
+        registry: &'a Registry,
+        server: &'a Server,
+        outbound: Outbound,
+    ) -> Self {
         let private_networks = outbound.private_networks;
         let reach = match private_networks {
             PrivateNetworks::Allow => Reach::Everything,
             PrivateNetworks::Deny => Reach::Folder(server.secrets_dir.clone()),
         };
         let sources = Sources::new(document.file.folder(), reach);
-        Self { document, registry, sources, private_networks, host_credentials: server.aws_default_chain }
+        Self { document, registry, sources, server, private_networks }
     }
 
     /// Reads the tenant at this path; all that is wrong with it at once.
@@ -48,23 +53,35 @@ impl<'a> Reader<'a> {
             return Err(problems);
         };
         let connector = table.remove("connector");
-        let settings = self.settings(table, connector.is_some(), path, &mut problems);
+        let federates = table.contains_key("federation");
+        let mut settings = self.settings(table, connector.is_some(), path, &mut problems);
         let keys = settings.as_ref().and_then(|settings| self.keys(&settings.webhook_keys, path, &mut problems));
-        let path = path.key("connector");
-        let connector = connector.and_then(|connector| self.connector(connector, &path, &mut problems));
-        let built = id.as_ref().ok().zip(connector).and_then(|(id, connector)| {
+        let federation = settings.as_mut().and_then(|settings| settings.federation.take());
+        if let Some(federation) = &federation {
+            self.check_federation(federation, path, &mut problems);
+        }
+        let jwt = settings.as_mut().and_then(|settings| settings.rest.jwt.take());
+        let access_tokens = jwt.and_then(|jwt| self.access_tokens(jwt, path, &mut problems));
+        let connector = connector.and_then(|connector| self.connector(connector, path, &mut problems));
+        // A connector that was built without a table that is there might miss it.
+        let buildable = federates == federation.is_some();
+        let built = id.as_ref().ok().zip(connector.filter(|_| buildable)).and_then(|(id, connector)| {
             let kind = connector.kind;
-            let provider = connector.build(id).map_err(|error| problems.push(self.not_built(&error, &path)));
-            Some((kind, provider.ok()?))
+            let provider = self.build(connector, id, federation.as_ref(), path);
+            Some((kind, provider.map_err(|problem| problems.push(problem)).ok()?))
         });
-        let (Ok(id), Some(settings), Some(keys), Some((kind, provider))) = (id, settings, keys, built) else {
+        let (Ok(id), Some(settings), Some(keys), Some((kind, provider)), []) =
+            (id, settings, keys, built, problems.as_slice())
+        else {
             return Err(problems);
         };
         Ok(Tenant {
             deadline: settings.deadline.0,
             customer_missing: settings.customer.missing,
+            access_tokens,
             tokens: settings.rest.tokens.into_iter().map(model::Token::into_served).collect(),
             switched_off: settings.disabled_calls,
+            federation: federation.map(model::Federation::into_rules),
             ..Tenant::new(id, kind, provider, keys)
         })
     }

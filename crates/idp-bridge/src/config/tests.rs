@@ -2,7 +2,9 @@
 
 #![cfg(all(feature = "keycloak", feature = "memory"))]
 
+mod federation;
 mod mistakes;
+mod rest;
 
 use std::path::{Path, PathBuf};
 
@@ -103,11 +105,20 @@ fn a_folder_has_a_file_for_each_tenant_and_one_for_the_rest() {
 fn the_example_file_has_every_key_and_is_right() {
     let example = include_str!("../../../../docs/configuration.example.toml");
     let folder = Folder::new();
-    for name in ["acme-webhook", "acme-keycloak", "globex-auth0", "initech-aws", "initech-app-client"] {
+    for name in [
+        "acme-webhook",
+        "acme-portal",
+        "acme-keycloak",
+        "globex-auth0",
+        "initech-aws",
+        "initech-app-client",
+        "umbrella",
+    ] {
         folder.write(&format!("secrets/{name}"), PUBLIC);
     }
     let ca = include_str!("tests/ca.pem");
     folder.write("secrets/acme-ca.pem", ca);
+    folder.write("secrets/platform-ca.pem", ca);
     folder.write("idp-bridge.toml", example);
     if let Err(problems) = folder.load("idp-bridge.toml") {
         panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));

@@ -7,7 +7,15 @@ pub(super) type Mistake = (String, &'static str, &'static str, &'static str);
 
 /// All of them.
 pub(super) fn all() -> Vec<Mistake> {
-    [of_the_file(), of_its_keys(), of_a_tenant(), of_a_connector()].concat()
+    [
+        of_the_file(),
+        of_its_keys(),
+        of_a_tenant(),
+        of_a_connector(),
+        super::federation::mistakes(),
+        super::rest::mistakes(),
+    ]
+    .concat()
 }
 
 fn of_the_file() -> Vec<Mistake> {

@@ -1,0 +1,121 @@
+//! The keys of `[tenants.X.rest]`: who may make the calls without a signature.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use idp_bridge_core::Secret;
+use idp_bridge_server::{Algorithm, RestToken, Scope};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer};
+
+/// The REST surface; off without tokens.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Rest {
+    /// Who may use it.
+    pub(crate) tokens: Vec<Token>,
+    /// Whose JWT access tokens (RFC 9068) are taken.
+    pub(crate) jwt: Option<Jwt>,
+}
+
+/// A bearer token, of which only the hash is known.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Token {
+    /// The caller's name, for the log.
+    pub(crate) name: String,
+    /// SHA-256 of the token, in hexadecimal: `printf %s "$TOKEN" | sha256sum`. The token has at least 32 random bytes.
+    #[schemars(with = "String", regex(pattern = r"^[0-9a-fA-F]{64}$"))]
+    pub(crate) sha256: Sha256,
+    /// What the caller may do.
+    pub(crate) scopes: BTreeSet<Scope>,
+}
+
+impl Token {
+    pub(crate) fn into_served(self) -> RestToken {
+        RestToken { name: self.name, sha256: self.sha256.0, scopes: self.scopes }
+    }
+}
+
+/// SHA-256 of a token, in hexadecimal.
+#[derive(Debug)]
+pub(crate) struct Sha256(pub(crate) [u8; 32]);
+
+impl<'de> Deserialize<'de> for Sha256 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        parse_hex(&text).map(Self).ok_or_else(|| serde::de::Error::custom("expected 64 hexadecimal digits"))
+    }
+}
+
+fn parse_hex(text: &str) -> Option<[u8; 32]> {
+    let digits: Vec<u8> = text.chars().map(|c| c.to_digit(16)?.try_into().ok()).collect::<Option<_>>()?;
+    let (pairs, []) = digits.as_chunks() else { return None };
+    let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
+    bytes.try_into().ok()
+}
+
+/// The issuer of access tokens, whose `scope` says what their holders may do: `users.read`, `users.write`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Jwt {
+    /// The issuer, byte for byte as its tokens name it (`iss`).
+    pub(crate) issuer: String,
+    /// Whom a token must be meant for (`aud`).
+    pub(crate) audience: String,
+    /// Where the issuer's keys are; no other key is taken, whatever a token says.
+    pub(crate) jwks_url: String,
+    /// How tokens may be signed; all of these if absent.
+    #[serde(default = "all_algorithms")]
+    pub(crate) algorithms: Vec<SignedBy>,
+    /// Certificate authorities (PEM) to trust instead of the system's.
+    #[serde(default)]
+    #[schemars(extend("format" = "path"))]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Whether plain `http` may be spoken to other hosts than loopback.
+    #[serde(default)]
+    pub(crate) allow_http: bool,
+    /// A proxy for the requests to the issuer; the environment's proxy variables are never read.
+    #[serde(default)]
+    pub(crate) proxy: Option<Secret>,
+}
+
+fn all_algorithms() -> Vec<SignedBy> {
+    Algorithm::ALL.map(SignedBy).to_vec()
+}
+
+/// How a token is signed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SignedBy(pub(crate) Algorithm);
+
+impl<'de> Deserialize<'de> for SignedBy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let named = Algorithm::ALL.into_iter().find(|algorithm| algorithm.name() == text);
+        named.map(Self).ok_or_else(|| serde::de::Error::unknown_variant(&text, &NAMES))
+    }
+}
+
+/// The names, for a message that needs them at compile time; a test holds them against the algorithms.
+const NAMES: [&str; 9] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+
+impl JsonSchema for SignedBy {
+    fn schema_name() -> Cow<'static, str> {
+        "SignedBy".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"description": "How a token is signed.", "type": "string", "enum": NAMES})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_algorithm_has_its_name() {
+        assert_eq!(Algorithm::ALL.map(Algorithm::name), NAMES);
+    }
+}

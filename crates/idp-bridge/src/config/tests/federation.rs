@@ -1,0 +1,158 @@
+//! The table `[tenants.X.federation]`: what is read of it, and what is said of its mistakes.
+
+use std::time::Duration;
+
+use idp_bridge_server::{CustomerFrom, FederationRules};
+
+use super::mistakes::Mistake;
+use super::{KEYCLOAK, read};
+
+/// A tenant with these keys of federation; the first one stands in line 7.
+fn federation(keys: &str) -> String {
+    let server = "[server]\nstate_dir = \"state\"\npublic_url = \"https://bridge.example\"\n";
+    let tenant = "[tenants.acme]\nwebhook_keys_file = [\"key\"]\n";
+    format!("{server}{tenant}[tenants.acme.federation]\n{keys}\n[tenants.acme.connector]\n{KEYCLOAK}")
+}
+
+/// The same with a client, followed by more keys.
+fn with_client(keys: &str) -> String {
+    federation(&format!("clients = [{{ id = \"app\" }}]\n{keys}"))
+}
+
+fn rules(text: &str) -> FederationRules {
+    let settings = read(text).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let tenant = settings.tenants().next().unwrap();
+    assert!(tenant.provider.federation().is_some() && tenant.provider.capabilities().federation().is_some());
+    tenant.federation.clone().unwrap()
+}
+
+#[test]
+fn a_client_is_enough() {
+    assert_eq!(rules(&with_client("")), FederationRules { clients: vec!["app".into()], ..FederationRules::default() });
+}
+
+#[test]
+fn what_is_written_is_what_the_server_goes_by() {
+    let text = federation(
+        "clients = [{ id = \"app\" }, { id = \"portal\", secret_file = \"secret\" }]\n\
+         customer = \"claim_compared\"\ncustomer_claim = \"customer_id\"\ncache = \"1m\"\nmax_token_age = \"30m\"\n\
+         post_logout_redirect_uris = [\"https://app.example/bye\"]\ncors_origins = [\"http://localhost:3000\"]\n\
+         metadata = true\nlogout.fallback = \"refuse\"\nanonymous_per_second = 7",
+    );
+    let expected = FederationRules {
+        clients: vec!["app".into(), "portal".into()],
+        post_logout_redirect_uris: vec!["https://app.example/bye".into()],
+        cors_origins: vec!["http://localhost:3000".into()],
+        customer: CustomerFrom::ClaimCompared,
+        cache: Some(Duration::from_mins(1)),
+        max_token_age: Duration::from_mins(30),
+        publish: true,
+        anonymous_per_second: 7,
+    };
+    assert_eq!(rules(&text), expected);
+}
+
+#[test]
+fn without_the_table_there_is_no_federation() {
+    let settings = read(&super::tenant("", "")).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let tenant = settings.tenants().next().unwrap();
+    assert!(tenant.federation.is_none() && tenant.provider.federation().is_none());
+}
+
+pub(super) fn mistakes() -> Vec<Mistake> {
+    [of_clients(), of_other_keys(), of_what_it_needs()].concat()
+}
+
+fn of_clients() -> Vec<Mistake> {
+    vec![
+        (federation(""), "missing key `clients`", ":6:15, key `tenants.acme.federation`", "each with its `id`"),
+        (federation("clients = []"), "at least one client", ":7:1, key `tenants.acme.federation.clients`", "{ id = "),
+        (federation("clients = [\"app\"]"), "expected a table", "federation.clients[0]", ""),
+        (federation("clients = [{}]"), "missing key `id`", "federation.clients[0]", ""),
+        (federation("clients = [{ id = \"\" }]"), "1 to 256 characters", "federation.clients[0].id", ""),
+        (federation("clients = [{ id = \"a b\" }]"), "1 to 256 characters", "federation.clients[0].id", ""),
+        (
+            federation("clients = [{ id = \"app\" }, { id = \"app\", secret = \"hunter2\" }]"),
+            "this client is there twice",
+            ":7:30, key `tenants.acme.federation.clients[1].id`",
+            "keep one",
+        ),
+        (
+            federation("clients = [{ id = \"app\", secret = \"hunter2\", secret_file = \"secret\" }]"),
+            "`secret` and `secret_file` are both given",
+            "federation.clients[0].secret_file",
+            "keep one",
+        ),
+        (
+            federation("clients = [{ id = \"app\", secret_env = \"NO_SUCH_VARIABLE\" }]"),
+            "`NO_SUCH_VARIABLE` is not set",
+            "federation.clients[0].secret_env",
+            "export",
+        ),
+        (
+            federation("clients = [{ id = \"app\", secrt = \"hunter2\" }]"),
+            "unknown key `secrt`",
+            "federation.clients[0].secrt",
+            "did you mean `secret`",
+        ),
+    ]
+}
+
+fn of_other_keys() -> Vec<Mistake> {
+    vec![
+        (with_client("customer_clam = \"c\""), "unknown key", ":8:1", "did you mean `customer_claim`"),
+        (with_client("customer_claim = \"\""), "1 to 256 characters", "federation.customer_claim", ""),
+        (with_client("customer = \"both\""), "`claim`, `claim_compared` and `user`", "federation.customer", ""),
+        (with_client("cache = \"61s\""), "`0s` to `60s`", ":8:1, key `tenants.acme.federation.cache`", ""),
+        (with_client("cache = \"-1s\""), "`0s` to `60s`", "federation.cache", ""),
+        (with_client("cache = 5"), "expected a text, found a number", "federation.cache", ""),
+        (with_client("max_token_age = \"59s\""), "`1m` to `720h`", "federation.max_token_age", ""),
+        (with_client("max_token_age = \"721h\""), "`1m` to `720h`", "federation.max_token_age", ""),
+        (with_client("logout.fallback = \"none\""), "`user` and `refuse`", "federation.logout.fallback", ""),
+        (with_client("anonymous_per_second = 0"), "nonzero", "federation.anonymous_per_second", ""),
+        (with_client("anonymous_per_second = -1"), "expected", "federation.anonymous_per_second", ""),
+        (
+            with_client("post_logout_redirect_uris = [\"https://app.example/\", \"http://app.example/\"]"),
+            "expected an `https` URL without a fragment",
+            "federation.post_logout_redirect_uris[1]",
+            "",
+        ),
+        (
+            with_client("cors_origins = [\"https://app.example/\"]"),
+            "expected an origin as browsers send it",
+            "federation.cors_origins[0]",
+            "",
+        ),
+        (with_client("cors_origins = [\"*\"]"), "expected an origin", "federation.cors_origins[0]", ""),
+    ]
+}
+
+fn of_what_it_needs() -> Vec<Mistake> {
+    let memory = with_client("").replace(KEYCLOAK, "type = \"memory\"\nusers = []\n");
+    vec![
+        (
+            memory,
+            "the connector `memory` has no federation",
+            ":6:15, key `tenants.acme.federation`",
+            "remove this table; `idp-bridge connectors`",
+        ),
+        (
+            with_client("").replace("state_dir = \"state\"\n", ""),
+            "federation needs `server.state_dir`",
+            ":5:15, key `tenants.acme.federation`",
+            "state_dir = ",
+        ),
+        (
+            with_client("metadata = true").replace("public_url = \"https://bridge.example\"\n", ""),
+            "`server.public_url` is missing",
+            ":7:1, key `tenants.acme.federation.metadata`",
+            "public_url = ",
+        ),
+        (
+            "[server]\npublic_url = \"http://bridge.example\"\n".into(),
+            "expected an `https` URL without a query",
+            ":2:1, key `server.public_url`",
+            "",
+        ),
+    ]
+}
