@@ -30,6 +30,8 @@ use crate::server::Bridge;
 use crate::tenant::Tenant;
 
 pub(crate) use front::Front;
+pub(crate) use metadata::FederationAnswer;
+pub(crate) use userinfo::UserInfo;
 
 /// What a path of the OAuth side names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

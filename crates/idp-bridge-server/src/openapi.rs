@@ -1,5 +1,6 @@
 //! The OpenAPI 3.1 document, generated from the types that are on the wire and from the table of errors.
 
+mod federation;
 mod problems;
 mod schemas;
 
@@ -21,12 +22,14 @@ pub fn openapi() -> Value {
             "version": env!("CARGO_PKG_VERSION"),
             "summary": "Users of any identity provider, in one model and with one set of errors.",
             "description": "A platform's Users service sends signed calls to a tenant's webhook. \
-                Other services, people and tools use REST with a bearer token, where the tenant has switched it on.",
+                Other services, people and tools use REST with a bearer token, where the tenant has switched it on. \
+                Applications ask which customer a login belongs to, and end it, where the tenant has clients.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}
         },
         "tags": [
             {"name": "Signed calls", "description": "For the platform's Users service."},
             {"name": "REST", "description": "The same calls with a bearer token. Off unless the tenant has tokens."},
+            {"name": "Federation", "description": "For applications, browsers and identity providers. Off unless the tenant has clients."},
             {"name": "Operation", "description": "For supervisors, load balancers and readers."}
         ],
         "paths": paths(),
@@ -40,7 +43,16 @@ pub fn openapi() -> Value {
                     "description": "Standard Webhooks: up to eight tokens `v1a,<base64>` (Ed25519) or `v1,<base64>` \
                         (HMAC-SHA256) over `{webhook-id}.{webhook-timestamp}.{raw body}`, separated by spaces."
                 },
-                "bearer": {"type": "http", "scheme": "bearer", "description": "A token of the tenant's `rest.tokens`."}
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A token of the tenant's `rest.tokens`, or a JWT access token of the issuer that the tenant trusts."
+                },
+                "accessToken": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The access token that a user got by logging in at the tenant's identity provider."
+                }
             }
         }
     })
@@ -60,6 +72,9 @@ fn paths() -> Value {
         let operations: Map<_, _> =
             path.operations.iter().map(|operation| (operation.method.to_owned(), operation.describe(path))).collect();
         paths.insert(format!("{tenant}/{}", path.path), Value::Object(operations));
+    }
+    for (path, operations) in federation::paths() {
+        paths.insert(format!("{tenant}/{path}"), operations);
     }
     for page in Page::ALL {
         paths.insert(page.path().to_owned(), json!({"get": describe_page(page)}));

@@ -17,16 +17,49 @@ pub(super) enum Applies {
     RestRead,
     /// A write through REST.
     RestWrite,
+    /// A question for the token's user.
+    Userinfo,
+    /// The end of a login.
+    Logout,
+    /// What an identity provider tells.
+    BackchannelLogout,
+    /// What an application needs to know.
+    FederationDocument,
     /// `/readyz`.
     Readiness,
 }
 
 impl Applies {
     fn to(self, code: Code) -> bool {
+        match self {
+            Self::Readiness => code == Code::ShuttingDown,
+            Self::Webhook | Self::RestRead | Self::RestWrite => self.to_call(code),
+            Self::Userinfo | Self::Logout | Self::BackchannelLogout | Self::FederationDocument => {
+                self.to_federation(code)
+            }
+        }
+    }
+
+    fn to_federation(self, code: Code) -> bool {
+        let (userinfo, logout) = (self == Self::Userinfo, self == Self::Logout);
+        let document = self == Self::FederationDocument;
+        match code {
+            Code::UriTooLong | Code::Internal | Code::ShuttingDown | Code::DeadlineExceeded => true,
+            Code::UpstreamUnauthorized | Code::UpstreamInvalidResponse | Code::Misconfigured => true,
+            Code::UpstreamRateLimited | Code::UpstreamUnavailable => true,
+            Code::InvalidRequest | Code::UnsupportedMediaType | Code::TooLarge => !document,
+            Code::RequestTimeout | Code::Overloaded => !document,
+            Code::InvalidToken | Code::RateLimited => userinfo || logout,
+            Code::UserIncomplete => userinfo,
+            Code::NotSupported => logout,
+            Code::RouteNotFound => document,
+            _ => false,
+        }
+    }
+
+    fn to_call(self, code: Code) -> bool {
         let (rest, read) = (matches!(self, Self::RestRead | Self::RestWrite), self == Self::RestRead);
         match code {
-            Code::ShuttingDown => true,
-            _ if self == Self::Readiness => false,
             // Answered for other paths and methods, or by the HTTP parser without a body.
             Code::RouteNotFound | Code::MethodNotAllowed | Code::HeadersTooLarge => false,
             Code::InvalidSignature | Code::TimestampOutOfRange | Code::UnknownOperation => !rest,
@@ -66,7 +99,7 @@ fn response(status: u16, codes: &[Code]) -> Value {
         headers.insert("retry-after".into(), json!({"description": about, "schema": {"type": "integer"}}));
     }
     if status == 401 && codes.contains(&Code::InvalidToken) {
-        headers.insert("www-authenticate".into(), json!({"schema": {"type": "string", "const": "Bearer"}}));
+        headers.insert("www-authenticate".into(), json!({"schema": {"type": "string", "pattern": "^Bearer"}}));
     }
     json!({
         "description": lines.join("\n"),

@@ -7,6 +7,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::reference;
+use crate::federation::{FederationAnswer, UserInfo};
 
 const ENVELOPE: &str = "Envelope";
 
@@ -22,6 +23,8 @@ pub(super) fn components() -> Map<String, Value> {
     generator.subschema_for::<DoneAnswer>();
     generator.subschema_for::<PingAnswer>();
     generator.subschema_for::<Problem>();
+    generator.subschema_for::<UserInfo<'static>>();
+    generator.subschema_for::<FederationAnswer>();
     generator.subschema_for::<(UserId, Email, CustomerId)>();
     let mut schemas: Map<_, _> = generator.take_definitions(true).into_iter().collect();
     schemas.values_mut().for_each(simplify);
