@@ -12,6 +12,8 @@ mod customers;
 #[cfg(test)]
 mod deadlines;
 #[cfg(test)]
+mod deletions;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod envelopes;

@@ -1,0 +1,92 @@
+//! A user that is deleted: userinfo takes none of its tokens any more, or the platform deletes again.
+
+use std::sync::{Arc, Mutex};
+
+use idp_bridge_core::jiff::{SignedDuration, Timestamp};
+use idp_bridge_core::{Clock as _, Deleted, Error, ErrorKind, Result, TenantId, UserId, async_trait};
+use idp_bridge_server::revocation::{Revocation, RevocationStore, RevokedKey};
+use idp_bridge_server::{FederationRules, ServerLimits};
+use serde_json::json;
+
+use crate::bridge::{Bridge, envelope, signed_as, tenant};
+use crate::clock::TestClock;
+use crate::scripted::{Given, Scripted, upstream};
+
+/// Keeps what it is told, and can be away.
+#[derive(Debug, Default)]
+struct Spy {
+    told: Mutex<Vec<Revocation>>,
+    is_away: Mutex<bool>,
+}
+
+#[async_trait]
+impl RevocationStore for Spy {
+    async fn revoke(&self, tenant: &TenantId, entries: &[Revocation]) -> Result<()> {
+        assert_eq!(tenant.as_str(), "acme");
+        if *self.is_away.lock().unwrap() {
+            return Err(Error::ours(ErrorKind::Unavailable, "the store is away"));
+        }
+        self.told.lock().unwrap().extend_from_slice(entries);
+        Ok(())
+    }
+
+    async fn is_revoked(&self, _: &TenantId, _: &[RevokedKey], _: Option<Timestamp>) -> Result<bool> {
+        Ok(false)
+    }
+}
+
+async fn bridge(provider: Scripted, federation: Option<FederationRules>) -> (Bridge, Arc<Spy>) {
+    let spy = Arc::new(Spy::default());
+    let mut acme = tenant("acme", provider);
+    acme.federation = federation;
+    let list = Arc::clone(&spy);
+    let bridge = Bridge::made([acme], ServerLimits::default(), |server| server.with_revocations(list)).await;
+    (bridge, spy)
+}
+
+fn deleting() -> Scripted {
+    Scripted::at_once(|_| Ok(Given::Deleted(Deleted::Existed)))
+}
+
+#[tokio::test]
+async fn the_tokens_of_a_deleted_user_are_listed_and_those_of_a_later_one_are_not() {
+    let rules = FederationRules { max_token_age: std::time::Duration::from_secs(600), ..FederationRules::default() };
+    let (bridge, spy) = bridge(deleting(), Some(rules)).await;
+    assert_eq!(bridge.call("users.delete", json!({"id": "u-1"})).await.status, 200);
+    let told = spy.told.lock().unwrap().clone();
+    let [entry] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(entry.key, RevokedKey::Subject(UserId::new("u-1").unwrap()));
+    let now = TestClock::default().now();
+    let latest = entry.not_before.unwrap();
+    assert!(latest > now && latest <= now + SignedDuration::from_mins(5), "{latest}");
+    assert!(entry.until >= latest + SignedDuration::from_secs(600));
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_written_makes_the_platform_delete_again() {
+    let provider = deleting();
+    let (bridge, spy) = bridge(provider.clone(), Some(FederationRules::default())).await;
+    let call = signed_as("msg_again", &envelope("users.delete", json!({"id": "u-1"})));
+    *spy.is_away.lock().unwrap() = true;
+    let answer = bridge.send(&call).await;
+    assert_eq!((answer.status, &answer.json()["outcome"]), (503, &json!("unknown")));
+    assert_eq!((&answer.json()["retryable"], answer.header("retry-after").is_some()), (&json!(true), true));
+    *spy.is_away.lock().unwrap() = false;
+    let answer = bridge.send(&call).await;
+    assert_eq!((answer.status, answer.header("idempotent-replayed")), (200, None));
+    assert_eq!((provider.asked(), spy.told.lock().unwrap().len()), (2, 1));
+}
+
+#[tokio::test]
+async fn nothing_is_listed_without_federation_a_success_or_a_deletion() {
+    let (off, spy) = bridge(deleting(), None).await;
+    assert_eq!(off.call("users.delete", json!({"id": "u-1"})).await.status, 200);
+    assert!(spy.told.lock().unwrap().is_empty());
+    let failing = Scripted::at_once(|_| Err(upstream(ErrorKind::Unavailable)));
+    let (failing, spy) = bridge(failing, Some(FederationRules::default())).await;
+    assert_eq!(failing.call("users.delete", json!({"id": "u-1"})).await.status, 503);
+    assert!(spy.told.lock().unwrap().is_empty());
+    let (marking, spy) = bridge(Scripted::at_once(|_| Ok(Given::Done)), Some(FederationRules::default())).await;
+    assert_eq!(marking.call("users.mark_email_verified", json!({"id": "u-1"})).await.status, 200);
+    assert!(spy.told.lock().unwrap().is_empty());
+}
