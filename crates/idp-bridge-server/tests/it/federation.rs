@@ -15,7 +15,10 @@ mod store;
 mod tokens;
 mod userinfo;
 
+use std::sync::Arc;
+
 use idp_bridge_core::IdentityProvider;
+use idp_bridge_server::revocation::RevocationStore;
 use idp_bridge_server::{FederationRules, ServerLimits, Tenant};
 use serde_json::Value;
 
@@ -53,8 +56,8 @@ async fn bridge(idp: &Idp, rules: FederationRules) -> Bridge {
 }
 
 /// The same with another revocation list than one in memory.
-async fn listing(idp: &Idp, store: impl idp_bridge_server::revocation::RevocationStore + Clone) -> Bridge {
-    let store = std::sync::Arc::new(store);
+async fn listing(idp: &Idp, store: impl RevocationStore) -> Bridge {
+    let store = Arc::new(store);
     Bridge::made([acme(idp.clone(), rules())], ServerLimits::default(), |server| server.with_revocations(store)).await
 }
 

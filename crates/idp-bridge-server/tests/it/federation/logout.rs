@@ -1,10 +1,14 @@
 //! What a logout ends, what it hands on, and what it refuses.
 
+use std::sync::Arc;
+
 use idp_bridge_core::{ErrorKind, LoggedOut};
+use idp_bridge_server::revocation::FileRevocations;
 
 use super::idp::{Idp, Shown, at};
+use super::store::Store;
 use super::{HINT, bridge, form, listing, logout, path, refused, rules, userinfo, verdict};
-use crate::clock::BEGIN;
+use crate::clock::{BEGIN, TestClock};
 use crate::http::{Connection, Request};
 
 #[tokio::test]
@@ -25,15 +29,31 @@ async fn after_a_204_a_thousand_calls_with_the_old_token_fail() {
 }
 
 #[tokio::test]
-async fn replicas_and_the_bridge_after_a_restart_refuse_it_too() {
+async fn replicas_that_share_a_list_refuse_it_too() {
     let idp = Idp::new();
     idp.ada("a.d.a");
-    let store = super::store::Store::new();
-    let (one, two) = (listing(&idp, store.clone()).await, listing(&idp, store.clone()).await);
+    let store = Store::new();
+    let (one, two) = (listing(&idp, store.clone()).await, listing(&idp, store).await);
     assert_eq!(two.send(&userinfo("a.d.a")).await.status, 200);
     assert_eq!(one.send(&logout("a.d.a")).await.status, 204);
     assert!(refused(&two.send(&userinfo("a.d.a")).await));
-    assert!(refused(&listing(&idp, store).await.send(&userinfo("a.d.a")).await));
+}
+
+#[tokio::test]
+async fn a_bridge_with_a_list_in_a_file_refuses_it_after_a_restart() {
+    let idp = Idp::new();
+    idp.ada("a.d.a").token("a.d.other", |user| user.identity.session = "t".parse().ok());
+    let folder = tempfile::tempdir().unwrap();
+    let open = || FileRevocations::open(folder.path(), Arc::new(TestClock::default())).unwrap();
+    let mut before = listing(&idp, open()).await;
+    assert_eq!(before.send(&logout("a.d.a")).await.status, 204);
+    before.stop();
+    before.ended().await;
+    let after = listing(&idp, open()).await;
+    for _ in 0..1_000 {
+        assert!(refused(&after.send(&userinfo("a.d.a")).await));
+    }
+    assert_eq!(after.send(&userinfo("a.d.other")).await.status, 200);
 }
 
 #[tokio::test]
