@@ -10,8 +10,9 @@ use crate::Staged;
 /// The OAuth side of an environment: applications that log users in, and what becomes of their tokens.
 ///
 /// While [`Harness::federation`](crate::Harness::federation) answers one, every provider of the harness has federation on,
-/// with what its [`facts`](Self::facts) say in their settings. [`Harness::provider_at`](crate::Harness::provider_at) then makes the base URL the
-/// provider's HTTP proxy: the issuer and all that its discovery names must stay what they are, and still be reached through it.
+/// with what its [`facts`](Self::facts) say in their settings.
+/// [`Harness::provider_at`](crate::Harness::provider_at) then makes the base URL the provider's HTTP proxy: the issuer and all
+/// that its discovery names must stay what they are, and still be reached through it.
 ///
 /// A method with a default body belongs to a [`Need`](crate::Need); implement it, or declare the need as not applicable.
 #[async_trait]

@@ -46,6 +46,7 @@ sins! {
     a_stumble_over_a_repetition_is_found_out StumblesOverRepetitions [
         "federation_logout::a_blocked_user_is_logged_out"
         "federation_logout::a_deleted_user_is_no_error"
+        "federation_logout::a_hint_of_another_user_ends_nobody_elses_login"
         "federation_logout::a_login_that_has_ended_is_no_error"
         "federation_logout::a_logout_ends_an_offline_login"
         "federation_logout::a_logout_ends_the_login"
