@@ -125,8 +125,12 @@ fn connectors_and_schemas_are_json_that_others_can_use() {
     let types: Vec<_> = connectors.as_array().unwrap().iter().map(|connector| connector["type"].clone()).collect();
     assert!(types.contains(&"keycloak".into()) && types.contains(&"memory".into()), "{types:?}");
     assert!(connectors[0]["capabilities"]["calls"]["users.delete"]["support"].is_string());
+    let of = |name: &str| connectors.as_array().unwrap().iter().find(|one| one["type"] == name).unwrap().clone();
+    assert_eq!(of("keycloak")["capabilities"]["federation"]["logout"], "session");
+    assert!(of("memory")["capabilities"]["federation"].is_null());
     let text = run("connectors").with_code(0).stdout;
     assert!(text.contains("client_secret") && text.contains("(required)"), "{text}");
+    assert!(text.contains("back-channel logout") && text.contains("ends the session\n"), "{text}");
     let schema = run("schema config").with_code(0).json();
     assert!(schema["$defs"]["Tenant"]["properties"]["webhook_keys_file"].is_object());
     assert_eq!(run("schema openapi").with_code(0).json()["openapi"].as_str().unwrap()[..3], *"3.1");

@@ -2,11 +2,15 @@
 
 // `cfg(test)` is always true here; clippy reads it as leave for the helpers, too, to unwrap.
 #[cfg(test)]
+mod access_tokens;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
 mod demo;
+#[cfg(test)]
+mod federation;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]

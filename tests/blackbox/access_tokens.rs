@@ -1,0 +1,88 @@
+//! REST with JWT access tokens of an issuer that the configuration names.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use idp_bridge_conformance::fake::{Answer, Fake, FakeServer, Incoming, SigningKey, jwks};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use crate::fixture::Configured;
+use crate::support::bridge::Bridge;
+use crate::support::http::{Reply, Request};
+
+/// An authorization server, as far as its keys go.
+struct Keys(SigningKey);
+
+impl Fake for Keys {
+    fn answer(&mut self, _: &Incoming) -> Answer {
+        Answer::new(200, "application/json", jwks([&self.0]).to_string())
+    }
+}
+
+/// A bridge that takes the tokens of an issuer; `runtime` keeps the issuer answering.
+struct Served {
+    issuer: FakeServer<Keys>,
+    bridge: Bridge,
+    _configured: Configured,
+    _runtime: Runtime,
+}
+
+impl Served {
+    fn new() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let issuer = runtime.block_on(FakeServer::start(Keys(SigningKey::es256("k-1").unwrap()))).unwrap();
+        let url = issuer.url();
+        let keys = format!(
+            "[tenants.acme.rest.jwt]\nissuer = \"{url}\"\naudience = \"bridge\"\njwks_url = \"{url}/jwks\"\nalgorithms = [\"ES256\"]"
+        );
+        let configured = Configured::with(&keys);
+        let bridge = configured.serve();
+        Self { issuer, bridge, _configured: configured, _runtime: runtime }
+    }
+
+    /// A token for reading, with this claim changed.
+    fn token(&self, name: &str, value: Value) -> String {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let mut claims = json!({
+            "iss": self.issuer.url(), "aud": "bridge", "sub": "s-1", "client_id": "ops", "iat": now, "exp": now + 60,
+            "scope": "users.read",
+        });
+        claims[name] = value;
+        self.issuer.with(|Keys(key)| key.sign(&key.header("at+jwt"), &claims).unwrap())
+    }
+
+    fn ask(&self, method: &str, token: &str) -> Reply {
+        Request::new(method, "/v1/tenants/acme/users/u-1")
+            .header("authorization", &format!("Bearer {token}"))
+            .send(self.bridge.address())
+    }
+}
+
+#[test]
+fn a_token_of_the_issuer_reads_and_the_log_names_its_client() {
+    let served = Served::new();
+    let reply = served.ask("GET", &served.token("jti", json!("j-1")));
+    assert_eq!((reply.status, &reply.json()["user"]["email"]), (200, &json!("ada@acme.example")));
+    let line = served.bridge.logged("users.get_by_id");
+    assert!(line.contains("\"caller\":\"ops\"") && !line.contains("s-1"), "{line}");
+    let refused = served.ask("DELETE", &served.token("jti", json!("j-2")));
+    assert_eq!(refused.problem(), (403, "forbidden".into()));
+    assert_eq!(refused.headers["www-authenticate"], "Bearer error=\"insufficient_scope\"");
+    assert_eq!(served.issuer.exchanges().len(), 1);
+}
+
+#[test]
+fn a_token_that_is_not_good_is_refused_and_never_logged() {
+    let served = Served::new();
+    for (name, value) in
+        [("aud", json!("other")), ("iss", json!("https://x.example")), ("exp", json!(1)), ("cnf", json!({}))]
+    {
+        let token = served.token(name, value);
+        let reply = served.ask("GET", &token);
+        assert_eq!(reply.problem(), (401, "invalid_token".into()), "{name}");
+        assert_eq!(reply.headers["www-authenticate"], "Bearer error=\"invalid_token\"");
+        let signature = token.rsplit('.').next().unwrap();
+        assert!(!served.bridge.log().iter().any(|line| line.contains(signature)), "{name}");
+    }
+    assert_eq!(served.ask("GET", "no-jwt").problem(), (401, "invalid_token".into()));
+}

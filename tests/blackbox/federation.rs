@@ -1,0 +1,182 @@
+//! Federation with the built program: a logout that outlives the process, and what an operator sees.
+//!
+//! The identity provider is the fake of Auth0, which goes on taking access tokens after a logout: only the bridge refuses them.
+
+use idp_bridge_conformance::{Harness as _, NewUser, SignIn, Tokens};
+use idp_bridge_connector_auth0::harness::Auth0Harness;
+use idp_bridge_core::{CustomerId, Email, Secret};
+use rustix::process::Signal;
+use serde_json::json;
+use tokio::runtime::Runtime;
+
+use crate::fixture::{Configured, signer};
+use crate::support::bridge::Bridge;
+use crate::support::http::{Reply, Request};
+use crate::support::program::run_in;
+
+const EMAIL: &str = "ada@acme.example";
+const PASSWORD: &str = "correct-horse-battery-staple-9";
+/// How often a token is tried that must never pass.
+const TRIES: usize = 1_000;
+
+/// An identity provider with one user, and a folder with the configuration of a bridge before it.
+struct Federated {
+    configured: Configured,
+    harness: Auth0Harness,
+    user: String,
+    runtime: Runtime,
+}
+
+impl Federated {
+    fn new() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let harness = runtime.block_on(Auth0Harness::start()).unwrap();
+        let mut user = NewUser::person(Email::new(EMAIL).unwrap());
+        user.customers = vec![CustomerId::new("cust-1").unwrap()];
+        user.password = Some(PASSWORD.into());
+        let user = runtime.block_on(harness.create(user)).unwrap().as_str().to_owned();
+        let configured = Configured::of(&configuration(&harness));
+        std::fs::create_dir(configured.folder().join("state")).unwrap();
+        Self { configured, harness, user, runtime }
+    }
+
+    fn sign_in(&self) -> Tokens {
+        let sign_in = SignIn::new(Email::new(EMAIL).unwrap(), PASSWORD);
+        self.runtime.block_on(self.harness.federation().unwrap().sign_in(&sign_in)).unwrap()
+    }
+
+    /// Changes a word of the configuration.
+    fn change(&self, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.configured.config()).unwrap();
+        assert!(text.contains(from), "{text}");
+        self.configured.write("idp-bridge.toml", &text.replace(from, to));
+    }
+}
+
+fn configuration(harness: &Auth0Harness) -> String {
+    let (config, facts) = (harness.config(), harness.federation().unwrap().facts());
+    let secret = config.client_secret.as_ref().map(Secret::expose).unwrap();
+    format!(
+        "[server]\nstate_dir = \"state\"\npublic_url = \"https://bridge.acme.example/idp/\"\n\
+         [tenants.acme]\nwebhook_keys_file = [\"webhook\"]\n\
+         [tenants.acme.federation]\nmetadata = true\nanonymous_per_second = 100000\ncache = \"60s\"\n\
+         clients = [{{ id = \"{}\", secret = \"{secret}\" }}, {{ id = \"{}\" }}]\n\
+         [tenants.acme.connector]\ntype = \"auth0\"\ndomain = \"{}\"\nendpoint = \"{}\"\nclient_id = \"{}\"\n\
+         client_secret = \"{secret}\"\n",
+        facts.clients[0],
+        facts.clients[1],
+        config.domain,
+        harness.fake().url(),
+        config.client_id,
+    )
+}
+
+fn ask(bridge: &Bridge, method: &str, path: &str, tokens: &Tokens) -> Reply {
+    let authorization = format!("Bearer {}", tokens.access.expose());
+    Request::new(method, &format!("/v1/tenants/acme/{path}"))
+        .header("authorization", &authorization)
+        .send(bridge.address())
+}
+
+/// Tries an ended token again and again.
+#[track_caller]
+fn is_never_taken(bridge: &Bridge, tokens: &Tokens) {
+    for number in 0..TRIES {
+        let reply = ask(bridge, "GET", "userinfo", tokens);
+        assert_eq!(reply.problem(), (401, "invalid_token".into()), "try {number}");
+    }
+}
+
+#[test]
+fn a_logout_holds_after_the_process_was_killed() {
+    let federated = Federated::new();
+    let (ended, living) = (federated.sign_in(), federated.sign_in());
+    let mut bridge = federated.configured.serve();
+    for tokens in [&ended, &living] {
+        let reply = ask(&bridge, "GET", "userinfo", tokens);
+        assert_eq!((reply.status, &reply.json()["customer"]), (200, &json!("cust-1")), "{reply:?}");
+    }
+    assert_eq!(ask(&bridge, "POST", "logout", &ended).status, 204);
+    is_never_taken(&bridge, &ended);
+    bridge.signal(Signal::KILL);
+    bridge.ended();
+    let bridge = federated.configured.serve();
+    is_never_taken(&bridge, &ended);
+    let alive = federated.runtime.block_on(federated.harness.federation().unwrap().alive(&mut ended.clone())).unwrap();
+    assert_eq!(alive.userinfo, Some(true), "the identity provider would take it");
+}
+
+#[test]
+fn a_deletion_ends_the_tokens_that_the_cache_still_knows() {
+    let federated = Federated::new();
+    let tokens = federated.sign_in();
+    let bridge = federated.configured.serve();
+    assert_eq!(ask(&bridge, "GET", "userinfo", &tokens).status, 200);
+    let delete = signer().call("users.delete", json!({"id": federated.user}));
+    assert_eq!(delete.send(bridge.address()).status, 200);
+    assert_eq!(ask(&bridge, "GET", "userinfo", &tokens).problem(), (401, "invalid_token".into()));
+}
+
+#[test]
+fn the_list_belongs_to_one_process_and_must_be_whole() {
+    let federated = Federated::new();
+    let serve = || run_in(federated.configured.folder(), ["serve", "--listen", "127.0.0.1:0"]);
+    let bridge = federated.configured.serve();
+    let ran = serve().with_code(2);
+    assert!(
+        ran.stderr.contains("is in use by another process") && ran.stderr.contains("hint: stop that one first"),
+        "{ran:?}"
+    );
+    assert_eq!(ran.stdout, "");
+    drop(bridge);
+    std::fs::write(federated.configured.folder().join("state/revocations.redb"), "x".repeat(10_000)).unwrap();
+    let ran = serve().with_code(2);
+    assert!(ran.stderr.contains("is damaged") && ran.stderr.contains("hint: restore it"), "{ran:?}");
+    federated.change("\"state\"", "\"nowhere\"");
+    let ran = serve().with_code(2);
+    assert!(
+        ran.stderr.contains("nowhere/revocations.redb` cannot be opened")
+            && ran.stderr.contains("hint: the folder must exist"),
+        "{ran:?}"
+    );
+    federated.change("state_dir = \"nowhere\"\n", "");
+    let ran = serve().with_code(2);
+    assert!(ran.stderr.contains("federation needs `server.state_dir`"), "{ran:?}");
+}
+
+#[test]
+fn applications_are_told_the_public_address() {
+    let federated = Federated::new();
+    let bridge = federated.configured.serve();
+    let reply = Request::get("/v1/tenants/acme/federation").header("host", "evil.example").send(bridge.address());
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert!(reply.body.contains("https://bridge.acme.example/idp/v1/tenants/acme/userinfo"), "{reply:?}");
+    assert!(!reply.body.contains("evil.example"), "{reply:?}");
+}
+
+#[test]
+fn check_and_doctor_tell_of_federation() {
+    let federated = Federated::new();
+    let run = |arguments: &[&str]| run_in(federated.configured.folder(), arguments);
+    let checked = run(&["check"]).with_code(0);
+    assert!(checked.stdout.contains("federation     application, browser-application"), "{checked:?}");
+    let json = run(&["check", "--json"]).with_code(0).json();
+    assert_eq!(json["tenants"][0]["federation"]["cache_ms"], 60_000);
+    assert!(json["tenants"][0]["capabilities"]["federation"]["logout"].is_string(), "{json}");
+    let well = run(&["doctor"]).with_code(0);
+    let findings = well.stdout.split_once("  federation\n").unwrap().1;
+    assert!(findings.starts_with("    ok") && findings.contains("  calls\n"), "{well:?}");
+    federated.change("client_secret = ", "client_secret_env = \"NOT_SET\"\n# ");
+    run(&["doctor"]).with_code(2);
+    federated.change("client_secret_env = \"NOT_SET\"\n# ", "client_secret = ");
+    federated.change("\"application\", secret = \"", "\"application\", secret = \"wrong-");
+    let ran = run(&["doctor"]).with_code(1);
+    assert!(
+        ran.stdout.contains("    FAILED") && ran.stdout.contains("fix: ") && !ran.stdout.contains("wrong-"),
+        "{ran:?}"
+    );
+    let json = run(&["doctor", "--json"]).with_code(1).json();
+    let verdicts = |of: &str| json[0][of].as_array().unwrap().iter().filter(|one| one["verdict"] == "failed").count();
+    assert_eq!((verdicts("findings"), verdicts("federation")), (0, 1), "{json}");
+    assert_eq!(json[0]["ok"], false);
+}
