@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use idp_bridge_core::{Clock, Error, ErrorKind, Result, TenantId, async_trait};
 use jiff::Timestamp;
@@ -19,6 +20,8 @@ use super::{Digest, Kept, Revocation, RevocationStore, RevokedKey};
 
 /// The name of the file in its folder.
 const FILE_NAME: &str = "revocations.redb";
+/// A file that fails is opened anew at most this often.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How much of the file is kept in memory.
 const CACHE: usize = 16 * 1024 * 1024;
 
@@ -33,12 +36,20 @@ type Open = Box<dyn Fn() -> Result<Database, redb::Error> + Send + Sync>;
 struct Store {
     clock: Arc<dyn Clock>,
     open: Open,
-    /// None after a failure, until the file can be opened again.
-    database: RwLock<Option<Database>>,
+    database: RwLock<Opened>,
+    /// How long a file that was opened is left alone, whatever it does.
+    pause: Duration,
     /// What the next commit takes.
     waiting: Mutex<Vec<Waiting>>,
     /// Held by the one that commits.
     writing: Mutex<()>,
+}
+
+/// What became of opening the file.
+struct Opened {
+    /// None if it could not be opened.
+    database: Option<Database>,
+    at: Instant,
 }
 
 /// Entries whose caller waits until they are on the disk.
@@ -57,12 +68,13 @@ impl FileRevocations {
             let (folder, path) = (folder.to_owned(), path.clone());
             move || open(&folder, &path)
         };
-        Self::with(Box::new(open), clock).map_err(|error| not_opened(&path, error))
+        Self::with(Box::new(open), PAUSE, clock).map_err(|error| not_opened(&path, error))
     }
 
-    fn with(open: Open, clock: Arc<dyn Clock>) -> Result<Self, redb::Error> {
-        let database = RwLock::new(Some(guarded(&open)?));
-        Ok(Self(Arc::new(Store { clock, open, database, waiting: Mutex::default(), writing: Mutex::default() })))
+    fn with(open: Open, pause: Duration, clock: Arc<dyn Clock>) -> Result<Self, redb::Error> {
+        let database = RwLock::new(Opened { database: Some(guarded(&open)?), at: Instant::now() });
+        let (waiting, writing) = (Mutex::default(), Mutex::default());
+        Ok(Self(Arc::new(Store { clock, open, database, pause, waiting, writing })))
     }
 }
 
@@ -133,8 +145,8 @@ impl Store {
     /// Uses the database; after a failure it is opened again for whoever comes next.
     fn use_database<T>(&self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T> {
         let failed = {
-            let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-            match database.as_ref().map(work) {
+            let opened = self.database.read().unwrap_or_else(PoisonError::into_inner);
+            match opened.database.as_ref().map(work) {
                 Some(Ok(done)) => return Ok(done),
                 Some(Err(error)) => Some(error),
                 None => None,
@@ -150,13 +162,18 @@ impl Store {
 
     /// After a failure of the disk the database answers nothing more, also when the disk is well again.
     fn open_again(&self) {
-        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        let mut opened = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        // Another one who failed may have done it, and the check of the whole file takes its time.
+        if opened.at.elapsed() < self.pause {
+            return;
+        }
         // Closed first, since it would lock itself out.
-        *database = None;
+        opened.database = None;
         match guarded(&self.open) {
-            Ok(opened) => *database = Some(opened),
+            Ok(database) => opened.database = Some(database),
             Err(error) => tracing::error!(%error, "the file of the revocation list cannot be opened again"),
         }
+        opened.at = Instant::now();
     }
 }
 

@@ -60,7 +60,7 @@ async fn a_damaged_file_is_an_error_or_still_holds_all_it_held() {
     let whole = std::fs::read(&path).unwrap();
     let (mut refused, mut taken) = (0, 0);
     let used = whole.iter().rposition(|byte| *byte != 0).unwrap();
-    for place in (0..=used).step_by(used / 60) {
+    for place in (0..=used).step_by(used / 30) {
         for change in [|_: u8| 0, |byte: u8| !byte, |byte: u8| byte ^ 1] {
             let mut bytes = whole.clone();
             bytes[place] = change(bytes[place]);
@@ -124,8 +124,8 @@ async fn entries_that_have_ended_leave_the_file() {
 }
 
 fn count(list: &FileRevocations) -> u64 {
-    let database = list.0.database.read().unwrap();
-    let read = database.as_ref().unwrap().begin_read().unwrap();
+    let opened = list.0.database.read().unwrap();
+    let read = opened.database.as_ref().unwrap().begin_read().unwrap();
     let entries = read.open_table(entries::ENTRIES).unwrap().len().unwrap();
     assert_eq!(entries, read.open_table(entries::ENDS).unwrap().len().unwrap());
     entries
@@ -186,7 +186,7 @@ async fn a_full_disk_is_an_outage_that_ends_with_it() {
             Ok(Database::builder().create_with_backend(Disk { file, is_full: Arc::clone(&is_full) })?)
         }
     };
-    let list = FileRevocations::with(Box::new(open), Still::at(100)).unwrap();
+    let list = FileRevocations::with(Box::new(open), Duration::ZERO, Still::at(100)).unwrap();
     is_full.store(true, Relaxed);
     for _ in 0..3 {
         let error = list.revoke(&tenant("acme"), &[entry(session("new"), None, 1_000)]).await.unwrap_err();
