@@ -58,6 +58,19 @@ impl Lab {
         self.post_form(&path, &form).status == 200
     }
 
+    /// An access token of a sample user, by the application without a browser.
+    pub(crate) fn access_token(&self, username: &str, password: &str) -> String {
+        let form = [
+            ("grant_type", "password"),
+            ("client_id", &self.text("/realm/app_client_id")),
+            ("username", username),
+            ("password", password),
+            ("scope", "openid"),
+        ];
+        let path = format!("/realms/{}/protocol/openid-connect/token", self.text("/realm/name"));
+        self.post_form(&path, &form).json()["access_token"].as_str().unwrap().to_owned()
+    }
+
     /// Asks the admin API of the realm.
     pub(crate) fn admin(&self, method: &str, path: &str, body: &Value) -> Reply {
         let form = [
@@ -94,6 +107,17 @@ impl Lab {
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         std::thread::spawn(move || child.wait());
+    }
+
+    /// Waits until a Keycloak that was started is ready.
+    pub(crate) fn wait_for_keycloak(&self) {
+        let management = self.text("/keycloak/management_url");
+        let management = management.trim_start_matches("http://");
+        let is_ready = || {
+            std::net::TcpStream::connect(management).ok()?;
+            (Request::get("/health/ready").send(management).status == 200).then_some(())
+        };
+        (0..6).find_map(|_| until(is_ready)).expect("Keycloak comes back");
     }
 }
 

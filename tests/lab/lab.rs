@@ -1,6 +1,7 @@
 //! What the tests share: the lab's Keycloak, and bridges in front of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde_json::Value;
@@ -51,9 +52,17 @@ impl Lab {
         self.text("/bridge/config").into()
     }
 
-    /// A bridge with that configuration, on a port of its own.
+    /// A bridge with that configuration, on a port of its own, and with a memory of its own.
     pub(crate) fn serve(&self) -> Bridge {
-        Bridge::of(&self.config())
+        static SERVED: AtomicU32 = AtomicU32::new(0);
+        let name = format!("lab-{}-{}", std::process::id(), SERVED.fetch_add(1, Relaxed));
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::create_dir(&folder).unwrap();
+        let mut config: toml::Table = std::fs::read_to_string(self.config()).unwrap().parse().unwrap();
+        config["server"]["state_dir"] = folder.to_str().unwrap().into();
+        let path = folder.join("idp-bridge.toml");
+        std::fs::write(&path, config.to_string()).unwrap();
+        Bridge::of(&path)
     }
 
     pub(crate) fn signer(&self) -> Signer {

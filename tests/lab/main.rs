@@ -8,6 +8,8 @@ mod calls;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod federation;
+#[cfg(test)]
 mod keycloak;
 #[cfg(test)]
 mod lab;

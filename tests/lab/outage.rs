@@ -48,13 +48,8 @@ fn an_outage_is_told_within_the_deadline_and_over_within_three_seconds() {
     }
 
     lab.start_keycloak();
-    let management = lab.text("/keycloak/management_url");
-    let management = management.trim_start_matches("http://");
-    let is_back = || {
-        std::net::TcpStream::connect(management).ok()?;
-        (Request::get("/health/ready").send(management).status == 200).then(Instant::now)
-    };
-    let back = (0..6).find_map(|_| until(is_back)).expect("Keycloak comes back");
+    lab.wait_for_keycloak();
+    let back = Instant::now();
     let worked = until(|| (ask(&lab, &bridge, "users.get_by_id", json!({"id": person.id})) == 200).then(Instant::now));
     let pause = worked.unwrap() - back;
     println!("calls work {pause:?} after Keycloak's return");

@@ -180,6 +180,38 @@ impl KeycloakHarness {
         sent.into_iter().find(|token| claims_of(token).is_ok_and(|claims| claims.get("sid") == Some(&json!(sid))))
     }
 
+    /// The applications whose tokens a tenant of this realm takes.
+    pub fn clients(&self) -> Vec<OauthClient> {
+        settings().clients
+    }
+
+    /// Ends a session as an administrator does, and tells the applications by the back channel.
+    pub async fn end_session(&self, sid: &str) -> Staged<()> {
+        self.administrator.ask(Request::delete(self.at(&["sessions", sid])?)).await.map(drop)
+    }
+
+    /// Takes from a client what makes its tokens meant for the bridge.
+    pub async fn take_audience_from(&self, client: &str) -> Staged<()> {
+        let client = self.client(client).await?;
+        let representation = self.read(&["clients", &client], &[]).await?;
+        let mappers = representation.get("protocolMappers").and_then(Value::as_array).cloned().unwrap_or_default();
+        for mapper in mappers.iter().filter(|mapper| mapper.pointer("/config/included.client.audience").is_some()) {
+            let path = ["clients", &client, "protocol-mappers", "models", &text(mapper, "/id")?];
+            self.administrator.ask(Request::delete(self.at(&path)?)).await?;
+        }
+        Ok(())
+    }
+
+    /// Leads the back channel of the application with a secret elsewhere.
+    pub async fn lead_back_channel(&self, url: &str) -> Staged<()> {
+        let client = self.client(realm::WEB).await?;
+        let mut representation = self.read(&["clients", &client], &[]).await?;
+        if let Some(attributes) = representation.get_mut("attributes") {
+            realm::put(attributes, "backchannel.logout.url", json!(url));
+        }
+        self.put(&["clients", &client], &representation).await
+    }
+
     /// Signs with a new key from now on.
     pub async fn rotate_keys(&self) -> Staged<()> {
         let config: BTreeMap<&str, [&str; 1]> =

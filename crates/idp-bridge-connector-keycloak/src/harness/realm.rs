@@ -182,6 +182,8 @@ fn profile_with(customer: Option<Value>) -> Value {
     let own = own
         .into_iter()
         .map(|(name, validations)| json!({"name": name, "permissions": everybody, "validations": validations}));
-    let claimed = json!({"name": CLAIMED, "permissions": permissions()});
+    // Keycloak lets an attribute have 2,048 characters, unless its profile says otherwise.
+    let length = json!({"length": {"max": 200_000}});
+    let claimed = json!({"name": CLAIMED, "permissions": permissions(), "validations": length});
     json!({"attributes": own.chain(customer).chain([claimed]).collect::<Vec<_>>()})
 }

@@ -13,17 +13,37 @@ pub(crate) const CLIENT_ID: &str = "idp-bridge";
 /// The attribute with the customer id, declared in `user-profile.json`: administrators edit it, users only see it.
 pub(crate) const CUSTOMER_ATTRIBUTE: &str = "customer_id";
 
+/// The applications whose tokens the bridge takes, the one with a secret first.
+pub(crate) const APPLICATIONS: [&str; 3] = [WEB_CLIENT_ID, "platform-spa", APP_CLIENT_ID];
+const WEB_CLIENT_ID: &str = "platform-web";
 const APP_CLIENT_ID: &str = "acme-app";
 const REALM: &str = include_str!("realm-acme.json");
 const USER_PROFILE: &str = include_str!("user-profile.json");
 
+/// What is another with every start.
+#[derive(Debug)]
+pub(crate) struct Fresh {
+    /// The secret of the bridge's client.
+    pub(crate) client_secret: String,
+    /// The secret of the application that has one.
+    pub(crate) web_client_secret: String,
+    /// Where mails go.
+    pub(crate) smtp_port: u16,
+    /// Where the bridge will be told of logouts.
+    pub(crate) back_channel: String,
+}
+
 /// What Keycloak is given to make the realm.
-pub(crate) fn representation(client_secret: &str, smtp_port: u16) -> Result<Value> {
+pub(crate) fn representation(fresh: &Fresh) -> Result<Value> {
     let mut realm: Value = serde_json::from_str(REALM).context("`realm-acme.json` is not JSON")?;
     let profile: Value = serde_json::from_str(USER_PROFILE).context("`user-profile.json` is not JSON")?;
     // Keycloak reads the port, and the whole user profile, from texts.
-    set(&mut realm, "/smtpServer/port", json!(smtp_port.to_string()))?;
-    set(&mut realm, "/clients/0/secret", json!(client_secret))?;
+    set(&mut realm, "/smtpServer/port", json!(fresh.smtp_port.to_string()))?;
+    set(&mut realm, "/clients/0/secret", json!(fresh.client_secret))?;
+    set(&mut realm, "/clients/1/secret", json!(fresh.web_client_secret))?;
+    for application in ["/clients/1", "/clients/2"] {
+        set(&mut realm, &format!("{application}/attributes/backchannel.logout.url"), json!(fresh.back_channel))?;
+    }
     let components = json!({
         "org.keycloak.userprofile.UserProfileProvider": [{
             "providerId": "declarative-user-profile",
@@ -35,14 +55,16 @@ pub(crate) fn representation(client_secret: &str, smtp_port: u16) -> Result<Valu
 }
 
 /// What tests and people are told about the realm.
-pub(crate) fn settings(realm: &Value, client_secret: &str) -> Realm {
+pub(crate) fn settings(realm: &Value, fresh: &Fresh) -> Realm {
     let users = realm.get("users").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     Realm {
         name: NAME.to_owned(),
         client_id: CLIENT_ID.to_owned(),
-        client_secret: client_secret.to_owned(),
+        client_secret: fresh.client_secret.clone(),
         customer_attribute: CUSTOMER_ATTRIBUTE.to_owned(),
         app_client_id: APP_CLIENT_ID.to_owned(),
+        web_client_id: WEB_CLIENT_ID.to_owned(),
+        web_client_secret: fresh.web_client_secret.clone(),
         users: users.iter().filter_map(sample_user).collect(),
     }
 }
@@ -70,8 +92,17 @@ fn set(value: &mut Value, pointer: &str, new: Value) -> Result<()> {
 mod tests {
     use super::*;
 
+    fn fresh() -> Fresh {
+        Fresh {
+            client_secret: "the-secret".to_owned(),
+            web_client_secret: "another-secret".to_owned(),
+            smtp_port: 8125,
+            back_channel: "http://127.0.0.1:8080/v1/tenants/acme/backchannel-logout".to_owned(),
+        }
+    }
+
     fn realm() -> Value {
-        representation("the-secret", 8125).unwrap()
+        representation(&fresh()).unwrap()
     }
 
     #[test]
@@ -83,12 +114,27 @@ mod tests {
     }
 
     #[test]
+    fn the_applications_of_the_bridge_are_there_and_are_told_of_logouts() {
+        let realm = realm();
+        let clients = realm["clients"].as_array().unwrap();
+        for id in APPLICATIONS {
+            assert!(clients.iter().any(|client| client["clientId"] == id), "{id}");
+        }
+        assert_eq!(clients[1]["clientId"], WEB_CLIENT_ID);
+        assert_eq!(clients[1]["secret"], "another-secret");
+        for client in &clients[1..3] {
+            assert_eq!(client["attributes"]["backchannel.logout.url"], fresh().back_channel);
+            assert_eq!(client["attributes"]["pkce.code.challenge.method"], "S256");
+        }
+    }
+
+    #[test]
     fn the_bridge_gets_the_least_rights_that_all_calls_and_doctor_need() {
         let realm = realm();
         let account =
             realm["users"].as_array().unwrap().iter().find(|user| user["serviceAccountClientId"] == CLIENT_ID);
         let roles = account.unwrap()["clientRoles"]["realm-management"].clone();
-        assert_eq!(roles, json!(["manage-users", "view-events", "view-realm"]));
+        assert_eq!(roles, json!(["manage-users", "view-events", "view-realm", "view-clients"]));
     }
 
     #[test]
@@ -105,7 +151,7 @@ mod tests {
 
     #[test]
     fn the_sample_users_are_of_every_kind_that_the_bridge_tells_apart() {
-        let users = settings(&realm(), "the-secret").users;
+        let users = settings(&realm(), &fresh()).users;
         assert_eq!(users.len(), 5);
         assert!(users.iter().any(|user| !user.email_verified));
         assert!(users.iter().any(|user| !user.enabled));

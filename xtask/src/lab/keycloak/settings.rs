@@ -48,6 +48,10 @@ pub(crate) struct Realm {
     pub(crate) customer_attribute: String,
     /// A public client with direct access grants: a password login through it makes a login event.
     pub(crate) app_client_id: String,
+    /// A confidential client that asks for PKCE, which a browser logs in to from any port of 127.0.0.1.
+    pub(crate) web_client_id: String,
+    /// That client's secret.
+    pub(crate) web_client_secret: String,
     /// The sample users.
     pub(crate) users: Vec<SampleUser>,
 }

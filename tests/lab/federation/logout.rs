@@ -1,0 +1,162 @@
+//! What is left of a login that was ended.
+
+use idp_bridge_conformance::{Alive, FederationHarness as _, Tokens};
+
+use super::stage::{Stage, TENANT, last_requests, log_out, userinfo};
+use crate::keycloak::form_request;
+use crate::lab::{Lab, alone, running};
+use crate::support::bridge::{Bridge, until};
+use crate::support::http::Request;
+
+const GONE: Alive = Alive { userinfo: Some(false), introspection: Some(false), refresh: Some(false) };
+const ALIVE: Alive = Alive { userinfo: Some(true), introspection: Some(true), refresh: Some(true) };
+
+/// Shows a token often, and expects to be refused each time.
+#[track_caller]
+fn assert_always_refused(bridge: &Bridge, tokens: &Tokens) {
+    for number in 0..1_000 {
+        let reply = userinfo(bridge, tokens.access.expose());
+        assert_eq!(reply.status, 401, "call {number}: {reply:?}");
+    }
+}
+
+#[test]
+fn a_logout_ends_the_login_for_good_here_and_at_keycloak_also_an_offline_one() {
+    let _running = running();
+    let stage = Stage::new();
+    let mut other = stage.log_in();
+    let mut ended = [stage.log_in(), stage.log_in_with(|sign_in| sign_in.offline = true)];
+    let bridge = stage.serve("");
+    for tokens in &mut ended {
+        assert_eq!(userinfo(&bridge, tokens.access.expose()).status, 200);
+        assert_eq!(stage.wait(stage.harness.alive(tokens)), ALIVE);
+        let reply = log_out(&bridge, tokens.access.expose(), &[]);
+        assert_eq!((reply.status, reply.body.as_str()), (204, ""), "{reply:?}");
+        assert_always_refused(&bridge, tokens);
+        assert_eq!(stage.wait(stage.harness.alive(tokens)), GONE);
+        assert_eq!(log_out(&bridge, tokens.access.expose(), &[]).status, 204, "once more");
+    }
+    drop(bridge);
+
+    let bridge = stage.serve("");
+    for tokens in &ended {
+        assert_always_refused(&bridge, tokens);
+        let reply = userinfo(&bridge, tokens.access.expose());
+        assert_eq!(last_requests(&bridge, &reply), 0, "the list alone refuses it");
+    }
+    assert_eq!(userinfo(&bridge, other.access.expose()).status, 200, "another login of the user lives on");
+    assert_eq!(stage.wait(stage.harness.alive(&mut other)), ALIVE);
+}
+
+#[test]
+fn a_logout_takes_the_refresh_token_along_and_says_if_it_is_another_clients() {
+    let _running = running();
+    let stage = Stage::new();
+    let bridge = stage.serve("");
+    let mut own = stage.log_in();
+    let foreign = stage.log_in_with(|sign_in| sign_in.foreign_client = true);
+    let refresh = |tokens: &Tokens| tokens.refresh.as_ref().unwrap().expose().to_owned();
+    let reply = log_out(&bridge, own.access.expose(), &[("refresh_token", &refresh(&foreign))]);
+    assert_eq!(reply.problem(), (400, "invalid_request".to_owned()));
+    let reply = log_out(&bridge, own.access.expose(), &[("refresh_token", &refresh(&own))]);
+    assert_eq!(reply.status, 204, "{reply:?}");
+    assert_eq!(stage.wait(stage.harness.alive(&mut own)), GONE);
+
+    // An application whose tokens are lightweight, and one without a secret.
+    for client in ["light", "spa"] {
+        let tokens = stage.log_in_at(client, "openid offline_access");
+        let reply = log_out(&bridge, tokens.access.expose(), &[("refresh_token", &refresh(&tokens))]);
+        assert_eq!(reply.status, 204, "{client}: {reply:?}");
+        let mut tokens = tokens;
+        assert_eq!(stage.wait(stage.harness.alive(&mut tokens)), GONE, "{client}");
+    }
+}
+
+#[test]
+fn an_expired_token_still_ends_its_login() {
+    let _running = running();
+    let stage = Stage::new();
+    let bridge = stage.serve("");
+    for offline in [false, true] {
+        let mut expired = stage.log_in_with(|sign_in| (sign_in.expired, sign_in.offline) = (true, offline));
+        assert_eq!(log_out(&bridge, expired.access.expose(), &[]).status, 204);
+        assert_eq!(stage.wait(stage.harness.alive(&mut expired)), GONE);
+    }
+}
+
+#[test]
+fn the_browser_goes_to_keycloak_and_comes_back() {
+    let _running = running();
+    let stage = Stage::new();
+    let bridge = stage.serve("post_logout_redirect_uris = [\"https://app.example/bye\"]\n");
+    let mut tokens = stage.log_in();
+    let hint = tokens.id.as_ref().unwrap().expose().to_owned();
+    let fields = [
+        ("client_id", "web"),
+        ("post_logout_redirect_uri", "https://app.example/bye"),
+        ("state", "a b&c=d"),
+        ("id_token_hint", &hint),
+    ];
+    let query = String::from_utf8(form_request("", &fields).body).unwrap();
+    let reply = Request::get(&format!("{TENANT}/logout?{query}")).send(bridge.address());
+    assert_eq!(reply.status, 303, "{reply:?}");
+    assert_eq!(stage.wait(stage.harness.alive(&mut tokens)), ALIVE, "the bridge itself ends nothing here");
+    let address = Lab::get_running().keycloak_address();
+    let target = reply.headers["location"].strip_prefix(&format!("http://{address}")).unwrap().to_owned();
+    let back = Request::get(&target).header("host", &address).send(&address);
+    assert_eq!((back.status, back.headers["location"].as_str()), (302, "https://app.example/bye?state=a+b%26c%3Dd"));
+    assert_eq!(stage.wait(stage.harness.alive(&mut tokens)), GONE);
+    assert_eq!(userinfo(&bridge, tokens.access.expose()).status, 401);
+
+    let elsewhere = query.replace("app.example", "evil.example");
+    let reply = Request::get(&format!("{TENANT}/logout?{elsewhere}")).send(bridge.address());
+    assert_eq!((reply.status, reply.headers.get("location")), (400, None), "{reply:?}");
+}
+
+#[test]
+fn keycloak_tells_the_bridge_of_a_logout_elsewhere() {
+    let _running = running();
+    let stage = Stage::new();
+    // The cache would go on answering for a minute.
+    let bridge = stage.serve("cache = \"60s\"\n");
+    let url = format!("{}{TENANT}/backchannel-logout", bridge.url());
+    stage.wait(stage.harness.lead_back_channel(&url));
+    let (ended, other) = (stage.log_in(), stage.log_in());
+    for tokens in [&ended, &other] {
+        assert_eq!(userinfo(&bridge, tokens.access.expose()).status, 200);
+    }
+    stage.wait(stage.harness.end_login(&ended));
+    assert_eq!(userinfo(&bridge, ended.access.expose()).status, 401);
+    let still = userinfo(&bridge, other.access.expose());
+    assert_eq!((still.status, last_requests(&bridge, &still)), (200, 0));
+}
+
+#[test]
+fn an_outage_promises_nothing_and_the_token_is_refused_from_then_on() {
+    let _alone = alone();
+    let lab = Lab::get_running();
+    let stage = Stage::new();
+    let bridge = stage.serve("");
+    let (mut asked, other) = (stage.log_in(), stage.log_in());
+    assert_eq!(userinfo(&bridge, asked.access.expose()).status, 200);
+
+    lab.stop_keycloak();
+    let reply = log_out(&bridge, asked.access.expose(), &[]);
+    assert!(matches!(reply.problem().0, 503 | 504), "{reply:?}");
+    assert_eq!(userinfo(&bridge, asked.access.expose()).status, 401, "it is listed");
+    let unknown = userinfo(&bridge, other.access.expose());
+    assert!(matches!(unknown.problem().0, 503 | 504), "an outage logs nobody out: {unknown:?}");
+    drop(bridge);
+    // A bridge that has just been started does not know the keys, and so whose token it is.
+    let bridge = stage.serve("");
+    assert!(matches!(log_out(&bridge, other.access.expose(), &[]).problem().0, 503 | 504));
+
+    lab.start_keycloak();
+    lab.wait_for_keycloak();
+    assert_eq!(stage.wait(stage.harness.alive(&mut asked)).refresh, Some(true), "nothing was promised");
+    assert_eq!(userinfo(&bridge, asked.access.expose()).status, 401, "it is still listed");
+    let works = until(|| (userinfo(&bridge, other.access.expose()).status == 200).then_some(()));
+    assert_eq!(works, Some(()), "the other login lives on");
+    assert_eq!(log_out(&bridge, asked.access.expose(), &[]).status, 204);
+    assert_eq!(stage.wait(stage.harness.alive(&mut asked)), GONE);
+}

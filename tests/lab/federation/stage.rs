@@ -1,0 +1,130 @@
+//! A realm with logins, and bridges before it.
+
+use std::path::PathBuf;
+
+use idp_bridge_conformance::{FederationHarness as _, Harness as _, NewUser, SignIn, Staged, Tokens, fixture};
+use idp_bridge_connector_keycloak::harness::KeycloakHarness;
+use idp_bridge_core::{Email, UserId};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::keycloak::form_request;
+use crate::lab::Lab;
+use crate::support::bridge::Bridge;
+use crate::support::http::{Reply, Request};
+
+/// The tenant of every bridge here.
+pub(super) const TENANT: &str = "/v1/tenants/t";
+const PASSWORD: &str = "Correct-Horse-7-Battery";
+
+/// A realm of its own with one user, and a place for what a bridge before it must remember.
+pub(super) struct Stage {
+    pub(super) harness: KeycloakHarness,
+    pub(super) user: UserId,
+    email: Email,
+    runtime: Runtime,
+    folder: TempDir,
+}
+
+impl Stage {
+    pub(super) fn new() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let server = Lab::get_running().server().unwrap();
+        let harness = runtime.block_on(KeycloakHarness::start(server)).unwrap();
+        let email = fixture::email("ada");
+        let mut user = NewUser::person(email.clone());
+        (user.email_verified, user.password) = (true, Some(PASSWORD.to_owned()));
+        user.customers = vec![fixture::customer("c-1")];
+        let user = runtime.block_on(harness.create(user)).unwrap();
+        Self { harness, user, email, runtime, folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// Waits for something at Keycloak itself.
+    #[track_caller]
+    pub(super) fn wait<T>(&self, something: impl Future<Output = Staged<T>>) -> T {
+        self.runtime.block_on(something).unwrap()
+    }
+
+    /// Serves the realm with these settings of federation besides; bridges after each other have the same memory.
+    pub(super) fn serve(&self, settings: &str) -> Bridge {
+        Bridge::of(&self.configure(settings))
+    }
+
+    fn configure(&self, settings: &str) -> PathBuf {
+        let config = self.harness.config();
+        let clients: Vec<String> = self
+            .harness
+            .clients()
+            .iter()
+            .map(|client| match &client.secret {
+                Some(secret) => format!("{{ id = {:?}, secret = {:?} }}", client.id, secret.expose()),
+                None => format!("{{ id = {:?} }}", client.id),
+            })
+            .collect();
+        let text = format!(
+            "[server]\nstate_dir = \".\"\npublic_url = \"http://127.0.0.1:8080\"\nlog.format = \"json\"\n\
+             [tenants.t]\nwebhook_keys = [\"whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"]\n\
+             [tenants.t.connector]\ntype = \"keycloak\"\nurl = {:?}\nrealm = {:?}\nclient_id = {:?}\n\
+             client_secret = {:?}\ncustomer_attribute = {:?}\n\
+             [tenants.t.federation]\nmetadata = true\nanonymous_per_second = 100000\nclients = [{}]\n{settings}",
+            config.url,
+            config.realm,
+            config.client_id,
+            config.client_secret.expose(),
+            config.customer_attribute,
+            clients.join(", "),
+        );
+        let path = self.folder.path().join("idp-bridge.toml");
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// A login of the user, as it is wanted.
+    pub(super) fn sign_in(&self) -> SignIn {
+        SignIn::new(self.email.clone(), PASSWORD)
+    }
+
+    /// Logs the user in.
+    #[track_caller]
+    pub(super) fn log_in(&self) -> Tokens {
+        self.log_in_with(|_| {})
+    }
+
+    #[track_caller]
+    pub(super) fn log_in_with(&self, shape: impl FnOnce(&mut SignIn)) -> Tokens {
+        let mut sign_in = self.sign_in();
+        shape(&mut sign_in);
+        self.wait(self.harness.sign_in(&sign_in))
+    }
+
+    /// Logs the user in at another of the realm's clients.
+    #[track_caller]
+    pub(super) fn log_in_at(&self, client: &str, scope: &str) -> Tokens {
+        self.wait(self.harness.log_in_at(client, &self.email, PASSWORD, scope))
+    }
+}
+
+/// What the bridge says of a token.
+pub(super) fn userinfo(bridge: &Bridge, token: &str) -> Reply {
+    bearer(Request::get(&format!("{TENANT}/userinfo")), token).send(bridge.address())
+}
+
+/// Ends a login at the bridge, with these fields beside the token.
+pub(super) fn log_out(bridge: &Bridge, token: &str, fields: &[(&str, &str)]) -> Reply {
+    bearer(form_request(&format!("{TENANT}/logout"), fields), token).send(bridge.address())
+}
+
+fn bearer(request: Request, token: &str) -> Request {
+    request.header("authorization", &format!("Bearer {token}"))
+}
+
+/// How many requests to Keycloak the last answer took, by its line in the log.
+#[track_caller]
+pub(super) fn last_requests(bridge: &Bridge, reply: &Reply) -> u64 {
+    let id = &reply.headers["x-request-id"];
+    let line = bridge.logged(id);
+    let line: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    let requests = line.pointer("/fields/upstream.requests").or_else(|| line.get("upstream.requests"));
+    requests.and_then(Value::as_u64).unwrap_or_else(|| panic!("no requests in {line}"))
+}

@@ -1,0 +1,129 @@
+//! Whose a token is.
+
+use idp_bridge_conformance::{FederationHarness as _, Flaw};
+use serde_json::{Value, json};
+
+use super::stage::{Stage, TENANT, last_requests, userinfo};
+use crate::lab::{Lab, running};
+use crate::support::bridge::Bridge;
+use crate::support::http::{Reply, Request};
+
+/// The requests of the answer to a token, once the keys are known.
+#[track_caller]
+fn requests(bridge: &Bridge, token: &str) -> u64 {
+    assert_eq!(userinfo(bridge, token).status, 200);
+    let reply = userinfo(bridge, token);
+    assert_eq!((reply.status, &reply.json()["customer"]), (200, &json!("c-1")), "{reply:?}");
+    last_requests(bridge, &reply)
+}
+
+#[track_caller]
+fn assert_refused(reply: &Reply, what: &str) {
+    assert_eq!(reply.problem(), (401, "invalid_token".to_owned()), "{what}");
+    assert!(reply.headers["www-authenticate"].starts_with("Bearer"), "{what}: {reply:?}");
+}
+
+#[test]
+fn userinfo_takes_one_request_with_the_claim_two_without_and_none_with_the_cache() {
+    let _running = running();
+    let stage = Stage::new();
+    let (introspected, asked) = (stage.log_in(), stage.log_in_at("spa", "openid"));
+    let expected = json!({
+        "sub": stage.user, "email": "ada@acme.example", "email_verified": true, "customer": "c-1", "tenant": "t"
+    });
+    for token in [&introspected, &asked] {
+        let bridge = stage.serve("");
+        assert_eq!(userinfo(&bridge, token.access.expose()).json(), expected);
+        assert_eq!(requests(&bridge, token.access.expose()), 1);
+        drop(bridge);
+        let bridge = stage.serve("customer_claim = \"nobody_says_this\"\n");
+        assert_eq!(requests(&bridge, token.access.expose()), 2);
+        drop(bridge);
+        let bridge = stage.serve("cache = \"60s\"\n");
+        assert_eq!(requests(&bridge, token.access.expose()), 0);
+    }
+}
+
+#[test]
+fn what_is_no_living_access_token_of_a_person_at_the_tenants_clients_is_refused() {
+    let _running = running();
+    let stage = Stage::new();
+    let bridge = stage.serve("");
+    let own = stage.log_in();
+    assert_eq!(userinfo(&bridge, own.access.expose()).status, 200);
+
+    let sign_in = stage.sign_in();
+    for flaw in Flaw::ALL {
+        let token = stage.wait(stage.harness.flawed(flaw, &sign_in));
+        assert_refused(&userinfo(&bridge, token.expose()), &format!("{flaw:?}"));
+    }
+    let foreign = stage.log_in_with(|sign_in| sign_in.foreign_client = true);
+    assert_refused(&userinfo(&bridge, foreign.access.expose()), "another client's token");
+    let expired = stage.log_in_with(|sign_in| sign_in.expired = true);
+    assert_refused(&userinfo(&bridge, expired.access.expose()), "an expired token");
+    for token in [&own.id, &own.refresh].into_iter().flatten() {
+        assert_refused(&userinfo(&bridge, token.expose()), "an ID or refresh token");
+    }
+    let bare = stage.log_in_at("spa", "profile");
+    assert_refused(&userinfo(&bridge, bare.access.expose()), "a token that Keycloak tells nothing of");
+
+    stage.wait(stage.harness.block(&stage.user));
+    assert_refused(&userinfo(&bridge, own.access.expose()), "a blocked user's token");
+}
+
+#[test]
+fn a_lightweight_token_is_taken_if_introspection_tells_of_it_and_is_never_called_dead_if_not() {
+    let _running = running();
+    let stage = Stage::new();
+    let bridge = stage.serve("");
+    let light = stage.log_in_at("light", "openid");
+    assert_eq!(userinfo(&bridge, light.access.expose()).json()["sub"], json!(stage.user));
+    stage.wait(stage.harness.take_audience_from("light"));
+    let untold = userinfo(&bridge, light.access.expose());
+    assert_eq!(untold.problem(), (502, "misconfigured".to_owned()));
+    assert!(bridge.logged("lightweight access tokens").contains("Add to token introspection"), "{:?}", bridge.log());
+    stage.wait(stage.harness.end_session(&sid(light.access.expose())));
+    assert_refused(&userinfo(&bridge, light.access.expose()), "a dead lightweight token");
+}
+
+/// The session that a token names.
+fn sid(token: &str) -> String {
+    use base64::Engine as _;
+    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    serde_json::from_slice::<Value>(&payload).unwrap()["sid"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn keys_are_rotated_without_a_restart() {
+    let _running = running();
+    let stage = Stage::new();
+    let bridge = stage.serve("");
+    let before = stage.log_in();
+    assert_eq!(userinfo(&bridge, before.access.expose()).status, 200);
+    stage.wait(stage.harness.rotate_keys());
+    let after = stage.log_in();
+    assert_eq!(userinfo(&bridge, after.access.expose()).status, 200);
+    assert_eq!(userinfo(&bridge, before.access.expose()).status, 200);
+}
+
+#[test]
+fn applications_are_told_where_to_log_in() {
+    let _running = running();
+    let stage = Stage::new();
+    let told = Request::get(&format!("{TENANT}/federation")).send(stage.serve("").address()).json();
+    let issuer = stage.harness.facts().issuer;
+    assert_eq!(told["issuer"], issuer);
+    assert_eq!(told["authorization_endpoint"], format!("{issuer}/protocol/openid-connect/auth"));
+    assert_eq!(told["customer_claim"], "customer_id");
+}
+
+#[test]
+fn the_configuration_of_the_lab_serves_federation() {
+    let _running = running();
+    let lab = Lab::get_running();
+    let bridge = lab.serve();
+    let token = lab.access_token("grace", "grace-password");
+    let path = format!("/v1/tenants/{}/userinfo", lab.text("/bridge/tenant"));
+    let told = Request::get(&path).header("authorization", &format!("Bearer {token}")).send(bridge.address());
+    assert_eq!((told.status, &told.json()["customer"]), (200, &json!("c-1002")), "{told:?}");
+}
