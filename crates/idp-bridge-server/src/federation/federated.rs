@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use idp_bridge_core::{CallScope, Error, ErrorKind, Federation, Result, TokenIdentity};
+use idp_bridge_core::{AccessToken, CallScope, Error, ErrorKind, Federation, Result, TokenIdentity};
 use jiff::Timestamp;
 
 use super::front::TokenKey;
@@ -54,6 +54,16 @@ impl<'a> Federated<'a> {
         match expires_at {
             Some(end) => later(end.max(self.now()), LEEWAY).min(self.all_ended()),
             None => later(self.now(), DAY).max(self.all_ended()),
+        }
+    }
+
+    /// Lets a token of which nothing is known come near the identity provider, as far as the tenant's cap goes.
+    ///
+    /// Beyond it a signed token must prove itself first, which asks nobody: strangers cannot keep users out.
+    pub(super) async fn admit(&self, scope: &CallScope, token: &AccessToken) -> Result<()> {
+        match self.bridge.front.count(&self.tenant.id) {
+            Err(_) if token.is_jwt() => self.idp.identify(scope, token).await.map(drop),
+            counted => counted,
         }
     }
 

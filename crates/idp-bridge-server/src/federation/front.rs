@@ -65,19 +65,19 @@ impl Front {
         Self { proven, caps: caps.collect() }
     }
 
-    /// What is known of a token that was good lately. Any other one counts against the tenant's cap, and may be refused.
-    pub(super) fn admit(&self, key: &TokenKey) -> Result<Option<Arc<Known>>> {
-        let known = self.proven.get(key);
-        if known.is_none()
-            && let Some(cap) = self.caps.get(&key.tenant)
-        {
-            cap.check().map_err(|until| {
-                let wait = until.wait_time_from(DefaultClock::default().now());
-                Error::ours(ErrorKind::RateLimited, "too many tokens that were not proven good lately")
-                    .with_retry_after(Some(wait))
-            })?;
-        }
-        Ok(known)
+    /// What is known of a token that was good lately.
+    pub(super) fn known(&self, key: &TokenKey) -> Option<Arc<Known>> {
+        self.proven.get(key)
+    }
+
+    /// Counts a token of which nothing is known against the tenant's cap.
+    pub(super) fn count(&self, tenant: &TenantId) -> Result<()> {
+        let Some(cap) = self.caps.get(tenant) else { return Ok(()) };
+        cap.check().map_err(|until| {
+            let wait = until.wait_time_from(DefaultClock::default().now());
+            Error::ours(ErrorKind::RateLimited, "too many tokens that were not proven good lately")
+                .with_retry_after(Some(wait))
+        })
     }
 
     /// Remembers a token that is good, with what is known of it.

@@ -80,7 +80,9 @@ async fn end(bridge: &Bridge, tenant: Option<&Tenant>, shown: &Shown, line: &mut
 impl Federated<'_> {
     async fn end(&self, scope: &CallScope, shown: &Shown, line: &mut Line) -> Result<()> {
         let key = TokenKey::of(&self.tenant.id, &shown.token);
-        self.bridge.front.admit(&key)?;
+        if self.bridge.front.known(&key).is_none() {
+            self.admit(scope, &shown.token).await?;
+        }
         match self.idp.identify(scope, &shown.token).await {
             Ok(identity) => {
                 line.user(self.bridge.key.user_hash(&self.tenant.id, &identity.subject));

@@ -76,7 +76,11 @@ impl Federated<'_> {
     async fn know(&self, scope: &CallScope, token: &AccessToken) -> Result<Arc<Known>> {
         let key = TokenKey::of(&self.tenant.id, token);
         let front = &self.bridge.front;
-        let cached = front.admit(&key)?.filter(|known| known.until.is_some_and(|until| self.now() < until));
+        let known = front.known(&key);
+        if known.is_none() {
+            self.admit(scope, token).await?;
+        }
+        let cached = known.filter(|known| known.until.is_some_and(|until| self.now() < until));
         let known = match cached {
             Some(known) => self.refuse_listed(&key, Some(&known.identity)).await.map(|()| known),
             None => self.ask(scope, token, &key).await.map(|known| front.remember(key.clone(), known)),
