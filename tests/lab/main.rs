@@ -6,6 +6,8 @@ mod browser;
 #[cfg(test)]
 mod calls;
 #[cfg(test)]
+mod cognito_federation;
+#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod federation;

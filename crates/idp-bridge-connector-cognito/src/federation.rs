@@ -72,9 +72,11 @@ impl PoolFederation {
                 "User pools → the pool → Domain: it looks like `https://acme.auth.eu-west-1.amazoncognito.com`",
             )
         })?;
-        let domain = BaseUrl::parse(domain, &context.outbound)?;
+        let url =
+            |setting, text| BaseUrl::parse(text, &context.outbound).map_err(|error| error.with("setting", setting));
+        let domain = url("domain", domain)?;
         let own = config.region_endpoint();
-        let documents = BaseUrl::parse(config.issuer_endpoint.as_deref().unwrap_or(&own), &context.outbound)?;
+        let documents = url("issuer_endpoint", config.issuer_endpoint.as_deref().unwrap_or(&own))?;
         let document = |name| documents.join(&[&config.user_pool_id, ".well-known", name]);
         let issuer = format!("{own}/{}", config.user_pool_id);
         let keys = document("jwks.json")?;

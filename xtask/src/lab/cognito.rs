@@ -71,12 +71,14 @@ pub(crate) fn start(
     Lab::ready(place, lock, started, vec![running], (settings, introduction))
 }
 
-/// The connector's table of the configuration.
+/// The connector's table of the configuration, and that of federation.
 fn connector(url: &str, pool: &Pool) -> Result<String> {
     let text = bridge::text;
     Ok(format!(
         r#"type = "cognito"
+domain = {url}
 endpoint = {url}
+issuer_endpoint = {url}
 user_pool_id = {id}
 client_id = {client_id}
 client_secret = {client_secret}
@@ -85,6 +87,11 @@ secret_access_key = {secret_access_key}
 customer_attribute = {customer_attribute}
 customer_lookup = "attribute"
 resend_invitations = true
+
+[tenants.{TENANT}.federation]
+clients = [{{ id = {client_id}, secret = {client_secret} }}]
+post_logout_redirect_uris = [{sign_out_url}]
+metadata = true
 "#,
         url = text(url)?,
         id = text(&pool.id)?,
@@ -93,6 +100,7 @@ resend_invitations = true
         access_key_id = text(&pool.access_key_id)?,
         secret_access_key = text(&pool.secret_access_key)?,
         customer_attribute = text(&pool.customer_attribute)?,
+        sign_out_url = text(&pool.sign_out_url)?,
     ))
 }
 
@@ -121,12 +129,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_connectors_table_is_toml_whatever_the_secrets_are() {
+    fn the_tables_are_toml_whatever_the_secrets_are() {
         let secret = "a \"quoted\" \\secret";
         let pool = Pool {
             id: "us-east-1_abc".to_owned(),
             client_id: "app".to_owned(),
             client_secret: secret.to_owned(),
+            callback_url: "http://127.0.0.1:8090/back".to_owned(),
+            sign_out_url: "http://127.0.0.1:8090/bye".to_owned(),
             access_key_id: "AKIA".to_owned(),
             secret_access_key: secret.to_owned(),
             customer_attribute: "preferred_username".to_owned(),
@@ -135,6 +145,8 @@ mod tests {
         let written: toml::Table = connector("http://127.0.0.1:4566", &pool).unwrap().parse().unwrap();
         assert_eq!(written["client_secret"].as_str(), Some(secret));
         assert_eq!(written["secret_access_key"].as_str(), Some(secret));
+        let clients = written["tenants"][TENANT]["federation"]["clients"].as_array().unwrap();
+        assert_eq!(clients[0]["secret"].as_str(), Some(secret));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 mod browser;
 mod session;
+#[cfg(test)]
+mod tests;
 mod token;
 mod user_info;
 

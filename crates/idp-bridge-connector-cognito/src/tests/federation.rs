@@ -128,6 +128,36 @@ async fn a_token_that_is_not_for_userinfo_is_refused_without_asking_and_can_stil
 }
 
 #[tokio::test]
+async fn a_token_of_another_kind_is_refused_whatever_else_it_says() {
+    let stage = Stage::new().await;
+    stage.insert_resident("ada");
+    let tokens = stage.sign_in("ada").await;
+    stage.oauth().identify(&scope(), &tokens.access).await.unwrap();
+    stage.requests();
+    let client = settings().clients[0].id.clone();
+    for claims in [
+        json!({"token_use": "id"}),
+        json!({"token_use": "refresh"}),
+        json!({"token_use": null}),
+        json!({"token_use": ["access"]}),
+        json!({"username": null}),
+        json!({"username": ""}),
+        json!({"username": 7}),
+        json!({"sub": client}),
+        json!({"origin_jti": 7}),
+        json!({"origin_jti": ""}),
+        json!({"azp": "another"}),
+    ] {
+        let token = stage.changed(&tokens, claims.clone());
+        let told = stage.oauth().identify(&scope(), &token).await.map_err(|error| error.kind());
+        assert_eq!(told.err(), Some(ErrorKind::InvalidToken), "{claims}");
+        let told = stage.oauth().validate(&scope(), &token).await.map_err(|error| error.kind());
+        assert_eq!(told.err(), Some(ErrorKind::InvalidToken), "{claims}");
+    }
+    assert_eq!(stage.requests(), [""; 0]);
+}
+
+#[tokio::test]
 async fn the_refresh_token_ends_its_login_alone_and_userinfo_proves_it() {
     let stage = Stage::new().await;
     stage.insert_resident("ada");

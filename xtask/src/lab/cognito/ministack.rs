@@ -45,7 +45,9 @@ impl Ministack {
     pub(crate) fn start(&self, server: &Server, port: u16, interrupt: &Interrupt) -> Result<Launched> {
         let state = self.lab.join("ministack-state");
         files::remove(&state)?;
-        let (program, state) = (self.program("ministack"), state.to_string_lossy().into_owned());
+        let script = self.lab.join("serve.py");
+        files::write(&script, include_str!("serve.py"))?;
+        let [script, state] = [script, state].map(|path| path.to_string_lossy().into_owned());
         let variables = [
             // Signatures, policies and secret hashes count.
             ("AUTH", "true"),
@@ -57,7 +59,7 @@ impl Ministack {
             ("IOT_MTLS_ENABLED", "0"),
             ("SFTP_ENABLED", "0"),
         ];
-        server.write_script(&variables, &[&program])?;
+        server.write_script(&variables, &[&self.program("python"), &script])?;
         let launched = server.launch(interrupt)?;
         launched.wait_until(START_LIMIT, || is_ready(port)).context("cannot start ministack")?;
         Ok(launched)

@@ -18,11 +18,16 @@ ACTIONS = [
     "AdminDeleteUser",
     "AdminGetUser",
     "AdminUpdateUserAttributes",
+    "AdminUserGlobalSignOut",
     "DescribeUserPool",
     "DescribeUserPoolClient",
     "ListUserPoolClients",
     "ListUsers",
 ]
+
+# Where the browser of an application goes: with a code, and after a logout.
+CALLBACK = "http://127.0.0.1:8090/back"
+SIGNED_OUT = "http://127.0.0.1:8090/bye"
 
 session = get_session()
 cognito = session.create_client("cognito-idp")
@@ -39,6 +44,12 @@ client = cognito.create_user_pool_client(
     GenerateSecret=True,
     PreventUserExistenceErrors="ENABLED",
     ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+    AllowedOAuthFlowsUserPoolClient=True,
+    AllowedOAuthFlows=["code"],
+    AllowedOAuthScopes=["openid", "profile", "email"],
+    CallbackURLs=[CALLBACK],
+    LogoutURLs=[SIGNED_OUT],
+    SupportedIdentityProviders=["COGNITO"],
     # Without the list users could write the attribute with the customer id themselves.
     WriteAttributes=["email"],
 )["UserPoolClient"]
@@ -99,6 +110,8 @@ made = {
     "id": pool["Id"],
     "client_id": client["ClientId"],
     "client_secret": client["ClientSecret"],
+    "callback_url": CALLBACK,
+    "sign_out_url": SIGNED_OUT,
     "access_key_id": key["AccessKeyId"],
     "secret_access_key": key["SecretAccessKey"],
     "customer_attribute": "preferred_username",

@@ -38,10 +38,14 @@ pub(crate) struct Ministack {
 pub(crate) struct Pool {
     /// Its id.
     pub(crate) id: String,
-    /// The app client by which mails are ordered.
+    /// The app client by which mails are ordered and people sign in.
     pub(crate) client_id: String,
     /// That client's secret.
     pub(crate) client_secret: String,
+    /// Where a browser may bring a code to that client.
+    pub(crate) callback_url: String,
+    /// Where a browser may return to after a logout.
+    pub(crate) sign_out_url: String,
     /// The access key of the bridge's IAM user, which has the least rights for all calls.
     pub(crate) access_key_id: String,
     /// That key's secret.
