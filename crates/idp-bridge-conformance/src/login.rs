@@ -120,10 +120,13 @@ impl Provider<'_> {
         self.told(scope, "validate", self.oauth()?.validate(scope, token)).await
     }
 
-    /// Ends a login as the server does: it is identified, and then ended.
+    /// Ends a login as the server does: it is identified, and then ended. Of an opaque token that has died nothing is known.
     pub(crate) async fn log_out(&self, login: &Login, shown: Shown) -> Staged<Told<LoggedOut>> {
-        let identity = self.identify(&login.tokens.access).await?.good()?;
-        self.log_out_in(&ample(), &identity, login, shown).await
+        let token = &login.tokens.access;
+        let told = self.identify(token).await?;
+        let is_dead = told.result.as_ref().is_err_and(|error| error.kind() == ErrorKind::InvalidToken);
+        let identity = if is_dead && !token.is_jwt() { None } else { Some(told.good()?) };
+        self.end(&ample(), identity.as_ref(), login, shown).await
     }
 
     pub(crate) async fn log_out_in(
@@ -133,10 +136,20 @@ impl Provider<'_> {
         login: &Login,
         shown: Shown,
     ) -> Staged<Told<LoggedOut>> {
+        self.end(scope, Some(identity), login, shown).await
+    }
+
+    async fn end(
+        &self,
+        scope: &CallScope,
+        identity: Option<&TokenIdentity>,
+        login: &Login,
+        shown: Shown,
+    ) -> Staged<Told<LoggedOut>> {
         let all = shown == Shown::All;
         let logout = Logout {
             token: &login.tokens.access,
-            identity: Some(identity),
+            identity,
             refresh_token: login.tokens.refresh.as_ref().filter(|_| all),
             id_token_hint: login.tokens.id.as_ref().filter(|_| all),
         };

@@ -47,8 +47,9 @@ pub(super) fn cases() -> Vec<Case> {
         oauth("federation_users::the_end_of_a_session_ends_its_token", &[validate::ENDED], ended)
             .promised(ends_access_tokens)
             .needs(&[Need::EndLogin]),
+        // Only a token that says itself whose it is can disagree with an answer.
         oauth("federation_users::the_answer_about_another_token_is_no_answer", &[validate::USER], other_answer)
-            .needs(&[Need::Upstream]),
+            .needs(&[Need::Upstream, Need::SignedToken]),
         oauth("federation_users::what_is_late_at_once_is_a_timeout", &[every::DEADLINE], late_at_once),
     ]
 }
