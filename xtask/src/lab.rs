@@ -3,6 +3,7 @@
 mod bridge;
 mod cognito;
 mod keycloak;
+mod oidc;
 mod place;
 mod ports;
 mod python;
@@ -21,7 +22,7 @@ use self::server::Launched;
 use self::settings::{Bridge, SampleUser};
 use crate::environment::readable;
 use crate::interrupt::Interrupt;
-use crate::prerequisites::{self, Tools};
+use crate::prerequisites::{self, Node, Tools};
 use crate::workspace::Workspace;
 use crate::{files, status};
 
@@ -36,6 +37,10 @@ pub(crate) enum Command {
     ///
     /// Everything lies under `.lab/` and listens on 127.0.0.1 only; `xtask/README.md` describes the files.
     Cognito(Options<cognito::Ports>),
+    /// node-oidc-provider, an OpenID Provider, with applications and users, and a configuration for the bridge; until Ctrl-C.
+    ///
+    /// Everything lies under `.lab/` and listens on 127.0.0.1 only; `xtask/README.md` describes the files.
+    Oidc(Options<oidc::Ports>),
 }
 
 /// How to run it.
@@ -59,6 +64,9 @@ pub(crate) fn run(command: Command, workspace: &Workspace, interrupt: &Interrupt
         }),
         Command::Cognito(options) => run_one(&cognito::place(workspace), &options, interrupt, |ports| {
             cognito::start(workspace, ports, &prerequisites::ensure_python(interrupt)?, interrupt)
+        }),
+        Command::Oidc(options) => run_one(&oidc::place(workspace), &options, interrupt, |ports| {
+            oidc::start(workspace, ports, &prerequisites::ensure_node(interrupt)?, interrupt)
         }),
     }
 }
@@ -85,7 +93,8 @@ pub(crate) fn folder(workspace: &Workspace) -> PathBuf {
 /// Fails if a lab runs already, before somebody waits long for their own.
 pub(crate) fn expect_none(workspace: &Workspace) -> Result<()> {
     keycloak::place(workspace).lock()?;
-    cognito::place(workspace).lock().map(drop)
+    cognito::place(workspace).lock()?;
+    oidc::place(workspace).lock().map(drop)
 }
 
 /// Starts the lab with Keycloak, on free ports.
@@ -94,10 +103,11 @@ pub(crate) fn start_keycloak(workspace: &Workspace, tools: &Tools, interrupt: &I
 }
 
 /// Starts one of each, on free ports.
-pub(crate) fn start_all(workspace: &Workspace, tools: &Tools, interrupt: &Interrupt) -> Result<[Lab; 2]> {
+pub(crate) fn start_all(workspace: &Workspace, tools: &Tools, node: &Node, interrupt: &Interrupt) -> Result<[Lab; 3]> {
     let keycloak = start_keycloak(workspace, tools, interrupt)?;
     let cognito = cognito::start(workspace, &cognito::Ports::default(), &tools.python, interrupt)?;
-    Ok([keycloak, cognito])
+    let oidc = oidc::start(workspace, &oidc::Ports::default(), node, interrupt)?;
+    Ok([keycloak, cognito, oidc])
 }
 
 /// A running lab. Dropping it stops it.
@@ -121,6 +131,8 @@ struct Introduction {
     parts: String,
     users: Vec<SampleUser>,
     bridge: Bridge,
+    /// Whether the connector has calls about users.
+    has_calls: bool,
 }
 
 impl Lab {
@@ -165,13 +177,21 @@ impl Lab {
     }
 
     fn introduce(&self, detached: bool) {
-        let Introduction { title, parts, users, bridge } = &self.introduction;
+        let Introduction { title, parts, users, bridge, has_calls } = &self.introduction;
         status::step("Ready", format!("{title}, after {}", status::elapsed(self.took)));
         let end = if detached {
             format!("`cargo xtask lab {} --stop` stops the lab.", self.name())
         } else {
             "Ctrl-C stops the lab.".to_owned()
         };
+        let call = has_calls.then(|| {
+            let email = users.first().map_or("", |user| user.email.as_str());
+            let Bridge { listen, tenant, webhook_key_file, .. } = bridge;
+            let key = readable(webhook_key_file);
+            format!(
+                "\n  cargo run -- call get-by-email {email} --url http://{listen} --tenant {tenant} --key-file {key}"
+            )
+        });
         status::plain(format!(
             "
 {parts}  settings   {settings}
@@ -180,17 +200,13 @@ impl Lab {
 In another terminal:
 
   cargo run -- doctor --config {config}
-  cargo run -- serve --config {config}
-  cargo run -- call get-by-email {email} --url http://{listen} --tenant {tenant} --key-file {key}
+  cargo run -- serve --config {config}{call}
 
 {end}",
+            call = call.unwrap_or_default(),
             settings = readable(self.place.settings()),
             users = users.iter().map(SampleUser::line).collect::<String>(),
             config = readable(&bridge.config),
-            email = users.first().map_or_else(String::new, |user| user.email.clone()),
-            listen = bridge.listen,
-            tenant = bridge.tenant,
-            key = readable(&bridge.webhook_key_file),
         ));
     }
 }

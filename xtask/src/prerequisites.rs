@@ -10,7 +10,7 @@ use crate::{environment, process, status};
 
 /// The oldest Java that Keycloak runs on.
 const OLDEST_JAVA: u32 = 17;
-/// The oldest Node.js that the example application runs on.
+/// The oldest Node.js that the example application and the OpenID Provider run on.
 const OLDEST_NODE: u32 = 20;
 
 /// The programs that were found.
@@ -27,6 +27,8 @@ pub(crate) struct Tools {
 /// What installs programs for Node.js, which is there as well.
 #[derive(Debug)]
 pub(crate) struct Node {
+    /// The program itself.
+    pub(crate) node: PathBuf,
     /// Its package manager.
     pub(crate) npm: PathBuf,
 }
@@ -64,14 +66,14 @@ const PYTHON: Need = Need {
 
 const NODE: Need = Need {
     name: "Node.js 20 or newer",
-    purpose: "runs the example application",
+    purpose: "runs the example application and an OpenID Provider",
     debian: "nodejs",
     elsewhere: "`brew install node`, or your distribution's package; Debian has it from 13 on",
     find: find_node,
 };
 const NPM: Need = Need {
     name: "npm",
-    purpose: "installs what the example application needs",
+    purpose: "installs what the example application and an OpenID Provider need",
     debian: "npm",
     elsewhere: "`brew install node`, or your distribution's package",
     find: find_npm,
@@ -107,7 +109,8 @@ pub(crate) fn ensure_python(interrupt: &Interrupt) -> Result<PathBuf> {
 /// As [`ensure`], for Node.js alone.
 pub(crate) fn ensure_node(interrupt: &Interrupt) -> Result<Node> {
     ensure_these(&[NODE, NPM], interrupt)?;
-    Ok(Node { npm: (NPM.find)().map_err(anyhow::Error::msg)? })
+    let find = |need: &Need| (need.find)().map_err(anyhow::Error::msg);
+    Ok(Node { node: find(&NODE)?, npm: find(&NPM)? })
 }
 
 /// As [`ensure`], for everything that any test needs.

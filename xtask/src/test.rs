@@ -12,7 +12,7 @@ use self::tally::Tally;
 use crate::auth0_contract::Material;
 use crate::interrupt::Interrupt;
 use crate::lab;
-use crate::prerequisites::{self, Tools};
+use crate::prerequisites::{self, Node, Tools};
 use crate::workspace::Workspace;
 use crate::{auth0_contract, conformance, environment, federation_app, new_connector, out_of_tree, process, status};
 
@@ -39,7 +39,7 @@ pub(crate) fn run(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
     tests.phase("the workspace", &mut all, interrupt)?;
     let not_run = compare_auth0(workspace, interrupt)?;
     federation_app::install(workspace, &node, interrupt)?;
-    with_labs(workspace, &tools, &tests, interrupt)?;
+    with_labs(workspace, (&tools, &node), &tests, interrupt)?;
 
     for report in conformance::keep(workspace)? {
         status::step("Conformance", report.summary());
@@ -97,8 +97,13 @@ impl Tests {
 }
 
 /// Starts the labs, runs the tests that need them, and stops them, however the tests ended.
-fn with_labs(workspace: &Workspace, tools: &Tools, tests: &Tests, interrupt: &Interrupt) -> Result<()> {
-    let labs = lab::start_all(workspace, tools, interrupt)?;
+fn with_labs(
+    workspace: &Workspace,
+    (tools, node): (&Tools, &Node),
+    tests: &Tests,
+    interrupt: &Interrupt,
+) -> Result<()> {
+    let labs = lab::start_all(workspace, tools, node, interrupt)?;
     for lab in &labs {
         status::step("Started", format!("the lab `{}` in {}", lab.name(), status::elapsed(lab.took())));
     }

@@ -124,23 +124,41 @@ impl OidcFederation {
     }
 
     /// Ends a refresh token, as the client that got it: the access token's, if that is known, else whichever it is.
+    ///
+    /// That a client is told nothing against it does not mean that it is over: of a token that is unknown to a client, or
+    /// another's, some providers answer no more than of one that they ended (RFC 7009, section 2.2).
     async fn end_refresh_token(&self, scope: &CallScope, token: &Secret, client: Option<&str>) -> Result<()> {
         let known = client.and_then(|id| self.settings.client(id));
         let others = self.settings.clients.iter().filter(|own| client != Some(&own.id));
-        let mut is_ended = false;
+        let mut may_be_over = false;
         for client in known.into_iter().chain(others) {
             match self.openid.revoke(scope, token, TokenKind::Refresh, (client, self.authentication)).await {
-                // An unknown token is no error to a revocation, so that only the right client's success means anything.
-                Ok(()) if known.is_some() => return Ok(()),
-                Ok(()) => is_ended = true,
+                Ok(()) => match self.is_over(scope, token).await? {
+                    Some(true) => return Ok(()),
+                    Some(false) => {}
+                    None if known.is_some() => return Ok(()),
+                    None => may_be_over = true,
+                },
                 Err(error) if error.kind() == ErrorKind::InvalidInput => {}
                 Err(error) => return Err(error),
             }
         }
-        if is_ended {
+        if may_be_over {
             return Ok(());
         }
         Err(Error::upstream(ErrorKind::InvalidInput, "the refresh token belongs to none of the tenant's clients"))
+    }
+
+    /// Whether a refresh token is over; none if there is nobody to ask.
+    async fn is_over(&self, scope: &CallScope, refresh_token: &Secret) -> Result<Option<bool>> {
+        let Some(bridge) = &self.bridge else { return Ok(None) };
+        // What is no token at all has nothing that could live.
+        let Ok(token) = AccessToken::new(refresh_token.expose()) else { return Ok(Some(true)) };
+        match self.openid.introspect(scope, &token, bridge, self.authentication).await {
+            Err(error) if error.kind() == ErrorKind::InvalidToken => Ok(Some(true)),
+            Err(error) => Err(error),
+            Ok(_) => Ok(Some(false)),
+        }
     }
 
     /// Ends an access token, and sees that it does not live on.

@@ -26,12 +26,18 @@ pub(crate) fn write(lab: &Path, files: &Files, port: u16, tenant: &str, connecto
         tenant: tenant.to_owned(),
         webhook_key_file: lab.join(files.key),
     };
+    // What a former run of the bridge revoked says nothing about the users that the lab has now.
+    let state = lab.join(format!("state-{tenant}"));
+    files::remove(&state)?;
+    files::create_folder(&state)?;
     let key = format!("whsec_{}", STANDARD.encode(random()?));
     files::write_private(&bridge.webhook_key_file, &(key + "\n"))?;
     let configuration = format!(
         r#"# Written by `cargo xtask lab`, anew at every start.
 [server]
 listen = {listen}
+public_url = {public_url}
+state_dir = {state}
 
 [tenants.{tenant}]
 webhook_keys_file = [{key_file}]
@@ -39,6 +45,8 @@ webhook_keys_file = [{key_file}]
 [tenants.{tenant}.connector]
 {connector}"#,
         listen = text(&bridge.listen)?,
+        public_url = text(&format!("http://{}", bridge.listen))?,
+        state = text(&state.to_string_lossy())?,
         key_file = text(&bridge.webhook_key_file.to_string_lossy())?,
     );
     files::write_private(&bridge.config, &configuration)?;
@@ -72,6 +80,7 @@ mod tests {
         let bridge = write(folder.path(), &files, 8080, "acme", "type = \"memory\"\n").unwrap();
         let written: toml::Table = std::fs::read_to_string(&bridge.config).unwrap().parse().unwrap();
         let tenant = &written["tenants"]["acme"];
+        assert!(std::path::Path::new(written["server"]["state_dir"].as_str().unwrap()).is_dir());
         assert_eq!(written["server"]["listen"].as_str(), Some("127.0.0.1:8080"));
         assert_eq!(tenant["connector"]["type"].as_str(), Some("memory"));
         let key_file = tenant["webhook_keys_file"][0].as_str().unwrap();

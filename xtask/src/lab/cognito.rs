@@ -119,7 +119,7 @@ fn introduce(Settings { ministack, pool, bridge }: &Settings) -> Introduction {
         mails = ministack.mails_url,
     );
     let title = format!("ministack {VERSION}, a stand-in for Cognito, with a fresh pool");
-    Introduction { title, parts, users: pool.users.clone(), bridge: bridge.clone() }
+    Introduction { title, parts, users: pool.users.clone(), bridge: bridge.clone(), has_calls: true }
 }
 
 #[cfg(test)]

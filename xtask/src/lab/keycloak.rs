@@ -158,7 +158,7 @@ fn introduce(Settings { keycloak, realm, smtp, bridge }: &Settings) -> Introduct
         smtp_port = smtp.port,
     );
     let title = format!("Keycloak {VERSION} with a fresh realm");
-    Introduction { title, parts, users: realm.users.clone(), bridge: bridge.clone() }
+    Introduction { title, parts, users: realm.users.clone(), bridge: bridge.clone(), has_calls: true }
 }
 
 #[cfg(test)]

@@ -1,18 +1,24 @@
-//! The harness of the conformance suite, for the fake.
+//! The harnesses of the conformance suite: for the fake, and for a real OpenID Provider.
 
+mod browser;
 mod federation;
+mod logins;
+mod server;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, Staged, async_trait};
 use idp_bridge_core::{
-    Capabilities, Connector, ConnectorContext, FederationSettings, IdentityProvider, OauthClient, OutboundPolicy,
-    Secret, TenantId, UserId,
+    CallScope, Capabilities, Connector, ConnectorContext, FederationSettings, IdentityProvider, OauthClient,
+    OutboundPolicy, Secret, TenantId, UserId,
 };
 use serde_json::{Value, json};
 
 use crate::fake::{Client, FakeOidc, User};
 use crate::{Oidc, OidcConfig};
+
+pub use server::{Server, ServerHarness};
 
 /// The client that the bridge asks introspection as.
 pub(crate) const BRIDGE: &str = "bridge";
@@ -94,16 +100,7 @@ impl Harness for OidcHarness {
     }
 
     fn not_applicable(&self, need: Need) -> Option<String> {
-        match need {
-            Need::Control(Control::MissingRole | Control::NarrowRole | Control::ReadOnlyRole) => {
-                Some("OpenID Connect knows no rights of whoever asks".into())
-            }
-            Need::ServiceAccount => Some("OpenID Connect has no list of users, so none of service accounts".into()),
-            Need::ChangeEmail | Need::Mails | Need::UndeliverableMail | Need::Login => {
-                Some("OpenID Connect has no calls about users".into())
-            }
-            _ => None,
-        }
+        never_applicable(need)
     }
 
     async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
@@ -111,12 +108,7 @@ impl Harness for OidcHarness {
     }
 
     async fn create(&self, user: NewUser) -> Staged<UserId> {
-        let customers: Vec<&str> = user.customers.iter().map(|customer| customer.as_str()).collect();
-        let customer = match customers.as_slice() {
-            [] => Value::Null,
-            [one] => json!(one),
-            several => json!(several),
-        };
+        let customer = customer_claim(&user);
         let email = user.email.map(|email| email.as_str().to_owned());
         let (email_verified, blocked) = (user.email_verified, user.blocked);
         let id = self.fake.with(|issuer| issuer.add(User { email, email_verified, blocked, customer }))?;
@@ -125,11 +117,7 @@ impl Harness for OidcHarness {
 
     async fn provider_broken(&self, control: Control) -> Staged<Arc<dyn IdentityProvider>> {
         let mut config = self.config();
-        match control {
-            Control::WrongSecret => config.client_secret = Some(Secret::new("wrong")),
-            Control::WrongRealm => config.issuer = format!("{}/nowhere", self.fake.url()),
-            _ => return Err("there is no such control".into()),
-        }
+        break_settings(&mut config, control)?;
         self.provider_of(config, OutboundPolicy::default())
     }
 
@@ -138,11 +126,53 @@ impl Harness for OidcHarness {
     }
 
     async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
-        let outbound = OutboundPolicy { proxy: Some(base_url.to_owned()), ..OutboundPolicy::default() };
-        self.provider_of(self.config(), outbound)
+        self.provider_of(self.config(), through(base_url))
     }
 
     fn federation(&self) -> Option<&dyn FederationHarness> {
         Some(self)
     }
+}
+
+/// What no OpenID Provider can stage.
+fn never_applicable(need: Need) -> Option<String> {
+    match need {
+        Need::Control(Control::MissingRole | Control::NarrowRole | Control::ReadOnlyRole) => {
+            Some("OpenID Connect knows no rights of whoever asks".into())
+        }
+        Need::ServiceAccount => Some("OpenID Connect has no list of users, so none of service accounts".into()),
+        Need::ChangeEmail | Need::Mails | Need::UndeliverableMail | Need::Login => {
+            Some("OpenID Connect has no calls about users".into())
+        }
+        _ => None,
+    }
+}
+
+/// What the claim says of a user.
+fn customer_claim(user: &NewUser) -> Value {
+    let customers: Vec<&str> = user.customers.iter().map(|customer| customer.as_str()).collect();
+    match customers.as_slice() {
+        [] => Value::Null,
+        [one] => json!(one),
+        several => json!(several),
+    }
+}
+
+fn break_settings(config: &mut OidcConfig, control: Control) -> Staged<()> {
+    match control {
+        Control::WrongSecret => config.client_secret = Some(Secret::new("wrong")),
+        Control::WrongRealm => config.issuer.push_str("/nowhere"),
+        _ => return Err("there is no such control".into()),
+    }
+    Ok(())
+}
+
+/// All requests go to this address, and stay what they are.
+fn through(proxy: &str) -> OutboundPolicy {
+    OutboundPolicy { proxy: Some(proxy.to_owned()), ..OutboundPolicy::default() }
+}
+
+/// A scope of the harness's own requests.
+fn scope() -> CallScope {
+    CallScope::new("harness", Duration::from_secs(30))
 }
