@@ -215,6 +215,12 @@ impl Realm {
                 let own = self.users.iter().find(|user| client.is_some() && user.service_account_of == client);
                 own.map(|user| answer::ok(&self.representation(user))).ok_or_else(answer::user_not_found)
             }
+            (&Method::DELETE, [id, "protocol-mappers", "models", mapper]) => {
+                let client = self.clients.iter_mut().find(|client| client.id == *id).ok_or_else(answer::not_found)?;
+                // Here the name of a mapper is its id, too.
+                client.mappers.retain(|own| own.name != *mapper);
+                Ok(answer::no_content())
+            }
             (&Method::GET, [_, "roles", name]) => Ok(answer::ok(&json!({"id": name, "name": name}))),
             _ => Err(answer::not_found()),
         }
@@ -232,10 +238,15 @@ impl Realm {
 
 impl Client {
     fn shown(&self) -> Value {
+        let mappers = self.mappers.iter().map(|mapper| {
+            let mut shown = json!(mapper);
+            put(&mut shown, "id", json!(mapper.name));
+            shown
+        });
         json!({
             "id": self.id, "clientId": self.client_id, "enabled": self.enabled, "publicClient": self.public,
             "serviceAccountsEnabled": self.service_account, "redirectUris": self.redirect_uris,
-            "attributes": self.attributes, "protocolMappers": self.mappers, "defaultClientScopes": ["basic", "profile", "email"],
+            "attributes": self.attributes, "protocolMappers": mappers.collect::<Vec<_>>(), "defaultClientScopes": ["basic", "profile", "email"],
         })
     }
 }

@@ -86,6 +86,11 @@ impl FakeKeycloak {
         self.0.with(|world| world.realms.get(realm).map(|own| own.logout_tokens.clone()).unwrap_or_default())
     }
 
+    /// Makes one token invalid, as a revocation of it alone does.
+    pub fn forget_token(&self, token: &str) {
+        self.0.with(|world| world.tokens.remove(token));
+    }
+
     /// Makes all tokens invalid, as if they had expired.
     pub fn expire_tokens(&self) {
         self.0.with(|world| world.tokens.clear());

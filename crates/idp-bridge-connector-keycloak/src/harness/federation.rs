@@ -192,11 +192,11 @@ impl KeycloakHarness {
 
     /// Takes from a client what makes its tokens meant for the bridge.
     pub async fn take_audience_from(&self, client: &str) -> Staged<()> {
-        let client = self.client(client).await?;
-        let representation = self.read(&["clients", &client], &[]).await?;
-        let mappers = representation.get("protocolMappers").and_then(Value::as_array).cloned().unwrap_or_default();
+        let client = self.settings_of(client).await?;
+        let mappers = client.get("protocolMappers").and_then(Value::as_array).cloned().unwrap_or_default();
         for mapper in mappers.iter().filter(|mapper| mapper.pointer("/config/included.client.audience").is_some()) {
-            let path = ["clients", &client, "protocol-mappers", "models", &text(mapper, "/id")?];
+            let (id, mapper) = (text(&client, "/id")?, text(mapper, "/id")?);
+            let path = ["clients", &id, "protocol-mappers", "models", &mapper];
             self.administrator.ask(Request::delete(self.at(&path)?)).await?;
         }
         Ok(())
@@ -204,12 +204,16 @@ impl KeycloakHarness {
 
     /// Leads the back channel of the application with a secret elsewhere.
     pub async fn lead_back_channel(&self, url: &str) -> Staged<()> {
-        let client = self.client(realm::WEB).await?;
-        let mut representation = self.read(&["clients", &client], &[]).await?;
-        if let Some(attributes) = representation.get_mut("attributes") {
+        let mut client = self.settings_of(realm::WEB).await?;
+        if let Some(attributes) = client.get_mut("attributes") {
             realm::put(attributes, "backchannel.logout.url", json!(url));
         }
-        self.put(&["clients", &client], &representation).await
+        self.put(&["clients", &text(&client, "/id")?], &client).await
+    }
+
+    async fn settings_of(&self, client: &str) -> Staged<Value> {
+        let found = self.read(&["clients"], &[("clientId", client)]).await?;
+        Ok(found.pointer("/0").cloned().ok_or("no such client")?)
     }
 
     /// Signs with a new key from now on.

@@ -41,7 +41,7 @@ pub(super) const ATTRIBUTE: &str = "customer_id";
 /// The realm, ready to be imported.
 pub(super) fn representation(name: &str, smtp: &SmtpServer, back_channel: &str) -> Value {
     let bridges = [
-        (BRIDGE, vec!["manage-users", "view-events", "view-realm"]),
+        (BRIDGE, vec!["manage-users", "view-events", "view-realm", "view-clients"]),
         (NO_ROLE, vec![]),
         (NARROW, vec!["query-users"]),
         (READ_ONLY, vec!["view-users"]),

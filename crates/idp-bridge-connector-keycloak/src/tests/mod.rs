@@ -3,6 +3,7 @@
 //! The tests speak to the fake through the harness of the suite, so that they hold for a real Keycloak as well.
 
 mod diagnosis;
+mod federation;
 mod fields;
 mod mails;
 mod reads;
@@ -11,9 +12,12 @@ mod writes;
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use idp_bridge_conformance::fixture::{customer, email, scope};
-use idp_bridge_conformance::{Harness, NewUser};
-use idp_bridge_core::UserId;
+use idp_bridge_conformance::{FederationHarness as _, Harness, NewUser};
+use idp_bridge_core::{AccessToken, UserId};
+use serde_json::Value;
 
 use crate::Keycloak;
 use crate::fake::{Exchange, FakeKeycloak};
@@ -52,5 +56,26 @@ impl Stage {
             format!("{} {below_realm}", request.method)
         };
         self.fake.take_exchanges().iter().map(line).collect()
+    }
+
+    /// The same of the realm's public endpoints, which have a shorter path.
+    fn public_requests(&self) -> Vec<String> {
+        let line = |Exchange { request, .. }: &Exchange| {
+            format!("{} {}", request.method, request.target.splitn(4, '/').nth(3).unwrap_or_default())
+        };
+        self.fake.take_exchanges().iter().map(line).collect()
+    }
+
+    /// What a token says.
+    fn claims(&self, token: &AccessToken) -> Value {
+        let payload = token.expose().split('.').nth(1).unwrap();
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+    }
+
+    /// A token that says this, signed by the realm.
+    async fn sign(&self, like: &AccessToken, claims: &Value) -> AccessToken {
+        let header = like.expose().split('.').next().unwrap();
+        let header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap();
+        AccessToken::new(self.harness.sign(&header, claims).await.unwrap()).unwrap()
     }
 }

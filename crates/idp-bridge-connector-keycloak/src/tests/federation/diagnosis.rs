@@ -1,0 +1,66 @@
+//! What `doctor` says of an OAuth side that was broken in one way.
+
+use idp_bridge_core::{Connector as _, ConnectorContext, FederationSettings, Finding, TenantId, Verdict};
+
+use super::*;
+use crate::{Keycloak, KeycloakConfig};
+
+async fn findings(config: KeycloakConfig, settings: FederationSettings) -> Vec<Finding> {
+    let mut context = ConnectorContext::new(TenantId::new("t").unwrap());
+    context.federation = Some(settings);
+    let provider = Keycloak::build(config, &context).unwrap();
+    provider.federation().unwrap().diagnose(&scope()).await
+}
+
+/// The settings with these clients alone.
+fn only(stage: &Stage, ids: &[&str]) -> FederationSettings {
+    let clients = stage.harness.clients().into_iter().filter(|client| ids.contains(&client.id.as_str())).collect();
+    FederationSettings { clients, ..FederationSettings::default() }
+}
+
+/// The one finding that is not ok, and part of what it should say.
+#[track_caller]
+fn is_alone(findings: &[Finding], verdict: Verdict, fix: &str) {
+    let wrong: Vec<&Finding> = findings.iter().filter(|finding| finding.verdict != Verdict::Ok).collect();
+    let [wrong] = wrong.as_slice() else { panic!("{findings:#?}") };
+    assert_eq!(wrong.verdict, verdict, "{wrong:?}");
+    assert!(wrong.fix.as_deref().unwrap().contains(fix), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn each_broken_thing_is_found_alone_with_its_step() {
+    let stage = Stage::new().await;
+    let config = || stage.harness.config();
+    let all = findings(config(), only(&stage, &["web", "spa", "light"])).await;
+    assert!(all.iter().all(|finding| finding.verdict == Verdict::Ok), "{all:#?}");
+
+    let mut elsewhere = config();
+    elsewhere.issuer = Some("https://login.acme.example/realms/acme".into());
+    let found = findings(elsewhere, only(&stage, &["web"])).await;
+    is_alone(&found, Verdict::Failed, "set `issuer`");
+
+    let mut wrong = only(&stage, &["web"]);
+    wrong.clients[0].secret = Some(idp_bridge_core::Secret::new("wrong"));
+    is_alone(&findings(config(), wrong).await, Verdict::Failed, "copy its Client Secret");
+
+    let mut claim = only(&stage, &["web"]);
+    claim.customer_claim = Some("nobody_says_this".into());
+    is_alone(&findings(config(), claim).await, Verdict::Failed, "`nobody_says_this`");
+
+    stage.harness.set_role("view-clients", false).await.unwrap();
+    is_alone(&findings(config(), only(&stage, &["web"])).await, Verdict::NotVisible, "`view-clients`");
+    stage.harness.set_role("view-clients", true).await.unwrap();
+
+    stage.harness.take_audience_from("light").await.unwrap();
+    is_alone(&findings(config(), only(&stage, &["light"])).await, Verdict::Failed, "Audience");
+}
+
+#[tokio::test]
+async fn a_client_that_is_not_there_is_found_twice() {
+    let stage = Stage::new().await;
+    let mut settings = only(&stage, &["spa"]);
+    settings.clients[0].id = "nobody".into();
+    let found = findings(stage.harness.config(), settings).await;
+    let failed = found.iter().filter(|finding| finding.verdict == Verdict::Failed).count();
+    assert_eq!(failed, 2, "{found:#?}");
+}

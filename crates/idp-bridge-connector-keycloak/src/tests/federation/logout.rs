@@ -1,0 +1,109 @@
+//! What ends a login, whatever became of its token before.
+
+use idp_bridge_conformance::{Alive, FederationHarness as _};
+use idp_bridge_core::{ErrorKind, Secret, SessionId};
+
+use super::*;
+
+const GONE: Alive = Alive { userinfo: Some(false), introspection: Some(false), refresh: Some(false) };
+
+#[tokio::test]
+async fn an_online_login_takes_one_delete_and_its_proof() {
+    let stage = Stage::new().await;
+    let mut tokens = stage.log_in("web", "openid").await;
+    let identity = stage.identify(&tokens).await;
+    stage.requests();
+    stage.log_out(&tokens, &identity).await.unwrap();
+    let session = identity.session.as_ref().unwrap().as_str();
+    let ended = [format!("DELETE sessions/{session}"), "GET openid-connect/userinfo".to_owned()];
+    assert_eq!(without_logins(stage.requests()), ended);
+    assert_eq!(stage.harness.alive(&mut tokens).await.unwrap(), GONE);
+    stage.log_out(&tokens, &identity).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_offline_login_takes_another_delete() {
+    let stage = Stage::new().await;
+    for client in ["web", "spa", "light"] {
+        let mut tokens = stage.log_in(client, "openid offline_access").await;
+        let identity = stage.identify(&tokens).await;
+        stage.requests();
+        stage.log_out(&tokens, &identity).await.unwrap();
+        let session = identity.session.as_ref().unwrap().as_str();
+        let requests = without_logins(stage.requests());
+        assert!(requests.contains(&format!("DELETE sessions/{session}?isOffline=true")), "{requests:?}");
+        assert_eq!(stage.harness.alive(&mut tokens).await.unwrap(), GONE, "{client}");
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_or_expired_token_of_an_offline_login_proves_nothing_and_the_login_ends() {
+    let stage = Stage::new().await;
+    let mut revoked = stage.log_in("web", "openid offline_access").await;
+    let identity = stage.identify(&revoked).await;
+    // As `/revoke` does: the access token is refused, and the refresh token lives on.
+    stage.fake.forget_token(revoked.access.expose());
+    stage.log_out(&revoked, &identity).await.unwrap();
+    assert_eq!(stage.harness.alive(&mut revoked).await.unwrap().refresh, Some(false));
+}
+
+#[tokio::test]
+async fn a_session_id_reaches_no_other_resource() {
+    let stage = Stage::new().await;
+    let tokens = stage.log_in("web", "openid").await;
+    let mut identity = stage.identify(&tokens).await;
+    for odd in ["../users", "a/../../b", "%2e%2e", "x?isOffline=true", "a#b", "..\\..\\master", "a b"] {
+        identity.session = Some(SessionId::new(odd).unwrap());
+        stage.requests();
+        // The token itself lives on, so that nothing can be promised.
+        let error = stage.log_out(&tokens, &identity).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{odd}: {error:?}");
+        for request in stage.requests().iter().filter(|request| request.starts_with("DELETE")) {
+            let below = request.strip_prefix("DELETE sessions/").unwrap();
+            assert!(!below.trim_end_matches("?isOffline=true").contains(['/', '?', '#', '\\']), "{request}");
+        }
+    }
+    assert_eq!(stage.kind(&tokens.access).await, None);
+}
+
+#[tokio::test]
+async fn a_refresh_token_of_no_client_of_the_tenant_is_invalid_input_without_a_request() {
+    let stage = Stage::new().await;
+    let tokens = stage.log_in("web", "openid").await;
+    let foreign = stage.log_in("foreign", "openid").await;
+    let identity = stage.identify(&tokens).await;
+    for (refresh, asks) in [(foreign.refresh.unwrap(), false), (Secret::new("garbage"), true)] {
+        let logout = Logout {
+            token: &tokens.access,
+            identity: Some(&identity),
+            refresh_token: Some(&refresh),
+            id_token_hint: None,
+        };
+        stage.requests();
+        let error = stage.oauth().log_out(&scope(), &logout).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert_eq!(!stage.requests().is_empty(), asks);
+    }
+    assert_eq!(stage.kind(&tokens.access).await, None, "nothing has ended");
+}
+
+#[tokio::test]
+async fn the_refresh_token_of_another_client_of_the_tenant_is_ended_as_that_one() {
+    let stage = Stage::new().await;
+    let (tokens, mut other) = (stage.log_in("web", "openid").await, stage.log_in("spa", "openid").await);
+    let identity = stage.identify(&tokens).await;
+    let logout = Logout {
+        token: &tokens.access,
+        identity: Some(&identity),
+        refresh_token: other.refresh.as_ref(),
+        id_token_hint: None,
+    };
+    stage.oauth().log_out(&scope(), &logout).await.unwrap();
+    assert_eq!(stage.harness.alive(&mut other).await.unwrap().refresh, Some(false));
+    assert_eq!(stage.kind(&tokens.access).await, Some(ErrorKind::InvalidToken));
+}
+
+/// The requests but for the logins of the bridge's own client.
+fn without_logins(requests: Vec<String>) -> Vec<String> {
+    requests.into_iter().filter(|request| !request.ends_with("/token")).collect()
+}
