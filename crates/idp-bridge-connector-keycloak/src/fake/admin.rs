@@ -6,7 +6,7 @@ use idp_bridge_conformance::fake::{Answer, Incoming};
 use idp_bridge_http::Method;
 use serde_json::{Value, json};
 
-use super::import::{ClientRepresentation, NewComponent, RealmRepresentation, UserProfile};
+use super::import::{ClientRepresentation, Mapper, NewComponent, RealmRepresentation, UserProfile};
 use super::realm::{Client, Realm, put};
 use super::{Issued, World};
 use super::{answer, body, parameters};
@@ -214,6 +214,12 @@ impl Realm {
                 let client = self.clients.iter().find(|client| client.id == *id).map(|client| client.client_id.clone());
                 let own = self.users.iter().find(|user| client.is_some() && user.service_account_of == client);
                 own.map(|user| answer::ok(&self.representation(user))).ok_or_else(answer::user_not_found)
+            }
+            (&Method::POST, [id, "protocol-mappers", "models"]) => {
+                let mapper: Mapper = body(request, "ProtocolMapperRepresentation")?;
+                let client = self.clients.iter_mut().find(|client| client.id == *id).ok_or_else(answer::not_found)?;
+                client.mappers.push(mapper);
+                Ok(answer::created(&format!("/admin/realms/{}/clients/{id}/protocol-mappers/models/it", self.name)))
             }
             (&Method::DELETE, [id, "protocol-mappers", "models", mapper]) => {
                 let client = self.clients.iter_mut().find(|client| client.id == *id).ok_or_else(answer::not_found)?;

@@ -61,6 +61,7 @@ impl Realm {
             let config = |key: &str| mapper.config.get(key).map(String::as_str).unwrap_or_default();
             let claim = config("claim.name").to_owned();
             match mapper.protocol_mapper.as_str() {
+                "oidc-sub-mapper" => drop(claims.insert("sub".into(), json!(user.id))),
                 "oidc-audience-mapper" => drop(claims.insert("aud".into(), json!(config("included.client.audience")))),
                 "oidc-usermodel-attribute-mapper" => {
                     let values = user.attributes.get(config("user.attribute")).map_or(&[][..], Vec::as_slice);

@@ -119,7 +119,7 @@ impl<'a> Diagnosis<'a> {
                  to have one: Clients → the client → Settings → Logout settings → `Backchannel logout URL`",
             ),
         };
-        vec![self.told(id, application), self.claim(id, application), back_channel]
+        vec![self.told(id, application), subject(id, application), self.claim(id, application), back_channel]
     }
 
     /// Whether the application's tokens say the customer where the bridge reads it.
@@ -162,6 +162,18 @@ impl<'a> Diagnosis<'a> {
         Finding::failed(check, &[], fix)
             .with_detail("its access tokens are lightweight ones, and not meant for the bridge")
     }
+}
+
+/// Whether `sub` is the id of the user.
+fn subject(id: &str, application: &Application) -> Finding {
+    let check = format!("the tokens of `{id}` name the user by the id of the Users calls");
+    if !application.hides_users() {
+        return Finding::ok(check, &[]);
+    }
+    let fix = format!(
+        "Clients → `{id}` → Client scopes → its dedicated scope: delete the mapper `Pairwise subject identifier`"
+    );
+    Finding::failed(check, &[], fix).with_detail("the subject is another one at each application")
 }
 
 fn failed_by(check: impl Into<String>, error: &Error) -> Finding {

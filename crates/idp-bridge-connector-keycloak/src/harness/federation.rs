@@ -202,6 +202,13 @@ impl KeycloakHarness {
         Ok(())
     }
 
+    /// Lets the lightweight access tokens say whose they are.
+    pub async fn name_user_in_lightweight_tokens(&self) -> Staged<()> {
+        let client = self.settings_of(realm::LIGHT).await?;
+        let path = ["clients", &text(&client, "/id")?, "protocol-mappers", "models"];
+        self.administrator.ask(Request::post(self.at(&path)?).json(&realm::subject())?).await.map(drop)
+    }
+
     /// Leads the back channel of the application with a secret elsewhere.
     pub async fn lead_back_channel(&self, url: &str) -> Staged<()> {
         let mut client = self.settings_of(realm::WEB).await?;

@@ -144,6 +144,11 @@ fn audience() -> Value {
     mapper("oidc-audience-mapper", json!({"included.client.audience": BRIDGE}))
 }
 
+/// The mapper that lets lightweight access tokens say whose they are.
+pub(super) fn subject() -> Value {
+    mapper("oidc-sub-mapper", json!({"lightweight.claim": "true"}))
+}
+
 fn mapper(kind: &str, mut config: Value) -> Value {
     for place in ["access.token.claim", "userinfo.token.claim", "introspection.token.claim"] {
         put(&mut config, place, json!("true"));

@@ -39,7 +39,9 @@ pub(crate) struct ClientScope {
 }
 
 #[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Mapper {
+    protocol_mapper: String,
     #[serde(default)]
     config: BTreeMap<String, String>,
 }
@@ -99,6 +101,11 @@ impl Application {
         self.attributes.get("client.use.lightweight.access.token.enabled").is_some_and(|value| value == "true")
     }
 
+    /// Whether tokens name the user by another id than Keycloak's own.
+    pub(super) fn hides_users(&self) -> bool {
+        self.mappers.iter().any(|mapper| mapper.protocol_mapper.contains("pairwise"))
+    }
+
     pub(super) fn back_channel(&self) -> Option<&str> {
         self.attributes.get("backchannel.logout.url").map(String::as_str).filter(|url| !url.is_empty())
     }
@@ -107,5 +114,67 @@ impl Application {
 impl Mapper {
     fn is(&self, key: &str, value: &str) -> bool {
         self.config.get(key).is_some_and(|own| own == value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn application(mappers: Value, attributes: Value, scopes: Value) -> Application {
+        let client = json!({
+            "clientId": "web", "attributes": attributes, "protocolMappers": mappers,
+            "defaultClientScopes": ["basic", "profile"],
+        });
+        let scopes: Vec<ClientScope> = serde_json::from_value(scopes).unwrap();
+        Application::of(serde_json::from_value(client).unwrap(), &scopes)
+    }
+
+    fn audience(places: &[&str]) -> Value {
+        let mut config = json!({"included.client.audience": "idp-bridge"});
+        for place in places {
+            config[*place] = json!("true");
+        }
+        json!([{"protocolMapper": "oidc-audience-mapper", "config": config}])
+    }
+
+    #[test]
+    fn what_introspection_tells_is_as_tried() {
+        let light = json!({"client.use.lightweight.access.token.enabled": "true"});
+        let (access, introspection) = ("access.token.claim", "introspection.token.claim");
+        for (attributes, places, has, is_asked) in [
+            (json!({}), &[][..], false, false),
+            (json!({}), &[access], true, true),
+            (json!({}), &[introspection], true, false),
+            (light.clone(), &[access], false, true),
+            (light.clone(), &[introspection], true, true),
+            (light, &["lightweight.claim"], true, true),
+        ] {
+            let application = application(audience(places), attributes, json!([]));
+            assert_eq!(application.has_audience("idp-bridge"), has, "{places:?}");
+            assert_eq!(application.is_introspected_by("idp-bridge"), is_asked, "{places:?}");
+            assert!(!application.has_audience("another"));
+        }
+    }
+
+    #[test]
+    fn default_scopes_count_and_others_do_not() {
+        let claim = |name: &str| json!([{"protocolMapper": "m", "config": {"claim.name": name, "userinfo.token.claim": "true"}}]);
+        let scopes = json!([
+            {"name": "profile", "protocolMappers": claim("here")}, {"name": "other", "protocolMappers": claim("there")},
+        ]);
+        let application = application(json!([]), json!({"backchannel.logout.url": ""}), scopes);
+        assert!(application.has_claim("here", "userinfo.token.claim"));
+        assert!(!application.has_claim("here", "introspection.token.claim"));
+        assert!(!application.has_claim("there", "userinfo.token.claim"));
+        assert_eq!((application.back_channel(), application.hides_users()), (None, false));
+    }
+
+    #[test]
+    fn a_pairwise_subject_hides_the_user() {
+        let pairwise = json!([{"protocolMapper": "oidc-sha256-pairwise-sub-mapper"}]);
+        assert!(application(pairwise, json!({}), json!([])).hides_users());
     }
 }

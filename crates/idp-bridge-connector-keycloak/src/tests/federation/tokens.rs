@@ -50,6 +50,20 @@ async fn a_living_token_that_keycloak_calls_inactive_is_never_taken_for_dead() {
 }
 
 #[tokio::test]
+async fn a_lightweight_token_may_say_whose_it_is() {
+    let stage = Stage::new().await;
+    stage.harness.name_user_in_lightweight_tokens().await.unwrap();
+    let tokens = stage.log_in("light", "openid").await;
+    stage.requests();
+    let identity = stage.identify(&tokens).await;
+    assert_eq!(stage.public_requests(), ["GET protocol/openid-connect/certs"]);
+    let user = stage.oauth().validate(&scope(), &tokens.access).await.unwrap();
+    assert_eq!((user.identity, user.customer), (identity, Customer::from_values(&["c-1"])));
+    stage.harness.take_audience_from("light").await.unwrap();
+    assert_eq!(stage.kind(&tokens.access).await, Some(ErrorKind::Misconfigured));
+}
+
+#[tokio::test]
 async fn a_clients_own_token_is_refused_even_if_it_has_a_session() {
     let stage = Stage::new().await;
     let tokens = stage.log_in("web", "openid").await;
