@@ -1,4 +1,4 @@
-//! The built program against a real Keycloak: the lab that `cargo xtask lab keycloak` runs.
+//! The built program against real servers: the labs that `cargo xtask lab keycloak` and `cargo xtask lab oidc` run.
 
 // `cfg(test)` is always true here; clippy reads it as leave for the helpers, too, to unwrap.
 #[cfg(test)]
@@ -11,6 +11,8 @@ mod cognito_federation;
 mod doctor;
 #[cfg(test)]
 mod federation;
+#[cfg(test)]
+mod federation_openid;
 #[cfg(test)]
 mod keycloak;
 #[cfg(test)]

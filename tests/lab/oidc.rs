@@ -6,8 +6,7 @@ mod settings;
 use std::process::ExitCode;
 
 use idp_bridge_conformance::Staged;
-use idp_bridge_connector_oidc::harness::{Server, ServerHarness};
-use idp_bridge_core::{OauthClient, Secret};
+use idp_bridge_connector_oidc::harness::ServerHarness;
 use settings::Lab;
 
 fn main() -> ExitCode {
@@ -15,21 +14,5 @@ fn main() -> ExitCode {
 }
 
 async fn harness() -> Staged<ServerHarness> {
-    let lab = Lab::find("oidc")?;
-    let text = |name: &str| lab.get_text(&format!("/provider/{name}"));
-    let client = |name: &str| -> Result<OauthClient, String> {
-        let secret = text(&format!("{name}/secret"))?;
-        Ok(OauthClient { id: text(&format!("{name}/id"))?, secret: Some(Secret::new(secret)) })
-    };
-    ServerHarness::new(Server {
-        name: "oidc (node-oidc-provider)".to_owned(),
-        issuer: text("issuer")?,
-        control_key: Secret::new(text("control_key")?),
-        app: client("app")?,
-        public_app: OauthClient { id: text("public_app_id")?, secret: None },
-        stranger: client("stranger")?,
-        bridge: client("bridge")?,
-        redirect_uri: text("redirect_uri")?,
-        post_logout_redirect_uri: text("post_logout_redirect_uri")?,
-    })
+    ServerHarness::new(Lab::find("oidc")?.openid_server()?)
 }

@@ -1,8 +1,10 @@
-//! A running lab, as `.lab/keycloak.json` or `.lab/cognito.json` describes it.
+//! A running lab, as a file such as `.lab/keycloak.json` describes it.
 
 use std::path::{Path, PathBuf};
 
 use idp_bridge_connector_keycloak::harness::{Maildir, Server, SmtpServer};
+use idp_bridge_connector_oidc::harness::Server as OpenIdServer;
+use idp_bridge_core::{OauthClient, Secret};
 use serde_json::Value;
 
 /// The settings of the lab.
@@ -40,5 +42,25 @@ impl Lab {
         let admin = (self.get_text("/keycloak/admin_username")?, self.get_text("/keycloak/admin_password")?);
         let mails = Maildir::new(self.get_text("/smtp/maildir")?);
         Ok(Server::real(self.get_text("/keycloak/url")?, (&admin.0, &admin.1), smtp, mails))
+    }
+
+    /// The OpenID Provider, with what its applications are.
+    pub(crate) fn openid_server(&self) -> Result<OpenIdServer, String> {
+        let text = |name: &str| self.get_text(&format!("/provider/{name}"));
+        let client = |name: &str| -> Result<OauthClient, String> {
+            let secret = text(&format!("{name}/secret"))?;
+            Ok(OauthClient { id: text(&format!("{name}/id"))?, secret: Some(Secret::new(secret)) })
+        };
+        Ok(OpenIdServer {
+            name: "oidc (node-oidc-provider)".to_owned(),
+            issuer: text("issuer")?,
+            control_key: Secret::new(text("control_key")?),
+            app: client("app")?,
+            public_app: OauthClient { id: text("public_app_id")?, secret: None },
+            stranger: client("stranger")?,
+            bridge: client("bridge")?,
+            redirect_uri: text("redirect_uri")?,
+            post_logout_redirect_uri: text("post_logout_redirect_uri")?,
+        })
     }
 }

@@ -44,7 +44,7 @@ fn failed(check: &str, error: &Error) -> Finding {
 
 fn endpoints(own: &OidcFederation, discovery: &Discovery) -> Vec<Finding> {
     let there = |name: &str, there: bool, fix: &str| {
-        let check = format!("the identity provider has a `{name}`");
+        let check = format!("the identity provider names its `{name}`");
         if there { Finding::ok(check, &[]) } else { Finding::failed(check, &[], fix) }
     };
     let (asked, is_there, fix) = match own.bridge {

@@ -49,8 +49,8 @@ async fn a_wrong_client_is_named() {
 async fn what_the_document_lacks_is_named() {
     let bench = Bench::start().await;
     for (name, value, check) in [
-        ("revocation_endpoint", Value::Null, "the identity provider has a `revocation_endpoint`"),
-        ("end_session_endpoint", Value::Null, "the identity provider has a `end_session_endpoint`"),
+        ("revocation_endpoint", Value::Null, "the identity provider names its `revocation_endpoint`"),
+        ("end_session_endpoint", Value::Null, "the identity provider names its `end_session_endpoint`"),
         ("scopes_supported", json!(["openid"]), "the scopes that applications ask for exist"),
     ] {
         bench.change(|issuer| drop(issuer.document.insert(name.into(), value)));
@@ -61,13 +61,13 @@ async fn what_the_document_lacks_is_named() {
     let introspection = failed(&bench, |_, _| {}).await;
     assert_eq!(
         introspection,
-        ["the bridge may ask introspection", "the identity provider has a `introspection_endpoint`"]
+        ["the bridge may ask introspection", "the identity provider names its `introspection_endpoint`"]
     );
     bench.change(|issuer| {
         issuer.document = [("userinfo_endpoint".to_owned(), Value::Null)].into();
     });
     let userinfo = failed(&bench, |config, _| (config.client_id, config.client_secret) = (None, None)).await;
-    assert_eq!(userinfo, ["the identity provider has a `userinfo_endpoint`"]);
+    assert_eq!(userinfo, ["the identity provider names its `userinfo_endpoint`"]);
 }
 
 #[tokio::test]

@@ -58,8 +58,9 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm of this very name.
+    /// The algorithm of this very name; `Ed25519` is the newer one of `EdDSA` (RFC 9864).
     pub fn named(name: &str) -> Option<Self> {
+        let name = if name == "Ed25519" { Self::EdDsa.name() } else { name };
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 
@@ -89,6 +90,7 @@ mod tests {
             assert_eq!(Algorithm::named(algorithm.name()), Some(algorithm));
             assert_eq!(format!("{:?}", algorithm.of_jsonwebtoken()), algorithm.name());
         }
+        assert_eq!(Algorithm::named("Ed25519"), Some(Algorithm::EdDsa));
         for no in ["none", "None", "NONE", "", "HS256", "HS384", "HS512", "rs256", "RS256 ", "RS1", "ES512", "ES256K"] {
             assert_eq!(Algorithm::named(no), None, "{no}");
         }

@@ -112,7 +112,7 @@ impl Key {
         let (key, possible) = jwk.material()?;
         let algorithms: Vec<Algorithm> = match &jwk.alg {
             None => possible.to_vec(),
-            Some(name) => possible.iter().copied().filter(|algorithm| algorithm.name() == name).collect(),
+            Some(name) => possible.iter().copied().filter(|own| Algorithm::named(name) == Some(*own)).collect(),
         };
         (!algorithms.is_empty()).then_some(Self { kid: jwk.kid, algorithms, key })
     }

@@ -15,7 +15,7 @@ async fn a_token_of_every_algorithm_is_taken_with_its_own_key() {
         (Key::rsa(), &["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"][..]),
         (Key::p256(), &["ES256"]),
         (Key::p384(), &["ES384"]),
-        (Key::ed(), &["EdDSA"]),
+        (Key::ed(), &["EdDSA", "Ed25519"]),
     ] {
         let issuer = Issuer::start(key).await;
         for algorithm in algorithms {
