@@ -12,6 +12,8 @@ mod doctor;
 #[cfg(test)]
 mod federation;
 #[cfg(test)]
+mod federation_browser;
+#[cfg(test)]
 mod federation_openid;
 #[cfg(test)]
 mod keycloak;

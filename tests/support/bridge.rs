@@ -98,7 +98,7 @@ impl Drop for Bridge {
 
 /// The lines that a program writes, read as they come so that it never waits for its reader.
 #[derive(Debug, Clone)]
-struct Lines(Arc<(Mutex<Written>, Condvar)>);
+pub(crate) struct Lines(Arc<(Mutex<Written>, Condvar)>);
 
 #[derive(Debug, Default)]
 struct Written {
@@ -107,7 +107,7 @@ struct Written {
 }
 
 impl Lines {
-    fn of(pipe: impl Read + Send + 'static) -> Self {
+    pub(crate) fn of(pipe: impl Read + Send + 'static) -> Self {
         let lines = Self(Arc::default());
         let writer = lines.clone();
         std::thread::spawn(move || {
@@ -122,7 +122,8 @@ impl Lines {
         lines
     }
 
-    fn wait_for(&self, text: &str) -> Option<String> {
+    /// The first line that holds this text, if it comes.
+    pub(crate) fn wait_for(&self, text: &str) -> Option<String> {
         let (written, changed) = &*self.0;
         let find = |written: &Written| written.lines.iter().find(|line| line.contains(text)).cloned();
         let guard = written.lock().unwrap();
@@ -131,7 +132,7 @@ impl Lines {
         find(&guard)
     }
 
-    fn all(&self) -> Vec<String> {
+    pub(crate) fn all(&self) -> Vec<String> {
         self.0.0.lock().unwrap().lines.clone()
     }
 }

@@ -83,7 +83,7 @@ header { padding: 12px 24px; color: #fff; background: #24476b; font-weight: 600 
 main { max-width: 520px; margin: 32px auto; padding: 24px 32px; background: #fff; border-radius: 8px }
 h1 { margin-top: 0; font-size: 24px }
 .problem { color: #a3261b }
-.notice { padding: 8px 12px; background: #e3f1e5; border-radius: 4px }
+.notice { margin-top: 0; padding: 8px 12px; background: #e3f1e5; border-radius: 4px }
 dl div { display: flex; padding: 6px 0; border-bottom: 1px solid #e3e7ec }
 dt { width: 130px; color: #5b6875 }
 dd { margin: 0; overflow-wrap: anywhere }
