@@ -72,9 +72,10 @@ export function createApp(settings) {
 
   async function loggedOut(request, response) {
     const session = sessions.get(request)
-    const { searchParams } = new URL(request.url, settings.url)
+    // Not every identity provider brings the state back; a wrong one is none of this browser's.
+    const state = new URL(request.url, settings.url).searchParams.get('state') ?? session.loggedOut
     // Anybody may link to this page: it speaks only to the browser that has just logged out.
-    if (!session.loggedOut || session.loggedOut !== searchParams.get('state')) return redirect('/')
+    if (!session.loggedOut || session.loggedOut !== state) return redirect('/')
     sessions.delete(request, response)
     return { body: pages.welcome('You are logged out.') }
   }
