@@ -128,7 +128,7 @@ fn ensure_these(needs: &[Need], interrupt: &Interrupt) -> Result<()> {
         bail!("{}", explain(&missing));
     }
     let packages: Vec<_> = missing.iter().map(|(need, _)| need.debian).collect();
-    status::step("Installing", format!("{} with apt-get, since they are needed", packages.join(", ")));
+    status::step("Installing", format!("{} with apt-get, for what follows", packages.join(", ")));
     install(&packages, interrupt)?;
     let still_missing = self::missing(needs);
     if !still_missing.is_empty() {
