@@ -1,6 +1,7 @@
 //! A tenant's HTTP client: bounded in time, size, attempts and reach.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderName, StatusCode};
 use idp_bridge_core::{CallScope, Error, ErrorKind, OutboundPolicy, PrivateNetworks, Recorder, Result};
 use reqwest::redirect;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use url::Url;
 
 use crate::address::Reach;
@@ -89,6 +90,7 @@ impl Client {
     /// # Behavior
     ///
     /// - An answer of any status is Ok, a redirect (which is not followed) and a 429 included.
+    /// - A read without an answer after half of the time is sent once more, and the first answer counts.
     /// - No answer before the scope's deadline is `Timeout`; no connection, or a broken one, is `Unavailable`.
     /// - An answer that is no HTTP or is larger than [`MAX_BODY`] is `InvalidResponse`.
     /// - A certificate that is not trusted, or an address that the policy refuses, is `Misconfigured`.
@@ -116,9 +118,8 @@ impl Client {
         }
         let attempts = async {
             loop {
-                *sent += 1;
                 let begun = Instant::now();
-                let ending = self.attempt(scope.recorder(), request).await;
+                let ending = self.attempt_until(deadline, scope.recorder(), request, sent).await;
                 let last = Attempted { number: *sent, took: begun.elapsed(), asked: asked(&ending) };
                 let left = deadline.saturating_duration_since(Instant::now());
                 match retry::pause(last, left, fastrand::f64()) {
@@ -128,6 +129,34 @@ impl Client {
             }
         };
         timeout_at(deadline, attempts).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    /// One attempt; beside a read that is still unanswered after half of the time, a second one.
+    ///
+    /// A connection of the pool may have died without a word, so that what is sent on it is never answered.
+    async fn attempt_until(
+        &self,
+        deadline: Instant,
+        recorder: &Recorder,
+        request: &Request,
+        sent: &mut u32,
+    ) -> Result<Response, Fault> {
+        *sent += 1;
+        let mut first = pin!(self.attempt(recorder, request));
+        if request.effect == Effect::Write || *sent >= retry::MAX_ATTEMPTS {
+            return first.await;
+        }
+        let half = deadline.saturating_duration_since(Instant::now()) / 2;
+        if let Ok(ending) = timeout(half, &mut first).await {
+            return ending;
+        }
+        *sent += 1;
+        let mut second = pin!(self.attempt(recorder, request));
+        let (ending, other) = tokio::select! {
+            ending = &mut first => (ending, second),
+            ending = &mut second => (ending, first),
+        };
+        if ending.is_ok() { ending } else { other.await }
     }
 
     async fn attempt(&self, recorder: &Recorder, request: &Request) -> Result<Response, Fault> {

@@ -7,7 +7,7 @@ use http::StatusCode;
 use crate::request::Effect;
 
 /// How often a request is sent at most.
-const MAX_ATTEMPTS: u32 = 3;
+pub(crate) const MAX_ATTEMPTS: u32 = 3;
 /// The pause before the second attempt is at most this long; it doubles with each attempt.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 

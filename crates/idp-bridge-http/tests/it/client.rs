@@ -321,6 +321,18 @@ async fn a_server_that_hangs_is_left_at_the_deadline() {
 }
 
 #[tokio::test]
+async fn a_read_that_got_stuck_is_sent_once_more_and_a_write_is_not() {
+    let server = || Server::start(|number, _| if number == 0 { Reply::Hang(Vec::new()) } else { answer(200, &[], "") });
+    let (stuck, scope) = (server().await, CallScope::new("r-1", Duration::from_secs(2)));
+    let response = client().send(&scope, Request::get(stuck.url())).await.unwrap();
+    assert_eq!((response.status.as_u16(), scope.recorder().requests(), scope.recorder().attempts()), (200, 1, 2));
+    assert!(!scope.remaining().is_zero());
+    let (stuck, scope) = (server().await, CallScope::new("r-2", Duration::from_millis(200)));
+    let error = client().send(&scope, Request::delete(stuck.url())).await.unwrap_err();
+    assert_eq!((error.kind(), scope.recorder().attempts(), stuck.received().len()), (ErrorKind::Timeout, 1, 1));
+}
+
+#[tokio::test]
 async fn nothing_is_sent_after_the_deadline() {
     let server = Server::start(|_, _| answer(200, &[], "")).await;
     let scope = CallScope::new("r-1", Duration::ZERO);
