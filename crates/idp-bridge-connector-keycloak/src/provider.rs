@@ -79,6 +79,10 @@ impl IdentityProvider for Keycloak {
         self.complete(scope, record).await
     }
 
+    async fn get_for_userinfo(&self, scope: &CallScope, id: &UserId) -> Result<UserRecord> {
+        self.person(scope, id).await?.record(&self.config.customer_attribute)
+    }
+
     async fn delete(&self, scope: &CallScope, id: &UserId) -> Result<Deleted> {
         // Keycloak would delete a service account too, the bridge's own included, so the user is looked at first.
         if if_found(self.person(scope, id).await)?.is_none() {

@@ -53,6 +53,13 @@ pub trait IdentityProvider: Send + Sync + 'static {
         Err(Error::unsupported("this connector cannot look users up"))
     }
 
+    /// Gets the user with this id as far as userinfo needs it, for the price of one request: what costs more may be absent.
+    ///
+    /// It keeps what [`get`](Self::get) promises of an id.
+    async fn get_for_userinfo(&self, scope: &CallScope, id: &UserId) -> Result<UserRecord> {
+        self.get(scope, UserKey::Id(id)).await
+    }
+
     /// Makes sure that no user with this id exists.
     ///
     /// Needs `users.delete`.

@@ -41,6 +41,21 @@ async fn logins_are_counted_only_if_switched_on() {
 }
 
 #[tokio::test]
+async fn userinfo_pays_for_no_login_data_and_no_lock() {
+    let stage = Stage::new().await;
+    let id = person(&stage, "ada").await;
+    let mut config = stage.harness.config();
+    (config.login_events, config.brute_force) = (true, true);
+    let provider = stage.harness.build(config).unwrap();
+    let full = provider.get(&scope(), UserKey::Id(&id)).await.unwrap();
+    stage.requests();
+    let brief = provider.get_for_userinfo(&scope(), &id).await.unwrap();
+    assert_eq!(stage.requests(), [format!("GET users/{}", id.as_str())]);
+    assert_eq!((&brief.customer, &brief.email, brief.blocked), (&full.customer, &full.email, full.blocked));
+    assert_eq!((full.logins_count, brief.logins_count), (Some(0), None));
+}
+
+#[tokio::test]
 async fn logins_are_counted_over_pages_and_newest_first() {
     let stage = Stage::new().await;
     let id = person(&stage, "ada").await;

@@ -2,7 +2,7 @@
 //! of them wins.
 
 use idp_bridge_core::{
-    CallKind, CallScope, Customer, CustomerId, Email, Error, ErrorKind, Result, TokenUser, UserId, UserKey, UserRecord,
+    CallKind, CallScope, Customer, CustomerId, Email, Error, ErrorKind, Result, TokenUser, UserId, UserRecord,
 };
 
 use super::federated::Federated;
@@ -60,13 +60,13 @@ fn choose<'a>(rule: CustomerFrom, claim: &'a Customer, record: Option<&'a UserRe
     }
 }
 
-/// The user as a get by id answers; none if this identity provider has no such call.
+/// The user as a get by id finds it; none if this identity provider has no such call.
 async fn read(federated: &Federated<'_>, scope: &CallScope, id: &UserId) -> Result<Option<UserRecord>> {
     let provider = &federated.tenant.provider;
     if !provider.capabilities().call(CallKind::GetById).is_possible() {
         return Ok(None);
     }
-    match provider.get(scope, UserKey::Id(id)).await {
+    match provider.get_for_userinfo(scope, id).await {
         Ok(record) => Ok(Some(record)),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Err(Error::invalid_token("the token's user is gone").with_source(error))
