@@ -101,12 +101,33 @@ pub struct FederationSettings {
     pub customer_claim: Option<String>,
     /// What a logout does where no single session can be ended.
     pub fallback: LogoutFallback,
+    /// Where browsers may return to after a logout: for a diagnosis, since the server lets no other address through.
+    pub post_logout_redirect_uris: Vec<String>,
 }
 
 impl FederationSettings {
     /// The application with this id.
     pub fn client(&self, id: &str) -> Option<&OauthClient> {
         self.clients.iter().find(|client| client.id == id)
+    }
+
+    /// Whether the identity provider lets browsers return after a logout of this client, by what it allows; none if the
+    /// tenant lists no address.
+    ///
+    /// An address that another client of the tenant is meant to return to need not be this one's.
+    pub fn check_way_back(&self, client: &str, allows: impl Fn(&str) -> bool, fix: &str) -> Option<Finding> {
+        let check = format!("`{client}` may return from a logout to `post_logout_redirect_uris`");
+        let listed = &self.post_logout_redirect_uris;
+        let refused: Vec<String> = listed.iter().filter(|uri| !allows(uri)).map(|uri| format!("`{uri}`")).collect();
+        let detail = format!("not allowed are: {}", refused.join(", "));
+        match refused.len() {
+            _ if listed.is_empty() => None,
+            0 => Some(Finding::ok(check, &[])),
+            all if all == listed.len() => Some(Finding::failed(check, &[], fix).with_detail(detail)),
+            _ => Some(
+                Finding::ok(check, &[]).with_detail(format!("{detail}, which is right if they are another client's")),
+            ),
+        }
     }
 }
 
@@ -280,5 +301,27 @@ impl fmt::Display for LogoutReach {
             Self::RefreshTokenOrUser => "what came of the refresh token, or all sessions of the user",
             Self::RefreshToken => "the refresh token",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Verdict;
+
+    #[test]
+    fn a_way_back_is_wrong_only_if_a_client_has_none_of_those_listed() {
+        let of = |listed: &[&str]| {
+            let post_logout_redirect_uris = listed.iter().map(|uri| (*uri).to_owned()).collect();
+            let settings = FederationSettings { post_logout_redirect_uris, ..FederationSettings::default() };
+            settings.check_way_back("shop", |uri| uri == "https://shop.example/bye", "add it")
+        };
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&["https://shop.example/bye"]).unwrap().detail, None);
+        let some = of(&["https://shop.example/bye", "https://desk.example/bye"]).unwrap();
+        assert_eq!(some.verdict, Verdict::Ok);
+        assert!(some.detail.unwrap().contains("`https://desk.example/bye`"));
+        let none = of(&["https://desk.example/bye"]).unwrap();
+        assert_eq!((none.verdict, none.fix.as_deref()), (Verdict::Failed, Some("add it")));
     }
 }

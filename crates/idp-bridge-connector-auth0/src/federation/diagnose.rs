@@ -121,17 +121,15 @@ impl Auth0Federation {
                 ];
             }
         };
-        let urls = match settings.allowed_logout_urls.as_slice() {
-            [] => Finding::failed(
-                urls,
-                NO_CALL,
-                format!(
-                    "Applications → `{id}` → Settings → Allowed Logout URLs: add each of `post_logout_redirect_uris`"
-                ),
-            ),
-            own => Finding::ok(urls, NO_CALL)
-                .with_detail(format!("{} of them; compare with `post_logout_redirect_uris`", own.len())),
-        };
+        let fix =
+            format!("Applications → `{id}` → Settings → Allowed Logout URLs: add each of `post_logout_redirect_uris`");
+        let allowed = &settings.allowed_logout_urls;
+        // What a `*` stands for is Auth0's to say: it is taken for what it may be.
+        let allows = |uri: &str| allowed.iter().any(|own| own == uri || own.contains('*'));
+        let urls = self.settings.check_way_back(id, allows, &fix).unwrap_or_else(|| match allowed.as_slice() {
+            [] => Finding::failed(urls, NO_CALL, fix),
+            _ => Finding::ok(urls, NO_CALL),
+        });
         let signed = match settings.signs_with_a_key() {
             true => Finding::ok(signed, NO_CALL),
             false => Finding::failed(

@@ -9,7 +9,7 @@ use idp_bridge_conformance::fake::SigningKey;
 use idp_bridge_conformance::{
     Alive, ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Staged, Tokens, async_trait,
 };
-use idp_bridge_core::{AccessToken, FederationSettings, IdentityProvider, LogoutFallback, OauthClient, Secret, UserId};
+use idp_bridge_core::{AccessToken, FederationSettings, IdentityProvider, OauthClient, Secret, UserId};
 use idp_bridge_http::{Request, Response, Url, header};
 use serde_json::{Value, json};
 
@@ -55,7 +55,7 @@ pub(crate) fn settings() -> FederationSettings {
     FederationSettings {
         clients: vec![client(APPLICATION, Some(SECRET)), client(BROWSER_APPLICATION, None)],
         customer_claim: Some(CUSTOMER_CLAIM.into()),
-        fallback: LogoutFallback::User,
+        ..FederationSettings::default()
     }
 }
 

@@ -124,19 +124,18 @@ impl<'a> Diagnosis<'a> {
         };
         let claim = &self.0.customer_claim;
         let has = |scope: &str| described.allowed_o_auth_scopes().iter().any(|own| own == scope);
+        let fix = "Login pages → Edit: add every URL of `post_logout_redirect_uris` to the allowed sign-out URLs";
         let sign_out = described.logout_urls();
+        let allows = |uri: &str| sign_out.iter().any(|own| own == uri);
+        let way_back = self.0.settings.check_way_back(&client.id, allows, &format!("{page} → {fix}"));
+        let way_back = way_back.unwrap_or_else(|| finding(urls, !sign_out.is_empty(), fix));
         vec![
             finding(
                 scopes,
                 has("openid") && has("profile"),
                 "Login pages → Edit: allow the scopes `OpenID` and `Profile`",
             ),
-            finding(
-                urls,
-                !sign_out.is_empty(),
-                "Login pages → Edit: add every URL of `post_logout_redirect_uris` to the allowed sign-out URLs",
-            )
-            .with_detail(format!("allowed are: {}", sign_out.join(", "))),
+            way_back,
             finding(
                 revocation,
                 described.enable_token_revocation == Some(true),

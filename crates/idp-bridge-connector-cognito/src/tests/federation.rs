@@ -49,7 +49,7 @@ impl Stage {
     }
 
     /// Another provider of the same pool.
-    fn provider_with(&self, settings: FederationSettings) -> Cognito {
+    pub(super) fn provider_with(&self, settings: FederationSettings) -> Cognito {
         let context = ConnectorContext::new(TenantId::new("initech").unwrap());
         let context = ConnectorContext { federation: Some(settings), ..context };
         Cognito::build(self.harness.config(), &context).unwrap()

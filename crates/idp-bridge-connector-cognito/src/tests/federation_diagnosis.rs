@@ -1,7 +1,9 @@
 //! What `doctor` says of federation that was broken in one way.
 
 use idp_bridge_conformance::FederationHarness as _;
-use idp_bridge_core::{Connector as _, ConnectorContext, Finding, IdentityProvider, TenantId, Verdict};
+use idp_bridge_core::{
+    Connector as _, ConnectorContext, FederationSettings, Finding, IdentityProvider, TenantId, Verdict,
+};
 use serde_json::{Value, json};
 
 use super::federation::custom;
@@ -66,6 +68,16 @@ async fn each_broken_setting_of_a_client_is_found_alone_with_its_step() {
         only(&stage.provider, &[(Verdict::Failed, fix)]).await;
         stage.fake().with(|pool| drop(pool.app_clients[0].settings.remove(name)));
     }
+}
+
+#[tokio::test]
+async fn a_way_back_that_no_client_allows_is_found() {
+    let stage = Stage::new().await;
+    let back_to = |uri: &str| FederationSettings { post_logout_redirect_uris: vec![uri.into()], ..settings() };
+    let fix = "add every URL of `post_logout_redirect_uris`";
+    only(&stage.provider_with(back_to("https://elsewhere.example/bye")), &[(Verdict::Failed, fix); 2]).await;
+    let allowed = stage.fake().with(|pool| pool.app_clients[0].logout_urls[0].clone());
+    only(&stage.provider_with(back_to(&allowed)), &[]).await;
 }
 
 #[tokio::test]

@@ -119,7 +119,13 @@ impl<'a> Diagnosis<'a> {
                  to have one: Clients → the client → Settings → Logout settings → `Backchannel logout URL`",
             ),
         };
-        vec![self.told(id, application), subject(id, application), self.claim(id, application), back_channel]
+        let fix = format!(
+            "Clients → `{id}` → Settings → Valid post logout redirect URIs: add each of `post_logout_redirect_uris`"
+        );
+        let way_back = self.federation.settings.check_way_back(id, |uri| application.may_return_to(uri), &fix);
+        let way_back = way_back.filter(|_| application.has_standard_flow);
+        let others = [self.told(id, application), subject(id, application), self.claim(id, application), back_channel];
+        others.into_iter().chain(way_back).collect()
     }
 
     /// Whether the application's tokens say the customer where the bridge reads it.

@@ -58,6 +58,21 @@ async fn each_broken_thing_is_found_alone_with_its_step() {
 }
 
 #[tokio::test]
+async fn a_way_back_that_no_application_allows_is_found() {
+    let mut stage = Stage::new().await;
+    stage.rebuild(|_, settings| {
+        settings.clients.truncate(1);
+        settings.post_logout_redirect_uris = vec!["https://elsewhere.example/bye".into()];
+    });
+    only(&stage, Verdict::Failed, "Allowed Logout URLs").await;
+    let allow = |uri: &str| {
+        stage.fake().with(|tenant| tenant.change_application("application", |own| own.logout_urls.push(uri.into())));
+    };
+    allow("https://elsewhere.example/bye");
+    assert!(findings(&stage).await.iter().all(|finding| finding.verdict == Verdict::Ok));
+}
+
+#[tokio::test]
 async fn the_switch_of_the_logout_page_is_found() {
     let stage = Stage::new().await;
     stage.fake().with(|tenant| tenant.hides_logout = true);

@@ -13,6 +13,9 @@ pub(super) struct Applications(BTreeMap<String, Application>);
 /// One of them.
 pub(super) struct Application {
     attributes: BTreeMap<String, String>,
+    redirect_uris: Vec<String>,
+    /// Whether people log in with it in a browser.
+    pub(super) has_standard_flow: bool,
     mappers: Vec<Mapper>,
 }
 
@@ -23,6 +26,10 @@ pub(crate) struct Client {
     client_id: String,
     #[serde(default)]
     attributes: BTreeMap<String, String>,
+    #[serde(default)]
+    redirect_uris: Vec<String>,
+    #[serde(default)]
+    standard_flow_enabled: Option<bool>,
     #[serde(default)]
     protocol_mappers: Vec<Mapper>,
     #[serde(default)]
@@ -68,7 +75,8 @@ impl Application {
         let granted = scopes.iter().filter(|scope| client.default_client_scopes.contains(&scope.name));
         let mut mappers = client.protocol_mappers;
         mappers.extend(granted.flat_map(|scope| scope.protocol_mappers.iter().cloned()));
-        Self { attributes: client.attributes, mappers }
+        let (attributes, redirect_uris) = (client.attributes, client.redirect_uris);
+        Self { attributes, redirect_uris, has_standard_flow: client.standard_flow_enabled != Some(false), mappers }
     }
 
     /// Whether a mapper adds this claim at this place.
@@ -106,6 +114,20 @@ impl Application {
         self.mappers.iter().any(|mapper| mapper.protocol_mapper.contains("pairwise"))
     }
 
+    /// Whether Keycloak sends browsers back to this address after a logout: `+` stands for the redirect URIs, and a `*` at
+    /// the end for whatever follows.
+    pub(super) fn may_return_to(&self, uri: &str) -> bool {
+        let listed = self.attributes.get("post.logout.redirect.uris").map_or("", String::as_str);
+        let own = listed.split("##").filter(|entry| *entry != "+");
+        let redirects = self.redirect_uris.iter().map(String::as_str).filter(|_| listed.split("##").any(|e| e == "+"));
+        own.chain(redirects).any(|entry| match entry.strip_suffix('*') {
+            // What is relative to the client's own address cannot be judged from here.
+            _ if entry.starts_with('/') => true,
+            Some(start) => uri.starts_with(start),
+            None => uri == entry,
+        })
+    }
+
     pub(super) fn back_channel(&self) -> Option<&str> {
         self.attributes.get("backchannel.logout.url").map(String::as_str).filter(|url| !url.is_empty())
     }
@@ -126,7 +148,7 @@ mod tests {
     fn application(mappers: Value, attributes: Value, scopes: Value) -> Application {
         let client = json!({
             "clientId": "web", "attributes": attributes, "protocolMappers": mappers,
-            "defaultClientScopes": ["basic", "profile"],
+            "defaultClientScopes": ["basic", "profile"], "redirectUris": ["https://app.example/*"],
         });
         let scopes: Vec<ClientScope> = serde_json::from_value(scopes).unwrap();
         Application::of(serde_json::from_value(client).unwrap(), &scopes)
@@ -170,6 +192,24 @@ mod tests {
         assert!(!application.has_claim("here", "introspection.token.claim"));
         assert!(!application.has_claim("there", "userinfo.token.claim"));
         assert_eq!((application.back_channel(), application.hides_users()), (None, false));
+    }
+
+    #[test]
+    fn browsers_return_where_keycloak_lets_them() {
+        let listed = |text: &str| application(json!([]), json!({"post.logout.redirect.uris": text}), json!([]));
+        let (bye, other) = ("https://app.example/bye", "https://other.example/bye");
+        for (text, may) in [
+            ("", [false, false]),
+            ("+", [true, false]),
+            ("https://other.example/bye", [false, true]),
+            ("https://other.example/bye##+", [true, true]),
+            ("https://app.example/*", [true, false]),
+            ("https://app.example/by", [false, false]),
+            ("/bye", [true, true]),
+        ] {
+            let application = listed(text);
+            assert_eq!([bye, other].map(|uri| application.may_return_to(uri)), may, "{text}");
+        }
     }
 
     #[test]

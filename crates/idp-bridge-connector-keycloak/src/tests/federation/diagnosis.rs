@@ -47,6 +47,10 @@ async fn each_broken_thing_is_found_alone_with_its_step() {
     claim.customer_claim = Some("nobody_says_this".into());
     is_alone(&findings(config(), claim).await, Verdict::Failed, "`nobody_says_this`");
 
+    let mut way_back = only(&stage, &["web"]);
+    way_back.post_logout_redirect_uris = vec!["https://elsewhere.example/bye".into()];
+    is_alone(&findings(config(), way_back).await, Verdict::Failed, "Valid post logout redirect URIs");
+
     stage.harness.set_role("view-clients", false).await.unwrap();
     is_alone(&findings(config(), only(&stage, &["web"])).await, Verdict::NotVisible, "`view-clients`");
     stage.harness.set_role("view-clients", true).await.unwrap();

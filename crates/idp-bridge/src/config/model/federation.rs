@@ -111,6 +111,7 @@ impl Federation {
             clients: self.clients.iter().map(client).collect(),
             customer_claim: self.customer_claim.clone(),
             fallback: self.logout.fallback,
+            post_logout_redirect_uris: self.post_logout_redirect_uris.iter().map(|url| url.0.clone()).collect(),
         }
     }
 
