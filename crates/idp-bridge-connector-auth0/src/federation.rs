@@ -143,15 +143,7 @@ impl Federation for Auth0Federation {
     }
 
     async fn metadata(&self, scope: &CallScope) -> Result<FederationMetadata> {
-        let discovery = self.open_id.discovery(scope).await?;
-        Ok(FederationMetadata {
-            issuer: discovery.issuer.clone(),
-            authorization_endpoint: discovery.authorization_endpoint.to_string(),
-            token_endpoint: discovery.token_endpoint.to_string(),
-            jwks_uri: discovery.jwks_uri.to_string(),
-            customer_claim: self.settings.customer_claim.clone(),
-            scopes: vec!["openid".into(), "email".into()],
-        })
+        Ok(self.open_id.discovery(scope).await?.metadata(self.settings.customer_claim.as_deref(), &["openid", "email"]))
     }
 
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {

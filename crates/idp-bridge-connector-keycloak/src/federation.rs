@@ -177,16 +177,7 @@ impl Federation for RealmFederation {
     }
 
     async fn metadata(&self, scope: &CallScope) -> Result<FederationMetadata> {
-        let discovery = self.openid.discovery(scope).await?;
-        Ok(FederationMetadata {
-            issuer: discovery.issuer.clone(),
-            authorization_endpoint: discovery.authorization_endpoint.to_string(),
-            token_endpoint: discovery.token_endpoint.to_string(),
-            jwks_uri: discovery.jwks_uri.to_string(),
-            customer_claim: Some(self.customer_claim.clone()),
-            // Keycloak adds its default scopes, the one for the address among them.
-            scopes: vec!["openid".to_owned()],
-        })
+        Ok(self.openid.discovery(scope).await?.metadata(Some(&self.customer_claim), &["openid"]))
     }
 
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {

@@ -250,15 +250,7 @@ impl Federation for OidcFederation {
     }
 
     async fn metadata(&self, scope: &CallScope) -> Result<FederationMetadata> {
-        let discovery = self.openid.discovery(scope).await?;
-        Ok(FederationMetadata {
-            issuer: discovery.issuer.clone(),
-            authorization_endpoint: discovery.authorization_endpoint.to_string(),
-            token_endpoint: discovery.token_endpoint.to_string(),
-            jwks_uri: discovery.jwks_uri.to_string(),
-            customer_claim: Some(self.customer_claim.clone()),
-            scopes: self.scopes.clone(),
-        })
+        Ok(self.openid.discovery(scope).await?.metadata(Some(&self.customer_claim), &self.scopes))
     }
 
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {

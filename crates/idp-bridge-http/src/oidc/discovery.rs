@@ -1,6 +1,6 @@
 //! What an OpenID Provider says of itself (OpenID Connect Discovery 1.0).
 
-use idp_bridge_core::{Error, ErrorKind, OutboundPolicy, Result};
+use idp_bridge_core::{Error, ErrorKind, FederationMetadata, OutboundPolicy, Result};
 use serde::Deserialize;
 use url::Url;
 
@@ -35,6 +35,20 @@ pub struct Discovery {
     pub claims_supported: Vec<String>,
     /// How clients prove themselves at the token endpoint; empty if the document does not tell.
     pub token_endpoint_auth_methods_supported: Vec<String>,
+}
+
+impl Discovery {
+    /// What an application needs to know to log users in.
+    pub fn metadata(&self, customer_claim: Option<&str>, scopes: &[impl AsRef<str>]) -> FederationMetadata {
+        FederationMetadata {
+            issuer: self.issuer.clone(),
+            authorization_endpoint: self.authorization_endpoint.to_string(),
+            token_endpoint: self.token_endpoint.to_string(),
+            jwks_uri: self.jwks_uri.to_string(),
+            customer_claim: customer_claim.map(str::to_owned),
+            scopes: scopes.iter().map(|scope| scope.as_ref().to_owned()).collect(),
+        }
+    }
 }
 
 #[derive(Deserialize)]
