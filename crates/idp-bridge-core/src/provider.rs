@@ -111,6 +111,9 @@ pub trait IdentityProvider: Send + Sync + 'static {
     ///
     /// Needs `users.send_password_reset_email`.
     ///
+    /// The server answers the platform when the recorder reports that the write begins, and lets the rest run on: what is looked up
+    /// before it can still be an error of the tenant, and what comes after it is for the log alone.
+    ///
     /// # Behavior
     ///
     /// - Ok means that the identity provider accepted the order; the present password goes on working until a new one is chosen.

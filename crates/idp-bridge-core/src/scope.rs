@@ -1,8 +1,8 @@
 //! What travels with a call: its id, its deadline and a recorder of what it did upstream.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// The scope of one call, handed down to the provider and to its HTTP client.
@@ -60,6 +60,8 @@ struct Counts {
     requests: AtomicU32,
     attempts: AtomicU32,
     writes: AtomicU32,
+    has_written: AtomicBool,
+    on_write: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Recorder {
@@ -76,6 +78,20 @@ impl Recorder {
     /// A write is about to leave: from now on its outcome is unknown.
     pub fn write_begins(&self) {
         self.0.writes.fetch_add(1, Relaxed);
+        self.0.has_written.store(true, Relaxed);
+        if let Some(hook) = self.0.on_write.get() {
+            hook();
+        }
+    }
+
+    /// Sets the function that runs whenever a write begins. It is set once, before the call.
+    pub fn on_write(&self, hook: impl Fn() + Send + Sync + 'static) {
+        let _ = self.0.on_write.set(Box::new(hook));
+    }
+
+    /// Whether a write has begun, including those that were refused later.
+    pub fn has_written(&self) -> bool {
+        self.0.has_written.load(Relaxed)
     }
 
     /// The write that began last surely changed nothing: it was never sent, or the answer refused it.
@@ -126,5 +142,20 @@ mod tests {
         scope.recorder().write_begins();
         scope.recorder().write_refused();
         assert_eq!(seen_from_outside.outcome(), Outcome::Unknown);
+    }
+
+    #[test]
+    fn a_refused_write_has_begun() {
+        let recorder = Recorder::default();
+        let writes = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&writes);
+        recorder.on_write(move || {
+            counted.fetch_add(1, Relaxed);
+        });
+        assert!(!recorder.has_written());
+        recorder.clone().write_begins();
+        recorder.write_refused();
+        assert!(recorder.has_written());
+        assert_eq!((writes.load(Relaxed), recorder.outcome()), (1, Outcome::NotApplied));
     }
 }

@@ -69,11 +69,11 @@ impl Bridge {
 
     async fn write(self: Arc<Self>, admitted: Admitted) -> Given {
         let Some(key) = admitted.key else {
-            return self.dispatch(admitted).await.map(|body| (body, false));
+            return self.run_write(admitted).await.map(|body| (body, false));
         };
         match self.begin(key, &admitted).await {
             Ok(claim) => {
-                let ending = self.dispatch(admitted).await;
+                let ending = self.run_write(admitted).await;
                 claim.finish(ending.clone().map_err(Failed)).await;
                 ending.map(|body| (body, false))
             }
@@ -86,6 +86,14 @@ impl Bridge {
                 Err(refusal)
             }
         }
+    }
+
+    async fn run_write(self: &Arc<Self>, admitted: Admitted) -> Result<Bytes, Refusal> {
+        if let Call::SendPasswordResetEmail(email) = &admitted.call {
+            let email = email.clone();
+            return self.reset(admitted, email).await;
+        }
+        self.dispatch(admitted).await
     }
 
     /// The right to run a write, or the answer that it gets instead.
@@ -149,7 +157,8 @@ fn all_tokens_of(id: UserId, now: Timestamp, federation: &FederationRules) -> Re
     Revocation { key: RevokedKey::Subject(id), not_before: Some(latest), until }
 }
 
-fn body(answer: Answer) -> Bytes {
+/// The body of a success.
+pub(crate) fn body(answer: Answer) -> Bytes {
     match answer {
         Answer::User(user) => response::to_json(&UserAnswer { user: *user }),
         Answer::Deleted(deleted) => response::to_json(&DeleteAnswer::from(deleted)),

@@ -6,8 +6,8 @@
 use std::fmt;
 
 use idp_bridge_core::{
-    Call, CallKind, CallScope, Customer, CustomerId, Deleted, Email, Error, ErrorKind, Outcome, Result, User, UserId,
-    UserKey, UserRecord,
+    Call, CallKind, CallScope, Customer, CustomerId, Deleted, Email, Error, ErrorKind, Outcome, Recorder, Result, User,
+    UserId, UserKey, UserRecord,
 };
 
 use crate::catch_panic::catch_panic;
@@ -80,18 +80,20 @@ async fn answer(tenant: &Tenant, call: Call, scope: &CallScope) -> Result<Answer
         }
         Call::SendVerificationEmail(id) => provider.send_verification_email(scope, &id).await.map(|()| Answer::Done),
         Call::SendPasswordResetEmail(email) => {
-            conceal(provider.send_password_reset_email(scope, &email).await.map(|()| Answer::Done))
+            let ordered = provider.send_password_reset_email(scope, &email).await;
+            ordered.map(|()| Answer::Done).or_else(|error| conceal(error, scope.recorder()))
         }
     }
 }
 
-/// What is true of one address only must not be told to the stranger who typed it.
-fn conceal(answer: Result<Answer>) -> Result<Answer> {
-    use ErrorKind::{Ambiguous, Incomplete, NotFound, State};
-    answer.or_else(|error| match error.kind() {
+/// Conceals what is true of one address only. A rate limit of the look-up is the tenant's, one of the mail is the address's.
+fn conceal(error: Error, recorder: &Recorder) -> Result<Answer> {
+    use ErrorKind::{Ambiguous, Incomplete, NotFound, RateLimited, State};
+    match error.kind() {
         NotFound | Ambiguous | Incomplete | State => Ok(Answer::Concealed(error)),
+        RateLimited if recorder.has_written() => Ok(Answer::Concealed(error)),
         _ => Err(error),
-    })
+    }
 }
 
 async fn by_id(tenant: &Tenant, scope: &CallScope, id: &UserId) -> Result<Answer> {

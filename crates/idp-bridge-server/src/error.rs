@@ -105,7 +105,7 @@ impl Refusal {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         if is_temporary(status) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after(self.retry_after)));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after(self.code, self.retry_after)));
         }
         // What is left of such a request must not be taken for the next one.
         if matches!(self.code, Code::RequestTimeout | Code::TooLarge | Code::ShuttingDown) {
@@ -209,11 +209,12 @@ fn is_temporary(status: StatusCode) -> bool {
     matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
 }
 
-/// Whole seconds, rounded up, from 1 to 300: an identity provider's odd value must not stop a platform for a day.
-fn retry_after(asked: Option<Duration>) -> u64 {
+/// Whole seconds, rounded up, from 1 to 300: an identity provider's odd value must not stop a platform for a day. The bridge's own
+/// limits are by the hour.
+fn retry_after(code: Code, asked: Option<Duration>) -> u64 {
     let asked = asked.unwrap_or_default();
     let whole = asked.as_secs().saturating_add(u64::from(asked.subsec_nanos() > 0));
-    whole.clamp(1, 300)
+    whole.clamp(1, if code == Code::RateLimited { 3600 } else { 300 })
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ mod log;
 mod openapi;
 mod process_key;
 mod request;
+mod reset;
+mod reset_limit;
 mod response;
 mod rest;
 pub mod revocation;

@@ -30,6 +30,8 @@ pub struct ServerLimits {
     pub idle: Duration,
     /// How long a caller may leave an answer unread.
     pub write: Duration,
+    /// The time that the answer of a password reset is rounded up to, so that it does not tell how long the look-up took.
+    pub reset_step: Duration,
 }
 
 impl Default for ServerLimits {
@@ -40,6 +42,7 @@ impl Default for ServerLimits {
             body: Duration::from_secs(5),
             idle: Duration::from_secs(75),
             write: Duration::from_secs(10),
+            reset_step: Duration::from_millis(500),
         }
     }
 }

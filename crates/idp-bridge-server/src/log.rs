@@ -96,6 +96,11 @@ impl Line {
         &self.request_id
     }
 
+    /// When the request began.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
     /// The scope of its call, which may take this long from when the request began.
     pub(crate) fn scope(&self, timeout: Duration) -> CallScope {
         CallScope::new(Arc::clone(&self.request_id), timeout.saturating_sub(self.started.elapsed()))

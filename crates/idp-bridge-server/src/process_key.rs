@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use aws_lc_rs::hmac;
-use idp_bridge_core::{Random, TenantId, UserId};
+use idp_bridge_core::{Email, Random, TenantId, UserId};
 
 /// A random key of this process, which nothing outlives and nobody is told.
 #[derive(Debug)]
@@ -30,6 +30,12 @@ impl ProcessKey {
     pub(crate) fn user_hash(&self, tenant: &TenantId, id: &UserId) -> String {
         // A tenant's id holds no NUL.
         format!("{:016x}", self.digest::<8>(&[b"user", tenant.as_str().as_bytes(), b"\0", id.as_str().as_bytes()]))
+    }
+
+    /// A number that stands for an address of a tenant, in any ASCII case.
+    pub(crate) fn address_hash(&self, tenant: &TenantId, email: &Email) -> u128 {
+        let email = email.as_str().to_ascii_lowercase();
+        self.digest::<16>(&[b"address", tenant.as_str().as_bytes(), b"\0", email.as_bytes()])
     }
 
     /// The first bytes of the digest of all parts, as a number.
@@ -66,5 +72,17 @@ mod tests {
         assert_ne!(key.user_hash(&tenant("a"), &id), key.user_hash(&tenant("b"), &id));
         assert_ne!(key.user_hash(&tenant("a"), &id), next.user_hash(&tenant("a"), &id));
         assert_eq!(key.user_hash(&tenant("a"), &id).len(), 16);
+    }
+
+    #[test]
+    fn address_hash_ignores_ascii_case() {
+        let (key, next) = (ProcessKey::new(&SystemRandom).unwrap(), ProcessKey::new(&SystemRandom).unwrap());
+        let hash = |key: &ProcessKey, tenant: &str, email: &str| {
+            key.address_hash(&TenantId::new(tenant).unwrap(), &Email::new(email).unwrap())
+        };
+        assert_eq!(hash(&key, "a", "Ada@acme.example"), hash(&key, "a", "ada@ACME.example"));
+        assert_ne!(hash(&key, "a", "ada@acme.example"), hash(&key, "b", "ada@acme.example"));
+        assert_ne!(hash(&key, "a", "ada@acme.example"), hash(&key, "a", "bda@acme.example"));
+        assert_ne!(hash(&key, "a", "ada@acme.example"), hash(&next, "a", "ada@acme.example"));
     }
 }

@@ -19,6 +19,7 @@ use crate::error::Refusal;
 use crate::idempotency::{IdempotencyStore, MemoryStore};
 use crate::limits::{MAX_URI, ServerLimits};
 use crate::process_key::ProcessKey;
+use crate::reset_limit::ResetLimiter;
 use crate::response::Response;
 use crate::revocation::{MemoryRevocations, RevocationStore};
 use crate::router::{Page, Route};
@@ -38,6 +39,7 @@ pub(crate) struct Bridge {
     /// Whose tokens are refused although they may be alive.
     pub(crate) revocations: Arc<dyn RevocationStore>,
     pub(crate) front: federation::Front,
+    pub(crate) resets: ResetLimiter,
     pub(crate) limits: ServerLimits,
     pub(crate) key: ProcessKey,
     /// Where the outside reaches this server, without a slash at the end.
@@ -70,7 +72,20 @@ impl Server {
         let (writes, draining) = (TaskTracker::new(), AtomicBool::new(false));
         let revocations = Arc::new(MemoryRevocations::new(Arc::clone(&clock)));
         let (front, public_url) = (federation::Front::new(&tenants), None);
-        Ok(Self(Bridge { tenants, clock, store, revocations, front, limits, key, public_url, writes, draining }))
+        let resets = ResetLimiter::default();
+        Ok(Self(Bridge {
+            tenants,
+            clock,
+            store,
+            revocations,
+            front,
+            resets,
+            limits,
+            key,
+            public_url,
+            writes,
+            draining,
+        }))
     }
 
     /// The same with another revocation list than one in memory: one that survives a restart, or that bridges share.

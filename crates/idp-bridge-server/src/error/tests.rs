@@ -101,7 +101,7 @@ async fn an_unsupported_call_says_why_and_an_unknown_outcome_is_told() {
 }
 
 #[test]
-fn a_wait_is_whole_seconds_from_1_to_300() {
+fn a_wait_is_bounded_whole_seconds() {
     for (asked, told) in [
         (None, 1),
         (Some(Duration::ZERO), 1),
@@ -110,8 +110,10 @@ fn a_wait_is_whole_seconds_from_1_to_300() {
         (Some(Duration::from_secs(86_400)), 300),
         (Some(Duration::MAX), 300),
     ] {
-        assert_eq!(retry_after(asked), told, "{asked:?}");
+        assert_eq!(retry_after(Code::UpstreamRateLimited, asked), told, "{asked:?}");
     }
+    let hour = retry_after(Code::RateLimited, Some(Duration::from_secs(86_400)));
+    assert_eq!(hour, 3600, "our own limits are by the hour");
     let header = |error: Error, name: &str| failure(error).into_response("r").headers().get(name).cloned();
     let limited = Error::upstream(ErrorKind::RateLimited, "x").with_retry_after(Some(Duration::from_secs(7)));
     assert_eq!(header(limited, "retry-after").unwrap(), "7");

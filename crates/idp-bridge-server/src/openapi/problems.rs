@@ -95,7 +95,8 @@ fn response(status: u16, codes: &[Code]) -> Value {
         .collect();
     let mut headers = headers();
     if matches!(status, 429 | 503) {
-        let about = "How long to wait, in whole seconds from 1 to 300.";
+        let most = if status == 429 { 3600 } else { 300 };
+        let about = format!("How long to wait, in whole seconds from 1 to {most}.");
         headers.insert("retry-after".into(), json!({"description": about, "schema": {"type": "integer"}}));
     }
     if status == 401 && codes.contains(&Code::InvalidToken) {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use idp_bridge_connector_memory::{Memory, MemoryUser, sample_users};
 use idp_bridge_core::{IdentityProvider, SystemRandom, TenantId};
@@ -35,7 +36,10 @@ impl Bridge {
     }
 
     pub(crate) async fn start(tenants: impl IntoIterator<Item = Tenant>) -> Self {
-        Self::limited(tenants, ServerLimits::default()).await
+        // No test but its own waits for the step of a password reset.
+        let mut limits = ServerLimits::default();
+        limits.reset_step = Duration::ZERO;
+        Self::limited(tenants, limits).await
     }
 
     pub(crate) async fn limited(tenants: impl IntoIterator<Item = Tenant>, limits: ServerLimits) -> Self {

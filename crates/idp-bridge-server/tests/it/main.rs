@@ -34,6 +34,8 @@ mod operations;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod resets;
+#[cfg(test)]
 mod rest;
 #[cfg(test)]
 mod scripted;
