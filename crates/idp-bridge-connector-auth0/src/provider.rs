@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use idp_bridge_core::{
     CallKind, CallScope, Capabilities, Connector, ConnectorContext, CustomerId, Deleted, Email, EmailStatus, Error,
-    ErrorKind, Federation, Finding, Found, IdentityProvider, InvalidValue, Result, Support, UserId, UserKey,
+    ErrorKind, Federation, Finding, IdentityProvider, InvalidValue, Matches, Result, Support, UserId, UserKey,
     UserRecord, if_found, mark_verified,
 };
 
@@ -162,7 +162,7 @@ impl Auth0 {
         }
         let mut found = match named.is_empty() {
             true => self.found(scope, &Search::Email(email)).await?,
-            false => Found::nobody(),
+            false => Matches::new(),
         };
         for user in named.into_iter().filter(|user| user.has_email(email)) {
             found.add(user.id()?, user);
@@ -170,18 +170,18 @@ impl Auth0 {
         for connection in &self.config.prefer_connections {
             found.prefer(|user| user.is_of(connection));
         }
-        found.only()
+        found.into_single()
     }
 
     /// The one user of this customer.
     async fn user_of_customer(&self, scope: &CallScope, customer: &CustomerId) -> Result<Auth0User> {
         let search = Search::Customer { key: &self.config.customer_key, customer };
-        self.found(scope, &search).await?.only()
+        self.found(scope, &search).await?.into_single()
     }
 
     /// The users that a search finds, each read again by id, as they are now; no more than it takes to know that they are several.
-    async fn found(&self, scope: &CallScope, search: &Search<'_>) -> Result<Found<Auth0User>> {
-        let mut found = Found::nobody();
+    async fn found(&self, scope: &CallScope, search: &Search<'_>) -> Result<Matches<Auth0User>> {
+        let mut found = Matches::new();
         for page in 0.. {
             let hits = self.api.search(scope, search, page).await?;
             let is_last = hits.len() < PAGE;
@@ -194,7 +194,7 @@ impl Auth0 {
                     found.add(id, user);
                 }
             }
-            if is_last || found.are_several() {
+            if is_last || found.is_ambiguous() {
                 break;
             }
         }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use aws_sdk_cognitoidentityprovider::types::UserStatusType;
 use idp_bridge_core::{
     CallKind, CallScope, Capabilities, Connector, ConnectorContext, CustomerId, Deleted, Email, Error, ErrorKind,
-    Federation, Fidelity, Field, Finding, Found, IdentityProvider, Result, Support, UserId, UserKey, UserRecord,
+    Federation, Fidelity, Field, Finding, IdentityProvider, Matches, Result, Support, UserId, UserKey, UserRecord,
     if_found, mark_verified,
 };
 use idp_bridge_http::Client;
@@ -208,7 +208,7 @@ impl Cognito {
     ///
     /// Searches see changes late, so that the user is then read by name.
     async fn only(&self, scope: &CallScope, search: Search<'_>) -> Result<PoolUser> {
-        let mut hits = Found::nobody();
+        let mut hits = Matches::new();
         let mut token = None;
         loop {
             let page = self.pool.search(scope, &search, token.clone()).await?;
@@ -230,14 +230,14 @@ impl Cognito {
 
     /// The one user whom the index names and who still belongs to the customer.
     async fn indexed(&self, scope: &CallScope, customer: &CustomerId) -> Result<PoolUser> {
-        let mut found = Found::nobody();
+        let mut found = Matches::new();
         for id in self.index.users_of(scope, customer).await? {
             let user = if_found(self.by_id(scope, &id).await)?;
             if let Some(user) = user.filter(|user| user.customer(&self.config.customer_attribute).is(customer)) {
                 found.add(id, user);
             }
         }
-        found.only()
+        found.into_single()
     }
 }
 

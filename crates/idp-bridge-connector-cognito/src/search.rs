@@ -1,6 +1,6 @@
 //! Searches that mean exactly the value they were given: Cognito's filters and groups, and the check of what they let through.
 
-use idp_bridge_core::{CustomerId, Email, Error, ErrorKind, Found, Result, UserId};
+use idp_bridge_core::{CustomerId, Email, Error, ErrorKind, Matches, Result, UserId};
 use idp_bridge_http::quote::double_quoted;
 
 use crate::map::PoolUser;
@@ -72,11 +72,11 @@ impl<'a> Search<'a> {
 
     /// The one user among the hits. Of several with one address the verified one is preferred, since Cognito itself lets one
     /// user at most have an address verified where users sign in by it.
-    pub(crate) fn choose(&self, mut hits: Found<PoolUser>) -> Result<PoolUser> {
+    pub(crate) fn choose(&self, mut hits: Matches<PoolUser>) -> Result<PoolUser> {
         if matches!(self.wanted, Wanted::Email(_)) {
             hits.prefer(PoolUser::email_verified);
         }
-        hits.only()
+        hits.into_single()
     }
 }
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use idp_bridge_core::{
     CallScope, Capabilities, Connector, ConnectorContext, Customer, Deleted, Email, EmailStatus, Error, ErrorKind,
-    Federation, Fidelity, Field, Finding, Found, IdentityProvider, Result, UserId, UserKey, UserRecord, if_found,
+    Federation, Fidelity, Field, Finding, IdentityProvider, Matches, Result, UserId, UserKey, UserRecord, if_found,
     mark_verified,
 };
 
@@ -133,7 +133,7 @@ impl Keycloak {
 
     /// The one person that a search finds, however many pages its hits fill.
     async fn only(&self, scope: &CallScope, search: Search<'_>) -> Result<KeycloakUser> {
-        let mut found = Found::nobody();
+        let mut found = Matches::new();
         let mut seen = 0;
         loop {
             let page = self.api.users(scope, &search, seen).await?;
@@ -144,7 +144,7 @@ impl Keycloak {
                     found.add(user.id()?, user);
                 }
             }
-            if is_last || found.are_several() {
+            if is_last || found.is_ambiguous() {
                 break;
             }
         }
@@ -153,7 +153,7 @@ impl Keycloak {
             // token says of them, so that only Keycloak itself can tell that nobody was hidden.
             self.api.may_view_users(scope).await?;
         }
-        found.only()
+        found.into_single()
     }
 
     /// Writes the flag, and reads the user again, since Keycloak's answer says nothing.

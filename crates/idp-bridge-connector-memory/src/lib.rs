@@ -1,15 +1,14 @@
-//! The embedded default and reference connector: users from a JSON file, in process.
+//! The reference connector: users from a JSON file, kept in process.
 //!
-//! It keeps every promise of [`IdentityProvider`](idp_bridge_core::IdentityProvider) without an identity provider, so it
-//! serves the demo, the tests of everything above a connector, and whoever wants to read what a connector has to do.
-//! What calls write stays in memory, and mails are recorded instead of sent.
+//! Serves the demo and the tests of the layers above, and shows the smallest [`UserStore`](idp_bridge_core::UserStore).
+//! Writes stay in memory; mails are recorded instead of sent.
 
 mod config;
 mod outbox;
-mod provider;
+mod store;
 mod user;
 
 pub use config::MemoryConfig;
-pub use outbox::{Mail, MailKind};
-pub use provider::Memory;
+pub use outbox::Mail;
+pub use store::Memory;
 pub use user::{Customers, MemoryUser, sample_users};

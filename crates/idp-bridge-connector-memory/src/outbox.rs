@@ -1,28 +1,19 @@
-//! Where mails end up that nobody sends.
+//! The mails that were requested, recorded instead of sent.
 
 use std::collections::VecDeque;
 
-use idp_bridge_core::Email;
+use idp_bridge_core::{Email, MailKind};
 
-/// A mail that an identity provider would have sent.
+/// A recorded mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
-    /// Whom it would have gone to.
+    /// The recipient.
     pub to: Email,
-    /// What it would have asked for.
+    /// The kind of the mail.
     pub kind: MailKind,
 }
 
-/// What a mail asks its reader to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MailKind {
-    /// Prove that the address is theirs.
-    Verification,
-    /// Choose a new password.
-    PasswordReset,
-}
-
-/// The recorded mails; the oldest are forgotten, so that a demo may run for ever.
+/// The recorded mails, bounded: the oldest are dropped first.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox(VecDeque<Mail>);
 
@@ -34,7 +25,7 @@ impl Outbox {
             self.0.pop_front();
         }
         self.0.push_back(Mail { to, kind });
-        tracing::info!(mail = ?kind, "a mail is recorded instead of sent: the memory connector has no mail system");
+        tracing::info!(mail = ?kind, "recorded a mail instead of sending it: the memory connector has no mail system");
     }
 
     pub(crate) fn mails(&self) -> Vec<Mail> {
@@ -47,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_outbox_never_grows_beyond_its_bound_and_keeps_the_newest() {
+    fn the_oldest_mails_are_dropped_first() {
         let mut outbox = Outbox::default();
         for number in 0..=Outbox::MOST {
             outbox.record(Email::new(format!("{number}@acme.example")).unwrap(), MailKind::Verification);

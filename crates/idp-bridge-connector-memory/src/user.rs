@@ -1,9 +1,9 @@
-//! A user as the file holds it, and as a call answers it.
+//! A user as the file contains it.
 
 use idp_bridge_core::jiff::Timestamp;
 use idp_bridge_core::schemars::{self, JsonSchema};
 use idp_bridge_core::serde::{self, Deserialize, Serialize};
-use idp_bridge_core::{Customer, CustomerId, Email, UserId, UserRecord};
+use idp_bridge_core::{CustomerId, Email, StoredUser, UserId, UserRecord};
 
 /// A user of the memory connector: one entry of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -12,7 +12,7 @@ use idp_bridge_core::{Customer, CustomerId, Email, UserId, UserRecord};
 pub struct MemoryUser {
     /// The stable id; no two users share one.
     pub id: UserId,
-    /// The tenant's own id of whom the user belongs to: a text, or a list of texts to try what happens with several.
+    /// The tenant's identifier for the customer this user belongs to: a string, or a list of strings to try several.
     #[serde(default, skip_serializing_if = "Customers::is_none")]
     pub customer: Customers,
     /// The address in force.
@@ -33,19 +33,19 @@ pub struct MemoryUser {
     /// How often the user logged in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logins_count: Option<u32>,
-    /// Whether the address is proven to be the user's.
+    /// Whether the address is verified.
     #[serde(default)]
     pub email_verified: bool,
-    /// Whether the user is kept from logging in.
+    /// Whether the user is blocked from logging in.
     #[serde(default)]
     pub blocked: bool,
-    /// Whether this is no person: such an entry is there, but no call finds it.
+    /// Whether this is a service account, which no call finds.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub service_account: bool,
 }
 
 impl MemoryUser {
-    /// A person of whom only the id is known.
+    /// Creates a person with only an id.
     pub fn new(id: UserId) -> Self {
         Self {
             id,
@@ -61,10 +61,9 @@ impl MemoryUser {
         }
     }
 
-    /// What a call answers.
-    pub(crate) fn record(&self) -> UserRecord {
-        UserRecord {
-            customer: Customer::from_values(&self.customer.values().map(CustomerId::as_str).collect::<Vec<_>>()),
+    /// Returns the user as a directory reads it.
+    pub(crate) fn to_stored(&self) -> StoredUser {
+        let record = UserRecord {
             email: self.email.clone(),
             create_time: self.create_time,
             update_time: self.update_time,
@@ -73,11 +72,14 @@ impl MemoryUser {
             email_verified: Some(self.email_verified),
             blocked: Some(self.blocked),
             ..UserRecord::new(self.id.clone())
-        }
+        };
+        let mut user = StoredUser::new(record, ()).with_customers(self.customer.values().map(CustomerId::as_str));
+        user.is_person = !self.service_account;
+        user
     }
 }
 
-/// The customers that an entry names.
+/// The customers of an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(crate = "self::serde", untagged, expecting = "expected a customer id or a list of customer ids")]
 #[schemars(crate = "self::schemars")]
@@ -89,7 +91,7 @@ pub enum Customers {
 }
 
 impl Customers {
-    /// All of them.
+    /// Returns all values.
     pub fn values(&self) -> impl Iterator<Item = &CustomerId> {
         match self {
             Self::One(customer) => std::slice::from_ref(customer).iter(),
@@ -121,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sample_users_show_every_state_that_a_reader_wants_to_try() {
+    fn the_sample_users_cover_every_state() {
         let users = sample_users();
         assert_eq!(users.len(), 5);
         assert_eq!(users[0].email, Some(Email::new("ada@acme.example").unwrap()));
@@ -131,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_written_as_it_is_read() {
+    fn an_entry_round_trips() {
         let users = sample_users();
         let text = serde_json::to_string(&users).unwrap();
         assert_eq!(serde_json::from_str::<Vec<MemoryUser>>(&text).unwrap(), users);

@@ -120,6 +120,17 @@ pub enum UserKey<'a> {
     Customer(&'a CustomerId),
 }
 
+impl UserKey<'_> {
+    /// Returns the call that looks a user up by this key.
+    pub fn call(self) -> CallKind {
+        match self {
+            Self::Id(_) => CallKind::GetById,
+            Self::Email(_) => CallKind::GetByEmail,
+            Self::Customer(_) => CallKind::GetByCustomer,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

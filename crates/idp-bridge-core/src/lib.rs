@@ -8,11 +8,12 @@ mod call;
 mod capabilities;
 mod clock;
 mod connector;
+mod directory;
 mod error;
 mod federation;
 mod finding;
-mod found;
 mod marking;
+mod matches;
 mod provider;
 mod registry;
 mod scope;
@@ -24,14 +25,15 @@ pub use call::{Call, CallKind, UserKey};
 pub use capabilities::{Capabilities, Fidelity, Field, Support};
 pub use clock::{Clock, Random, SystemClock, SystemRandom};
 pub use connector::{Connector, ConnectorContext, OutboundPolicy, PrivateNetworks};
+pub use directory::{Directory, Hit, MailKind, Page, SearchKey, StoredUser, UserStore};
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use federation::{
     EndSession, Ended, Federation, FederationCapabilities, FederationMetadata, FederationSettings, Liveness, LoggedOut,
     Logout, LogoutFallback, LogoutNotice, LogoutReach, OauthClient, TokenIdentity, TokenUser,
 };
 pub use finding::{Finding, Verdict};
-pub use found::{Found, if_found};
 pub use marking::{EmailStatus, mark_verified};
+pub use matches::{Matches, if_found};
 pub use provider::{Deleted, IdentityProvider};
 pub use registry::{ConfigError, Registry, RegistryEntry};
 pub use scope::{CallScope, Outcome, Recorder};

@@ -252,7 +252,7 @@ mod tests {
 
     fn tenant(id: &str, key: &SigningKey) -> Tenant {
         let key = VerifyingKey::parse(key.to_verifying_text().expose()).unwrap();
-        let provider = Arc::new(Memory::with_users(Vec::new()).unwrap());
+        let provider = Arc::new(Memory::with_users(Vec::new()).unwrap().provider());
         Tenant::new(TenantId::new(id).unwrap(), "memory", provider, KeyRing::new(vec![key]).unwrap())
     }
 

@@ -59,9 +59,9 @@ impl Demo {
 fn tenant(id: TenantId, keys: KeyRing) -> Result<Tenant, Problem> {
     use idp_bridge_connector_memory::{Memory, sample_users};
 
-    let provider = Memory::with_users(sample_users())
+    let memory = Memory::with_users(sample_users())
         .map_err(|error| Problem::new(format!("the sample users cannot be loaded: {error}")))?;
-    Ok(Tenant::new(id, "memory", std::sync::Arc::new(provider), keys))
+    Ok(Tenant::new(id, "memory", std::sync::Arc::new(memory.provider()), keys))
 }
 
 #[cfg(not(feature = "memory"))]

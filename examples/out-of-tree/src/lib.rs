@@ -6,7 +6,7 @@ mod client;
 
 use idp_bridge_core::{
     CallKind, CallScope, Capabilities, Connector, ConnectorContext, Deleted, Email, Error, ErrorKind, Fidelity, Field,
-    Finding, Found, IdentityProvider, Result, Secret, Support, UserId, UserKey, UserRecord, async_trait, if_found,
+    Finding, IdentityProvider, Matches, Result, Secret, Support, UserId, UserKey, UserRecord, async_trait, if_found,
     mark_verified,
 };
 use schemars::JsonSchema;
@@ -114,9 +114,9 @@ impl Rolodex {
 
 /// The one person whom a search means; what else it found is left aside.
 fn only(people: Vec<Person>, is_meant: impl Fn(&Person) -> bool) -> Result<Person> {
-    let mut found = Found::nobody();
+    let mut found = Matches::new();
     for person in people.into_iter().filter(is_meant) {
         found.add(person.id()?, person);
     }
-    found.only()
+    found.into_single()
 }

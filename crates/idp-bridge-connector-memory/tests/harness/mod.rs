@@ -41,7 +41,7 @@ impl Harness for InProcess {
     }
 
     async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        Ok(Arc::new(self.memory.clone()))
+        Ok(Arc::new(self.memory.provider()))
     }
 
     async fn create(&self, user: NewUser) -> Staged<UserId> {

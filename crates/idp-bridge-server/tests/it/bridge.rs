@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use idp_bridge_connector_memory::{Memory, MemoryUser, sample_users};
-use idp_bridge_core::{IdentityProvider, SystemRandom, TenantId};
+use idp_bridge_core::{Directory, IdentityProvider, SystemRandom, TenantId};
 use idp_bridge_protocol::{KeyRing, SigningKey, VerifyingKey, signature};
 use idp_bridge_server::{Server, ServerLimits, Tenant, Tenants};
 use serde_json::{Value, json};
@@ -85,8 +85,8 @@ impl Bridge {
     }
 }
 
-pub(crate) fn memory(users: Vec<MemoryUser>) -> Memory {
-    Memory::with_users(users).unwrap()
+pub(crate) fn memory(users: Vec<MemoryUser>) -> Directory<Memory> {
+    Directory::new(Memory::with_users(users).unwrap())
 }
 
 /// The platform's key, the same for every tenant.

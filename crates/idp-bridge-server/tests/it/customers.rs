@@ -1,7 +1,7 @@
 //! Section 2: what becomes of users without a customer, under both settings.
 
 use idp_bridge_connector_memory::{Customers, Memory, MemoryUser};
-use idp_bridge_core::{CallKind, Capabilities, CustomerId, Email, ErrorKind, Support, UserId};
+use idp_bridge_core::{CallKind, Capabilities, CustomerId, Directory, Email, ErrorKind, Support, UserId};
 use idp_bridge_server::CustomerMissing;
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ fn user(id: &str, customers: &[&str]) -> MemoryUser {
 }
 
 /// Users with every kind of customer; the customer of `with` is the id of `own`.
-fn users() -> Memory {
+fn users() -> Directory<Memory> {
     memory(vec![
         user("own", &[]),
         user("with", &["c-1"]),

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use idp_bridge_connector_memory::{Mail, MailKind, sample_users};
-use idp_bridge_core::{CallKind, Capabilities, Customer, Deleted, Email, ErrorKind, Support, UserId, UserRecord};
+use idp_bridge_connector_memory::{Mail, sample_users};
+use idp_bridge_core::{
+    CallKind, Capabilities, Customer, Deleted, Email, ErrorKind, MailKind, Support, UserId, UserRecord,
+};
 use serde_json::json;
 
 use crate::bridge::{Bridge, memory, tenant};
@@ -37,17 +39,17 @@ async fn writes_do_what_they_say() {
     assert_eq!((done.status, done.json()), (200, json!({})));
     let done = bridge.call("users.send_password_reset_email", json!({"email": "linus@acme.example"})).await;
     assert_eq!((done.status, done.json()), (200, json!({})));
-    assert_eq!(users.outbox(), [mail(MailKind::Verification), mail(MailKind::PasswordReset)]);
+    assert_eq!(users.store().outbox(), [mail(MailKind::Verification), mail(MailKind::PasswordReset)]);
     let conflict = json!({"id": "u-3", "email": "other@acme.example"});
     let refused = bridge.call("users.mark_email_verified", conflict).await;
     assert_eq!(refused.verdict(), (409, "user_conflict".into()));
-    assert!(!users.user(&linus).unwrap().email_verified);
+    assert!(!users.store().user(&linus).unwrap().email_verified);
     let done = bridge.call("users.mark_email_verified", json!({"id": "u-3"})).await;
     assert_eq!((done.status, done.json()), (200, json!({})));
-    assert!(users.user(&linus).unwrap().email_verified);
+    assert!(users.store().user(&linus).unwrap().email_verified);
     let deleted = bridge.call("users.delete", json!({"id": "u-3"})).await;
     assert_eq!((deleted.status, deleted.json()), (200, json!({"existed": true})));
-    assert!(users.user(&linus).is_none());
+    assert!(users.store().user(&linus).is_none());
     assert_eq!(bridge.call("users.delete", json!({"id": "u-3"})).await.json(), json!({"existed": false}));
 }
 
@@ -103,7 +105,7 @@ async fn a_password_reset_is_answered_alike_for_addresses_that_get_no_mail() {
         let answer = bridge.call("users.send_password_reset_email", json!({"email": email})).await;
         assert_eq!((answer.status, answer.body.as_str()), (200, "{}"), "{email}");
     }
-    assert_eq!(users.outbox().len(), 1);
+    assert_eq!(users.store().outbox().len(), 1);
     use ErrorKind::{Ambiguous, Incomplete, NotFound, State};
     for kind in [NotFound, Ambiguous, Incomplete, State] {
         let bridge = Bridge::of(Scripted::failing(kind)).await;

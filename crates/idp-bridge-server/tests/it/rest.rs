@@ -56,9 +56,9 @@ async fn every_call_has_its_path() {
     for email in ["ada@acme.example", "nobody@acme.example"] {
         assert_eq!(bridge.send(&reset.clone().json(&json!({"email": email}))).await.body, "{}");
     }
-    assert_eq!(users.outbox().len(), 1);
+    assert_eq!(users.store().outbox().len(), 1);
     assert_eq!(bridge.send(&request("DELETE", "users/u-1")).await.json(), json!({"existed": true}));
-    assert!(users.user(&UserId::new("u-1").unwrap()).is_none());
+    assert!(users.store().user(&UserId::new("u-1").unwrap()).is_none());
     assert_eq!(bridge.send(&request("GET", "users/u-1")).await.verdict(), (404, "user_not_found".into()));
 }
 

@@ -1,38 +1,44 @@
-//! What a look-up found: none, one, or several of whom none may be chosen.
+//! The users that match a lookup, of which exactly one is an answer.
 
 use crate::{Error, ErrorKind, Result, UserId};
 
-/// The users that a look-up found so far, each of them once, however many of its answers name them.
+/// The distinct users that match a lookup.
 #[derive(Debug, Clone)]
-pub struct Found<U>(Vec<(UserId, U)>);
+pub struct Matches<U>(Vec<(UserId, U)>);
 
-impl<U> Found<U> {
-    /// Nobody yet.
-    pub fn nobody() -> Self {
+impl<U> Default for Matches<U> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<U> Matches<U> {
+    /// Creates an empty set.
+    pub fn new() -> Self {
         Self(Vec::new())
     }
 
-    /// Adds a user who is not there yet.
+    /// Adds a user, unless one with this id is present.
     pub fn add(&mut self, id: UserId, user: U) {
         if !self.0.iter().any(|(own, _)| *own == id) {
             self.0.push((id, user));
         }
     }
 
-    /// Whether several were found, so that to look further changes nothing.
-    pub fn are_several(&self) -> bool {
+    /// Returns whether more than one user matches.
+    pub fn is_ambiguous(&self) -> bool {
         self.0.len() > 1
     }
 
-    /// Lets a rule of the settings or of the identity provider choose: if it fits exactly one of several, that one is left.
+    /// Keeps only the user that fits, if exactly one does. Changes nothing otherwise.
     pub fn prefer(&mut self, fits: impl Fn(&U) -> bool) {
         if self.0.iter().filter(|(_, user)| fits(user)).count() == 1 {
             self.0.retain(|(_, user)| fits(user));
         }
     }
 
-    /// The one user; `NotFound` if there is none, `Ambiguous` if there are several.
-    pub fn only(mut self) -> Result<U> {
+    /// Returns the single match. None is `NotFound`, several are `Ambiguous`.
+    pub fn into_single(mut self) -> Result<U> {
         match (self.0.pop(), self.0.is_empty()) {
             (Some((_, user)), true) => Ok(user),
             (Some(_), false) => Err(Error::upstream(ErrorKind::Ambiguous, "several users match")),
@@ -41,7 +47,7 @@ impl<U> Found<U> {
     }
 }
 
-/// What was read; nothing if it failed with `NotFound`.
+/// Returns `None` for a `NotFound` error.
 pub fn if_found<T>(read: Result<T>) -> Result<Option<T>> {
     match read {
         Ok(read) => Ok(Some(read)),
@@ -54,8 +60,8 @@ pub fn if_found<T>(read: Result<T>) -> Result<Option<T>> {
 mod tests {
     use super::*;
 
-    fn found(users: &[(&str, u8)]) -> Found<u8> {
-        let mut found = Found::nobody();
+    fn matches(users: &[(&str, u8)]) -> Matches<u8> {
+        let mut found = Matches::new();
         for (id, user) in users {
             found.add(UserId::new(*id).unwrap(), *user);
         }
@@ -63,22 +69,22 @@ mod tests {
     }
 
     #[test]
-    fn a_user_found_twice_is_one_and_several_are_never_the_first() {
-        let kind = |users| found(users).only().map_err(|error| error.kind());
+    fn several_users_are_ambiguous() {
+        let kind = |users| matches(users).into_single().map_err(|error| error.kind());
         assert_eq!(kind(&[]), Err(ErrorKind::NotFound));
         assert_eq!(kind(&[("a", 1)]), Ok(1));
         assert_eq!(kind(&[("a", 1), ("a", 1)]), Ok(1));
         assert_eq!(kind(&[("a", 1), ("A", 1)]), Err(ErrorKind::Ambiguous));
-        assert!(!found(&[("a", 1)]).are_several());
-        assert!(found(&[("a", 1), ("b", 1)]).are_several());
+        assert!(!matches(&[("a", 1)]).is_ambiguous());
+        assert!(matches(&[("a", 1), ("b", 1)]).is_ambiguous());
     }
 
     #[test]
-    fn a_preference_chooses_if_exactly_one_fits_and_otherwise_changes_nothing() {
+    fn a_preference_keeps_the_only_fitting_user() {
         let preferred = |users, wanted| {
-            let mut found = found(users);
+            let mut found = matches(users);
             found.prefer(|user| *user == wanted);
-            found.only().map_err(|error| error.kind())
+            found.into_single().map_err(|error| error.kind())
         };
         let users = &[("a", 1), ("b", 2), ("c", 2)];
         assert_eq!(preferred(users, 1), Ok(1));
@@ -88,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn only_not_found_is_nothing() {
+    fn only_not_found_becomes_none() {
         assert_eq!(if_found(Ok(7)).unwrap(), Some(7));
         assert_eq!(if_found::<()>(Err(Error::no_such_user())).unwrap(), None);
         let down = if_found::<()>(Err(Error::upstream(ErrorKind::Unavailable, "down")));

@@ -1,0 +1,209 @@
+//! The rules that are the same for every identity provider, on top of a product's primitive operations.
+
+mod store;
+#[cfg(test)]
+mod tests;
+
+use async_trait::async_trait;
+
+pub use store::{Hit, MailKind, Page, SearchKey, StoredUser, UserStore};
+
+use crate::{
+    CallKind, CallScope, Capabilities, Deleted, Email, EmailStatus, Error, ErrorKind, Federation, Finding,
+    IdentityProvider, Matches, Result, UserId, UserKey, UserRecord, mark_verified,
+};
+
+/// The most pages of one search that are read.
+const MAX_PAGES: usize = 100;
+
+/// An [`IdentityProvider`] over a [`UserStore`].
+///
+/// Applies the rules that every product has in common, so that a store cannot break them:
+///
+/// - A call that the capabilities do not declare is `Unsupported` without a request.
+/// - A user with another id than the requested one is an `InvalidResponse`.
+/// - Each search hit is compared with the searched value; several matches are `Ambiguous`.
+/// - Service accounts are not found and not deleted.
+/// - A user without an email gets neither mails nor a mark; a verified user gets no verification mail.
+/// - An address that changes while it is being marked as verified does not stay verified.
+#[derive(Debug, Clone)]
+pub struct Directory<S> {
+    store: S,
+}
+
+impl<S: UserStore> Directory<S> {
+    /// Creates a directory over this store.
+    pub fn new(store: S) -> Self {
+        Self { store }
+    }
+
+    /// Returns the store.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// Reads the person with this id.
+    async fn read(&self, scope: &CallScope, id: &UserId) -> Result<Option<StoredUser<S::Detail>>> {
+        let user = self.store.read(scope, id).await?;
+        user.map(|user| check_id(user, id)).transpose().map(person)
+    }
+
+    /// Reads the person with this id by the name that a write addresses.
+    async fn read_to_write(&self, scope: &CallScope, id: &UserId) -> Result<Option<StoredUser<S::Detail>>> {
+        match self.read(scope, id).await? {
+            Some(user) if user.is_stale => self.reread(scope, &user).await.map(person),
+            found => Ok(found),
+        }
+    }
+
+    /// Reads a user again, as it is now.
+    async fn reread(&self, scope: &CallScope, user: &StoredUser<S::Detail>) -> Result<Option<StoredUser<S::Detail>>> {
+        let current = self.store.reread(scope, user).await?;
+        current.map(|current| check_id(current, &user.record.id)).transpose()
+    }
+
+    /// Finds the one person with this email or customer.
+    async fn find(&self, scope: &CallScope, key: SearchKey<'_>) -> Result<StoredUser<S::Detail>> {
+        let mut matches = self.search(scope, key).await?;
+        if self.store.can_choose(key) {
+            self.store.choose(key, &mut matches);
+        }
+        let mut user = matches.into_single()?;
+        if user.is_stale {
+            let current = person(self.reread(scope, &user).await?);
+            user = current.filter(|current| key.matches(current)).ok_or_else(Error::no_such_user)?;
+        }
+        if matches!(key, SearchKey::Customer(_)) && user.has_several_customers() {
+            return Err(Error::upstream(ErrorKind::Ambiguous, "the user of this customer has other customers too"));
+        }
+        Ok(user)
+    }
+
+    /// Reads the pages of a search until the last, or until it is known to be ambiguous.
+    async fn search(&self, scope: &CallScope, key: SearchKey<'_>) -> Result<Matches<StoredUser<S::Detail>>> {
+        let mut matches = Matches::new();
+        let mut cursor = None;
+        for _ in 0..MAX_PAGES {
+            let page = self.store.search(scope, key, cursor.as_deref()).await?;
+            for hit in page.hits {
+                let user = match hit {
+                    Hit::User(user) => person(Some(user)),
+                    Hit::Id(id) => self.read(scope, &id).await?,
+                };
+                if let Some(user) = user.filter(|user| key.matches(user)) {
+                    matches.add(user.record.id.clone(), user);
+                }
+            }
+            if page.next.is_none() || (matches.is_ambiguous() && !self.store.can_choose(key)) {
+                return Ok(matches);
+            }
+            if page.next == cursor {
+                break;
+            }
+            cursor = page.next;
+        }
+        Err(Error::upstream(ErrorKind::InvalidResponse, "the pages of a search do not end"))
+    }
+
+    /// Writes the flag, and returns the user's address and flag afterwards.
+    async fn set_email_verified(
+        &self,
+        scope: &CallScope,
+        user: &StoredUser<S::Detail>,
+        verified: bool,
+    ) -> Result<EmailStatus> {
+        let after = match self.store.set_email_verified(scope, user, verified).await? {
+            Some(after) => Some(check_id(after, &user.record.id)?),
+            None => self.reread(scope, user).await?,
+        };
+        Ok(after.ok_or_else(Error::no_such_user)?.email_status())
+    }
+
+    /// Requests a mail, if the user can get it.
+    async fn send_mail(&self, scope: &CallScope, mail: MailKind, user: &StoredUser<S::Detail>) -> Result<()> {
+        if user.record.email.is_none() {
+            return Err(Error::state("the user has no email"));
+        }
+        self.store.check_mail(mail, user)?;
+        self.store.send_mail(scope, mail, user).await
+    }
+}
+
+#[async_trait]
+impl<S: UserStore> IdentityProvider for Directory<S> {
+    fn capabilities(&self) -> &Capabilities {
+        self.store.capabilities()
+    }
+
+    async fn get(&self, scope: &CallScope, key: UserKey<'_>) -> Result<UserRecord> {
+        self.capabilities().require(key.call())?;
+        let user = match key {
+            UserKey::Id(id) => self.read(scope, id).await?.ok_or_else(Error::no_such_user)?,
+            UserKey::Email(email) => self.find(scope, SearchKey::Email(email)).await?,
+            UserKey::Customer(customer) => self.find(scope, SearchKey::Customer(customer)).await?,
+        };
+        self.store.complete(scope, user).await
+    }
+
+    async fn get_for_userinfo(&self, scope: &CallScope, id: &UserId) -> Result<UserRecord> {
+        self.capabilities().require(CallKind::GetById)?;
+        let user = self.read(scope, id).await?.ok_or_else(Error::no_such_user)?;
+        Ok(user.record)
+    }
+
+    async fn delete(&self, scope: &CallScope, id: &UserId) -> Result<Deleted> {
+        self.capabilities().require(CallKind::Delete)?;
+        if !self.store.reads_before_delete() {
+            return self.store.delete(scope, id, None).await;
+        }
+        match self.read_to_write(scope, id).await? {
+            Some(user) => self.store.delete(scope, id, Some(&user)).await,
+            None => Ok(Deleted::Absent),
+        }
+    }
+
+    async fn mark_email_verified(&self, scope: &CallScope, id: &UserId, expected: Option<&Email>) -> Result<()> {
+        self.capabilities().require(CallKind::MarkEmailVerified)?;
+        let user = &self.read_to_write(scope, id).await?.ok_or_else(Error::no_such_user)?;
+        mark_verified(user.email_status(), expected, |verified| self.set_email_verified(scope, user, verified)).await
+    }
+
+    async fn send_verification_email(&self, scope: &CallScope, id: &UserId) -> Result<()> {
+        self.capabilities().require(CallKind::SendVerificationEmail)?;
+        let user = self.read_to_write(scope, id).await?.ok_or_else(Error::no_such_user)?;
+        let status = user.email_status();
+        if status.email.is_some() && status.verified {
+            return Ok(());
+        }
+        self.send_mail(scope, MailKind::Verification, &user).await
+    }
+
+    async fn send_password_reset_email(&self, scope: &CallScope, email: &Email) -> Result<()> {
+        self.capabilities().require(CallKind::SendPasswordResetEmail)?;
+        let user = self.find(scope, SearchKey::Email(email)).await?;
+        self.send_mail(scope, MailKind::PasswordReset, &user).await
+    }
+
+    async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {
+        self.store.diagnose(scope).await
+    }
+
+    fn federation(&self) -> Option<&dyn Federation> {
+        self.store.federation()
+    }
+}
+
+/// Returns the user if it has the requested id.
+fn check_id<D>(user: StoredUser<D>, id: &UserId) -> Result<StoredUser<D>> {
+    if user.record.id == *id {
+        return Ok(user);
+    }
+    Err(Error::upstream(
+        ErrorKind::InvalidResponse,
+        "the identity provider returned another user than the requested one",
+    ))
+}
+
+fn person<D>(user: Option<StoredUser<D>>) -> Option<StoredUser<D>> {
+    user.filter(|user| user.is_person)
+}
