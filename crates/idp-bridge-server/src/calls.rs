@@ -67,8 +67,8 @@ impl Bridge {
         }
     }
 
-    async fn write(self: Arc<Self>, admitted: Admitted) -> Given {
-        let Some(key) = admitted.key else {
+    async fn write(self: Arc<Self>, mut admitted: Admitted) -> Given {
+        let Some(key) = admitted.key.take() else {
             return self.run_write(admitted).await.map(|body| (body, false));
         };
         match self.begin(key, &admitted).await {

@@ -117,7 +117,13 @@ impl Refusal {
 
 impl From<&Failure> for Refusal {
     fn from(failure: &Failure) -> Self {
-        let error = &failure.error;
+        Self::from_error(&failure.error, failure.outcome)
+    }
+}
+
+impl Refusal {
+    /// The refusal that an error becomes.
+    pub(crate) fn from_error(error: &Error, outcome: Outcome) -> Self {
         // The reason of an unsupported call is the connector's own sentence; every other message is for the log.
         let detail = (error.kind() == ErrorKind::Unsupported).then(|| error.message().to_owned().into());
         let bare = match code(error) {
@@ -125,7 +131,7 @@ impl From<&Failure> for Refusal {
             code => Self::new(code),
         };
         Self {
-            outcome: failure.outcome,
+            outcome,
             field: error.context("field").map(|field| field.to_owned().into()),
             detail,
             retry_after: error.retry_after(),

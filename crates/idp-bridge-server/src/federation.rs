@@ -4,6 +4,7 @@
 
 mod backchannel;
 mod bearer;
+mod buckets;
 mod cors;
 mod customer;
 mod end_session;
@@ -19,15 +20,17 @@ use std::sync::Arc;
 use http::Method;
 use http::request::Parts;
 use hyper::body::Incoming;
-use idp_bridge_core::{Error, Outcome, TenantId};
+use idp_bridge_core::{Error, ErrorKind, Outcome, TenantId};
 use idp_bridge_protocol::Code;
 
-use crate::dispatch::Failure;
 use crate::error::Refusal;
 use crate::log::{Line, Surface};
+use crate::request;
 use crate::response::Response;
 use crate::server::Bridge;
 use crate::tenant::Tenant;
+
+use form::FormBody;
 
 pub(crate) use front::Front;
 pub(crate) use metadata::FederationAnswer;
@@ -92,7 +95,7 @@ struct Asked<'a> {
     bridge: &'a Arc<Bridge>,
     tenant: Option<Arc<Tenant>>,
     head: &'a Parts,
-    body: Incoming,
+    body: FormBody,
     line: Line,
 }
 
@@ -111,6 +114,8 @@ pub(crate) async fn answer(
     let mut response = if draining {
         Refusal::new(Code::ShuttingDown).into_response(&request_id)
     } else {
+        let deadline = bridge.deadline_of(&id, tenant.as_deref());
+        let body = FormBody { body, timeout: request::body_timeout(&head.headers, deadline, &bridge.limits) };
         let line = Line::new(request_id, resource.surface(), id);
         let asked = Asked { bridge, tenant, head, body, line };
         match resource {
@@ -127,10 +132,37 @@ pub(crate) async fn answer(
     response
 }
 
-/// Why a request is refused: what its caller is told, and what only the log is told.
+/// Why a request is refused: what its caller gets, and the cause for the log.
 struct Refused {
     refusal: Refusal,
-    cause: Option<Error>,
+    cause: Option<Arc<Error>>,
+}
+
+/// A failure of a request that several callers waited for.
+#[derive(Debug, Clone)]
+struct SharedFailure {
+    error: Arc<Error>,
+    outcome: Outcome,
+}
+
+impl SharedFailure {
+    /// The failure of a caller whose deadline came before the request ended.
+    fn late(outcome: Outcome) -> Self {
+        let error = Error::ours(ErrorKind::Timeout, "the identity provider did not answer in time");
+        Self { error: error.into(), outcome }
+    }
+
+    /// The failure of a request that panicked.
+    fn broken() -> Self {
+        let error = Error::ours(ErrorKind::Unexpected, "the request broke off");
+        Self { error: error.into(), outcome: Outcome::Unknown }
+    }
+}
+
+impl From<Error> for SharedFailure {
+    fn from(error: Error) -> Self {
+        Self { error: error.into(), outcome: Outcome::NotApplied }
+    }
 }
 
 impl From<Refusal> for Refused {
@@ -139,15 +171,15 @@ impl From<Refusal> for Refused {
     }
 }
 
-impl From<Failure> for Refused {
-    fn from(failure: Failure) -> Self {
-        Self { refusal: Refusal::from(&failure), cause: Some(failure.error) }
+impl From<SharedFailure> for Refused {
+    fn from(failure: SharedFailure) -> Self {
+        Self { refusal: Refusal::from_error(&failure.error, failure.outcome), cause: Some(failure.error) }
     }
 }
 
 impl From<Error> for Refused {
     fn from(error: Error) -> Self {
-        Failure { error, outcome: Outcome::NotApplied }.into()
+        SharedFailure::from(error).into()
     }
 }
 
@@ -160,7 +192,7 @@ fn conclude(line: Line, answered: Result<Response, Refused>) -> Response {
         }
         Err(Refused { refusal, cause }) => {
             let response = refusal.clone().into_response(line.request_id());
-            line.refused(&refusal, cause.as_ref());
+            line.refused(&refusal, cause.as_deref());
             response
         }
     }

@@ -16,36 +16,44 @@ pub(crate) use crate::error::Refusal;
 /// How long a success is kept.
 pub const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What a write is known by: a digest of surface, tenant, caller and the caller's id, so that it has one size and tells nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Key([u8; 32]);
+/// What a write is known by: its tenant, and a digest of surface, tenant, caller and the caller's id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    tenant: TenantId,
+    digest: [u8; 32],
+}
 
 impl Key {
     /// The key of a signed call.
     pub(crate) fn webhook(tenant: &TenantId, id: &str) -> Self {
-        Self::of(["webhook", tenant.as_str(), "", id])
+        Self::new(tenant, ["webhook", "", id])
     }
 
     /// The key of a REST call by this caller.
     pub(crate) fn rest(tenant: &TenantId, caller: &str, id: &str) -> Self {
-        Self::of(["rest", tenant.as_str(), caller, id])
+        Self::new(tenant, ["rest", caller, id])
     }
 
-    fn of(parts: [&str; 4]) -> Self {
+    fn new(tenant: &TenantId, [surface, caller, id]: [&str; 3]) -> Self {
         let mut context = digest::Context::new(&digest::SHA256);
-        for part in parts {
+        for part in [surface, tenant.as_str(), caller, id] {
             // With its length before it, no part can be taken for the end of another one.
             context.update(&part.len().to_be_bytes());
             context.update(part.as_bytes());
         }
-        let mut key = [0; 32];
-        key.copy_from_slice(context.finish().as_ref());
-        Self(key)
+        let mut digest = [0; 32];
+        digest.copy_from_slice(context.finish().as_ref());
+        Self { tenant: tenant.clone(), digest }
     }
 
-    /// The bytes, for a store that others share.
+    /// The tenant, so that a store can keep its share apart from those of others.
+    pub fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    /// The digest, which is another one for another tenant.
     pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
+        &self.digest
     }
 }
 

@@ -12,6 +12,7 @@ pub mod dispatch;
 mod docs;
 mod error;
 mod federation;
+mod flights;
 mod health;
 pub mod idempotency;
 mod limits;

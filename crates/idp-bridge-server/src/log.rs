@@ -57,6 +57,7 @@ pub(crate) struct Line {
     call: Option<&'static str>,
     user: Option<String>,
     note: Option<&'static str>,
+    signature_checks: Option<usize>,
     recorder: Recorder,
     written: bool,
 }
@@ -86,6 +87,7 @@ impl Line {
             call: None,
             user: None,
             note: None,
+            signature_checks: None,
             recorder: Recorder::default(),
             written: false,
         }
@@ -129,6 +131,11 @@ impl Line {
     /// Adds what the operator should know although the request succeeds.
     pub(crate) fn note(&mut self, note: Option<&'static str>) {
         self.note = note;
+    }
+
+    /// Sets how many signatures were checked.
+    pub(crate) fn set_signature_checks(&mut self, checks: usize) {
+        self.signature_checks = Some(checks);
     }
 
     /// Counts what this call does upstream.
@@ -193,6 +200,7 @@ impl Line {
                     concealed = ending.concealed.then_some(true),
                     user.hash = self.user.as_deref(),
                     note = self.note,
+                    signature.checks = self.signature_checks,
                     upstream.requests = self.recorder.requests(),
                     upstream.attempts = self.recorder.attempts(),
                     duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),

@@ -38,6 +38,13 @@ impl ProcessKey {
         self.digest::<16>(&[b"address", tenant.as_str().as_bytes(), b"\0", email.as_bytes()])
     }
 
+    /// A number below `count` that is always the same for the same tenant; 0 if there is none.
+    pub(crate) fn pick(&self, tenant: &TenantId, count: usize) -> usize {
+        let digest = self.digest::<16>(&[b"pick", tenant.as_str().as_bytes()]);
+        let picked = u128::try_from(count).ok().and_then(|count| digest.checked_rem(count));
+        picked.and_then(|picked| usize::try_from(picked).ok()).unwrap_or_default()
+    }
+
     /// The first bytes of the digest of all parts, as a number.
     fn digest<const BYTES: usize>(&self, parts: &[&[u8]]) -> u128 {
         let mut context = hmac::Context::with_key(&self.key);
@@ -72,6 +79,15 @@ mod tests {
         assert_ne!(key.user_hash(&tenant("a"), &id), key.user_hash(&tenant("b"), &id));
         assert_ne!(key.user_hash(&tenant("a"), &id), next.user_hash(&tenant("a"), &id));
         assert_eq!(key.user_hash(&tenant("a"), &id).len(), 16);
+    }
+
+    #[test]
+    fn pick_is_stable_and_below_count() {
+        let key = ProcessKey::new(&SystemRandom).unwrap();
+        let pick = |number: usize, count| key.pick(&TenantId::new(number.to_string()).unwrap(), count);
+        let picked: std::collections::BTreeSet<_> = (0..200).map(|number| pick(number, 3)).collect();
+        assert_eq!(picked, (0..3).collect());
+        assert_eq!((pick(1, 3), pick(1, 0)), (pick(1, 3), 0));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use idp_bridge_protocol::{Code, MAX_BODY};
 
 use crate::error::Refusal;
+use crate::limits::ServerLimits;
 
 /// The header with which a caller shortens the deadline.
 pub(crate) const TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout-ms");
@@ -52,18 +53,27 @@ pub(crate) fn is_media_type(headers: &HeaderMap, expected: &str) -> bool {
     essence.eq_ignore_ascii_case(expected) && parts.all(is_utf_8)
 }
 
-/// How long the call may take: the tenant's deadline, or less if the caller asks for less.
+/// Returns how long the call may take: the tenant's deadline, or less if the caller asks for less.
 ///
-/// A value that is no whole number of milliseconds from 1 to 9 digits is refused: to ignore it would let a write run
-/// longer than its caller believes.
+/// A value that is not a positive whole number is refused: a write would otherwise run longer than its caller waits.
 pub(crate) fn timeout(headers: &HeaderMap, deadline: Duration) -> Result<Duration, Refusal> {
-    let refusal = || Refusal::invalid("x-request-timeout-ms", "`x-request-timeout-ms` is not a number of milliseconds");
+    let detail = "`x-request-timeout-ms` is not a positive whole number of milliseconds";
+    let refusal = || Refusal::invalid("x-request-timeout-ms", detail);
     let Some(text) = only(headers, &TIMEOUT).map_err(|()| refusal())? else {
         return Ok(deadline);
     };
-    let is_number = (1..=9).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
-    let millis = text.parse().ok().filter(|_| is_number).ok_or_else(refusal)?;
-    Ok(deadline.min(Duration::from_millis(millis)))
+    if text.is_empty() || text.starts_with('0') || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(refusal());
+    }
+    // What is too large for the type is longer than any deadline, too.
+    Ok(text.parse().map_or(deadline, |millis| deadline.min(Duration::from_millis(millis))))
+}
+
+/// Returns how long the body of a call may take that has this deadline, unless its caller asks for less.
+///
+/// A timeout that cannot be read is refused later, when it is known who calls.
+pub(crate) fn body_timeout(headers: &HeaderMap, deadline: Duration, limits: &ServerLimits) -> Duration {
+    timeout(headers, deadline).unwrap_or(deadline).min(limits.body)
 }
 
 /// The value of a header that is there at most once; an error if it is there twice or is no text.
@@ -103,8 +113,11 @@ mod tests {
         let of = |values: &[&'static str]| timeout(&headers(TIMEOUT, values), Duration::from_secs(4));
         assert_eq!(of(&[]).unwrap(), Duration::from_secs(4));
         assert_eq!(of(&["250"]).unwrap(), Duration::from_millis(250));
-        assert_eq!(of(&["999999999"]).unwrap(), Duration::from_secs(4));
-        for bad in ["", "0", "01", "-1", "+1", "1.5", "1s", "1e3", "1000000000", " "] {
+        for long in ["999999999", "1000000000", "18446744073709551616", &"9".repeat(1000)] {
+            let header = HeaderMap::from_iter([(TIMEOUT, HeaderValue::from_str(long).unwrap())]);
+            assert_eq!(timeout(&header, Duration::from_secs(4)).unwrap(), Duration::from_secs(4));
+        }
+        for bad in ["", "0", "01", "-1", "+1", "1.5", "1s", "1e3", " "] {
             assert_eq!(of(&[bad]).unwrap_err().code(), Code::InvalidRequest, "{bad:?}");
         }
         assert!(of(&["1", "1"]).is_err());

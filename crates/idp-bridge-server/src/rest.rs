@@ -148,8 +148,10 @@ async fn admit(
     if !body.is_end_stream() && (encoded || !request::is_json(&head.headers)) {
         return Err(Refusal::new(Code::UnsupportedMediaType).into());
     }
-    let body = request::read_body(body, bridge.limits.body).await?;
-    let tenant = bridge.tenants.get(tenant);
+    let id = tenant;
+    let tenant = bridge.tenants.get(id);
+    let deadline = bridge.deadline_of(id, tenant.as_deref());
+    let body = request::read_body(body, request::body_timeout(&head.headers, deadline, &bridge.limits)).await?;
     if let Some(tenant) = &tenant {
         line.connector(&tenant.connector);
     }

@@ -23,6 +23,8 @@ pub enum RevokedKey {
     Session(SessionId),
     /// The tokens of one user.
     Subject(UserId),
+    /// No token, but a logout that was completed, by the SHA-256 of what it was shown.
+    Logout([u8; 32]),
 }
 
 /// An entry of the list.
@@ -68,6 +70,7 @@ impl RevokedKey {
             Self::Token(sha256) => ("token", &sha256[..]),
             Self::Session(session) => ("session", session.as_str().as_bytes()),
             Self::Subject(subject) => ("subject", subject.as_str().as_bytes()),
+            Self::Logout(sha256) => ("logout", &sha256[..]),
         };
         let mut context = digest::Context::new(&digest::SHA256);
         for part in [tenant.as_str().as_bytes(), kind.as_bytes(), key] {

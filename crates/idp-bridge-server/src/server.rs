@@ -4,11 +4,12 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request};
 use hyper::body::Incoming;
-use idp_bridge_core::{Clock, Random};
+use idp_bridge_core::{Clock, Random, TenantId};
 use idp_bridge_protocol::Code;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
@@ -23,7 +24,7 @@ use crate::reset_limit::ResetLimiter;
 use crate::response::Response;
 use crate::revocation::{MemoryRevocations, RevocationStore};
 use crate::router::{Page, Route};
-use crate::tenant::Tenants;
+use crate::tenant::{Tenant, Tenants};
 use crate::{docs, federation, health, openapi, rest, webhook};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -71,7 +72,7 @@ impl Server {
         let key = ProcessKey::new(random)?;
         let (writes, draining) = (TaskTracker::new(), AtomicBool::new(false));
         let revocations = Arc::new(MemoryRevocations::new(Arc::clone(&clock)));
-        let (front, public_url) = (federation::Front::new(&tenants), None);
+        let (front, public_url) = (federation::Front::new(&tenants, &writes), None);
         let resets = ResetLimiter::default();
         Ok(Self(Bridge {
             tenants,
@@ -141,6 +142,15 @@ impl Bridge {
         connections.drain().await;
         self.writes.close();
         self.writes.wait().await;
+    }
+
+    /// Returns the deadline of a tenant.
+    ///
+    /// An unknown one has that of some tenant, always the same: when a slow body is cut off must not tell which tenants exist.
+    pub(crate) fn deadline_of(&self, id: &TenantId, tenant: Option<&Tenant>) -> Duration {
+        let deadlines = self.tenants.deadlines();
+        let some = deadlines.get(self.key.pick(id, deadlines.len())).copied();
+        tenant.map(|tenant| tenant.deadline).or(some).unwrap_or(Tenant::DEFAULT_DEADLINE)
     }
 
     /// Answers one request, whatever happens.

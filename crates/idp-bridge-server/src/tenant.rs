@@ -193,7 +193,10 @@ impl fmt::Debug for RestToken {
 
 /// The tenants of a server, by id.
 #[derive(Debug, Default)]
-pub struct Tenants(HashMap<TenantId, Arc<Tenant>>);
+pub struct Tenants {
+    by_id: HashMap<TenantId, Arc<Tenant>>,
+    deadlines: Vec<Duration>,
+}
 
 /// Why tenants cannot be served together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -204,10 +207,25 @@ pub enum TenantsError {
     /// One could sign for the other.
     #[error("the tenants `{0}` and `{1}` have the same shared key (`whsec_…`): give each its own, or use a key pair")]
     SharedKey(TenantId, TenantId),
+    /// Two REST tokens of a tenant have the same name, by which their idempotency keys are told apart.
+    #[error("two of the REST tokens of `{0}` have the same name `{1}`: give each its own")]
+    TokenName(TenantId, String),
+    /// Two REST tokens of a tenant are the same one.
+    #[error("the REST tokens `{1}` and `{2}` of `{0}` have the same `sha256`: remove one")]
+    SameToken(TenantId, String, String),
+}
+
+impl TenantsError {
+    /// The tenant whose settings are to be changed.
+    pub fn tenant(&self) -> &TenantId {
+        match self {
+            Self::Twice(id) | Self::SharedKey(_, id) | Self::TokenName(id, _) | Self::SameToken(id, ..) => id,
+        }
+    }
 }
 
 impl Tenants {
-    /// Takes tenants with distinct ids, of which no two have the same shared key.
+    /// Takes tenants with distinct ids, of which no two have the same shared key. The REST tokens of each differ, and their names.
     pub fn new(tenants: impl IntoIterator<Item = Tenant>) -> Result<Self, TenantsError> {
         let mut all: HashMap<_, Arc<Tenant>> = HashMap::new();
         for tenant in tenants {
@@ -218,25 +236,46 @@ impl Tenants {
             if let Some(other) = all.values().find(shares) {
                 return Err(TenantsError::SharedKey(other.id.clone(), tenant.id));
             }
+            check_tokens(&tenant)?;
             all.insert(tenant.id.clone(), Arc::new(tenant));
         }
-        Ok(Self(all))
+        let deadlines = all.values().map(|tenant| tenant.deadline).collect();
+        Ok(Self { by_id: all, deadlines })
     }
 
     /// All of them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Tenant>> {
-        self.0.values()
+        self.by_id.values()
     }
 
     /// The tenant with this id.
     pub fn get(&self, id: &TenantId) -> Option<Arc<Tenant>> {
-        self.0.get(id).cloned()
+        self.by_id.get(id).cloned()
+    }
+
+    /// The deadlines of all tenants, in no order.
+    pub(crate) fn deadlines(&self) -> &[Duration] {
+        &self.deadlines
     }
 
     /// How long a call may take at most.
     pub(crate) fn longest_deadline(&self) -> Duration {
-        self.0.values().map(|tenant| tenant.deadline).max().unwrap_or_default()
+        self.deadlines.iter().copied().max().unwrap_or_default()
     }
+}
+
+fn check_tokens(tenant: &Tenant) -> Result<(), TenantsError> {
+    for (index, token) in tenant.tokens.iter().enumerate() {
+        for other in tenant.tokens.iter().skip(index + 1) {
+            if token.name == other.name {
+                return Err(TenantsError::TokenName(tenant.id.clone(), token.name.clone()));
+            }
+            if token.sha256 == other.sha256 {
+                return Err(TenantsError::SameToken(tenant.id.clone(), token.name.clone(), other.name.clone()));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn have_same_shared_key(one: &KeyRing, other: &KeyRing) -> bool {
@@ -271,6 +310,21 @@ mod tests {
         let pair = SigningKey::from_seed([1; 32]).unwrap();
         let error = Tenants::new([tenant("a", &pair), tenant("a", &pair)]).unwrap_err();
         assert_eq!(error, TenantsError::Twice(TenantId::new("a").unwrap()));
+    }
+
+    #[test]
+    fn rest_tokens_and_their_names_differ() {
+        let token =
+            |name: &str, byte| RestToken { name: name.into(), sha256: [byte; 32], scopes: [Scope::Read].into() };
+        let with = |tokens: Vec<RestToken>| {
+            Tenants::new([Tenant { tokens, ..tenant("a", &SigningKey::from_seed([1; 32]).unwrap()) }]).map(drop)
+        };
+        let id = TenantId::new("a").unwrap();
+        assert_eq!(with(vec![token("one", 1), token("two", 2)]), Ok(()));
+        let same_name = with(vec![token("one", 1), token("two", 2), token("one", 3)]);
+        assert_eq!(same_name, Err(TenantsError::TokenName(id.clone(), "one".into())));
+        let same_token = with(vec![token("one", 1), token("two", 1)]);
+        assert_eq!(same_token, Err(TenantsError::SameToken(id, "one".into(), "two".into())));
     }
 
     #[test]

@@ -65,12 +65,15 @@ async fn verify(
     if !request::is_json(&head.headers) {
         return Err(Refusal::new(Code::UnsupportedMediaType));
     }
-    let body = request::read_body(body, bridge.limits.body).await?;
     let tenant = bridge.tenants.get(id);
+    let deadline = bridge.deadline_of(id, tenant.as_deref());
+    let body = request::read_body(body, request::body_timeout(&head.headers, deadline, &bridge.limits)).await?;
     // An unknown tenant costs the same work and gets the same answer as a wrong signature.
     let nobody = KeyRing::nobody();
     let keys = tenant.as_ref().map_or(&nobody, |tenant| &tenant.keys);
-    let webhook_id = keys.verify(&head.headers, &body, bridge.clock.now().as_second())?;
+    let (verified, checks) = keys.verify_counted(&head.headers, &body, bridge.clock.now().as_second());
+    line.set_signature_checks(checks);
+    let webhook_id = verified?;
     let tenant = tenant.ok_or(Refusal::new(Code::InvalidSignature))?;
     line.connector(&tenant.connector);
     let envelope = Envelope::parse(&body)?;

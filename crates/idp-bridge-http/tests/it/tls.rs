@@ -79,16 +79,23 @@ async fn without_its_certificate_authority_a_private_server_is_misconfigured() {
     println!("sent: {error}; prepared: {prepared:?}");
 }
 
-#[test]
-fn a_machine_without_a_store_is_misconfigured_with_a_hint() {
-    // The store is found through the environment, which a process cannot safely change for itself.
+/// Runs another test of this file in a process that finds no store, and returns what it printed.
+///
+/// The store is found through the environment, which a process cannot safely change for itself.
+fn run_without_store(test: &str) -> String {
     let run = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "tls::without_its_certificate_authority_a_private_server_is_misconfigured", "--nocapture"])
+        .args(["--exact", &format!("tls::{test}"), "--nocapture"])
         .envs([("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_DIR", "/nonexistent")])
         .output()
         .unwrap();
     let shown = String::from_utf8(run.stdout).unwrap();
     assert!(run.status.success() && shown.contains("1 passed"), "{shown}");
+    shown
+}
+
+#[test]
+fn a_machine_without_a_store_is_misconfigured_with_a_hint() {
+    let shown = run_without_store("without_its_certificate_authority_a_private_server_is_misconfigured");
     assert_eq!(shown.matches("this system has no store of certificate authorities").count(), 2, "{shown}");
 }
 
@@ -142,9 +149,16 @@ fn what_is_no_certificate_is_misconfigured_with_a_hint() {
     }
 }
 
-#[test]
-fn a_client_of_plain_http_is_made_and_prepared_without_a_store() {
+#[tokio::test]
+async fn plain_http_is_prepared_and_spoken() {
+    let server = Server::start(|_, _| answer(200, &[], "ok")).await;
     let policy = OutboundPolicy::default();
     let client = Client::new(&policy).unwrap();
-    client.prepare(&BaseUrl::parse("http://localhost:8080", &policy).unwrap()).unwrap();
+    client.prepare(&BaseUrl::parse(&server.base(), &policy).unwrap()).unwrap();
+    client.send(&scope(), Request::get(server.url())).await.unwrap();
+}
+
+#[test]
+fn plain_http_needs_no_store() {
+    run_without_store("plain_http_is_prepared_and_spoken");
 }

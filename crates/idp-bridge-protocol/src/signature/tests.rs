@@ -106,6 +106,67 @@ fn tokens_that_are_long_short_or_of_the_wrong_version_do_not_count() {
     }
 }
 
+/// A header of so many well-formed tokens of these versions, none of which fits a key.
+fn bogus(versions: &[&str]) -> HeaderMap {
+    let token = |version: &&str| {
+        let length = if *version == "v1a" { 64 } else { 32 };
+        format!("{version},{}", STANDARD.encode(vec![7; length]))
+    };
+    headers("msg_1", &NOW.to_string(), &versions.iter().map(token).collect::<Vec<_>>().join(" "))
+}
+
+#[test]
+fn failed_call_costs_four_checks_whatever_the_ring() {
+    let public = |seed| SigningKey::from_seed([seed; 32]).unwrap().to_verifying_text().expose().to_owned();
+    let shared = |byte| SigningKey::from_shared([byte; 32]).to_verifying_text().expose().to_owned();
+    let rings = [
+        KeyRing::nobody(),
+        ring(&[&public(1)]),
+        ring(&[&shared(1), &public(1)]),
+        ring(&[&public(1), &public(2), &public(3), &public(4)]),
+        ring(&[&shared(1), &shared(2), &public(1), &public(2)]),
+    ];
+    for (versions, checks) in [
+        (&["v1a"][..], 4),
+        (&["v1", "v1a"], 4),
+        (&["v1a"; 3], 4),
+        (&["v1a"; 8], 4),
+        (&["v1", "v1", "v1", "v1", "v1a"], 4),
+        (&["v9", "v9"], 0),
+        (&[], 0),
+        (&["v1a"; 9], 0),
+    ] {
+        for ring in &rings {
+            let headers = bogus(versions);
+            let counted = ring.verify_counted(&headers, b"{}", NOW);
+            assert_eq!(counted, (Err(SignatureError::Invalid), checks), "{versions:?} {ring:?}");
+        }
+    }
+}
+
+#[test]
+fn four_pairs_of_token_and_key_are_checked() {
+    let keys: Vec<_> = (1..=4).map(|seed| SigningKey::from_seed([seed; 32]).unwrap()).collect();
+    let texts: Vec<_> = keys.iter().map(|key| key.to_verifying_text().expose().to_owned()).collect();
+    let ring = |count: usize| ring(&texts.iter().take(count).map(String::as_str).collect::<Vec<_>>());
+    let signed = |strangers: usize, by: usize| {
+        let mut all: Vec<_> = (0..strangers).map(|n| SigningKey::from_seed([100 + n as u8; 32]).unwrap()).collect();
+        all.push(SigningKey::from_seed([by as u8; 32]).unwrap());
+        headers("msg_1", &NOW.to_string(), &sign(&all, "msg_1", NOW, b"{}"))
+    };
+    // The number of the ring's keys, of tokens before the good one, of the key that made the good one, and the checks.
+    for (count, before, by, checks) in [(1, 0, 1, 1), (1, 3, 1, 4), (2, 1, 1, 2), (2, 1, 2, 4), (4, 0, 4, 4)] {
+        let headers = signed(before, by);
+        let counted = ring(count).verify_counted(&headers, b"{}", NOW);
+        assert_eq!(counted, (Ok("msg_1"), checks), "{count} {before} {by}");
+    }
+    for (count, before, by) in [(1, 4, 1), (2, 2, 2), (3, 1, 3)] {
+        let headers = signed(before, by);
+        let counted = ring(count).verify_counted(&headers, b"{}", NOW);
+        assert_eq!(counted, (Err(SignatureError::Invalid), 4), "{count} {before} {by}");
+    }
+}
+
 #[test]
 fn every_header_is_there_exactly_once() {
     for name in [ID, TIMESTAMP, SIGNATURE] {

@@ -2,14 +2,15 @@
 //!
 //! A logout token ends what was issued up to then, so one that comes again changes nothing.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 use http::request::Parts;
-use hyper::body::Incoming;
 use idp_bridge_core::{AccessToken, CallScope, Ended, ErrorKind, Result};
 use idp_bridge_protocol::Code;
 
 use super::federated::Federated;
-use super::form::{self, Fields};
+use super::form::{self, Fields, FormBody};
 use super::{Asked, Refused, conclude};
 use crate::dispatch::in_time;
 use crate::error::Refusal;
@@ -22,18 +23,18 @@ use crate::tenant::Tenant;
 /// Answers `POST …/backchannel-logout`.
 pub(super) async fn answer(asked: Asked<'_>) -> Response {
     let Asked { bridge, tenant, head, body, mut line } = asked;
-    let heard = hear(bridge, tenant.as_deref(), (head, body), &mut line).await;
+    let heard = hear(bridge, tenant.as_ref(), (head, body), &mut line).await;
     conclude(line, heard)
 }
 
 async fn hear(
-    bridge: &Bridge,
-    tenant: Option<&Tenant>,
-    (head, body): (&Parts, Incoming),
+    bridge: &Arc<Bridge>,
+    tenant: Option<&Arc<Tenant>>,
+    (head, body): (&Parts, FormBody),
     line: &mut Line,
 ) -> Result<Response, Refused> {
     form::refuse_tokens_in_query(head)?;
-    let fields = Fields::of_body(head, body, bridge.limits.body).await?;
+    let fields = Fields::of_body(head, body).await?;
     // Whatever else the form says is to be ignored (section 2.5 of the specification).
     let [token] = fields.take(["logout_token"]);
     let token = token.and_then(|token| AccessToken::new(token).ok()).ok_or_else(bad_token)?;
@@ -43,7 +44,7 @@ async fn hear(
         Ok(()) => Ok(response::empty(StatusCode::OK)),
         // A tenant without a back channel is answered like no tenant.
         Err(error) if matches!(error.kind(), ErrorKind::InvalidToken | ErrorKind::Unsupported) => {
-            Err(Refused { refusal: bad_token(), cause: Some(error) })
+            Err(Refused { refusal: bad_token(), cause: Some(error.into()) })
         }
         Err(error) => Err(error.into()),
     }

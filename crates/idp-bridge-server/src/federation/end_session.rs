@@ -3,6 +3,8 @@
 //!
 //! Nothing is revoked here. A request that is not right gets a page and goes nowhere.
 
+use std::sync::Arc;
+
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use idp_bridge_core::{EndSession, Error, ErrorKind, Result, Secret};
@@ -35,20 +37,25 @@ struct Brought {
 pub(super) async fn answer(asked: Asked<'_>) -> Response {
     let Asked { bridge, tenant, head, mut line, .. } = asked;
     line.call("end_session");
-    match lead(bridge, tenant.as_deref(), head, &mut line).await {
+    match lead(bridge, tenant.as_ref(), head, &mut line).await {
         Ok(response) => {
             line.answered(response.status());
             response
         }
         Err(Refused { refusal, cause }) => {
             let response = page(&refusal, line.request_id());
-            line.refused(&refusal, cause.as_ref());
+            line.refused(&refusal, cause.as_deref());
             response
         }
     }
 }
 
-async fn lead(bridge: &Bridge, tenant: Option<&Tenant>, head: &Parts, line: &mut Line) -> Result<Response, Refused> {
+async fn lead(
+    bridge: &Arc<Bridge>,
+    tenant: Option<&Arc<Tenant>>,
+    head: &Parts,
+    line: &mut Line,
+) -> Result<Response, Refused> {
     let brought = read(head)?;
     // A tenant that does not exist has no clients, and is answered like one that has others.
     let federated = Federated::of(bridge, tenant).filter(|of| of.rules.clients.contains(&brought.client_id));

@@ -1,5 +1,6 @@
 //! A tenant whose OAuth side is on, and what its tokens are held against.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use idp_bridge_core::{AccessToken, CallScope, Error, ErrorKind, Federation, Result, TokenIdentity};
@@ -17,15 +18,15 @@ const LEEWAY: Duration = Duration::from_secs(5 * 60);
 /// A tenant whose OAuth side is on.
 #[derive(Clone, Copy)]
 pub(super) struct Federated<'a> {
-    pub(super) bridge: &'a Bridge,
-    pub(super) tenant: &'a Tenant,
+    pub(super) bridge: &'a Arc<Bridge>,
+    pub(super) tenant: &'a Arc<Tenant>,
     pub(super) rules: &'a FederationRules,
     pub(super) idp: &'a dyn Federation,
 }
 
 impl<'a> Federated<'a> {
     /// The tenant's OAuth side; none if there is no such tenant, or it is off.
-    pub(super) fn of(bridge: &'a Bridge, tenant: Option<&'a Tenant>) -> Option<Self> {
+    pub(super) fn of(bridge: &'a Arc<Bridge>, tenant: Option<&'a Arc<Tenant>>) -> Option<Self> {
         let tenant = tenant?;
         Some(Self { bridge, tenant, rules: tenant.federation.as_ref()?, idp: tenant.provider.federation()? })
     }
@@ -57,13 +58,21 @@ impl<'a> Federated<'a> {
         }
     }
 
-    /// Lets a token of which nothing is known come near the identity provider, as far as the tenant's cap goes.
+    /// Admits a token that was not validated lately, and returns its identity as far as it is known.
     ///
-    /// Beyond it a signed token must prove itself first, which asks nobody: strangers cannot keep users out.
-    pub(super) async fn admit(&self, scope: &CallScope, token: &AccessToken) -> Result<()> {
+    /// Within the tenant's cap any token is admitted. Beyond it a signed token must verify first, which costs no request, and an
+    /// opaque one is `RateLimited`.
+    pub(super) async fn admit(
+        &self,
+        scope: &CallScope,
+        (key, token): (&TokenKey, &AccessToken),
+    ) -> Result<Option<TokenIdentity>> {
+        if let Some(known) = self.bridge.front.known(key) {
+            return Ok(Some(known.identity.clone()));
+        }
         match self.bridge.front.count(&self.tenant.id) {
-            Err(_) if token.is_jwt() => self.idp.identify(scope, token).await.map(drop),
-            counted => counted,
+            Err(_) if token.is_jwt() => self.idp.identify(scope, token).await.map(Some),
+            counted => counted.map(|()| None),
         }
     }
 
@@ -76,11 +85,15 @@ impl<'a> Federated<'a> {
         }
         // A token that does not tell its age may be newer than any logout: only what refuses all tokens refuses it.
         let issued_at = identity.and_then(|identity| identity.issued_at).unwrap_or_else(|| self.now());
-        match self.bridge.revocations.is_revoked(&self.tenant.id, &keys, Some(issued_at)).await {
-            Ok(false) => Ok(()),
-            Ok(true) => Err(Error::invalid_token("the token is on the revocation list")),
-            Err(error) => Err(unreachable(error)),
+        if self.is_listed(&keys, Some(issued_at)).await? {
+            return Err(Error::invalid_token("the token is on the revocation list"));
         }
+        Ok(())
+    }
+
+    /// Whether an entry of any of these keys refuses what was issued then.
+    pub(super) async fn is_listed(&self, keys: &[RevokedKey], issued_at: Option<Timestamp>) -> Result<bool> {
+        self.bridge.revocations.is_revoked(&self.tenant.id, keys, issued_at).await.map_err(unreachable)
     }
 
     /// Puts entries on the list.

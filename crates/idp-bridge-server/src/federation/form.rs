@@ -17,12 +17,18 @@ use crate::request;
 /// The most bytes of a token that a form or a query hands on.
 const MAX_TOKEN: usize = 8 * 1024;
 
+/// The body of a request, which should be a form, and how long it may take.
+pub(super) struct FormBody {
+    pub(super) body: Incoming,
+    pub(super) timeout: Duration,
+}
+
 /// What a request's form or query says. A value that is empty is as good as absent (RFC 6749, section 3.1).
 pub(super) struct Fields(BTreeMap<String, String>);
 
 impl Fields {
     /// The form of a request's body; no body is an empty form. A GET has no form.
-    pub(super) async fn of_body(head: &Parts, body: Incoming, limit: Duration) -> Result<Self, Refusal> {
+    pub(super) async fn of_body(head: &Parts, FormBody { body, timeout }: FormBody) -> Result<Self, Refusal> {
         if body.is_end_stream() {
             return Ok(Self(BTreeMap::new()));
         }
@@ -33,7 +39,7 @@ impl Fields {
         if !is_form || head.headers.contains_key(header::CONTENT_ENCODING) {
             return Err(Refusal::new(Code::UnsupportedMediaType));
         }
-        let body = request::read_body(body, limit).await?;
+        let body = request::read_body(body, timeout).await?;
         let text = std::str::from_utf8(&body).map_err(|_| malformed("the body is not UTF-8"))?;
         Self::parse(text)
     }

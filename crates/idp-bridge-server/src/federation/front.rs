@@ -12,7 +12,12 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use idp_bridge_core::{AccessToken, Error, ErrorKind, Result, TenantId, TokenIdentity};
 use jiff::Timestamp;
 use moka::sync::Cache;
+use tokio_util::task::TaskTracker;
 
+use super::SharedFailure;
+use super::buckets::Buckets;
+use super::logout::{Ended, LogoutKey};
+use crate::flights::Flights;
 use crate::tenant::Tenants;
 
 /// For how long a token that was good need not queue with the unknown ones.
@@ -52,17 +57,24 @@ pub(super) struct Known {
 pub(crate) struct Front {
     proven: Cache<TokenKey, Arc<Known>>,
     caps: HashMap<TenantId, DefaultDirectRateLimiter>,
+    /// How many requests each token and each user has left.
+    pub(super) buckets: Buckets,
+    /// The validations that run.
+    pub(super) validations: Flights<TokenKey, Result<Arc<Known>, SharedFailure>>,
+    /// The logouts that run.
+    pub(super) logouts: Flights<LogoutKey, Ended>,
 }
 
 impl Front {
-    /// One for these tenants, which remembers nothing.
-    pub(crate) fn new(tenants: &Tenants) -> Self {
+    /// One for these tenants, which remembers nothing. `tasks` counts the requests that run.
+    pub(crate) fn new(tenants: &Tenants, tasks: &TaskTracker) -> Self {
         let caps = tenants.iter().filter_map(|tenant| {
             let most = NonZeroU32::new(tenant.federation.as_ref()?.anonymous_per_second).unwrap_or(NonZeroU32::MIN);
             Some((tenant.id.clone(), RateLimiter::direct(Quota::per_second(most))))
         });
         let proven = Cache::builder().max_capacity(MOST_PROVEN).time_to_live(PROVEN_FOR).build();
-        Self { proven, caps: caps.collect() }
+        let (validations, logouts) = (Flights::new(tasks.clone()), Flights::new(tasks.clone()));
+        Self { proven, caps: caps.collect(), buckets: Buckets::new(), validations, logouts }
     }
 
     /// What is known of a token that was good lately.

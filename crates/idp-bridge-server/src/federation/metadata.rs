@@ -1,5 +1,7 @@
 //! What an application needs to know to log users in and to find the customer: public, if the operator publishes it.
 
+use std::sync::Arc;
+
 use http::{HeaderValue, header};
 use idp_bridge_core::{FederationMetadata, Result};
 use idp_bridge_protocol::Code;
@@ -31,11 +33,11 @@ pub(crate) struct FederationAnswer {
 /// Answers `GET …/federation`.
 pub(super) async fn answer(asked: Asked<'_>) -> Response {
     let Asked { bridge, tenant, mut line, .. } = asked;
-    let told = tell(bridge, tenant.as_deref(), &mut line).await;
+    let told = tell(bridge, tenant.as_ref(), &mut line).await;
     conclude(line, told)
 }
 
-async fn tell(bridge: &Bridge, tenant: Option<&Tenant>, line: &mut Line) -> Result<Response, Refused> {
+async fn tell(bridge: &Arc<Bridge>, tenant: Option<&Arc<Tenant>>, line: &mut Line) -> Result<Response, Refused> {
     let federated = Federated::of(bridge, tenant).filter(|federated| federated.rules.publish);
     let federated = federated.ok_or_else(|| Refusal::new(Code::RouteNotFound))?;
     let scope = federated.begin(line, Tenant::MAX_DEADLINE);

@@ -6,14 +6,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
-use idp_bridge_core::{Result, async_trait};
+use idp_bridge_core::{Result, TenantId, async_trait};
 use tokio::sync::watch;
 
 use super::{Begin, Claim, Ending, Fingerprint, IdempotencyStore, KEPT, Key};
 
 const MOST: usize = 100_000;
 
-/// Keeps at most 100,000 writes. Beyond that the oldest finished one is forgotten early, and counted.
+/// Keeps at most 100,000 writes.
+///
+/// Beyond that one is forgotten early, and counted: the oldest finished one of the tenant that has the most of them, so that no
+/// tenant pushes another below an equal share.
 #[derive(Debug)]
 pub struct MemoryStore {
     most: usize,
@@ -24,8 +27,8 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct State {
     entries: HashMap<Key, Entry>,
-    /// The finished ones, the oldest first.
-    finished: VecDeque<(tokio::time::Instant, Key)>,
+    /// The finished ones of each tenant, the oldest first.
+    finished: HashMap<TenantId, VecDeque<(tokio::time::Instant, Key)>>,
 }
 
 #[derive(Debug)]
@@ -67,8 +70,11 @@ impl MemoryStore {
 
     /// Makes room for one more. What runs is never forgotten; connections bound how much runs.
     fn make_room(&self, state: &mut State) {
+        if state.entries.len() >= self.most {
+            state.forget_all_old();
+        }
         while state.entries.len() >= self.most
-            && let Some((_, key)) = state.finished.pop_front()
+            && let Some(key) = state.pop_of_largest()
         {
             state.entries.remove(&key);
             if self.evicted.fetch_add(1, Relaxed) == 0 {
@@ -84,7 +90,7 @@ impl MemoryStore {
     /// Starts a write, or says what is known of it; a receiver if a twin is running.
     fn look(&self, key: Key, fingerprint: Fingerprint) -> Result<Begin, watch::Receiver<Option<Ending>>> {
         let mut state = lock(&self.state);
-        state.forget_old();
+        state.forget_old(key.tenant());
         if let Some(entry) = state.entries.get(&key) {
             return match &entry.progress {
                 _ if entry.fingerprint != fingerprint => Ok(Begin::Reused),
@@ -94,7 +100,7 @@ impl MemoryStore {
         }
         self.make_room(&mut state);
         let (ended, receiver) = watch::channel(None);
-        state.entries.insert(key, Entry { fingerprint, progress: Progress::Running(receiver) });
+        state.entries.insert(key.clone(), Entry { fingerprint, progress: Progress::Running(receiver) });
         Ok(Begin::Run(Box::new(MemoryClaim { key, state: Arc::clone(&self.state), ended: Some(ended) })))
     }
 }
@@ -103,7 +109,7 @@ impl MemoryStore {
 impl IdempotencyStore for MemoryStore {
     async fn begin(&self, key: Key, fingerprint: Fingerprint, deadline: Instant) -> Result<Begin> {
         loop {
-            let mut running = match self.look(key, fingerprint) {
+            let mut running = match self.look(key.clone(), fingerprint) {
                 Ok(begin) => return Ok(begin),
                 Err(running) => running,
             };
@@ -126,7 +132,7 @@ impl IdempotencyStore for MemoryStore {
 impl Claim for MemoryClaim {
     async fn finish(mut self: Box<Self>, ending: Ending) {
         if let Ok(body) = &ending {
-            lock(&self.state).keep(self.key, body);
+            lock(&self.state).keep(&self.key, body);
         } else {
             lock(&self.state).entries.remove(&self.key);
         }
@@ -145,17 +151,37 @@ impl Drop for MemoryClaim {
 }
 
 impl State {
-    fn keep(&mut self, key: Key, body: &Bytes) {
-        if let Some(entry) = self.entries.get_mut(&key) {
+    fn keep(&mut self, key: &Key, body: &Bytes) {
+        if let Some(entry) = self.entries.get_mut(key) {
             entry.progress = Progress::Succeeded(body.clone());
-            self.finished.push_back((tokio::time::Instant::now(), key));
+            let finished = self.finished.entry(key.tenant().clone()).or_default();
+            finished.push_back((tokio::time::Instant::now(), key.clone()));
         }
     }
 
-    fn forget_old(&mut self) {
-        while let Some((_, key)) = self.finished.pop_front_if(|(finished, _)| finished.elapsed() >= KEPT) {
+    /// Forgets what this tenant finished longer ago than it is kept.
+    fn forget_old(&mut self, tenant: &TenantId) {
+        let Some(finished) = self.finished.get_mut(tenant) else { return };
+        while let Some((_, key)) = finished.pop_front_if(|(finished, _)| finished.elapsed() >= KEPT) {
             self.entries.remove(&key);
         }
+        if finished.is_empty() {
+            self.finished.remove(tenant);
+        }
+    }
+
+    /// Does the same for all tenants.
+    fn forget_all_old(&mut self) {
+        let tenants: Vec<_> = self.finished.keys().cloned().collect();
+        for tenant in tenants {
+            self.forget_old(&tenant);
+        }
+    }
+
+    /// Takes the oldest finished one of the tenant that has the most.
+    fn pop_of_largest(&mut self) -> Option<Key> {
+        let largest = self.finished.values_mut().max_by_key(|finished| finished.len())?;
+        largest.pop_front().map(|(_, key)| key)
     }
 }
 

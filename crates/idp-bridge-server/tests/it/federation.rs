@@ -6,6 +6,7 @@ mod cors;
 mod customers;
 mod document;
 mod end_session;
+mod floods;
 mod idp;
 mod lines;
 mod logout;

@@ -8,6 +8,7 @@ use crate::bridge::{
 };
 use crate::clock::BEGIN;
 use crate::http::{Answer, Request};
+use crate::lines::Log;
 
 fn ping() -> Request {
     signed(&json!({"type": "ping", "tenant": "acme"}))
@@ -127,6 +128,21 @@ async fn an_unknown_tenant_is_answered_like_a_wrong_signature() {
     };
     assert_eq!(anonymous(&unknown), anonymous(&wrong));
     assert!(!unknown.body.contains("nobody"));
+}
+
+#[tokio::test]
+async fn unknown_tenant_costs_the_same_checks() {
+    let log = Log::default();
+    let _guard = log.begin();
+    let bridge = Bridge::with_samples().await;
+    let token = signature_of(&ping());
+    let bogus = ping().with("webhook-signature", [token.as_str(); 8].join(" ")).with("webhook-id", "msg_other");
+    for tenant in ["acme", "nobody"] {
+        let request = Request { target: format!("/v1/tenants/{tenant}/webhook"), ..bogus.clone() };
+        assert!(refused(&bridge.send(&request).await), "{tenant}");
+    }
+    let checks: Vec<_> = log.lines().iter().map(|line| line["signature.checks"].clone()).collect();
+    assert_eq!(checks, [json!(4), json!(4)]);
 }
 
 #[tokio::test]

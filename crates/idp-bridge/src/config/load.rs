@@ -110,9 +110,12 @@ fn together(read: Vec<Read<'_, '_>>, problems: &mut Vec<Problem>) -> (Vec<Tenant
     match Tenants::new(tenants) {
         Ok(tenants) => (places.into_iter().map(|(id, ..)| id).collect(), tenants),
         Err(error) => {
-            let (TenantsError::Twice(id) | TenantsError::SharedKey(_, id)) = &error;
-            let place = places.iter().rev().find(|(own, ..)| own == id);
-            problems.extend(place.map(|(_, document, path)| document.problem(path, error.to_string())));
+            let place = places.iter().rev().find(|(own, ..)| own == error.tenant());
+            problems.extend(place.map(|(_, document, path)| {
+                let of_tokens = matches!(error, TenantsError::TokenName(..) | TenantsError::SameToken(..));
+                let path = if of_tokens { path.key("rest").key("tokens") } else { path.clone() };
+                document.problem(&path, error.to_string())
+            }));
             Default::default()
         }
     }

@@ -96,6 +96,32 @@ async fn a_dropped_claim_lets_the_waiting_twin_run() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn flood_of_one_tenant_evicts_no_other() {
+    let store = MemoryStore::with_most(100);
+    let run = async |tenant: &str, id: usize| {
+        let key = Key::webhook(&TenantId::new(tenant).unwrap(), &id.to_string());
+        match store.begin(key, [0; 32], deadline()).await.unwrap() {
+            Begin::Run(claim) => claim.finish(Ok("{}".into())).await,
+            other => panic!("{tenant} {id}: {other:?}"),
+        }
+    };
+    for id in 0..40 {
+        run("quiet", id).await;
+    }
+    for id in 0..1_000 {
+        run("loud", id).await;
+    }
+    for id in 0..40 {
+        let key = Key::webhook(&TenantId::new("quiet").unwrap(), &id.to_string());
+        assert!(matches!(store.begin(key, [0; 32], deadline()).await.unwrap(), Begin::Ended(_)), "{id}");
+    }
+    assert_eq!((store.evicted(), lock(&store.state).entries.len()), (940, 100));
+    tokio::time::advance(KEPT).await;
+    run("third", 0).await;
+    assert_eq!((store.evicted(), lock(&store.state).entries.len()), (940, 1), "what is old makes room first");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_oldest_finished_one_makes_room_and_what_runs_stays() {
     let store = MemoryStore::with_most(3);
     let running = claim(&store, 0).await;
