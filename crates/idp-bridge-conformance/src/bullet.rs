@@ -43,6 +43,7 @@ bullets! {
         OUTAGE "An upstream 5xx or a broken connection is `Unavailable`; an answer that cannot be read is `InvalidResponse`."
         ERRORS_ARE_CLEAN "Errors hold no upstream body, no address, no id, no token."
         SENT_ONCE "A write is sent again only if the first one surely did not run."
+        ORIGIN "A credential is sent only to the origin that it is for, also where the identity provider has several."
     }
     capabilities "capabilities" {
         WITHIN "What this provider can promise with its settings: at most what its connector declares."
@@ -58,6 +59,9 @@ bullets! {
         PERSON "What is not a person (a service account) is `NotFound`."
         FIELDS "A field that is declared absent is absent; a field that is declared exact is the identity provider's value."
         BLOCKED "A blocked user is returned, with `blocked`."
+        UPDATED "An `update_time` that is declared exact is later after a change of the user."
+        NOT_SELF_WRITTEN "The customer comes from a place that users cannot write themselves."
+        IN_FORCE "`email` is the address in force, and `email_verified` is about this address and no other of the user."
     }
     delete "delete" {
         GONE "A user that is there is gone afterwards, by id, by email and by customer; the answer is `Existed` or `Unknown`."
@@ -180,7 +184,7 @@ mod tests {
     #[test]
     fn every_bullet_of_the_contract_has_a_name_here() {
         let documented = documented();
-        assert!(documented.len() >= 62, "found only {}", documented.len());
+        assert!(documented.len() >= 66, "found only {}", documented.len());
         for (method, text) in documented {
             assert!(
                 ALL.iter().any(|own| own.method == method && own.text == text),

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use idp_bridge_core::{CallKind, Capabilities, FederationCapabilities, Support};
+use idp_bridge_core::{CallKind, Capabilities, FederationCapabilities, Fidelity, Field, Support};
 
 use crate::bullet::Bullet;
 use crate::observation::{Observation, Observations};
@@ -24,6 +24,7 @@ pub(crate) struct Case {
     name: String,
     proves: Vec<Bullet>,
     calls: BTreeSet<CallKind>,
+    exact: Vec<Field>,
     unsupported: Option<CallKind>,
     needs: Vec<Need>,
     promises: Vec<Promise>,
@@ -47,6 +48,7 @@ where
         name: name.into(),
         proves: proves.to_vec(),
         calls: BTreeSet::new(),
+        exact: Vec::new(),
         unsupported: None,
         needs: Vec::new(),
         promises: Vec::new(),
@@ -84,6 +86,13 @@ impl Case {
     #[must_use]
     pub(crate) fn calls(mut self, calls: &[CallKind]) -> Self {
         self.calls.extend(calls);
+        self
+    }
+
+    /// Limits the case to providers that declare this field exact.
+    #[must_use]
+    pub(crate) fn exact(mut self, field: Field) -> Self {
+        self.exact.push(field);
         self
     }
 
@@ -140,7 +149,12 @@ impl Case {
             Support::Unsupported { reason } => Some(format!("`{call}` is unsupported: {reason}")),
             _ => None,
         });
+        let inexact = |field: &Field| {
+            let fidelity = capabilities.field(*field);
+            (fidelity != Fidelity::Exact).then(|| format!("the field {field:?} is declared {fidelity:?}, not exact"))
+        };
         let reason = unsupported
+            .or_else(|| self.exact.iter().find_map(inexact))
             .or_else(|| self.unpromised(harness, capabilities))
             .or_else(|| self.needs.iter().find_map(|need| harness.not_applicable(*need)));
         reason.map_or(Selection::Run, Selection::NotApplicable)

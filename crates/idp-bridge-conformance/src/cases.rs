@@ -10,6 +10,7 @@ mod get;
 mod hostile;
 mod mail;
 mod mark;
+mod origins;
 mod recorder;
 mod writes;
 
@@ -34,6 +35,7 @@ pub(crate) fn all() -> Vec<Case> {
         hostile::cases(),
         controls::cases(),
         recorder::cases(),
+        origins::cases(),
         faults::cases(),
         writes::cases(),
         federation::cases(),

@@ -71,6 +71,14 @@ pub trait Harness: Send + Sync + 'static {
         Err("the harness cannot log in, and does not declare `Need::Login` as not applicable".into())
     }
 
+    /// Writes this value, with the user's own login, everywhere that users may write about themselves, and under the name of
+    /// the customer attribute where a name can be chosen; what the identity provider refuses stays as it is. See [`Need::SelfEdit`].
+    async fn edit_self(&self, email: &Email, password: &str, value: &CustomerId) -> Staged<()> {
+        let _ = (email, password, value);
+        Err("the harness cannot let users edit themselves, and does not declare `Need::SelfEdit` as not applicable"
+            .into())
+    }
+
     /// How many mails were sent to this address by calls that have ended; where mails are delivered later, the harness waits
     /// for them. See [`Need::Mails`].
     async fn mails(&self, email: &Email) -> Staged<usize> {
@@ -100,10 +108,30 @@ pub trait Harness: Send + Sync + 'static {
         Err("the harness cannot move a provider, and does not declare `Need::Upstream` as not applicable".into())
     }
 
+    /// The second origin of an identity provider that has two. See [`Need::SecondOrigin`].
+    async fn second_origin(&self) -> Staged<SecondOrigin> {
+        Err("the harness names no second origin, and does not declare `Need::SecondOrigin` as not applicable".into())
+    }
+
+    /// Like [`provider_at`](Self::provider_at), with the requests for the second origin sent to the base URL `second`.
+    async fn provider_at_two(&self, first: &str, second: &str) -> Staged<Arc<dyn IdentityProvider>> {
+        let _ = (first, second);
+        Err("the harness cannot move a provider, and does not declare `Need::SecondOrigin` as not applicable".into())
+    }
+
     /// The OAuth side; none if the connector has none.
     fn federation(&self) -> Option<&dyn FederationHarness> {
         None
     }
+}
+
+/// A second origin of an identity provider, such as a public API beside the one for administrators.
+#[derive(Debug, Clone)]
+pub struct SecondOrigin {
+    /// Where it listens, as [`Harness::upstream`] does.
+    pub url: String,
+    /// What the bridge may send to the first origin only; the suite adds the `authorization` headers that it sees there.
+    pub credentials: Vec<String>,
 }
 
 /// A user to make at the identity provider.
@@ -122,6 +150,9 @@ pub struct NewUser {
     pub kind: UserKind,
     /// A password that works at once; none if the case does not care.
     pub password: Option<String>,
+    /// Another address that the user has and that is not in force, and whether it is proven; only where
+    /// [`Need::SecondEmail`] applies.
+    pub second_email: Option<(Email, bool)>,
 }
 
 impl NewUser {
@@ -134,6 +165,7 @@ impl NewUser {
             customers: Vec::new(),
             kind: UserKind::Person,
             password: None,
+            second_email: None,
         }
     }
 }
@@ -176,8 +208,17 @@ pub enum Need {
     /// The identity provider fails to send mails to addresses that begin with `undeliverable`
     /// (a fake answers as its original does then; the mail sink of a real one refuses such recipients).
     UndeliverableMail,
+    /// The identity provider answers this order of a mail, to an address that begins with `unaccepted`, with a success that says
+    /// that no mail will be sent.
+    UnacceptedMail(CallKind),
+    /// [`NewUser::second_email`].
+    SecondEmail,
+    /// [`Harness::edit_self`].
+    SelfEdit,
     /// [`Harness::upstream`] and [`Harness::provider_at`].
     Upstream,
+    /// [`Harness::second_origin`] and [`Harness::provider_at_two`].
+    SecondOrigin,
     /// [`Harness::provider_broken`] with this control.
     Control(Control),
     /// That this control breaks this call; declare it where the call needs no right, and say so.

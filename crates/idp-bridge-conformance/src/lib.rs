@@ -51,7 +51,7 @@ mod run;
 mod scene;
 
 pub use federation::{Alive, ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Tokens};
-pub use harness::{Control, Harness, Need, NewUser, Staged, UserKind};
+pub use harness::{Control, Harness, Need, NewUser, SecondOrigin, Staged, UserKind};
 pub use observation::Observation;
 pub use report::{Failed, NotApplicable, Passed, Report};
 pub use run::{main, run, run_only};

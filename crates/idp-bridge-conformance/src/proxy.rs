@@ -10,6 +10,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use percent_encoding::percent_decode_str;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
@@ -46,6 +47,10 @@ struct State {
     fault: Option<(Fault, When)>,
     /// The paths of the requests that have arrived.
     paths: Vec<String>,
+    /// What these requests were: target, headers and body.
+    received: Vec<String>,
+    /// The credentials in their `authorization` headers, without the scheme.
+    authorizations: Vec<String>,
     faulted: usize,
     redirected: bool,
     keeps_connections: bool,
@@ -118,6 +123,16 @@ impl Proxy {
     /// Which paths they asked for.
     pub(crate) fn paths(&self) -> Vec<String> {
         self.shared.state().paths.clone()
+    }
+
+    /// What the requests were: target, headers and body, percent-decoded as well.
+    pub(crate) fn received(&self) -> Vec<String> {
+        self.shared.state().received.clone()
+    }
+
+    /// The credentials in their `authorization` headers, without the scheme.
+    pub(crate) fn authorizations(&self) -> Vec<String> {
+        self.shared.state().authorizations.clone()
     }
 
     /// The bodies of the answers since they are recorded.
@@ -212,6 +227,7 @@ impl Shared {
         let (head, body) = request.into_parts();
         let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
         let request = Request::from_parts(head, body);
+        self.keep(&request);
         match fault {
             None => self.pass_on(request).await.map(whole),
             Some(Fault::Replay) => {
@@ -230,6 +246,18 @@ impl Shared {
             }
             Some(fault) => made_up(&fault).ok_or(Cut).map(|answer| self.with_location(answer)),
         }
+    }
+
+    /// Keeps what a request holds, for the cases about credentials.
+    fn keep(&self, request: &Request<Bytes>) {
+        let body = String::from_utf8_lossy(request.body());
+        let text = format!("{} {:?} {body}", request.uri(), request.headers());
+        let decoded = percent_decode_str(&text).decode_utf8_lossy().into_owned();
+        let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let credential = authorization.and_then(|value| value.split_whitespace().last()).map(str::to_owned);
+        let mut state = self.state();
+        state.received.extend([text, decoded]);
+        state.authorizations.extend(credential);
     }
 
     fn with_location(&self, mut answer: Response<FaultyBody>) -> Response<FaultyBody> {

@@ -69,6 +69,10 @@ pub struct Auth0Config {
     /// Where all requests are sent instead of to `domain`, such as a gateway of your own. What they say stays the same.
     #[serde(default)]
     pub endpoint: Option<String>,
+
+    /// Where the requests of a browser are sent instead of to `endpoint`, for tests of tenants with a custom domain.
+    #[serde(skip)]
+    pub(crate) login_endpoint: Option<String>,
 }
 
 fn default_customer_key() -> String {
@@ -92,6 +96,7 @@ impl Auth0Config {
             accept_opaque: false,
             enterprise_sessions: false,
             endpoint: None,
+            login_endpoint: None,
         }
     }
 
@@ -102,7 +107,8 @@ impl Auth0Config {
 
     /// Where the requests are sent that a browser would make. Links in the mails that they cause lead there.
     pub(crate) fn login_base(&self) -> String {
-        self.endpoint.clone().unwrap_or_else(|| self.login_origin())
+        let endpoint = self.login_endpoint.as_ref().or(self.endpoint.as_ref());
+        endpoint.cloned().unwrap_or_else(|| self.login_origin())
     }
 
     /// Who issues tokens: the domain that users log in at, with a slash at its end, wherever requests are sent

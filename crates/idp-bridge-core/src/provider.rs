@@ -27,6 +27,7 @@ pub enum Deleted {
 /// - An upstream 5xx or a broken connection is `Unavailable`; an answer that cannot be read is `InvalidResponse`.
 /// - Errors hold no upstream body, no address, no id, no token.
 /// - A write is sent again only if the first one surely did not run.
+/// - A credential is sent only to the origin that it is for, also where the identity provider has several.
 #[async_trait]
 pub trait IdentityProvider: Send + Sync + 'static {
     /// What this provider can promise with its settings: at most what its connector declares.
@@ -48,6 +49,9 @@ pub trait IdentityProvider: Send + Sync + 'static {
     /// - What is not a person (a service account) is `NotFound`.
     /// - A field that is declared absent is absent; a field that is declared exact is the identity provider's value.
     /// - A blocked user is returned, with `blocked`.
+    /// - An `update_time` that is declared exact is later after a change of the user.
+    /// - The customer comes from a place that users cannot write themselves.
+    /// - `email` is the address in force, and `email_verified` is about this address and no other of the user.
     async fn get(&self, scope: &CallScope, key: UserKey<'_>) -> Result<UserRecord> {
         let _ = (scope, key);
         Err(Error::unsupported("this connector cannot look users up"))

@@ -1,5 +1,7 @@
 //! The three look-ups.
 
+use std::time::{Duration, Instant};
+
 use idp_bridge_core::Call::{GetByCustomer, GetByEmail, GetById};
 use idp_bridge_core::CallKind as Kind;
 use idp_bridge_core::jiff::Timestamp;
@@ -14,6 +16,12 @@ use crate::bullet::get;
 use crate::case::{Case, case, case_of};
 use crate::scene::{Person, Provider, Scene, ample, ensure};
 use crate::{Need, NewUser, Staged, UserKind};
+
+/// The password of users who log in.
+const PASSWORD: &str = "Correct-Horse-7-Battery";
+
+/// Longer than the step of any identity provider's clock.
+const TICK: Duration = Duration::from_secs(2);
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = vec![
@@ -42,6 +50,10 @@ pub(super) fn cases() -> Vec<Case> {
         case("get::a_user_without_an_email_is_returned_without_it", &[get::WITHOUT], no_email)
             .calls(&[Kind::GetById])
             .needs(&[Need::NoEmail]),
+        case("get::a_change_moves_an_exact_update_time", &[get::UPDATED], change_moves_update_time)
+            .calls(&[Kind::GetById])
+            .exact(Field::UpdateTime)
+            .needs(&[Need::ChangeEmail]),
     ];
     for kind in READS {
         cases.extend([
@@ -56,6 +68,16 @@ pub(super) fn cases() -> Vec<Case> {
             case_of("get::logins_are_as_declared", kind, &[get::FIELDS], logins).needs(&[Need::Login]),
         ]);
     }
+    let (name, proves) = ("get::users_cannot_choose_their_customer", &[get::NOT_SELF_WRITTEN]);
+    cases.extend(READS.map(|kind| {
+        case_of(name, kind, proves, self_edited).exact(Field::Customer).needs(&[Need::SelfEdit, Need::NoCustomer])
+    }));
+    let (name, proves) = ("get::another_address_does_not_verify_the_one_in_force", &[get::IN_FORCE]);
+    cases.extend(
+        READS.map(|kind| {
+            case_of(name, kind, proves, second_email).exact(Field::EmailVerified).needs(&[Need::SecondEmail])
+        }),
+    );
     for kind in [Kind::GetById, Kind::GetByEmail] {
         let name = "get::a_user_without_a_customer_is_returned_without_it";
         cases.push(case_of(name, kind, &[get::WITHOUT], no_customer).needs(&[Need::NoCustomer]));
@@ -300,8 +322,62 @@ async fn fields(scene: Scene, kind: Kind) -> Staged<()> {
     Ok(())
 }
 
+/// Changes the address until the time moves, since some identity providers count seconds only.
+async fn change_moves_update_time(scene: Scene) -> Staged<()> {
+    let ada = scene.person("ada").await?;
+    let provider = scene.provider().await?;
+    let before = provider.ask(GetById(ada.id.clone())).await?.user()?.update_time;
+    let started = Instant::now();
+    for number in 0.. {
+        scene.harness().change_email(&ada.id, &scene.email(&format!("ada{number}"))?).await?;
+        let after = provider.ask(GetById(ada.id.clone())).await?.user()?.update_time;
+        ensure!(after.is_some(), "the user was changed, and `update_time` is missing");
+        if after > before {
+            return Ok(());
+        }
+        ensure!(started.elapsed() < TICK, "the user was changed, and `update_time` is still {after:?}");
+    }
+    Ok(())
+}
+
+async fn self_edited(scene: Scene, kind: Kind) -> Staged<()> {
+    let with_password = |user: &mut NewUser| user.password = Some(PASSWORD.to_owned());
+    let ada = scene.person_with("ada", with_password).await?;
+    let outsider = |user: &mut NewUser| (user.password, user.customers) = (Some(PASSWORD.to_owned()), Vec::new());
+    let mallory = scene.person_with("mallory", outsider).await?;
+    let (provider, forged) = (scene.provider().await?, scene.customer("forged")?);
+    for person in [&ada, &mallory] {
+        scene.harness().edit_self(&person.email, PASSWORD, &forged).await?;
+    }
+    is(&provider.ask(ada.call(kind)).await?.user()?, &ada, &provider)?;
+    if kind == Kind::GetByCustomer {
+        return provider.ask(GetByCustomer(forged)).await?.fails(ErrorKind::NotFound).map(drop);
+    }
+    let customer = provider.ask(mallory.call(kind)).await?.user()?.customer;
+    ensure!(customer == Customer::Absent, "a user without a customer chose one: {customer:?}");
+    Ok(())
+}
+
+async fn second_email(scene: Scene, kind: Kind) -> Staged<()> {
+    let provider = scene.provider().await?;
+    for verified in [true, false] {
+        let second = scene.email(&format!("second-{verified}"))?;
+        let both = (second.clone(), !verified);
+        let shape = |user: &mut NewUser| (user.email_verified, user.second_email) = (verified, Some(both));
+        let person = scene.person_with(&format!("first-{verified}"), shape).await?;
+        let user = provider.ask(person.call(kind)).await?.user()?;
+        is(&user, &person, &provider)?;
+        let own = user.email_verified;
+        ensure!(own == Some(verified), "of the address in force `email_verified` should be {verified}, not {own:?}");
+        if kind == Kind::GetByEmail {
+            provider.ask(GetByEmail(second)).await?.fails(ErrorKind::NotFound)?;
+        }
+    }
+    Ok(())
+}
+
 async fn logins(scene: Scene, kind: Kind) -> Staged<()> {
-    let password = "Correct-Horse-7-Battery";
+    let password = PASSWORD;
     let shape = |user: &mut NewUser| (user.email_verified, user.password) = (true, Some(password.to_owned()));
     let ada = scene.person_with("ada", shape).await?;
     for _ in 0..2 {

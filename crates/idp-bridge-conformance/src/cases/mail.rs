@@ -14,6 +14,7 @@ pub(super) fn cases() -> Vec<Case> {
     let one_mail = "mail::one_mail_goes_to_the_user_and_to_no_other";
     let unknown_name = "mail::an_unknown_user_is_not_found";
     let failure_name = "mail::a_failing_mail_system_is_unavailable_and_unknown";
+    let unaccepted_name = "mail::a_success_that_accepts_nothing_is_an_error";
     let robot_name = "mail::a_service_account_gets_no_mail";
     vec![
         case_of(one_mail, verify, &[verification::SENT], sent).needs(&[Need::Mails]),
@@ -44,6 +45,8 @@ pub(super) fn cases() -> Vec<Case> {
             .needs(&[Need::Mails, Need::ServiceAccount]),
         case_of(robot_name, choose, &[reset::NOBODY], service_account).needs(&[Need::Mails, Need::ServiceAccount]),
         case_of(failure_name, verify, &[verification::MAIL_FAILURE], undeliverable).needs(&[Need::UndeliverableMail]),
+        case_of(unaccepted_name, verify, &[verification::SENT], unaccepted).needs(&[Need::UnacceptedMail(verify)]),
+        case_of(unaccepted_name, choose, &[reset::SENT], unaccepted).needs(&[Need::UnacceptedMail(choose)]),
         case_of(failure_name, choose, &[reset::MAIL_FAILURE], undeliverable).needs(&[Need::UndeliverableMail]),
     ]
 }
@@ -150,5 +153,12 @@ async fn undeliverable(scene: Scene, kind: CallKind) -> Staged<()> {
     let asked = scene.provider().await?.ask(ada.call(kind)).await?;
     asked.has_outcome(Outcome::Unknown)?;
     asked.fails(ErrorKind::Unavailable)?;
+    Ok(())
+}
+
+async fn unaccepted(scene: Scene, kind: CallKind) -> Staged<()> {
+    let ada = scene.person_for(kind, "unaccepted").await?;
+    let asked = scene.provider().await?.ask(ada.call(kind)).await?;
+    asked.fails_with_one_of(&[ErrorKind::InvalidResponse, ErrorKind::Unavailable, ErrorKind::State])?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use idp_bridge_core::{CallKind, ErrorKind, Outcome};
 
 use super::WRITES;
@@ -19,6 +20,13 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
+    let proves = [every::OUTAGE, every::SENT_ONCE];
+    for kind in [CallKind::SendVerificationEmail, CallKind::SendPasswordResetEmail] {
+        let name = "writes::an_empty_object_is_no_accepted_mail";
+        cases.push(case_of(name, kind, &proves, |scene, kind| {
+            interrupted(scene, kind, Fault::Body(Bytes::from_static(b"{}")), ErrorKind::InvalidResponse)
+        }));
+    }
     for kind in WRITES {
         let interrupted = |name: &str, fault: Fault, error: ErrorKind| {
             let name = format!("writes::{name}_is_unknown_and_not_sent_twice");

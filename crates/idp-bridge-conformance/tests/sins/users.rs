@@ -31,6 +31,7 @@ sins! {
         "mail::a_blocked_user_gets_no_reset"
         "mail::a_blocked_user_gets_no_verification_or_is_sent_one"
         "mail::a_failing_mail_system_is_unavailable_and_unknown"
+        "mail::a_success_that_accepts_nothing_is_an_error"
         "mail::one_mail_goes_to_the_user_and_to_no_other"
         "mark::a_blocked_user_is_marked"
         "mark::a_user_without_a_customer_is_marked"
@@ -66,6 +67,9 @@ sins! {
         "faults::a_redirect_is_not_followed"
         "faults::at_first_a_redirect_is_not_followed"
     ]
+    a_fixed_update_time_is_found_out FixesTheUpdateTime [
+        "get::a_change_moves_an_exact_update_time"
+    ]
     folded_case_is_found_out FoldsCase [
         "hostile::a_part_of_a_customer_finds_nobody"
         "hostile::a_part_of_an_address_finds_nobody"
@@ -95,6 +99,7 @@ sins! {
         "get::a_user_without_a_customer_is_returned_without_it"
         "get::a_user_without_an_email_is_returned_without_it"
         "get::every_field_is_as_declared"
+        "get::users_cannot_choose_their_customer"
         "mark::a_user_without_an_email_is_in_the_wrong_state"
     ]
     a_leaked_body_is_found_out LeaksBodies [
@@ -143,11 +148,17 @@ sins! {
         "get::a_user_of_several_customers_is_not_the_one_of_either"
         "get::several_customers_are_told_apart_from_one"
     ]
+    a_customer_that_users_write_is_found_out ReadsWhatUsersWrite [
+        "get::users_cannot_choose_their_customer"
+    ]
     a_repeated_write_is_found_out RetriesWrites [
         "writes::a_500_is_unknown_and_not_sent_twice"
         "writes::a_503_is_unknown_and_not_sent_twice"
         "writes::a_cut_connection_is_unknown_and_not_sent_twice"
         "writes::a_lost_answer_is_unknown_and_not_sent_twice"
+    ]
+    a_token_at_the_second_origin_is_found_out SendsTheTokenEverywhere [
+        "origins::the_second_origin_gets_no_credential_of_the_first"
     ]
     a_password_that_is_replaced_at_once_is_found_out SetsPasswordsAtOnce [
         "mail::an_ordered_reset_leaves_the_password_as_it_is"
@@ -158,6 +169,7 @@ sins! {
         "faults::an_empty_object_is_an_invalid_response"
         "faults::an_endless_depth_is_an_invalid_response"
         "faults::garbage_is_an_invalid_response"
+        "writes::an_empty_object_is_no_accepted_mail"
         "writes::garbage_is_unknown_and_not_sent_twice"
     ]
     an_empty_list_taken_for_nobody_is_found_out TakesEmptyForNobody [
@@ -187,6 +199,10 @@ sins! {
         "faults::a_null_is_an_invalid_response"
         "faults::an_empty_object_is_an_invalid_response"
     ]
+    a_mail_that_was_not_accepted_is_found_out TakesRefusedMailsForDone [
+        "mail::a_success_that_accepts_nothing_is_an_error"
+        "writes::an_empty_object_is_no_accepted_mail"
+    ]
     an_answer_that_is_trusted_is_found_out TrustsAnyAnswer [
         "faults::the_answer_to_another_question_gets_no_mail"
         "faults::the_answer_to_another_question_is_no_answer"
@@ -195,6 +211,9 @@ sins! {
         "controls::a_wrong_realm_is_no_answer"
         "faults::a_foreign_404_is_not_a_missing_user"
         "faults::at_first_a_foreign_404_is_not_a_missing_user"
+    ]
+    another_address_that_verifies_is_found_out VerifiesAnyAddress [
+        "get::another_address_does_not_verify_the_one_in_force"
     ]
     an_uncounted_attempt_is_found_out TellsNoAttempts [
         "recorder::every_attempt_is_counted"
@@ -206,12 +225,14 @@ sins! {
         "writes::a_cut_connection_is_unknown_and_not_sent_twice"
         "writes::a_lost_answer_is_unknown_and_not_sent_twice"
         "writes::a_rate_limited_write_did_not_run"
+        "writes::an_empty_object_is_no_accepted_mail"
         "writes::garbage_is_unknown_and_not_sent_twice"
     ]
     a_write_wrongly_told_refused_is_found_out TellsWritesRefused [
         "mark::an_address_that_changes_meanwhile_is_set_back"
         "writes::a_500_is_unknown_and_not_sent_twice"
         "writes::a_503_is_unknown_and_not_sent_twice"
+        "writes::an_empty_object_is_no_accepted_mail"
         "writes::garbage_is_unknown_and_not_sent_twice"
     ]
 }

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, Staged, async_trait};
+use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, SecondOrigin, Staged, async_trait};
 use idp_bridge_core::{
-    CallKind, Capabilities, Email, FederationCapabilities, Fidelity, Field, IdentityProvider, Liveness, LogoutReach,
-    Support, UserId,
+    CallKind, Capabilities, CustomerId, Email, FederationCapabilities, Fidelity, Field, IdentityProvider, Liveness,
+    LogoutReach, Support, UserId,
 };
 
 use super::Sin;
@@ -97,11 +97,12 @@ impl Toy {
         secret: &'static str,
         client_secret: &'static str,
     ) -> Provider {
-        let client = || Client { authority: authority.clone(), realm, secret, sin: self.sin, token: Mutex::default() };
+        let at = |authority| Client { authority, realm, secret, sin: self.sin, token: Mutex::default() };
+        let client = || at(authority.clone());
         let back_channel = !self.unable;
         let oauth = Oauth { client: client(), client_secret, back_channel, keys: Mutex::default() };
         let oauth = Some(oauth).filter(|_| self.oauth && self.sin != Some(Sin::HidesItsFederation));
-        Provider { client: client(), capabilities: self.capabilities(), oauth }
+        Provider { client: client(), public: client(), capabilities: self.capabilities(), oauth }
     }
 
     pub(super) fn with_client_secret(&self, client_secret: &'static str) -> Arc<dyn IdentityProvider> {
@@ -164,6 +165,14 @@ impl Harness for Toy {
         Ok(self.server.log_in(email, password))
     }
 
+    async fn edit_self(&self, email: &Email, password: &str, value: &CustomerId) -> Staged<()> {
+        if !self.log_in(email, password).await? {
+            return Err("the user cannot log in".into());
+        }
+        self.server.edit_self(email, value);
+        Ok(())
+    }
+
     async fn mails(&self, email: &Email) -> Staged<usize> {
         Ok(self.server.mails(email))
     }
@@ -191,5 +200,16 @@ impl Harness for Toy {
     async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
         let authority = base_url.strip_prefix("http://").ok_or("not http")?;
         Ok(self.build(authority.to_owned(), "acme", "secret"))
+    }
+
+    async fn second_origin(&self) -> Staged<SecondOrigin> {
+        Ok(SecondOrigin { url: self.upstream().await?, credentials: Vec::new() })
+    }
+
+    async fn provider_at_two(&self, first: &str, second: &str) -> Staged<Arc<dyn IdentityProvider>> {
+        let authority = |url: &str| url.strip_prefix("http://").map(str::to_owned).ok_or("not http");
+        let mut provider = self.provider_of(authority(first)?, "acme", "secret", CLIENT_SECRET);
+        provider.public.authority = authority(second)?;
+        Ok(Arc::new(provider))
     }
 }

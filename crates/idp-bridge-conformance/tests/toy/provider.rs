@@ -15,6 +15,8 @@ use super::oauth::Oauth;
 /// A provider for the toy identity provider.
 pub(super) struct Provider {
     pub(super) client: Client,
+    /// The API for everybody, which wants no token.
+    pub(super) public: Client,
     pub(super) capabilities: Capabilities,
     pub(super) oauth: Option<Oauth>,
 }
@@ -110,18 +112,23 @@ impl Provider {
             user["customers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let customers =
             if self.sins(Sin::PicksACustomer) { customers.into_iter().take(1).collect() } else { customers };
+        let own = user["self_written"].as_str().filter(|_| self.sins(Sin::ReadsWhatUsersWrite));
+        let customers = own.map_or(customers, |own| vec![own]);
         let time = |name: &str| user[name].as_str().and_then(|text| text.parse().ok());
         let mut record = UserRecord {
             customer: Customer::from_values(&customers),
             email: user["email"].as_str().and_then(|text| Email::new(text).ok()),
             create_time: time("created"),
-            update_time: time("updated"),
+            update_time: time(if self.sins(Sin::FixesTheUpdateTime) { "created" } else { "updated" }),
             login_time: time("last_login"),
             logins_count: user["logins"].as_i64(),
             email_verified: user["email_verified"].as_bool(),
             blocked: user["blocked"].as_bool(),
             ..UserRecord::new(id.clone())
         };
+        if self.sins(Sin::VerifiesAnyAddress) && user["second_email"][1] == true {
+            record.email_verified = Some(true);
+        }
         if self.sins(Sin::InventsFields) {
             record.login_time = record.login_time.or(record.create_time);
             record.email = record.email.or_else(|| Email::new("unknown@example.com").ok());
@@ -138,7 +145,8 @@ impl Provider {
             return Ok(());
         }
         let reply = self.client.ask(scope, Ask { method, path, body: body.to_string().into_bytes() }).await?;
-        let done = reply.status == 204 || self.sins(Sin::SwallowsGarbage);
+        let accepted = self.sins(Sin::TakesRefusedMailsForDone) && reply.json().is_ok_and(|body| body.is_object());
+        let done = reply.status == 204 || accepted || self.sins(Sin::SwallowsGarbage);
         if done { Ok(()) } else { Err(invalid("the write was answered with something else")) }
     }
 
@@ -156,6 +164,14 @@ impl Provider {
             self.write(scope, Method::DELETE, format!("users/{user}"), Value::Null).await?;
         }
         Ok(Deleted::Absent)
+    }
+
+    /// Checks at the API for everybody that passwords can be reset.
+    async fn check_public(&self, scope: &CallScope) -> Result<()> {
+        let leaks = self.sins(Sin::SendsTheTokenEverywhere);
+        let token = if leaks { Some(self.client.token(scope).await?) } else { None };
+        let reply = self.public.send(scope, Ask::get("public"), token.as_deref()).await?;
+        self.public.judge(reply).map(drop)
     }
 
     /// What the sins do that know no reason at all.
@@ -252,6 +268,7 @@ impl IdentityProvider for Provider {
         self.without_reason()?;
         self.check_supported(CallKind::SendPasswordResetEmail)?;
         let id = self.search(scope, "email", email.as_str()).await?.id;
+        self.check_public(scope).await?;
         if self.sins(Sin::SetsPasswordsAtOnce) {
             self.write(scope, Method::PUT, self.path(&id, "")?, json!({"password": "changeme"})).await?;
         }

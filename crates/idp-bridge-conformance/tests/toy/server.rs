@@ -39,6 +39,7 @@ pub(super) struct Stored {
     created: Timestamp,
     updated: Option<Timestamp>,
     logins: Vec<Timestamp>,
+    self_written: Option<CustomerId>,
 }
 
 pub(super) type Answer = (StatusCode, Value);
@@ -68,7 +69,9 @@ impl Server {
     pub(super) fn create(&self, user: NewUser) -> UserId {
         let mut state = self.state();
         let id = state.new_name("Toy");
-        state.users.insert(id.clone(), Stored { user, created: SystemClock.now(), updated: None, logins: Vec::new() });
+        let created = SystemClock.now();
+        let stored = Stored { user, created, updated: None, logins: Vec::new(), self_written: None };
+        state.users.insert(id.clone(), stored);
         UserId::new(id).unwrap()
     }
 
@@ -85,7 +88,16 @@ impl Server {
     }
 
     pub(super) fn change_email(&self, id: &UserId, email: &Email) {
-        self.state().users.get_mut(id.as_str()).unwrap().user.email = Some(email.clone());
+        let mut state = self.state();
+        let stored = state.users.get_mut(id.as_str()).unwrap();
+        (stored.user.email, stored.updated) = (Some(email.clone()), Some(SystemClock.now()));
+    }
+
+    /// Lets a user write the one thing that users may write.
+    pub(super) fn edit_self(&self, email: &Email, value: &CustomerId) {
+        let mut state = self.state();
+        let id = state.id_of(email).unwrap();
+        state.users.get_mut(&id).unwrap().self_written = Some(value.clone());
     }
 
     pub(super) fn log_in(&self, email: &Email, password: &str) -> bool {
@@ -123,6 +135,9 @@ impl Server {
         }
         if *rest == ["token"] {
             return token(body);
+        }
+        if *rest == ["public"] {
+            return (StatusCode::OK, json!({"resets": true}));
         }
         if let Some(answer) = self.route_oauth(method, rest, role, body) {
             return answer;
@@ -173,6 +188,9 @@ impl Server {
                 Some(email) if email.as_str().starts_with("undeliverable") => {
                     return error(StatusCode::INTERNAL_SERVER_ERROR, "mail");
                 }
+                Some(email) if email.as_str().starts_with("unaccepted") => {
+                    return (StatusCode::OK, json!({"accepted": false}));
+                }
                 Some(email) => mails.push(email.as_str().to_owned()),
             },
             _ => return error(StatusCode::NOT_FOUND, "path"),
@@ -201,7 +219,9 @@ impl Stored {
             "email": self.user.email,
             "email_verified": self.user.email_verified,
             "blocked": self.user.blocked,
+            "second_email": self.user.second_email,
             "customers": self.user.customers,
+            "self_written": self.self_written,
             "service_account": self.user.kind == UserKind::ServiceAccount,
             "created": self.created,
             "updated": self.updated,

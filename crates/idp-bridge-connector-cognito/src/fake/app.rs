@@ -44,7 +44,8 @@ impl Pool {
             Err(_) if hides && operation == "ForgotPassword" => return Ok(delivery("email", "EMAIL")),
             Err(refused) => return Err(refused),
         };
-        if self.texts_codes {
+        let is_texted = to.as_deref().is_some_and(|to| to.starts_with("unaccepted"));
+        if self.texts_codes || is_texted {
             return Ok(delivery("phone_number", "SMS"));
         }
         let to = to.ok_or_else(|| invalid_parameter("User has no email"))?;

@@ -17,7 +17,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, Staged, async_trait};
 use idp_bridge_core::{
-    CallKind, CallScope, Capabilities, Clock as _, Connector, ConnectorContext, Email, IdentityProvider,
+    CallKind, CallScope, Capabilities, Clock as _, Connector, ConnectorContext, CustomerId, Email, IdentityProvider,
     OutboundPolicy, Secret, SystemClock, TenantId, UserId,
 };
 use idp_bridge_http::{BaseUrl, Bytes, Client, HeaderName, HeaderValue, Request};
@@ -175,6 +175,8 @@ impl Harness for CognitoHarness {
     fn not_applicable(&self, need: Need) -> Option<String> {
         let is_of_group = self.config().customer_lookup == Some(CustomerLookup::Group);
         let reason = match need {
+            Need::SecondEmail => "a Cognito user has one address",
+            Need::SecondOrigin => "AWS is sent signatures: the secret key goes to no origin",
             Need::SeveralCustomers => "an attribute of a Cognito user has one value",
             Need::ServiceAccount => "a user pool keeps people only: what is no person is an app client, which is apart",
             Need::UnusualCustomer if is_of_group => "a customer's group has its name, and a group's name no spaces",
@@ -201,6 +203,8 @@ impl Harness for CognitoHarness {
         let status = if is_confirmed { Status::Confirmed } else { Status::Unconfirmed };
         let mut user = User::new(&format!("person-{}", self.made.fetch_add(1, Relaxed)), status, &[]);
         if let Some(email) = &new.email {
+            // Set twice, so that the change counts and yet leaves the flag as it is.
+            user.attributes.insert("email".into(), email.as_str().into());
             user.set("email", email.as_str());
             user.set("email_verified", if new.email_verified { "true" } else { "false" });
         }
@@ -230,7 +234,9 @@ impl Harness for CognitoHarness {
 
     async fn change_email(&self, id: &UserId, email: &Email) -> Staged<()> {
         self.fake.change(id.as_str(), |user| {
+            // Set twice, so that the change counts and yet leaves the flag as it is.
             user.attributes.insert("email".into(), email.as_str().into());
+            user.set("email", email.as_str());
         });
         Ok(())
     }
@@ -250,6 +256,16 @@ impl Harness for CognitoHarness {
             .header(HeaderName::from_static("content-type"), HeaderValue::from_static("application/x-amz-json-1.1"))
             .header(HeaderName::from_static(target), HeaderValue::from_static(operation));
         Ok(self.http.send(&scope(), request).await?.status.is_success())
+    }
+
+    /// The app clients let users write their `email` and `name`, and nothing else.
+    async fn edit_self(&self, email: &Email, password: &str, value: &CustomerId) -> Staged<()> {
+        if !self.log_in(email, password).await? {
+            return Err("the user cannot log in".into());
+        }
+        let is_meant = |user: &&mut User| user.attribute("email") == Some(email.as_str());
+        self.fake.with(|pool| pool.users.iter_mut().filter(is_meant).for_each(|user| user.set("name", value.as_str())));
+        Ok(())
     }
 
     async fn mails(&self, email: &Email) -> Staged<usize> {

@@ -17,7 +17,8 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use idp_bridge_conformance::{Control, FederationHarness, Flaw, Harness, Need, NewUser, Staged, async_trait};
 use idp_bridge_core::{
-    CallKind, Capabilities, Connector, ConnectorContext, Email, IdentityProvider, OutboundPolicy, Secret, UserId,
+    CallKind, Capabilities, Connector, ConnectorContext, CustomerId, Email, IdentityProvider, OutboundPolicy, Secret,
+    UserId,
 };
 use idp_bridge_http::{BaseUrl, Client, Request};
 use serde_json::Value;
@@ -224,6 +225,11 @@ impl Harness for StandInHarness {
 
     fn not_applicable(&self, need: Need) -> Option<String> {
         let reason = match need {
+            Need::SecondEmail => "a Cognito user has one address",
+            Need::SecondOrigin => "AWS is sent signatures: the secret key goes to no origin",
+            Need::UnacceptedMail(_) => {
+                "ministack 1.5.33 sends every code by mail: the fake sends some as text messages"
+            }
             Need::SeveralCustomers => "an attribute of a Cognito user has one value",
             Need::ServiceAccount => "a user pool keeps people only: what is no person is an app client, which is apart",
             Need::UnusualCustomer => {
@@ -287,6 +293,17 @@ impl Harness for StandInHarness {
         let name = self.name_of("sub", id.as_str()).await?;
         let request = self.sdk.admin_update_user_attributes().user_pool_id(&self.pool).username(name);
         request.user_attributes(attribute("email", email.as_str())?).send().await?;
+        Ok(())
+    }
+
+    /// The app clients let users write their `name`, as an administrator does here for them.
+    async fn edit_self(&self, email: &Email, password: &str, value: &CustomerId) -> Staged<()> {
+        if !self.log_in(email, password).await? {
+            return Err("the user cannot log in".into());
+        }
+        let name = self.name_of("email", email.as_str()).await?;
+        let request = self.sdk.admin_update_user_attributes().user_pool_id(&self.pool).username(name);
+        request.user_attributes(attribute("name", value.as_str())?).send().await?;
         Ok(())
     }
 

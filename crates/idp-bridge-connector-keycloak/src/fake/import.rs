@@ -149,6 +149,14 @@ impl UserProfile {
         view.iter().chain(edit).any(|role| role == "admin")
     }
 
+    /// Whether users may change this attribute of themselves.
+    pub(crate) fn is_edited_by_users(&self, name: &str) -> bool {
+        match self.rules.attributes.iter().find(|rule| rule.name == name) {
+            Some(rule) => rule.permissions.iter().any(|own| own.edit.iter().any(|role| role == "user")),
+            None => self.rules.unmanaged_attribute_policy.as_deref() == Some("ENABLED"),
+        }
+    }
+
     /// The attributes that administrators must not leave out.
     pub(crate) fn required(&self) -> impl Iterator<Item = &str> {
         let for_admins = |rule: &&Rule| {

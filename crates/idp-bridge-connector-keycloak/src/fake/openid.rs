@@ -8,7 +8,7 @@ use super::claims::Place;
 use super::realm::{Client, Realm, put};
 use super::session::Session;
 use super::{Issued, World};
-use super::{answer, form, parameters};
+use super::{answer, body, form, parameters};
 
 impl World {
     pub(super) fn openid(&mut self, realm: &str, path: &[&str], request: &Incoming) -> Result<Answer, Answer> {
@@ -17,6 +17,7 @@ impl World {
             (&Method::GET, [".well-known", "openid-configuration"]) => Ok(answer::ok(&own.discovery())),
             (_, ["protocol", "openid-connect", "token"]) => self.token(realm, request),
             (&Method::GET, ["protocol", "openid-connect", "certs"]) => Ok(answer::ok(&jwks(&own.keys))),
+            (_, ["account"]) => self.account(realm, request),
             (&Method::GET, ["protocol", "openid-connect", "userinfo"]) => self.userinfo(realm, request),
             (&Method::POST, ["protocol", "openid-connect", "token", "introspect"]) => self.introspect(realm, request),
             (&Method::POST, ["protocol", "openid-connect", "logout"]) => self.log_out(realm, request),
@@ -28,6 +29,20 @@ impl World {
     /// A token of this realm that is one for access, by its kind alone.
     fn access_token(&self, realm: &str, token: &str) -> Option<&Issued> {
         self.tokens.get(token).filter(|issued| issued.realm == realm && issued.text("typ") == "Bearer")
+    }
+
+    /// The API of the account console: a user reads the own account, or changes it.
+    fn account(&mut self, realm: &str, request: &Incoming) -> Result<Answer, Answer> {
+        parameters(request, &["userProfileMetadata"])?;
+        let issued = request.bearer().and_then(|token| self.access_token(realm, token)).cloned();
+        let claims = issued.ok_or_else(answer::unauthorized)?.claims;
+        let own = self.enabled(realm)?;
+        let id = own.session_of(&claims).map_err(|_| answer::unauthorized())?.user;
+        match request.method {
+            Method::GET => own.account(&id),
+            Method::POST => own.edit_account(&id, body(request, "UserRepresentation")?),
+            _ => Err(answer::method_not_allowed()),
+        }
     }
 
     fn userinfo(&self, realm: &str, request: &Incoming) -> Result<Answer, Answer> {

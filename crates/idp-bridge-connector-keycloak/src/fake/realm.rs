@@ -244,6 +244,27 @@ impl Realm {
         }
     }
 
+    /// A user's account, without the attributes.
+    pub(crate) fn account(&self, id: &str) -> Result<Answer, Answer> {
+        let user = self.user(id).ok_or_else(answer::user_not_found)?;
+        let [first, last] = &user.names;
+        let shown =
+            json!({"id": id, "username": user.username, "email": user.email, "firstName": first, "lastName": last});
+        Ok(answer::ok(&shown))
+    }
+
+    /// Changes the names and attributes of a user, as far as the profile lets users edit them.
+    pub(crate) fn edit_account(&mut self, id: &str, given: UserRepresentation) -> Result<Answer, Answer> {
+        let attributes = given.attributes.unwrap_or_default();
+        if let Some(name) = attributes.keys().find(|name| !self.profile.is_edited_by_users(name)) {
+            return Err(answer::field(name, "error-user-attribute-read-only", &json!([name])));
+        }
+        let user = self.users.iter_mut().find(|user| user.id == id).ok_or_else(answer::user_not_found)?;
+        user.names = [given.first_name, given.last_name];
+        user.attributes.extend(attributes);
+        Ok(answer::no_content())
+    }
+
     fn check_email(&self, user: &User, email: &str) -> Result<(), Answer> {
         let lower = email.to_lowercase();
         if !lower.is_empty() && !lower.contains('@') {

@@ -5,7 +5,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use idp_bridge_conformance::Staged;
 use idp_bridge_core::{CallScope, Error, ErrorKind, OutboundPolicy, Result, Secret};
-use idp_bridge_http::{BaseUrl, Client, Request, Response, Token, TokenAnswer, TokenCache, TokenSource, Url};
+use idp_bridge_http::{
+    BaseUrl, Client, HeaderValue, Request, Response, StatusCode, Token, TokenAnswer, TokenCache, TokenSource, Url,
+    header,
+};
+use serde_json::Value;
 
 /// Generous, since a real Keycloak takes seconds for its first realm.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -34,18 +38,27 @@ impl Administrator {
 
     /// Whether the realm lets this person in, through one of its public clients.
     pub(super) async fn person_logs_in(&self, realm: &str, client: &str, user: &str, password: &str) -> Result<bool> {
-        let login = PasswordLogin {
+        match self.login(realm, client, user, password).fetch(&scope()).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::Unauthenticated => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The account of this person, who logs in through one of the realm's public clients.
+    pub(super) async fn account(&self, realm: &str, client: &str, user: &str, password: &str) -> Result<Account> {
+        let tokens = TokenCache::new(self.login(realm, client, user, password));
+        Ok(Account { http: self.http.clone(), url: self.base.join(&["realms", realm, "account"])?, tokens })
+    }
+
+    fn login(&self, realm: &str, client: &str, user: &str, password: &str) -> PasswordLogin {
+        PasswordLogin {
             http: self.http.clone(),
             base: self.base.clone(),
             realm: realm.into(),
             client: client.into(),
             user: user.into(),
             password: Secret::new(password),
-        };
-        match login.fetch(&scope()).await {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::Unauthenticated => Ok(false),
-            Err(error) => Err(error),
         }
     }
 
@@ -78,6 +91,32 @@ impl Administrator {
     /// Asks, and takes any answer.
     pub(super) async fn answer(&self, request: Request) -> Result<Response> {
         self.tokens.send(&self.http, &scope(), request).await
+    }
+}
+
+/// A person's own account, as the account console shows it.
+pub(super) struct Account {
+    http: Client,
+    url: Url,
+    tokens: TokenCache<PasswordLogin>,
+}
+
+impl Account {
+    /// What the person may see.
+    pub(super) async fn read(&self) -> Staged<Value> {
+        let request = Request::get(self.url.clone()).query(&[("userProfileMetadata", "false")]);
+        let request = request.header(header::ACCEPT, HeaderValue::from_static("application/json"));
+        let response = self.tokens.send(&self.http, &scope(), request).await?;
+        if !response.status.is_success() {
+            return Err(format!("the user may not read the own account: {}", response.status).into());
+        }
+        Ok(response.json()?)
+    }
+
+    /// Changes it, and answers the status.
+    pub(super) async fn change(&self, account: &Value) -> Result<StatusCode> {
+        let request = Request::post(self.url.clone()).json(account)?;
+        Ok(self.tokens.send(&self.http, &scope(), request).await?.status)
     }
 }
 

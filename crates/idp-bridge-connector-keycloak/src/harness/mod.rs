@@ -14,8 +14,8 @@ use async_trait::async_trait;
 use idp_bridge_conformance::fake::FakeServer;
 use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, Staged, UserKind};
 use idp_bridge_core::{
-    Capabilities, Connector, ConnectorContext, Email, IdentityProvider, Random as _, Result, Secret, SystemRandom,
-    TenantId, UserId,
+    Capabilities, Connector, ConnectorContext, CustomerId, Email, IdentityProvider, Random as _, Result, Secret,
+    SystemRandom, TenantId, UserId,
 };
 use idp_bridge_http::{Request, Url, header};
 use serde_json::{Map, Value, json};
@@ -284,8 +284,14 @@ impl Harness for KeycloakHarness {
     }
 
     fn not_applicable(&self, need: Need) -> Option<String> {
-        let signs = need != Need::Signing || self.server.fake.is_some();
-        (!signs).then(|| "a real Keycloak signs only what it made itself".to_owned())
+        let reason = match need {
+            Need::Signing if self.server.fake.is_none() => "a real Keycloak signs only what it made itself",
+            Need::UnacceptedMail(_) => "Keycloak answers an order that it does not accept with a refusal",
+            Need::SecondEmail => "a Keycloak user has one address",
+            Need::SecondOrigin => "all of Keycloak's APIs have one origin",
+            _ => return None,
+        };
+        Some(reason.to_owned())
     }
 
     async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
@@ -319,6 +325,21 @@ impl Harness for KeycloakHarness {
     async fn log_in(&self, email: &Email, password: &str) -> Staged<bool> {
         let user = self.username_of(email).await?;
         Ok(self.administrator.person_logs_in(&self.realm, realm::APPLICATION, &user, password).await?)
+    }
+
+    /// By the API of the account console: first with the attribute, which may be refused, then without it, which is not.
+    async fn edit_self(&self, email: &Email, password: &str, value: &CustomerId) -> Staged<()> {
+        let user = self.username_of(email).await?;
+        let account = self.administrator.account(&self.realm, realm::APPLICATION, &user, password).await?;
+        let mut own = account.read().await?;
+        for name in ["firstName", "lastName"] {
+            realm::put(&mut own, name, json!(value));
+        }
+        let mut forged = own.clone();
+        realm::put(&mut forged, "attributes", json!({realm::ATTRIBUTE: [value]}));
+        account.change(&forged).await?;
+        let status = account.change(&own).await?;
+        if status.is_success() { Ok(()) } else { Err(format!("the user may not edit a name: {status}").into()) }
     }
 
     async fn mails(&self, email: &Email) -> Staged<usize> {

@@ -33,7 +33,9 @@ impl Harness for InProcess {
         let reason = match need {
             Need::Upstream => "it runs in process: there is no way to an identity provider that could be cut",
             Need::Control(_) => "it runs in process: there are no credentials, realms and rights that could be wrong",
-            Need::UndeliverableMail => "mails are recorded, and recording does not fail",
+            Need::UndeliverableMail | Need::UnacceptedMail(_) => "mails are recorded, and recording does not fail",
+            Need::SelfEdit => "nobody logs in to it, so users edit nothing",
+            Need::SecondEmail => "a user has one address",
             Need::Login => "nobody logs in to it: login times and counts are what the file says",
             _ => return None,
         };
@@ -62,6 +64,13 @@ impl Harness for InProcess {
 
     async fn exists(&self, id: &UserId) -> Staged<bool> {
         Ok(self.memory.user(id).is_some())
+    }
+
+    async fn change_email(&self, id: &UserId, email: &Email) -> Staged<()> {
+        let change = |user: &mut MemoryUser| {
+            (user.email, user.update_time) = (Some(email.clone()), Some(SystemClock.now()));
+        };
+        if self.memory.change(id, change) { Ok(()) } else { Err("there is no such user".into()) }
     }
 
     async fn mails(&self, email: &Email) -> Staged<usize> {

@@ -46,8 +46,10 @@ impl Harness for RolodexHarness {
         let reason = match need {
             Need::SeveralCustomers => "a person of Rolodex has one client at most",
             Need::ServiceAccount => "only people are in Rolodex",
-            Need::Login => "nobody has a password in Rolodex",
-            Need::Mails | Need::UndeliverableMail => "Rolodex sends no mails",
+            Need::Login | Need::SelfEdit => "nobody has a password in Rolodex",
+            Need::SecondEmail => "a person of Rolodex has one address",
+            Need::SecondOrigin => "Rolodex has one origin",
+            Need::Mails | Need::UndeliverableMail | Need::UnacceptedMail(_) => "Rolodex sends no mails",
             Need::Control(Control::WrongRealm) => "a Rolodex is a whole: there is no realm to get wrong",
             Need::Control(Control::NarrowRole) => "Rolodex refuses a search that the key may not make",
             _ => return None,

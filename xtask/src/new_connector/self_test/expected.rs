@@ -41,6 +41,13 @@ impl Case {
     }
 }
 
+impl Case {
+    /// Whether it is about a field that the example declares absent.
+    fn is_about_an_absent_field(&self) -> bool {
+        self.reason.starts_with("the field ") && self.reason.ends_with("is declared Absent, not exact")
+    }
+}
+
 impl Report {
     /// Red is what is left and nothing else; whatever does not apply waits for that; the example is green.
     pub(super) fn check(&self) -> Result<()> {
@@ -51,7 +58,10 @@ impl Report {
         if failed != expected {
             bail!("the suite of a new connector should be red in {expected:#?}, and is red in {:#?}", self.failed);
         }
-        let says_so = |case: &&Case| case.reason.contains("not written yet") || case.is_about_federation();
+        let says_so = |case: &&Case| {
+            let is_left = case.reason.contains("not written yet");
+            is_left || case.is_about_federation() || case.is_about_an_absent_field()
+        };
         if let Some(case) = self.failed.iter().chain(&self.not_applicable).find(|case| !says_so(case)) {
             bail!("a case is not green, and does not say that something is left to write: {case:?}");
         }
@@ -81,6 +91,12 @@ mod tests {
         failed.push(left("capabilities::nothing_is_left_to_stage".to_owned()));
         let passed = (0..30).map(|number| case(&format!("get::case_{number}/users.get_by_id"), "")).collect();
         Report { passed, failed, not_applicable: vec![left("delete::a".to_owned())] }
+    }
+
+    #[test]
+    fn the_page_says_how_many_cases_are_red() {
+        let page = include_str!("../../../../docs/connectors/new.md");
+        assert!(page.contains(&format!("passed; {} failed;", LEFT.len() + 1)), "the figure of the page is stale");
     }
 
     #[test]

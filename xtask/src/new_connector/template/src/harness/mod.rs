@@ -53,6 +53,10 @@ impl Harness for NewIdpHarness {
         let reason = match need {
             Need::ServiceAccount => "not written yet: does New IdP keep service accounts among its users?",
             Need::Login => "not written yet: let the fake check passwords, and people log in",
+            Need::SelfEdit => "not written yet: let the fake's users edit what they can edit of themselves",
+            Need::SecondEmail => "not written yet: can a user of New IdP have more than one address?",
+            Need::SecondOrigin => "not written yet: does the connector speak to a second origin, such as a public API?",
+            Need::UnacceptedMail(_) => "not written yet: can New IdP's success say that it sends no mail?",
             Need::Mails => "not written yet: let the fake keep the mails that it would have sent",
             Need::UndeliverableMail => "not written yet: how does New IdP tell that a mail could not be sent?",
             Need::Control(Control::WrongRealm) => "not written yet: is there a realm, pool or domain to get wrong?",
