@@ -39,9 +39,7 @@ impl Case {
     fn is_about_federation(&self) -> bool {
         self.case.starts_with("federation") && self.reason == "there is no federation"
     }
-}
 
-impl Case {
     /// Whether it is about a field that the example declares absent.
     fn is_about_an_absent_field(&self) -> bool {
         self.reason.starts_with("the field ") && self.reason.ends_with("is declared Absent, not exact")
