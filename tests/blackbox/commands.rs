@@ -76,7 +76,7 @@ fn doctor_against_nothing_says_that_nothing_is_there() {
     let tenants: String = (0..3)
         .map(|number| {
             format!(
-                "[tenants.t{number}]\nwebhook_keys = [\"whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"]\n\
+                "[tenants.t{number}]\nwebhook_keys = [\"whpk_OzHzv9dJQOjJf0cyLa6rPQCJhfbThuf70Bc1z9fVDQA=\"]\n\
                  [tenants.t{number}.connector]\ntype = \"keycloak\"\nurl = \"http://{closed}\"\nrealm = \"r\"\nclient_id = \"c\"\n\
                  client_secret = \"hunter2\"\n"
             )

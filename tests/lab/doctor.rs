@@ -47,7 +47,7 @@ fn doctor(realm: &Realm) -> Ran {
     let folder = tempfile::tempdir().unwrap();
     let config = realm.harness.config();
     let text = format!(
-        "[tenants.t]\nwebhook_keys = [\"whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"]\n[tenants.t.connector]\n\
+        "[tenants.t]\nwebhook_keys = [\"whpk_OzHzv9dJQOjJf0cyLa6rPQCJhfbThuf70Bc1z9fVDQA=\"]\n[tenants.t.connector]\n\
          type = \"keycloak\"\nurl = \"{}\"\nrealm = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
          customer_attribute = \"{}\"\nlogin_events = true\n",
         config.url,

@@ -1,5 +1,7 @@
 //! The keys of signed calls, and their text forms.
 
+mod weak;
+
 use std::fmt;
 
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
@@ -38,6 +40,15 @@ pub enum KeyError {
         /// How many there are.
         found: usize,
     },
+    /// The key is public knowledge, by this source.
+    #[error("the key is published ({0}), so anyone can sign with it")]
+    Published(&'static str),
+    /// The public key is a point of small order.
+    #[error("the key is a point of small order, so anyone can forge signatures for it")]
+    SmallOrder,
+    /// The public key is encoded in another way than key generators do.
+    #[error("the key is not a canonical Ed25519 key")]
+    NotCanonical,
 }
 
 fn decode(text: &str) -> Result<Vec<u8>, KeyError> {
@@ -91,7 +102,19 @@ impl Eq for SharedKey {}
 
 impl VerifyingKey {
     /// Reads `whpk_` + base64 of 32 bytes, or `whsec_` + base64 of 24 to 64 bytes.
+    ///
+    /// Refuses published keys, and public keys that signatures can be forged for.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
+        let key = Self::read(text)?;
+        match &key {
+            Self::Shared(shared) => weak::check_shared(&shared.bytes)?,
+            Self::Public(public) => weak::check_public(public)?,
+        }
+        Ok(key)
+    }
+
+    /// Reads the text form of any key; tests read published vectors with it.
+    pub(crate) fn read(text: &str) -> Result<Self, KeyError> {
         let text = text.trim();
         if let Some(key) = text.strip_prefix(PUBLIC) {
             exactly_32(key).map(Self::Public)
@@ -177,7 +200,22 @@ pub enum SigningKey {
 
 impl SigningKey {
     /// Reads `whsk_` + base64 of a 32-byte seed, or `whsec_` + base64 of 24 to 64 bytes.
+    ///
+    /// Refuses published keys.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
+        let key = Self::read(text)?;
+        match &key {
+            Self::Shared(shared) => weak::check_shared(&shared.bytes)?,
+            Self::Private(_, pair) => {
+                let public = pair.public_key().as_ref().try_into().map_err(|_| KeyError::Encoding)?;
+                weak::check_public(public)?;
+            }
+        }
+        Ok(key)
+    }
+
+    /// Reads the text form of any key; tests read published vectors with it.
+    pub(crate) fn read(text: &str) -> Result<Self, KeyError> {
         let text = text.trim();
         if let Some(key) = text.strip_prefix(PRIVATE) {
             Self::from_seed(exactly_32(key)?)

@@ -2,6 +2,7 @@
 
 mod access_token;
 mod caller;
+mod trivial;
 
 use std::sync::Arc;
 

@@ -17,6 +17,13 @@ fn the_connector_is_listed_with_its_settings() {
 
 #[test]
 fn a_configuration_that_names_the_connector_is_right() {
-    let output = bridge(&["check", "--config", concat!(env!("CARGO_MANIFEST_DIR"), "/idp-bridge.toml")]);
+    // Beside the configuration are keys, as the README says.
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("configured");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("idp-bridge.toml"), include_str!("../idp-bridge.toml")).unwrap();
+    let at = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    assert!(bridge(&["keys", "new", "--out", &at("keys")]).status.success());
+    let output = bridge(&["check", "--config", &at("idp-bridge.toml")]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -64,7 +64,7 @@ impl Stage {
             .collect();
         let text = format!(
             "[server]\nstate_dir = \".\"\npublic_url = \"http://127.0.0.1:8080\"\nlog.format = \"json\"\n\
-             [tenants.t]\nwebhook_keys = [\"whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"]\n\
+             [tenants.t]\nwebhook_keys = [\"whpk_OzHzv9dJQOjJf0cyLa6rPQCJhfbThuf70Bc1z9fVDQA=\"]\n\
              [tenants.t.connector]\ntype = \"keycloak\"\nurl = {:?}\nrealm = {:?}\nclient_id = {:?}\n\
              client_secret = {:?}\ncustomer_attribute = {:?}\n\
              [tenants.t.federation]\nmetadata = true\nanonymous_per_second = 100000\nclients = [{}]\n{settings}",

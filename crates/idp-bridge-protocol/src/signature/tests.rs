@@ -6,10 +6,10 @@ use proptest::prelude::*;
 use super::*;
 
 const NOW: i64 = 1_700_000_000;
-const SHARED: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const SHARED: &str = "whsec_MSRjPPxLmJtpK9OVH8KDqggkVjFnu0Oevow4dEoKvE0=";
 
 fn ring(keys: &[&str]) -> KeyRing {
-    KeyRing::new(keys.iter().map(|key| VerifyingKey::parse(key).unwrap()).collect()).unwrap()
+    KeyRing::new(keys.iter().map(|key| VerifyingKey::read(key).unwrap()).collect()).unwrap()
 }
 
 fn headers(id: &str, timestamp: &str, signature: &str) -> HeaderMap {

@@ -15,8 +15,8 @@ use tempfile::TempDir;
 
 use super::{Problem, Settings, load};
 
-const PUBLIC: &str = "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
-const SHARED: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+const PUBLIC: &str = "whpk_OzHzv9dJQOjJf0cyLa6rPQCJhfbThuf70Bc1z9fVDQA=";
+const SHARED: &str = "whsec_MSRjPPxLmJtpK9OVH8KDqggkVjFnu0Oevow4dEoKvE0=";
 
 /// A folder with the files that a configuration may name.
 struct Folder(TempDir);
@@ -102,8 +102,28 @@ fn a_folder_has_a_file_for_each_tenant_and_one_for_the_rest() {
 }
 
 #[test]
+fn the_example_file_holds_no_credentials() {
+    let example = include_str!("../../../../docs/configuration.example.toml");
+    let found =
+        |text: &str| example.lines().filter(|line| !line.trim_start().starts_with('#') && line.contains(text)).count();
+    assert_eq!(found("whpk_"), found("webhook_keys = [\"whpk_…\"]"));
+    assert_eq!(found("sha256 ="), found("sha256 = \"…\""));
+    assert!(found("whpk_") > 0 && found("sha256 =") > 0 && found("whsec_") == 0);
+    let folder = Folder::new();
+    folder.write("idp-bridge.toml", example);
+    let problems = folder.load("idp-bridge.toml").err().unwrap();
+    let refused = |message: &str| problems.iter().filter(|problem| problem.message.contains(message)).count();
+    assert_eq!(refused("not base64"), found("whpk_"), "{problems:?}");
+    assert!(refused("64 hexadecimal digits") > 0, "{problems:?}");
+}
+
+#[test]
 fn the_example_file_has_every_key_and_is_right() {
     let example = include_str!("../../../../docs/configuration.example.toml");
+    let digest = "5c".repeat(32);
+    let filled = example
+        .replace("\"whpk_…\"", &format!("\"{PUBLIC}\""))
+        .replace("sha256 = \"…\"", &format!("sha256 = \"{digest}\""));
     let folder = Folder::new();
     for name in [
         "acme-webhook",
@@ -119,7 +139,7 @@ fn the_example_file_has_every_key_and_is_right() {
     let ca = include_str!("tests/ca.pem");
     folder.write("secrets/acme-ca.pem", ca);
     folder.write("secrets/platform-ca.pem", ca);
-    folder.write("idp-bridge.toml", example);
+    folder.write("idp-bridge.toml", &filled);
     if let Err(problems) = folder.load("idp-bridge.toml") {
         panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
     }

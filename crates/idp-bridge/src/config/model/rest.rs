@@ -45,7 +45,12 @@ pub(crate) struct Sha256(pub(crate) [u8; 32]);
 impl<'de> Deserialize<'de> for Sha256 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        parse_hex(&text).map(Self).ok_or_else(|| serde::de::Error::custom("expected 64 hexadecimal digits"))
+        let sha256 = parse_hex(&text).ok_or_else(|| serde::de::Error::custom("expected 64 hexadecimal digits"))?;
+        if RestToken::is_trivial(&sha256) {
+            let message = "anyone can guess the token of this digest: make one with `openssl rand -hex 32`";
+            return Err(serde::de::Error::custom(message));
+        }
+        Ok(Self(sha256))
     }
 }
 

@@ -37,6 +37,8 @@ fn of_the_file() -> Vec<Mistake> {
     ]
 }
 
+const SHA256_OF_TEST: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
 fn of_its_keys() -> Vec<Mistake> {
     vec![
         (tenant("webhook_keys = \"whpk_x\"", ""), "expected a list", ":2:1", "webhook_keys = [\"…\"]"),
@@ -50,6 +52,24 @@ fn of_its_keys() -> Vec<Mistake> {
             "keys new",
         ),
         (tenant("webhook_keys = [\"whpk_hunter2!\"]", ""), "not base64", "webhook_keys[0]", "keys new"),
+        (
+            tenant("webhook_keys = [\"whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"]", ""),
+            "published (RFC 8032)",
+            "webhook_keys[0]",
+            "keys new",
+        ),
+        (
+            tenant("webhook_keys = [\"whpk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"]", ""),
+            "small order",
+            "webhook_keys[0]",
+            "keys new",
+        ),
+        (
+            tenant("webhook_keys = [\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"]", ""),
+            "published (the documentation of Standard Webhooks)",
+            "webhook_keys[0]",
+            "keys new",
+        ),
         (tenant("webhook_keys = []", ""), "one to four keys, found 0", ":2:1", ""),
         (tenant("webhook_keys_file = [\"key\",\"key\",\"key\",\"key\",\"key\"]", ""), "found 5", ":2:1", ""),
         (tenant("webhook_keys_file = [\"nothing\"]", ""), "nothing` cannot be read", ":2:22", "check the path"),
@@ -85,6 +105,12 @@ fn of_a_tenant() -> Vec<Mistake> {
         (
             token("{name = \"a\", sha256 = \"hunter2\", scopes = []}"),
             "64 hexadecimal digits",
+            "rest.tokens[0].sha256",
+            "",
+        ),
+        (
+            token(&format!("{{name = \"a\", sha256 = \"{SHA256_OF_TEST}\", scopes = []}}")),
+            "anyone can guess the token",
             "rest.tokens[0].sha256",
             "",
         ),
