@@ -17,7 +17,7 @@ pub use memory::MemoryRevocations;
 /// What can be refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RevokedKey {
-    /// One token, by its SHA-256.
+    /// One token: the SHA-256 of a JWT's header and payload as they are encoded, or of an opaque token's text.
     Token([u8; 32]),
     /// The tokens of one login.
     Session(SessionId),

@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn each_token_and_each_user_has_its_own() {
         let buckets = Buckets::new();
-        let token = |text: &str| TokenKey::of(&tenant(), &AccessToken::new(text).unwrap());
+        let token = |text: &str| TokenKey::new(&tenant(), &AccessToken::new(text).unwrap());
         let taken = |take: &dyn Fn() -> Result<()>| (0..100).take_while(|_| take().is_ok()).count();
         // The clock goes on meanwhile, so there may be one more.
         assert!((30..35).contains(&taken(&|| buckets.take_of_token(Cost::Userinfo, &token("a")))));

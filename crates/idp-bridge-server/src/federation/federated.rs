@@ -78,7 +78,7 @@ impl<'a> Federated<'a> {
 
     /// Refuses a token that is on the list, by itself or by whom and what login it belongs to.
     pub(super) async fn refuse_listed(&self, key: &TokenKey, identity: Option<&TokenIdentity>) -> Result<()> {
-        let mut keys = vec![RevokedKey::Token(key.sha256)];
+        let mut keys = vec![key.revoked_key()];
         if let Some(identity) = identity {
             keys.extend(identity.session.clone().map(RevokedKey::Session));
             keys.push(RevokedKey::Subject(identity.subject.clone()));

@@ -18,6 +18,7 @@ use super::SharedFailure;
 use super::buckets::Buckets;
 use super::logout::{Ended, LogoutKey};
 use crate::flights::Flights;
+use crate::revocation::RevokedKey;
 use crate::tenant::Tenants;
 
 /// For how long a token that was good need not queue with the unknown ones.
@@ -26,19 +27,37 @@ const PROVEN_FOR: Duration = Duration::from_secs(10 * 60);
 /// The most tokens that are remembered, of all tenants.
 const MOST_PROVEN: u64 = 50_000;
 
-/// What a token is known by: whose it would be, and a digest of it.
+/// Identifies a token of a tenant.
+///
+/// Two texts of one signed token differ in their signatures alone: of an ECDSA signature (r, s) the twin (r, n − s) is valid
+/// too, and anybody can compute it. What was validated is therefore the whole text, and what is revoked is what the
+/// signature covers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct TokenKey {
-    pub(super) tenant: TenantId,
-    pub(super) sha256: [u8; 32],
+    tenant: TenantId,
+    /// The SHA-256 of the whole text, so that no cached answer is given for another signature.
+    text: [u8; 32],
+    /// The SHA-256 of a JWT's header and payload, as they are encoded; of an opaque token that of its text.
+    content: [u8; 32],
 }
 
 impl TokenKey {
-    pub(super) fn of(tenant: &TenantId, token: &AccessToken) -> Self {
-        let mut sha256 = [0; 32];
-        sha256.copy_from_slice(digest::digest(&digest::SHA256, token.expose().as_bytes()).as_ref());
-        Self { tenant: tenant.clone(), sha256 }
+    pub(super) fn new(tenant: &TenantId, token: &AccessToken) -> Self {
+        let text = token.expose();
+        let content = if token.is_jwt() { text.rsplit_once('.').map_or(text, |(content, _)| content) } else { text };
+        Self { tenant: tenant.clone(), text: sha256(text), content: sha256(content) }
     }
+
+    /// Returns the entry that the revocation list has for the token, whatever its signature.
+    pub(super) fn revoked_key(&self) -> RevokedKey {
+        RevokedKey::Token(self.content)
+    }
+}
+
+fn sha256(text: &str) -> [u8; 32] {
+    let mut sha256 = [0; 32];
+    sha256.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
+    sha256
 }
 
 /// What userinfo found out about a token.

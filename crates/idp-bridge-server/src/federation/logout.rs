@@ -101,7 +101,7 @@ async fn end(
     // Others may wait for the same logout, so that it has the tenant's deadline, and this caller's wait another one.
     let scope = federated.begin(line, Tenant::MAX_DEADLINE);
     let caller = line.scope(shown.timeout.min(federated.tenant.deadline));
-    let key = TokenKey::of(&federated.tenant.id, &shown.token);
+    let key = TokenKey::new(&federated.tenant.id, &shown.token);
     in_time(&caller, federated.admit(&scope, (&key, &shown.token))).await?;
     let Ended { user, result } = federated.join((&scope, &caller), shown, key).await;
     if let Some(user) = user {
@@ -186,7 +186,7 @@ impl Federated<'_> {
         // From here on the token may be refused, so whatever fails has changed something.
         scope.recorder().write_begins();
         let token = Revocation {
-            key: RevokedKey::Token(key.sha256),
+            key: key.revoked_key(),
             not_before: None,
             until: self.surely_ended(identity.expires_at),
         };

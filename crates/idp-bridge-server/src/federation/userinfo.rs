@@ -77,7 +77,7 @@ async fn tell(
 impl Federated<'_> {
     /// Returns the answer for this token. The revocation list is asked last, however the answer came about.
     async fn know(&self, scope: &CallScope, token: AccessToken) -> Result<Arc<Known>, SharedFailure> {
-        let key = TokenKey::of(&self.tenant.id, &token);
+        let key = TokenKey::new(&self.tenant.id, &token);
         let front = &self.bridge.front;
         let cached = front.known(&key).filter(|known| known.until.is_some_and(|until| self.now() < until));
         let known = match cached {

@@ -12,6 +12,7 @@ mod lines;
 mod logout;
 mod outages;
 mod races;
+mod signatures;
 mod store;
 mod tokens;
 mod userinfo;

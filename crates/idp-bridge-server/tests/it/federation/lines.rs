@@ -76,10 +76,10 @@ async fn customers_that_differ_or_are_several_are_told_to_the_operator() {
     let log = Log::default();
     let _guard = log.begin();
     let idp = Idp::new();
-    idp.user("ada", customer("c-2")).ada("a.d.a").token("a.d.several", |user| user.customer = Customer::Several);
+    idp.user("ada", customer("c-2")).ada("a.d.a").token("a.several.s", |user| user.customer = Customer::Several);
     let bridge = bridge(&idp, FederationRules { customer: CustomerFrom::ClaimCompared, ..rules() }).await;
     bridge.send(&userinfo("a.d.a")).await;
-    bridge.send(&userinfo("a.d.several")).await;
+    bridge.send(&userinfo("a.several.s")).await;
     idp.changed("ada", |user| user.customer = customer("c-1"));
     bridge.send(&userinfo("a.d.a")).await;
     let [differs, several, same] = log.lines().try_into().unwrap();
