@@ -119,6 +119,7 @@ bullets! {
     log_out "Federation::log_out" {
         DEAD "Afterwards the session cannot be refreshed, and where the identity provider ends access tokens, none of that session lives."
         OTHERS_LIVE "Where it can end one session, other sessions of the user live on ([`LogoutReach::Session`])."
+        OTHERS_END "Where it cannot, and no refresh token is shown, it is [`LoggedOut::User`], by which the bridge refuses the user's other logins too, or `Unsupported` if the settings say so."
         NOTHING_LEFT "An expired token, a repetition, and a session or user that is gone already are Ok."
         EVERY_STEP "Ok means that every step succeeded; an outage in any of them is an error."
         FOREIGN "A refresh token that belongs to no client of the tenant is `InvalidInput`."

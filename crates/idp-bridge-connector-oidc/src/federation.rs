@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use idp_bridge_core::jiff::Timestamp;
 use idp_bridge_core::{
     AccessToken, CallScope, Clock, Customer, Email, EndSession, Error, ErrorKind, Federation, FederationMetadata,
     FederationSettings, Finding, LoggedOut, Logout, LogoutFallback, LogoutNotice, OauthClient, Result, Secret,
@@ -133,7 +134,7 @@ impl OidcFederation {
         let mut may_be_over = false;
         for client in known.into_iter().chain(others) {
             match self.openid.revoke(scope, token, TokenKind::Refresh, (client, self.authentication)).await {
-                Ok(()) => match self.is_over(scope, token).await? {
+                Ok(_) => match self.is_over(scope, token).await? {
                     Some(true) => return Ok(()),
                     Some(false) => {}
                     None if known.is_some() => return Ok(()),
@@ -161,24 +162,50 @@ impl OidcFederation {
         }
     }
 
-    /// Ends an access token, and sees that it does not live on.
-    async fn end_access_token(&self, scope: &CallScope, token: &AccessToken, identity: &TokenIdentity) -> Result<()> {
-        if identity.expires_at.is_some_and(|end| end <= self.clock.now()) {
-            return Ok(());
+    /// Ends a login of which only the access token is known.
+    ///
+    /// No standard names the rest of that login, so the bridge has to refuse every token that the user got until now.
+    async fn end_user(&self, scope: &CallScope, logout: &Logout<'_>) -> Result<LoggedOut> {
+        if self.settings.fallback == LogoutFallback::Refuse {
+            return Err(Error::unsupported(
+                "without its refresh token a login can be ended only together with all others of the user",
+            )
+            .with_hint("send the refresh token of the same login, or set `logout.fallback = \"user\"`"));
+        }
+        let identity = logout
+            .identity
+            .ok_or_else(|| Error::invalid_token("the token has ended, and no refresh token is shown"))?;
+        let ended_at = self.end_access_token(scope, logout.token, identity).await?;
+        // The issuer's clock may be ahead of ours.
+        let ended_at = identity.issued_at.map_or(ended_at, |issued_at| issued_at.max(ended_at));
+        Ok(LoggedOut::User { ended_at })
+    }
+
+    /// Ends an access token, checks that it does not live on, and returns when it ended, by the issuer's clock where an
+    /// answer says it.
+    async fn end_access_token(
+        &self,
+        scope: &CallScope,
+        token: &AccessToken,
+        identity: &TokenIdentity,
+    ) -> Result<Timestamp> {
+        let mut ended_at = self.clock.now();
+        if identity.expires_at.is_some_and(|end| end <= ended_at) {
+            return Ok(ended_at);
         }
         let secret = Secret::new(token.expose());
         if let Some(client) = identity.client.as_deref().and_then(|id| self.settings.client(id)) {
             let ended = self.openid.revoke(scope, &secret, TokenKind::Access, (client, self.authentication)).await;
             match ended {
-                // Not everyone can end signed ones, and with their refresh token they may have ended: the proof decides.
-                Err(error) if !matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::InvalidInput) => {
-                    return Err(error);
-                }
-                _ => {}
+                Ok(at) => ended_at = at.unwrap_or(ended_at),
+                // Not every provider can end signed ones, and they may have ended with their refresh token: the check below
+                // decides.
+                Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::InvalidInput) => {}
+                Err(error) => return Err(error),
             }
         }
         match self.ask(scope, token).await {
-            Err(error) if error.kind() == ErrorKind::InvalidToken => Ok(()),
+            Err(error) if error.kind() == ErrorKind::InvalidToken => Ok(ended_at),
             Err(error) => Err(error),
             Ok(_) => Err(Error::upstream(ErrorKind::Unavailable, "the access token lives on after its revocation")
                 .with_hint("the identity provider must end access tokens that are revoked, or whose refresh token is")),
@@ -202,6 +229,9 @@ impl Federation for OidcFederation {
             let (claims, identity) = self.proven(scope, token, &Rules::access_token()).await?;
             let answer = self.ask(scope, token).await?;
             is_about(&answer, &claims)?;
+            if self.bridge.is_some() {
+                check_is_access_token(&answer, &claims)?;
+            }
             (vec![answer, claims], identity)
         } else {
             let (claims, identity) = self.introspected(scope, token).await?;
@@ -219,15 +249,9 @@ impl Federation for OidcFederation {
     }
 
     async fn log_out(&self, scope: &CallScope, logout: &Logout<'_>) -> Result<LoggedOut> {
-        if logout.refresh_token.is_none() && self.settings.fallback == LogoutFallback::Refuse {
-            return Err(Error::unsupported(
-                "without its refresh token a login cannot be ended at this identity provider",
-            ));
-        }
-        if let Some(token) = logout.refresh_token {
-            let client = logout.identity.and_then(|identity| identity.client.as_deref());
-            self.end_refresh_token(scope, token, client).await?;
-        }
+        let Some(token) = logout.refresh_token else { return self.end_user(scope, logout).await };
+        let client = logout.identity.and_then(|identity| identity.client.as_deref());
+        self.end_refresh_token(scope, token, client).await?;
         if let Some(identity) = logout.identity {
             self.end_access_token(scope, logout.token, identity).await?;
         }
@@ -272,6 +296,17 @@ fn is_about(answer: &Claims, proven: &Claims) -> Result<()> {
         return Err(Error::invalid_token("the token is no bearer token"));
     }
     answer.refuse_bound()
+}
+
+/// Fails unless the token itself or its introspection says that it is an access token.
+///
+/// Introspection calls a living refresh token active too, and signed ones may look like access tokens (RFC 7662, section 2.2).
+fn check_is_access_token(introspected: &Claims, proven: &Claims) -> Result<()> {
+    if proven.is_of_type("at+jwt") || introspected.text("token_type").is_some_and(is_bearer) {
+        return Ok(());
+    }
+    Err(Error::invalid_token("neither the token nor its introspection says that it is an access token")
+        .with_hint("let introspection answer `token_type`, or access tokens have the type `at+jwt`"))
 }
 
 fn another_token() -> Error {

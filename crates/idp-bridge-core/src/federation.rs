@@ -51,6 +51,8 @@ pub trait Federation: Send + Sync {
     /// - Afterwards the session cannot be refreshed, and where the identity provider ends access tokens, none of that
     ///   session lives.
     /// - Where it can end one session, other sessions of the user live on ([`LogoutReach::Session`]).
+    /// - Where it cannot, and no refresh token is shown, it is [`LoggedOut::User`], by which the bridge refuses the user's other
+    ///   logins too, or `Unsupported` if the settings say so.
     /// - An expired token, a repetition, and a session or user that is gone already are Ok.
     /// - Ok means that every step succeeded; an outage in any of them is an error.
     /// - A refresh token that belongs to no client of the tenant is `InvalidInput`.
@@ -199,9 +201,9 @@ pub struct Logout<'a> {
 pub enum LoggedOut {
     /// The one session, with all that it issued.
     Session,
-    /// Whatever belonged to the user when it ended, by the identity provider's clock.
+    /// All logins of the user; where the identity provider cannot end them all, the bridge refuses what was issued until then.
     User {
-        /// When that was.
+        /// When that was, by the identity provider's clock.
         ended_at: Timestamp,
     },
     /// Only the refresh token, and what was issued with it.
@@ -290,7 +292,7 @@ pub enum LogoutReach {
     Session,
     /// What came of the refresh token if one is shown, else all sessions of the user.
     RefreshTokenOrUser,
-    /// The refresh token alone.
+    /// The refresh token if one is shown; else the access token, and all logins of the user at the bridge alone.
     RefreshToken,
 }
 

@@ -22,6 +22,9 @@ sins! {
     a_user_wide_logout_is_found_out EndsEverySession [
         "federation_logout::other_logins_live_on"
     ]
+    forgotten_other_logins_are_found_out ForgetsOtherLogins [
+        "federation_logout::other_logins_end_where_no_session_can"
+    ]
     a_followed_key_address_is_found_out FollowsKeyAddresses [
         "federation_tokens::a_token_that_says_where_its_key_is_is_refused"
     ]

@@ -79,7 +79,10 @@ impl Toy {
         let none = || Support::unsupported("the toy is out of order");
         self.oauth.then(|| FederationCapabilities {
             liveness: Liveness::IdentityProvider,
-            logout: LogoutReach::Session,
+            logout: match self.sin {
+                Some(Sin::ForgetsOtherLogins) => LogoutReach::RefreshToken,
+                _ => LogoutReach::Session,
+            },
             back_channel: if self.unable { none() } else { Support::Supported },
             opaque_tokens: false,
             cache_seconds: 0,

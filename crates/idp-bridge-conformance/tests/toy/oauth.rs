@@ -253,7 +253,7 @@ impl Federation for Oauth {
             Err(error) if self.sins(Sin::TakesOutageForDone) && error.kind() == ErrorKind::Unavailable => {}
             other => other?,
         }
-        Ok(LoggedOut::Session)
+        Ok(if self.sins(Sin::ForgetsOtherLogins) { LoggedOut::RefreshToken } else { LoggedOut::Session })
     }
 
     async fn end_session_url(&self, _: &CallScope, end: &EndSession<'_>) -> Result<String> {

@@ -25,6 +25,7 @@ pub(crate) enum Sin {
     FoldsCase,
     FollowsKeyAddresses,
     FollowsRedirects,
+    ForgetsOtherLogins,
     ForgetsTheWait,
     HandsThroughRaw,
     HidesItsFederation,

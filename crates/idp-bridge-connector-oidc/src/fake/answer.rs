@@ -3,10 +3,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use idp_bridge_conformance::fake::{Answer, Fake, Incoming, jwks};
+use idp_bridge_core::jiff::Timestamp;
 use idp_bridge_http::{HeaderValue, Method, header};
 use serde_json::{Value, json};
 
 use super::issuer::{Client, Issuer, set};
+use super::login::now;
 
 const JSON: &str = "application/json";
 
@@ -81,14 +83,24 @@ impl Issuer {
         let token =
             form.get("token").filter(|token| !token.is_empty()).ok_or_else(|| refusal(400, "invalid_request"))?;
         let Some((login, end)) = self.living(token) else {
-            let is_refresh = self.refreshable(token).is_some();
             // What a refresh token's introspection lacks is the type: there is no standard name for it.
-            return Ok(json(200, &json!({"active": is_refresh})));
+            return Ok(json(
+                200,
+                &match self.refreshable(token) {
+                    Some(login) => json!({
+                        "active": true, "iss": self.url, "sub": login.user, "client_id": login.client, "scope": "openid email",
+                    }),
+                    None => json!({"active": false}),
+                },
+            ));
         };
         let mut answer = json!({
-            "active": true, "token_type": "Bearer", "iss": self.url, "sub": login.user, "client_id": login.client,
+            "active": true, "iss": self.url, "sub": login.user, "client_id": login.client, "iat": end - login.life,
             "exp": end, "scope": "openid email",
         });
+        if self.introspection_has_type {
+            set(&mut answer, "token_type", "Bearer".into());
+        }
         if self.introspection_has_claims
             && let (Some(members), Some(Value::Object(claims))) = (answer.as_object_mut(), self.claims(login))
         {
@@ -103,7 +115,10 @@ impl Issuer {
             form.get("token").filter(|token| !token.is_empty()).ok_or_else(|| refusal(400, "invalid_request"))?;
         // Who cannot prove to be the client is not told whose a token is: seen at node-oidc-provider 9.13, November 2026.
         let said = self.revoke(&id, token) || client.secret.is_none();
-        if said { Ok(Answer::empty(200)) } else { Err(refusal(400, "invalid_request")) }
+        let date = Timestamp::from_second(now() + self.clock_ahead).unwrap_or_default();
+        let date = HeaderValue::from_str(&date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
+        let date = date.map_err(|_| Answer::empty(500))?;
+        if said { Ok(Answer::empty(200).with(header::DATE, date)) } else { Err(refusal(400, "invalid_request")) }
     }
 
     /// Nobody redeems a good code here: applications get their tokens from the fake's memory.

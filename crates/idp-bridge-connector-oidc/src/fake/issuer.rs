@@ -39,6 +39,10 @@ pub struct Issuer {
     pub opaque: bool,
     /// Whether introspection says what userinfo says.
     pub introspection_has_claims: bool,
+    /// Whether introspection says the type of an access token.
+    pub introspection_has_type: bool,
+    /// By how many seconds its clock is ahead.
+    pub clock_ahead: i64,
     /// Whether the end of a refresh token ends the access tokens that came with it, and whether these can be ended.
     pub ends_access_tokens: bool,
     /// What the discovery document says otherwise; null takes a member out.
@@ -59,6 +63,8 @@ impl Issuer {
             url: String::new(),
             opaque: false,
             introspection_has_claims: true,
+            introspection_has_type: true,
+            clock_ahead: 0,
             ends_access_tokens: true,
             document: BTreeMap::new(),
             users: BTreeMap::new(),

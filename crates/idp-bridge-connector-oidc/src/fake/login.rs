@@ -90,6 +90,19 @@ impl Issuer {
         self.key.sign(&self.key.header("JWT"), &claims)
     }
 
+    /// A signed token of the type `JWT`, which does not say whether it is an access token or a refresh token.
+    pub fn signed_token(&mut self, mut login: Login, is_access: bool) -> io::Result<String> {
+        login.session = format!("session-{}", word()?);
+        let token = self.key.sign(&self.key.header("JWT"), &self.access_claims(&login)?)?;
+        if is_access {
+            self.access.insert(token.clone(), (self.logins.len(), now() + login.life));
+        } else {
+            login.refresh.clone_from(&token);
+        }
+        self.logins.push(login);
+        Ok(token)
+    }
+
     /// A token that a client got for itself.
     pub fn client_token(&self, client: &str) -> io::Result<String> {
         let login = Login::new(client, client);

@@ -1,6 +1,8 @@
 //! The end of a login, where the provider does less than the standards ask for, and where the bridge knows less.
 
-use idp_bridge_core::{EndSession, ErrorKind, LoggedOut, Logout, LogoutFallback, Result, Secret};
+use idp_bridge_core::{
+    Clock as _, EndSession, ErrorKind, LoggedOut, Logout, LogoutFallback, Result, Secret, SystemClock,
+};
 
 use super::{Bench, oauth, scope, token};
 use crate::Oidc;
@@ -35,15 +37,40 @@ async fn an_access_token_that_lives_on_is_no_success() {
 }
 
 #[tokio::test]
-async fn without_the_refresh_token_the_access_token_ends_or_the_logout_is_refused() {
+async fn without_refresh_token_all_tokens_until_now_end() {
     let bench = Bench::start().await;
     let tokens = bench.log_in();
     let refusing = bench.provider(|_, settings| settings.fallback = LogoutFallback::Refuse);
     let error = log_out(&refusing, &tokens.access, None).await.unwrap_err();
     assert_eq!((error.kind(), lives(&bench, &tokens)), (ErrorKind::Unsupported, (true, true)));
-    let ending = bench.provider(|_, _| {});
-    assert_eq!(log_out(&ending, &tokens.access, None).await.unwrap(), LoggedOut::RefreshToken);
-    assert_eq!(lives(&bench, &tokens), (false, true));
+    assert!(error.hint().is_some_and(|hint| hint.contains("logout.fallback")));
+    for ending in [bench.provider(|_, _| {}), bench.without_introspection()] {
+        let (tokens, other) = (bench.log_in(), bench.log_in());
+        let issued_at = oauth(&ending).identify(&scope(), &token(&other.access)).await.unwrap().issued_at.unwrap();
+        let ended = log_out(&ending, &tokens.access, None).await.unwrap();
+        assert!(matches!(ended, LoggedOut::User { ended_at } if ended_at >= issued_at), "{ended:?}");
+        assert_eq!(lives(&bench, &tokens), (false, true));
+    }
+}
+
+#[tokio::test]
+async fn logout_time_is_the_issuers() {
+    let bench = Bench::start().await;
+    let provider = bench.provider(|_, _| {});
+    bench.change(|issuer| issuer.clock_ahead = 40);
+    let tokens = bench.log_in();
+    let ended = log_out(&provider, &tokens.access, None).await.unwrap();
+    let now = SystemClock.now().as_second();
+    assert!(matches!(ended, LoggedOut::User { ended_at } if ended_at.as_second() > now + 30), "{ended:?}");
+}
+
+#[tokio::test]
+async fn dead_opaque_token_alone_ends_nothing() {
+    let bench = Bench::start().await;
+    bench.change(|issuer| issuer.opaque = true);
+    let tokens = bench.log_in_with(|login| login.life = -1);
+    let error = log_out(&bench.provider(|_, _| {}), &tokens.access, None).await.unwrap_err();
+    assert_eq!((error.kind(), lives(&bench, &tokens).1), (ErrorKind::InvalidToken, true));
 }
 
 #[tokio::test]

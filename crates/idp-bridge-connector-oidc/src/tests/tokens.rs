@@ -3,6 +3,8 @@
 use idp_bridge_core::{Customer, CustomerId, ErrorKind, IdentityProvider as _};
 use serde_json::json;
 
+use crate::fake::Login;
+
 use super::{Bench, oauth, scope, token};
 
 fn c_1() -> Customer {
@@ -79,6 +81,23 @@ async fn a_claim_in_the_token_itself_says_the_customer_without_a_second_request(
     let user = oauth(&provider).validate(&scope(), &token(&bench.log_in().access)).await.unwrap();
     assert_eq!(user.customer, Customer::One(CustomerId::new("openid email").unwrap()));
     assert_eq!(bench.asked()[2..], ["/introspect"]);
+}
+
+#[tokio::test]
+async fn signed_refresh_token_is_refused() {
+    let bench = Bench::start().await;
+    let [refresh, access] = [false, true].map(|is_access| {
+        bench.harness.fake().with(|issuer| issuer.signed_token(Login::new(&bench.user, "shop"), is_access)).unwrap()
+    });
+    let provider = bench.provider(|_, _| {});
+    let error = oauth(&provider).validate(&scope(), &token(&refresh)).await.unwrap_err();
+    assert_eq!((error.kind(), error.hint().is_some()), (ErrorKind::InvalidToken, true));
+    assert_eq!(oauth(&provider).validate(&scope(), &token(&access)).await.unwrap().customer, c_1());
+    bench.change(|issuer| issuer.introspection_has_type = false);
+    let error = oauth(&provider).validate(&scope(), &token(&access)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidToken);
+    let typed = bench.log_in().access;
+    assert_eq!(oauth(&provider).validate(&scope(), &token(&typed)).await.unwrap().customer, c_1());
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use http::header::{ACCEPT, AUTHORIZATION, WWW_AUTHENTICATE};
+use idp_bridge_core::jiff::Timestamp;
 use idp_bridge_core::{AccessToken, CallScope, Error, ErrorKind, OauthClient, Result, Secret};
 use serde::Deserialize;
 use url::Url;
@@ -109,7 +110,8 @@ impl OpenIdProvider {
         }
     }
 
-    /// Ends a token (RFC 7009) as the client that it was issued to.
+    /// Ends a token (RFC 7009) as the client that it was issued to, and returns when, by the provider's clock, if the answer has
+    /// a `date`.
     ///
     /// # Behavior
     ///
@@ -122,12 +124,13 @@ impl OpenIdProvider {
         token: &Secret,
         kind: TokenKind,
         (client, authentication): (&OauthClient, ClientAuthentication),
-    ) -> Result<()> {
+    ) -> Result<Option<Timestamp>> {
         let discovery = self.discovery(scope).await?;
         let url = endpoint(discovery.revocation_endpoint.as_ref(), "revocation_endpoint")?;
         let form = [("token", token.expose()), ("token_type_hint", kind.hint())];
         let request = authenticated(Request::post(url).header(ACCEPT, JSON), &form, client, authentication)?;
         let answer = self.client().send(scope, request).await?;
+        let ended_at = answer.date();
         answer.or_refusal(|status, body| match error_code(body).as_deref() {
             Some("invalid_grant" | "unauthorized_client" | "invalid_token" | "invalid_request") if status == 400 => {
                 Error::upstream(ErrorKind::InvalidInput, "the token was not issued to this client")
@@ -137,7 +140,7 @@ impl OpenIdProvider {
             }
             _ => client_refusal(status, body),
         })?;
-        Ok(())
+        Ok(ended_at)
     }
 
     /// Says whether a client's secret is right, without a login: by redeeming a code that was never given.

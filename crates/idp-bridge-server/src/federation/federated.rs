@@ -83,12 +83,17 @@ impl<'a> Federated<'a> {
             keys.extend(identity.session.clone().map(RevokedKey::Session));
             keys.push(RevokedKey::Subject(identity.subject.clone()));
         }
-        // A token that does not tell its age may be newer than any logout: only what refuses all tokens refuses it.
-        let issued_at = identity.and_then(|identity| identity.issued_at).unwrap_or_else(|| self.now());
-        if self.is_listed(&keys, Some(issued_at)).await? {
-            return Err(Error::invalid_token("the token is on the revocation list"));
+        // A token without `iat` may be older than any logout, so every entry for its session or its user refuses it.
+        let issued_at = identity.and_then(|identity| identity.issued_at);
+        if !self.is_listed(&keys, issued_at).await? {
+            return Ok(());
         }
-        Ok(())
+        if identity.is_some() && issued_at.is_none() {
+            let error = Error::invalid_token("the token has no `iat`, and it, its session or its user was logged out");
+            let hint = "have the identity provider put `iat` into access tokens, or into their introspection";
+            return Err(error.with_hint(hint));
+        }
+        Err(Error::invalid_token("the token is on the revocation list"))
     }
 
     /// Whether an entry of any of these keys refuses what was issued then.

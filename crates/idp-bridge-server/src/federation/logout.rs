@@ -185,11 +185,8 @@ impl Federated<'_> {
     ) -> Result<()> {
         // From here on the token may be refused, so whatever fails has changed something.
         scope.recorder().write_begins();
-        let token = Revocation {
-            key: key.revoked_key(),
-            not_before: None,
-            until: self.surely_ended(identity.expires_at),
-        };
+        let token =
+            Revocation { key: key.revoked_key(), not_before: None, until: self.surely_ended(identity.expires_at) };
         let session = self.end_of_session(identity, self.now());
         self.revoke(&[Some(token), session].into_iter().flatten().collect::<Vec<_>>()).await?;
         let mut entries: Vec<_> = match self.idp.log_out(scope, &shown.logout(Some(identity))).await? {

@@ -50,6 +50,7 @@ pub(super) fn cases() -> Vec<Case> {
         .promised(ends_without_refresh_token)
         .needs(&[Need::ExpiredLogin]),
         oauth(name("other_logins_live_on"), &[log_out::OTHERS_LIVE], others_live).promised(ends_one_session),
+        oauth(name("other_logins_end_where_no_session_can"), &[log_out::OTHERS_END], others_end),
         oauth(name("other_users_live_on"), &[log_out::OTHERS_LIVE], other_users_live),
         oauth(name("a_repeated_logout_is_no_error"), &[log_out::NOTHING_LEFT], repeated),
         oauth(name("a_login_that_has_ended_is_no_error"), &[log_out::NOTHING_LEFT], ended_before)
@@ -88,13 +89,14 @@ pub(super) async fn is_over(scene: &Scene, provider: &Provider<'_>, login: &mut 
 }
 
 /// That the answer is one that this provider promises.
-fn is_promised(provider: &Provider<'_>, ended: LoggedOut, shown: Shown) -> Staged<()> {
+fn is_promised(provider: &Provider<'_>, ended: LoggedOut, has_refresh_token: bool) -> Staged<()> {
     let reach = provider.capabilities().federation().map(|own| own.logout).ok_or("federation is not declared")?;
     let fits = match (reach, ended) {
         (LogoutReach::Session, ended) => ended == LoggedOut::Session,
-        (LogoutReach::RefreshToken, ended) => ended == LoggedOut::RefreshToken,
+        (LogoutReach::RefreshToken, LoggedOut::User { .. }) => !has_refresh_token,
+        (LogoutReach::RefreshToken, ended) => has_refresh_token && ended == LoggedOut::RefreshToken,
         // Where the ID token names a session, all of that session may end: more than the refresh token, and less than the user's.
-        (LogoutReach::RefreshTokenOrUser, LoggedOut::RefreshToken | LoggedOut::Session) => shown == Shown::All,
+        (LogoutReach::RefreshTokenOrUser, LoggedOut::RefreshToken | LoggedOut::Session) => has_refresh_token,
         (LogoutReach::RefreshTokenOrUser, LoggedOut::User { .. }) => true,
     };
     ensure!(fits, "a provider that promises to end {reach} ended {ended:?}");
@@ -117,8 +119,9 @@ async fn ends(scene: Scene, shown: Shown, title: &'static str, shape: fn(&mut Si
         others_before.push(scene.alive(other).await?);
     }
     let provider = scene.provider().await?;
+    let has_refresh_token = shown == Shown::All && login.tokens.refresh.is_some();
     let ended = provider.log_out(&login, shown).await?.good()?;
-    is_promised(&provider, ended, shown)?;
+    is_promised(&provider, ended, has_refresh_token)?;
     let after = is_over(&scene, &provider, &mut login).await?;
     scene.observations().note(title, "", before, after);
     for ((whose, other), before) in others.iter_mut().zip(others_before) {
@@ -137,6 +140,21 @@ async fn others_live(scene: Scene) -> Staged<()> {
     is_over(&scene, &provider, &mut ended).await?;
     lives_on(&scene, &provider, &mut earlier).await?;
     lives_on(&scene, &provider, &mut later).await
+}
+
+/// Without a refresh token, a logout ends one session, or the bridge has to refuse the user's other logins as well.
+async fn others_end(scene: Scene) -> Staged<()> {
+    let ada = scene.resident("ada", |_| {}).await?;
+    let (ended, other) = (scene.log_in_again(&ada).await?, scene.log_in_again(&ada).await?);
+    let provider = scene.provider().await?;
+    let other = provider.identify(&other.tokens.access).await?.good()?;
+    let told = provider.log_out(&ended, Shown::AccessToken).await?.good()?;
+    is_promised(&provider, told, false)?;
+    if let LoggedOut::User { ended_at } = told {
+        let is_refused = other.issued_at.is_none_or(|issued_at| issued_at <= ended_at);
+        ensure!(is_refused, "the bridge takes another login of the user, issued before the logout at {ended_at}");
+    }
+    Ok(())
 }
 
 async fn lives_on(scene: &Scene, provider: &Provider<'_>, login: &mut Login) -> Staged<()> {

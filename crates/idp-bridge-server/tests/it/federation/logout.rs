@@ -1,8 +1,10 @@
 //! What a logout ends, what it hands on, and what it refuses.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use idp_bridge_core::{ErrorKind, LoggedOut};
+use idp_bridge_server::FederationRules;
 use idp_bridge_server::revocation::FileRevocations;
 
 use super::idp::{Idp, Shown, at};
@@ -140,17 +142,45 @@ async fn the_list_remembers_until_no_token_can_be_alive() {
 }
 
 #[tokio::test]
-async fn a_token_without_an_age_is_not_taken_for_an_old_one() {
+async fn token_without_iat_is_refused_after_logout() {
+    for cache in [0, 60] {
+        let idp = Idp::new();
+        idp.ada("a.d.a")
+            .token("of-the-session", |user| user.identity.issued_at = None)
+            .token("of-the-user", |user| (user.identity.session, user.identity.issued_at) = ("t".parse().ok(), None));
+        idp.logs_out(LoggedOut::User { ended_at: at(-1) });
+        let cache = Some(Duration::from_secs(cache));
+        let bridge = bridge(&idp, FederationRules { cache, ..rules() }).await;
+        for token in ["of-the-session", "of-the-user"] {
+            assert_eq!(bridge.send(&userinfo(token)).await.status, 200, "{token}");
+        }
+        assert_eq!(bridge.send(&logout("a.d.a")).await.status, 204);
+        for token in ["of-the-session", "of-the-user"] {
+            assert!(refused(&bridge.send(&userinfo(token)).await), "{token}, {cache:?}");
+        }
+        // The entries end when no token of that time can be alive.
+        bridge.clock.set(BEGIN + 25 * 60 * 60);
+        assert_eq!(bridge.send(&userinfo("of-the-user")).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn expired_token_still_ends_its_login() {
     let idp = Idp::new();
-    idp.ada("a.d.a").token("opaque", |user| {
-        user.identity.session = None;
-        user.identity.issued_at = None;
-        user.identity.expires_at = None;
-    });
-    idp.logs_out(LoggedOut::User { ended_at: at(-1) });
+    idp.ada("a.ada.s")
+        .token("a.d.a", |user| {
+            user.identity.issued_at = Some(at(-4000));
+            user.identity.expires_at = Some(at(-400));
+        })
+        .end("a.d.a");
     let bridge = bridge(&idp, rules()).await;
-    assert_eq!(bridge.send(&logout("a.d.a")).await.status, 204);
-    assert_eq!(bridge.send(&userinfo("opaque")).await.status, 200);
+    assert!(refused(&bridge.send(&userinfo("a.d.a")).await));
+    assert_eq!(bridge.send(&userinfo("a.ada.s")).await.status, 200);
+    idp.asked();
+    assert_eq!(bridge.send(&form(logout("a.d.a"), "refresh_token=r")).await.status, 204);
+    assert_eq!(idp.asked(), ["identify", "log_out"]);
+    assert_eq!(idp.shown(), [Shown { identified: true, refresh_token: Some("r".into()), id_token_hint: None }]);
+    assert!(refused(&bridge.send(&userinfo("a.ada.s")).await), "the living token of the same session");
 }
 
 #[tokio::test]
