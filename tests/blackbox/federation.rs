@@ -145,6 +145,42 @@ fn the_list_belongs_to_one_process_and_must_be_whole() {
 }
 
 #[test]
+fn lost_list_keeps_the_bridge_from_starting() {
+    let federated = Federated::new();
+    let run = |arguments: &[&str]| run_in(federated.configured.folder(), arguments);
+    let checked = run(&["check"]).with_code(0);
+    assert!(checked.stdout.contains("the revocation list is made at the first start"), "{checked:?}");
+    let bridge = federated.configured.serve();
+    assert_eq!(run(&["check", "--json"]).with_code(0).json()["state_dir"], "in_use");
+    drop(bridge);
+    assert_eq!(run(&["check", "--json"]).with_code(0).json()["state_dir"], "kept");
+    std::fs::remove_file(federated.configured.folder().join("state/revocations.redb")).unwrap();
+    for arguments in [&["serve", "--listen", "127.0.0.1:0"][..], &["check"]] {
+        let ran = run(arguments).with_code(2);
+        assert!(ran.stderr.contains("was made, and is gone or empty"), "{ran:?}");
+        assert!(ran.stderr.contains("--accept-lost-revocations"), "{ran:?}");
+    }
+    let ran = run(&["doctor", "--json"]).with_code(1);
+    let findings = ran.json()[0]["federation"].clone();
+    let last = findings.as_array().unwrap().last().unwrap().clone();
+    assert_eq!((&last["check"], &last["verdict"]), (&json!("`state_dir` can be used"), &json!("failed")));
+    let bridge = Bridge::with(&federated.configured.config(), &["--accept-lost-revocations"]);
+    bridge.logged("the revocation list was gone, and a new one was made");
+    drop(bridge);
+    drop(federated.configured.serve());
+    std::fs::remove_dir_all(federated.configured.folder().join("state")).unwrap();
+    let ran = run(&["check"]).with_code(2);
+    assert!(ran.stderr.contains("hint: the folder must exist"), "{ran:?}");
+}
+
+#[test]
+fn command_line_delete_names_the_revocation_list() {
+    let federated = Federated::new();
+    let ran = run_in(federated.configured.folder(), ["users", "delete", &federated.user]).with_code(0);
+    assert!(ran.stderr.contains("the revocation list of the bridge was not written"), "{ran:?}");
+}
+
+#[test]
 fn applications_are_told_the_public_address() {
     let federated = Federated::new();
     let bridge = federated.configured.serve();

@@ -31,9 +31,14 @@ impl Bridge {
 
     /// Serves a configuration.
     pub(crate) fn of(config: &Path) -> Self {
+        Self::with(config, &[])
+    }
+
+    /// Serves a configuration with more options.
+    pub(crate) fn with(config: &Path, options: &[&str]) -> Self {
         let folder = config.parent().unwrap();
         let mut command = program::command(folder);
-        Self::start(command.args(["serve", "--listen", "127.0.0.1:0", "--config"]).arg(config))
+        Self::start(command.args(["serve", "--listen", "127.0.0.1:0", "--config"]).arg(config).args(options))
     }
 
     fn start(command: &mut Command) -> Self {

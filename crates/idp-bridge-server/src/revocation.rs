@@ -11,7 +11,7 @@ use aws_lc_rs::digest;
 use idp_bridge_core::{Result, SessionId, TenantId, UserId, async_trait};
 use jiff::Timestamp;
 
-pub use file::FileRevocations;
+pub use file::{FileRevocations, FolderState};
 pub use memory::MemoryRevocations;
 
 /// What can be refused.

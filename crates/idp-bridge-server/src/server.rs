@@ -96,7 +96,7 @@ impl Server {
         self
     }
 
-    /// The same, which tells applications that it is reached at this address.
+    /// Sets the address at which the outside reaches the bridge. Without it no tenant's `federation` document is served.
     #[must_use]
     pub fn with_public_url(mut self, url: &str) -> Self {
         self.0.public_url = Some(url.trim_end_matches('/').to_owned());

@@ -22,7 +22,7 @@ use crate::tenant::Tenant;
 pub(crate) struct FederationAnswer {
     #[serde(flatten)]
     pub(crate) provider: FederationMetadata,
-    /// Where an application asks whose token it has; a path if the bridge does not know its own address.
+    /// Where an application asks whose token it has; below `server.public_url`.
     pub(crate) userinfo_endpoint: String,
     /// Where an application ends a login, and then sends the browser.
     pub(crate) logout_endpoint: String,
@@ -39,10 +39,11 @@ pub(super) async fn answer(asked: Asked<'_>) -> Response {
 
 async fn tell(bridge: &Arc<Bridge>, tenant: Option<&Arc<Tenant>>, line: &mut Line) -> Result<Response, Refused> {
     let federated = Federated::of(bridge, tenant).filter(|federated| federated.rules.publish);
-    let federated = federated.ok_or_else(|| Refusal::new(Code::RouteNotFound))?;
+    // An address that applications are sent must be absolute, and no header of a request may decide it.
+    let published = federated.zip(bridge.public_url.as_deref());
+    let (federated, base) = published.ok_or_else(|| Refusal::new(Code::RouteNotFound))?;
     let scope = federated.begin(line, Tenant::MAX_DEADLINE);
     let provider = in_time(&scope, federated.idp.metadata(&scope)).await?;
-    let base = bridge.public_url.as_deref().unwrap_or_default();
     let own = |name: &str| format!("{base}/v1/tenants/{}/{name}", federated.tenant.id);
     let answer = FederationAnswer {
         provider,

@@ -1,6 +1,7 @@
 //! The list of a single replica: in a file, so that a restart forgets nothing.
 
 mod entries;
+mod folder;
 
 use std::fmt;
 use std::fs::File;
@@ -15,6 +16,8 @@ use jiff::Timestamp;
 use redb::Database;
 use redb::backends::FileBackend;
 use tokio::sync::oneshot;
+
+pub use folder::FolderState;
 
 use super::{Digest, Kept, Revocation, RevocationStore, RevokedKey};
 
@@ -59,9 +62,10 @@ struct Waiting {
 }
 
 impl FileRevocations {
-    /// Opens the list in this folder, and makes it if there is none. The error says what to do.
+    /// Opens the list in this folder, and makes it if none was made there yet. The error says what to do.
     ///
-    /// The whole file is checked, so that what was damaged is not taken for what was kept.
+    /// The whole file is checked, so that a damaged list is not used. A list that was made there and is gone is an error, since
+    /// a new one would take the tokens of every login that was ended.
     pub fn open(folder: &Path, clock: Arc<dyn Clock>) -> Result<Self> {
         let path = folder.join(FILE_NAME);
         let open = {
@@ -69,6 +73,17 @@ impl FileRevocations {
             move || open(&folder, &path)
         };
         Self::with(Box::new(open), PAUSE, clock).map_err(|error| not_opened(&path, error))
+    }
+
+    /// Lets [`open`](Self::open) make a new list where the one that was made is gone; false if none is gone.
+    pub fn accept_loss(folder: &Path) -> Result<bool> {
+        folder::accept_loss(folder).map_err(|error| not_opened(&folder.join(FILE_NAME), error.into()))
+    }
+
+    /// Returns what the folder holds, and changes nothing in it. Fails as [`open`](Self::open) does, save for damage and for
+    /// another process that uses the list.
+    pub fn inspect(folder: &Path) -> Result<FolderState> {
+        folder::inspect(folder).map_err(|error| not_opened(&folder.join(FILE_NAME), error.into()))
     }
 
     fn with(open: Open, pause: Duration, clock: Arc<dyn Clock>) -> Result<Self, redb::Error> {
@@ -184,12 +199,16 @@ fn guarded(open: &Open) -> Result<Database, redb::Error> {
 }
 
 fn open(folder: &Path, path: &Path) -> Result<Database, redb::Error> {
+    if folder::is_lost(folder)? {
+        return Err(io::Error::other(folder::Lost).into());
+    }
     let file = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
     let backend = FileBackend::new(file)?;
     let database =
         Database::builder().set_cache_size(CACHE).set_check_integrity_on_open(true).create_with_backend(backend)?;
     entries::prepare(&database)?;
-    // The name of a new file is in its folder, which has to be on the disk as well.
+    folder::set_marker(folder)?;
+    // The names of new files are in their folder, which has to be on the disk as well.
     File::open(folder)?.sync_all()?;
     Ok(database)
 }
@@ -197,6 +216,11 @@ fn open(folder: &Path, path: &Path) -> Result<Database, redb::Error> {
 fn not_opened(path: &Path, error: redb::Error) -> Error {
     let shown = path.display();
     let (reason, hint) = match &error {
+        redb::Error::Io(error) if error.get_ref().is_some_and(|cause| cause.is::<folder::Lost>()) => (
+            "was made, and is gone or empty".to_owned(),
+            "restore it; without it every login that was ended within `max_token_age` can be used again, so end all \
+             sessions at the identity providers, and then start once with `serve --accept-lost-revocations`",
+        ),
         redb::Error::DatabaseAlreadyOpen => (
             "is in use by another process".to_owned(),
             "stop that one first; replicas need a store that they share, not one file",
@@ -207,7 +231,8 @@ fn not_opened(path: &Path, error: redb::Error) -> Error {
         _ => (
             "is damaged, or is no revocation list".to_owned(),
             "restore it; without it every login that was ended within `max_token_age` can be used again, so end all \
-             sessions at the identity providers before you move the file away",
+             sessions at the identity providers, move the file away, and start once with \
+             `serve --accept-lost-revocations`",
         ),
     };
     Error::misconfigured(format!("the revocation list `{shown}` {reason}")).with_hint(hint).with_source(error)

@@ -31,6 +31,7 @@ use idp::Idp;
 const HINT: &str = "an.id.token";
 const CLIENT: &str = "shop";
 const BACK: &str = "https://shop.example/bye?x=1";
+const PUBLIC_URL: &str = "https://bridge.example/base/";
 const ORIGIN: &str = "https://shop.example";
 
 /// Rules under which no test but the one for the cap meets the cap.
@@ -54,7 +55,8 @@ fn acme(provider: impl IdentityProvider, rules: FederationRules) -> Tenant {
 
 /// A bridge for `acme`, and for `quiet`, whose OAuth side is off.
 async fn bridge(idp: &Idp, rules: FederationRules) -> Bridge {
-    Bridge::start([acme(idp.clone(), rules), tenant("quiet", memory(Vec::new()))]).await
+    let tenants = [acme(idp.clone(), rules), tenant("quiet", memory(Vec::new()))];
+    Bridge::made(tenants, ServerLimits::default(), |server| server.with_public_url(PUBLIC_URL)).await
 }
 
 /// The same with another revocation list than one in memory.

@@ -1,14 +1,15 @@
-//! `check`: is the configuration right? Nothing is asked over any network.
+//! `check`: is the configuration right, and can its `state_dir` be used? Nothing is asked over any network.
 
 use clap::Args;
 use idp_bridge_core::{CallKind, Registry, Support};
+use idp_bridge_server::revocation::{FileRevocations, FolderState};
 use idp_bridge_server::{CustomerMissing, FederationRules, Tenant};
 use serde_json::{Value, json};
 
 use super::load;
 use crate::cli::ConfigOption;
-use crate::config::Settings;
-use crate::report::{Ended, Exit, print, print_json};
+use crate::config::{Problem, Settings};
+use crate::report::{Ended, Exit, Failure, print, print_json};
 
 /// What to check, and how to say it.
 #[derive(Debug, Args)]
@@ -22,9 +23,11 @@ pub(crate) struct Options {
 
 /// Runs the command.
 pub(crate) fn run(options: &Options, registry: &Registry) -> Ended {
-    match load(options.config.config.as_deref(), registry) {
-        Ok(settings) if options.json => print_json(&json!({"ok": true, "tenants": tenants(&settings)}))?,
-        Ok(settings) => print(&text(&settings))?,
+    match read(options, registry) {
+        Ok((settings, state)) if options.json => {
+            print_json(&json!({"ok": true, "state_dir": state.map(state_name), "tenants": tenants(&settings)}))?
+        }
+        Ok((settings, state)) => print(&text(&settings, state))?,
         Err(failure) if options.json => {
             print_json(&json!({"ok": false, "problems": failure.problems}))?;
             return Ok(Exit::Usage);
@@ -32,6 +35,22 @@ pub(crate) fn run(options: &Options, registry: &Registry) -> Ended {
         Err(failure) => return Err(failure),
     }
     Ok(Exit::Done)
+}
+
+/// Reads the configuration, and looks at the folder of the revocation list if there is one.
+fn read(options: &Options, registry: &Registry) -> Result<(Settings, Option<FolderState>), Failure> {
+    let settings = load(options.config.config.as_deref(), registry)?;
+    let state = settings.revocation_folder().map(FileRevocations::inspect).transpose();
+    let state = state.map_err(|error| Problem::of(&error))?;
+    Ok((settings, state))
+}
+
+fn state_name(state: FolderState) -> &'static str {
+    match state {
+        FolderState::New => "new",
+        FolderState::Kept => "kept",
+        FolderState::InUse => "in_use",
+    }
 }
 
 fn tenants(settings: &Settings) -> Vec<Value> {
@@ -54,8 +73,14 @@ fn describe(tenant: &Tenant) -> Value {
     })
 }
 
-fn text(settings: &Settings) -> String {
+fn text(settings: &Settings, state: Option<FolderState>) -> String {
     let mut text = format!("the configuration is right; it listens on {}\n", settings.server.listen);
+    text += match state {
+        Some(FolderState::New) => "`state_dir` can be used; the revocation list is made at the first start\n",
+        Some(FolderState::Kept) => "`state_dir` can be used, and has a revocation list\n",
+        Some(FolderState::InUse) => "`state_dir` can be used, and has a revocation list that a running bridge uses\n",
+        None => "",
+    };
     for tenant in settings.tenants() {
         text += &format!("\n{} ({})\n", tenant.id, tenant.connector);
         let customer = match tenant.customer_missing {

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, IsTerminal as _};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use idp_bridge_core::{CallKind, CallScope, Finding, Registry, Support, TenantId, Verdict};
 use idp_bridge_server::Tenant;
+use idp_bridge_server::revocation::{FileRevocations, FolderState};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
@@ -46,13 +48,32 @@ pub(crate) fn run(options: &Options, registry: &Registry) -> Ended {
         let names: Vec<_> = tenants.iter().map(|tenant| tenant.id.as_str()).collect();
         remark(&format!("asking the identity provider of {} …", names.join(", ")));
     }
-    let diagnoses = runtime()?.block_on(diagnose_all(tenants, options.timeout));
+    let mut diagnoses = runtime()?.block_on(diagnose_all(tenants, options.timeout));
+    if let Some(folder) = settings.revocation_folder() {
+        let finding = inspect(folder);
+        diagnoses.iter_mut().for_each(|diagnosis| diagnosis.add_to_federation(&finding));
+    }
     if options.json {
         print_json(&diagnoses)?;
     } else {
         print(&diagnoses.iter().map(Diagnosis::text).collect::<Vec<_>>().join("\n"))?;
     }
     Ok(if diagnoses.iter().all(|diagnosis| diagnosis.ok) { Exit::Done } else { Exit::Negative })
+}
+
+/// Checks whether the revocation list can be opened, without changing it.
+fn inspect(folder: &Path) -> Finding {
+    let check = "`state_dir` can be used";
+    match FileRevocations::inspect(folder) {
+        Ok(FolderState::New) => {
+            Finding::ok(check, &[]).with_detail("the revocation list is made at the first start".to_owned())
+        }
+        Ok(FolderState::Kept | FolderState::InUse) => Finding::ok(check, &[]),
+        Err(error) => {
+            let fix = error.hint().unwrap_or("look into the folder").to_owned();
+            Finding::failed(check, &[], fix).with_detail(error.to_string())
+        }
+    }
 }
 
 /// What was found of one tenant.
@@ -140,6 +161,14 @@ impl Diagnosis {
             calls: CallKind::ALL.into_iter().map(|kind| (kind, verdict(kind))).collect(),
             findings,
             federation,
+        }
+    }
+
+    /// Adds a finding to those of a tenant with federation.
+    fn add_to_federation(&mut self, finding: &Finding) {
+        if let Some(federation) = &mut self.federation {
+            federation.push(finding.clone());
+            self.ok &= finding.verdict != Verdict::Failed;
         }
     }
 

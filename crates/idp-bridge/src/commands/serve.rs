@@ -34,12 +34,15 @@ pub(crate) struct Options {
     /// The address and port to listen on, instead of the configured one; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// Make a new list of ended logins where the one in `state_dir` is gone: logins that were ended can be used again
+    #[arg(long)]
+    accept_lost_revocations: bool,
 }
 
 /// Runs the command. The first line on standard output is `listening on http://<address>`.
 pub(crate) fn run(options: &Options, registry: &Registry) -> Ended {
     let served = match Location::find(options.config.config.as_deref()) {
-        Location::Path(path) => Served::configured(config::load(&path, registry)?)?,
+        Location::Path(path) => Served::configured(config::load(&path, registry)?, options.accept_lost_revocations)?,
         Location::Nowhere => Served::demo()?,
     };
     let listen = options.listen.unwrap_or(served.settings.listen);
@@ -49,6 +52,9 @@ pub(crate) fn run(options: &Options, registry: &Registry) -> Ended {
             .into());
     }
     log::start(&served.settings.log)?;
+    if options.accept_lost_revocations {
+        warn_of_accepted_loss(served.lost);
+    }
     allow_many_files();
     runtime()?.block_on(served.serve(listen))
 }
@@ -59,21 +65,24 @@ struct Served {
     tenants: Tenants,
     /// The logins that were ended, if a tenant has federation; the demo keeps them in memory.
     revocations: Option<FileRevocations>,
+    /// Whether the list that was made before is gone, and a new one was made.
+    lost: bool,
     demo: Option<Demo>,
 }
 
 impl Served {
-    fn configured(settings: Settings) -> Result<Self, Failure> {
-        let federates = settings.tenants().any(|tenant| tenant.federation.is_some());
-        let folder = settings.server.state_dir.as_deref().filter(|_| federates);
+    fn configured(settings: Settings, accept_loss: bool) -> Result<Self, Failure> {
+        let folder = settings.revocation_folder();
+        let lost = folder.filter(|_| accept_loss).map(FileRevocations::accept_loss).transpose();
+        let lost = lost.map_err(|error| Problem::of(&error))?.unwrap_or(false);
         let revocations = folder.map(|folder| FileRevocations::open(folder, Arc::new(SystemClock))).transpose();
         let revocations = revocations.map_err(|error| Problem::of(&error))?;
-        Ok(Self { settings: settings.server, tenants: settings.tenants, revocations, demo: None })
+        Ok(Self { settings: settings.server, tenants: settings.tenants, revocations, lost, demo: None })
     }
 
     fn demo() -> Result<Self, Failure> {
         let (demo, tenants) = Demo::new()?;
-        Ok(Self { settings: config::Server::default(), tenants, revocations: None, demo: Some(demo) })
+        Ok(Self { settings: config::Server::default(), tenants, revocations: None, lost: false, demo: Some(demo) })
     }
 
     async fn serve(self, listen: SocketAddr) -> Ended {
@@ -100,6 +109,16 @@ impl Served {
             server = server.with_revocations(Arc::new(revocations));
         }
         Ok(server)
+    }
+}
+
+fn warn_of_accepted_loss(lost: bool) {
+    if lost {
+        tracing::warn!(
+            "the revocation list was gone, and a new one was made: logins that were ended can be used again"
+        );
+    } else {
+        tracing::warn!("no revocation list was lost: start without `--accept-lost-revocations` next time");
     }
 }
 

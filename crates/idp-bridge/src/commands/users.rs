@@ -86,7 +86,15 @@ fn ask(tenant: &Tenant, call: Call, timeout: Duration) -> Result<Result<Answer, 
     });
     Ok(answered.map(|answer| match answer {
         dispatch::Answer::User(user) => Answer::User(Box::new(answers::UserAnswer { user: *user })),
-        dispatch::Answer::Deleted(deleted) => Answer::Deleted(deleted.into()),
+        dispatch::Answer::Deleted(deleted) => {
+            if tenant.federation.is_some() {
+                remark(
+                    "the revocation list of the bridge was not written: an access token of the user lives until the identity \
+                     provider refuses it; `idp-bridge call delete` writes the list too, also for a user that is gone",
+                );
+            }
+            Answer::Deleted(deleted.into())
+        }
         dispatch::Answer::Done => Answer::Done(answers::DoneAnswer {}),
         dispatch::Answer::Concealed(reason) => {
             remark(&format!(

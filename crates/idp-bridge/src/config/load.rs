@@ -51,6 +51,12 @@ impl Settings {
     pub(crate) fn tenants(&self) -> impl Iterator<Item = Arc<Tenant>> {
         self.ids.iter().filter_map(|id| self.tenants.get(id))
     }
+
+    /// The folder of the revocation list, if a tenant has federation.
+    pub(crate) fn revocation_folder(&self) -> Option<&Path> {
+        let federates = self.tenants().any(|tenant| tenant.federation.is_some());
+        self.server.state_dir.as_deref().filter(|_| federates)
+    }
 }
 
 /// Reads a file, or a folder with a file for each tenant; all that is wrong at once.

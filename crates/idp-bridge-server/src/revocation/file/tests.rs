@@ -199,3 +199,82 @@ async fn a_full_disk_is_an_outage_that_ends_with_it() {
     list.revoke(&tenant("acme"), &[entry(session("new"), None, 1_000)]).await.unwrap();
     assert!(refuses(&list, "new").await.unwrap());
 }
+
+fn error_of(folder: &Path) -> Error {
+    FileRevocations::open(folder, Still::at(100)).map(drop).unwrap_err()
+}
+
+#[tokio::test]
+async fn lost_list_is_no_fresh_list() {
+    for is_empty in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        drop(list(folder.path()).await);
+        let path = folder.path().join(FILE_NAME);
+        if is_empty {
+            std::fs::write(&path, "").unwrap();
+        } else {
+            std::fs::remove_file(&path).unwrap();
+        }
+        for error in [error_of(folder.path()), FileRevocations::inspect(folder.path()).unwrap_err()] {
+            assert!(error.message().ends_with("revocations.redb` was made, and is gone or empty"), "{error}");
+            assert!(error.hint().is_some_and(|hint| hint.contains("--accept-lost-revocations")));
+        }
+        assert_eq!(path.exists(), is_empty, "nothing was made");
+        assert!(FileRevocations::accept_loss(folder.path()).unwrap());
+        assert!(!refuses(&list_in(folder.path()), "login-of-ada").await.unwrap());
+        assert!(!FileRevocations::accept_loss(folder.path()).unwrap(), "there is a list again");
+        assert!(FileRevocations::open(folder.path(), Still::at(100)).is_ok());
+    }
+}
+
+fn list_in(folder: &Path) -> FileRevocations {
+    FileRevocations::open(folder, Still::at(100)).unwrap()
+}
+
+#[tokio::test]
+async fn accepted_loss_spares_a_kept_list() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(list(folder.path()).await);
+    assert!(!FileRevocations::accept_loss(folder.path()).unwrap());
+    assert!(refuses(&list_in(folder.path()), "login-of-ada").await.unwrap());
+}
+
+#[tokio::test]
+async fn list_lost_while_running_is_an_outage() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(list(folder.path()).await);
+    let (path, fails) = (folder.path().to_owned(), Arc::new(AtomicBool::new(false)));
+    let open = {
+        let fails = Arc::clone(&fails);
+        move || {
+            open(&path, &path.join(FILE_NAME)).map(drop)?;
+            let file = FileBackend::new(File::options().read(true).write(true).open(path.join(FILE_NAME))?)?;
+            Ok(Database::builder().create_with_backend(Disk { file, is_full: Arc::clone(&fails) })?)
+        }
+    };
+    let list = FileRevocations::with(Box::new(open), Duration::ZERO, Still::at(100)).unwrap();
+    std::fs::remove_file(folder.path().join(FILE_NAME)).unwrap();
+    fails.store(true, Relaxed);
+    assert!(list.revoke(&tenant("acme"), &[entry(session("new"), None, 1_000)]).await.is_err());
+    fails.store(false, Relaxed);
+    for _ in 0..3 {
+        assert_eq!(refuses(&list, "login-of-ada").await.unwrap_err().kind(), ErrorKind::Unavailable);
+    }
+    assert!(!folder.path().join(FILE_NAME).exists());
+}
+
+#[tokio::test]
+async fn inspection_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let inspect = || FileRevocations::inspect(folder.path()).unwrap();
+    assert_eq!(inspect(), FolderState::New);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    let list = list(folder.path()).await;
+    assert_eq!(inspect(), FolderState::InUse);
+    drop(list);
+    assert_eq!(inspect(), FolderState::Kept);
+    for other in ["nowhere", FILE_NAME] {
+        let error = FileRevocations::inspect(&folder.path().join(other)).unwrap_err();
+        assert!(error.hint().is_some_and(|hint| hint.contains("the folder must exist")), "{error}");
+    }
+}

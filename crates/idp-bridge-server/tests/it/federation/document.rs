@@ -1,7 +1,7 @@
 //! What an application needs to know, where the operator publishes it.
 
 use idp_bridge_core::ErrorKind;
-use idp_bridge_server::{FederationRules, ServerLimits};
+use idp_bridge_server::FederationRules;
 use serde_json::json;
 
 use super::idp::Idp;
@@ -29,11 +29,16 @@ async fn it_names_the_endpoints_of_the_identity_provider_and_our_own() {
         })
     };
     let answer = bridge(&Idp::new(), rules()).await.send(&document()).await;
-    assert_eq!((answer.status, answer.json()), (200, own("")));
+    assert_eq!((answer.status, answer.json()), (200, own("https://bridge.example/base")));
     assert_eq!(answer.header("cache-control"), Some("public, max-age=60"));
-    let change = |server: idp_bridge_server::Server| server.with_public_url("https://bridge.example/base/");
-    let public = Bridge::made([acme(Idp::new(), rules())], ServerLimits::default(), change).await;
-    assert_eq!(public.send(&document()).await.json(), own("https://bridge.example/base"));
+}
+
+#[tokio::test]
+async fn without_a_public_url_there_is_no_document() {
+    let idp = Idp::new();
+    let answer = Bridge::start([acme(idp.clone(), rules())]).await.send(&document()).await;
+    assert_eq!(verdict(&answer), (404, "route_not_found".into()));
+    assert!(idp.asked().is_empty());
 }
 
 #[tokio::test]
