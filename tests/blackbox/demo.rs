@@ -74,6 +74,22 @@ fn the_demo_is_for_this_machine_alone() {
 }
 
 #[test]
+fn the_demo_says_that_it_is_one() {
+    let bridge = Bridge::demo();
+    let ready = Request::get("/readyz").send(bridge.address());
+    assert_eq!((ready.status, ready.json()), (200, serde_json::json!({"status": "ready", "demo": true})));
+    let line = bridge.logged("this is a demo");
+    assert!(line.contains("\"level\":\"WARN\""), "{line}");
+    let printed = bridge.said("--key ");
+    let (_, key) = printed.split_once("--key ").unwrap();
+    let log = bridge.log().join("\n");
+    assert!(key.starts_with("whsk_") && !log.contains(key.trim()) && !log.contains("whsk_"), "{log}");
+    let configured = crate::fixture::Configured::with("").serve();
+    let ready = Request::get("/readyz").send(configured.address());
+    assert_eq!(ready.json(), serde_json::json!({"status": "ready"}));
+}
+
+#[test]
 fn the_pages_that_describe_the_api_load_nothing_from_outside() {
     let bridge = Bridge::demo();
     let document = Request::get("/openapi.json").send(bridge.address());

@@ -16,9 +16,13 @@ mod fixture;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod rest;
 #[cfg(test)]
 mod signals;
+#[cfg(test)]
+mod streams;
 #[cfg(test)]
 #[path = "../support/mod.rs"]
 mod support;

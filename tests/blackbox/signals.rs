@@ -66,6 +66,17 @@ fn a_second_signal_ends_the_bridge_at_once() {
 }
 
 #[test]
+fn a_hangup_ends_nothing() {
+    let mut bridge = Configured::with("").serve();
+    bridge.signal(Signal::HUP);
+    assert!(bridge.logged("\"SIGHUP\"").contains("ignored"));
+    let reply = signer().call("users.get_by_id", json!({"id": "u-1"})).send(bridge.address());
+    assert_eq!(reply.status, 200);
+    bridge.signal(Signal::TERM);
+    assert_eq!(bridge.ended().code(), Some(0));
+}
+
+#[test]
 fn an_identity_provider_that_hangs_is_a_timeout_within_the_deadline() {
     let (bridge, silent, _configured) = waiting("300ms");
     let begun = Instant::now();

@@ -1,6 +1,6 @@
 //! A bridge that runs, on a port of its own.
 
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{BufRead as _, BufReader, PipeReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
@@ -39,6 +39,35 @@ impl Bridge {
         let folder = config.parent().unwrap();
         let mut command = program::command(folder);
         Self::start(command.args(["serve", "--listen", "127.0.0.1:0", "--config"]).arg(config).args(options))
+    }
+
+    /// Serves a configuration with a log that nobody reads, and returns the pipe.
+    pub(crate) fn unread_log(config: &Path) -> (Self, PipeReader) {
+        let (reader, writer) = std::io::pipe().unwrap();
+        (Self::with_log(config, writer.into()), reader)
+    }
+
+    /// Serves a configuration with the log going there.
+    pub(crate) fn with_log(config: &Path, log: Stdio) -> Self {
+        let mut command = program::command(config.parent().unwrap());
+        let mut child =
+            command.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let (stdout, stderr) = (Lines::of(child.stdout.take().unwrap()), Lines::of(std::io::empty()));
+        let line = stdout.wait_for("listening on ").unwrap();
+        let address = line.trim_start_matches("listening on http://").to_owned();
+        Self { child, stdout, stderr, address }
+    }
+
+    /// Serves a configuration with standard output going there; the address is read from the log.
+    pub(crate) fn with_output(config: &Path, output: Stdio) -> Self {
+        let mut command = program::command(config.parent().unwrap());
+        let mut child =
+            command.args(["serve", "--listen", "127.0.0.1:0"]).stdout(output).stderr(Stdio::piped()).spawn().unwrap();
+        let (stdout, stderr) = (Lines::of(std::io::empty()), Lines::of(child.stderr.take().unwrap()));
+        let line = stderr.wait_for("\"message\":\"serving\"").unwrap();
+        let (_, address) = line.split_once("\"address\":\"").unwrap();
+        let address = address.split('"').next().unwrap().to_owned();
+        Self { child, stdout, stderr, address }
     }
 
     fn start(command: &mut Command) -> Self {

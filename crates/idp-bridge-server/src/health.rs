@@ -10,7 +10,8 @@ pub(crate) fn alive() -> Response {
     response::new(r#"{"status":"ok"}"#, JSON)
 }
 
-/// `/readyz`: the configuration is loaded, and the bridge is not shutting down.
-pub(crate) fn ready(draining: bool) -> Result<Response, Refusal> {
-    if draining { Err(Refusal::new(Code::ShuttingDown)) } else { Ok(response::new(r#"{"status":"ready"}"#, JSON)) }
+/// `/readyz`: the configuration is loaded, and the bridge is not shutting down. A demo says that it is one.
+pub(crate) fn ready(draining: bool, demo: bool) -> Result<Response, Refusal> {
+    let body = if demo { r#"{"status":"ready","demo":true}"# } else { r#"{"status":"ready"}"# };
+    if draining { Err(Refusal::new(Code::ShuttingDown)) } else { Ok(response::new(body, JSON)) }
 }

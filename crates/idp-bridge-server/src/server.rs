@@ -48,6 +48,8 @@ pub(crate) struct Bridge {
     /// The writes that run, with a caller or without.
     pub(crate) writes: TaskTracker,
     draining: AtomicBool,
+    /// Whether sample users are served.
+    demo: bool,
 }
 
 impl Server {
@@ -86,6 +88,7 @@ impl Server {
             public_url,
             writes,
             draining,
+            demo: false,
         }))
     }
 
@@ -100,6 +103,13 @@ impl Server {
     #[must_use]
     pub fn with_public_url(mut self, url: &str) -> Self {
         self.0.public_url = Some(url.trim_end_matches('/').to_owned());
+        self
+    }
+
+    /// Marks the server as a demo with sample users, which `/readyz` says.
+    #[must_use]
+    pub fn with_demo(mut self) -> Self {
+        self.0.demo = true;
         self
     }
 
@@ -176,7 +186,7 @@ impl Bridge {
         let draining = self.draining.load(Relaxed);
         match route_of(&head)? {
             Route::Page(Page::Health) => Ok(health::alive()),
-            Route::Page(Page::Ready) => health::ready(draining),
+            Route::Page(Page::Ready) => health::ready(draining, self.demo),
             Route::Page(Page::OpenApi) => Ok(openapi::document()),
             Route::Page(Page::Docs) => Ok(docs::page()),
             // It says for itself that it drains: pages of other origins must be able to read that.

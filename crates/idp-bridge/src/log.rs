@@ -1,25 +1,48 @@
 //! The log: on standard error, as text on a terminal and as JSON elsewhere.
+//!
+//! No caller waits for standard error: a thread of its own writes the lines, and lines that do not fit its queue are
+//! dropped and counted.
+
+mod filter;
+mod sink;
 
 use std::io::{self, IsTerminal as _};
+use std::sync::mpsc;
+use std::time::Duration;
 
-use tracing_subscriber::EnvFilter;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::fmt::{Subscriber, format::FmtSpan};
 
+pub(crate) use self::filter::{FilterError, parse as parse_filter};
+use self::sink::Sink;
 use crate::config::{Log, LogFormat, Problem, log_filter};
 
+/// Lines that wait for standard error at most, a few megabytes.
+const QUEUED_LINES: usize = 4_096;
+/// How long the end of the program waits for lines that are still queued.
+const FLUSH: Duration = Duration::from_secs(2);
+
+/// The running log; when it is dropped, queued lines are written, but not for longer than [`FLUSH`].
+#[derive(Debug)]
+pub(crate) struct Running(Option<WorkerGuard>);
+
 /// Starts the log for the rest of the program.
-pub(crate) fn start(settings: &Log) -> Result<(), Problem> {
+pub(crate) fn start(settings: &Log) -> Result<Running, Problem> {
+    check()?;
     let directives = log_filter().unwrap_or_else(|| settings.filter.clone());
-    let filter = EnvFilter::try_new(&directives).map_err(|error| {
-        Problem::new(format!("the log filter cannot be read: {error}"))
-            .hint("write IDP_BRIDGE_LOG like `info` or `info,idp_bridge_server=debug`")
-    })?;
+    let filter = parse_filter(&directives).map_err(|error| Problem::new(error.message))?;
     let terminal = io::stderr().is_terminal();
+    let sink = Sink::new(io::stderr(), report_lost);
+    let lost = sink.lost();
+    let (writer, guard) =
+        NonBlockingBuilder::default().buffered_lines_limit(QUEUED_LINES).thread_name("log").finish(sink);
+    lost.count_dropped(writer.error_counter());
     let log = Subscriber::builder()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(writer)
         .with_ansi(terminal)
-        .with_span_events(FmtSpan::NONE);
+        .with_span_events(FmtSpan::NONE)
+        .log_internal_errors(false);
     let json = match settings.format {
         LogFormat::Json => true,
         LogFormat::Text => false,
@@ -30,5 +53,45 @@ pub(crate) fn start(settings: &Log) -> Result<(), Problem> {
     } else {
         tracing::subscriber::set_global_default(log.finish())
     };
-    started.map_err(|_| Problem::new("the log was started twice"))
+    started.map_err(|_| Problem::new("the log was started twice"))?;
+    log_panics();
+    Ok(Running(Some(guard)))
+}
+
+fn report_lost(lines: usize) {
+    tracing::warn!(lines, "lines of the log were lost: standard error was full, slow or closed");
+}
+
+/// Checks the filter of the environment; the one of the configuration was checked when it was read.
+pub(crate) fn check() -> Result<(), Problem> {
+    let Some(directives) = log_filter() else { return Ok(()) };
+    parse_filter(&directives).map(drop).map_err(|error| {
+        let problem = Problem::new(format!("the environment variable `IDP_BRIDGE_LOG`: {}", error.message));
+        problem.hint(error.hint.unwrap_or_else(|| "write it like `info` or `info,idp_bridge_server=debug`".into()))
+    })
+}
+
+/// Puts panics into the log. The default hook writes to standard error itself, and waits for a reader.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        // What a panic says may hold anything.
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "a thread panicked");
+    }));
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let guard = self.0.take();
+        // The guard prints to standard output if the queue stays full, which may fail or wait as well.
+        let (ended, end) = mpsc::channel();
+        let flushing = std::thread::Builder::new().spawn(move || {
+            drop(guard);
+            ended.send(())
+        });
+        if flushing.is_ok() {
+            // After a timeout or a panic the remaining lines are lost; nothing is left to report them to.
+            let _ = end.recv_timeout(FLUSH);
+        }
+    }
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::load;
 use crate::cli::ConfigOption;
 use crate::config::{Problem, Settings};
+use crate::log;
 use crate::report::{Ended, Exit, Failure, print, print_json};
 
 /// What to check, and how to say it.
@@ -40,6 +41,7 @@ pub(crate) fn run(options: &Options, registry: &Registry) -> Ended {
 /// Reads the configuration, and looks at the folder of the revocation list if there is one.
 fn read(options: &Options, registry: &Registry) -> Result<(Settings, Option<FolderState>), Failure> {
     let settings = load(options.config.config.as_deref(), registry)?;
+    log::check()?;
     let state = settings.revocation_folder().map(FileRevocations::inspect).transpose();
     let state = state.map_err(|error| Problem::of(&error))?;
     Ok((settings, state))

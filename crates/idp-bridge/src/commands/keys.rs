@@ -74,7 +74,10 @@ fn write(folder: &Path, platform: &Secret, bridge: &Secret, new: &New) -> Result
     let (platform_file, bridge_file) = (folder.join("platform.key"), folder.join("bridge.key"));
     std::fs::create_dir_all(folder).map_err(|error| not_written(folder, &error))?;
     write_private(&platform_file, platform)?;
-    write_private(&bridge_file, bridge)?;
+    write_private(&bridge_file, bridge).inspect_err(|_| {
+        // Half a pair is of no use, and it would be in the way of the next attempt.
+        let _ = std::fs::remove_file(&platform_file);
+    })?;
     if new.json {
         return print_json(&json!({"platform": platform_file, "bridge": bridge_file}));
     }

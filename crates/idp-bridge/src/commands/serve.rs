@@ -51,7 +51,7 @@ pub(crate) fn run(options: &Options, registry: &Registry) -> Ended {
             .hint("use `--listen 127.0.0.1:8080`, or name a configuration with `--config`")
             .into());
     }
-    log::start(&served.settings.log)?;
+    let _log = log::start(&served.settings.log)?;
     if options.accept_lost_revocations {
         warn_of_accepted_loss(served.lost);
     }
@@ -91,10 +91,12 @@ impl Served {
         let listener = TcpListener::bind(listen).await.map_err(|error| not_bound(listen, &error))?;
         let address = listener.local_addr()?;
         let url = format!("http://{address}");
-        print(&format!("listening on {url}"))?;
+        let mut announcement = format!("listening on {url}");
         if let Some(demo) = &self.demo {
-            print(&demo.introduction(&url)?)?;
+            tracing::warn!("no configuration was found: this is a demo with sample users in memory");
+            announcement = format!("{announcement}\n{}", demo.introduction(&url)?);
         }
+        announce(announcement)?;
         self.server()?.serve(listener, signals.first()).await?;
         Ok(Exit::Done)
     }
@@ -102,6 +104,9 @@ impl Served {
     fn server(self) -> Result<Server, Problem> {
         let server = Server::new(self.tenants, Arc::new(SystemClock), &SystemRandom, ServerLimits::default());
         let mut server = server.map_err(|error| Problem::new(format!("the system gives no random bytes: {error}")))?;
+        if self.demo.is_some() {
+            server = server.with_demo();
+        }
         if let Some(url) = &self.settings.public_url {
             server = server.with_public_url(&url.0);
         }
@@ -120,6 +125,17 @@ fn warn_of_accepted_loss(lost: bool) {
     } else {
         tracing::warn!("no revocation list was lost: start without `--accept-lost-revocations` next time");
     }
+}
+
+/// Prints on standard output. A reader that is gone or slow keeps no caller waiting: the bridge serves without it.
+fn announce(text: String) -> io::Result<()> {
+    let printing = std::thread::Builder::new().name("stdout".into());
+    printing.spawn(move || {
+        if print(&text).is_err() {
+            tracing::warn!("standard output cannot be written: the address is in this log only");
+        }
+    })?;
+    Ok(())
 }
 
 /// Each connection is an open file, and the usual limit of 1,024 is for programs that know no other way to wait.
@@ -151,15 +167,18 @@ fn not_bound(address: SocketAddr, error: &io::Error) -> Problem {
     }
 }
 
-/// The signals that end a program.
+/// The signals that end a program, and the one that must not.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
     fn new() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        let [terminate, interrupt, hangup] =
+            [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
+        Ok(Self { terminate: terminate?, interrupt: interrupt?, hangup: hangup? })
     }
 
     /// Waits for the first signal. The second one ends the program at once, whatever still runs.
@@ -173,11 +192,16 @@ impl Signals {
         });
     }
 
-    /// The name of the next one.
+    /// Waits for the next signal that ends the program, and returns its name.
     async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.hangup.recv() => {
+                    tracing::warn!(signal = "SIGHUP", "ignored: a changed configuration takes a restart");
+                }
+            }
         }
     }
 }

@@ -16,11 +16,12 @@ use idp_bridge_server::{CustomerMissing, Tenant as Served};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use tracing_subscriber::EnvFilter;
 
 pub(crate) use federation::Federation;
 pub(crate) use rest::{Jwt, Rest, Token};
 pub(crate) use url::PublicUrl;
+
+use crate::log::{FilterError, parse_filter};
 
 /// The configuration of idp-bridge.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -83,9 +84,10 @@ pub(crate) struct Log {
 
 fn log_filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
-    match EnvFilter::try_new(&text) {
+    match parse_filter(&text) {
         Ok(_) => Ok(text),
-        Err(error) => Err(serde::de::Error::custom(format!("expected a filter of the log such as `info`: {error}"))),
+        Err(FilterError { message, hint: Some(hint) }) => Err(serde::de::Error::custom(format!("{message}; {hint}"))),
+        Err(FilterError { message, hint: None }) => Err(serde::de::Error::custom(message)),
     }
 }
 

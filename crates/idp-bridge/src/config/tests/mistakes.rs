@@ -32,6 +32,8 @@ fn of_the_file() -> Vec<Mistake> {
         ("[server]\nlisten = 8080\n".into(), "found a number", "`server.listen`", ""),
         ("[server]\nlog.formt = \"json\"\n".into(), "unknown key `formt`", ":2:5", "did you mean `format`"),
         ("[server]\nlog.format = \"jsn\"\n".into(), "`auto`, `text` and `json`", ":2:5", "did you mean `json`"),
+        ("[server]\nlog.filter = \"warning\"\n".into(), "did you mean `warn`?", ":2:5", ""),
+        ("[server]\nlog.filter = \"info,idp_bridge=inf\"\n".into(), "did you mean `info`?", ":2:5", ""),
         ("[server]\nlog.filter = \"=x=\"\n".into(), "expected a filter of the log", ":2:5", ""),
         ("[outbound]\nprivate_networks = \"denied\"".into(), "`allow` and `deny`", ":2:1", "did you mean `deny`"),
     ]

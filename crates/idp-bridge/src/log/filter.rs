@@ -1,0 +1,92 @@
+//! Reads the filter of the log, and refuses a misspelt level, which would silence the log.
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::nearest;
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// Why a filter cannot be used, and the next step.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct FilterError {
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+}
+
+/// Reads levels and `target=level` directives.
+///
+/// The library reads a bare word as the name of a target, so `warning` would switch off all lines but those of a target
+/// with this name. Here a bare word is a level.
+pub(crate) fn parse(text: &str) -> Result<EnvFilter, FilterError> {
+    for directive in text.split(',') {
+        if let Some(level) = level_of(directive.trim()) {
+            check_level(level)?;
+        }
+    }
+    EnvFilter::try_new(text).map_err(|error| FilterError {
+        message: format!("expected a filter of the log such as `info`: {error}"),
+        hint: None,
+    })
+}
+
+/// The level of a directive; none for a directive with spans, which the library checks.
+fn level_of(directive: &str) -> Option<&str> {
+    if directive.contains(['[', ']', '{', '}', '"']) || directive.is_empty() {
+        return None;
+    }
+    Some(directive.rsplit_once('=').map_or(directive, |(_, level)| level))
+}
+
+fn check_level(level: &str) -> Result<(), FilterError> {
+    let lower = level.to_ascii_lowercase();
+    let is_number = matches!(lower.as_str(), "0" | "1" | "2" | "3" | "4" | "5");
+    if is_number || LEVELS.contains(&lower.as_str()) {
+        return Ok(());
+    }
+    let starts = |name: &&&str| lower.starts_with(**name) || name.starts_with(&lower) && !lower.is_empty();
+    let near = LEVELS.iter().find(starts).copied().or_else(|| nearest(&lower, LEVELS));
+    Err(FilterError {
+        message: format!("`{level}` is no level of the log"),
+        hint: Some(match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "expected a level such as `info`, or `target=level`".to_owned(),
+        }),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hint(text: &str) -> String {
+        parse(text).err().and_then(|error| error.hint).unwrap_or_default()
+    }
+
+    #[test]
+    fn misspelt_levels_are_refused_with_the_nearest() {
+        for (text, near) in [
+            ("warning", "warn"),
+            ("inf", "info"),
+            ("information", "info"),
+            ("dbug", "debug"),
+            ("err", "error"),
+            ("info,idp_bridge_server=warning", "warn"),
+            ("INFOO", "info"),
+        ] {
+            assert_eq!(hint(text), format!("did you mean `{near}`?"), "{text}");
+        }
+        for text in ["verbose", "idp_bridge", "info,verbose"] {
+            assert!(hint(text).contains("`target=level`"), "{text}");
+        }
+        assert!(parse("=x=").is_err());
+    }
+
+    #[test]
+    fn levels_and_directives_are_taken() {
+        for text in
+            ["info", "WARN", "off", "3", "info,idp_bridge_server=debug", "info, hyper=off", "[call{tenant=a}]=debug"]
+        {
+            assert!(parse(text).is_ok(), "{text}: {:?}", parse(text).err());
+        }
+    }
+}
