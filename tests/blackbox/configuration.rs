@@ -74,3 +74,14 @@ fn a_log_filter_that_cannot_be_read_is_said_so() {
     let ran = finish(serve.args(["serve", "--listen", "127.0.0.1:0"]).env("IDP_BRIDGE_LOG", "=x=")).with_code(2);
     assert!(ran.stderr.contains("log filter") && ran.stderr.contains("IDP_BRIDGE_LOG"), "{ran:?}");
 }
+
+#[test]
+fn host_aws_credentials_are_built_in_and_off() {
+    let tenant = "[tenants.acme]\nwebhook_keys_file = [\"webhook\"]\n[tenants.acme.connector]\ntype = \"cognito\"\n\
+                  user_pool_id = \"eu-west-1_AbCdEfGhI\"\n";
+    let off = Configured::of(tenant);
+    let ran = run_in(off.folder(), ["check"]).with_code(2);
+    assert!(ran.stderr.contains("`server.aws_default_chain`"), "{ran:?}");
+    let on = Configured::of(&format!("[server]\naws_default_chain = true\n{tenant}"));
+    run_in(on.folder(), ["check"]).with_code(0);
+}

@@ -49,7 +49,7 @@ pub(crate) struct Server {
     /// The folder of what must survive a restart: the logins that were ended. Needed if a tenant has federation.
     #[schemars(extend("format" = "path"))]
     pub(crate) state_dir: Option<PathBuf>,
-    /// Whether tenants of Cognito that name no AWS credentials use the host's own, in a program that was built with them.
+    /// Whether tenants of Cognito that name no AWS credentials use the host's own: of its environment, instance or pod.
     pub(crate) aws_default_chain: bool,
     /// The only folder that tenants' files are read from if `outbound.private_networks` is `deny`.
     #[schemars(extend("format" = "path"))]
