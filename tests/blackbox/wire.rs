@@ -136,6 +136,7 @@ fn what_is_no_signed_call_is_refused_with_its_documented_status_and_code() {
         assert_eq!(reply.problem(), (status, code.to_owned()), "{what}");
     }
     assert_eq!(signer().call("ping", json!({})).send(bridge.address()).status, 200);
+    bridge.logged("\"call\":\"ping\"");
     let log = bridge.log().join("\n");
     assert!(!log.contains("panic"), "{log}");
 }

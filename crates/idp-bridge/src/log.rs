@@ -66,7 +66,8 @@ fn report_lost(lines: usize) {
 pub(crate) fn check() -> Result<(), Problem> {
     let Some(directives) = log_filter() else { return Ok(()) };
     parse_filter(&directives).map(drop).map_err(|error| {
-        let problem = Problem::new(format!("the environment variable `IDP_BRIDGE_LOG`: {}", error.message));
+        let problem =
+            Problem::new(format!("the log filter in the variable `IDP_BRIDGE_LOG` cannot be used: {}", error.message));
         problem.hint(error.hint.unwrap_or_else(|| "write it like `info` or `info,idp_bridge_server=debug`".into()))
     })
 }

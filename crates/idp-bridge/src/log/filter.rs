@@ -29,12 +29,13 @@ pub(crate) fn parse(text: &str) -> Result<EnvFilter, FilterError> {
     })
 }
 
-/// The level of a directive; none for a directive with spans, which the library checks.
+/// The level of a directive; none for one without a level or with spans, which the library checks.
 fn level_of(directive: &str) -> Option<&str> {
     if directive.contains(['[', ']', '{', '}', '"']) || directive.is_empty() {
         return None;
     }
-    Some(directive.rsplit_once('=').map_or(directive, |(_, level)| level))
+    let level = directive.rsplit_once('=').map_or(directive, |(_, level)| level);
+    Some(level).filter(|level| !level.is_empty())
 }
 
 fn check_level(level: &str) -> Result<(), FilterError> {
@@ -43,7 +44,7 @@ fn check_level(level: &str) -> Result<(), FilterError> {
     if is_number || LEVELS.contains(&lower.as_str()) {
         return Ok(());
     }
-    let starts = |name: &&&str| lower.starts_with(**name) || name.starts_with(&lower) && !lower.is_empty();
+    let starts = |name: &&&str| lower.starts_with(**name) || name.starts_with(&lower);
     let near = LEVELS.iter().find(starts).copied().or_else(|| nearest(&lower, LEVELS));
     Err(FilterError {
         message: format!("`{level}` is no level of the log"),
