@@ -80,13 +80,14 @@ impl Auth0Api {
             .map(HeaderValue::from_str)
             .transpose()
             .map_err(|_| Error::misconfigured("`custom_domain` has characters that no header can carry"))?;
+        let tokens = TokenCache::new(&http, login.clone());
         Ok(Self {
             http,
             login_base: BaseUrl::parse(&config.login_base(), &context.outbound)?,
             base,
             custom_domain,
             email_client_id: config.email_client_id.clone(),
-            tokens: TokenCache::new(login.clone()),
+            tokens,
             login,
         })
     }

@@ -82,7 +82,8 @@ impl AdminApi {
             ("lifespan", config.email_link_lifespan.map(|lifespan| lifespan.as_secs().to_string())),
         ];
         let mail_query = mail_query.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-        Ok(Self { http, base, realm: config.realm.clone(), tokens: TokenCache::new(login.clone()), login, mail_query })
+        let tokens = TokenCache::new(&http, login.clone());
+        Ok(Self { http, base, realm: config.realm.clone(), tokens, login, mail_query })
     }
 
     /// The client that sends.

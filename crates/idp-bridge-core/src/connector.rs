@@ -1,6 +1,7 @@
 //! What a connector is built from.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -59,7 +60,7 @@ impl ConnectorContext {
 }
 
 /// Where a tenant's provider may connect to: plain data, obeyed by `idp-bridge-http`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboundPolicy {
     /// Whether loopback and private addresses may be dialled.
     pub private_networks: PrivateNetworks,
@@ -69,6 +70,25 @@ pub struct OutboundPolicy {
     pub ca_pem: Option<Vec<u8>>,
     /// A proxy that all requests go through; the environment's proxy variables are never read.
     pub proxy: Option<String>,
+    /// The longest time of a fetch that calls share: an access token, the keys, the discovery document.
+    pub fetch_timeout: Duration,
+}
+
+impl OutboundPolicy {
+    /// The [`fetch_timeout`](Self::fetch_timeout) of a policy that sets none.
+    pub const DEFAULT_FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+}
+
+impl Default for OutboundPolicy {
+    fn default() -> Self {
+        Self {
+            private_networks: PrivateNetworks::default(),
+            allow_http: false,
+            ca_pem: None,
+            proxy: None,
+            fetch_timeout: Self::DEFAULT_FETCH_TIMEOUT,
+        }
+    }
 }
 
 /// Whether loopback and private addresses may be dialled.

@@ -19,6 +19,12 @@ impl CallScope {
         Self { request_id: request_id.into(), deadline: Instant::now() + timeout, recorder: Recorder::default() }
     }
 
+    /// Returns this scope with another deadline, for work that outlives the call: it counts in the same recorder.
+    #[must_use]
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        Self { deadline: Instant::now() + timeout, ..self.clone() }
+    }
+
     /// The id that the log and the answer name.
     pub fn request_id(&self) -> &str {
         &self.request_id

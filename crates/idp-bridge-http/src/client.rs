@@ -40,6 +40,7 @@ struct Inner {
     http: reqwest::Client,
     reach: Reach,
     needs_system_store: bool,
+    fetch_timeout: Duration,
 }
 
 impl Client {
@@ -74,7 +75,12 @@ impl Client {
             .dns_resolver(resolver)
             .build()
             .map_err(|error| Error::misconfigured("an HTTP client cannot be made").with_source(error.without_url()))?;
-        Ok(Self(Arc::new(Inner { http, reach: policy.into(), needs_system_store: policy.ca_pem.is_none() })))
+        Ok(Self(Arc::new(Inner {
+            http,
+            reach: policy.into(),
+            needs_system_store: policy.ca_pem.is_none(),
+            fetch_timeout: policy.fetch_timeout,
+        })))
     }
 
     /// Loads what requests to this URL will need: the system's certificate authorities, unless it is `http` or the policy
@@ -83,6 +89,11 @@ impl Client {
     /// Without it the first request loads them. Reading them takes milliseconds, once per program.
     pub fn prepare(&self, base: &BaseUrl) -> Result<()> {
         if base.as_url().scheme() == "https" && self.0.needs_system_store { tls::load_system_store() } else { Ok(()) }
+    }
+
+    /// The policy's time limit of a fetch that calls share.
+    pub(crate) fn fetch_timeout(&self) -> Duration {
+        self.0.fetch_timeout
     }
 
     /// Sends a request, again where that is safe and can end in time, and reads the answer whole.

@@ -18,8 +18,7 @@ use crate::response::Response;
 pub trait TokenSource: Send + Sync + 'static {
     /// Fetches a new token.
     ///
-    /// It runs in a task of its own, so that a caller who leaves does not break it for the others; it ends before the
-    /// scope's deadline like any other request.
+    /// It runs in a task of its own, within the policy's `fetch_timeout`: the scope's deadline is not that of any call.
     async fn fetch(&self, scope: &CallScope) -> Result<Token>;
 }
 
@@ -51,9 +50,11 @@ impl From<TokenAnswer> for Token {
 ///
 /// # Behavior
 ///
-/// - Calls that need a token at the same time wait for one fetch, which is a request of the call that began it.
-/// - A caller who leaves does not break the fetch for the others, and each waits no longer than its own deadline.
-/// - A failed fetch is not kept: all who waited for it get an error of its kind, and the next call fetches again.
+/// - Calls that need a token at the same time wait for one fetch, which counts as a request of the call that began it.
+/// - A fetch takes no longer than the policy's `fetch_timeout`, whichever call began it. Each call waits until its own
+///   deadline, and a caller that leaves cancels nothing.
+/// - The calls that waited for a failed fetch get an error of its kind, and the next call fetches again. After several
+///   failures in a row one fetch a second is made, and other calls fail at once.
 /// - From half of its life on a token is replaced in the background, while calls go on with it: only the first call, one
 ///   after a 401 and one after a long silence wait for a token.
 pub struct TokenCache<S: TokenSource>(Cache<Tokens<S>>);
@@ -86,9 +87,9 @@ fn life(expires_in: Duration) -> Life {
 }
 
 impl<S: TokenSource> TokenCache<S> {
-    /// A cache without a token.
-    pub fn new(source: S) -> Self {
-        Self(Cache::new(Tokens(source)))
+    /// Creates an empty cache of the tenant of this client.
+    pub fn new(client: &Client, source: S) -> Self {
+        Self(Cache::new(Tokens(source), client.fetch_timeout()))
     }
 
     /// Sends a request with the token.

@@ -33,7 +33,8 @@ impl Administrator {
             user: user.into(),
             password: password.clone(),
         };
-        Ok(Self { http, base, tokens: TokenCache::new(login) })
+        let tokens = TokenCache::new(&http, login);
+        Ok(Self { http, base, tokens })
     }
 
     /// Whether the realm lets this person in, through one of its public clients.

@@ -1,4 +1,4 @@
-//! The cache on paused time: what serves while the identity provider is away, and what a doubt costs.
+//! The cache on paused time: what serves while the identity provider is away, and how often it is fetched.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -35,6 +35,8 @@ impl Source for Scripted {
     }
 }
 
+const LIMIT: Duration = Duration::from_secs(5);
+
 struct Bench {
     cache: Cache<Scripted>,
     fetches: Arc<AtomicUsize>,
@@ -46,7 +48,7 @@ impl Bench {
     fn new() -> Self {
         let (fetches, gate, down) = (Arc::default(), Arc::new(Semaphore::new(1)), Arc::default());
         let source = Scripted { fetches: Arc::clone(&fetches), gate: Arc::clone(&gate), down: Arc::clone(&down) };
-        Self { cache: Cache::new(source), fetches, gate, down }
+        Self { cache: Cache::new(source, LIMIT), fetches, gate, down }
     }
 
     fn down(&self, down: bool) {
@@ -59,8 +61,8 @@ impl Bench {
         found
     }
 
-    async fn newer(&self, than: &Arc<Held<usize>>) -> Result<Option<usize>> {
-        self.cache.newer(&scope(), than).await.map(|held| held.map(|held| held.value))
+    async fn refresh(&self, than: &Arc<Held<usize>>) -> Result<usize> {
+        self.cache.refresh(&scope(), than).await.map(|held| held.value)
     }
 
     fn fetches(&self) -> usize {
@@ -121,47 +123,101 @@ async fn a_call_does_not_wait_long_for_the_successor_of_what_still_serves() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn doubts_cost_one_fetch_in_a_while_however_many_there_are() {
+async fn short_deadlines_cancel_no_fetch() {
     let bench = Bench::new();
-    let first = bench.cache.get(&scope()).await.unwrap();
-    let doubts = (0..20).map(|_| bench.newer(&first));
-    let mut newer = Vec::new();
-    for doubt in doubts {
-        newer.push(doubt.await.unwrap());
+    let closed = bench.gate.acquire().await.unwrap();
+    for _ in 0..3 {
+        let hasty = CallScope::new("r-2", Duration::ZERO);
+        assert_eq!(bench.cache.get(&hasty).await.unwrap_err().kind(), ErrorKind::Timeout);
     }
-    assert_eq!((newer, bench.fetches()), (vec![Some(1); 20], 2));
-    let second = bench.cache.get(&scope()).await.unwrap();
-    for _ in 0..20 {
-        assert_eq!(bench.newer(&second).await.unwrap(), None);
-    }
-    assert_eq!(bench.fetches(), 2);
-    advance(DOUBT_PAUSE).await;
-    assert_eq!(bench.newer(&second).await.unwrap(), Some(2));
+    drop(closed);
+    assert_eq!((bench.get().await.unwrap(), bench.fetches()), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn doubts_at_the_same_time_share_a_fetch() {
+async fn slow_fetch_ends_at_its_own_limit() {
+    let bench = Bench::new();
+    let closed = bench.gate.acquire().await.unwrap();
+    let begun = Instant::now();
+    let error = bench.get().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert!(begun.elapsed() <= LIMIT + Duration::from_millis(10), "{:?}", begun.elapsed());
+    drop(closed);
+    assert_eq!(bench.get().await.unwrap(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn repeated_failures_are_spaced_out() {
+    let bench = Bench::new();
+    bench.down(true);
+    for _ in 0..100 {
+        assert_eq!(bench.get().await.unwrap_err().kind(), ErrorKind::Unavailable);
+    }
+    let free = FREE_FAILURES as usize;
+    assert_eq!(bench.fetches(), free);
+    advance(PAUSE).await;
+    for _ in 0..100 {
+        assert!(bench.get().await.is_err());
+    }
+    assert_eq!(bench.fetches(), free + 1);
+    bench.down(false);
+    advance(PAUSE).await;
+    assert_eq!(bench.get().await.unwrap(), free + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn refreshes_are_limited_to_one_in_the_interval() {
+    let bench = Bench::new();
+    let first = bench.cache.get(&scope()).await.unwrap();
+    for _ in 0..20 {
+        assert_eq!(bench.refresh(&first).await.unwrap(), 1);
+    }
+    let second = bench.cache.get(&scope()).await.unwrap();
+    advance(Duration::from_secs(3)).await;
+    for _ in 0..20 {
+        let error = bench.refresh(&second).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert_eq!(error.retry_after(), Some(REFRESH_INTERVAL - Duration::from_secs(3)));
+    }
+    assert_eq!(bench.fetches(), 2);
+    advance(REFRESH_INTERVAL - Duration::from_secs(3)).await;
+    assert_eq!(bench.refresh(&second).await.unwrap(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn simultaneous_refreshes_share_a_fetch() {
     let bench = Bench::new();
     let first = bench.cache.get(&scope()).await.unwrap();
     let closed = bench.gate.acquire().await.unwrap();
-    let (one, two, ()) = tokio::join!(bench.newer(&first), bench.newer(&first), async {
+    let (one, two, ()) = tokio::join!(bench.refresh(&first), bench.refresh(&first), async {
         settle().await;
         drop(closed);
     });
-    assert_eq!((one.unwrap(), two.unwrap(), bench.fetches()), (Some(1), Some(1), 2));
+    assert_eq!((one.unwrap(), two.unwrap(), bench.fetches()), (1, 1, 2));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_doubt_that_nobody_can_settle_is_an_error_and_the_value_serves_on() {
+async fn refresh_survives_its_hasty_caller() {
+    let bench = Bench::new();
+    let first = bench.cache.get(&scope()).await.unwrap();
+    let closed = bench.gate.acquire().await.unwrap();
+    let hasty = CallScope::new("r-2", Duration::ZERO);
+    assert_eq!(bench.cache.refresh(&hasty, &first).await.unwrap_err().kind(), ErrorKind::Timeout);
+    drop(closed);
+    assert_eq!((bench.refresh(&first).await.unwrap(), bench.fetches()), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn failed_refresh_keeps_the_value_and_delays_no_other_fetch() {
     let bench = Bench::new();
     let first = bench.cache.get(&scope()).await.unwrap();
     bench.down(true);
     for _ in 0..5 {
-        assert_eq!(bench.newer(&first).await.unwrap_err().kind(), ErrorKind::Unavailable);
+        assert_eq!(bench.refresh(&first).await.unwrap_err().kind(), ErrorKind::Unavailable);
     }
-    assert_eq!(bench.fetches(), 2);
-    assert_eq!(bench.get().await.unwrap(), 0);
+    assert_eq!((bench.get().await.unwrap(), bench.fetches()), (0, 2));
     bench.down(false);
-    advance(REST).await;
-    assert_eq!(bench.newer(&first).await.unwrap(), Some(2));
+    // The value's own refresh does not rest after the forced one that failed.
+    bench.cache.drop_refused(&first);
+    assert_eq!((bench.get().await.unwrap(), bench.fetches()), (2, 3));
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use idp_bridge_core::{CallScope, Clock, Error, OutboundPolicy, Result};
+use tokio::time::Instant;
 use url::Url;
 
 use super::claims::Claims;
@@ -54,7 +55,8 @@ const LIFE: Life = Life {
 /// - The discovery document and the keys are fetched when they are first needed, once for all calls that need them.
 /// - They are replaced in the background after half an hour. If that fails, the old ones serve on for at most a day, with a
 ///   warning in the log; without any, the failure is the call's.
-/// - A key that is not known makes one call fetch the keys anew, at most every ten seconds: a forged `kid` costs no more.
+/// - A fetch takes no longer than the policy's `fetch_timeout`, whichever call began it; a caller that leaves cancels nothing.
+/// - A token with an unknown key refreshes the keys, at most once in ten seconds: forged `kid`s cost no more.
 #[derive(Clone)]
 pub struct OpenIdProvider(Arc<Inner>);
 
@@ -80,8 +82,9 @@ impl OpenIdProvider {
         };
         hosts.extend([base.as_url(), &url].into_iter().filter_map(Url::host_str).map(str::to_owned));
         let trust = Trust { issuer: issuer.clone(), hosts, policy };
-        let discovery = Cache::new(DocumentSource { client: client.clone(), url, trust });
-        let keys = Cache::new(KeySource { client: client.clone(), url: jwks, discovery: discovery.clone() });
+        let discovery = Cache::new(DocumentSource { client: client.clone(), url, trust }, client.fetch_timeout());
+        let keys = KeySource { client: client.clone(), url: jwks, discovery: discovery.clone() };
+        let keys = Cache::new(keys, client.fetch_timeout());
         Ok(Self(Arc::new(Inner { client, issuer, clock, discovery, keys })))
     }
 
@@ -108,22 +111,25 @@ impl OpenIdProvider {
     ///
     /// - What is not signed by a key of the issuer, of another algorithm, another kind, another issuer or another time is
     ///   `InvalidToken`; so is what is encrypted, has a header that must be understood, or a claim twice.
-    /// - Keys that cannot be fetched are never `InvalidToken`.
+    /// - A token with an unknown key is `InvalidToken` only if keys that were fetched after its arrival lack the key. If such
+    ///   keys cannot be fetched, or not yet, the error is another one: `Unavailable`, with the time until the next refresh,
+    ///   if the last refresh was less than ten seconds ago.
     /// - It costs no request once the keys are known.
     pub async fn verify(&self, scope: &CallScope, token: &str, rules: &Rules) -> Result<Claims> {
         let token = Unverified::parse(token, &self.0.issuer, rules)?;
-        let keys = self.0.keys.get(scope).await?;
-        let mut verdict = keys.value.judge(&token);
-        if verdict == Verdict::Unknown
-            && let Some(newer) = self.0.keys.newer(scope, &keys).await?
-        {
-            verdict = newer.value.judge(&token);
-        }
-        match verdict {
-            Verdict::Signed => token.into_claims(rules, self.0.clock.now()),
-            Verdict::Forged => Err(Error::invalid_token("the token's signature is wrong")),
-            Verdict::Unknown => {
-                Err(Error::invalid_token("the token is signed with a key that the issuer does not have"))
+        // An expired token is bad whatever signed it, and needs no keys.
+        token.check_time(rules, self.0.clock.now())?;
+        let arrived_at = Instant::now();
+        let mut keys = self.0.keys.get(scope).await?;
+        loop {
+            match keys.value.judge(&token) {
+                Verdict::Signed => return Ok(token.into_claims()),
+                Verdict::Forged => return Err(Error::invalid_token("the token's signature is wrong")),
+                Verdict::Unknown if keys.fetched_at >= arrived_at => {
+                    return Err(Error::invalid_token("the token is signed with a key that the issuer does not have"));
+                }
+                // A fetch that began before the token arrived may have missed its key.
+                Verdict::Unknown => keys = self.0.keys.refresh(scope, &keys).await?,
             }
         }
     }

@@ -38,7 +38,7 @@ fn shows(received: &Received, token: &str) -> bool {
 
 fn cache(tokens: &Server) -> (Client, TokenCache<Asking>) {
     let client = Client::new(&OutboundPolicy::default()).unwrap();
-    (client.clone(), TokenCache::new(Asking { client, url: tokens.url() }))
+    (client.clone(), TokenCache::new(&client, Asking { client: client.clone(), url: tokens.url() }))
 }
 
 #[tokio::test]

@@ -142,6 +142,7 @@ impl Reader<'_> {
             allow_http: way.allow_http,
             ca_pem,
             proxy: way.proxy.map(|proxy| proxy.expose().to_owned()),
+            ..OutboundPolicy::default()
         })
     }
 
