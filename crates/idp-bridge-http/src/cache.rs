@@ -226,7 +226,8 @@ impl<S: Source> Cache<S> {
         let fetch = async move {
             let fetched_at = Instant::now();
             let fetched = timeout(shared.time_limit, shared.source.fetch(&scope)).await;
-            let fetched = fetched.unwrap_or_else(|_| Err(late::<S>())).map_err(|error| shared.unavailable_if_late(error));
+            let fetched =
+                fetched.unwrap_or_else(|_| Err(late::<S>())).map_err(|error| shared.unavailable_if_late(error));
             let fetched = fetched.map(|(value, life)| Arc::new(Held { value, fetched_at, life })).map_err(Arc::new);
             shared.keep(&fetched, &scope, reason);
             sender.send_replace(Some(fetched));

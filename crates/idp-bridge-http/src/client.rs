@@ -48,7 +48,7 @@ impl Client {
     ///
     /// With a proxy, the proxy resolves the names of the hosts, so that which of their addresses it dials is its to police.
     pub fn new(policy: &OutboundPolicy) -> Result<Self> {
-        Self::with_resolver(policy, CheckedResolver { networks: policy.private_networks })
+        Self::with_resolver(policy, CheckedResolver::new(policy.private_networks))
     }
 
     fn with_resolver(policy: &OutboundPolicy, mut resolver: CheckedResolver) -> Result<Self> {
@@ -264,7 +264,7 @@ mod tests {
     #[tokio::test]
     async fn a_name_that_resolves_to_a_refused_address_is_misconfigured_and_asked_once() {
         // The URL alone passes; the resolver, which sees the address, does not let it.
-        let resolver = CheckedResolver { networks: PrivateNetworks::Deny };
+        let resolver = CheckedResolver::new(PrivateNetworks::Deny);
         let client = Client::with_resolver(&OutboundPolicy::default(), resolver).unwrap();
         let scope = CallScope::new("r-1", Duration::from_secs(30));
         let url = Url::parse("http://localhost:9/users?email=ada").unwrap();
@@ -274,6 +274,45 @@ mod tests {
         assert_eq!(scope.recorder().attempts(), 1);
         assert_eq!(scope.recorder().outcome(), idp_bridge_core::Outcome::NotApplied);
         assert!(!format!("{error:?}").contains("ada"), "{error:?}");
+    }
+
+    #[test]
+    fn dead_name_server_holds_up_no_other_tenant() {
+        // More lookups than the runtime has blocking threads.
+        const LOOKUPS: usize = 600;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let policy = OutboundPolicy { allow_http: true, ..OutboundPolicy::default() };
+        let resolver = CheckedResolver::with_name_server(PrivateNetworks::Allow, silent.local_addr().unwrap());
+        let dead = Client::with_resolver(&policy, resolver).unwrap();
+        let healthy = Client::new(&policy).unwrap();
+        runtime.block_on(async {
+            for _ in 0..LOOKUPS {
+                let client = dead.clone();
+                tokio::spawn(async move {
+                    let url = Url::parse("http://login.acme.example/userinfo").unwrap();
+                    client.send(&CallScope::new("r-1", Duration::from_secs(30)), Request::get(url)).await
+                });
+            }
+            // The lookups are under way once the name server has a question.
+            let silent = silent.try_clone().unwrap();
+            tokio::task::spawn_blocking(move || silent.recv(&mut [0; 512])).await.unwrap().unwrap();
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = Url::parse(&format!("http://localhost:{}/", listener.local_addr().unwrap().port())).unwrap();
+            let scope = CallScope::new("r-2", Duration::from_secs(2));
+            let (answer, ()) = tokio::join!(healthy.send(&scope, Request::get(url)), async {
+                use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+                let (mut stream, _) = listener.accept().await.unwrap();
+                // A socket that is closed with unread bytes resets its connection.
+                stream.read(&mut [0; 4096]).await.unwrap();
+                stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+            });
+            assert_eq!(answer.unwrap().status, StatusCode::NO_CONTENT);
+            timeout(Duration::from_secs(1), tokio::task::spawn_blocking(|| ())).await.unwrap().unwrap();
+        });
+        let begun = std::time::Instant::now();
+        drop(runtime);
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
     }
 
     #[test]

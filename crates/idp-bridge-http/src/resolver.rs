@@ -3,29 +3,99 @@
 //! The check is made on the very addresses that the connection then uses, so that a name cannot answer one address to the
 //! check and another one to the dial.
 
-use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use std::{fmt, io};
 
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{LookupIpStrategy, ResolveHosts, ResolverConfig, ResolverOpts, ServerGroup};
+use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::system_conf::read_system_conf;
 use idp_bridge_core::PrivateNetworks;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::address;
 
-/// The system's resolver, with the policy's check behind it.
-#[derive(Debug, Clone, Copy)]
+/// How long one name server may take, so that a second one can answer within the time of a connection.
+const SERVER_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long an address is cached at most, whatever its record says.
+const MAX_TTL: Duration = Duration::from_secs(60);
+/// How long a missing name is cached at most.
+const MAX_NEGATIVE_TTL: Duration = Duration::from_secs(1);
+
+/// Resolves names as the system is configured (`/etc/hosts`, `/etc/resolv.conf`), and refuses the addresses that the policy does.
+///
+/// Lookups never block a thread: `getaddrinfo` would run in the thread pool that all tenants share, and a name server that
+/// does not answer would fill it.
+#[derive(Clone)]
 pub(crate) struct CheckedResolver {
     pub(crate) networks: PrivateNetworks,
+    /// Made for the first lookup. It has the tenant's own cache and connections to name servers.
+    dns: Arc<OnceLock<Result<TokioResolver, Arc<NetError>>>>,
+}
+
+impl CheckedResolver {
+    /// Creates a resolver with the system's configuration, which is read at the first lookup.
+    pub(crate) fn new(networks: PrivateNetworks) -> Self {
+        Self { networks, dns: Arc::default() }
+    }
+
+    /// Creates a resolver that asks only this name server.
+    #[cfg(test)]
+    pub(crate) fn with_name_server(networks: PrivateNetworks, server: SocketAddr) -> Self {
+        use hickory_resolver::config::NameServerConfig;
+        let mut config = NameServerConfig::udp(server.ip());
+        for connection in &mut config.connections {
+            connection.port = server.port();
+        }
+        let config = ResolverConfig::from_parts(None, Vec::new(), vec![config]);
+        Self { networks, dns: Arc::new(OnceLock::from(make(config, ResolverOpts::default()))) }
+    }
+
+    async fn lookup(&self, name: &str) -> Result<Vec<IpAddr>, Unresolved> {
+        if is_localhost(name) {
+            return Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);
+        }
+        let dns = self.dns.get_or_init(|| {
+            let (config, options) = read_system_conf().unwrap_or_else(|error| {
+                tracing::warn!(%error, "`/etc/resolv.conf` cannot be read: names are looked up at 127.0.0.1");
+                let local = ServerGroup { ips: &[IpAddr::V4(Ipv4Addr::LOCALHOST)], server_name: "", path: "" };
+                (ResolverConfig::udp_and_tcp(&local), ResolverOpts::default())
+            });
+            make(config, options)
+        });
+        let dns = dns.as_ref().map_err(|error| Unresolved(io::Error::other(Arc::clone(error))))?;
+        let found = dns.lookup_ip(name).await.map_err(|error| Unresolved(io::Error::other(error)))?;
+        Ok(found.iter().collect())
+    }
+}
+
+fn make(config: ResolverConfig, mut options: ResolverOpts) -> Result<TokioResolver, Arc<NetError>> {
+    options.timeout = options.timeout.min(SERVER_TIMEOUT);
+    options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
+    options.use_hosts_file = ResolveHosts::Always;
+    options.positive_max_ttl = Some(MAX_TTL);
+    options.negative_max_ttl = Some(MAX_NEGATIVE_TTL);
+    let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+    builder.with_options(options).build().map_err(Arc::new)
+}
+
+impl fmt::Debug for CheckedResolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CheckedResolver").field("networks", &self.networks).finish_non_exhaustive()
+    }
 }
 
 impl Resolve for CheckedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let networks = self.networks;
+        let resolver = self.clone();
         Box::pin(async move {
+            let found = resolver.lookup(name.as_str()).await?;
             // The port is set by the caller.
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(Unresolved)?;
-            let only_loopback = is_localhost(name.as_str());
-            let found = found.filter(|address| !only_loopback || address.ip().is_loopback());
-            let allowed = allowed(found, networks)?;
+            let found = found.into_iter().map(|address| SocketAddr::new(address, 0));
+            let allowed = allowed(found, resolver.networks)?;
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })
     }
@@ -52,13 +122,13 @@ fn allowed(
     match refused {
         _ if !allowed.is_empty() => Ok(allowed),
         Some(reason) => Err(reason.into()),
-        None => Err(Unresolved(std::io::Error::other("no address")).into()),
+        None => Err(Unresolved(io::Error::other("no address")).into()),
     }
 }
 
 /// The name has no address, or nobody could say so.
 #[derive(Debug)]
-pub(crate) struct Unresolved(std::io::Error);
+pub(crate) struct Unresolved(io::Error);
 
 impl fmt::Display for Unresolved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,7 +150,7 @@ mod tests {
         name: &str,
         networks: PrivateNetworks,
     ) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(CheckedResolver { networks }.resolve(name.parse().unwrap()).await?.collect())
+        Ok(CheckedResolver::new(networks).resolve(name.parse().unwrap()).await?.collect())
     }
 
     #[tokio::test]
@@ -89,9 +159,6 @@ mod tests {
             ("localhost", PrivateNetworks::Deny),
             ("127.0.0.1", PrivateNetworks::Deny),
             ("169.254.169.254", PrivateNetworks::Allow),
-            // What the system's resolver reads as 169.254.169.254 where the URL parser would have had no say.
-            ("0xa9fea9fe", PrivateNetworks::Allow),
-            ("2852039166", PrivateNetworks::Allow),
         ] {
             let error = resolve(name, networks).await.unwrap_err();
             assert!(error.is::<address::Refused>(), "{name}: {error:?}");

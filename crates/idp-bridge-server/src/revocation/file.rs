@@ -2,6 +2,7 @@
 
 mod entries;
 mod folder;
+mod worker;
 
 use std::fmt;
 use std::fs::File;
@@ -19,6 +20,7 @@ use tokio::sync::oneshot;
 
 pub use folder::FolderState;
 
+use self::worker::Worker;
 use super::{Digest, Kept, Revocation, RevocationStore, RevokedKey};
 
 /// The name of the file in its folder.
@@ -31,7 +33,12 @@ const CACHE: usize = 16 * 1024 * 1024;
 /// Keeps the list in a file that one process has at a time.
 ///
 /// An entry is on the disk before anyone is told that it is kept. The file holds digests, and neither ids nor tokens.
-pub struct FileRevocations(Arc<Store>);
+pub struct FileRevocations {
+    store: Arc<Store>,
+    /// Reads wait for no commit.
+    reads: Worker,
+    writes: Worker,
+}
 
 /// Opens the file, for the first time or after a failure.
 type Open = Box<dyn Fn() -> Result<Database, redb::Error> + Send + Sync>;
@@ -89,7 +96,8 @@ impl FileRevocations {
     fn with(open: Open, pause: Duration, clock: Arc<dyn Clock>) -> Result<Self, redb::Error> {
         let database = RwLock::new(Opened { database: Some(guarded(&open)?), at: Instant::now() });
         let (waiting, writing) = (Mutex::default(), Mutex::default());
-        Ok(Self(Arc::new(Store { clock, open, database, pause, waiting, writing })))
+        let (reads, writes) = (Worker::start("revocation-reads")?, Worker::start("revocation-writes")?);
+        Ok(Self { store: Arc::new(Store { clock, open, database, pause, waiting, writing }), reads, writes })
     }
 }
 
@@ -104,9 +112,9 @@ impl RevocationStore for FileRevocations {
     async fn revoke(&self, tenant: &TenantId, entries: &[Revocation]) -> Result<()> {
         let entries = entries.iter().map(|entry| (entry.key.digest(tenant), entry.into())).collect();
         let (done, outcome) = oneshot::channel();
-        if self.0.wait(Waiting { entries, done }) {
-            let store = Arc::clone(&self.0);
-            tokio::task::spawn_blocking(move || {
+        if self.store.wait(Waiting { entries, done }) {
+            let store = Arc::clone(&self.store);
+            self.writes.run(move || {
                 let (waiting, written) = store.commit_waiting();
                 // Who is answered may close the list and open it again at once.
                 drop(store);
@@ -125,9 +133,19 @@ impl RevocationStore for FileRevocations {
 
     async fn is_revoked(&self, tenant: &TenantId, keys: &[RevokedKey], issued_at: Option<Timestamp>) -> Result<bool> {
         let digests: Vec<_> = keys.iter().map(|key| key.digest(tenant)).collect();
-        let store = Arc::clone(&self.0);
-        let asked = tokio::task::spawn_blocking(move || store.refuses(&digests, issued_at)).await;
-        asked.unwrap_or_else(|_| Err(Error::ours(ErrorKind::Unavailable, "the revocation list was not read")))
+        let store = Arc::clone(&self.store);
+        let (done, outcome) = oneshot::channel();
+        self.reads.run(move || {
+            // A caller that left needs no read.
+            if done.is_closed() {
+                return;
+            }
+            let refuses = store.refuses(&digests, issued_at);
+            // A caller that has the answer may close the list and open it again at once.
+            drop(store);
+            let _ = done.send(refuses);
+        });
+        outcome.await.unwrap_or_else(|_| Err(Error::ours(ErrorKind::Unavailable, "the revocation list was not read")))
     }
 }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use clap::Args;
 use idp_bridge_core::{Registry, SystemClock, SystemRandom};
@@ -25,6 +26,9 @@ use crate::report::{Ended, Exit, Failure, print};
 const MOST_THREADS: usize = 4;
 /// The exit code after a second signal.
 const KILLED: i32 = 1;
+
+/// How long threads that still work may take after the drain.
+const SHUTDOWN: Duration = Duration::from_secs(1);
 
 /// What to serve, and where.
 #[derive(Debug, Args)]
@@ -56,7 +60,11 @@ pub(crate) fn run(options: &Options, registry: &Registry) -> Ended {
         warn_of_accepted_loss(served.lost);
     }
     allow_many_files();
-    runtime()?.block_on(served.serve(listen))
+    let runtime = runtime()?;
+    let ended = runtime.block_on(served.serve(listen));
+    // Work that blocks a thread must not hold up the end of the program.
+    runtime.shutdown_timeout(SHUTDOWN);
+    ended
 }
 
 /// What is served.

@@ -1,6 +1,7 @@
 //! Tokens that lie, each with a good signature where the lie needs one.
 
 use aws_lc_rs::hmac;
+use idp_bridge_core::ErrorKind;
 use idp_bridge_http::oidc::{Algorithm, Rules};
 use proptest::prelude::*;
 use serde_json::{Value, json};

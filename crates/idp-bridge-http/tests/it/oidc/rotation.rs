@@ -233,3 +233,14 @@ async fn configured_keys_need_no_document() {
     provider.verify(&scope(), &issuer.token(), &rules).await.unwrap();
     assert_eq!((issuer.asked("/jwks"), issuer.server.received().len()), (1, 1));
 }
+
+#[tokio::test]
+async fn discovery_outage_costs_few_requests() {
+    let issuer = Issuer::start(Key::p256()).await;
+    issuer.down(true);
+    for _ in 0..100 {
+        assert_eq!(issuer.provider.discovery(&scope()).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    }
+    // Five fetches of at most three attempts, and one more if a second has passed.
+    assert!(issuer.asked("/.well-known/openid-configuration") <= 18);
+}

@@ -124,7 +124,7 @@ async fn entries_that_have_ended_leave_the_file() {
 }
 
 fn count(list: &FileRevocations) -> u64 {
-    let opened = list.0.database.read().unwrap();
+    let opened = list.store.database.read().unwrap();
     let read = opened.database.as_ref().unwrap().begin_read().unwrap();
     let entries = read.open_table(entries::ENTRIES).unwrap().len().unwrap();
     assert_eq!(entries, read.open_table(entries::ENDS).unwrap().len().unwrap());
@@ -277,4 +277,21 @@ async fn inspection_changes_nothing() {
         let error = FileRevocations::inspect(&folder.path().join(other)).unwrap_err();
         assert!(error.hint().is_some_and(|hint| hint.contains("the folder must exist")), "{error}");
     }
+}
+
+#[test]
+fn busy_blocking_threads_hold_up_no_list() {
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).enable_time().build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    runtime.block_on(async {
+        let busy = tokio::task::spawn_blocking(move || released.recv());
+        let uses = async {
+            let list = list(folder.path()).await;
+            assert!(refuses(&list, "login-of-ada").await.unwrap());
+        };
+        tokio::time::timeout(Duration::from_secs(10), uses).await.unwrap();
+        drop(release);
+        assert!(busy.await.unwrap().is_err());
+    });
 }

@@ -1,0 +1,30 @@
+//! A thread of the list's own for work on its file: the runtime's blocking threads are shared with all other work.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Sender, channel};
+use std::{io, thread};
+
+/// Runs jobs one after another, until it is dropped.
+pub(super) struct Worker(Sender<Job>);
+
+type Job = Box<dyn FnOnce() + Send>;
+
+impl Worker {
+    /// Starts the thread.
+    pub(super) fn start(name: &str) -> io::Result<Self> {
+        let (sender, jobs) = channel::<Job>();
+        thread::Builder::new().name(name.into()).spawn(move || {
+            for job in jobs {
+                // A job that panics drops the sender of its answer, which its caller sees.
+                let _ = catch_unwind(AssertUnwindSafe(job));
+            }
+        })?;
+        Ok(Self(sender))
+    }
+
+    /// Queues a job.
+    pub(super) fn run(&self, job: impl FnOnce() + Send + 'static) {
+        // The thread ends only after this sender. Without it, the job's caller would see that it was dropped.
+        let _ = self.0.send(Box::new(job));
+    }
+}
