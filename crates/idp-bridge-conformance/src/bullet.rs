@@ -37,6 +37,7 @@ bullets! {
     every "every method" {
         UNSUPPORTED "A call that [`capabilities`](Self::capabilities) declares unsupported answers `Unsupported` without an upstream request."
         NEVER_NOT_FOUND "An outage, a refused credential, a missing right or a missing realm is never `NotFound` and never an empty answer."
+        NOT_THE_IDP "A refusal by something in front of the identity provider (a gateway's 401, 403 or 404), and an answer about another user, is `InvalidResponse` or `Unavailable`: it says nothing about the user or the credential."
         DEADLINE "The call ends before `scope.deadline()`, whatever the identity provider does; late is `Timeout`."
         RECORDER "`scope.recorder()` is told of every request and attempt, and of a write before its first byte leaves."
         RATE_LIMIT "An upstream rate limit is `RateLimited` with the identity provider's own waiting time, if it named one."

@@ -22,8 +22,8 @@ pub(crate) enum Fault {
     Status(u16),
     /// `429` with this `retry-after`.
     RateLimit(&'static str),
-    /// `404` with a page of something that is not the identity provider.
-    ForeignNotFound,
+    /// A refusal by something in front of the identity provider.
+    Gateway(Gateway),
     /// `200` with this body, called JSON.
     Body(Bytes),
     /// `302` to another path of the proxy.
@@ -44,6 +44,51 @@ pub(crate) enum Fault {
     Replay,
     /// The request is passed on after this has run.
     After(Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>),
+}
+
+/// A refusal as gateways, firewalls and other servers send it, and no identity provider.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Gateway {
+    /// `401` without a challenge and without a body.
+    Bare401,
+    /// `401` with a `Basic` challenge and a page.
+    Basic401,
+    /// `403` with a page.
+    Page403,
+    /// `403` with a gateway's own JSON.
+    Json403,
+    /// `404` with a page.
+    Page404,
+    /// `404` with a gateway's own JSON.
+    Json404,
+}
+
+impl Gateway {
+    fn answer(self) -> Response<FaultyBody> {
+        let (status, kind) = match self {
+            Self::Bare401 => (StatusCode::UNAUTHORIZED, None),
+            Self::Basic401 => (StatusCode::UNAUTHORIZED, Some("text/html")),
+            Self::Page403 => (StatusCode::FORBIDDEN, Some("text/html")),
+            Self::Json403 => (StatusCode::FORBIDDEN, Some("application/json")),
+            Self::Page404 => (StatusCode::NOT_FOUND, Some("text/html")),
+            Self::Json404 => (StatusCode::NOT_FOUND, Some("application/json")),
+        };
+        let body = match kind {
+            None => String::new(),
+            Some("text/html") => format!("<h1>{status} {MARKER}</h1>"),
+            Some(_) => format!(r#"{{"message":"{MARKER}"}}"#),
+        };
+        let mut answer = Response::new(FaultyBody::whole(body));
+        *answer.status_mut() = status;
+        if let Some(kind) = kind {
+            answer.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
+        }
+        if matches!(self, Self::Basic401) {
+            let challenge = header::HeaderValue::from_static(r#"Basic realm="gateway""#);
+            answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        answer
+    }
 }
 
 impl Fault {
@@ -90,7 +135,7 @@ pub(crate) fn made_up(fault: &Fault) -> Option<Response<FaultyBody>> {
     let (status, body) = match fault {
         Fault::Status(status) => (StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), json()),
         Fault::RateLimit(_) => (StatusCode::TOO_MANY_REQUESTS, json()),
-        Fault::ForeignNotFound => (StatusCode::NOT_FOUND, FaultyBody::whole(format!("<h1>404 {MARKER}</h1>"))),
+        Fault::Gateway(gateway) => return Some(gateway.answer()),
         Fault::Body(bytes) => (StatusCode::OK, FaultyBody::whole(bytes.clone())),
         Fault::Redirect => (StatusCode::FOUND, FaultyBody::whole(String::new())),
         Fault::Oversized(sent) => (StatusCode::OK, FaultyBody::endless(Arc::clone(sent))),
@@ -98,10 +143,9 @@ pub(crate) fn made_up(fault: &Fault) -> Option<Response<FaultyBody>> {
         Fault::Slow => (StatusCode::OK, FaultyBody::slow()),
         Fault::CutBeforeAnswer | Fault::LostAnswer | Fault::Hang | Fault::Replay | Fault::After(_) => return None,
     };
-    let kind = if matches!(fault, Fault::ForeignNotFound) { "text/html" } else { "application/json" };
     let mut answer = Response::new(body);
     *answer.status_mut() = status;
-    answer.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
+    answer.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
     match fault {
         Fault::RateLimit(wait) => {
             answer.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static(wait));

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::assertion::Assertions;
 use crate::config::Auth0Config;
-use crate::error::{Step, refusal};
+use crate::error::{Step, check};
 use crate::map::{Auth0User, IdentityName};
 use crate::search::{Hit, Hits, Search};
 
@@ -163,8 +163,7 @@ impl Auth0Api {
         let order = Order { client_id: &reset.client_id, email, connection: &reset.connection };
         let url = self.login_url(&["dbconnections", "change_password"])?;
         let request = Request::post(url).json(&order)?.rate_limit_reset(RATE_LIMIT_RESET);
-        let response = self.http.send(scope, request).await?;
-        let response = response.or_refusal(|status, body| refusal(Step::ResetPassword, status, body))?;
+        let response = check(Step::ResetPassword, self.http.send(scope, request).await?)?;
         if is_sentence(response.header(&header::CONTENT_TYPE), &response.body) {
             return Ok(());
         }
@@ -217,7 +216,7 @@ impl Auth0Api {
 
     async fn send(&self, scope: &CallScope, step: Step, request: Request) -> Result<Response> {
         let request = request.rate_limit_reset(RATE_LIMIT_RESET);
-        self.tokens.send(&self.http, scope, request).await?.or_refusal(|status, body| refusal(step, status, body))
+        check(step, self.tokens.send(&self.http, scope, request).await?)
     }
 }
 
@@ -289,8 +288,7 @@ impl ClientCredentials {
         };
         let request =
             Request::post(self.token_url.clone()).reading().form_anew(form).rate_limit_reset(RATE_LIMIT_RESET);
-        let response = self.http.send(scope, request).await?;
-        response.or_refusal(|status, body| refusal(Step::FetchToken, status, body))?.json()
+        check(Step::FetchToken, self.http.send(scope, request).await?)?.json()
     }
 }
 

@@ -1,8 +1,8 @@
 //! From Auth0's refusals to the kinds of error: the only place that reads a status.
 
-use idp_bridge_core::Error;
 use idp_bridge_core::ErrorKind::*;
-use idp_bridge_http::refused;
+use idp_bridge_core::{Error, Result};
+use idp_bridge_http::{Response, refused};
 use serde::Deserialize;
 
 /// What was asked of Auth0. The same status means different things to different steps.
@@ -78,44 +78,57 @@ impl Step {
     }
 }
 
-/// The error that an answer without success means.
-pub(crate) fn refusal(step: Step, status: u16, body: &[u8]) -> Error {
-    let body: Body = serde_json::from_slice(body).unwrap_or_default();
-    let error = match (step, status) {
-        (_, 300..=399 | 429 | 500..) => refused(status),
-        (Step::FetchToken, _) => token_refusal(status, &body),
-        (Step::ResetPassword, _) => {
-            Error::upstream(Misconfigured, "auth0 resets no password for this application and connection").with_hint(
-                "check `email_client_id` and `connection`, and that Applications → the application → Connections has the \
-                 connection switched on",
-            )
-        }
-        (Step::ReadUserinfo, 401) => Error::invalid_token("auth0 refuses the token"),
-        (Step::ReadUserinfo, _) => refused(status),
-        (Step::RevokeToken, _) => client_refusal(&body),
-        (_, 401) => Error::upstream(Unauthenticated, "auth0 refused the token of the bridge's application"),
+/// Returns the answer if its status is a success, otherwise the error that Auth0's own words mean.
+pub(crate) fn check(step: Step, answer: Response) -> Result<Response> {
+    let checked = match step {
+        Step::FetchToken => answer.or_refusal(token_refusal),
+        Step::RevokeToken => answer.or_refusal(client_refusal),
+        // Which of its two shapes it has here is not known.
+        Step::ResetPassword => answer.or_refusal(|status, _: AnyRefusal| reset_refusal(status)),
+        // The text `Unauthorized` is recorded, with the cause in the challenge.
+        Step::ReadUserinfo => answer.or_token_refusal(|status, _: OauthRefusal| refused(status)),
+        _ => answer.or_refusal(|status, refusal| management_refusal(step, status, &refusal)),
+    };
+    checked.map_err(|error| error.with("step", step.name()))
+}
+
+fn management_refusal(step: Step, status: u16, refusal: &ManagementRefusal) -> Error {
+    let code = refusal.code.as_deref().unwrap_or_default();
+    match status {
+        300..=399 | 429 | 500.. => refused(status),
+        401 => Error::upstream(Unauthenticated, "auth0 refused the token of the bridge's application"),
         // The code is recorded for another part of the Management API that a plan does not have.
-        (_, 403) if body.code == "insufficient_entitlement" => {
+        403 if code == "insufficient_entitlement" => {
             Error::upstream(Misconfigured, "the tenant's plan does not let sessions be ended")
                 .with_hint("unset `enterprise_sessions`: the Enterprise plans have it")
         }
-        (_, 403) => Error::upstream(PermissionDenied, "the application lacks a scope")
+        403 => Error::upstream(PermissionDenied, "the application lacks a scope")
             .with_hint(
                 "Applications → APIs → Auth0 Management API → Machine to Machine Applications → the application: tick it",
             )
             .with("scope", step.scope()),
-        (_, 404) => not_found(step, &body),
-        (_, 409) => conflict(&body),
-        (_, 414) => Error::upstream(InvalidInput, "auth0 cannot search for a value of this length"),
-        (_, 400) => bad_request(step, &body),
+        404 => not_found(step, code),
+        409 => conflict(code),
+        414 => Error::upstream(InvalidInput, "auth0 cannot search for a value of this length"),
+        400 => bad_request(step, code),
         _ => refused(status),
-    };
-    error.with("step", step.name())
+    }
+}
+
+fn reset_refusal(status: u16) -> Error {
+    match status {
+        300..=399 | 429 | 500.. => refused(status),
+        _ => Error::upstream(Misconfigured, "auth0 resets no password for this application and connection").with_hint(
+            "check `email_client_id` and `connection`, and that Applications → the application → Connections has the \
+             connection switched on",
+        ),
+    }
 }
 
 /// The words of the token endpoint are known from SDK issues: node-auth0 #292 and #682, auth0-python #173, ruby-auth0 #190.
-fn token_refusal(status: u16, body: &Body) -> Error {
-    match (status, body.error.as_str()) {
+fn token_refusal(status: u16, refusal: OauthRefusal) -> Error {
+    match (status, refusal.error.as_str()) {
+        (300..=399 | 429 | 500.., _) => refused(status),
         (_, "unauthorized_client") => Error::upstream(Misconfigured, "the application may not log in by itself")
             .with_hint(
                 "Applications → the application → Settings → Advanced Settings → Grant Types: tick `Client Credentials`",
@@ -126,7 +139,7 @@ fn token_refusal(status: u16, body: &Body) -> Error {
                  Settings and Credentials",
             ),
         // The one case where only the description tells whose fault it is; without it the error would be the next one.
-        (403, _) if body.error_description.starts_with("Service not enabled within domain") => {
+        (403, _) if refusal.error_description.starts_with("Service not enabled within domain") => {
             Error::upstream(Misconfigured, "auth0 has no such Management API")
                 .with_hint("`domain` must be the tenant's own domain, not a custom one")
         }
@@ -141,8 +154,9 @@ fn token_refusal(status: u16, body: &Body) -> Error {
 }
 
 /// An application of the tenant speaks for itself here, not the bridge's own.
-fn client_refusal(body: &Body) -> Error {
-    match body.error.as_str() {
+fn client_refusal(status: u16, refusal: OauthRefusal) -> Error {
+    match refusal.error.as_str() {
+        _ if matches!(status, 300..=399 | 429 | 500..) => refused(status),
         "invalid_grant" | "invalid_request" | "unauthorized_client" => {
             Error::upstream(InvalidInput, "the refresh token is none of this application")
         }
@@ -157,9 +171,9 @@ fn client_refusal(body: &Body) -> Error {
     }
 }
 
-/// Only Auth0's own word makes a user missing: an unknown path is 404 as well.
-fn not_found(step: Step, body: &Body) -> Error {
-    match (step, body.code.as_str()) {
+/// Only one code of Auth0 makes a user missing: an unknown path is 404 as well.
+fn not_found(step: Step, code: &str) -> Error {
+    match (step, code) {
         // Which word it has for these two is not known. A path that does not exist has none.
         (Step::RevokeSession | Step::DeleteCredential, code) if !code.is_empty() => {
             Error::upstream(NotFound, "the session or the token has ended already")
@@ -173,16 +187,16 @@ fn not_found(step: Step, body: &Body) -> Error {
     }
 }
 
-fn conflict(body: &Body) -> Error {
-    match body.code.as_str() {
+fn conflict(code: &str) -> Error {
+    match code {
         "custom_domain_conflict" => Error::upstream(Misconfigured, "the tenant has several custom domains")
             .with_hint("set `custom_domain`, or choose a default under Branding → Custom Domains"),
         _ => Error::upstream(Conflict, "auth0 refused the change because of another user or another writer"),
     }
 }
 
-fn bad_request(step: Step, body: &Body) -> Error {
-    match (step, body.code.as_str()) {
+fn bad_request(step: Step, code: &str) -> Error {
+    match (step, code) {
         (_, "operation_not_supported") => {
             Error::upstream(State, "auth0 verifies no addresses of users of enterprise and SMS connections")
         }
@@ -194,20 +208,38 @@ fn bad_request(step: Step, body: &Body) -> Error {
     }
 }
 
-/// The two shapes of Auth0's error bodies. Both are read for known words only and never shown.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Body {
-    error: String,
-    error_description: String,
+/// The error body of the Management API, read for its code only and never shown. The code may be missing.
+#[derive(Deserialize)]
+struct ManagementRefusal {
+    #[serde(rename = "statusCode")]
+    #[expect(dead_code, reason = "its presence tells Auth0's body from a gateway's")]
+    status: u16,
     #[serde(rename = "errorCode")]
-    code: String,
+    code: Option<String>,
+}
+
+/// The error body of the Authentication API, read for known words only and never shown.
+#[derive(Deserialize)]
+struct OauthRefusal {
+    error: String,
+    #[serde(default)]
+    error_description: String,
+}
+
+/// The error body of either API.
+#[derive(Deserialize)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its shape matters")]
+enum AnyRefusal {
+    Management(ManagementRefusal),
+    Oauth(OauthRefusal),
 }
 
 #[cfg(test)]
 mod tests {
     use Step::*;
     use idp_bridge_core::ErrorKind;
+    use idp_bridge_http::{HeaderMap, HeaderValue, StatusCode, header};
 
     use super::*;
 
@@ -236,7 +268,7 @@ mod tests {
         (FetchToken, 401, r#"{"error":"invalid_client"}"#, Unauthenticated),
         (FetchToken, 400, r#"{"error":"invalid_client"}"#, Unauthenticated),
         (FetchToken, 400, r#"{"error":"invalid_request"}"#, Misconfigured),
-        (FetchToken, 404, "Not Found", Misconfigured),
+        (FetchToken, 404, r#"{"error":"not_found"}"#, Misconfigured),
         (FetchToken, 418, "", InvalidResponse),
         // Recorded by Auth0's SDKs.
         (
@@ -269,7 +301,6 @@ mod tests {
             r#"{"statusCode":404,"error":"Not Found","message":"The template does not exist.","errorCode":"inexistent_email_template"}"#,
             NotFound,
         ),
-        (ReadUserinfo, 401, "Unauthorized", InvalidToken),
         (
             RevokeAccess,
             403,
@@ -279,6 +310,8 @@ mod tests {
         // Hand-made, of documented statuses.
         (ReadUserinfo, 403, "<html>blocked</html>", InvalidResponse),
         (ReadUserinfo, 404, "", InvalidResponse),
+        (ReadUserinfo, 401, "Unauthorized", Unavailable),
+        (ReadUserinfo, 401, r#"{"message":"Unauthorized"}"#, Unavailable),
         (ReadUserinfo, 429, r#"{"error":"too_many_requests"}"#, RateLimited),
         (RevokeToken, 401, r#"{"error":"invalid_client"}"#, Unauthenticated),
         (RevokeToken, 401, r#"{"error":"access_denied","error_description":"Unauthorized"}"#, Unauthenticated),
@@ -288,7 +321,7 @@ mod tests {
         (RevokeSession, 404, r#"{"statusCode":404,"error":"Not Found","message":"Not Found"}"#, Misconfigured),
         (RevokeSession, 403, r#"{"statusCode":403,"errorCode":"insufficient_scope"}"#, PermissionDenied),
         (DeleteCredential, 404, r#"{"statusCode":404,"errorCode":"inexistent_device_credential"}"#, NotFound),
-        (ReadCredentials, 404, "<html>no such page</html>", Misconfigured),
+        (ReadCredentials, 404, "<html>no such page</html>", InvalidResponse),
         (ReadClients, 404, r#"{"statusCode":404,"errorCode":"inexistent_client"}"#, NotFound),
         // Documented, or shown in issues.
         (
@@ -302,7 +335,7 @@ mod tests {
         (UpdateUser, 409, r#"{"statusCode":409,"errorCode":"auth0_idp_error"}"#, Conflict),
         (ReadUsers, 400, r#"{"statusCode":400,"errorCode":"invalid_query_string"}"#, InvalidInput),
         (DeleteUser, 400, r#"{"statusCode":400,"errorCode":"invalid_uri"}"#, InvalidInput),
-        (ReadUsers, 414, "", InvalidInput),
+        (ReadUsers, 414, r#"{"statusCode":414,"error":"Request-URI Too Large"}"#, InvalidInput),
         (
             ReadUsers,
             429,
@@ -313,12 +346,22 @@ mod tests {
         (ResetPassword, 429, "", RateLimited),
         (ReadUsers, 503, r#"{"statusCode":503,"error":"Service Unavailable"}"#, Unavailable),
         (ResetPassword, 400, r#"{"error":"invalid connection"}"#, Misconfigured),
-        (ResetPassword, 404, "", Misconfigured),
+        (ResetPassword, 404, r#"{"statusCode":404,"error":"Not Found"}"#, Misconfigured),
         (ResetPassword, 500, "", Unavailable),
         // What something before Auth0 would say.
-        (ReadUsers, 404, "<html>no such page</html>", Misconfigured),
-        (ReadUsers, 404, r#"{"errorCode":["inexistent_user"]}"#, Misconfigured),
-        (ReadConnections, 404, r#"{"errorCode":"inexistent_email_template"}"#, Misconfigured),
+        (FetchToken, 401, "", InvalidResponse),
+        (FetchToken, 403, "error code: 1020", InvalidResponse),
+        (FetchToken, 404, "Not Found", InvalidResponse),
+        (ReadUsers, 401, "", InvalidResponse),
+        (ReadUsers, 403, "<html>blocked</html>", InvalidResponse),
+        (ReadUsers, 403, r#"{"message":"Forbidden"}"#, InvalidResponse),
+        (ReadUsers, 404, "<html>no such page</html>", InvalidResponse),
+        (ReadUsers, 404, r#"{"errorCode":"inexistent_user"}"#, InvalidResponse),
+        (ReadUsers, 404, r#"{"statusCode":404,"errorCode":["inexistent_user"]}"#, InvalidResponse),
+        (DeleteUser, 404, "<html>no such page</html>", InvalidResponse),
+        (ResetPassword, 400, "<html>no</html>", InvalidResponse),
+        (ResetPassword, 404, "", InvalidResponse),
+        (ReadConnections, 404, r#"{"statusCode":404,"errorCode":"inexistent_email_template"}"#, Misconfigured),
         (FetchToken, 502, "", Unavailable),
         (ReadUsers, 302, "", InvalidResponse),
         (FetchToken, 301, "", InvalidResponse),
@@ -326,28 +369,45 @@ mod tests {
         (DeleteUser, 405, "", InvalidResponse),
     ];
 
+    fn refused_by(step: Step, status: u16, body: &str) -> Error {
+        let status = StatusCode::from_u16(status).unwrap();
+        check(step, Response::new(status, HeaderMap::new(), body.to_owned())).unwrap_err()
+    }
+
     #[test]
     fn every_known_refusal_has_its_kind() {
         for (step, status, body, kind) in TABLE {
-            assert_eq!(refusal(*step, *status, body.as_bytes()).kind(), *kind, "{step:?} {status} {body}");
+            assert_eq!(refused_by(*step, *status, body).kind(), *kind, "{step:?} {status} {body}");
         }
     }
 
     #[test]
+    fn challenge_refuses_the_token() {
+        let challenge = HeaderValue::from_static("Bearer realm=\"Users\", error=\"invalid_token\"");
+        let headers = HeaderMap::from_iter([(header::WWW_AUTHENTICATE, challenge)]);
+        let answer = Response::new(StatusCode::UNAUTHORIZED, headers, "Unauthorized");
+        assert_eq!(check(ReadUserinfo, answer).unwrap_err().kind(), InvalidToken);
+    }
+
+    #[test]
     fn a_missing_scope_is_named() {
+        let body = r#"{"statusCode":403,"error":"Forbidden","errorCode":"insufficient_scope"}"#;
         for (step, scope) in
             [(ReadUsers, "read:users"), (SendVerification, "update:users"), (DeleteUser, "delete:users")]
         {
-            assert_eq!(refusal(step, 403, b"").context("scope"), Some(scope));
+            assert_eq!(refused_by(step, 403, body).context("scope"), Some(scope));
+            assert_eq!(refused_by(step, 403, "<html>").context("scope"), None);
         }
     }
 
     #[test]
     fn the_body_is_never_shown() {
         for (step, status, ..) in TABLE {
-            let body = br#"{"error":"s3cr3t","error_description":"s3cr3t","message":"s3cr3t","errorCode":"s3cr3t"}"#;
-            let shown = format!("{:?}", refusal(*step, *status, body));
-            assert!(!shown.contains("s3cr3t"), "{shown}");
+            let body = r#"{"statusCode":400,"error":"s3cr3t","error_description":"s3cr3t","message":"s3cr3t","errorCode":"s3cr3t"}"#;
+            for body in [body, "s3cr3t"] {
+                let shown = format!("{:?}", refused_by(*step, *status, body));
+                assert!(!shown.contains("s3cr3t"), "{shown}");
+            }
         }
     }
 }

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use idp_bridge_core::{
-    AccessToken, CallScope, Clock, ConnectorContext, Customer, EndSession, Error, ErrorKind, Federation,
-    FederationCapabilities, FederationMetadata, FederationSettings, Finding, Liveness, LoggedOut, Logout, LogoutNotice,
-    LogoutReach, Result, Support, TokenIdentity, TokenUser, if_found,
+    AccessToken, CallScope, Clock, ConnectorContext, Customer, EndSession, Error, Federation, FederationCapabilities,
+    FederationMetadata, FederationSettings, Finding, Liveness, LoggedOut, Logout, LogoutNotice, LogoutReach, Result,
+    Support, TokenIdentity, TokenUser, if_found,
 };
 use idp_bridge_http::oidc::{Claims, EndSessionParameters, OpenIdProvider, OpenIdSettings, Rules, end_session_url};
 use idp_bridge_http::{BaseUrl, Url};
@@ -108,10 +108,7 @@ impl Federation for Auth0Federation {
         let user = if_found(self.api.user(scope, &identity.subject).await)?;
         let user = user.ok_or_else(|| Error::invalid_token("the token's user is gone"))?;
         if !user.has_id(&identity.subject) {
-            return Err(Error::upstream(
-                ErrorKind::InvalidResponse,
-                "auth0 answered with another user than the token's",
-            ));
+            return Err(Error::another_user());
         }
         if user.is_blocked() {
             return Err(Error::invalid_token("the token's user is blocked"));

@@ -146,7 +146,7 @@ impl Auth0 {
             return Err(Error::no_such_user());
         }
         let user = self.api.user(scope, id).await?;
-        if user.has_id(id) { Ok(user) } else { Err(Error::no_such_user()) }
+        if user.has_id(id) { Ok(user) } else { Err(Error::another_user()) }
     }
 
     /// The one user with this address.
@@ -207,7 +207,7 @@ impl Auth0 {
         if user.has_id(id) {
             return Ok(user.email_status());
         }
-        Err(Error::upstream(ErrorKind::InvalidResponse, "auth0 answered the change of a user with another user"))
+        Err(Error::another_user())
     }
 }
 

@@ -80,10 +80,12 @@ where
         SdkError::ServiceError(refused) => {
             refusal(step, refused.err().code().unwrap_or_default(), refused.err().message().unwrap_or_default())
         }
-        SdkError::ResponseError(strange) => foreign(strange.raw().status().as_u16()),
+        SdkError::ResponseError(strange) => at_endpoint(refused(strange.raw().status().as_u16())),
         SdkError::TimeoutError(_) => late(),
         _ => unsent(error),
     };
+    // An error of the transport has its own.
+    let wait = wait.or(error.retry_after());
     error.with("step", step.name()).with_retry_after(wait)
 }
 
@@ -201,9 +203,11 @@ fn invalid_parameter(step: Step, message: &str) -> Error {
     }
 }
 
-/// The error that an answer means which has no code, so that something before Cognito must have given it.
-pub(crate) fn foreign(status: u16) -> Error {
-    refused(status).with_hint("check `endpoint`")
+/// Names the setting to check for an answer that is not Cognito's own.
+pub(crate) fn at_endpoint(error: Error) -> Error {
+    error.with_hint(
+        "check `endpoint` and `sts_endpoint`, and what a proxy, gateway or firewall on the way to AWS refuses",
+    )
 }
 
 /// No answer before the deadline.
@@ -250,17 +254,19 @@ fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (
     std::iter::successors(Some(error), |error| (*error).source())
 }
 
+/// The body of a refusal by Cognito.
+#[derive(Deserialize)]
+pub(crate) struct Refusal {
+    #[serde(rename = "__type")]
+    code: String,
+}
+
 /// The status that an answer of Cognito amounts to, where its code says more than its own: what our client retries by.
 pub(crate) fn amounts_to(answer: &Response) -> StatusCode {
-    #[derive(Deserialize)]
-    struct Refusal {
-        #[serde(rename = "__type")]
-        code: String,
-    }
     if answer.status != StatusCode::BAD_REQUEST {
         return answer.status;
     }
-    let Ok(Refusal { code }) = answer.json() else { return answer.status };
+    let Ok(Refusal { code }) = answer.refusal() else { return answer.status };
     // Some services put a namespace before it.
     match code.rsplit('#').next().unwrap_or_default() {
         "CodeDeliveryFailureException" => StatusCode::BAD_GATEWAY,
@@ -270,7 +276,12 @@ pub(crate) fn amounts_to(answer: &Response) -> StatusCode {
     }
 }
 
-/// The same for the token service, whose errors are XML.
+/// Whether the token service itself refused: its errors are XML and have a code.
+pub(crate) fn is_of_token_service(refusal: &Response) -> bool {
+    refusal.text().is_some_and(|text| text.contains("<ErrorResponse") && text.contains("<Code>"))
+}
+
+/// The status that an answer of the token service amounts to.
 pub(crate) fn tokens_amount_to(answer: &Response) -> StatusCode {
     let throttled = answer.text().is_some_and(|text| text.contains("<Code>Throttling"));
     if throttled { StatusCode::TOO_MANY_REQUESTS } else { answer.status }

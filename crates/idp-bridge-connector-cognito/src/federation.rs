@@ -134,7 +134,7 @@ impl PoolFederation {
         // Names and ids share one space: only the user's own name surely means the user.
         let named = if_found(self.pool.user(scope, &token.username).await)?;
         if named.is_some_and(|user| user.id != token.identity.subject) {
-            return Err(Error::upstream(ErrorKind::InvalidResponse, "cognito answered another user than the token's"));
+            return Err(Error::another_user());
         }
         self.pool.end_all(scope, &token.username).await
     }
@@ -168,7 +168,7 @@ impl Federation for PoolFederation {
         }
         let told = self.domain.user_info(scope, &self.issuer, token).await?;
         if told.text("sub") != Some(read.identity.subject.as_str()) {
-            return Err(Error::upstream(ErrorKind::InvalidResponse, "cognito told of another user than the token's"));
+            return Err(Error::another_user());
         }
         Ok(TokenUser {
             identity: read.identity,

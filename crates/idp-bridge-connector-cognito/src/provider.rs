@@ -173,7 +173,7 @@ impl Cognito {
         match if_found(self.pool.user(scope, id.as_str()).await)? {
             Some(user) if user.id == *id => return Ok(user),
             // Somebody took another user's id for a name.
-            Some(user) if !user.may_be_called(id.as_str()) => return Err(another_user()),
+            Some(user) if !user.may_be_called(id.as_str()) => return Err(Error::another_user()),
             _ => {}
         }
         self.only(scope, Search::id(id)?).await
@@ -188,7 +188,7 @@ impl Cognito {
     /// The user as it is now, by the name that it was found with.
     async fn named(&self, scope: &CallScope, found: &PoolUser) -> Result<PoolUser> {
         let user = self.pool.user(scope, &found.name).await?;
-        if user.id == found.id { Ok(user) } else { Err(another_user()) }
+        if user.id == found.id { Ok(user) } else { Err(Error::another_user()) }
     }
 
     async fn by_customer(&self, scope: &CallScope, customer: &CustomerId) -> Result<PoolUser> {
@@ -264,8 +264,4 @@ fn reachable_by_mail(user: &PoolUser) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-fn another_user() -> Error {
-    Error::upstream(ErrorKind::InvalidResponse, "cognito answered another user than the one that was asked for")
 }

@@ -14,7 +14,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use idp_bridge_core::jiff::Timestamp;
 use idp_bridge_core::{CallScope, Error, ErrorKind, Result};
-use idp_bridge_http::{Bytes, Client, Effect, Request, Response, StatusCode, Url};
+use idp_bridge_http::{Bytes, Client, Effect, Request, Response, StatusCode, Url, refused};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -101,20 +101,21 @@ impl Transport {
         answer(response)
     }
 
-    /// Stops what the SDK would misunderstand.
+    /// Stops what the SDK would misunderstand: it takes any refusal for the service's own.
     fn check(&self, response: &Response) -> Result<()> {
+        let is_success = response.status.is_success();
         match self.service {
             // The SDK does not read the body of an answer that has no members.
-            Service::Cognito if response.status.is_success() && !response.body.is_empty() => {
-                response.json::<Object>().map(drop)
-            }
-            Service::Cognito => Ok(()),
-            // The SDK calls every failure a refusal, and an outage of the token service is none.
+            Service::Cognito if is_success && !response.body.is_empty() => response.json::<Object>().map(drop),
+            Service::Cognito if is_success => Ok(()),
+            Service::Cognito => response.refusal::<error::Refusal>().map(drop).map_err(error::at_endpoint),
             Service::Tokens => match error::tokens_amount_to(response) {
                 status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-                    Err(error::foreign(status.as_u16()).with_retry_after(response.retry_after()))
+                    let outage = refused(status.as_u16()).with_retry_after(response.retry_after());
+                    Err(error::at_endpoint(outage))
                 }
-                _ => Ok(()),
+                _ if is_success || error::is_of_token_service(response) => Ok(()),
+                _ => Err(error::at_endpoint(response.foreign_refusal())),
             },
         }
     }

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::config::KeycloakConfig;
-use crate::error::{Step, refusal};
+use crate::error::{Step, check};
 use crate::map::KeycloakUser;
 use crate::search::Search;
 
@@ -239,7 +239,7 @@ impl AdminApi {
     }
 
     async fn send(&self, scope: &CallScope, step: Step, request: Request) -> Result<Response> {
-        self.tokens.send(&self.http, scope, request).await?.or_refusal(|status, body| refusal(step, status, body))
+        check(step, self.tokens.send(&self.http, scope, request).await?)
     }
 }
 
@@ -260,8 +260,7 @@ impl TokenSource for ClientCredentials {
             ("client_id", &self.client_id),
             ("client_secret", self.client_secret.expose()),
         ]);
-        let response = self.http.send(scope, request).await?;
-        let response = response.or_refusal(|status, body| refusal(Step::FetchToken, status, body))?;
+        let response = check(Step::FetchToken, self.http.send(scope, request).await?)?;
         Ok(response.json::<TokenAnswer>()?.into())
     }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use idp_bridge_core::{CallKind, CallScope, Finding, Verdict};
+use idp_bridge_core::{CallKind, CallScope, ErrorKind, Finding, Verdict};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -67,6 +67,8 @@ impl<'a> Diagnosis<'a> {
             ),
         ];
         let failed = self.api.check_login(scope).await.err().map(|error| match error.context("status") {
+            // Another server sent it, or a gateway: Keycloak's own words have another kind.
+            _ if error.kind() == ErrorKind::InvalidResponse => (0, error.to_string()),
             Some("403" | "404") => (1, error.to_string()),
             Some("400" | "401") => (2, error.to_string()),
             _ => (0, error.to_string()),

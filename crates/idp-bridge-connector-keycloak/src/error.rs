@@ -2,7 +2,7 @@
 
 use idp_bridge_core::Error;
 use idp_bridge_core::ErrorKind::*;
-use idp_bridge_http::refused;
+use idp_bridge_http::{Response, refused};
 use serde::Deserialize;
 
 /// What was asked of Keycloak. The same status means different things to different steps.
@@ -64,25 +64,32 @@ impl Step {
     }
 }
 
-/// The error that an answer without success means.
-pub(crate) fn refusal(step: Step, status: u16, body: &[u8]) -> Error {
-    let body: Body = serde_json::from_slice(body).unwrap_or_default();
-    let error = match (step, status) {
+/// Returns the answer if its status is a success, otherwise the error that Keycloak's own words mean.
+pub(crate) fn check(step: Step, answer: Response) -> idp_bridge_core::Result<Response> {
+    let classify = |status, words: Words| refusal(step, status, &words);
+    let checked = match step {
+        Step::AskUserinfo => answer.or_token_refusal(classify),
+        _ => answer.or_refusal(classify),
+    };
+    checked.map_err(|error| error.with("step", step.name()))
+}
+
+fn refusal(step: Step, status: u16, words: &Words) -> Error {
+    match (step, status) {
         (Step::SendMail, 500) => Error::upstream(Unavailable, "keycloak could not hand the mail to its mail server"),
         (_, 300..=399 | 429 | 500..) => refused(status),
         (Step::FetchToken, _) => token_refusal(status),
-        (Step::Introspect | Step::EndRefreshToken | Step::AskUserinfo, _) => openid_refusal(step, status, &body),
-        (Step::EndSession, 404) if is_session_not_found(&body) => Error::upstream(NotFound, "no such session"),
+        (Step::Introspect | Step::EndRefreshToken | Step::AskUserinfo, _) => openid_refusal(step, status, words),
+        (Step::EndSession, 404) if is_session_not_found(words) => Error::upstream(NotFound, "no such session"),
         (_, 401) => Error::upstream(Unauthenticated, "keycloak refused the token of the bridge's client"),
         (_, 403) => Error::upstream(PermissionDenied, "the service account lacks a role")
             .with_hint("Clients → the bridge's client → Service accounts roles: assign it")
             .with("role", step.role()),
-        (_, 404) => not_found(&body),
+        (_, 404) => not_found(words),
         (_, 409) => Error::upstream(Conflict, "keycloak refused the change because of another user or another writer"),
-        (_, 400) => bad_request(&body),
+        (_, 400) => bad_request(words),
         _ => refused(status),
-    };
-    error.with("step", step.name())
+    }
 }
 
 fn token_refusal(status: u16) -> Error {
@@ -101,9 +108,9 @@ fn token_refusal(status: u16) -> Error {
 }
 
 /// The public endpoints, where a client proves itself, or nobody does.
-fn openid_refusal(step: Step, status: u16, body: &Body) -> Error {
+fn openid_refusal(step: Step, status: u16, words: &Words) -> Error {
     match (step, status) {
-        (Step::EndRefreshToken, 400) if body.error == "invalid_grant" => {
+        (Step::EndRefreshToken, 400) if words.error() == "invalid_grant" => {
             Error::upstream(InvalidInput, "keycloak refused the refresh token for the client that it names")
                 .with("field", "refresh_token")
         }
@@ -111,11 +118,11 @@ fn openid_refusal(step: Step, status: u16, body: &Body) -> Error {
             Error::upstream(Unauthenticated, "keycloak refused one of the tenant's clients")
                 .with_hint("check the id and the secret of each of `federation.clients`")
         }
-        (Step::Introspect, 401 | 403) if matches!(body.error.as_str(), "invalid_client" | "unauthorized_client") => {
+        (Step::Introspect, 401 | 403) if matches!(words.error(), "invalid_client" | "unauthorized_client") => {
             Error::upstream(Unauthenticated, "keycloak refused the bridge's client")
                 .with_hint("check `client_id` and `client_secret`")
         }
-        (_, 403) if body.error == "access_denied" => {
+        (_, 403) if words.error() == "access_denied" => {
             Error::upstream(Misconfigured, "the realm is disabled").with_hint("enable it in Realm settings")
         }
         (_, 404) => Error::upstream(Misconfigured, "keycloak has no such realm")
@@ -125,46 +132,72 @@ fn openid_refusal(step: Step, status: u16, body: &Body) -> Error {
 }
 
 /// The first is how 26.7.3 spells it.
-fn is_session_not_found(body: &Body) -> bool {
-    matches!(body.error.as_str(), "Sesssion not found" | "Session not found")
+fn is_session_not_found(words: &Words) -> bool {
+    matches!(words.error(), "Sesssion not found" | "Session not found")
 }
 
-/// Only Keycloak's own word makes a user missing: an unknown realm and a wrong path are 404 as well.
-fn not_found(body: &Body) -> Error {
-    if body.error == "User not found" {
+/// Only one word of Keycloak makes a user missing: an unknown realm and a wrong path are 404 as well.
+fn not_found(words: &Words) -> Error {
+    if words.error() == "User not found" {
         return Error::upstream(NotFound, "no such user");
     }
     Error::upstream(Misconfigured, "keycloak does not know the realm or the path").with_hint("check `realm` and `url`")
 }
 
-fn bad_request(body: &Body) -> Error {
-    match body.error_message.as_str() {
+fn bad_request(words: &Words) -> Error {
+    match words.message() {
         "User is disabled" => Error::upstream(State, "the user is disabled"),
         "User email missing" => Error::upstream(State, "the user has no email"),
         "Client doesn't exist" | "Client is not enabled" | "Client id missing" | "Invalid redirect uri." => {
             Error::upstream(Misconfigured, "keycloak knows no such client or redirect URI for mails")
                 .with_hint("check `email_client_id` and `email_redirect_uri` against the client's Valid redirect URIs")
         }
-        _ if body.field.is_some() => {
+        _ if words.is_about_field() => {
             Error::upstream(State, "the user breaks the realm's user profile, which must be mended first")
         }
         _ => Error::upstream(InvalidResponse, "keycloak did not understand the request"),
     }
 }
 
-/// The two shapes of Keycloak's error bodies. Both are read for known words only and never shown.
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Body {
-    error: String,
-    error_message: String,
+/// The shapes of Keycloak's error bodies, read for known words only and never shown.
+#[derive(Deserialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+enum Words {
+    Error { error: String },
+    Message { error_message: String, field: Option<String> },
+    Several { errors: Vec<FieldError> },
+}
+
+/// One of several faults that Keycloak found in a user.
+#[derive(Deserialize)]
+struct FieldError {
     field: Option<String>,
+}
+
+impl Words {
+    fn error(&self) -> &str {
+        if let Self::Error { error } = self { error } else { "" }
+    }
+
+    fn message(&self) -> &str {
+        if let Self::Message { error_message, .. } = self { error_message } else { "" }
+    }
+
+    /// Whether it names a field of the user that breaks the user profile.
+    fn is_about_field(&self) -> bool {
+        match self {
+            Self::Error { .. } => false,
+            Self::Message { field, .. } => field.is_some(),
+            Self::Several { errors } => errors.iter().any(|error| error.field.is_some()),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use Step::*;
     use idp_bridge_core::ErrorKind;
+    use idp_bridge_http::{HeaderMap, StatusCode};
 
     use super::*;
 
@@ -203,13 +236,19 @@ mod tests {
             Misconfigured,
         ),
         (FetchToken, 418, "", InvalidResponse),
+        (FetchToken, 401, "", InvalidResponse),
+        (FetchToken, 403, "<html>blocked</html>", InvalidResponse),
+        (FetchToken, 404, "<html>no such page</html>", InvalidResponse),
         (ReadUsers, 401, r#"{"error":"HTTP 401 Unauthorized"}"#, Unauthenticated),
         (ReadUsers, 403, r#"{"error":"HTTP 403 Forbidden"}"#, PermissionDenied),
         (ReadUsers, 404, r#"{"error":"User not found"}"#, NotFound),
         (ReadUsers, 404, r#"{"error":"Realm not found."}"#, Misconfigured),
         (ReadUsers, 404, r#"{"error":"HTTP 404 Not Found"}"#, Misconfigured),
-        (ReadUsers, 404, "<html>no such page</html>", Misconfigured),
-        (ReadUsers, 404, "", Misconfigured),
+        (ReadUsers, 401, "", InvalidResponse),
+        (ReadUsers, 403, "<html>blocked</html>", InvalidResponse),
+        (ReadUsers, 403, r#"{"message":"Forbidden"}"#, InvalidResponse),
+        (ReadUsers, 404, "<html>no such page</html>", InvalidResponse),
+        (ReadUsers, 404, "", InvalidResponse),
         (
             ReadUsers,
             400,
@@ -227,6 +266,12 @@ mod tests {
         (
             UpdateUser,
             400,
+            r#"{"errors":[{"field":"a","errorMessage":"error-user-attribute-required","params":["a"]},{"field":"b"}]}"#,
+            State,
+        ),
+        (
+            UpdateUser,
+            400,
             r#"{"error":"invalid_request","error_description":"Cannot parse the JSON"}"#,
             InvalidResponse,
         ),
@@ -237,6 +282,7 @@ mod tests {
             InvalidResponse,
         ),
         (DeleteUser, 404, r#"{"error":"User not found"}"#, NotFound),
+        (DeleteUser, 404, "<html>no such page</html>", InvalidResponse),
         (DeleteUser, 405, r#"{"error":"HTTP 405 Method Not Allowed"}"#, InvalidResponse),
         (SendMail, 400, r#"{"errorMessage":"User is disabled"}"#, State),
         (SendMail, 400, r#"{"errorMessage":"User email missing"}"#, State),
@@ -260,7 +306,7 @@ mod tests {
         (ReadUsers, 302, "", InvalidResponse),
         (FetchToken, 301, "", InvalidResponse),
         (ReadUsers, 400, "\u{0}garbage", InvalidResponse),
-        (ReadUsers, 404, r#"{"error":["User not found"]}"#, Misconfigured),
+        (ReadUsers, 404, r#"{"error":["User not found"]}"#, InvalidResponse),
     ];
 
     /// The same for the OAuth side.
@@ -268,7 +314,8 @@ mod tests {
         (EndSession, 404, r#"{"error":"Sesssion not found"}"#, NotFound),
         (EndSession, 404, r#"{"error":"Realm not found."}"#, Misconfigured),
         (EndSession, 404, r#"{"error":"HTTP 404 Not Found"}"#, Misconfigured),
-        (EndSession, 404, "", Misconfigured),
+        (EndSession, 404, "", InvalidResponse),
+        (EndSession, 401, "", InvalidResponse),
         (EndSession, 403, r#"{"error":"HTTP 403 Forbidden"}"#, PermissionDenied),
         (EndSession, 401, r#"{"error":"HTTP 401 Unauthorized"}"#, Unauthenticated),
         (EndSession, 500, "", Unavailable),
@@ -298,6 +345,7 @@ mod tests {
         ),
         (EndRefreshToken, 404, r#"{"error":"Realm does not exist"}"#, Misconfigured),
         (EndRefreshToken, 400, "<html>", InvalidResponse),
+        (EndRefreshToken, 401, "<html>", InvalidResponse),
         (
             Introspect,
             401,
@@ -309,17 +357,22 @@ mod tests {
         (Introspect, 403, "<html>no entry</html>", InvalidResponse),
         (Introspect, 429, "", RateLimited),
         (AskUserinfo, 404, r#"{"error":"Realm does not exist"}"#, Misconfigured),
-        // Without Keycloak's own word in a header these come from something before it.
-        (AskUserinfo, 401, "", InvalidResponse),
+        // Without Keycloak's challenge these come from something in front of it.
+        (AskUserinfo, 401, "", Unavailable),
         (AskUserinfo, 403, "", InvalidResponse),
         (AskUserinfo, 503, "", Unavailable),
         (ReadClients, 403, r#"{"error":"HTTP 403 Forbidden"}"#, PermissionDenied),
     ];
 
+    fn refused_by(step: Step, status: u16, body: &str) -> Error {
+        let status = StatusCode::from_u16(status).unwrap();
+        check(step, Response::new(status, HeaderMap::new(), body.to_owned())).unwrap_err()
+    }
+
     #[test]
     fn every_known_refusal_has_its_kind() {
         for (step, status, body, kind) in TABLE.iter().chain(OPENID) {
-            assert_eq!(refusal(*step, *status, body.as_bytes()).kind(), *kind, "{step:?} {status} {body}");
+            assert_eq!(refused_by(*step, *status, body).kind(), *kind, "{step:?} {status} {body}");
         }
     }
 
@@ -331,18 +384,24 @@ mod tests {
             (EndSession, "manage-users"),
             (ReadEvents, "view-events"),
         ] {
-            assert_eq!(refusal(step, 403, b"").context("role"), Some(role));
+            let error = refused_by(step, 403, r#"{"error":"HTTP 403 Forbidden"}"#);
+            assert_eq!(error.context("role"), Some(role));
+            assert_eq!(refused_by(step, 403, "<html>").context("role"), None);
         }
     }
 
     #[test]
     fn the_body_is_never_shown() {
         for (step, status, ..) in TABLE.iter().chain(OPENID) {
-            let shown = format!(
-                "{:?}",
-                refusal(*step, *status, br#"{"error":"s3cr3t","errorMessage":"s3cr3t","field":"s3cr3t"}"#)
-            );
-            assert!(!shown.contains("s3cr3t"), "{shown}");
+            for body in [
+                r#"{"error":"s3cr3t"}"#,
+                r#"{"errorMessage":"s3cr3t","field":"s3cr3t"}"#,
+                r#"{"errors":[{"field":"s3cr3t"}]}"#,
+                "s3cr3t",
+            ] {
+                let shown = format!("{:?}", refused_by(*step, *status, body));
+                assert!(!shown.contains("s3cr3t"), "{shown}");
+            }
         }
     }
 }

@@ -31,9 +31,18 @@ impl KeycloakUser {
         })
     }
 
-    /// Whether this is its id, byte for byte.
-    pub(crate) fn has_id(&self, id: &UserId) -> bool {
-        self.id == id.as_str()
+    /// Fails unless the user is the one that was asked for by this id.
+    ///
+    /// Keycloak compares ids as its database does: some of them ignore case, where others answer `User not found`. Any other id is
+    /// the answer of a cache or a proxy, which says nothing about the user.
+    pub(crate) fn must_answer(&self, id: &UserId) -> Result<()> {
+        if self.id == id.as_str() {
+            return Ok(());
+        }
+        if self.id.eq_ignore_ascii_case(id.as_str()) {
+            return Err(Error::no_such_user());
+        }
+        Err(Error::another_user())
     }
 
     /// Whether it is the user of a client and no person.

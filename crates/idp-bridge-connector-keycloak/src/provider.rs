@@ -128,7 +128,8 @@ impl Keycloak {
             return Err(Error::no_such_user());
         }
         let user = self.api.user(scope, id).await?;
-        if user.has_id(id) && !user.is_service_account() { Ok(user) } else { Err(Error::no_such_user()) }
+        user.must_answer(id)?;
+        if user.is_service_account() { Err(Error::no_such_user()) } else { Ok(user) }
     }
 
     /// The one person that a search finds, however many pages its hits fill.

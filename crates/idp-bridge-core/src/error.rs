@@ -99,9 +99,17 @@ impl Error {
         Self::ours(ErrorKind::InvalidToken, reason)
     }
 
-    /// A user that is not there, or that is not the one asked for.
+    /// A user that is not there.
     pub fn no_such_user() -> Self {
         Self::ours(ErrorKind::NotFound, "no such user")
+    }
+
+    /// An answer about another user than the one asked for: of a cache or a proxy, or of a fault of the identity provider.
+    pub fn another_user() -> Self {
+        Self::upstream(
+            ErrorKind::InvalidResponse,
+            "the identity provider answered with another user than the one asked for",
+        )
     }
 
     /// A user whose state does not allow the call.

@@ -26,6 +26,7 @@
 mod address;
 mod base_url;
 mod cache;
+mod challenge;
 mod client;
 mod fault;
 pub mod oidc;
@@ -40,6 +41,7 @@ mod token;
 
 pub use base_url::BaseUrl;
 pub use bytes::Bytes;
+pub use challenge::BearerChallenge;
 pub use client::{Client, MAX_BODY};
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 pub use refused::refused;

@@ -9,7 +9,11 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use idp_bridge_core::jiff::Timestamp;
 use idp_bridge_core::jiff::fmt::rfc2822::DateTimeParser;
 use idp_bridge_core::{Clock as _, Error, ErrorKind, Result, SystemClock};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+
+use crate::refused;
+use crate::refused::{foreign, foreign_to_token};
 
 /// The longest waiting time that is believed; so that no sum of times overflows.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -30,6 +34,11 @@ pub struct Response {
 }
 
 impl Response {
+    /// Creates an answer, for tests of how a connector reads one.
+    pub fn new(status: StatusCode, headers: HeaderMap, body: impl Into<Bytes>) -> Self {
+        Self { status, headers, body: body.into(), reset: None }
+    }
+
     /// How long the identity provider asks to wait (`retry-after`, as seconds or as a date), at most a day.
     ///
     /// For a 429 without it, until the time in the header that the request named with
@@ -71,17 +80,84 @@ impl Response {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The answer if its status is a success, otherwise what `refusal` makes of its status and body.
+    /// Returns the answer if its status is a success, otherwise the error that `classify` makes of the product's own words.
     ///
-    /// Its part is to know what they mean, with [`refused`](crate::refused()) for the rest; the status and how long to wait are added
-    /// here.
-    pub fn or_refusal(self, refusal: impl FnOnce(u16, &[u8]) -> Error) -> Result<Self> {
+    /// `W` is the shape of the product's error bodies. A refusal with another body did not come from the product: a gateway, a
+    /// firewall or another server sent it, so that it says nothing about users and credentials. It is `InvalidResponse`, or what its
+    /// status means to any server (a redirect, a rate limit, an outage). The status and the waiting time are added here.
+    pub fn or_refusal<W: DeserializeOwned>(self, classify: impl FnOnce(u16, W) -> Error) -> Result<Self> {
         if self.status.is_success() {
             return Ok(self);
         }
-        let status = self.status.as_u16();
-        let error = refusal(status, &self.body).with("status", status.to_string());
-        Err(error.with_retry_after(self.retry_after()))
+        let words = self.refusal()?;
+        Err(self.complete(classify(self.status.as_u16(), words)))
+    }
+
+    /// Does what [`or_refusal`](Self::or_refusal) does for userinfo, which is asked about one user's token.
+    ///
+    /// # Behavior
+    ///
+    /// - A `Bearer` challenge with 401, or one with `invalid_token` or `insufficient_scope`, or a body with one of these codes, is
+    ///   `InvalidToken`.
+    /// - A 401 without any of them, and without the product's own body, is `Unavailable`: it says nothing about the token.
+    pub fn or_token_refusal<W: DeserializeOwned>(self, classify: impl FnOnce(u16, W) -> Error) -> Result<Self> {
+        if self.refuses_token() {
+            return Err(self.complete(Error::invalid_token("the identity provider refuses the token")));
+        }
+        if self.status == StatusCode::UNAUTHORIZED && serde_json::from_slice::<W>(&self.body).is_err() {
+            return Err(foreign_to_token(&self));
+        }
+        self.or_refusal(classify)
+    }
+
+    /// Returns the answer if its status is a success, otherwise the error that its status means by itself.
+    ///
+    /// For documents that products publish, such as keys: for these no product has an error body of its own.
+    pub fn or_status(self) -> Result<Self> {
+        if self.status.is_success() {
+            return Ok(self);
+        }
+        Err(self.complete(refused(self.status.as_u16())))
+    }
+
+    /// Returns the product's own words in a refusal; the error of a foreign refusal if its body has another shape.
+    pub fn refusal<W: DeserializeOwned>(&self) -> Result<W> {
+        // The cause is left out: serde's messages may quote the body.
+        serde_json::from_slice(&self.body).map_err(|_| self.foreign_refusal())
+    }
+
+    /// Returns the error for a refusal that is not in the product's own words: a gateway, a firewall or another server sent it.
+    ///
+    /// It is never about the user, the token or the credentials. [`refusal`](Self::refusal) decides by a JSON body; this is for
+    /// products with error bodies of another format.
+    pub fn foreign_refusal(&self) -> Error {
+        foreign(self)
+    }
+
+    /// Whether userinfo itself refused the token: with a challenge (RFC 6750, section 3) or, as some products do, with a body.
+    fn refuses_token(&self) -> bool {
+        #[derive(Deserialize)]
+        struct OauthError {
+            error: String,
+        }
+        let is_about_token = |error: &str| matches!(error, "invalid_token" | "insufficient_scope");
+        let challenge = self.bearer_challenge();
+        let body = || serde_json::from_slice::<OauthError>(&self.body).ok().map(|body| body.error);
+        match self.status.as_u16() {
+            // Dex and Hydra have words of their own for a bad token (November 2026).
+            401 => {
+                challenge.is_some()
+                    || body().is_some_and(|error| {
+                        is_about_token(&error) || matches!(error.as_str(), "access_denied" | "request_unauthorized")
+                    })
+            }
+            400..=499 => challenge.and_then(|own| own.error).or_else(body).is_some_and(|error| is_about_token(&error)),
+            _ => false,
+        }
+    }
+
+    fn complete(&self, error: Error) -> Error {
+        error.with("status", self.status.as_u16().to_string()).with_retry_after(self.retry_after())
     }
 
     /// Fails if there is a body where the identity provider never gives one: something else has answered.
@@ -199,17 +275,78 @@ mod tests {
         assert_eq!(unnamed.retry_after(), None);
     }
 
+    /// The error body of some product.
+    #[derive(Debug, Deserialize)]
+    struct Words {
+        code: String,
+    }
+
+    fn told(status: u16, words: Words) -> Error {
+        Error::upstream(ErrorKind::RateLimited, format!("{status} {}", words.code))
+    }
+
     #[test]
-    fn a_refusal_gets_the_status_and_how_long_to_wait_and_a_success_stays() {
-        let told = |status, body: &[u8]| Error::upstream(ErrorKind::RateLimited, format!("{status} {}", body.len()));
-        let refused = Response { status: StatusCode::TOO_MANY_REQUESTS, ..answer(&[(RETRY_AFTER, "7")], "body") };
-        let error = refused.or_refusal(told).unwrap_err();
-        assert_eq!((error.message(), error.context("status")), ("429 4", Some("429")));
+    fn own_refusal_gets_status_and_wait() {
+        let refused = answer(&[(RETRY_AFTER, "7")], r#"{"code":"slow"}"#);
+        let error = Response { status: StatusCode::TOO_MANY_REQUESTS, ..refused }.or_refusal(told).unwrap_err();
+        assert_eq!((error.message(), error.context("status")), ("429 slow", Some("429")));
         assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
         for status in [300, 304, 400, 500].map(|code| StatusCode::from_u16(code).unwrap()) {
             assert!(Response { status, ..answer(&[], "") }.or_refusal(told).is_err(), "{status}");
         }
         assert_eq!(answer(&[], "body").or_refusal(told).unwrap().text(), Some("body"));
+    }
+
+    #[test]
+    fn foreign_refusal_is_never_classified() {
+        for (status, kind) in [
+            (302, ErrorKind::InvalidResponse),
+            (400, ErrorKind::InvalidResponse),
+            (401, ErrorKind::InvalidResponse),
+            (403, ErrorKind::InvalidResponse),
+            (404, ErrorKind::InvalidResponse),
+            (408, ErrorKind::Unavailable),
+            (429, ErrorKind::RateLimited),
+            (502, ErrorKind::Unavailable),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            for body in ["", "<html>no</html>", r#"{"message":"no"}"#, r#"{"code":["no"]}"#, "[]", "\"no\""] {
+                let refused = Response { status, ..answer(&[(RETRY_AFTER, "7")], body) };
+                let error = refused.or_refusal(|_, _: Words| unreachable!()).unwrap_err();
+                assert_eq!(error.kind(), kind, "{status} {body}");
+                assert_eq!(error.context("status"), Some(status.as_str()));
+                assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_products_word_refuses_a_token() {
+        use ErrorKind::{InvalidResponse, InvalidToken, RateLimited, Unavailable};
+        let bearer = Some(r#"Bearer realm="x", error="invalid_token""#);
+        let basic = Some(r#"Basic realm="x", error="invalid_token""#);
+        for (status, challenge, body, kind) in [
+            (401, bearer, "", InvalidToken),
+            (401, Some("Bearer"), "Unauthorized", InvalidToken),
+            (401, Some(r#"error="invalid_token""#), "", InvalidToken),
+            (401, None, r#"{"error":"invalid_token"}"#, InvalidToken),
+            (401, None, r#"{"error":"access_denied"}"#, InvalidToken),
+            (400, bearer, "", InvalidToken),
+            (403, None, r#"{"error":"insufficient_scope"}"#, InvalidToken),
+            (401, None, "", Unavailable),
+            (401, None, "<html>no</html>", Unavailable),
+            (401, None, r#"{"message":"Unauthorized"}"#, Unavailable),
+            (401, basic, "", Unavailable),
+            (401, None, r#"{"code":"x"}"#, RateLimited),
+            (403, Some("Bearer"), "", InvalidResponse),
+            (403, None, r#"{"error":"access_denied"}"#, InvalidResponse),
+            (501, bearer, "", Unavailable),
+        ] {
+            let headers: Vec<_> = challenge.into_iter().map(|text| (http::header::WWW_AUTHENTICATE, text)).collect();
+            let answer = Response { status: StatusCode::from_u16(status).unwrap(), ..answer(&headers, body) };
+            let error = answer.or_token_refusal(told).unwrap_err();
+            assert_eq!(error.kind(), kind, "{status} {challenge:?} {body}");
+        }
     }
 
     #[test]

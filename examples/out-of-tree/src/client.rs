@@ -110,18 +110,23 @@ impl People {
     }
 
     async fn send(&self, scope: &CallScope, request: Request) -> Result<Response> {
-        self.http.send(scope, request.bearer(&self.key)?).await?.or_refusal(refusal)
+        self.http.send(scope, request.bearer(&self.key)?).await?.or_refusal(classify)
     }
 }
 
-/// The error that an answer without success means.
-fn refusal(status: u16, body: &[u8]) -> Error {
-    let says = |word: &str| body == format!(r#"{{"error":"{word}"}}"#).as_bytes();
+/// The body of a refusal by Rolodex. One with another body comes from a gateway or another server.
+#[derive(Deserialize)]
+struct Refusal {
+    error: String,
+}
+
+/// The error that a refusal by Rolodex means.
+fn classify(status: u16, refusal: Refusal) -> Error {
     match status {
         401 => Error::upstream(Unauthenticated, "rolodex refused the key").with_hint("check `key`"),
         403 => Error::upstream(PermissionDenied, "the key lacks a right").with_hint("see it in Rolodex → Keys"),
-        // Only Rolodex's own word makes a user missing: a wrong path, or another server, answers 404 as well.
-        404 if says("no_such_person") => Error::no_such_user(),
+        // Only one word makes a user missing: a wrong path is 404 as well.
+        404 if refusal.error == "no_such_person" => Error::no_such_user(),
         404 => Error::upstream(Misconfigured, "rolodex does not know the path").with_hint("check `url`"),
         _ => refused(status),
     }

@@ -107,8 +107,8 @@ impl IdentityProvider for Rolodex {
 impl Rolodex {
     async fn person(&self, scope: &CallScope, id: &UserId) -> Result<Person> {
         let person = self.people.get(scope, id).await?;
-        // A cache or a proxy may answer with somebody else.
-        if person.id()? == *id { Ok(person) } else { Err(Error::no_such_user()) }
+        // A cache or a proxy may answer with another person, which says nothing about this one.
+        if person.id()? == *id { Ok(person) } else { Err(Error::another_user()) }
     }
 }
 

@@ -10,7 +10,7 @@ use idp_bridge_core::{CallKind, ErrorKind, Outcome};
 use super::READS;
 use crate::bullet::{Bullet, every, get, protocol, reset};
 use crate::case::{Case, case_of};
-use crate::fault::{Fault, When};
+use crate::fault::{Fault, Gateway, When};
 use crate::proxy::Proxy;
 use crate::scene::{Person, Provider, Scene, ensure, scope};
 use crate::{Need, Staged};
@@ -21,6 +21,9 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(4);
 /// Short enough to wait for an answer that does not come.
 pub(super) const PATIENCE: Duration = Duration::from_millis(1500);
 
+/// What a refusal by something in front of the identity provider is called.
+pub(super) const BY_GATEWAY: &[ErrorKind] = &[ErrorKind::InvalidResponse, ErrorKind::Unavailable];
+
 /// A fault with what it must be called.
 pub(super) struct Row {
     pub(super) name: &'static str,
@@ -30,8 +33,10 @@ pub(super) struct Row {
 }
 
 pub(super) fn rows() -> Vec<Row> {
-    use ErrorKind::{InvalidResponse, Misconfigured, RateLimited, Timeout, Unavailable, Unexpected};
+    use ErrorKind::{InvalidResponse, Misconfigured, RateLimited, Timeout, Unavailable};
     let row = |name, fault, kinds, proves| Row { name, fault, kinds, proves };
+    let gateway =
+        |name, gateway| row(name, Fault::Gateway(gateway), BY_GATEWAY, &[every::NOT_THE_IDP, every::ERRORS_ARE_CLEAN]);
     vec![
         row("a_rate_limit_is_rate_limited_with_its_wait", Fault::RateLimit("7"), &[RateLimited], &[every::RATE_LIMIT]),
         row("a_503_is_unavailable", Fault::Status(503), &[Unavailable], &[every::OUTAGE, every::NEVER_NOT_FOUND]),
@@ -54,12 +59,12 @@ pub(super) fn rows() -> Vec<Row> {
             &[InvalidResponse, Misconfigured],
             &[protocol::NO_REDIRECTS, every::OUTAGE],
         ),
-        row(
-            "a_foreign_404_is_not_a_missing_user",
-            Fault::ForeignNotFound,
-            &[InvalidResponse, Misconfigured, Unavailable, Unexpected],
-            &[every::NEVER_NOT_FOUND],
-        ),
+        gateway("a_gateways_bare_401_is_no_refused_credential", Gateway::Bare401),
+        gateway("a_gateways_401_page_is_no_refused_credential", Gateway::Basic401),
+        gateway("a_gateways_403_page_is_no_missing_right", Gateway::Page403),
+        gateway("a_gateways_403_in_json_is_no_missing_right", Gateway::Json403),
+        gateway("a_gateways_404_page_is_no_missing_user", Gateway::Page404),
+        gateway("a_gateways_404_in_json_is_no_missing_user", Gateway::Json404),
         row("a_cut_connection_is_unavailable", Fault::CutBeforeAnswer, &[Unavailable], &[every::OUTAGE]),
         row("a_cut_body_is_unavailable", Fault::CutInAnswer, &[Unavailable], &[every::OUTAGE]),
         row("a_trickling_body_is_a_timeout", Fault::Slow, &[Timeout], &[every::DEADLINE]),
@@ -137,6 +142,10 @@ pub(super) fn cases() -> Vec<Case> {
                 recovers(scene, kind, fault.clone())
             }));
         }
+    }
+    for kind in [CallKind::GetById, CallKind::Delete, CallKind::MarkEmailVerified, CallKind::SendVerificationEmail] {
+        let name = "faults::another_users_record_is_no_missing_user";
+        cases.push(case_of(name, kind, &[every::NOT_THE_IDP], other_user).calls(&[CallKind::GetById]));
     }
     let (name, kind) = ("faults::the_answer_to_another_question_gets_no_mail", CallKind::SendPasswordResetEmail);
     cases.push(case_of(name, kind, &[reset::NOBODY], other_answer));
@@ -236,6 +245,23 @@ async fn other_answer(scene: Scene, kind: CallKind) -> Staged<()> {
     asked.has_outcome(Outcome::NotApplied)?;
     asked.fails_with_one_of(&[ErrorKind::NotFound, ErrorKind::InvalidResponse])?;
     works_again(&proxy, &provider, &ada).await
+}
+
+/// The identity provider, or something before it, answers for one id with the record of another user.
+async fn other_user(scene: Scene, kind: CallKind) -> Staged<()> {
+    let (ada, grace) = (scene.person("ada").await?, scene.person("grace").await?);
+    let (proxy, provider) = scene.proxied_and_warm(&ada).await?;
+    let before = (provider.look(&ada).await?, provider.look(&grace).await?);
+    proxy.record();
+    provider.ask(grace.call(CallKind::GetById)).await?.well()?;
+    proxy.fail(Fault::Replay, When::Always);
+    let asked = provider.ask_in(&scope(DEADLINE), ada.call(kind)).await?;
+    asked.arrived(proxy.faulted())?;
+    asked.fails(ErrorKind::InvalidResponse)?;
+    proxy.heal();
+    let after = (provider.look(&ada).await?, provider.look(&grace).await?);
+    ensure!(after == before, "the call failed, and yet a user changed");
+    Ok(())
 }
 
 /// The connections that the provider keeps for later are closed before it needs them.

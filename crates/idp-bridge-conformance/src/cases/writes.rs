@@ -6,9 +6,10 @@ use bytes::Bytes;
 use idp_bridge_core::{CallKind, ErrorKind, Outcome};
 
 use super::WRITES;
+use super::faults::BY_GATEWAY;
 use crate::bullet::{every, protocol};
 use crate::case::{Case, case_of};
-use crate::fault::{Fault, When};
+use crate::fault::{Fault, Gateway, When};
 use crate::scene::{Scene, ensure, scope};
 use crate::{Need, Staged};
 
@@ -43,6 +44,7 @@ pub(super) fn cases() -> Vec<Case> {
             interrupted("garbage", Fault::garbage(), ErrorKind::InvalidResponse),
             case_of("writes::a_rate_limited_write_did_not_run", kind, &[protocol::SURELY_NOT_RUN], rate_limited),
             case_of("writes::a_refused_connection_did_not_run", kind, &[protocol::SURELY_NOT_RUN], refused),
+            case_of("writes::a_gateways_refusal_is_never_the_answer", kind, &[every::NOT_THE_IDP], refused_by_gateway),
             case_of("writes::an_aborted_write_is_unknown", kind, &[every::RECORDER], aborted),
         ]);
     }
@@ -71,6 +73,23 @@ async fn rate_limited(scene: Scene, kind: CallKind) -> Staged<()> {
     asked.wrote(proxy.faulted())?;
     asked.has_outcome(Outcome::NotApplied)?;
     asked.fails(ErrorKind::RateLimited)?;
+    Ok(())
+}
+
+/// What precedes the write is answered by the identity provider, and the write itself by a gateway.
+async fn refused_by_gateway(scene: Scene, kind: CallKind) -> Staged<()> {
+    let ada = scene.person_for(kind, "ada").await?;
+    let (proxy, provider) = scene.proxied_and_warm(&ada).await?;
+    let before = provider.look(&ada).await?;
+    for gateway in [Gateway::Bare401, Gateway::Page403, Gateway::Page404, Gateway::Json404] {
+        let scope = scope(DEADLINE);
+        proxy.fail(Fault::Gateway(gateway), When::Writes(scope.recorder().clone()));
+        let asked = provider.ask_in(&scope, ada.call(kind)).await?;
+        asked.wrote(proxy.faulted())?;
+        asked.fails_with_one_of(BY_GATEWAY).map_err(|error| format!("{gateway:?}: {error}"))?;
+    }
+    proxy.heal();
+    ensure!(provider.look(&ada).await? == before, "a gateway refused the write, and yet the user changed");
     Ok(())
 }
 

@@ -10,7 +10,11 @@ sins! {
         "federation_outages::a_503_is_unavailable"
         "federation_outages::a_cut_body_is_unavailable"
         "federation_outages::a_cut_connection_is_unavailable"
-        "federation_outages::a_foreign_404_is_not_a_missing_user"
+        "federation_outages::a_gateways_403_in_json_is_no_missing_right"
+        "federation_outages::a_gateways_403_page_is_no_missing_right"
+        "federation_outages::a_gateways_404_in_json_is_no_missing_user"
+        "federation_outages::a_gateways_404_page_is_no_missing_user"
+        "federation_outages::a_gateways_401_page_is_no_refused_credential"
         "federation_outages::a_rate_limit_is_rate_limited_with_its_wait"
         "federation_outages::a_redirect_is_not_followed"
         "federation_outages::a_refused_connection_is_unavailable"
@@ -18,6 +22,13 @@ sins! {
         "federation_outages::an_endless_depth_is_an_invalid_response"
         "federation_outages::an_outage_in_any_step_of_a_logout_is_no_success"
         "federation_outages::garbage_is_an_invalid_response"
+        "federation_outages::a_gateways_401_in_any_step_of_a_logout_is_no_success"
+        "federation_outages::a_gateways_bare_401_is_no_refused_credential"
+    ]
+    a_token_blamed_for_a_gateway BlamesTheTokenForGateways [
+        "federation_outages::a_gateways_401_in_any_step_of_a_logout_is_no_success"
+        "federation_outages::a_gateways_401_page_is_no_refused_credential"
+        "federation_outages::a_gateways_bare_401_is_no_refused_credential"
     ]
     a_user_wide_logout_is_found_out EndsEverySession [
         "federation_logout::other_logins_live_on"
@@ -144,7 +155,11 @@ sins! {
     a_leaked_answer_about_a_token_is_found_out LeaksBodies [
         "federation_outages::a_500_is_unavailable"
         "federation_outages::a_503_is_unavailable"
-        "federation_outages::a_foreign_404_is_not_a_missing_user"
+        "federation_outages::a_gateways_403_in_json_is_no_missing_right"
+        "federation_outages::a_gateways_403_page_is_no_missing_right"
+        "federation_outages::a_gateways_404_in_json_is_no_missing_user"
+        "federation_outages::a_gateways_404_page_is_no_missing_user"
+        "federation_outages::a_gateways_401_page_is_no_refused_credential"
         "federation_outages::a_rate_limit_is_rate_limited_with_its_wait"
         "federation_outages::an_outage_in_any_step_of_a_logout_is_no_success"
     ]

@@ -103,6 +103,7 @@ sins! {
         "mark::a_user_without_an_email_is_in_the_wrong_state"
     ]
     a_leaked_body_is_found_out LeaksBodies [
+        "writes::a_gateways_refusal_is_never_the_answer"
         "writes::a_500_is_unknown_and_not_sent_twice"
         "writes::a_503_is_unknown_and_not_sent_twice"
         "writes::a_rate_limited_write_did_not_run"
@@ -204,13 +205,34 @@ sins! {
         "writes::an_empty_object_is_no_accepted_mail"
     ]
     an_answer_that_is_trusted_is_found_out TrustsAnyAnswer [
+        "faults::another_users_record_is_no_missing_user"
         "faults::the_answer_to_another_question_gets_no_mail"
         "faults::the_answer_to_another_question_is_no_answer"
     ]
     a_strange_404_taken_for_nobody_is_found_out TakesStrangersForNobody [
         "controls::a_wrong_realm_is_no_answer"
-        "faults::a_foreign_404_is_not_a_missing_user"
-        "faults::at_first_a_foreign_404_is_not_a_missing_user"
+        "faults::a_gateways_404_in_json_is_no_missing_user"
+        "faults::a_gateways_404_page_is_no_missing_user"
+        "faults::at_first_a_gateways_404_in_json_is_no_missing_user"
+        "faults::at_first_a_gateways_404_page_is_no_missing_user"
+        "writes::a_gateways_refusal_is_never_the_answer"
+    ]
+    gateways_401_blamed_on_the_credential BlamesTheCredentialForGateways [
+        "faults::a_gateways_401_page_is_no_refused_credential"
+        "faults::a_gateways_bare_401_is_no_refused_credential"
+        "faults::at_first_a_gateways_401_page_is_no_refused_credential"
+        "faults::at_first_a_gateways_bare_401_is_no_refused_credential"
+        "writes::a_gateways_refusal_is_never_the_answer"
+    ]
+    gateways_403_blamed_on_the_role BlamesTheRoleForGateways [
+        "faults::a_gateways_403_in_json_is_no_missing_right"
+        "faults::a_gateways_403_page_is_no_missing_right"
+        "faults::at_first_a_gateways_403_in_json_is_no_missing_right"
+        "faults::at_first_a_gateways_403_page_is_no_missing_right"
+        "writes::a_gateways_refusal_is_never_the_answer"
+    ]
+    another_user_taken_for_nobody TakesAnotherUserForNobody [
+        "faults::another_users_record_is_no_missing_user"
     ]
     another_address_that_verifies_is_found_out VerifiesAnyAddress [
         "get::another_address_does_not_verify_the_one_in_force"
@@ -220,6 +242,7 @@ sins! {
     ]
     a_write_told_late_is_found_out TellsWritesLate [
         "recorder::a_write_is_told_before_it_leaves"
+        "writes::a_gateways_refusal_is_never_the_answer"
         "writes::a_500_is_unknown_and_not_sent_twice"
         "writes::a_503_is_unknown_and_not_sent_twice"
         "writes::a_cut_connection_is_unknown_and_not_sent_twice"

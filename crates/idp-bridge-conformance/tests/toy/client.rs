@@ -94,6 +94,16 @@ impl Client {
         let reason = reply.json().ok().and_then(|body| body["error"].as_str().map(str::to_owned));
         match (reply.status, reason.as_deref().unwrap_or_default()) {
             (200 | 204, _) => Ok(reply),
+            (404, "") if self.sins(Sin::TakesStrangersForNobody) => fail(ErrorKind::NotFound, "no such user"),
+            (403, "") if self.sins(Sin::TakesForbiddenForNobody) => fail(ErrorKind::NotFound, "no such user"),
+            (401, "") if self.sins(Sin::BlamesTheCredentialForGateways) => {
+                fail(ErrorKind::Unauthenticated, "the credential was refused")
+            }
+            (403, "") if self.sins(Sin::BlamesTheRoleForGateways) => {
+                fail(ErrorKind::PermissionDenied, "the credential lacks a right")
+            }
+            // Not the toy's own words.
+            (401 | 403 | 404, "") => fail(ErrorKind::InvalidResponse, "something in front of the toy refused"),
             (401, _) => fail(ErrorKind::Unauthenticated, "the credential was refused"),
             (403, _) if self.sins(Sin::TakesForbiddenForNobody) => fail(ErrorKind::NotFound, "no such user"),
             (403, _) => fail(ErrorKind::PermissionDenied, "the credential lacks a right"),

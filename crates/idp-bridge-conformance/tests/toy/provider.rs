@@ -49,7 +49,11 @@ impl Provider {
         }
         let record = self.record(&user)?;
         let same = record.id == *id || self.sins(Sin::AsksWithRawPaths) || self.sins(Sin::TrustsAnyAnswer);
-        if same { Ok(record) } else { Err(not_found()) }
+        match same {
+            true => Ok(record),
+            false if self.sins(Sin::TakesAnotherUserForNobody) => Err(not_found()),
+            false => Err(Error::another_user()),
+        }
     }
 
     async fn search(&self, scope: &CallScope, name: &str, value: &str) -> Result<UserRecord> {

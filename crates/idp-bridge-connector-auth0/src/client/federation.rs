@@ -7,7 +7,7 @@ use idp_bridge_http::{Request, Response};
 use serde::{Deserialize, Serialize};
 
 use super::{Auth0Api, RATE_LIMIT_RESET};
-use crate::error::{Step, refusal};
+use crate::error::{Step, check};
 
 /// How many credentials a list has at most.
 pub(crate) const CREDENTIALS: usize = 100;
@@ -116,8 +116,7 @@ impl Auth0Api {
 
     /// Sends a request that needs no token of the bridge's application.
     async fn ask(&self, scope: &CallScope, step: Step, request: Request) -> Result<Response> {
-        let response = self.http.send(scope, request.rate_limit_reset(RATE_LIMIT_RESET)).await?;
-        response.or_refusal(|status, body| refusal(step, status, body))
+        check(step, self.http.send(scope, request.rate_limit_reset(RATE_LIMIT_RESET)).await?)
     }
 }
 

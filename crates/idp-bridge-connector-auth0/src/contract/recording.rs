@@ -5,11 +5,13 @@ use std::path::Path;
 
 use idp_bridge_conformance::Staged;
 use idp_bridge_conformance::fake::{Answer, Incoming};
-use idp_bridge_http::{HeaderName, HeaderValue, Method};
+use idp_bridge_core::ErrorKind;
+use idp_bridge_http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::topic::Topic;
+use crate::error::check;
 
 /// A recorded exchange.
 pub(super) struct Recording {
@@ -117,6 +119,14 @@ impl Recording {
             }
             json => json.to_string().into_bytes(),
         }
+    }
+
+    /// The kind of error that the connector makes of the answer; none for a success.
+    pub(super) fn error_kind(&self) -> Option<ErrorKind> {
+        let headers = self.headers.iter().filter_map(|(name, value)| Some((name.parse().ok()?, value.parse().ok()?)));
+        let status = StatusCode::from_u16(self.status).unwrap_or_default();
+        let answer = idp_bridge_http::Response::new(status, headers.collect(), self.bytes());
+        check(self.topic().step(), answer).err().map(|error| error.kind())
     }
 
     /// The code of a refusal; empty if it has none.

@@ -15,7 +15,6 @@ use super::recording::Recording;
 use super::topic::Topic;
 use crate::Auth0Config;
 use crate::client::{Auth0Api, PasswordReset};
-use crate::error::refusal;
 use crate::fake::Key;
 use crate::map::{Auth0User, is_user_id};
 
@@ -171,10 +170,7 @@ fn fixed(form: &Value) -> BTreeMap<&str, Option<&Value>> {
 
 /// What is wrong with how a call ended, if its answer says that it should have ended otherwise.
 fn wrong_end(recording: &Recording, ended: Result<(), Error>) -> Option<String> {
-    let expected = match recording.status {
-        200..300 => None,
-        status => Some(refusal(recording.topic().step(), status, &recording.bytes()).kind()),
-    };
+    let expected = recording.error_kind();
     let kind = ended.err().map(|error| error.kind());
     (kind != expected).then(|| format!("the call should have ended with {expected:?}, not with {kind:?}"))
 }

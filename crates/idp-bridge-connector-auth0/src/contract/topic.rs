@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::recording::Recording;
 use crate::client::{Connection, EmailTemplate, Job, is_sentence, says_nothing};
-use crate::error::{Step, refusal};
+use crate::error::Step;
 use crate::map::Auth0User;
 use crate::search::Hits;
 
@@ -110,10 +110,10 @@ impl Topic {
 
     /// Reads a recorded answer as the connector would.
     pub(super) fn read(self, recording: &Recording) -> Read {
-        let body = recording.bytes();
-        if !(200..300).contains(&recording.status) {
-            return Read::Refused(refusal(self.step(), recording.status, &body).kind());
+        if let Some(kind) = recording.error_kind() {
+            return Read::Refused(kind);
         }
+        let body = recording.bytes();
         let is_read = match self {
             Self::Other => return Read::NotAsked,
             Self::Token => is::<TokenAnswer>(&body),

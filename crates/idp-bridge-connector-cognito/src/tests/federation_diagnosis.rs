@@ -115,13 +115,14 @@ async fn a_wrong_secret_is_found_by_the_domain_where_the_pool_may_not_be_asked()
 async fn a_wrong_domain_and_a_wrong_issuer_are_found() {
     let stage = Stage::new().await;
     let other = Stage::new().await;
-    // The domain of another pool knows none of the clients; what is none at all does not even answer like one.
+    // The domain of another pool knows none of the clients. An address that is no domain answers in other words.
     other.fake().with(|pool| pool.app_clients.clear());
     let elsewhere = provider(&stage, |config| config.domain = Some(other.fake().url()));
     only(&elsewhere, &[(Verdict::Failed, "Client secret"), (Verdict::Failed, "Client secret")]).await;
     let nowhere = provider(&stage, |config| config.domain = Some(format!("{}/elsewhere", stage.fake().url())));
     let domain = (Verdict::Failed, "copy it to `domain`");
-    only(&nowhere, &[domain, (Verdict::NotVisible, "sign in once"), (Verdict::NotVisible, "sign in once")]).await;
+    let foreign = (Verdict::Failed, "check the URLs in the settings");
+    only(&nowhere, &[domain, foreign, foreign]).await;
     let no_issuer = provider(&stage, |config| config.issuer_endpoint = Some("http://127.0.0.1:9".into()));
     let wrong = wrong(&no_issuer).await;
     assert_eq!(wrong.len(), 2, "{wrong:#?}");

@@ -6,7 +6,7 @@ use idp_bridge_http::{BaseUrl, Client, Request, Response, StatusCode, Url, heade
 
 use crate::client::AdminApi;
 use crate::config::KeycloakConfig;
-use crate::error::{Step, refusal};
+use crate::error::{Step, check};
 
 /// A realm's public endpoints, at the address by which the bridge reaches Keycloak.
 pub(super) struct Endpoints {
@@ -75,7 +75,7 @@ impl Endpoints {
         if let Some(told) = read_challenge(&answer) {
             return Ok(told);
         }
-        let answer = answer.or_refusal(|status, body| refusal(Step::AskUserinfo, status, body))?;
+        let answer = check(Step::AskUserinfo, answer)?;
         let kind = answer.header(&header::CONTENT_TYPE).unwrap_or_default();
         if kind.starts_with("application/jwt") {
             let message = "keycloak signs or encrypts userinfo for this client, which the bridge does not read";
@@ -91,8 +91,7 @@ impl Endpoints {
         let form = [("token", token.expose()), ("token_type_hint", "access_token")];
         let request = Request::post(self.openid(&["token", "introspect"])?).reading();
         let request = request.form(&with_client(&self.bridge, &form));
-        let answer = self.http.send(scope, request).await?;
-        let answer = answer.or_refusal(|status, body| refusal(Step::Introspect, status, body))?;
+        let answer = check(Step::Introspect, self.http.send(scope, request).await?)?;
         let claims = Claims::of_answer(&answer)?;
         match claims.get("active").and_then(serde_json::Value::as_bool) {
             Some(true) => Ok(Some(claims)),
@@ -107,8 +106,7 @@ impl Endpoints {
     pub(super) async fn log_out(&self, scope: &CallScope, client: &OauthClient, refresh: &Secret) -> Result<()> {
         let form = [("refresh_token", refresh.expose())];
         let request = Request::post(self.openid(&["logout"])?).form(&with_client(client, &form));
-        let answer = self.http.send(scope, request).await?;
-        answer.or_refusal(|status, body| refusal(Step::EndRefreshToken, status, body))?.must_be_empty()
+        check(Step::EndRefreshToken, self.http.send(scope, request).await?)?.must_be_empty()
     }
 }
 
@@ -118,22 +116,17 @@ fn with_client<'a>(client: &'a OauthClient, form: &[(&'a str, &'a str)]) -> Vec<
     form.iter().copied().chain([("client_id", client.id.as_str())]).chain(secret).collect()
 }
 
-/// What userinfo's refusal tells of the token, if it is Keycloak's own word: a proxy's 401 or 403 tells nothing of it.
+/// What the challenge of userinfo tells of the token: without one, a proxy may have sent the 401 or 403.
 ///
 /// The words were seen on 26.7.3 in November 2026. Unknown ones of another version are [`Told::Refused`], which promises least.
 fn read_challenge(answer: &Response) -> Option<Told> {
-    let challenge = answer.header(&header::WWW_AUTHENTICATE)?;
-    let says = |name: &str, value: &str| challenge.contains(&format!("{name}=\"{value}\""));
-    match answer.status {
-        StatusCode::FORBIDDEN if says("error", "insufficient_scope") => Some(Told::WithoutOpenid),
-        StatusCode::UNAUTHORIZED if says("error", "invalid_token") => Some({
-            if says("error_description", "user_session_not_found") {
-                Told::SessionEnded
-            } else if says("error_description", "Lightweight access token not allowed for userinfo endpoint") {
-                Told::Lightweight
-            } else {
-                Told::Refused
-            }
+    let challenge = answer.bearer_challenge()?;
+    match (answer.status, challenge.error.as_deref()?) {
+        (StatusCode::FORBIDDEN, "insufficient_scope") => Some(Told::WithoutOpenid),
+        (StatusCode::UNAUTHORIZED, "invalid_token") => Some(match challenge.error_description.as_deref() {
+            Some("user_session_not_found") => Told::SessionEnded,
+            Some("Lightweight access token not allowed for userinfo endpoint") => Told::Lightweight,
+            _ => Told::Refused,
         }),
         _ => None,
     }

@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
-use http::header::{ACCEPT, AUTHORIZATION, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, AUTHORIZATION};
 use idp_bridge_core::jiff::Timestamp;
 use idp_bridge_core::{AccessToken, CallScope, Error, ErrorKind, OauthClient, Result, Secret};
 use serde::Deserialize;
@@ -13,9 +13,8 @@ use url::form_urlencoded::byte_serialize;
 
 use super::claims::Claims;
 use super::provider::OpenIdProvider;
+use crate::refused;
 use crate::request::Request;
-use crate::response::Response;
-use crate::{StatusCode, refused};
 
 /// How a client with a secret proves itself (RFC 6749, section 2.3.1).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -52,7 +51,9 @@ impl OpenIdProvider {
     ///
     /// # Behavior
     ///
-    /// - A token that the provider refuses is `InvalidToken`; no `userinfo_endpoint` is `Unsupported`.
+    /// - A token that the provider refuses, by a challenge (RFC 6750) or by an OAuth error, is `InvalidToken`; a 401 without either
+    ///   is `Unavailable`, since a gateway may have sent it.
+    /// - No `userinfo_endpoint` is `Unsupported`.
     /// - An answer that is not a JSON object with a `sub` is `InvalidResponse`.
     pub async fn userinfo(&self, scope: &CallScope, token: &AccessToken) -> Result<Claims> {
         let discovery = self.discovery(scope).await?;
@@ -63,10 +64,7 @@ impl OpenIdProvider {
     pub async fn userinfo_at(&self, scope: &CallScope, url: Url, token: &AccessToken) -> Result<Claims> {
         let request = Request::get(url).header(ACCEPT, JSON).bearer(&Secret::new(token.expose()))?;
         let answer = self.client().send(scope, request).await?;
-        let is_refused = answer.status == StatusCode::UNAUTHORIZED || says_invalid_token(&answer);
-        let answer = answer.or_refusal(|status, _| {
-            if is_refused { Error::invalid_token("the identity provider refuses the token") } else { refused(status) }
-        })?;
+        let answer = answer.or_token_refusal(|status, _: OauthError| refused(status))?;
         let claims = Claims::of_answer(&answer)?;
         if claims.text("sub").is_none() {
             return Err(Error::upstream(ErrorKind::InvalidResponse, "userinfo does not say whose token it is"));
@@ -93,13 +91,14 @@ impl OpenIdProvider {
         let form = [("token", token.expose()), ("token_type_hint", TokenKind::Access.hint())];
         let request = Request::post(url).reading().header(ACCEPT, JSON);
         let answer = self.client().send(scope, authenticated(request, &form, client, authentication)?).await?;
-        let claims = Claims::of_answer(&answer.or_refusal(|status, body| match error_code(body).as_deref() {
-            // Some judge no signed token there, whoever made it: seen at node-oidc-provider 9.13, November 2026.
-            Some("unsupported_token_type") => {
-                Error::invalid_token("the identity provider's introspection takes no tokens of this kind")
-            }
-            _ => client_refusal(status, body),
-        })?)?;
+        let claims =
+            Claims::of_answer(&answer.or_refusal(|status, refusal: OauthError| match refusal.error.as_str() {
+                // Some judge no signed token there, whoever made it: seen at node-oidc-provider 9.13, November 2026.
+                "unsupported_token_type" => {
+                    Error::invalid_token("the identity provider's introspection takes no tokens of this kind")
+                }
+                _ => client_refusal(status, &refusal),
+            })?)?;
         match claims.get("active").and_then(serde_json::Value::as_bool) {
             Some(true) => Ok(claims),
             Some(false) => Err(Error::invalid_token("the identity provider says that the token is not active")),
@@ -131,14 +130,14 @@ impl OpenIdProvider {
         let request = authenticated(Request::post(url).header(ACCEPT, JSON), &form, client, authentication)?;
         let answer = self.client().send(scope, request).await?;
         let ended_at = answer.date();
-        answer.or_refusal(|status, body| match error_code(body).as_deref() {
-            Some("invalid_grant" | "unauthorized_client" | "invalid_token" | "invalid_request") if status == 400 => {
+        answer.or_refusal(|status, refusal: OauthError| match refusal.error.as_str() {
+            "invalid_grant" | "unauthorized_client" | "invalid_token" | "invalid_request" if status == 400 => {
                 Error::upstream(ErrorKind::InvalidInput, "the token was not issued to this client")
             }
-            Some("unsupported_token_type") => {
+            "unsupported_token_type" => {
                 Error::upstream(ErrorKind::Unsupported, "the identity provider cannot end tokens of this kind")
             }
-            _ => client_refusal(status, body),
+            _ => client_refusal(status, &refusal),
         })?;
         Ok(ended_at)
     }
@@ -168,10 +167,14 @@ impl OpenIdProvider {
         let form = [("grant_type", "authorization_code"), ("code", MADE_UP), ("redirect_uri", redirect_uri)];
         let request = Request::post(url).reading().header(ACCEPT, JSON);
         let answer = self.client().send(scope, authenticated(request, &form, client, authentication)?).await?;
-        match (answer.status.as_u16(), error_code(&answer.body).as_deref()) {
-            (400..=499, Some("invalid_grant")) => Ok(SecretCheck::Right),
-            (400..=499, Some("invalid_client")) | (401, _) => Ok(SecretCheck::Wrong),
-            (400 | 403, _) | (200..=299, _) => Ok(SecretCheck::Unknown),
+        if answer.status.is_success() {
+            return Ok(SecretCheck::Unknown);
+        }
+        let refusal: OauthError = answer.refusal()?;
+        match (answer.status.as_u16(), refusal.error.as_str()) {
+            (400..=499, "invalid_grant") => Ok(SecretCheck::Right),
+            (400..=499, "invalid_client") | (401, _) => Ok(SecretCheck::Wrong),
+            (400 | 403, _) => Ok(SecretCheck::Unknown),
             (status, _) => Err(refused(status).with_retry_after(answer.retry_after())),
         }
     }
@@ -226,33 +229,21 @@ fn basic(id: &str, secret: &Secret) -> Result<HeaderValue> {
     Ok(value)
 }
 
-fn client_refusal(status: u16, body: &[u8]) -> Error {
-    match (status, error_code(body).as_deref()) {
-        (401, _) | (400, Some("invalid_client")) => {
+fn client_refusal(status: u16, refusal: &OauthError) -> Error {
+    match (status, refusal.error.as_str()) {
+        (401, _) | (400, "invalid_client") => {
             Error::upstream(ErrorKind::Unauthenticated, "the identity provider refuses the client or its secret")
                 .with_hint("copy the client's id and secret anew, and check how it may prove itself")
         }
-        (403, _) | (400, Some("unauthorized_client")) => {
+        (403, _) | (400, "unauthorized_client") => {
             Error::upstream(ErrorKind::PermissionDenied, "the client may not ask this of the identity provider")
         }
         _ => refused(status),
     }
 }
 
-/// The code of an OAuth error, which the rest of the body only explains.
-fn error_code(body: &[u8]) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Refusal {
-        error: String,
-    }
-    serde_json::from_slice::<Refusal>(body).ok().map(|refusal| refusal.error)
-}
-
-/// Whether userinfo says so in the header (RFC 6750) or, as some do, in the body.
-fn says_invalid_token(answer: &Response) -> bool {
-    let in_header =
-        |header: &str| header.contains(r#"error="invalid_token""#) || header.contains(r#"error="insufficient_scope""#);
-    answer.status.is_client_error()
-        && (answer.header(&WWW_AUTHENTICATE).is_some_and(in_header)
-            || matches!(error_code(&answer.body).as_deref(), Some("invalid_token" | "insufficient_scope")))
+/// The body of an OAuth error (RFC 6749, section 5.2). The rest of it only explains the code.
+#[derive(Deserialize)]
+struct OauthError {
+    error: String,
 }

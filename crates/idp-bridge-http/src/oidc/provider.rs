@@ -17,7 +17,7 @@ use super::token::Unverified;
 use crate::cache::{Cache, Life, Source};
 use crate::client::Client;
 use crate::request::Request;
-use crate::{BaseUrl, base_url, refused};
+use crate::{BaseUrl, base_url};
 
 /// Where an OpenID Provider is, and what is trusted to be its own.
 #[derive(Debug, Clone)]
@@ -162,8 +162,7 @@ impl Source for DocumentSource {
     const WHAT: &'static str = "the discovery document";
 
     async fn fetch(&self, scope: &CallScope) -> Result<(Arc<Discovery>, Life)> {
-        let answer = self.client.send(scope, Request::get(self.url.clone())).await?;
-        let answer = answer.or_refusal(|status, _| refused(status))?;
+        let answer = self.client.send(scope, Request::get(self.url.clone())).await?.or_status()?;
         Ok((Arc::new(self.trust.discovery(&answer)?), LIFE))
     }
 }
@@ -185,8 +184,7 @@ impl Source for KeySource {
             Some(url) => url.clone(),
             None => self.discovery.get(scope).await?.value.jwks_uri.clone(),
         };
-        let answer = self.client.send(scope, Request::get(url)).await?;
-        let answer = answer.or_refusal(|status, _| refused(status))?;
+        let answer = self.client.send(scope, Request::get(url)).await?.or_status()?;
         Ok((KeySet::of_answer(&answer)?, LIFE))
     }
 }

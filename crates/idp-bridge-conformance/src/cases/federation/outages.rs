@@ -8,8 +8,8 @@ use super::logout::is_over;
 use super::oauth;
 use crate::bullet::{Bullet, log_out, oauth as every};
 use crate::case::Case;
-use crate::cases::faults::{DEADLINE, PATIENCE, Row, empty_rows, rows};
-use crate::fault::{Fault, When};
+use crate::cases::faults::{BY_GATEWAY, DEADLINE, PATIENCE, Row, empty_rows, rows};
+use crate::fault::{Fault, Gateway, When};
 use crate::login::{Login, Shown};
 use crate::proxy::Proxy;
 use crate::scene::{Provider, Scene, ensure, scope};
@@ -36,7 +36,14 @@ pub(super) fn cases() -> Vec<Case> {
     }
     cases.extend([
         oauth(name("a_refused_connection_is_unavailable", "validate"), &[every::OUTAGE], refused),
-        oauth("federation_outages::an_outage_in_any_step_of_a_logout_is_no_success", &[log_out::EVERY_STEP], any_step),
+        oauth("federation_outages::an_outage_in_any_step_of_a_logout_is_no_success", &[log_out::EVERY_STEP], |scene| {
+            any_step(scene, Fault::Status(503), &[ErrorKind::Unavailable])
+        }),
+        oauth(
+            "federation_outages::a_gateways_401_in_any_step_of_a_logout_is_no_success",
+            &[log_out::EVERY_STEP, every::ONLY_BAD_TOKENS],
+            |scene| any_step(scene, Fault::Gateway(Gateway::Bare401), BY_GATEWAY),
+        ),
         oauth(
             "federation_outages::a_wrong_client_secret_is_never_the_tokens_fault",
             &[every::ONLY_BAD_TOKENS],
@@ -124,14 +131,14 @@ async fn logs_out(scene: Scene, fault: Fault, kinds: &'static [ErrorKind]) -> St
 }
 
 /// Every request of a logout in its turn finds the identity provider out of order, and so do all that follow it.
-async fn any_step(scene: Scene) -> Staged<()> {
+async fn any_step(scene: Scene, fault: Fault, kinds: &'static [ErrorKind]) -> Staged<()> {
     let grace = scene.log_in("grace").await?;
     let (proxy, provider) = scene.proxied_and_known(&grace).await?;
     provider.log_out(&grace, Shown::All).await?.good()?;
     for passed in 0..MANY {
         let mut ada = scene.log_in(&format!("ada{passed}")).await?;
         let identity = provider.identify(&ada.tokens.access).await?.good()?;
-        proxy.fail(Fault::Status(503), When::After(passed));
+        proxy.fail(fault.clone(), When::After(passed));
         let told = provider.log_out_in(&scope(DEADLINE), &identity, &ada, Shown::All).await?;
         let (faulted, arrived) = (proxy.faulted(), proxy.paths());
         proxy.heal();
@@ -141,7 +148,7 @@ async fn any_step(scene: Scene) -> Staged<()> {
             return told.good().map(drop);
         }
         let seen = format!("after {passed} good answers of {arrived:?}");
-        told.fails(&[ErrorKind::Unavailable]).map_err(|error| format!("{seen}: {error}"))?;
+        told.fails(kinds).map_err(|error| format!("{seen}: {error}"))?;
         provider.log_out(&ada, Shown::All).await?.good().map_err(|error| format!("{seen}, once more: {error}"))?;
         is_over(&scene, &provider, &mut ada).await?;
     }

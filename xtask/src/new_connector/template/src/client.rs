@@ -4,7 +4,7 @@ use idp_bridge_core::{CallScope, OutboundPolicy, Result, Secret, UserId};
 use idp_bridge_http::{BaseUrl, Client, Request, Response};
 
 use crate::config::NewIdpConfig;
-use crate::error::{Step, refusal};
+use crate::error::{Step, check};
 use crate::map::NewIdpUser;
 
 /// New IdP's user API, spoken with the bridge's API token.
@@ -31,7 +31,6 @@ impl UserApi {
     }
 
     async fn send(&self, scope: &CallScope, step: Step, request: Request) -> Result<Response> {
-        let response = self.http.send(scope, request.bearer(&self.token)?).await?;
-        response.or_refusal(|status, body| refusal(step, status, body))
+        check(step, self.http.send(scope, request.bearer(&self.token)?).await?)
     }
 }

@@ -69,7 +69,7 @@ impl NewIdp {
     /// The user with this id.
     async fn user(&self, scope: &CallScope, id: &UserId) -> Result<NewIdpUser> {
         let user = self.api.user(scope, id).await?;
-        // A cache or a proxy may answer with somebody else.
-        if user.has_id(id) { Ok(user) } else { Err(Error::no_such_user()) }
+        // A cache or a proxy may answer with another user, which says nothing about this one.
+        if user.has_id(id) { Ok(user) } else { Err(Error::another_user()) }
     }
 }
