@@ -1,7 +1,7 @@
 //! The other commands, as a person or a script runs them.
 
-use std::io::Read as _;
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
@@ -68,6 +68,86 @@ fn a_call_to_nobody_ends_with_a_hint() {
     assert!(ran.stderr.contains("no answer in time"), "{ran:?}");
     let ran = run(&format!("call ping --tenant acme --key {KEY} --url ftp://x")).with_code(2);
     assert!(ran.stderr.contains("https://bridge.acme.example"), "{ran:?}");
+}
+
+/// Listens on a port and treats each connection this way.
+fn listen(treat: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || listener.incoming().flatten().for_each(treat));
+    address
+}
+
+#[test]
+fn a_write_without_an_answer_shows_its_id() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let closing = listen(|mut stream| assert!(stream.read(&mut [0; 4096]).is_ok()));
+    for address in [silent.local_addr().unwrap(), closing] {
+        let ask = |call: &str| {
+            run(&format!("call {call} --tenant acme --key {KEY} --url http://{address} --timeout 300ms")).with_code(1)
+        };
+        let ran = ask("delete u-1");
+        let id = ran.stderr.split("--id ").nth(1).unwrap_or_default();
+        assert!(id.starts_with("msg_") && ran.stderr.contains("may have taken effect"), "{ran:?}");
+        assert!(ask("delete u-1 --id own").stderr.contains("repeat it with `--id own`"));
+        let ran = ask("get-by-id u-1");
+        assert!(ran.stderr.contains("hint: ") && !ran.stderr.contains("--id"), "{ran:?}");
+        let json = ask("delete u-1 --json --id own").json();
+        assert_eq!((&json["outcome"], &json["webhook_id"]), (&"unknown".into(), &"own".into()));
+        assert!(json["error"].is_string() && json["hint"].is_string(), "{json}");
+        assert_eq!(ask("get-by-id u-1 --json").json()["outcome"], "not_applied");
+    }
+    for wrong in ["--url ftp://x", "--key-file nothing"] {
+        let line = format!("call ping --json --tenant acme --key {KEY} {wrong}");
+        assert_eq!(run(&line).with_code(2).json()["ok"], false, "{wrong}");
+    }
+}
+
+#[test]
+fn a_failed_connection_reads_alike_everywhere() {
+    let plain = listen(|mut stream| {
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let no_http = listen(|mut stream| {
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(&[0x15, 3, 3, 0, 2, 2, 10]);
+    });
+    for (url, said, hint) in [
+        (format!("https://localhost:{}", plain.port()), "port does not speak TLS", "name the port that speaks TLS"),
+        (format!("http://{closed}"), "cannot be reached: no program listens on its port", ""),
+        (format!("http://{no_http}"), "answer is not HTTP", "if the port speaks TLS, write `https://`"),
+        ("https://no-such-name.invalid".into(), "host name cannot be resolved", "check the spelling of the host name"),
+    ] {
+        let configured = Configured::of(&format!(
+            "[tenants.acme]\nwebhook_keys_file = [\"webhook\"]\n[tenants.acme.connector]\ntype = \"keycloak\"\n\
+             url = \"{url}\"\nrealm = \"r\"\nclient_id = \"c\"\nclient_secret = \"s\"\n"
+        ));
+        for line in [
+            "doctor --timeout 5s".to_owned(),
+            "users get-by-id u-1 --timeout 5s".into(),
+            format!("call get-by-id u-1 --tenant acme --key-file webhook --url {url} --timeout 5s"),
+        ] {
+            let ran = run_in(configured.folder(), line.split(' ')).with_code(1);
+            let shown = format!("{}{}", ran.stdout, ran.stderr);
+            assert!(shown.contains(said) && shown.contains(hint), "{line}: {ran:?}");
+            for raw in ["os error", "error sending request", "InvalidContentType", "client error"] {
+                assert!(!shown.contains(raw), "{line}: {ran:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_negative_time_is_called_wrong() {
+    let configured = Configured::with("");
+    for line in ["doctor --timeout -4s", "users get-by-id u-1 --timeout -4s"] {
+        let ran = run_in(configured.folder(), line.split(' ')).with_code(2);
+        assert!(ran.stderr.contains("expected a time such as `800ms` or `4s`"), "{ran:?}");
+    }
+    let ran = run(&format!("call ping --tenant acme --key {KEY} --timeout -4s")).with_code(2);
+    assert!(ran.stderr.contains("expected a time such as `800ms` or `4s`"), "{ran:?}");
 }
 
 #[test]
@@ -143,6 +223,7 @@ fn completions_a_manual_and_help_are_printed() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(run(&format!("completions {shell}")).with_code(0).stdout.contains("get-by-email"), "{shell}");
     }
+    assert!(run("--help").stdout.contains("Print the manual page"));
     assert!(run("man").with_code(0).stdout.contains("idp-bridge"));
     for line in ["--help", "call --help", "call get-by-id --help", "serve --help", "keys new --help"] {
         let ran = run(line).with_code(0);

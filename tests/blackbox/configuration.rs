@@ -1,9 +1,13 @@
 //! Mistakes of a configuration, as an operator reads them. The table of all of them is beside the code.
 
 use std::net::TcpListener;
+use std::process::Command;
+
+use rustix::process::Signal;
 
 use crate::fixture::Configured;
-use crate::support::program::{command, finish, run_in};
+use crate::support::bridge::Bridge;
+use crate::support::program::{Ran, command, finish, run_in};
 
 #[test]
 fn a_right_configuration_is_described_without_its_secrets() {
@@ -84,4 +88,91 @@ fn host_aws_credentials_are_built_in_and_off() {
     assert!(ran.stderr.contains("`server.aws_default_chain`"), "{ran:?}");
     let on = Configured::of(&format!("[server]\naws_default_chain = true\n{tenant}"));
     run_in(on.folder(), ["check"]).with_code(0);
+}
+
+/// Runs the program for ten seconds at most.
+fn run_briefly(configured: &Configured, line: &str) -> Ran {
+    let mut timeout = Command::new("timeout");
+    timeout.arg("10").arg(env!("CARGO_BIN_EXE_idp-bridge")).args(line.split(' ')).current_dir(configured.folder());
+    finish(&mut timeout)
+}
+
+#[test]
+fn pipes_and_devices_never_hold_the_program_up() {
+    let configured = Configured::with("");
+    let made = Command::new("mkfifo").arg(configured.folder().join("pipe")).status().unwrap();
+    assert!(made.success());
+    let text = std::fs::read_to_string(configured.config()).unwrap();
+    let keycloak =
+        "type = \"keycloak\"\nurl = \"https://a.example\"\nrealm = \"r\"\nclient_id = \"c\"\nclient_secret = \"s\"\n";
+    let ca = text.split("type =").next().unwrap().to_owned() + keycloak;
+    for path in ["pipe", "/dev/zero"] {
+        let refused = |ran: Ran| {
+            assert_eq!(ran.code, 2, "{ran:?}");
+            assert!(ran.stderr.contains("it is not a regular file"), "{ran:?}");
+        };
+        refused(run_briefly(&configured, &format!("check --config {path}")));
+        refused(run_briefly(&configured, &format!("call ping --tenant acme --key-file {path}")));
+        for text in [
+            text.replace("[\"webhook\"]", &format!("[{path:?}]")),
+            text.replace("\"users.json\"", &format!("{path:?}")),
+            format!("{ca}ca_file = {path:?}\n"),
+        ] {
+            configured.write("other.toml", &text);
+            refused(run_briefly(&configured, "check --config other.toml"));
+        }
+    }
+}
+
+#[test]
+fn secrets_behind_links_are_read() {
+    // As Kubernetes mounts them.
+    let configured = Configured::with("");
+    configured.write("data", crate::fixture::KEY);
+    std::os::unix::fs::symlink(configured.folder(), configured.folder().join("..data")).unwrap();
+    std::fs::remove_file(configured.folder().join("webhook")).unwrap();
+    std::os::unix::fs::symlink("..data/data", configured.folder().join("webhook")).unwrap();
+    run_in(configured.folder(), ["check"]).with_code(0);
+}
+
+#[test]
+fn json_is_printed_of_configuration_errors() {
+    let configured = Configured::with("deadlin = \"2s\"");
+    for line in ["check --json", "doctor --json", "users get-by-id u-1 --json"] {
+        let ran = run_in(configured.folder(), line.split(' ')).with_code(2);
+        assert_eq!(ran.stderr, "", "{line}");
+        let json = ran.json();
+        assert_eq!((&json["ok"], &json["problems"][0]["hint"]), (&false.into(), &"did you mean `deadline`?".into()));
+    }
+    let configured = Configured::with("");
+    for line in ["doctor globex --json", "users get-by-id u-1 --tenant globex --json"] {
+        let json = run_in(configured.folder(), line.split(' ')).with_code(2).json();
+        assert_eq!(json["problems"][0]["message"], "no tenant `globex` is configured", "{line}");
+    }
+}
+
+#[test]
+fn a_wrong_address_on_the_command_line_has_a_hint() {
+    let configured = Configured::with("");
+    for (address, hint) in [("localhost:8080", "write `127.0.0.1:8080`"), (":8080", "`0.0.0.0:8080` for all")] {
+        let ran = run_in(configured.folder(), ["serve", "--listen", address]).with_code(2);
+        assert!(ran.stderr.contains("expected an address and a port") && ran.stderr.contains(hint), "{ran:?}");
+    }
+}
+
+#[test]
+fn the_environment_decides_on_colours() {
+    let configured = Configured::with("");
+    let text = std::fs::read_to_string(configured.config()).unwrap();
+    configured.write("idp-bridge.toml", &format!("[server]\nlog.format = \"text\"\n{text}"));
+    for (variables, coloured) in
+        [(&["CLICOLOR_FORCE"][..], true), (&["CLICOLOR_FORCE", "NO_COLOR"], false), (&[], false)]
+    {
+        let mut serve = command(configured.folder());
+        serve.args(["serve", "--listen", "127.0.0.1:0"]).envs(variables.iter().map(|name| (name, "1")));
+        let bridge = Bridge::start(&mut serve);
+        bridge.signal(Signal::TERM);
+        let line = bridge.logged("told to stop");
+        assert_eq!(line.contains('\u{1b}'), coloured, "{variables:?}: {line:?}");
+    }
 }

@@ -70,7 +70,8 @@ impl Bridge {
         Self { child, stdout, stderr, address }
     }
 
-    fn start(command: &mut Command) -> Self {
+    /// Starts the program with a command that serves.
+    pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (stdout, stderr) = (Lines::of(child.stdout.take().unwrap()), Lines::of(child.stderr.take().unwrap()));
         let line = stdout.wait_for("listening on ").unwrap_or_else(|| panic!("no start: {:?}", stderr.all()));

@@ -66,7 +66,8 @@ pub(crate) struct Job {
 impl Auth0Api {
     pub(crate) fn new(config: &Auth0Config, context: &ConnectorContext) -> Result<Self> {
         let http = Client::new(&context.outbound)?;
-        let base = BaseUrl::parse(&config.base(), &context.outbound)?;
+        let setting = if config.endpoint.is_some() { "endpoint" } else { "domain" };
+        let base = BaseUrl::parse_setting(setting, &config.base(), &context.outbound)?;
         let login = ClientCredentials {
             http: http.clone(),
             token_url: base.join(&["oauth", "token"])?,
@@ -83,7 +84,7 @@ impl Auth0Api {
         let tokens = TokenCache::new(&http, login.clone());
         Ok(Self {
             http,
-            login_base: BaseUrl::parse(&config.login_base(), &context.outbound)?,
+            login_base: BaseUrl::parse_setting(setting, &config.login_base(), &context.outbound)?,
             base,
             custom_domain,
             email_client_id: config.email_client_id.clone(),

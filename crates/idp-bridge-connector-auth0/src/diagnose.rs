@@ -75,9 +75,9 @@ impl<'a> Diagnosis<'a> {
             ),
         ];
         let failed = failure.map(|error| match error.kind() {
-            ErrorKind::Misconfigured => (1, error.to_string()),
-            ErrorKind::Unauthenticated | ErrorKind::PermissionDenied => (2, error.to_string()),
-            _ => (0, error.to_string()),
+            ErrorKind::Misconfigured => (1, error),
+            ErrorKind::Unauthenticated | ErrorKind::PermissionDenied => (2, error),
+            _ => (0, error),
         });
         Finding::chain(&CallKind::ALL, checks, failed)
     }

@@ -60,8 +60,10 @@ pub(crate) struct Page {
 
 impl UserPool {
     pub(crate) fn new(config: &CognitoConfig, context: &ConnectorContext, http: Client) -> Result<Self> {
-        for endpoint in [&config.endpoint, &config.sts_endpoint].into_iter().flatten() {
-            BaseUrl::parse(endpoint, &context.outbound)?;
+        for (setting, endpoint) in [("endpoint", &config.endpoint), ("sts_endpoint", &config.sts_endpoint)] {
+            if let Some(endpoint) = endpoint {
+                BaseUrl::parse_setting(setting, endpoint, &context.outbound)?;
+            }
         }
         let common = sdk_config(config, context);
         let tokens = common.to_builder().http_client(Transport::to_tokens(http.clone())).build();

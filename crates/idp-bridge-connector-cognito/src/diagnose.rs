@@ -86,9 +86,9 @@ impl<'a> Diagnosis<'a> {
         ];
         let failed = read.as_ref().err().and_then(|error| match error.kind() {
             ErrorKind::PermissionDenied => None,
-            ErrorKind::Unauthenticated => Some((1, error.to_string())),
-            ErrorKind::Misconfigured => Some((2, error.to_string())),
-            _ => Some((0, error.to_string())),
+            ErrorKind::Unauthenticated => Some((1, error)),
+            ErrorKind::Misconfigured => Some((2, error)),
+            _ => Some((0, error)),
         });
         Finding::chain(&CallKind::ALL, checks, failed)
     }

@@ -72,8 +72,7 @@ impl PoolFederation {
                 "User pools → the pool → Domain: it looks like `https://acme.auth.eu-west-1.amazoncognito.com`",
             )
         })?;
-        let url =
-            |setting, text| BaseUrl::parse(text, &context.outbound).map_err(|error| error.with("setting", setting));
+        let url = |setting, text| BaseUrl::parse_setting(setting, text, &context.outbound);
         let domain = url("domain", domain)?;
         let own = config.region_endpoint();
         let documents = url("issuer_endpoint", config.issuer_endpoint.as_deref().unwrap_or(&own))?;

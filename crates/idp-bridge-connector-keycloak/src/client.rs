@@ -65,7 +65,7 @@ pub(crate) struct Lock {
 impl AdminApi {
     pub(crate) fn new(config: &KeycloakConfig, policy: &OutboundPolicy) -> Result<Self> {
         let http = Client::new(policy)?;
-        let base = BaseUrl::parse(&config.url, policy)?;
+        let base = BaseUrl::parse_setting("url", &config.url, policy)?;
         http.prepare(&base)?;
         let token_url = base
             .join(&["realms", &config.realm, "protocol", "openid-connect", "token"])

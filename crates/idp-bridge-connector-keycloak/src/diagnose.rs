@@ -66,12 +66,13 @@ impl<'a> Diagnosis<'a> {
                 ),
             ),
         ];
-        let failed = self.api.check_login(scope).await.err().map(|error| match error.context("status") {
+        let failure = self.api.check_login(scope).await.err();
+        let failed = failure.as_ref().map(|error| match error.context("status") {
             // Another server sent it, or a gateway: Keycloak's own words have another kind.
-            _ if error.kind() == ErrorKind::InvalidResponse => (0, error.to_string()),
-            Some("403" | "404") => (1, error.to_string()),
-            Some("400" | "401") => (2, error.to_string()),
-            _ => (0, error.to_string()),
+            _ if error.kind() == ErrorKind::InvalidResponse => (0, error),
+            Some("403" | "404") => (1, error),
+            Some("400" | "401") => (2, error),
+            _ => (0, error),
         });
         Finding::chain(&CallKind::ALL, checks, failed)
     }

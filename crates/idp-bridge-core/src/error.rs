@@ -69,6 +69,7 @@ struct Inner {
     message: Cow<'static, str>,
     hint: Option<Cow<'static, str>>,
     retry_after: Option<Duration>,
+    unanswered: bool,
     context: Vec<(&'static str, Cow<'static, str>)>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -132,6 +133,7 @@ impl Error {
     pub fn retold(&self, message: impl Into<Cow<'static, str>>) -> Self {
         let mut error = Self::build(self.kind(), self.origin(), message.into());
         error.0.hint.clone_from(&self.0.hint);
+        error.0.unanswered = self.0.unanswered;
         error.with_retry_after(self.retry_after())
     }
 
@@ -142,6 +144,7 @@ impl Error {
             message,
             hint: None,
             retry_after: None,
+            unanswered: false,
             context: Vec::new(),
             source: None,
         }))
@@ -175,6 +178,18 @@ impl Error {
     pub fn with_retry_after(mut self, after: Option<Duration>) -> Self {
         self.0.retry_after = after;
         self
+    }
+
+    /// Marks that the request got no answer: a connection failed or broke, or there was no time left.
+    #[must_use]
+    pub fn unanswered(mut self) -> Self {
+        self.0.unanswered = true;
+        self
+    }
+
+    /// Whether the request got no answer, so that the way to the identity provider is at fault and no setting of its own.
+    pub fn is_unanswered(&self) -> bool {
+        self.0.unanswered
     }
 
     /// What the caller can do.

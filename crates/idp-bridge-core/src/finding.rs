@@ -68,16 +68,22 @@ impl Finding {
         }
     }
 
-    /// Checks of which a failed one hides those after it, each with the step that mends it: the one with the number `failed` shows
-    /// what was seen, those before it are ok, and those after it not visible.
+    /// Returns a finding for each check of a chain in which a failed check hides those after it.
+    ///
+    /// The first check is that the identity provider can be reached. `failed` has the number of the failed check and its error.
+    /// An [unanswered](Error::is_unanswered) request always fails the first check, and its hint is the fix.
     pub fn chain<const N: usize>(
         calls: &[CallKind],
         checks: [(&str, String); N],
-        failed: Option<(usize, String)>,
+        failed: Option<(usize, &Error)>,
     ) -> Vec<Self> {
-        let finding = |(number, (check, fix)): (usize, (&str, String))| match &failed {
-            Some((failed, seen)) if number == *failed => Self::failed(check, calls, fix).with_detail(seen.clone()),
-            Some((failed, _)) if number > *failed => {
+        let failed = failed.map(|(number, error)| if error.is_unanswered() { (0, error) } else { (number, error) });
+        let finding = |(number, (check, fix)): (usize, (&str, String))| match failed {
+            Some((failed, error)) if number == failed => {
+                let hint = error.hint().filter(|_| error.is_unanswered());
+                Self::failed(check, calls, hint.map_or(fix, str::to_owned)).with_detail(error.to_string())
+            }
+            Some((failed, _)) if number > failed => {
                 Self::not_visible(check, calls, "mend what failed before, and check again")
             }
             _ => Self::ok(check, calls),
@@ -100,14 +106,18 @@ mod tests {
     #[test]
     fn a_failed_check_hides_those_after_it() {
         let checks = || [("reachable", "start it".to_owned()), ("known", "make it".into()), ("let in", "pay".into())];
-        let verdicts = |failed| {
+        let seen = || Error::upstream(ErrorKind::Misconfigured, "seen").with_hint("look");
+        let verdicts = |failed: Option<(usize, &Error)>| {
             let findings = Finding::chain(&CallKind::ALL, checks(), failed);
             findings.iter().map(|finding| finding.verdict).collect::<Vec<_>>()
         };
         assert_eq!(verdicts(None), [Verdict::Ok; 3]);
-        assert_eq!(verdicts(Some((1, "seen".into()))), [Verdict::Ok, Verdict::Failed, Verdict::NotVisible]);
-        let findings = Finding::chain(&[], checks(), Some((0, "seen".into())));
+        assert_eq!(verdicts(Some((1, &seen()))), [Verdict::Ok, Verdict::Failed, Verdict::NotVisible]);
+        let findings = Finding::chain(&[], checks(), Some((0, &seen())));
         assert_eq!((findings[0].fix.as_deref(), findings[0].detail.as_deref()), (Some("start it"), Some("seen")));
+        // A request without an answer says nothing of what comes after the first check.
+        let findings = Finding::chain(&[], checks(), Some((1, &seen().unanswered())));
+        assert_eq!((findings[0].fix.as_deref(), findings[0].detail.as_deref()), (Some("look"), Some("seen")));
     }
 
     #[test]

@@ -145,7 +145,7 @@ value!(
     TenantId,
     "tenant",
     tenant_rule,
-    ("pattern" = "^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")
+    ("pattern" = "^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$", "examples" = ["acme"])
 );
 
 value!(
@@ -155,7 +155,13 @@ value!(
     UserId,
     "id",
     id_rule,
-    ("minLength" = 1, "maxLength" = 256)
+    (
+        "minLength" = 1,
+        "maxLength" = 256,
+        "pattern" = r"^[^\x00-\x1f\x7f-\x9f]+$",
+        "not" = {"enum": [".", ".."]},
+        "examples" = ["u-1"]
+    )
 );
 
 value!(
@@ -163,7 +169,13 @@ value!(
     CustomerId,
     "customer",
     id_rule,
-    ("minLength" = 1, "maxLength" = 256)
+    (
+        "minLength" = 1,
+        "maxLength" = 256,
+        "pattern" = r"^[^\x00-\x1f\x7f-\x9f]+$",
+        "not" = {"enum": [".", ".."]},
+        "examples" = ["cust-1"]
+    )
 );
 
 value!(
@@ -173,7 +185,12 @@ value!(
     Email,
     "email",
     email_rule,
-    ("minLength" = 3, "maxLength" = 320)
+    (
+        "minLength" = 3,
+        "maxLength" = 320,
+        "pattern" = r"^[^@\x00-\x1f\x7f-\x9f]+@[^@\x00-\x1f\x7f-\x9f]+$",
+        "examples" = ["ada@acme.example"]
+    )
 );
 
 value!(
@@ -181,7 +198,13 @@ value!(
     SessionId,
     "session",
     id_rule,
-    ("minLength" = 1, "maxLength" = 256)
+    (
+        "minLength" = 1,
+        "maxLength" = 256,
+        "pattern" = r"^[^\x00-\x1f\x7f-\x9f]+$",
+        "not" = {"enum": [".", ".."]},
+        "examples" = ["s-1"]
+    )
 );
 
 /// A token as a caller presents it (RFC 6750, section 2.1): 1 to 8192 characters. `Debug` hides it.

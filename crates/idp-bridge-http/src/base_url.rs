@@ -49,6 +49,11 @@ impl BaseUrl {
         Ok(Self(base))
     }
 
+    /// Reads the base URL of a setting; an error names the setting.
+    pub fn parse_setting(setting: &'static str, text: &str, policy: &OutboundPolicy) -> Result<Self> {
+        Self::parse(text, policy).map_err(|error| error.with("setting", setting))
+    }
+
     /// Appends segments, each percent-encoded whole; `InvalidInput` for an empty, `.` or `..` segment.
     ///
     /// The built URL is checked to lie below this one with exactly these segments.

@@ -9,6 +9,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::Instrument as _;
 
+use crate::{Peer, TransportCause};
+
 /// Fetches the value of a cache.
 #[async_trait]
 pub(crate) trait Source: Send + Sync + 'static {
@@ -300,6 +302,8 @@ impl<S: Source> Clone for Cache<S> {
 
 fn late<S: Source>() -> Error {
     Error::upstream(ErrorKind::Timeout, format!("the fetch of {} did not end before the deadline", S::WHAT))
+        .with_hint(TransportCause::AnswerTimeout.hint(Peer::IdentityProvider))
+        .unanswered()
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::request::{Body, Effect, Request};
 use crate::resolver::CheckedResolver;
 use crate::response::Response;
 use crate::retry::{self, Attempted};
-use crate::{BaseUrl, base_url, tls};
+use crate::{BaseUrl, Peer, TransportCause, base_url, tls};
 
 /// The largest answer that is read: 1 MiB.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -242,18 +242,21 @@ async fn read(mut answer: reqwest::Response, reset: Option<HeaderName>) -> Resul
 
 fn late() -> Error {
     Error::upstream(ErrorKind::Timeout, "the identity provider did not answer before the deadline")
+        .with_hint(TransportCause::AnswerTimeout.hint(Peer::IdentityProvider))
+        .unanswered()
 }
 
 fn proxy(text: &str) -> Result<reqwest::Proxy> {
     let bad = || {
         Error::misconfigured("the proxy's URL cannot be used")
+            .with("setting", "proxy")
             .with_hint("write it like `http://proxy.acme.example:3128`")
     };
     let url = Url::parse(text).map_err(|error| bad().with_source(error))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(bad());
     }
-    base_url::check(&url, PROXY_REACH)?;
+    base_url::check(&url, PROXY_REACH).map_err(|error| error.with("setting", "proxy"))?;
     reqwest::Proxy::all(url).map_err(|error| bad().with_source(error.without_url()))
 }
 

@@ -29,6 +29,7 @@ mod cache;
 mod challenge;
 mod client;
 mod fault;
+mod json;
 pub mod oidc;
 pub mod quote;
 mod refused;
@@ -38,6 +39,7 @@ mod response;
 mod retry;
 mod tls;
 mod token;
+mod transport;
 
 pub use base_url::BaseUrl;
 pub use bytes::Bytes;
@@ -48,6 +50,7 @@ pub use refused::refused;
 pub use request::{Effect, Request};
 pub use response::Response;
 pub use token::{Token, TokenAnswer, TokenCache, TokenSource};
+pub use transport::{Peer, TransportCause};
 
 /// The URL type of [`BaseUrl::join`] and [`Request`].
 pub use url::Url;

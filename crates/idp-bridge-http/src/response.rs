@@ -12,8 +12,8 @@ use idp_bridge_core::{Clock as _, Error, ErrorKind, Result, SystemClock};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::refused;
 use crate::refused::{foreign, foreign_to_token};
+use crate::{json, refused};
 
 /// The longest waiting time that is believed; so that no sum of times overflows.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -173,12 +173,11 @@ impl Response {
 
     /// The body as JSON; `InvalidResponse` if it is not the expected JSON.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            // serde's own message may quote the body, so that only the place of the fault is told.
+        json::parse(&self.body).map_err(|fault| {
             Error::upstream(ErrorKind::InvalidResponse, "the identity provider's answer is not the expected JSON")
                 .with("status", self.status.as_u16().to_string())
-                .with("expected", std::any::type_name::<T>())
-                .with("fault", format!("{:?} at line {} column {}", error.classify(), error.line(), error.column()))
+                .with("at", fault.place)
+                .with("fault", fault.reason)
         })
     }
 
@@ -358,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_the_expected_json_is_told_without_the_body() {
+    fn json_faults_name_fields_and_never_values_or_types() {
         for body in ["{\"age\": \"ada@acme.example\"}", "ada@acme.example", "", "{\"age\":"] {
             #[derive(Debug, serde::Deserialize)]
             struct Person {
@@ -367,7 +366,8 @@ mod tests {
             }
             let error = answer(&[], body).json::<Person>().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidResponse);
-            assert!(error.to_string().contains("Person"), "{error}");
+            assert!(error.context("at").is_some() && error.context("fault").is_some(), "{error}");
+            assert!(!format!("{error} {error:?}").contains("Person"), "{error:?}");
             assert!(!format!("{error} {error:?}").contains("ada"), "{error:?}");
             assert!(error.source().is_none());
         }

@@ -64,9 +64,10 @@ pub(crate) fn load_system_store() -> Result<()> {
 
 /// What to say when the system has no certificate authorities.
 pub(crate) fn no_store() -> Error {
-    Error::misconfigured("this system has no store of certificate authorities")
-        .with_hint("install one (Debian: `apt install ca-certificates`), or set `ca_file`")
+    Error::misconfigured("this system has no store of certificate authorities").with_hint(NO_STORE_HINT)
 }
+
+pub(crate) const NO_STORE_HINT: &str = "install one (Debian: `apt install ca-certificates`), or set `ca_file`";
 
 /// There is no store: carried through rustls so that [`no_store`] can be told from a bad certificate.
 #[derive(Debug)]

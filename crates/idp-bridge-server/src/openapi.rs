@@ -1,5 +1,6 @@
 //! The OpenAPI 3.1 document, generated from the types that are on the wire and from the table of errors.
 
+mod examples;
 mod federation;
 mod problems;
 mod schemas;
@@ -79,7 +80,9 @@ fn paths() -> Value {
     for page in Page::ALL {
         paths.insert(page.path().to_owned(), json!({"get": describe_page(page)}));
     }
-    Value::Object(paths)
+    let mut paths = Value::Object(paths);
+    examples::add(&mut paths);
+    paths
 }
 
 fn signed_call() -> Value {
@@ -246,8 +249,19 @@ fn describe_page(page: Page) -> Value {
         Page::OpenApi => ("openapi", "This document", "application/json"),
         Page::Docs => ("docs", "This document, to read", "text/html"),
     };
-    let schema = if media_type == "text/html" { json!({"type": "string"}) } else { json!({"type": "object"}) };
-    let ok = json!({"description": "Yes.", "content": {media_type: {"schema": schema}}});
+    let mut media = match media_type {
+        "text/html" => json!({"schema": {"type": "string"}}),
+        _ => json!({"schema": {"type": "object"}}),
+    };
+    let example = match page {
+        Page::Health => Some(json!({"status": "ok"})),
+        Page::Ready => Some(json!({"status": "ready"})),
+        Page::OpenApi | Page::Docs => None,
+    };
+    if let (Some(members), Some(example)) = (media.as_object_mut(), example) {
+        members.insert("example".into(), example);
+    }
+    let ok = json!({"description": "Yes.", "content": {media_type: media}});
     let mut responses = if page == Page::Ready { problems::responses(Applies::Readiness) } else { Map::new() };
     responses.insert("200".into(), ok);
     json!({"tags": ["Operation"], "operationId": id, "summary": summary, "responses": responses})

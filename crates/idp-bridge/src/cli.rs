@@ -71,7 +71,6 @@ pub(crate) enum Command {
         shell: Shell,
     },
     /// Print the manual page
-    #[command(hide = true)]
     Man,
 }
 
@@ -152,6 +151,21 @@ pub(crate) enum UserCommand<O: Args> {
     },
 }
 
+impl Command {
+    /// Whether the command prints JSON, also of what is wrong.
+    pub(crate) fn prints_json(&self) -> bool {
+        match self {
+            Self::Check(options) => options.json,
+            Self::Doctor(options) => options.json,
+            Self::Call { command: CallCommand::Users(command) } => command.options().json,
+            Self::Call { command: CallCommand::Ping { options } } => options.json,
+            Self::Users { command } => command.options().json,
+            Self::Keys { command: keys::Command::New(new) } => new.json,
+            Self::Connectors(_) | Self::Serve(_) | Self::Schema(_) | Self::Completions { .. } | Self::Man => false,
+        }
+    }
+}
+
 impl CallCommand {
     pub(crate) fn into_parts(self) -> (Operation, call::Options) {
         match self {
@@ -165,6 +179,18 @@ impl CallCommand {
 }
 
 impl<O: Args> UserCommand<O> {
+    fn options(&self) -> &O {
+        match self {
+            Self::GetById { options, .. }
+            | Self::GetByEmail { options, .. }
+            | Self::GetByCustomer { options, .. }
+            | Self::Delete { options, .. }
+            | Self::MarkEmailVerified { options, .. }
+            | Self::SendVerificationEmail { options, .. }
+            | Self::SendPasswordResetEmail { options, .. } => options,
+        }
+    }
+
     pub(crate) fn into_parts(self) -> (Call, O) {
         match self {
             Self::GetById { id, options } => (Call::GetById(id), options),

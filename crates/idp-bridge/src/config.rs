@@ -14,6 +14,7 @@ mod model;
 mod path;
 mod problem;
 mod published;
+mod regular;
 mod rest;
 mod schema;
 mod secrets;
@@ -21,9 +22,11 @@ mod tenant;
 
 pub(crate) use environment::{log as log_filter, secret as variable};
 pub(crate) use load::{FILE_NAME, Location, Settings, load};
-pub(crate) use model::{Log, LogFormat, Server};
+pub(crate) use model::{Log, LogFormat, Server, parse_listen};
 pub(crate) use problem::{Problem, list, nearest};
 pub(crate) use published::{schema, settings_of};
+pub(crate) use regular::read_text;
+pub(crate) use secrets::MOST as MAX_SECRET;
 
 #[cfg(test)]
 mod tests;

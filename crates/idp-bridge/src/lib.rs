@@ -27,7 +27,10 @@ use idp_bridge_core::Registry;
 /// The exit code is 0 if it did what was asked, 1 for a negative answer, 2 for wrong usage or configuration.
 pub fn run(registry: Registry) -> ExitCode {
     match cli::Cli::try_parse() {
-        Ok(cli) => report::finish(commands::run(cli, &registry)),
+        Ok(cli) => {
+            let as_json = cli.command.prints_json();
+            report::finish(commands::run(cli, &registry), as_json)
+        }
         Err(error) => {
             // Help goes to standard output, whose reader may be gone.
             let _ = error.print();

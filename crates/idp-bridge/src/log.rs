@@ -10,6 +10,7 @@ use std::io::{self, IsTerminal as _};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use anstream::{AutoStream, ColorChoice};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::fmt::{Subscriber, format::FmtSpan};
 
@@ -40,7 +41,7 @@ pub(crate) fn start(settings: &Log) -> Result<Running, Problem> {
     let log = Subscriber::builder()
         .with_env_filter(filter)
         .with_writer(writer)
-        .with_ansi(terminal)
+        .with_ansi(AutoStream::choice(&io::stderr()) != ColorChoice::Never)
         .with_span_events(FmtSpan::NONE)
         .log_internal_errors(false);
     let json = match settings.format {

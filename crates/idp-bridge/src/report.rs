@@ -4,6 +4,8 @@ use std::error::Error;
 use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
 
+use idp_bridge_http::TransportCause;
+
 use crate::config::Problem;
 
 /// How a command ended.
@@ -56,9 +58,15 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Turns the end of a command into the exit code, and says on standard error what was wrong.
-pub(crate) fn finish(ended: Ended) -> ExitCode {
+/// Turns the end of a command into the exit code, and writes what was wrong: as text to standard error, as JSON to standard
+/// output.
+pub(crate) fn finish(ended: Ended, as_json: bool) -> ExitCode {
     let exit = ended.unwrap_or_else(|failure| {
+        if as_json && !failure.problems.is_empty() {
+            // Output that cannot be written leaves no way to report it.
+            let _ = print_json(&serde_json::json!({"ok": false, "problems": failure.problems}));
+            return failure.exit;
+        }
         let texts: Vec<String> = failure.problems.iter().map(ToString::to_string).collect();
         if !texts.is_empty() {
             // Nobody is left to tell if even this cannot be written.
@@ -91,10 +99,12 @@ pub(crate) fn remark(text: &str) {
 }
 
 /// An error followed by its causes, each once.
+///
+/// The errors of the HTTP stack are left out, since the message before them has the [cause](TransportCause) in plain words.
 pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
-    while let Some(error) = cause {
+    while let Some(error) = cause.filter(|cause| !TransportCause::is_raw(*cause)) {
         let more = error.to_string();
         if !text.contains(&more) {
             text = format!("{text}: {more}");

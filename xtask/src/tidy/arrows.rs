@@ -50,7 +50,7 @@ fn may_use(package: &Package, dependency: &Dependency) -> bool {
         "idp-bridge-server" => ["core", "protocol", "http"].contains(&target),
         "idp-bridge" => {
             let is_switchable_connector = dependency.name.starts_with(CONNECTOR) && dependency.optional;
-            is_switchable_connector || ["core", "protocol", "server", "client"].contains(&target)
+            is_switchable_connector || ["core", "http", "protocol", "server", "client"].contains(&target)
         }
         // A connector offers its conformance harness to other crates' tests behind a feature.
         name if name.starts_with(CONNECTOR) => {

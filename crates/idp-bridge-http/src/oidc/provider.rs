@@ -72,7 +72,7 @@ impl OpenIdProvider {
     /// Checks the settings and asks no network; `Misconfigured`, with a hint, if a URL in them may not be asked.
     pub fn new(client: Client, settings: OpenIdSettings, clock: Arc<dyn Clock>) -> Result<Self> {
         let OpenIdSettings { issuer, discovery, jwks, mut hosts, policy } = settings;
-        let base = BaseUrl::parse(&issuer, &policy)?;
+        let base = BaseUrl::parse_setting("issuer", &issuer, &policy)?;
         for url in [&discovery, &jwks].into_iter().flatten() {
             base_url::check(url, (&policy).into())?;
         }

@@ -11,3 +11,5 @@ mod server;
 mod tls;
 #[cfg(test)]
 mod token;
+#[cfg(test)]
+mod transport;

@@ -17,7 +17,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use crate::server::{Server, answer, everything, scope};
 
 /// A certificate authority of its own and a server whose certificate for `name` it signed.
-async fn server_of_own_ca(name: &str) -> (Server, Vec<u8>) {
+pub(crate) async fn server_of_own_ca(name: &str) -> (Server, Vec<u8>) {
     let mut params = CertificateParams::new([]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca_key = KeyPair::generate().unwrap();
@@ -35,7 +35,7 @@ async fn server_of_own_ca(name: &str) -> (Server, Vec<u8>) {
     (server, pem)
 }
 
-fn trusting(pem: &[u8]) -> OutboundPolicy {
+pub(crate) fn trusting(pem: &[u8]) -> OutboundPolicy {
     OutboundPolicy { ca_pem: Some(pem.to_vec()), ..OutboundPolicy::default() }
 }
 

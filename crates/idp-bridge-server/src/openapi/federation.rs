@@ -16,23 +16,23 @@ pub(super) fn paths() -> [(&'static str, Value); 4] {
         operation
     };
     let posted = with_form(
-        userinfo("postUserinfo"),
+        userinfo("postUserinfo", "Get the user and the customer of a token in a form"),
         form("The token, unless it is in `authorization`", &["access_token"], false),
     );
     [
-        ("userinfo", json!({"get": userinfo("getUserinfo"), "post": posted})),
+        ("userinfo", json!({"get": userinfo("getUserinfo", "Get the token's user and the customer"), "post": posted})),
         ("logout", json!({"get": end_session(), "post": log_out()})),
         ("backchannel-logout", json!({"post": backchannel_logout()})),
         ("federation", json!({"get": document()})),
     ]
 }
 
-fn userinfo(id: &str) -> Value {
+fn userinfo(id: &str, summary: &str) -> Value {
     operation(
         Applies::Userinfo,
         json!({
             "operationId": id,
-            "summary": "Get the token's user and the customer",
+            "summary": summary,
             "description": "The token is in `authorization`, or in a form field of a POST; never in the query. \
                 It is good if a user got it by logging in with one of the tenant's clients and the login has not ended.",
             "security": [{"accessToken": []}],
@@ -136,7 +136,12 @@ fn tenant() -> Value {
 
 /// A form with these fields and no other.
 fn form(about: &str, fields: &[&str], required: bool) -> Value {
-    let properties: Map<_, _> = fields.iter().map(|field| ((*field).to_owned(), json!({"type": "string"}))).collect();
+    let schema = |field: &str| match field {
+        // RFC 6750, section 2.1.
+        "access_token" => json!({"type": "string", "maxLength": 8192, "pattern": "^[A-Za-z0-9._~+/-]+=*$"}),
+        _ => json!({"type": "string"}),
+    };
+    let properties: Map<_, _> = fields.iter().map(|field| ((*field).to_owned(), schema(field))).collect();
     let mut schema = json!({"type": "object", "description": about, "properties": properties});
     if let (true, Some(members)) = (required, schema.as_object_mut()) {
         members.insert("required".into(), json!(fields));

@@ -53,3 +53,110 @@ fn no_description_speaks_rust() {
         assert!(!text.contains(word), "{word}");
     }
 }
+
+#[test]
+fn every_operation_has_its_own_summary() {
+    let document = openapi();
+    let operations =
+        document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
+    let mut summaries: Vec<_> = operations.map(|operation| operation["summary"].as_str().unwrap()).collect();
+    let count = summaries.len();
+    summaries.sort_unstable();
+    summaries.dedup();
+    assert_eq!(summaries.len(), count, "{summaries:?}");
+}
+
+/// The schema at this place, with the definitions that it refers to.
+fn validator(document: &Value, schema: &Value) -> jsonschema::Validator {
+    let mut whole = json!({"allOf": [schema], "components": {"schemas": document["components"]["schemas"]}});
+    whole["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
+    jsonschema::validator_for(&whole).unwrap()
+}
+
+#[test]
+fn bodies_have_examples_that_fit_their_schemas() {
+    let document = openapi();
+    let mut checked = 0;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            for place in ["/requestBody/content", "/responses/200/content"] {
+                let content = operation.pointer(place).and_then(Value::as_object);
+                for (media_type, media) in content.into_iter().flatten() {
+                    if media_type == "text/html" || path == "/openapi.json" {
+                        continue;
+                    }
+                    let several = media["examples"].as_object().into_iter().flat_map(|all| all.values());
+                    let examples: Vec<_> = several.map(|one| &one["value"]).chain(media.get("example")).collect();
+                    assert!(!examples.is_empty(), "{method} {path}{place}");
+                    for example in examples {
+                        let wrong = validator(&document, &media["schema"]).validate(example).err();
+                        assert!(wrong.is_none(), "{method} {path}{place}: {wrong:?}");
+                        checked += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(checked > 20, "{checked}");
+}
+
+#[test]
+fn example_calls_are_read_by_the_server() {
+    let document = openapi();
+    let path = "/paths/~1v1~1tenants~1{tenant}~1webhook/post/requestBody/content/application~1json/examples";
+    let examples = document.pointer(path).unwrap().as_object().unwrap();
+    assert_eq!(examples.len(), 8);
+    for (kind, example) in examples {
+        let body = serde_json::to_vec(&example["value"]).unwrap();
+        assert!(idp_bridge_protocol::Envelope::parse(&body).is_ok(), "{kind}");
+    }
+}
+
+#[test]
+fn schemas_are_as_strict_as_the_server() {
+    use idp_bridge_core::{CustomerId, Email, TenantId, UserId};
+
+    let document = openapi();
+    let long = "x".repeat(257);
+    let longer = format!("{}@b", "x".repeat(319));
+    let texts = [
+        "",
+        ".",
+        "..",
+        "...",
+        "a",
+        "a b",
+        "a/b",
+        "ä",
+        "a\0b",
+        "a\nb",
+        "\u{7f}",
+        "\u{85}",
+        "a\u{9f}b",
+        "\u{a0}",
+        "a@b",
+        "@b",
+        "a@",
+        "a@b@c",
+        "@",
+        "a@b\n",
+        "\ta@b",
+        "ada@acme.example",
+        "-a",
+        "a_b-c",
+        &*long,
+        &*longer,
+    ];
+    for name in ["UserId", "CustomerId", "Email", "TenantId"] {
+        let schema = validator(&document, &reference("schemas", name));
+        for text in texts {
+            let taken = match name {
+                "UserId" => UserId::new(text).is_ok(),
+                "CustomerId" => CustomerId::new(text).is_ok(),
+                "Email" => Email::new(text).is_ok(),
+                _ => TenantId::new(text).is_ok(),
+            };
+            assert_eq!(schema.is_valid(&text.into()), taken, "{name}: {text:?}");
+        }
+    }
+}

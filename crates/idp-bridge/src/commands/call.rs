@@ -8,6 +8,8 @@ use idp_bridge_client::{
     Client, ClientError, Operation, Problem as Answered, ProblemOutcome, SigningKey, TenantId, WebhookId,
 };
 use idp_bridge_core::Secret;
+use idp_bridge_http::{Peer, TransportCause};
+use serde_json::json;
 
 use super::runtime;
 use crate::cli::{CallCommand, duration};
@@ -39,11 +41,11 @@ pub(crate) struct Options {
     #[arg(long = "id", value_name = "ID")]
     webhook_id: Option<WebhookId>,
     /// How long to wait, such as `4s`; the bridge is asked to answer earlier
-    #[arg(long, value_parser = duration, value_name = "TIME")]
+    #[arg(long, value_parser = duration, allow_hyphen_values = true, value_name = "TIME")]
     timeout: Option<Duration>,
     /// Print JSON: the answer or the problem
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
     /// Send nothing; print a `curl` line whose signature is valid for five minutes
     #[arg(long, conflicts_with_all = ["json", "timeout"])]
     print_curl: bool,
@@ -72,7 +74,8 @@ pub(crate) fn run(command: CallCommand) -> Ended {
         None => WebhookId::random().map_err(|error| Problem::new(format!("no id can be made: {error}")))?,
     };
     let keys = options.keys.read()?;
-    let client = Client::new(&options.url, options.tenant.clone(), keys).map_err(|error| failure(&error, &options))?;
+    let client =
+        Client::new(&options.url, options.tenant.clone(), keys).map_err(|error| Problem::new(with_causes(&error)))?;
     if options.print_curl {
         print(&show::curl(&client.sign(&id, &operation)))?;
         return Ok(Exit::Done);
@@ -92,16 +95,34 @@ fn send(client: &Client, id: &WebhookId, operation: &Operation, options: &Option
             print_json(&problem)?;
             return Ok(Exit::Negative);
         }
-        Err(error) => return Err(failure(&error, options)),
+        Err(error) => {
+            let sent = Sent { id, is_write: is_write(operation), url: &options.url };
+            let problem = sent.explain(&error);
+            if options.json {
+                let outcome = if sent.may_have_run(&error) { "unknown" } else { "not_applied" };
+                print_json(&json!({
+                    "error": problem.message,
+                    "hint": problem.hint,
+                    "outcome": outcome,
+                    "webhook_id": id.as_str(),
+                }))?;
+                return Ok(Exit::Negative);
+            }
+            return Err(Failure::negative(problem));
+        }
     }
     Ok(Exit::Done)
+}
+
+fn is_write(operation: &Operation) -> bool {
+    matches!(operation, Operation::Users(call) if call.kind().is_write())
 }
 
 impl Keys {
     fn read(&self) -> Result<Vec<SigningKey>, Problem> {
         let given = self.key.iter().map(|key| parse(key.0.expose(), "--key"));
         let files = self.key_file.iter().map(|path| {
-            let text = std::fs::read_to_string(path)
+            let text = config::read_text(path, config::MAX_SECRET)
                 .map_err(|error| Problem::new(format!("the key file `{}` cannot be read: {error}", path.display())))?;
             parse(&text, &path.display().to_string())
         });
@@ -134,47 +155,85 @@ impl From<&str> for HiddenKey {
     }
 }
 
-fn failure(error: &ClientError, options: &Options) -> Failure {
-    let problem = Problem::new(with_causes(error));
-    let hint = match error {
-        ClientError::Settings { .. } => return problem.into(),
-        ClientError::Problem { problem: answered, retry_after } => return negative(answered, *retry_after, problem),
-        ClientError::Transport { sent: false, .. } => format!("does a bridge listen at `{}`?", options.url),
-        ClientError::NoAnswer { .. } => {
-            format!("is `{}` the base URL of a bridge, and nothing in between?", options.url)
-        }
-        _ => "a write may have taken effect: repeat it with the same `--id`".into(),
-    };
-    Failure::negative(problem.hint(hint))
+/// A call that was sent.
+struct Sent<'a> {
+    id: &'a WebhookId,
+    is_write: bool,
+    url: &'a str,
 }
 
-fn negative(answered: &Answered, retry_after: Option<Duration>, problem: Problem) -> Failure {
-    let mut message = problem.message;
-    if let Some(field) = &answered.field {
-        message += &format!(": `{field}` {}", answered.detail.as_deref().unwrap_or_default());
-    }
-    if answered.outcome == ProblemOutcome::Unknown {
-        message += "; the write may have taken effect";
-    }
-    message = format!("{}; request {}", message.trim_end(), answered.request_id);
-    let problem = Problem::new(message);
-    Failure::negative(match hint(answered, retry_after) {
-        Some(hint) => problem.hint(hint),
-        None => problem,
-    })
-}
-
-fn hint(answered: &Answered, retry_after: Option<Duration>) -> Option<String> {
-    Some(match answered.code.as_ref() {
-        "invalid_signature" => "is the tenant right, and does the bridge have the other half of this key?".into(),
-        "timestamp_out_of_range" => "set the clocks: they are more than five minutes apart".into(),
-        "upstream_unauthorized" | "misconfigured" => {
-            "`idp-bridge doctor` on the bridge's side names the step that is missing".into()
+impl Sent<'_> {
+    /// Says why there is no positive answer, with the next step.
+    fn explain(&self, error: &ClientError) -> Problem {
+        let timed_out = TransportCause::AnswerTimeout.hint(Peer::Bridge);
+        match error {
+            ClientError::Settings { .. } => Problem::new(with_causes(error)),
+            ClientError::Problem { problem, retry_after } => self.refused(problem, *retry_after, with_causes(error)),
+            ClientError::Transport { source, .. } => {
+                let https = self.url.starts_with("https:");
+                match TransportCause::find(&**source, https) {
+                    Some(TransportCause::Refused) => Problem::new(TransportCause::Refused.describe(Peer::Bridge))
+                        .hint(format!("does a bridge listen at `{}`?", self.url)),
+                    Some(cause) => Problem::new(cause.describe(Peer::Bridge))
+                        .hint(self.with_repetition(cause.hint(Peer::Bridge), error)),
+                    None => Problem::new(with_causes(error)).hint(self.with_repetition("try again", error)),
+                }
+            }
+            ClientError::NoAnswer { .. } => {
+                let hint = format!("is `{}` the base URL of a bridge, and nothing in between?", self.url);
+                Problem::new(with_causes(error)).hint(self.with_repetition(&hint, error))
+            }
+            _ => Problem::new(with_causes(error)).hint(self.with_repetition(timed_out, error)),
         }
-        _ if answered.retryable => match retry_after {
-            Some(after) => format!("try again in {} s, a write with the same `--id`", after.as_secs()),
-            None => "try again, a write with the same `--id`".into(),
-        },
-        _ => return None,
-    })
+    }
+
+    /// Whether the call is a write that may have taken effect without an answer.
+    fn may_have_run(&self, error: &ClientError) -> bool {
+        let surely_not = match error {
+            ClientError::Settings { .. } | ClientError::Transport { sent: false, .. } => true,
+            ClientError::NoAnswer { status } => status.is_client_error(),
+            _ => false,
+        };
+        self.is_write && !surely_not
+    }
+
+    /// A next step; for a write that may have taken effect, also how to repeat it.
+    fn with_repetition(&self, hint: &str, error: &ClientError) -> String {
+        if self.may_have_run(error) {
+            format!(
+                "{hint}; the write may have taken effect: repeat it with `--id {}`, so that it runs once",
+                self.id.as_str()
+            )
+        } else {
+            hint.to_owned()
+        }
+    }
+
+    /// Explains an answer that is an error of the bridge.
+    fn refused(&self, answered: &Answered, retry_after: Option<Duration>, mut message: String) -> Problem {
+        if let Some(field) = &answered.field {
+            message += &format!(": `{field}` {}", answered.detail.as_deref().unwrap_or_default());
+        }
+        if answered.outcome == ProblemOutcome::Unknown {
+            message += "; the write may have taken effect";
+        }
+        message = format!("{}; request {}", message.trim_end(), answered.request_id);
+        Problem { hint: self.hint(answered, retry_after), ..Problem::new(message) }
+    }
+
+    fn hint(&self, answered: &Answered, retry_after: Option<Duration>) -> Option<String> {
+        Some(match answered.code.as_ref() {
+            "invalid_signature" => "is the tenant right, and does the bridge have the other half of this key?".into(),
+            "timestamp_out_of_range" => "set the clocks: they are more than five minutes apart".into(),
+            "upstream_unauthorized" | "misconfigured" => {
+                "`idp-bridge doctor` on the bridge's side names the step that is missing".into()
+            }
+            _ if answered.retryable => {
+                let when = retry_after.map(|after| format!(" in {} s", after.as_secs())).unwrap_or_default();
+                let with = if self.is_write { format!(" with `--id {}`", self.id.as_str()) } else { String::new() };
+                format!("try again{when}{with}")
+            }
+            _ => return None,
+        })
+    }
 }

@@ -19,7 +19,7 @@ pub(crate) struct Options {
     config: ConfigOption,
     /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 /// Runs the command.
@@ -29,10 +29,6 @@ pub(crate) fn run(options: &Options, registry: &Registry) -> Ended {
             print_json(&json!({"ok": true, "state_dir": state.map(state_name), "tenants": tenants(&settings)}))?
         }
         Ok((settings, state)) => print(&text(&settings, state))?,
-        Err(failure) if options.json => {
-            print_json(&json!({"ok": false, "problems": failure.problems}))?;
-            return Ok(Exit::Usage);
-        }
         Err(failure) => return Err(failure),
     }
     Ok(Exit::Done)

@@ -29,11 +29,11 @@ pub(crate) struct Options {
     #[command(flatten)]
     config: ConfigOption,
     /// How long to wait for each tenant's identity provider
-    #[arg(long, value_parser = duration, value_name = "TIME", default_value = "10s")]
+    #[arg(long, value_parser = duration, allow_hyphen_values = true, value_name = "TIME", default_value = "10s")]
     timeout: Duration,
     /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 /// Runs the command.

@@ -36,11 +36,15 @@ pub(crate) struct Options {
     #[command(flatten)]
     config: ConfigOption,
     /// The address and port to listen on, instead of the configured one; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = listen)]
     listen: Option<SocketAddr>,
     /// Make a new list of ended logins where the one in `state_dir` is gone: logins that were ended can be used again
     #[arg(long)]
     accept_lost_revocations: bool,
+}
+
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    config::parse_listen(text).map_err(|wrong| wrong.replace('\n', "; "))
 }
 
 /// Runs the command. The first line on standard output is `listening on http://<address>`.

@@ -24,11 +24,11 @@ pub(crate) struct Options {
     #[arg(long)]
     tenant: Option<TenantId>,
     /// How long to wait [default: the tenant's deadline]
-    #[arg(long, value_parser = duration, value_name = "TIME")]
+    #[arg(long, value_parser = duration, allow_hyphen_values = true, value_name = "TIME")]
     timeout: Option<Duration>,
     /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 /// Runs the command.

@@ -12,6 +12,7 @@ use super::inspect::Inspection;
 use super::model;
 use super::path::KeyPath;
 use super::problem::{Problem, list, nearest};
+use super::regular::{MAX_FILE, read_file};
 use super::schema::Shape;
 use super::tenant::{Reader, read, report};
 use crate::connectors;
@@ -129,7 +130,7 @@ impl Reader<'_> {
             problems.push(self.document.problem(&path.key("proxy"), message).hint("remove the key"));
             return None;
         }
-        let ca_pem = match way.ca_file.map(std::fs::read).transpose() {
+        let ca_pem = match way.ca_file.map(|path| read_file(&path, MAX_FILE)).transpose() {
             Ok(pem) => pem,
             Err(error) => {
                 let problem = self.document.problem(&path.key("ca_file"), format!("the file cannot be read: {error}"));
@@ -148,9 +149,11 @@ impl Reader<'_> {
 
     /// What a part of the program says of settings that cannot be right: those of the first table, or of one of the others.
     pub(super) fn not_built(&self, error: &Error, tables: &[KeyPath]) -> Problem {
-        let message = error.to_string();
+        let setting = error.context("setting");
+        let message = if setting.is_some() { error.message().to_owned() } else { error.to_string() };
         // The settings that a message is about stand in backticks; the first one is where to look.
-        let named = message.split('`').nth(1).and_then(|quoted| quoted.split(' ').next());
+        let quoted = message.split('`').nth(1).and_then(|quoted| quoted.split(' ').next());
+        let named = setting.or(quoted);
         let named =
             named.and_then(|key| tables.iter().map(|table| table.key(key)).find(|path| self.document.has(path)));
         let place = named.or_else(|| tables.first().cloned()).unwrap_or_default();

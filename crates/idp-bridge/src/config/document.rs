@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::path::{KeyPath, Step};
 use super::problem::{Place, Position, Problem};
+use super::regular::{MAX_FILE, read_text};
 
 /// A file that was read.
 #[derive(Debug)]
@@ -20,7 +21,7 @@ pub(crate) struct File {
 impl File {
     /// Reads a file.
     pub(crate) fn read(path: &Path) -> Result<Self, Problem> {
-        match std::fs::read_to_string(path) {
+        match read_text(path, MAX_FILE) {
             Ok(text) => Ok(Self { path: path.to_owned(), text }),
             Err(error) => Err(Problem::new(format!("the configuration cannot be read: {error}")).in_file(path)),
         }
@@ -35,6 +36,60 @@ impl File {
     /// What relative paths in it start from.
     pub(crate) fn folder(&self) -> &Path {
         self.path.parent().unwrap_or_else(|| Path::new(""))
+    }
+
+    /// Explains why the file is not TOML. Of a repeated table, its repeated keys are not reported as well.
+    fn explain_all(&self, errors: &[toml::de::Error]) -> Vec<Problem> {
+        let mut repeated = None;
+        let mut problems = Vec::new();
+        for error in errors {
+            let span = error.span();
+            let explained = match &span {
+                Some(span) if error.message() == "duplicate key" => {
+                    let header = self.header_before(span.start);
+                    if header.is_some() && header == repeated {
+                        continue;
+                    }
+                    let is_header = header.is_some_and(|start| !self.since(start, span.start).contains('\n'));
+                    repeated = header.filter(|_| is_header);
+                    self.repeated(span, repeated)
+                }
+                _ => Problem::new(format!("the file is not TOML: {}", error.message().replace('\n', ", "))),
+            };
+            problems.push(Problem { place: Some(self.place(span)), ..explained });
+        }
+        problems
+    }
+
+    /// Where the line of the last table header up to this offset begins.
+    fn header_before(&self, offset: usize) -> Option<usize> {
+        let line_end = self.text.get(offset..)?.find('\n').map_or(self.text.len(), |length| offset + length);
+        let mut start = 0;
+        let mut header = None;
+        for line in self.text.get(..line_end)?.split_inclusive('\n') {
+            if line.trim_start().starts_with('[') {
+                header = Some(start);
+            }
+            start += line.len();
+        }
+        header
+    }
+
+    fn since(&self, start: usize, end: usize) -> &str {
+        self.text.get(start..end).unwrap_or_default()
+    }
+
+    /// A table, with the beginning of its header, or a key that is there twice.
+    fn repeated(&self, key: &Range<usize>, header: Option<usize>) -> Problem {
+        let Some(start) = header else {
+            let message = format!("the file is not TOML: the key `{}` is there twice", self.since(key.start, key.end));
+            return Problem::new(message).hint("keep one of them");
+        };
+        let line = self.since(start, self.text.len()).lines().next().unwrap_or_default();
+        let header = line.find(']').and_then(|end| line.get(..=end)).unwrap_or(line).trim();
+        let first = self.text.lines().position(|line| line.trim().starts_with(header)).map_or(1, |index| index + 1);
+        Problem::new(format!("the file is not TOML: the table `{header}` is there twice"))
+            .hint(format!("it begins at line {first}: put all of its keys there, or give one of the two another name"))
     }
 
     fn place(&self, span: Option<Range<usize>>) -> Place {
@@ -60,11 +115,7 @@ impl<'f> Document<'f> {
         if errors.is_empty() {
             return Ok(Self { file, root: DeValue::Table(root.into_inner()) });
         }
-        let problem = |error: toml::de::Error| Problem {
-            place: Some(file.place(error.span())),
-            ..Problem::new(format!("the file is not TOML: {}", error.message().replace('\n', ", ")))
-        };
-        Err(errors.into_iter().map(problem).collect())
+        Err(file.explain_all(&errors))
     }
 
     /// The values, without their places.

@@ -36,7 +36,9 @@ pub(crate) fn explain(text: &str) -> Explained {
     if let Some(field) = text.strip_prefix("missing field ") {
         return plain(format!("missing key {field}"));
     }
-    plain(text.to_owned())
+    // A reader of one key puts the next step on a line of its own.
+    let (message, hint) = text.split_once('\n').map_or((text, None), |(message, hint)| (message, Some(hint)));
+    Explained { hint: hint.map(str::to_owned), ..plain(message.to_owned()) }
 }
 
 fn invalid(text: &str) -> Option<(&str, &str)> {

@@ -156,7 +156,7 @@ impl<'a> Inspection<'a> {
 
     fn path(&mut self, key: &str, table: &mut Map<String, Value>, path: &KeyPath) {
         let Some(Value::String(text)) = table.get(key) else { return };
-        let full = self.sources.path(text).map(|full| full.to_string_lossy().into_owned());
+        let full = self.sources.plain_path(text).map(|full| full.to_string_lossy().into_owned());
         if let Some(full) = self.take(full, &path.key(key)) {
             table.insert(key.to_owned(), full);
         }

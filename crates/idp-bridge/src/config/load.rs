@@ -116,15 +116,30 @@ fn together(read: Vec<Read<'_, '_>>, problems: &mut Vec<Problem>) -> (Vec<Tenant
     match Tenants::new(tenants) {
         Ok(tenants) => (places.into_iter().map(|(id, ..)| id).collect(), tenants),
         Err(error) => {
-            let place = places.iter().rev().find(|(own, ..)| own == error.tenant());
-            problems.extend(place.map(|(_, document, path)| {
-                let of_tokens = matches!(error, TenantsError::TokenName(..) | TenantsError::SameToken(..));
-                let path = if of_tokens { path.key("rest").key("tokens") } else { path.clone() };
-                document.problem(&path, error.to_string())
-            }));
+            problems.extend(conflict(&places, &error));
             Default::default()
         }
     }
+}
+
+/// Reports two tenants, or two tokens of one tenant, that exclude each other.
+fn conflict(places: &[(TenantId, &Document<'_>, KeyPath)], error: &TenantsError) -> Option<Problem> {
+    let problem = |tenant: &TenantId, places: &mut dyn Iterator<Item = &(TenantId, &Document<'_>, KeyPath)>| {
+        let (_, document, path) = places.find(|(own, ..)| own == tenant)?;
+        let is_about_tokens = matches!(error, TenantsError::TokenName(..) | TenantsError::SameToken(..));
+        let path = if is_about_tokens { path.key("rest").key("tokens") } else { path.clone() };
+        Some(document.problem(&path, error.to_string()))
+    };
+    let last = problem(error.tenant(), &mut places.iter().rev())?;
+    let other = match error {
+        TenantsError::Twice(other) | TenantsError::SharedKey(other, _) => other,
+        TenantsError::TokenName(..) | TenantsError::SameToken(..) => return Some(last),
+    };
+    let Some(first) = problem(other, &mut places.iter()).and_then(|first| first.place) else { return Some(last) };
+    Some(match error {
+        TenantsError::Twice(_) => last.hint(format!("it is at {first} too: remove one of them")),
+        _ => last.hint(format!("the other one is at {first}")),
+    })
 }
 
 /// Reads what is no tenant's, and hands the tenants over unread.
@@ -166,17 +181,21 @@ impl Files {
         if !path.metadata().map_err(unreadable)?.is_dir() {
             return Ok(Self { main: Some(File::read(path).map_err(|problem| vec![problem])?), tenants: Vec::new() });
         }
-        let mut paths = Vec::new();
+        let (mut paths, mut problems) = (Vec::new(), Vec::new());
         for entry in path.read_dir().map_err(unreadable)? {
             let path = entry.map_err(unreadable)?.path();
             let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-            if !hidden && path.extension().is_some_and(|extension| extension == "toml") {
+            let extension = path.extension().filter(|_| !hidden).unwrap_or_default();
+            if extension == "toml" {
                 paths.push(path);
+            } else if extension.eq_ignore_ascii_case("toml") {
+                let message = "the file would not be read: its name ends with other letters than `.toml`";
+                let hint = format!("rename it to `{}`", path.with_extension("toml").display());
+                problems.push(Problem::new(message).in_file(&path).hint(hint));
             }
         }
         paths.sort();
         let mut files = Self { main: None, tenants: Vec::new() };
-        let mut problems = Vec::new();
         for path in paths {
             match File::read(&path) {
                 Ok(file) if path.file_name().is_some_and(|name| name == FILE_NAME) => files.main = Some(file),

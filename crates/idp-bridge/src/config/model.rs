@@ -5,7 +5,7 @@ mod rest;
 mod url;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,6 +43,7 @@ pub(crate) struct Root {
 pub(crate) struct Server {
     /// The address and port that calls come in at; port 0 takes a free one.
     #[schemars(with = "String")]
+    #[serde(deserialize_with = "listen")]
     pub(crate) listen: SocketAddr,
     /// Where the outside reaches the bridge, as applications are told: `https`, or `http` to loopback.
     pub(crate) public_url: Option<PublicUrl>,
@@ -56,6 +57,30 @@ pub(crate) struct Server {
     pub(crate) secrets_dir: Option<PathBuf>,
     /// The log, on standard error.
     pub(crate) log: Log,
+}
+
+/// Reads an address and a port to listen on. An error is what is expected, and after a line break the next step.
+pub(crate) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        let port = text.rsplit(':').next().unwrap_or_default().parse::<u16>();
+        let host = text.rsplit_once(':').map_or("", |(host, _)| host);
+        let hint = match (host, port) {
+            ("", Ok(port)) => {
+                format!("write `127.0.0.1:{port}` for this host alone, or `0.0.0.0:{port}` for all of its networks")
+            }
+            ("localhost", Ok(port)) => format!("write `127.0.0.1:{port}`: a name may have several addresses"),
+            _ if text.parse::<Ipv6Addr>().is_ok() => format!("add a port: `[{text}]:8080`"),
+            _ if text == "localhost" => "write `127.0.0.1:8080`".to_owned(),
+            _ if text.parse::<Ipv4Addr>().is_ok() => format!("add a port: `{text}:8080`"),
+            (_, Err(_)) => "end it with a port from 0 to 65535; 0 takes a free one".to_owned(),
+            (_, Ok(_)) => "write an address, not a name or a URL; `0.0.0.0` takes all networks of this host".to_owned(),
+        };
+        format!("expected an address and a port such as `127.0.0.1:8080`\n{hint}")
+    })
+}
+
+fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    parse_listen(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }
 
 impl Default for Server {

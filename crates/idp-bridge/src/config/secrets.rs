@@ -1,12 +1,12 @@
 //! Fetches secrets that are given as a file or as an environment variable.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::environment;
+use super::regular::read_text;
 
 /// A file with a secret is not larger than this.
-const MOST: u64 = 64 * 1024;
+pub(crate) const MOST: u64 = 64 * 1024;
 /// Where tenants bring their own settings, they may name no other variables.
 const PREFIX: &str = "IDP_BRIDGE_SECRET_";
 
@@ -72,18 +72,28 @@ impl Sources {
         ))
     }
 
+    /// The path of a file or folder that a connector reads; it need not exist yet.
+    pub(crate) fn plain_path(&self, text: &str) -> Result<PathBuf, NotFetched> {
+        let path = self.path(text)?;
+        match path.metadata() {
+            Ok(about) if !about.is_file() && !about.is_dir() => Err(not_fetched(
+                format!("`{}` cannot be read: it is not a regular file", path.display()),
+                "name a file or a folder",
+            )),
+            _ => Ok(path),
+        }
+    }
+
     /// The text of a file, without the newline at its end.
     pub(crate) fn file(&self, text: &str) -> Result<String, NotFetched> {
         let path = self.path(text)?;
         let shown = path.display();
-        let mut secret = String::new();
-        let read = std::fs::File::open(&path).and_then(|file| file.take(MOST + 1).read_to_string(&mut secret));
-        read.map_err(|error| {
-            not_fetched(format!("`{shown}` cannot be read: {error}"), "check the path and its permissions")
+        let mut secret = read_text(&path, MOST).map_err(|error| {
+            not_fetched(
+                format!("`{shown}` cannot be read: {error}"),
+                "check the path, its permissions and what is there",
+            )
         })?;
-        if secret.len() as u64 > MOST {
-            return Err(not_fetched(format!("`{shown}` is larger than 64 KiB"), "is it the right file?"));
-        }
         // Editors end a file with a newline that is no part of the secret.
         let length = secret.trim_end_matches(['\r', '\n']).len();
         secret.truncate(length);

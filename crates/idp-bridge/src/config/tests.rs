@@ -190,6 +190,47 @@ fn every_mistake_is_named_with_its_place_its_key_and_the_next_step() {
 }
 
 #[test]
+fn a_repeated_table_is_reported_once() {
+    let text = tenant("", "");
+    let problems = read(&format!("{text}\n{text}")).err().unwrap();
+    let messages: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "the file is not TOML: the table `[tenants.acme]` is there twice",
+            "the file is not TOML: the table `[tenants.acme.connector]` is there twice"
+        ]
+    );
+}
+
+#[test]
+fn a_repeated_tenant_names_both_places() {
+    let folder = Folder::new();
+    let memory = format!("webhook_keys = [\"{PUBLIC}\"]\n[connector]\ntype = \"memory\"\nusers = []\n");
+    folder.write("conf/acme.toml", &memory);
+    let tables = memory.replace("[connector]", "[tenants.acme.connector]");
+    folder.write("conf/idp-bridge.toml", &format!("[tenants.acme]\n{tables}"));
+    let problems = folder.load("conf").err().unwrap();
+    let shown = problems[0].to_string();
+    assert!(shown.contains("`acme` is there twice") && shown.contains("at: "), "{shown}");
+    assert!(shown.contains("conf/acme.toml"), "{shown}");
+    let hint = problems[0].hint.as_deref().unwrap();
+    assert!(hint.contains("conf/idp-bridge.toml:1:10") && hint.ends_with("too: remove one of them"), "{shown}");
+}
+
+#[test]
+fn a_tenant_file_with_another_ending_is_reported() {
+    let folder = Folder::new();
+    let memory = format!("webhook_keys = [\"{PUBLIC}\"]\n[connector]\ntype = \"memory\"\nusers = []\n");
+    folder.write("conf/acme.toml", &memory);
+    folder.write("conf/globex.TOML", &memory);
+    let problems = folder.load("conf").err().unwrap();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].to_string().contains("conf/globex.TOML"), "{problems:?}");
+    assert!(problems[0].hint.as_deref().unwrap().ends_with("conf/globex.toml`"), "{problems:?}");
+}
+
+#[test]
 fn all_mistakes_are_reported_at_once_in_the_order_of_the_file() {
     let problems = read(
         "[server]\nlisen = \"127.0.0.1:1\"\n[tenants.acme]\nwebhook_keys = []\ndeadline = \"9h\"\ncustomer.missing = \"x\"\n\

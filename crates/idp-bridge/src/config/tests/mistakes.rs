@@ -18,6 +18,12 @@ pub(super) fn all() -> Vec<Mistake> {
     .concat()
 }
 
+const LISTEN: &str = "expected an address and a port such as `127.0.0.1:8080`";
+
+fn listen(address: &str) -> String {
+    format!("[server]\nlisten = \"{address}\"\n")
+}
+
 fn of_the_file() -> Vec<Mistake> {
     vec![
         (String::new(), "no tenant is configured", "idp-bridge.toml", "[tenants.<id>]"),
@@ -28,7 +34,21 @@ fn of_the_file() -> Vec<Mistake> {
         ("tenants.acme = 1".into(), "expected a table", ":1:9, key `tenants.acme`", ""),
         ("[tenant.acme]".into(), "unknown key `tenant`", ":1:2, key `tenant`", "did you mean `tenants`"),
         ("[something]".into(), "unknown key", "", "the keys here are `outbound`, `server` and `tenants`"),
-        ("[server]\nlisten = \"localhost\"\n".into(), "socket address", ":2:1, key `server.listen`", ""),
+        ("[server]\nlisten = \"localhost\"\n".into(), LISTEN, ":2:1, key `server.listen`", "`127.0.0.1:8080`"),
+        (listen("localhost:8080"), LISTEN, "key `server.listen`", "write `127.0.0.1:8080`"),
+        (listen(":8080"), LISTEN, "", "write `127.0.0.1:8080` for this host alone, or `0.0.0.0:8080`"),
+        (listen("8080"), LISTEN, "", "write `127.0.0.1:8080` for this host alone, or `0.0.0.0:8080`"),
+        (listen("0.0.0.0"), LISTEN, "", "add a port: `0.0.0.0:8080`"),
+        (listen("::1"), LISTEN, "", "add a port: `[::1]:8080`"),
+        (listen("127.0.0.1:99999"), LISTEN, "", "a port from 0 to 65535"),
+        (listen("http://127.0.0.1:8080"), LISTEN, "", "an address, not a name or a URL"),
+        (
+            "[server]\nlisten = \"127.0.0.1:1\"\n\n[server] # again\nlisten = \"127.0.0.1:1\"\n".into(),
+            "the table `[server]` is there twice",
+            ":4:2",
+            "it begins at line 1",
+        ),
+        ("[server]\nlisten = \"a\"\nlisten = \"b\"\n".into(), "the key `listen` is there twice", ":3:1", "keep one"),
         ("[server]\nlisten = 8080\n".into(), "found a number", "`server.listen`", ""),
         ("[server]\nlog.formt = \"json\"\n".into(), "unknown key `formt`", ":2:5", "did you mean `format`"),
         ("[server]\nlog.format = \"jsn\"\n".into(), "`auto`, `text` and `json`", ":2:5", "did you mean `json`"),
@@ -123,6 +143,18 @@ fn of_a_tenant() -> Vec<Mistake> {
 fn of_a_connector() -> Vec<Mistake> {
     let memory = |settings: &str| tenant("", &format!("type = \"memory\"\n{settings}"));
     vec![
+        (
+            tenant("", &super::KEYCLOAK.replace("https://kc.example", "login.acme.example")),
+            "a URL cannot be read",
+            "key `tenants.acme.connector.url`",
+            "write it like `https://",
+        ),
+        (
+            tenant("", &super::KEYCLOAK.replace("https:", "http:")),
+            "plain `http`",
+            "key `tenants.acme.connector.url`",
+            "allow_http",
+        ),
         (tenant("", "type = 1"), "the name of a connector", "connector.type", "built in: `"),
         (tenant("", "type = \"keycloack\""), "no connector `keycloack`", "connector.type", "did you mean `keycloak`"),
         (tenant("", "type = \"ldap\""), "no connector `ldap`", "connector.type", "built in: `"),
@@ -136,7 +168,12 @@ fn of_a_connector() -> Vec<Mistake> {
         (tenant("", "allow_http = \"hunter2\""), "`true` or `false`, found a text", ":10:1", ""),
         (tenant("", "ca_file = \"nothing\""), "the file cannot be read", "connector.ca_file", "check the path"),
         (tenant("", "ca_file = \"secret\""), "`ca_file` cannot be read", "connector.ca_file", "BEGIN CERTIFICATE"),
-        (tenant("", "proxy = \"hunter2\""), "proxy's URL cannot be used", "connector", "http://proxy"),
+        (
+            tenant("", "proxy = \"hunter2\""),
+            "proxy's URL cannot be used",
+            "key `tenants.acme.connector.proxy`",
+            "http://proxy",
+        ),
         (tenant("", "client_secret = \"hunter2\""), "are both given", "connector.client_secret_file", "keep one"),
         (tenant("", "customer_attribute = \"a b\""), "`customer_attribute` may hold only", ":10:1", ""),
         (

@@ -1,0 +1,154 @@
+//! Reads JSON, and says of a fault in it which field had which type; never with a value, which may be personal or secret.
+
+use serde::de::DeserializeOwned;
+use serde_json::Deserializer;
+use serde_json::error::Category;
+use serde_path_to_error::{Path, Segment};
+
+/// What is wrong with a text that should be JSON of a certain form.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct JsonFault {
+    /// Where: a field such as `users[0].age`, or a line and a column.
+    pub(crate) place: String,
+    /// What was found there, and what was expected.
+    pub(crate) reason: String,
+}
+
+/// Parses JSON as this type.
+pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, JsonFault> {
+    let mut deserializer = Deserializer::from_slice(text);
+    let read = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().clone();
+        describe(error.inner(), &path)
+    })?;
+    deserializer.end().map_err(|error| not_json(&error))?;
+    Ok(read)
+}
+
+fn describe(error: &serde_json::Error, path: &Path) -> JsonFault {
+    match error.classify() {
+        Category::Data => JsonFault { place: field(path), reason: explain(&error.to_string()) },
+        Category::Syntax | Category::Eof | Category::Io => not_json(error),
+    }
+}
+
+fn not_json(error: &serde_json::Error) -> JsonFault {
+    let reason = if error.is_eof() { "the text ends too early" } else { "the text is not JSON" };
+    JsonFault { place: format!("line {} column {}", error.line(), error.column()), reason: reason.into() }
+}
+
+/// The field at this path. A name that is not plain is masked, since it may be a value that serves as a key.
+fn field(path: &Path) -> String {
+    let mut text = String::new();
+    for segment in path.iter() {
+        match segment {
+            Segment::Seq { index } => text.push_str(&format!("[{index}]")),
+            Segment::Map { key } | Segment::Enum { variant: key } => {
+                text.push_str(if text.is_empty() { "" } else { "." });
+                text.push_str(if is_plain(key) { key } else { "…" });
+            }
+            Segment::Unknown => {}
+        }
+    }
+    if text.is_empty() { "the whole".into() } else { text }
+}
+
+fn is_plain(name: &str) -> bool {
+    name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b':'))
+}
+
+/// Says in plain words what serde says about a value, without the value and without names of types.
+fn explain(text: &str) -> String {
+    if let Some(rest) = text.strip_prefix("missing field ") {
+        let name = rest.split('`').nth(1).unwrap_or_default();
+        return format!("the field `{name}` is missing");
+    }
+    if text.starts_with("duplicate field ") {
+        return "a field is there twice".into();
+    }
+    let found = text.strip_prefix("invalid type: ").map(kind);
+    let expected = text.rsplit_once(", expected ").and_then(|(_, expected)| wanted(expected));
+    match (found, expected) {
+        (Some(found), Some(expected)) => format!("expected {expected}, found {found}"),
+        (Some(found), None) => format!("{found} is not what is expected"),
+        (None, _) => "the value cannot be read".into(),
+    }
+}
+
+/// The kind of a value, as serde's message begins with it.
+fn kind(found: &str) -> &'static str {
+    let word = found.split([' ', ',']).next().unwrap_or_default();
+    match word {
+        "string" | "character" => "a text",
+        "integer" | "floating" | "number" => "a number",
+        "boolean" => "`true` or `false`",
+        "map" => "an object",
+        "sequence" => "a list",
+        "null" | "unit" | "Option" => "`null`",
+        _ => "something else",
+    }
+}
+
+/// The kind of value that serde's message asks for; none for the words of a type's own.
+fn wanted(expected: &str) -> Option<&'static str> {
+    let expected = expected.split(" at line ").next().unwrap_or_default();
+    Some(match expected {
+        "a string" | "a borrowed string" | "a character" => "a text",
+        "a boolean" => "`true` or `false`",
+        "u8" | "u16" | "u32" | "u64" | "u128" | "usize" | "i8" | "i16" | "i32" | "i64" | "i128" | "isize" | "f32"
+        | "f64" => "a number",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        other if other.starts_with("struct ") => "an object",
+        other if other.starts_with("a tuple") || other.starts_with("an array") => "a list",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only read by serde")]
+    struct Person {
+        age: u8,
+        #[serde(default)]
+        names: Vec<String>,
+        #[serde(default)]
+        marks: HashMap<String, bool>,
+        friend: Option<Box<Person>>,
+    }
+
+    #[test]
+    fn a_fault_names_the_field_and_both_types() {
+        for (text, place, reason) in [
+            (r#"[{"age": "ada@acme.example"}]"#, "[0].age", "expected a number, found a text"),
+            (r#"[{"age": 1}, {"age": 300}]"#, "[1].age", "the value cannot be read"),
+            (r#"[{}]"#, "[0]", "the field `age` is missing"),
+            (r#"[{"age": null}]"#, "[0].age", "expected a number, found `null`"),
+            (r#"[{"age": 1, "names": "ada"}]"#, "[0].names", "expected a list, found a text"),
+            (r#"[{"age": 1, "names": ["a", 7.5]}]"#, "[0].names[1]", "expected a text, found a number"),
+            (r#"[{"age": 1, "friend": {"age": {}}}]"#, "[0].friend.age", "expected a number, found an object"),
+            (r#"[{"age": 1, "marks": {"a_b": 1}}]"#, "[0].marks.a_b", "expected `true` or `false`, found a number"),
+            (
+                r#"[{"age": 1, "marks": {"ada@acme.example": []}}]"#,
+                "[0].marks.…",
+                "expected `true` or `false`, found a list",
+            ),
+            (r#"["ada@acme.example, expected u8"]"#, "[0]", "expected an object, found a text"),
+            (r#"{"error": "ada"}"#, "the whole", "expected a list, found an object"),
+            ("<html>", "line 1 column 1", "the text is not JSON"),
+            (r#"[{"age": 1}] ada"#, "line 1 column 14", "the text is not JSON"),
+            (r#"[{"age": 1"#, "line 1 column 10", "the text ends too early"),
+            ("", "line 1 column 0", "the text ends too early"),
+        ] {
+            let fault = parse::<Vec<Person>>(text.as_bytes()).unwrap_err();
+            assert_eq!((fault.place.as_str(), fault.reason.as_str()), (place, reason), "{text}");
+        }
+    }
+}

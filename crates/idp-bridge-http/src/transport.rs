@@ -1,0 +1,215 @@
+//! Why a request got no answer: the one place that reads the errors of the HTTP stack.
+
+use std::error::Error as StdError;
+use std::io;
+
+use idp_bridge_core::ErrorKind;
+use rustls::{CertificateError, InvalidMessage};
+
+use crate::resolver::Unresolved;
+use crate::tls;
+
+/// Why a request got no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransportCause {
+    /// The request itself cannot be built.
+    NotBuilt,
+    /// This system has no store of certificate authorities.
+    NoStore,
+    /// No known certificate authority issued the certificate, or it is no server's.
+    UntrustedCertificate,
+    /// The certificate is not valid at this time.
+    ExpiredCertificate,
+    /// The certificate is for another host name.
+    OtherHostCertificate,
+    /// TLS was spoken to a port of plain HTTP.
+    NoTls,
+    /// The TLS handshake failed for another reason.
+    TlsFailed,
+    /// The host name has no address.
+    NameNotFound,
+    /// No program listens on the port.
+    Refused,
+    /// No connection was made in time.
+    ConnectTimeout,
+    /// No connection was made for another reason.
+    NotConnected,
+    /// The answer did not come in time.
+    AnswerTimeout,
+    /// The connection was reset.
+    Reset,
+    /// The connection ended before an answer to plain HTTP, as it does at a port of TLS.
+    ClosedPlain,
+    /// The connection ended before the answer did.
+    Closed,
+    /// Plain HTTP was answered with bytes that are no HTTP, as a port of TLS does.
+    NotHttpPlain,
+    /// The answer is not HTTP.
+    NotHttp,
+}
+
+/// The party that a request is sent to, as messages and hints name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// A tenant's identity provider.
+    IdentityProvider,
+    /// A bridge.
+    Bridge,
+}
+
+impl TransportCause {
+    /// Finds the cause of a failure of the HTTP stack; none if the error comes from elsewhere.
+    ///
+    /// `https` is whether the URL began with it: at a plain URL some failures mean that the port speaks TLS.
+    pub fn find(error: &(dyn StdError + 'static), https: bool) -> Option<Self> {
+        let error: &reqwest::Error = find(error)?;
+        if error.is_builder() {
+            return Some(Self::NotBuilt);
+        }
+        if let Some(fault) = find::<rustls::Error>(error) {
+            return Some(Self::of_tls(fault));
+        }
+        if is_unresolved(error) {
+            return Some(Self::NameNotFound);
+        }
+        let io = find::<io::Error>(error).map(io::Error::kind);
+        let connecting = error.is_connect();
+        Some(match io {
+            _ if error.is_timeout() && connecting => Self::ConnectTimeout,
+            _ if error.is_timeout() => Self::AnswerTimeout,
+            Some(io::ErrorKind::ConnectionRefused) => Self::Refused,
+            Some(io::ErrorKind::TimedOut) if connecting => Self::ConnectTimeout,
+            Some(io::ErrorKind::UnexpectedEof) if connecting && https => Self::TlsFailed,
+            Some(io::ErrorKind::ConnectionReset) if connecting && https => Self::TlsFailed,
+            Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => Self::Reset,
+            _ if connecting => Self::NotConnected,
+            _ if !is_parse(error) && https => Self::Closed,
+            _ if !is_parse(error) => Self::ClosedPlain,
+            _ if https => Self::NotHttp,
+            _ => Self::NotHttpPlain,
+        })
+    }
+
+    /// Whether this is an error of the HTTP stack itself, whose own words are for programmers.
+    pub fn is_raw(error: &(dyn StdError + 'static)) -> bool {
+        error.is::<reqwest::Error>()
+    }
+
+    fn of_tls(fault: &rustls::Error) -> Self {
+        match fault {
+            rustls::Error::Other(other) if other.0.is::<tls::NoStore>() => Self::NoStore,
+            rustls::Error::InvalidCertificate(certificate) => match certificate {
+                CertificateError::Expired
+                | CertificateError::ExpiredContext { .. }
+                | CertificateError::NotValidYet
+                | CertificateError::NotValidYetContext { .. } => Self::ExpiredCertificate,
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                    Self::OtherHostCertificate
+                }
+                _ => Self::UntrustedCertificate,
+            },
+            rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => Self::NoTls,
+            _ => Self::TlsFailed,
+        }
+    }
+
+    /// The kind of error that it is to a caller.
+    pub(crate) fn kind(self) -> ErrorKind {
+        match self {
+            Self::NotBuilt => ErrorKind::Unexpected,
+            Self::NoStore | Self::UntrustedCertificate | Self::ExpiredCertificate | Self::OtherHostCertificate => {
+                ErrorKind::Misconfigured
+            }
+            Self::NotHttp | Self::NotHttpPlain => ErrorKind::InvalidResponse,
+            Self::NoTls
+            | Self::TlsFailed
+            | Self::NameNotFound
+            | Self::Refused
+            | Self::ConnectTimeout
+            | Self::NotConnected
+            | Self::AnswerTimeout
+            | Self::Reset
+            | Self::ClosedPlain
+            | Self::Closed => ErrorKind::Unavailable,
+        }
+    }
+
+    /// Says what happened.
+    pub fn describe(self, peer: Peer) -> String {
+        let peer = match peer {
+            Peer::IdentityProvider => "the identity provider",
+            Peer::Bridge => "the bridge",
+        };
+        match self {
+            Self::NotBuilt => "a request cannot be built".into(),
+            Self::NoStore => "this system has no store of certificate authorities".into(),
+            Self::UntrustedCertificate => format!("{peer}'s certificate is not trusted"),
+            Self::ExpiredCertificate => format!("{peer}'s certificate is not trusted: it is not valid at this time"),
+            Self::OtherHostCertificate => format!("{peer}'s certificate is not trusted: it is for another host name"),
+            Self::NoTls => format!("{peer}'s port does not speak TLS, and the URL begins with `https`"),
+            Self::TlsFailed => format!("no TLS connection to {peer} can be made"),
+            Self::NameNotFound => format!("{peer}'s host name cannot be resolved"),
+            Self::Refused => format!("{peer} cannot be reached: no program listens on its port"),
+            Self::ConnectTimeout => format!("{peer} cannot be reached: there was no connection in time"),
+            Self::NotConnected => format!("{peer} cannot be reached"),
+            Self::AnswerTimeout => format!("there was no answer from {peer} in time"),
+            Self::Reset => format!("the connection to {peer} broke: it was reset"),
+            Self::ClosedPlain | Self::Closed => {
+                format!("the connection to {peer} broke: it was closed before the answer")
+            }
+            Self::NotHttp | Self::NotHttpPlain => format!("{peer}'s answer is not HTTP"),
+        }
+    }
+
+    /// The next step of the operator.
+    pub fn hint(self, peer: Peer) -> &'static str {
+        let bridge = peer == Peer::Bridge;
+        match self {
+            Self::NotBuilt => "report this as a fault of the program",
+            Self::NoStore if bridge => "install one (Debian: `apt install ca-certificates`)",
+            Self::NoStore => tls::NO_STORE_HINT,
+            Self::UntrustedCertificate if bridge => {
+                "add the certificate authority that issued it to the store of this system"
+            }
+            Self::UntrustedCertificate => "for a private certificate authority set `ca_file`",
+            Self::ExpiredCertificate => "check the dates of the certificate, and the clock of this host",
+            Self::OtherHostCertificate => "write the URL with a host name that the certificate is for",
+            Self::NoTls => "name the port that speaks TLS, or write `http://` if the way to it is safe",
+            Self::TlsFailed => "check that the port speaks TLS 1.2 or 1.3, and that nothing in between cuts it",
+            Self::NameNotFound => "check the spelling of the host name, and the DNS of this host",
+            Self::Refused => "check the port, and that the program that should listen there runs",
+            Self::ConnectTimeout => "check the address, and that no firewall drops the packets to it",
+            Self::NotConnected => "check the address, and the network of this host",
+            Self::AnswerTimeout => "allow more time, or find out what slows the answer down",
+            Self::Reset | Self::Closed => "try again; if it stays, look into the log of what listens there",
+            Self::ClosedPlain | Self::NotHttpPlain => "if the port speaks TLS, write `https://`; else check the port",
+            Self::NotHttp => "check the port: something else listens there",
+        }
+    }
+}
+
+/// Whether the name could not be resolved, by this crate's resolver or by that of the HTTP stack.
+fn is_unresolved(error: &reqwest::Error) -> bool {
+    // The HTTP stack's own type for this is private.
+    find::<Unresolved>(error).is_some() || causes(error).any(|cause| cause.to_string() == "dns error")
+}
+
+fn is_parse(error: &reqwest::Error) -> bool {
+    find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse)
+}
+
+/// The first cause of this type.
+pub(crate) fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    causes(error).find_map(|cause| cause.downcast_ref())
+}
+
+/// An error and its causes.
+///
+/// An `io::Error` names the cause of the error inside it as its own, so that one has to look into it.
+fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |current: &&'a (dyn StdError + 'static)| {
+        let current: &'a (dyn StdError + 'static) = *current;
+        let inside = current.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        inside.map(|inside| inside as &(dyn StdError + 'static)).or_else(|| current.source())
+    })
+}

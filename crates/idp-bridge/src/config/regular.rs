@@ -1,0 +1,61 @@
+//! Reads files that an operator names: regular ones, up to a size, so that a pipe or a device never holds the program up.
+
+use std::fs::File;
+use std::io::{Error, Read as _, Result};
+use std::path::Path;
+
+/// The most bytes of a configuration or of certificates.
+pub(crate) const MAX_FILE: u64 = 4 * 1024 * 1024;
+
+/// Reads a regular file of at most `most` bytes. Links are followed.
+pub(crate) fn read_file(path: &Path, most: u64) -> Result<Vec<u8>> {
+    // Opening a pipe would wait for a writer, so that the path is looked at first.
+    let about = path.metadata()?;
+    if about.is_dir() {
+        return Err(Error::other("it is a folder"));
+    }
+    if !about.is_file() {
+        return Err(Error::other("it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(Error::other(format!("it is larger than {} KiB", most / 1024)));
+    }
+    Ok(bytes)
+}
+
+/// Reads a regular file of at most `most` bytes as UTF-8.
+pub(crate) fn read_text(path: &Path, most: u64) -> Result<String> {
+    String::from_utf8(read_file(path, most)?).map_err(|_| Error::other("it is not UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn only_regular_files_of_bounded_size_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("data"), "secret").unwrap();
+        // Kubernetes mounts a secret as a link to a file behind a link to a folder.
+        symlink(folder.path(), path("..data")).unwrap();
+        symlink("..data/data", path("link")).unwrap();
+        assert_eq!(read_text(&path("link"), 6).unwrap(), "secret");
+        assert!(Command::new("mkfifo").arg(path("pipe")).status().unwrap().success());
+        for (name, reason) in [
+            ("pipe", "it is not a regular file"),
+            ("/dev/zero", "it is not a regular file"),
+            (".", "it is a folder"),
+            ("data", "it is larger than 0 KiB"),
+        ] {
+            assert_eq!(read_text(&path(name), 5).unwrap_err().to_string(), reason, "{name}");
+        }
+        std::fs::write(path("latin"), [0xe4]).unwrap();
+        assert_eq!(read_text(&path("latin"), 5).unwrap_err().to_string(), "it is not UTF-8");
+    }
+}
