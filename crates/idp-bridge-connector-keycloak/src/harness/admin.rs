@@ -48,7 +48,7 @@ impl Administrator {
 
     /// The account of this person, who logs in through one of the realm's public clients.
     pub(super) async fn account(&self, realm: &str, client: &str, user: &str, password: &str) -> Result<Account> {
-        let tokens = TokenCache::new(self.login(realm, client, user, password));
+        let tokens = TokenCache::new(&self.http, self.login(realm, client, user, password));
         Ok(Account { http: self.http.clone(), url: self.base.join(&["realms", realm, "account"])?, tokens })
     }
 
