@@ -11,8 +11,11 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
+use tracing::{Level, Metadata};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::{Subscriber, format::FmtSpan};
+use tracing_subscriber::layer::SubscriberExt as _;
 
 pub(crate) use self::filter::{FilterError, parse as parse_filter};
 use self::sink::Sink;
@@ -50,9 +53,9 @@ pub(crate) fn start(settings: &Log) -> Result<Running, Problem> {
         LogFormat::Auto => !terminal,
     };
     let started = if json {
-        tracing::subscriber::set_global_default(log.json().flatten_event(true).finish())
+        tracing::subscriber::set_global_default(log.json().flatten_event(true).finish().with(filter_fn(is_safe)))
     } else {
-        tracing::subscriber::set_global_default(log.finish())
+        tracing::subscriber::set_global_default(log.finish().with(filter_fn(is_safe)))
     };
     started.map_err(|_| Problem::new("the log was started twice"))?;
     log_panics();
@@ -96,4 +99,10 @@ impl Drop for Running {
             let _ = end.recv_timeout(FLUSH);
         }
     }
+}
+
+/// Whether lines of this kind hold no credentials, whatever the filter asks for. The AWS SDK writes access key ids and signatures at
+/// `trace`.
+fn is_safe(line: &Metadata<'_>) -> bool {
+    *line.level() <= Level::DEBUG || !line.target().starts_with("aws_")
 }
