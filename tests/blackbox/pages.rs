@@ -100,7 +100,7 @@ fn every_command_of_the_pages_runs() {
                 continue;
             }
             // What a block leaves running ends with it.
-            let script = format!("set -e\n{}\n[ -z \"$!\" ] || { kill $!; wait $!; }\n", block.script);
+            let script = format!("set -e\n{}\n[ -z \"$!\" ] || {{ kill $!; wait $!; }}\n", block.script);
             let mut shell = Command::new("sh");
             shell.args(["-c", &script]).env_clear().env("PATH", &path).current_dir(folder.path());
             let end = finish(&mut shell);

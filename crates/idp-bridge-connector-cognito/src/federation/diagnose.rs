@@ -119,9 +119,8 @@ impl<'a> Diagnosis<'a> {
             Err(error) => {
                 let fix = grant(Step::DescribeUserPoolClient, &self.0.pool_id);
                 let mut hidden = checks.map(|check| Finding::hidden_by(check, &[], error, fix.clone()));
-                if let [.., write] = &mut hidden {
-                    write.authority = true;
-                }
+                let [.., write] = &mut hidden;
+                write.authority = true;
                 return hidden.into();
             }
         };

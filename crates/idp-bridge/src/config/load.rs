@@ -101,6 +101,9 @@ pub(crate) fn load(path: &Path, registry: &Registry) -> Result<Settings, Vec<Pro
 /// What was read of a tenant, and where.
 type Read<'d, 'f> = (&'d Document<'f>, Result<Tenant, Vec<Problem>>, KeyPath);
 
+/// Where a tenant is configured.
+type Place<'d, 'f> = (TenantId, &'d Document<'f>, KeyPath);
+
 /// Takes the tenants that are right alone, and finds what is wrong with them together.
 fn together(read: Vec<Read<'_, '_>>, problems: &mut Vec<Problem>) -> (Vec<TenantId>, Tenants) {
     let (mut places, mut tenants) = (Vec::new(), Vec::new());
@@ -123,22 +126,22 @@ fn together(read: Vec<Read<'_, '_>>, problems: &mut Vec<Problem>) -> (Vec<Tenant
 }
 
 /// Reports two tenants, or two tokens of one tenant, that exclude each other.
-fn conflict(places: &[(TenantId, &Document<'_>, KeyPath)], error: &TenantsError) -> Option<Problem> {
-    let problem = |tenant: &TenantId, places: &mut dyn Iterator<Item = &(TenantId, &Document<'_>, KeyPath)>| {
-        let (_, document, path) = places.find(|(own, ..)| own == tenant)?;
+fn conflict(places: &[Place<'_, '_>], error: &TenantsError) -> Option<Problem> {
+    let problem = |(_, document, path): &Place<'_, '_>| {
         let is_about_tokens = matches!(error, TenantsError::TokenName(..) | TenantsError::SameToken(..));
         let path = if is_about_tokens { path.key("rest").key("tokens") } else { path.clone() };
-        Some(document.problem(&path, error.to_string()))
+        document.problem(&path, error.to_string())
     };
-    let last = problem(error.tenant(), &mut places.iter().rev())?;
-    let other = match error {
-        TenantsError::Twice(other) | TenantsError::SharedKey(other, _) => other,
-        TenantsError::TokenName(..) | TenantsError::SameToken(..) => return Some(last),
+    let last = places.iter().rev().find(|(own, ..)| own == error.tenant()).map(problem)?;
+    let place_of = |tenant| places.iter().find(|(own, ..)| own == tenant).map(problem).and_then(|first| first.place);
+    let hint = match error {
+        TenantsError::Twice(first) => place_of(first).map(|place| format!("it is at {place} too: remove one of them")),
+        TenantsError::SharedKey(first, _) => place_of(first).map(|place| format!("the other one is at {place}")),
+        TenantsError::TokenName(..) | TenantsError::SameToken(..) => None,
     };
-    let Some(first) = problem(other, &mut places.iter()).and_then(|first| first.place) else { return Some(last) };
-    Some(match error {
-        TenantsError::Twice(_) => last.hint(format!("it is at {first} too: remove one of them")),
-        _ => last.hint(format!("the other one is at {first}")),
+    Some(match hint {
+        Some(hint) => last.hint(hint),
+        None => last,
     })
 }
 
