@@ -26,6 +26,9 @@ pub struct Finding {
     pub calls: Vec<CallKind>,
     /// How it ended.
     pub verdict: Verdict,
+    /// Whether the check is about who can set a user's customer. `doctor` does not pass while such a check is not visible.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub authority: bool,
     /// What was seen, without secrets or personal data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
@@ -37,7 +40,14 @@ pub struct Finding {
 impl Finding {
     /// A check that passed.
     pub fn ok(check: impl Into<String>, calls: &[CallKind]) -> Self {
-        Self { check: check.into(), calls: calls.to_vec(), verdict: Verdict::Ok, detail: None, fix: None }
+        Self {
+            check: check.into(),
+            calls: calls.to_vec(),
+            verdict: Verdict::Ok,
+            authority: false,
+            detail: None,
+            fix: None,
+        }
     }
 
     /// A check that failed, with the step that mends it.
@@ -85,7 +95,19 @@ impl Finding {
         checks.into_iter().enumerate().map(finding).collect()
     }
 
-    /// The same with what was seen.
+    /// Marks the check as one about who can set a user's customer.
+    #[must_use]
+    pub fn with_authority(mut self) -> Self {
+        self.authority = true;
+        self
+    }
+
+    /// Whether the check is about who can set a user's customer, and could not be made.
+    pub fn hides_authority(&self) -> bool {
+        self.authority && self.verdict == Verdict::NotVisible
+    }
+
+    /// Adds what was seen.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
@@ -108,6 +130,17 @@ mod tests {
         assert_eq!(verdicts(Some((1, "seen".into()))), [Verdict::Ok, Verdict::Failed, Verdict::NotVisible]);
         let findings = Finding::chain(&[], checks(), Some((0, "seen".into())));
         assert_eq!((findings[0].fix.as_deref(), findings[0].detail.as_deref()), (Some("start it"), Some("seen")));
+    }
+
+    #[test]
+    fn only_a_hidden_check_of_authority_hides_authority() {
+        let hidden = Finding::not_visible("check", &[], "fix");
+        assert!(!hidden.hides_authority());
+        assert!(hidden.clone().with_authority().hides_authority());
+        assert!(!Finding::ok("check", &[]).with_authority().hides_authority());
+        let json = |finding| serde_json::to_value::<Finding>(finding).unwrap();
+        assert_eq!(json(hidden.clone()).get("authority"), None);
+        assert_eq!(json(hidden.with_authority())["authority"], true);
     }
 
     #[test]

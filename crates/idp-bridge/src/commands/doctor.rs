@@ -31,6 +31,9 @@ pub(crate) struct Options {
     /// How long to wait for each tenant's identity provider
     #[arg(long, value_parser = duration, value_name = "TIME", default_value = "10s")]
     timeout: Duration,
+    /// Pass although it is not visible who can set a user's customer
+    #[arg(long)]
+    allow_not_visible: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -48,7 +51,7 @@ pub(crate) fn run(options: &Options, registry: &Registry) -> Ended {
         let names: Vec<_> = tenants.iter().map(|tenant| tenant.id.as_str()).collect();
         remark(&format!("asking the identity provider of {} …", names.join(", ")));
     }
-    let mut diagnoses = runtime()?.block_on(diagnose_all(tenants, options.timeout));
+    let mut diagnoses = runtime()?.block_on(diagnose_all(tenants, options));
     if let Some(folder) = settings.revocation_folder() {
         let finding = inspect(folder);
         diagnoses.iter_mut().for_each(|diagnosis| diagnosis.add_to_federation(&finding));
@@ -81,8 +84,11 @@ fn inspect(folder: &Path) -> Finding {
 struct Diagnosis {
     tenant: TenantId,
     connector: String,
-    /// Nothing failed.
+    /// Whether nothing failed, and either it is visible who can set a user's customer or that may stay hidden.
     ok: bool,
+    /// Whether it is not visible who can set a user's customer, and that may not stay so.
+    #[serde(skip)]
+    hides_authority: bool,
     findings: Vec<Finding>,
     /// What was found of its federation; none if that is off.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,7 +106,8 @@ enum CallVerdict {
     Unsupported,
 }
 
-async fn diagnose_all(tenants: Vec<Arc<Tenant>>, timeout: Duration) -> Vec<Diagnosis> {
+async fn diagnose_all(tenants: Vec<Arc<Tenant>>, options: &Options) -> Vec<Diagnosis> {
+    let timeout = options.timeout;
     let mut running = JoinSet::new();
     let tasks: Vec<_> =
         tenants.iter().map(|tenant| running.spawn(diagnose(Arc::clone(tenant), timeout)).id()).collect();
@@ -110,7 +117,7 @@ async fn diagnose_all(tenants: Vec<Arc<Tenant>>, timeout: Duration) -> Vec<Diagn
         ended.insert(task, found);
     }
     let found = tasks.iter().map(|task| ended.remove(task).unwrap_or_default());
-    tenants.iter().zip(found).map(|(tenant, found)| Diagnosis::new(tenant, found)).collect()
+    tenants.iter().zip(found).map(|(tenant, found)| Diagnosis::new(tenant, found, options.allow_not_visible)).collect()
 }
 
 /// What a connector found, of the calls and of its OAuth side.
@@ -147,17 +154,19 @@ async fn diagnose(tenant: Arc<Tenant>, timeout: Duration) -> Found {
 }
 
 impl Diagnosis {
-    fn new(tenant: &Tenant, Found { findings, federation }: Found) -> Self {
+    fn new(tenant: &Tenant, Found { findings, federation }: Found, allow_not_visible: bool) -> Self {
         let capabilities = tenant.provider.capabilities();
         let verdict = |kind: CallKind| match capabilities.call(kind) {
             Support::Unsupported { .. } => CallVerdict::Unsupported,
             Support::Supported | Support::Conditional { .. } => judge(kind, &findings),
         };
-        let mut all = findings.iter().chain(federation.iter().flatten());
+        let all = || findings.iter().chain(federation.iter().flatten());
+        let hides_authority = !allow_not_visible && all().any(Finding::hides_authority);
         Self {
             tenant: tenant.id.clone(),
             connector: tenant.connector.clone(),
-            ok: !all.any(|finding| finding.verdict == Verdict::Failed),
+            ok: !hides_authority && all().all(|finding| finding.verdict != Verdict::Failed),
+            hides_authority,
             calls: CallKind::ALL.into_iter().map(|kind| (kind, verdict(kind))).collect(),
             findings,
             federation,
@@ -182,6 +191,10 @@ impl Diagnosis {
         text += "  calls\n";
         for (kind, verdict) in &self.calls {
             text += &format!("    {:<34} {}\n", kind.as_str(), verdict.word());
+        }
+        if self.hides_authority {
+            text += "  it is not visible who can set a user's customer: make it visible as said above, or check it by hand and \
+                     pass `--allow-not-visible`\n";
         }
         text
     }
