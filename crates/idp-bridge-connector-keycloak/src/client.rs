@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::KeycloakConfig;
 use crate::error::{Step, refusal};
 use crate::map::KeycloakUser;
+use crate::person;
 use crate::search::Search;
 
 /// One realm's Admin REST API, spoken as the bridge's client; cheap to clone.
@@ -115,9 +116,15 @@ impl AdminApi {
         self.read(scope, Step::ReadUsers, &["users"], &search.query(first)).await
     }
 
-    /// The users with exactly this name; for whoever may search but not view users, none.
-    pub(crate) async fn users_named(&self, scope: &CallScope, username: String) -> Result<Vec<KeycloakUser>> {
-        let query = [("username", username), ("exact", "true".into()), ("max", "2".into())];
+    /// The users with exactly this name, service accounts included. Empty if the client may search but not view users.
+    pub(crate) async fn users_named(&self, scope: &CallScope, username: &str) -> Result<Vec<KeycloakUser>> {
+        let query = [("username", username.to_owned()), ("exact", "true".into()), ("max", "2".into())];
+        self.read(scope, Step::ReadUsers, &["users"], &query).await
+    }
+
+    /// The users who have this as user name, address, first or last name, service accounts left out; at most [`person::PAGE`].
+    pub(crate) async fn people_named(&self, scope: &CallScope, name: &str) -> Result<Vec<KeycloakUser>> {
+        let query = [("search", format!("\"{name}\"")), ("max", person::PAGE.to_string())];
         self.read(scope, Step::ReadUsers, &["users"], &query).await
     }
 

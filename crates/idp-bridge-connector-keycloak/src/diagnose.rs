@@ -86,7 +86,7 @@ impl<'a> Diagnosis<'a> {
     async fn manage_role(&self, scope: &CallScope) -> Finding {
         let check = "the client may change users and have mails sent to them";
         let own = format!("service-account-{}", self.config.client_id);
-        match self.api.users_named(scope, own).await {
+        match self.api.users_named(scope, &own).await {
             Err(error) => Finding::failed_by(check, &WRITES, &error, self.assign("manage-users")),
             Ok(users) => match users.first().and_then(|user| user.may_be_managed()) {
                 Some(true) => Finding::ok(check, &WRITES),
@@ -102,11 +102,11 @@ impl<'a> Diagnosis<'a> {
         let name = &self.config.customer_attribute;
         let profile: UserProfile = match self.api.user_profile(scope).await {
             Ok(profile) => profile,
-            Err(error) => return Finding::hidden_by(check, calls, &error, self.assign("view-users")),
+            Err(error) => return Finding::hidden_by(check, calls, &error, self.assign("view-users")).with_authority(),
         };
         let attributes = "Realm settings → User profile → Attributes";
         let permissions = "Permission: `Who can edit?` only Admin, `Who can view?` Admin";
-        match profile.judge(name) {
+        let finding = match profile.judge(name) {
             Judgement::Right => Finding::ok(check, calls),
             Judgement::Undeclared => {
                 Finding::failed(check, calls, format!("{attributes} → Create attribute: `{name}`; {permissions}"))
@@ -125,7 +125,8 @@ impl<'a> Diagnosis<'a> {
                 ),
             )
             .with_detail("the attribute is not declared, and users may edit such attributes themselves"),
-        }
+        };
+        finding.with_authority()
     }
 
     async fn mail_server(&self, scope: &CallScope) -> Finding {
@@ -176,12 +177,16 @@ impl<'a> Diagnosis<'a> {
     }
 
     fn assign(&self, role: &str) -> String {
-        let client = &self.config.client_id;
-        format!(
-            "Clients → `{client}` → Service accounts roles → Assign role → Client roles: \
-             tick `{role}` of `realm-management`"
-        )
+        assign(&self.config.client_id, role)
     }
+}
+
+/// The step that gives the bridge's client a role.
+pub(crate) fn assign(client: &str, role: &str) -> String {
+    format!(
+        "Clients → `{client}` → Service accounts roles → Assign role → Client roles: \
+         tick `{role}` of `realm-management`"
+    )
 }
 
 /// The part of a realm's settings that is checked. What the client's roles hide is missing.
@@ -193,9 +198,9 @@ struct Realm {
 }
 
 /// The part of a realm's user profile that is checked.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct UserProfile {
+pub(crate) struct UserProfile {
     attributes: Vec<Attribute>,
     unmanaged_attribute_policy: Option<String>,
 }
@@ -225,6 +230,11 @@ enum Judgement {
 }
 
 impl UserProfile {
+    /// Whether users may edit this attribute themselves.
+    pub(crate) fn lets_users_edit(&self, name: &str) -> bool {
+        matches!(self.judge(name), Judgement::UsersEdit | Judgement::UsersEditUnmanaged)
+    }
+
     fn judge(&self, name: &str) -> Judgement {
         let Some(attribute) = self.attributes.iter().find(|attribute| attribute.name == name) else {
             return match self.unmanaged_attribute_policy.as_deref() {

@@ -14,6 +14,7 @@ mod federation;
 pub mod harness;
 mod logins;
 mod map;
+mod person;
 mod provider;
 mod search;
 #[cfg(test)]

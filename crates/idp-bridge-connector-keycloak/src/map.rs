@@ -20,6 +20,7 @@ pub(crate) struct KeycloakUser {
     created_timestamp: Option<i64>,
     attributes: Option<HashMap<String, Vec<Option<String>>>>,
     access: Option<HashMap<String, bool>>,
+    federation_link: Option<String>,
 }
 
 impl KeycloakUser {
@@ -36,11 +37,24 @@ impl KeycloakUser {
         self.id == id.as_str()
     }
 
-    /// Whether it is the user of a client and no person.
-    ///
-    /// The representation names no client (not even by id), so the name that Keycloak gives to such users must tell.
-    pub(crate) fn is_service_account(&self) -> bool {
-        self.username.as_deref().is_some_and(|name| name.starts_with("service-account-"))
+    /// The user name.
+    pub(crate) fn username(&self) -> Option<&str> {
+        self.username.as_deref()
+    }
+
+    /// Whether both are the same user.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+
+    /// Whether the user comes from a user federation, such as LDAP.
+    pub(crate) fn is_federated(&self) -> bool {
+        self.federation_link.is_some() || self.id.starts_with("f:")
+    }
+
+    /// Whether the user has the name that Keycloak gives to the service account of a client. People may have such a name, too.
+    pub(crate) fn is_named_like_service_account(&self) -> bool {
+        self.username().is_some_and(|name| name.starts_with("service-account-"))
     }
 
     /// The address in force, if it is well-formed.
@@ -156,10 +170,17 @@ mod tests {
     }
 
     #[test]
-    fn the_user_of_a_client_is_told_from_a_person_by_its_name() {
-        assert!(user(json!({"id": "u", "username": "service-account-idp-bridge"})).is_service_account());
-        assert!(!user(json!({"id": "u", "username": "ada"})).is_service_account());
-        assert!(!user(json!({"id": "u"})).is_service_account());
+    fn names_of_service_accounts_are_recognised() {
+        assert!(user(json!({"id": "u", "username": "service-account-idp-bridge"})).is_named_like_service_account());
+        assert!(!user(json!({"id": "u", "username": "ada"})).is_named_like_service_account());
+        assert!(!user(json!({"id": "u"})).is_named_like_service_account());
+    }
+
+    #[test]
+    fn users_of_a_federation_are_recognised() {
+        assert!(user(json!({"id": "u", "federationLink": "ldap"})).is_federated());
+        assert!(user(json!({"id": "f:5f7b:ada"})).is_federated());
+        assert!(!user(json!({"id": "u"})).is_federated());
     }
 
     #[test]

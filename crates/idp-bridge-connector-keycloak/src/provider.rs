@@ -13,6 +13,7 @@ use crate::diagnose::Diagnosis;
 use crate::federation::{self, RealmFederation};
 use crate::logins::Logins;
 use crate::map::KeycloakUser;
+use crate::person::is_person;
 use crate::search::Search;
 
 /// What answers at `users/{id}` without being a user.
@@ -85,7 +86,9 @@ impl IdentityProvider for Keycloak {
 
     async fn delete(&self, scope: &CallScope, id: &UserId) -> Result<Deleted> {
         // Keycloak would delete a service account too, the bridge's own included, so the user is looked at first.
-        if if_found(self.person(scope, id).await)?.is_none() {
+        // It is looked at whatever its name is, since nothing brings back what was deleted.
+        let Some(user) = if_found(self.user(scope, id).await)? else { return Ok(Deleted::Absent) };
+        if !is_person(&self.api, scope, &user).await? {
             return Ok(Deleted::Absent);
         }
         Ok(if_found(self.api.delete(scope, id).await)?.map_or(Deleted::Absent, |()| Deleted::Existed))
@@ -122,13 +125,24 @@ impl IdentityProvider for Keycloak {
 }
 
 impl Keycloak {
-    /// The user with this id, if it is a person.
-    async fn person(&self, scope: &CallScope, id: &UserId) -> Result<KeycloakUser> {
+    /// The user with this id, be it a person or a service account.
+    async fn user(&self, scope: &CallScope, id: &UserId) -> Result<KeycloakUser> {
         if RESERVED.contains(&id.as_str()) {
             return Err(Error::no_such_user());
         }
         let user = self.api.user(scope, id).await?;
-        if user.has_id(id) && !user.is_service_account() { Ok(user) } else { Err(Error::no_such_user()) }
+        if user.has_id(id) { Ok(user) } else { Err(Error::no_such_user()) }
+    }
+
+    /// The user with this id, if it is a person.
+    async fn person(&self, scope: &CallScope, id: &UserId) -> Result<KeycloakUser> {
+        let user = self.user(scope, id).await?;
+        if self.may_be_answered(scope, &user).await? { Ok(user) } else { Err(Error::no_such_user()) }
+    }
+
+    /// Whether the user is a person, as far as its name leaves that open: a usual name costs no request.
+    async fn may_be_answered(&self, scope: &CallScope, user: &KeycloakUser) -> Result<bool> {
+        Ok(!user.is_named_like_service_account() || is_person(&self.api, scope, user).await?)
     }
 
     /// The one person that a search finds, however many pages its hits fill.
@@ -140,7 +154,7 @@ impl Keycloak {
             seen += page.len();
             let is_last = page.len() < search.page();
             for user in page {
-                if search.admits(&user)? {
+                if search.admits(&user)? && self.may_be_answered(scope, &user).await? {
                     found.add(user.id()?, user);
                 }
             }

@@ -55,10 +55,10 @@ impl<'a> Search<'a> {
         ]
     }
 
-    /// Whether a hit is a person with exactly the wanted value.
+    /// Whether a hit has exactly the wanted value.
     pub(crate) fn admits(&self, user: &KeycloakUser) -> Result<bool> {
-        let fits = match self.wanted {
-            Wanted::Email(email) => user.has_email(email),
+        match self.wanted {
+            Wanted::Email(email) => Ok(user.has_email(email)),
             Wanted::Customer { attribute, customer } => {
                 let values = user.attribute(attribute);
                 // The search looks into the store, the representation obeys the user profile: it hides what is not
@@ -66,10 +66,9 @@ impl<'a> Search<'a> {
                 if values.is_empty() {
                     return Err(hidden());
                 }
-                values.contains(&customer.as_str())
+                Ok(values.contains(&customer.as_str()))
             }
-        };
-        Ok(fits && !user.is_service_account())
+        }
     }
 }
 
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hit_counts_only_if_it_is_a_person_with_exactly_that_value() {
+    fn only_hits_with_exactly_the_value_count() {
         let user = |value| serde_json::from_value::<KeycloakUser>(value).unwrap();
         let (email, customer) = (Email::new("Ada@acme.example").unwrap(), CustomerId::new("c-1").unwrap());
         let by_email = Search::email(&email);
@@ -160,7 +159,6 @@ mod tests {
             (&by_email, json!({"id": "u", "email": "ada@acme.example"}), true),
             (&by_email, json!({"id": "u", "email": "ada@acme.example.org"}), false),
             (&by_email, json!({"id": "u"}), false),
-            (&by_email, json!({"id": "u", "email": "ada@acme.example", "username": "service-account-x"}), false),
             (&by_customer, json!({"id": "u", "attributes": {"customer_id": ["c-1"]}}), true),
             (&by_customer, json!({"id": "u", "attributes": {"customer_id": ["c-2", "c-1"]}}), true),
             (&by_customer, json!({"id": "u", "attributes": {"customer_id": ["C-1"]}}), false),

@@ -166,8 +166,21 @@ fn form(request: &Incoming) -> Result<BTreeMap<String, String>, Answer> {
     request.form().ok_or_else(|| answer::stricter_than_keycloak("a field comes twice, or is unreadable"))
 }
 
-/// The JSON of the body, with Keycloak's words for what it does not know.
+/// The JSON object of the body, with Keycloak's refusals of what it does not read.
 fn body<T: DeserializeOwned>(request: &Incoming, representation: &str) -> Result<T, Answer> {
+    // serde reads an array as the fields of a struct, one after the other, and Keycloak does not.
+    if request.body.trim_ascii_start().starts_with(b"[") {
+        return Err(answer::described(400, "unknown_error", "Cannot parse the JSON"));
+    }
+    read(request, representation)
+}
+
+/// The JSON array of the body.
+fn list<T: DeserializeOwned>(request: &Incoming, representation: &str) -> Result<Vec<T>, Answer> {
+    read(request, representation)
+}
+
+fn read<T: DeserializeOwned>(request: &Incoming, representation: &str) -> Result<T, Answer> {
     must_be(request, "application/json")?;
     serde_json::from_slice(&request.body).map_err(|error| {
         let text = error.to_string();
@@ -181,6 +194,7 @@ fn body<T: DeserializeOwned>(request: &Incoming, representation: &str) -> Result
                     error.column()
                 ),
             ),
+            None if error.is_data() => answer::described(400, "unknown_error", "Cannot parse the JSON"),
             None => answer::described(400, "invalid_request", "Cannot parse the JSON"),
         }
     })

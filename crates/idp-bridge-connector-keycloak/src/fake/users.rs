@@ -11,7 +11,7 @@ use super::Mail;
 use super::admin::{MANAGE, Rights, SEARCH, VIEW, number};
 use super::query;
 use super::realm::{Realm, User, put};
-use super::{answer, body, parameters};
+use super::{answer, body, list, parameters};
 
 impl Realm {
     pub(crate) fn users(&mut self, rights: &Rights, path: &[&str], request: &Incoming) -> Result<Answer, Answer> {
@@ -83,33 +83,45 @@ impl Realm {
 
     fn search(&self, rights: &Rights, request: &Incoming) -> Result<Answer, Answer> {
         rights.need(SEARCH)?;
-        let query = parameters(request, &["email", "username", "q", "exact", "first", "max"])?;
+        let query = parameters(request, &["email", "username", "q", "search", "exact", "first", "max"])?;
         let get = |name: &str| query.get(name).map(String::as_str);
-        let exact = match get("exact") {
-            Some("true") => true,
-            Some("false") => false,
+        let exact = match (get("exact"), get("search")) {
+            (Some("true"), None) => true,
+            (Some("false"), None) | (None, Some(_)) => false,
             _ => return Err(answer::stricter_than_keycloak("a search says whether it is exact")),
         };
         let Some(max) = number(get("max")) else {
             return Err(answer::stricter_than_keycloak("a search says how many hits it wants"));
         };
-        let is_hit: Box<dyn Fn(&User) -> bool> = match (get("email"), get("username"), get("q")) {
-            (Some(email), None, None) if exact && !email.is_empty() => {
+        let by = (get("email"), get("username"), get("q"), get("search"));
+        let is_hit: Box<dyn Fn(&User) -> bool> = match by {
+            (Some(email), None, None, None) if exact && !email.is_empty() => {
                 let email = email.to_lowercase();
                 Box::new(move |user| user.email.as_ref() == Some(&email))
             }
-            (None, Some(name), None) if exact && !name.is_empty() => {
+            (None, Some(name), None, None) if exact && !name.is_empty() => {
                 let name = name.to_lowercase();
                 Box::new(move |user| user.username == name)
             }
-            (None, None, Some(q)) => {
+            (None, None, None, Some(quoted)) => {
+                let Some(text) = whole(quoted) else {
+                    return Err(answer::stricter_than_keycloak("`search` has one text, in quotes"));
+                };
+                // The one search that leaves service accounts out.
+                Box::new(move |user| user.service_account_of.is_none() && is_called(user, &text))
+            }
+            (None, None, Some(q), None) => {
                 let wanted = query::parse(q).ok_or_else(answer::crash)?;
                 if wanted.len() != 1 {
                     return Err(answer::stricter_than_keycloak("a search by attribute has one pair"));
                 }
                 Box::new(move |user| wanted.iter().all(|(name, value)| has(user, name, value, exact)))
             }
-            _ => return Err(answer::stricter_than_keycloak("a search is by one whole address, one name or one `q`")),
+            _ => {
+                return Err(answer::stricter_than_keycloak(
+                    "a search is by one address, one name, one `q` or one `search`",
+                ));
+            }
         };
         if !rights.have(VIEW) {
             return Ok(answer::ok(&json!([])));
@@ -130,7 +142,7 @@ impl Realm {
             _id: String,
             name: String,
         }
-        let roles: Vec<Role> = body(request, "RoleRepresentation")?;
+        let roles: Vec<Role> = list(request, "RoleRepresentation")?;
         for user in self.users.iter_mut().filter(|user| user.id == id) {
             for role in &roles {
                 if add {
@@ -155,7 +167,7 @@ impl Realm {
             return Err(answer::method_not_allowed());
         }
         let user = self.managed(rights, id)?;
-        if order == "execute-actions-email" && body::<Vec<String>>(request, "actions")? != ["UPDATE_PASSWORD"] {
+        if order == "execute-actions-email" && list::<String>(request, "actions")? != ["UPDATE_PASSWORD"] {
             return Err(answer::message(400, "Provided invalid required actions"));
         }
         let Some(to) = user.email else { return Err(answer::message(400, "User email missing")) };
@@ -198,6 +210,18 @@ impl Realm {
         }
         Ok(())
     }
+}
+
+/// The text of a `search` for whole values, in lower case. Keycloak splits it at white space, quotes or not.
+fn whole(quoted: &str) -> Option<String> {
+    let text = quoted.strip_prefix('"')?.strip_suffix('"')?;
+    (!text.is_empty() && !text.contains(char::is_whitespace)).then(|| text.to_lowercase())
+}
+
+/// Whether this is the user's name, address, first or last name.
+fn is_called(user: &User, text: &str) -> bool {
+    let names = user.names.iter().flatten().chain(&user.email);
+    user.username == text || names.into_iter().any(|own| own.to_lowercase() == text)
 }
 
 /// Whether a user has the attribute, be it declared or not: the search looks into the store.

@@ -2,11 +2,12 @@
 
 mod applications;
 
-use idp_bridge_core::{CallScope, Error, ErrorKind, Finding, OauthClient, Verdict};
+use idp_bridge_core::{CallScope, Error, ErrorKind, Finding, OauthClient, Result, Verdict};
 use idp_bridge_http::oidc::{ClientAuthentication, SecretCheck};
 
-use self::applications::{Application, Applications};
+use self::applications::{Application, Applications, Source};
 use super::RealmFederation;
+use crate::diagnose::{UserProfile, assign};
 
 /// Where a made-up code is said to have led; nothing is ever sent there.
 const NOWHERE: &str = "https://idp-bridge.invalid/";
@@ -35,10 +36,56 @@ impl<'a> Diagnosis<'a> {
             Ok(applications) => {
                 findings
                     .extend(clients.iter().flat_map(|client| self.application(client, applications.get(&client.id))));
+                let profile = self.federation.admin.user_profile(scope).await;
+                let read = clients.iter().filter_map(|client| applications.get(&client.id).map(|own| (client, own)));
+                findings.extend(read.filter_map(|(client, own)| self.authority(&client.id, own, &profile)));
             }
-            Err(error) => findings.push(self.hidden(&error)),
+            Err(error) => findings.push(self.hidden(&error).with_authority()),
         }
         findings
+    }
+
+    /// Whether users can set the claim of the customer themselves. Nothing if no mapper writes the claim.
+    fn authority(&self, id: &str, application: &Application, profile: &Result<UserProfile>) -> Option<Finding> {
+        let claim = &self.federation.customer_claim;
+        let check = format!("users cannot set the claim `{claim}` of `{id}` themselves");
+        let page =
+            format!("Clients → `{id}` → Client scopes → the mapper of `{claim}` in its dedicated scope or another one");
+        let sources = application.sources(claim);
+        let profile = match profile {
+            Ok(profile) => profile,
+            Err(error) if sources.iter().any(|source| matches!(source, Source::Attribute(_))) => {
+                return Some(Finding::hidden_by(check, &[], error, self.assign("view-users")).with_authority());
+            }
+            Err(_) => &UserProfile::default(),
+        };
+        let is_editable = |source: &&Source| match source {
+            Source::Attribute(name) => profile.lets_users_edit(name),
+            Source::User => true,
+            Source::Administrators | Source::Unknown(_) => false,
+        };
+        let unknown = |source: &Source| match source {
+            Source::Unknown(kind) => Some(kind.clone()),
+            _ => None,
+        };
+        let finding = match (sources.iter().find(is_editable), sources.iter().find_map(unknown)) {
+            _ if sources.is_empty() => return None,
+            (Some(Source::Attribute(name)), _) => Finding::failed(
+                check,
+                &[],
+                format!(
+                    "{page}: read another attribute; or Realm settings → User profile → Attributes → `{name}`: \
+                     `Who can edit?` only Admin"
+                ),
+            )
+            .with_detail(format!("a mapper reads the attribute `{name}`, which users may edit themselves")),
+            (Some(_), _) => Finding::failed(check, &[], format!("{page}: delete it"))
+                .with_detail("a mapper writes what the user has chosen"),
+            (None, Some(kind)) => Finding::not_visible(check, &[], format!("{page}: check where its values come from"))
+                .with_detail(format!("the mapper has the type `{kind}`, which cannot be followed")),
+            (None, None) => Finding::ok(check, &[]),
+        };
+        Some(finding.with_authority())
     }
 
     async fn document(&self, scope: &CallScope) -> Finding {
@@ -94,11 +141,12 @@ impl<'a> Diagnosis<'a> {
 
     /// What cannot be seen without a role that no call needs.
     fn hidden(&self, error: &Error) -> Finding {
-        let fix = format!(
-            "Clients → `{}` → Service accounts roles → Assign role → Client roles: tick `view-clients` of `realm-management`",
-            self.federation.bridge
-        );
-        Finding::hidden_by("the applications give the bridge what it needs", &[], error, fix)
+        let check = "the applications give the bridge what it needs, and users cannot set the customer themselves";
+        Finding::hidden_by(check, &[], error, self.assign("view-clients"))
+    }
+
+    fn assign(&self, role: &str) -> String {
+        assign(&self.federation.bridge, role)
     }
 
     fn application(&self, client: &OauthClient, application: Option<&Application>) -> Vec<Finding> {

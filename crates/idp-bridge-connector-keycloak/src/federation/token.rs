@@ -24,7 +24,7 @@ impl Proven {
             return Err(Error::invalid_token("the token is none for access"));
         }
         let client = claims.issued_to(|client| settings.client(client).is_some())?.to_owned();
-        if is_of_a_client(&claims) {
+        if is_of_client(&claims, grant(&claims)) {
             return Err(Error::invalid_token("a client got the token for itself"));
         }
         let session = claims.text("sid").and_then(|sid| SessionId::new(sid).ok());
@@ -64,7 +64,7 @@ impl Proven {
 
     /// The user, as Keycloak told of the token.
     pub(super) fn user(&self, told: &Claims, customer_claim: &str) -> Result<TokenUser> {
-        if is_of_a_client(told) {
+        if is_of_client(told, grant(&self.claims).or_else(|| grant(told))) {
             return Err(Error::invalid_token("a client got the token for itself"));
         }
         let subject = told.text("sub").and_then(|sub| UserId::new(sub).ok());
@@ -90,19 +90,23 @@ fn invalid(message: &'static str) -> Error {
     Error::upstream(ErrorKind::InvalidResponse, message)
 }
 
-/// Whether a client got the token for itself, by all that tells it (seen on 26.7.3, November 2026).
+/// The code of the grant that a token came by, at the end of the prefix of its id (seen on 26.7.3, November 2026). Older versions
+/// write no prefix.
+fn grant(claims: &Claims) -> Option<&str> {
+    let (prefix, _) = claims.text("jti")?.split_once(':')?;
+    (prefix.len() == 6).then(|| prefix.get(4..)).flatten()
+}
+
+/// Whether a client got the token for itself.
 ///
-/// Mostly there is no `sid`, but with `Use refresh tokens for client credentials grant` there is one. The name and the client's
-/// address come with scopes that can be taken away; the code of the grant, at the end of the id's prefix, cannot.
-fn is_of_a_client(claims: &Claims) -> bool {
-    let by_name = ["preferred_username", "username"]
-        .into_iter()
-        .any(|name| claims.text(name).is_some_and(|name| name.starts_with("service-account-")));
-    let by_grant = claims
-        .text("jti")
-        .and_then(|jti| jti.split_once(':'))
-        .is_some_and(|(kind, _)| kind.len() == 6 && kind.ends_with("cc"));
-    by_name || by_grant || claims.has("clientHost")
+/// Mostly there is no `sid` then, but with `Use refresh tokens for client credentials grant` there is one. The code of the grant cannot
+/// be taken away. A name proves nothing beside it, since people can be called `service-account-x`.
+fn is_of_client(claims: &Claims, grant: Option<&str>) -> bool {
+    let is_named_so = || {
+        let mut names = ["preferred_username", "username"].into_iter().filter_map(|name| claims.text(name));
+        names.any(|name| name.starts_with("service-account-"))
+    };
+    grant.map_or_else(is_named_so, |grant| grant == "cc") || claims.has("clientHost")
 }
 
 /// The client that a refresh token says it was issued to. Nothing proves it: only Keycloak can verify its refresh tokens.

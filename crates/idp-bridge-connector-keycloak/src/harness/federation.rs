@@ -165,7 +165,7 @@ impl KeycloakHarness {
         let other = Self::start(self.server.clone()).await?;
         let mut person = idp_bridge_conformance::NewUser::person(sign_in.email.clone());
         person.password = Some(sign_in.password.clone());
-        other.create_person(&person).await?;
+        other.create_named(&other.new_name(), &person).await?;
         let tokens = other.log_in_at(realm::WEB, &sign_in.email, &sign_in.password, "openid").await?;
         other.remove().await?;
         Ok(tokens.access)
@@ -202,11 +202,20 @@ impl KeycloakHarness {
         Ok(())
     }
 
-    /// Lets the lightweight access tokens say whose they are.
+    /// Adds the user to the lightweight access tokens.
     pub async fn name_user_in_lightweight_tokens(&self) -> Staged<()> {
-        let client = self.settings_of(realm::LIGHT).await?;
+        self.add_mapper(realm::LIGHT, &realm::subject()).await
+    }
+
+    /// Fills the customer claim of a client by a mapper of this type from this attribute.
+    pub async fn map_customer(&self, client: &str, kind: &str, attribute: &str) -> Staged<()> {
+        self.add_mapper(client, &realm::customer_from(kind, attribute)).await
+    }
+
+    async fn add_mapper(&self, client: &str, mapper: &Value) -> Staged<()> {
+        let client = self.settings_of(client).await?;
         let path = ["clients", &text(&client, "/id")?, "protocol-mappers", "models"];
-        self.administrator.ask(Request::post(self.at(&path)?).json(&realm::subject())?).await.map(drop)
+        self.administrator.ask(Request::post(self.at(&path)?).json(mapper)?).await.map(drop)
     }
 
     /// Leads the back channel of the application with a secret elsewhere.

@@ -225,9 +225,10 @@ impl KeycloakHarness {
         text(&self.read(&["users"], &query).await?, "/0/username")
     }
 
-    async fn create_person(&self, user: &NewUser) -> Staged<UserId> {
+    /// Creates a person with this user name.
+    pub async fn create_named(&self, name: &str, user: &NewUser) -> Staged<UserId> {
         let mut representation = properties(user);
-        representation.insert("username".into(), json!(self.new_name()));
+        representation.insert("username".into(), json!(name));
         if let Some(password) = &user.password {
             let credential = json!({"type": "password", "value": password, "temporary": false});
             representation.insert("credentials".into(), json!([credential]));
@@ -300,7 +301,7 @@ impl Harness for KeycloakHarness {
 
     async fn create(&self, user: NewUser) -> Staged<UserId> {
         match user.kind {
-            UserKind::Person => self.create_person(&user).await,
+            UserKind::Person => self.create_named(&self.new_name(), &user).await,
             UserKind::ServiceAccount => self.create_service_account(&user).await,
         }
     }

@@ -125,6 +125,14 @@ fn customer() -> Value {
     )
 }
 
+/// A mapper of this type that fills the customer claim from this attribute.
+pub(super) fn customer_from(kind: &str, attribute: &str) -> Value {
+    let mut mapper =
+        mapper(kind, json!({"user.attribute": attribute, "claim.name": ATTRIBUTE, "jsonType.label": "String"}));
+    put(&mut mapper, "name", json!(format!("customer from {attribute}")));
+    mapper
+}
+
 /// The mapper that says something else; not in the token itself, which has no room for all that can be said.
 fn claimed() -> Value {
     let mut mapper = mapper(

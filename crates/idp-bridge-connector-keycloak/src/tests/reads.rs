@@ -1,10 +1,11 @@
 //! Look-ups: what they cost, what they find, and what they must not find.
 
-use idp_bridge_conformance::{Control, Harness as _, UserKind};
+use idp_bridge_conformance::{Control, Harness as _, NewUser, UserKind};
 use idp_bridge_core::{Customer, ErrorKind, IdentityProvider as _, UserId, UserKey};
 use serde_json::json;
 
 use super::{Stage, customer, email, scope};
+use crate::person;
 
 #[tokio::test]
 async fn a_read_costs_one_request_in_the_steady_state() {
@@ -108,6 +109,44 @@ async fn a_service_account_neither_hides_nor_becomes_the_person_with_its_address
     // In the order of names the person comes last, beyond the first page.
     let id = stage.create_with("zoe", &["c-9"], |user| user.email = Some(shared.clone())).await;
     assert_eq!(stage.provider.get(&scope(), UserKey::Email(&shared)).await.unwrap().id, id);
+}
+
+#[tokio::test]
+async fn person_named_like_service_account_is_found() {
+    let stage = Stage::new().await;
+    let mut user = NewUser::person(email("ada"));
+    user.customers = vec![customer("c-1")];
+    let id = stage.harness.create_named("service-account-ada", &user).await.unwrap();
+    let (ada, c1) = (email("ada"), customer("c-1"));
+    stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap();
+    for key in [UserKey::Id(&id), UserKey::Email(&ada), UserKey::Customer(&c1)] {
+        stage.requests();
+        assert_eq!(stage.provider.get(&scope(), key).await.unwrap().id, id);
+        assert_eq!(stage.requests()[1..], ["GET users?search=%22service-account-ada%22&max=100"]);
+    }
+}
+
+#[tokio::test]
+async fn unprovable_person_is_never_absent() {
+    let stage = Stage::new().await;
+    // Keycloak cannot search for a whole name with a space in it.
+    let spaced = stage.harness.create_named("service-account-ada x", &NewUser::person(email("ada"))).await.unwrap();
+    // Others with this name fill the page before the user's own name comes.
+    let crowded = stage.harness.create_named("service-account-zoe", &NewUser::person(email("zoe"))).await.unwrap();
+    for number in 0..person::PAGE {
+        let id = stage.create(&format!("u{number}"), &[]).await;
+        stage.harness.change_user(&id, json!({"firstName": "service-account-zoe"})).await.unwrap();
+    }
+    for (id, address) in [(spaced, "ada"), (crowded, "zoe")] {
+        let address = email(address);
+        for key in [UserKey::Id(&id), UserKey::Email(&address)] {
+            let error = stage.provider.get(&scope(), key).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::State);
+        }
+        let error = stage.provider.delete(&scope(), &id).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::State);
+        assert!(stage.harness.exists(&id).await.unwrap());
+    }
 }
 
 #[tokio::test]

@@ -94,6 +94,10 @@ async fn users_are_refused_as_recorded() {
     let unknown_field = rude.send(Request::put, &user, Some(json!({"nosuch": 1}))).await;
     let why = "Invalid json representation for UserRepresentation. Unrecognized field \"nosuch\" at line 1 column";
     assert_eq!(unknown_field.status.as_u16(), 400);
+    for body in [json!([]), json!([{}]), json!("x"), json!(7)] {
+        let refused = rude.send(Request::put, &user, Some(body)).await;
+        is(&refused, 400, json!({"error": "unknown_error", "error_description": "Cannot parse the JSON"}));
+    }
     assert!(unknown_field.json::<Value>().unwrap()["error"].as_str().unwrap().starts_with(why));
     let no_type = rude.send(|url| Request::put(url).form(&[]), &user, None).await;
     is(&no_type, 415, json!({"error": "The content-type header value did not match the value in @Consumes"}));

@@ -1,6 +1,6 @@
 //! Writes: what they must not touch, and other writers.
 
-use idp_bridge_conformance::{Harness as _, UserKind};
+use idp_bridge_conformance::{Harness as _, NewUser, UserKind};
 use idp_bridge_core::{Deleted, ErrorKind, IdentityProvider as _, Outcome, UserKey};
 use serde_json::json;
 
@@ -15,8 +15,29 @@ async fn a_delete_looks_before_it_deletes() {
     stage.requests();
     assert_eq!(stage.provider.delete(&scope(), &ada).await.unwrap(), Deleted::Existed);
     let path = format!("users/{}", ada.as_str());
-    assert_eq!(stage.requests(), [format!("GET {path}"), format!("DELETE {path}")]);
+    let [look, person, delete] = <[String; 3]>::try_from(stage.requests()).unwrap();
+    assert_eq!((look, delete), (format!("GET {path}"), format!("DELETE {path}")));
+    assert!(person.starts_with("GET users?search=%22made-"), "{person}");
     assert_eq!(stage.provider.delete(&scope(), &ada).await.unwrap(), Deleted::Absent);
+    assert_eq!(stage.provider.delete(&scope(), &robot).await.unwrap(), Deleted::Absent);
+    assert!(stage.harness.exists(&robot).await.unwrap());
+}
+
+#[tokio::test]
+async fn person_named_like_service_account_is_deleted() {
+    let stage = Stage::new().await;
+    let id = stage.harness.create_named("service-account-ada", &NewUser::person(email("ada"))).await.unwrap();
+    assert_eq!(stage.provider.delete(&scope(), &id).await.unwrap(), Deleted::Existed);
+    assert!(!stage.harness.exists(&id).await.unwrap());
+}
+
+#[tokio::test]
+async fn service_account_with_another_name_survives_delete() {
+    let stage = Stage::new().await;
+    let robot = stage.create_with("robot", &[], |user| user.kind = UserKind::ServiceAccount).await;
+    // As an import names it.
+    stage.fake.interfere(|user| "robot-of-import".clone_into(&mut user.username));
+    stage.harness.change_user(&robot, json!({"firstName": "Robot"})).await.unwrap();
     assert_eq!(stage.provider.delete(&scope(), &robot).await.unwrap(), Deleted::Absent);
     assert!(stage.harness.exists(&robot).await.unwrap());
 }

@@ -17,6 +17,21 @@ pub(super) struct Application {
     /// Whether people log in with it in a browser.
     pub(super) has_standard_flow: bool,
     mappers: Vec<Mapper>,
+    /// The mappers that count only if the application asks for their scope, which everybody can do who uses a public client.
+    optional_mappers: Vec<Mapper>,
+}
+
+/// Who decides what a claim says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The user's attribute of this name.
+    Attribute(String),
+    /// Administrators alone.
+    Administrators,
+    /// The user.
+    User,
+    /// A mapper of this type, whose source cannot be followed.
+    Unknown(String),
 }
 
 /// A ClientRepresentation, as far as it is read.
@@ -34,6 +49,8 @@ pub(crate) struct Client {
     protocol_mappers: Vec<Mapper>,
     #[serde(default)]
     default_client_scopes: Vec<String>,
+    #[serde(default)]
+    optional_client_scopes: Vec<String>,
 }
 
 /// A ClientScopeRepresentation, as far as it is read.
@@ -72,11 +89,25 @@ impl Applications {
 
 impl Application {
     fn of(client: Client, scopes: &[ClientScope]) -> Self {
-        let granted = scopes.iter().filter(|scope| client.default_client_scopes.contains(&scope.name));
+        let mappers_of = |names: &[String]| {
+            let own = scopes.iter().filter(|scope| names.contains(&scope.name));
+            own.flat_map(|scope| scope.protocol_mappers.iter().cloned()).collect::<Vec<_>>()
+        };
         let mut mappers = client.protocol_mappers;
-        mappers.extend(granted.flat_map(|scope| scope.protocol_mappers.iter().cloned()));
-        let (attributes, redirect_uris) = (client.attributes, client.redirect_uris);
-        Self { attributes, redirect_uris, has_standard_flow: client.standard_flow_enabled != Some(false), mappers }
+        mappers.extend(mappers_of(&client.default_client_scopes));
+        Self {
+            attributes: client.attributes,
+            redirect_uris: client.redirect_uris,
+            has_standard_flow: client.standard_flow_enabled != Some(false),
+            mappers,
+            optional_mappers: mappers_of(&client.optional_client_scopes),
+        }
+    }
+
+    /// Where the values of this claim come from, wherever the bridge can read it.
+    pub(super) fn sources(&self, claim: &str) -> Vec<Source> {
+        let all = self.mappers.iter().chain(&self.optional_mappers);
+        all.filter(|mapper| mapper.writes(claim)).map(Mapper::source).collect()
     }
 
     /// Whether a mapper adds this claim at this place.
@@ -133,7 +164,38 @@ impl Application {
     }
 }
 
+/// The places of claims that the bridge reads. ID tokens are none of them.
+const PLACES: [&str; 4] =
+    ["access.token.claim", "userinfo.token.claim", "introspection.token.claim", "lightweight.claim"];
+
 impl Mapper {
+    /// Whether it adds this claim where the bridge can read it.
+    fn writes(&self, claim: &str) -> bool {
+        let name = match self.protocol_mapper.as_str() {
+            "oidc-full-name-mapper" => "name".to_owned(),
+            "oidc-address-mapper" => "address".to_owned(),
+            // A dot that is none between two levels has a backslash before it.
+            _ => self.config.get("claim.name").map(|name| name.replace("\\.", ".")).unwrap_or_default(),
+        };
+        name == claim && PLACES.iter().any(|place| self.is(place, "true"))
+    }
+
+    /// Where its values come from. The types are those of Keycloak 26.
+    fn source(&self) -> Source {
+        let attribute = || self.config.get("user.attribute").cloned().unwrap_or_default();
+        match self.protocol_mapper.as_str() {
+            "oidc-usermodel-property-mapper" if attribute() == "id" => Source::Administrators,
+            "oidc-usermodel-attribute-mapper" | "oidc-usermodel-property-mapper" => Source::Attribute(attribute()),
+            "oidc-hardcoded-claim-mapper"
+            | "oidc-group-membership-mapper"
+            | "oidc-organization-membership-mapper"
+            | "oidc-usermodel-client-role-mapper"
+            | "oidc-usermodel-realm-role-mapper" => Source::Administrators,
+            "oidc-full-name-mapper" | "oidc-address-mapper" => Source::User,
+            other => Source::Unknown(other.to_owned()),
+        }
+    }
+
     fn is(&self, key: &str, value: &str) -> bool {
         self.config.get(key).is_some_and(|own| own == value)
     }
@@ -148,7 +210,7 @@ mod tests {
     fn application(mappers: Value, attributes: Value, scopes: Value) -> Application {
         let client = json!({
             "clientId": "web", "attributes": attributes, "protocolMappers": mappers,
-            "defaultClientScopes": ["basic", "profile"], "redirectUris": ["https://app.example/*"],
+            "defaultClientScopes": ["basic", "profile"], "optionalClientScopes": ["phone"], "redirectUris": ["https://app.example/*"],
         });
         let scopes: Vec<ClientScope> = serde_json::from_value(scopes).unwrap();
         Application::of(serde_json::from_value(client).unwrap(), &scopes)
@@ -210,6 +272,48 @@ mod tests {
             let application = listed(text);
             assert_eq!([bye, other].map(|uri| application.may_return_to(uri)), may, "{text}");
         }
+    }
+
+    #[test]
+    fn claims_are_followed_to_their_sources() {
+        let mapper = |kind: &str, config: Value| json!({"protocolMapper": kind, "config": config});
+        let attribute = |claim: &str, place: &str| {
+            let config = json!({"claim.name": claim, "user.attribute": "nickname", place: "true"});
+            json!([mapper("oidc-usermodel-attribute-mapper", config)])
+        };
+        let nickname = || vec![Source::Attribute("nickname".into())];
+        for (mappers, sources) in [
+            (json!([]), vec![]),
+            (attribute("c", "userinfo.token.claim"), nickname()),
+            (attribute("c", "introspection.token.claim"), nickname()),
+            (attribute("c", "access.token.claim"), nickname()),
+            (attribute("c", "lightweight.claim"), nickname()),
+            (attribute("c", "id.token.claim"), vec![]),
+            (attribute("other", "userinfo.token.claim"), vec![]),
+        ] {
+            assert_eq!(application(mappers.clone(), json!({}), json!([])).sources("c"), sources, "{mappers}");
+        }
+        let config = json!({"claim.name": "c\\.d", "user.attribute": "id", "userinfo.token.claim": "true"});
+        for (kind, source) in [
+            ("oidc-usermodel-property-mapper", Source::Administrators),
+            ("oidc-usermodel-attribute-mapper", Source::Attribute("id".into())),
+            ("oidc-hardcoded-claim-mapper", Source::Administrators),
+            ("oidc-script-based-protocol-mapper", Source::Unknown("oidc-script-based-protocol-mapper".into())),
+            ("oidc-usersessionmodel-note-mapper", Source::Unknown("oidc-usersessionmodel-note-mapper".into())),
+        ] {
+            let application = application(json!([mapper(kind, config.clone())]), json!({}), json!([]));
+            assert_eq!(application.sources("c.d"), [source], "{kind}");
+        }
+    }
+
+    #[test]
+    fn optional_scopes_are_sources_too() {
+        let config = json!({"claim.name": "c", "user.attribute": "nickname", "userinfo.token.claim": "true"});
+        let mappers = json!([{"protocolMapper": "oidc-usermodel-attribute-mapper", "config": config}]);
+        let scopes = json!([{"name": "phone", "protocolMappers": mappers.clone()}, {"name": "other", "protocolMappers": mappers}]);
+        let application = application(json!([]), json!({}), scopes);
+        assert_eq!(application.sources("c"), [Source::Attribute("nickname".into())]);
+        assert!(!application.has_claim("c", "userinfo.token.claim"));
     }
 
     #[test]

@@ -85,7 +85,7 @@ fn what_is_no_access_token_of_a_person_is_refused() {
         // Each thing that tells a client's own token, alone.
         json!({"jti": "trrtcc:02d8838d"}),
         json!({"jti": "onrtcc:027461f4"}),
-        json!({"preferred_username": "service-account-web"}),
+        json!({"jti": "b4920c9d", "preferred_username": "service-account-web"}),
         json!({"clientHost": "127.0.0.1"}),
     ] {
         let error = proven(&with(token(), change.clone())).err().unwrap_or_else(|| panic!("{change}"));
@@ -116,10 +116,20 @@ fn an_answer_about_another_token_is_no_answer() {
     ] {
         assert_eq!(told(change.clone()).unwrap_err().kind(), ErrorKind::InvalidResponse, "{change}");
     }
-    let service_account = told(json!({"username": "service-account-web"})).unwrap_err();
-    assert_eq!(service_account.kind(), ErrorKind::InvalidToken);
     let odd = told(json!({"email": "no address", "email_verified": 7, "customer_id": ["a", "b"]})).unwrap();
     assert_eq!((odd.email, odd.email_verified, odd.customer), (None, None, Customer::Several));
+}
+
+#[test]
+fn person_may_have_name_of_service_account() {
+    let named = json!({"preferred_username": "service-account-ada"});
+    let person = with(token(), named.clone());
+    let told = claims(&with(person.clone(), json!({"jti": null})));
+    assert!(proven(&person).unwrap().user(&told, "customer_id").is_ok());
+    // Without the code of the grant the name is all there is.
+    let older = proven(&with(token(), json!({"jti": "b4920c9d"}))).unwrap();
+    let refused = older.user(&claims(&with(token(), with(named, json!({"jti": "b4920c9d"})))), "customer_id");
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidToken);
 }
 
 #[test]

@@ -60,6 +60,32 @@ async fn each_broken_thing_is_found_alone_with_its_step() {
 }
 
 #[tokio::test]
+async fn claim_from_user_editable_attribute_fails() {
+    let stage = Stage::new().await;
+    stage.harness.map_customer("web", "oidc-usermodel-attribute-mapper", "firstName").await.unwrap();
+    let found = findings(stage.harness.config(), only(&stage, &["web", "spa"])).await;
+    is_alone(&found, Verdict::Failed, "`firstName`: `Who can edit?` only Admin");
+    assert!(found.iter().any(|finding| finding.authority && finding.verdict == Verdict::Failed));
+}
+
+#[tokio::test]
+async fn claim_from_unknown_source_hides_authority() {
+    let stage = Stage::new().await;
+    stage.harness.map_customer("web", "oidc-usersessionmodel-note-mapper", "note").await.unwrap();
+    let found = findings(stage.harness.config(), only(&stage, &["web"])).await;
+    is_alone(&found, Verdict::NotVisible, "check where its values come from");
+    assert!(found.iter().any(Finding::hides_authority));
+}
+
+#[tokio::test]
+async fn hidden_applications_hide_authority() {
+    let stage = Stage::new().await;
+    stage.harness.set_role("view-clients", false).await.unwrap();
+    let found = findings(stage.harness.config(), only(&stage, &["web"])).await;
+    assert!(found.iter().any(Finding::hides_authority), "{found:#?}");
+}
+
+#[tokio::test]
 async fn a_client_that_is_not_there_is_found_twice() {
     let stage = Stage::new().await;
     let mut settings = only(&stage, &["spa"]);
