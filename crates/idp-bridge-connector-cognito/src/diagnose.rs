@@ -15,6 +15,8 @@ use crate::error::Step;
 use crate::index::{CustomerIndex, Standing};
 use crate::search::Search;
 
+const POOL_EXISTS: &str = "the pool exists";
+
 /// An id that Cognito gives to nobody.
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
@@ -40,8 +42,13 @@ impl<'a> Diagnosis<'a> {
         if findings.iter().any(|finding| finding.verdict != Verdict::Ok) {
             return findings;
         }
-        findings.push(self.allowed(Step::AdminGetUser, &CallKind::ALL, read));
         let listed = self.list_nobody(scope).await;
+        if is_denied(&read) && listed.is_err() {
+            // AWS refuses a pool that is not there in the same words as one that the policy does not name.
+            findings.pop();
+            findings.push(self.hidden_pool(&listed));
+        }
+        findings.push(self.allowed(Step::AdminGetUser, &CallKind::ALL, read));
         findings.push(self.allowed(Step::ListUsers, &CallKind::ALL, listed));
         let marked = self.mark_nobody(scope).await;
         findings.push(self.allowed(Step::AdminUpdateUserAttributes, &[CallKind::MarkEmailVerified], marked));
@@ -67,7 +74,6 @@ impl<'a> Diagnosis<'a> {
 
     /// One request tells of three things, each of which hides the next.
     fn reach(&self, read: &Result<()>) -> Vec<Finding> {
-        let CognitoConfig { user_pool_id, .. } = self.config;
         let checks = [
             (
                 "Cognito is reachable",
@@ -79,10 +85,7 @@ impl<'a> Diagnosis<'a> {
                  `secret_access_key`, or check `role_arn` against the role's trust policy; and check this host's clock"
                     .to_owned(),
             ),
-            (
-                "the pool exists",
-                format!("Amazon Cognito → User pools: copy the User pool ID to `user_pool_id` (now `{user_pool_id}`)"),
-            ),
+            (POOL_EXISTS, self.copy_pool_id()),
         ];
         let failed = read.as_ref().err().and_then(|error| match error.kind() {
             ErrorKind::PermissionDenied => None,
@@ -91,6 +94,25 @@ impl<'a> Diagnosis<'a> {
             _ => Some((0, error.to_string())),
         });
         Finding::chain(&CallKind::ALL, checks, failed)
+    }
+
+    /// Whether the pool exists, if the credentials may not read it: a search that finds no such pool proves that it does not.
+    fn hidden_pool(&self, listed: &Result<()>) -> Finding {
+        match listed {
+            Err(error) if error.kind() == ErrorKind::Misconfigured => {
+                Finding::failed(POOL_EXISTS, &CallKind::ALL, self.copy_pool_id()).with_detail(error.to_string())
+            }
+            _ => {
+                let fix = format!("{}; or {}", self.copy_pool_id(), self.grant(Step::AdminGetUser));
+                Finding::not_visible(POOL_EXISTS, &CallKind::ALL, fix)
+                    .with_detail("AWS refuses another pool than those of the policy, be there such a pool or not")
+            }
+        }
+    }
+
+    fn copy_pool_id(&self) -> String {
+        let now = &self.config.user_pool_id;
+        format!("Amazon Cognito → User pools: copy the User pool ID to `user_pool_id` (now `{now}`)")
     }
 
     async fn mark_nobody(&self, scope: &CallScope) -> Result<()> {
@@ -214,38 +236,47 @@ impl<'a> Diagnosis<'a> {
         }
     }
 
-    /// The customer is authority: a client that lets users write it lets them choose whom they belong to.
     async fn writable(&self, scope: &CallScope) -> Finding {
-        let check = "no app client lets users write the customer attribute";
-        let calls = READS;
-        let (clients, more) = match self.pool.app_clients(scope).await {
-            Ok(clients) => clients,
-            Err(error) => return Finding::hidden_by(check, &calls, &error, self.grant(Step::ListUserPoolClients)),
-        };
-        for id in clients {
-            match self.pool.app_client(scope, &id).await {
-                Ok(client) if writes(&client, &self.config.customer_attribute) => {
-                    let fix = format!(
-                        "User pools → the pool → App clients → `{id}` → Attribute permissions: do not let it write `{}`",
-                        self.config.customer_attribute
-                    );
-                    return Finding::failed(check, &calls, fix);
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    return Finding::hidden_by(check, &calls, &error, self.grant(Step::DescribeUserPoolClient));
-                }
-            }
-        }
-        if more {
-            return Finding::not_visible(
-                check,
-                &calls,
-                "the pool has more than 60 app clients: check the others by hand",
-            );
-        }
-        Finding::ok(check, &calls)
+        writable(self.pool, scope, &self.config.user_pool_id, &self.config.customer_attribute, &READS).await
     }
+}
+
+fn is_denied(read: &Result<()>) -> bool {
+    read.as_ref().is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
+}
+
+/// Whether any app client of the pool, the tenant's or not, lets users write an attribute that says which customer they belong to.
+pub(crate) async fn writable(
+    pool: &UserPool,
+    scope: &CallScope,
+    pool_id: &str,
+    attribute: &str,
+    calls: &[CallKind],
+) -> Finding {
+    let check = format!("no app client lets users write `{attribute}`, which names the customer");
+    let hidden =
+        |error: &Error, step| Finding::hidden_by(check.clone(), calls, error, grant(step, pool_id)).with_authority();
+    let (clients, more) = match pool.app_clients(scope).await {
+        Ok(clients) => clients,
+        Err(error) => return hidden(&error, Step::ListUserPoolClients),
+    };
+    for id in clients {
+        match pool.app_client(scope, &id).await {
+            Ok(client) if writes(&client, attribute) => {
+                let fix = format!(
+                    "User pools → the pool → App clients → `{id}` → Attribute permissions: do not let it write `{attribute}`"
+                );
+                return Finding::failed(check, calls, fix).with_authority();
+            }
+            Ok(_) => {}
+            Err(error) => return hidden(&error, Step::DescribeUserPoolClient),
+        }
+    }
+    let finding = match more {
+        true => Finding::not_visible(check, calls, "the pool has more than 60 app clients: check the others by hand"),
+        false => Finding::ok(check, calls),
+    };
+    finding.with_authority()
 }
 
 /// Whether an action is allowed: that there is no such user is told only to whoever may ask.

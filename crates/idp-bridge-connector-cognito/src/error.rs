@@ -138,7 +138,10 @@ fn kind_of(code: &str) -> Error {
         }
         "AccessDeniedException" | "AccessDenied" | "OptInRequired" | "SubscriptionRequiredException" => {
             Error::upstream(PermissionDenied, "the credentials lack a right")
-                .with_hint("IAM → the bridge's user or role → Permissions: allow the action on the pool")
+                .with_hint(
+                    "IAM → the bridge's user or role → Permissions: allow the action on the pool's ARN; and check `user_pool_id`, \
+                     since AWS says the same of a pool that is not there",
+                )
         }
         "ForbiddenException" => Error::upstream(PermissionDenied, "the pool's web ACL blocks the bridge")
             .with_hint("User pools → the pool → AWS WAF: allow the bridge's address"),

@@ -44,6 +44,7 @@ pub(crate) struct PoolFederation {
     domain: Domain,
     settings: FederationSettings,
     customer_claim: String,
+    customer_attribute: String,
     clock: Arc<dyn Clock>,
 }
 
@@ -94,6 +95,7 @@ impl PoolFederation {
             domain: Domain::new(&domain)?,
             // The name of an attribute is that of its claim.
             customer_claim: settings.customer_claim.clone().unwrap_or_else(|| config.customer_attribute.clone()),
+            customer_attribute: config.customer_attribute.clone(),
             settings,
             clock: Arc::clone(&context.clock),
         }))

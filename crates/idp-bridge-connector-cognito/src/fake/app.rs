@@ -30,19 +30,20 @@ impl Pool {
         })
     }
 
-    /// A mail with a code. A client that hides users answers a refusal that tells of one as if the mail had been sent.
+    /// A mail with a code. A client that hides users answers for missing and disabled ones as if the mail had been sent, and to
+    /// `ForgotPassword` also for those whose state refuses it (AWS, Developer Guide, Managing error responses, November 2026).
     fn order(&mut self, body: &Value, operation: &str, may: fn(&User) -> Result<(), Answer>) -> Result<Answer, Answer> {
         only(body, &["ClientId", "Username", "SecretHash"])?;
         let name = needed(body, "Username")?;
         let client = self.client(body, text(body, "SecretHash"), name)?;
         let (client_id, hides) = (client.client_id.clone(), client.hides_users);
-        let user = self.user_named(name).and_then(|user| {
-            if user.enabled { may(user).map(|()| user) } else { Err(not_authorized("User is disabled.")) }
-        });
-        let to = match user {
-            Ok(user) => user.attribute("email").map(str::to_owned),
-            Err(_) if hides && operation == "ForgotPassword" => return Ok(delivery("email", "EMAIL")),
-            Err(refused) => return Err(refused),
+        let user = self.user_named(name);
+        let user = user.and_then(|user| if user.enabled { Ok(user) } else { Err(not_authorized("User is disabled.")) });
+        let to = match user.map(|user| may(user).map(|()| user.attribute("email").map(str::to_owned))) {
+            Ok(Ok(to)) => to,
+            Err(_) if hides => return Ok(delivery("email", "EMAIL")),
+            Ok(Err(_)) if hides && operation == "ForgotPassword" => return Ok(delivery("email", "EMAIL")),
+            Ok(Err(refused)) | Err(refused) => return Err(refused),
         };
         let is_texted = to.as_deref().is_some_and(|to| to.starts_with("unaccepted"));
         if self.texts_codes || is_texted {

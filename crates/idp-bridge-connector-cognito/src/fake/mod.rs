@@ -104,8 +104,9 @@ impl Pool {
             "RevokeToken" => return self.revoke_token(&body),
             _ => {}
         }
-        self.authorize(request, operation)?;
-        if text(&body, "UserPoolId") != Some(FakeCognito::POOL) {
+        let pool = needed(&body, "UserPoolId")?;
+        self.authorize(request, operation, pool)?;
+        if pool != FakeCognito::POOL {
             return Err(no_such_pool());
         }
         match operation {

@@ -6,6 +6,7 @@ use idp_bridge_conformance::fake::Answer;
 use idp_bridge_core::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
+use super::FakeCognito;
 use super::answer::{no_such_user, refusal};
 use super::oauth::{CALLBACK, OAuth, SIGNED_OUT};
 
@@ -47,17 +48,25 @@ pub struct Principal {
     pub session_token: Option<String>,
     /// The operations that it may ask for.
     pub actions: BTreeSet<String>,
+    /// The ids of the pools that its policy names by their ARNs; none stands for every pool.
+    pub pools: Option<BTreeSet<String>>,
 }
 
 impl Principal {
-    /// An IAM user with these rights, such as `AdminGetUser`.
+    /// An IAM user with these rights, such as `AdminGetUser`, on the fake's own pool alone.
     pub fn new(access_key_id: &str, secret_access_key: &str, actions: &[&str]) -> Self {
         Self {
             access_key_id: access_key_id.into(),
             secret_access_key: secret_access_key.into(),
             session_token: None,
             actions: actions.iter().map(|action| (*action).to_owned()).collect(),
+            pools: Some([FakeCognito::POOL.to_owned()].into()),
         }
+    }
+
+    /// Whether its policy allows the action on a pool, be there such a pool or not.
+    pub(crate) fn may(&self, action: &str, pool: &str) -> bool {
+        self.actions.contains(action) && self.pools.as_ref().is_none_or(|pools| pools.contains(pool))
     }
 }
 

@@ -59,14 +59,18 @@ impl<'a> Authorization<'a> {
 }
 
 impl Pool {
-    /// Refuses whoever is unknown, has not signed, or may not do this.
-    pub(crate) fn authorize(&self, request: &Incoming, action: &str) -> Result<(), Answer> {
+    /// Refuses a request by an unknown principal, without a right signature, or for what the principal may not do on this pool. As with
+    /// AWS, the policy decides before anything shows whether there is such a pool.
+    pub(crate) fn authorize(&self, request: &Incoming, action: &str, pool: &str) -> Result<(), Answer> {
         let principal = self.principal(request)?;
-        if principal.actions.contains(action) {
+        if principal.may(action, pool) {
             return Ok(());
         }
         let who = &principal.access_key_id;
-        let message = format!("User: {who} is not authorized to perform: cognito-idp:{action}");
+        let message = format!(
+            "User: {who} is not authorized to perform: cognito-idp:{action} on resource: \
+             arn:aws:cognito-idp:eu-west-1:123456789012:userpool/{pool} because no identity-based policy allows it"
+        );
         Err(refusal("AccessDeniedException", &message))
     }
 

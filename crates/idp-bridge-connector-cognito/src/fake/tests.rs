@@ -2,7 +2,7 @@
 
 use idp_bridge_conformance::Harness as _;
 use idp_bridge_conformance::fixture::scope;
-use idp_bridge_core::{UserId, UserKey};
+use idp_bridge_core::{ErrorKind, IdentityProvider as _, UserId, UserKey};
 use idp_bridge_http::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
@@ -137,6 +137,30 @@ fn a_client_that_hides_users_pretends_and_sends_nothing() {
     assert_eq!(code(pool.forgot_password(&order(Value::Null))), "NotAuthorizedException");
     assert_eq!(code(pool.forgot_password(&order(json!("x")))), "NotAuthorizedException");
     // base64(HMAC-SHA256("secret", "nobody" + "app")), made with OpenSSL.
-    assert_eq!(code(pool.forgot_password(&order(json!("mbqG1IiRCmdg07AfjZ93AlcuhaGOy6ptvRJQgHDSWMY=")))), "no error");
+    let proven = order(json!("mbqG1IiRCmdg07AfjZ93AlcuhaGOy6ptvRJQgHDSWMY="));
+    assert_eq!(code(pool.forgot_password(&proven)), "no error");
+    assert_eq!(code(pool.resend_confirmation_code(&proven)), "no error");
+    let mut disabled = User::new("nobody", Status::Unconfirmed, &[("email", "ada@acme.example")]);
+    disabled.enabled = false;
+    let id = pool.insert(disabled);
+    assert_eq!(code(pool.resend_confirmation_code(&proven)), "no error");
+    pool.change(&id, |user| (user.enabled, user.status) = (true, Status::Confirmed));
+    assert_eq!(code(pool.resend_confirmation_code(&proven)), "InvalidParameterException");
     assert!(pool.mails.is_empty());
+}
+
+#[tokio::test]
+async fn policy_hides_which_pools_exist() {
+    let harness = CognitoHarness::start_with_fake().await.unwrap();
+    let id = UserId::new("00000000-0000-4000-8000-000000000000").unwrap();
+    let kind = async |pools: Option<&str>| {
+        let pools = pools.map(|pool| [pool.to_owned()].into());
+        harness.fake().with(|pool| pool.principals[0].pools = pools);
+        let mut config = harness.config();
+        config.user_pool_id = "eu-west-1_NoSuchPool".into();
+        harness.build(config).unwrap().get(&scope(), UserKey::Id(&id)).await.unwrap_err().kind()
+    };
+    assert_eq!(kind(Some(FakeCognito::POOL)).await, ErrorKind::PermissionDenied);
+    assert_eq!(kind(Some("eu-west-1_NoSuchPool")).await, ErrorKind::Misconfigured);
+    assert_eq!(kind(None).await, ErrorKind::Misconfigured);
 }

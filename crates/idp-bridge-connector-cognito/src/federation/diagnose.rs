@@ -8,7 +8,7 @@ use idp_bridge_core::{AccessToken, CallScope, Error, ErrorKind, Finding, LogoutF
 use idp_bridge_http::oidc::SecretCheck;
 
 use super::PoolFederation;
-use crate::diagnose::{allowed, grant, writes};
+use crate::diagnose::{allowed, grant, writable, writes};
 use crate::error::Step;
 
 /// A token that no pool ever gave.
@@ -29,6 +29,10 @@ impl<'a> Diagnosis<'a> {
             let described = self.0.pool.app_client(scope, &client.id).await;
             findings.push(self.secret(scope, client, described.as_ref().ok()).await);
             findings.extend(self.client(client, &described));
+        }
+        // Every client of the pool writes to the same users. That of the calls is checked with them.
+        if self.0.customer_claim != self.0.customer_attribute {
+            findings.push(writable(&self.0.pool, scope, &self.0.pool_id, &self.0.customer_claim, &[]).await);
         }
         if self.0.settings.fallback == LogoutFallback::User {
             let asked = self.end_nobody(scope).await;
@@ -114,7 +118,10 @@ impl<'a> Diagnosis<'a> {
             Ok(described) => described,
             Err(error) => {
                 let fix = grant(Step::DescribeUserPoolClient, &self.0.pool_id);
-                return checks.map(|check| Finding::hidden_by(check, &[], error, fix.clone())).into();
+                let mut hidden = checks.map(|check| Finding::hidden_by(check, &[], error, fix.clone()));
+                let [.., write] = &mut hidden;
+                write.authority = true;
+                return hidden.into();
             }
         };
         let page = format!("User pools → the pool → App clients → `{}`", client.id);
@@ -142,7 +149,8 @@ impl<'a> Diagnosis<'a> {
                 "Edit: enable token revocation; without it a logout ends all logins of the user",
             ),
             finding(read, reads(described, claim), &format!("Attribute permissions: let it read `{claim}`")),
-            finding(write, !writes(described, claim), &format!("Attribute permissions: do not let it write `{claim}`")),
+            finding(write, !writes(described, claim), &format!("Attribute permissions: do not let it write `{claim}`"))
+                .with_authority(),
         ]
     }
 }

@@ -46,6 +46,8 @@ const ACTIONS: [&str; 10] = [
 const NO_RIGHT: &str = "AKIDNORIGHT";
 /// The same, but with the rights to read alone.
 const READ_ONLY: &str = "AKIDREADONLY";
+/// The same, but with rights on every pool, so that AWS shows which pools exist.
+const EVERY_POOL: &str = "AKIDEVERYPOOL";
 /// The secret of all of them.
 const SECRET: &str = "s3cret-of-the-harness";
 /// The app client by which mails are ordered and people sign in.
@@ -74,11 +76,14 @@ impl CognitoHarness {
     /// Makes the pool, with app client and principals. Customers are found by an attribute that Cognito can search.
     pub async fn start_with_fake() -> Staged<Self> {
         let fake = FakeCognito::start().await?;
+        let mut every_pool = Principal::new(EVERY_POOL, SECRET, &ACTIONS);
+        every_pool.pools = None;
         fake.with(|pool| {
             pool.principals = vec![
                 Principal::new(BRIDGE, SECRET, &ACTIONS),
                 Principal::new(NO_RIGHT, SECRET, &[]),
                 Principal::new(READ_ONLY, SECRET, &reads()),
+                every_pool,
             ];
             let mut public = AppClient::new(PUBLIC_CLIENT, "");
             public.secret = None;
@@ -276,7 +281,11 @@ impl Harness for CognitoHarness {
         let mut config = self.config();
         match control {
             Control::WrongSecret => config.secret_access_key = Some(Secret::new("wrong")),
-            Control::WrongRealm => config.user_pool_id = "eu-west-1_NoSuchPool".into(),
+            // The bridge's own rights are for its pool alone, so that IAM would refuse it every other.
+            Control::WrongRealm => {
+                config = self.config_of(EVERY_POOL);
+                config.user_pool_id = "eu-west-1_NoSuchPool".into();
+            }
             Control::MissingRole => config = self.config_of(NO_RIGHT),
             Control::ReadOnlyRole => config = self.config_of(READ_ONLY),
             other => return Err(format!("the harness does not know the control {other:?}").into()),

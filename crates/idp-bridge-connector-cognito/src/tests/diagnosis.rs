@@ -122,6 +122,43 @@ async fn the_right_to_invite_is_not_tried_since_that_could_make_a_user() {
     only(&stage, Verdict::NotVisible, "allow `cognito-idp:AdminCreateUser`").await;
 }
 
+/// The findings of the bridge's own principal in a pool that does not exist.
+async fn of_missing_pool(stage: &Stage) -> Vec<Finding> {
+    let mut config = stage.harness.config();
+    config.user_pool_id = "eu-west-1_NoSuchPool".into();
+    stage.harness.build(config).unwrap().diagnose(&scope()).await
+}
+
+#[tokio::test]
+async fn wrong_pool_with_scoped_policy_is_never_ok() {
+    let stage = Stage::new().await;
+    let findings = of_missing_pool(&stage).await;
+    let pool = findings.iter().find(|finding| finding.check == "the pool exists").unwrap();
+    assert_eq!(pool.verdict, Verdict::NotVisible, "{pool:?}");
+    assert!(pool.fix.as_deref().unwrap().contains("`eu-west-1_NoSuchPool`"), "{pool:?}");
+    assert!(findings.iter().any(|finding| finding.verdict == Verdict::Failed), "{findings:#?}");
+}
+
+#[tokio::test]
+async fn missing_pool_is_found_by_search() {
+    let stage = Stage::new().await;
+    stage.fake().with(|pool| pool.principals[0].pools = None);
+    stage.allow("AdminGetUser", false);
+    let findings = of_missing_pool(&stage).await;
+    let pool = findings.iter().find(|finding| finding.check == "the pool exists").unwrap();
+    assert_eq!(pool.verdict, Verdict::Failed, "{pool:?}");
+}
+
+#[tokio::test]
+async fn hidden_app_clients_hide_authority() {
+    let stage = Stage::new().await;
+    for action in ["ListUserPoolClients", "DescribeUserPoolClient"] {
+        stage.allow(action, false);
+        assert!(wrong(&stage).await.iter().any(Finding::hides_authority), "{action}");
+        stage.allow(action, true);
+    }
+}
+
 #[tokio::test]
 async fn what_keeps_the_bridge_out_is_found_first_and_named() {
     let stage = Stage::new().await;

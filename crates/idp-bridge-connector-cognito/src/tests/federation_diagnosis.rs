@@ -81,6 +81,20 @@ async fn a_way_back_that_no_client_allows_is_found() {
 }
 
 #[tokio::test]
+async fn claim_writable_by_another_client_fails() {
+    let stage = Stage::new().await;
+    let claim = || FederationSettings { customer_claim: Some("custom:company".into()), ..settings() };
+    let readable = Some(["custom:company".to_owned()].into());
+    stage.fake().with(|pool| {
+        pool.app_clients.iter_mut().for_each(|client| client.readable = readable.clone());
+        let foreign = pool.app_clients.last_mut().unwrap();
+        drop(foreign.settings.insert("WriteAttributes".into(), json!(["custom:company"])));
+    });
+    let fix = "`5fakeforeignclient` → Attribute permissions: do not let it write `custom:company`";
+    only(&stage.provider_with(claim()), &[(Verdict::Failed, fix)]).await;
+}
+
+#[tokio::test]
 async fn a_custom_attribute_must_be_listed_to_be_read() {
     let stage = Stage::with(custom).await;
     let fix = "let it read `custom:customer_id`";

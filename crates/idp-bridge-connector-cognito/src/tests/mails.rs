@@ -36,6 +36,15 @@ async fn a_verification_is_sent_by_state() {
 }
 
 #[tokio::test]
+async fn disabled_user_gets_no_verification() {
+    let stage = Stage::new().await;
+    let id = stage.insert_with("ada", Status::Unconfirmed, "false", |user| user.enabled = false);
+    assert_eq!(verification(&stage, &id).await, (Some(ErrorKind::State), vec![]));
+    let asked = stage.requests().iter().any(|request| request.starts_with("ResendConfirmationCode"));
+    assert!(!asked, "cognito would have said that a mail was sent");
+}
+
+#[tokio::test]
 async fn an_invitation_is_sent_once_more_only_where_the_settings_say_so() {
     let stage = Stage::with(|config| config.resend_invitations = true).await;
     let id = stage.insert("ada", Status::ForceChangePassword, "false");
