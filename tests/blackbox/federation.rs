@@ -202,6 +202,15 @@ fn check_and_doctor_tell_of_federation() {
     let well = run(&["doctor"]).with_code(0);
     let findings = well.stdout.split_once("  federation\n").unwrap().1;
     assert!(findings.starts_with("    ok") && findings.contains("  calls\n"), "{well:?}");
+    federated.change("metadata = true\n", "metadata = true\ncustomer_claim = \"https://acme.example/customer\"\n");
+    let hidden = run(&["doctor"]).with_code(1);
+    assert!(!hidden.stdout.contains("FAILED") && hidden.stdout.contains("pass `--allow-not-visible`"), "{hidden:?}");
+    let allowed = run(&["doctor", "--allow-not-visible"]).with_code(0);
+    assert!(!allowed.stdout.contains("pass `--allow-not-visible`"), "{allowed:?}");
+    let json = run(&["doctor", "--json"]).with_code(1).json();
+    let hides = |finding: &serde_json::Value| finding["authority"] == true && finding["verdict"] == "not_visible";
+    assert_eq!(json[0]["federation"].as_array().unwrap().iter().filter(|one| hides(one)).count(), 1, "{json}");
+    federated.change("customer_claim = \"https://acme.example/customer\"\n", "");
     federated.change("client_secret = ", "client_secret_env = \"NOT_SET\"\n# ");
     run(&["doctor"]).with_code(2);
     federated.change("client_secret_env = \"NOT_SET\"\n# ", "client_secret = ");

@@ -30,7 +30,7 @@ pub(crate) async fn federation(own: &OidcFederation, scope: &CallScope) -> Vec<F
     };
     let mut findings = endpoints(own, &discovery);
     findings.extend(scopes(own, &discovery));
-    findings.push(customer_claim(own, &discovery));
+    findings.extend([customer_claim(own, &discovery), customer_source(own)]);
     findings.push(back_channel(&discovery));
     for client in &own.settings.clients {
         findings.push(secret(own, client, scope).await);
@@ -94,8 +94,18 @@ fn customer_claim(own: &OidcFederation, discovery: &Discovery) -> Finding {
         return Finding::ok(check, &[]);
     }
     // The list need not be complete (OpenID Connect Discovery 1.0, section 3).
-    let fix = "log in once with the scopes above, and look for the claim in the bridge's userinfo; users must not be able to write it";
+    let fix = "log in once with the scopes above, and look for the claim in the bridge's userinfo";
     Finding::not_visible(check, &[], fix).with_detail("the discovery document does not list it")
+}
+
+/// No document of OpenID Connect says where the values of a claim come from.
+fn customer_source(own: &OidcFederation) -> Finding {
+    let claim = &own.customer_claim;
+    let fix = format!(
+        "at the identity provider, look up where `{claim}` comes from: only administrators may set it, users must not be able to \
+         write it in their profile or when they register"
+    );
+    Finding::not_visible(format!("users cannot set the claim `{claim}` themselves"), &[], fix).with_authority()
 }
 
 fn back_channel(discovery: &Discovery) -> Finding {

@@ -13,6 +13,7 @@ impl Auth0Federation {
     pub(super) async fn run_checks(&self, scope: &CallScope) -> Vec<Finding> {
         let mut findings = self.issuer(scope).await;
         findings.extend(self.rights(scope).await);
+        findings.push(self.customer_source());
         for client in &self.settings.clients {
             findings.push(self.secret(scope, client).await);
             findings.extend(self.application(scope, client).await);
@@ -56,6 +57,25 @@ impl Auth0Federation {
             Err(error) => Finding::failed_by(published, NO_CALL, &error, fix()),
         });
         findings
+    }
+
+    /// Who can set the customer. A claim is set by an Action, whose code cannot be followed; users cannot write `app_metadata`
+    /// (<https://auth0.com/docs/manage-users/user-accounts/metadata>, November 2026).
+    fn customer_source(&self) -> Finding {
+        let key = &self.config.customer_key;
+        let finding = match &self.settings.customer_claim {
+            None => Finding::ok("users cannot set the customer themselves", NO_CALL)
+                .with_detail(format!("it comes from `app_metadata.{key}`, which users cannot write")),
+            Some(claim) => Finding::not_visible(
+                format!("users cannot set the claim `{claim}` themselves"),
+                NO_CALL,
+                format!(
+                    "Actions → Triggers → post-login: the Action that sets `{claim}` must read `app_metadata`, never \
+                     `user_metadata` or the profile; or leave `customer_claim` out, and `app_metadata.{key}` is read"
+                ),
+            ),
+        };
+        finding.with_authority()
     }
 
     /// The scopes that the steps of a logout need. That users may be read is checked with the calls.

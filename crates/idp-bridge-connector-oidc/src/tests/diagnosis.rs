@@ -19,12 +19,14 @@ async fn failed(bench: &Bench, change: impl FnOnce(&mut OidcConfig, &mut Federat
 }
 
 #[tokio::test]
-async fn a_healthy_provider_hides_only_where_its_logout_tokens_go() {
+async fn healthy_provider_hides_authority_and_back_channel() {
     let bench = Bench::start().await;
     let all = findings(&bench.provider(|_, _| {})).await;
     let not_ok: Vec<&Finding> = all.iter().filter(|finding| finding.verdict != Verdict::Ok).collect();
-    assert!(matches!(not_ok.as_slice(), [only] if only.verdict == Verdict::NotVisible), "{not_ok:?}");
-    assert_eq!(all.len(), 11);
+    let [source, back_channel] = not_ok.as_slice() else { panic!("{not_ok:#?}") };
+    assert!(source.hides_authority() && source.check.contains("`customer_id`"), "{source:?}");
+    assert_eq!((back_channel.verdict, back_channel.authority), (Verdict::NotVisible, false));
+    assert_eq!(all.len(), 12);
     let in_form = failed(&bench, |config, _| config.client_secret_in = ClientSecretIn::Form).await;
     assert!(in_form.is_empty(), "{in_form:?}");
 }
@@ -80,7 +82,7 @@ async fn what_the_document_need_not_tell_is_not_visible() {
     });
     let all = findings(&bench.provider(|_, _| {})).await;
     let hidden = all.iter().filter(|finding| finding.verdict == Verdict::NotVisible).count();
-    assert_eq!((hidden, all.iter().filter(|finding| finding.verdict == Verdict::Failed).count()), (3, 0), "{all:?}");
+    assert_eq!((hidden, all.iter().filter(|finding| finding.verdict == Verdict::Failed).count()), (4, 0), "{all:?}");
 }
 
 #[tokio::test]

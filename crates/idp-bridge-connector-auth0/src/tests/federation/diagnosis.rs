@@ -5,8 +5,12 @@ use idp_bridge_core::{Finding, LogoutFallback, Secret, Verdict};
 use crate::fake::Tenant;
 use crate::tests::{Stage, scope};
 
+/// All findings but the one about the source of the claim, which is never visible.
 async fn findings(stage: &Stage) -> Vec<Finding> {
-    stage.oauth().diagnose(&scope()).await
+    let mut findings = stage.oauth().diagnose(&scope()).await;
+    let hidden = findings.extract_if(.., |finding| finding.hides_authority()).count();
+    assert_eq!(hidden, 1, "{findings:#?}");
+    findings
 }
 
 /// The one finding that is not ok, and part of what it should say.
@@ -38,6 +42,16 @@ async fn a_healthy_tenant_is_all_ok_and_nothing_is_changed() {
     assert_eq!(findings.len(), 11);
     let writes = stage.exchanges();
     assert!(writes.iter().all(|exchange| exchange.request.method == "GET"), "{writes:?}");
+}
+
+#[tokio::test]
+async fn customer_without_claim_is_visible() {
+    let mut stage = Stage::new().await;
+    stage.rebuild(|_, settings| settings.customer_claim = None);
+    let findings = stage.oauth().diagnose(&scope()).await;
+    let source = findings.iter().find(|finding| finding.authority).unwrap();
+    assert_eq!(source.verdict, Verdict::Ok);
+    assert!(source.detail.as_deref().unwrap().contains("`app_metadata.customer_id`"), "{source:?}");
 }
 
 #[tokio::test]
