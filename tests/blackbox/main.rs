@@ -16,6 +16,8 @@ mod fixture;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
+mod log_secrets;
+#[cfg(test)]
 mod rest;
 #[cfg(test)]
 mod signals;

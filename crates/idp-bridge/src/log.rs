@@ -2,8 +2,11 @@
 
 use std::io::{self, IsTerminal as _};
 
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::{Subscriber, format::FmtSpan};
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::config::{Log, LogFormat, Problem, log_filter};
 
@@ -26,9 +29,15 @@ pub(crate) fn start(settings: &Log) -> Result<(), Problem> {
         LogFormat::Auto => !terminal,
     };
     let started = if json {
-        tracing::subscriber::set_global_default(log.json().flatten_event(true).finish())
+        tracing::subscriber::set_global_default(log.json().flatten_event(true).finish().with(filter_fn(is_safe)))
     } else {
-        tracing::subscriber::set_global_default(log.finish())
+        tracing::subscriber::set_global_default(log.finish().with(filter_fn(is_safe)))
     };
     started.map_err(|_| Problem::new("the log was started twice"))
+}
+
+/// Whether lines of this kind hold no credentials, whatever the filter asks for. The AWS SDK writes access key ids at `debug`, and
+/// signatures at `trace`.
+fn is_safe(line: &Metadata<'_>) -> bool {
+    *line.level() <= Level::INFO || !line.target().starts_with("aws_")
 }
