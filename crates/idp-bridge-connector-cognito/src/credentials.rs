@@ -70,6 +70,7 @@ impl Base {
             let token = config.session_token.as_ref().map(|token| token.expose().to_owned());
             return Ok(Self::Keys(Credentials::new(id, secret.expose(), token, None, "settings")));
         }
+        check_host_role(config, context)?;
         Self::of_host(context)
     }
 
@@ -99,6 +100,20 @@ impl Role {
 async fn host(sdk: &SdkConfig) -> SharedCredentialsProvider {
     let chain = aws_config::default_provider::credentials::DefaultCredentialsChain::builder();
     SharedCredentialsProvider::new(chain.region(sdk.region().cloned()).build().await)
+}
+
+/// Refuses a role that this tenant may not take on with the host's credentials, which other tenants use as well.
+fn check_host_role(config: &CognitoConfig, context: &ConnectorContext) -> Result<()> {
+    let Some(roles) = context.host_roles.as_ref().filter(|_| context.host_credentials) else { return Ok(()) };
+    match &config.role_arn {
+        Some(role) if roles.contains(role) => Ok(()),
+        Some(_) => {
+            Err(Error::misconfigured("`role_arn` is no role that this tenant may take on with the host's credentials")
+                .with_hint("whoever runs the bridge lists it in `server.aws_roles`; or set `access_key_id`"))
+        }
+        None => Err(Error::misconfigured("this tenant may use the host's credentials for listed roles only")
+            .with_hint("set `role_arn` to one that `server.aws_roles` lists for the tenant, or set `access_key_id`")),
+    }
 }
 
 fn no_credentials() -> Error {

@@ -40,6 +40,8 @@ pub struct ConnectorContext {
     pub outbound: OutboundPolicy,
     /// Whether the provider may use the credentials of the host itself, such as an instance's role, if its settings have none.
     pub host_credentials: bool,
+    /// The roles that the provider may take on with those credentials. If there is a list, they are used for nothing else.
+    pub host_roles: Option<Vec<String>>,
     /// The tenant's settings of federation; none if it has federation switched off.
     pub federation: Option<FederationSettings>,
 }
@@ -53,6 +55,7 @@ impl ConnectorContext {
             random: Arc::new(SystemRandom),
             outbound: OutboundPolicy::default(),
             host_credentials: false,
+            host_roles: None,
             federation: None,
         }
     }

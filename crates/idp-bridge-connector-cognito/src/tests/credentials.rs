@@ -114,6 +114,33 @@ fn without_keys_the_hosts_own_credentials_are_used_only_if_that_is_allowed() {
 }
 
 #[test]
+fn host_credentials_serve_listed_roles_only() {
+    let build = |role: Option<&str>, roles: Option<&[&str]>, own_keys: bool| {
+        let mut config = CognitoConfig::new("eu-west-1_AbCdEfGhI");
+        config.role_arn = role.map(str::to_owned);
+        if own_keys {
+            config.access_key_id = Some("AKIA".into());
+            config.secret_access_key = Some(idp_bridge_core::Secret::new("s"));
+        }
+        let mut context = context();
+        context.host_credentials = true;
+        context.host_roles = roles.map(|roles| roles.iter().map(|role| (*role).to_owned()).collect());
+        Cognito::build(config, &context).map(drop)
+    };
+    let other = "arn:aws:iam::123456789012:role/of-another-tenant";
+    for (role, roles) in [(Some(ROLE), Some(&[ROLE][..])), (Some(other), None), (None, None)] {
+        assert_eq!(build(role, roles, false).is_ok(), cfg!(feature = "default-chain"), "{role:?} of {roles:?}");
+    }
+    for (role, roles) in [(Some(other), &[ROLE][..]), (Some(ROLE), &[]), (None, &[ROLE]), (None, &[])] {
+        let error = build(role, Some(roles), false).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Misconfigured);
+        assert!(error.hint().unwrap().contains("`server.aws_roles`"), "{error:?}");
+        // With keys of its own the tenant takes on what those keys may.
+        assert!(build(role, Some(roles), true).is_ok(), "{role:?} of {roles:?}");
+    }
+}
+
+#[test]
 fn an_endpoint_that_the_policy_forbids_is_refused_without_a_request() {
     for endpoint in ["http://cognito.example", "https://169.254.169.254", "https://a:b@cognito.example"] {
         for of_tokens in [false, true] {

@@ -93,11 +93,19 @@ impl Reader<'_> {
         let context = ConnectorContext {
             outbound: connector.outbound,
             host_credentials: self.server.aws_default_chain,
+            host_roles: self.host_roles(id),
             federation: federation.map(model::Federation::settings),
             ..ConnectorContext::new(id.clone())
         };
         (connector.build)(&context)
             .map_err(|error| self.not_built(&error, &["connector", "federation"].map(|table| tenant.key(table))))
+    }
+
+    /// The roles that the tenant may take on with the host's credentials. One that brings its own settings needs a list.
+    fn host_roles(&self, id: &TenantId) -> Option<Vec<String>> {
+        let listed = self.server.aws_roles.get(id.as_str()).cloned();
+        let none = || (self.private_networks == PrivateNetworks::Deny).then(Vec::new);
+        listed.or_else(none)
     }
 
     fn entry(&self, table: &Map<String, Value>, path: &KeyPath) -> Result<&RegistryEntry, Problem> {

@@ -50,6 +50,10 @@ pub(crate) struct Server {
     pub(crate) state_dir: Option<PathBuf>,
     /// Whether tenants of Cognito that name no AWS credentials use the host's own, in a program that was built with them.
     pub(crate) aws_default_chain: bool,
+    /// The roles (`role_arn`) that a tenant of Cognito may take on with the host's own credentials, by the platform's id of the
+    /// tenant. Such a tenant uses them for nothing else. Without an entry a tenant uses them for any role and for none, or not at
+    /// all if `outbound.private_networks` is `deny`.
+    pub(crate) aws_roles: BTreeMap<String, Vec<String>>,
     /// The only folder that tenants' files are read from if `outbound.private_networks` is `deny`.
     #[schemars(extend("format" = "path"))]
     pub(crate) secrets_dir: Option<PathBuf>,
@@ -64,6 +68,7 @@ impl Default for Server {
             public_url: None,
             state_dir: None,
             aws_default_chain: false,
+            aws_roles: BTreeMap::new(),
             secrets_dir: None,
             log: Log::default(),
         }

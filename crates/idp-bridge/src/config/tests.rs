@@ -246,6 +246,37 @@ fn tenants_with_their_own_settings_are_kept_from_the_hosts_files_variables_and_n
     }
 }
 
+#[cfg(feature = "cognito")]
+#[test]
+fn tenants_take_on_listed_roles_only() {
+    let folder = Folder::new();
+    folder.write("secrets/key", PUBLIC);
+    let role = "arn:aws:iam::123456789012:role/of-a";
+    for (number, (server, connector, message)) in [
+        ("", "", "listed roles only"),
+        ("", &*format!("role_arn = \"{role}\""), "no role that this tenant may take on"),
+        (
+            &*format!("aws_roles.b = [\"{role}\"]"),
+            &*format!("role_arn = \"{role}\""),
+            "no role that this tenant may take on",
+        ),
+        (&*format!("aws_roles.a = [\"{role}\"]"), "", "listed roles only"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let text = format!(
+            "[server]\nsecrets_dir = \"secrets\"\naws_default_chain = true\n{server}\n[outbound]\nprivate_networks = \"deny\"\n\
+             [tenants.a]\nwebhook_keys_file = [\"secrets/key\"]\n\
+             [tenants.a.connector]\ntype = \"cognito\"\nuser_pool_id = \"eu-west-1_AbCdEfGhI\"\n{connector}\n"
+        );
+        let name = format!("{number}.toml");
+        folder.write(&name, &text);
+        let problems = folder.load(&name).err().unwrap_or_default();
+        assert!(problems.iter().any(|problem| problem.message.contains(message)), "{text}: {problems:#?}");
+    }
+}
+
 #[test]
 fn a_connector_of_the_workspace_that_is_not_built_in_is_named_with_its_feature() {
     let folder = Folder::new();
