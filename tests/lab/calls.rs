@@ -150,6 +150,24 @@ fn a_login_is_counted_and_dated() {
 }
 
 #[test]
+fn person_named_like_service_account_is_found_and_deleted() {
+    let _running = running();
+    let asked = Asked::new();
+    let person = asked.lab.new_person_named(format!("service-account-ada-{}", std::process::id()));
+    for (kind, data) in [
+        ("users.get_by_id", json!({"id": person.id})),
+        ("users.get_by_email", json!({"email": person.email})),
+        ("users.get_by_customer", json!({"customer": person.customer})),
+    ] {
+        let reply = asked.ask(kind, data);
+        assert_eq!((reply.status, &reply.json()["user"]["id"]), (200, &json!(person.id)), "{kind}: {reply:?}");
+    }
+    let reply = asked.ask("users.delete", json!({"id": person.id}));
+    assert_eq!((reply.status, reply.json()), (200, json!({"existed": true})));
+    assert!(asked.lab.person(&person.id).is_none());
+}
+
+#[test]
 fn the_command_line_asks_keycloak_with_and_without_a_server() {
     let _running = running();
     let asked = Asked::new();

@@ -26,7 +26,11 @@ impl Lab {
     /// Makes a person whose address is not verified, with names that no other test uses.
     pub(crate) fn new_person(&self) -> Person {
         static MADE: AtomicU32 = AtomicU32::new(0);
-        let username = format!("person-{}-{}", std::process::id(), MADE.fetch_add(1, Relaxed));
+        self.new_person_named(format!("person-{}-{}", std::process::id(), MADE.fetch_add(1, Relaxed)))
+    }
+
+    /// Makes a person with this user name.
+    pub(crate) fn new_person_named(&self, username: String) -> Person {
         let (email, customer) = (format!("{username}+tag@acme.example"), format!("c {username}"));
         let representation = json!({
             "username": username, "email": email, "emailVerified": false, "enabled": true,
