@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 use crate::fixture::{Configured, signer};
 
 #[test]
-fn aws_keys_stay_out_of_trace_log() {
+fn aws_keys_stay_out_of_log() {
     let runtime = Runtime::new().unwrap();
     let harness = runtime.block_on(CognitoHarness::start_with_fake()).unwrap();
     let user = NewUser::person(Email::new("ada@acme.example").unwrap());

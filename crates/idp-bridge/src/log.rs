@@ -101,8 +101,7 @@ impl Drop for Running {
     }
 }
 
-/// Whether lines of this kind hold no credentials, whatever the filter asks for. The AWS SDK writes access key ids and signatures at
-/// `trace`.
-fn is_safe(line: &Metadata<'_>) -> bool {
-    *line.level() <= Level::DEBUG || !line.target().starts_with("aws_")
+/// Returns whether events of this kind never contain credentials. The AWS SDK logs access key ids at `debug` and signatures at `trace`.
+fn is_safe(event: &Metadata<'_>) -> bool {
+    *event.level() <= Level::INFO || !event.target().starts_with("aws_")
 }

@@ -134,7 +134,10 @@ async fn a_group_that_nobody_made_is_nobody_and_a_pool_that_nobody_made_is_not()
     assert_eq!(kind(&stage.provider).await, ErrorKind::NotFound);
     let mut config = stage.harness.config();
     config.user_pool_id = "eu-west-1_NoSuchPool".into();
-    assert_eq!(kind(&stage.harness.build(config).unwrap()).await, ErrorKind::Misconfigured);
+    let elsewhere = stage.harness.build(config).unwrap();
+    assert_eq!(kind(&elsewhere).await, ErrorKind::PermissionDenied, "the policy names another pool");
+    stage.fake().with(|pool| pool.principals[0].pools = None);
+    assert_eq!(kind(&elsewhere).await, ErrorKind::Misconfigured);
 }
 
 #[tokio::test]

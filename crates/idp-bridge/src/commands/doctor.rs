@@ -86,6 +86,9 @@ struct Diagnosis {
     connector: String,
     /// Whether nothing failed, and either it is visible who can set a user's customer or that may stay hidden.
     ok: bool,
+    /// Whether it is not visible who can set a user's customer, and that may not stay so.
+    #[serde(skip)]
+    hides_authority: bool,
     findings: Vec<Finding>,
     /// What was found of its federation; none if that is off.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -157,13 +160,13 @@ impl Diagnosis {
             Support::Unsupported { .. } => CallVerdict::Unsupported,
             Support::Supported | Support::Conditional { .. } => judge(kind, &findings),
         };
-        let stops =
-            |finding: &Finding| finding.verdict == Verdict::Failed || (finding.hides_authority() && !allow_not_visible);
-        let mut all = findings.iter().chain(federation.iter().flatten());
+        let all = || findings.iter().chain(federation.iter().flatten());
+        let hides_authority = !allow_not_visible && all().any(Finding::hides_authority);
         Self {
             tenant: tenant.id.clone(),
             connector: tenant.connector.clone(),
-            ok: !all.any(stops),
+            ok: !hides_authority && all().all(|finding| finding.verdict != Verdict::Failed),
+            hides_authority,
             calls: CallKind::ALL.into_iter().map(|kind| (kind, verdict(kind))).collect(),
             findings,
             federation,
@@ -189,7 +192,7 @@ impl Diagnosis {
         for (kind, verdict) in &self.calls {
             text += &format!("    {:<34} {}\n", kind.as_str(), verdict.word());
         }
-        if !self.ok && self.findings.iter().chain(self.federation.iter().flatten()).any(Finding::hides_authority) {
+        if self.hides_authority {
             text += "  it is not visible who can set a user's customer: make it visible as said above, or check it by hand and \
                      pass `--allow-not-visible`\n";
         }
