@@ -45,14 +45,30 @@ impl<S: UserStore> Directory<S> {
     /// Reads the person with this id.
     async fn read(&self, scope: &CallScope, id: &UserId) -> Result<Option<StoredUser<S::Detail>>> {
         let user = self.store.read(scope, id).await?;
-        user.map(|user| check_id(user, id)).transpose().map(person)
+        let user = user.map(|user| check_id(user, id)).transpose()?;
+        self.person(scope, user).await
     }
 
     /// Reads the person with this id by the name that a write addresses.
     async fn read_to_write(&self, scope: &CallScope, id: &UserId) -> Result<Option<StoredUser<S::Detail>>> {
         match self.read(scope, id).await? {
-            Some(user) if user.is_stale => self.reread(scope, &user).await.map(person),
+            Some(user) if user.is_stale => {
+                let current = self.reread(scope, &user).await?;
+                self.person(scope, current).await
+            }
             found => Ok(found),
+        }
+    }
+
+    /// Returns the user if it is a person.
+    async fn person(
+        &self,
+        scope: &CallScope,
+        user: Option<StoredUser<S::Detail>>,
+    ) -> Result<Option<StoredUser<S::Detail>>> {
+        match user {
+            Some(user) if self.store.is_person(scope, &user).await? => Ok(Some(user)),
+            Some(_) | None => Ok(None),
         }
     }
 
@@ -70,8 +86,12 @@ impl<S: UserStore> Directory<S> {
         }
         let mut user = matches.into_single()?;
         if user.is_stale {
-            let current = person(self.reread(scope, &user).await?);
-            user = current.filter(|current| key.matches(current)).ok_or_else(Error::no_such_user)?;
+            let current = self.reread(scope, &user).await?;
+            user = self
+                .person(scope, current)
+                .await?
+                .filter(|current| key.matches(current))
+                .ok_or_else(Error::no_such_user)?;
         }
         if matches!(key, SearchKey::Customer(_)) && user.has_several_customers() {
             return Err(Error::upstream(ErrorKind::Ambiguous, "the user of this customer has other customers too"));
@@ -87,10 +107,10 @@ impl<S: UserStore> Directory<S> {
             let page = self.store.search(scope, key, cursor.as_deref()).await?;
             for hit in page.hits {
                 let user = match hit {
-                    Hit::User(user) => person(Some(user)),
-                    Hit::Id(id) => self.read(scope, &id).await?,
+                    Hit::User(user) => self.person(scope, Some(user).filter(|user| key.matches(user))).await?,
+                    Hit::Id(id) => self.read(scope, &id).await?.filter(|user| key.matches(user)),
                 };
-                if let Some(user) = user.filter(|user| key.matches(user)) {
+                if let Some(user) = user {
                     matches.add(user.record.id.clone(), user);
                 }
             }
@@ -202,8 +222,4 @@ fn check_id<D>(user: StoredUser<D>, id: &UserId) -> Result<StoredUser<D>> {
         ErrorKind::InvalidResponse,
         "the identity provider returned another user than the requested one",
     ))
-}
-
-fn person<D>(user: Option<StoredUser<D>>) -> Option<StoredUser<D>> {
-    user.filter(|user| user.is_person)
 }

@@ -34,6 +34,12 @@ pub trait UserStore: Send + Sync + 'static {
         self.read(scope, &user.record.id).await
     }
 
+    /// Returns whether the user is a person. For products whose records leave it open, so that a request must decide.
+    async fn is_person(&self, scope: &CallScope, user: &StoredUser<Self::Detail>) -> Result<bool> {
+        let _ = scope;
+        Ok(user.is_person)
+    }
+
     /// Reads one page of the users that may have this email or customer. The first page has no cursor.
     ///
     /// Further hits are harmless. A missing right must be an error, not an empty page.

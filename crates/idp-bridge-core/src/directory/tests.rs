@@ -16,6 +16,7 @@ struct TestStore {
     /// The address that a mark changes, as another writer would.
     address_after_mark: Option<&'static str>,
     endless: bool,
+    looks_up_persons: bool,
 }
 
 fn id(text: &str) -> UserId {
@@ -49,6 +50,7 @@ fn directory(users: Vec<StoredUser>) -> Directory<TestStore> {
         searches_ids: false,
         address_after_mark: None,
         endless: false,
+        looks_up_persons: false,
     })
 }
 
@@ -81,6 +83,13 @@ impl UserStore for TestStore {
     async fn read(&self, _: &CallScope, wanted: &UserId) -> Result<Option<StoredUser>> {
         self.log(format!("read {}", wanted.as_str()));
         Ok(self.stored(&self.always_returns.map_or_else(|| wanted.clone(), id)))
+    }
+
+    async fn is_person(&self, _: &CallScope, user: &StoredUser) -> Result<bool> {
+        if self.looks_up_persons {
+            self.log(format!("look up {}", user.record.id.as_str()));
+        }
+        Ok(user.is_person)
     }
 
     async fn search(&self, _: &CallScope, _: SearchKey<'_>, cursor: Option<&str>) -> Result<Page<()>> {
@@ -167,6 +176,16 @@ async fn service_accounts_are_not_found_and_not_deleted() {
     assert_eq!(directory.get(&scope, UserKey::Customer(&customer)).await.unwrap().id, id("u-1"));
     assert_eq!(directory.delete(&scope, &s1).await.unwrap(), Deleted::Absent);
     assert!(!directory.store.logged().contains(&"delete s-1".to_owned()));
+}
+
+#[tokio::test]
+async fn only_matching_hits_are_looked_up_as_persons() {
+    let mut directory = directory(vec![user("u-1", "other@b.c", &[]), service_account("u-2", "a@b.c")]);
+    directory.store.looks_up_persons = true;
+    assert_eq!(kind(directory.get(&scope(), UserKey::Email(&email("a@b.c"))).await), Some(ErrorKind::NotFound));
+    assert_eq!(directory.store.logged(), ["search", "search", "look up u-2"]);
+    assert_eq!(kind(directory.get(&scope(), UserKey::Id(&id("u-2"))).await), Some(ErrorKind::NotFound));
+    assert_eq!(directory.store.logged(), ["read u-2", "look up u-2"]);
 }
 
 #[tokio::test]
