@@ -1,7 +1,7 @@
-//! The requests that the connector makes: Keycloak's Admin REST API, each request one function.
+//! Requests to Keycloak's Admin REST API.
 
 use async_trait::async_trait;
-use idp_bridge_core::{CallScope, Error, OutboundPolicy, Result, Secret, SessionId, UserId};
+use idp_bridge_core::{CallScope, Error, MailKind, OutboundPolicy, Result, Secret, UserId};
 use idp_bridge_http::{BaseUrl, Client, Request, Response, Token, TokenAnswer, TokenCache, TokenSource, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -10,9 +10,9 @@ use crate::config::KeycloakConfig;
 use crate::error::{Step, check};
 use crate::map::KeycloakUser;
 use crate::person;
-use crate::search::Search;
+use crate::search::Filter;
 
-/// One realm's Admin REST API, spoken as the bridge's client; cheap to clone.
+/// A client of one realm's Admin REST API. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct AdminApi {
     http: Client,
@@ -23,46 +23,6 @@ pub(crate) struct AdminApi {
     mail_query: Vec<(&'static str, String)>,
 }
 
-/// The two kinds of sessions that Keycloak keeps apart, also under one id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sessions {
-    /// Those of a browser.
-    Online,
-    /// Those that outlive the browser's (`offline_access`).
-    Offline,
-}
-
-/// One event of a user; only its time matters.
-#[derive(Deserialize)]
-pub(crate) struct LoginEvent {
-    /// In milliseconds since 1970.
-    pub(crate) time: i64,
-}
-
-/// Whether the realm keeps events, and which.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct EventsConfig {
-    #[serde(default)]
-    events_enabled: bool,
-    #[serde(default)]
-    enabled_event_types: Vec<String>,
-}
-
-impl EventsConfig {
-    /// Whether logins are kept.
-    pub(crate) fn keeps_logins(&self) -> bool {
-        self.events_enabled && self.enabled_event_types.iter().any(|kind| kind == "LOGIN")
-    }
-}
-
-/// What brute force detection thinks of a user.
-#[derive(Deserialize)]
-pub(crate) struct Lock {
-    /// Whether the user cannot log in for a while.
-    pub(crate) disabled: bool,
-}
-
 impl AdminApi {
     pub(crate) fn new(config: &KeycloakConfig, policy: &OutboundPolicy) -> Result<Self> {
         let http = Client::new(policy)?;
@@ -70,7 +30,7 @@ impl AdminApi {
         http.prepare(&base)?;
         let token_url = base
             .join(&["realms", &config.realm, "protocol", "openid-connect", "token"])
-            .map_err(|error| Error::misconfigured("`realm` is no name of a realm").with_source(error))?;
+            .map_err(|error| Error::misconfigured("`realm` is not a valid name of a realm").with_source(error))?;
         let login = ClientCredentials {
             http: http.clone(),
             token_url,
@@ -87,49 +47,44 @@ impl AdminApi {
         Ok(Self { http, base, realm: config.realm.clone(), tokens, login, mail_query })
     }
 
-    /// The client that sends.
+    /// Returns the HTTP client.
     pub(crate) fn http(&self) -> &Client {
         &self.http
     }
 
-    /// Where the realm's public endpoints lie.
+    /// Returns the base URL of the realm's public endpoints.
     pub(crate) fn public_realm(&self, policy: &OutboundPolicy) -> Result<BaseUrl> {
         BaseUrl::parse(self.base.join(&["realms", &self.realm])?.as_str(), policy)
     }
 
-    /// Logs the client in anew, whatever token is in the cache.
+    /// Fetches a new token for the bridge's client, without the cache.
     pub(crate) async fn check_login(&self, scope: &CallScope) -> Result<()> {
         self.login.fetch(scope).await.map(drop)
     }
 
-    /// The user with this id.
+    /// Reads the user with this id.
     pub(crate) async fn user(&self, scope: &CallScope, id: &UserId) -> Result<KeycloakUser> {
         self.read(scope, Step::ReadUsers, &["users", id.as_str()], &[]).await
     }
 
-    /// One page of the users that a search finds.
-    pub(crate) async fn users(
-        &self,
-        scope: &CallScope,
-        search: &Search<'_>,
-        first: usize,
-    ) -> Result<Vec<KeycloakUser>> {
-        self.read(scope, Step::ReadUsers, &["users"], &search.query(first)).await
+    /// Reads one page of the users that match a filter.
+    pub(crate) async fn users(&self, scope: &CallScope, filter: &Filter, first: usize) -> Result<Vec<KeycloakUser>> {
+        self.read(scope, Step::ReadUsers, &["users"], &filter.query(first)).await
     }
 
-    /// The users with exactly this name, service accounts included. Empty if the client may search but not view users.
+    /// Reads the users with exactly this name, service accounts included. Empty if the client may search but not view users.
     pub(crate) async fn users_named(&self, scope: &CallScope, username: &str) -> Result<Vec<KeycloakUser>> {
         let query = [("username", username.to_owned()), ("exact", "true".into()), ("max", "2".into())];
         self.read(scope, Step::ReadUsers, &["users"], &query).await
     }
 
-    /// The users who have this as user name, address, first or last name, service accounts left out; at most [`person::PAGE`].
+    /// Reads at most [`person::PAGE`] people with this user name, address, first or last name.
     pub(crate) async fn people_named(&self, scope: &CallScope, name: &str) -> Result<Vec<KeycloakUser>> {
         let query = [("search", format!("\"{name}\"")), ("max", person::PAGE.to_string())];
         self.read(scope, Step::ReadUsers, &["users"], &query).await
     }
 
-    /// Sets the flag and nothing else: a partial update keeps every other field.
+    /// Sets the flag of the user's address. The update is partial and keeps every other field.
     pub(crate) async fn set_email_verified(&self, scope: &CallScope, id: &UserId, verified: bool) -> Result<()> {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
@@ -145,92 +100,39 @@ impl AdminApi {
         self.write(scope, Step::DeleteUser, Request::delete(self.url(&["users", id.as_str()])?)).await
     }
 
-    /// Ends the session with this id, for all its clients. It waits for the applications that are told of it.
-    pub(crate) async fn end_session(&self, scope: &CallScope, id: &SessionId, sessions: Sessions) -> Result<()> {
-        let mut request = Request::delete(self.url(&["sessions", id.as_str()])?);
-        if sessions == Sessions::Offline {
-            request = request.query(&[("isOffline", "true")]);
-        }
-        self.write(scope, Step::EndSession, request).await
-    }
-
-    /// Orders the mail whose link proves the address.
-    pub(crate) async fn send_verify_email(&self, scope: &CallScope, id: &UserId) -> Result<()> {
-        let url = self.url(&["users", id.as_str(), "send-verify-email"])?;
-        self.write(scope, Step::SendMail, Request::put(url).query(&self.mail_query)).await
-    }
-
-    /// Orders the mail whose link lets the user choose a new password. (The older `reset-password-email` is
-    /// deprecated.)
-    pub(crate) async fn send_password_email(&self, scope: &CallScope, id: &UserId) -> Result<()> {
-        let url = self.url(&["users", id.as_str(), "execute-actions-email"])?;
-        let request = Request::put(url).query(&self.mail_query).json(&["UPDATE_PASSWORD"])?;
+    /// Requests a mail to the user. (The older `reset-password-email` is deprecated.)
+    pub(crate) async fn send_mail(&self, scope: &CallScope, mail: MailKind, id: &UserId) -> Result<()> {
+        let to = |path| Ok::<_, Error>(Request::put(self.url(&["users", id.as_str(), path])?).query(&self.mail_query));
+        let request = match mail {
+            MailKind::Verification => to("send-verify-email")?,
+            MailKind::PasswordReset => to("execute-actions-email")?.json(&["UPDATE_PASSWORD"])?,
+        };
         self.write(scope, Step::SendMail, request).await
     }
 
-    /// What brute force detection thinks of the user.
-    pub(crate) async fn lock(&self, scope: &CallScope, id: &UserId) -> Result<Lock> {
-        self.lock_of(scope, id.as_str()).await
-    }
-
     /// Fails if the client may not view users.
-    ///
-    /// Keycloak tells of an unknown user that it is not locked, but only to whoever may view users.
-    pub(crate) async fn may_view_users(&self, scope: &CallScope) -> Result<()> {
-        self.lock_of(scope, "00000000-0000-0000-0000-000000000000").await.map(drop)
+    pub(crate) async fn check_may_view_users(&self, scope: &CallScope) -> Result<()> {
+        // An unknown user is not locked, and this answer needs the right to view users.
+        self.is_locked(scope, "00000000-0000-0000-0000-000000000000").await.map(drop)
     }
 
-    async fn lock_of(&self, scope: &CallScope, id: &str) -> Result<Lock> {
-        self.read(scope, Step::ReadUsers, &["attack-detection", "brute-force", "users", id], &[]).await
+    /// Returns whether brute force detection locks the user.
+    pub(crate) async fn is_locked(&self, scope: &CallScope, id: &str) -> Result<bool> {
+        #[derive(Deserialize)]
+        struct Lock {
+            disabled: bool,
+        }
+        let path = ["attack-detection", "brute-force", "users", id];
+        self.read(scope, Step::ReadUsers, &path, &[]).await.map(|Lock { disabled }| disabled)
     }
 
-    /// Whether the realm keeps events, and which.
-    pub(crate) async fn events_config(&self, scope: &CallScope) -> Result<EventsConfig> {
-        self.read(scope, Step::ReadEvents, &["events", "config"], &[]).await
-    }
-
-    /// The user's logins that the realm still has, newest first.
-    pub(crate) async fn logins(
-        &self,
-        scope: &CallScope,
-        id: &UserId,
-        first: usize,
-        max: usize,
-    ) -> Result<Vec<LoginEvent>> {
-        let query = [
-            ("type", "LOGIN".into()),
-            ("user", id.as_str().to_owned()),
-            ("first", first.to_string()),
-            ("max", max.to_string()),
-        ];
-        self.read(scope, Step::ReadEvents, &["events"], &query).await
-    }
-
-    /// The realm's settings, or as much of them as the client's roles show.
-    pub(crate) async fn realm<T: DeserializeOwned>(&self, scope: &CallScope) -> Result<T> {
-        self.read(scope, Step::ReadRealm, &[], &[]).await
-    }
-
-    /// The clients with exactly this id: one or none.
-    pub(crate) async fn clients_named<T: DeserializeOwned>(&self, scope: &CallScope, client_id: &str) -> Result<T> {
-        self.read(scope, Step::ReadClients, &["clients"], &[("clientId", client_id.to_owned())]).await
-    }
-
-    /// The realm's client scopes, with all that they add to tokens.
-    pub(crate) async fn client_scopes<T: DeserializeOwned>(&self, scope: &CallScope) -> Result<T> {
-        self.read(scope, Step::ReadClients, &["client-scopes"], &[]).await
-    }
-
-    /// The realm's user profile.
-    pub(crate) async fn user_profile<T: DeserializeOwned>(&self, scope: &CallScope) -> Result<T> {
-        self.read(scope, Step::ReadUsers, &["users", "profile"], &[]).await
-    }
-
-    fn url(&self, path: &[&str]) -> Result<Url> {
+    /// Returns the URL of a resource of the realm.
+    pub(crate) fn url(&self, path: &[&str]) -> Result<Url> {
         self.base.join(&[&["admin", "realms", &self.realm], path].concat())
     }
 
-    async fn read<T: DeserializeOwned>(
+    /// Reads a resource of the realm.
+    pub(crate) async fn read<T: DeserializeOwned>(
         &self,
         scope: &CallScope,
         step: Step,
@@ -240,8 +142,8 @@ impl AdminApi {
         self.send(scope, step, Request::get(self.url(path)?).query(query)).await?.json()
     }
 
-    /// Keycloak answers every write with an empty body.
-    async fn write(&self, scope: &CallScope, step: Step, request: Request) -> Result<()> {
+    /// Sends a write. Keycloak's answer to a write has an empty body.
+    pub(crate) async fn write(&self, scope: &CallScope, step: Step, request: Request) -> Result<()> {
         self.send(scope, step, request).await?.must_be_empty()
     }
 
@@ -250,7 +152,7 @@ impl AdminApi {
     }
 }
 
-/// How the bridge's client gets its token: the client credentials grant of its service account.
+/// Fetches tokens with the client credentials grant.
 #[derive(Clone)]
 struct ClientCredentials {
     http: Client,

@@ -4,12 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use idp_bridge_core::{CallKind, CallScope, ErrorKind, Finding, Verdict};
+use idp_bridge_core::{CallKind, CallScope, ErrorKind, Finding, Result, Verdict};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::client::AdminApi;
 use crate::config::KeycloakConfig;
+use crate::error::Step;
+use crate::logins::EventsConfig;
 
 const READS: [CallKind; 3] = [CallKind::GetById, CallKind::GetByEmail, CallKind::GetByCustomer];
 const WRITES: [CallKind; 4] =
@@ -23,7 +25,7 @@ pub(crate) struct Diagnosis<'a> {
 }
 
 impl<'a> Diagnosis<'a> {
-    pub(crate) fn of(api: &'a AdminApi, config: &'a KeycloakConfig) -> Self {
+    pub(crate) fn new(api: &'a AdminApi, config: &'a KeycloakConfig) -> Self {
         Self { api, config }
     }
 
@@ -79,7 +81,7 @@ impl<'a> Diagnosis<'a> {
 
     async fn view_role(&self, scope: &CallScope) -> Finding {
         let check = "the client may read users";
-        match self.api.may_view_users(scope).await {
+        match self.api.check_may_view_users(scope).await {
             Ok(()) => Finding::ok(check, &CallKind::ALL),
             Err(error) => Finding::failed_by(check, &CallKind::ALL, &error, self.assign("manage-users")),
         }
@@ -103,7 +105,7 @@ impl<'a> Diagnosis<'a> {
         let check = "the customer attribute is declared, and only administrators may edit it";
         let calls = &READS;
         let name = &self.config.customer_attribute;
-        let profile: UserProfile = match self.api.user_profile(scope).await {
+        let profile: UserProfile = match UserProfile::read(self.api, scope).await {
             Ok(profile) => profile,
             Err(error) => return Finding::hidden_by(check, calls, &error, self.assign("view-users")).with_authority(),
         };
@@ -134,7 +136,7 @@ impl<'a> Diagnosis<'a> {
 
     async fn mail_server(&self, scope: &CallScope) -> Finding {
         let check = "the realm has a mail server";
-        match self.api.realm::<Realm>(scope).await {
+        match Realm::read(self.api, scope).await {
             Err(error) => Finding::hidden_by(check, &MAILS, &error, self.assign("view-realm")),
             Ok(Realm { smtp_server: None, .. }) => Finding::not_visible(check, &MAILS, self.assign("view-realm"))
                 .with_detail("the client may not see the realm's settings"),
@@ -152,7 +154,7 @@ impl<'a> Diagnosis<'a> {
 
     async fn login_events(&self, scope: &CallScope) -> Finding {
         let check = "the realm keeps login events, and the client may read them";
-        match self.api.events_config(scope).await {
+        match EventsConfig::read(self.api, scope).await {
             Err(error) => Finding::failed_by(check, &[], &error, self.assign("view-events")),
             Ok(config) if config.keeps_logins() => Finding::ok(check, &[]),
             Ok(_) => Finding::failed(
@@ -166,7 +168,7 @@ impl<'a> Diagnosis<'a> {
 
     async fn brute_force(&self, scope: &CallScope) -> Finding {
         let check = "the realm detects brute force attacks";
-        match self.api.realm::<Realm>(scope).await {
+        match Realm::read(self.api, scope).await {
             Err(error) => Finding::hidden_by(check, &[], &error, self.assign("view-users")),
             Ok(Realm { brute_force_protected: Some(true), .. }) => Finding::ok(check, &[]),
             Ok(Realm { brute_force_protected: Some(false), .. }) => Finding::failed(
@@ -198,6 +200,12 @@ pub(crate) fn assign(client: &str, role: &str) -> String {
 struct Realm {
     smtp_server: Option<BTreeMap<String, Value>>,
     brute_force_protected: Option<bool>,
+}
+
+impl Realm {
+    async fn read(api: &AdminApi, scope: &CallScope) -> Result<Self> {
+        api.read(scope, Step::ReadRealm, &[], &[]).await
+    }
 }
 
 /// The part of a realm's user profile that is checked.
@@ -233,6 +241,11 @@ enum Judgement {
 }
 
 impl UserProfile {
+    /// Reads the user profile.
+    pub(crate) async fn read(api: &AdminApi, scope: &CallScope) -> Result<Self> {
+        api.read(scope, Step::ReadUsers, &["users", "profile"], &[]).await
+    }
+
     /// Whether users may edit this attribute themselves.
     pub(crate) fn lets_users_edit(&self, name: &str) -> bool {
         matches!(self.judge(name), Judgement::UsersEdit | Judgement::UsersEditUnmanaged)

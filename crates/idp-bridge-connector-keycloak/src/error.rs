@@ -1,37 +1,22 @@
-//! From Keycloak's refusals to the kinds of error: the only place that reads a status.
+//! Converts Keycloak's refusals of admin requests into errors.
 
 use idp_bridge_core::Error;
 use idp_bridge_core::ErrorKind::*;
 use idp_bridge_http::{Response, refused};
 use serde::Deserialize;
 
-/// What was asked of Keycloak. The same status means different things to different steps.
+/// A kind of request. The meaning of a status depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Log the bridge's client in.
     FetchToken,
-    /// Read one user, or a list of users.
     ReadUsers,
-    /// Change one field of a user.
     UpdateUser,
-    /// Delete a user.
     DeleteUser,
-    /// Have a mail sent to a user.
     SendMail,
-    /// Read login events, or whether the realm keeps any.
     ReadEvents,
-    /// Read the realm's settings.
     ReadRealm,
-    /// Read the realm's clients and their scopes.
     ReadClients,
-    /// End a session.
     EndSession,
-    /// Ask userinfo of a token.
-    AskUserinfo,
-    /// Ask introspection of a token.
-    Introspect,
-    /// End the session of a refresh token.
-    EndRefreshToken,
 }
 
 impl Step {
@@ -46,14 +31,11 @@ impl Step {
             Self::ReadRealm => "read realm",
             Self::ReadClients => "read clients",
             Self::EndSession => "end session",
-            Self::AskUserinfo => "ask userinfo",
-            Self::Introspect => "introspect token",
-            Self::EndRefreshToken => "end refresh token",
         }
     }
 
-    /// The narrowest role of the client `realm-management` that allows the step.
-    pub(crate) fn role(self) -> &'static str {
+    /// Returns the narrowest role of the client `realm-management` that allows the step.
+    fn role(self) -> &'static str {
         match self {
             Self::ReadUsers => "view-users",
             Self::ReadEvents => "view-events",
@@ -64,30 +46,31 @@ impl Step {
     }
 }
 
-/// Returns the answer if its status is a success, otherwise the error that Keycloak's own words mean.
-pub(crate) fn check(step: Step, answer: Response) -> idp_bridge_core::Result<Response> {
-    let classify = |status, words: Words| refusal(step, status, &words);
-    let checked = match step {
-        Step::AskUserinfo => answer.or_token_refusal(classify),
-        _ => answer.or_refusal(classify),
-    };
+/// Returns the response if its status is a success, otherwise the error that it means.
+pub(crate) fn check(step: Step, response: Response) -> idp_bridge_core::Result<Response> {
+    let checked = response.or_refusal(|status, body| refusal(step, status, &body));
     checked.map_err(|error| error.with("step", step.name()))
 }
 
-fn refusal(step: Step, status: u16, words: &Words) -> Error {
+fn refusal(step: Step, status: u16, body: &ErrorBody) -> Error {
     match (step, status) {
         (Step::SendMail, 500) => Error::upstream(Unavailable, "keycloak could not hand the mail to its mail server"),
         (_, 300..=399 | 429 | 500..) => refused(status),
         (Step::FetchToken, _) => token_refusal(status),
-        (Step::Introspect | Step::EndRefreshToken | Step::AskUserinfo, _) => openid_refusal(step, status, words),
-        (Step::EndSession, 404) if is_session_not_found(words) => Error::upstream(NotFound, "no such session"),
+        // The first is the spelling of 26.7.3.
+        (Step::EndSession, 404) if matches!(body.error(), "Sesssion not found" | "Session not found") => {
+            Error::upstream(NotFound, "no such session")
+        }
         (_, 401) => Error::upstream(Unauthenticated, "keycloak refused the token of the bridge's client"),
         (_, 403) => Error::upstream(PermissionDenied, "the service account lacks a role")
             .with_hint("Clients → the bridge's client → Service accounts roles: assign it")
             .with("role", step.role()),
-        (_, 404) => not_found(words),
+        (_, 404) if body.error() == "User not found" => Error::upstream(NotFound, "no such user"),
+        // An unknown realm and a wrong path are 404 as well.
+        (_, 404) => Error::upstream(Misconfigured, "keycloak does not have this realm or path")
+            .with_hint("check `realm` and `url`"),
         (_, 409) => Error::upstream(Conflict, "keycloak refused the change because of another user or another writer"),
-        (_, 400) => bad_request(words),
+        (_, 400) => bad_request(body),
         _ => refused(status),
     }
 }
@@ -98,84 +81,57 @@ fn token_refusal(status: u16) -> Error {
             "check `client_id` and `client_secret`, \
              and that the client has `Client authentication` and `Service accounts roles` on",
         ),
-        403 => Error::upstream(Misconfigured, "the realm is disabled").with_hint("enable it in Realm settings"),
-        404 => Error::upstream(Misconfigured, "keycloak has no such realm")
-            .with_hint("check `realm` and the path of `url`"),
-        400 => Error::upstream(Misconfigured, "keycloak wants more than a client secret")
+        403 => realm_disabled(),
+        404 => no_such_realm(),
+        400 => Error::upstream(Misconfigured, "keycloak requires more than a client secret")
             .with_hint("set Clients → the client → Credentials → Client Authenticator to `Client Id and Secret`"),
         _ => refused(status),
     }
 }
 
-/// The public endpoints, where a client proves itself, or nobody does.
-fn openid_refusal(step: Step, status: u16, words: &Words) -> Error {
-    match (step, status) {
-        (Step::EndRefreshToken, 400) if words.error() == "invalid_grant" => {
-            Error::upstream(InvalidInput, "keycloak refused the refresh token for the client that it names")
-                .with("field", "refresh_token")
-        }
-        (Step::EndRefreshToken, 401) => {
-            Error::upstream(Unauthenticated, "keycloak refused one of the tenant's clients")
-                .with_hint("check the id and the secret of each of `federation.clients`")
-        }
-        (Step::Introspect, 401 | 403) if matches!(words.error(), "invalid_client" | "unauthorized_client") => {
-            Error::upstream(Unauthenticated, "keycloak refused the bridge's client")
-                .with_hint("check `client_id` and `client_secret`")
-        }
-        (_, 403) if words.error() == "access_denied" => {
-            Error::upstream(Misconfigured, "the realm is disabled").with_hint("enable it in Realm settings")
-        }
-        (_, 404) => Error::upstream(Misconfigured, "keycloak has no such realm")
-            .with_hint("check `realm` and the path of `url`"),
-        _ => refused(status),
-    }
+/// Creates the error for a disabled realm.
+pub(crate) fn realm_disabled() -> Error {
+    Error::upstream(Misconfigured, "the realm is disabled").with_hint("enable it in Realm settings")
 }
 
-/// The first is how 26.7.3 spells it.
-fn is_session_not_found(words: &Words) -> bool {
-    matches!(words.error(), "Sesssion not found" | "Session not found")
+/// Creates the error for a realm that does not exist.
+pub(crate) fn no_such_realm() -> Error {
+    Error::upstream(Misconfigured, "keycloak has no such realm").with_hint("check `realm` and the path of `url`")
 }
 
-/// Only one word of Keycloak makes a user missing: an unknown realm and a wrong path are 404 as well.
-fn not_found(words: &Words) -> Error {
-    if words.error() == "User not found" {
-        return Error::upstream(NotFound, "no such user");
-    }
-    Error::upstream(Misconfigured, "keycloak does not know the realm or the path").with_hint("check `realm` and `url`")
-}
-
-fn bad_request(words: &Words) -> Error {
-    match words.message() {
+fn bad_request(body: &ErrorBody) -> Error {
+    match body.message() {
         "User is disabled" => Error::upstream(State, "the user is disabled"),
         "User email missing" => Error::upstream(State, "the user has no email"),
         "Client doesn't exist" | "Client is not enabled" | "Client id missing" | "Invalid redirect uri." => {
-            Error::upstream(Misconfigured, "keycloak knows no such client or redirect URI for mails")
+            Error::upstream(Misconfigured, "keycloak has no such client or redirect URI for mails")
                 .with_hint("check `email_client_id` and `email_redirect_uri` against the client's Valid redirect URIs")
         }
-        _ if words.is_about_field() => {
+        _ if body.names_field() => {
             Error::upstream(State, "the user breaks the realm's user profile, which must be mended first")
         }
-        _ => Error::upstream(InvalidResponse, "keycloak did not understand the request"),
+        _ => Error::upstream(InvalidResponse, "keycloak rejected the request as malformed"),
     }
 }
 
-/// The shapes of Keycloak's error bodies, read for known words only and never shown.
+/// Keycloak's error bodies. They are compared with known texts and never shown.
 #[derive(Deserialize)]
 #[serde(untagged, rename_all_fields = "camelCase")]
-enum Words {
+pub(crate) enum ErrorBody {
     Error { error: String },
     Message { error_message: String, field: Option<String> },
-    Several { errors: Vec<FieldError> },
+    Fields { errors: Vec<FieldError> },
 }
 
-/// One of several faults that Keycloak found in a user.
+/// An invalid field of a user.
 #[derive(Deserialize)]
-struct FieldError {
+pub(crate) struct FieldError {
     field: Option<String>,
 }
 
-impl Words {
-    fn error(&self) -> &str {
+impl ErrorBody {
+    /// Returns the `error`, or an empty text.
+    pub(crate) fn error(&self) -> &str {
         if let Self::Error { error } = self { error } else { "" }
     }
 
@@ -183,12 +139,12 @@ impl Words {
         if let Self::Message { error_message, .. } = self { error_message } else { "" }
     }
 
-    /// Whether it names a field of the user that breaks the user profile.
-    fn is_about_field(&self) -> bool {
+    /// Returns whether it names a field of the user that breaks the user profile.
+    fn names_field(&self) -> bool {
         match self {
             Self::Error { .. } => false,
             Self::Message { field, .. } => field.is_some(),
-            Self::Several { errors } => errors.iter().any(|error| error.field.is_some()),
+            Self::Fields { errors } => errors.iter().any(|error| error.field.is_some()),
         }
     }
 }
@@ -201,7 +157,7 @@ mod tests {
 
     use super::*;
 
-    /// Answers of a real Keycloak 26.7.3, November 2026, and what may stand before it.
+    /// Responses of a real Keycloak 26.7.3, November 2026, and of gateways.
     const TABLE: &[(Step, u16, &str, ErrorKind)] = &[
         (
             FetchToken,
@@ -307,10 +263,6 @@ mod tests {
         (FetchToken, 301, "", InvalidResponse),
         (ReadUsers, 400, "\u{0}garbage", InvalidResponse),
         (ReadUsers, 404, r#"{"error":["User not found"]}"#, InvalidResponse),
-    ];
-
-    /// The same for the OAuth side.
-    const OPENID: &[(Step, u16, &str, ErrorKind)] = &[
         (EndSession, 404, r#"{"error":"Sesssion not found"}"#, NotFound),
         (EndSession, 404, r#"{"error":"Realm not found."}"#, Misconfigured),
         (EndSession, 404, r#"{"error":"HTTP 404 Not Found"}"#, Misconfigured),
@@ -319,87 +271,45 @@ mod tests {
         (EndSession, 403, r#"{"error":"HTTP 403 Forbidden"}"#, PermissionDenied),
         (EndSession, 401, r#"{"error":"HTTP 401 Unauthorized"}"#, Unauthenticated),
         (EndSession, 500, "", Unavailable),
-        (
-            EndRefreshToken,
-            400,
-            r#"{"error":"invalid_grant","error_description":"Invalid refresh token. Token client and authorized client don't match"}"#,
-            InvalidInput,
-        ),
-        (
-            EndRefreshToken,
-            400,
-            r#"{"error":"invalid_grant","error_description":"Invalid refresh token"}"#,
-            InvalidInput,
-        ),
-        (
-            EndRefreshToken,
-            401,
-            r#"{"error":"unauthorized_client","error_description":"Invalid client or Invalid client credentials"}"#,
-            Unauthenticated,
-        ),
-        (
-            EndRefreshToken,
-            401,
-            r#"{"error":"invalid_client","error_description":"Invalid client or Invalid client credentials"}"#,
-            Unauthenticated,
-        ),
-        (EndRefreshToken, 404, r#"{"error":"Realm does not exist"}"#, Misconfigured),
-        (EndRefreshToken, 400, "<html>", InvalidResponse),
-        (EndRefreshToken, 401, "<html>", InvalidResponse),
-        (
-            Introspect,
-            401,
-            r#"{"error":"invalid_client","error_description":"Client authentication failed."}"#,
-            Unauthenticated,
-        ),
-        (Introspect, 403, r#"{"error":"access_denied","error_description":"Realm not enabled"}"#, Misconfigured),
-        (Introspect, 404, r#"{"error":"Realm does not exist"}"#, Misconfigured),
-        (Introspect, 403, "<html>no entry</html>", InvalidResponse),
-        (Introspect, 429, "", RateLimited),
-        (AskUserinfo, 404, r#"{"error":"Realm does not exist"}"#, Misconfigured),
-        // Without Keycloak's challenge these come from something in front of it.
-        (AskUserinfo, 401, "", Unavailable),
-        (AskUserinfo, 403, "", InvalidResponse),
-        (AskUserinfo, 503, "", Unavailable),
         (ReadClients, 403, r#"{"error":"HTTP 403 Forbidden"}"#, PermissionDenied),
     ];
 
-    fn refused_by(step: Step, status: u16, body: &str) -> Error {
+    fn error_of(step: Step, status: u16, body: &str) -> Error {
         let status = StatusCode::from_u16(status).unwrap();
         check(step, Response::new(status, HeaderMap::new(), body.to_owned())).unwrap_err()
     }
 
     #[test]
-    fn every_known_refusal_has_its_kind() {
-        for (step, status, body, kind) in TABLE.iter().chain(OPENID) {
-            assert_eq!(refused_by(*step, *status, body).kind(), *kind, "{step:?} {status} {body}");
+    fn known_refusals_have_their_kinds() {
+        for (step, status, body, kind) in TABLE {
+            assert_eq!(error_of(*step, *status, body).kind(), *kind, "{step:?} {status} {body}");
         }
     }
 
     #[test]
-    fn a_missing_role_is_named() {
+    fn missing_role_is_named() {
         for (step, role) in [
             (ReadUsers, "view-users"),
             (SendMail, "manage-users"),
             (EndSession, "manage-users"),
             (ReadEvents, "view-events"),
         ] {
-            let error = refused_by(step, 403, r#"{"error":"HTTP 403 Forbidden"}"#);
+            let error = error_of(step, 403, r#"{"error":"HTTP 403 Forbidden"}"#);
             assert_eq!(error.context("role"), Some(role));
-            assert_eq!(refused_by(step, 403, "<html>").context("role"), None);
+            assert_eq!(error_of(step, 403, "<html>").context("role"), None);
         }
     }
 
     #[test]
-    fn the_body_is_never_shown() {
-        for (step, status, ..) in TABLE.iter().chain(OPENID) {
+    fn bodies_are_never_shown() {
+        for (step, status, ..) in TABLE {
             for body in [
                 r#"{"error":"s3cr3t"}"#,
                 r#"{"errorMessage":"s3cr3t","field":"s3cr3t"}"#,
                 r#"{"errors":[{"field":"s3cr3t"}]}"#,
                 "s3cr3t",
             ] {
-                let shown = format!("{:?}", refused_by(*step, *status, body));
+                let shown = format!("{:?}", error_of(*step, *status, body));
                 assert!(!shown.contains("s3cr3t"), "{shown}");
             }
         }

@@ -2,6 +2,7 @@
 
 mod diagnose;
 mod endpoints;
+mod error;
 mod token;
 
 use std::sync::Arc;
@@ -13,12 +14,14 @@ use idp_bridge_core::{
     FederationMetadata, FederationSettings, Finding, Liveness, LoggedOut, Logout, LogoutNotice, LogoutReach, Result,
     Secret, SessionId, Support, TokenIdentity, TokenUser, if_found,
 };
+use idp_bridge_http::Request;
 use idp_bridge_http::oidc::{EndSessionParameters, OpenIdProvider, OpenIdSettings, Rules, end_session_url};
 
 use self::endpoints::{Endpoints, Told};
 use self::token::Proven;
-use crate::client::{AdminApi, Sessions};
+use crate::client::AdminApi;
 use crate::config::KeycloakConfig;
+use crate::error::Step;
 
 /// How long after its end a token still says which login to end.
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -32,6 +35,15 @@ pub(crate) fn capabilities() -> FederationCapabilities {
         opaque_tokens: false,
         cache_seconds: 0,
     }
+}
+
+/// The two kinds of sessions that Keycloak stores apart, possibly with one id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SessionKind {
+    /// Ends with the browser's login.
+    Online,
+    /// Outlives it (`offline_access`).
+    Offline,
 }
 
 /// One realm of a Keycloak, as the one that logs a tenant's users in.
@@ -123,9 +135,13 @@ impl RealmFederation {
         self.endpoints.log_out(scope, client, refresh).await
     }
 
-    /// Ends the session with all that it issued; one that is gone already is Ok.
-    async fn end(&self, scope: &CallScope, session: &SessionId, sessions: Sessions) -> Result<()> {
-        if_found(self.admin.end_session(scope, session, sessions).await).map(drop)
+    /// Ends a session of all its clients. Succeeds if it has ended before. Keycloak first notifies the applications' back channels.
+    async fn end(&self, scope: &CallScope, session: &SessionId, kind: SessionKind) -> Result<()> {
+        let mut request = Request::delete(self.admin.url(&["sessions", session.as_str()])?);
+        if kind == SessionKind::Offline {
+            request = request.query(&[("isOffline", "true")]);
+        }
+        if_found(self.admin.write(scope, Step::EndSession, request).await).map(drop)
     }
 }
 
@@ -151,12 +167,12 @@ impl Federation for RealmFederation {
         if let Some(refresh) = logout.refresh_token {
             self.end_refresh_token(scope, identity, refresh).await?;
         }
-        self.end(scope, session, Sessions::Online).await?;
+        self.end(scope, session, SessionKind::Online).await?;
         if self.endpoints.userinfo(scope, logout.token).await?.proves_the_end() {
             return Ok(LoggedOut::Session);
         }
         // An offline session outlives the online one of the same id. An expired or revoked token cannot tell whether it has one.
-        self.end(scope, session, Sessions::Offline).await?;
+        self.end(scope, session, SessionKind::Offline).await?;
         if self.endpoints.userinfo(scope, logout.token).await?.is_of_the_living() {
             let message = "keycloak lets the token live on after its sessions have ended";
             return Err(Error::upstream(ErrorKind::Unavailable, message));

@@ -17,8 +17,10 @@ mod map;
 mod person;
 mod provider;
 mod search;
+mod store;
 #[cfg(test)]
 mod tests;
 
 pub use config::KeycloakConfig;
 pub use provider::Keycloak;
+pub use store::KeycloakStore;

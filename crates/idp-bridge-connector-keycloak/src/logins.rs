@@ -1,32 +1,56 @@
-//! Login data, counted from the realm's login events.
+//! Counts logins by the realm's login events.
 
 use idp_bridge_core::jiff::Timestamp;
 use idp_bridge_core::{CallScope, ErrorKind, Result, UserId};
+use serde::Deserialize;
 
 use crate::client::AdminApi;
+use crate::error::Step;
 
-/// An event is about half a kilobyte, and an answer may have a megabyte.
-const PAGE: usize = 500;
+/// The number of events of a page. An event has about half a kilobyte, and an answer at most a megabyte.
+const PAGE_SIZE: usize = 500;
 
-/// More logins than this are not counted.
-const MOST_PAGES: usize = 10;
+/// The maximum number of pages. More logins are not counted.
+const MAX_PAGES: usize = 10;
 
-/// What the events tell; what they cannot tell is absent.
+/// Login data of a user.
 #[derive(Default)]
 pub(crate) struct Logins {
     /// The newest login that the realm still has.
     pub(crate) last: Option<Timestamp>,
-    /// How many the realm still has.
+    /// The number of logins that the realm still has.
     pub(crate) count: Option<i64>,
+}
+
+/// The part of the realm's event settings that the bridge reads.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct EventsConfig {
+    #[serde(default)]
+    events_enabled: bool,
+    #[serde(default)]
+    enabled_event_types: Vec<String>,
+}
+
+impl EventsConfig {
+    /// Reads the settings.
+    pub(crate) async fn read(api: &AdminApi, scope: &CallScope) -> Result<Self> {
+        api.read(scope, Step::ReadEvents, &["events", "config"], &[]).await
+    }
+
+    /// Returns whether the realm saves logins.
+    pub(crate) fn keeps_logins(&self) -> bool {
+        self.events_enabled && self.enabled_event_types.iter().any(|kind| kind == "LOGIN")
+    }
 }
 
 impl Logins {
     /// Reads the user's logins.
     ///
-    /// All is absent if the client may not see events, or if the realm does not keep them: an empty list would then
-    /// look like a user that has never logged in, and an old list like one that came back no more.
-    pub(crate) async fn of(api: &AdminApi, scope: &CallScope, id: &UserId) -> Result<Self> {
-        match api.events_config(scope).await {
+    /// Without the right to view events, or if the realm does not save logins, both fields are absent:
+    /// an empty list would look like a user without logins, and an old list like one without recent ones.
+    pub(crate) async fn read(api: &AdminApi, scope: &CallScope, id: &UserId) -> Result<Self> {
+        match EventsConfig::read(api, scope).await {
             Ok(config) if config.keeps_logins() => Self::count(api, scope, id).await,
             Ok(_) => Ok(Self::default()),
             Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(Self::default()),
@@ -34,19 +58,18 @@ impl Logins {
         }
     }
 
-    /// Counts by paging, since Keycloak has no count of events. A count that would take too long is absent, never
-    /// partial.
+    /// Counts by paging, because Keycloak has no count of events. A count that takes too long is absent, never partial.
     async fn count(api: &AdminApi, scope: &CallScope, id: &UserId) -> Result<Self> {
         let reserve = scope.remaining() / 2;
         let mut logins = Self::default();
         let mut seen = 0;
-        for _ in 0..MOST_PAGES {
-            let page = api.logins(scope, id, seen, PAGE).await?;
+        for _ in 0..MAX_PAGES {
+            let page = page(api, scope, id, seen).await?;
             if let (0, Some(newest)) = (seen, page.first()) {
                 logins.last = Timestamp::from_millisecond(newest.time).ok();
             }
             seen += page.len();
-            if page.len() < PAGE {
+            if page.len() < PAGE_SIZE {
                 logins.count = i64::try_from(seen).ok();
                 break;
             }
@@ -56,4 +79,21 @@ impl Logins {
         }
         Ok(logins)
     }
+}
+
+/// The time of one event, in milliseconds since 1970.
+#[derive(Deserialize)]
+struct LoginEvent {
+    time: i64,
+}
+
+/// Reads one page of the user's logins, the newest first.
+async fn page(api: &AdminApi, scope: &CallScope, id: &UserId, first: usize) -> Result<Vec<LoginEvent>> {
+    let query = [
+        ("type", "LOGIN".into()),
+        ("user", id.as_str().to_owned()),
+        ("first", first.to_string()),
+        ("max", PAGE_SIZE.to_string()),
+    ];
+    api.read(scope, Step::ReadEvents, &["events"], &query).await
 }

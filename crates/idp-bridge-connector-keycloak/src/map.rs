@@ -1,22 +1,22 @@
-//! From Keycloak's user to the one User model.
+//! Converts Keycloak's users.
 
 use std::collections::HashMap;
 
 use idp_bridge_core::jiff::Timestamp;
-use idp_bridge_core::{Customer, Email, EmailStatus, Error, ErrorKind, Result, UserId, UserRecord};
+use idp_bridge_core::{Email, Error, ErrorKind, Result, StoredUser, UserId, UserRecord};
 use serde::Deserialize;
 
-/// The part of Keycloak's UserRepresentation that the bridge reads.
+/// The part of a UserRepresentation that the bridge reads.
 ///
-/// Only this part is parsed, so that a change of another field in a later Keycloak cannot break a read.
+/// Other fields are not parsed, so that a change of them in a later Keycloak cannot break a read.
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct KeycloakUser {
-    id: String,
-    username: Option<String>,
+pub struct KeycloakUser {
+    pub(crate) id: String,
+    pub(crate) username: Option<String>,
     email: Option<String>,
-    pub(crate) email_verified: Option<bool>,
-    pub(crate) enabled: Option<bool>,
+    email_verified: Option<bool>,
+    enabled: Option<bool>,
     created_timestamp: Option<i64>,
     attributes: Option<HashMap<String, Vec<Option<String>>>>,
     access: Option<HashMap<String, bool>>,
@@ -24,90 +24,53 @@ pub(crate) struct KeycloakUser {
 }
 
 impl KeycloakUser {
-    /// The id, if it is one that the bridge can use.
-    pub(crate) fn id(&self) -> Result<UserId> {
-        UserId::new(self.id.as_str()).map_err(|error| {
-            Error::upstream(ErrorKind::InvalidResponse, "keycloak returned a user with an unusable id")
-                .with_source(error)
-        })
+    /// Returns whether this is another spelling of the id.
+    pub(crate) fn differs_only_in_case(&self, id: &UserId) -> bool {
+        self.id != id.as_str() && self.id.eq_ignore_ascii_case(id.as_str())
     }
 
-    /// Fails unless the user is the one that was asked for by this id.
-    ///
-    /// Keycloak compares ids as its database does: some of them ignore case, where others answer `User not found`. Any other id is
-    /// the answer of a cache or a proxy, which says nothing about the user.
-    pub(crate) fn must_answer(&self, id: &UserId) -> Result<()> {
-        if self.id == id.as_str() {
-            return Ok(());
-        }
-        if self.id.eq_ignore_ascii_case(id.as_str()) {
-            return Err(Error::no_such_user());
-        }
-        Err(Error::another_user())
-    }
-
-    /// The user name.
-    pub(crate) fn username(&self) -> Option<&str> {
-        self.username.as_deref()
-    }
-
-    /// Whether both are the same user.
-    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
-        self.id == other.id
-    }
-
-    /// Whether the user comes from a user federation, such as LDAP.
+    /// Returns whether the user comes from a user federation, such as LDAP.
     pub(crate) fn is_federated(&self) -> bool {
         self.federation_link.is_some() || self.id.starts_with("f:")
     }
 
-    /// Whether the user has the name that Keycloak gives to the service account of a client. People may have such a name, too.
+    /// Returns whether the user has the name that Keycloak gives to the service account of a client. People may have such a name, too.
     pub(crate) fn is_named_like_service_account(&self) -> bool {
-        self.username().is_some_and(|name| name.starts_with("service-account-"))
+        self.username.as_deref().is_some_and(|name| name.starts_with("service-account-"))
     }
 
-    /// The address in force, if it is well-formed.
-    pub(crate) fn email(&self) -> Option<Email> {
-        self.email.as_deref().and_then(|text| Email::new(text).ok())
-    }
-
-    /// Whether this is the address in force.
-    pub(crate) fn has_email(&self, email: &Email) -> bool {
-        self.email().is_some_and(|own| own.matches(email))
-    }
-
-    /// The address and whether it is proven.
-    pub(crate) fn email_status(&self) -> EmailStatus {
-        EmailStatus { email: self.email(), verified: self.email_verified == Some(true) }
-    }
-
-    /// The values of an attribute; none if the user has none, or if the user profile hides them from the bridge.
+    /// Returns the values of an attribute, except those that the user profile hides.
     pub(crate) fn attribute(&self, name: &str) -> Vec<&str> {
         let values = self.attributes.as_ref().and_then(|attributes| attributes.get(name));
         values.into_iter().flatten().filter_map(Option::as_deref).collect()
     }
 
-    /// Whether the bridge's client may change this user; not every answer says so.
+    /// Returns whether the bridge's client may change this user, if the representation contains it.
     pub(crate) fn may_be_managed(&self) -> Option<bool> {
         self.access.as_ref().and_then(|access| access.get("manage")).copied()
     }
 
-    /// The record of this user. Keycloak keeps no time of the last change, and login data only in events.
-    pub(crate) fn record(&self, customer_attribute: &str) -> Result<UserRecord> {
-        Ok(UserRecord {
-            customer: Customer::from_values(&self.attribute(customer_attribute)),
-            email: self.email(),
+    /// Converts the user. Keycloak stores no time of the last change, and logins only as events.
+    pub(crate) fn into_stored(self, customer_attribute: &str) -> Result<StoredUser<Self>> {
+        let id = UserId::new(self.id.as_str()).map_err(|error| {
+            Error::upstream(ErrorKind::InvalidResponse, "keycloak returned a user with an unusable id")
+                .with_source(error)
+        })?;
+        let record = UserRecord {
+            email: self.email.as_deref().and_then(|text| Email::new(text).ok()),
             create_time: self.created_timestamp.and_then(|millis| Timestamp::from_millisecond(millis).ok()),
             email_verified: self.email_verified,
             blocked: self.enabled.map(|enabled| !enabled),
-            ..UserRecord::new(self.id()?)
-        })
+            ..UserRecord::new(id)
+        };
+        let customers: Vec<String> = self.attribute(customer_attribute).into_iter().map(Into::into).collect();
+        Ok(StoredUser::new(record, self).with_customers(customers))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use idp_bridge_core::CustomerId;
+    use idp_bridge_core::{Customer, CustomerId};
     use serde_json::{Value, json};
 
     use super::*;
@@ -117,10 +80,10 @@ mod tests {
     }
 
     fn record(value: Value) -> UserRecord {
-        user(value).record("customer_id").unwrap()
+        user(value).into_stored("customer_id").unwrap().record
     }
 
-    /// As Keycloak 26.7.3 answered it.
+    /// A user as Keycloak 26.7.3 returned it.
     fn alice() -> Value {
         json!({
             "id": "43180368-bb2a-4a4a-b8b7-bee14c82bb42", "username": "alice", "firstName": "Alice", "lastName": "Test",
@@ -131,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_real_user_becomes_a_record() {
+    fn real_user_is_converted() {
         assert_eq!(
             record(alice()),
             UserRecord {
@@ -146,13 +109,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_absent_stays_absent() {
+    fn absent_fields_stay_absent() {
         let id = UserId::new("legacy-42").unwrap();
         assert_eq!(record(json!({"id": "legacy-42"})), UserRecord::new(id));
     }
 
     #[test]
-    fn odd_values_are_absent_and_never_invented() {
+    fn malformed_values_become_absent() {
         for (change, expected) in [
             (json!({"id": "u", "email": ""}), UserRecord::new(UserId::new("u").unwrap())),
             (json!({"id": "u", "email": "no address"}), UserRecord::new(UserId::new("u").unwrap())),
@@ -165,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn customer_values_are_never_chosen_among() {
+    fn several_customer_values_are_kept_apart() {
         let customer = |values: Value| record(json!({"id": "u", "attributes": {"customer_id": values}})).customer;
         assert_eq!(customer(json!([])), Customer::Absent);
         assert_eq!(customer(json!(["a", "b"])), Customer::Several);
@@ -174,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disabled_user_is_blocked() {
+    fn disabled_user_is_blocked() {
         assert_eq!(record(json!({"id": "u", "enabled": false})).blocked, Some(true));
     }
 
@@ -193,10 +156,18 @@ mod tests {
     }
 
     #[test]
-    fn an_unusable_id_is_an_invalid_response() {
+    fn unusable_id_is_an_invalid_response() {
         for id in ["", "..", "a\nb"] {
-            let error = user(json!({"id": id})).record("customer_id").unwrap_err();
+            let error = user(json!({"id": id})).into_stored("customer_id").err().unwrap();
             assert_eq!(error.kind(), ErrorKind::InvalidResponse, "{id:?}");
+        }
+    }
+
+    #[test]
+    fn ids_are_compared_by_case() {
+        let id = UserId::new("u-a").unwrap();
+        for (own, differs) in [("u-a", false), ("U-A", true), ("u-b", false)] {
+            assert_eq!(user(json!({"id": own})).differs_only_in_case(&id), differs, "{own}");
         }
     }
 }

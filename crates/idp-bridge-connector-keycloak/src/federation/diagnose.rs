@@ -36,7 +36,7 @@ impl<'a> Diagnosis<'a> {
             Ok(applications) => {
                 findings
                     .extend(clients.iter().flat_map(|client| self.application(client, applications.get(&client.id))));
-                let profile = self.federation.admin.user_profile(scope).await;
+                let profile = UserProfile::read(&self.federation.admin, scope).await;
                 let read = clients.iter().filter_map(|client| applications.get(&client.id).map(|own| (client, own)));
                 findings.extend(read.filter_map(|(client, own)| self.authority(&client.id, own, &profile)));
             }

@@ -4,9 +4,9 @@ use idp_bridge_core::{AccessToken, CallScope, Error, ErrorKind, OauthClient, Out
 use idp_bridge_http::oidc::Claims;
 use idp_bridge_http::{BaseUrl, Client, Request, Response, StatusCode, Url, header};
 
+use super::error::{Endpoint, check};
 use crate::client::AdminApi;
 use crate::config::KeycloakConfig;
-use crate::error::{Step, check};
 
 /// A realm's public endpoints, at the address by which the bridge reaches Keycloak.
 pub(super) struct Endpoints {
@@ -75,7 +75,7 @@ impl Endpoints {
         if let Some(told) = read_challenge(&answer) {
             return Ok(told);
         }
-        let answer = check(Step::AskUserinfo, answer)?;
+        let answer = check(Endpoint::Userinfo, answer)?;
         let kind = answer.header(&header::CONTENT_TYPE).unwrap_or_default();
         if kind.starts_with("application/jwt") {
             let message = "keycloak signs or encrypts userinfo for this client, which the bridge does not read";
@@ -91,7 +91,7 @@ impl Endpoints {
         let form = [("token", token.expose()), ("token_type_hint", "access_token")];
         let request = Request::post(self.openid(&["token", "introspect"])?).reading();
         let request = request.form(&with_client(&self.bridge, &form));
-        let answer = check(Step::Introspect, self.http.send(scope, request).await?)?;
+        let answer = check(Endpoint::Introspection, self.http.send(scope, request).await?)?;
         let claims = Claims::of_answer(&answer)?;
         match claims.get("active").and_then(serde_json::Value::as_bool) {
             Some(true) => Ok(Some(claims)),
@@ -106,7 +106,7 @@ impl Endpoints {
     pub(super) async fn log_out(&self, scope: &CallScope, client: &OauthClient, refresh: &Secret) -> Result<()> {
         let form = [("refresh_token", refresh.expose())];
         let request = Request::post(self.openid(&["logout"])?).form(&with_client(client, &form));
-        check(Step::EndRefreshToken, self.http.send(scope, request).await?)?.must_be_empty()
+        check(Endpoint::Logout, self.http.send(scope, request).await?)?.must_be_empty()
     }
 }
 

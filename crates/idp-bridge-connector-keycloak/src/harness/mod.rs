@@ -14,8 +14,8 @@ use async_trait::async_trait;
 use idp_bridge_conformance::fake::FakeServer;
 use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, Staged, UserKind};
 use idp_bridge_core::{
-    Capabilities, Connector, ConnectorContext, CustomerId, Email, IdentityProvider, Random as _, Result, Secret,
-    SystemRandom, TenantId, UserId,
+    Capabilities, Connector, ConnectorContext, CustomerId, Directory, Email, IdentityProvider, Random as _, Result,
+    Secret, SystemRandom, TenantId, UserId,
 };
 use idp_bridge_http::{Request, Url, header};
 use serde_json::{Map, Value, json};
@@ -25,7 +25,7 @@ use federation::BackChannel;
 pub use mails::{Maildir, Mails};
 
 use crate::fake::FakeKeycloak;
-use crate::{Keycloak, KeycloakConfig};
+use crate::{Keycloak, KeycloakConfig, KeycloakStore};
 
 /// A Keycloak to be tested against.
 #[derive(Clone)]
@@ -137,11 +137,11 @@ impl KeycloakHarness {
     }
 
     /// Builds a provider from settings that a test has changed.
-    pub fn build(&self, config: KeycloakConfig) -> Staged<Keycloak> {
+    pub fn build(&self, config: KeycloakConfig) -> Staged<Directory<KeycloakStore>> {
         Self::build_in(config, &Self::context()?)
     }
 
-    fn build_in(config: KeycloakConfig, context: &ConnectorContext) -> Staged<Keycloak> {
+    fn build_in(config: KeycloakConfig, context: &ConnectorContext) -> Staged<Directory<KeycloakStore>> {
         Ok(Keycloak::build(config, context)?)
     }
 

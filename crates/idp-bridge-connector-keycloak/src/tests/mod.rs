@@ -16,10 +16,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use idp_bridge_conformance::fixture::{customer, email, scope};
 use idp_bridge_conformance::{FederationHarness as _, Harness, NewUser};
-use idp_bridge_core::{AccessToken, UserId};
+use idp_bridge_core::{AccessToken, Directory, UserId};
 use serde_json::Value;
 
-use crate::Keycloak;
+use crate::KeycloakStore;
 use crate::fake::{Exchange, FakeKeycloak};
 use crate::harness::{KeycloakHarness, Server};
 
@@ -27,7 +27,7 @@ use crate::harness::{KeycloakHarness, Server};
 struct Stage {
     fake: Arc<FakeKeycloak>,
     harness: KeycloakHarness,
-    provider: Keycloak,
+    provider: Directory<KeycloakStore>,
 }
 
 impl Stage {

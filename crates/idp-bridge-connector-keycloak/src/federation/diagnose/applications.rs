@@ -6,6 +6,7 @@ use idp_bridge_core::{CallScope, OauthClient, Result};
 use serde::Deserialize;
 
 use crate::client::AdminApi;
+use crate::error::Step;
 
 /// Those of the tenant's applications that the realm has, by their id.
 pub(super) struct Applications(BTreeMap<String, Application>);
@@ -72,10 +73,11 @@ struct Mapper {
 
 impl Applications {
     pub(super) async fn read(admin: &AdminApi, scope: &CallScope, clients: &[OauthClient]) -> Result<Self> {
-        let scopes: Vec<ClientScope> = admin.client_scopes(scope).await?;
+        let scopes: Vec<ClientScope> = admin.read(scope, Step::ReadClients, &["client-scopes"], &[]).await?;
         let mut all = BTreeMap::new();
         for client in clients {
-            let found: Vec<Client> = admin.clients_named(scope, &client.id).await?;
+            let found: Vec<Client> =
+                admin.read(scope, Step::ReadClients, &["clients"], &[("clientId", client.id.clone())]).await?;
             let own = found.into_iter().find(|found| found.client_id == client.id);
             all.extend(own.map(|own| (client.id.clone(), Application::of(own, &scopes))));
         }
