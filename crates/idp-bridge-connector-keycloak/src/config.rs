@@ -1,4 +1,4 @@
-//! A tenant's settings of the Keycloak connector.
+//! The settings of the connector.
 
 use idp_bridge_core::jiff::SignedDuration;
 use idp_bridge_core::{Error, Result, Secret};
@@ -11,10 +11,10 @@ use serde::Deserialize;
 #[schemars(rename = "Keycloak")]
 #[non_exhaustive]
 pub struct KeycloakConfig {
-    /// Where Keycloak listens, such as `https://login.acme.example`; with its path if it has one (`/auth`).
+    /// Keycloak's URL, such as `https://login.acme.example`. Includes the path if there is one (`/auth`).
     pub url: String,
 
-    /// The name of the realm, as in the address of its console.
+    /// The name of the realm, as in the URL of its admin console.
     pub realm: String,
 
     /// The confidential client whose service account the bridge uses.
@@ -23,37 +23,33 @@ pub struct KeycloakConfig {
     /// That client's secret: Clients → the client → Credentials.
     pub client_secret: Secret,
 
-    /// The user attribute that holds the customer id. It must be declared in the realm's user profile, and only
-    /// administrators may edit it.
+    /// The user attribute with the customer id. It must be declared in the realm's user profile, and only administrators may edit it.
     #[serde(default = "default_customer_attribute")]
     #[schemars(regex(pattern = r"^[A-Za-z0-9._-]+$"))]
     pub customer_attribute: String,
 
-    /// The realm's issuer, as its tokens name it: only if Keycloak's `hostname` is another than that of `url`. Used by
-    /// federation.
+    /// The issuer in the realm's tokens. Needed by federation if Keycloak's `hostname` differs from the host of `url`.
     #[serde(default)]
     pub issuer: Option<String>,
 
-    /// Whether to read `login_time` and `logins_count` from the realm's login events, as far back as the realm keeps
-    /// them. Costs two more requests a read, needs the role `view-events` and that the realm saves its events.
+    /// Whether to derive `login_time` and `logins_count` from the login events that the realm still has. Costs two more requests per
+    /// read. Needs the role `view-events` and a realm that saves login events.
     #[serde(default)]
     pub login_events: bool,
 
-    /// Whether a user that brute force detection has locked for a while counts as blocked. Costs one more request a
-    /// read.
+    /// Whether a user counts as blocked while brute force detection locks it. Costs one more request per read.
     #[serde(default)]
     pub brute_force: bool,
 
-    /// The client that the links in mails lead back to. Without it the user ends on a page of Keycloak.
+    /// The client that the links in mails lead to. Without it the user ends on a page of Keycloak.
     #[serde(default)]
     pub email_client_id: Option<String>,
 
-    /// Where the links in mails lead back to: one of that client's valid redirect URIs.
+    /// The target of the links in mails: one of that client's valid redirect URIs.
     #[serde(default)]
     pub email_redirect_uri: Option<String>,
 
-    /// How long the links in mails work, such as `2h`. The realm's own setting (12 hours, if it was never changed) if
-    /// absent.
+    /// The lifespan of the links in mails, such as `2h`. Defaults to the realm's setting, initially 12 hours.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub email_link_lifespan: Option<SignedDuration>,
@@ -64,7 +60,7 @@ fn default_customer_attribute() -> String {
 }
 
 impl KeycloakConfig {
-    /// The settings that have no default.
+    /// Creates settings with defaults for all optional ones.
     pub fn new(
         url: impl Into<String>,
         realm: impl Into<String>,
@@ -86,21 +82,23 @@ impl KeycloakConfig {
         }
     }
 
-    /// Whether the settings can be right at all; the URL is checked by whoever joins it.
+    /// Checks the settings, except `url` and `realm`.
     pub(crate) fn check(&self) -> Result<()> {
         if self.client_id.is_empty() {
-            return Err(Error::misconfigured("`client_id` is empty").with_hint("name the client that the bridge uses"));
+            return Err(
+                Error::misconfigured("`client_id` is empty").with_hint("set it to the id of the bridge's client")
+            );
         }
-        // Keycloak allows no other names (tried in November 2026), and the search for customers relies on it.
+        // Keycloak rejects other names (tried in November 2026). The search for customers relies on it.
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         if self.customer_attribute.is_empty() || !self.customer_attribute.chars().all(plain) {
             return Err(Error::misconfigured(
-                "`customer_attribute` may hold only letters, digits, `.`, `_` and `-`, as in Keycloak",
+                "`customer_attribute` may contain only letters, digits, `.`, `_` and `-`",
             ));
         }
         if self.email_redirect_uri.is_some() && self.email_client_id.is_none() {
             return Err(Error::misconfigured("`email_redirect_uri` needs `email_client_id`")
-                .with_hint("name the client whose redirect URI it is"));
+                .with_hint("set it to the client with this redirect URI"));
         }
         if self.email_link_lifespan.is_some_and(|lifespan| lifespan.as_secs() < 1) {
             return Err(Error::misconfigured("`email_link_lifespan` is shorter than a second").with_hint("try `2h`"));
@@ -134,12 +132,12 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_setting_is_refused() {
+    fn misspelt_setting_is_rejected() {
         assert!(read(json!({"brute_froce": true})).unwrap_err().to_string().contains("`brute_froce`"));
     }
 
     #[test]
-    fn a_lifespan_is_written_as_people_write_it() {
+    fn lifespan_has_a_unit() {
         let lifespan = |text: &str| read(json!({"email_link_lifespan": text})).map(|config| config.email_link_lifespan);
         assert_eq!(lifespan("2h").unwrap(), Some(SignedDuration::from_hours(2)));
         assert_eq!(lifespan("90s").unwrap(), Some(SignedDuration::from_secs(90)));
@@ -147,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_cannot_be_right_are_refused_without_a_request() {
+    fn invalid_settings_are_rejected() {
         for extra in [
             json!({"client_id": ""}),
             json!({"customer_attribute": ""}),

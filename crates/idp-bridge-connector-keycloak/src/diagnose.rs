@@ -1,6 +1,6 @@
-//! What `doctor` checks of a realm, and the step in the admin console that mends it.
+//! The checks of `doctor`, with their fixes in the admin console.
 //!
-//! Every check is a read. Names of pages, tabs and switches are those of the admin console of Keycloak 26.
+//! Every check is a read. Pages, tabs and switches have the names of the admin console of Keycloak 26.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ const WRITES: [CallKind; 4] =
     [CallKind::Delete, CallKind::MarkEmailVerified, CallKind::SendVerificationEmail, CallKind::SendPasswordResetEmail];
 const MAILS: [CallKind; 2] = [CallKind::SendVerificationEmail, CallKind::SendPasswordResetEmail];
 
-/// A realm under diagnosis.
+/// Checks a realm.
 pub(crate) struct Diagnosis<'a> {
     api: &'a AdminApi,
     config: &'a KeycloakConfig,
@@ -29,7 +29,7 @@ impl<'a> Diagnosis<'a> {
         Self { api, config }
     }
 
-    /// Checks all that the settings need. Without a login nothing else can be seen, so that comes first.
+    /// Runs the checks that the settings need. All others depend on the login.
     pub(crate) async fn run(&self, scope: &CallScope) -> Vec<Finding> {
         let mut findings = self.login(scope).await;
         if findings.iter().any(|finding| finding.verdict != Verdict::Ok) {
@@ -48,7 +48,7 @@ impl<'a> Diagnosis<'a> {
         findings
     }
 
-    /// One login tells of three things, each of which hides the next.
+    /// Checks the connection, the realm and the client by one login. A failure hides the later ones.
     async fn login(&self, scope: &CallScope) -> Vec<Finding> {
         let KeycloakConfig { realm, client_id, .. } = self.config;
         let checks = [
@@ -70,7 +70,7 @@ impl<'a> Diagnosis<'a> {
         ];
         let failure = self.api.check_login(scope).await.err();
         let failed = failure.as_ref().map(|error| match error.context("status") {
-            // Another server sent it, or a gateway: Keycloak's own words have another kind.
+            // Sent by another server or a gateway. Keycloak's own refusals have other kinds.
             _ if error.kind() == ErrorKind::InvalidResponse => (0, error),
             Some("403" | "404") => (1, error),
             Some("400" | "401") => (2, error),
@@ -87,7 +87,7 @@ impl<'a> Diagnosis<'a> {
         }
     }
 
-    /// Keycloak says of a user whether one may change it; the one user that is surely there is the client's own.
+    /// Checks the right to change users by the client's own user, which always exists.
     async fn manage_role(&self, scope: &CallScope) -> Finding {
         let check = "the client may change users and have mails sent to them";
         let own = format!("service-account-{}", self.config.client_id);
@@ -111,17 +111,19 @@ impl<'a> Diagnosis<'a> {
         };
         let attributes = "Realm settings → User profile → Attributes";
         let permissions = "Permission: `Who can edit?` only Admin, `Who can view?` Admin";
-        let finding = match profile.judge(name) {
-            Judgement::Right => Finding::ok(check, calls),
-            Judgement::Undeclared => {
+        let finding = match profile.protection(name) {
+            Protection::Protected => Finding::ok(check, calls),
+            Protection::Undeclared => {
                 Finding::failed(check, calls, format!("{attributes} → Create attribute: `{name}`; {permissions}"))
                     .with_detail("the attribute is not declared, so Keycloak hides it")
             }
-            Judgement::Hidden => Finding::failed(check, calls, format!("{attributes} → `{name}`; {permissions}"))
+            Protection::Hidden => Finding::failed(check, calls, format!("{attributes} → `{name}`; {permissions}"))
                 .with_detail("administrators may not view the attribute"),
-            Judgement::UsersEdit => Finding::failed(check, calls, format!("{attributes} → `{name}`; {permissions}"))
-                .with_detail("users may edit the attribute themselves, and with it whom they belong to"),
-            Judgement::UsersEditUnmanaged => Finding::failed(
+            Protection::UserEditable => {
+                Finding::failed(check, calls, format!("{attributes} → `{name}`; {permissions}"))
+                    .with_detail("users may edit the attribute themselves, and with it their customer")
+            }
+            Protection::UserEditableUnmanaged => Finding::failed(
                 check,
                 calls,
                 format!(
@@ -144,7 +146,7 @@ impl<'a> Diagnosis<'a> {
                 let has = |key: &str| smtp.get(key).and_then(Value::as_str).is_some_and(|value| !value.is_empty());
                 if has("host") && has("from") {
                     return Finding::ok(check, &MAILS)
-                        .with_detail("whether it takes mails shows only when one is sent");
+                        .with_detail("whether it accepts mails shows only when one is sent");
                 }
                 let fix = "Realm settings → Email: fill in `From` and `Host`, then `Test connection`";
                 Finding::failed(check, &MAILS, fix)
@@ -153,7 +155,7 @@ impl<'a> Diagnosis<'a> {
     }
 
     async fn login_events(&self, scope: &CallScope) -> Finding {
-        let check = "the realm keeps login events, and the client may read them";
+        let check = "the realm saves login events, and the client may read them";
         match EventsConfig::read(self.api, scope).await {
             Err(error) => Finding::failed_by(check, &[], &error, self.assign("view-events")),
             Ok(config) if config.keeps_logins() => Finding::ok(check, &[]),
@@ -186,7 +188,7 @@ impl<'a> Diagnosis<'a> {
     }
 }
 
-/// The step that gives the bridge's client a role.
+/// Returns the fix that assigns a role to the bridge's client.
 pub(crate) fn assign(client: &str, role: &str) -> String {
     format!(
         "Clients → `{client}` → Service accounts roles → Assign role → Client roles: \
@@ -194,7 +196,7 @@ pub(crate) fn assign(client: &str, role: &str) -> String {
     )
 }
 
-/// The part of a realm's settings that is checked. What the client's roles hide is missing.
+/// The part of a realm's settings that is checked. Fields that the client's roles hide are absent.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Realm {
@@ -223,7 +225,7 @@ struct Attribute {
     permissions: Permissions,
 }
 
-/// Nobody may do what is not listed; whoever may edit may also view (tried in November 2026).
+/// The roles that may view and edit an attribute. The right to edit includes the right to view (tried in November 2026).
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Permissions {
@@ -231,13 +233,14 @@ struct Permissions {
     edit: Vec<String>,
 }
 
+/// Whether only administrators may view and edit an attribute.
 #[derive(Debug, PartialEq, Eq)]
-enum Judgement {
-    Right,
+enum Protection {
+    Protected,
     Undeclared,
     Hidden,
-    UsersEdit,
-    UsersEditUnmanaged,
+    UserEditable,
+    UserEditableUnmanaged,
 }
 
 impl UserProfile {
@@ -246,27 +249,27 @@ impl UserProfile {
         api.read(scope, Step::ReadUsers, &["users", "profile"], &[]).await
     }
 
-    /// Whether users may edit this attribute themselves.
-    pub(crate) fn lets_users_edit(&self, name: &str) -> bool {
-        matches!(self.judge(name), Judgement::UsersEdit | Judgement::UsersEditUnmanaged)
+    /// Returns whether users may edit this attribute themselves.
+    pub(crate) fn is_user_editable(&self, name: &str) -> bool {
+        matches!(self.protection(name), Protection::UserEditable | Protection::UserEditableUnmanaged)
     }
 
-    fn judge(&self, name: &str) -> Judgement {
+    fn protection(&self, name: &str) -> Protection {
         let Some(attribute) = self.attributes.iter().find(|attribute| attribute.name == name) else {
             return match self.unmanaged_attribute_policy.as_deref() {
-                Some("ADMIN_EDIT" | "ADMIN_VIEW") => Judgement::Right,
-                Some("ENABLED") => Judgement::UsersEditUnmanaged,
-                _ => Judgement::Undeclared,
+                Some("ADMIN_EDIT" | "ADMIN_VIEW") => Protection::Protected,
+                Some("ENABLED") => Protection::UserEditableUnmanaged,
+                _ => Protection::Undeclared,
             };
         };
         let has = |roles: &[String], role: &str| roles.iter().any(|own| own == role);
         let Permissions { view, edit } = &attribute.permissions;
         if has(edit, "user") {
-            Judgement::UsersEdit
+            Protection::UserEditable
         } else if has(view, "admin") || has(edit, "admin") {
-            Judgement::Right
+            Protection::Protected
         } else {
-            Judgement::Hidden
+            Protection::Hidden
         }
     }
 }
@@ -278,25 +281,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_attribute_is_right_if_administrators_see_it_and_users_cannot_edit_it() {
+    fn user_editable_and_hidden_attributes_are_found() {
         let declared = |permissions: Value| json!([{"name": "customer_id", "permissions": permissions}]);
-        for (attributes, policy, judgement) in [
-            (declared(json!({"view": ["admin", "user"], "edit": ["admin"]})), None, Judgement::Right),
-            (declared(json!({"view": [], "edit": ["admin"]})), None, Judgement::Right),
-            (declared(json!({"view": ["admin"], "edit": []})), None, Judgement::Right),
-            (declared(json!({"view": ["admin"], "edit": ["admin", "user"]})), None, Judgement::UsersEdit),
-            (declared(json!({"view": ["user"], "edit": []})), None, Judgement::Hidden),
-            (json!([{"name": "customer_id"}]), None, Judgement::Hidden),
-            (json!([{"name": "customer_id"}]), Some("ENABLED"), Judgement::Hidden),
-            (json!([]), None, Judgement::Undeclared),
-            (json!([]), Some("ADMIN_VIEW"), Judgement::Right),
-            (json!([]), Some("ADMIN_EDIT"), Judgement::Right),
-            (json!([]), Some("ENABLED"), Judgement::UsersEditUnmanaged),
-            (json!([]), Some("SOMETHING_NEW"), Judgement::Undeclared),
+        for (attributes, policy, protection) in [
+            (declared(json!({"view": ["admin", "user"], "edit": ["admin"]})), None, Protection::Protected),
+            (declared(json!({"view": [], "edit": ["admin"]})), None, Protection::Protected),
+            (declared(json!({"view": ["admin"], "edit": []})), None, Protection::Protected),
+            (declared(json!({"view": ["admin"], "edit": ["admin", "user"]})), None, Protection::UserEditable),
+            (declared(json!({"view": ["user"], "edit": []})), None, Protection::Hidden),
+            (json!([{"name": "customer_id"}]), None, Protection::Hidden),
+            (json!([{"name": "customer_id"}]), Some("ENABLED"), Protection::Hidden),
+            (json!([]), None, Protection::Undeclared),
+            (json!([]), Some("ADMIN_VIEW"), Protection::Protected),
+            (json!([]), Some("ADMIN_EDIT"), Protection::Protected),
+            (json!([]), Some("ENABLED"), Protection::UserEditableUnmanaged),
+            (json!([]), Some("SOMETHING_NEW"), Protection::Undeclared),
         ] {
             let profile = json!({"attributes": attributes, "unmanagedAttributePolicy": policy, "groups": []});
-            let judged = serde_json::from_value::<UserProfile>(profile.clone()).unwrap().judge("customer_id");
-            assert_eq!(judged, judgement, "{profile}");
+            let parsed: UserProfile = serde_json::from_value(profile.clone()).unwrap();
+            assert_eq!(parsed.protection("customer_id"), protection, "{profile}");
         }
     }
 }

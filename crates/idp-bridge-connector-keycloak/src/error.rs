@@ -48,7 +48,7 @@ impl Step {
 
 /// Returns the response if its status is a success, otherwise the error that it means.
 pub(crate) fn check(step: Step, response: Response) -> idp_bridge_core::Result<Response> {
-    let checked = response.or_refusal(|status, body| refusal(step, status, &body));
+    let checked = response.or_refusal(|status, body: ErrorBody| refusal(step, status, &body));
     checked.map_err(|error| error.with("step", step.name()))
 }
 

@@ -1,4 +1,4 @@
-//! The OAuth side of a realm: whose a token is, whether Keycloak lets it live, and how its session ends.
+//! Validates the tokens of a realm and ends their sessions.
 
 mod diagnose;
 mod endpoints;
@@ -17,16 +17,16 @@ use idp_bridge_core::{
 use idp_bridge_http::Request;
 use idp_bridge_http::oidc::{EndSessionParameters, OpenIdProvider, OpenIdSettings, Rules, end_session_url};
 
-use self::endpoints::{Endpoints, Told};
-use self::token::Proven;
+use self::endpoints::{Endpoints, Userinfo};
+use self::token::VerifiedToken;
 use crate::client::AdminApi;
 use crate::config::KeycloakConfig;
 use crate::error::Step;
 
-/// How long after its end a token still says which login to end.
-const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long after its expiry a token still identifies the login to end.
+const EXPIRED_BY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What this side promises.
+/// Returns the capabilities of federation.
 pub(crate) fn capabilities() -> FederationCapabilities {
     FederationCapabilities {
         liveness: Liveness::IdentityProvider,
@@ -46,13 +46,13 @@ enum SessionKind {
     Offline,
 }
 
-/// One realm of a Keycloak, as the one that logs a tenant's users in.
+/// The OAuth side of one realm.
 pub(crate) struct RealmFederation {
     admin: AdminApi,
     endpoints: Endpoints,
     openid: OpenIdProvider,
     settings: FederationSettings,
-    /// The bridge's own client, which may ask of the tokens that are meant for it.
+    /// The id of the bridge's own client. It may introspect tokens with itself in the audience.
     bridge: String,
     customer_claim: String,
 }
@@ -68,7 +68,7 @@ impl RealmFederation {
         let issuer = config.issuer.clone().unwrap_or_else(|| endpoints.realm().to_string());
         let openid = OpenIdSettings {
             discovery: Some(endpoints.discovery()?),
-            // Where the bridge reaches Keycloak: the document may name an address for browsers.
+            // The document may contain addresses for browsers, which the bridge may not reach.
             jwks: Some(endpoints.keys()?),
             ..OpenIdSettings::new(issuer, &context.outbound)
         };
@@ -82,40 +82,44 @@ impl RealmFederation {
         })
     }
 
-    async fn prove(&self, scope: &CallScope, token: &AccessToken, expired_by: Duration) -> Result<Proven> {
+    /// Verifies the token's signature and claims.
+    async fn verify(&self, scope: &CallScope, token: &AccessToken, expired_by: Duration) -> Result<VerifiedToken> {
         let rules = Rules::access_token().expired_by(expired_by);
-        Proven::of(self.openid.verify(scope, token.expose(), &rules).await?, &self.settings)
+        VerifiedToken::from_claims(self.openid.verify(scope, token.expose(), &rules).await?, &self.settings)
     }
 
-    /// What Keycloak says of a token now.
+    /// Validates a verified token with Keycloak and returns its user.
     ///
-    /// Keycloak calls a living token inactive unless it is meant for the client that asks, so that only userinfo says why a token
-    /// is no good.
-    async fn living(&self, scope: &CallScope, token: &AccessToken, proven: &Proven) -> Result<TokenUser> {
-        let introspects = proven.is_for(&self.bridge) || !proven.may_ask_userinfo();
+    /// Introspection reports an active token as inactive unless the token names the requesting client as an audience.
+    /// Only userinfo gives the reason of a refusal.
+    async fn check_active(
+        &self,
+        scope: &CallScope,
+        token: &AccessToken,
+        verified: &VerifiedToken,
+    ) -> Result<TokenUser> {
+        let introspects = verified.has_audience(&self.bridge) || !verified.is_accepted_by_userinfo();
         if introspects && let Some(claims) = self.endpoints.introspect(scope, token).await? {
-            return proven.user(&claims, &self.customer_claim);
+            return verified.user(&claims, &self.customer_claim);
         }
         match self.endpoints.userinfo(scope, token).await? {
-            Told::User(claims) => proven.user(&claims, &self.customer_claim),
-            // Lightweight tokens can be made to say whose they are, and then look like others.
-            Told::Lightweight if !introspects => match self.endpoints.introspect(scope, token).await? {
-                Some(claims) => proven.user(&claims, &self.customer_claim),
-                None => Err(self.untold()),
+            Userinfo::User(claims) => verified.user(&claims, &self.customer_claim),
+            // A mapper can add the subject to lightweight tokens, which then look like others.
+            Userinfo::Lightweight if !introspects => match self.endpoints.introspect(scope, token).await? {
+                Some(claims) => verified.user(&claims, &self.customer_claim),
+                None => Err(self.introspection_hidden()),
             },
-            Told::Lightweight => Err(self.untold()),
-            Told::WithoutOpenid => {
-                Err(Error::invalid_token("keycloak tells nothing of a token without the scope `openid`")
-                    .with_hint("the application must ask for the scope `openid`"))
-            }
-            Told::SessionEnded => Err(Error::invalid_token("the token's session has ended")),
-            Told::Refused => Err(Error::invalid_token("keycloak refuses the token")),
+            Userinfo::Lightweight => Err(self.introspection_hidden()),
+            Userinfo::WithoutOpenid => Err(Error::invalid_token("the token lacks the scope `openid`")
+                .with_hint("the application must request the scope `openid`")),
+            Userinfo::SessionEnded => Err(Error::invalid_token("the token's session has ended")),
+            Userinfo::Refused => Err(Error::invalid_token("keycloak refuses the token")),
         }
     }
 
-    /// A living token that Keycloak tells the bridge nothing of.
-    fn untold(&self) -> Error {
-        let message = "keycloak tells the bridge nothing of this client's lightweight access tokens";
+    /// Creates the error for an active token that neither endpoint describes to the bridge.
+    fn introspection_hidden(&self) -> Error {
+        let message = "keycloak does not let the bridge introspect this client's lightweight access tokens";
         Error::upstream(ErrorKind::Misconfigured, message).with_hint(format!(
             "Clients → the application → Client scopes → its dedicated scope → Add mapper → By configuration → Audience: \
              `Included Client Audience` is `{}`, `Add to token introspection` is on",
@@ -123,13 +127,13 @@ impl RealmFederation {
         ))
     }
 
-    /// Ends what a refresh token belongs to, as the client that it was issued to.
+    /// Ends the session of a refresh token, authenticated as the client that it was issued to.
     async fn end_refresh_token(&self, scope: &CallScope, identity: &TokenIdentity, refresh: &Secret) -> Result<()> {
-        // Keycloak itself checks the token; this only chooses which of the tenant's clients shows it.
+        // Keycloak verifies the token. This only selects the client.
         let named = token::client_of_refresh_token(refresh);
         let client = named.as_deref().or(identity.client.as_deref()).and_then(|id| self.settings.client(id));
         let client = client.ok_or_else(|| {
-            Error::ours(ErrorKind::InvalidInput, "the refresh token belongs to none of the tenant's clients")
+            Error::ours(ErrorKind::InvalidInput, "the refresh token was not issued to a client of the tenant")
                 .with("field", "refresh_token")
         })?;
         self.endpoints.log_out(scope, client, refresh).await
@@ -148,33 +152,33 @@ impl RealmFederation {
 #[async_trait]
 impl Federation for RealmFederation {
     async fn identify(&self, scope: &CallScope, token: &AccessToken) -> Result<TokenIdentity> {
-        let proven = self.prove(scope, token, A_DAY).await?;
-        match proven.identity() {
+        let verified = self.verify(scope, token, EXPIRED_BY).await?;
+        match verified.identity() {
             Some(identity) => Ok(identity),
-            // A lightweight token does not say whose it is.
-            None => Ok(self.living(scope, token, &proven).await?.identity),
+            // A lightweight token contains no subject.
+            None => Ok(self.check_active(scope, token, &verified).await?.identity),
         }
     }
 
     async fn validate(&self, scope: &CallScope, token: &AccessToken) -> Result<TokenUser> {
-        let proven = self.prove(scope, token, Duration::ZERO).await?;
-        self.living(scope, token, &proven).await
+        let verified = self.verify(scope, token, Duration::ZERO).await?;
+        self.check_active(scope, token, &verified).await
     }
 
     async fn log_out(&self, scope: &CallScope, logout: &Logout<'_>) -> Result<LoggedOut> {
-        let known = logout.identity.and_then(|identity| Some((identity, identity.session.as_ref()?)));
-        let (identity, session) = known.ok_or_else(|| Error::invalid_token("the token names no session"))?;
+        let login = logout.identity.and_then(|identity| Some((identity, identity.session.as_ref()?)));
+        let (identity, session) = login.ok_or_else(|| Error::invalid_token("the token contains no session"))?;
         if let Some(refresh) = logout.refresh_token {
             self.end_refresh_token(scope, identity, refresh).await?;
         }
         self.end(scope, session, SessionKind::Online).await?;
-        if self.endpoints.userinfo(scope, logout.token).await?.proves_the_end() {
+        if self.endpoints.userinfo(scope, logout.token).await?.is_session_ended() {
             return Ok(LoggedOut::Session);
         }
-        // An offline session outlives the online one of the same id. An expired or revoked token cannot tell whether it has one.
+        // An offline session outlives the online one with its id. An expired or revoked token does not show whether there is one.
         self.end(scope, session, SessionKind::Offline).await?;
-        if self.endpoints.userinfo(scope, logout.token).await?.is_of_the_living() {
-            let message = "keycloak lets the token live on after its sessions have ended";
+        if self.endpoints.userinfo(scope, logout.token).await?.is_active() {
+            let message = "keycloak still accepts the token after its sessions have ended";
             return Err(Error::upstream(ErrorKind::Unavailable, message));
         }
         Ok(LoggedOut::Session)
@@ -183,7 +187,7 @@ impl Federation for RealmFederation {
     async fn end_session_url(&self, scope: &CallScope, end: &EndSession<'_>) -> Result<String> {
         let discovery = self.openid.discovery(scope).await?;
         let endpoint = discovery.end_session_endpoint.as_ref().ok_or_else(|| {
-            Error::upstream(ErrorKind::InvalidResponse, "keycloak's discovery document names no `end_session_endpoint`")
+            Error::upstream(ErrorKind::InvalidResponse, "keycloak's discovery document has no `end_session_endpoint`")
         })?;
         Ok(end_session_url(endpoint, end, EndSessionParameters::OPENID))
     }
@@ -197,6 +201,6 @@ impl Federation for RealmFederation {
     }
 
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {
-        diagnose::Diagnosis::of(self).run(scope).await
+        diagnose::Diagnosis::new(self).run(scope).await
     }
 }

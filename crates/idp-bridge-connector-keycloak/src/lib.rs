@@ -1,7 +1,7 @@
 //! The Keycloak connector of idp-bridge.
 //!
-//! [`Keycloak`] answers the seven calls from a realm's Admin REST API as a confidential client with a service account.
-//! What Keycloak does was seen on a real Keycloak 26.7.3 in November 2026, unless a comment names another source.
+//! [`Keycloak`] serves the Users calls from a realm's Admin REST API, as a confidential client with a service account.
+//! Statements about Keycloak were tried on a real Keycloak 26.7.3 in November 2026, unless a comment names another source.
 
 mod client;
 mod config;

@@ -71,7 +71,7 @@ impl UserStore for KeycloakStore {
         let first = cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
         let users = self.api.users(scope, &filter, first).await?;
         if first == 0 && users.is_empty() {
-            // Without `view-users` every search is an empty list. Only Keycloak knows the current roles.
+            // Without `view-users` every search is an empty list. The roles in the cached token may be outdated.
             self.api.check_may_view_users(scope).await?;
         }
         let next = (users.len() >= filter.page_size()).then(|| (first + users.len()).to_string());

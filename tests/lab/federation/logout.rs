@@ -120,7 +120,7 @@ fn keycloak_tells_the_bridge_of_a_logout_elsewhere() {
     // The cache would go on answering for a minute.
     let bridge = stage.serve("cache = \"60s\"\n");
     let url = format!("{}{TENANT}/backchannel-logout", bridge.url());
-    stage.wait(stage.harness.lead_back_channel(&url));
+    stage.wait(stage.harness.set_back_channel(&url));
     let (ended, other) = (stage.log_in(), stage.log_in());
     for tokens in [&ended, &other] {
         assert_eq!(userinfo(&bridge, tokens.access.expose()).status, 200);

@@ -78,7 +78,7 @@ fn a_lightweight_token_is_taken_if_introspection_tells_of_it_and_is_never_called
     let bridge = stage.serve("");
     let light = stage.log_in_at("light", "openid");
     assert_eq!(userinfo(&bridge, light.access.expose()).json()["sub"], json!(stage.user));
-    stage.wait(stage.harness.take_audience_from("light"));
+    stage.wait(stage.harness.remove_audience("light"));
     let untold = userinfo(&bridge, light.access.expose());
     assert_eq!(untold.problem(), (502, "misconfigured".to_owned()));
     assert!(bridge.logged("lightweight access tokens").contains("Add to token introspection"), "{:?}", bridge.log());

@@ -1,4 +1,4 @@
-//! The fake's Admin REST API: who may ask, the realm's own settings, events and clients. Users are next door.
+//! The fake's Admin REST API, except the endpoints for users.
 
 use std::collections::BTreeSet;
 
@@ -11,30 +11,30 @@ use super::realm::{Client, Realm, put};
 use super::{Issued, World};
 use super::{answer, body, parameters};
 
-/// What a token may do in a realm.
+/// The roles of a token in a realm.
 pub(crate) struct Rights(Option<BTreeSet<String>>);
 
 impl Rights {
-    /// Whether the token has one of these roles; the administrator has them all.
-    pub(crate) fn have(&self, roles: &[&str]) -> bool {
+    /// Returns whether the token has one of these roles. The administrator has all roles.
+    pub(crate) fn include(&self, roles: &[&str]) -> bool {
         self.0.as_ref().is_none_or(|own| own.contains("realm-admin") || roles.iter().any(|role| own.contains(*role)))
     }
 
-    /// Refuses whoever has none of these roles.
-    pub(crate) fn need(&self, roles: &[&str]) -> Result<(), Answer> {
-        if self.have(roles) { Ok(()) } else { Err(answer::forbidden()) }
+    /// Fails unless the token has one of these roles.
+    pub(crate) fn require(&self, roles: &[&str]) -> Result<(), Answer> {
+        if self.include(roles) { Ok(()) } else { Err(answer::forbidden()) }
     }
 
-    fn are_none(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.0.as_ref().is_some_and(BTreeSet::is_empty)
     }
 }
 
-/// Who may search; to see a user takes more.
+/// The roles that may search. Viewing the hits takes another role.
 pub(crate) const SEARCH: &[&str] = &["query-users", "view-users", "manage-users"];
-/// Who may see users.
+/// The roles that may view users.
 pub(crate) const VIEW: &[&str] = &["view-users", "manage-users"];
-/// Who may change users.
+/// The roles that may change users.
 pub(crate) const MANAGE: &[&str] = &["manage-users"];
 
 impl World {
@@ -46,14 +46,14 @@ impl World {
         let rights = rights(&issued, realm)?;
         match (&request.method, rest) {
             (&Method::DELETE, []) => {
-                rights.need(&["manage-realm"])?;
+                rights.require(&["manage-realm"])?;
                 let name = realm.name.clone();
                 self.realms.remove(&name);
                 self.tokens.retain(|_, issued| issued.realm != name);
                 Ok(answer::no_content())
             }
             (_, ["users", id, mail @ ("send-verify-email" | "execute-actions-email")]) => {
-                let sent = realm.order_mail(&rights, id, mail, request)?;
+                let sent = realm.create_mail(&rights, id, mail, request)?;
                 self.mails.push(sent);
                 Ok(answer::no_content())
             }
@@ -85,7 +85,7 @@ impl World {
     }
 }
 
-/// Roles count as they are now, whatever they were when the token was made.
+/// Returns the current roles of the token's user, as Keycloak checks them.
 fn rights(issued: &Issued, realm: &Realm) -> Result<Rights, Answer> {
     if issued.realm == "master" {
         return Ok(Rights(None));
@@ -104,15 +104,15 @@ fn rights(issued: &Issued, realm: &Realm) -> Result<Rights, Answer> {
 impl Realm {
     fn settings(&mut self, rights: &Rights, path: &[&str], request: &Incoming) -> Result<Answer, Answer> {
         match (&request.method, path) {
-            (&Method::GET, []) if rights.are_none() => Err(answer::forbidden()),
-            (&Method::GET, []) => Ok(answer::ok(&self.shown(rights))),
+            (&Method::GET, []) if rights.is_empty() => Err(answer::forbidden()),
+            (&Method::GET, []) => Ok(answer::ok(&self.visible_settings(rights))),
             (&Method::PUT, []) => {
-                rights.need(&["manage-realm"])?;
+                rights.require(&["manage-realm"])?;
                 self.update(body::<RealmRepresentation>(request, "RealmRepresentation")?);
                 Ok(answer::no_content())
             }
             (&Method::GET, ["events", "config"]) => {
-                rights.need(&["view-events"])?;
+                rights.require(&["view-events"])?;
                 Ok(answer::ok(&json!({
                     "eventsEnabled": self.events_enabled, "eventsListeners": ["jboss-logging"],
                     "enabledEventTypes": self.event_types, "adminEventsEnabled": false,
@@ -121,7 +121,7 @@ impl Realm {
             }
             (&Method::GET, ["events"]) => self.events(rights, request),
             (&Method::GET, ["attack-detection", "brute-force", "users", id]) => {
-                rights.need(VIEW)?;
+                rights.require(VIEW)?;
                 let user = self.user(id);
                 Ok(answer::ok(&json!({
                     "failedLoginNotBefore": 0, "numFailures": user.map_or(0, |user| user.failures),
@@ -131,20 +131,20 @@ impl Realm {
                 })))
             }
             (&Method::DELETE, ["sessions", sid]) => {
-                rights.need(MANAGE)?;
+                rights.require(MANAGE)?;
                 let query = parameters(request, &["isOffline"])?;
                 let offline = query.get("isOffline").is_some_and(|value| value == "true");
                 let ended = self.end(sid, offline).map(|()| answer::no_content());
-                // Spelt as Keycloak spells it.
+                // Keycloak's spelling.
                 ended.ok_or_else(|| answer::error(404, "Sesssion not found"))
             }
             (&Method::GET, ["client-scopes"]) => {
-                rights.need(&["view-clients", "manage-clients"])?;
+                rights.require(&["view-clients", "manage-clients"])?;
                 let scope = |name: &str| json!({"name": name, "protocol": "openid-connect", "protocolMappers": []});
                 Ok(answer::list(["basic", "profile", "email"].into_iter().map(scope)))
             }
             (&Method::POST, ["components"]) => {
-                rights.need(&["manage-realm"])?;
+                rights.require(&["manage-realm"])?;
                 let component: NewComponent = body(request, "ComponentRepresentation")?;
                 if component.provider_type != "org.keycloak.keys.KeyProvider"
                     || component.provider_id != "rsa-generated"
@@ -159,16 +159,16 @@ impl Realm {
         }
     }
 
-    /// The realm's settings, as far as roles show them.
-    fn shown(&self, rights: &Rights) -> Value {
+    /// Returns the realm's settings that the roles may view.
+    fn visible_settings(&self, rights: &Rights) -> Value {
         let mut shown = json!({
             "realm": self.name, "bruteForceProtected": self.brute_force, "supportedLocales": [],
             "organizationsEnabled": false,
         });
-        if rights.have(VIEW) {
+        if rights.include(VIEW) {
             put(&mut shown, "registrationEmailAsUsername", json!(false));
         }
-        if rights.have(&["view-realm", "manage-realm"]) {
+        if rights.include(&["view-realm", "manage-realm"]) {
             put(&mut shown, "enabled", json!(self.enabled));
             put(&mut shown, "smtpServer", json!(self.smtp));
             put(&mut shown, "eventsEnabled", json!(self.events_enabled));
@@ -178,14 +178,14 @@ impl Realm {
     }
 
     fn events(&self, rights: &Rights, request: &Incoming) -> Result<Answer, Answer> {
-        rights.need(&["view-events"])?;
+        rights.require(&["view-events"])?;
         let query = parameters(request, &["type", "user", "first", "max"])?;
         let get = |name: &str| query.get(name).map(String::as_str);
         if get("type") != Some("LOGIN") {
             return Err(answer::crash());
         }
         let (Some(user), Some(first), Some(max)) = (get("user"), number(get("first")), number(get("max"))) else {
-            return Err(answer::stricter_than_keycloak("events are asked for with `user`, `first` and `max`"));
+            return Err(answer::stricter_than_keycloak("a search for events needs `user`, `first` and `max`"));
         };
         let logins = self.logins.iter().rev().filter(|login| login.user == user).skip(first).take(max);
         let shown =
@@ -195,9 +195,9 @@ impl Realm {
 
     fn clients(&mut self, rights: &Rights, path: &[&str], request: &Incoming) -> Result<Answer, Answer> {
         if request.method == Method::GET {
-            rights.need(&["view-clients", "manage-clients"])?;
+            rights.require(&["view-clients", "manage-clients"])?;
         } else {
-            rights.need(&["manage-clients"])?;
+            rights.require(&["manage-clients"])?;
         }
         match (&request.method, path) {
             (&Method::POST, []) => {
@@ -208,7 +208,7 @@ impl Realm {
                 let query = parameters(request, &["clientId"])?;
                 let wanted = query.get("clientId");
                 let found = self.clients.iter().filter(|client| Some(&client.client_id) == wanted);
-                Ok(answer::list(found.map(Client::shown)))
+                Ok(answer::list(found.map(Client::representation)))
             }
             (&Method::GET, [id, "service-account-user"]) => {
                 let client = self.clients.iter().find(|client| client.id == *id).map(|client| client.client_id.clone());
@@ -223,7 +223,7 @@ impl Realm {
             }
             (&Method::DELETE, [id, "protocol-mappers", "models", mapper]) => {
                 let client = self.clients.iter_mut().find(|client| client.id == *id).ok_or_else(answer::not_found)?;
-                // Here the name of a mapper is its id, too.
+                // The fake uses the name of a mapper as its id.
                 client.mappers.retain(|own| own.name != *mapper);
                 Ok(answer::no_content())
             }
@@ -233,7 +233,7 @@ impl Realm {
     }
 
     pub(crate) fn set_profile(&mut self, rights: &Rights, request: &Incoming) -> Result<Answer, Answer> {
-        rights.need(&["manage-realm"])?;
+        rights.require(&["manage-realm"])?;
         let Some(profile) = UserProfile::new(body(request, "UPConfig")?) else {
             return Err(answer::message(400, "[Invalid attribute name]"));
         };
@@ -243,7 +243,7 @@ impl Realm {
 }
 
 impl Client {
-    fn shown(&self) -> Value {
+    fn representation(&self) -> Value {
         let mappers = self.mappers.iter().map(|mapper| {
             let mut shown = json!(mapper);
             put(&mut shown, "id", json!(mapper.name));
@@ -257,7 +257,7 @@ impl Client {
     }
 }
 
-/// A parameter that is a number.
+/// Parses a number.
 pub(crate) fn number(text: Option<&str>) -> Option<usize> {
     text?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! Keycloak's answers, status and body as recorded.
+//! Keycloak's recorded responses.
 
 use idp_bridge_conformance::fake::Answer;
 use idp_bridge_http::{HeaderValue, header};
@@ -20,7 +20,7 @@ pub(crate) fn no_content() -> Answer {
     Answer::empty(204)
 }
 
-/// What was made, at this path.
+/// The response for a resource that was created at this path.
 pub(crate) fn created(path: &str) -> Answer {
     let answer = Answer::empty(201);
     match HeaderValue::from_str(path) {
@@ -34,17 +34,17 @@ pub(crate) fn error(status: u16, error: &str) -> Answer {
     json(status, &json!({"error": error}))
 }
 
-/// The shape of the refusals that the admin console shows.
+/// The shape of refusals for the admin console.
 pub(crate) fn message(status: u16, message: &str) -> Answer {
     json(status, &json!({"errorMessage": message}))
 }
 
-/// The shape of the refusals of a user profile.
+/// The shape of refusals by the user profile.
 pub(crate) fn field(field: &str, message: &str, params: &Value) -> Answer {
     json(400, &json!({"field": field, "errorMessage": message, "params": params}))
 }
 
-/// The shape of the token endpoint's refusals, and of crashes.
+/// The shape of the token endpoint's refusals and of internal errors.
 pub(crate) fn described(status: u16, error: &str, description: &str) -> Answer {
     json(status, &json!({"error": error, "error_description": description}))
 }
@@ -53,7 +53,7 @@ pub(crate) fn realm_does_not_exist() -> Answer {
     error(404, "Realm does not exist")
 }
 
-/// The shape of userinfo's refusals: no body, and the reason in a header.
+/// The shape of userinfo's refusals: an empty body, and the reason in a header.
 pub(crate) fn challenge(status: u16, realm: &str, error: Option<(&str, &str)>) -> Answer {
     let mut text = format!("Bearer realm=\"{realm}\"");
     if let Some((error, description)) = error {
@@ -66,7 +66,7 @@ pub(crate) fn challenge(status: u16, realm: &str, error: Option<(&str, &str)>) -
     }
 }
 
-/// A page for a browser.
+/// A page for browsers.
 pub(crate) fn page(status: u16, text: &str) -> Answer {
     Answer::new(status, "text/html;charset=utf-8", format!("<!DOCTYPE html><p>{text}</p>"))
 }
@@ -95,7 +95,7 @@ pub(crate) fn crash() -> Answer {
     described(500, "unknown_error", "For more on this error consult the server log.")
 }
 
-/// What the real one would answer somehow, and what no one may rely on.
+/// The response to a request that the real Keycloak accepts in an unspecified way.
 pub(crate) fn stricter_than_keycloak(why: &str) -> Answer {
     error(400, &format!("the fake is stricter than Keycloak: {why}"))
 }

@@ -1,11 +1,11 @@
-//! What the fake says of a login, in tokens and in answers: its own claims, and those that a client's mappers add.
+//! The claims in the fake's tokens and responses.
 
 use serde_json::{Map, Value, json};
 
 use super::realm::{Client, Realm};
 use super::session::Session;
 
-/// Where a claim can be.
+/// A place of claims.
 #[derive(Clone, Copy)]
 pub(crate) enum Place {
     AccessToken,
@@ -15,7 +15,7 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// The switch of a mapper.
+    /// Returns the mappers' switch for this place.
     fn switch(self) -> &'static str {
         match self {
             Self::AccessToken => "access.token.claim",
@@ -27,7 +27,7 @@ impl Place {
 }
 
 impl Client {
-    /// A switch among its attributes.
+    /// Returns whether a switch among the attributes is on.
     pub(crate) fn is_on(&self, attribute: &str) -> bool {
         self.attributes.get(attribute).is_some_and(|value| value == "true")
     }
@@ -42,8 +42,8 @@ impl Realm {
         format!("{}/realms/{}", self.hostname, self.name)
     }
 
-    /// The claims of the person, with those that the mappers of the session's client add at this place.
-    pub(crate) fn personal(&self, session: &Session, place: Place) -> Map<String, Value> {
+    /// Returns the claims about the user, with those that the mappers of the session's client add at this place.
+    pub(crate) fn user_claims(&self, session: &Session, place: Place) -> Map<String, Value> {
         let mut claims = Map::new();
         let Some(user) = self.user(&session.user) else { return claims };
         if !matches!(place, Place::LightweightToken) {
@@ -79,8 +79,8 @@ impl Realm {
         claims
     }
 
-    /// What each of a session's tokens says, but for the person.
-    pub(crate) fn common(&self, session: &Session, kind: &str, life: i64) -> Map<String, Value> {
+    /// Returns the claims that all tokens of a session have.
+    pub(crate) fn session_claims(&self, session: &Session, kind: &str, life: i64) -> Map<String, Value> {
         let now = Self::seconds();
         let mut claims = Map::new();
         for (name, value) in [

@@ -1,4 +1,4 @@
-//! What may be written to the fake: a part of Keycloak's representations, and nothing beside it.
+//! The representations that the fake accepts. Unknown fields are refused.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub(crate) struct RealmRepresentation {
     pub(crate) users: Vec<UserRepresentation>,
 }
 
-/// A component; only the user profile's is known.
+/// A component. Only the user profile's is implemented.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Component {
@@ -49,7 +49,7 @@ pub(crate) struct ClientRepresentation {
     pub(crate) attributes: BTreeMap<String, String>,
 }
 
-/// A ProtocolMapperRepresentation: what adds a claim to tokens and answers.
+/// A ProtocolMapperRepresentation, which adds a claim to tokens and responses.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Mapper {
@@ -59,7 +59,7 @@ pub(crate) struct Mapper {
     pub(crate) config: BTreeMap<String, String>,
 }
 
-/// A ComponentRepresentation; only a provider of keys can be added.
+/// A ComponentRepresentation. Only a provider of keys can be added.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct NewComponent {
@@ -100,7 +100,7 @@ pub(crate) struct Credential {
     pub(crate) temporary: bool,
 }
 
-/// A realm's user profile: kept as it came, and read for who sees and edits what.
+/// A realm's user profile: the original JSON and its parsed rules.
 #[derive(Clone)]
 pub(crate) struct UserProfile {
     pub(crate) json: Value,
@@ -140,7 +140,7 @@ impl UserProfile {
         rules.attributes.iter().all(|rule| plain(&rule.name)).then_some(Self { json, rules })
     }
 
-    /// Whether administrators see this attribute.
+    /// Returns whether administrators may view this attribute.
     pub(crate) fn shows(&self, name: &str) -> bool {
         let Some(rule) = self.rules.attributes.iter().find(|rule| rule.name == name) else {
             return self.rules.unmanaged_attribute_policy.is_some();
@@ -149,15 +149,15 @@ impl UserProfile {
         view.iter().chain(edit).any(|role| role == "admin")
     }
 
-    /// Whether users may change this attribute of themselves.
-    pub(crate) fn is_edited_by_users(&self, name: &str) -> bool {
+    /// Returns whether users may edit this attribute themselves.
+    pub(crate) fn is_user_editable(&self, name: &str) -> bool {
         match self.rules.attributes.iter().find(|rule| rule.name == name) {
             Some(rule) => rule.permissions.iter().any(|own| own.edit.iter().any(|role| role == "user")),
             None => self.rules.unmanaged_attribute_policy.as_deref() == Some("ENABLED"),
         }
     }
 
-    /// The attributes that administrators must not leave out.
+    /// Returns the attributes that administrators must set.
     pub(crate) fn required(&self) -> impl Iterator<Item = &str> {
         let for_admins = |rule: &&Rule| {
             rule.required

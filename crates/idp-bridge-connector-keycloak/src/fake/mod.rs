@@ -1,9 +1,7 @@
-//! A Keycloak on 127.0.0.1 for tests: the part of its OpenID Connect endpoints and of its Admin REST API that the connector
-//! and the harness use.
+//! A fake Keycloak on 127.0.0.1 for tests: the endpoints that the connector and the harness use.
 //!
-//! It keeps realms, clients, users, sessions and events, and sends no mails but records them. Its answers are those that a real
-//! Keycloak 26.7.3 gave, and it is stricter: what no careful client sends, such as an unknown query parameter or a
-//! search without a limit, is a 400.
+//! It stores realms, clients, users, sessions and events, and records mails instead of sending them. Its responses are those of a real
+//! Keycloak 26.7.3. It is stricter: an unknown query parameter or a search without a limit, for example, is a 400.
 
 mod admin;
 mod answer;
@@ -27,10 +25,10 @@ use serde_json::Value;
 use realm::Realm;
 pub use realm::User;
 
-/// A fake Keycloak, alive until it is dropped.
+/// A fake Keycloak. Stops when it is dropped.
 pub struct FakeKeycloak(FakeServer<World>);
 
-/// A mail that the fake would have sent.
+/// A recorded mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mail {
@@ -38,15 +36,15 @@ pub struct Mail {
     pub to: String,
     /// `send-verify-email` or `execute-actions-email`.
     pub order: String,
-    /// The query of the order, such as `lifespan`.
+    /// The query parameters of the request, such as `lifespan`.
     pub options: BTreeMap<String, String>,
 }
 
 impl FakeKeycloak {
-    /// The administrator of the realm `master`.
+    /// The user name and password of the administrator of the realm `master`.
     pub const ADMIN: (&'static str, &'static str) = ("admin", "admin");
 
-    /// Starts a Keycloak without realms.
+    /// Starts a fake without realms.
     pub async fn start() -> std::io::Result<Self> {
         let server = FakeServer::start(World::default()).await?;
         let url = server.url();
@@ -54,23 +52,23 @@ impl FakeKeycloak {
         Ok(Self(server))
     }
 
-    /// The base URL, without a slash at its end.
+    /// Returns the base URL, without a slash at its end.
     pub fn url(&self) -> String {
         self.0.url()
     }
 
-    /// All requests since the last time they were taken, with their answers.
+    /// Takes all requests since the last call, with their responses.
     pub fn take_exchanges(&self) -> Vec<Exchange> {
         self.0.take_exchanges()
     }
 
-    /// All mails so far.
+    /// Returns all mails.
     pub fn mails(&self) -> Vec<Mail> {
         self.0.with(|world| world.mails.clone())
     }
 
-    /// Signs these two parts with the key of a realm that the header's `kid` names, and takes the result for a token of its own;
-    /// none if there is no such realm or key.
+    /// Signs a header and claims with the key in the header's `kid`, and accepts the token like its own. `None` if the realm or the key
+    /// does not exist.
     pub fn sign(&self, realm: &str, header: &Value, claims: &Value) -> Option<String> {
         self.0.with(|world| {
             let own = world.realms.get(realm)?;
@@ -81,22 +79,22 @@ impl FakeKeycloak {
         })
     }
 
-    /// All logout tokens of a realm that the fake would have sent by the back channel.
+    /// Returns the recorded logout tokens of a realm, which a real Keycloak sends to back channels.
     pub fn logout_tokens(&self, realm: &str) -> Vec<String> {
         self.0.with(|world| world.realms.get(realm).map(|own| own.logout_tokens.clone()).unwrap_or_default())
     }
 
-    /// Makes one token invalid, as a revocation of it alone does.
-    pub fn forget_token(&self, token: &str) {
+    /// Revokes one token.
+    pub fn revoke_token(&self, token: &str) {
         self.0.with(|world| world.tokens.remove(token));
     }
 
-    /// Makes all tokens invalid, as if they had expired.
+    /// Makes all tokens invalid.
     pub fn expire_tokens(&self) {
         self.0.with(|world| world.tokens.clear());
     }
 
-    /// Lets another writer act right after each change of a user through the Admin REST API.
+    /// Runs another writer directly after each change of a user by the Admin REST API.
     pub fn interfere(&self, writer: impl FnMut(&mut User) + Send + 'static) {
         self.0.with(|world| world.interfering = Some(Box::new(writer)));
     }
@@ -105,7 +103,7 @@ impl FakeKeycloak {
 /// Another writer.
 type Writer = Box<dyn FnMut(&mut User) + Send>;
 
-/// Everything that the fake keeps.
+/// The fake's state.
 #[derive(Default)]
 struct World {
     hostname: String,
@@ -116,16 +114,16 @@ struct World {
     issued: u64,
 }
 
-/// A token that was issued, of whatever kind.
+/// An issued token of any kind.
 #[derive(Clone)]
 struct Issued {
-    /// The realm of whose users or clients it is; `master` for the administrator of all.
+    /// The token's realm. The administrator's realm is `master`.
     realm: String,
     claims: Value,
 }
 
 impl Issued {
-    /// A claim that is a text; empty if there is none.
+    /// Returns a text claim, or an empty text.
     fn text(&self, claim: &str) -> &str {
         self.claims.get(claim).and_then(Value::as_str).unwrap_or_default()
     }
@@ -133,7 +131,7 @@ impl Issued {
 
 impl Fake for World {
     fn answer(&mut self, request: &Incoming) -> Answer {
-        // Keycloak refuses what a normalized path cannot have.
+        // Keycloak refuses paths that are not normalized.
         let segments = request.segments().filter(|_| !request.path().to_ascii_lowercase().contains("%2e"));
         let Some(segments) = segments else {
             return answer::described(400, "missingNormalization", "Request path not normalized");
@@ -149,33 +147,33 @@ impl Fake for World {
     }
 }
 
-/// The query, if it has no parameter but these.
-fn parameters(request: &Incoming, known: &[&str]) -> Result<BTreeMap<String, String>, Answer> {
+/// Parses the query. Fails if it has other parameters than these.
+fn parameters(request: &Incoming, allowed: &[&str]) -> Result<BTreeMap<String, String>, Answer> {
     let Some(parameters) = request.query() else {
         return Err(answer::stricter_than_keycloak("a parameter comes twice, or is unreadable"));
     };
-    match parameters.keys().find(|name| !known.contains(&name.as_str())) {
+    match parameters.keys().find(|name| !allowed.contains(&name.as_str())) {
         Some(name) => Err(answer::stricter_than_keycloak(&format!("unknown query parameter `{name}`"))),
         None => Ok(parameters),
     }
 }
 
-/// The form of the body.
+/// Parses the form in the body.
 fn form(request: &Incoming) -> Result<BTreeMap<String, String>, Answer> {
     must_be(request, "application/x-www-form-urlencoded")?;
     request.form().ok_or_else(|| answer::stricter_than_keycloak("a field comes twice, or is unreadable"))
 }
 
-/// The JSON object of the body, with Keycloak's refusals of what it does not read.
+/// Parses the JSON object in the body. Refuses malformed bodies like Keycloak.
 fn body<T: DeserializeOwned>(request: &Incoming, representation: &str) -> Result<T, Answer> {
-    // serde reads an array as the fields of a struct, one after the other, and Keycloak does not.
+    // serde accepts an array for a struct. Keycloak does not.
     if request.body.trim_ascii_start().starts_with(b"[") {
         return Err(answer::described(400, "unknown_error", "Cannot parse the JSON"));
     }
     read(request, representation)
 }
 
-/// The JSON array of the body.
+/// Parses the JSON array in the body.
 fn list<T: DeserializeOwned>(request: &Incoming, representation: &str) -> Result<Vec<T>, Answer> {
     read(request, representation)
 }

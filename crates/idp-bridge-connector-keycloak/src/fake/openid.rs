@@ -1,4 +1,4 @@
-//! The fake's public side: discovery, keys, userinfo, introspection and the two ends of a session.
+//! The fake's public endpoints, except the token endpoint.
 
 use idp_bridge_conformance::fake::{Answer, Incoming, jwks};
 use idp_bridge_http::{HeaderValue, Method, Url, header};
@@ -26,12 +26,12 @@ impl World {
         }
     }
 
-    /// A token of this realm that is one for access, by its kind alone.
+    /// Returns the access token of this realm, active or not.
     fn access_token(&self, realm: &str, token: &str) -> Option<&Issued> {
         self.tokens.get(token).filter(|issued| issued.realm == realm && issued.text("typ") == "Bearer")
     }
 
-    /// The API of the account console: a user reads the own account, or changes it.
+    /// Reads or changes the caller's own account, for the account console.
     fn account(&mut self, realm: &str, request: &Incoming) -> Result<Answer, Answer> {
         parameters(request, &["userProfileMetadata"])?;
         let issued = request.bearer().and_then(|token| self.access_token(realm, token)).cloned();
@@ -58,7 +58,7 @@ impl World {
         if issued.text("jti").get(2..4) == Some("lt") {
             return Err(invalid("Lightweight access token not allowed for userinfo endpoint"));
         }
-        Ok(answer::ok(&Value::Object(own.personal(&session, Place::Userinfo))))
+        Ok(answer::ok(&Value::Object(own.user_claims(&session, Place::Userinfo))))
     }
 
     fn introspect(&mut self, realm: &str, request: &Incoming) -> Result<Answer, Answer> {
@@ -74,21 +74,21 @@ impl World {
         let Some(token) = form.get("token") else {
             return Err(answer::described(400, "invalid_request", "Token not provided."));
         };
-        let told = self.access_token(realm, token).and_then(|issued| {
+        let claims = self.access_token(realm, token).and_then(|issued| {
             let own = self.realms.get(realm)?;
             let session = own.session_of(&issued.claims).ok()?;
-            own.told_to(&caller, &session, &issued.claims)
+            own.introspected_claims(&caller, &session, &issued.claims)
         });
-        Ok(answer::ok(&told.unwrap_or_else(|| json!({"active": false}))))
+        Ok(answer::ok(&claims.unwrap_or_else(|| json!({"active": false}))))
     }
 
-    /// Ends the session of a refresh token, for the client that it belongs to.
+    /// Ends the session of a refresh token.
     fn log_out(&mut self, realm: &str, request: &Incoming) -> Result<Answer, Answer> {
         parameters(request, &[])?;
         let form = form(request)?;
         let client = self.enabled(realm)?.authenticate(&form)?.client_id.clone();
         let Some(token) = form.get("refresh_token") else {
-            return Err(answer::stricter_than_keycloak("a logout without a refresh token is for browsers"));
+            return Err(answer::stricter_than_keycloak("a logout by POST needs a refresh token"));
         };
         let claims = self.refresh_token(realm, &client, token)?;
         let sid = claims.get("sid").and_then(Value::as_str).unwrap_or_default();
@@ -96,7 +96,7 @@ impl World {
         Ok(Answer::empty(204))
     }
 
-    /// What a browser is answered that comes to end its session.
+    /// Ends the session of a browser and redirects it.
     fn end_session(&mut self, realm: &str, request: &Incoming) -> Result<Answer, Answer> {
         let query = parameters(request, &["id_token_hint", "post_logout_redirect_uri", "client_id", "state"])?;
         let field = |name: &str| query.get(name).map(String::as_str);
@@ -106,7 +106,7 @@ impl World {
         };
         let own = self.enabled(realm)?;
         let allowed =
-            own.client(hint.text("azp")).and_then(|client| client.way_back(field("post_logout_redirect_uri")?));
+            own.client(hint.text("azp")).and_then(|client| client.post_logout_uri(field("post_logout_redirect_uri")?));
         let Some(mut target) = allowed else { return Err(answer::page(400, "Invalid redirect uri")) };
         if let Some(state) = field("state") {
             target.query_pairs_mut().append_pair("state", state);
@@ -118,8 +118,8 @@ impl World {
 }
 
 impl Client {
-    /// Where a logout may lead, if it is registered.
-    fn way_back(&self, uri: &str) -> Option<Url> {
+    /// Parses the redirect URI of a logout, if it is registered.
+    fn post_logout_uri(&self, uri: &str) -> Option<Url> {
         let registered = self.attributes.get("post.logout.redirect.uris")?;
         registered.split("##").find(|own| *own == uri)?;
         Url::parse(uri).ok()
@@ -138,21 +138,21 @@ impl Realm {
         })
     }
 
-    /// What a client is told of a token, if the token is meant for it.
-    fn told_to(&self, caller: &str, session: &Session, claims: &Value) -> Option<Value> {
-        let mut told = claims.clone();
-        let personal = self.personal(session, Place::Introspection);
-        let names = |aud: Option<&Value>| match aud {
+    /// Returns the claims of a token, if the caller is in its audience.
+    fn introspected_claims(&self, caller: &str, session: &Session, claims: &Value) -> Option<Value> {
+        let mut introspected = claims.clone();
+        let of_user = self.user_claims(session, Place::Introspection);
+        let has_caller = |aud: Option<&Value>| match aud {
             Some(Value::String(own)) => own == caller,
             Some(Value::Array(all)) => all.iter().any(|own| own == caller),
             _ => false,
         };
-        if !names(claims.get("aud")) && !names(personal.get("aud")) {
+        if !has_caller(claims.get("aud")) && !has_caller(of_user.get("aud")) {
             return None;
         }
-        let username = personal.get("preferred_username").cloned().unwrap_or_default();
-        for (name, value) in personal {
-            put(&mut told, &name, value);
+        let username = of_user.get("preferred_username").cloned().unwrap_or_default();
+        for (name, value) in of_user {
+            put(&mut introspected, &name, value);
         }
         for (name, value) in [
             ("active", json!(true)),
@@ -160,8 +160,8 @@ impl Realm {
             ("username", username),
             ("token_type", json!("Bearer")),
         ] {
-            put(&mut told, name, value);
+            put(&mut introspected, name, value);
         }
-        Some(told)
+        Some(introspected)
     }
 }

@@ -1,8 +1,8 @@
-//! How Keycloak 26.7.3 reads the `q` of a search, its oddities included, told from its answers and its public source.
+//! Parses the `q` of a search like Keycloak 26.7.3, according to its responses and its public source.
 
 use std::collections::BTreeMap;
 
-/// Reads a `q`: the attributes and the values searched for. `None` is Keycloak's crash (500) on a `\` at the very end.
+/// Parses the attributes and values of a `q`. `None` for a `\` at the very end, on which Keycloak fails with 500.
 pub(crate) fn parse(query: &str) -> Option<BTreeMap<String, String>> {
     let chars: Vec<char> = query.trim_matches(|c| c <= ' ').chars().collect();
     let mut pairs = BTreeMap::new();
@@ -18,9 +18,9 @@ pub(crate) fn parse(query: &str) -> Option<BTreeMap<String, String>> {
     Some(pairs)
 }
 
-/// Reads up to a space outside of quotes, or up to `end`, also inside of them.
+/// Parses up to a space outside of quotes, or up to `end`, also inside of them.
 ///
-/// `\"` is a quote, `\\` is nothing at all, and a quote inside of an unquoted value is itself.
+/// `\"` is a quote, `\\` is dropped, and a quote inside of an unquoted value is literal.
 fn token(chars: &[char], at: &mut usize, end: Option<char>) -> Option<String> {
     let (mut quoted, mut inner, mut text) = (false, false, String::new());
     while let Some(&char) = chars.get(*at) {
@@ -52,17 +52,17 @@ fn token(chars: &[char], at: &mut usize, end: Option<char>) -> Option<String> {
     Some(text)
 }
 
-/// Whether a stored value is found: whole if `exact`, else as SQL's `LIKE '%pattern%'`; case never counts.
+/// Returns whether a stored value matches: whole if `exact`, else like SQL's `LIKE '%pattern%'`. Case never counts.
 pub(crate) fn finds(pattern: &str, exact: bool, stored: &str) -> bool {
     let (pattern, value) = (pattern.to_lowercase(), stored.to_lowercase());
     if exact {
         return pattern == value;
     }
-    // Longer values are kept by their hash, which no pattern finds.
+    // Longer values are stored by their hash, which no pattern matches.
     stored.chars().count() <= 255 && like(&format!("%{pattern}%").chars().collect::<Vec<_>>(), &value)
 }
 
-/// SQL's `LIKE`: `%` is anything, `_` is one character, `\` makes the next one literal.
+/// Matches like SQL's `LIKE`: `%` is any text, `_` is one character, `\` makes the next one literal.
 fn like(pattern: &[char], value: &str) -> bool {
     let mut rest = value.chars();
     match pattern {
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_reads_what_was_recorded() {
+    fn queries_are_parsed_as_recorded() {
         for (query, name, value) in [
             ("customer_id:cust-1", "customer_id", "cust-1"),
             ("customer_id:\"has space\"", "customer_id", "has space"),
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn it_finds_what_was_recorded() {
+    fn values_match_as_recorded() {
         for (pattern, exact, stored, found) in [
             ("CUST-MIXED", true, "cust-Mixed", true),
             ("cust", true, "cust-1", false),

@@ -1,4 +1,4 @@
-//! What the fake keeps: realms, their clients, users and events.
+//! The fake's realms, with their clients, users and events.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,11 +25,11 @@ pub(crate) struct Realm {
     pub(crate) users: Vec<User>,
     pub(crate) logins: Vec<Login>,
     pub(crate) sessions: Vec<Session>,
-    /// Those that sign, the first one now; all are published.
+    /// The published keys. The first one signs.
     pub(crate) keys: Vec<SigningKey>,
-    /// What was sent by the back channel.
+    /// The recorded logout tokens.
     pub(crate) logout_tokens: Vec<String>,
-    /// Where the world finds the server.
+    /// The server's base URL.
     pub(crate) hostname: String,
     ids: u64,
 }
@@ -48,7 +48,7 @@ pub(crate) struct Client {
     pub(crate) attributes: BTreeMap<String, String>,
 }
 
-/// A user, with what a test may change behind the bridge's back.
+/// A user. Tests may change it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct User {
@@ -58,20 +58,20 @@ pub struct User {
     pub username: String,
     /// The address, in lower case.
     pub email: Option<String>,
-    /// Whether the address is proven.
+    /// Whether the address is verified.
     pub email_verified: bool,
     /// Whether the user may log in.
     pub enabled: bool,
-    /// First and last name.
+    /// The first and last name.
     pub names: [Option<String>; 2],
-    /// The attributes, the hidden ones included.
+    /// All attributes, including those that the user profile hides.
     pub attributes: BTreeMap<String, Vec<String>>,
-    /// The client whose service account it is.
+    /// The client of this service account. `None` for people.
     pub service_account_of: Option<String>,
     pub(crate) password: Option<String>,
     pub(crate) roles: BTreeSet<String>,
-    /// Whether logins may outlive the browser's session.
-    pub(crate) may_stay: bool,
+    /// Whether the user has the role `offline_access`.
+    pub(crate) has_offline_access: bool,
     pub(crate) failures: u32,
     created: i64,
 }
@@ -83,6 +83,7 @@ pub(crate) struct Login {
 }
 
 impl Realm {
+    /// Creates the realm of a representation.
     pub(crate) fn import(representation: RealmRepresentation, hostname: &str) -> Result<Self, Answer> {
         let mut realm = Self {
             name: representation.realm.clone(),
@@ -117,7 +118,7 @@ impl Realm {
         Ok(realm)
     }
 
-    /// Takes over the settings that are given.
+    /// Changes the settings that the representation contains.
     pub(crate) fn update(&mut self, given: RealmRepresentation) {
         self.enabled = given.enabled.unwrap_or(self.enabled);
         self.duplicate_emails = given.duplicate_emails_allowed.unwrap_or(self.duplicate_emails);
@@ -132,15 +133,15 @@ impl Realm {
         }
     }
 
-    /// Signs with a new key from now on.
+    /// Adds a key and signs with it from now on.
     pub(crate) fn rotate_keys(&mut self) -> Result<(), Answer> {
-        // Keycloak's own default is RS256; its keys take longer to make than all the rest of a realm.
+        // Keycloak's default is RS256. Generating its keys would take longer than the rest of the realm.
         let key = SigningKey::es256(self.new_id()).map_err(|_| answer::crash())?;
         self.keys.insert(0, key);
         Ok(())
     }
 
-    /// An id far away from all others, as random ones are.
+    /// Returns a new id that resembles a random one.
     pub(crate) fn new_id(&mut self) -> String {
         self.ids += 1;
         let realm = self.name.bytes().fold(7_u32, |sum, byte| sum.rotate_left(5) ^ u32::from(byte));
@@ -181,13 +182,13 @@ impl Realm {
             service_account_of: None,
             password: None,
             roles: BTreeSet::new(),
-            may_stay: false,
+            has_offline_access: false,
             failures: 0,
             created: SystemClock.now().as_millisecond(),
         }
     }
 
-    /// Makes a user, or gives a client's own user its roles, which is how an import writes them.
+    /// Creates a user. A representation with a client's service account adds its roles instead, like an import.
     pub(crate) fn add_user(&mut self, given: UserRepresentation) -> Result<String, Answer> {
         if let Some(client) = &given.service_account_client_id {
             let own = self.users.iter_mut().find(|user| user.service_account_of.as_ref() == Some(client));
@@ -203,7 +204,7 @@ impl Realm {
         }
         let mut user = self.new_user(username);
         user.enabled = false;
-        user.may_stay = given.realm_roles.iter().any(|role| role == "offline_access");
+        user.has_offline_access = given.realm_roles.iter().any(|role| role == "offline_access");
         if let Some(id) = &given.id {
             user.id.clone_from(id);
         }
@@ -213,7 +214,7 @@ impl Realm {
         Ok(id)
     }
 
-    /// Changes a user as a `PUT` does: with `attributes`, whatever of the profile is not given is wiped.
+    /// Changes a user. A `PUT` with `attributes` clears all omitted fields of the user profile.
     pub(crate) fn change(&self, user: &mut User, given: UserRepresentation, is_put: bool) -> Result<(), Answer> {
         let wipes = is_put && given.attributes.is_some();
         if let Some(email) = &given.email {
@@ -244,7 +245,7 @@ impl Realm {
         }
     }
 
-    /// A user's account, without the attributes.
+    /// Returns a user's account, without the attributes.
     pub(crate) fn account(&self, id: &str) -> Result<Answer, Answer> {
         let user = self.user(id).ok_or_else(answer::user_not_found)?;
         let [first, last] = &user.names;
@@ -253,10 +254,10 @@ impl Realm {
         Ok(answer::ok(&shown))
     }
 
-    /// Changes the names and attributes of a user, as far as the profile lets users edit them.
+    /// Changes the names and attributes of a user. Fails for attributes that users may not edit.
     pub(crate) fn edit_account(&mut self, id: &str, given: UserRepresentation) -> Result<Answer, Answer> {
         let attributes = given.attributes.unwrap_or_default();
-        if let Some(name) = attributes.keys().find(|name| !self.profile.is_edited_by_users(name)) {
+        if let Some(name) = attributes.keys().find(|name| !self.profile.is_user_editable(name)) {
             return Err(answer::field(name, "error-user-attribute-read-only", &json!([name])));
         }
         let user = self.users.iter_mut().find(|user| user.id == id).ok_or_else(answer::user_not_found)?;
@@ -293,7 +294,7 @@ impl Realm {
         self.brute_force && user.failures >= self.failure_factor
     }
 
-    /// A user as Keycloak shows it, but for `access`, which depends on who asks.
+    /// Returns a UserRepresentation without `access`, which depends on the caller.
     pub(crate) fn representation(&self, user: &User) -> Value {
         let mut shown = json!({
             "id": user.id, "username": user.username, "emailVerified": user.email_verified, "enabled": user.enabled,

@@ -1,4 +1,4 @@
-//! The fake's sessions: begun by a login, ended by a logout, and what they issue between.
+//! The fake's sessions and their tokens.
 
 use idp_bridge_conformance::fake::Answer;
 use idp_bridge_core::{Clock as _, SystemClock};
@@ -14,16 +14,17 @@ pub(crate) struct Session {
     pub(crate) sid: String,
     pub(crate) user: String,
     pub(crate) client: String,
-    /// What it was asked for, with spaces between.
+    /// The granted scopes, separated by spaces.
     pub(crate) scope: String,
-    /// Whether it outlives the browser's session.
+    /// Whether it is an offline session, which outlives the browser's.
     pub(crate) offline: bool,
     /// Whether its tokens are bound to a key of their sender.
     pub(crate) bound: bool,
 }
 
-/// How long a refresh token lives, in seconds.
+/// The lifespan of refresh tokens, in seconds.
 const REFRESH_LIFE: i64 = 1800;
+/// The lifespan of other tokens, in seconds.
 const LIFE: i64 = 300;
 
 impl Realm {
@@ -31,7 +32,7 @@ impl Realm {
         SystemClock.now().as_second()
     }
 
-    /// The session that a token belongs to, with its user and client, or why it is no good.
+    /// Returns the session of an active token, or the reason of the refusal.
     pub(crate) fn session_of(&self, claims: &Value) -> Result<Session, &'static str> {
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
         if claims.get("exp").and_then(Value::as_i64).is_none_or(|exp| exp <= Self::seconds()) {
@@ -40,7 +41,7 @@ impl Realm {
         let offline = text("jti").is_some_and(|jti| jti.starts_with("of"));
         let session = match text("sid") {
             Some(sid) => self.sessions.iter().find(|own| own.sid == sid && own.offline == offline).cloned(),
-            // A client's own token belongs to no session.
+            // A client's own token has no session.
             None => Some(Session {
                 sid: String::new(),
                 user: text("sub").unwrap_or_default().into(),
@@ -60,13 +61,13 @@ impl Realm {
         }
     }
 
-    /// Ends the sessions with this id, online or offline ones; none if there is none.
+    /// Ends the online or offline sessions with this id. `None` if there is none.
     pub(crate) fn end(&mut self, sid: &str, offline: bool) -> Option<()> {
-        let is_meant = |session: &Session| session.sid == sid && session.offline == offline;
-        let ended = self.sessions.iter().find(|session| is_meant(session)).cloned()?;
-        self.sessions.retain(|session| !is_meant(session));
-        let wants_to_know = |client: &&Client| client.attributes.contains_key("backchannel.logout.url");
-        if let (Some(client), Some(key)) = (self.client(&ended.client).filter(wants_to_know), self.keys.first()) {
+        let matches = |session: &Session| session.sid == sid && session.offline == offline;
+        let ended = self.sessions.iter().find(|session| matches(session)).cloned()?;
+        self.sessions.retain(|session| !matches(session));
+        let has_back_channel = |client: &&Client| client.attributes.contains_key("backchannel.logout.url");
+        if let (Some(client), Some(key)) = (self.client(&ended.client).filter(has_back_channel), self.keys.first()) {
             let now = Self::seconds();
             let claims = json!({
                 "iss": self.issuer(), "aud": client.client_id, "sub": ended.user, "sid": ended.sid, "iat": now,
@@ -78,7 +79,7 @@ impl Realm {
         Some(())
     }
 
-    /// What a token of a client for itself says.
+    /// Returns the claims of a token that a client gets for itself.
     pub(crate) fn own_claims(&self, client: &Client, scope: &str) -> Option<Map<String, Value>> {
         let own = self.users.iter().find(|user| user.service_account_of.as_ref() == Some(&client.client_id))?;
         let session = Session {
@@ -89,9 +90,9 @@ impl Realm {
             offline: false,
             bound: false,
         };
-        let mut claims = self.common(&session, "Bearer", LIFE);
+        let mut claims = self.session_claims(&session, "Bearer", LIFE);
         claims.remove("sid");
-        claims.extend(self.personal(&session, Place::AccessToken));
+        claims.extend(self.user_claims(&session, Place::AccessToken));
         claims.insert("clientHost".into(), json!("127.0.0.1"));
         claims.insert("client_id".into(), json!(client.client_id));
         Some(claims)
@@ -99,7 +100,7 @@ impl Realm {
 }
 
 impl World {
-    /// Signs a token, and remembers it.
+    /// Signs a token and stores it.
     pub(super) fn issue(&mut self, realm: &str, kind: &str, mut claims: Map<String, Value>) -> Result<String, Answer> {
         self.issued += 1;
         claims.insert("jti".into(), json!(format!("{kind}:fa4e-{}", self.issued)));
@@ -107,7 +108,7 @@ impl World {
         let is_refresh = claims.get("typ").is_some_and(|kind| kind == "Refresh" || kind == "Offline");
         let claims = Value::Object(claims);
         let token = match own.keys.first() {
-            // Keycloak alone can verify its refresh tokens, and publishes no key for them.
+            // Keycloak publishes no key for its refresh tokens.
             Some(key) if is_refresh => key.sign(&json!({"alg": "HS512", "typ": "JWT", "kid": "its-own"}), &claims).ok(),
             Some(key) => key.sign(&key.header("JWT"), &claims).ok(),
             None => None,
@@ -117,7 +118,7 @@ impl World {
         Ok(token)
     }
 
-    /// The tokens of a session, as the token endpoint answers them.
+    /// Issues the tokens of a session as a response of the token endpoint.
     pub(super) fn tokens_of(&mut self, realm: &str, session: &Session) -> Result<Answer, Answer> {
         let Some(own) = self.realms.get(realm) else { return Err(answer::realm_does_not_exist()) };
         let Some(client) = own.client(&session.client) else { return Err(answer::crash()) };
@@ -125,18 +126,18 @@ impl World {
         let (place, weight) =
             if client.is_lightweight() { (Place::LightweightToken, "lt") } else { (Place::AccessToken, "rt") };
         let kind = if session.bound { "DPoP" } else { "Bearer" };
-        let mut access = own.common(session, kind, life);
-        access.extend(own.personal(session, place));
+        let mut access = own.session_claims(session, kind, life);
+        access.extend(own.user_claims(session, place));
         if session.bound {
             access.insert("cnf".into(), json!({"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}));
         }
         let (refresh_kind, lasting) = if session.offline { ("Offline", "of") } else { ("Refresh", "on") };
-        let mut refresh = own.common(session, refresh_kind, REFRESH_LIFE);
+        let mut refresh = own.session_claims(session, refresh_kind, REFRESH_LIFE);
         refresh.insert("sub".into(), json!(session.user));
         refresh.insert("aud".into(), json!(own.issuer()));
-        let mut id = own.common(session, "ID", life);
+        let mut id = own.session_claims(session, "ID", life);
         id.remove("scope");
-        id.extend(own.personal(session, Place::Userinfo));
+        id.extend(own.user_claims(session, Place::Userinfo));
         id.insert("aud".into(), json!(session.client));
 
         let mut answer = json!({
@@ -153,7 +154,7 @@ impl World {
 }
 
 impl Session {
-    /// Whether it was asked for with this scope.
+    /// Returns whether this scope was granted.
     pub(crate) fn has(&self, scope: &str) -> bool {
         self.scope.split(' ').any(|own| own == scope)
     }

@@ -12,7 +12,7 @@ use super::session::Session;
 use super::{FakeKeycloak, Issued, World};
 use super::{answer, form, parameters};
 
-/// What a form of the token endpoint may have.
+/// The accepted fields of a form.
 const FIELDS: [&str; 10] = [
     "grant_type",
     "client_id",
@@ -37,7 +37,7 @@ impl World {
             return Err(answer::stricter_than_keycloak("an unknown form parameter"));
         }
         if realm == "master" {
-            return self.let_administrator_in(&form);
+            return self.log_administrator_in(&form);
         }
         let own = self.enabled(realm)?;
         let Some(grant) = form.get("grant_type") else {
@@ -49,19 +49,19 @@ impl World {
             "client_credentials" => self.log_client_in(realm, &client, &form),
             "password" => self.log_person_in(realm, &client, &form, bound),
             "refresh_token" => self.refresh(realm, &client, &form),
-            // Nobody logs in with a browser here, so that every code is made up.
+            // The fake has no logins by browser, so every code is made up.
             "authorization_code" => Err(answer::described(400, "invalid_grant", "Code not valid")),
             _ => Err(answer::described(400, "unsupported_grant_type", "Unsupported grant_type")),
         }
     }
 
-    /// The realm with this name, if it is one that lets people in.
+    /// Returns the realm with this name, unless it is disabled.
     pub(super) fn enabled(&mut self, realm: &str) -> Result<&mut Realm, Answer> {
         let realm = self.realms.get_mut(realm).ok_or_else(answer::realm_does_not_exist)?;
         if realm.enabled { Ok(realm) } else { Err(answer::described(403, "access_denied", "Realm not enabled")) }
     }
 
-    fn let_administrator_in(&mut self, form: &BTreeMap<String, String>) -> Result<Answer, Answer> {
+    fn log_administrator_in(&mut self, form: &BTreeMap<String, String>) -> Result<Answer, Answer> {
         let has = |name: &str, value: &str| form.get(name).is_some_and(|own| own == value);
         let (user, password) = FakeKeycloak::ADMIN;
         let is_admin = has("username", user) && has("password", password);
@@ -96,7 +96,7 @@ impl World {
         let user = own.check_password(field("username"), field("password"))?;
         let scope = scope(form);
         let offline = scope.split(' ').any(|own| own == "offline_access");
-        if offline && own.user(&user).is_some_and(|user| !user.may_stay) {
+        if offline && own.user(&user).is_some_and(|user| !user.has_offline_access) {
             return Err(answer::described(400, "not_allowed", "Offline tokens not allowed for the user or client"));
         }
         let session = Session { sid: own.new_id(), user, client: client.into(), scope, offline, bound };
@@ -121,7 +121,7 @@ impl World {
         }
     }
 
-    /// What a refresh token of this client says, be its session alive or not.
+    /// Returns the claims of this client's refresh token, even if its session has ended.
     pub(super) fn refresh_token(&self, realm: &str, client: &str, token: &str) -> Result<Value, Answer> {
         let invalid = |why| answer::described(400, "invalid_grant", why);
         let issued = self.tokens.get(token).filter(|issued| issued.realm == realm);
@@ -134,10 +134,10 @@ impl World {
     }
 }
 
-/// The scopes of a login: Keycloak adds the default ones.
+/// Returns the scopes of a login, with the default ones.
 fn scope(form: &BTreeMap<String, String>) -> String {
-    let asked = form.get("scope").map(String::as_str).unwrap_or_default();
-    format!("{asked} email profile").trim_start().to_owned()
+    let requested = form.get("scope").map(String::as_str).unwrap_or_default();
+    format!("{requested} email profile").trim_start().to_owned()
 }
 
 fn granted(token: &str, scope: &str) -> Answer {
@@ -148,7 +148,7 @@ fn granted(token: &str, scope: &str) -> Answer {
 }
 
 impl Realm {
-    /// The client that a form speaks for.
+    /// Returns the client that authenticates with a form.
     pub(crate) fn authenticate(&self, form: &BTreeMap<String, String>) -> Result<&Client, Answer> {
         let field = |name: &str| form.get(name).map(String::as_str);
         let invalid = |error| answer::described(401, error, "Invalid client or Invalid client credentials");

@@ -1,4 +1,4 @@
-//! The fake's users: searched, read, changed, deleted, and sent mails.
+//! The fake's endpoints for users.
 
 use std::collections::BTreeMap;
 
@@ -18,29 +18,29 @@ impl Realm {
         match (&request.method, path) {
             (&Method::GET, ["users"]) => self.search(rights, request),
             (&Method::POST, ["users"]) => {
-                rights.need(MANAGE)?;
+                rights.require(MANAGE)?;
                 let id = self.add_user(body(request, "UserRepresentation")?)?;
-                // Whoever is not imported has the realm's default roles.
-                self.users.iter_mut().filter(|user| user.id == id).for_each(|user| user.may_stay = true);
+                // Only imported users lack the realm's default roles.
+                self.users.iter_mut().filter(|user| user.id == id).for_each(|user| user.has_offline_access = true);
                 Ok(answer::created(&format!("/admin/realms/{}/users/{id}", self.name)))
             }
             (&Method::GET, ["users", "count"]) => {
-                rights.need(SEARCH)?;
+                rights.require(SEARCH)?;
                 let persons = self.users.iter().filter(|user| user.service_account_of.is_none());
                 Ok(answer::ok(&json!(persons.count())))
             }
             (&Method::GET, ["users", "profile"]) => {
-                rights.need(&[SEARCH, &["view-realm"]].concat())?;
+                rights.require(&[SEARCH, &["view-realm"]].concat())?;
                 Ok(answer::ok(&self.profile.json.clone()))
             }
             (&Method::PUT, ["users", "profile"]) => self.set_profile(rights, request),
             (&Method::GET, ["users", id]) => {
                 parameters(request, &[])?;
-                self.known(rights, id)?;
-                rights.need(VIEW)?;
+                self.check_exists(rights, id)?;
+                rights.require(VIEW)?;
                 let user = self.user(id).ok_or_else(answer::user_not_found)?;
-                let access = json!({"view": true, "manage": rights.have(MANAGE)});
-                Ok(answer::ok(&self.shown_with(user, access)))
+                let access = json!({"view": true, "manage": rights.include(MANAGE)});
+                Ok(answer::ok(&self.representation_with(user, access)))
             }
             (&Method::PUT, ["users", id]) => {
                 let mut user = self.managed(rights, id)?;
@@ -63,35 +63,35 @@ impl Realm {
         }
     }
 
-    /// Keycloak looks for the user before it looks at the right, and tells who may search that there is none.
-    fn known(&self, rights: &Rights, id: &str) -> Result<(), Answer> {
-        rights.need(SEARCH)?;
+    /// Fails if the user does not exist. Keycloak checks this before the right to view users.
+    fn check_exists(&self, rights: &Rights, id: &str) -> Result<(), Answer> {
+        rights.require(SEARCH)?;
         if self.user(id).is_some() { Ok(()) } else { Err(answer::user_not_found()) }
     }
 
     fn managed(&self, rights: &Rights, id: &str) -> Result<User, Answer> {
-        self.known(rights, id)?;
-        rights.need(MANAGE)?;
+        self.check_exists(rights, id)?;
+        rights.require(MANAGE)?;
         self.user(id).cloned().ok_or_else(answer::user_not_found)
     }
 
-    fn shown_with(&self, user: &User, access: Value) -> Value {
+    fn representation_with(&self, user: &User, access: Value) -> Value {
         let mut shown = self.representation(user);
         put(&mut shown, "access", access);
         shown
     }
 
     fn search(&self, rights: &Rights, request: &Incoming) -> Result<Answer, Answer> {
-        rights.need(SEARCH)?;
+        rights.require(SEARCH)?;
         let query = parameters(request, &["email", "username", "q", "search", "exact", "first", "max"])?;
         let get = |name: &str| query.get(name).map(String::as_str);
         let exact = match (get("exact"), get("search")) {
             (Some("true"), None) => true,
             (Some("false"), None) | (None, Some(_)) => false,
-            _ => return Err(answer::stricter_than_keycloak("a search says whether it is exact")),
+            _ => return Err(answer::stricter_than_keycloak("a search needs a valid `exact`")),
         };
         let Some(max) = number(get("max")) else {
-            return Err(answer::stricter_than_keycloak("a search says how many hits it wants"));
+            return Err(answer::stricter_than_keycloak("a search needs a valid `max`"));
         };
         let by = (get("email"), get("username"), get("q"), get("search"));
         let is_hit: Box<dyn Fn(&User) -> bool> = match by {
@@ -104,34 +104,34 @@ impl Realm {
                 Box::new(move |user| user.username == name)
             }
             (None, None, None, Some(quoted)) => {
-                let Some(text) = whole(quoted) else {
-                    return Err(answer::stricter_than_keycloak("`search` has one text, in quotes"));
+                let Some(text) = quoted_text(quoted) else {
+                    return Err(answer::stricter_than_keycloak("`search` needs one text in quotes"));
                 };
-                // The one search that leaves service accounts out.
-                Box::new(move |user| user.service_account_of.is_none() && is_called(user, &text))
+                // Only this search omits service accounts.
+                Box::new(move |user| user.service_account_of.is_none() && has_text(user, &text))
             }
             (None, None, Some(q), None) => {
                 let wanted = query::parse(q).ok_or_else(answer::crash)?;
                 if wanted.len() != 1 {
-                    return Err(answer::stricter_than_keycloak("a search by attribute has one pair"));
+                    return Err(answer::stricter_than_keycloak("a search by attribute needs one pair"));
                 }
-                Box::new(move |user| wanted.iter().all(|(name, value)| has(user, name, value, exact)))
+                Box::new(move |user| wanted.iter().all(|(name, value)| has_attribute(user, name, value, exact)))
             }
             _ => {
                 return Err(answer::stricter_than_keycloak(
-                    "a search is by one address, one name, one `q` or one `search`",
+                    "a search needs exactly one of `email`, `username`, `q` and `search`",
                 ));
             }
         };
-        if !rights.have(VIEW) {
+        if !rights.include(VIEW) {
             return Ok(answer::ok(&json!([])));
         }
-        let access = json!({"manage": rights.have(MANAGE)});
+        let access = json!({"manage": rights.include(MANAGE)});
         let mut hits: Vec<&User> = self.users.iter().filter(|user| is_hit(user)).collect();
         hits.sort_by(|a, b| a.username.cmp(&b.username));
         let first = number(get("first")).unwrap_or_default();
         let page = hits.into_iter().skip(first).take(max);
-        Ok(answer::list(page.map(|user| self.shown_with(user, access.clone()))))
+        Ok(answer::list(page.map(|user| self.representation_with(user, access.clone()))))
     }
 
     fn map_roles(&mut self, id: &str, add: bool, request: &Incoming) -> Result<Answer, Answer> {
@@ -155,8 +155,8 @@ impl Realm {
         Ok(answer::no_content())
     }
 
-    /// Checks an order of a mail as Keycloak does, one thing after the other.
-    pub(crate) fn order_mail(
+    /// Checks a request for a mail in Keycloak's order of checks, and returns the mail.
+    pub(crate) fn create_mail(
         &self,
         rights: &Rights,
         id: &str,
@@ -192,7 +192,7 @@ impl Realm {
     fn check_link(&self, options: &BTreeMap<String, String>) -> Result<(), Answer> {
         let get = |name: &str| options.get(name).map(String::as_str);
         if get("lifespan").is_some_and(|lifespan| number(Some(lifespan)).is_none_or(|seconds| seconds == 0)) {
-            return Err(answer::stricter_than_keycloak("a lifespan is a number of seconds"));
+            return Err(answer::stricter_than_keycloak("`lifespan` needs a number of seconds"));
         }
         let Some(client) = get("client_id") else {
             let refused = get("redirect_uri").map(|_| answer::message(400, "Client id missing"));
@@ -212,19 +212,19 @@ impl Realm {
     }
 }
 
-/// The text of a `search` for whole values, in lower case. Keycloak splits it at white space, quotes or not.
-fn whole(quoted: &str) -> Option<String> {
+/// Returns the text of a `search` for whole values, in lower case. Keycloak splits texts at white space, even inside quotes.
+fn quoted_text(quoted: &str) -> Option<String> {
     let text = quoted.strip_prefix('"')?.strip_suffix('"')?;
     (!text.is_empty() && !text.contains(char::is_whitespace)).then(|| text.to_lowercase())
 }
 
-/// Whether this is the user's name, address, first or last name.
-fn is_called(user: &User, text: &str) -> bool {
+/// Returns whether this is the user's user name, address, first or last name.
+fn has_text(user: &User, text: &str) -> bool {
     let names = user.names.iter().flatten().chain(&user.email);
     user.username == text || names.into_iter().any(|own| own.to_lowercase() == text)
 }
 
-/// Whether a user has the attribute, be it declared or not: the search looks into the store.
-fn has(user: &User, name: &str, value: &str, exact: bool) -> bool {
+/// Returns whether a user has the attribute. Searches also compare undeclared attributes.
+fn has_attribute(user: &User, name: &str, value: &str, exact: bool) -> bool {
     user.attributes.get(name).is_some_and(|values| values.iter().any(|own| query::finds(value, exact, own)))
 }

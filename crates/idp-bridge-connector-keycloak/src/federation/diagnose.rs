@@ -1,4 +1,4 @@
-//! What `doctor` checks of the OAuth side, and the step in the admin console that mends it.
+//! The checks of federation for `doctor`, with their fixes in the admin console.
 
 mod applications;
 
@@ -9,22 +9,22 @@ use self::applications::{Application, Applications, Source};
 use super::RealmFederation;
 use crate::diagnose::{UserProfile, assign};
 
-/// Where a made-up code is said to have led; nothing is ever sent there.
-const NOWHERE: &str = "https://idp-bridge.invalid/";
+/// The redirect URI of the made-up code that tests a client secret. It receives no request.
+const UNUSED_REDIRECT_URI: &str = "https://idp-bridge.invalid/";
 
-/// The OAuth side of a realm under diagnosis.
+/// Checks the OAuth side of a realm.
 pub(super) struct Diagnosis<'a> {
     federation: &'a RealmFederation,
 }
 
 impl<'a> Diagnosis<'a> {
-    pub(super) fn of(federation: &'a RealmFederation) -> Self {
+    pub(super) fn new(federation: &'a RealmFederation) -> Self {
         Self { federation }
     }
 
-    /// Checks all that the settings need. Without the realm's own document nothing else can be seen, so that comes first.
+    /// Runs the checks that the settings need. All others depend on the discovery document and the keys.
     pub(super) async fn run(&self, scope: &CallScope) -> Vec<Finding> {
-        let mut findings = vec![self.document(scope).await, self.keys(scope).await];
+        let mut findings = vec![self.discovery(scope).await, self.keys(scope).await];
         if findings.iter().any(|finding| finding.verdict != Verdict::Ok) {
             return findings;
         }
@@ -45,7 +45,7 @@ impl<'a> Diagnosis<'a> {
         findings
     }
 
-    /// Whether users can set the claim of the customer themselves. Nothing if no mapper writes the claim.
+    /// Checks whether users can set the customer claim themselves. `None` if no mapper writes the claim.
     fn authority(&self, id: &str, application: &Application, profile: &Result<UserProfile>) -> Option<Finding> {
         let claim = &self.federation.customer_claim;
         let check = format!("users cannot set the claim `{claim}` of `{id}` themselves");
@@ -60,7 +60,7 @@ impl<'a> Diagnosis<'a> {
             Err(_) => &UserProfile::default(),
         };
         let is_editable = |source: &&Source| match source {
-            Source::Attribute(name) => profile.lets_users_edit(name),
+            Source::Attribute(name) => profile.is_user_editable(name),
             Source::User => true,
             Source::Administrators | Source::Unknown(_) => false,
         };
@@ -80,21 +80,21 @@ impl<'a> Diagnosis<'a> {
             )
             .with_detail(format!("a mapper reads the attribute `{name}`, which users may edit themselves")),
             (Some(_), _) => Finding::failed(check, &[], format!("{page}: delete it"))
-                .with_detail("a mapper writes what the user has chosen"),
+                .with_detail("a mapper writes a value that users choose"),
             (None, Some(kind)) => Finding::not_visible(check, &[], format!("{page}: check where its values come from"))
-                .with_detail(format!("the mapper has the type `{kind}`, which cannot be followed")),
+                .with_detail(format!("the source of a mapper of the type `{kind}` is unknown")),
             (None, None) => Finding::ok(check, &[]),
         };
         Some(finding.with_authority())
     }
 
-    async fn document(&self, scope: &CallScope) -> Finding {
-        let check = "Keycloak names the issuer of its tokens";
+    async fn discovery(&self, scope: &CallScope) -> Finding {
+        let check = "the realm's issuer is the configured one";
         match self.federation.openid.discovery(scope).await {
             Ok(_) => Finding::ok(check, &[]),
             Err(error) if error.kind() == ErrorKind::Misconfigured => {
                 let fix = "set `issuer` in the connector's settings to the `issuer` in `.well-known/openid-configuration` of the \
-                           realm, once you know that it is yours";
+                           realm, after you have checked that it is your server's";
                 Finding::failed(check, &[], fix).with_detail(error.to_string())
             }
             Err(error) => failed_by(check, &error),
@@ -109,17 +109,17 @@ impl<'a> Diagnosis<'a> {
         }
     }
 
-    /// The secret of a client, proven without a login.
+    /// Checks the secret of a client without a login.
     async fn secret(&self, scope: &CallScope, client: &OauthClient) -> Finding {
         let id = &client.id;
         let check = match client.secret {
-            Some(_) => format!("the client `{id}` has the secret that is set"),
-            None => format!("the client `{id}` is public, as it is set"),
+            Some(_) => format!("the client `{id}` has the configured secret"),
+            None => format!("the client `{id}` is public, as configured"),
         };
         let checked = match self.federation.endpoints.token() {
             Ok(url) => {
                 let client = (client, ClientAuthentication::Post);
-                self.federation.openid.check_secret_at(scope, url, client, NOWHERE).await
+                self.federation.openid.check_secret_at(scope, url, client, UNUSED_REDIRECT_URI).await
             }
             Err(error) => Err(error),
         };
@@ -127,7 +127,7 @@ impl<'a> Diagnosis<'a> {
             Ok(SecretCheck::Right) => Finding::ok(check, &[]),
             Ok(SecretCheck::Wrong) => {
                 let fix = format!(
-                    "Clients → `{id}`: it must be there and enabled; if `Client authentication` is on, copy its Client Secret \
+                    "Clients → `{id}`: it must exist and be enabled; if `Client authentication` is on, copy its Client Secret \
                      from Credentials to `secret` of this client in `federation.clients`"
                 );
                 Finding::failed(check, &[], fix)
@@ -139,9 +139,9 @@ impl<'a> Diagnosis<'a> {
         }
     }
 
-    /// What cannot be seen without a role that no call needs.
+    /// Returns the finding for the checks that need the right to view clients.
     fn hidden(&self, error: &Error) -> Finding {
-        let check = "the applications give the bridge what it needs, and users cannot set the customer themselves";
+        let check = "the applications' tokens have the needed claims, and users cannot set the customer themselves";
         Finding::hidden_by(check, &[], error, self.assign("view-clients"))
     }
 
@@ -161,7 +161,7 @@ impl<'a> Diagnosis<'a> {
         };
         let back_channel = match application.back_channel() {
             Some(_) => Finding::ok(format!("`{id}` has a back channel for logouts"), &[])
-                .with_detail("whether its address is the bridge's shows only at a logout"),
+                .with_detail("whether it leads to the bridge shows only at a logout"),
             None => Finding::ok(format!("`{id}` needs no back channel for logouts"), &[]).with_detail(
                 "without one, a logout elsewhere shows only after `cache` of userinfo; \
                  to have one: Clients → the client → Settings → Logout settings → `Backchannel logout URL`",
@@ -170,16 +170,17 @@ impl<'a> Diagnosis<'a> {
         let fix = format!(
             "Clients → `{id}` → Settings → Valid post logout redirect URIs: add each of `post_logout_redirect_uris`"
         );
-        let way_back = self.federation.settings.check_way_back(id, |uri| application.may_return_to(uri), &fix);
-        let way_back = way_back.filter(|_| application.has_standard_flow);
-        let others = [self.told(id, application), subject(id, application), self.claim(id, application), back_channel];
-        others.into_iter().chain(way_back).collect()
+        let redirects = self.federation.settings.check_way_back(id, |uri| application.may_redirect_to(uri), &fix);
+        let redirects = redirects.filter(|_| application.has_standard_flow);
+        let others =
+            [self.introspection(id, application), subject(id, application), self.claim(id, application), back_channel];
+        others.into_iter().chain(redirects).collect()
     }
 
-    /// Whether the application's tokens say the customer where the bridge reads it.
+    /// Checks that the customer claim is in the response that the bridge reads.
     fn claim(&self, id: &str, application: &Application) -> Finding {
         let claim = &self.federation.customer_claim;
-        let check = format!("`{id}` tells the customer in the claim `{claim}`");
+        let check = format!("the tokens of `{id}` have the customer claim `{claim}`");
         let place = if application.is_introspected_by(&self.federation.bridge) {
             "introspection.token.claim"
         } else {
@@ -193,7 +194,7 @@ impl<'a> Diagnosis<'a> {
              `User Attribute` and `Token Claim Name` are `{claim}`; `Add to userinfo`, `Add to token introspection` and \
              `Multivalued` are on"
         );
-        let detail = "without it userinfo asks Keycloak a second time for each answer";
+        let detail = "without it each `userinfo` takes a second request to Keycloak";
         match self.federation.settings.customer_claim {
             Some(_) => Finding::failed(check, &[], fix).with_detail(detail),
             None => Finding::ok(format!("`{id}` needs no claim for the customer"), &[])
@@ -201,10 +202,10 @@ impl<'a> Diagnosis<'a> {
         }
     }
 
-    /// Whether Keycloak tells the bridge of the application's tokens at all.
-    fn told(&self, id: &str, application: &Application) -> Finding {
+    /// Checks that the bridge can validate the application's tokens.
+    fn introspection(&self, id: &str, application: &Application) -> Finding {
         let bridge = &self.federation.bridge;
-        let check = format!("Keycloak tells the bridge of the tokens of `{id}`");
+        let check = format!("the bridge can validate the tokens of `{id}`");
         if !application.is_lightweight() || application.has_audience(bridge) {
             return Finding::ok(check, &[]);
         }
@@ -214,22 +215,22 @@ impl<'a> Diagnosis<'a> {
              token` is off"
         );
         Finding::failed(check, &[], fix)
-            .with_detail("its access tokens are lightweight ones, and not meant for the bridge")
+            .with_detail("its access tokens are lightweight, and the bridge is not in their audience")
     }
 }
 
-/// Whether `sub` is the id of the user.
+/// Checks that `sub` is the id of the user.
 fn subject(id: &str, application: &Application) -> Finding {
-    let check = format!("the tokens of `{id}` name the user by the id of the Users calls");
-    if !application.hides_users() {
+    let check = format!("the subject of the tokens of `{id}` is the user's id");
+    if !application.has_pairwise_subject() {
         return Finding::ok(check, &[]);
     }
     let fix = format!(
         "Clients → `{id}` → Client scopes → its dedicated scope: delete the mapper `Pairwise subject identifier`"
     );
-    Finding::failed(check, &[], fix).with_detail("the subject is another one at each application")
+    Finding::failed(check, &[], fix).with_detail("each application gets another subject")
 }
 
 fn failed_by(check: impl Into<String>, error: &Error) -> Finding {
-    Finding::failed_by(check, &[], error, "look into Keycloak's log".into())
+    Finding::failed_by(check, &[], error, "read Keycloak's log".into())
 }

@@ -1,4 +1,4 @@
-//! The requests of the OAuth side: a realm's public endpoints, each request one function.
+//! Requests to a realm's public endpoints.
 
 use idp_bridge_core::{AccessToken, CallScope, Error, ErrorKind, OauthClient, OutboundPolicy, Result, Secret};
 use idp_bridge_http::oidc::Claims;
@@ -8,35 +8,35 @@ use super::error::{Endpoint, check};
 use crate::client::AdminApi;
 use crate::config::KeycloakConfig;
 
-/// A realm's public endpoints, at the address by which the bridge reaches Keycloak.
+/// A client of a realm's public endpoints, at the address by which the bridge reaches Keycloak.
 pub(super) struct Endpoints {
     http: Client,
     realm: BaseUrl,
     bridge: OauthClient,
 }
 
-/// What userinfo tells of a token.
-pub(super) enum Told {
-    /// Whose it is.
+/// Userinfo's response about a token.
+pub(super) enum Userinfo {
+    /// The token is active and has this user.
     User(Claims),
-    /// Nothing, since the token lacks the scope; but it lives.
+    /// The token is active and lacks the scope `openid`.
     WithoutOpenid,
-    /// Nothing, since the token is a lightweight one; but it lives.
+    /// The token is active and lightweight, which userinfo does not accept.
     Lightweight,
-    /// That its session has ended.
+    /// The token's session has ended.
     SessionEnded,
-    /// That it is no good for another reason, which hides whether its session lives.
+    /// The token is refused for another reason, which hides the state of its session.
     Refused,
 }
 
-impl Told {
-    /// Whether the token's session has surely ended.
-    pub(super) fn proves_the_end(&self) -> bool {
+impl Userinfo {
+    /// Returns whether the token's session has certainly ended.
+    pub(super) fn is_session_ended(&self) -> bool {
         matches!(self, Self::SessionEnded)
     }
 
-    /// Whether the token still lives.
-    pub(super) fn is_of_the_living(&self) -> bool {
+    /// Returns whether the token is active.
+    pub(super) fn is_active(&self) -> bool {
         matches!(self, Self::User(_) | Self::WithoutOpenid | Self::Lightweight)
     }
 }
@@ -47,19 +47,22 @@ impl Endpoints {
         Ok(Self { http: admin.http().clone(), realm: admin.public_realm(policy)?, bridge })
     }
 
-    /// The realm's own address, which is its issuer unless Keycloak has another one for browsers.
+    /// Returns the realm's own URL, which is its issuer unless Keycloak has another one for browsers.
     pub(super) fn realm(&self) -> &BaseUrl {
         &self.realm
     }
 
+    /// Returns the URL of the discovery document.
     pub(super) fn discovery(&self) -> Result<Url> {
         self.realm.join(&[".well-known", "openid-configuration"])
     }
 
+    /// Returns the URL of the signing keys.
     pub(super) fn keys(&self) -> Result<Url> {
         self.openid(&["certs"])
     }
 
+    /// Returns the URL of the token endpoint.
     pub(super) fn token(&self) -> Result<Url> {
         self.openid(&["token"])
     }
@@ -68,41 +71,41 @@ impl Endpoints {
         self.realm.join(&[&["protocol", "openid-connect"], path].concat())
     }
 
-    /// What userinfo tells of a token.
-    pub(super) async fn userinfo(&self, scope: &CallScope, token: &AccessToken) -> Result<Told> {
+    /// Requests userinfo with a token.
+    pub(super) async fn userinfo(&self, scope: &CallScope, token: &AccessToken) -> Result<Userinfo> {
         let request = Request::get(self.openid(&["userinfo"])?).bearer(&Secret::new(token.expose()))?;
-        let answer = self.http.send(scope, request).await?;
-        if let Some(told) = read_challenge(&answer) {
-            return Ok(told);
+        let response = self.http.send(scope, request).await?;
+        if let Some(refusal) = parse_challenge(&response) {
+            return Ok(refusal);
         }
-        let answer = check(Endpoint::Userinfo, answer)?;
-        let kind = answer.header(&header::CONTENT_TYPE).unwrap_or_default();
-        if kind.starts_with("application/jwt") {
+        let response = check(Endpoint::Userinfo, response)?;
+        let content_type = response.header(&header::CONTENT_TYPE).unwrap_or_default();
+        if content_type.starts_with("application/jwt") {
             let message = "keycloak signs or encrypts userinfo for this client, which the bridge does not read";
             return Err(Error::upstream(ErrorKind::Misconfigured, message).with_hint(
                 "Clients → the application → Advanced: `User info signed response algorithm` is `Unsigned`",
             ));
         }
-        Claims::of_answer(&answer).map(Told::User)
+        Claims::of_answer(&response).map(Userinfo::User)
     }
 
-    /// What introspection tells the bridge of a token; nothing if it is dead, or not meant for the bridge.
+    /// Introspects a token as the bridge's client. `None` if the token is inactive or the bridge is not in its audience.
     pub(super) async fn introspect(&self, scope: &CallScope, token: &AccessToken) -> Result<Option<Claims>> {
         let form = [("token", token.expose()), ("token_type_hint", "access_token")];
         let request = Request::post(self.openid(&["token", "introspect"])?).reading();
         let request = request.form(&with_client(&self.bridge, &form));
-        let answer = check(Endpoint::Introspection, self.http.send(scope, request).await?)?;
-        let claims = Claims::of_answer(&answer)?;
+        let response = check(Endpoint::Introspection, self.http.send(scope, request).await?)?;
+        let claims = Claims::of_answer(&response)?;
         match claims.get("active").and_then(serde_json::Value::as_bool) {
             Some(true) => Ok(Some(claims)),
             Some(false) => Ok(None),
             None => {
-                Err(Error::upstream(ErrorKind::InvalidResponse, "introspection does not say whether the token lives"))
+                Err(Error::upstream(ErrorKind::InvalidResponse, "the introspection response has no valid `active`"))
             }
         }
     }
 
-    /// Ends the session of a refresh token, as the client that it was issued to; one that has ended already is Ok.
+    /// Ends the session of a refresh token, authenticated as this client. Succeeds if the session has ended before.
     pub(super) async fn log_out(&self, scope: &CallScope, client: &OauthClient, refresh: &Secret) -> Result<()> {
         let form = [("refresh_token", refresh.expose())];
         let request = Request::post(self.openid(&["logout"])?).form(&with_client(client, &form));
@@ -110,23 +113,23 @@ impl Endpoints {
     }
 }
 
-/// A form with which the client proves itself.
+/// Adds the client's credentials to a form.
 fn with_client<'a>(client: &'a OauthClient, form: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let secret = client.secret.as_ref().map(|secret| ("client_secret", secret.expose()));
     form.iter().copied().chain([("client_id", client.id.as_str())]).chain(secret).collect()
 }
 
-/// What the challenge of userinfo tells of the token: without one, a proxy may have sent the 401 or 403.
+/// Parses userinfo's challenge. A 401 or 403 without one may come from a proxy.
 ///
-/// The words were seen on 26.7.3 in November 2026. Unknown ones of another version are [`Told::Refused`], which promises least.
-fn read_challenge(answer: &Response) -> Option<Told> {
-    let challenge = answer.bearer_challenge()?;
-    match (answer.status, challenge.error.as_deref()?) {
-        (StatusCode::FORBIDDEN, "insufficient_scope") => Some(Told::WithoutOpenid),
+/// The texts were seen on 26.7.3 in November 2026. An unknown text of another version is [`Userinfo::Refused`], which promises least.
+fn parse_challenge(response: &Response) -> Option<Userinfo> {
+    let challenge = response.bearer_challenge()?;
+    match (response.status, challenge.error.as_deref()?) {
+        (StatusCode::FORBIDDEN, "insufficient_scope") => Some(Userinfo::WithoutOpenid),
         (StatusCode::UNAUTHORIZED, "invalid_token") => Some(match challenge.error_description.as_deref() {
-            Some("user_session_not_found") => Told::SessionEnded,
-            Some("Lightweight access token not allowed for userinfo endpoint") => Told::Lightweight,
-            _ => Told::Refused,
+            Some("user_session_not_found") => Userinfo::SessionEnded,
+            Some("Lightweight access token not allowed for userinfo endpoint") => Userinfo::Lightweight,
+            _ => Userinfo::Refused,
         }),
         _ => None,
     }

@@ -1,4 +1,4 @@
-//! A Keycloak as its administrator sees it: what the harness needs to make realms and users.
+//! An administrator's client, with which the harness creates realms and users.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use idp_bridge_http::{
 };
 use serde_json::Value;
 
-/// Generous, since a real Keycloak takes seconds for its first realm.
+/// Long, because a real Keycloak takes seconds for its first realm.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A session of the administrator.
+/// A client that is logged in as the administrator.
 pub(super) struct Administrator {
     http: Client,
     base: BaseUrl,
@@ -37,8 +37,8 @@ impl Administrator {
         Ok(Self { http, base, tokens })
     }
 
-    /// Whether the realm lets this person in, through one of its public clients.
-    pub(super) async fn person_logs_in(&self, realm: &str, client: &str, user: &str, password: &str) -> Result<bool> {
+    /// Returns whether this person can log in to one of the realm's public clients.
+    pub(super) async fn can_log_in(&self, realm: &str, client: &str, user: &str, password: &str) -> Result<bool> {
         match self.login(realm, client, user, password).fetch(&scope()).await {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == ErrorKind::Unauthenticated => Ok(false),
@@ -46,7 +46,7 @@ impl Administrator {
         }
     }
 
-    /// The account of this person, who logs in through one of the realm's public clients.
+    /// Returns the account of this person, logged in to one of the realm's public clients.
     pub(super) async fn account(&self, realm: &str, client: &str, user: &str, password: &str) -> Result<Account> {
         let tokens = TokenCache::new(&self.http, self.login(realm, client, user, password));
         Ok(Account { http: self.http.clone(), url: self.base.join(&["realms", realm, "account"])?, tokens })
@@ -63,39 +63,39 @@ impl Administrator {
         }
     }
 
-    /// The URL of something below all realms.
+    /// Returns the URL of a resource below `admin/realms`.
     pub(super) fn at(&self, path: &[&str]) -> Result<Url> {
         self.base.join(&[&["admin", "realms"], path].concat())
     }
 
-    /// The URL of one of a realm's public endpoints.
+    /// Returns the URL of one of a realm's public endpoints.
     pub(super) fn public(&self, realm: &str, path: &[&str]) -> Result<Url> {
         self.base.join(&[&["realms", realm, "protocol", "openid-connect"], path].concat())
     }
 
-    /// Asks as nobody in particular, and takes any answer.
-    pub(super) async fn send(&self, request: Request) -> Result<Response> {
+    /// Sends a request without credentials and returns any response.
+    pub(super) async fn send_anonymously(&self, request: Request) -> Result<Response> {
         self.http.send(&scope(), request).await
     }
 
-    /// Asks, and fails with the answer's text unless it is a success.
-    pub(super) async fn ask(&self, request: Request) -> Staged<Response> {
-        let asked = format!("{request:?}");
-        let response = self.answer(request).await?;
+    /// Sends a request. Fails with the response's text unless it is a success.
+    pub(super) async fn send(&self, request: Request) -> Staged<Response> {
+        let shown = format!("{request:?}");
+        let response = self.send_unchecked(request).await?;
         if response.status.is_success() {
             return Ok(response);
         }
         let text = response.text().unwrap_or_default();
-        Err(format!("{asked} was answered with {}: {text}", response.status).into())
+        Err(format!("{shown} answered {}: {text}", response.status).into())
     }
 
-    /// Asks, and takes any answer.
-    pub(super) async fn answer(&self, request: Request) -> Result<Response> {
+    /// Sends a request and returns any response.
+    pub(super) async fn send_unchecked(&self, request: Request) -> Result<Response> {
         self.tokens.send(&self.http, &scope(), request).await
     }
 }
 
-/// A person's own account, as the account console shows it.
+/// A client of the account console's API, logged in as a person.
 pub(super) struct Account {
     http: Client,
     url: Url,
@@ -103,18 +103,18 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// What the person may see.
+    /// Reads the account.
     pub(super) async fn read(&self) -> Staged<Value> {
         let request = Request::get(self.url.clone()).query(&[("userProfileMetadata", "false")]);
         let request = request.header(header::ACCEPT, HeaderValue::from_static("application/json"));
         let response = self.tokens.send(&self.http, &scope(), request).await?;
         if !response.status.is_success() {
-            return Err(format!("the user may not read the own account: {}", response.status).into());
+            return Err(format!("reading the own account answered {}", response.status).into());
         }
         Ok(response.json()?)
     }
 
-    /// Changes it, and answers the status.
+    /// Changes the account and returns the status.
     pub(super) async fn change(&self, account: &Value) -> Result<StatusCode> {
         let request = Request::post(self.url.clone()).json(account)?;
         Ok(self.tokens.send(&self.http, &scope(), request).await?.status)
@@ -125,7 +125,7 @@ fn scope() -> CallScope {
     CallScope::new("harness", TIMEOUT)
 }
 
-/// A login with user name and password, which only tests do.
+/// Fetches tokens with a user name and password.
 struct PasswordLogin {
     http: Client,
     base: BaseUrl,
@@ -147,7 +147,7 @@ impl TokenSource for PasswordLogin {
         ]);
         let response = self.http.send(scope, request).await?;
         if matches!(response.status.as_u16(), 400 | 401) {
-            return Err(Error::upstream(ErrorKind::Unauthenticated, "keycloak lets this person not in"));
+            return Err(Error::upstream(ErrorKind::Unauthenticated, "keycloak refuses this login"));
         }
         Ok(response.json::<TokenAnswer>()?.into())
     }

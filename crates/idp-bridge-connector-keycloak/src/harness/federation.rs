@@ -1,4 +1,4 @@
-//! Logins at a realm under test, and what becomes of their tokens.
+//! Logins to a realm under test, and their tokens.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::{KeycloakHarness, realm, text};
 
-/// What an application's back channel was sent; the fake keeps it itself.
+/// The logout tokens that a real Keycloak sent to the back channel. The fake records its own.
 #[derive(Default)]
 pub(super) struct BackChannel(Vec<String>);
 
@@ -33,16 +33,16 @@ impl Fake for BackChannel {
 }
 
 impl BackChannel {
-    /// Where it listens.
+    /// Returns the URL of the back channel.
     pub(super) fn url(server: &FakeServer<Self>) -> String {
         format!("{}/logout", server.url())
     }
 }
 
-/// How long a token that lives for a second may take to end.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The maximum time until Keycloak refuses a token with a lifespan of a second.
+const EXPIRY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The settings of the tenant's clients.
+/// Returns the settings with the tenant's clients.
 pub(super) fn settings() -> FederationSettings {
     let confidential = |id: &str| OauthClient { id: id.into(), secret: Some(Secret::new(realm::SECRET)) };
     let mut clients: Vec<OauthClient> =
@@ -51,21 +51,21 @@ pub(super) fn settings() -> FederationSettings {
     FederationSettings { clients, ..FederationSettings::default() }
 }
 
-/// What a token says, whoever signed it.
+/// Decodes a token's claims without verifying its signature.
 fn claims_of(token: &str) -> Staged<Value> {
     let payload = token.split('.').nth(1).ok_or("the token has no claims")?;
     Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload)?)?)
 }
 
 impl KeycloakHarness {
-    /// Asks one of the realm's public endpoints.
+    /// Sends a form to one of the realm's public endpoints.
     async fn post(&self, path: &[&str], form: &[(&str, &str)]) -> Staged<Response> {
         let request = Request::post(self.administrator.public(&self.realm, path)?).reading().form(form);
-        Ok(self.administrator.send(request).await?)
+        Ok(self.administrator.send_anonymously(request).await?)
     }
 
-    /// The answer of the token endpoint to a client of the tenant, or of another application.
-    async fn grant(&self, client: &str, form: &[(&str, &str)]) -> Staged<Response> {
+    /// Sends a form to the token endpoint, authenticated as an application.
+    async fn request_token(&self, client: &str, form: &[(&str, &str)]) -> Staged<Response> {
         let mut form = form.to_vec();
         form.push(("client_id", client));
         if client != realm::SPA {
@@ -74,13 +74,14 @@ impl KeycloakHarness {
         self.post(&["token"], &form).await
     }
 
-    /// Logs a person in at one of the realm's clients, for these scopes.
+    /// Logs a person in to one of the realm's clients, with these scopes.
     pub async fn log_in_at(&self, client: &str, email: &Email, password: &str, scope: &str) -> Staged<Tokens> {
         let username = self.username_of(email).await?;
         let form = [("grant_type", "password"), ("username", &username), ("password", password), ("scope", scope)];
-        let answer = self.grant(client, &form).await?;
+        let answer = self.request_token(client, &form).await?;
         if !answer.status.is_success() {
-            return Err(format!("{client} got {}: {}", answer.status, answer.text().unwrap_or_default()).into());
+            let text = answer.text().unwrap_or_default();
+            return Err(format!("a login to `{client}` answered {}: {text}", answer.status).into());
         }
         let answer: Value = answer.json()?;
         let secret = |name: &str| answer.get(name).and_then(Value::as_str).map(Secret::new);
@@ -91,15 +92,15 @@ impl KeycloakHarness {
         })
     }
 
-    /// Lets the claim of this person say something else at the client for that.
-    async fn claim(&self, email: &Email, value: &Value) -> Staged<()> {
+    /// Sets the person's customer claim in tokens of [`realm::CLAIMING`].
+    async fn set_claim(&self, email: &Email, value: &Value) -> Staged<()> {
         let query = [("email", email.as_str()), ("exact", "true"), ("max", "1")];
         let mut user = self.read(&["users"], &query).await?.pointer("/0").cloned().ok_or("no such user")?;
         let id = text(&user, "/id")?;
         let mut attributes = user.get("attributes").cloned().unwrap_or_else(|| json!({}));
         realm::put(&mut attributes, realm::CLAIMED, json!([value.to_string()]));
         realm::put(&mut user, "attributes", attributes);
-        // A full update, since one with attributes wipes what it leaves out.
+        // A full update, because one with attributes clears the omitted fields.
         let kept = ["username", "email", "emailVerified", "enabled", "firstName", "lastName", "attributes"];
         if let Some(members) = user.as_object_mut() {
             members.retain(|name, _| kept.contains(&name.as_str()));
@@ -107,21 +108,21 @@ impl KeycloakHarness {
         self.put(&["users", &id], &user).await
     }
 
-    /// Waits until the realm itself takes the token no more, by asking again and again.
-    async fn wait_for_end(&self, token: &AccessToken) -> Staged<()> {
+    /// Polls userinfo until the realm refuses the token.
+    async fn wait_for_expiry(&self, token: &AccessToken) -> Staged<()> {
         let begun = Instant::now();
         while self.userinfo(token).await? {
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > EXPIRY_TIMEOUT {
                 return Err("the token does not expire".into());
             }
         }
         Ok(())
     }
 
-    /// Whether the realm's userinfo takes the token.
+    /// Returns whether the realm's userinfo accepts the token.
     async fn userinfo(&self, token: &AccessToken) -> Staged<bool> {
         let request = Request::get(self.administrator.public(&self.realm, &["userinfo"])?);
-        let answer = self.administrator.send(request.bearer(&Secret::new(token.expose()))?).await?;
+        let answer = self.administrator.send_anonymously(request.bearer(&Secret::new(token.expose()))?).await?;
         match answer.status.as_u16() {
             200 => Ok(true),
             401 => Ok(false),
@@ -129,13 +130,14 @@ impl KeycloakHarness {
         }
     }
 
-    async fn own_token(&self) -> Staged<AccessToken> {
+    /// Fetches a token that an application gets for itself.
+    async fn client_token(&self) -> Staged<AccessToken> {
         let form = [("grant_type", "client_credentials"), ("scope", "openid")];
-        let answer: Value = self.grant(realm::WEB, &form).await?.json()?;
+        let answer: Value = self.request_token(realm::WEB, &form).await?.json()?;
         Ok(AccessToken::new(text(&answer, "/access_token")?)?)
     }
 
-    /// A token that is bound to a key of its sender, by a proof of its possession (RFC 9449).
+    /// Fetches a token that is bound to a key of its sender by a DPoP proof (RFC 9449).
     async fn bound_token(&self, sign_in: &SignIn) -> Staged<AccessToken> {
         let key = SigningKey::es256("own")?;
         let url = self.administrator.public(&self.realm, &["token"])?;
@@ -156,11 +158,11 @@ impl KeycloakHarness {
             ("password", &sign_in.password),
             ("scope", "openid"),
         ]);
-        let answer: Value = self.administrator.send(request).await?.json()?;
+        let answer: Value = self.administrator.send_anonymously(request).await?.json()?;
         Ok(AccessToken::new(text(&answer, "/access_token")?)?)
     }
 
-    /// A token of a realm like this one, with the same clients and a person like this one.
+    /// Fetches a token from another realm with equal clients and an equal person.
     async fn token_of_another_realm(&self, sign_in: &SignIn) -> Staged<AccessToken> {
         let other = Self::start(self.server.clone()).await?;
         let mut person = idp_bridge_conformance::NewUser::person(sign_in.email.clone());
@@ -171,7 +173,7 @@ impl KeycloakHarness {
         Ok(tokens.access)
     }
 
-    /// The logout tokens that applications were sent for this session.
+    /// Returns the logout token that was sent to an application for this session.
     fn sent_logout_token(&self, sid: &str) -> Option<String> {
         let sent = match &self.server.fake {
             Some(fake) => fake.logout_tokens(&self.realm),
@@ -180,59 +182,60 @@ impl KeycloakHarness {
         sent.into_iter().find(|token| claims_of(token).is_ok_and(|claims| claims.get("sid") == Some(&json!(sid))))
     }
 
-    /// The applications whose tokens a tenant of this realm takes.
+    /// Returns the tenant's clients.
     pub fn clients(&self) -> Vec<OauthClient> {
         settings().clients
     }
 
-    /// Ends a session as an administrator does, and tells the applications by the back channel.
+    /// Ends a session as an administrator. Keycloak notifies the applications by their back channels.
     pub async fn end_session(&self, sid: &str) -> Staged<()> {
-        self.administrator.ask(Request::delete(self.at(&["sessions", sid])?)).await.map(drop)
+        self.administrator.send(Request::delete(self.at(&["sessions", sid])?)).await.map(drop)
     }
 
-    /// Takes from a client what makes its tokens meant for the bridge.
-    pub async fn take_audience_from(&self, client: &str) -> Staged<()> {
-        let client = self.settings_of(client).await?;
+    /// Removes the bridge from the audience of a client's tokens.
+    pub async fn remove_audience(&self, client: &str) -> Staged<()> {
+        let client = self.client_representation(client).await?;
         let mappers = client.get("protocolMappers").and_then(Value::as_array).cloned().unwrap_or_default();
         for mapper in mappers.iter().filter(|mapper| mapper.pointer("/config/included.client.audience").is_some()) {
             let (id, mapper) = (text(&client, "/id")?, text(mapper, "/id")?);
             let path = ["clients", &id, "protocol-mappers", "models", &mapper];
-            self.administrator.ask(Request::delete(self.at(&path)?)).await?;
+            self.administrator.send(Request::delete(self.at(&path)?)).await?;
         }
         Ok(())
     }
 
-    /// Adds the user to the lightweight access tokens.
-    pub async fn name_user_in_lightweight_tokens(&self) -> Staged<()> {
+    /// Adds the subject to lightweight access tokens.
+    pub async fn add_subject_to_lightweight_tokens(&self) -> Staged<()> {
         self.add_mapper(realm::LIGHT, &realm::subject()).await
     }
 
-    /// Fills the customer claim of a client by a mapper of this type from this attribute.
+    /// Adds a mapper of this type that fills a client's customer claim from this attribute.
     pub async fn map_customer(&self, client: &str, kind: &str, attribute: &str) -> Staged<()> {
         self.add_mapper(client, &realm::customer_from(kind, attribute)).await
     }
 
     async fn add_mapper(&self, client: &str, mapper: &Value) -> Staged<()> {
-        let client = self.settings_of(client).await?;
+        let client = self.client_representation(client).await?;
         let path = ["clients", &text(&client, "/id")?, "protocol-mappers", "models"];
-        self.administrator.ask(Request::post(self.at(&path)?).json(mapper)?).await.map(drop)
+        self.administrator.send(Request::post(self.at(&path)?).json(mapper)?).await.map(drop)
     }
 
-    /// Leads the back channel of the application with a secret elsewhere.
-    pub async fn lead_back_channel(&self, url: &str) -> Staged<()> {
-        let mut client = self.settings_of(realm::WEB).await?;
+    /// Sets the back channel's URL of [`realm::WEB`].
+    pub async fn set_back_channel(&self, url: &str) -> Staged<()> {
+        let mut client = self.client_representation(realm::WEB).await?;
         if let Some(attributes) = client.get_mut("attributes") {
             realm::put(attributes, "backchannel.logout.url", json!(url));
         }
         self.put(&["clients", &text(&client, "/id")?], &client).await
     }
 
-    async fn settings_of(&self, client: &str) -> Staged<Value> {
+    /// Reads a client's ClientRepresentation.
+    async fn client_representation(&self, client: &str) -> Staged<Value> {
         let found = self.read(&["clients"], &[("clientId", client)]).await?;
         Ok(found.pointer("/0").cloned().ok_or("no such client")?)
     }
 
-    /// Signs with a new key from now on.
+    /// Adds a key and signs with it from now on.
     pub async fn rotate_keys(&self) -> Staged<()> {
         let config: BTreeMap<&str, [&str; 1]> =
             [("priority", "200"), ("enabled", "true"), ("active", "true"), ("algorithm", "RS256")]
@@ -242,7 +245,7 @@ impl KeycloakHarness {
             "name": "newer", "providerId": "rsa-generated", "providerType": "org.keycloak.keys.KeyProvider",
             "config": config,
         });
-        self.administrator.ask(Request::post(self.at(&["components"])?).json(&component)?).await.map(drop)
+        self.administrator.send(Request::post(self.at(&["components"])?).json(&component)?).await.map(drop)
     }
 }
 
@@ -267,7 +270,7 @@ impl FederationHarness for KeycloakHarness {
     async fn sign_in(&self, sign_in: &SignIn) -> Staged<Tokens> {
         let client = match &sign_in.customer_claim {
             Some(value) => {
-                self.claim(&sign_in.email, value).await?;
+                self.set_claim(&sign_in.email, value).await?;
                 realm::CLAIMING.to_owned()
             }
             None if sign_in.foreign_client => realm::FOREIGN.to_owned(),
@@ -277,7 +280,7 @@ impl FederationHarness for KeycloakHarness {
         let scope = if sign_in.offline { "openid offline_access" } else { "openid" };
         let tokens = self.log_in_at(&client, &sign_in.email, &sign_in.password, scope).await?;
         if sign_in.expired {
-            self.wait_for_end(&tokens.access).await?;
+            self.wait_for_expiry(&tokens.access).await?;
         }
         Ok(tokens)
     }
@@ -292,12 +295,12 @@ impl FederationHarness for KeycloakHarness {
         };
         if let Some(refresh) = &tokens.refresh {
             let client = text(&claims_of(refresh.expose())?, "/azp")?;
-            // Unless the realm says otherwise, a refresh leaves the token as good as it was.
+            // By default a refresh does not invalidate the refresh token.
             let form = [("grant_type", "refresh_token"), ("refresh_token", refresh.expose())];
-            alive.refresh = match self.grant(&client, &form).await?.status.as_u16() {
+            alive.refresh = match self.request_token(&client, &form).await?.status.as_u16() {
                 200 => Some(true),
                 400 => Some(false),
-                status => return Err(format!("a refresh was answered with {status}").into()),
+                status => return Err(format!("a refresh answered {status}").into()),
             };
         }
         Ok(alive)
@@ -306,31 +309,31 @@ impl FederationHarness for KeycloakHarness {
     async fn flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
         match flaw {
             Flaw::AnotherIssuer => self.token_of_another_realm(sign_in).await,
-            Flaw::ServiceAccount => self.own_token().await,
+            Flaw::ServiceAccount => self.client_token().await,
             Flaw::SenderConstrained => self.bound_token(sign_in).await,
-            other => Err(format!("the harness does not know the flaw {other:?}").into()),
+            other => Err(format!("the harness does not implement the flaw {other:?}").into()),
         }
     }
 
     async fn sign(&self, header: &Value, claims: &Value) -> Staged<String> {
-        let fake = self.server.fake.as_ref().ok_or("a real keycloak signs what it made itself")?;
+        let fake = self.server.fake.as_ref().ok_or("a real keycloak does not sign arbitrary tokens")?;
         Ok(fake.sign(&self.realm, header, claims).ok_or("the realm has no such key")?)
     }
 
     async fn end_login(&self, tokens: &Tokens) -> Staged<Option<AccessToken>> {
-        let hint = tokens.id.as_ref().ok_or("the login gave no ID token")?;
+        let hint = tokens.id.as_ref().ok_or("the login has no ID token")?;
         let url = self.administrator.public(&self.realm, &["logout"])?;
         let request = Request::get(url).query(&[
             ("id_token_hint", hint.expose()),
             ("client_id", realm::WEB),
-            ("post_logout_redirect_uri", realm::WAY_BACK),
+            ("post_logout_redirect_uri", realm::POST_LOGOUT_URI),
         ]);
-        let answer = self.administrator.send(request).await?;
+        let answer = self.administrator.send_anonymously(request).await?;
         if answer.status.as_u16() != 302 {
             return Err(format!("the logout page answered {}", answer.status).into());
         }
         let sid = text(&claims_of(hint.expose())?, "/sid")?;
-        // Keycloak tells the applications before it answers the browser.
+        // Keycloak notifies the applications before it responds to the browser.
         Ok(self.sent_logout_token(&sid).map(AccessToken::new).transpose()?)
     }
 
@@ -339,7 +342,7 @@ impl FederationHarness for KeycloakHarness {
     }
 
     async fn delete(&self, id: &UserId) -> Staged<()> {
-        self.administrator.ask(Request::delete(self.at(&["users", id.as_str()])?)).await.map(drop)
+        self.administrator.send(Request::delete(self.at(&["users", id.as_str()])?)).await.map(drop)
     }
 
     async fn provider_with_wrong_client_secret(&self) -> Staged<Arc<dyn IdentityProvider>> {

@@ -1,4 +1,4 @@
-//! Where the mails of a Keycloak under test can be read back.
+//! Reads the mails that a Keycloak under test has sent.
 
 use std::path::PathBuf;
 
@@ -6,9 +6,9 @@ use idp_bridge_conformance::Staged;
 
 use crate::fake::FakeKeycloak;
 
-/// Mails that were sent.
+/// The mails of a Keycloak under test.
 pub trait Mails: Send + Sync + 'static {
-    /// How many were sent to this address, whatever its case.
+    /// Returns the number of mails to this address, compared without regard to case.
     fn count(&self, address: &str) -> Staged<usize>;
 }
 
@@ -18,12 +18,12 @@ impl Mails for FakeKeycloak {
     }
 }
 
-/// A Maildir as aiosmtpd's `Mailbox` handler writes it: a file for each mail, with its recipients in `X-RcptTo`.
+/// A Maildir of aiosmtpd's `Mailbox` handler: one file per mail, with the recipients in `X-RcptTo`.
 #[derive(Debug, Clone)]
 pub struct Maildir(PathBuf);
 
 impl Maildir {
-    /// The Maildir at this path.
+    /// Creates a reader of the Maildir at this path.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self(path.into())
     }

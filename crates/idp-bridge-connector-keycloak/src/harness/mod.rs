@@ -31,23 +31,23 @@ use crate::{Keycloak, KeycloakConfig, KeycloakStore};
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Server {
-    /// What the report calls it.
+    /// The name in the report.
     pub name: String,
     /// Its base URL.
     pub url: String,
-    /// The administrator of its realm `master`.
+    /// The user name of the administrator of the realm `master`.
     pub admin: String,
     /// The administrator's password.
     pub password: Secret,
-    /// Where it is to send mails to: a sink that refuses recipients beginning with `undeliverable`.
+    /// The mail server of its realms: a sink that refuses recipients beginning with `undeliverable`.
     pub smtp: SmtpServer,
-    /// Where these mails can be read.
+    /// The mails that the sink received.
     pub mails: Arc<dyn Mails>,
-    /// The fake, if it is one: it signs what a real one would not.
+    /// The fake, if it is one. It signs arbitrary tokens.
     pub fake: Option<Arc<FakeKeycloak>>,
 }
 
-/// Where mails are sent to.
+/// The address of a mail server.
 #[derive(Debug, Clone)]
 pub struct SmtpServer {
     /// The host, as Keycloak reaches it.
@@ -57,7 +57,7 @@ pub struct SmtpServer {
 }
 
 impl Server {
-    /// A real Keycloak.
+    /// Creates the description of a real Keycloak.
     pub fn real(url: impl Into<String>, admin: (&str, &str), smtp: SmtpServer, mails: impl Mails) -> Self {
         Self {
             name: "keycloak".into(),
@@ -70,7 +70,7 @@ impl Server {
         }
     }
 
-    /// A fake one.
+    /// Creates the description of a fake.
     pub fn fake(fake: Arc<FakeKeycloak>) -> Self {
         let (admin, password) = FakeKeycloak::ADMIN;
         Self {
@@ -85,7 +85,7 @@ impl Server {
     }
 }
 
-/// A realm of a Keycloak under test.
+/// A realm of a Keycloak under test. Implements the suite's harness.
 pub struct KeycloakHarness {
     server: Server,
     realm: String,
@@ -96,40 +96,40 @@ pub struct KeycloakHarness {
 }
 
 impl KeycloakHarness {
-    /// Makes the realm, with clients and without users.
+    /// Creates the realm, with clients and without users.
     pub async fn start(server: Server) -> Staged<Self> {
         let administrator = Administrator::new(&server.url, &server.admin, &server.password)?;
         let realm = format!("conformance-{}", SystemRandom.word()?);
         let back_channel = FakeServer::start(BackChannel::default()).await?;
         let representation = realm::representation(&realm, &server.smtp, &BackChannel::url(&back_channel));
-        administrator.ask(Request::post(administrator.at(&[])?).json(&representation)?).await?;
+        administrator.send(Request::post(administrator.at(&[])?).json(&representation)?).await?;
         Ok(Self { server, realm, administrator, settings: |_| {}, made: AtomicU32::new(0), back_channel })
     }
 
-    /// Makes the realm at a fake of its own.
+    /// Creates the realm in a new fake.
     pub async fn start_with_fake() -> Staged<Self> {
         Self::start(Server::fake(Arc::new(FakeKeycloak::start().await?))).await
     }
 
-    /// The same with other settings in all of its providers.
+    /// Changes the settings of all its providers.
     #[must_use]
     pub fn with(mut self, settings: fn(&mut KeycloakConfig)) -> Self {
         self.settings = settings;
         self
     }
 
-    /// Removes the realm and all that is in it.
+    /// Deletes the realm.
     pub async fn remove(&self) -> Staged<()> {
-        self.administrator.ask(Request::delete(self.at(&[])?)).await.map(drop)
+        self.administrator.send(Request::delete(self.at(&[])?)).await.map(drop)
     }
 
-    /// The settings of the right provider.
+    /// Returns valid settings.
     pub fn config(&self) -> KeycloakConfig {
-        self.config_of(realm::BRIDGE)
+        self.config_with_client(realm::BRIDGE)
     }
 
-    /// The settings of a provider that uses this client.
-    fn config_of(&self, client: &str) -> KeycloakConfig {
+    /// Returns settings with this client.
+    fn config_with_client(&self, client: &str) -> KeycloakConfig {
         let mut config = KeycloakConfig::new(&self.server.url, &self.realm, client, Secret::new(realm::SECRET));
         realm::ATTRIBUTE.clone_into(&mut config.customer_attribute);
         (self.settings)(&mut config);
@@ -145,14 +145,14 @@ impl KeycloakHarness {
         Ok(Keycloak::build(config, context)?)
     }
 
-    /// What a provider with federation is built from.
+    /// Creates a context with federation.
     fn context() -> Staged<ConnectorContext> {
         let mut context = ConnectorContext::new(TenantId::new("conformance")?);
         context.federation = Some(federation::settings());
         Ok(context)
     }
 
-    /// Changes settings of the realm, as in a RealmRepresentation.
+    /// Changes fields of the realm's RealmRepresentation.
     pub async fn change_realm(&self, settings: Value) -> Staged<()> {
         let mut settings = settings;
         if let Some(members) = settings.as_object_mut() {
@@ -161,26 +161,28 @@ impl KeycloakHarness {
         self.put(&[], &settings).await
     }
 
-    /// Lets three wrong passwords lock a user. It is off at first, since Keycloak then refuses some of the right
-    /// passwords that follow each other quickly (`user_temporarily_disabled`, seen on 26.7.3 in November 2026).
+    /// Switches brute force detection, by which three wrong passwords lock a user.
+    ///
+    /// It is off at first, because it makes Keycloak refuse some correct passwords in quick succession
+    /// (`user_temporarily_disabled`, seen on 26.7.3 in November 2026).
     pub async fn detect_brute_force(&self, on: bool) -> Staged<()> {
         let settings = json!({"bruteForceProtected": on, "failureFactor": 3, "quickLoginCheckMilliSeconds": 1});
         self.change_realm(settings).await
     }
 
-    /// Changes who may see and edit the customer attribute; none takes its declaration away.
+    /// Sets the permissions of the customer attribute. `None` removes its declaration.
     pub async fn declare_customer(&self, permissions: Option<Value>) -> Staged<()> {
         let profile = realm::profile(permissions);
         self.put(&["users", "profile"], &profile).await
     }
 
-    /// Makes the customer attribute one that no user may lack, which users who lack it already survive.
+    /// Makes the customer attribute required. Existing users without it stay.
     pub async fn require_customer(&self) -> Staged<()> {
         let profile = realm::profile_that_requires_customers();
         self.put(&["users", "profile"], &profile).await
     }
 
-    /// Takes a role of `realm-management` from the bridge's client, or gives it.
+    /// Grants a role of `realm-management` to the bridge's client, or revokes it.
     pub async fn set_role(&self, role: &str, granted: bool) -> Staged<()> {
         let management = self.client("realm-management").await?;
         let user = self.service_account(realm::BRIDGE).await?;
@@ -188,25 +190,25 @@ impl KeycloakHarness {
         let role = json!([{"id": text(&role, "/id")?, "name": text(&role, "/name")?}]);
         let url = self.at(&["users", user.as_str(), "role-mappings", "clients", &management])?;
         let request = if granted { Request::post(url) } else { Request::delete(url) };
-        self.administrator.ask(request.json(&role)?).await.map(drop)
+        self.administrator.send(request.json(&role)?).await.map(drop)
     }
 
-    /// Changes a user as another writer would.
+    /// Changes fields of a user's UserRepresentation.
     pub async fn change_user(&self, id: &UserId, change: Value) -> Staged<()> {
         self.put(&["users", id.as_str()], &change).await
     }
 
-    /// The URL of something in the realm.
+    /// Returns the URL of a resource of the realm.
     fn at(&self, path: &[&str]) -> Result<Url> {
         self.administrator.at(&[&[self.realm.as_str()], path].concat())
     }
 
     async fn put(&self, path: &[&str], body: &Value) -> Staged<()> {
-        self.administrator.ask(Request::put(self.at(path)?).json(body)?).await.map(drop)
+        self.administrator.send(Request::put(self.at(path)?).json(body)?).await.map(drop)
     }
 
     async fn read(&self, path: &[&str], query: &[(&str, &str)]) -> Staged<Value> {
-        Ok(self.administrator.ask(Request::get(self.at(path)?).query(query)).await?.json()?)
+        Ok(self.administrator.send(Request::get(self.at(path)?).query(query)).await?.json()?)
     }
 
     async fn client(&self, client_id: &str) -> Staged<String> {
@@ -233,7 +235,7 @@ impl KeycloakHarness {
             let credential = json!({"type": "password", "value": password, "temporary": false});
             representation.insert("credentials".into(), json!([credential]));
         }
-        let response = self.administrator.ask(Request::post(self.at(&["users"])?).json(&representation)?).await?;
+        let response = self.administrator.send(Request::post(self.at(&["users"])?).json(&representation)?).await?;
         let location = response.headers.get(header::LOCATION).ok_or("a new user has no location")?.to_str()?;
         Ok(UserId::new(location.rsplit('/').next().unwrap_or_default())?)
     }
@@ -241,7 +243,7 @@ impl KeycloakHarness {
     async fn create_service_account(&self, user: &NewUser) -> Staged<UserId> {
         let name = self.new_name();
         let client = realm::service_account(&name);
-        self.administrator.ask(Request::post(self.at(&["clients"])?).json(&client)?).await?;
+        self.administrator.send(Request::post(self.at(&["clients"])?).json(&client)?).await?;
         let id = self.service_account(&name).await?;
         self.change_user(&id, properties(user).into()).await?;
         Ok(id)
@@ -286,8 +288,8 @@ impl Harness for KeycloakHarness {
 
     fn not_applicable(&self, need: Need) -> Option<String> {
         let reason = match need {
-            Need::Signing if self.server.fake.is_none() => "a real Keycloak signs only what it made itself",
-            Need::UnacceptedMail(_) => "Keycloak answers an order that it does not accept with a refusal",
+            Need::Signing if self.server.fake.is_none() => "a real Keycloak does not sign arbitrary tokens",
+            Need::UnacceptedMail(_) => "Keycloak reports every request for a mail that it does not accept",
             Need::SecondEmail => "a Keycloak user has one address",
             Need::SecondOrigin => "all of Keycloak's APIs have one origin",
             _ => return None,
@@ -311,11 +313,11 @@ impl Harness for KeycloakHarness {
     }
 
     async fn exists(&self, id: &UserId) -> Staged<bool> {
-        let answer = self.administrator.answer(Request::get(self.at(&["users", id.as_str()])?)).await?;
+        let answer = self.administrator.send_unchecked(Request::get(self.at(&["users", id.as_str()])?)).await?;
         match answer.status.as_u16() {
             200 => Ok(true),
             404 => Ok(false),
-            status => Err(format!("a user was looked for and the answer was {status}").into()),
+            status => Err(format!("reading a user answered {status}").into()),
         }
     }
 
@@ -325,10 +327,10 @@ impl Harness for KeycloakHarness {
 
     async fn log_in(&self, email: &Email, password: &str) -> Staged<bool> {
         let user = self.username_of(email).await?;
-        Ok(self.administrator.person_logs_in(&self.realm, realm::APPLICATION, &user, password).await?)
+        Ok(self.administrator.can_log_in(&self.realm, realm::APPLICATION, &user, password).await?)
     }
 
-    /// By the API of the account console: first with the attribute, which may be refused, then without it, which is not.
+    /// Uses the API of the account console: first with the attribute, which may be refused, then without it, which must succeed.
     async fn edit_self(&self, email: &Email, password: &str, value: &CustomerId) -> Staged<()> {
         let user = self.username_of(email).await?;
         let account = self.administrator.account(&self.realm, realm::APPLICATION, &user, password).await?;
@@ -340,7 +342,7 @@ impl Harness for KeycloakHarness {
         realm::put(&mut forged, "attributes", json!({realm::ATTRIBUTE: [value]}));
         account.change(&forged).await?;
         let status = account.change(&own).await?;
-        if status.is_success() { Ok(()) } else { Err(format!("the user may not edit a name: {status}").into()) }
+        if status.is_success() { Ok(()) } else { Err(format!("editing the own name answered {status}").into()) }
     }
 
     async fn mails(&self, email: &Email) -> Staged<usize> {
@@ -352,10 +354,10 @@ impl Harness for KeycloakHarness {
         match control {
             Control::WrongSecret => config.client_secret = Secret::new("wrong"),
             Control::WrongRealm => config.realm = "no-such-realm".into(),
-            Control::MissingRole => config = self.config_of(realm::NO_ROLE),
-            Control::NarrowRole => config = self.config_of(realm::NARROW),
-            Control::ReadOnlyRole => config = self.config_of(realm::READ_ONLY),
-            other => return Err(format!("the harness does not know the control {other:?}").into()),
+            Control::MissingRole => config = self.config_with_client(realm::NO_ROLE),
+            Control::NarrowRole => config = self.config_with_client(realm::NARROW),
+            Control::ReadOnlyRole => config = self.config_with_client(realm::READ_ONLY),
+            other => return Err(format!("the harness does not implement the control {other:?}").into()),
         }
         self.provider_of(config)
     }
@@ -365,7 +367,7 @@ impl Harness for KeycloakHarness {
     }
 
     async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
-        // As a proxy, so that the issuer stays what it is.
+        // As a proxy, so that the issuer does not change.
         let mut context = Self::context()?;
         context.outbound.proxy = Some(base_url.to_owned());
         Ok(Arc::new(Self::build_in(self.config(), &context)?))

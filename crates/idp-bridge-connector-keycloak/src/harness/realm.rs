@@ -1,44 +1,43 @@
-//! The realm that a harness makes for itself: a bridge's client with the right roles, clients with wrong ones, and a
-//! user profile.
+//! The realm of a harness: bridge clients with different roles, applications, and a user profile.
 
 use serde_json::{Value, json};
 
 use super::SmtpServer;
 
-/// The bridge's client, as a careful operator makes it.
+/// The bridge's client with the recommended roles.
 pub(super) const BRIDGE: &str = "idp-bridge";
-/// The bridge's client, but without any role.
+/// A bridge's client without roles.
 pub(super) const NO_ROLE: &str = "no-role";
-/// The bridge's client, but with the one role that makes searches empty.
+/// A bridge's client with only the role that makes searches empty.
 pub(super) const NARROW: &str = "narrow";
-/// The bridge's client, but with the right to read alone.
+/// A bridge's client that may only read.
 pub(super) const READ_ONLY: &str = "read-only";
-/// The application that users log in to; its links are allowed to lead to [`REDIRECT`].
+/// The application that users log in to. Links in mails may lead to its [`REDIRECT`].
 pub(super) const APPLICATION: &str = "application";
-/// The tenant's application: with a secret, and with tokens that are meant for the bridge, too.
+/// The tenant's application with a secret, and with the bridge in the audience of its tokens.
 pub(super) const WEB: &str = "web";
-/// The tenant's application in the browser: without a secret, and with tokens that are meant for nobody in particular.
+/// The tenant's application without a secret, and without an audience in its tokens.
 pub(super) const SPA: &str = "spa";
-/// The tenant's application whose access tokens live for a second.
+/// The tenant's application with access tokens that expire after a second.
 pub(super) const BRIEF: &str = "brief";
 /// The tenant's application with lightweight access tokens.
 pub(super) const LIGHT: &str = "light";
-/// The tenant's application whose claim says what [`CLAIMED`] says, and not whom the user belongs to.
+/// The tenant's application with the value of [`CLAIMED`] as customer claim.
 pub(super) const CLAIMING: &str = "claiming";
-/// The attribute for that, as JSON.
+/// The attribute of that value, as JSON.
 pub(super) const CLAIMED: &str = "claimed";
-/// An application that is none of the tenant's.
+/// An application of another tenant.
 pub(super) const FOREIGN: &str = "foreign";
-/// Where a logout leads.
-pub(super) const WAY_BACK: &str = "https://app.example/bye";
-/// Where the application's links lead.
+/// The registered redirect URI of logouts.
+pub(super) const POST_LOGOUT_URI: &str = "https://app.example/bye";
+/// The registered redirect URIs of logins and mails.
 pub(super) const REDIRECT: &str = "https://app.example/*";
 /// The secret of all clients that have one.
 pub(super) const SECRET: &str = "s3cret-of-the-harness";
-/// The attribute that holds the customer.
+/// The attribute with the customer.
 pub(super) const ATTRIBUTE: &str = "customer_id";
 
-/// The realm, ready to be imported.
+/// Returns the realm's RealmRepresentation.
 pub(super) fn representation(name: &str, smtp: &SmtpServer, back_channel: &str) -> Value {
     let bridges = [
         (BRIDGE, vec!["manage-users", "view-events", "view-realm", "view-clients"]),
@@ -54,7 +53,7 @@ pub(super) fn representation(name: &str, smtp: &SmtpServer, back_channel: &str) 
     let all = [customer(), audience()];
     let logout = json!({
         "backchannel.logout.url": back_channel, "backchannel.logout.session.required": "true",
-        "post.logout.redirect.uris": WAY_BACK,
+        "post.logout.redirect.uris": POST_LOGOUT_URI,
     });
     let mut spa = application(SPA, &[customer()], json!({}));
     for (name, value) in [("publicClient", json!(true)), ("secret", json!(null))] {
@@ -82,8 +81,7 @@ pub(super) fn representation(name: &str, smtp: &SmtpServer, back_channel: &str) 
     json!({
         "realm": name,
         "enabled": true,
-        // Two users with one address are a case of the suite; Keycloak allows them only where nobody logs in by
-        // address.
+        // The suite has cases with two users of one address. Keycloak allows them only if users do not log in by address.
         "duplicateEmailsAllowed": true,
         "loginWithEmailAllowed": false,
         "eventsEnabled": true,
@@ -98,7 +96,7 @@ pub(super) fn representation(name: &str, smtp: &SmtpServer, back_channel: &str) 
     })
 }
 
-/// A confidential client that acts for itself only.
+/// Returns a confidential client that only acts for itself.
 pub(super) fn service_account(client_id: &str) -> Value {
     json!({
         "clientId": client_id, "enabled": true, "secret": SECRET, "publicClient": false, "serviceAccountsEnabled": true,
@@ -106,7 +104,7 @@ pub(super) fn service_account(client_id: &str) -> Value {
     })
 }
 
-/// A confidential client that persons log in to.
+/// Returns a confidential client that people log in to.
 fn application(client_id: &str, mappers: &[Value], attributes: Value) -> Value {
     json!({
         "clientId": client_id, "enabled": true, "secret": SECRET, "publicClient": false, "standardFlowEnabled": true,
@@ -115,7 +113,7 @@ fn application(client_id: &str, mappers: &[Value], attributes: Value) -> Value {
     })
 }
 
-/// The mapper that says whom the user belongs to.
+/// Returns the mapper of the customer claim.
 fn customer() -> Value {
     mapper(
         "oidc-usermodel-attribute-mapper",
@@ -125,7 +123,7 @@ fn customer() -> Value {
     )
 }
 
-/// A mapper of this type that fills the customer claim from this attribute.
+/// Returns a mapper of this type that fills the customer claim from this attribute.
 pub(super) fn customer_from(kind: &str, attribute: &str) -> Value {
     let mut mapper =
         mapper(kind, json!({"user.attribute": attribute, "claim.name": ATTRIBUTE, "jsonType.label": "String"}));
@@ -133,7 +131,7 @@ pub(super) fn customer_from(kind: &str, attribute: &str) -> Value {
     mapper
 }
 
-/// The mapper that says something else; not in the token itself, which has no room for all that can be said.
+/// Returns the mapper that fills the customer claim from [`CLAIMED`]. Long values do not fit into the token itself.
 fn claimed() -> Value {
     let mut mapper = mapper(
         "oidc-usermodel-attribute-mapper",
@@ -147,12 +145,12 @@ fn claimed() -> Value {
     mapper
 }
 
-/// The mapper that makes tokens meant for the bridge, so that introspection tells it of them.
+/// Returns the mapper that adds the bridge to the audience, so that it can introspect the tokens.
 fn audience() -> Value {
     mapper("oidc-audience-mapper", json!({"included.client.audience": BRIDGE}))
 }
 
-/// The mapper that lets lightweight access tokens say whose they are.
+/// Returns the mapper that adds the subject to lightweight access tokens.
 pub(super) fn subject() -> Value {
     mapper("oidc-sub-mapper", json!({"lightweight.claim": "true"}))
 }
@@ -171,31 +169,31 @@ pub(super) fn put(object: &mut Value, name: &str, value: Value) {
     }
 }
 
-/// Who may see and edit the customer attribute, as a careful operator declares it.
+/// Returns the recommended permissions of the customer attribute.
 pub(super) fn permissions() -> Value {
     json!({"view": ["admin"], "edit": ["admin"]})
 }
 
-/// The user profile; without permissions the customer attribute is not declared.
+/// Returns the user profile. Without permissions, the customer attribute is not declared.
 pub(super) fn profile(customer: Option<Value>) -> Value {
     profile_with(
         customer.map(|permissions| json!({"name": ATTRIBUTE, "permissions": permissions, "multivalued": true})),
     )
 }
 
-/// The user profile with a customer attribute that administrators must give.
+/// Returns the user profile with a required customer attribute.
 pub(super) fn profile_that_requires_customers() -> Value {
     profile_with(Some(json!({"name": ATTRIBUTE, "permissions": permissions(), "multivalued": true, "required": {}})))
 }
 
 fn profile_with(customer: Option<Value>) -> Value {
-    let everybody = json!({"view": ["admin", "user"], "edit": ["admin", "user"]});
+    let permissions_of_names = json!({"view": ["admin", "user"], "edit": ["admin", "user"]});
     let own =
         [("username", json!({})), ("email", json!({"email": {}})), ("firstName", json!({})), ("lastName", json!({}))];
-    let own = own
-        .into_iter()
-        .map(|(name, validations)| json!({"name": name, "permissions": everybody, "validations": validations}));
-    // Keycloak lets an attribute have 2,048 characters, unless its profile says otherwise.
+    let own = own.into_iter().map(
+        |(name, validations)| json!({"name": name, "permissions": permissions_of_names, "validations": validations}),
+    );
+    // The default limit of an attribute is 2,048 characters.
     let length = json!({"length": {"max": 200_000}});
     let claimed = json!({"name": CLAIMED, "permissions": permissions(), "validations": length});
     json!({"attributes": own.chain(customer).chain([claimed]).collect::<Vec<_>>()})

@@ -1,4 +1,4 @@
-//! What `doctor` says of a realm that was broken in one way.
+//! The findings for a realm with one fault.
 
 use idp_bridge_conformance::{Control, Harness as _};
 use idp_bridge_core::{CallKind, Finding, IdentityProvider, Verdict};
@@ -7,14 +7,14 @@ use serde_json::json;
 use super::{Stage, scope};
 use crate::KeycloakConfig;
 
-/// All findings of a provider that asks for everything.
+/// Returns all findings of a provider with all options.
 async fn findings(stage: &Stage) -> Vec<Finding> {
     let mut config: KeycloakConfig = stage.harness.config();
     (config.login_events, config.brute_force) = (true, true);
     stage.harness.build(config).unwrap().diagnose(&scope()).await
 }
 
-/// The one finding that is not ok, and part of what it should say.
+/// Checks the verdict and the fix of the only finding that is not ok.
 async fn only(stage: &Stage, verdict: Verdict, fix: &str) {
     let findings = findings(stage).await;
     let wrong: Vec<&Finding> = findings.iter().filter(|finding| finding.verdict != Verdict::Ok).collect();
@@ -24,7 +24,7 @@ async fn only(stage: &Stage, verdict: Verdict, fix: &str) {
 }
 
 #[tokio::test]
-async fn a_healthy_realm_is_all_ok_and_only_read() {
+async fn healthy_realm_has_no_fault() {
     let stage = Stage::new().await;
     stage.harness.detect_brute_force(true).await.unwrap();
     stage.requests();
@@ -36,7 +36,7 @@ async fn a_healthy_realm_is_all_ok_and_only_read() {
 }
 
 #[tokio::test]
-async fn each_broken_thing_is_found_alone_with_its_step() {
+async fn each_fault_is_found_alone() {
     let stage = Stage::new().await;
     let harness = &stage.harness;
     harness.detect_brute_force(true).await.unwrap();
@@ -75,7 +75,7 @@ async fn each_broken_thing_is_found_alone_with_its_step() {
 }
 
 #[tokio::test]
-async fn what_keeps_the_bridge_out_is_found_first_and_named() {
+async fn failed_logins_are_found_first() {
     let stage = Stage::new().await;
     for (control, verdicts, fix) in [
         (Control::WrongSecret, [Verdict::Ok, Verdict::Ok, Verdict::Failed], "Client Secret"),

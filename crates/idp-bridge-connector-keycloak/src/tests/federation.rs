@@ -1,4 +1,4 @@
-//! The traps of Keycloak's tokens and sessions, as they were seen on the real one.
+//! Tests of the particularities of Keycloak's tokens and sessions.
 
 mod diagnosis;
 mod logout;
@@ -14,11 +14,11 @@ use super::{Stage, scope};
 const PASSWORD: &str = "a-password";
 
 impl Stage {
-    fn oauth(&self) -> &dyn Federation {
+    fn federation(&self) -> &dyn Federation {
         self.provider.federation().unwrap()
     }
 
-    /// Makes a user with this customer and logs it in at one of the realm's clients.
+    /// Creates a user, if there is none, and logs it in to one of the realm's clients.
     async fn log_in(&self, client: &str, scope: &str) -> Tokens {
         if self.harness.log_in_at(client, &email("ada"), PASSWORD, scope).await.is_err() {
             self.create_with("ada", &["c-1"], |user| user.password = Some(PASSWORD.to_owned())).await;
@@ -27,17 +27,17 @@ impl Stage {
     }
 
     async fn identify(&self, tokens: &Tokens) -> TokenIdentity {
-        self.oauth().identify(&scope(), &tokens.access).await.unwrap()
+        self.federation().identify(&scope(), &tokens.access).await.unwrap()
     }
 
-    /// How the validation of a token ended.
-    async fn kind(&self, token: &AccessToken) -> Option<ErrorKind> {
-        self.oauth().validate(&scope(), token).await.err().map(|error| error.kind())
+    /// Validates a token and returns the kind of the error.
+    async fn validation_error(&self, token: &AccessToken) -> Option<ErrorKind> {
+        self.federation().validate(&scope(), token).await.err().map(|error| error.kind())
     }
 
     async fn log_out(&self, tokens: &Tokens, identity: &TokenIdentity) -> Result<()> {
         let logout =
             Logout { token: &tokens.access, identity: Some(identity), refresh_token: None, id_token_hint: None };
-        self.oauth().log_out(&scope(), &logout).await.map(drop)
+        self.federation().log_out(&scope(), &logout).await.map(drop)
     }
 }

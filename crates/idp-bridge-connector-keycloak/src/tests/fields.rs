@@ -1,4 +1,4 @@
-//! The fields that cost more requests: login data and a lock.
+//! The fields that cost further requests: logins and locks.
 
 use idp_bridge_conformance::Harness as _;
 use idp_bridge_core::{Connector as _, Fidelity, Field, IdentityProvider as _, UserId, UserKey, UserRecord};
@@ -26,7 +26,7 @@ async fn with_logins(stage: &Stage, id: &UserId) -> UserRecord {
 }
 
 #[tokio::test]
-async fn logins_are_counted_only_if_switched_on() {
+async fn logins_are_counted_if_switched_on() {
     let stage = Stage::new().await;
     let id = person(&stage, "ada").await;
     log_in(&stage, "ada", 3).await;
@@ -41,7 +41,7 @@ async fn logins_are_counted_only_if_switched_on() {
 }
 
 #[tokio::test]
-async fn userinfo_pays_for_no_login_data_and_no_lock() {
+async fn userinfo_read_costs_one_request() {
     let stage = Stage::new().await;
     let id = person(&stage, "ada").await;
     let mut config = stage.harness.config();
@@ -56,7 +56,7 @@ async fn userinfo_pays_for_no_login_data_and_no_lock() {
 }
 
 #[tokio::test]
-async fn logins_are_counted_over_pages_and_newest_first() {
+async fn logins_are_counted_over_pages() {
     let stage = Stage::new().await;
     let id = person(&stage, "ada").await;
     log_in(&stage, "ada", 501).await;
@@ -64,7 +64,7 @@ async fn logins_are_counted_over_pages_and_newest_first() {
 }
 
 #[tokio::test]
-async fn a_realm_without_login_events_is_not_a_user_who_never_logged_in() {
+async fn logins_are_absent_without_events() {
     let stage = Stage::new().await;
     let id = person(&stage, "ada").await;
     for settings in [json!({"eventsEnabled": false}), json!({"eventsEnabled": true, "enabledEventTypes": ["LOGOUT"]})] {
@@ -78,7 +78,7 @@ async fn a_realm_without_login_events_is_not_a_user_who_never_logged_in() {
 }
 
 #[tokio::test]
-async fn without_the_role_for_events_a_user_is_answered_without_login_data() {
+async fn logins_are_absent_without_the_role() {
     let stage = Stage::new().await;
     let id = person(&stage, "ada").await;
     log_in(&stage, "ada", 1).await;
@@ -90,17 +90,17 @@ async fn without_the_role_for_events_a_user_is_answered_without_login_data() {
 }
 
 #[tokio::test]
-async fn a_user_that_brute_force_detection_locked_is_blocked_only_if_switched_on() {
+async fn locked_user_is_blocked_if_switched_on() {
     let stage = Stage::new().await;
     let id = person(&stage, "ada").await;
     let mut config = stage.harness.config();
     config.brute_force = true;
     stage.harness.detect_brute_force(true).await.unwrap();
-    let watchful = stage.harness.build(config).unwrap();
-    assert_eq!(watchful.get(&scope(), UserKey::Id(&id)).await.unwrap().blocked, Some(false));
+    let with_locks = stage.harness.build(config).unwrap();
+    assert_eq!(with_locks.get(&scope(), UserKey::Id(&id)).await.unwrap().blocked, Some(false));
     for _ in 0..3 {
         assert!(!stage.harness.log_in(&email("ada"), "wrong").await.unwrap());
     }
-    assert_eq!(watchful.get(&scope(), UserKey::Id(&id)).await.unwrap().blocked, Some(true));
+    assert_eq!(with_locks.get(&scope(), UserKey::Id(&id)).await.unwrap().blocked, Some(true));
     assert_eq!(stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap().blocked, Some(false));
 }

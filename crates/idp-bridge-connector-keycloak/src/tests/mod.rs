@@ -1,6 +1,6 @@
-//! What the conformance suite cannot know: the traps of Keycloak in particular.
+//! Tests of Keycloak's particularities, which the conformance suite does not cover.
 //!
-//! The tests speak to the fake through the harness of the suite, so that they hold for a real Keycloak as well.
+//! They use the suite's harness with the fake, so that they hold for a real Keycloak as well.
 
 mod diagnosis;
 mod federation;
@@ -23,7 +23,7 @@ use crate::KeycloakStore;
 use crate::fake::{Exchange, FakeKeycloak};
 use crate::harness::{KeycloakHarness, Server};
 
-/// A fresh realm of a fresh fake, and a provider for it.
+/// A new realm of a new fake, and a provider for it.
 struct Stage {
     fake: Arc<FakeKeycloak>,
     harness: KeycloakHarness,
@@ -49,7 +49,7 @@ impl Stage {
         self.harness.create(user).await.unwrap()
     }
 
-    /// The targets of the bridge's own requests since the last time it was asked, without the realm's part.
+    /// Takes the bridge's requests since the last call: method and target below the realm.
     fn requests(&self) -> Vec<String> {
         let line = |Exchange { request, .. }: &Exchange| {
             let below_realm = request.target.splitn(5, '/').nth(4).unwrap_or(&request.target);
@@ -58,7 +58,7 @@ impl Stage {
         self.fake.take_exchanges().iter().map(line).collect()
     }
 
-    /// The same of the realm's public endpoints, which have a shorter path.
+    /// Takes the bridge's requests to the realm's public endpoints, which have a shorter path.
     fn public_requests(&self) -> Vec<String> {
         let line = |Exchange { request, .. }: &Exchange| {
             format!("{} {}", request.method, request.target.splitn(4, '/').nth(3).unwrap_or_default())
@@ -66,15 +66,15 @@ impl Stage {
         self.fake.take_exchanges().iter().map(line).collect()
     }
 
-    /// What a token says.
+    /// Decodes a token's claims.
     fn claims(&self, token: &AccessToken) -> Value {
         let payload = token.expose().split('.').nth(1).unwrap();
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
     }
 
-    /// A token that says this, signed by the realm.
-    async fn sign(&self, like: &AccessToken, claims: &Value) -> AccessToken {
-        let header = like.expose().split('.').next().unwrap();
+    /// Signs claims with the realm's key, under the header of another token.
+    async fn sign(&self, template: &AccessToken, claims: &Value) -> AccessToken {
+        let header = template.expose().split('.').next().unwrap();
         let header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap();
         AccessToken::new(self.harness.sign(&header, claims).await.unwrap()).unwrap()
     }

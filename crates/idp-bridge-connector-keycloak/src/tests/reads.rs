@@ -1,4 +1,4 @@
-//! Look-ups: what they cost, what they find, and what they must not find.
+//! Lookups: their requests and results.
 
 use idp_bridge_conformance::{Control, Harness as _, NewUser, UserKind};
 use idp_bridge_core::{Customer, ErrorKind, IdentityProvider as _, UserId, UserKey};
@@ -8,7 +8,7 @@ use super::{Stage, customer, email, scope};
 use crate::person;
 
 #[tokio::test]
-async fn a_read_costs_one_request_in_the_steady_state() {
+async fn a_read_costs_one_request() {
     let stage = Stage::new().await;
     let id = stage.create("ada", &["c-1"]).await;
     let (ada, c1) = (email("ada"), customer("c-1"));
@@ -27,7 +27,7 @@ async fn a_read_costs_one_request_in_the_steady_state() {
 }
 
 #[tokio::test]
-async fn an_id_that_means_another_resource_asks_nothing() {
+async fn reserved_ids_cause_no_request() {
     let stage = Stage::new().await;
     stage.requests();
     for id in ["count", "profile"] {
@@ -40,7 +40,7 @@ async fn an_id_that_means_another_resource_asks_nothing() {
 }
 
 #[tokio::test]
-async fn every_customer_value_finds_its_own_user() {
+async fn every_customer_finds_its_own_user() {
     let stage = Stage::new().await;
     let long = "x".repeat(256);
     let values = [
@@ -77,7 +77,7 @@ async fn every_customer_value_finds_its_own_user() {
 }
 
 #[tokio::test]
-async fn a_customer_that_differs_in_case_is_nobody_however_many_pages_there_are() {
+async fn customers_in_another_case_are_paged_over() {
     let stage = Stage::new().await;
     for number in 0..45 {
         stage.create(&format!("twin{number}"), &["CUST-MIXED"]).await;
@@ -93,7 +93,7 @@ async fn a_customer_that_differs_in_case_is_nobody_however_many_pages_there_are(
 }
 
 #[tokio::test]
-async fn a_service_account_neither_hides_nor_becomes_the_person_with_its_address() {
+async fn service_accounts_do_not_hide_a_person() {
     let stage = Stage::new().await;
     let shared = email("shared");
     for name in ["robot1", "robot2"] {
@@ -150,7 +150,7 @@ async fn unprovable_person_is_never_absent() {
 }
 
 #[tokio::test]
-async fn a_customer_attribute_that_the_profile_hides_is_a_misconfiguration_and_not_a_missing_user() {
+async fn hidden_customer_attribute_is_misconfigured() {
     let stage = Stage::new().await;
     let id = stage.create("ada", &["c-1"]).await;
     for permissions in [None, Some(json!({"view": ["user"], "edit": []}))] {
@@ -163,13 +163,13 @@ async fn a_customer_attribute_that_the_profile_hides_is_a_misconfiguration_and_n
 }
 
 #[tokio::test]
-async fn a_role_that_is_taken_away_is_never_a_missing_user() {
+async fn removed_role_is_permission_denied() {
     let stage = Stage::new().await;
     let id = stage.create("ada", &["c-1"]).await;
     let (ada, c1) = (email("ada"), customer("c-1"));
     let keys = [UserKey::Id(&id), UserKey::Email(&ada), UserKey::Customer(&c1)];
     stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap();
-    // The token is the same, and still names the role that is gone.
+    // The cached token still contains the removed role.
     stage.harness.set_role("query-users", true).await.unwrap();
     stage.harness.set_role("manage-users", false).await.unwrap();
     for key in keys {
@@ -183,7 +183,7 @@ async fn a_role_that_is_taken_away_is_never_a_missing_user() {
 }
 
 #[tokio::test]
-async fn a_missing_realm_is_a_misconfiguration() {
+async fn missing_realm_is_misconfigured() {
     let stage = Stage::new().await;
     let id = stage.create("ada", &["c-1"]).await;
     stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap();
@@ -193,7 +193,7 @@ async fn a_missing_realm_is_a_misconfiguration() {
 }
 
 #[tokio::test]
-async fn a_refused_token_is_fetched_anew_once() {
+async fn refused_token_is_replaced_once() {
     let stage = Stage::new().await;
     let id = stage.create("ada", &["c-1"]).await;
     stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap();
@@ -205,7 +205,7 @@ async fn a_refused_token_is_fetched_anew_once() {
 }
 
 #[tokio::test]
-async fn an_absent_user_costs_a_search_the_proof_that_users_can_be_seen() {
+async fn empty_search_checks_the_right_to_view_users() {
     let stage = Stage::new().await;
     stage.create("ada", &["c-1"]).await;
     stage.provider.get(&scope(), UserKey::Email(&email("ada"))).await.unwrap();

@@ -1,4 +1,4 @@
-//! Writes: what they must not touch, and other writers.
+//! Writes, and conflicts with other writers.
 
 use idp_bridge_conformance::{Harness as _, NewUser, UserKind};
 use idp_bridge_core::{Deleted, ErrorKind, IdentityProvider as _, Outcome, UserKey};
@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Stage, email, scope};
 
 #[tokio::test]
-async fn a_delete_looks_before_it_deletes() {
+async fn a_delete_first_proves_the_person() {
     let stage = Stage::new().await;
     let (ada, robot) = (stage.create("ada", &["c-1"]).await, "robot");
     let robot = stage.create_with(robot, &[], |user| user.kind = UserKind::ServiceAccount).await;
@@ -15,8 +15,8 @@ async fn a_delete_looks_before_it_deletes() {
     stage.requests();
     assert_eq!(stage.provider.delete(&scope(), &ada).await.unwrap(), Deleted::Existed);
     let path = format!("users/{}", ada.as_str());
-    let [look, person, delete] = <[String; 3]>::try_from(stage.requests()).unwrap();
-    assert_eq!((look, delete), (format!("GET {path}"), format!("DELETE {path}")));
+    let [read, person, delete] = <[String; 3]>::try_from(stage.requests()).unwrap();
+    assert_eq!((read, delete), (format!("GET {path}"), format!("DELETE {path}")));
     assert!(person.starts_with("GET users?search=%22made-"), "{person}");
     assert_eq!(stage.provider.delete(&scope(), &ada).await.unwrap(), Deleted::Absent);
     assert_eq!(stage.provider.delete(&scope(), &robot).await.unwrap(), Deleted::Absent);
@@ -35,7 +35,7 @@ async fn person_named_like_service_account_is_deleted() {
 async fn service_account_with_another_name_survives_delete() {
     let stage = Stage::new().await;
     let robot = stage.create_with("robot", &[], |user| user.kind = UserKind::ServiceAccount).await;
-    // As an import names it.
+    // An import can give it any name.
     stage.fake.interfere(|user| "robot-of-import".clone_into(&mut user.username));
     stage.harness.change_user(&robot, json!({"firstName": "Robot"})).await.unwrap();
     assert_eq!(stage.provider.delete(&scope(), &robot).await.unwrap(), Deleted::Absent);
@@ -43,12 +43,12 @@ async fn service_account_with_another_name_survives_delete() {
 }
 
 #[tokio::test]
-async fn a_mark_is_written_again_when_another_writer_undid_it() {
+async fn an_undone_mark_is_written_again() {
     let stage = Stage::new().await;
     let id = stage.create("ada", &["c-1"]).await;
     let mut undone = 0;
     stage.fake.interfere(move |user| {
-        // As a full update does that began before ours.
+        // A full update that began before the mark does this.
         undone += 1;
         user.email_verified = undone > 2;
     });
@@ -57,7 +57,7 @@ async fn a_mark_is_written_again_when_another_writer_undid_it() {
 }
 
 #[tokio::test]
-async fn a_mark_sends_one_field_and_keeps_the_others() {
+async fn a_mark_keeps_all_other_fields() {
     let stage = Stage::new().await;
     let id = stage.create("ada", &["c-1"]).await;
     stage.harness.change_user(&id, json!({"firstName": "Ada", "lastName": "Lovelace"})).await.unwrap();
@@ -71,7 +71,7 @@ async fn a_mark_sends_one_field_and_keeps_the_others() {
 }
 
 #[tokio::test]
-async fn a_user_that_breaks_the_profile_cannot_be_marked_and_the_error_says_so() {
+async fn marking_an_invalid_user_is_a_state_error() {
     let stage = Stage::new().await;
     let id = stage.create("ada", &[]).await;
     stage.harness.require_customer().await.unwrap();

@@ -269,15 +269,18 @@ async fn mails_go_to_users_who_can_get_them() {
     blocked.record.blocked = Some(true);
     let mut verified = user("u-3", "verified@b.c", &[]);
     verified.record.email_verified = Some(true);
-    let directory = directory(vec![user("u-1", "a@b.c", &[]), blocked, verified, user("u-4", "none", &[])]);
+    let mut both = user("u-6", "both@b.c", &[]);
+    (both.record.blocked, both.record.email_verified) = (Some(true), Some(true));
+    let directory = directory(vec![user("u-1", "a@b.c", &[]), blocked, verified, user("u-4", "none", &[]), both]);
     let scope = scope();
     let mut sent = Vec::new();
-    for name in ["u-1", "u-2", "u-3", "u-4", "u-5"] {
+    for name in ["u-1", "u-2", "u-3", "u-4", "u-5", "u-6"] {
         sent.push(kind(directory.send_verification_email(&scope, &id(name)).await));
     }
     let (state, unknown) = (Some(ErrorKind::State), Some(ErrorKind::NotFound));
-    assert_eq!(sent, [None, state, None, state, unknown]);
+    assert_eq!(sent, [None, state, None, state, unknown, None]);
     assert_eq!(kind(directory.send_password_reset_email(&scope, &email("blocked@b.c")).await), state);
+    assert_eq!(kind(directory.send_password_reset_email(&scope, &email("both@b.c")).await), state);
     assert_eq!(kind(directory.send_password_reset_email(&scope, &email("verified@b.c")).await), None);
     let mails: Vec<_> =
         directory.store.logged().into_iter().filter(|line| line.contains(" u-") && !line.starts_with("read")).collect();

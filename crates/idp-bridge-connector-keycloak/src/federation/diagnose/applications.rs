@@ -1,4 +1,4 @@
-//! The tenant's applications as the realm keeps them, with all that adds claims to their tokens.
+//! The tenant's applications, with the mappers that add claims to their tokens.
 
 use std::collections::BTreeMap;
 
@@ -8,34 +8,34 @@ use serde::Deserialize;
 use crate::client::AdminApi;
 use crate::error::Step;
 
-/// Those of the tenant's applications that the realm has, by their id.
+/// The tenant's applications that exist in the realm, by client id.
 pub(super) struct Applications(BTreeMap<String, Application>);
 
-/// One of them.
+/// One application.
 pub(super) struct Application {
     attributes: BTreeMap<String, String>,
     redirect_uris: Vec<String>,
-    /// Whether people log in with it in a browser.
+    /// Whether people log in to it with a browser.
     pub(super) has_standard_flow: bool,
     mappers: Vec<Mapper>,
-    /// The mappers that count only if the application asks for their scope, which everybody can do who uses a public client.
+    /// The mappers of optional scopes. With a public client, anyone can request these scopes.
     optional_mappers: Vec<Mapper>,
 }
 
-/// Who decides what a claim says.
+/// The source of a claim's values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Source {
     /// The user's attribute of this name.
     Attribute(String),
-    /// Administrators alone.
+    /// Only administrators set the values.
     Administrators,
-    /// The user.
+    /// The user sets the values.
     User,
-    /// A mapper of this type, whose source cannot be followed.
+    /// A mapper of this type, with an unknown source.
     Unknown(String),
 }
 
-/// A ClientRepresentation, as far as it is read.
+/// The part of a ClientRepresentation that is read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Client {
@@ -54,7 +54,7 @@ pub(crate) struct Client {
     optional_client_scopes: Vec<String>,
 }
 
-/// A ClientScopeRepresentation, as far as it is read.
+/// The part of a ClientScopeRepresentation that is read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ClientScope {
@@ -72,6 +72,7 @@ struct Mapper {
 }
 
 impl Applications {
+    /// Reads the applications of these clients.
     pub(super) async fn read(admin: &AdminApi, scope: &CallScope, clients: &[OauthClient]) -> Result<Self> {
         let scopes: Vec<ClientScope> = admin.read(scope, Step::ReadClients, &["client-scopes"], &[]).await?;
         let mut all = BTreeMap::new();
@@ -79,18 +80,19 @@ impl Applications {
             let found: Vec<Client> =
                 admin.read(scope, Step::ReadClients, &["clients"], &[("clientId", client.id.clone())]).await?;
             let own = found.into_iter().find(|found| found.client_id == client.id);
-            all.extend(own.map(|own| (client.id.clone(), Application::of(own, &scopes))));
+            all.extend(own.map(|own| (client.id.clone(), Application::new(own, &scopes))));
         }
         Ok(Self(all))
     }
 
+    /// Returns the application with this client id.
     pub(super) fn get(&self, id: &str) -> Option<&Application> {
         self.0.get(id)
     }
 }
 
 impl Application {
-    fn of(client: Client, scopes: &[ClientScope]) -> Self {
+    fn new(client: Client, scopes: &[ClientScope]) -> Self {
         let mappers_of = |names: &[String]| {
             let own = scopes.iter().filter(|scope| names.contains(&scope.name));
             own.flat_map(|scope| scope.protocol_mappers.iter().cloned()).collect::<Vec<_>>()
@@ -106,83 +108,85 @@ impl Application {
         }
     }
 
-    /// Where the values of this claim come from, wherever the bridge can read it.
+    /// Returns the sources of this claim in all responses that the bridge can read.
     pub(super) fn sources(&self, claim: &str) -> Vec<Source> {
         let all = self.mappers.iter().chain(&self.optional_mappers);
         all.filter(|mapper| mapper.writes(claim)).map(Mapper::source).collect()
     }
 
-    /// Whether a mapper adds this claim at this place.
+    /// Returns whether a mapper adds this claim at this place.
     pub(super) fn has_claim(&self, claim: &str, place: &str) -> bool {
         self.mappers.iter().any(|mapper| mapper.is("claim.name", claim) && mapper.is(place, "true"))
     }
 
-    /// Whether introspection tells this client of the application's tokens.
+    /// Returns whether this client can introspect the application's tokens.
     pub(super) fn has_audience(&self, client: &str) -> bool {
-        self.names(client, self.own_place()) || self.names(client, "introspection.token.claim")
+        self.adds_audience(client, self.token_place()) || self.adds_audience(client, "introspection.token.claim")
     }
 
-    /// Whether the bridge, as this client, asks introspection of the application's tokens, and not userinfo.
+    /// Returns whether the bridge, as this client, sends the application's tokens to introspection and not to userinfo.
     pub(super) fn is_introspected_by(&self, client: &str) -> bool {
-        self.is_lightweight() || self.names(client, self.own_place())
+        self.is_lightweight() || self.adds_audience(client, self.token_place())
     }
 
-    /// Whether a mapper names the client as audience at this place.
-    fn names(&self, client: &str, place: &str) -> bool {
+    /// Returns whether a mapper adds the client to the audience at this place.
+    fn adds_audience(&self, client: &str, place: &str) -> bool {
         let keys = ["included.client.audience", "included.custom.audience"];
         self.mappers.iter().any(|own| keys.into_iter().any(|key| own.is(key, client)) && own.is(place, "true"))
     }
 
-    /// The switch that lets a mapper add to access tokens.
-    fn own_place(&self) -> &'static str {
+    /// Returns the switch that adds a mapper's claim to access tokens.
+    fn token_place(&self) -> &'static str {
         if self.is_lightweight() { "lightweight.claim" } else { "access.token.claim" }
     }
 
+    /// Returns whether the application gets lightweight access tokens.
     pub(super) fn is_lightweight(&self) -> bool {
         self.attributes.get("client.use.lightweight.access.token.enabled").is_some_and(|value| value == "true")
     }
 
-    /// Whether tokens name the user by another id than Keycloak's own.
-    pub(super) fn hides_users(&self) -> bool {
+    /// Returns whether the subject of tokens is another id than the user's.
+    pub(super) fn has_pairwise_subject(&self) -> bool {
         self.mappers.iter().any(|mapper| mapper.protocol_mapper.contains("pairwise"))
     }
 
-    /// Whether Keycloak sends browsers back to this address after a logout: `+` stands for the redirect URIs, and a `*` at
-    /// the end for whatever follows.
-    pub(super) fn may_return_to(&self, uri: &str) -> bool {
+    /// Returns whether Keycloak redirects browsers to this URI after a logout. `+` stands for the redirect URIs, and a `*` at the end
+    /// for any text.
+    pub(super) fn may_redirect_to(&self, uri: &str) -> bool {
         let listed = self.attributes.get("post.logout.redirect.uris").map_or("", String::as_str);
         let own = listed.split("##").filter(|entry| *entry != "+");
         let redirects = self.redirect_uris.iter().map(String::as_str).filter(|_| listed.split("##").any(|e| e == "+"));
         own.chain(redirects).any(|entry| match entry.strip_suffix('*') {
-            // What is relative to the client's own address cannot be judged from here.
+            // Relative to the client's root URL, which the bridge does not read.
             _ if entry.starts_with('/') => true,
             Some(start) => uri.starts_with(start),
             None => uri == entry,
         })
     }
 
+    /// Returns the back channel's URL.
     pub(super) fn back_channel(&self) -> Option<&str> {
         self.attributes.get("backchannel.logout.url").map(String::as_str).filter(|url| !url.is_empty())
     }
 }
 
-/// The places of claims that the bridge reads. ID tokens are none of them.
+/// The places of claims that the bridge reads. It reads no ID tokens.
 const PLACES: [&str; 4] =
     ["access.token.claim", "userinfo.token.claim", "introspection.token.claim", "lightweight.claim"];
 
 impl Mapper {
-    /// Whether it adds this claim where the bridge can read it.
+    /// Returns whether it adds this claim to a response that the bridge reads.
     fn writes(&self, claim: &str) -> bool {
         let name = match self.protocol_mapper.as_str() {
             "oidc-full-name-mapper" => "name".to_owned(),
             "oidc-address-mapper" => "address".to_owned(),
-            // A dot that is none between two levels has a backslash before it.
+            // A dot that does not separate two levels has a backslash before it.
             _ => self.config.get("claim.name").map(|name| name.replace("\\.", ".")).unwrap_or_default(),
         };
         name == claim && PLACES.iter().any(|place| self.is(place, "true"))
     }
 
-    /// Where its values come from. The types are those of Keycloak 26.
+    /// Returns the source of its values. The types are those of Keycloak 26.
     fn source(&self) -> Source {
         let attribute = || self.config.get("user.attribute").cloned().unwrap_or_default();
         match self.protocol_mapper.as_str() {
@@ -215,7 +219,7 @@ mod tests {
             "defaultClientScopes": ["basic", "profile"], "optionalClientScopes": ["phone"], "redirectUris": ["https://app.example/*"],
         });
         let scopes: Vec<ClientScope> = serde_json::from_value(scopes).unwrap();
-        Application::of(serde_json::from_value(client).unwrap(), &scopes)
+        Application::new(serde_json::from_value(client).unwrap(), &scopes)
     }
 
     fn audience(places: &[&str]) -> Value {
@@ -227,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_introspection_tells_is_as_tried() {
+    fn audience_decides_on_introspection() {
         let light = json!({"client.use.lightweight.access.token.enabled": "true"});
         let (access, introspection) = ("access.token.claim", "introspection.token.claim");
         for (attributes, places, has, is_asked) in [
@@ -246,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn default_scopes_count_and_others_do_not() {
+    fn only_default_scopes_add_claims() {
         let claim = |name: &str| json!([{"protocolMapper": "m", "config": {"claim.name": name, "userinfo.token.claim": "true"}}]);
         let scopes = json!([
             {"name": "profile", "protocolMappers": claim("here")}, {"name": "other", "protocolMappers": claim("there")},
@@ -255,11 +259,11 @@ mod tests {
         assert!(application.has_claim("here", "userinfo.token.claim"));
         assert!(!application.has_claim("here", "introspection.token.claim"));
         assert!(!application.has_claim("there", "userinfo.token.claim"));
-        assert_eq!((application.back_channel(), application.hides_users()), (None, false));
+        assert_eq!((application.back_channel(), application.has_pairwise_subject()), (None, false));
     }
 
     #[test]
-    fn browsers_return_where_keycloak_lets_them() {
+    fn redirect_uris_match_like_keycloak() {
         let listed = |text: &str| application(json!([]), json!({"post.logout.redirect.uris": text}), json!([]));
         let (bye, other) = ("https://app.example/bye", "https://other.example/bye");
         for (text, may) in [
@@ -272,12 +276,12 @@ mod tests {
             ("/bye", [true, true]),
         ] {
             let application = listed(text);
-            assert_eq!([bye, other].map(|uri| application.may_return_to(uri)), may, "{text}");
+            assert_eq!([bye, other].map(|uri| application.may_redirect_to(uri)), may, "{text}");
         }
     }
 
     #[test]
-    fn claims_are_followed_to_their_sources() {
+    fn sources_of_claims_are_found() {
         let mapper = |kind: &str, config: Value| json!({"protocolMapper": kind, "config": config});
         let attribute = |claim: &str, place: &str| {
             let config = json!({"claim.name": claim, "user.attribute": "nickname", place: "true"});
@@ -319,8 +323,8 @@ mod tests {
     }
 
     #[test]
-    fn a_pairwise_subject_hides_the_user() {
+    fn pairwise_subject_is_found() {
         let pairwise = json!([{"protocolMapper": "oidc-sha256-pairwise-sub-mapper"}]);
-        assert!(application(pairwise, json!({}), json!([])).hides_users());
+        assert!(application(pairwise, json!({}), json!([])).has_pairwise_subject());
     }
 }

@@ -1,11 +1,11 @@
-//! Which tokens are taken, and what is believed of the answers about them.
+//! Tests of the checks of claims.
 
 use idp_bridge_core::{Customer, OauthClient};
 use serde_json::{Value, json};
 
 use super::*;
 
-/// As Keycloak 26.7.3 signed it for a login by a browser, November 2026.
+/// The claims of a token that Keycloak 26.7.3 issued to a browser in November 2026.
 fn token() -> Value {
     json!({
         "exp": 1_795_563_533, "iat": 1_795_563_233, "auth_time": 1_795_563_233,
@@ -33,33 +33,33 @@ fn claims(value: &Value) -> Claims {
     Claims::parse(value.to_string().as_bytes()).unwrap()
 }
 
-fn proven(value: &Value) -> Result<Proven> {
+fn verified(value: &Value) -> Result<VerifiedToken> {
     let clients = vec![OauthClient { id: "platform-web".into(), secret: None }];
-    Proven::of(claims(value), &FederationSettings { clients, ..FederationSettings::default() })
+    VerifiedToken::from_claims(claims(value), &FederationSettings { clients, ..FederationSettings::default() })
 }
 
 #[test]
-fn a_real_token_says_whose_it_is() {
-    let proven = proven(&token()).unwrap();
-    let identity = proven.identity().unwrap();
+fn real_token_is_accepted() {
+    let verified = verified(&token()).unwrap();
+    let identity = verified.identity().unwrap();
     assert_eq!(identity.subject.as_str(), "ece5e190-71f8-4742-a123-390a8dddc992");
     assert_eq!(identity.client.as_deref(), Some("platform-web"));
     assert_eq!(identity.session.unwrap().as_str(), "f0c_q-2tH9LHi3Y_o1DDNYcU");
     assert_eq!(identity.issued_at, Some("2026-11-24T23:33:53Z".parse().unwrap()));
     assert_eq!(identity.expires_at, Some("2026-11-24T23:38:53Z".parse().unwrap()));
-    assert!(proven.is_for("idp-bridge") && !proven.is_for("idp") && proven.may_ask_userinfo());
+    assert!(verified.has_audience("idp-bridge") && !verified.has_audience("idp") && verified.is_accepted_by_userinfo());
 }
 
 #[test]
-fn a_lightweight_token_proves_its_client_and_session_alone() {
+fn lightweight_token_has_no_identity() {
     let light = with(token(), json!({"sub": null, "aud": null, "jti": "onltac:e8012bc0", "email": null}));
-    let proven = proven(&light).unwrap();
-    assert_eq!(proven.identity(), None);
-    assert!(!proven.is_for("idp-bridge") && !proven.may_ask_userinfo());
+    let verified = verified(&light).unwrap();
+    assert_eq!(verified.identity(), None);
+    assert!(!verified.has_audience("idp-bridge") && !verified.is_accepted_by_userinfo());
 }
 
 #[test]
-fn what_is_no_access_token_of_a_person_is_refused() {
+fn other_tokens_are_rejected() {
     for change in [
         json!({"typ": "ID"}),
         json!({"typ": "Refresh"}),
@@ -82,30 +82,30 @@ fn what_is_no_access_token_of_a_person_is_refused() {
         json!({"sub": ""}),
         json!({"sub": 7}),
         json!({"sub": ".."}),
-        // Each thing that tells a client's own token, alone.
+        // Each mark of a client's own token, alone.
         json!({"jti": "trrtcc:02d8838d"}),
         json!({"jti": "onrtcc:027461f4"}),
         json!({"jti": "b4920c9d", "preferred_username": "service-account-web"}),
         json!({"clientHost": "127.0.0.1"}),
     ] {
-        let error = proven(&with(token(), change.clone())).err().unwrap_or_else(|| panic!("{change}"));
+        let error = verified(&with(token(), change.clone())).err().unwrap_or_else(|| panic!("{change}"));
         assert_eq!(error.kind(), ErrorKind::InvalidToken, "{change}");
     }
-    // An id that looks like such a prefix is none.
+    // Ids without the prefix of that grant.
     for jti in ["cc", "abcc:x", "onrtaccc:x", "cc:cc"] {
-        assert!(proven(&with(token(), json!({"jti": jti}))).is_ok(), "{jti}");
+        assert!(verified(&with(token(), json!({"jti": jti}))).is_ok(), "{jti}");
     }
 }
 
 #[test]
-fn an_answer_about_another_token_is_no_answer() {
-    let proven = proven(&token()).unwrap();
-    let told = |change| proven.user(&claims(&with(token(), change)), "customer_id");
-    let user = told(json!({})).unwrap();
+fn response_about_another_token_is_rejected() {
+    let verified = verified(&token()).unwrap();
+    let user_of = |change| verified.user(&claims(&with(token(), change)), "customer_id");
+    let user = user_of(json!({})).unwrap();
     assert_eq!(user.customer, Customer::from_values(&["cust-1"]));
     assert_eq!((user.email.unwrap().as_str(), user.email_verified), ("alice@example.com", Some(true)));
-    // As userinfo answers.
-    assert!(told(json!({"sid": null, "azp": null})).is_ok());
+    // Userinfo's response has neither.
+    assert!(user_of(json!({"sid": null, "azp": null})).is_ok());
     for change in [
         json!({"sub": "another"}),
         json!({"sub": null}),
@@ -114,9 +114,9 @@ fn an_answer_about_another_token_is_no_answer() {
         json!({"sid": 7}),
         json!({"azp": "another"}),
     ] {
-        assert_eq!(told(change.clone()).unwrap_err().kind(), ErrorKind::InvalidResponse, "{change}");
+        assert_eq!(user_of(change.clone()).unwrap_err().kind(), ErrorKind::InvalidResponse, "{change}");
     }
-    let odd = told(json!({"email": "no address", "email_verified": 7, "customer_id": ["a", "b"]})).unwrap();
+    let odd = user_of(json!({"email": "no address", "email_verified": 7, "customer_id": ["a", "b"]})).unwrap();
     assert_eq!((odd.email, odd.email_verified, odd.customer), (None, None, Customer::Several));
 }
 
@@ -124,16 +124,16 @@ fn an_answer_about_another_token_is_no_answer() {
 fn person_may_have_name_of_service_account() {
     let named = json!({"preferred_username": "service-account-ada"});
     let person = with(token(), named.clone());
-    let told = claims(&with(person.clone(), json!({"jti": null})));
-    assert!(proven(&person).unwrap().user(&told, "customer_id").is_ok());
-    // Without the code of the grant the name is all there is.
-    let older = proven(&with(token(), json!({"jti": "b4920c9d"}))).unwrap();
+    let response = claims(&with(person.clone(), json!({"jti": null})));
+    assert!(verified(&person).unwrap().user(&response, "customer_id").is_ok());
+    // Without the code of the grant only the name counts.
+    let older = verified(&with(token(), json!({"jti": "b4920c9d"}))).unwrap();
     let refused = older.user(&claims(&with(token(), with(named, json!({"jti": "b4920c9d"})))), "customer_id");
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidToken);
 }
 
 #[test]
-fn a_refresh_token_names_its_client_if_it_can_be_read() {
+fn client_of_refresh_token_is_parsed() {
     let refresh = |payload: &str| Secret::new(format!("h.{}.s", URL_SAFE_NO_PAD.encode(payload)));
     assert_eq!(client_of_refresh_token(&refresh(r#"{"azp":"web"}"#)).as_deref(), Some("web"));
     for unreadable in [

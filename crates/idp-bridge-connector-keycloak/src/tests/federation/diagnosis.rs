@@ -1,4 +1,4 @@
-//! What `doctor` says of an OAuth side that was broken in one way.
+//! The findings for an OAuth side with one fault.
 
 use idp_bridge_core::{Connector as _, ConnectorContext, FederationSettings, Finding, TenantId, Verdict};
 
@@ -12,15 +12,15 @@ async fn findings(config: KeycloakConfig, settings: FederationSettings) -> Vec<F
     provider.federation().unwrap().diagnose(&scope()).await
 }
 
-/// The settings with these clients alone.
+/// Returns settings with only these clients.
 fn only(stage: &Stage, ids: &[&str]) -> FederationSettings {
     let clients = stage.harness.clients().into_iter().filter(|client| ids.contains(&client.id.as_str())).collect();
     FederationSettings { clients, ..FederationSettings::default() }
 }
 
-/// The one finding that is not ok, and part of what it should say.
+/// Checks the verdict and the fix of the only finding that is not ok.
 #[track_caller]
-fn is_alone(findings: &[Finding], verdict: Verdict, fix: &str) {
+fn assert_single_fault(findings: &[Finding], verdict: Verdict, fix: &str) {
     let wrong: Vec<&Finding> = findings.iter().filter(|finding| finding.verdict != Verdict::Ok).collect();
     let [wrong] = wrong.as_slice() else { panic!("{findings:#?}") };
     assert_eq!(wrong.verdict, verdict, "{wrong:?}");
@@ -28,7 +28,7 @@ fn is_alone(findings: &[Finding], verdict: Verdict, fix: &str) {
 }
 
 #[tokio::test]
-async fn each_broken_thing_is_found_alone_with_its_step() {
+async fn each_fault_is_found_alone() {
     let stage = Stage::new().await;
     let config = || stage.harness.config();
     let all = findings(config(), only(&stage, &["web", "spa", "light"])).await;
@@ -37,26 +37,26 @@ async fn each_broken_thing_is_found_alone_with_its_step() {
     let mut elsewhere = config();
     elsewhere.issuer = Some("https://login.acme.example/realms/acme".into());
     let found = findings(elsewhere, only(&stage, &["web"])).await;
-    is_alone(&found, Verdict::Failed, "set `issuer`");
+    assert_single_fault(&found, Verdict::Failed, "set `issuer`");
 
     let mut wrong = only(&stage, &["web"]);
     wrong.clients[0].secret = Some(idp_bridge_core::Secret::new("wrong"));
-    is_alone(&findings(config(), wrong).await, Verdict::Failed, "copy its Client Secret");
+    assert_single_fault(&findings(config(), wrong).await, Verdict::Failed, "copy its Client Secret");
 
     let mut claim = only(&stage, &["web"]);
     claim.customer_claim = Some("nobody_says_this".into());
-    is_alone(&findings(config(), claim).await, Verdict::Failed, "`nobody_says_this`");
+    assert_single_fault(&findings(config(), claim).await, Verdict::Failed, "`nobody_says_this`");
 
-    let mut way_back = only(&stage, &["web"]);
-    way_back.post_logout_redirect_uris = vec!["https://elsewhere.example/bye".into()];
-    is_alone(&findings(config(), way_back).await, Verdict::Failed, "Valid post logout redirect URIs");
+    let mut redirects = only(&stage, &["web"]);
+    redirects.post_logout_redirect_uris = vec!["https://elsewhere.example/bye".into()];
+    assert_single_fault(&findings(config(), redirects).await, Verdict::Failed, "Valid post logout redirect URIs");
 
     stage.harness.set_role("view-clients", false).await.unwrap();
-    is_alone(&findings(config(), only(&stage, &["web"])).await, Verdict::NotVisible, "`view-clients`");
+    assert_single_fault(&findings(config(), only(&stage, &["web"])).await, Verdict::NotVisible, "`view-clients`");
     stage.harness.set_role("view-clients", true).await.unwrap();
 
-    stage.harness.take_audience_from("light").await.unwrap();
-    is_alone(&findings(config(), only(&stage, &["light"])).await, Verdict::Failed, "Audience");
+    stage.harness.remove_audience("light").await.unwrap();
+    assert_single_fault(&findings(config(), only(&stage, &["light"])).await, Verdict::Failed, "Audience");
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn claim_from_user_editable_attribute_fails() {
     let stage = Stage::new().await;
     stage.harness.map_customer("web", "oidc-usermodel-attribute-mapper", "firstName").await.unwrap();
     let found = findings(stage.harness.config(), only(&stage, &["web", "spa"])).await;
-    is_alone(&found, Verdict::Failed, "`firstName`: `Who can edit?` only Admin");
+    assert_single_fault(&found, Verdict::Failed, "`firstName`: `Who can edit?` only Admin");
     assert!(found.iter().any(|finding| finding.authority && finding.verdict == Verdict::Failed));
 }
 
@@ -73,7 +73,7 @@ async fn claim_from_unknown_source_hides_authority() {
     let stage = Stage::new().await;
     stage.harness.map_customer("web", "oidc-usersessionmodel-note-mapper", "note").await.unwrap();
     let found = findings(stage.harness.config(), only(&stage, &["web"])).await;
-    is_alone(&found, Verdict::NotVisible, "check where its values come from");
+    assert_single_fault(&found, Verdict::NotVisible, "check where its values come from");
     assert!(found.iter().any(Finding::hides_authority));
 }
 
@@ -86,7 +86,7 @@ async fn hidden_applications_hide_authority() {
 }
 
 #[tokio::test]
-async fn a_client_that_is_not_there_is_found_twice() {
+async fn missing_client_fails_twice() {
     let stage = Stage::new().await;
     let mut settings = only(&stage, &["spa"]);
     settings.clients[0].id = "nobody".into();

@@ -1,14 +1,14 @@
-//! What ends a login, whatever became of its token before.
+//! Logouts with active, expired and revoked tokens.
 
 use idp_bridge_conformance::{Alive, FederationHarness as _};
 use idp_bridge_core::{ErrorKind, Secret, SessionId};
 
 use super::*;
 
-const GONE: Alive = Alive { userinfo: Some(false), introspection: Some(false), refresh: Some(false) };
+const ENDED: Alive = Alive { userinfo: Some(false), introspection: Some(false), refresh: Some(false) };
 
 #[tokio::test]
-async fn an_online_login_takes_one_delete_and_its_proof() {
+async fn online_session_is_deleted() {
     let stage = Stage::new().await;
     let mut tokens = stage.log_in("web", "openid").await;
     let identity = stage.identify(&tokens).await;
@@ -17,12 +17,12 @@ async fn an_online_login_takes_one_delete_and_its_proof() {
     let session = identity.session.as_ref().unwrap().as_str();
     let ended = [format!("DELETE sessions/{session}"), "GET openid-connect/userinfo".to_owned()];
     assert_eq!(without_logins(stage.requests()), ended);
-    assert_eq!(stage.harness.alive(&mut tokens).await.unwrap(), GONE);
+    assert_eq!(stage.harness.alive(&mut tokens).await.unwrap(), ENDED);
     stage.log_out(&tokens, &identity).await.unwrap();
 }
 
 #[tokio::test]
-async fn an_offline_login_takes_another_delete() {
+async fn offline_session_is_deleted_too() {
     let stage = Stage::new().await;
     for client in ["web", "spa", "light"] {
         let mut tokens = stage.log_in(client, "openid offline_access").await;
@@ -32,30 +32,30 @@ async fn an_offline_login_takes_another_delete() {
         let session = identity.session.as_ref().unwrap().as_str();
         let requests = without_logins(stage.requests());
         assert!(requests.contains(&format!("DELETE sessions/{session}?isOffline=true")), "{requests:?}");
-        assert_eq!(stage.harness.alive(&mut tokens).await.unwrap(), GONE, "{client}");
+        assert_eq!(stage.harness.alive(&mut tokens).await.unwrap(), ENDED, "{client}");
     }
 }
 
 #[tokio::test]
-async fn a_revoked_or_expired_token_of_an_offline_login_proves_nothing_and_the_login_ends() {
+async fn revoked_token_ends_its_offline_session() {
     let stage = Stage::new().await;
     let mut revoked = stage.log_in("web", "openid offline_access").await;
     let identity = stage.identify(&revoked).await;
-    // As `/revoke` does: the access token is refused, and the refresh token lives on.
-    stage.fake.forget_token(revoked.access.expose());
+    // The effect of `/revoke`: the access token is refused, and the refresh token stays valid.
+    stage.fake.revoke_token(revoked.access.expose());
     stage.log_out(&revoked, &identity).await.unwrap();
     assert_eq!(stage.harness.alive(&mut revoked).await.unwrap().refresh, Some(false));
 }
 
 #[tokio::test]
-async fn a_session_id_reaches_no_other_resource() {
+async fn session_ids_reach_no_other_resource() {
     let stage = Stage::new().await;
     let tokens = stage.log_in("web", "openid").await;
     let mut identity = stage.identify(&tokens).await;
     for odd in ["../users", "a/../../b", "%2e%2e", "x?isOffline=true", "a#b", "..\\..\\master", "a b"] {
         identity.session = Some(SessionId::new(odd).unwrap());
         stage.requests();
-        // The token itself lives on, so that nothing can be promised.
+        // The token stays active, so the logout cannot be confirmed.
         let error = stage.log_out(&tokens, &identity).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{odd}: {error:?}");
         for request in stage.requests().iter().filter(|request| request.starts_with("DELETE")) {
@@ -63,16 +63,16 @@ async fn a_session_id_reaches_no_other_resource() {
             assert!(!below.trim_end_matches("?isOffline=true").contains(['/', '?', '#', '\\']), "{request}");
         }
     }
-    assert_eq!(stage.kind(&tokens.access).await, None);
+    assert_eq!(stage.validation_error(&tokens.access).await, None);
 }
 
 #[tokio::test]
-async fn a_refresh_token_of_no_client_of_the_tenant_is_invalid_input_without_a_request() {
+async fn foreign_refresh_token_is_invalid_input() {
     let stage = Stage::new().await;
     let tokens = stage.log_in("web", "openid").await;
     let foreign = stage.log_in("foreign", "openid").await;
     let identity = stage.identify(&tokens).await;
-    for (refresh, asks) in [(foreign.refresh.unwrap(), false), (Secret::new("garbage"), true)] {
+    for (refresh, is_sent) in [(foreign.refresh.unwrap(), false), (Secret::new("garbage"), true)] {
         let logout = Logout {
             token: &tokens.access,
             identity: Some(&identity),
@@ -80,15 +80,15 @@ async fn a_refresh_token_of_no_client_of_the_tenant_is_invalid_input_without_a_r
             id_token_hint: None,
         };
         stage.requests();
-        let error = stage.oauth().log_out(&scope(), &logout).await.unwrap_err();
+        let error = stage.federation().log_out(&scope(), &logout).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
-        assert_eq!(!stage.requests().is_empty(), asks);
+        assert_eq!(!stage.requests().is_empty(), is_sent);
     }
-    assert_eq!(stage.kind(&tokens.access).await, None, "nothing has ended");
+    assert_eq!(stage.validation_error(&tokens.access).await, None, "the token is still active");
 }
 
 #[tokio::test]
-async fn the_refresh_token_of_another_client_of_the_tenant_is_ended_as_that_one() {
+async fn refresh_token_is_sent_as_its_client() {
     let stage = Stage::new().await;
     let (tokens, mut other) = (stage.log_in("web", "openid").await, stage.log_in("spa", "openid").await);
     let identity = stage.identify(&tokens).await;
@@ -98,12 +98,12 @@ async fn the_refresh_token_of_another_client_of_the_tenant_is_ended_as_that_one(
         refresh_token: other.refresh.as_ref(),
         id_token_hint: None,
     };
-    stage.oauth().log_out(&scope(), &logout).await.unwrap();
+    stage.federation().log_out(&scope(), &logout).await.unwrap();
     assert_eq!(stage.harness.alive(&mut other).await.unwrap().refresh, Some(false));
-    assert_eq!(stage.kind(&tokens.access).await, Some(ErrorKind::InvalidToken));
+    assert_eq!(stage.validation_error(&tokens.access).await, Some(ErrorKind::InvalidToken));
 }
 
-/// The requests but for the logins of the bridge's own client.
+/// Removes the requests for tokens of the bridge's own client.
 fn without_logins(requests: Vec<String>) -> Vec<String> {
     requests.into_iter().filter(|request| !request.ends_with("/token")).collect()
 }
