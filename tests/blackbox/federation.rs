@@ -124,7 +124,7 @@ fn the_list_belongs_to_one_process_and_must_be_whole() {
     let bridge = federated.configured.serve();
     let ran = serve().with_code(2);
     assert!(
-        ran.stderr.contains("is in use by another process") && ran.stderr.contains("hint: stop that one first"),
+        ran.stderr.contains("is in use by another process") && ran.stderr.contains("hint: stop that process first"),
         "{ran:?}"
     );
     assert_eq!(ran.stdout, "");
@@ -157,7 +157,7 @@ fn lost_list_keeps_the_bridge_from_starting() {
     std::fs::remove_file(federated.configured.folder().join("state/revocations.redb")).unwrap();
     for arguments in [&["serve", "--listen", "127.0.0.1:0"][..], &["check"]] {
         let ran = run(arguments).with_code(2);
-        assert!(ran.stderr.contains("was made, and is gone or empty"), "{ran:?}");
+        assert!(ran.stderr.contains("existed before and is now missing or empty"), "{ran:?}");
         assert!(ran.stderr.contains("--accept-lost-revocations"), "{ran:?}");
     }
     let ran = run(&["doctor", "--json"]).with_code(1);

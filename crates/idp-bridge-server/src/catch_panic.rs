@@ -1,4 +1,4 @@
-//! A panic in one call is that call's failure and nobody else's.
+//! Confines a panic to the request that caused it.
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
@@ -6,10 +6,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
-/// What a panic was told; it may hold anything and goes nowhere.
+/// The payload of a panic. It may contain personal data and is never logged.
 pub(crate) type Panic = Box<dyn Any + Send>;
 
-/// The future's value, or its panic. After a panic the future is not polled again, so nothing sees its broken state.
+/// Returns the future's output, or its panic.
+///
+/// After a panic the future is not polled again, so its inconsistent state is never used.
 pub(crate) async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Panic> {
     let mut future = pin!(future);
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
@@ -24,7 +26,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_is_a_value() {
+    async fn panic_becomes_an_error() {
         assert_eq!(catch_panic(async { 7 }).await.ok(), Some(7));
         let panicking = async {
             tokio::task::yield_now().await;

@@ -1,11 +1,11 @@
-//! One connection: HTTP/1.1 under limits that no caller can talk its way around.
+//! One HTTP/1.1 connection, with limits on time and size that a client cannot evade.
 
 mod activity;
 mod head_timer;
 
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use http::Request;
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -23,30 +23,27 @@ use self::activity::{Activity, Watched};
 use self::head_timer::HeadTimer;
 use crate::limits::{MAX_HEAD, MAX_HEADERS, ServerLimits};
 use crate::response::Response;
-use crate::server::Bridge;
 
-/// How long, and for how many bytes, a refused caller is listened to, so that it gets to read the refusal.
+/// The time and the number of bytes for which a rejected request is still read, so that the client receives the response.
 const LINGER: (Duration, usize) = (Duration::from_secs(1), 256 * 1024);
 
-type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
-/// Serves a connection until either side ends it.
-pub(crate) async fn serve(stream: TcpStream, bridge: Arc<Bridge>, draining: CancellationToken) {
-    // Answers are written whole, so there is nothing to wait for. A failure shows at the first read.
+/// Serves a connection until either side closes it.
+pub(crate) async fn serve<S>(stream: TcpStream, service: S, limits: ServerLimits, draining: CancellationToken)
+where
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + Sync,
+{
+    // Responses are written whole, so Nagle's algorithm only delays them. A failure shows at the first read.
     let _ = stream.set_nodelay(true);
     let activity = Arc::new(Activity::default());
-    let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity), bridge.limits.write));
-    let builder = builder(&bridge.limits, &activity);
-    let service = {
-        let activity = Arc::clone(&activity);
-        service_fn(move |request| answer(Arc::clone(&bridge), Arc::clone(&activity), request))
-    };
+    let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity), limits.write));
+    let builder = builder(&limits, &activity);
+    let service = service_fn(|request| Box::pin(watch_request(&service, &activity, request)));
     let mut connection = builder.serve_connection(io, service);
     let ended = tokio::select! {
         ended = poll_fn(|context| connection.poll_without_shutdown(context)) => ended,
         () = draining.cancelled() => {
-            // Whoever has not even sent a head is owed nothing.
-            if !activity.was_asked() {
+            // Without a complete head there is no request to finish.
+            if !activity.has_request() {
                 return;
             }
             Pin::new(&mut connection).graceful_shutdown();
@@ -54,7 +51,7 @@ pub(crate) async fn serve(stream: TcpStream, bridge: Arc<Bridge>, draining: Canc
         }
     };
     match ended {
-        Ok(()) if activity.was_refused_early() => linger(connection.into_parts().io.into_inner()).await,
+        Ok(()) if activity.was_rejected_early() => linger(connection.into_parts().io.into_inner()).await,
         Ok(()) => {}
         Err(error) => tracing::debug!(%error, "a connection ended"),
     }
@@ -71,34 +68,37 @@ fn builder(limits: &ServerLimits, activity: &Arc<Activity>) -> http1::Builder {
     builder
 }
 
-fn answer(bridge: Arc<Bridge>, activity: Arc<Activity>, request: Request<Incoming>) -> Answering {
-    activity.asked();
+/// Calls the service, and records whether it rejected a request whose body may be unread.
+async fn watch_request<S>(service: &S, activity: &Activity, request: Request<Incoming>) -> Result<Response, Infallible>
+where
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible>,
+{
+    activity.set_has_request();
     let has_body = !request.body().is_end_stream();
-    Box::pin(async move {
-        let response = bridge.answer(request).await;
-        if has_body && !response.status().is_success() {
-            activity.refused_early();
-        }
-        Ok(response)
-    })
+    let response = service.call(request).await?;
+    if has_body && !response.status().is_success() {
+        activity.set_rejected_early();
+    }
+    Ok(response)
 }
 
-/// Closes our side, and reads on for a moment. To close with unread bytes in the queue would reset the connection, and
-/// the reset may overtake the answer that says why.
+/// Closes the sending side, and reads for a moment longer.
+///
+/// Closing a socket with unread bytes resets the connection, and the reset may overtake the response.
 async fn linger(stream: Watched<TcpStream>) {
-    let (longest, mut left) = LINGER;
+    let (time_limit, mut bytes_left) = LINGER;
     let mut stream = pin!(stream);
     let read_on = async {
         stream.shutdown().await?;
         let mut scratch = [0; 4096];
-        while left > 0 {
+        while bytes_left > 0 {
             match stream.read(&mut scratch).await? {
                 0 => break,
-                read => left = left.saturating_sub(read),
+                read => bytes_left = bytes_left.saturating_sub(read),
             }
         }
         std::io::Result::Ok(())
     };
-    // Either way the connection ends now.
-    let _ = tokio::time::timeout(longest, read_on).await;
+    // The connection closes in either case.
+    let _ = tokio::time::timeout(time_limit, read_on).await;
 }

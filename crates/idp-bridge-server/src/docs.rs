@@ -1,59 +1,21 @@
-//! The reference page: the OpenAPI document as one page of HTML.
-//!
-//! It is written here, without script and without anything from elsewhere, so that it reads the same behind every
-//! firewall and its policy can forbid everything but its own style.
+//! The reference page: the OpenAPI document as a single HTML page.
 
-pub(crate) mod html;
+mod schema;
 
 use std::sync::LazyLock;
 
-use aws_lc_rs::digest;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, header};
-use http_body_util::Full;
 use serde_json::{Map, Value, json};
 
-use self::html::{code, escape, rich};
+use self::schema::format_schema;
+use crate::html::{self, code, escape, rich_text};
 use crate::openapi::openapi;
-use crate::response::{self, Response};
+use crate::response::Response;
 
-const STYLE: &str = include_str!("docs/style.css");
-const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
-
-/// `/docs`. It is made when it is first asked for: most bridges never are.
+/// Responds to `/docs`. The page is rendered at the first request.
 pub(crate) fn page() -> Response {
     static PAGE: LazyLock<Bytes> = LazyLock::new(|| render(&openapi()).into());
-    let mut response = response::new(PAGE.clone(), HTML);
-    protect(&mut response);
-    response
-}
-
-/// Makes a page of an answer: its title and its body, in the style of the reference.
-pub(crate) fn make_page(response: &mut Response, title: &str, body: &str) {
-    *response.body_mut() = Full::new(shell(title, body).into());
-    response.headers_mut().insert(header::CONTENT_TYPE, HTML);
-    protect(response);
-}
-
-/// Lets a page load nothing and run nothing, and tell nobody where it was.
-fn protect(response: &mut Response) {
-    static POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| policy().parse().ok());
-    let headers = response.headers_mut();
-    if let Some(policy) = &*POLICY {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
-    }
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
-}
-
-/// Nothing may load, run, submit or frame; only the style with this digest applies.
-fn policy() -> String {
-    let digest = STANDARD.encode(digest::digest(&digest::SHA256, STYLE.as_bytes()));
-    format!(
-        "default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
+    html::new(PAGE.clone())
 }
 
 fn render(document: &Value) -> String {
@@ -61,33 +23,24 @@ fn render(document: &Value) -> String {
     let (title, version) = (text("/info/title"), text("/info/version"));
     let mut body = format!(
         "<header><h1>{} <small class=\"note\">{}</small></h1>\n\
-         <p>{summary}</p>{description}<p>The same for programs: <a href=\"openapi.json\">openapi.json</a></p></header>\n",
+         <p>{summary}</p>{description}<p>For programs: <a href=\"openapi.json\">openapi.json</a></p></header>\n",
         escape(title),
         escape(version),
         summary = escape(text("/info/summary")),
-        description = rich(text("/info/description")),
+        description = rich_text(text("/info/description")),
     );
     let operations = operations(document);
     body.push_str(&contents(&operations));
     for tag in list(document.get("tags")) {
         let name = string(tag, "name");
-        body.push_str(&format!("<h2>{}</h2>{}\n", escape(name), rich(string(tag, "description"))));
+        body.push_str(&format!("<h2>{}</h2>{}\n", escape(name), rich_text(string(tag, "description"))));
         let tagged = operations.iter().filter(|operation| operation.tag == name);
         body.extend(tagged.map(|operation| operation.render(document)));
     }
     body.push_str("<h2>Schemas</h2>\n");
     let schemas = members(document.pointer("/components/schemas"));
     body.extend(schemas.map(|(name, schema)| render_schema(name, schema, document)));
-    shell(&format!("{title} {version}"), &body)
-}
-
-fn shell(title: &str, body: &str) -> String {
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n\
-         <style>{STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n",
-        escape(title)
-    )
+    html::document(&format!("{title} {version}"), &body)
 }
 
 struct Operation<'a> {
@@ -98,7 +51,7 @@ struct Operation<'a> {
     details: &'a Value,
 }
 
-/// All operations, in the order of the tags.
+/// Returns all operations in the order of their tags.
 fn operations(document: &Value) -> Vec<Operation<'_>> {
     let paths = members(document.get("paths"));
     let all =
@@ -111,8 +64,8 @@ fn operations(document: &Value) -> Vec<Operation<'_>> {
         details,
     });
     let mut operations: Vec<_> = all.collect();
-    let place = |tag: &str| list(document.get("tags")).position(|own| string(own, "name") == tag);
-    operations.sort_by_key(|operation| place(operation.tag));
+    let position = |tag: &str| list(document.get("tags")).position(|own| string(own, "name") == tag);
+    operations.sort_by_key(|operation| position(operation.tag));
     operations
 }
 
@@ -132,7 +85,7 @@ impl Operation<'_> {
             escape(self.method),
             code(self.path),
             escape(string(details, "summary")),
-            rich(string(details, "description")),
+            rich_text(string(details, "description")),
         );
         section.push_str(&render_security(details, document));
         let parameters: String = list(details.get("parameters")).map(render_parameter).collect();
@@ -143,17 +96,17 @@ impl Operation<'_> {
             let optional = if body.get("required") == Some(&Value::Bool(true)) {
                 ""
             } else {
-                " <span class=\"note\">may be left out</span>"
+                " <span class=\"note\">optional</span>"
             };
             section.push_str(&format!("<h4>Body</h4><p>{}{optional}</p>", render_content(body.get("content"))));
         }
-        section.push_str("<h4>Answers</h4><table>");
+        section.push_str("<h4>Responses</h4><table>");
         section.extend(members(details.get("responses")).map(|(status, response)| {
             let content = render_content(response.get("content"));
             format!(
                 "<tr><th>{}</th><td>{}</td><td>{content}</td></tr>",
                 escape(status),
-                rich(string(response, "description"))
+                rich_text(string(response, "description"))
             )
         }));
         section.push_str("</table></section>\n");
@@ -167,7 +120,7 @@ fn render_security(details: &Value, document: &Value) -> String {
     let described: String = schemes
         .map(|scheme| {
             let header = if string(scheme, "type") == "http" { "authorization" } else { string(scheme, "name") };
-            format!("<tr><th>{}</th><td>{}</td></tr>", code(header), rich(string(scheme, "description")))
+            format!("<tr><th>{}</th><td>{}</td></tr>", code(header), rich_text(string(scheme, "description")))
         })
         .collect();
     if described.is_empty() { described } else { format!("<h4>Authentication</h4><table>{described}</table>") }
@@ -179,43 +132,43 @@ fn render_parameter(parameter: &Value) -> String {
         "<tr><th>{}</th><td class=\"note\">{}, {required}</td><td>{}{}</td></tr>",
         code(string(parameter, "name")),
         escape(string(parameter, "in")),
-        rich(string(parameter, "description")),
-        parameter.get("schema").map(html::schema).unwrap_or_default(),
+        rich_text(string(parameter, "description")),
+        parameter.get("schema").map(format_schema).unwrap_or_default(),
     )
 }
 
 fn render_content(content: Option<&Value>) -> String {
     let schemas = members(content).filter_map(|(_, media)| media.get("schema"));
-    schemas.map(html::schema).collect::<Vec<_>>().join(", ")
+    schemas.map(format_schema).collect::<Vec<_>>().join(", ")
 }
 
 fn render_schema(name: &str, schema: &Value, document: &Value) -> String {
     let rows: String = render_members(schema).chain(render_choices(schema, document)).collect();
     let whole =
-        if rows.is_empty() { format!("<p>{}</p>", html::schema(schema)) } else { format!("<table>{rows}</table>") };
+        if rows.is_empty() { format!("<p>{}</p>", format_schema(schema)) } else { format!("<table>{rows}</table>") };
     format!(
         "<section class=\"schema\" id=\"schema-{0}\"><h3>{0}</h3>{1}{whole}</section>\n",
         escape(name),
-        rich(string(schema, "description")),
+        rich_text(string(schema, "description")),
     )
 }
 
 fn render_members(schema: &Value) -> impl Iterator<Item = String> {
     let required: Vec<_> = list(schema.get("required")).filter_map(Value::as_str).collect();
-    members(schema.get("properties")).map(move |(member, of)| {
+    members(schema.get("properties")).map(move |(member, schema)| {
         let optional = if required.contains(&member) { "" } else { "optional" };
-        let (about, kind) = (rich(string(of, "description")), html::schema(of));
+        let (about, kind) = (rich_text(string(schema, "description")), format_schema(schema));
         format!("<tr><th>{}</th><td class=\"note\">{optional}</td><td>{about}{kind}</td></tr>", code(member))
     })
 }
 
-/// What a discriminator chooses among.
+/// Formats the alternatives of a discriminator.
 fn render_choices(schema: &Value, document: &Value) -> impl Iterator<Item = String> {
     members(schema.pointer("/discriminator/mapping")).map(|(value, target)| {
         let pointer = target.as_str().unwrap_or_default().trim_start_matches('#');
-        let about = document.pointer(pointer).map(|of| string(of, "description")).unwrap_or_default();
-        let link = html::schema(&json!({"$ref": target}));
-        format!("<tr><th>{}</th><td>{link}</td><td>{}</td></tr>", code(value), rich(about))
+        let about = document.pointer(pointer).map(|schema| string(schema, "description")).unwrap_or_default();
+        let link = format_schema(&json!({"$ref": target}));
+        format!("<tr><th>{}</th><td>{link}</td><td>{}</td></tr>", code(value), rich_text(about))
     })
 }
 
@@ -236,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_shows_every_operation_and_every_schema_and_links_only_within_itself() {
+    fn page_contains_each_operation_and_schema() {
         let document = openapi();
         let page = render(&document);
         for operation in operations(&document) {
@@ -252,13 +205,17 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_loaded_and_nothing_runs() {
+    fn page_loads_and_runs_nothing() {
         let page = render(&openapi());
         for word in
             ["<script", "<img", "<link", "src=", "http://", "https://", "url(", "@import", " onclick", "style=\""]
         {
             assert!(!page.contains(word), "{word}");
         }
-        assert!(policy().starts_with("default-src 'none'; style-src 'sha256-"), "{}", policy());
+        assert!(
+            html::content_security_policy().starts_with("default-src 'none'; style-src 'sha256-"),
+            "{}",
+            html::content_security_policy()
+        );
     }
 }

@@ -1,19 +1,41 @@
-//! The only place that chooses the status of an error.
+//! The mapping from errors to codes and statuses, and the problems that callers receive.
 //!
-//! A kind of the core becomes a code of the wire, and a code becomes a status. Both tables are exhaustive matches, so a
-//! new kind or code does not compile until it is decided here.
+//! An [`ErrorKind`] becomes a [`Code`], and a code becomes a status. Both tables are exhaustive matches, so that a new kind
+//! or code does not compile without an entry. Statuses of errors are chosen in this file only.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode, header};
 use idp_bridge_core::{Error, ErrorKind, Origin, Outcome};
 use idp_bridge_protocol::{Code, EnvelopeError, MEDIA_TYPE, Problem, SignatureError};
 
-use crate::dispatch::Failure;
 use crate::response::{self, Response};
 
-/// What the platform is told instead of a success.
+/// A failed call.
+#[derive(Debug)]
+pub struct Failure {
+    /// The cause.
+    pub error: Error,
+    /// Whether a write may have taken effect.
+    pub outcome: Outcome,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.error)
+    }
+}
+
+/// The error response to a request.
 #[derive(Debug, Clone)]
 pub(crate) struct Refusal {
     code: Code,
@@ -26,68 +48,68 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal that changed nothing.
+    /// Creates a refusal of a request that changed nothing.
     pub(crate) fn new(code: Code) -> Self {
         let challenge = (code == Code::InvalidToken).then_some("Bearer");
         let outcome = Outcome::NotApplied;
         Self { code, outcome, field: None, detail: None, retry_after: None, allow: None, challenge }
     }
 
-    /// A token that was presented and is not good (RFC 6750, section 3.1). Without a token there is no error to name.
+    /// Creates the refusal of an invalid token (RFC 6750, section 3.1). A request without a token gets no `error` parameter.
     pub(crate) fn bad_token() -> Self {
         Self { challenge: Some("Bearer error=\"invalid_token\""), ..Self::new(Code::InvalidToken) }
     }
 
-    /// A good token that does not allow what is asked for (RFC 6750, section 3.1).
+    /// Creates the refusal of a valid token that lacks a scope (RFC 6750, section 3.1).
     pub(crate) fn insufficient_scope() -> Self {
         Self { challenge: Some("Bearer error=\"insufficient_scope\""), ..Self::new(Code::Forbidden) }
     }
 
-    /// A request with a wrong member, header or path segment; `detail` must not hold its value.
+    /// Creates the refusal of an invalid member, header or path segment. `detail` must not contain its value.
     pub(crate) fn invalid(field: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { field: Some(field.into()), detail: Some(detail.into()), ..Self::new(Code::InvalidRequest) }
     }
 
-    /// A method that this path does not have.
+    /// Creates the refusal of a method that the path does not have.
     pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
         Self { allow: Some(allow), ..Self::new(Code::MethodNotAllowed) }
     }
 
-    /// The same with a sentence for the caller, which must hold neither personal nor upstream text.
+    /// Sets the sentence for the caller. It must contain neither personal data nor upstream text.
     #[must_use]
     pub(crate) fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.detail = Some(detail.into());
         self
     }
 
-    /// The same of a write that may have taken effect.
+    /// Sets whether a write may have taken effect.
     #[must_use]
     pub(crate) fn with_outcome(mut self, outcome: Outcome) -> Self {
         self.outcome = outcome;
         self
     }
 
-    /// What the caller switches on.
+    /// Returns the code.
     pub(crate) fn code(&self) -> Code {
         self.code
     }
 
-    /// The sentence for the caller.
+    /// Returns the sentence for the caller.
     pub(crate) fn detail(&self) -> Option<&str> {
         self.detail.as_deref()
     }
 
-    /// Whether a write may have taken effect.
+    /// Returns whether a write may have taken effect.
     pub(crate) fn outcome(&self) -> Outcome {
         self.outcome
     }
 
-    /// The HTTP status.
+    /// Returns the HTTP status.
     pub(crate) fn status(&self) -> StatusCode {
         status(self.code)
     }
 
-    /// The answer on the wire.
+    /// Builds the response.
     pub(crate) fn into_response(self, request_id: &str) -> Response {
         let status = self.status();
         let problem = Problem {
@@ -95,9 +117,9 @@ impl Refusal {
             detail: self.detail.map(Cow::into_owned),
             ..Problem::new(self.code, status.as_u16(), self.outcome, request_id)
         };
-        let mut answer = response::new(response::to_json(&problem), HeaderValue::from_static(MEDIA_TYPE));
-        *answer.status_mut() = status;
-        let headers = answer.headers_mut();
+        let mut response = response::new(response::to_json(&problem), HeaderValue::from_static(MEDIA_TYPE));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
         if let Some(allow) = self.allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));
         }
@@ -107,11 +129,11 @@ impl Refusal {
         if is_temporary(status) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after(self.code, self.retry_after)));
         }
-        // What is left of such a request must not be taken for the next one.
+        // Unread bytes of such a request must not be parsed as the next one.
         if matches!(self.code, Code::RequestTimeout | Code::TooLarge | Code::ShuttingDown) {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        answer
+        response
     }
 }
 
@@ -122,9 +144,9 @@ impl From<&Failure> for Refusal {
 }
 
 impl Refusal {
-    /// The refusal that an error becomes.
+    /// Creates the refusal for an error.
     pub(crate) fn from_error(error: &Error, outcome: Outcome) -> Self {
-        // The reason of an unsupported call is the connector's own sentence; every other message is for the log.
+        // The message of an unsupported call is written for callers. Every other message is for the log only.
         let detail = (error.kind() == ErrorKind::Unsupported).then(|| error.message().to_owned().into());
         let bare = match code(error) {
             Code::InvalidToken => Self::bad_token(),
@@ -137,6 +159,25 @@ impl Refusal {
             retry_after: error.retry_after(),
             ..bare
         }
+    }
+}
+
+/// A refusal, and the error behind it for the log.
+#[derive(Debug)]
+pub(crate) struct Rejection {
+    pub(crate) refusal: Refusal,
+    pub(crate) cause: Option<Arc<Error>>,
+}
+
+impl From<Refusal> for Rejection {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, cause: None }
+    }
+}
+
+impl From<Error> for Rejection {
+    fn from(error: Error) -> Self {
+        Self { refusal: Refusal::from_error(&error, Outcome::NotApplied), cause: Some(error.into()) }
     }
 }
 
@@ -159,7 +200,7 @@ impl From<EnvelopeError> for Refusal {
     }
 }
 
-/// From what the caller can do to what the caller switches on.
+/// Returns the code for an error.
 pub(crate) fn code(error: &Error) -> Code {
     let ours = error.origin() == Origin::Ours;
     match error.kind() {
@@ -183,7 +224,7 @@ pub(crate) fn code(error: &Error) -> Code {
     }
 }
 
-/// From what the caller switches on to the status.
+/// Returns the status for a code.
 pub(crate) fn status(code: Code) -> StatusCode {
     match code {
         Code::InvalidRequest | Code::UnknownOperation => StatusCode::BAD_REQUEST,
@@ -215,11 +256,13 @@ fn is_temporary(status: StatusCode) -> bool {
     matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
 }
 
-/// Whole seconds, rounded up, from 1 to 300: an identity provider's odd value must not stop a platform for a day. The bridge's own
-/// limits are by the hour.
-fn retry_after(code: Code, asked: Option<Duration>) -> u64 {
-    let asked = asked.unwrap_or_default();
-    let whole = asked.as_secs().saturating_add(u64::from(asked.subsec_nanos() > 0));
+/// Returns the value of `retry-after`: seconds, rounded up, from 1 to 300.
+///
+/// The upper bound protects the platform from an extreme value of an identity provider. It is an hour for the bridge's
+/// own limits.
+fn retry_after(code: Code, requested: Option<Duration>) -> u64 {
+    let requested = requested.unwrap_or_default();
+    let whole = requested.as_secs().saturating_add(u64::from(requested.subsec_nanos() > 0));
     whole.clamp(1, if code == Code::RateLimited { 3600 } else { 300 })
 }
 

@@ -1,4 +1,4 @@
-//! Runs equal requests once: whoever sends one while another runs waits for the same result.
+//! Runs concurrent requests with equal keys once, and shares the result.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-/// The requests that run now, by what makes them equal.
+/// The running requests, by key.
 #[derive(Debug)]
 pub(crate) struct Flights<K: Eq + Hash, T> {
     running: Arc<Mutex<Running<K, T>>>,
@@ -21,14 +21,14 @@ where
     K: Clone + Eq + Hash + Send + 'static,
     T: Clone + Send + Sync + 'static,
 {
-    /// None yet. Each one runs as a task of its own, which `tasks` counts.
+    /// Creates an empty set. Each request runs as a task of `tasks`.
     pub(crate) fn new(tasks: TaskTracker) -> Self {
         Self { running: Arc::default(), tasks }
     }
 
-    /// Returns the result of the running request with this key, or of a new one. It runs on when those who wait leave.
+    /// Returns the result of the running request with this key, or starts one. Returns `None` if the request panicked.
     ///
-    /// It is `None` if the request panicked.
+    /// A started request continues when its callers stop waiting.
     pub(crate) async fn join<F>(&self, key: K, start: impl FnOnce() -> F) -> Option<T>
     where
         F: Future<Output = T> + Send + 'static,
@@ -47,31 +47,31 @@ where
         }
         let (end, ended) = watch::channel(None);
         running.insert(key.clone(), ended.clone());
-        let place = Place { running: Arc::clone(&self.running), key };
+        let entry = Entry { running: Arc::clone(&self.running), key };
         let request = start();
         self.tasks.spawn(async move {
             let result = request.await;
-            // From here on the next request is a new one: none gets a result that is older than itself.
-            drop(place);
+            // Later callers start a new request, so that no result is older than the request for it.
+            drop(entry);
             end.send_replace(Some(result));
         });
         ended
     }
 }
 
-/// A running request's place, which is free again when this is dropped.
-struct Place<K: Eq + Hash, T> {
+/// The entry of a running request. It is removed when this is dropped.
+struct Entry<K: Eq + Hash, T> {
     running: Arc<Mutex<Running<K, T>>>,
     key: K,
 }
 
-impl<K: Eq + Hash, T> Drop for Place<K, T> {
+impl<K: Eq + Hash, T> Drop for Entry<K, T> {
     fn drop(&mut self) {
         lock(&self.running).remove(&self.key);
     }
 }
 
-/// The map is whole after every statement, so a panic elsewhere does not spoil it.
+/// Locks the map. A poisoned lock is fine, since the map is consistent after every statement.
 fn lock<K, T>(running: &Mutex<Running<K, T>>) -> MutexGuard<'_, Running<K, T>> {
     running.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -105,14 +105,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn panicking_request_leaves_no_place() {
+    async fn panicking_request_leaves_no_entry() {
         let flights = Flights::new(TaskTracker::new());
         assert_eq!(flights.join(1, || async { panic!("as the test says") }).await, None::<u8>);
         assert_eq!(flights.join(1, || async { 7 }).await, Some(7));
     }
 
     #[tokio::test]
-    async fn request_runs_on_without_those_who_wait() {
+    async fn request_continues_without_its_callers() {
         let (flights, gate) = (Flights::new(TaskTracker::new()), Arc::new(Semaphore::new(0)));
         let waits = Arc::clone(&gate);
         let joined = flights.join(1, || async move { waits.acquire().await.unwrap().forget() });

@@ -1,38 +1,43 @@
-//! The server of idp-bridge: signed webhooks and REST in, identity providers out.
+//! The server of idp-bridge: signed webhooks, REST and the OAuth routes on one side, identity providers on the other.
 //!
-//! A request comes in through the accept loop, is routed and verified, becomes a [`Call`](idp_bridge_core::Call), is
-//! dispatched to its [`Tenant`]'s provider, and leaves as an answer or as a problem. The server knows providers only as
-//! [`IdentityProvider`](idp_bridge_core::IdentityProvider)s: no connector is named here.
+//! A request is accepted, routed and authenticated. It becomes a [`Call`](idp_bridge_core::Call) that is dispatched to the
+//! [`Tenant`]'s provider, and the result is sent as JSON or as a problem. The server uses providers only through
+//! [`IdentityProvider`](idp_bridge_core::IdentityProvider) and names no connector.
 
 mod accept;
-mod calls;
+mod auth;
 mod catch_panic;
 mod connection;
+mod digest;
 pub mod dispatch;
 mod docs;
 mod error;
 mod federation;
 mod flights;
 mod health;
+mod html;
 pub mod idempotency;
 mod limits;
 mod log;
 mod openapi;
+mod pipeline;
 mod process_key;
 mod request;
-mod reset;
 mod reset_limit;
 mod response;
 mod rest;
 pub mod revocation;
+mod route;
 mod router;
 mod server;
+mod state;
 mod tenant;
+mod token_gate;
 mod webhook;
 
+pub use auth::{AccessTokenSettings, AccessTokens, RestToken, Scope};
 pub use idp_bridge_http::oidc::Algorithm;
 pub use limits::ServerLimits;
 pub use openapi::openapi;
-pub use rest::{AccessTokenSettings, AccessTokens};
 pub use server::Server;
-pub use tenant::{CustomerFrom, CustomerMissing, FederationRules, RestToken, Scope, Tenant, Tenants, TenantsError};
+pub use tenant::{CustomerFrom, CustomerMissing, FederationRules, Tenant, Tenants, TenantsError};

@@ -1,36 +1,36 @@
-//! What a connection may cost, in bytes, seconds and number.
+//! Limits on the size, time and number of connections and requests.
 
 use std::time::Duration;
 
-/// The most bytes of a request's head.
+/// The maximum size of a request head in bytes.
 pub(crate) const MAX_HEAD: usize = 16 * 1024;
 
-/// The most header fields of a request.
+/// The maximum number of header fields of a request.
 pub(crate) const MAX_HEADERS: usize = 64;
 
-/// The most bytes of a request's path and query.
+/// The maximum length of path and query in bytes.
 pub(crate) const MAX_URI: usize = 2 * 1024;
 
-/// The same where a browser brings an ID token and a state.
+/// The maximum length of path and query for a logout in the browser, which may contain an ID token and a state.
 pub(crate) const MAX_LOGOUT_URI: usize = 8 * 1024;
 
-/// How long slow callers are waited for, and how many callers at once.
+/// The limits on time and connections that can be configured.
 ///
-/// Sizes are part of the protocol and cannot be set.
+/// Limits on size are part of the protocol and fixed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerLimits {
-    /// The most connections at once; more wait in the system's queue.
+    /// The maximum number of open connections. Further ones wait in the system's queue.
     pub connections: usize,
-    /// How long the head of a request may take, from its first byte.
+    /// The time limit for a request head, from its first byte.
     pub head: Duration,
-    /// How long the body of a request may take.
+    /// The time limit for a request body.
     pub body: Duration,
-    /// How long a connection may wait for its next request.
+    /// The time limit for an idle connection.
     pub idle: Duration,
-    /// How long a caller may leave an answer unread.
+    /// The time limit for a pending write of a response.
     pub write: Duration,
-    /// The time that the answer of a password reset is rounded up to, so that it does not tell how long the look-up took.
+    /// The step to which the response time of a password reset is rounded up, so that it does not reveal the look-up's time.
     pub reset_step: Duration,
 }
 
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_the_documented_ones() {
+    fn defaults_are_documented() {
         let limits = ServerLimits::default();
         assert_eq!((limits.connections, MAX_HEAD, MAX_HEADERS, MAX_URI), (10_000, 16_384, 64, 2_048));
         assert_eq!([limits.head, limits.body, limits.idle].map(|limit| limit.as_secs()), [5, 5, 75]);

@@ -1,6 +1,6 @@
-//! One line for each request of a tenant: who asked for what, how it ended, and what it cost upstream.
+//! The log line of each request to a tenant: caller, call, result and upstream requests.
 //!
-//! Never a body, an address, a customer, a token, a secret or a query string; a user is a hash that is keyed at random.
+//! It never contains a body, an address, a customer, a token, a secret or a query string. A user is a hash with a random key.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -11,22 +11,23 @@ use idp_bridge_core::{CallScope, Error, Outcome, Recorder, TenantId};
 use tracing::Level;
 use tracing::field::display;
 
-use crate::error::Refusal;
+use crate::error::{Refusal, Rejection};
+use crate::response::Response;
 
-/// By which door a request came.
+/// The interface that received a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Surface {
     /// A signed call.
     Webhook,
     /// A call with a bearer token.
     Rest,
-    /// An application that asks for the customer.
+    /// The user and the customer of an access token.
     Userinfo,
-    /// The end of a login, by an application or through the browser.
+    /// A logout by an application or through the browser.
     Logout,
-    /// An identity provider that tells of the end of a login.
+    /// A logout notice from an identity provider.
     BackchannelLogout,
-    /// What an application needs to know.
+    /// The federation document for applications.
     Federation,
 }
 
@@ -43,11 +44,11 @@ impl Surface {
     }
 }
 
-/// The line of a request, filled in as the request is understood and written when it ends.
+/// Collects the fields of a request's log line, which is written when the request ends.
 ///
-/// If it is dropped before, the caller went away; that is a line, too.
+/// Dropping it without a result logs a caller that disconnected.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct RequestLog {
     request_id: Arc<str>,
     surface: Surface,
     tenant: TenantId,
@@ -59,23 +60,23 @@ pub(crate) struct Line {
     note: Option<&'static str>,
     signature_checks: Option<usize>,
     recorder: Recorder,
-    written: bool,
+    is_written: bool,
 }
 
-/// How a request ended, as the line says it.
+/// The result of a request in its log line.
 #[derive(Debug, Default)]
 struct Ending<'a> {
     code: &'static str,
     status: u16,
     outcome: Option<Outcome>,
-    replayed: bool,
-    /// A failure that the platform is not told of.
-    concealed: bool,
+    is_replay: bool,
+    /// Whether the response conceals the error.
+    is_concealed: bool,
     error: Option<&'a Error>,
 }
 
-impl Line {
-    /// The line of a request that begins now. The tenant is the path's, known or not.
+impl RequestLog {
+    /// Starts the log of a request. The tenant is that of the path, which may not exist.
     pub(crate) fn new(request_id: Arc<str>, surface: Surface, tenant: TenantId) -> Self {
         Self {
             request_id,
@@ -89,83 +90,83 @@ impl Line {
             note: None,
             signature_checks: None,
             recorder: Recorder::default(),
-            written: false,
+            is_written: false,
         }
     }
 
-    /// The id that the line and the answer name.
+    /// Returns the request id, which the response contains, too.
     pub(crate) fn request_id(&self) -> &Arc<str> {
         &self.request_id
     }
 
-    /// When the request began.
+    /// Returns the time when the request began.
     pub(crate) fn started(&self) -> Instant {
         self.started
     }
 
-    /// The scope of its call, which may take this long from when the request began.
-    pub(crate) fn scope(&self, timeout: Duration) -> CallScope {
+    /// Creates the scope of a call. Its timeout starts when the request began.
+    pub(crate) fn call_scope(&self, timeout: Duration) -> CallScope {
         CallScope::new(Arc::clone(&self.request_id), timeout.saturating_sub(self.started.elapsed()))
     }
 
-    /// Adds the type of the tenant's connector.
-    pub(crate) fn connector(&mut self, connector: &str) {
+    /// Sets the type of the tenant's connector.
+    pub(crate) fn set_connector(&mut self, connector: &str) {
         self.connector = Some(connector.to_owned());
     }
 
-    /// Adds the name of the REST token.
-    pub(crate) fn caller(&mut self, name: &str) {
+    /// Sets the name of the REST caller.
+    pub(crate) fn set_caller(&mut self, name: &str) {
         self.caller = Some(name.to_owned());
     }
 
-    /// Adds what is asked for.
-    pub(crate) fn call(&mut self, call: &'static str) {
+    /// Sets the name of the call.
+    pub(crate) fn set_call(&mut self, call: &'static str) {
         self.call = Some(call);
     }
 
-    /// Adds what stands for the user.
-    pub(crate) fn user(&mut self, hash: String) {
+    /// Sets the hash of the user.
+    pub(crate) fn set_user(&mut self, hash: String) {
         self.user = Some(hash);
     }
 
-    /// Adds what the operator should know although the request succeeds.
-    pub(crate) fn note(&mut self, note: Option<&'static str>) {
+    /// Sets a warning for the operator about a successful request.
+    pub(crate) fn set_note(&mut self, note: Option<&'static str>) {
         self.note = note;
     }
 
-    /// Sets how many signatures were checked.
+    /// Sets the number of checked signatures.
     pub(crate) fn set_signature_checks(&mut self, checks: usize) {
         self.signature_checks = Some(checks);
     }
 
-    /// Counts what this call does upstream.
-    pub(crate) fn follow(&mut self, scope: &CallScope) {
+    /// Sets the scope whose upstream requests are counted.
+    pub(crate) fn set_scope(&mut self, scope: &CallScope) {
         self.recorder = scope.recorder().clone();
     }
 
-    /// Writes the line of a success; `concealed` is why it only looks like one.
-    pub(crate) fn succeeded(self, concealed: Option<&Error>) {
+    /// Writes the line of a success. `concealed` is an error that the response does not show.
+    pub(crate) fn write_success(self, concealed: Option<&Error>) {
         self.write(&Ending {
             code: concealed.map_or("ok", |error| crate::error::code(error).as_str()),
             status: 200,
-            concealed: concealed.is_some(),
+            is_concealed: concealed.is_some(),
             error: concealed,
             ..Ending::default()
         });
     }
 
-    /// Writes the line of an answer with this status.
-    pub(crate) fn answered(self, status: StatusCode) {
+    /// Writes the line of a response with this status.
+    pub(crate) fn write_status(self, status: StatusCode) {
         self.write(&Ending { code: "ok", status: status.as_u16(), ..Ending::default() });
     }
 
-    /// Writes the line of an answer that was given before.
-    pub(crate) fn replayed(self) {
-        self.write(&Ending { code: "ok", status: 200, replayed: true, ..Ending::default() });
+    /// Writes the line of a replayed response.
+    pub(crate) fn write_replay(self) {
+        self.write(&Ending { code: "ok", status: 200, is_replay: true, ..Ending::default() });
     }
 
-    /// Writes the line of a refusal, with the error behind it if there is one.
-    pub(crate) fn refused(self, refusal: &Refusal, error: Option<&Error>) {
+    /// Writes the line of a refusal, with the error behind it.
+    pub(crate) fn write_refusal(self, refusal: &Refusal, error: Option<&Error>) {
         self.write(&Ending {
             code: refusal.code().as_str(),
             status: refusal.status().as_u16(),
@@ -175,14 +176,33 @@ impl Line {
         });
     }
 
+    /// Writes the line of a rejected request, and returns the response.
+    pub(crate) fn reject(self, rejection: impl Into<Rejection>) -> Response {
+        let Rejection { refusal, cause } = rejection.into();
+        let response = refusal.clone().into_response(&self.request_id);
+        self.write_refusal(&refusal, cause.as_deref());
+        response
+    }
+
+    /// Writes the line of a request with this result, and returns the response.
+    pub(crate) fn conclude(self, result: Result<Response, Rejection>) -> Response {
+        match result {
+            Ok(response) => {
+                self.write_status(response.status());
+                response
+            }
+            Err(rejection) => self.reject(rejection),
+        }
+    }
+
     fn write(mut self, ending: &Ending<'_>) {
-        self.written = true;
+        self.is_written = true;
         self.emit(ending, "call answered");
     }
 
     fn emit(&self, ending: &Ending<'_>, message: &'static str) {
         let caller = self.caller.as_deref().map(|name| display(escape(name)));
-        let error = ending.error.map(|error| display(chain(error)));
+        let error = ending.error.map(|error| display(format_chain(error)));
         macro_rules! emit {
             ($level:expr) => {
                 tracing::event!(
@@ -195,9 +215,9 @@ impl Line {
                     call = self.call,
                     code = ending.code,
                     status = ending.status,
-                    outcome = ending.outcome.map(outcome),
-                    replayed = ending.replayed.then_some(true),
-                    concealed = ending.concealed.then_some(true),
+                    outcome = ending.outcome.map(outcome_name),
+                    replayed = ending.is_replay.then_some(true),
+                    concealed = ending.is_concealed.then_some(true),
                     user.hash = self.user.as_deref(),
                     note = self.note,
                     signature.checks = self.signature_checks,
@@ -219,24 +239,24 @@ impl Line {
     }
 }
 
-impl Drop for Line {
+impl Drop for RequestLog {
     fn drop(&mut self) {
-        if !self.written {
+        if !self.is_written {
             let ending = Ending { code: "abandoned", outcome: Some(self.recorder.outcome()), ..Ending::default() };
             self.emit(&ending, "the caller went away before the answer");
         }
     }
 }
 
-fn outcome(outcome: Outcome) -> &'static str {
+fn outcome_name(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::NotApplied => "not_applied",
         Outcome::Unknown => "unknown",
     }
 }
 
-/// An error and what caused it, in one line.
-fn chain(error: &Error) -> String {
+/// Formats an error and its causes in one line.
+fn format_chain(error: &Error) -> String {
     let mut text = error.to_string();
     let mut next = StdError::source(error);
     while let Some(cause) = next {
@@ -247,7 +267,7 @@ fn chain(error: &Error) -> String {
     text
 }
 
-/// A caller's text in at most 128 bytes, without anything that could break a line.
+/// Escapes a caller's text to at most 128 bytes on one line.
 fn escape(text: &str) -> String {
     text.chars().flat_map(char::escape_default).take(128).collect()
 }
@@ -259,15 +279,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chain_names_every_cause_once() {
+    fn chain_contains_each_cause_once() {
         let error = Error::upstream(ErrorKind::Unavailable, "cannot reach it")
             .with("step", "token")
             .with_source(std::io::Error::other("refused"));
-        assert_eq!(chain(&error), "cannot reach it (step: token): refused");
+        assert_eq!(format_chain(&error), "cannot reach it (step: token): refused");
     }
 
     #[test]
-    fn a_callers_text_stays_in_its_line() {
+    fn escaped_text_stays_on_one_line() {
         assert_eq!(escape("a\nb\u{1b}"), "a\\nb\\u{1b}");
         assert_eq!(escape(&"x".repeat(200)).len(), 128);
     }

@@ -1,7 +1,8 @@
-//! The OpenAPI 3.1 document, generated from the types that are on the wire and from the table of errors.
+//! The OpenAPI 3.1 document, generated from the types of the protocol and the table of errors.
 
 mod examples;
 mod federation;
+mod parts;
 mod problems;
 mod schemas;
 
@@ -10,28 +11,29 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
+use self::parts::{json_content, parameter, reference, timeout_parameter};
+use self::problems::Applies;
 use crate::response::{self, JSON, Response};
-use crate::router::Page;
-use problems::Applies;
+use crate::route::Page;
 
-/// The document, as `/openapi.json` serves it.
+/// Returns the OpenAPI document.
 pub fn openapi() -> Value {
     json!({
         "openapi": "3.1.0",
         "info": {
             "title": "idp-bridge",
             "version": env!("CARGO_PKG_VERSION"),
-            "summary": "Users of any identity provider, in one model and with one set of errors.",
+            "summary": "Users of any identity provider, with one model and one set of errors.",
             "description": "A platform's Users service sends signed calls to a tenant's webhook. \
                 Other services, people and tools use REST with a bearer token, where the tenant has switched it on. \
-                Applications ask which customer a login belongs to, and end it, where the tenant has clients.",
+                Applications get the customer of a login, and end it, where the tenant has clients.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}
         },
         "tags": [
             {"name": "Signed calls", "description": "For the platform's Users service."},
-            {"name": "REST", "description": "The same calls with a bearer token. Off unless the tenant has tokens."},
+            {"name": "REST", "description": "Calls with a bearer token. Off unless the tenant has tokens."},
             {"name": "Federation", "description": "For applications, browsers and identity providers. Off unless the tenant has clients."},
-            {"name": "Operation", "description": "For supervisors, load balancers and readers."}
+            {"name": "Operation", "description": "For supervisors, load balancers and people."}
         ],
         "paths": paths(),
         "components": {
@@ -47,19 +49,19 @@ pub fn openapi() -> Value {
                 "bearer": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "A token of the tenant's `rest.tokens`, or a JWT access token of the issuer that the tenant trusts."
+                    "description": "A token of the tenant's `rest.tokens`, or a JWT access token of the tenant's issuer."
                 },
                 "accessToken": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "The access token that a user got by logging in at the tenant's identity provider."
+                    "description": "The access token of a user who logged in at the tenant's identity provider."
                 }
             }
         }
     })
 }
 
-/// `/openapi.json`. It is made when it is first asked for: most bridges never are.
+/// Responds to `/openapi.json`. The document is generated at the first request.
 pub(crate) fn document() -> Response {
     static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| response::to_json(&openapi()));
     response::new(DOCUMENT.clone(), JSON)
@@ -88,27 +90,27 @@ fn paths() -> Value {
 fn signed_call() -> Value {
     let mut responses = problems::responses(Applies::Webhook);
     let answers = ["UserAnswer", "DeleteAnswer", "DoneAnswer", "PingAnswer"].map(|name| reference("schemas", name));
-    responses.insert("200".into(), success("As the operation says.", &json!({"oneOf": answers}), true));
+    responses.insert("200".into(), success("The result of the operation.", &json!({"oneOf": answers}), true));
     json!({
         "tags": ["Signed calls"],
         "operationId": "call",
         "summary": "Make a signed call",
         "description": "The body names the operation and the tenant, because path and headers are not signed. \
-            A write with the same `webhook-id`, type and data runs once within 24 hours.",
+            A write with an equal `webhook-id`, type and data runs once within 24 hours.",
         "security": [{"signature": []}],
         "parameters": [
             parameter("path", "tenant", "The platform's id of the tenant.", true, &reference("schemas", "TenantId")),
             parameter(
                 "header",
                 "webhook-id",
-                "The caller's id of this call, the same in each of its retries.",
+                "The caller's id of this call. Retries repeat it.",
                 true,
                 &json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,128}$"}),
             ),
             parameter(
                 "header",
                 "webhook-timestamp",
-                "When the call was signed, in seconds since 1970; at most 300 seconds from now.",
+                "The time of the signature in seconds since 1970, at most 300 seconds from now.",
                 true,
                 &json!({"type": "string", "pattern": "^(0|[1-9][0-9]{0,11})$"}),
             ),
@@ -130,7 +132,7 @@ struct RestOperation {
     id: &'static str,
     summary: &'static str,
     applies: Applies,
-    /// The schema of the body, and whether it must be there.
+    /// The schema of the body, and whether it is required.
     body: Option<(&'static str, bool)>,
     answer: &'static str,
 }
@@ -150,7 +152,7 @@ const REST: &[RestPath] = &[
             RestOperation {
                 method: "delete",
                 id: "deleteUser",
-                summary: "Make sure that no user with this id exists",
+                summary: "Delete the user with this id",
                 applies: Applies::RestWrite,
                 body: None,
                 answer: "DeleteAnswer",
@@ -184,7 +186,7 @@ const REST: &[RestPath] = &[
         operations: &[RestOperation {
             method: "post",
             id: "sendVerificationEmail",
-            summary: "Send a mail that proves the user's address",
+            summary: "Send a mail that verifies the user's address",
             applies: Applies::RestWrite,
             body: None,
             answer: "DoneAnswer",
@@ -218,7 +220,7 @@ impl RestOperation {
             parameters.push(parameter("path", "id", about, true, &reference("schemas", "UserId")));
         }
         if is_write {
-            let about = "The caller's id of this write: with the same one it runs once within 24 hours.";
+            let about = "The caller's id of this write. Writes with an equal id run once within 24 hours.";
             let schema = json!({"type": "string", "pattern": "^[!-~]{1,128}$"});
             parameters.push(parameter("header", "idempotency-key", about, false, &schema));
         }
@@ -244,10 +246,14 @@ impl RestOperation {
 
 fn describe_page(page: Page) -> Value {
     let (id, summary, media_type) = match page {
-        Page::Health => ("health", "Does the process answer?", "application/json"),
-        Page::Ready => ("ready", "Should it get traffic? Asks no identity provider", "application/json"),
-        Page::OpenApi => ("openapi", "This document", "application/json"),
-        Page::Docs => ("docs", "This document, to read", "text/html"),
+        Page::Health => ("health", "Check that the process responds", "application/json"),
+        Page::Ready => (
+            "ready",
+            "Check that the server accepts traffic, without a request to an identity provider",
+            "application/json",
+        ),
+        Page::OpenApi => ("openapi", "Get this document", "application/json"),
+        Page::Docs => ("docs", "Get this document as a page", "text/html"),
     };
     let mut media = match media_type {
         "text/html" => json!({"schema": {"type": "string"}}),
@@ -261,7 +267,7 @@ fn describe_page(page: Page) -> Value {
     if let (Some(members), Some(example)) = (media.as_object_mut(), example) {
         members.insert("example".into(), example);
     }
-    let ok = json!({"description": "Yes.", "content": {media_type: media}});
+    let ok = json!({"description": "OK.", "content": {media_type: media}});
     let mut responses = if page == Page::Ready { problems::responses(Applies::Readiness) } else { Map::new() };
     responses.insert("200".into(), ok);
     json!({"tags": ["Operation"], "operationId": id, "summary": summary, "responses": responses})
@@ -271,29 +277,12 @@ fn success(description: &str, schema: &Value, is_write: bool) -> Value {
     let mut headers = problems::headers();
     if is_write {
         let replayed = json!({
-            "description": "`true` if this answer was given before, to a write with the same id.",
+            "description": "`true` if this is the response of an earlier write with an equal id.",
             "schema": {"type": "string", "const": "true"}
         });
         headers.insert("idempotent-replayed".into(), replayed);
     }
     json!({"description": description, "headers": headers, "content": json_content(schema)})
-}
-
-fn timeout_parameter() -> Value {
-    let about = "Shortens the tenant's deadline for this call, in milliseconds; never extends it.";
-    parameter("header", "x-request-timeout-ms", about, false, &json!({"type": "integer", "minimum": 1}))
-}
-
-fn parameter(place: &str, name: &str, description: &str, required: bool, schema: &Value) -> Value {
-    json!({"in": place, "name": name, "description": description, "required": required, "schema": schema})
-}
-
-fn json_content(schema: &Value) -> Value {
-    json!({"application/json": {"schema": schema}})
-}
-
-fn reference(kind: &str, name: &str) -> Value {
-    json!({"$ref": format!("#/components/{kind}/{name}")})
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! What this process alone can compute: the ids of requests, and the hashes that stand for users in its log.
+//! Request ids and log hashes, derived from a random key of the process.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use aws_lc_rs::hmac;
 use idp_bridge_core::{Email, Random, TenantId, UserId};
 
-/// A random key of this process, which nothing outlives and nobody is told.
+/// A random key that never leaves the process.
 #[derive(Debug)]
 pub(crate) struct ProcessKey {
     key: hmac::Key,
@@ -13,39 +13,39 @@ pub(crate) struct ProcessKey {
 }
 
 impl ProcessKey {
-    /// A new one; an error if the system has no randomness to give.
+    /// Creates a key. Fails if the system has no randomness.
     pub(crate) fn new(random: &dyn Random) -> std::io::Result<Self> {
         let mut key = [0; 32];
         random.fill(&mut key)?;
         Ok(Self { key: hmac::Key::new(hmac::HMAC_SHA256, &key), requests: AtomicU64::new(0) })
     }
 
-    /// The id of the next request. Nobody can tell from it how many there were before.
+    /// Returns the next request id, which does not reveal the number of requests.
     pub(crate) fn next_request_id(&self) -> String {
         let number = self.requests.fetch_add(1, Relaxed);
         format!("{:032x}", self.digest::<16>(&[b"request", &number.to_be_bytes()]))
     }
 
-    /// What stands for a user in the log: the same for the same user as long as this process runs.
+    /// Returns the hash of a user for the log. It is stable during the lifetime of the process.
     pub(crate) fn user_hash(&self, tenant: &TenantId, id: &UserId) -> String {
-        // A tenant's id holds no NUL.
+        // A tenant's id contains no NUL.
         format!("{:016x}", self.digest::<8>(&[b"user", tenant.as_str().as_bytes(), b"\0", id.as_str().as_bytes()]))
     }
 
-    /// A number that stands for an address of a tenant, in any ASCII case.
+    /// Returns the hash of a tenant's email address, independent of ASCII case.
     pub(crate) fn address_hash(&self, tenant: &TenantId, email: &Email) -> u128 {
         let email = email.as_str().to_ascii_lowercase();
         self.digest::<16>(&[b"address", tenant.as_str().as_bytes(), b"\0", email.as_bytes()])
     }
 
-    /// A number below `count` that is always the same for the same tenant; 0 if there is none.
+    /// Returns a number below `count` that is stable for a tenant, or 0 if `count` is 0.
     pub(crate) fn pick(&self, tenant: &TenantId, count: usize) -> usize {
         let digest = self.digest::<16>(&[b"pick", tenant.as_str().as_bytes()]);
         let picked = u128::try_from(count).ok().and_then(|count| digest.checked_rem(count));
         picked.and_then(|picked| usize::try_from(picked).ok()).unwrap_or_default()
     }
 
-    /// The first bytes of the digest of all parts, as a number.
+    /// Returns the first bytes of the HMAC of all parts as a number.
     fn digest<const BYTES: usize>(&self, parts: &[&[u8]]) -> u128 {
         let mut context = hmac::Context::with_key(&self.key);
         for part in parts {
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn request_ids_differ_and_have_one_size() {
+    fn request_ids_differ() {
         let key = ProcessKey::new(&SystemRandom).unwrap();
         let (one, two) = (key.next_request_id(), key.next_request_id());
         assert_ne!(one, two);
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_has_one_hash_in_a_process_and_another_one_in_the_next() {
+    fn user_hash_is_stable_within_a_process() {
         let (key, next) = (ProcessKey::new(&SystemRandom).unwrap(), ProcessKey::new(&SystemRandom).unwrap());
         let tenant = |id: &str| TenantId::new(id).unwrap();
         let id = UserId::new("u-1").unwrap();

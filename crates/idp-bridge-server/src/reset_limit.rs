@@ -1,6 +1,6 @@
-//! Limits how many password resets may be ordered for one address.
+//! Limits the number of password resets for an address.
 //!
-//! The platform orders resets for strangers, so an address is counted whether or not a user has it, and before any look-up.
+//! The platform sends resets for strangers, so each address counts before any look-up, whether or not a user has it.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -11,33 +11,33 @@ use jiff::Timestamp;
 
 use crate::process_key::ProcessKey;
 
-/// How many resets an address may have in [`WINDOW`].
-const MOST: usize = 5;
+/// The maximum number of resets for an address within [`WINDOW`].
+const MAX_RESETS: usize = 5;
 
-/// The time that a reset counts.
+/// The time for which a reset counts.
 const WINDOW: Duration = Duration::from_secs(60 * 60);
 
-/// The most addresses that are counted for one tenant. Beyond that the one counted first is forgotten.
-const MOST_ADDRESSES: usize = 10_000;
+/// The maximum number of addresses that are counted for a tenant. Beyond that the oldest entry is removed.
+const MAX_ADDRESSES: usize = 10_000;
 
-/// A keyed hash of an address: the memory holds no address.
+/// The keyed hash of an address, so that memory contains no addresses.
 type AddressHash = u128;
 
 /// Counts the resets of each address in memory.
 #[derive(Debug, Default)]
 pub(crate) struct ResetLimiter(Mutex<HashMap<TenantId, Counts>>);
 
-/// The resets of one tenant's addresses.
+/// The resets of a tenant's addresses.
 #[derive(Debug, Default)]
 struct Counts {
-    /// When each address had its resets, the oldest first.
+    /// The times of each address's resets, oldest first.
     resets: HashMap<AddressHash, VecDeque<Timestamp>>,
-    /// The counted addresses, the one counted first at the front.
+    /// The counted addresses, oldest first.
     order: VecDeque<(Timestamp, AddressHash)>,
 }
 
 impl ResetLimiter {
-    /// Counts a reset; `RateLimited` if the address has had too many in the last hour.
+    /// Counts a reset. Fails with `RateLimited` if the address had too many in the last hour.
     pub(crate) fn count(&self, key: &ProcessKey, now: Timestamp, tenant: &TenantId, email: &Email) -> Result<()> {
         let address = key.address_hash(tenant, email);
         let mut tenants = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -50,9 +50,9 @@ impl ResetLimiter {
 }
 
 impl Counts {
-    /// Counts a reset, or returns how long the address has to wait.
+    /// Counts a reset, or returns the time until the next one is allowed.
     fn count(&mut self, now: Timestamp, address: AddressHash) -> Result<(), Duration> {
-        self.forget_old(now);
+        self.remove_old(now);
         if !self.resets.contains_key(&address) {
             self.make_room();
             self.order.push_back((now, address));
@@ -60,7 +60,7 @@ impl Counts {
         let resets = self.resets.entry(address).or_default();
         while resets.pop_front_if(|reset| age(now, *reset) >= WINDOW).is_some() {}
         match resets.front() {
-            Some(oldest) if resets.len() >= MOST => Err(WINDOW.saturating_sub(age(now, *oldest))),
+            Some(oldest) if resets.len() >= MAX_RESETS => Err(WINDOW.saturating_sub(age(now, *oldest))),
             _ => {
                 resets.push_back(now);
                 Ok(())
@@ -68,8 +68,8 @@ impl Counts {
         }
     }
 
-    /// Forgets the addresses whose resets no longer count.
-    fn forget_old(&mut self, now: Timestamp) {
+    /// Removes the addresses without a reset that still counts.
+    fn remove_old(&mut self, now: Timestamp) {
         while let Some((_, address)) = self.order.pop_front_if(|(counted, _)| age(now, *counted) >= WINDOW) {
             match self.resets.get(&address).and_then(VecDeque::back) {
                 Some(newest) if age(now, *newest) < WINDOW => self.order.push_back((*newest, address)),
@@ -81,7 +81,7 @@ impl Counts {
     }
 
     fn make_room(&mut self) {
-        while self.resets.len() >= MOST_ADDRESSES
+        while self.resets.len() >= MAX_ADDRESSES
             && let Some((_, address)) = self.order.pop_front()
         {
             self.resets.remove(&address);
@@ -89,7 +89,7 @@ impl Counts {
     }
 }
 
-/// How long ago `then` was; zero if the clock was set back.
+/// Returns the time since `then`, or zero if the clock was set back.
 fn age(now: Timestamp, then: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(then)).unwrap_or_default()
 }
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn refused_resets_do_not_count() {
         let mut counts = Counts::default();
-        for _ in 0..MOST {
+        for _ in 0..MAX_RESETS {
             assert_eq!(counts.count(at(0), 1), Ok(()));
         }
         for minute in 1..60 {
@@ -127,20 +127,20 @@ mod tests {
     }
 
     #[test]
-    fn counts_are_bounded_and_end() {
+    fn counts_are_bounded_and_expire() {
         let mut counts = Counts::default();
-        for address in 0..3 * MOST_ADDRESSES {
+        for address in 0..3 * MAX_ADDRESSES {
             assert_eq!(counts.count(at(0), address as u128), Ok(()));
         }
-        assert_eq!((counts.resets.len(), counts.order.len()), (MOST_ADDRESSES, MOST_ADDRESSES));
+        assert_eq!((counts.resets.len(), counts.order.len()), (MAX_ADDRESSES, MAX_ADDRESSES));
         assert_eq!(counts.count(at(60), 7), Ok(()));
         assert_eq!((counts.resets.len(), counts.order.len()), (1, 1));
     }
 
     #[test]
-    fn clock_set_back_forgives_nothing() {
+    fn clock_set_back_resets_no_count() {
         let mut counts = Counts::default();
-        for _ in 0..MOST {
+        for _ in 0..MAX_RESETS {
             assert_eq!(counts.count(at(60), 1), Ok(()));
         }
         assert_eq!(counts.count(at(0), 1), Err(WINDOW));

@@ -1,17 +1,17 @@
-//! What goes back over the wire.
+//! HTTP responses.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::Full;
 use serde::Serialize;
 
-/// An answer: small, and whole before its first byte is sent.
+/// A response with its whole body.
 pub(crate) type Response = http::Response<Full<Bytes>>;
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// A 200 with this body, which no cache may keep.
+/// Creates a 200 with this body that must not be cached.
 pub(crate) fn new(body: impl Into<Bytes>, media_type: HeaderValue) -> Response {
     let mut response = Response::new(Full::new(body.into()));
     let headers = response.headers_mut();
@@ -21,7 +21,7 @@ pub(crate) fn new(body: impl Into<Bytes>, media_type: HeaderValue) -> Response {
     response
 }
 
-/// An answer without a body, which no cache may keep.
+/// Creates a response without a body that must not be cached.
 pub(crate) fn empty(status: StatusCode) -> Response {
     let mut response = Response::default();
     *response.status_mut() = status;
@@ -29,12 +29,12 @@ pub(crate) fn empty(status: StatusCode) -> Response {
     response
 }
 
-/// The JSON of one of our own answers, which always has one.
-pub(crate) fn to_json(answer: &impl Serialize) -> Bytes {
-    serde_json::to_vec(answer).unwrap_or_default().into()
+/// Serializes a response body. The types of this crate always serialize.
+pub(crate) fn to_json(body: &impl Serialize) -> Bytes {
+    serde_json::to_vec(body).unwrap_or_default().into()
 }
 
-/// Marks an answer that another request with the same key was given first.
+/// Marks the response as that of an earlier call with an equal idempotency key.
 pub(crate) fn mark_replayed(response: &mut Response) {
     response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
 }

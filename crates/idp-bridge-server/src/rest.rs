@@ -1,36 +1,27 @@
-//! REST: the same calls for callers with a bearer token instead of a signature.
-
-mod access_token;
-mod caller;
-mod trivial;
+//! REST: calls with a bearer token instead of a signature.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, header};
 use http_body::Body as _;
-use hyper::body::Incoming;
-use idp_bridge_core::{Call, CallKind, CallScope, CustomerId, Email, InvalidValue, TenantId, UserId};
+use idp_bridge_core::{Call, CallKind, CallScope, CustomerId, Email, InvalidValue, UserId};
 use idp_bridge_protocol::{Code, parse_object};
-use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use crate::calls::Admitted;
-use crate::error::Refusal;
+use crate::auth::{Caller, RestToken, Scope};
+use crate::error::{Refusal, Rejection};
 use crate::idempotency::Key;
-use crate::log::{Line, Surface};
-use crate::request;
+use crate::log::{RequestLog, Surface};
+use crate::pipeline::{self, AdmittedCall};
+use crate::request::{self, TenantRequest};
 use crate::response::Response;
-use crate::server::Bridge;
-use crate::tenant::{Scope, Tenant};
-use caller::{Caller, Refused};
-
-pub use access_token::{AccessTokenSettings, AccessTokens};
+use crate::state::ServerState;
+use crate::tenant::Tenant;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// What a path under a tenant's `users` names. Ids are as they stand in the path: still percent-encoded.
+/// The resource of a path under a tenant's `users`. Ids are still percent-encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Resource<'a> {
     /// `users/{id}`
@@ -46,8 +37,8 @@ pub(crate) enum Resource<'a> {
 }
 
 impl<'a> Resource<'a> {
-    /// What the rest of a path, after the tenant and its slash, names.
-    pub(crate) fn find(rest: &'a str) -> Option<Self> {
+    /// Parses the path after the tenant and its slash.
+    pub(crate) fn parse(rest: &'a str) -> Option<Self> {
         match rest {
             "users:lookup" => return Some(Self::Lookup),
             "users:send-password-reset-email" => return Some(Self::PasswordReset),
@@ -66,7 +57,7 @@ impl<'a> Resource<'a> {
         }
     }
 
-    /// The methods that it takes, as the `allow` header lists them.
+    /// Returns the supported methods in the form of the `allow` header.
     pub(crate) fn allow(self) -> &'static str {
         match self {
             Self::User(_) => "GET, DELETE",
@@ -74,7 +65,7 @@ impl<'a> Resource<'a> {
         }
     }
 
-    /// The scope that a request with this method needs.
+    /// Returns the scope that a request with this method requires.
     fn scope(self, method: &Method) -> Scope {
         match self {
             Self::User(_) if method == Method::GET => Scope::of(CallKind::GetById),
@@ -86,8 +77,8 @@ impl<'a> Resource<'a> {
         }
     }
 
-    /// The call that a request with this method and body makes.
-    fn call(self, method: &Method, body: &Bytes) -> Result<Call, Refusal> {
+    /// Parses the call of a request with this method and body.
+    fn parse_call(self, method: &Method, body: &Bytes) -> Result<Call, Refusal> {
         let members = Members::parse(body)?;
         Ok(match self {
             Self::User(id) => {
@@ -101,19 +92,19 @@ impl<'a> Resource<'a> {
             }
             Self::MarkEmailVerified(id) => {
                 let [email] = members.take(["email"])?;
-                let email = email.map(|value| read("email", value, Email::new)).transpose()?;
+                let email = email.map(|value| parse_string("email", value, Email::new)).transpose()?;
                 Call::MarkEmailVerified { id: user_id(id)?, email }
             }
             Self::PasswordReset => {
                 let [email] = members.take(["email"])?;
                 let email = email.ok_or_else(|| Refusal::invalid("email", "`email` is missing"))?;
-                Call::SendPasswordResetEmail(read("email", email, Email::new)?)
+                Call::SendPasswordResetEmail(parse_string("email", email, Email::new)?)
             }
             Self::Lookup => match members.take(["email", "customer"])? {
-                [Some(email), None] => Call::GetByEmail(read("email", email, Email::new)?),
-                [None, Some(customer)] => Call::GetByCustomer(read("customer", customer, CustomerId::new)?),
+                [Some(email), None] => Call::GetByEmail(parse_string("email", email, Email::new)?),
+                [None, Some(customer)] => Call::GetByCustomer(parse_string("customer", customer, CustomerId::new)?),
                 _ => {
-                    let detail = "exactly one of `email` and `customer` is needed";
+                    let detail = "exactly one of `email` and `customer` is required";
                     return Err(Refusal::new(Code::InvalidRequest).with_detail(detail));
                 }
             },
@@ -121,67 +112,80 @@ impl<'a> Resource<'a> {
     }
 }
 
-/// Answers a REST request.
-pub(crate) async fn answer(
-    bridge: &Arc<Bridge>,
-    request_id: Arc<str>,
-    (tenant, resource): (TenantId, Resource<'_>),
-    (head, body): (&Parts, Incoming),
-) -> Response {
-    let mut line = Line::new(request_id, Surface::Rest, tenant.clone());
-    match admit(bridge, &mut line, (&tenant, resource), (head, body)).await {
-        Ok((tenant, call, key, scope)) => bridge.run(Admitted { tenant, call, key, scope, line }).await,
-        Err(Refused { refusal, cause }) => {
-            let response = refusal.clone().into_response(line.request_id());
-            line.refused(&refusal, cause.as_ref());
-            response
+/// Handles a REST request.
+pub(crate) async fn handle(state: &Arc<ServerState>, request: TenantRequest<'_>, resource: Resource<'_>) -> Response {
+    let mut log = RequestLog::new(Arc::clone(&request.id), Surface::Rest, request.tenant.clone());
+    match admit(state, request, resource, &mut log).await {
+        Ok(Admitted { tenant, call, key, scope }) => {
+            pipeline::run(state, AdmittedCall { tenant, call, key, scope, log }).await
         }
+        Err(rejection) => log.reject(rejection),
     }
+}
+
+/// A call that its caller may make.
+struct Admitted {
+    tenant: Arc<Tenant>,
+    call: Call,
+    key: Option<Key>,
+    scope: CallScope,
 }
 
 async fn admit(
-    bridge: &Bridge,
-    line: &mut Line,
-    (tenant, resource): (&TenantId, Resource<'_>),
-    (head, body): (&Parts, Incoming),
-) -> Result<(Arc<Tenant>, Call, Option<Key>, CallScope), Refused> {
-    let encoded = head.headers.contains_key(header::CONTENT_ENCODING);
-    if !body.is_end_stream() && (encoded || !request::is_json(&head.headers)) {
+    state: &ServerState,
+    request: TenantRequest<'_>,
+    resource: Resource<'_>,
+    log: &mut RequestLog,
+) -> Result<Admitted, Rejection> {
+    let (head, headers) = (request.head, &request.head.headers);
+    let is_encoded = headers.contains_key(header::CONTENT_ENCODING);
+    if !request.body.is_end_stream() && (is_encoded || !request::is_json(headers)) {
         return Err(Refusal::new(Code::UnsupportedMediaType).into());
     }
-    let id = tenant;
-    let tenant = bridge.tenants.get(id);
-    let deadline = bridge.deadline_of(id, tenant.as_deref());
-    let body = request::read_body(body, request::body_timeout(&head.headers, deadline, &bridge.limits)).await?;
+    let tenant = state.tenants.get(&request.tenant);
+    let body_timeout = state.body_timeout(headers, &request.tenant, tenant.as_deref());
+    let body = request::read_body(request.body, body_timeout).await?;
     if let Some(tenant) = &tenant {
-        line.connector(&tenant.connector);
+        log.set_connector(&tenant.connector);
     }
-    let caller = Caller::of(&head.headers, tenant.as_deref(), |tenant| {
-        // A timeout that cannot be read is refused, but not before it is known who calls.
-        let scope = line.scope(request::timeout(&head.headers, tenant.deadline).unwrap_or(tenant.deadline));
-        line.follow(&scope);
-        scope
-    })
-    .await?;
+    let caller = authenticate(headers, tenant.as_deref(), log).await?;
     let Some(tenant) = tenant else {
         return Err(Refusal::bad_token().into());
     };
-    line.caller(&caller.name);
+    log.set_caller(&caller.name);
     caller.require(resource.scope(&head.method))?;
-    let call = resource.call(&head.method, &body)?;
-    let key = match idempotency_key(&head.headers)? {
-        Some(id) if call.kind().is_write() => Some(Key::rest(&tenant.id, &caller.key, id)),
+    let call = resource.parse_call(&head.method, &body)?;
+    let key = match idempotency_key(headers)? {
+        Some(id) if call.kind().is_write() => Some(Key::for_rest(&tenant.id, &caller.key, id)),
         _ => None,
     };
-    let timeout = request::timeout(&head.headers, tenant.deadline)?;
-    let scope = line.scope(timeout);
-    Ok((tenant, call, key, scope))
+    let scope = log.call_scope(request::timeout(headers, tenant.deadline)?);
+    Ok(Admitted { tenant, call, key, scope })
 }
 
-/// The caller's id of a write: 1 to 128 visible ASCII characters, quoted or not.
+/// Authenticates the caller. A tenant that does not exist or has REST switched off has no callers.
+///
+/// Static tokens are compared first, so that they work while the issuer of JWT access tokens is down.
+async fn authenticate(headers: &HeaderMap, tenant: Option<&Tenant>, log: &mut RequestLog) -> Result<Caller, Rejection> {
+    let token = request::bearer_token(headers).ok().flatten().filter(|token| !token.is_empty());
+    let token = token.ok_or_else(|| Refusal::new(Code::InvalidToken))?;
+    let tokens = tenant.map_or(&[][..], |tenant| &tenant.tokens);
+    if let Some(token) = RestToken::find(tokens, token.as_bytes()) {
+        return Ok(token.into());
+    }
+    let Some((tenant, access_tokens)) = tenant.and_then(|tenant| Some((tenant, tenant.access_tokens.as_ref()?))) else {
+        return Err(Refusal::bad_token().into());
+    };
+    // An invalid timeout is refused later, when the caller is authenticated.
+    let scope = log.call_scope(request::timeout(headers, tenant.deadline).unwrap_or(tenant.deadline));
+    log.set_scope(&scope);
+    Ok(access_tokens.authenticate(&scope, token).await?)
+}
+
+/// Returns the caller's id of a write: 1 to 128 visible ASCII characters, quoted or not.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     let refusal = || Refusal::invalid("idempotency-key", "`idempotency-key` is not 1 to 128 visible characters");
-    let key = request::only(headers, &IDEMPOTENCY_KEY).map_err(|()| refusal())?;
+    let key = request::single_header(headers, &IDEMPOTENCY_KEY).map_err(|_| refusal())?;
     let is_key = |key: &str| (1..=128).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
     match key {
         Some(key) if !is_key(key) => Err(refusal()),
@@ -189,16 +193,14 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     }
 }
 
-/// The id of a path segment, percent-decoded once.
+/// Returns the id of a path segment, percent-decoded once.
 fn user_id(segment: &str) -> Result<UserId, Refusal> {
-    let is_encoded =
-        segment.split('%').skip(1).all(|rest| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2);
-    let text = percent_decode_str(segment).decode_utf8().ok().filter(|_| is_encoded);
+    let text = request::percent_decode(segment);
     let text = text.ok_or_else(|| Refusal::invalid("id", "`id` is not percent-encoded UTF-8"))?;
     UserId::new(text).map_err(|error| Refusal::invalid("id", error.to_string()))
 }
 
-/// The members of a request's object. No body is an empty object.
+/// The members of a request's JSON object. An empty body counts as an empty object.
 struct Members(Map<String, Value>);
 
 impl Members {
@@ -210,7 +212,7 @@ impl Members {
         object.map(Self).map_err(|error| Refusal::new(Code::InvalidRequest).with_detail(error.to_string()))
     }
 
-    /// The values of these members, if no other one is there.
+    /// Returns the values of these members. Fails if there is another member.
     fn take<const COUNT: usize>(mut self, names: [&str; COUNT]) -> Result<[Option<Value>; COUNT], Refusal> {
         let values = names.map(|name| self.0.remove(name));
         if self.0.is_empty() {
@@ -221,7 +223,12 @@ impl Members {
     }
 }
 
-fn read<T>(field: &'static str, value: Value, new: fn(String) -> Result<T, InvalidValue>) -> Result<T, Refusal> {
+/// Parses a member that must be a string.
+fn parse_string<T>(
+    field: &'static str,
+    value: Value,
+    new: fn(String) -> Result<T, InvalidValue>,
+) -> Result<T, Refusal> {
     let Value::String(text) = value else {
         return Err(Refusal::invalid(field, format!("`{field}` is not a string")));
     };

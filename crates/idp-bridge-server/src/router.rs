@@ -1,166 +1,92 @@
-//! Which path is what. Segments are compared as they stand on the wire: only a user's id is ever percent-decoded, and
-//! only once, so that no encoded slash or dot reaches another route.
+//! Passes each request to the handler of its route.
 
-use http::Method;
-use idp_bridge_core::TenantId;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
 
-use crate::federation;
-use crate::limits::{MAX_LOGOUT_URI, MAX_URI};
-use crate::rest::Resource;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Request};
+use hyper::body::Incoming;
+use hyper::service::Service;
+use idp_bridge_protocol::Code;
 
-/// What a path names.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Route<'a> {
-    /// A page of no tenant.
-    Page(Page),
-    /// `/v1/tenants/{tenant}/webhook`
-    Webhook(TenantId),
-    /// `/v1/tenants/{tenant}/users…`
-    Rest(TenantId, Resource<'a>),
-    /// `/v1/tenants/{tenant}/userinfo` and what else belongs to the OAuth side
-    Federation(TenantId, federation::Resource),
-}
+use crate::catch_panic::catch_panic;
+use crate::error::Refusal;
+use crate::limits::MAX_URI;
+use crate::request::TenantRequest;
+use crate::response::Response;
+use crate::route::{Page, Route};
+use crate::state::ServerState;
+use crate::{docs, federation, health, openapi, rest, webhook};
 
-/// What anybody may read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Page {
-    /// `/healthz`
-    Health,
-    /// `/readyz`
-    Ready,
-    /// `/openapi.json`
-    OpenApi,
-    /// `/docs`
-    Docs,
-}
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-impl Page {
-    /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Health, Self::Ready, Self::OpenApi, Self::Docs];
+/// The service of a connection.
+#[derive(Clone)]
+pub(crate) struct Router(Arc<ServerState>);
 
-    /// Its path.
-    pub(crate) fn path(self) -> &'static str {
-        match self {
-            Self::Health => "/healthz",
-            Self::Ready => "/readyz",
-            Self::OpenApi => "/openapi.json",
-            Self::Docs => "/docs",
-        }
+impl Router {
+    /// Creates a router over the shared state.
+    pub(crate) fn new(state: Arc<ServerState>) -> Self {
+        Self(state)
     }
 }
 
-impl<'a> Route<'a> {
-    /// The route of a path. A segment that can be no tenant's id makes the path no route.
-    pub(crate) fn find(path: &'a str) -> Option<Self> {
-        if let Some(page) = Page::ALL.into_iter().find(|page| page.path() == path) {
-            return Some(Self::Page(page));
-        }
-        let (tenant, rest) = path.strip_prefix("/v1/tenants/")?.split_once('/')?;
-        let tenant = TenantId::new(tenant).ok()?;
-        match rest {
-            "webhook" => Some(Self::Webhook(tenant)),
-            _ => match federation::Resource::find(rest) {
-                Some(resource) => Some(Self::Federation(tenant, resource)),
-                None => Resource::find(rest).map(|resource| Self::Rest(tenant, resource)),
-            },
-        }
-    }
+impl Service<Request<Incoming>> for Router {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
-    /// The methods that it takes, as the `allow` header lists them.
-    pub(crate) fn allow(&self) -> &'static str {
-        match self {
-            Self::Page(_) => "GET, HEAD",
-            Self::Webhook(_) => "POST",
-            Self::Rest(_, resource) => resource.allow(),
-            Self::Federation(_, resource) => resource.allow(),
-        }
-    }
-
-    /// The most bytes that its path and query may have.
-    pub(crate) fn max_uri(&self, method: &Method) -> usize {
-        match self {
-            Self::Federation(_, federation::Resource::Logout) if method == Method::GET => MAX_LOGOUT_URI,
-            _ => MAX_URI,
-        }
-    }
-
-    /// Whether it takes this method.
-    pub(crate) fn takes(&self, method: &Method) -> bool {
-        self.allow().split(", ").any(|allowed| allowed == method.as_str())
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let state = Arc::clone(&self.0);
+        Box::pin(async move { Ok(handle(&state, request).await) })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_path_has_its_route_and_no_other_text_has_one() {
-        let tenant = || TenantId::new("acme").unwrap();
-        let rest = |resource| Some(Route::Rest(tenant(), resource));
-        let of = |path: &'static str| Route::find(path);
-        assert_eq!(of("/healthz"), Some(Route::Page(Page::Health)));
-        assert_eq!(of("/v1/tenants/acme/webhook"), Some(Route::Webhook(tenant())));
-        assert_eq!(of("/v1/tenants/acme/users:lookup"), rest(Resource::Lookup));
-        assert_eq!(of("/v1/tenants/acme/users:send-password-reset-email"), rest(Resource::PasswordReset));
-        assert_eq!(of("/v1/tenants/acme/users/u%2F1"), rest(Resource::User("u%2F1")));
-        assert_eq!(of("/v1/tenants/acme/users/webhook"), rest(Resource::User("webhook")));
-        assert_eq!(of("/v1/tenants/acme/users/u/mark-email-verified"), rest(Resource::MarkEmailVerified("u")));
-        let federation = |resource| Some(Route::Federation(tenant(), resource));
-        assert_eq!(of("/v1/tenants/acme/userinfo"), federation(federation::Resource::Userinfo));
-        assert_eq!(of("/v1/tenants/acme/logout"), federation(federation::Resource::Logout));
-        assert_eq!(of("/v1/tenants/acme/backchannel-logout"), federation(federation::Resource::BackchannelLogout));
-        assert_eq!(of("/v1/tenants/acme/federation"), federation(federation::Resource::Metadata));
-        assert_eq!(of("/v1/tenants/acme/users/u/send-verification-email"), rest(Resource::VerificationEmail("u")));
-        for none in [
-            "",
-            "/",
-            "*",
-            "/healthz/",
-            "//healthz",
-            "/Healthz",
-            "/health%7a",
-            "/v1",
-            "/v1/tenants/acme",
-            "/v1/tenants/acme/",
-            "/v1/tenants//webhook",
-            "/v1/tenants/acme/webhook/",
-            "/v1/tenants/ac%6de/webhook",
-            "/v1/tenants/../webhook",
-            "/v1/tenants/acme/../acme/webhook",
-            "/v2/tenants/acme/webhook",
-            "/v1/tenants/acme/users",
-            "/v1/tenants/acme/users/",
-            "/v1/tenants/acme/users//mark-email-verified",
-            "/v1/tenants/acme/users/u/",
-            "/v1/tenants/acme/users/u/other",
-            "/v1/tenants/acme/users/u/mark-email-verified/",
-            "/v1/tenants/acme/users%3Alookup",
-            "/v1/tenants/acme/userinfo/",
-            "/v1/tenants/acme/Logout",
-            "/v1/tenants/acme/logout%2f",
-        ] {
-            assert_eq!(of(none), None, "{none}");
+/// Handles a request, also if a handler panics.
+async fn handle(state: &Arc<ServerState>, request: Request<Incoming>) -> Response {
+    let request_id: Arc<str> = state.key.next_request_id().into();
+    let mut response = match catch_panic(route(state, &request_id, request)).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(refusal)) => refusal.into_response(&request_id),
+        Err(_) => {
+            tracing::error!(request.id = %request_id, "a request made the server panic");
+            Refusal::new(Code::Internal).into_response(&request_id)
         }
+    };
+    if let Ok(id) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert(REQUEST_ID, id);
     }
+    response
+}
 
-    #[test]
-    fn only_a_browser_that_logs_out_may_bring_a_long_query() {
-        let most = |path: &'static str, method| Route::find(path).unwrap().max_uri(&method);
-        assert_eq!(most("/v1/tenants/acme/logout", Method::GET), MAX_LOGOUT_URI);
-        assert_eq!(most("/v1/tenants/acme/logout", Method::POST), MAX_URI);
-        assert_eq!(most("/v1/tenants/acme/userinfo", Method::GET), MAX_URI);
+async fn route(
+    state: &Arc<ServerState>,
+    request_id: &Arc<str>,
+    request: Request<Incoming>,
+) -> Result<Response, Refusal> {
+    let (head, body) = request.into_parts();
+    let to_tenant = |tenant| TenantRequest { id: Arc::clone(request_id), tenant, head: &head, body };
+    match find_route(&head)? {
+        Route::Page(Page::Health) => Ok(health::live()),
+        Route::Page(Page::Ready) => health::ready(state.is_draining(), state.is_demo),
+        Route::Page(Page::OpenApi) => Ok(openapi::document()),
+        Route::Page(Page::Docs) => Ok(docs::page()),
+        // Refuses requests itself while the server drains: pages of other origins must be able to read the refusal.
+        Route::Federation(tenant, resource) => Ok(federation::handle(state, to_tenant(tenant), resource).await),
+        _ if state.is_draining() => Err(Refusal::new(Code::ShuttingDown)),
+        Route::Webhook(tenant) => Ok(webhook::handle(state, to_tenant(tenant)).await),
+        Route::Rest(tenant, resource) => Ok(rest::handle(state, to_tenant(tenant), resource).await),
     }
+}
 
-    #[test]
-    fn methods_are_the_listed_ones() {
-        let takes = |path: &'static str, method| Route::find(path).unwrap().takes(&method);
-        assert!(takes("/healthz", Method::HEAD) && takes("/docs", Method::GET));
-        assert!(takes("/v1/tenants/acme/users/u", Method::DELETE));
-        assert!(!takes("/v1/tenants/acme/users/u", Method::HEAD));
-        assert!(!takes("/v1/tenants/acme/webhook", Method::GET));
-        assert!(takes("/v1/tenants/acme/logout", Method::OPTIONS));
-        assert!(!takes("/v1/tenants/acme/backchannel-logout", Method::GET));
-        assert!(!takes("/v1/tenants/acme/webhook", Method::from_bytes(b"post").unwrap()));
+/// Returns the route of a request if its path, length and method are valid.
+fn find_route(head: &Parts) -> Result<Route<'_>, Refusal> {
+    let route = Route::parse(head.uri.path());
+    let max = route.as_ref().map_or(MAX_URI, |route| route.max_uri(&head.method));
+    if head.uri.path_and_query().is_some_and(|path| path.as_str().len() > max) {
+        return Err(Refusal::new(Code::UriTooLong));
     }
+    let route = route.ok_or(Refusal::new(Code::RouteNotFound))?;
+    if route.allows(&head.method) { Ok(route) } else { Err(Refusal::method_not_allowed(route.allow())) }
 }

@@ -1,39 +1,38 @@
-//! The tenants of a server: who may call for them, which provider answers, and by which rules.
+//! The tenants of a server: their callers, providers and rules.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::{constant_time, digest};
-use idp_bridge_core::{CallKind, IdentityProvider, TenantId};
+use idp_bridge_core::{CallKind, CustomerId, IdentityProvider, TenantId, UserId};
 use idp_bridge_protocol::KeyRing;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::rest::AccessTokens;
+use crate::auth::{AccessTokens, RestToken};
 
-/// One tenant, ready to be served.
+/// A tenant of the server.
 pub struct Tenant {
-    /// The platform's id of it.
+    /// The platform's id of the tenant.
     pub id: TenantId,
-    /// The type of its connector, as the log and `ping` name it.
+    /// The type of its connector, for the log and `ping`.
     pub connector: String,
-    /// Answers its calls.
+    /// The provider of its calls.
     pub provider: Arc<dyn IdentityProvider>,
-    /// Verifies the signed calls for it.
+    /// The keys that verify signed calls.
     pub keys: KeyRing,
-    /// How long a call may take.
+    /// The time limit of a call.
     pub deadline: Duration,
-    /// What a user without a customer is.
+    /// The rule for a user without a customer.
     pub customer_missing: CustomerMissing,
-    /// Who may use REST with a static token.
+    /// The static tokens of REST.
     pub tokens: Vec<RestToken>,
-    /// Whose JWT access tokens REST takes; without these and static ones, REST is off.
+    /// The JWT access tokens that REST accepts. REST is off without these and static tokens.
     pub access_tokens: Option<AccessTokens>,
-    /// The calls that nobody may make, signed or not.
+    /// The disabled calls.
     pub switched_off: BTreeSet<CallKind>,
-    /// By which rules applications get customers and end logins; none if federation is off.
+    /// The rules for userinfo and logout. `None` if federation is off.
     pub federation: Option<FederationRules>,
 }
 
@@ -45,7 +44,7 @@ impl Tenant {
     /// The longest deadline that a tenant may set.
     pub const MAX_DEADLINE: Duration = Duration::from_secs(30);
 
-    /// A tenant with the default rules, without REST and without federation.
+    /// Creates a tenant with the default rules, without REST and without federation.
     pub fn new(id: TenantId, connector: impl Into<String>, provider: Arc<dyn IdentityProvider>, keys: KeyRing) -> Self {
         Self {
             id,
@@ -60,6 +59,14 @@ impl Tenant {
             federation: None,
         }
     }
+
+    /// Returns the customer of a user without one: the user's id if the rule is `use_id`.
+    pub(crate) fn own_customer(&self, id: &UserId) -> Option<CustomerId> {
+        match self.customer_missing {
+            CustomerMissing::Reject => None,
+            CustomerMissing::UseId => CustomerId::new(id.as_str()).ok(),
+        }
+    }
 }
 
 impl fmt::Debug for Tenant {
@@ -68,40 +75,41 @@ impl fmt::Debug for Tenant {
     }
 }
 
-/// What becomes of a user for whom the identity provider holds no customer.
+/// The rule for a user for whom the identity provider holds no customer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CustomerMissing {
-    /// The user is incomplete and is not answered.
+    /// The user is incomplete, and the call fails.
     #[default]
     Reject,
     /// The user is its own customer: its id stands for the customer.
     UseId,
 }
 
-/// By which rules a tenant's applications get customers and end logins.
+/// The rules for userinfo and logout of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FederationRules {
-    /// The ids of the applications that a browser may be sent to the identity provider for.
+    /// The client ids of the applications that may end a browser session.
     pub clients: Vec<String>,
-    /// Where the identity provider may send the browser after a logout, byte for byte.
+    /// The addresses to which the identity provider may redirect after a logout, byte for byte.
     pub post_logout_redirect_uris: Vec<String>,
-    /// The origins whose pages may call userinfo and logout, as browsers write them.
+    /// The origins of the pages that may call userinfo and logout, in the form of the `origin` header.
     pub cors_origins: Vec<String>,
-    /// Which of two customers wins.
+    /// The source of the customer.
     pub customer: CustomerFrom,
-    /// For how long userinfo may answer without asking, up to [`MAX_CACHE`](Self::MAX_CACHE); the connector says if absent.
+    /// The time for which userinfo caches a validated token, up to [`MAX_CACHE`](Self::MAX_CACHE). The connector's default if
+    /// absent.
     pub cache: Option<Duration>,
-    /// The longest life of an access token: one that is issued for longer is refused, so that the revocation list may forget.
+    /// The longest accepted lifetime of an access token, after which entries of the revocation list can be removed.
     pub max_token_age: Duration,
-    /// Whether anybody may read what an application needs to know.
+    /// Whether the federation document is public.
     pub publish: bool,
-    /// How many tokens that were not proven good lately may reach the identity provider in a second; at least one.
+    /// The maximum number of unvalidated tokens that reach the identity provider in a second; at least one.
     pub anonymous_per_second: u32,
 }
 
 impl FederationRules {
-    /// The longest that userinfo may answer without asking.
+    /// The longest time for which userinfo caches a validated token.
     pub const MAX_CACHE: Duration = Duration::from_secs(60);
 }
 
@@ -120,75 +128,17 @@ impl Default for FederationRules {
     }
 }
 
-/// Which customer userinfo answers, of the token's claim and of the user at the identity provider.
+/// The source of the customer in userinfo: the token's claim, or the user at the identity provider.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CustomerFrom {
-    /// The claim's; the user is asked only if there is none.
+    /// The claim. The user is read only if there is no claim.
     #[default]
     Claim,
-    /// The claim's, and the log tells of a user with another one; this costs a second request.
+    /// The claim. The user is read, too, and a different customer is logged.
     ClaimCompared,
-    /// The user's, and the log tells of a claim with another one; this costs a second request.
+    /// The user. A different customer in the claim is logged.
     User,
-}
-
-/// What a REST token allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub enum Scope {
-    /// The gets.
-    #[serde(rename = "users.read")]
-    Read,
-    /// The writes.
-    #[serde(rename = "users.write")]
-    Write,
-}
-
-impl Scope {
-    /// The scope that this call needs.
-    pub fn of(call: CallKind) -> Self {
-        if call.is_write() { Self::Write } else { Self::Read }
-    }
-
-    /// The scope with this name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        match name {
-            "users.read" => Some(Self::Read),
-            "users.write" => Some(Self::Write),
-            _ => None,
-        }
-    }
-}
-
-/// A caller of REST, known by its bearer token.
-#[derive(Clone)]
-pub struct RestToken {
-    /// Who it is, for the log.
-    pub name: String,
-    /// SHA-256 of the token, which itself is stored nowhere.
-    pub sha256: [u8; 32],
-    /// What it allows.
-    pub scopes: BTreeSet<Scope>,
-}
-
-impl RestToken {
-    /// The caller whose token it is. Every stored digest is compared, in constant time.
-    pub(crate) fn find<'a>(tokens: &'a [Self], token: &[u8]) -> Option<&'a Self> {
-        let asked = digest::digest(&digest::SHA256, token);
-        let mut found = None;
-        for own in tokens {
-            if constant_time::verify_slices_are_equal(asked.as_ref(), &own.sha256).is_ok() {
-                found = Some(own);
-            }
-        }
-        found
-    }
-}
-
-impl fmt::Debug for RestToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RestToken").field("name", &self.name).field("scopes", &self.scopes).finish_non_exhaustive()
-    }
 }
 
 /// The tenants of a server, by id.
@@ -198,25 +148,25 @@ pub struct Tenants {
     deadlines: Vec<Duration>,
 }
 
-/// Why tenants cannot be served together.
+/// The error for tenants that cannot be served together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TenantsError {
-    /// Two of them have the same id.
-    #[error("the tenant `{0}` is there twice")]
+    /// Two tenants have equal ids.
+    #[error("the tenant `{0}` is configured twice")]
     Twice(TenantId),
-    /// One could sign for the other.
-    #[error("the tenants `{0}` and `{1}` have the same shared key (`whsec_…`): give each its own, or use a key pair")]
+    /// Two tenants share a signing key, so one could sign for the other.
+    #[error("the tenants `{0}` and `{1}` share the key `whsec_…`: give each tenant its own key, or use a key pair")]
     SharedKey(TenantId, TenantId),
-    /// Two REST tokens of a tenant have the same name, by which their idempotency keys are told apart.
-    #[error("two of the REST tokens of `{0}` have the same name `{1}`: give each its own")]
+    /// Two REST tokens of a tenant have equal names, which separate their idempotency keys.
+    #[error("two REST tokens of `{0}` have the name `{1}`: give each token its own name")]
     TokenName(TenantId, String),
-    /// Two REST tokens of a tenant are the same one.
-    #[error("the REST tokens `{1}` and `{2}` of `{0}` have the same `sha256`: remove one")]
+    /// Two REST tokens of a tenant are equal.
+    #[error("the REST tokens `{1}` and `{2}` of `{0}` have equal `sha256`: remove one")]
     SameToken(TenantId, String, String),
 }
 
 impl TenantsError {
-    /// The tenant whose settings are to be changed.
+    /// Returns the tenant with the invalid settings.
     pub fn tenant(&self) -> &TenantId {
         match self {
             Self::Twice(id) | Self::SharedKey(_, id) | Self::TokenName(id, _) | Self::SameToken(id, ..) => id,
@@ -225,11 +175,13 @@ impl TenantsError {
 }
 
 impl Tenants {
-    /// Takes tenants with distinct ids, of which no two have the same shared key. The REST tokens of each differ, and their names.
+    /// Creates the set of tenants.
+    ///
+    /// Fails unless ids and shared keys are distinct, and the REST tokens of each tenant have distinct names and digests.
     pub fn new(tenants: impl IntoIterator<Item = Tenant>) -> Result<Self, TenantsError> {
         let mut all: HashMap<_, Arc<Tenant>> = HashMap::new();
         for tenant in tenants {
-            let shares = |other: &&Arc<Tenant>| have_same_shared_key(&other.keys, &tenant.keys);
+            let shares = |other: &&Arc<Tenant>| share_a_key(&other.keys, &tenant.keys);
             if all.contains_key(&tenant.id) {
                 return Err(TenantsError::Twice(tenant.id));
             }
@@ -243,22 +195,22 @@ impl Tenants {
         Ok(Self { by_id: all, deadlines })
     }
 
-    /// All of them.
+    /// Returns all tenants.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Tenant>> {
         self.by_id.values()
     }
 
-    /// The tenant with this id.
+    /// Returns the tenant with this id.
     pub fn get(&self, id: &TenantId) -> Option<Arc<Tenant>> {
         self.by_id.get(id).cloned()
     }
 
-    /// The deadlines of all tenants, in no order.
+    /// Returns the deadlines of all tenants, in no particular order.
     pub(crate) fn deadlines(&self) -> &[Duration] {
         &self.deadlines
     }
 
-    /// How long a call may take at most.
+    /// Returns the longest deadline.
     pub(crate) fn longest_deadline(&self) -> Duration {
         self.deadlines.iter().copied().max().unwrap_or_default()
     }
@@ -278,7 +230,7 @@ fn check_tokens(tenant: &Tenant) -> Result<(), TenantsError> {
     Ok(())
 }
 
-fn have_same_shared_key(one: &KeyRing, other: &KeyRing) -> bool {
+fn share_a_key(one: &KeyRing, other: &KeyRing) -> bool {
     one.keys().iter().filter(|key| key.is_shared()).any(|key| other.keys().contains(key))
 }
 
@@ -288,6 +240,7 @@ mod tests {
     use idp_bridge_protocol::{SigningKey, VerifyingKey};
 
     use super::*;
+    use crate::auth::Scope;
 
     fn tenant(id: &str, key: &SigningKey) -> Tenant {
         let key = VerifyingKey::parse(key.to_verifying_text().expose()).unwrap();
@@ -296,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shared_key_serves_one_tenant_and_a_key_pair_may_serve_all() {
+    fn shared_key_serves_one_tenant() {
         let pair = SigningKey::from_seed([1; 32]).unwrap();
         assert!(Tenants::new([tenant("a", &pair), tenant("b", &pair)]).is_ok());
         let shared = SigningKey::from_shared([1; 32]);
@@ -306,14 +259,14 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_taken_once() {
+    fn ids_are_unique() {
         let pair = SigningKey::from_seed([1; 32]).unwrap();
         let error = Tenants::new([tenant("a", &pair), tenant("a", &pair)]).unwrap_err();
         assert_eq!(error, TenantsError::Twice(TenantId::new("a").unwrap()));
     }
 
     #[test]
-    fn rest_tokens_and_their_names_differ() {
+    fn rest_tokens_and_names_are_unique() {
         let token =
             |name: &str, byte| RestToken { name: name.into(), sha256: [byte; 32], scopes: [Scope::Read].into() };
         let with = |tokens: Vec<RestToken>| {
@@ -325,16 +278,5 @@ mod tests {
         assert_eq!(same_name, Err(TenantsError::TokenName(id.clone(), "one".into())));
         let same_token = with(vec![token("one", 1), token("two", 1)]);
         assert_eq!(same_token, Err(TenantsError::SameToken(id, "one".into(), "two".into())));
-    }
-
-    #[test]
-    fn a_token_is_found_by_its_digest_and_is_never_shown() {
-        let digest = |text: &str| digest::digest(&digest::SHA256, text.as_bytes()).as_ref().try_into().unwrap();
-        let token = |name: &str| RestToken { name: name.into(), sha256: digest(name), scopes: [Scope::Read].into() };
-        let tokens = [token("one"), token("two")];
-        assert_eq!(RestToken::find(&tokens, b"two").unwrap().name, "two");
-        assert!(RestToken::find(&tokens, b"three").is_none());
-        assert!(RestToken::find(&[], b"two").is_none());
-        assert!(!format!("{tokens:?}").contains("sha256"));
     }
 }

@@ -1,23 +1,21 @@
-//! Signed calls: route, method, size and media type are right already; now who signs, for whom, and what for.
+//! Signed calls.
 
 use std::sync::Arc;
 
-use http::request::Parts;
-use hyper::body::Incoming;
-use idp_bridge_core::{Call, CallScope, TenantId};
+use idp_bridge_core::{Call, CallScope};
 use idp_bridge_protocol::answer::PingAnswer;
 use idp_bridge_protocol::{Code, Envelope, KeyRing, Operation, PROTOCOL_VERSION};
 
-use crate::calls::Admitted;
 use crate::error::Refusal;
 use crate::idempotency::Key;
-use crate::log::{Line, Surface};
-use crate::request;
+use crate::log::{RequestLog, Surface};
+use crate::pipeline::{self, AdmittedCall};
+use crate::request::{self, TenantRequest};
 use crate::response::{self, JSON, Response};
-use crate::server::Bridge;
+use crate::state::ServerState;
 use crate::tenant::Tenant;
 
-/// A call that is authentic.
+/// A call with a valid signature.
 struct Verified {
     tenant: Arc<Tenant>,
     operation: Operation,
@@ -25,64 +23,49 @@ struct Verified {
     scope: CallScope,
 }
 
-/// Answers a signed call.
-pub(crate) async fn answer(
-    bridge: &Arc<Bridge>,
-    request_id: Arc<str>,
-    tenant: TenantId,
-    (head, body): (&Parts, Incoming),
-) -> Response {
-    let mut line = Line::new(request_id, Surface::Webhook, tenant.clone());
-    let verified = match verify(bridge, &mut line, &tenant, head, body).await {
+/// Handles a signed call.
+pub(crate) async fn handle(state: &Arc<ServerState>, request: TenantRequest<'_>) -> Response {
+    let mut log = RequestLog::new(Arc::clone(&request.id), Surface::Webhook, request.tenant.clone());
+    let Verified { tenant, operation, key, scope } = match verify(state, request, &mut log).await {
         Ok(verified) => verified,
-        Err(refusal) => {
-            let response = refusal.clone().into_response(line.request_id());
-            line.refused(&refusal, None);
-            return response;
-        }
+        Err(refusal) => return log.reject(refusal),
     };
-    let Verified { tenant, operation, key, scope } = verified;
     match operation {
         Operation::Ping => {
-            line.call("ping");
-            line.succeeded(None);
+            log.set_call("ping");
+            log.write_success(None);
             pong(&tenant)
         }
         Operation::Users(call) => {
             let key = Some(key).filter(|_| Call::kind(&call).is_write());
-            bridge.run(Admitted { tenant, call, key, scope, line }).await
+            pipeline::run(state, AdmittedCall { tenant, call, key, scope, log }).await
         }
     }
 }
 
-async fn verify(
-    bridge: &Bridge,
-    line: &mut Line,
-    id: &TenantId,
-    head: &Parts,
-    body: Incoming,
-) -> Result<Verified, Refusal> {
-    if !request::is_json(&head.headers) {
+async fn verify(state: &ServerState, request: TenantRequest<'_>, log: &mut RequestLog) -> Result<Verified, Refusal> {
+    let headers = &request.head.headers;
+    if !request::is_json(headers) {
         return Err(Refusal::new(Code::UnsupportedMediaType));
     }
-    let tenant = bridge.tenants.get(id);
-    let deadline = bridge.deadline_of(id, tenant.as_deref());
-    let body = request::read_body(body, request::body_timeout(&head.headers, deadline, &bridge.limits)).await?;
-    // An unknown tenant costs the same work and gets the same answer as a wrong signature.
-    let nobody = KeyRing::nobody();
-    let keys = tenant.as_ref().map_or(&nobody, |tenant| &tenant.keys);
-    let (verified, checks) = keys.verify_counted(&head.headers, &body, bridge.clock.now().as_second());
-    line.set_signature_checks(checks);
+    let tenant = state.tenants.get(&request.tenant);
+    let body_timeout = state.body_timeout(headers, &request.tenant, tenant.as_deref());
+    let body = request::read_body(request.body, body_timeout).await?;
+    // A request to an unknown tenant takes as long as one with an invalid signature, and gets an equal response.
+    let no_keys = KeyRing::nobody();
+    let keys = tenant.as_ref().map_or(&no_keys, |tenant| &tenant.keys);
+    let (verified, checks) = keys.verify_counted(headers, &body, state.clock.now().as_second());
+    log.set_signature_checks(checks);
     let webhook_id = verified?;
     let tenant = tenant.ok_or(Refusal::new(Code::InvalidSignature))?;
-    line.connector(&tenant.connector);
+    log.set_connector(&tenant.connector);
     let envelope = Envelope::parse(&body)?;
     if envelope.tenant != tenant.id {
-        return Err(Refusal::invalid("tenant", "`tenant` is not the path's"));
+        return Err(Refusal::invalid("tenant", "`tenant` is not the tenant of the path"));
     }
-    let timeout = request::timeout(&head.headers, tenant.deadline)?;
-    let key = Key::webhook(&tenant.id, webhook_id);
-    let scope = line.scope(timeout);
+    let timeout = request::timeout(headers, tenant.deadline)?;
+    let key = Key::for_webhook(&tenant.id, webhook_id);
+    let scope = log.call_scope(timeout);
     Ok(Verified { tenant, operation: envelope.operation, key, scope })
 }
 

@@ -1,4 +1,4 @@
-//! What a connection is doing, as seen from its bytes.
+//! Observes the bytes of a connection.
 
 use std::io;
 use std::pin::Pin;
@@ -10,66 +10,66 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// What its watchers know of a connection.
+/// The observed state of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
     reads: AtomicU64,
-    asked: AtomicBool,
-    refused_early: AtomicBool,
+    has_request: AtomicBool,
+    rejected_early: AtomicBool,
 }
 
 impl Activity {
-    /// How often bytes came in.
+    /// Returns the number of reads that returned bytes.
     pub(super) fn reads(&self) -> u64 {
         self.reads.load(Relaxed)
     }
 
-    /// A request's head is whole.
-    pub(super) fn asked(&self) {
-        self.asked.store(true, Relaxed);
+    /// Records that a request's head is complete.
+    pub(super) fn set_has_request(&self) {
+        self.has_request.store(true, Relaxed);
     }
 
-    /// Whether a request's head was ever whole.
-    pub(super) fn was_asked(&self) -> bool {
-        self.asked.load(Relaxed)
+    /// Returns whether a complete request head was ever read.
+    pub(super) fn has_request(&self) -> bool {
+        self.has_request.load(Relaxed)
     }
 
-    /// A request was refused, perhaps before its body was read.
-    pub(super) fn refused_early(&self) {
-        self.refused_early.store(true, Relaxed);
+    /// Records that a request was rejected, possibly before its body was read.
+    pub(super) fn set_rejected_early(&self) {
+        self.rejected_early.store(true, Relaxed);
     }
 
-    /// Whether a request was refused, perhaps before its body was read.
-    pub(super) fn was_refused_early(&self) -> bool {
-        self.refused_early.load(Relaxed)
+    /// Returns whether a request was rejected, possibly before its body was read.
+    pub(super) fn was_rejected_early(&self) -> bool {
+        self.rejected_early.load(Relaxed)
     }
 }
 
-/// A stream that notes when bytes come in, and fails when bytes cannot go out for too long.
+/// A stream that records reads, and fails when a write stays pending too long.
 #[derive(Debug)]
 pub(super) struct Watched<S> {
     stream: S,
     activity: Arc<Activity>,
-    patience: Duration,
-    /// Set while the caller does not take what we write.
+    write_timeout: Duration,
+    /// Set while a write is pending.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(stream: S, activity: Arc<Activity>, patience: Duration) -> Self {
-        Self { stream, activity, patience, stalled: None }
+    pub(super) fn new(stream: S, activity: Arc<Activity>, write_timeout: Duration) -> Self {
+        Self { stream, activity, write_timeout, stalled: None }
     }
 
-    /// Passes on what a write came to, unless it has been pending for too long.
+    /// Returns the result of a write, or an error if it has been pending too long.
     fn bounded<T>(&mut self, poll: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         if poll.is_ready() {
             self.stalled = None;
             return poll;
         }
-        let patience = self.patience;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + patience)));
+        let timeout = self.write_timeout;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + timeout)));
         ready!(stalled.as_mut().poll(context));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the caller does not read its answer")))
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read the response")))
     }
 }
 

@@ -1,9 +1,8 @@
-//! How long hyper waits for a head: long until its first byte, short from then on.
+//! Limits the wait for a request head: the idle timeout until its first byte, the head timeout from then on.
 //!
-//! hyper has one time limit for both, which begins when the answer before is sent. It takes the timer from us, though, and
-//! asks it for nothing but this limit: so our timer waits as long as a connection may be idle, and as soon as bytes come in
-//! as long as a head may take. The first head of a connection may only take that long, since whoever connects has
-//! something to say.
+//! hyper has a single timeout for both, which starts after the previous response. hyper uses its timer for this timeout
+//! only, so a custom timer implements both limits. The first head of a connection has only the head timeout, since a
+//! client that connects has a request to send.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,7 +15,7 @@ use hyper::rt::{Sleep, Timer};
 use super::activity::Activity;
 use crate::limits::ServerLimits;
 
-/// The timer of one connection.
+/// The timer of a connection.
 #[derive(Debug)]
 pub(super) struct HeadTimer {
     head: Duration,
@@ -24,12 +23,12 @@ pub(super) struct HeadTimer {
     activity: Arc<Activity>,
 }
 
-/// The wait for one head.
+/// The wait for a request head.
 struct HeadSleep {
     sleep: Pin<Box<tokio::time::Sleep>>,
     head: Duration,
     activity: Arc<Activity>,
-    /// The reads before this wait; none left to compare with once the head has begun.
+    /// The number of reads before this wait. `None` once the head has begun.
     idle_since: Option<u64>,
 }
 
@@ -67,7 +66,7 @@ impl Timer for HeadTimer {
 impl Future for HeadSleep {
     type Output = ();
 
-    /// hyper polls this after each read that did not make the head whole, so no waker is needed to notice a byte.
+    /// hyper polls this after each read that did not complete the head, so no waker is needed.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         if self.idle_since.is_some_and(|reads| reads != self.activity.reads()) {
             self.idle_since = None;
@@ -94,26 +93,26 @@ mod tests {
         ServerLimits::default()
     }
 
-    async fn waited(timer: &HeadTimer) -> Duration {
+    async fn wait_time(timer: &HeadTimer) -> Duration {
         let begun = tokio::time::Instant::now();
         timer.sleep_until(timer.now()).await;
         begun.elapsed()
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_first_head_is_awaited_for_five_seconds_and_the_next_one_for_seventy_five() {
+    async fn later_heads_may_wait_longer_than_first() {
         let activity = Arc::new(Activity::default());
         let timer = HeadTimer::new(&limits(), Arc::clone(&activity));
-        assert_eq!(waited(&timer).await.as_secs(), 5);
+        assert_eq!(wait_time(&timer).await.as_secs(), 5);
         let (mut caller, stream) = tokio::io::duplex(64);
         let mut watched = Watched::new(stream, activity, limits().write);
         caller.write_all(b"G").await.unwrap();
         assert_eq!(watched.read_u8().await.unwrap(), b'G');
-        assert_eq!(waited(&timer).await.as_secs(), 75);
+        assert_eq!(wait_time(&timer).await.as_secs(), 75);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_byte_of_a_head_leaves_it_five_seconds_and_more_bytes_leave_it_no_more() {
+    async fn first_byte_starts_the_head_timeout() {
         let activity = Arc::new(Activity::default());
         let timer = HeadTimer::new(&limits(), Arc::clone(&activity));
         let (mut caller, stream) = tokio::io::duplex(64);

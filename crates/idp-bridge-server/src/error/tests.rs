@@ -1,11 +1,11 @@
-//! The table of section 3 of the protocol, row by row.
+//! The table of errors in section 3 of the protocol.
 
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
 use super::*;
 
-/// Status, codes and whether a retry may help, as the protocol lists them.
+/// Status, codes, and whether a retry may succeed.
 const TABLE: &[(u16, &[&str], bool)] = &[
     (400, &["invalid_request", "unknown_operation"], false),
     (401, &["invalid_signature", "timestamp_out_of_range", "invalid_token"], false),
@@ -75,7 +75,7 @@ fn every_kind_has_its_code() {
 }
 
 #[tokio::test]
-async fn a_problem_tells_the_field_and_nothing_of_the_cause() {
+async fn problem_names_the_field_but_no_cause() {
     let error =
         Error::incomplete("customer").with("realm", "secret-realm").with_source(std::io::Error::other("secret"));
     let response = failure(error).into_response("r-1");
@@ -92,7 +92,7 @@ async fn a_problem_tells_the_field_and_nothing_of_the_cause() {
 }
 
 #[tokio::test]
-async fn an_unsupported_call_says_why_and_an_unknown_outcome_is_told() {
+async fn problem_contains_reason_and_outcome() {
     let problem = body(failure(Error::unsupported("no mail system")).into_response("r-1")).await;
     assert_eq!(problem["detail"], "no mail system");
     let late = Failure { error: Error::ours(ErrorKind::Timeout, "late"), outcome: Outcome::Unknown };
@@ -101,8 +101,8 @@ async fn an_unsupported_call_says_why_and_an_unknown_outcome_is_told() {
 }
 
 #[test]
-fn a_wait_is_bounded_whole_seconds() {
-    for (asked, told) in [
+fn retry_after_is_bounded_whole_seconds() {
+    for (requested, expected) in [
         (None, 1),
         (Some(Duration::ZERO), 1),
         (Some(Duration::from_millis(1001)), 2),
@@ -110,7 +110,7 @@ fn a_wait_is_bounded_whole_seconds() {
         (Some(Duration::from_secs(86_400)), 300),
         (Some(Duration::MAX), 300),
     ] {
-        assert_eq!(retry_after(Code::UpstreamRateLimited, asked), told, "{asked:?}");
+        assert_eq!(retry_after(Code::UpstreamRateLimited, requested), expected, "{requested:?}");
     }
     let hour = retry_after(Code::RateLimited, Some(Duration::from_secs(86_400)));
     assert_eq!(hour, 3600, "our own limits are by the hour");
@@ -123,7 +123,7 @@ fn a_wait_is_bounded_whole_seconds() {
 }
 
 #[test]
-fn special_headers_are_where_they_belong() {
+fn headers_depend_on_the_code() {
     let headers = |refusal: Refusal| refusal.into_response("r").headers().clone();
     assert_eq!(headers(Refusal::method_not_allowed("GET"))["allow"], "GET");
     assert_eq!(headers(Refusal::new(Code::InvalidToken))["www-authenticate"], "Bearer");
@@ -134,7 +134,7 @@ fn special_headers_are_where_they_belong() {
 }
 
 #[tokio::test]
-async fn an_envelope_error_names_the_member_without_its_value() {
+async fn envelope_error_names_the_member() {
     let error = idp_bridge_protocol::Envelope::parse(br#"{"type":"users.delete","tenant":"acme","data":{"id":".."}}"#);
     let problem = body(Refusal::from(error.unwrap_err()).into_response("r")).await;
     assert_eq!((&problem["code"], &problem["field"]), (&json!("invalid_request"), &json!("data.id")));

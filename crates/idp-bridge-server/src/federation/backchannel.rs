@@ -1,6 +1,6 @@
-//! What an identity provider tells of logouts that happened elsewhere (OpenID Connect Back-Channel Logout 1.0).
+//! Logout notices of identity providers (OpenID Connect Back-Channel Logout 1.0).
 //!
-//! A logout token ends what was issued up to then, so one that comes again changes nothing.
+//! A logout token revokes tokens issued until then, so a repetition changes nothing.
 
 use std::sync::Arc;
 
@@ -9,61 +9,66 @@ use http::request::Parts;
 use idp_bridge_core::{AccessToken, CallScope, Ended, ErrorKind, Result};
 use idp_bridge_protocol::Code;
 
+use super::context::FederationRequest;
 use super::federated::Federated;
 use super::form::{self, Fields, FormBody};
-use super::{Asked, Refused, conclude};
-use crate::dispatch::in_time;
-use crate::error::Refusal;
-use crate::log::Line;
+use crate::dispatch::with_deadline;
+use crate::error::{Refusal, Rejection};
+use crate::log::RequestLog;
 use crate::response::{self, Response};
 use crate::revocation::{Revocation, RevokedKey};
-use crate::server::Bridge;
+use crate::state::ServerState;
 use crate::tenant::Tenant;
 
-/// Answers `POST …/backchannel-logout`.
-pub(super) async fn answer(asked: Asked<'_>) -> Response {
-    let Asked { bridge, tenant, head, body, mut line } = asked;
-    let heard = hear(bridge, tenant.as_ref(), (head, body), &mut line).await;
-    conclude(line, heard)
+/// Handles `POST …/backchannel-logout`.
+pub(super) async fn handle(request: FederationRequest<'_>) -> Response {
+    let FederationRequest { state, tenant, head, body, mut log } = request;
+    let result = match read_logout_token(head, body).await {
+        Ok(token) => log_out(state, tenant.as_ref(), &token, &mut log).await,
+        Err(refusal) => Err(refusal.into()),
+    };
+    log.conclude(result)
 }
 
-async fn hear(
-    bridge: &Arc<Bridge>,
-    tenant: Option<&Arc<Tenant>>,
-    (head, body): (&Parts, FormBody),
-    line: &mut Line,
-) -> Result<Response, Refused> {
+async fn read_logout_token(head: &Parts, body: FormBody) -> Result<AccessToken, Refusal> {
     form::refuse_tokens_in_query(head)?;
-    let fields = Fields::of_body(head, body).await?;
-    // Whatever else the form says is to be ignored (section 2.5 of the specification).
-    let [token] = fields.take(["logout_token"]);
-    let token = token.and_then(|token| AccessToken::new(token).ok()).ok_or_else(bad_token)?;
-    let federated = Federated::of(bridge, tenant).ok_or_else(bad_token)?;
-    let scope = federated.begin(line, Tenant::MAX_DEADLINE);
-    match in_time(&scope, federated.end_as_told(&scope, &token, line)).await {
+    // Other fields must be ignored (section 2.5 of the specification).
+    let [token] = Fields::read_body(head, body).await?.take(["logout_token"]);
+    token.and_then(|token| AccessToken::new(token).ok()).ok_or_else(invalid_logout_token)
+}
+
+async fn log_out(
+    state: &Arc<ServerState>,
+    tenant: Option<&Arc<Tenant>>,
+    token: &AccessToken,
+    log: &mut RequestLog,
+) -> Result<Response, Rejection> {
+    let federated = Federated::new(state, tenant).ok_or_else(invalid_logout_token)?;
+    let scope = federated.start_call(log, Tenant::MAX_DEADLINE);
+    match with_deadline(&scope, revoke(&federated, &scope, token, log)).await {
         Ok(()) => Ok(response::empty(StatusCode::OK)),
-        // A tenant without a back channel is answered like no tenant.
+        // A tenant without a back channel gets the response of an unknown tenant.
         Err(error) if matches!(error.kind(), ErrorKind::InvalidToken | ErrorKind::Unsupported) => {
-            Err(Refused { refusal: bad_token(), cause: Some(error.into()) })
+            Err(Rejection { refusal: invalid_logout_token(), cause: Some(error.into()) })
         }
         Err(error) => Err(error.into()),
     }
 }
 
-impl Federated<'_> {
-    async fn end_as_told(&self, scope: &CallScope, token: &AccessToken, line: &mut Line) -> Result<()> {
-        let notice = self.idp.check_logout_token(scope, token).await?;
-        let key = match notice.ended {
-            Ended::Session(session) => RevokedKey::Session(session),
-            Ended::User(user) => {
-                line.user(self.bridge.key.user_hash(&self.tenant.id, &user));
-                RevokedKey::Subject(user)
-            }
-        };
-        self.revoke(&[Revocation { key, not_before: Some(notice.issued_at), until: self.all_ended() }]).await
-    }
+/// Validates a logout token, and revokes the tokens of its session or user.
+async fn revoke(federated: &Federated<'_>, scope: &CallScope, token: &AccessToken, log: &mut RequestLog) -> Result<()> {
+    let notice = federated.idp.check_logout_token(scope, token).await?;
+    let key = match notice.ended {
+        Ended::Session(session) => RevokedKey::Session(session),
+        Ended::User(user) => {
+            log.set_user(federated.state.key.user_hash(&federated.tenant.id, &user));
+            RevokedKey::Subject(user)
+        }
+    };
+    let until = federated.all_tokens_expired();
+    federated.revoke(&[Revocation { key, not_before: Some(notice.issued_at), until }]).await
 }
 
-fn bad_token() -> Refusal {
-    Refusal::new(Code::InvalidRequest).with_detail("`logout_token` is missing or not good")
+fn invalid_logout_token() -> Refusal {
+    Refusal::new(Code::InvalidRequest).with_detail("`logout_token` is missing or invalid")
 }

@@ -1,38 +1,38 @@
-//! Which pages may read the answers: those of the tenant's origins, and their token only by a header of their own making.
+//! CORS for pages of the tenant's origins.
 //!
-//! No cookie is ever allowed along, so that a page can do nothing that it has no token for.
+//! Credentials mode is never allowed, so that a page needs a token for each request.
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::Resource;
+use super::resource::Resource;
 use crate::request;
 use crate::response::{self, Response};
 use crate::tenant::Tenant;
 
-/// How long a browser need not ask again.
+/// The time in seconds for which a browser caches a preflight.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static("authorization, content-type, x-request-timeout-ms");
-const ANSWER_HEADERS: HeaderValue = HeaderValue::from_static("retry-after, www-authenticate, x-request-id");
+const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static("retry-after, www-authenticate, x-request-id");
 
-/// The origin of the page that asks, if the tenant lists it byte for byte.
-pub(super) fn origin(tenant: Option<&Tenant>, headers: &HeaderMap) -> Option<HeaderValue> {
-    let asked = request::only(headers, &header::ORIGIN).ok()??;
+/// Returns the origin of a request if the tenant lists it byte for byte.
+pub(super) fn allowed_origin(tenant: Option<&Tenant>, headers: &HeaderMap) -> Option<HeaderValue> {
+    let origin = request::single_header(headers, &header::ORIGIN).ok()??;
     let listed = &tenant?.federation.as_ref()?.cors_origins;
-    let is_listed = listed.iter().any(|own| own == asked);
-    is_listed.then(|| HeaderValue::from_str(asked).ok())?
+    let is_listed = listed.iter().any(|own| own == origin);
+    is_listed.then(|| HeaderValue::from_str(origin).ok())?
 }
 
-/// Says who may read this answer, good or bad; that it depends on who asks is said to everybody.
-pub(super) fn allow(response: &mut Response, origin: Option<HeaderValue>) {
+/// Sets the CORS headers of a response. Each response depends on the origin.
+pub(super) fn set_headers(response: &mut Response, origin: Option<HeaderValue>) {
     let headers = response.headers_mut();
     headers.insert(header::VARY, HeaderValue::from_static("origin"));
     if let Some(origin) = origin {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, ANSWER_HEADERS);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, RESPONSE_HEADERS);
     }
 }
 
-/// The answer to a browser that asks before it asks.
+/// Responds to a preflight request.
 pub(super) fn preflight(resource: Resource, origin: Option<HeaderValue>) -> Response {
     let mut response = response::empty(StatusCode::NO_CONTENT);
     let headers = response.headers_mut();
@@ -42,6 +42,6 @@ pub(super) fn preflight(resource: Resource, origin: Option<HeaderValue>) -> Resp
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS);
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
     }
-    allow(&mut response, origin);
+    set_headers(&mut response, origin);
     response
 }

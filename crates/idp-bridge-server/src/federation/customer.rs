@@ -1,27 +1,26 @@
-//! Which customer a token's user belongs to: what the claim says, what the identity provider says of the user, and which
-//! of them wins.
+//! Resolves the customer of a token's user from the claim and the user at the identity provider.
 
 use idp_bridge_core::{
     CallKind, CallScope, Customer, CustomerId, Email, Error, ErrorKind, Result, TokenUser, UserId, UserRecord,
 };
 
 use super::federated::Federated;
-use crate::tenant::{CustomerFrom, CustomerMissing};
+use crate::tenant::CustomerFrom;
 
 const DIFFERS: &str = "the claim and the user name different customers";
 const SEVERAL: &str = "the user has several customers: none is answered";
 
-/// What is answered of a user, beside whose token it is.
-pub(super) struct Belonging {
+/// The customer and the email of a token's user.
+pub(super) struct ResolvedUser {
     pub(super) customer: Option<CustomerId>,
     pub(super) email: Option<Email>,
     pub(super) email_verified: Option<bool>,
-    /// What the operator should know.
+    /// A warning for the operator.
     pub(super) note: Option<&'static str>,
 }
 
-/// Finds out whom the user belongs to. Without a customer in the claim, or if it is to be compared, this costs a request.
-pub(super) async fn of(federated: &Federated<'_>, scope: &CallScope, user: &TokenUser) -> Result<Belonging> {
+/// Resolves the customer of a user. Reads the user unless the claim suffices.
+pub(super) async fn resolve(federated: &Federated<'_>, scope: &CallScope, user: &TokenUser) -> Result<ResolvedUser> {
     let id = &user.identity.subject;
     let rule = federated.rules.customer;
     let record = match &user.record {
@@ -30,7 +29,7 @@ pub(super) async fn of(federated: &Federated<'_>, scope: &CallScope, user: &Toke
         None => read(federated, scope, id).await?,
     };
     if let Some(record) = &record {
-        refuse_wrong(record, id)?;
+        check_user(record, id)?;
     }
     let (customer, differs) = choose(rule, &user.customer, record.as_ref());
     let several = *customer == Customer::Several;
@@ -38,19 +37,19 @@ pub(super) async fn of(federated: &Federated<'_>, scope: &CallScope, user: &Toke
         Customer::One(customer) => Some(customer.clone()),
         Customer::Several => None,
         Customer::Unusable => return Err(Error::incomplete("customer")),
-        Customer::Absent => Some(own_id(federated, id).ok_or_else(|| Error::incomplete("customer"))?),
+        Customer::Absent => Some(federated.tenant.own_customer(id).ok_or_else(|| Error::incomplete("customer"))?),
     };
     let note = if several { Some(SEVERAL) } else { differs.then_some(DIFFERS) };
     let (email, email_verified) = address(user, record.as_ref());
-    Ok(Belonging { customer, email, email_verified, note })
+    Ok(ResolvedUser { customer, email, email_verified, note })
 }
 
-/// The customer that wins, and whether another one was named.
+/// Returns the customer by the tenant's rule, and whether claim and user differ.
 fn choose<'a>(rule: CustomerFrom, claim: &'a Customer, record: Option<&'a UserRecord>) -> (&'a Customer, bool) {
     let Some(own) = record.map(|record| &record.customer) else {
-        // The identity provider cannot be asked for the user, so nothing can win over the claim but its absence.
-        let wins = if rule == CustomerFrom::User { &Customer::Absent } else { claim };
-        return (wins, false);
+        // The user cannot be read, so the claim is the only source.
+        let customer = if rule == CustomerFrom::User { &Customer::Absent } else { claim };
+        return (customer, false);
     };
     match (rule, claim) {
         (_, Customer::Absent) => (own, false),
@@ -60,7 +59,7 @@ fn choose<'a>(rule: CustomerFrom, claim: &'a Customer, record: Option<&'a UserRe
     }
 }
 
-/// The user as a get by id finds it; none if this identity provider has no such call.
+/// Reads the user. Returns `None` if the identity provider has no get by id.
 async fn read(federated: &Federated<'_>, scope: &CallScope, id: &UserId) -> Result<Option<UserRecord>> {
     let provider = &federated.tenant.provider;
     if !provider.capabilities().call(CallKind::GetById).is_possible() {
@@ -69,15 +68,16 @@ async fn read(federated: &Federated<'_>, scope: &CallScope, id: &UserId) -> Resu
     match provider.get_for_userinfo(scope, id).await {
         Ok(record) => Ok(Some(record)),
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            Err(Error::invalid_token("the token's user is gone").with_source(error))
+            Err(Error::invalid_token("the token's user does not exist").with_source(error))
         }
         Err(error) => Err(error),
     }
 }
 
-fn refuse_wrong(record: &UserRecord, id: &UserId) -> Result<()> {
+/// Checks that the record belongs to the token's user, who is not blocked.
+fn check_user(record: &UserRecord, id: &UserId) -> Result<()> {
     if record.id != *id {
-        let message = "the connector answered another user than the token's";
+        let message = "the connector returned another user than the token's";
         return Err(Error::upstream(ErrorKind::InvalidResponse, message));
     }
     if record.blocked == Some(true) {
@@ -86,7 +86,7 @@ fn refuse_wrong(record: &UserRecord, id: &UserId) -> Result<()> {
     Ok(())
 }
 
-/// The address and its proof, both of one source.
+/// Returns the email and whether it is verified, both from one source.
 fn address(user: &TokenUser, record: Option<&UserRecord>) -> (Option<Email>, Option<bool>) {
     let own = record.and_then(|record| record.email.as_ref().map(|email| (email, record.email_verified)));
     match (&user.email, own) {
@@ -96,12 +96,5 @@ fn address(user: &TokenUser, record: Option<&UserRecord>) -> (Option<Email>, Opt
         }
         (Some(email), _) => (Some(email.clone()), user.email_verified),
         (None, None) => (None, None),
-    }
-}
-
-fn own_id(federated: &Federated<'_>, id: &UserId) -> Option<CustomerId> {
-    match federated.tenant.customer_missing {
-        CustomerMissing::Reject => None,
-        CustomerMissing::UseId => CustomerId::new(id.as_str()).ok(),
     }
 }

@@ -1,91 +1,85 @@
-//! A tenant whose OAuth side is on, and what its tokens are held against.
+//! A tenant with federation, and the checks of its tokens.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use idp_bridge_core::{AccessToken, CallScope, Error, ErrorKind, Federation, Result, TokenIdentity};
+use idp_bridge_core::{CallScope, Error, ErrorKind, Federation, Result, TokenIdentity};
 use jiff::Timestamp;
 
-use super::front::TokenKey;
-use crate::log::Line;
-use crate::revocation::{Revocation, RevokedKey};
-use crate::server::Bridge;
+use crate::log::RequestLog;
+use crate::revocation::{self, Revocation, RevokedKey};
+use crate::state::ServerState;
 use crate::tenant::{FederationRules, Tenant};
+use crate::token_gate::{PresentedToken, TokenKey};
 
-/// More than anybody's clock may be off when the end of a token is judged.
-const LEEWAY: Duration = Duration::from_secs(5 * 60);
-
-/// A tenant whose OAuth side is on.
+/// A tenant with federation.
 #[derive(Clone, Copy)]
 pub(super) struct Federated<'a> {
-    pub(super) bridge: &'a Arc<Bridge>,
+    pub(super) state: &'a Arc<ServerState>,
     pub(super) tenant: &'a Arc<Tenant>,
     pub(super) rules: &'a FederationRules,
     pub(super) idp: &'a dyn Federation,
 }
 
 impl<'a> Federated<'a> {
-    /// The tenant's OAuth side; none if there is no such tenant, or it is off.
-    pub(super) fn of(bridge: &'a Arc<Bridge>, tenant: Option<&'a Arc<Tenant>>) -> Option<Self> {
+    /// Returns the federation of a tenant. Returns `None` if the tenant does not exist or its federation is off.
+    pub(super) fn new(state: &'a Arc<ServerState>, tenant: Option<&'a Arc<Tenant>>) -> Option<Self> {
         let tenant = tenant?;
-        Some(Self { bridge, tenant, rules: tenant.federation.as_ref()?, idp: tenant.provider.federation()? })
+        Some(Self { state, tenant, rules: tenant.federation.as_ref()?, idp: tenant.provider.federation()? })
     }
 
-    /// The scope of a request, and its line begun. `asked` is how long its caller waits at most.
-    pub(super) fn begin(&self, line: &mut Line, asked: Duration) -> CallScope {
-        line.connector(&self.tenant.connector);
-        let scope = line.scope(asked.min(self.tenant.deadline));
-        line.follow(&scope);
+    /// Creates the scope of a request, and adds it to the log. The timeout is limited by the tenant's deadline.
+    pub(super) fn start_call(&self, log: &mut RequestLog, timeout: Duration) -> CallScope {
+        log.set_connector(&self.tenant.connector);
+        let scope = log.call_scope(timeout.min(self.tenant.deadline));
+        log.set_scope(&scope);
         scope
     }
 
+    /// Returns the current time.
     pub(super) fn now(&self) -> Timestamp {
-        self.bridge.clock.now()
+        self.state.clock.now()
     }
 
-    /// When every token that is alive now has ended.
-    pub(super) fn all_ended(&self) -> Timestamp {
-        later(self.now(), self.rules.max_token_age.saturating_add(LEEWAY))
+    /// Returns the time at which each token that is valid now has expired.
+    pub(super) fn all_tokens_expired(&self) -> Timestamp {
+        revocation::all_tokens_expired(self.now(), self.rules.max_token_age)
     }
 
-    /// When a token with this end is surely over: one that lives longer than it may is refused anyway, and one that does
-    /// not tell its end may live for a day.
-    pub(super) fn surely_ended(&self, expires_at: Option<Timestamp>) -> Timestamp {
-        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-        match expires_at {
-            Some(end) => later(end.max(self.now()), LEEWAY).min(self.all_ended()),
-            None => later(self.now(), DAY).max(self.all_ended()),
-        }
+    /// Returns the time at which a token with this expiry is no longer accepted.
+    pub(super) fn token_expired(&self, expires_at: Option<Timestamp>) -> Timestamp {
+        revocation::token_expired(self.now(), expires_at, self.rules.max_token_age)
     }
 
-    /// Admits a token that was not validated lately, and returns its identity as far as it is known.
+    /// Limits the number of unvalidated tokens, and returns the token's identity as far as known.
     ///
-    /// Within the tenant's cap any token is admitted. Beyond it a signed token must verify first, which costs no request, and an
-    /// opaque one is `RateLimited`.
-    pub(super) async fn admit(
+    /// A cached token does not count. Beyond the tenant's limit a signed token must have a valid signature, which costs no
+    /// request, and an opaque token is `RateLimited`.
+    pub(super) async fn check_rate(
         &self,
         scope: &CallScope,
-        (key, token): (&TokenKey, &AccessToken),
+        presented: &PresentedToken,
     ) -> Result<Option<TokenIdentity>> {
-        if let Some(known) = self.bridge.front.known(key) {
-            return Ok(Some(known.identity.clone()));
+        let gate = &self.state.gate;
+        if let Some(cached) = gate.cached(&presented.key) {
+            return Ok(Some(cached.identity.clone()));
         }
-        match self.bridge.front.count(&self.tenant.id) {
-            Err(_) if token.is_jwt() => self.idp.identify(scope, token).await.map(Some),
-            counted => counted.map(|()| None),
+        match gate.check_rate(&self.tenant.id) {
+            Err(_) if presented.token.is_jwt() => self.idp.identify(scope, &presented.token).await.map(Some),
+            result => result.map(|()| None),
         }
     }
 
-    /// Refuses a token that is on the list, by itself or by whom and what login it belongs to.
-    pub(super) async fn refuse_listed(&self, key: &TokenKey, identity: Option<&TokenIdentity>) -> Result<()> {
+    /// Fails if the token, its session or its user is on the revocation list.
+    pub(super) async fn check_not_revoked(&self, key: &TokenKey, identity: Option<&TokenIdentity>) -> Result<()> {
         let mut keys = vec![key.revoked_key()];
         if let Some(identity) = identity {
             keys.extend(identity.session.clone().map(RevokedKey::Session));
             keys.push(RevokedKey::Subject(identity.subject.clone()));
         }
-        // A token without `iat` may be older than any logout, so every entry for its session or its user refuses it.
+        // A token without `iat` may be older than any logout, so each entry for its session or user rejects it.
         let issued_at = identity.and_then(|identity| identity.issued_at);
-        if !self.is_listed(&keys, issued_at).await? {
+        if !self.is_revoked(&keys, issued_at).await? {
             return Ok(());
         }
         if identity.is_some() && issued_at.is_none() {
@@ -96,25 +90,21 @@ impl<'a> Federated<'a> {
         Err(Error::invalid_token("the token is on the revocation list"))
     }
 
-    /// Whether an entry of any of these keys refuses what was issued then.
-    pub(super) async fn is_listed(&self, keys: &[RevokedKey], issued_at: Option<Timestamp>) -> Result<bool> {
-        self.bridge.revocations.is_revoked(&self.tenant.id, keys, issued_at).await.map_err(unreachable)
+    /// Returns whether an entry of any of these keys rejects a token with this issue time.
+    pub(super) async fn is_revoked(&self, keys: &[RevokedKey], issued_at: Option<Timestamp>) -> Result<bool> {
+        self.state.revocations.is_revoked(&self.tenant.id, keys, issued_at).await.map_err(unavailable)
     }
 
-    /// Puts entries on the list.
+    /// Adds entries to the revocation list.
     pub(super) async fn revoke(&self, entries: &[Revocation]) -> Result<()> {
         if entries.is_empty() {
             return Ok(());
         }
-        self.bridge.revocations.revoke(&self.tenant.id, entries).await.map_err(unreachable)
+        self.state.revocations.revoke(&self.tenant.id, entries).await.map_err(unavailable)
     }
 }
 
-/// Whatever a store says, nothing is known: the caller may come again.
-fn unreachable(error: Error) -> Error {
+/// Turns any error of a store into a temporary one. The state of the token is unknown, so the caller may retry.
+fn unavailable(error: Error) -> Error {
     Error::ours(ErrorKind::Unavailable, "the revocation list cannot be reached").with_source(error)
-}
-
-pub(super) fn later(time: Timestamp, by: Duration) -> Timestamp {
-    time.checked_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -1,5 +1,6 @@
-//! Names and values as browsers write them, in a query or in a body: each name at most once, or none is believed.
+//! Form-encoded fields of a query or a body. A repeated field is an error.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -9,31 +10,30 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use idp_bridge_core::Secret;
 use idp_bridge_protocol::Code;
-use percent_encoding::percent_decode_str;
 
 use crate::error::Refusal;
 use crate::request;
 
-/// The most bytes of a token that a form or a query hands on.
+/// The maximum length of a token in a form or a query in bytes.
 const MAX_TOKEN: usize = 8 * 1024;
 
-/// The body of a request, which should be a form, and how long it may take.
+/// The unread form of a request, and the time limit for it.
 pub(super) struct FormBody {
     pub(super) body: Incoming,
     pub(super) timeout: Duration,
 }
 
-/// What a request's form or query says. A value that is empty is as good as absent (RFC 6749, section 3.1).
+/// The fields of a form or a query. An empty value counts as absent (RFC 6749, section 3.1).
 pub(super) struct Fields(BTreeMap<String, String>);
 
 impl Fields {
-    /// The form of a request's body; no body is an empty form. A GET has no form.
-    pub(super) async fn of_body(head: &Parts, FormBody { body, timeout }: FormBody) -> Result<Self, Refusal> {
+    /// Reads the form of a request. An empty body is an empty form; a GET must have no body.
+    pub(super) async fn read_body(head: &Parts, FormBody { body, timeout }: FormBody) -> Result<Self, Refusal> {
         if body.is_end_stream() {
             return Ok(Self(BTreeMap::new()));
         }
         if head.method == http::Method::GET {
-            return Err(Refusal::new(Code::InvalidRequest).with_detail("a GET has no body"));
+            return Err(Refusal::new(Code::InvalidRequest).with_detail("a GET must have no body"));
         }
         let is_form = request::is_media_type(&head.headers, "application/x-www-form-urlencoded");
         if !is_form || head.headers.contains_key(header::CONTENT_ENCODING) {
@@ -44,8 +44,8 @@ impl Fields {
         Self::parse(text)
     }
 
-    /// The query of a request.
-    pub(super) fn of_query(head: &Parts) -> Result<Self, Refusal> {
+    /// Parses the query of a request.
+    pub(super) fn parse_query(head: &Parts) -> Result<Self, Refusal> {
         Self::parse(head.uri.query().unwrap_or_default())
     }
 
@@ -56,18 +56,18 @@ impl Fields {
             let decoded = decode(name).zip(decode(value));
             let (name, value) = decoded.ok_or_else(|| malformed("a field is not percent-encoded UTF-8"))?;
             if fields.insert(name, value).is_some() {
-                return Err(malformed("a field is there twice"));
+                return Err(malformed("a field is repeated"));
             }
         }
         Ok(Self(fields))
     }
 
-    /// The values of these fields, whatever other fields are there.
+    /// Returns the values of these fields, and ignores others.
     pub(super) fn take<const COUNT: usize>(mut self, names: [&str; COUNT]) -> [Option<String>; COUNT] {
         names.map(|name| self.remove(name))
     }
 
-    /// The values of these fields, if no other one is there: a misspelt `refresh_token` must not be one that lives on.
+    /// Returns the values of these fields. Fails if there are others, so that a misspelt `refresh_token` is noticed.
     pub(super) fn take_all<const COUNT: usize>(
         mut self,
         names: [&str; COUNT],
@@ -81,31 +81,28 @@ impl Fields {
     }
 }
 
-/// Refuses a request whose query holds a token: queries are logged, cached and sent on as referrers.
+/// Refuses a query that contains a token, since queries are logged, cached and sent as referrers.
 pub(super) fn refuse_tokens_in_query(head: &Parts) -> Result<(), Refusal> {
     let names = ["access_token", "refresh_token", "id_token_hint", "logout_token"];
-    let query = Fields::of_query(head)?;
+    let query = Fields::parse_query(head)?;
     if names.iter().any(|name| query.0.contains_key(*name)) {
         return Err(malformed("a token must not be in the query"));
     }
     Ok(())
 }
 
-/// A token that is handed on unread: visible ASCII, and of a size that a header may have.
-pub(super) fn token(name: &'static str, value: String) -> Result<Secret, Refusal> {
+/// Parses a token for the identity provider: visible ASCII up to the maximum length.
+pub(super) fn parse_token(name: &'static str, value: String) -> Result<Secret, Refusal> {
     if value.len() > MAX_TOKEN || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Refusal::invalid(name, format!("`{name}` is not up to 8192 visible ASCII characters")));
+        return Err(Refusal::invalid(name, format!("`{name}` is not a text of at most 8192 visible ASCII characters")));
     }
     Ok(Secret::new(value))
 }
 
-/// What a form's writer meant, if it is UTF-8 and every `%` begins an escape.
+/// Decodes a form-encoded name or value.
 fn decode(text: &str) -> Option<String> {
-    let spaced = text.replace('+', " ");
-    let is_escape = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
-    let is_encoded = spaced.split('%').skip(1).all(is_escape);
-    let decoded = percent_decode_str(&spaced).decode_utf8().ok().filter(|_| is_encoded)?;
-    Some(decoded.into_owned())
+    let text = text.replace('+', " ");
+    request::percent_decode(&text).map(Cow::into_owned)
 }
 
 fn malformed(detail: &'static str) -> Refusal {
@@ -121,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_is_read_as_browsers_write_it() {
+    fn form_is_decoded() {
         let [a, b, c] = fields("a=x+y%26z&b=%C3%A4%2B&&c").unwrap().take(["a", "b", "c"]);
         assert_eq!((a.as_deref(), b.as_deref(), c), (Some("x y&z"), Some("ä+"), None));
         assert_eq!(fields("a=1=2").unwrap().take(["a"]), [Some("1=2".to_owned())]);
@@ -129,31 +126,31 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_there_twice_in_any_writing_is_refused() {
-        for twice in ["a=1&a=1", "a=1&a=2", "a&a", "a=&a=1", "a=1&%61=2"] {
-            assert!(fields(twice).is_none(), "{twice}");
+    fn repeated_field_is_refused() {
+        for repeated in ["a=1&a=1", "a=1&a=2", "a&a", "a=&a=1", "a=1&%61=2"] {
+            assert!(fields(repeated).is_none(), "{repeated}");
         }
     }
 
     #[test]
-    fn what_is_not_percent_encoded_utf_8_is_refused() {
+    fn invalid_encoding_is_refused() {
         for bad in ["a=%", "a=%4", "a=%zz", "%=1", "a=%ff", "a=%C3", "a=%ED%A0%80"] {
             assert!(fields(bad).is_none(), "{bad}");
         }
     }
 
     #[test]
-    fn an_unknown_field_is_refused_where_it_may_be_a_misspelt_one() {
+    fn unknown_field_is_refused_by_take_all() {
         assert!(fields("refreshToken=x").unwrap().take_all(["refresh_token"]).is_err());
         assert!(fields("refresh_token=x").unwrap().take_all(["refresh_token"]).is_ok());
         assert!(fields("more=").unwrap().take_all(["refresh_token"]).is_err());
     }
 
     #[test]
-    fn a_token_is_visible_ascii_of_a_headers_size() {
+    fn token_is_short_visible_ascii() {
         for bad in ["a b", "ä", "a\n", "a\u{7f}", &"x".repeat(MAX_TOKEN + 1)] {
-            assert!(token("refresh_token", bad.to_owned()).is_err(), "{bad:?}");
+            assert!(parse_token("refresh_token", bad.to_owned()).is_err(), "{bad:?}");
         }
-        assert!(token("refresh_token", "x".repeat(MAX_TOKEN)).is_ok());
+        assert!(parse_token("refresh_token", "x".repeat(MAX_TOKEN)).is_ok());
     }
 }

@@ -1,4 +1,4 @@
-//! What an application needs to know to log users in and to find the customer: public, if the operator publishes it.
+//! The federation document: the endpoints that an application needs. It is public if the operator publishes it.
 
 use std::sync::Arc;
 
@@ -8,48 +8,52 @@ use idp_bridge_protocol::Code;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::context::FederationRequest;
 use super::federated::Federated;
-use super::{Asked, Refused, conclude};
-use crate::dispatch::in_time;
-use crate::error::Refusal;
-use crate::log::Line;
+use crate::dispatch::with_deadline;
+use crate::error::{Refusal, Rejection};
+use crate::log::RequestLog;
 use crate::response::{self, JSON, Response};
-use crate::server::Bridge;
+use crate::state::ServerState;
 use crate::tenant::Tenant;
 
-/// The identity provider's endpoints, and the bridge's own.
+/// The endpoints of the identity provider and of the bridge.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct FederationAnswer {
     #[serde(flatten)]
     pub(crate) provider: FederationMetadata,
-    /// Where an application asks whose token it has; below `server.public_url`.
+    /// The address of userinfo, below `server.public_url`.
     pub(crate) userinfo_endpoint: String,
-    /// Where an application ends a login, and then sends the browser.
+    /// The address at which an application ends a login, and to which it then sends the browser.
     pub(crate) logout_endpoint: String,
-    /// Where the identity provider tells of logouts.
+    /// The address for the logout notices of the identity provider.
     pub(crate) backchannel_logout_uri: String,
 }
 
-/// Answers `GET …/federation`.
-pub(super) async fn answer(asked: Asked<'_>) -> Response {
-    let Asked { bridge, tenant, mut line, .. } = asked;
-    let told = tell(bridge, tenant.as_ref(), &mut line).await;
-    conclude(line, told)
+/// Handles `GET …/federation`.
+pub(super) async fn handle(request: FederationRequest<'_>) -> Response {
+    let FederationRequest { state, tenant, mut log, .. } = request;
+    let result = respond(state, tenant.as_ref(), &mut log).await;
+    log.conclude(result)
 }
 
-async fn tell(bridge: &Arc<Bridge>, tenant: Option<&Arc<Tenant>>, line: &mut Line) -> Result<Response, Refused> {
-    let federated = Federated::of(bridge, tenant).filter(|federated| federated.rules.publish);
-    // An address that applications are sent must be absolute, and no header of a request may decide it.
-    let published = federated.zip(bridge.public_url.as_deref());
+async fn respond(
+    state: &Arc<ServerState>,
+    tenant: Option<&Arc<Tenant>>,
+    log: &mut RequestLog,
+) -> Result<Response, Rejection> {
+    let federated = Federated::new(state, tenant).filter(|federated| federated.rules.publish);
+    // The addresses must be absolute, and must not depend on a header of the request.
+    let published = federated.zip(state.public_url.as_deref());
     let (federated, base) = published.ok_or_else(|| Refusal::new(Code::RouteNotFound))?;
-    let scope = federated.begin(line, Tenant::MAX_DEADLINE);
-    let provider = in_time(&scope, federated.idp.metadata(&scope)).await?;
-    let own = |name: &str| format!("{base}/v1/tenants/{}/{name}", federated.tenant.id);
+    let scope = federated.start_call(log, Tenant::MAX_DEADLINE);
+    let provider = with_deadline(&scope, federated.idp.metadata(&scope)).await?;
+    let endpoint = |name: &str| format!("{base}/v1/tenants/{}/{name}", federated.tenant.id);
     let answer = FederationAnswer {
         provider,
-        userinfo_endpoint: own("userinfo"),
-        logout_endpoint: own("logout"),
-        backchannel_logout_uri: own("backchannel-logout"),
+        userinfo_endpoint: endpoint("userinfo"),
+        logout_endpoint: endpoint("logout"),
+        backchannel_logout_uri: endpoint("backchannel-logout"),
     };
     let mut response = response::new(response::to_json(&answer), JSON);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));

@@ -1,4 +1,4 @@
-//! The store of a single replica: in memory, bounded, gone with the process.
+//! An idempotency store in memory, for a single replica.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -9,17 +9,17 @@ use bytes::Bytes;
 use idp_bridge_core::{Result, TenantId, async_trait};
 use tokio::sync::watch;
 
-use super::{Begin, Claim, Ending, Fingerprint, IdempotencyStore, KEPT, Key};
+use super::store::{Begin, Claim, Fingerprint, IdempotencyStore, KEPT, Key, WriteResult};
 
-const MOST: usize = 100_000;
+const MAX_WRITES: usize = 100_000;
 
-/// Keeps at most 100,000 writes.
+/// Keeps at most 100,000 writes in memory.
 ///
-/// Beyond that one is forgotten early, and counted: the oldest finished one of the tenant that has the most of them, so that no
-/// tenant pushes another below an equal share.
+/// Beyond that the oldest finished write of the tenant with the most writes is evicted, so that no tenant displaces the
+/// writes of another one.
 #[derive(Debug)]
 pub struct MemoryStore {
-    most: usize,
+    max: usize,
     state: Arc<Mutex<State>>,
     evicted: AtomicU64,
 }
@@ -27,7 +27,7 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct State {
     entries: HashMap<Key, Entry>,
-    /// The finished ones of each tenant, the oldest first.
+    /// The finished writes of each tenant, oldest first.
     finished: HashMap<TenantId, VecDeque<(tokio::time::Instant, Key)>>,
 }
 
@@ -39,69 +39,66 @@ struct Entry {
 
 #[derive(Debug)]
 enum Progress {
-    /// Ends when the sender says so, or is dropped with its claim.
-    Running(watch::Receiver<Option<Ending>>),
+    /// Ends when the sender sends a result or is dropped with its claim.
+    Running(watch::Receiver<Option<WriteResult>>),
     Succeeded(Bytes),
 }
 
 struct MemoryClaim {
     key: Key,
     state: Arc<Mutex<State>>,
-    /// Gone once the ending was told.
-    ended: Option<watch::Sender<Option<Ending>>>,
+    /// `None` once the result was sent.
+    result: Option<watch::Sender<Option<WriteResult>>>,
 }
 
 impl Default for MemoryStore {
     fn default() -> Self {
-        Self::with_most(MOST)
+        Self::with_max(MAX_WRITES)
     }
 }
 
 impl MemoryStore {
-    /// A store that keeps at most this many.
-    pub fn with_most(most: usize) -> Self {
-        Self { most, state: Arc::default(), evicted: AtomicU64::new(0) }
+    /// Creates a store with this capacity.
+    pub fn with_max(max: usize) -> Self {
+        Self { max, state: Arc::default(), evicted: AtomicU64::new(0) }
     }
 
-    /// How many were forgotten before their time, for want of room.
+    /// Returns the number of writes that were evicted early.
     pub fn evicted(&self) -> u64 {
         self.evicted.load(Relaxed)
     }
 
-    /// Makes room for one more. What runs is never forgotten; connections bound how much runs.
+    /// Makes room for one more write. Running writes are never evicted; the limit on connections bounds them.
     fn make_room(&self, state: &mut State) {
-        if state.entries.len() >= self.most {
-            state.forget_all_old();
+        if state.entries.len() >= self.max {
+            state.remove_all_old();
         }
-        while state.entries.len() >= self.most
-            && let Some(key) = state.pop_of_largest()
+        while state.entries.len() >= self.max
+            && let Some(key) = state.pop_oldest_of_largest()
         {
             state.entries.remove(&key);
             if self.evicted.fetch_add(1, Relaxed) == 0 {
-                let most = self.most;
-                tracing::warn!(
-                    most,
-                    "the idempotency store is full: from now on the oldest writes are forgotten early"
-                );
+                let max = self.max;
+                tracing::warn!(max, "the idempotency store is full: from now on the oldest writes are evicted early");
             }
         }
     }
 
-    /// Starts a write, or says what is known of it; a receiver if a twin is running.
-    fn look(&self, key: Key, fingerprint: Fingerprint) -> Result<Begin, watch::Receiver<Option<Ending>>> {
+    /// Claims the key, or returns the result of an equal write, or a receiver for it while the write runs.
+    fn try_begin(&self, key: Key, fingerprint: Fingerprint) -> Result<Begin, watch::Receiver<Option<WriteResult>>> {
         let mut state = lock(&self.state);
-        state.forget_old(key.tenant());
+        state.remove_old(key.tenant());
         if let Some(entry) = state.entries.get(&key) {
             return match &entry.progress {
                 _ if entry.fingerprint != fingerprint => Ok(Begin::Reused),
                 Progress::Succeeded(body) => Ok(Begin::Ended(Ok(body.clone()))),
-                Progress::Running(ended) => Err(ended.clone()),
+                Progress::Running(result) => Err(result.clone()),
             };
         }
         self.make_room(&mut state);
-        let (ended, receiver) = watch::channel(None);
+        let (result, receiver) = watch::channel(None);
         state.entries.insert(key.clone(), Entry { fingerprint, progress: Progress::Running(receiver) });
-        Ok(Begin::Run(Box::new(MemoryClaim { key, state: Arc::clone(&self.state), ended: Some(ended) })))
+        Ok(Begin::Run(Box::new(MemoryClaim { key, state: Arc::clone(&self.state), result: Some(result) })))
     }
 }
 
@@ -109,18 +106,18 @@ impl MemoryStore {
 impl IdempotencyStore for MemoryStore {
     async fn begin(&self, key: Key, fingerprint: Fingerprint, deadline: Instant) -> Result<Begin> {
         loop {
-            let mut running = match self.look(key.clone(), fingerprint) {
+            let mut running = match self.try_begin(key.clone(), fingerprint) {
                 Ok(begin) => return Ok(begin),
                 Err(running) => running,
             };
             let ended = running.wait_for(Option::is_some);
             match tokio::time::timeout_at(deadline.into(), ended).await {
-                Ok(Ok(ending)) => {
-                    if let Some(ending) = ending.as_ref() {
-                        return Ok(Begin::Ended(ending.clone()));
+                Ok(Ok(result)) => {
+                    if let Some(result) = result.as_ref() {
+                        return Ok(Begin::Ended(result.clone()));
                     }
                 }
-                // The twin's claim was dropped: this one's turn.
+                // The claim of the running write was dropped, so this write may run.
                 Ok(Err(_)) => {}
                 Err(_) => return Ok(Begin::StillRunning),
             }
@@ -130,21 +127,21 @@ impl IdempotencyStore for MemoryStore {
 
 #[async_trait]
 impl Claim for MemoryClaim {
-    async fn finish(mut self: Box<Self>, ending: Ending) {
-        if let Ok(body) = &ending {
+    async fn finish(mut self: Box<Self>, result: WriteResult) {
+        if let Ok(body) = &result {
             lock(&self.state).keep(&self.key, body);
         } else {
             lock(&self.state).entries.remove(&self.key);
         }
-        if let Some(ended) = self.ended.take() {
-            ended.send_replace(Some(ending));
+        if let Some(sender) = self.result.take() {
+            sender.send_replace(Some(result));
         }
     }
 }
 
 impl Drop for MemoryClaim {
     fn drop(&mut self) {
-        if self.ended.is_some() {
+        if self.result.is_some() {
             lock(&self.state).entries.remove(&self.key);
         }
     }
@@ -159,8 +156,8 @@ impl State {
         }
     }
 
-    /// Forgets what this tenant finished longer ago than it is kept.
-    fn forget_old(&mut self, tenant: &TenantId) {
+    /// Removes the expired writes of a tenant.
+    fn remove_old(&mut self, tenant: &TenantId) {
         let Some(finished) = self.finished.get_mut(tenant) else { return };
         while let Some((_, key)) = finished.pop_front_if(|(finished, _)| finished.elapsed() >= KEPT) {
             self.entries.remove(&key);
@@ -170,22 +167,22 @@ impl State {
         }
     }
 
-    /// Does the same for all tenants.
-    fn forget_all_old(&mut self) {
+    /// Removes the expired writes of all tenants.
+    fn remove_all_old(&mut self) {
         let tenants: Vec<_> = self.finished.keys().cloned().collect();
         for tenant in tenants {
-            self.forget_old(&tenant);
+            self.remove_old(&tenant);
         }
     }
 
-    /// Takes the oldest finished one of the tenant that has the most.
-    fn pop_of_largest(&mut self) -> Option<Key> {
+    /// Removes and returns the oldest finished write of the tenant with the most.
+    fn pop_oldest_of_largest(&mut self) -> Option<Key> {
         let largest = self.finished.values_mut().max_by_key(|finished| finished.len())?;
         largest.pop_front().map(|(_, key)| key)
     }
 }
 
-/// The state is whole after every statement, so a panic elsewhere does not spoil it.
+/// Locks the state. A poisoned lock is fine, since the state is consistent after every statement.
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }

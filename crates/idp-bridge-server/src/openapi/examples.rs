@@ -1,8 +1,8 @@
-//! An example of each body that an operation takes or answers.
+//! Examples of request and response bodies.
 
 use serde_json::{Map, Value, json};
 
-/// Adds examples to every body of the document that has a schema of ours, or is a form.
+/// Adds an example to each body with a named schema or a form.
 pub(super) fn add(paths: &mut Value) {
     let operations = paths.as_object_mut().into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut);
     for operation in operations.flat_map(Map::values_mut) {
@@ -10,10 +10,10 @@ pub(super) fn add(paths: &mut Value) {
             let content = operation.pointer_mut(pointer).and_then(Value::as_object_mut);
             for media in content.into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut) {
                 let Some(schema) = media.get("schema") else { continue };
-                let found = match named(schema) {
+                let found = match schema_name(schema) {
                     Some("Envelope") => Some(("examples", envelopes())),
-                    Some(name) => of_schema(name).map(|example| ("example", example)),
-                    None => of_inline(schema).map(|example| ("example", example)),
+                    Some(name) => for_schema(name).map(|example| ("example", example)),
+                    None => for_form(schema).map(|example| ("example", example)),
                 };
                 media.extend(found.map(|(key, example)| (key.to_owned(), example)));
             }
@@ -21,13 +21,13 @@ pub(super) fn add(paths: &mut Value) {
     }
 }
 
-/// The name of the schema that this one refers to, or the first one of several.
-fn named(schema: &Value) -> Option<&str> {
+/// Returns the name of the referenced schema, or of the first alternative.
+fn schema_name(schema: &Value) -> Option<&str> {
     let one = schema.pointer("/oneOf/0").unwrap_or(schema);
     one.get("$ref")?.as_str()?.rsplit('/').next()
 }
 
-/// A signed call of each type.
+/// Returns a signed call of each type.
 fn envelopes() -> Value {
     let calls = [
         ("users.get_by_id", json!({"id": "u-1"})),
@@ -46,8 +46,8 @@ fn envelopes() -> Value {
     Value::Object(calls.into_iter().map(envelope).collect())
 }
 
-/// An example of what a schema by this name describes.
-fn of_schema(name: &str) -> Option<Value> {
+/// Returns an example for the schema with this name.
+fn for_schema(name: &str) -> Option<Value> {
     Some(match name {
         "Lookup" | "EmailData" | "ExpectedEmail" => json!({"email": "ada@acme.example"}),
         "UserAnswer" => json!({"user": {
@@ -83,8 +83,8 @@ fn of_schema(name: &str) -> Option<Value> {
     })
 }
 
-/// An example of a form: each field with a token that stands for a longer one.
-fn of_inline(schema: &Value) -> Option<Value> {
+/// Returns an example of a form whose fields contain tokens.
+fn for_form(schema: &Value) -> Option<Value> {
     let fields = schema.get("properties")?.as_object()?;
     let value = |field: &String| (field.clone(), Value::from("eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ1LTEifQ.c2ln"));
     Some(Value::Object(fields.keys().map(value).collect()))

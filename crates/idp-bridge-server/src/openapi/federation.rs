@@ -1,13 +1,13 @@
-//! The OAuth side: what applications, browsers and identity providers ask.
+//! The OAuth routes: userinfo, logout and the federation document.
 
 use serde_json::{Map, Value, json};
 
+use super::parts::{json_content, parameter, reference, timeout_parameter};
 use super::problems::{self, Applies};
-use super::{json_content, parameter, reference, timeout_parameter};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// The paths under a tenant, with their operations.
+/// Returns the paths under a tenant, with their operations.
 pub(super) fn paths() -> [(&'static str, Value); 4] {
     let with_form = |mut operation: Value, form: Value| {
         if let Some(members) = operation.as_object_mut() {
@@ -34,7 +34,7 @@ fn userinfo(id: &str, summary: &str) -> Value {
             "operationId": id,
             "summary": summary,
             "description": "The token is in `authorization`, or in a form field of a POST; never in the query. \
-                It is good if a user got it by logging in with one of the tenant's clients and the login has not ended.",
+                It is valid if it belongs to a login with one of the tenant's clients that has not ended.",
             "security": [{"accessToken": []}],
             "parameters": [tenant(), timeout_parameter()],
         }),
@@ -48,14 +48,14 @@ fn log_out() -> Value {
         json!({
             "operationId": "logOut",
             "summary": "End the login that a token belongs to",
-            "description": "From the beginning on the bridge refuses the token; then the identity provider ends what it can. \
-                A failure leaves the token refused, and says so by the outcome `unknown`: ask again. \
-                Afterwards send the browser to `GET`, so that the identity provider forgets it, too.",
+            "description": "The bridge first revokes the token; then the identity provider ends the login. \
+                After a failure with the outcome `unknown` the token stays revoked: repeat the request. \
+                Afterwards send the browser to `GET`, which ends its session at the identity provider.",
             "security": [{"accessToken": []}],
             "parameters": [tenant(), timeout_parameter()],
             "requestBody": form("Tokens of the same login", &["refresh_token", "id_token_hint"], false),
         }),
-        ("204", json!({"description": "The login has ended, and userinfo refuses its token."})),
+        ("204", json!({"description": "The login has ended, and userinfo rejects its token."})),
     )
 }
 
@@ -66,22 +66,22 @@ fn end_session() -> Value {
     json!({
         "tags": ["Federation"],
         "operationId": "endSession",
-        "summary": "Send the browser to the identity provider to end its session there",
-        "description": "It revokes nothing by itself. A request that is not right gets a page and leads nowhere.",
+        "summary": "End the browser's session at the identity provider",
+        "description": "Redirects the browser, and revokes no token. An invalid request gets an error page without a redirect.",
         "parameters": [
             tenant(),
             query("client_id", "One of the tenant's clients.", true),
-            query("post_logout_redirect_uri", "One of those that the tenant's operator has listed, byte for byte.", true),
-            query("id_token_hint", "The ID token of the login, handed through.", false),
-            parameter("query", "state", "Handed through.", false, &json!({"type": "string", "maxLength": 512})),
+            query("post_logout_redirect_uri", "One of the configured addresses, byte for byte.", true),
+            query("id_token_hint", "The ID token of the login, passed to the identity provider.", false),
+            parameter("query", "state", "An opaque value of the application, passed through.", false, &json!({"type": "string", "maxLength": 512})),
         ],
         "responses": {
             "303": {
-                "description": "To the identity provider, and from there back.",
+                "description": "The redirect to the identity provider, which redirects back.",
                 "headers": {"location": {"schema": {"type": "string", "format": "uri"}}}
             },
-            "400": page("The client, the address or the form of the query is not right."),
-            "default": page("The identity provider cannot be reached, or its address is not known.")
+            "400": page("The client, the address or the query is invalid."),
+            "default": page("The identity provider is unavailable, or its address is unknown.")
         }
     })
 }
@@ -91,12 +91,12 @@ fn backchannel_logout() -> Value {
         Applies::BackchannelLogout,
         json!({
             "operationId": "backchannelLogout",
-            "summary": "Tell of a logout that happened elsewhere",
+            "summary": "Report a logout at the identity provider",
             "description": "OpenID Connect Back-Channel Logout 1.0, for the identity provider. A repetition changes nothing.",
             "parameters": [tenant()],
             "requestBody": form("A signed logout token", &["logout_token"], true),
         }),
-        ("200", json!({"description": "The tokens of that session, or of that user, are refused from now on."})),
+        ("200", json!({"description": "The tokens of the session or the user are revoked."})),
     )
 }
 
@@ -105,8 +105,8 @@ fn document() -> Value {
         Applies::FederationDocument,
         json!({
             "operationId": "federation",
-            "summary": "Get what an application needs to know",
-            "description": "Only where the tenant's operator publishes it.",
+            "summary": "Get the endpoints for applications",
+            "description": "Only if the tenant's operator publishes it.",
             "parameters": [tenant()],
         }),
         (
@@ -116,7 +116,7 @@ fn document() -> Value {
     )
 }
 
-/// An operation with the problems that apply to it, and its success.
+/// Adds the success and the possible problems to an operation.
 fn operation(applies: Applies, mut operation: Value, (status, mut success): (&str, Value)) -> Value {
     let mut responses = problems::responses(applies);
     if let Some(members) = success.as_object_mut() {
@@ -134,7 +134,7 @@ fn tenant() -> Value {
     parameter("path", "tenant", "The platform's id of the tenant.", true, &reference("schemas", "TenantId"))
 }
 
-/// A form with these fields and no other.
+/// Returns a form with these fields.
 fn form(about: &str, fields: &[&str], required: bool) -> Value {
     let schema = |field: &str| match field {
         // RFC 6750, section 2.1.

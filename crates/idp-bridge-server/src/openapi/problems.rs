@@ -1,14 +1,14 @@
-//! Which errors an operation can answer, by status.
+//! The possible errors of each operation, by status.
 
 use std::collections::BTreeMap;
 
 use idp_bridge_protocol::{Code, MEDIA_TYPE};
 use serde_json::{Map, Value, json};
 
-use super::reference;
+use super::parts::reference;
 use crate::error;
 
-/// What an error can be answered by.
+/// A group of operations with equal possible errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Applies {
     /// A signed call.
@@ -17,13 +17,13 @@ pub(super) enum Applies {
     RestRead,
     /// A write through REST.
     RestWrite,
-    /// A question for the token's user.
+    /// Userinfo.
     Userinfo,
-    /// The end of a login.
+    /// A logout by an application.
     Logout,
-    /// What an identity provider tells.
+    /// A logout notice from an identity provider.
     BackchannelLogout,
-    /// What an application needs to know.
+    /// The federation document.
     FederationDocument,
     /// `/readyz`.
     Readiness,
@@ -60,7 +60,7 @@ impl Applies {
     fn to_call(self, code: Code) -> bool {
         let (rest, read) = (matches!(self, Self::RestRead | Self::RestWrite), self == Self::RestRead);
         match code {
-            // Answered for other paths and methods, or by the HTTP parser without a body.
+            // Errors of other paths and methods, and of the HTTP parser.
             Code::RouteNotFound | Code::MethodNotAllowed | Code::HeadersTooLarge => false,
             Code::InvalidSignature | Code::TimestampOutOfRange | Code::UnknownOperation => !rest,
             Code::InvalidToken => rest,
@@ -70,7 +70,7 @@ impl Applies {
     }
 }
 
-/// The responses for every error that applies, by status.
+/// Returns the responses for the possible errors, by status.
 pub(super) fn responses(applies: Applies) -> Map<String, Value> {
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
     for code in Code::ALL.iter().copied().filter(|code| applies.to(*code)) {
@@ -79,7 +79,7 @@ pub(super) fn responses(applies: Applies) -> Map<String, Value> {
     by_status.into_iter().map(|(status, codes)| (status.to_string(), response(status, &codes))).collect()
 }
 
-/// The headers that every answer has.
+/// Returns the headers of every response.
 pub(super) fn headers() -> Map<String, Value> {
     let id = json!({"description": "The id of this call in the bridge's log.", "schema": {"type": "string"}});
     [("x-request-id".to_owned(), id)].into_iter().collect()
@@ -95,8 +95,8 @@ fn response(status: u16, codes: &[Code]) -> Value {
         .collect();
     let mut headers = headers();
     if matches!(status, 429 | 503) {
-        let most = if status == 429 { 3600 } else { 300 };
-        let about = format!("How long to wait, in whole seconds from 1 to {most}.");
+        let max = if status == 429 { 3600 } else { 300 };
+        let about = format!("The time to wait in seconds, from 1 to {max}.");
         headers.insert("retry-after".into(), json!({"description": about, "schema": {"type": "integer"}}));
     }
     if status == 401 && codes.contains(&Code::InvalidToken) {

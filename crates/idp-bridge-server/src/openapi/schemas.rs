@@ -1,4 +1,4 @@
-//! The schemas of what is on the wire: those of the types, made fit for readers who know no Rust.
+//! The schemas of the protocol's types, adapted for readers who do not know Rust.
 
 use idp_bridge_core::{CustomerId, Email, UserId};
 use idp_bridge_protocol::answer::{DeleteAnswer, DoneAnswer, PingAnswer, UserAnswer};
@@ -6,12 +6,12 @@ use idp_bridge_protocol::{Code, Problem, WireEnvelope};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::reference;
+use super::parts::reference;
 use crate::federation::{FederationAnswer, UserInfo};
 
 const ENVELOPE: &str = "Envelope";
 
-/// Every schema, by name.
+/// Returns all schemas by name.
 pub(super) fn components() -> Map<String, Value> {
     let mut settings = SchemaSettings::draft2020_12();
     settings.definitions_path = "/components/schemas".into();
@@ -39,7 +39,7 @@ pub(super) fn components() -> Map<String, Value> {
     schemas
 }
 
-/// A discriminator chooses among named schemas only, so each operation's envelope becomes one.
+/// Returns a named schema for the envelope of each operation. A discriminator selects named schemas only.
 fn envelopes(envelope: &Value) -> Map<String, Value> {
     let part = |name: &str| envelope.get(name).cloned().unwrap_or_default();
     let (common, always) = (part("properties"), part("required"));
@@ -71,7 +71,7 @@ fn envelopes(envelope: &Value) -> Map<String, Value> {
     schemas
 }
 
-/// `users.get_by_id` becomes `UsersGetByIdEnvelope`.
+/// Returns the name of an envelope's schema: `users.get_by_id` becomes `UsersGetByIdEnvelope`.
 fn envelope_name(kind: &str) -> String {
     let words = kind.split(['.', '_']).map(|word| {
         let mut letters = word.chars();
@@ -80,8 +80,7 @@ fn envelope_name(kind: &str) -> String {
     words.chain([ENVELOPE.to_owned()]).collect()
 }
 
-/// Keeps of a description what is for callers: its first paragraph, without links into the code; and drops defaults that
-/// only this implementation has.
+/// Reduces descriptions to their first paragraph without Rust links, and removes empty defaults.
 fn simplify(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
@@ -97,10 +96,10 @@ fn simplify(schema: &mut Value) {
     }
 }
 
-/// Open on purpose: a closed list would make clients break on the codes of a newer bridge.
+/// Returns the schema of a code. It is open, so that clients accept the codes of newer versions.
 fn describe_code() -> Value {
     let codes: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
-    json!({"type": "string", "description": "What to switch on. A newer bridge may know more.", "examples": codes})
+    json!({"type": "string", "description": "The code of the error. Newer versions may add codes.", "examples": codes})
 }
 
 fn lookup() -> Value {
@@ -112,12 +111,12 @@ fn lookup() -> Value {
             "additionalProperties": false
         })
     };
-    json!({"description": "Whom to get.", "oneOf": [by("email", "Email"), by("customer", "CustomerId")]})
+    json!({"description": "The user's email or customer.", "oneOf": [by("email", "Email"), by("customer", "CustomerId")]})
 }
 
 fn expected_email() -> Value {
     json!({
-        "description": "The address that is meant: another one in force is `user_conflict`.",
+        "description": "The expected address. If the user has another one, the call fails with `user_conflict`.",
         "type": "object",
         "properties": {"email": reference("schemas", "Email")},
         "additionalProperties": false

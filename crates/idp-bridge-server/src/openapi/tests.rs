@@ -1,10 +1,10 @@
-//! What the document promises is what the code does.
+//! The document agrees with the server.
 
 use serde_json::Value;
 
 use super::*;
 
-/// Every `$ref` in a document.
+/// Collects every `$ref` of a document.
 fn references(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
@@ -17,7 +17,7 @@ fn references(value: &Value, found: &mut Vec<String>) {
 }
 
 #[test]
-fn every_reference_has_its_target_and_every_schema_is_used() {
+fn references_resolve_and_schemas_are_used() {
     let document = openapi();
     let mut found = Vec::new();
     references(&document, &mut found);
@@ -33,7 +33,7 @@ fn every_reference_has_its_target_and_every_schema_is_used() {
 }
 
 #[test]
-fn the_envelope_is_chosen_by_its_type() {
+fn envelope_is_selected_by_type() {
     let document = openapi();
     let envelope = &document["components"]["schemas"]["Envelope"];
     assert_eq!(envelope["oneOf"].as_array().unwrap().len(), 8);
@@ -47,7 +47,7 @@ fn the_envelope_is_chosen_by_its_type() {
 }
 
 #[test]
-fn no_description_speaks_rust() {
+fn descriptions_contain_no_rust() {
     let text = openapi().to_string();
     for word in ["[`", "`]", "Debug", "::", "serde"] {
         assert!(!text.contains(word), "{word}");
@@ -55,7 +55,7 @@ fn no_description_speaks_rust() {
 }
 
 #[test]
-fn every_operation_has_its_own_summary() {
+fn summaries_are_unique() {
     let document = openapi();
     let operations =
         document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
@@ -66,7 +66,7 @@ fn every_operation_has_its_own_summary() {
     assert_eq!(summaries.len(), count, "{summaries:?}");
 }
 
-/// The schema at this place, with the definitions that it refers to.
+/// Returns a validator for a schema with its definitions.
 fn validator(document: &Value, schema: &Value) -> jsonschema::Validator {
     let mut whole = json!({"allOf": [schema], "components": {"schemas": document["components"]["schemas"]}});
     whole["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
@@ -74,7 +74,7 @@ fn validator(document: &Value, schema: &Value) -> jsonschema::Validator {
 }
 
 #[test]
-fn bodies_have_examples_that_fit_their_schemas() {
+fn examples_match_their_schemas() {
     let document = openapi();
     let mut checked = 0;
     for (path, operations) in document["paths"].as_object().unwrap() {
@@ -101,7 +101,7 @@ fn bodies_have_examples_that_fit_their_schemas() {
 }
 
 #[test]
-fn example_calls_are_read_by_the_server() {
+fn example_calls_are_parsed() {
     let document = openapi();
     let path = "/paths/~1v1~1tenants~1{tenant}~1webhook/post/requestBody/content/application~1json/examples";
     let examples = document.pointer(path).unwrap().as_object().unwrap();

@@ -1,9 +1,9 @@
-//! What a request of REST asks for, before anything of it is sent.
+//! The parsing of REST requests.
 
 use super::*;
 
 fn call(resource: Resource<'_>, method: Method, body: &'static str) -> Result<Call, Code> {
-    resource.call(&method, &Bytes::from_static(body.as_bytes())).map_err(|refusal| refusal.code())
+    resource.parse_call(&method, &Bytes::from_static(body.as_bytes())).map_err(|refusal| refusal.code())
 }
 
 fn id(text: &str) -> UserId {
@@ -11,7 +11,7 @@ fn id(text: &str) -> UserId {
 }
 
 #[test]
-fn every_resource_makes_its_call() {
+fn requests_are_parsed_to_calls() {
     let email = || Email::new("a@b.c").unwrap();
     let invalid = Err(Code::InvalidRequest);
     for (resource, method, body, expected) in [
@@ -45,7 +45,7 @@ fn every_resource_makes_its_call() {
 }
 
 #[test]
-fn an_id_is_decoded_once_and_only_if_it_is_encoded_well() {
+fn id_is_percent_decoded_once() {
     for (segment, expected) in [
         ("a%2Fb", "a/b"),
         ("a%252Fb", "a%2Fb"),
@@ -62,7 +62,7 @@ fn an_id_is_decoded_once_and_only_if_it_is_encoded_well() {
 }
 
 #[test]
-fn writes_need_another_scope_than_gets() {
+fn scopes_depend_on_the_call() {
     let scope = |resource: Resource<'_>, method| resource.scope(&method);
     assert_eq!(scope(Resource::User("u"), Method::GET), Scope::Read);
     assert_eq!(scope(Resource::Lookup, Method::POST), Scope::Read);
@@ -73,7 +73,7 @@ fn writes_need_another_scope_than_gets() {
 }
 
 #[test]
-fn an_idempotency_key_is_visible_and_there_once() {
+fn idempotency_key_is_single_and_visible() {
     let key = |values: &[&'static str]| {
         let headers: HeaderMap =
             values.iter().map(|value| (IDEMPOTENCY_KEY, http::HeaderValue::from_static(value))).collect();

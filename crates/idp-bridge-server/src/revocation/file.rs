@@ -1,4 +1,4 @@
-//! The list of a single replica: in a file, so that a restart forgets nothing.
+//! A revocation list in a file, for a single replica.
 
 mod entries;
 mod folder;
@@ -20,22 +20,21 @@ use tokio::sync::oneshot;
 
 pub use folder::FolderState;
 
+use self::folder::FILE_NAME;
 use self::worker::Worker;
-use super::{Digest, Kept, Revocation, RevocationStore, RevokedKey};
+use super::store::{Digest, Kept, Revocation, RevocationStore, RevokedKey};
 
-/// The name of the file in its folder.
-const FILE_NAME: &str = "revocations.redb";
-/// A file that fails is opened anew at most this often.
+/// The minimum interval between attempts to open a failing file.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How much of the file is kept in memory.
+/// The size of the file's cache in bytes.
 const CACHE: usize = 16 * 1024 * 1024;
 
-/// Keeps the list in a file that one process has at a time.
+/// Keeps the revocation list in a file that one process uses at a time.
 ///
-/// An entry is on the disk before anyone is told that it is kept. The file holds digests, and neither ids nor tokens.
+/// A write returns when its entries are on the disk. The file contains digests, and neither ids nor tokens.
 pub struct FileRevocations {
     store: Arc<Store>,
-    /// Reads wait for no commit.
+    /// A separate thread, so that reads do not wait for commits.
     reads: Worker,
     writes: Worker,
 }
@@ -47,17 +46,17 @@ struct Store {
     clock: Arc<dyn Clock>,
     open: Open,
     database: RwLock<Opened>,
-    /// How long a file that was opened is left alone, whatever it does.
+    /// The minimum interval between attempts to open the file.
     pause: Duration,
-    /// What the next commit takes.
+    /// The entries for the next commit.
     waiting: Mutex<Vec<Waiting>>,
-    /// Held by the one that commits.
+    /// Held during a commit.
     writing: Mutex<()>,
 }
 
-/// What became of opening the file.
+/// The result of opening the file.
 struct Opened {
-    /// None if it could not be opened.
+    /// `None` if the file could not be opened.
     database: Option<Database>,
     at: Instant,
 }
@@ -69,10 +68,10 @@ struct Waiting {
 }
 
 impl FileRevocations {
-    /// Opens the list in this folder, and makes it if none was made there yet. The error says what to do.
+    /// Opens the list in this folder, or creates it if the folder never had one.
     ///
-    /// The whole file is checked, so that a damaged list is not used. A list that was made there and is gone is an error, since
-    /// a new one would take the tokens of every login that was ended.
+    /// Checks the whole file, so that a damaged list is not used. Fails if an earlier list is missing, since a new one would
+    /// accept the tokens of all ended logins.
     pub fn open(folder: &Path, clock: Arc<dyn Clock>) -> Result<Self> {
         let path = folder.join(FILE_NAME);
         let open = {
@@ -82,19 +81,20 @@ impl FileRevocations {
         Self::with(Box::new(open), PAUSE, clock).map_err(|error| not_opened(&path, error))
     }
 
-    /// Lets [`open`](Self::open) make a new list where the one that was made is gone; false if none is gone.
+    /// Allows [`open`](Self::open) to replace a missing list by a new one. Returns false if no list is missing.
     pub fn accept_loss(folder: &Path) -> Result<bool> {
         folder::accept_loss(folder).map_err(|error| not_opened(&folder.join(FILE_NAME), error.into()))
     }
 
-    /// Returns what the folder holds, and changes nothing in it. Fails as [`open`](Self::open) does, save for damage and for
-    /// another process that uses the list.
+    /// Returns the state of the folder without changing it.
+    ///
+    /// Fails like [`open`](Self::open), but detects no damage and allows another process to use the list.
     pub fn inspect(folder: &Path) -> Result<FolderState> {
         folder::inspect(folder).map_err(|error| not_opened(&folder.join(FILE_NAME), error.into()))
     }
 
     fn with(open: Open, pause: Duration, clock: Arc<dyn Clock>) -> Result<Self, redb::Error> {
-        let database = RwLock::new(Opened { database: Some(guarded(&open)?), at: Instant::now() });
+        let database = RwLock::new(Opened { database: Some(open_guarded(&open)?), at: Instant::now() });
         let (waiting, writing) = (Mutex::default(), Mutex::default());
         let (reads, writes) = (Worker::start("revocation-reads")?, Worker::start("revocation-writes")?);
         Ok(Self { store: Arc::new(Store { clock, open, database, pause, waiting, writing }), reads, writes })
@@ -116,10 +116,10 @@ impl RevocationStore for FileRevocations {
             let store = Arc::clone(&self.store);
             self.writes.run(move || {
                 let (waiting, written) = store.commit_waiting();
-                // Who is answered may close the list and open it again at once.
+                // The callers may close and reopen the list as soon as they have the result.
                 drop(store);
                 for one in waiting {
-                    // A caller that went away needs no answer.
+                    // The caller may have stopped waiting.
                     let _ = one.done.send(written.clone());
                 }
             });
@@ -136,28 +136,28 @@ impl RevocationStore for FileRevocations {
         let store = Arc::clone(&self.store);
         let (done, outcome) = oneshot::channel();
         self.reads.run(move || {
-            // A caller that left needs no read.
+            // The caller has stopped waiting.
             if done.is_closed() {
                 return;
             }
-            let refuses = store.refuses(&digests, issued_at);
-            // A caller that has the answer may close the list and open it again at once.
+            let is_revoked = store.is_revoked(&digests, issued_at);
+            // The caller may close and reopen the list as soon as it has the result.
             drop(store);
-            let _ = done.send(refuses);
+            let _ = done.send(is_revoked);
         });
         outcome.await.unwrap_or_else(|_| Err(Error::ours(ErrorKind::Unavailable, "the revocation list was not read")))
     }
 }
 
 impl Store {
-    /// Queues entries for the next commit. True if nobody is on the way to make that commit.
+    /// Queues entries for the next commit. Returns true if the caller has to start that commit.
     fn wait(&self, entries: Waiting) -> bool {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.push(entries);
         waiting.len() == 1
     }
 
-    /// Writes all that waits in one commit: while it is on its way to the disk, the next ones gather.
+    /// Writes all queued entries in one commit. Entries that arrive meanwhile are queued for the next one.
     fn commit_waiting(&self) -> (Vec<Waiting>, Result<(), Arc<Error>>) {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
@@ -167,15 +167,15 @@ impl Store {
         (waiting, written)
     }
 
-    fn refuses(&self, digests: &[Digest], issued_at: Option<Timestamp>) -> Result<bool> {
+    fn is_revoked(&self, digests: &[Digest], issued_at: Option<Timestamp>) -> Result<bool> {
         let now = self.clock.now();
         self.use_database(|database| {
             let kept = entries::find(database, digests)?;
-            Ok(kept.iter().any(|kept| kept.is_alive(now) && kept.refuses(issued_at)))
+            Ok(kept.iter().any(|kept| kept.is_active(now) && kept.rejects(issued_at)))
         })
     }
 
-    /// Uses the database; after a failure it is opened again for whoever comes next.
+    /// Uses the database. After a failure the file is opened again for later callers.
     fn use_database<T>(&self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T> {
         let failed = {
             let opened = self.database.read().unwrap_or_else(PoisonError::into_inner);
@@ -193,16 +193,16 @@ impl Store {
         })
     }
 
-    /// After a failure of the disk the database answers nothing more, also when the disk is well again.
+    /// Opens the file again. After an IO error the database stays unusable, even when the disk has recovered.
     fn open_again(&self) {
         let mut opened = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        // Another one who failed may have done it, and the check of the whole file takes its time.
+        // Another caller may have done so already, and the check of the whole file is slow.
         if opened.at.elapsed() < self.pause {
             return;
         }
-        // Closed first, since it would lock itself out.
+        // The open database holds the lock on the file.
         opened.database = None;
-        match guarded(&self.open) {
+        match open_guarded(&self.open) {
             Ok(database) => opened.database = Some(database),
             Err(error) => tracing::error!(%error, "the file of the revocation list cannot be opened again"),
         }
@@ -210,10 +210,10 @@ impl Store {
     }
 }
 
-/// Damage that no check foresees makes the database panic: to whoever opens the file it is damage like any other.
-fn guarded(open: &Open) -> Result<Database, redb::Error> {
+/// Opens the database, and reports a panic as damage. Some damaged files make the database panic.
+fn open_guarded(open: &Open) -> Result<Database, redb::Error> {
     let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(open));
-    opened.unwrap_or_else(|_| Err(redb::Error::Corrupted("it cannot be read".into())))
+    opened.unwrap_or_else(|_| Err(redb::Error::Corrupted("the file cannot be read".into())))
 }
 
 fn open(folder: &Path, path: &Path) -> Result<Database, redb::Error> {
@@ -226,7 +226,7 @@ fn open(folder: &Path, path: &Path) -> Result<Database, redb::Error> {
         Database::builder().set_cache_size(CACHE).set_check_integrity_on_open(true).create_with_backend(backend)?;
     entries::prepare(&database)?;
     folder::set_marker(folder)?;
-    // The names of new files are in their folder, which has to be on the disk as well.
+    // A new file is durable only once its folder is synced, too.
     File::open(folder)?.sync_all()?;
     Ok(database)
 }
@@ -235,19 +235,19 @@ fn not_opened(path: &Path, error: redb::Error) -> Error {
     let shown = path.display();
     let (reason, hint) = match &error {
         redb::Error::Io(error) if error.get_ref().is_some_and(|cause| cause.is::<folder::Lost>()) => (
-            "was made, and is gone or empty".to_owned(),
+            "existed before and is now missing or empty".to_owned(),
             "restore it; without it every login that was ended within `max_token_age` can be used again, so end all \
              sessions at the identity providers, and then start once with `serve --accept-lost-revocations`",
         ),
         redb::Error::DatabaseAlreadyOpen => (
             "is in use by another process".to_owned(),
-            "stop that one first; replicas need a store that they share, not one file",
+            "stop that process first; replicas need a shared store instead of a file",
         ),
         redb::Error::Io(error) if error.kind() != io::ErrorKind::InvalidData => {
-            (format!("cannot be opened: {error}"), "the folder must exist, be writable, and outlive a restart")
+            (format!("cannot be opened: {error}"), "the folder must exist, be writable, and persist over a restart")
         }
         _ => (
-            "is damaged, or is no revocation list".to_owned(),
+            "is damaged or not a revocation list".to_owned(),
             "restore it; without it every login that was ended within `max_token_age` can be used again, so end all \
              sessions at the identity providers, move the file away, and start once with \
              `serve --accept-lost-revocations`",

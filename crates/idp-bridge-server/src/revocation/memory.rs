@@ -1,4 +1,4 @@
-//! The list of the embedded demo: in memory, gone with the process.
+//! A revocation list in memory, for demos.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use idp_bridge_core::{Clock, Result, TenantId, async_trait};
 use jiff::Timestamp;
 
-use super::{Digest, Kept, Revocation, RevocationStore, RevokedKey};
+use super::store::{Digest, Kept, Revocation, RevocationStore, RevokedKey};
 
-/// Keeps the list in memory, each entry until its end.
+/// Keeps the revocation list in memory.
 #[derive(Debug)]
 pub struct MemoryRevocations {
     clock: Arc<dyn Clock>,
@@ -18,17 +18,17 @@ pub struct MemoryRevocations {
 #[derive(Debug, Default)]
 struct List {
     kept: HashMap<Digest, Kept>,
-    /// The same by their ends, the first to be forgotten first.
+    /// The keys of `kept`, ordered by the time of their removal.
     ends: BTreeSet<(Timestamp, Digest)>,
 }
 
 impl MemoryRevocations {
-    /// An empty list.
+    /// Creates an empty list.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, list: Mutex::default() }
     }
 
-    /// The list is whole after every entry, so a panic elsewhere does not spoil it.
+    /// Locks the list. A poisoned lock is fine, since the list is consistent after every entry.
     fn list(&self) -> MutexGuard<'_, List> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -39,8 +39,8 @@ impl RevocationStore for MemoryRevocations {
     async fn revoke(&self, tenant: &TenantId, entries: &[Revocation]) -> Result<()> {
         let now = self.clock.now();
         let mut list = self.list();
-        list.forget(now);
-        for entry in entries.iter().filter(|entry| Kept::from(*entry).is_alive(now)) {
+        list.remove_expired(now);
+        for entry in entries.iter().filter(|entry| Kept::from(*entry).is_active(now)) {
             list.add(entry.key.digest(tenant), entry.into());
         }
         Ok(())
@@ -49,11 +49,11 @@ impl RevocationStore for MemoryRevocations {
     async fn is_revoked(&self, tenant: &TenantId, keys: &[RevokedKey], issued_at: Option<Timestamp>) -> Result<bool> {
         let now = self.clock.now();
         let list = self.list();
-        let refuses = |key: &RevokedKey| {
-            let kept = list.kept.get(&key.digest(tenant)).filter(|kept| kept.is_alive(now));
-            kept.is_some_and(|kept| kept.refuses(issued_at))
+        let is_rejected = |key: &RevokedKey| {
+            let kept = list.kept.get(&key.digest(tenant)).filter(|kept| kept.is_active(now));
+            kept.is_some_and(|kept| kept.rejects(issued_at))
         };
-        Ok(keys.iter().any(refuses))
+        Ok(keys.iter().any(is_rejected))
     }
 }
 
@@ -68,7 +68,7 @@ impl List {
         self.ends.insert((merged.until, digest));
     }
 
-    fn forget(&mut self, now: Timestamp) {
+    fn remove_expired(&mut self, now: Timestamp) {
         while let Some((until, digest)) = self.ends.first().copied()
             && until <= now
         {

@@ -1,4 +1,4 @@
-//! What every store of the list does, one by one and against a model.
+//! The behavior of every revocation store, case by case and against a model.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,8 +9,10 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
+use idp_bridge_core::{SessionId, TenantId, UserId};
+use jiff::Timestamp;
 
-/// A clock that stands still until it is set.
+/// A clock that a test sets.
 #[derive(Debug)]
 pub(super) struct Still(Mutex<Timestamp>);
 
@@ -50,7 +52,7 @@ pub(super) fn entry(key: RevokedKey, not_before: Option<i64>, until: i64) -> Rev
     Revocation { key, not_before: not_before.map(time), until: time(until) }
 }
 
-/// A store, and where it keeps what it keeps.
+/// A store and its folder.
 struct Fixture {
     clock: Arc<Still>,
     store: Arc<dyn RevocationStore>,
@@ -58,7 +60,7 @@ struct Fixture {
 }
 
 impl Fixture {
-    /// One of each kind, at second 100.
+    /// Returns a fixture for each kind of store, at second 100.
     fn both() -> [Self; 2] {
         let (clock, folder) = (Still::at(100), tempfile::tempdir().unwrap());
         let in_memory = Self { store: Arc::new(MemoryRevocations::new(clock.clone())), clock, folder: None };
@@ -75,7 +77,7 @@ impl Fixture {
         self.store.is_revoked(&tenant("acme"), &[key], issued_at.map(time)).await.unwrap()
     }
 
-    /// What is kept outside of the process is read again.
+    /// Opens a persistent store again.
     fn restart(&mut self) {
         if let Some(folder) = &self.folder {
             self.store = Arc::new(MemoryRevocations::new(self.clock.clone()));
@@ -89,7 +91,7 @@ fn file(folder: &Path, clock: &Arc<Still>) -> Arc<dyn RevocationStore> {
 }
 
 #[tokio::test]
-async fn what_was_revoked_is_refused_until_its_end_also_after_a_restart() {
+async fn entries_reject_until_their_end() {
     for mut list in Fixture::both() {
         assert!(!list.refuses(session("s"), Some(1)).await);
         list.revoke(&[entry(session("s"), None, 200), entry(RevokedKey::Token([7; 32]), None, 150)]).await;
@@ -107,7 +109,7 @@ async fn what_was_revoked_is_refused_until_its_end_also_after_a_restart() {
 }
 
 #[tokio::test]
-async fn a_token_that_was_issued_later_is_taken_and_one_that_does_not_tell_when_is_refused() {
+async fn issue_time_decides() {
     for list in Fixture::both() {
         list.revoke(&[entry(subject("u"), Some(90), 200)]).await;
         assert!(list.refuses(subject("u"), Some(89)).await && list.refuses(subject("u"), Some(90)).await);
@@ -130,7 +132,7 @@ async fn fractions_of_a_second_are_kept() {
 }
 
 #[tokio::test]
-async fn of_two_entries_of_one_key_the_stricter_one_counts_in_either_order() {
+async fn stricter_of_two_entries_counts() {
     let cases = [
         ([(Some(10), 300), (Some(20), 200)], (Some(20), 300)),
         ([(None, 200), (Some(20), 300)], (None, 300)),
@@ -153,7 +155,7 @@ async fn of_two_entries_of_one_key_the_stricter_one_counts_in_either_order() {
 }
 
 #[tokio::test]
-async fn an_entry_that_has_ended_makes_no_later_one_stricter() {
+async fn expired_entry_is_not_merged() {
     for list in Fixture::both() {
         list.revoke(&[entry(session("s"), None, 150)]).await;
         list.clock.set(150);
@@ -164,7 +166,7 @@ async fn an_entry_that_has_ended_makes_no_later_one_stricter() {
 }
 
 #[tokio::test]
-async fn other_tenants_kinds_and_texts_are_other_keys() {
+async fn keys_depend_on_tenant_kind_and_text() {
     for list in Fixture::both() {
         list.revoke(&[entry(session("a"), None, 200)]).await;
         for other in [subject("a"), session("A"), session("a "), session("aa"), RevokedKey::Token([b'a'; 32])] {
@@ -177,14 +179,14 @@ async fn other_tenants_kinds_and_texts_are_other_keys() {
 }
 
 #[test]
-fn no_part_of_a_key_can_be_taken_for_another_part() {
+fn boundaries_of_key_parts_count() {
     let keys = [("a", session("b")), ("as", session("b")), ("a", subject("b")), ("ab", session("b"))];
     let digests: std::collections::HashSet<_> = keys.iter().map(|(id, key)| key.digest(&tenant(id))).collect();
     assert_eq!(digests.len(), keys.len());
 }
 
 #[tokio::test]
-async fn writes_at_the_same_time_are_all_kept() {
+async fn concurrent_writes_are_all_kept() {
     for mut list in Fixture::both() {
         let writes: Vec<_> = (0..200)
             .map(|number| {
@@ -203,15 +205,15 @@ async fn writes_at_the_same_time_are_all_kept() {
     }
 }
 
-/// When an entry was made, and its two times.
+/// The time of a revocation, and the two times of its entry.
 type Made = (i64, Option<i64>, i64);
 
-/// What a model says of the list: every entry ever made, and when.
+/// A model of the list: each entry with the time of its revocation.
 #[derive(Default)]
 struct Model(HashMap<(usize, usize), Vec<Made>>);
 
 impl Model {
-    /// Goes through the entries of a key in their order: those that had ended before the next one came count no more.
+    /// Goes through the entries of a key in order. Entries that expired before the next one do not count.
     fn refuses(&self, key: (usize, usize), now: i64, issued_at: Option<i64>) -> bool {
         let mut group: Vec<(Option<i64>, i64)> = Vec::new();
         for &(made, not_before, until) in self.0.get(&key).into_iter().flatten() {
@@ -253,7 +255,7 @@ fn keys() -> [RevokedKey; 6] {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
     #[test]
-    fn every_store_says_what_the_model_says(steps in prop::collection::vec(step(), 1..40)) {
+    fn stores_agree_with_the_model(steps in prop::collection::vec(step(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (tenants, keys) = ([tenant("acme"), tenant("other")], keys());
         for mut list in Fixture::both() {

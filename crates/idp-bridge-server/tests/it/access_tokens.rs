@@ -1,4 +1,4 @@
-//! Section 6: JWT access tokens (RFC 9068) of an issuer that signs, rotates its keys, lies and goes down.
+//! JWT access tokens of REST (section 6, RFC 9068).
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 use crate::bridge::{Bridge, memory, next_id, tenant};
 use crate::clock::{BEGIN, TestClock};
 use crate::http::{Answer, Request};
-use crate::scripted::{Given, Scripted};
+use crate::scripted::{Returned, Scripted};
 
 const AUDIENCE: &str = "https://bridge.example";
 
-/// An authorization server, as far as its keys go.
+/// A server for the keys of an issuer.
 struct Issuer {
     keys: Vec<SigningKey>,
     is_down: bool,
@@ -47,7 +47,7 @@ fn settings(issuer: &FakeServer<Issuer>) -> AccessTokenSettings {
     }
 }
 
-/// `acme`, which takes tokens of this issuer, and one static token.
+/// Starts a bridge for `acme` with tokens of this issuer and one static token.
 fn acme(issuer: &FakeServer<Issuer>, provider: impl idp_bridge_core::IdentityProvider) -> Tenant {
     let mut acme = tenant("acme", provider);
     acme.access_tokens = Some(AccessTokens::new(settings(issuer), Arc::new(TestClock::default())).unwrap());
@@ -61,7 +61,7 @@ async fn bridge(issuer: &FakeServer<Issuer>) -> Bridge {
     Bridge::start([acme(issuer, memory(sample_users()))]).await
 }
 
-/// The claims of a good token, changed.
+/// Returns the claims of a valid token with changes.
 fn claims(issuer: &FakeServer<Issuer>, changes: &[(&str, Value)]) -> Value {
     let mut claims = json!({
         "iss": issuer.url(), "aud": AUDIENCE, "sub": "s-1", "client_id": "ops", "jti": "j-1",
@@ -74,7 +74,7 @@ fn claims(issuer: &FakeServer<Issuer>, changes: &[(&str, Value)]) -> Value {
     claims
 }
 
-/// A token of the issuer with these claims changed.
+/// Returns a token of the issuer with changed claims.
 fn token(issuer: &FakeServer<Issuer>, changes: &[(&str, Value)]) -> String {
     let claims = claims(issuer, changes);
     issuer.with(|issuer| issuer.keys[0].sign(&issuer.keys[0].header("at+jwt"), &claims).unwrap())
@@ -90,7 +90,7 @@ fn refused(answer: &Answer) -> bool {
 }
 
 #[tokio::test]
-async fn a_good_token_costs_one_fetch_of_the_keys_for_all() {
+async fn valid_tokens_share_one_key_fetch() {
     let issuer = issuer().await;
     let bridge = bridge(&issuer).await;
     for changes in [
@@ -110,7 +110,7 @@ async fn a_good_token_costs_one_fetch_of_the_keys_for_all() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_meant_for_this_tenant_now_is_refused() {
+async fn token_with_wrong_claims_is_rejected() {
     let issuer = issuer().await;
     let bridge = bridge(&issuer).await;
     for changes in [
@@ -141,7 +141,7 @@ async fn a_token_that_is_not_meant_for_this_tenant_now_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_of_another_kind_or_signed_in_another_way_is_refused() {
+async fn token_of_another_kind_is_rejected() {
     let issuer = issuer().await;
     let bridge = bridge(&issuer).await;
     let (good, claims) = (token(&issuer, &[]), claims(&issuer, &[]));
@@ -190,7 +190,7 @@ async fn a_token_of_another_kind_or_signed_in_another_way_is_refused() {
     ] {
         assert!(refused(&bridge.send(&get(&bad)).await), "{bad}");
     }
-    // Whatever a token says, only the configured address was asked: at first, and once for a key that is not known.
+    // Only the configured address was requested: at first, and once for an unknown key.
     let asked: Vec<_> = issuer.exchanges().into_iter().map(|exchange| exchange.request.target).collect();
     assert_eq!(asked, ["/jwks?p=1"; 2]);
 }
@@ -215,7 +215,7 @@ async fn a_new_key_is_taken_without_a_restart() {
     assert_eq!(bridge.send(&get(&old)).await.status, 200);
     issuer.with(|issuer| issuer.keys = vec![SigningKey::rs256("k-2").unwrap()]);
     assert_eq!(bridge.send(&get(&token(&issuer, &[]))).await.status, 200);
-    // The keys were refreshed a moment ago, so that a key that they lack may be a new one.
+    // The keys were refreshed recently, so an unknown key may be new.
     let answer = bridge.send(&get(&old)).await;
     assert_eq!(answer.verdict(), (503, "overloaded".into()));
     assert_eq!(answer.header("retry-after"), Some("10"));
@@ -223,7 +223,7 @@ async fn a_new_key_is_taken_without_a_restart() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_is_down_is_an_outage_and_static_tokens_go_on() {
+async fn issuer_outage_keeps_static_tokens() {
     let issuer = issuer().await;
     issuer.with(|issuer| issuer.is_down = true);
     let bridge = bridge(&issuer).await;
@@ -233,7 +233,7 @@ async fn an_issuer_that_is_down_is_an_outage_and_static_tokens_go_on() {
     issuer.take_exchanges();
     assert_eq!(bridge.send(&get("static")).await.status, 200);
     assert!(refused(&bridge.send(&get("static-but-wrong")).await));
-    assert_eq!(issuer.exchanges().len(), 0, "static tokens and what is no JWT ask nobody");
+    assert_eq!(issuer.exchanges().len(), 0, "static tokens and opaque tokens cause no request");
 }
 
 #[tokio::test]
@@ -263,9 +263,9 @@ async fn a_token_allows_what_its_scope_says() {
 }
 
 #[tokio::test]
-async fn every_client_and_subject_has_ids_of_writes_of_its_own() {
+async fn idempotency_keys_belong_to_client_and_subject() {
     let issuer = issuer().await;
-    let provider = Scripted::at_once(|_| Ok(Given::Deleted(Deleted::Existed)));
+    let provider = Scripted::at_once(|_| Ok(Returned::Deleted(Deleted::Existed)));
     let bridge = Bridge::start([acme(&issuer, provider.clone())]).await;
     let key = next_id();
     let delete = |token: &str| {
@@ -273,7 +273,7 @@ async fn every_client_and_subject_has_ids_of_writes_of_its_own() {
             .header("authorization", format!("Bearer {token}"))
             .header("idempotency-key", &key)
     };
-    // The static token is called `ops` as well.
+    // The static token has the name `ops`, too.
     let callers = [
         "static".to_owned(),
         token(&issuer, &[]),
@@ -285,7 +285,7 @@ async fn every_client_and_subject_has_ids_of_writes_of_its_own() {
         let answer = bridge.send(&delete(caller)).await;
         assert_eq!((answer.status, answer.header("idempotent-replayed")), (200, None), "{caller}");
     }
-    assert_eq!(provider.asked(), callers.len());
+    assert_eq!(provider.calls(), callers.len());
     let again = bridge.send(&delete(&token(&issuer, &[("jti", json!("j-2"))]))).await;
     assert_eq!((again.status, again.header("idempotent-replayed")), (200, Some("true")));
 }

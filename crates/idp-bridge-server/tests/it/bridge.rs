@@ -1,4 +1,4 @@
-//! A bridge on a port of its own, and the platform that signs calls to it.
+//! A running bridge, and signed calls to it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,29 +25,29 @@ pub(crate) struct Bridge {
 }
 
 impl Bridge {
-    /// A bridge for the tenant `acme` with the sample users.
+    /// Starts a bridge for the tenant `acme` with the sample users.
     pub(crate) async fn with_samples() -> Self {
-        Self::of(memory(sample_users())).await
+        Self::with_provider(memory(sample_users())).await
     }
 
-    /// A bridge for the tenant `acme` with this provider.
-    pub(crate) async fn of(provider: impl IdentityProvider) -> Self {
+    /// Starts a bridge for the tenant `acme` with this provider.
+    pub(crate) async fn with_provider(provider: impl IdentityProvider) -> Self {
         Self::start([tenant("acme", provider)]).await
     }
 
     pub(crate) async fn start(tenants: impl IntoIterator<Item = Tenant>) -> Self {
-        // No test but its own waits for the step of a password reset.
+        // Only the tests of password resets wait for their step.
         let mut limits = ServerLimits::default();
         limits.reset_step = Duration::ZERO;
-        Self::limited(tenants, limits).await
+        Self::with_limits(tenants, limits).await
     }
 
-    pub(crate) async fn limited(tenants: impl IntoIterator<Item = Tenant>, limits: ServerLimits) -> Self {
-        Self::made(tenants, limits, |server| server).await
+    pub(crate) async fn with_limits(tenants: impl IntoIterator<Item = Tenant>, limits: ServerLimits) -> Self {
+        Self::with_server(tenants, limits, |server| server).await
     }
 
-    /// A bridge whose server is changed before it serves.
-    pub(crate) async fn made(
+    /// Starts a bridge with a modified server.
+    pub(crate) async fn with_server(
         tenants: impl IntoIterator<Item = Tenant>,
         limits: ServerLimits,
         change: impl FnOnce(Server) -> Server,
@@ -64,7 +64,7 @@ impl Bridge {
         Self { address, clock, stop: Some(stop), task }
     }
 
-    /// Asks on a connection of its own.
+    /// Sends a request on a new connection.
     pub(crate) async fn send(&self, request: &Request) -> Answer {
         Connection::open(self.address).await.send(request).await
     }
@@ -89,7 +89,7 @@ pub(crate) fn memory(users: Vec<MemoryUser>) -> Directory<Memory> {
     Directory::new(Memory::with_users(users).unwrap())
 }
 
-/// The platform's key, the same for every tenant.
+/// Returns the platform's key, which all tenants share.
 pub(crate) fn platform_key() -> SigningKey {
     SigningKey::from_seed([7; 32]).unwrap()
 }
@@ -98,7 +98,7 @@ pub(crate) fn verifying(key: &SigningKey) -> VerifyingKey {
     VerifyingKey::parse(key.to_verifying_text().expose()).unwrap()
 }
 
-/// A tenant that the platform signs for.
+/// Returns a tenant with the platform's key.
 pub(crate) fn tenant(id: &str, provider: impl IdentityProvider) -> Tenant {
     let keys = KeyRing::new(vec![verifying(&platform_key())]).unwrap();
     Tenant::new(TenantId::new(id).unwrap(), "memory", Arc::new(provider), keys)
@@ -108,13 +108,13 @@ pub(crate) fn envelope(kind: &str, data: Value) -> Value {
     json!({"type": kind, "timestamp": "2027-01-15T08:00:00Z", "tenant": "acme", "data": data})
 }
 
-/// An id that no other call has.
+/// Returns a unique webhook id.
 pub(crate) fn next_id() -> String {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     format!("msg_{}", NEXT.fetch_add(1, Relaxed))
 }
 
-/// A signed call with a new id.
+/// Returns a signed call with a unique id.
 pub(crate) fn signed(body: &Value) -> Request {
     signed_as(&next_id(), body)
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use idp_bridge_core::Clock;
 use idp_bridge_core::jiff::Timestamp;
 
-/// When every test begins.
+/// The time at which each test begins.
 pub(crate) const BEGIN: i64 = 1_800_000_000;
 
 #[derive(Debug)]

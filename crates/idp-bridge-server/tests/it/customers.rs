@@ -1,4 +1,4 @@
-//! Section 2: what becomes of users without a customer, under both settings.
+//! Users without a customer (section 2), under both rules.
 
 use idp_bridge_connector_memory::{Customers, Memory, MemoryUser};
 use idp_bridge_core::{CallKind, Capabilities, CustomerId, Directory, Email, ErrorKind, Support, UserId};
@@ -6,7 +6,7 @@ use idp_bridge_server::CustomerMissing;
 use serde_json::{Value, json};
 
 use crate::bridge::{Bridge, memory, tenant};
-use crate::scripted::{Asked, Given, Scripted, record, upstream};
+use crate::scripted::{ProviderCall, Returned, Scripted, record, upstream};
 
 fn user(id: &str, customers: &[&str]) -> MemoryUser {
     let customers = customers.iter().map(|customer| CustomerId::new(*customer).unwrap()).collect();
@@ -17,7 +17,7 @@ fn user(id: &str, customers: &[&str]) -> MemoryUser {
     }
 }
 
-/// Users with every kind of customer; the customer of `with` is the id of `own`.
+/// Returns users with every kind of customer. The customer of `with` is the id of `own`.
 fn users() -> Directory<Memory> {
     memory(vec![
         user("own", &[]),
@@ -44,7 +44,7 @@ async fn found(bridge: &Bridge, kind: &str, data: Value) -> Result<(String, Stri
 }
 
 #[tokio::test]
-async fn rejected_users_have_no_customer_and_are_found_by_none() {
+async fn reject_rule_hides_users_without_customer() {
     let bridge = bridge(CustomerMissing::Reject).await;
     let by_id = |id: &str| json!({"id": id});
     let incomplete = Err((409, "user_incomplete".into()));
@@ -57,21 +57,21 @@ async fn rejected_users_have_no_customer_and_are_found_by_none() {
 }
 
 #[tokio::test]
-async fn users_that_are_their_own_customer_are_found_by_their_id_unless_they_have_another_one() {
+async fn use_id_rule_finds_users_by_id() {
     let bridge = bridge(CustomerMissing::UseId).await;
     let not_found = || Err((404, "user_not_found".to_owned()));
     let pair = |id: &str, customer: &str| Ok((id.to_owned(), customer.to_owned()));
     for (customer, expected) in [
         ("own", pair("own", "own")),
         ("c-1", pair("with", "c-1")),
-        // The attribute comes first, whoever's id the text is.
+        // The attribute has priority over an equal id.
         ("taken", pair("shadow", "taken")),
-        // Ids of users who have a customer, or several, are not customers.
+        // The id of a user with customers is not a customer.
         ("with", not_found()),
         ("several", not_found()),
         ("c-2", Err((409, "ambiguous_user".into()))),
         ("OWN", not_found()),
-        ("nobody", not_found()),
+        ("unknown", not_found()),
     ] {
         let answer = found(&bridge, "users.get_by_customer", json!({"customer": customer})).await;
         assert_eq!(answer, expected, "{customer}");
@@ -82,9 +82,9 @@ async fn users_that_are_their_own_customer_are_found_by_their_id_unless_they_hav
     assert_eq!(found(&bridge, "users.get_by_id", json!({"id": "with"})).await, pair("with", "c-1"));
 }
 
-async fn second_look(then: impl Fn() -> idp_bridge_core::Result<Given> + Send + Sync + 'static) -> (u16, String) {
+async fn second_look(then: impl Fn() -> idp_bridge_core::Result<Returned> + Send + Sync + 'static) -> (u16, String) {
     let provider = Scripted::at_once(move |asked| match asked {
-        Asked::Customer(_) => Err(upstream(ErrorKind::NotFound)),
+        ProviderCall::Customer(_) => Err(upstream(ErrorKind::NotFound)),
         _ => then(),
     });
     let mut acme = tenant("acme", provider);
@@ -94,22 +94,22 @@ async fn second_look(then: impl Fn() -> idp_bridge_core::Result<Given> + Send + 
 }
 
 #[tokio::test]
-async fn the_second_look_never_makes_an_outage_of_a_customer_that_is_no_id_nor_hides_one() {
+async fn second_lookup_preserves_errors() {
     let not_found = (404, "user_not_found".into());
     assert_eq!(second_look(|| Err(upstream(ErrorKind::NotFound))).await, not_found);
     assert_eq!(second_look(|| Err(upstream(ErrorKind::InvalidInput))).await, not_found);
     assert_eq!(second_look(|| Err(upstream(ErrorKind::Unavailable))).await, (503, "upstream_unavailable".into()));
-    let other = second_look(|| Ok(Given::User(record("c", "c", "a@b")))).await;
+    let other = second_look(|| Ok(Returned::User(record("c", "c", "a@b")))).await;
     assert_eq!(other, (502, "upstream_invalid_response".into()));
 }
 
 #[tokio::test]
-async fn without_a_way_to_look_by_id_there_is_no_second_look() {
+async fn no_second_lookup_without_get_by_id() {
     let provider = Scripted::failing(ErrorKind::NotFound)
         .with(Capabilities::all().with_call(CallKind::GetById, Support::unsupported("no")));
     let mut acme = tenant("acme", provider.clone());
     acme.customer_missing = CustomerMissing::UseId;
     let bridge = Bridge::start([acme]).await;
     assert_eq!(bridge.call("users.get_by_customer", json!({"customer": "c"})).await.status, 404);
-    assert_eq!(provider.asked(), 1);
+    assert_eq!(provider.calls(), 1);
 }

@@ -1,4 +1,4 @@
-//! Section 5: a call ends in time whatever the provider does, and a write that began goes on without its caller.
+//! Deadlines (section 5).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,12 +10,12 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::bridge::{Bridge, envelope, signed, tenant};
 use crate::http::{Answer, Connection, Request, within};
-use crate::scripted::{Asked, Given, Scripted, record};
+use crate::scripted::{ProviderCall, Returned, Scripted, record};
 
-/// A provider that never answers; its writes begin before.
+/// A provider that never returns, after its writes have begun.
 fn hanging() -> Scripted {
     Scripted::new(|asked, scope| async move {
-        if matches!(asked, Asked::Delete) {
+        if matches!(asked, ProviderCall::Delete) {
             scope.recorder().write_begins();
         }
         std::future::pending().await
@@ -29,8 +29,8 @@ async fn timed(bridge: &Bridge, kind: &str, data: Value, timeout: &str) -> (Answ
 }
 
 #[tokio::test]
-async fn a_provider_that_hangs_is_given_up_at_the_callers_deadline() {
-    let bridge = Bridge::of(hanging()).await;
+async fn hanging_provider_stops_at_callers_deadline() {
+    let bridge = Bridge::with_provider(hanging()).await;
     for (kind, data, outcome) in [
         ("users.get_by_id", json!({"id": "u"}), "not_applied"),
         ("users.delete", json!({"id": "u"}), "unknown"),
@@ -44,7 +44,7 @@ async fn a_provider_that_hangs_is_given_up_at_the_callers_deadline() {
 }
 
 #[tokio::test]
-async fn the_tenants_deadline_holds_and_callers_cannot_extend_it() {
+async fn callers_cannot_extend_the_deadline() {
     let mut acme = tenant("acme", hanging());
     acme.deadline = Duration::from_millis(150);
     let bridge = Bridge::start([acme]).await;
@@ -73,7 +73,7 @@ async fn deadline_bounds_the_body_on_every_surface() {
     for (path, media_type) in
         [("webhook", json), ("users:lookup", json), ("userinfo", form), ("logout", form), ("backchannel-logout", form)]
     {
-        for (tenant, timeout, least) in [("acme", "60000", 300), ("acme", "100", 100), ("nobody", "60000", 300)] {
+        for (tenant, timeout, least) in [("acme", "60000", 300), ("acme", "100", 100), ("unknown", "60000", 300)] {
             let target = format!("/v1/tenants/{tenant}/{path}");
             let request = Request::new("POST", target).header("content-type", media_type);
             let head = request.header("x-request-timeout-ms", timeout).head();
@@ -89,7 +89,7 @@ async fn deadline_bounds_the_body_on_every_surface() {
 }
 
 #[tokio::test]
-async fn a_deadline_that_is_no_number_is_refused_after_the_signature() {
+async fn invalid_timeout_is_refused_after_signature() {
     let bridge = Bridge::with_samples().await;
     for bad in ["", "0", "-1", "1.5", "4s"] {
         let request = signed(&envelope("users.get_by_id", json!({"id": "u-1"}))).header("x-request-timeout-ms", bad);
@@ -101,13 +101,13 @@ async fn a_deadline_that_is_no_number_is_refused_after_the_signature() {
 }
 
 #[tokio::test]
-async fn a_write_that_began_ends_without_its_caller_and_a_get_does_not() {
+async fn started_write_outlives_its_caller() {
     let (begun, go, ended) = (Arc::new(Semaphore::new(0)), Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
     let provider = Scripted::new({
         let (begun, go, ended) = (Arc::clone(&begun), Arc::clone(&go), Arc::clone(&ended));
         move |asked, _| {
             let (begun, go, ended) = (Arc::clone(&begun), Arc::clone(&go), Arc::clone(&ended));
-            // Dropped with the call, it tells that the call was cancelled.
+            // Dropped with the call, which shows that the call was cancelled.
             async move {
                 let cancelled = scopeguard(Arc::clone(&ended));
                 begun.add_permits(1);
@@ -115,13 +115,13 @@ async fn a_write_that_began_ends_without_its_caller_and_a_get_does_not() {
                 cancelled.disarm();
                 ended.add_permits(100);
                 Ok(match asked {
-                    Asked::Delete => Given::Deleted(Deleted::Existed),
-                    _ => Given::User(record("u", "c", "a@b")),
+                    ProviderCall::Delete => Returned::Deleted(Deleted::Existed),
+                    _ => Returned::User(record("u", "c", "a@b")),
                 })
             }
         }
     });
-    let bridge = Bridge::of(provider).await;
+    let bridge = Bridge::with_provider(provider).await;
     let mut caller = Connection::open(bridge.address).await;
     caller.write(signed(&envelope("users.get_by_id", json!({"id": "u"}))).to_bytes()).await;
     within(begun.acquire()).await.unwrap().forget();
@@ -133,7 +133,7 @@ async fn a_write_that_began_ends_without_its_caller_and_a_get_does_not() {
     caller.write(signed(&envelope("users.delete", json!({"id": "u"}))).to_bytes()).await;
     within(begun.acquire()).await.unwrap().forget();
     drop(caller);
-    // Another call goes through meanwhile, so the server had every chance to notice that the caller is gone.
+    // Another call completes meanwhile, so the server has noticed the disconnect.
     assert_eq!(bridge.call("ping", json!({})).await.status, 200);
     go.notify_one();
     within(ended.acquire_many(100)).await.unwrap().forget();

@@ -1,4 +1,4 @@
-//! A user that is deleted: userinfo takes none of its tokens any more, or the platform deletes again.
+//! Deleted users: their tokens are revoked, or the delete fails.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,12 +10,12 @@ use serde_json::json;
 
 use crate::bridge::{Bridge, envelope, signed_as, tenant};
 use crate::clock::TestClock;
-use crate::scripted::{Given, Scripted, upstream};
+use crate::scripted::{Returned, Scripted, upstream};
 
-/// Keeps what it is told, and can be away.
+/// A revocation list that records its entries and can fail.
 #[derive(Debug, Default)]
 struct Spy {
-    told: Mutex<Vec<Revocation>>,
+    entries: Mutex<Vec<Revocation>>,
     is_away: Mutex<bool>,
 }
 
@@ -26,7 +26,7 @@ impl RevocationStore for Spy {
         if *self.is_away.lock().unwrap() {
             return Err(Error::ours(ErrorKind::Unavailable, "the store is away"));
         }
-        self.told.lock().unwrap().extend_from_slice(entries);
+        self.entries.lock().unwrap().extend_from_slice(entries);
         Ok(())
     }
 
@@ -40,21 +40,21 @@ async fn bridge(provider: Scripted, federation: Option<FederationRules>) -> (Bri
     let mut acme = tenant("acme", provider);
     acme.federation = federation;
     let list = Arc::clone(&spy);
-    let bridge = Bridge::made([acme], ServerLimits::default(), |server| server.with_revocations(list)).await;
+    let bridge = Bridge::with_server([acme], ServerLimits::default(), |server| server.with_revocations(list)).await;
     (bridge, spy)
 }
 
 fn deleting() -> Scripted {
-    Scripted::at_once(|_| Ok(Given::Deleted(Deleted::Existed)))
+    Scripted::at_once(|_| Ok(Returned::Deleted(Deleted::Existed)))
 }
 
 #[tokio::test]
-async fn the_tokens_of_a_deleted_user_are_listed_and_those_of_a_later_one_are_not() {
+async fn delete_revokes_tokens_until_now() {
     let rules = FederationRules { max_token_age: std::time::Duration::from_secs(600), ..FederationRules::default() };
     let (bridge, spy) = bridge(deleting(), Some(rules)).await;
     assert_eq!(bridge.call("users.delete", json!({"id": "u-1"})).await.status, 200);
-    let told = spy.told.lock().unwrap().clone();
-    let [entry] = told.as_slice() else { panic!("{told:?}") };
+    let entries = spy.entries.lock().unwrap().clone();
+    let [entry] = entries.as_slice() else { panic!("{entries:?}") };
     assert_eq!(entry.key, RevokedKey::Subject(UserId::new("u-1").unwrap()));
     let now = TestClock::default().now();
     let latest = entry.not_before.unwrap();
@@ -63,7 +63,7 @@ async fn the_tokens_of_a_deleted_user_are_listed_and_those_of_a_later_one_are_no
 }
 
 #[tokio::test]
-async fn a_list_that_cannot_be_written_makes_the_platform_delete_again() {
+async fn unwritable_list_fails_the_delete() {
     let provider = deleting();
     let (bridge, spy) = bridge(provider.clone(), Some(FederationRules::default())).await;
     let call = signed_as("msg_again", &envelope("users.delete", json!({"id": "u-1"})));
@@ -74,19 +74,19 @@ async fn a_list_that_cannot_be_written_makes_the_platform_delete_again() {
     *spy.is_away.lock().unwrap() = false;
     let answer = bridge.send(&call).await;
     assert_eq!((answer.status, answer.header("idempotent-replayed")), (200, None));
-    assert_eq!((provider.asked(), spy.told.lock().unwrap().len()), (2, 1));
+    assert_eq!((provider.calls(), spy.entries.lock().unwrap().len()), (2, 1));
 }
 
 #[tokio::test]
-async fn nothing_is_listed_without_federation_a_success_or_a_deletion() {
+async fn only_successful_deletes_revoke_tokens() {
     let (off, spy) = bridge(deleting(), None).await;
     assert_eq!(off.call("users.delete", json!({"id": "u-1"})).await.status, 200);
-    assert!(spy.told.lock().unwrap().is_empty());
+    assert!(spy.entries.lock().unwrap().is_empty());
     let failing = Scripted::at_once(|_| Err(upstream(ErrorKind::Unavailable)));
     let (failing, spy) = bridge(failing, Some(FederationRules::default())).await;
     assert_eq!(failing.call("users.delete", json!({"id": "u-1"})).await.status, 503);
-    assert!(spy.told.lock().unwrap().is_empty());
-    let (marking, spy) = bridge(Scripted::at_once(|_| Ok(Given::Done)), Some(FederationRules::default())).await;
+    assert!(spy.entries.lock().unwrap().is_empty());
+    let (marking, spy) = bridge(Scripted::at_once(|_| Ok(Returned::Done)), Some(FederationRules::default())).await;
     assert_eq!(marking.call("users.mark_email_verified", json!({"id": "u-1"})).await.status, 200);
-    assert!(spy.told.lock().unwrap().is_empty());
+    assert!(spy.entries.lock().unwrap().is_empty());
 }

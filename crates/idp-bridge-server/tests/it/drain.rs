@@ -1,4 +1,4 @@
-//! Section 5: what happens between the order to stop and the end.
+//! The shutdown (section 5).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::bridge::{Bridge, envelope, signed, tenant};
 use crate::http::{Connection, Request, within};
-use crate::scripted::{Given, Scripted};
+use crate::scripted::{Returned, Scripted};
 
 /// A provider whose deletes wait for a permit.
 fn gated() -> (Scripted, Arc<Semaphore>, Arc<Semaphore>) {
@@ -21,7 +21,7 @@ fn gated() -> (Scripted, Arc<Semaphore>, Arc<Semaphore>) {
             async move {
                 begun.add_permits(1);
                 gate.acquire().await.unwrap().forget();
-                Ok(Given::Deleted(Deleted::Existed))
+                Ok(Returned::Deleted(Deleted::Existed))
             }
         }
     };
@@ -33,9 +33,9 @@ fn delete() -> Request {
 }
 
 #[tokio::test]
-async fn calls_in_flight_are_finished_idle_connections_closed_and_new_calls_refused() {
+async fn drain_finishes_running_calls() {
     let (provider, begun, gate) = gated();
-    let mut bridge = Bridge::of(provider).await;
+    let mut bridge = Bridge::with_provider(provider).await;
     let mut idle = Connection::open(bridge.address).await;
     assert_eq!(idle.send(&Request::new("GET", "/readyz")).await.status, 200);
     let mut half_open = Connection::open(bridge.address).await;
@@ -58,19 +58,19 @@ async fn calls_in_flight_are_finished_idle_connections_closed_and_new_calls_refu
     caller.closed().await;
     let address = bridge.address;
     bridge.ended().await;
-    assert!(tokio::net::TcpStream::connect(address).await.is_err(), "nobody listens any more");
+    assert!(tokio::net::TcpStream::connect(address).await.is_err(), "the listener is closed");
 }
 
 #[tokio::test]
 async fn a_write_without_a_caller_is_waited_for() {
     let (provider, begun, gate) = gated();
-    let mut bridge = Bridge::of(provider.clone()).await;
+    let mut bridge = Bridge::with_provider(provider.clone()).await;
     let mut caller = Connection::open(bridge.address).await;
     caller.write(delete().to_bytes()).await;
     within(begun.acquire()).await.unwrap().forget();
     drop(caller);
     bridge.stop();
-    // While the write runs, the bridge is there to say that it is not ready.
+    // While the write runs, the bridge reports that it is not ready.
     assert_eq!(bridge.send(&Request::new("GET", "/readyz")).await.status, 503);
     gate.add_permits(1);
     bridge.ended().await;
@@ -78,7 +78,7 @@ async fn a_write_without_a_caller_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_call_that_hangs_delays_the_end_by_no_more_than_its_deadline() {
+async fn hanging_call_delays_drain_until_deadline() {
     let mut acme = tenant("acme", Scripted::new(|_, _| std::future::pending()));
     acme.deadline = Duration::from_millis(300);
     let mut bridge = Bridge::start([acme]).await;
@@ -89,7 +89,7 @@ async fn a_call_that_hangs_delays_the_end_by_no_more_than_its_deadline() {
     let answer = caller.answer().await;
     bridge.ended().await;
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
-    // Whether the order to stop or the call came first is open; either way the caller is not left without an end.
+    // The order of shutdown and call is not determined. The caller gets a response or a closed connection in both cases.
     assert!(answer.is_none_or(|answer| [503, 504].contains(&answer.status)));
 }
 

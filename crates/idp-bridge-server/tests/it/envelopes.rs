@@ -1,4 +1,4 @@
-//! Section 1: what the body of an authentic call may be.
+//! The bodies of signed calls (section 1).
 
 use serde_json::{Value, json};
 
@@ -75,7 +75,7 @@ async fn an_unknown_operation_has_its_own_code() {
 #[tokio::test]
 async fn a_problem_has_exactly_the_documented_members() {
     let bridge = Bridge::with_samples().await;
-    let answer = bridge.call("users.get_by_id", json!({"id": "nobody"})).await;
+    let answer = bridge.call("users.get_by_id", json!({"id": "unknown"})).await;
     let id = answer.header("x-request-id").unwrap();
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
@@ -89,9 +89,9 @@ async fn a_problem_has_exactly_the_documented_members() {
 }
 
 #[tokio::test]
-async fn each_request_has_an_id_of_its_own_whatever_the_caller_sends() {
+async fn request_ids_are_chosen_by_server() {
     let bridge = Bridge::with_samples().await;
-    let request = || signed(&envelope("users.get_by_id", json!({"id": "nobody"}))).header("x-request-id", "mine");
+    let request = || signed(&envelope("users.get_by_id", json!({"id": "unknown"}))).header("x-request-id", "mine");
     let (one, two) = (bridge.send(&request()).await, bridge.send(&request()).await);
     let ids = [one.header("x-request-id"), two.header("x-request-id")];
     assert!(ids.iter().all(|id| id.is_some_and(|id| id.len() == 32)) && ids[0] != ids[1], "{ids:?}");

@@ -1,4 +1,4 @@
-//! Section 3: each error as a real request meets it. The rest of the table is proved beside it, in `error.rs`.
+//! Errors (section 3) over HTTP. The whole table is tested in `error.rs`.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::http::Request;
 use crate::scripted::{Scripted, upstream};
 
 #[tokio::test]
-async fn every_kind_of_error_has_its_status_and_code() {
+async fn error_kinds_have_status_and_code() {
     use ErrorKind::*;
     for (kind, status, code) in [
         (NotFound, 404, "user_not_found"),
@@ -29,7 +29,7 @@ async fn every_kind_of_error_has_its_status_and_code() {
         (Misconfigured, 502, "misconfigured"),
         (Unexpected, 500, "internal"),
     ] {
-        let bridge = Bridge::of(Scripted::failing(kind)).await;
+        let bridge = Bridge::with_provider(Scripted::failing(kind)).await;
         for (call, data) in [("users.get_by_id", json!({"id": "u"})), ("users.delete", json!({"id": "u"}))] {
             let answer = bridge.call(call, data).await;
             assert_eq!(answer.verdict(), (status, code.into()), "{kind:?}");
@@ -43,21 +43,21 @@ async fn every_kind_of_error_has_its_status_and_code() {
 }
 
 #[tokio::test]
-async fn the_wait_is_the_identity_providers_own_within_bounds() {
-    for (asked, told) in [(0, "1"), (17, "17"), (100_000, "300")] {
-        let limited = move || upstream(ErrorKind::RateLimited).with_retry_after(Some(Duration::from_secs(asked)));
-        let bridge = Bridge::of(Scripted::at_once(move |_| Err(limited()))).await;
+async fn upstream_retry_after_is_bounded() {
+    for (requested, expected) in [(0, "1"), (17, "17"), (100_000, "300")] {
+        let limited = move || upstream(ErrorKind::RateLimited).with_retry_after(Some(Duration::from_secs(requested)));
+        let bridge = Bridge::with_provider(Scripted::at_once(move |_| Err(limited()))).await;
         let answer = bridge.call("users.get_by_id", json!({"id": "u"})).await;
-        assert_eq!(answer.header("retry-after"), Some(told));
+        assert_eq!(answer.header("retry-after"), Some(expected));
     }
 }
 
 #[tokio::test]
-async fn our_own_limits_have_other_codes_than_those_upstream() {
+async fn own_limits_have_separate_codes() {
     for (kind, verdict) in
         [(ErrorKind::RateLimited, (429, "rate_limited")), (ErrorKind::Unavailable, (503, "overloaded"))]
     {
-        let bridge = Bridge::of(Scripted::at_once(move |_| Err(Error::ours(kind, "full")))).await;
+        let bridge = Bridge::with_provider(Scripted::at_once(move |_| Err(Error::ours(kind, "full")))).await;
         let answer = bridge.call("users.get_by_id", json!({"id": "u"})).await;
         assert_eq!(answer.verdict(), (verdict.0, verdict.1.into()));
         assert!(answer.header("retry-after").is_some());
@@ -65,19 +65,19 @@ async fn our_own_limits_have_other_codes_than_those_upstream() {
 }
 
 #[tokio::test]
-async fn a_refused_write_that_began_says_that_its_outcome_is_unknown() {
+async fn started_write_fails_with_unknown_outcome() {
     let provider = Scripted::new(|_, scope| async move {
         scope.recorder().write_begins();
         Err(upstream(ErrorKind::Unavailable))
     });
-    let bridge = Bridge::of(provider).await;
+    let bridge = Bridge::with_provider(provider).await;
     assert_eq!(bridge.call("users.delete", json!({"id": "u"})).await.json()["outcome"], "unknown");
-    // What a get does upstream changes no user.
+    // A get has no outcome, whatever its provider recorded.
     assert_eq!(bridge.call("users.get_by_id", json!({"id": "u"})).await.json()["outcome"], "not_applied");
 }
 
 #[tokio::test]
-async fn a_provider_that_panics_fails_its_call_and_nothing_else() {
+async fn panic_fails_only_its_call() {
     let bridge = Bridge::start([
         tenant("acme", Scripted::new(|_, _| async { panic!("secret of the script") })),
         tenant("other", memory(Vec::new())),
@@ -92,7 +92,7 @@ async fn a_provider_that_panics_fails_its_call_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn paths_and_methods_that_are_none_are_problems_with_a_code() {
+async fn unknown_paths_and_methods_are_problems() {
     let bridge = Bridge::with_samples().await;
     for path in ["/", "/v1/tenants/acme", "/v1/tenants//webhook", "/v1/tenants/..%2facme/webhook", "/metrics"] {
         let answer = bridge.send(&Request::new("GET", path)).await;
@@ -100,7 +100,7 @@ async fn paths_and_methods_that_are_none_are_problems_with_a_code() {
     }
     for (method, path, allow) in [
         ("GET", "/v1/tenants/acme/webhook", "POST"),
-        ("PUT", "/v1/tenants/nobody/webhook", "POST"),
+        ("PUT", "/v1/tenants/unknown/webhook", "POST"),
         ("OPTIONS", "/v1/tenants/acme/users/u", "GET, DELETE"),
         ("HEAD", "/v1/tenants/acme/users/u", "GET, DELETE"),
         ("GET", "/v1/tenants/acme/users:lookup", "POST"),
@@ -116,7 +116,7 @@ async fn paths_and_methods_that_are_none_are_problems_with_a_code() {
 }
 
 #[tokio::test]
-async fn another_media_type_is_refused_before_the_signature_is_looked_at() {
+async fn media_type_is_checked_before_signature() {
     let bridge = Bridge::with_samples().await;
     let post = || Request::new("POST", "/v1/tenants/acme/webhook");
     for media_type in ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=utf-16"] {

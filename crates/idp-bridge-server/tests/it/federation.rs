@@ -1,4 +1,4 @@
-//! Sections 7 and 8: which customer a token's user belongs to, and how a login ends.
+//! Userinfo and logout (sections 7 and 8).
 
 mod backchannel;
 mod cache;
@@ -34,7 +34,7 @@ const BACK: &str = "https://shop.example/bye?x=1";
 const PUBLIC_URL: &str = "https://bridge.example/base/";
 const ORIGIN: &str = "https://shop.example";
 
-/// Rules under which no test but the one for the cap meets the cap.
+/// Returns rules with a limit that only its own test reaches.
 fn rules() -> FederationRules {
     FederationRules {
         clients: vec![CLIENT.into(), "other".into()],
@@ -46,23 +46,24 @@ fn rules() -> FederationRules {
     }
 }
 
-/// `acme`, whose OAuth side is on.
+/// Returns `acme` with federation.
 fn acme(provider: impl IdentityProvider, rules: FederationRules) -> Tenant {
     let mut acme = tenant("acme", provider);
     acme.federation = Some(rules);
     acme
 }
 
-/// A bridge for `acme`, and for `quiet`, whose OAuth side is off.
+/// Starts a bridge for `acme` and for `quiet`, which has no federation.
 async fn bridge(idp: &Idp, rules: FederationRules) -> Bridge {
     let tenants = [acme(idp.clone(), rules), tenant("quiet", memory(Vec::new()))];
-    Bridge::made(tenants, ServerLimits::default(), |server| server.with_public_url(PUBLIC_URL)).await
+    Bridge::with_server(tenants, ServerLimits::default(), |server| server.with_public_url(PUBLIC_URL)).await
 }
 
-/// The same with another revocation list than one in memory.
+/// Starts a bridge for `acme` with this revocation list.
 async fn listing(idp: &Idp, store: impl RevocationStore) -> Bridge {
     let store = Arc::new(store);
-    Bridge::made([acme(idp.clone(), rules())], ServerLimits::default(), |server| server.with_revocations(store)).await
+    Bridge::with_server([acme(idp.clone(), rules())], ServerLimits::default(), |server| server.with_revocations(store))
+        .await
 }
 
 fn path(name: &str) -> String {
@@ -83,7 +84,7 @@ fn form(request: Request, body: &str) -> Request {
     request
 }
 
-/// The status, and of a problem its code.
+/// Returns the status, and the code of a problem.
 fn verdict(answer: &Answer) -> (u16, String) {
     let is_problem = answer.header("content-type") == Some("application/problem+json");
     let code = if is_problem { answer.json()["code"].clone() } else { Value::Null };
@@ -95,7 +96,7 @@ fn refused(answer: &Answer) -> bool {
         && answer.header("www-authenticate") == Some(r#"Bearer error="invalid_token""#)
 }
 
-/// An answer as everybody who gets the same one gets it.
+/// Returns a response without its id and date, for comparisons.
 fn alike(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
     let id = answer.header("x-request-id").unwrap();
     let same = |(name, _): &&(String, String)| name != "x-request-id" && name != "date";

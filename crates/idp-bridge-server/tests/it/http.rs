@@ -1,4 +1,4 @@
-//! A caller that speaks HTTP byte by byte, so that it can also speak it badly.
+//! A raw HTTP client that can send malformed requests.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Longer than anything here may take: a test that waits this long has failed.
+/// The time limit of any wait in a test.
 pub(crate) const TOO_LONG: Duration = Duration::from_secs(20);
 
-/// A request, as a list of what is written.
+/// A request as text.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -36,7 +36,7 @@ impl Request {
         self
     }
 
-    /// The same with this header instead of whatever it has.
+    /// Replaces a header.
     #[must_use]
     pub(crate) fn with(self, name: &str, value: impl Into<String>) -> Self {
         self.without(name).header(name, value)
@@ -48,7 +48,7 @@ impl Request {
         self.with("content-type", "application/json")
     }
 
-    /// The head without its last empty line.
+    /// Returns the head without its final empty line.
     pub(crate) fn head(&self) -> String {
         let mut head = format!("{} {} HTTP/1.1\r\nhost: bridge\r\n", self.method, self.target);
         for (name, value) in &self.headers {
@@ -68,7 +68,7 @@ impl Request {
     }
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -85,7 +85,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The status and, of a problem, its code.
+    /// Returns the status, and the code of a problem.
     pub(crate) fn verdict(&self) -> (u16, String) {
         let code = if self.status == 200 { Value::Null } else { self.json()["code"].clone() };
         (self.status, code.as_str().unwrap_or_default().to_owned())
@@ -104,12 +104,12 @@ impl Connection {
         Self { stream, read: Vec::new() }
     }
 
-    /// Writes as much as the other side takes.
+    /// Writes until the other side stops reading.
     pub(crate) async fn write(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = within(self.stream.write_all(bytes.as_ref())).await;
     }
 
-    /// Writes all of it; false if the other side closed.
+    /// Writes all bytes. Returns false if the other side closed.
     pub(crate) async fn try_write(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).await.is_ok()
     }
@@ -121,12 +121,12 @@ impl Connection {
             .unwrap_or_else(|| panic!("closed without an answer to {} {}", request.method, request.target))
     }
 
-    /// The next answer, or none if the connection is closed before one.
+    /// Reads the next response, or returns `None` if the connection is closed.
     pub(crate) async fn answer(&mut self) -> Option<Answer> {
         self.next(true).await
     }
 
-    /// The answer to a HEAD, which has no body whatever its length says.
+    /// Reads the response to a HEAD, which has no body.
     pub(crate) async fn answer_to_head(&mut self) -> Option<Answer> {
         self.next(false).await
     }
@@ -168,12 +168,12 @@ fn find(read: &[u8], end: &[u8]) -> Option<usize> {
     read.windows(end.len()).position(|window| window == end)
 }
 
-/// The future's value, which must not take too long.
+/// Awaits a future within the time limit.
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(TOO_LONG, future).await.expect("took too long")
 }
 
-/// Waits until it is so, while everybody else gets on.
+/// Yields to other tasks until the condition is true.
 pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
     let waiting = async {
         while !is_so() {

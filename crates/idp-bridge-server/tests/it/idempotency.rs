@@ -1,4 +1,4 @@
-//! Section 4: a write with the same id runs once.
+//! Idempotency (section 4).
 
 use std::sync::Arc;
 
@@ -8,13 +8,13 @@ use tokio::sync::Semaphore;
 
 use crate::bridge::{Bridge, envelope, next_id, signed_as, tenant};
 use crate::http::{Connection, Request, within};
-use crate::scripted::{Asked, Given, Scripted, record, upstream};
+use crate::scripted::{ProviderCall, Returned, Scripted, record, upstream};
 
 fn deleting(id: &str, user: &str) -> Request {
     signed_as(id, &envelope("users.delete", json!({"id": user})))
 }
 
-/// A provider whose deletes end one by one, as permits are added; the first finds the user and the others do not.
+/// A provider whose deletes wait for permits. Only the first one finds the user.
 fn gated() -> (Scripted, Arc<Semaphore>, Arc<Semaphore>) {
     let (begun, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let provider = Scripted::new({
@@ -24,7 +24,7 @@ fn gated() -> (Scripted, Arc<Semaphore>, Arc<Semaphore>) {
             async move {
                 begun.add_permits(1);
                 gate.acquire().await.unwrap().forget();
-                Ok(Given::Deleted(Deleted::Existed))
+                Ok(Returned::Deleted(Deleted::Existed))
             }
         }
     });
@@ -32,9 +32,9 @@ fn gated() -> (Scripted, Arc<Semaphore>, Arc<Semaphore>) {
 }
 
 #[tokio::test]
-async fn a_repeated_write_gets_the_first_answer_and_runs_once() {
-    let provider = Scripted::at_once(|_| Ok(Given::Deleted(Deleted::Existed)));
-    let bridge = Bridge::of(provider.clone()).await;
+async fn repeated_write_runs_once() {
+    let provider = Scripted::at_once(|_| Ok(Returned::Deleted(Deleted::Existed)));
+    let bridge = Bridge::with_provider(provider.clone()).await;
     let id = next_id();
     let first = bridge.send(&deleting(&id, "u")).await;
     assert_eq!((first.status, first.header("idempotent-replayed")), (200, None));
@@ -44,15 +44,15 @@ async fn a_repeated_write_gets_the_first_answer_and_runs_once() {
         assert_eq!(again.body, first.body);
         assert_ne!(again.header("x-request-id"), first.header("x-request-id"));
     }
-    assert_eq!(provider.asked(), 1);
+    assert_eq!(provider.calls(), 1);
     bridge.send(&deleting(&next_id(), "u")).await;
-    assert_eq!(provider.asked(), 2);
+    assert_eq!(provider.calls(), 2);
 }
 
 #[tokio::test]
-async fn what_counts_is_what_is_asked_and_not_how_it_is_written() {
-    let provider = Scripted::at_once(|_| Ok(Given::Deleted(Deleted::Existed)));
-    let bridge = Bridge::of(provider.clone()).await;
+async fn fingerprint_ignores_formatting() {
+    let provider = Scripted::at_once(|_| Ok(Returned::Deleted(Deleted::Existed)));
+    let bridge = Bridge::with_provider(provider.clone()).await;
     let id = next_id();
     bridge.send(&deleting(&id, "u")).await;
     let rewritten = json!({"data": {"id": "u"}, "new": 1, "tenant": "acme", "type": "users.delete"});
@@ -62,13 +62,13 @@ async fn what_counts_is_what_is_asked_and_not_how_it_is_written() {
     assert_eq!(reused.json()["outcome"], "not_applied");
     let other = envelope("users.send_verification_email", json!({"id": "u"}));
     assert_eq!(bridge.send(&signed_as(&id, &other)).await.status, 422);
-    assert_eq!(provider.asked(), 1);
+    assert_eq!(provider.calls(), 1);
 }
 
 #[tokio::test]
 async fn twins_wait_for_the_one_that_runs() {
     let (provider, begun, gate) = gated();
-    let bridge = Bridge::of(provider.clone()).await;
+    let bridge = Bridge::with_provider(provider.clone()).await;
     let request = deleting(&next_id(), "u");
     let mut twins = Vec::new();
     for _ in 0..8 {
@@ -84,13 +84,13 @@ async fn twins_wait_for_the_one_that_runs() {
         assert_eq!((answer.status, answer.json()), (200, json!({"existed": true})));
         replayed += usize::from(answer.header("idempotent-replayed").is_some());
     }
-    assert_eq!((replayed, provider.asked()), (7, 1));
+    assert_eq!((replayed, provider.calls()), (7, 1));
 }
 
 #[tokio::test]
-async fn a_twin_whose_deadline_ends_first_is_told_so_and_the_write_goes_on() {
+async fn waiting_write_times_out_first() {
     let (provider, begun, gate) = gated();
-    let bridge = Bridge::of(provider.clone()).await;
+    let bridge = Bridge::with_provider(provider.clone()).await;
     let request = deleting(&next_id(), "u");
     let mut first = Connection::open(bridge.address).await;
     first.write(request.to_bytes()).await;
@@ -101,13 +101,13 @@ async fn a_twin_whose_deadline_ends_first_is_told_so_and_the_write_goes_on() {
     gate.add_permits(1);
     assert_eq!(first.answer().await.unwrap().status, 200);
     assert_eq!(bridge.send(&request).await.header("idempotent-replayed"), Some("true"));
-    assert_eq!(provider.asked(), 1);
+    assert_eq!(provider.calls(), 1);
 }
 
 #[tokio::test]
-async fn a_caller_that_was_gone_gets_the_answer_when_it_asks_again() {
+async fn retry_after_disconnect_gets_the_result() {
     let (provider, begun, gate) = gated();
-    let bridge = Bridge::of(provider.clone()).await;
+    let bridge = Bridge::with_provider(provider.clone()).await;
     let request = deleting(&next_id(), "u");
     let mut caller = Connection::open(bridge.address).await;
     caller.write(request.to_bytes()).await;
@@ -116,39 +116,39 @@ async fn a_caller_that_was_gone_gets_the_answer_when_it_asks_again() {
     gate.add_permits(1);
     let again = bridge.send(&request).await;
     assert_eq!((again.status, again.header("idempotent-replayed")), (200, Some("true")));
-    assert_eq!(provider.asked(), 1);
+    assert_eq!(provider.calls(), 1);
 }
 
 #[tokio::test]
 async fn failures_are_forgotten_so_that_a_retry_runs() {
     let provider = Scripted::at_once(|_| Err(upstream(ErrorKind::Misconfigured)));
-    let bridge = Bridge::of(provider.clone()).await;
+    let bridge = Bridge::with_provider(provider.clone()).await;
     let id = next_id();
     for asked in 1..=3 {
         let answer = bridge.send(&deleting(&id, "u")).await;
         assert_eq!((answer.status, answer.header("idempotent-replayed")), (502, None));
-        assert_eq!(provider.asked(), asked);
+        assert_eq!(provider.calls(), asked);
     }
-    // Forgotten means forgotten: the id may also ask for something else now.
+    // The expired id may belong to another write now.
     assert_eq!(bridge.send(&deleting(&id, "v")).await.status, 502);
 }
 
 #[tokio::test]
 async fn gets_always_run() {
-    let provider = Scripted::at_once(|_| Ok(Given::User(record("u", "c", "a@b"))));
-    let bridge = Bridge::of(provider.clone()).await;
+    let provider = Scripted::at_once(|_| Ok(Returned::User(record("u", "c", "a@b"))));
+    let bridge = Bridge::with_provider(provider.clone()).await;
     let id = next_id();
     for asked in 1..=2 {
         let answer = bridge.send(&signed_as(&id, &envelope("users.get_by_id", json!({"id": "u"})))).await;
         assert_eq!((answer.status, answer.header("idempotent-replayed")), (200, None));
-        assert_eq!(provider.asked(), asked);
+        assert_eq!(provider.calls(), asked);
     }
 }
 
 #[tokio::test]
 async fn a_call_that_is_not_authentic_stores_nothing() {
-    let provider = Scripted::at_once(|_| Ok(Given::Deleted(Deleted::Existed)));
-    let bridge = Bridge::of(provider.clone()).await;
+    let provider = Scripted::at_once(|_| Ok(Returned::Deleted(Deleted::Existed)));
+    let bridge = Bridge::with_provider(provider.clone()).await;
     let id = next_id();
     assert_eq!(bridge.send(&deleting(&id, "u").with("webhook-signature", "v1a,AAAA")).await.status, 401);
     let first = bridge.send(&deleting(&id, "v")).await;
@@ -156,10 +156,10 @@ async fn a_call_that_is_not_authentic_stores_nothing() {
 }
 
 #[tokio::test]
-async fn the_same_id_at_another_tenant_is_another_write() {
+async fn ids_of_tenants_are_separate() {
     let provider = Scripted::at_once(|asked| match asked {
-        Asked::Delete => Ok(Given::Deleted(Deleted::Existed)),
-        _ => Ok(Given::Done),
+        ProviderCall::Delete => Ok(Returned::Deleted(Deleted::Existed)),
+        _ => Ok(Returned::Done),
     });
     let bridge = Bridge::start([tenant("acme", provider.clone()), tenant("other", provider.clone())]).await;
     let id = next_id();
@@ -167,5 +167,5 @@ async fn the_same_id_at_another_tenant_is_another_write() {
     let body = json!({"type": "users.delete", "tenant": "other", "data": {"id": "u"}});
     let other = Request { target: "/v1/tenants/other/webhook".into(), ..signed_as(&id, &body) };
     assert_eq!(bridge.send(&other).await.header("idempotent-replayed"), None);
-    assert_eq!(provider.asked(), 2);
+    assert_eq!(provider.calls(), 2);
 }

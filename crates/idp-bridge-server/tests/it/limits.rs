@@ -1,4 +1,4 @@
-//! Section 5: what a caller may cost, however slow, large or many.
+//! Limits on connections and requests (section 5).
 
 use std::time::{Duration, Instant};
 
@@ -11,11 +11,11 @@ use crate::http::{Connection, Request, within};
 
 const KIB: usize = 1024;
 
-/// Limits that a test can wait for.
+/// Returns short limits for tests.
 async fn impatient(change: impl FnOnce(&mut ServerLimits)) -> Bridge {
     let mut limits = ServerLimits::default();
     change(&mut limits);
-    Bridge::limited([tenant("acme", memory(sample_users()))], limits).await
+    Bridge::with_limits([tenant("acme", memory(sample_users()))], limits).await
 }
 
 fn post() -> Request {
@@ -27,7 +27,7 @@ fn health() -> Request {
 }
 
 #[tokio::test]
-async fn a_half_sent_head_is_closed_without_an_answer() {
+async fn partial_head_is_closed_without_response() {
     let bridge = impatient(|limits| limits.head = Duration::from_millis(150)).await;
     for head in ["", "POST", "POST /v1/tenants/acme/webhook HTTP/1.1\r\nhost: bridge\r\nwebhook-id: "] {
         let begun = Instant::now();
@@ -39,14 +39,14 @@ async fn a_half_sent_head_is_closed_without_an_answer() {
 }
 
 #[tokio::test]
-async fn a_head_that_comes_drop_by_drop_has_no_more_time_than_another() {
+async fn slow_head_gets_no_extra_time() {
     let bridge = impatient(|limits| limits.head = Duration::from_millis(200)).await;
     let mut connection = Connection::open(bridge.address).await;
     assert_eq!(connection.send(&health()).await.status, 200);
     let begun = Instant::now();
     let head = post().head();
     let mut drops = head.bytes().cycle();
-    // The second head begins now, and each byte comes well before the limit.
+    // The second head begins now, and each byte arrives well before the limit.
     let closed = async {
         loop {
             let drop = drops.next().unwrap_or(b'x');
@@ -61,7 +61,7 @@ async fn a_head_that_comes_drop_by_drop_has_no_more_time_than_another() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_is_kept_longer_than_a_head_may_take_and_then_closed() {
+async fn idle_connection_closes_after_idle_timeout() {
     let bridge = impatient(|limits| {
         limits.head = Duration::from_millis(300);
         limits.idle = Duration::from_millis(1_000);
@@ -70,7 +70,7 @@ async fn an_idle_connection_is_kept_longer_than_a_head_may_take_and_then_closed(
     let mut connection = Connection::open(bridge.address).await;
     assert_eq!(connection.send(&health()).await.status, 200);
     let idle_since = Instant::now();
-    // Nothing comes for longer than a head may take; then the connection still serves.
+    // The connection still works after it was idle for longer than the head timeout.
     let quiet = tokio::time::timeout(Duration::from_millis(500), connection.answer()).await;
     assert!(quiet.is_err(), "{quiet:?}");
     assert_eq!(connection.send(&health()).await.status, 200);
@@ -79,7 +79,7 @@ async fn an_idle_connection_is_kept_longer_than_a_head_may_take_and_then_closed(
 }
 
 #[tokio::test]
-async fn a_slow_body_is_a_408_and_the_end_of_its_connection() {
+async fn slow_body_is_a_timeout() {
     let bridge = impatient(|limits| limits.body = Duration::from_millis(150)).await;
     for start in ["content-length: 100\r\n\r\n{", "transfer-encoding: chunked\r\n\r\n1\r\n{\r\n"] {
         let mut connection = Connection::open(bridge.address).await;
@@ -92,7 +92,7 @@ async fn a_slow_body_is_a_408_and_the_end_of_its_connection() {
 }
 
 #[tokio::test]
-async fn a_body_of_16_kib_is_taken_and_one_more_byte_is_not() {
+async fn body_is_limited_to_16_kib() {
     let bridge = Bridge::with_samples().await;
     let body = |size: usize| {
         let mut body = json!({"type": "ping", "tenant": "acme", "x": ""}).to_string();
@@ -105,7 +105,7 @@ async fn a_body_of_16_kib_is_taken_and_one_more_byte_is_not() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_announced_too_large_is_refused_before_it_is_sent() {
+async fn declared_large_body_is_refused_early() {
     let bridge = Bridge::with_samples().await;
     for length in ["17408", "1000000000000"] {
         let mut connection = Connection::open(bridge.address).await;
@@ -114,14 +114,14 @@ async fn a_body_that_is_announced_too_large_is_refused_before_it_is_sent() {
         assert_eq!(answer.verdict(), (413, "too_large".into()), "{length}");
         assert_eq!(answer.header("connection"), Some("close"));
     }
-    // Nor is it asked for.
+    // The server does not send `100 Continue` either.
     let mut connection = Connection::open(bridge.address).await;
     connection.write(format!("{}expect: 100-continue\r\ncontent-length: 17408\r\n\r\n", post().head())).await;
     assert_eq!(connection.answer().await.unwrap().status, 413);
 }
 
 #[tokio::test]
-async fn a_body_that_grows_too_large_is_refused_and_its_caller_gets_to_read_it() {
+async fn growing_body_is_refused_readably() {
     let bridge = Bridge::with_samples().await;
     for (chunks, then) in [(17, "0\r\n\r\n"), (200, "")] {
         let mut connection = Connection::open(bridge.address).await;
@@ -134,7 +134,7 @@ async fn a_body_that_grows_too_large_is_refused_and_its_caller_gets_to_read_it()
 }
 
 #[tokio::test]
-async fn whoever_sends_a_large_body_to_a_wrong_path_gets_to_read_why() {
+async fn large_body_sender_receives_the_refusal() {
     let bridge = Bridge::with_samples().await;
     let mut large = post().with("content-type", "text/plain");
     large.body = vec![b'x'; 200 * KIB];
@@ -144,7 +144,7 @@ async fn whoever_sends_a_large_body_to_a_wrong_path_gets_to_read_why() {
 }
 
 #[tokio::test]
-async fn heads_have_64_fields_and_16_kib_at_most() {
+async fn heads_are_limited_in_fields_and_size() {
     let bridge = Bridge::with_samples().await;
     let fields = |count: usize| (1..count).fold(health(), |request, field| request.header(&format!("x-{field}"), "x"));
     assert_eq!(bridge.send(&fields(64)).await.status, 200);
@@ -164,7 +164,7 @@ async fn a_path_has_2_kib_at_most() {
 }
 
 #[tokio::test]
-async fn heads_that_make_no_sense_are_400_and_harm_nobody() {
+async fn malformed_heads_are_bad_requests() {
     let bridge = Bridge::with_samples().await;
     for head in [
         "\0\0\0\0\r\n\r\n",
@@ -216,7 +216,7 @@ async fn a_thousand_half_open_connections_leave_it_answering() {
 }
 
 #[tokio::test]
-async fn beyond_the_most_connections_new_ones_wait_until_one_ends() {
+async fn connections_beyond_the_limit_wait() {
     let bridge = impatient(|limits| limits.connections = 2).await;
     let mut first = Connection::open(bridge.address).await;
     let mut second = Connection::open(bridge.address).await;
@@ -231,7 +231,7 @@ async fn beyond_the_most_connections_new_ones_wait_until_one_ends() {
 }
 
 #[tokio::test]
-async fn a_caller_that_does_not_read_is_cut_off() {
+async fn caller_that_does_not_read_is_disconnected() {
     let bridge = impatient(|limits| {
         limits.write = Duration::from_millis(200);
         limits.connections = 1;
@@ -239,7 +239,7 @@ async fn a_caller_that_does_not_read_is_cut_off() {
     .await;
     let mut deaf = Connection::open(bridge.address).await;
     let requests = Request::new("GET", "/openapi.json").to_bytes().repeat(64);
-    // It asks for far more than both sides' buffers hold, and reads nothing.
+    // The caller requests far more than the buffers of both sides hold, and reads nothing.
     let asking = async {
         loop {
             if tokio::time::timeout(Duration::from_secs(1), deaf.try_write(&requests)).await != Ok(true) {
@@ -248,7 +248,7 @@ async fn a_caller_that_does_not_read_is_cut_off() {
         }
     };
     within(asking).await;
-    // The only place is free again, although the deaf caller has not closed.
+    // The only connection slot is free, although the caller has not closed.
     assert_eq!(bridge.send(&health()).await.status, 200);
     drop(deaf);
 }

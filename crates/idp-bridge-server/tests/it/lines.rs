@@ -1,4 +1,4 @@
-//! Section 10: one line a call, with what an operator needs and nothing that is personal or secret.
+//! Log lines (section 10): one per call, without personal data and secrets.
 
 use std::io::Write;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -14,15 +14,15 @@ use crate::bridge::{Bridge, envelope, memory, signed, tenant};
 use crate::http::{Connection, Request, within};
 use crate::scripted::Scripted;
 
-/// What was logged, as JSON lines.
+/// The log as JSON lines.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// Logs everything of this thread here, as long as the guard lives. The tests' runtime has one thread.
+    /// Collects the log of this thread until the guard is dropped. The runtime of the tests has one thread.
     pub(crate) fn begin(&self) -> tracing::subscriber::DefaultGuard {
-        // Where there is but one subscriber, tracing asks the thread that comes by an event first whether anybody wants it;
-        // a thread of another test would say no for all. With a second one it asks both.
+        // With a single subscriber, tracing caches the interest of the first thread that emits an event,
+        // which may belong to another test. A second subscriber prevents this.
         static SECOND: LazyLock<Dispatch> = LazyLock::new(|| {
             Dispatch::new(
                 tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(std::io::sink).finish(),
@@ -37,7 +37,7 @@ impl Log {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
-    /// The lines of calls.
+    /// Returns the lines of calls.
     pub(crate) fn lines(&self) -> Vec<Value> {
         let lines = self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>();
         lines.into_iter().filter(|line| line.get("surface").is_some()).collect()
@@ -63,7 +63,7 @@ impl<'a> MakeWriter<'a> for Log {
 }
 
 #[tokio::test]
-async fn a_call_is_one_line_that_names_no_user() {
+async fn call_is_one_line_without_user() {
     let log = Log::default();
     let _guard = log.begin();
     let bridge = Bridge::with_samples().await;
@@ -93,7 +93,7 @@ async fn a_call_is_one_line_that_names_no_user() {
 }
 
 #[tokio::test]
-async fn a_failure_names_its_causes_and_what_it_cost() {
+async fn failure_line_contains_causes_and_requests() {
     let log = Log::default();
     let _guard = log.begin();
     let provider = Scripted::new(|_, scope| async move {
@@ -104,7 +104,7 @@ async fn a_failure_names_its_causes_and_what_it_cost() {
         let cause = std::io::Error::other("connection refused");
         Err(Error::upstream(ErrorKind::Unavailable, "cannot reach it").with("step", "delete").with_source(cause))
     });
-    let bridge = Bridge::of(provider).await;
+    let bridge = Bridge::with_provider(provider).await;
     bridge.call("users.delete", json!({"id": "u-secret"})).await;
     let [line] = log.lines().try_into().unwrap();
     assert_eq!((&line["level"], &line["code"]), (&json!("WARN"), &json!("upstream_unavailable")));
@@ -115,16 +115,16 @@ async fn a_failure_names_its_causes_and_what_it_cost() {
 }
 
 #[tokio::test]
-async fn a_concealed_password_reset_is_told_to_the_operator() {
+async fn concealed_password_reset_is_logged() {
     let log = Log::default();
     let _guard = log.begin();
     let bridge = Bridge::with_samples().await;
-    let email = json!({"email": "nobody@acme.example"});
+    let email = json!({"email": "unknown@acme.example"});
     assert_eq!(bridge.call("users.send_password_reset_email", email).await.status, 200);
     let [line] = log.lines().try_into().unwrap();
     assert_eq!((&line["status"], &line["code"]), (&json!(200), &json!("user_not_found")));
     assert_eq!((&line["concealed"], &line["error"]), (&json!(true), &json!("no such user")));
-    assert!(!log.text().contains("nobody@"));
+    assert!(!log.text().contains("unknown@"));
 }
 
 #[tokio::test]
@@ -139,7 +139,7 @@ async fn a_caller_that_goes_away_leaves_a_line() {
             std::future::pending()
         }
     });
-    let bridge = Bridge::of(provider).await;
+    let bridge = Bridge::with_provider(provider).await;
     let mut caller = Connection::open(bridge.address).await;
     caller.write(signed(&envelope("users.get_by_id", json!({"id": "u"}))).to_bytes()).await;
     within(begun.acquire()).await.unwrap().forget();
@@ -155,23 +155,23 @@ async fn a_caller_that_goes_away_leaves_a_line() {
 }
 
 #[tokio::test]
-async fn refused_callers_are_lines_too_and_their_texts_stay_out() {
+async fn refused_callers_are_logged_without_their_text() {
     let log = Log::default();
     let _guard = log.begin();
     let mut acme = tenant("acme", memory(sample_users()));
     acme.tokens.clear();
     let bridge = Bridge::start([acme]).await;
     let secret = "Bearer secret-token";
-    let request = Request::new("GET", "/v1/tenants/nobody/users/u-secret?q=secret").header("authorization", secret);
+    let request = Request::new("GET", "/v1/tenants/unknown/users/u-secret?q=secret").header("authorization", secret);
     bridge.send(&request).await;
-    let webhook = Request::new("POST", "/v1/tenants/nobody/webhook").json(&json!({"secret": 1}));
+    let webhook = Request::new("POST", "/v1/tenants/unknown/webhook").json(&json!({"secret": 1}));
     bridge.send(&webhook.header("webhook-id", "secret")).await;
     let lines = log.lines();
     let codes: Vec<_> = lines.iter().map(|line| (&line["tenant.id"], &line["code"], &line["status"])).collect();
-    let nobody = json!("nobody");
+    let unknown = json!("unknown");
     assert_eq!(
         codes,
-        [(&nobody, &json!("invalid_token"), &json!(401)), (&nobody, &json!("invalid_signature"), &json!(401))]
+        [(&unknown, &json!("invalid_token"), &json!(401)), (&unknown, &json!("invalid_signature"), &json!(401))]
     );
     assert!(!log.text().contains("secret"), "{}", log.text());
 }

@@ -1,6 +1,6 @@
-//! The server over real sockets: every rule of the protocol, asked by a caller that may be rude.
+//! The server over real sockets, with well-behaved and hostile callers.
 
-// `cfg(test)` is always true here; clippy reads it as leave for the helpers, too, to unwrap.
+// `cfg(test)` is always true here. It lets clippy accept `unwrap` in helpers, too.
 #[cfg(test)]
 mod access_tokens;
 #[cfg(test)]
@@ -25,6 +25,8 @@ mod federation;
 mod http;
 #[cfg(test)]
 mod idempotency;
+#[cfg(test)]
+mod layers;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Section 2: the seven operations, and what is checked once more before a user is answered.
+//! The seven operations (section 2), and the checks of returned users.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ use idp_bridge_core::{
 use serde_json::json;
 
 use crate::bridge::{Bridge, memory, tenant};
-use crate::scripted::{Asked, Given, Scripted, record, upstream};
+use crate::scripted::{ProviderCall, Returned, Scripted, record, upstream};
 
 #[tokio::test]
-async fn a_user_is_the_same_by_id_by_email_and_by_customer() {
+async fn lookups_return_equal_users() {
     let bridge = Bridge::with_samples().await;
     let by_id = bridge.call("users.get_by_id", json!({"id": "u-1"})).await;
     assert_eq!(by_id.header("content-type"), Some("application/json"));
@@ -32,7 +32,7 @@ async fn a_user_is_the_same_by_id_by_email_and_by_customer() {
 #[tokio::test]
 async fn writes_do_what_they_say() {
     let users = memory(sample_users());
-    let bridge = Bridge::of(users.clone()).await;
+    let bridge = Bridge::with_provider(users.clone()).await;
     let linus = UserId::new("u-3").unwrap();
     let mail = |kind| Mail { to: Email::new("linus@acme.example").unwrap(), kind };
     let done = bridge.call("users.send_verification_email", json!({"id": "u-3"})).await;
@@ -54,13 +54,13 @@ async fn writes_do_what_they_say() {
 }
 
 #[tokio::test]
-async fn a_delete_may_not_know_whether_the_user_was_there() {
-    let bridge = Bridge::of(Scripted::at_once(|_| Ok(Given::Deleted(Deleted::Unknown)))).await;
+async fn delete_may_return_unknown_existence() {
+    let bridge = Bridge::with_provider(Scripted::at_once(|_| Ok(Returned::Deleted(Deleted::Unknown)))).await;
     assert_eq!(bridge.call("users.delete", json!({"id": "u"})).await.json(), json!({"existed": null}));
 }
 
 #[tokio::test]
-async fn another_user_than_the_asked_one_is_never_answered() {
+async fn wrong_user_is_never_returned() {
     let no_email = UserRecord { email: None, ..record("u-1", "c-1", "x@y") };
     for (kind, data, answered) in [
         ("users.get_by_id", json!({"id": "u-1"}), record("U-1", "c-1", "a@b")),
@@ -75,14 +75,14 @@ async fn another_user_than_the_asked_one_is_never_answered() {
             UserRecord { customer: Customer::Absent, ..record("c-1", "x", "a@b") },
         ),
     ] {
-        let bridge = Bridge::of(Scripted::at_once(move |_| Ok(Given::User(answered.clone())))).await;
+        let bridge = Bridge::with_provider(Scripted::at_once(move |_| Ok(Returned::User(answered.clone())))).await;
         let answer = bridge.call(kind, data.clone()).await;
         assert_eq!(answer.verdict(), (502, "upstream_invalid_response".into()), "{kind} {data}");
     }
 }
 
 #[tokio::test]
-async fn a_user_without_an_email_is_incomplete_and_one_with_several_customers_is_ambiguous() {
+async fn incomplete_and_ambiguous_users_are_refused() {
     let base = record("u-1", "c-1", "a@b");
     for (answered, code, field) in [
         (UserRecord { email: None, ..base.clone() }, "user_incomplete", json!("email")),
@@ -90,7 +90,7 @@ async fn a_user_without_an_email_is_incomplete_and_one_with_several_customers_is
         (UserRecord { customer: Customer::Unusable, ..base.clone() }, "user_incomplete", json!("customer")),
         (UserRecord { customer: Customer::Several, ..base }, "ambiguous_user", json!(null)),
     ] {
-        let bridge = Bridge::of(Scripted::at_once(move |_| Ok(Given::User(answered.clone())))).await;
+        let bridge = Bridge::with_provider(Scripted::at_once(move |_| Ok(Returned::User(answered.clone())))).await;
         let answer = bridge.call("users.get_by_id", json!({"id": "u-1"})).await;
         assert_eq!(answer.verdict(), (409, code.into()));
         assert_eq!(answer.json()["field"], field);
@@ -98,46 +98,46 @@ async fn a_user_without_an_email_is_incomplete_and_one_with_several_customers_is
 }
 
 #[tokio::test]
-async fn a_password_reset_is_answered_alike_for_addresses_that_get_no_mail() {
+async fn password_reset_conceals_missing_users() {
     let users = memory(sample_users());
-    let bridge = Bridge::of(users.clone()).await;
-    for email in ["linus@acme.example", "nobody@acme.example", "mallory@acme.example"] {
+    let bridge = Bridge::with_provider(users.clone()).await;
+    for email in ["linus@acme.example", "unknown@acme.example", "mallory@acme.example"] {
         let answer = bridge.call("users.send_password_reset_email", json!({"email": email})).await;
         assert_eq!((answer.status, answer.body.as_str()), (200, "{}"), "{email}");
     }
     assert_eq!(users.store().outbox().len(), 1);
     use ErrorKind::{Ambiguous, Incomplete, NotFound, State};
     for kind in [NotFound, Ambiguous, Incomplete, State] {
-        let bridge = Bridge::of(Scripted::failing(kind)).await;
+        let bridge = Bridge::with_provider(Scripted::failing(kind)).await;
         assert_eq!(bridge.call("users.send_password_reset_email", json!({"email": "a@b"})).await.body, "{}");
-        // A verification mail is for a user who is known, so it tells.
+        // A verification mail is for a known user, so its errors are not concealed.
         assert_eq!(bridge.call("users.send_verification_email", json!({"id": "u"})).await.status / 100, 4);
     }
-    let bridge = Bridge::of(Scripted::failing(ErrorKind::Unavailable)).await;
+    let bridge = Bridge::with_provider(Scripted::failing(ErrorKind::Unavailable)).await;
     assert_eq!(bridge.call("users.send_password_reset_email", json!({"email": "a@b"})).await.status, 503);
 }
 
 #[tokio::test]
-async fn what_the_connector_cannot_do_is_refused_with_its_reason_and_without_asking() {
+async fn unsupported_call_is_refused_with_reason() {
     let provider = Scripted::failing(ErrorKind::Unexpected)
         .with(Capabilities::all().with_call(CallKind::Delete, Support::unsupported("read only")));
-    let bridge = Bridge::of(provider.clone()).await;
+    let bridge = Bridge::with_provider(provider.clone()).await;
     let answer = bridge.call("users.delete", json!({"id": "u"})).await;
     assert_eq!(answer.verdict(), (501, "not_supported".into()));
     assert_eq!(answer.json()["detail"], "read only");
-    assert_eq!(provider.asked(), 0);
+    assert_eq!(provider.calls(), 0);
 }
 
 #[tokio::test]
-async fn what_the_tenant_has_switched_off_is_forbidden_and_not_asked() {
+async fn disabled_call_is_forbidden() {
     let provider = Scripted::at_once(|asked| match asked {
-        Asked::Id(_) => Err(upstream(ErrorKind::NotFound)),
-        _ => Ok(Given::Deleted(Deleted::Existed)),
+        ProviderCall::Id(_) => Err(upstream(ErrorKind::NotFound)),
+        _ => Ok(Returned::Deleted(Deleted::Existed)),
     });
     let mut acme = tenant("acme", provider.clone());
     acme.switched_off = BTreeSet::from([CallKind::Delete]);
     let bridge = Bridge::start([acme]).await;
     assert_eq!(bridge.call("users.delete", json!({"id": "u"})).await.verdict(), (403, "forbidden".into()));
-    assert_eq!(provider.asked(), 0);
+    assert_eq!(provider.calls(), 0);
     assert_eq!(bridge.call("users.get_by_id", json!({"id": "u"})).await.status, 404);
 }

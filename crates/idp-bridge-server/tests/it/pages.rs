@@ -1,4 +1,4 @@
-//! What anybody may read: health, readiness, and the reference.
+//! Public pages: health, readiness and the reference.
 
 use crate::bridge::Bridge;
 use crate::http::{Connection, Request};
@@ -31,7 +31,7 @@ async fn the_reference_is_served_to_programs_and_people() {
 }
 
 #[tokio::test]
-async fn a_head_request_has_the_headers_of_a_get_and_no_body() {
+async fn head_matches_get_without_body() {
     let bridge = Bridge::start([]).await;
     for path in ["/healthz", "/readyz", "/openapi.json", "/docs"] {
         let mut connection = Connection::open(bridge.address).await;

@@ -1,4 +1,4 @@
-//! Section 2: password resets, whose answers and times say nothing about an address.
+//! Password resets (section 2): response and time do not depend on the address.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,13 +12,13 @@ use crate::bridge::{Bridge, envelope, next_id, signed, signed_as, tenant};
 use crate::clock::BEGIN;
 use crate::http::{Request, until, within};
 use crate::lines::Log;
-use crate::scripted::{Asked, Given, Scripted, upstream};
+use crate::scripted::{ProviderCall, Returned, Scripted, upstream};
 
 fn reset(email: &str) -> Request {
     signed(&envelope("users.send_password_reset_email", json!({"email": email})))
 }
 
-/// A provider that finds the user, and then waits for a permit before the order of the mail ends in this way.
+/// A provider that finds the user, and waits for a permit before the mail order returns this result.
 fn mailing(ends: Option<ErrorKind>) -> (Scripted, Arc<Semaphore>) {
     let gate = Arc::new(Semaphore::new(0));
     let script = {
@@ -30,7 +30,7 @@ fn mailing(ends: Option<ErrorKind>) -> (Scripted, Arc<Semaphore>) {
                 gate.acquire().await.unwrap().forget();
                 match ends {
                     Some(kind) => Err(upstream(kind)),
-                    None => Ok(Given::Done),
+                    None => Ok(Returned::Done),
                 }
             }
         }
@@ -63,7 +63,7 @@ async fn sixth_reset_of_an_address_is_refused() {
         assert_eq!(refused.header("retry-after"), Some("3540"));
         assert_eq!(refused.json()["outcome"], "not_applied");
     }
-    assert_eq!(provider.asked(), 5, "a refused reset costs no look-up");
+    assert_eq!(provider.calls(), 5, "a refused reset costs no look-up");
     assert_eq!(bridge.send(&last).await.header("idempotent-replayed"), Some("true"), "a repetition is no other reset");
     assert_eq!(bridge.send(&reset("eve@acme.example")).await.status, 200, "another address");
     bridge.clock.set(BEGIN + 3600);
@@ -75,7 +75,7 @@ async fn answer_does_not_wait_for_the_mail() {
     let log = Log::default();
     let _guard = log.begin();
     let (provider, gate) = mailing(None);
-    let bridge = Bridge::of(provider).await;
+    let bridge = Bridge::with_provider(provider).await;
     let request = reset("ada@acme.example");
     let answer = bridge.send(&request).await;
     assert_eq!((answer.status, answer.body.as_str()), (200, "{}"));
@@ -100,7 +100,7 @@ async fn failure_of_the_mail_is_logged_alone() {
         let _guard = log.begin();
         let (provider, gate) = mailing(Some(kind));
         gate.add_permits(1);
-        let bridge = Bridge::of(provider).await;
+        let bridge = Bridge::with_provider(provider).await;
         let answer = bridge.send(&reset("ada@acme.example")).await;
         assert_eq!((answer.status, answer.body.as_str()), (200, "{}"), "{kind:?}");
         until(|| !log.lines().is_empty()).await;
@@ -117,14 +117,14 @@ async fn failure_of_the_look_up_is_answered() {
     for (kind, status) in
         [(ErrorKind::RateLimited, 503), (ErrorKind::Unauthenticated, 502), (ErrorKind::InvalidResponse, 502)]
     {
-        let bridge = Bridge::of(Scripted::failing(kind)).await;
+        let bridge = Bridge::with_provider(Scripted::failing(kind)).await;
         assert_eq!(bridge.send(&reset("ada@acme.example")).await.status, status, "{kind:?}");
     }
 }
 
 #[tokio::test]
 async fn look_up_ends_with_the_callers_deadline() {
-    let bridge = Bridge::of(Scripted::new(|_, _| std::future::pending())).await;
+    let bridge = Bridge::with_provider(Scripted::new(|_, _| std::future::pending())).await;
     let begun = Instant::now();
     let answer = bridge.send(&reset("ada@acme.example").header("x-request-timeout-ms", "120")).await;
     assert_eq!(answer.verdict(), (504, "deadline_exceeded".into()));
@@ -136,16 +136,16 @@ async fn look_up_ends_with_the_callers_deadline() {
 async fn mail_has_the_tenants_deadline() {
     let provider = Scripted::new(|_, scope| async move {
         assert!(scope.remaining() > Duration::from_secs(2), "{:?}", scope.remaining());
-        Ok(Given::Done)
+        Ok(Returned::Done)
     });
-    let bridge = Bridge::of(provider).await;
+    let bridge = Bridge::with_provider(provider).await;
     assert_eq!(bridge.send(&reset("ada@acme.example").header("x-request-timeout-ms", "500")).await.status, 200);
 }
 
 #[tokio::test]
 async fn drain_waits_for_the_mail() {
     let (provider, gate) = mailing(None);
-    let mut bridge = Bridge::of(provider).await;
+    let mut bridge = Bridge::with_provider(provider).await;
     assert_eq!(bridge.send(&reset("ada@acme.example")).await.status, 200);
     bridge.stop();
     assert_eq!(bridge.send(&Request::new("GET", "/readyz")).await.status, 503);
@@ -158,14 +158,14 @@ async fn drain_waits_for_the_mail() {
 async fn answer_waits_for_the_end_of_its_step() {
     let step = Duration::from_millis(300);
     let provider = Scripted::at_once(|asked| match asked {
-        Asked::SendReset => Err(upstream(ErrorKind::NotFound)),
-        _ => Ok(Given::Deleted(Deleted::Existed)),
+        ProviderCall::SendReset => Err(upstream(ErrorKind::NotFound)),
+        _ => Ok(Returned::Deleted(Deleted::Existed)),
     });
     let (mailing, _gate) = mailing(None);
     for provider in [provider, mailing] {
         let mut limits = ServerLimits::default();
         limits.reset_step = step;
-        let bridge = Bridge::limited([tenant("acme", provider)], limits).await;
+        let bridge = Bridge::with_limits([tenant("acme", provider)], limits).await;
         let begun = Instant::now();
         assert_eq!(bridge.send(&reset("ada@acme.example")).await.status, 200);
         assert!(begun.elapsed() >= step, "{:?}", begun.elapsed());

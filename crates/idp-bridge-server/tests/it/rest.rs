@@ -1,4 +1,4 @@
-//! Section 6: the same calls with a bearer token.
+//! REST (section 6).
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,14 @@ use serde_json::json;
 
 use crate::bridge::{Bridge, memory, next_id, tenant};
 use crate::http::{Answer, Request};
-use crate::scripted::{Asked, Given, Scripted, record};
+use crate::scripted::{ProviderCall, Returned, Scripted, record};
 
 fn token(name: &str, scopes: impl Into<BTreeSet<Scope>>) -> RestToken {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, name.as_bytes());
     RestToken { name: name.into(), sha256: digest.as_ref().try_into().unwrap(), scopes: scopes.into() }
 }
 
-/// `acme` with three callers, whose tokens are their names; `quiet` has REST switched off.
+/// Starts a bridge for `acme`, with three callers whose tokens are their names, and for `quiet`, without REST.
 fn tenants(provider: impl idp_bridge_core::IdentityProvider) -> [Tenant; 2] {
     let mut acme = tenant("acme", provider);
     acme.tokens = vec![
@@ -53,7 +53,7 @@ async fn every_call_has_its_path() {
     let mark = request("POST", "users/u-3/mark-email-verified").json(&json!({"email": "other@acme.example"}));
     assert_eq!(bridge.send(&mark).await.verdict(), (409, "user_conflict".into()));
     let reset = request("POST", "users:send-password-reset-email");
-    for email in ["ada@acme.example", "nobody@acme.example"] {
+    for email in ["ada@acme.example", "unknown@acme.example"] {
         assert_eq!(bridge.send(&reset.clone().json(&json!({"email": email}))).await.body, "{}");
     }
     assert_eq!(users.store().outbox().len(), 1);
@@ -63,7 +63,7 @@ async fn every_call_has_its_path() {
 }
 
 #[tokio::test]
-async fn a_wrong_token_an_unknown_tenant_and_a_tenant_without_rest_are_answered_alike() {
+async fn unauthorized_requests_look_alike() {
     let bridge = Bridge::start(tenants(memory(sample_users()))).await;
     let mut answers = Vec::new();
     for (tenant, authorization) in [
@@ -74,7 +74,7 @@ async fn a_wrong_token_an_unknown_tenant_and_a_tenant_without_rest_are_answered_
         ("acme", Some("Bearer ")),
         ("acme", None),
         ("quiet", Some("Bearer both")),
-        ("nobody", Some("Bearer both")),
+        ("unknown", Some("Bearer both")),
     ] {
         let mut request = Request::new("GET", format!("/v1/tenants/{tenant}/users/u-1"));
         if let Some(authorization) = authorization {
@@ -107,16 +107,16 @@ async fn a_token_allows_what_its_scopes_say() {
             assert_eq!(answer.verdict().1, "forbidden");
         }
     }
-    // Whoever may not write learns nothing of what is wrong with the write.
+    // A caller without the scope gets no details about the body.
     let reader = request("POST", "users/../mark-email-verified").with("authorization", "Bearer reader");
     assert_eq!(bridge.send(&reader).await.status, 403);
 }
 
 #[tokio::test]
-async fn an_id_is_percent_decoded_once_and_reaches_no_other_route() {
+async fn id_is_percent_decoded_once() {
     let provider = Scripted::at_once(|asked| match asked {
-        Asked::Id(id) => Ok(Given::User(record(id.as_str(), "c", "a@b"))),
-        _ => Ok(Given::Done),
+        ProviderCall::Id(id) => Ok(Returned::User(record(id.as_str(), "c", "a@b"))),
+        _ => Ok(Returned::Done),
     });
     let bridge = Bridge::start(tenants(provider.clone())).await;
     for (segment, id) in [
@@ -131,7 +131,7 @@ async fn an_id_is_percent_decoded_once_and_reaches_no_other_route() {
         let answer = bridge.send(&request("GET", &format!("users/{segment}"))).await;
         assert_eq!((answer.status, &answer.json()["user"]["id"]), (200, &json!(id)), "{segment}");
     }
-    let asked = provider.asked();
+    let asked = provider.calls();
     for segment in ["..", ".", "%2e%2e", "%", "%zz", "%00", "a%0Ab", "%ff", &"x".repeat(257)] {
         let answer = bridge.send(&request("GET", &format!("users/{segment}"))).await;
         assert_eq!(answer.verdict(), (400, "invalid_request".into()), "{segment}");
@@ -140,11 +140,11 @@ async fn an_id_is_percent_decoded_once_and_reaches_no_other_route() {
     for path in ["users", "users/", "users//send-verification-email", "users/u/"] {
         assert_eq!(bridge.send(&request("GET", path)).await.verdict(), (404, "route_not_found".into()), "{path}");
     }
-    assert_eq!(provider.asked(), asked);
+    assert_eq!(provider.calls(), asked);
 }
 
 #[tokio::test]
-async fn a_body_is_strict_json_where_one_is_wanted_and_nothing_elsewhere() {
+async fn bodies_are_strict_json() {
     let bridge = Bridge::start(tenants(memory(sample_users()))).await;
     let mut twice = request("POST", "users:lookup").header("content-type", "application/json");
     twice.body = br#"{"email":"a@b.c","email":"a@b.c"}"#.to_vec();
@@ -160,8 +160,8 @@ async fn a_body_is_strict_json_where_one_is_wanted_and_nothing_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_write_with_a_key_runs_once_for_its_caller() {
-    let provider = Scripted::at_once(|_| Ok(Given::Deleted(Deleted::Existed)));
+async fn write_with_key_runs_once_per_caller() {
+    let provider = Scripted::at_once(|_| Ok(Returned::Deleted(Deleted::Existed)));
     let bridge = Bridge::start(tenants(provider.clone())).await;
     let key = next_id();
     let delete = |caller: &str, user: &str| {
@@ -173,11 +173,11 @@ async fn a_write_with_a_key_runs_once_for_its_caller() {
     assert_eq!(replayed(&bridge.send(&delete("both", "u")).await), (200, true));
     assert_eq!(replayed(&bridge.send(&delete("writer", "u")).await), (200, false));
     assert_eq!(bridge.send(&delete("both", "v")).await.verdict(), (422, "webhook_id_reused".into()));
-    assert_eq!(provider.asked(), 2);
+    assert_eq!(provider.calls(), 2);
     for _ in 0..2 {
         bridge.send(&request("DELETE", "users/u")).await;
     }
-    assert_eq!(provider.asked(), 4);
+    assert_eq!(provider.calls(), 4);
     let bad = request("DELETE", "users/u").header("idempotency-key", "a b");
     assert_eq!(bridge.send(&bad).await.json()["field"], "idempotency-key");
 }

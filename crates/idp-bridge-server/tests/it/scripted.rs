@@ -1,4 +1,4 @@
-//! A provider that does what the test says, and counts how often it is asked.
+//! A provider with scripted results, which counts its calls.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use idp_bridge_core::{
     UserId, UserKey, UserRecord, async_trait,
 };
 
-/// What the provider is asked for.
+/// A call to the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum ProviderCall {
     Id(UserId),
     Email(Email),
     Customer(CustomerId),
@@ -21,39 +21,39 @@ pub(crate) enum Asked {
     SendReset,
 }
 
-/// What it answers if it does not fail.
+/// A successful result.
 #[derive(Debug, Clone)]
-pub(crate) enum Given {
+pub(crate) enum Returned {
     User(UserRecord),
     Deleted(Deleted),
     Done,
 }
 
-type Answering = Pin<Box<dyn Future<Output = Result<Given>> + Send>>;
+type BoxFuture = Pin<Box<dyn Future<Output = Result<Returned>> + Send>>;
 
 #[derive(Clone)]
 pub(crate) struct Scripted {
     capabilities: Capabilities,
-    script: Arc<dyn Fn(Asked, CallScope) -> Answering + Send + Sync>,
+    script: Arc<dyn Fn(ProviderCall, CallScope) -> BoxFuture + Send + Sync>,
     asked: Arc<AtomicUsize>,
 }
 
 impl Scripted {
-    /// Answers by this script.
-    pub(crate) fn new<F>(script: impl Fn(Asked, CallScope) -> F + Send + Sync + 'static) -> Self
+    /// Creates a provider with this script.
+    pub(crate) fn new<F>(script: impl Fn(ProviderCall, CallScope) -> F + Send + Sync + 'static) -> Self
     where
-        F: Future<Output = Result<Given>> + Send + 'static,
+        F: Future<Output = Result<Returned>> + Send + 'static,
     {
-        let script = Arc::new(move |asked, scope| Box::pin(script(asked, scope)) as Answering);
+        let script = Arc::new(move |asked, scope| Box::pin(script(asked, scope)) as BoxFuture);
         Self { capabilities: Capabilities::all(), script, asked: Arc::default() }
     }
 
-    /// Answers at once.
-    pub(crate) fn at_once(script: impl Fn(Asked) -> Result<Given> + Send + Sync + 'static) -> Self {
+    /// Creates a provider that returns without waiting.
+    pub(crate) fn at_once(script: impl Fn(ProviderCall) -> Result<Returned> + Send + Sync + 'static) -> Self {
         Self::new(move |asked, _| std::future::ready(script(asked)))
     }
 
-    /// Fails every call with an error of this kind from upstream.
+    /// Creates a provider that fails each call with an upstream error of this kind.
     pub(crate) fn failing(kind: ErrorKind) -> Self {
         Self::at_once(move |_| Err(upstream(kind)))
     }
@@ -64,17 +64,17 @@ impl Scripted {
         self
     }
 
-    /// How often it was asked.
-    pub(crate) fn asked(&self) -> usize {
+    /// Returns the number of calls.
+    pub(crate) fn calls(&self) -> usize {
         self.asked.load(SeqCst)
     }
 
-    async fn ask(&self, asked: Asked, scope: &CallScope) -> Result<Given> {
+    async fn ask(&self, asked: ProviderCall, scope: &CallScope) -> Result<Returned> {
         self.asked.fetch_add(1, SeqCst);
         (self.script)(asked, scope.clone()).await
     }
 
-    async fn done(&self, asked: Asked, scope: &CallScope) -> Result<()> {
+    async fn done(&self, asked: ProviderCall, scope: &CallScope) -> Result<()> {
         self.ask(asked, scope).await.map(|_| ())
     }
 }
@@ -87,33 +87,33 @@ impl IdentityProvider for Scripted {
 
     async fn get(&self, scope: &CallScope, key: UserKey<'_>) -> Result<UserRecord> {
         let asked = match key {
-            UserKey::Id(id) => Asked::Id(id.clone()),
-            UserKey::Email(email) => Asked::Email(email.clone()),
-            UserKey::Customer(customer) => Asked::Customer(customer.clone()),
+            UserKey::Id(id) => ProviderCall::Id(id.clone()),
+            UserKey::Email(email) => ProviderCall::Email(email.clone()),
+            UserKey::Customer(customer) => ProviderCall::Customer(customer.clone()),
         };
         match self.ask(asked, scope).await? {
-            Given::User(record) => Ok(record),
+            Returned::User(record) => Ok(record),
             other => panic!("a get was scripted to answer {other:?}"),
         }
     }
 
     async fn delete(&self, scope: &CallScope, _: &UserId) -> Result<Deleted> {
-        match self.ask(Asked::Delete, scope).await? {
-            Given::Deleted(deleted) => Ok(deleted),
+        match self.ask(ProviderCall::Delete, scope).await? {
+            Returned::Deleted(deleted) => Ok(deleted),
             other => panic!("a delete was scripted to answer {other:?}"),
         }
     }
 
     async fn mark_email_verified(&self, scope: &CallScope, _: &UserId, _: Option<&Email>) -> Result<()> {
-        self.done(Asked::Mark, scope).await
+        self.done(ProviderCall::Mark, scope).await
     }
 
     async fn send_verification_email(&self, scope: &CallScope, _: &UserId) -> Result<()> {
-        self.done(Asked::SendVerification, scope).await
+        self.done(ProviderCall::SendVerification, scope).await
     }
 
     async fn send_password_reset_email(&self, scope: &CallScope, _: &Email) -> Result<()> {
-        self.done(Asked::SendReset, scope).await
+        self.done(ProviderCall::SendReset, scope).await
     }
 
     async fn diagnose(&self, _: &CallScope) -> Vec<Finding> {
@@ -125,7 +125,7 @@ pub(crate) fn upstream(kind: ErrorKind) -> Error {
     Error::upstream(kind, "as the script says")
 }
 
-/// A record with an id, a customer and an address.
+/// Returns a record with this id, customer and email.
 pub(crate) fn record(id: &str, customer: &str, email: &str) -> UserRecord {
     UserRecord {
         customer: Customer::One(CustomerId::new(customer).unwrap()),

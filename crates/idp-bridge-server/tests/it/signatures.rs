@@ -1,4 +1,4 @@
-//! Section 1: who may call, checked before anything of the body is read as JSON.
+//! Signatures (section 1), which are checked before the body is parsed.
 
 use idp_bridge_protocol::{KeyRing, SigningKey, signature};
 use serde_json::json;
@@ -18,13 +18,13 @@ fn refused(answer: &Answer) -> bool {
     answer.verdict() == (401, "invalid_signature".into())
 }
 
-/// The signature of a request that [`signed`] made.
+/// Returns the signature of a request from [`signed`].
 fn signature_of(request: &Request) -> String {
     request.headers.iter().find(|(name, _)| name == "webhook-signature").unwrap().1.clone()
 }
 
 #[tokio::test]
-async fn a_signed_ping_names_the_protocol_and_what_the_connector_can() {
+async fn ping_returns_protocol_and_capabilities() {
     let bridge = Bridge::with_samples().await;
     for data in [None, Some(json!({}))] {
         let mut body = json!({"type": "ping", "tenant": "acme"});
@@ -56,7 +56,7 @@ async fn ids_and_timestamps_have_one_form() {
     let body = json!({"type": "ping", "tenant": "acme"}).to_string();
     let sign = |id: &str, timestamp: &str| {
         let message = [id, ".", timestamp, ".", &body].concat();
-        // Signed by hand, since our own signer makes no malformed timestamps.
+        // Signed here, since the signer accepts no malformed timestamps.
         let key = hmac(&message);
         signed_bytes(id, body.as_bytes()).with("webhook-timestamp", timestamp).with("webhook-signature", key)
     };
@@ -70,7 +70,7 @@ async fn ids_and_timestamps_have_one_form() {
     }
 }
 
-/// The token of `message` under a shared key of 32 nines.
+/// Returns the signature of `message` with a shared key of 32 nines.
 fn hmac(message: &str) -> String {
     use aws_lc_rs::hmac;
     use base64::Engine;
@@ -80,7 +80,7 @@ fn hmac(message: &str) -> String {
 }
 
 #[tokio::test]
-async fn at_most_eight_tokens_of_which_one_fits_and_unknown_versions_are_skipped() {
+async fn one_of_eight_signatures_must_match() {
     let bridge = Bridge::with_samples().await;
     let with = |make: &dyn Fn(&str) -> String| {
         let request = ping();
@@ -106,7 +106,7 @@ async fn at_most_eight_tokens_of_which_one_fits_and_unknown_versions_are_skipped
 }
 
 #[tokio::test]
-async fn a_body_that_says_that_it_is_encoded_is_refused() {
+async fn encoded_body_is_refused() {
     let bridge = Bridge::with_samples().await;
     for encoding in ["gzip", "identity"] {
         assert!(refused(&bridge.send(&ping().header("content-encoding", encoding)).await), "{encoding}");
@@ -114,9 +114,9 @@ async fn a_body_that_says_that_it_is_encoded_is_refused() {
 }
 
 #[tokio::test]
-async fn an_unknown_tenant_is_answered_like_a_wrong_signature() {
+async fn unknown_tenant_looks_like_invalid_signature() {
     let bridge = Bridge::with_samples().await;
-    let unknown = bridge.send(&Request { target: "/v1/tenants/nobody/webhook".into(), ..ping() }).await;
+    let unknown = bridge.send(&Request { target: "/v1/tenants/unknown/webhook".into(), ..ping() }).await;
     let mut wrong = ping();
     wrong.body[0] = b' ';
     let wrong = bridge.send(&wrong).await;
@@ -127,7 +127,7 @@ async fn an_unknown_tenant_is_answered_like_a_wrong_signature() {
         (names, answer.body.replace(&id, "id"))
     };
     assert_eq!(anonymous(&unknown), anonymous(&wrong));
-    assert!(!unknown.body.contains("nobody"));
+    assert!(!unknown.body.contains("unknown"));
 }
 
 #[tokio::test]
@@ -137,7 +137,7 @@ async fn unknown_tenant_costs_the_same_checks() {
     let bridge = Bridge::with_samples().await;
     let token = signature_of(&ping());
     let bogus = ping().with("webhook-signature", [token.as_str(); 8].join(" ")).with("webhook-id", "msg_other");
-    for tenant in ["acme", "nobody"] {
+    for tenant in ["acme", "unknown"] {
         let request = Request { target: format!("/v1/tenants/{tenant}/webhook"), ..bogus.clone() };
         assert!(refused(&bridge.send(&request).await), "{tenant}");
     }
@@ -146,7 +146,7 @@ async fn unknown_tenant_costs_the_same_checks() {
 }
 
 #[tokio::test]
-async fn the_time_is_checked_last_and_may_be_300_seconds_off() {
+async fn timestamp_may_differ_by_300_seconds() {
     let bridge = Bridge::with_samples().await;
     for (now, status) in [(BEGIN - 301, 401), (BEGIN - 300, 200), (BEGIN + 300, 200), (BEGIN + 301, 401)] {
         bridge.clock.set(now);
@@ -156,12 +156,12 @@ async fn the_time_is_checked_last_and_may_be_300_seconds_off() {
             assert_eq!(answer.verdict().1, "timestamp_out_of_range");
         }
     }
-    // A wrong signature from another time is a wrong signature.
+    // The signature is checked before the time.
     assert!(refused(&bridge.send(&ping().with("webhook-signature", "v1a,AAAA")).await));
 }
 
 #[tokio::test]
-async fn a_timestamp_from_the_end_of_time_does_no_harm() {
+async fn extreme_timestamp_is_refused() {
     let bridge = Bridge::with_samples().await;
     let body = json!({"type": "ping", "tenant": "acme"}).to_string();
     for timestamp in [0, 999_999_999_999] {
@@ -188,7 +188,7 @@ async fn each_of_up_to_four_keys_is_accepted() {
 }
 
 #[tokio::test]
-async fn a_call_for_another_tenant_is_not_taken_even_if_the_key_is_the_same() {
+async fn call_for_another_tenant_is_refused() {
     let bridge = Bridge::start([tenant("acme", memory(Vec::new())), tenant("other", memory(Vec::new()))]).await;
     let request = Request {
         target: "/v1/tenants/other/webhook".into(),

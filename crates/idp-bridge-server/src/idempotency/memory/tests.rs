@@ -1,4 +1,4 @@
-//! What the store promises, in time that stands still until it is moved.
+//! The behavior of the store, with paused time.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::error::Refusal;
 use crate::idempotency::Failed;
 
 fn key(id: usize) -> Key {
-    Key::webhook(&TenantId::new("acme").unwrap(), &id.to_string())
+    Key::for_webhook(&TenantId::new("acme").unwrap(), &id.to_string())
 }
 
 fn deadline() -> Instant {
@@ -36,7 +36,7 @@ async fn body(begin: Begin) -> Bytes {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_is_kept_for_a_day_and_no_longer() {
+async fn success_is_kept_for_a_day() {
     let store = MemoryStore::default();
     claim(&store, 1).await.finish(Ok("{}".into())).await;
     tokio::time::advance(KEPT - Duration::from_secs(1)).await;
@@ -46,22 +46,24 @@ async fn a_success_is_kept_for_a_day_and_no_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_is_told_to_the_waiting_twin_and_then_forgotten() {
+async fn failure_reaches_waiting_write_and_is_removed() {
     let store = Arc::new(MemoryStore::default());
     let first = claim(&store, 1).await;
-    let twin = tokio::spawn({
+    let waiting = tokio::spawn({
         let store = Arc::clone(&store);
         async move { begin(&store, 1).await }
     });
     tokio::task::yield_now().await;
     first.finish(Err(Failed(Refusal::new(Code::Internal)))).await;
-    let Begin::Ended(Err(Failed(refusal))) = twin.await.unwrap() else { panic!("the twin was told something else") };
+    let Begin::Ended(Err(Failed(refusal))) = waiting.await.unwrap() else {
+        panic!("the waiting write got another result")
+    };
     assert_eq!(refusal.code(), Code::Internal);
     assert!(matches!(begin(&store, 1).await, Begin::Run(_)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_twin_waits_until_its_own_deadline() {
+async fn equal_write_waits_until_its_deadline() {
     let store = MemoryStore::default();
     let first = claim(&store, 1).await;
     let begun = tokio::time::Instant::now();
@@ -72,7 +74,7 @@ async fn a_twin_waits_until_its_own_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_request_under_the_same_key_is_refused_at_once() {
+async fn other_write_with_equal_key_is_refused() {
     let store = MemoryStore::default();
     let running = claim(&store, 1).await;
     assert!(matches!(store.begin(key(1), [1; 32], deadline()).await.unwrap(), Begin::Reused));
@@ -81,25 +83,25 @@ async fn another_request_under_the_same_key_is_refused_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_claim_lets_the_waiting_twin_run() {
+async fn dropped_claim_lets_waiting_write_run() {
     let store = Arc::new(MemoryStore::default());
     let first = claim(&store, 1).await;
-    let twin = tokio::spawn({
+    let waiting = tokio::spawn({
         let store = Arc::clone(&store);
         async move { begin(&store, 1).await }
     });
     tokio::task::yield_now().await;
     drop(first);
-    let Begin::Run(second) = twin.await.unwrap() else { panic!("the twin did not run") };
+    let Begin::Run(second) = waiting.await.unwrap() else { panic!("the waiting write did not run") };
     second.finish(Ok("{}".into())).await;
     assert_eq!(body(begin(&store, 1).await).await, "{}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn flood_of_one_tenant_evicts_no_other() {
-    let store = MemoryStore::with_most(100);
+    let store = MemoryStore::with_max(100);
     let run = async |tenant: &str, id: usize| {
-        let key = Key::webhook(&TenantId::new(tenant).unwrap(), &id.to_string());
+        let key = Key::for_webhook(&TenantId::new(tenant).unwrap(), &id.to_string());
         match store.begin(key, [0; 32], deadline()).await.unwrap() {
             Begin::Run(claim) => claim.finish(Ok("{}".into())).await,
             other => panic!("{tenant} {id}: {other:?}"),
@@ -112,18 +114,18 @@ async fn flood_of_one_tenant_evicts_no_other() {
         run("loud", id).await;
     }
     for id in 0..40 {
-        let key = Key::webhook(&TenantId::new("quiet").unwrap(), &id.to_string());
+        let key = Key::for_webhook(&TenantId::new("quiet").unwrap(), &id.to_string());
         assert!(matches!(store.begin(key, [0; 32], deadline()).await.unwrap(), Begin::Ended(_)), "{id}");
     }
     assert_eq!((store.evicted(), lock(&store.state).entries.len()), (940, 100));
     tokio::time::advance(KEPT).await;
     run("third", 0).await;
-    assert_eq!((store.evicted(), lock(&store.state).entries.len()), (940, 1), "what is old makes room first");
+    assert_eq!((store.evicted(), lock(&store.state).entries.len()), (940, 1), "expired writes are removed first");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_oldest_finished_one_makes_room_and_what_runs_stays() {
-    let store = MemoryStore::with_most(3);
+async fn oldest_finished_write_is_evicted() {
+    let store = MemoryStore::with_max(3);
     let running = claim(&store, 0).await;
     for id in 1..=3 {
         claim(&store, id).await.finish(Ok("{}".into())).await;

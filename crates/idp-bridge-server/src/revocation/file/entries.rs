@@ -1,21 +1,21 @@
-//! The tables of the file: entries by their digests, and the same by their ends.
+//! The tables of the file: entries by digest, and their digests by expiry.
 
 use jiff::Timestamp;
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, StorageError, Table, TableDefinition};
 
-use crate::revocation::{Digest, Kept};
+use crate::revocation::store::{Digest, Kept};
 
 /// `not_before` and `until`, in nanoseconds since 1970.
 pub(super) type Row = (Option<i128>, i128);
 
-/// The names carry the version of what is in them.
+/// The names contain the version of the format.
 pub(super) const ENTRIES: TableDefinition<'_, &[u8; 32], Row> = TableDefinition::new("entries.1");
 pub(super) const ENDS: TableDefinition<'_, (i128, &[u8; 32]), ()> = TableDefinition::new("ends.1");
 
-/// So many more entries are forgotten with a commit than it adds: the list shrinks, and no commit takes long.
-const FORGET: usize = 256;
+/// The number of expired entries that a commit removes beyond those that it adds, so that the list shrinks in small steps.
+const REMOVE: usize = 256;
 
-/// Makes the tables, if they are not there.
+/// Creates missing tables.
 pub(super) fn prepare(database: &Database) -> Result<(), redb::Error> {
     let write = database.begin_write()?;
     write.open_table(ENTRIES)?;
@@ -29,15 +29,15 @@ pub(super) fn add(database: &Database, new: &[(Digest, Kept)], now: Timestamp) -
     write.set_durability(Durability::Immediate)?;
     {
         let mut tables = Tables { entries: write.open_table(ENTRIES)?, ends: write.open_table(ENDS)? };
-        for (digest, kept) in new.iter().filter(|(_, kept)| kept.is_alive(now)) {
+        for (digest, kept) in new.iter().filter(|(_, kept)| kept.is_active(now)) {
             tables.add(digest, *kept, now)?;
         }
-        tables.forget(now, new.len().saturating_add(FORGET))?;
+        tables.remove_expired(now, new.len().saturating_add(REMOVE))?;
     }
     Ok(write.commit()?)
 }
 
-/// The entries that are there, forgotten some time or not.
+/// Returns the stored entries, including expired ones that are not removed yet.
 pub(super) fn find(database: &Database, digests: &[Digest]) -> Result<Vec<Kept>, redb::Error> {
     let entries = database.begin_read()?.open_table(ENTRIES)?;
     let mut found = Vec::new();
@@ -60,16 +60,16 @@ impl Tables<'_> {
         if let Some(old) = old {
             self.ends.remove((old.until.as_nanosecond(), digest))?;
         }
-        let merged = old.filter(|old| old.is_alive(now)).map_or(new, |old| old.merge(new));
+        let merged = old.filter(|old| old.is_active(now)).map_or(new, |old| old.merge(new));
         let until = merged.until.as_nanosecond();
         self.entries.insert(digest, (merged.not_before.map(Timestamp::as_nanosecond), until))?;
         self.ends.insert((until, digest), ())?;
         Ok(())
     }
 
-    /// Forgets entries that have ended, at most so many.
-    fn forget(&mut self, now: Timestamp, most: usize) -> Result<(), redb::Error> {
-        for _ in 0..most {
+    /// Removes up to `max` expired entries.
+    fn remove_expired(&mut self, now: Timestamp, max: usize) -> Result<(), redb::Error> {
+        for _ in 0..max {
             let first = self.ends.first()?.map(|(end, _)| {
                 let (until, digest) = end.value();
                 (until, *digest)

@@ -1,4 +1,4 @@
-//! The folder of the file: whether it can be used, and whether a list that was made there is gone.
+//! The folder of the file, with a marker that reveals a missing list.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -7,17 +7,18 @@ use std::path::Path;
 
 use rustix::fs::{Access, access};
 
-use super::FILE_NAME;
+/// The name of the file in its folder.
+pub(super) const FILE_NAME: &str = "revocations.redb";
 
-/// The file beside the list that says that the list was made.
+/// The file that records that a list was created in the folder.
 pub(super) const MARKER: &str = "revocations.made";
 const MARKER_TEXT: &str =
-    "A revocation list was made beside this file. Without this file, a lost list goes unnoticed.\n";
+    "A revocation list was created beside this file. Without this file, a lost list is not noticed.\n";
 
-/// What a folder holds of a revocation list.
+/// The state of a folder for a revocation list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FolderState {
-    /// No list was made there yet.
+    /// The folder never had a list.
     New,
     /// A list that no process uses.
     Kept,
@@ -25,17 +26,17 @@ pub enum FolderState {
     InUse,
 }
 
-/// The list that was made in a folder is gone.
+/// The error for a list that is missing from its folder.
 #[derive(Debug, thiserror::Error)]
-#[error("a revocation list was made there, and is gone")]
+#[error("the revocation list of this folder is missing")]
 pub(super) struct Lost;
 
-/// Returns whether the list is missing or empty although the marker says that it was made.
+/// Returns whether the marker exists and the list is missing or empty.
 pub(super) fn is_lost(folder: &Path) -> io::Result<bool> {
     Ok(folder.join(MARKER).try_exists()? && is_absent(&folder.join(FILE_NAME))?)
 }
 
-/// Writes the marker, unless it is there. Its name is on the disk once the folder is.
+/// Writes the marker unless it exists. The caller has to sync the folder.
 pub(super) fn set_marker(folder: &Path) -> io::Result<()> {
     let marker = folder.join(MARKER);
     if marker.try_exists()? {
@@ -46,7 +47,7 @@ pub(super) fn set_marker(folder: &Path) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Removes the marker of a list that is gone; false if none is.
+/// Removes the marker of a missing list. Returns false if no list is missing.
 pub(super) fn accept_loss(folder: &Path) -> io::Result<bool> {
     let is_lost = is_lost(folder)?;
     if is_lost {
@@ -55,7 +56,7 @@ pub(super) fn accept_loss(folder: &Path) -> io::Result<bool> {
     Ok(is_lost)
 }
 
-/// Looks at the folder and changes nothing; fails if the list could not be opened.
+/// Returns the state of the folder without changing it. Fails if the list could not be opened.
 pub(super) fn inspect(folder: &Path) -> io::Result<FolderState> {
     if !fs::metadata(folder)?.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
@@ -68,7 +69,7 @@ pub(super) fn inspect(folder: &Path) -> io::Result<FolderState> {
     if is_absent(&path)? {
         return Ok(FolderState::New);
     }
-    // The database takes the same lock, for itself alone.
+    // The database holds an exclusive lock on the file.
     match File::options().read(true).write(true).open(path)?.try_lock_shared() {
         Ok(()) => Ok(FolderState::Kept),
         Err(fs::TryLockError::WouldBlock) => Ok(FolderState::InUse),

@@ -1,4 +1,4 @@
-//! The file: crashes, damage, a second process, a full disk, and what lies in it.
+//! The file: crashes, damage, a second process, a full disk, and its content.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -18,12 +18,12 @@ async fn refuses(list: &FileRevocations, key: &str) -> Result<bool> {
 }
 
 #[tokio::test]
-async fn what_is_on_the_disk_at_any_moment_is_enough_to_go_on() {
+async fn entries_survive_a_crash() {
     let (folder, crashed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let list = list(folder.path()).await;
     for number in 0..20 {
         list.revoke(&tenant("acme"), &[entry(session(&number.to_string()), None, 1_000)]).await.unwrap();
-        // As it is when the process is killed now.
+        // The file as after a kill of the process.
         std::fs::copy(folder.path().join(FILE_NAME), crashed.path().join(FILE_NAME)).unwrap();
         let again = FileRevocations::open(crashed.path(), Still::at(100)).unwrap();
         for kept in 0..=number {
@@ -33,18 +33,18 @@ async fn what_is_on_the_disk_at_any_moment_is_enough_to_go_on() {
 }
 
 #[tokio::test]
-async fn only_one_process_has_the_file() {
+async fn file_has_one_process_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let list = list(folder.path()).await;
     let error = FileRevocations::open(folder.path(), Still::at(100)).unwrap_err();
     assert!(error.message().contains("is in use by another process"), "{error}");
-    assert!(error.hint().is_some_and(|hint| hint.contains("stop that one first")));
+    assert!(error.hint().is_some_and(|hint| hint.contains("stop that process first")));
     drop(list);
     assert!(FileRevocations::open(folder.path(), Still::at(100)).is_ok());
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_not_made() {
+fn missing_folder_is_not_created() {
     let folder = tempfile::tempdir().unwrap();
     let error = FileRevocations::open(&folder.path().join("state"), Still::at(100)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Misconfigured);
@@ -53,7 +53,7 @@ fn a_folder_that_is_not_there_is_not_made() {
 }
 
 #[tokio::test]
-async fn a_damaged_file_is_an_error_or_still_holds_all_it_held() {
+async fn damaged_file_fails_or_keeps_its_entries() {
     let folder = tempfile::tempdir().unwrap();
     drop(list(folder.path()).await);
     let (path, damaged) = (folder.path().join(FILE_NAME), tempfile::tempdir().unwrap());
@@ -81,20 +81,20 @@ async fn a_damaged_file_is_an_error_or_still_holds_all_it_held() {
 }
 
 #[test]
-fn what_is_no_list_is_left_alone() {
+fn other_file_is_not_changed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE_NAME);
-    for other in ["a", "-- a table of something else --\n"] {
+    for other in ["a", "-- another table --\n"] {
         let other = other.repeat(1000);
         std::fs::write(&path, &other).unwrap();
         let error = FileRevocations::open(folder.path(), Still::at(100)).unwrap_err();
-        assert!(error.message().contains("is damaged, or is no revocation list"), "{error}");
+        assert!(error.message().contains("is damaged or not a revocation list"), "{error}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), other);
     }
 }
 
 #[tokio::test]
-async fn the_file_is_for_its_owner_and_names_nobody() {
+async fn file_is_private_and_contains_no_ids() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let folder = tempfile::tempdir().unwrap();
@@ -108,7 +108,7 @@ async fn the_file_is_for_its_owner_and_names_nobody() {
 }
 
 #[tokio::test]
-async fn entries_that_have_ended_leave_the_file() {
+async fn expired_entries_are_removed() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Still::at(100);
     let list = FileRevocations::open(folder.path(), clock.clone()).unwrap();
@@ -131,7 +131,7 @@ fn count(list: &FileRevocations) -> u64 {
     entries
 }
 
-/// A disk that takes nothing while it is full.
+/// A storage that fails writes while it is full.
 #[derive(Debug)]
 struct Disk {
     file: FileBackend,
@@ -175,7 +175,7 @@ impl StorageBackend for Disk {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_an_outage_that_ends_with_it() {
+async fn full_disk_is_a_temporary_outage() {
     let folder = tempfile::tempdir().unwrap();
     drop(list(folder.path()).await);
     let is_full = Arc::new(AtomicBool::new(false));
@@ -193,7 +193,7 @@ async fn a_full_disk_is_an_outage_that_ends_with_it() {
         assert_eq!(error.kind(), ErrorKind::Unavailable);
     }
     is_full.store(false, Relaxed);
-    // The first one after the outage opens the file again.
+    // The first use after the outage opens the file again.
     let _ = refuses(&list, "login-of-ada").await;
     assert!(refuses(&list, "login-of-ada").await.unwrap());
     list.revoke(&tenant("acme"), &[entry(session("new"), None, 1_000)]).await.unwrap();
@@ -205,7 +205,7 @@ fn error_of(folder: &Path) -> Error {
 }
 
 #[tokio::test]
-async fn lost_list_is_no_fresh_list() {
+async fn lost_list_is_not_replaced() {
     for is_empty in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         drop(list(folder.path()).await);
@@ -216,13 +216,16 @@ async fn lost_list_is_no_fresh_list() {
             std::fs::remove_file(&path).unwrap();
         }
         for error in [error_of(folder.path()), FileRevocations::inspect(folder.path()).unwrap_err()] {
-            assert!(error.message().ends_with("revocations.redb` was made, and is gone or empty"), "{error}");
+            assert!(
+                error.message().ends_with("revocations.redb` existed before and is now missing or empty"),
+                "{error}"
+            );
             assert!(error.hint().is_some_and(|hint| hint.contains("--accept-lost-revocations")));
         }
-        assert_eq!(path.exists(), is_empty, "nothing was made");
+        assert_eq!(path.exists(), is_empty, "no file was created");
         assert!(FileRevocations::accept_loss(folder.path()).unwrap());
         assert!(!refuses(&list_in(folder.path()), "login-of-ada").await.unwrap());
-        assert!(!FileRevocations::accept_loss(folder.path()).unwrap(), "there is a list again");
+        assert!(!FileRevocations::accept_loss(folder.path()).unwrap(), "the list exists again");
         assert!(FileRevocations::open(folder.path(), Still::at(100)).is_ok());
     }
 }
@@ -280,7 +283,7 @@ async fn inspection_changes_nothing() {
 }
 
 #[test]
-fn busy_blocking_threads_hold_up_no_list() {
+fn list_works_while_blocking_threads_are_busy() {
     let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).enable_time().build().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (release, released) = std::sync::mpsc::channel::<()>();

@@ -1,10 +1,10 @@
-//! A thread of the list's own for work on its file: the runtime's blocking threads are shared with all other work.
+//! A dedicated thread for file operations. The runtime's blocking threads are shared with other work.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Sender, channel};
 use std::{io, thread};
 
-/// Runs jobs one after another, until it is dropped.
+/// Runs jobs in order until it is dropped.
 pub(super) struct Worker(Sender<Job>);
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -15,7 +15,7 @@ impl Worker {
         let (sender, jobs) = channel::<Job>();
         thread::Builder::new().name(name.into()).spawn(move || {
             for job in jobs {
-                // A job that panics drops the sender of its answer, which its caller sees.
+                // A job that panics drops the sender of its result, which its caller notices.
                 let _ = catch_unwind(AssertUnwindSafe(job));
             }
         })?;
@@ -24,7 +24,7 @@ impl Worker {
 
     /// Queues a job.
     pub(super) fn run(&self, job: impl FnOnce() + Send + 'static) {
-        // The thread ends only after this sender. Without it, the job's caller would see that it was dropped.
+        // The thread outlives this sender. If it were gone, the job's caller would notice the dropped result.
         let _ = self.0.send(Box::new(job));
     }
 }

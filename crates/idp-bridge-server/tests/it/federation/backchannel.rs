@@ -1,4 +1,4 @@
-//! What an identity provider tells is done, and done once.
+//! Logout notices of identity providers.
 
 use idp_bridge_core::{Ended, ErrorKind, SessionId, UserId};
 
@@ -6,7 +6,7 @@ use super::idp::{Idp, at};
 use super::{HINT, alike, bridge, form, path, refused, rules, userinfo, verdict};
 use crate::http::Request;
 
-fn told(body: &str) -> Request {
+fn notice(body: &str) -> Request {
     form(Request::new("POST", path("backchannel-logout")), body)
 }
 
@@ -18,7 +18,7 @@ fn user(text: &str) -> Ended {
     Ended::User(UserId::new(text).unwrap())
 }
 
-/// Two sessions of Ada, and one login after each of them.
+/// Adds two sessions of Ada, and a later login of each.
 fn two_sessions() -> Idp {
     let idp = Idp::new();
     for (token, session, issued_at) in
@@ -33,12 +33,12 @@ fn two_sessions() -> Idp {
 }
 
 #[tokio::test]
-async fn a_session_that_ended_elsewhere_ends_here_and_again_it_changes_nothing() {
+async fn notice_for_a_session_is_idempotent() {
     let idp = two_sessions();
     idp.notice("l.o.t", session("s"), at(5));
     let bridge = bridge(&idp, rules()).await;
     for _ in 0..3 {
-        let answer = bridge.send(&told("logout_token=l.o.t")).await;
+        let answer = bridge.send(&notice("logout_token=l.o.t")).await;
         assert_eq!((answer.status, answer.body.as_str()), (200, ""));
         assert_eq!(answer.header("cache-control"), Some("no-store"));
         for (token, status) in [("o.n.e", 401), ("o.n.e2", 200), ("t.w.o", 200), ("t.w.o2", 200)] {
@@ -48,11 +48,11 @@ async fn a_session_that_ended_elsewhere_ends_here_and_again_it_changes_nothing()
 }
 
 #[tokio::test]
-async fn a_user_who_was_logged_out_elsewhere_is_logged_out_here() {
+async fn notice_for_a_user_revokes_tokens() {
     let idp = two_sessions();
     idp.notice("l.o.t", user("ada"), at(5));
     let bridge = bridge(&idp, rules()).await;
-    assert_eq!(bridge.send(&told("logout_token=l.o.t")).await.status, 200);
+    assert_eq!(bridge.send(&notice("logout_token=l.o.t")).await.status, 200);
     for (token, status) in [("o.n.e", 401), ("o.n.e2", 200), ("t.w.o", 401), ("t.w.o2", 200)] {
         assert_eq!(bridge.send(&userinfo(token)).await.status, status, "{token}");
     }
@@ -65,7 +65,7 @@ async fn an_older_notice_takes_nothing_back() {
     idp.notice("l.o.older", user("ada"), at(5));
     let bridge = bridge(&idp, rules()).await;
     for token in ["l.o.t", "l.o.older"] {
-        assert_eq!(bridge.send(&told(&format!("logout_token={token}"))).await.status, 200);
+        assert_eq!(bridge.send(&notice(&format!("logout_token={token}"))).await.status, 200);
     }
     assert!(refused(&bridge.send(&userinfo("o.n.e2")).await));
 }
@@ -76,12 +76,12 @@ async fn a_kept_answer_ends_with_its_session() {
     idp.ada("a.d.a").notice("l.o.t", session("s"), at(0));
     let bridge = bridge(&idp, rules()).await;
     assert_eq!(bridge.send(&userinfo("a.d.a")).await.status, 200);
-    assert_eq!(bridge.send(&told("logout_token=l.o.t")).await.status, 200);
+    assert_eq!(bridge.send(&notice("logout_token=l.o.t")).await.status, 200);
     assert!(refused(&bridge.send(&userinfo("a.d.a")).await));
 }
 
 #[tokio::test]
-async fn what_is_no_logout_token_is_a_bad_request_whoever_the_tenant_is() {
+async fn invalid_logout_token_is_a_bad_request() {
     let idp = two_sessions();
     idp.notice("l.o.t", session("s"), at(5));
     let bridge = bridge(&idp, rules()).await;
@@ -94,33 +94,37 @@ async fn what_is_no_logout_token_is_a_bad_request_whoever_the_tenant_is() {
         "logout_token=l.o.t&logout_token=l.o.t",
         "logout_token=l.o.t&logout%5Ftoken=x",
     ] {
-        assert_eq!(verdict(&bridge.send(&told(body)).await), (400, "invalid_request".into()), "{body}");
+        assert_eq!(verdict(&bridge.send(&notice(body)).await), (400, "invalid_request".into()), "{body}");
     }
     let in_query = Request::new("POST", format!("{}?logout_token=l.o.t", path("backchannel-logout")));
     assert_eq!(bridge.send(&in_query).await.status, 400);
-    let expected = alike(&bridge.send(&told("logout_token=for.g.ed")).await);
+    let expected = alike(&bridge.send(&notice("logout_token=for.g.ed")).await);
     idp.fail("check_logout_token", Some(ErrorKind::Unsupported));
-    assert_eq!(alike(&bridge.send(&told("logout_token=l.o.t")).await), expected, "there is no back channel");
-    for tenant in ["quiet", "nobody"] {
+    assert_eq!(alike(&bridge.send(&notice("logout_token=l.o.t")).await), expected, "there is no back channel");
+    for tenant in ["quiet", "unknown"] {
         let target = format!("/v1/tenants/{tenant}/backchannel-logout");
-        assert_eq!(alike(&bridge.send(&Request { target, ..told("logout_token=l.o.t") }).await), expected, "{tenant}");
+        assert_eq!(
+            alike(&bridge.send(&Request { target, ..notice("logout_token=l.o.t") }).await),
+            expected,
+            "{tenant}"
+        );
     }
     assert_eq!(bridge.send(&userinfo("o.n.e")).await.status, 200, "nothing has ended");
 }
 
 #[tokio::test]
-async fn what_a_form_says_beside_is_ignored_as_the_specification_asks() {
+async fn other_form_fields_are_ignored() {
     let idp = two_sessions();
     idp.notice("l.o.t", session("s"), at(5));
     let bridge = bridge(&idp, rules()).await;
-    assert_eq!(bridge.send(&told(&format!("logout_token=l.o.t&id_token_hint={HINT}"))).await.status, 200);
+    assert_eq!(bridge.send(&notice(&format!("logout_token=l.o.t&id_token_hint={HINT}"))).await.status, 200);
 }
 
 #[tokio::test]
-async fn an_outage_is_told_so_that_the_identity_provider_may_come_again() {
+async fn outage_is_reported_for_retry() {
     let idp = two_sessions();
     idp.notice("l.o.t", session("s"), at(5));
     idp.fail("check_logout_token", Some(ErrorKind::Unavailable));
     let bridge = bridge(&idp, rules()).await;
-    assert_eq!(verdict(&bridge.send(&told("logout_token=l.o.t")).await), (503, "upstream_unavailable".into()));
+    assert_eq!(verdict(&bridge.send(&notice("logout_token=l.o.t")).await), (503, "upstream_unavailable".into()));
 }

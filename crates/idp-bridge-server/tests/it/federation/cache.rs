@@ -1,4 +1,4 @@
-//! What need not reach the identity provider: answers that are kept a while, and tokens that nobody knows.
+//! The cache of validated tokens, and the limit on others.
 
 use std::time::Duration;
 
@@ -14,22 +14,22 @@ fn cached(seconds: u64) -> FederationRules {
 }
 
 #[tokio::test]
-async fn a_kept_answer_costs_no_request_until_its_time_is_over() {
+async fn cached_response_costs_no_request() {
     let idp = Idp::new();
     idp.user("ada", customer("c-1")).token("a.d.a", |user| user.customer = Customer::Absent);
     let bridge = bridge(&idp, cached(30)).await;
     let first = bridge.send(&userinfo("a.d.a")).await;
-    assert_eq!((first.status, idp.asked().len()), (200, 2));
+    assert_eq!((first.status, idp.calls().len()), (200, 2));
     bridge.clock.set(BEGIN + 29);
     assert_eq!(bridge.send(&userinfo("a.d.a")).await.body, first.body);
-    assert!(idp.asked().is_empty());
+    assert!(idp.calls().is_empty());
     bridge.clock.set(BEGIN + 30);
     assert_eq!(bridge.send(&userinfo("a.d.a")).await.status, 200);
-    assert_eq!(idp.asked().len(), 2);
+    assert_eq!(idp.calls().len(), 2);
 }
 
 #[tokio::test]
-async fn the_connectors_time_holds_unless_the_tenant_says_otherwise_and_a_minute_is_the_most() {
+async fn cache_time_is_configurable_and_bounded() {
     for (own, rule, kept) in
         [(30, None, 30), (30, Some(0), 0), (0, Some(10), 10), (0, None, 0), (500, None, 60), (0, Some(500), 60)]
     {
@@ -40,10 +40,10 @@ async fn the_connectors_time_holds_unless_the_tenant_says_otherwise_and_a_minute
         bridge.send(&userinfo("a.d.a")).await;
         bridge.clock.set(BEGIN + kept - 1);
         bridge.send(&userinfo("a.d.a")).await;
-        assert_eq!(idp.asked().len(), if kept == 0 { 2 } else { 1 }, "{own} {rule:?}");
+        assert_eq!(idp.calls().len(), if kept == 0 { 2 } else { 1 }, "{own} {rule:?}");
         bridge.clock.set(BEGIN + kept);
         bridge.send(&userinfo("a.d.a")).await;
-        assert_eq!(idp.asked().len(), 1, "{own} {rule:?}");
+        assert_eq!(idp.calls().len(), 1, "{own} {rule:?}");
     }
 }
 
@@ -70,7 +70,7 @@ async fn a_refusal_is_not_kept() {
 }
 
 #[tokio::test]
-async fn the_list_is_asked_before_a_kept_answer_is_given() {
+async fn cached_response_is_checked_against_list() {
     let idp = Idp::new();
     idp.ada("a.d.a").ada("a.b.s").token("a.c.s", |user| user.identity.session = "t".parse().ok());
     let bridge = bridge(&idp, cached(60)).await;
@@ -78,15 +78,15 @@ async fn the_list_is_asked_before_a_kept_answer_is_given() {
         assert_eq!(bridge.send(&userinfo(token)).await.status, 200);
     }
     assert_eq!(bridge.send(&logout("a.d.a")).await.status, 204);
-    idp.asked();
+    idp.calls();
     assert!(refused(&bridge.send(&userinfo("a.d.a")).await), "by itself");
     assert!(refused(&bridge.send(&userinfo("a.b.s")).await), "by its session");
     assert_eq!(bridge.send(&userinfo("a.c.s")).await.status, 200, "of another session");
-    assert!(idp.asked().is_empty());
+    assert!(idp.calls().is_empty());
 }
 
 #[tokio::test]
-async fn unknown_tokens_are_capped_before_they_reach_the_identity_provider() {
+async fn unvalidated_tokens_are_limited() {
     let idp = Idp::new();
     idp.ada("a.d.a");
     let bridge = bridge(&idp, FederationRules { anonymous_per_second: 3, ..rules() }).await;
@@ -104,8 +104,8 @@ async fn unknown_tokens_are_capped_before_they_reach_the_identity_provider() {
     let reached = statuses.iter().filter(|status| **status == 401).count();
     assert!((1..20).contains(&reached), "{statuses:?}");
     assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 40 - reached);
-    assert_eq!(idp.asked().len(), 1 + reached);
-    // Whoever was good a moment ago is not held up by strangers.
+    assert_eq!(idp.calls().len(), 1 + reached);
+    // A recently validated token does not count against the limit.
     for _ in 0..20 {
         assert_eq!(bridge.send(&userinfo("a.d.a")).await.status, 200);
     }
@@ -116,7 +116,7 @@ async fn unknown_tokens_are_capped_before_they_reach_the_identity_provider() {
 }
 
 #[tokio::test]
-async fn a_flood_of_strangers_keeps_nobody_out_who_holds_a_signed_token() {
+async fn flood_does_not_block_signed_tokens() {
     let idp = Idp::new();
     idp.ada("a.d.a");
     idp.ada("a.b.s");

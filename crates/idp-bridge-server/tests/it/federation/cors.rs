@@ -1,4 +1,4 @@
-//! Pages of the tenant's origins may read the answers, good and bad; other pages may not.
+//! CORS: only pages of the tenant's origins may read responses.
 
 use super::idp::Idp;
 use super::{ORIGIN, bridge, logout, path, rules, userinfo};
@@ -62,7 +62,7 @@ async fn other_origins_and_other_tenants_get_no_header() {
     let twice = from(from(userinfo("a.d.a"), ORIGIN), ORIGIN);
     assert_eq!(allowed(&bridge.send(&twice).await), None);
     assert_eq!(allowed(&bridge.send(&userinfo("a.d.a")).await), None);
-    for tenant in ["quiet", "nobody"] {
+    for tenant in ["quiet", "unknown"] {
         let other = Request { target: format!("/v1/tenants/{tenant}/userinfo"), ..userinfo("a.d.a") };
         assert_eq!(allowed(&bridge.send(&from(other, ORIGIN)).await), None, "{tenant}");
     }
@@ -76,7 +76,7 @@ fn preflight(name: &str, method: &str) -> Request {
 }
 
 #[tokio::test]
-async fn a_browser_that_asks_first_is_told_what_it_may_send() {
+async fn preflight_lists_methods_and_headers() {
     let bridge = bridge(&Idp::new(), rules()).await;
     for (name, methods) in [("userinfo", "GET, POST"), ("logout", "POST")] {
         let answer = bridge.send(&from(preflight(name, "POST"), ORIGIN)).await;
@@ -92,14 +92,14 @@ async fn a_browser_that_asks_first_is_told_what_it_may_send() {
 }
 
 #[tokio::test]
-async fn a_page_can_read_that_the_bridge_shuts_down() {
-    let idp = Idp::new().doing(|_| std::future::pending());
+async fn page_can_read_shutdown_refusal() {
+    let idp = Idp::new().run_before(|_| std::future::pending());
     let mut bridge = bridge(&idp, rules()).await;
     let mut held = crate::http::Connection::open(bridge.address).await;
     held.write(logout("a.d.a").to_bytes()).await;
-    until(|| !idp.asked().is_empty()).await;
+    until(|| !idp.calls().is_empty()).await;
     bridge.stop();
-    // Whoever still gets a connection of before the drain is answered late.
+    // A connection from before the drain still gets a response.
     let hasty = from(userinfo("bad").header("x-request-timeout-ms", "20"), ORIGIN);
     let draining = async {
         loop {

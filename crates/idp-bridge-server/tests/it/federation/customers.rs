@@ -1,4 +1,4 @@
-//! Which customer it is: the claim's, the user's, or none.
+//! The customer of a token: from the claim or the user.
 
 use idp_bridge_core::{Customer, ErrorKind};
 use idp_bridge_server::{CustomerFrom, CustomerMissing, FederationRules};
@@ -14,16 +14,16 @@ fn by(customer: CustomerFrom) -> FederationRules {
     FederationRules { customer, ..rules() }
 }
 
-/// Asks with a claim and a user that name these customers.
+/// Requests userinfo with these customers in claim and user.
 async fn ask(rule: CustomerFrom, claim: &Customer, user: &Customer) -> (Answer, Vec<&'static str>) {
     let idp = Idp::new();
     idp.user("ada", user.clone()).token("a.d.a", |token| token.customer = claim.clone());
     let answer = bridge(&idp, by(rule)).await.send(&userinfo("a.d.a")).await;
-    (answer, idp.asked())
+    (answer, idp.calls())
 }
 
 #[tokio::test]
-async fn the_rule_says_which_customer_wins_and_what_it_costs() {
+async fn customer_rule_selects_the_source() {
     use CustomerFrom::*;
     let (one, two, none, several) = (customer("c-1"), customer("c-2"), Customer::Absent, Customer::Several);
     let c_1 = || Some(json!("c-1"));
@@ -81,7 +81,7 @@ async fn a_user_may_be_its_own_customer() {
 }
 
 #[tokio::test]
-async fn a_user_that_the_connector_read_already_is_not_read_again() {
+async fn included_user_is_not_read_again() {
     let idp = Idp::new();
     idp.token("a.d.a", |token| {
         token.customer = Customer::Absent;
@@ -96,11 +96,11 @@ async fn a_user_that_the_connector_read_already_is_not_read_again() {
     let expected: Value = json!({
         "sub": "ada", "email": "ada@own.example", "email_verified": false, "customer": "c-7", "tenant": "acme"
     });
-    assert_eq!((answer, idp.asked()), (expected, vec!["validate"]));
+    assert_eq!((answer, idp.calls()), (expected, vec!["validate"]));
 }
 
 #[tokio::test]
-async fn an_address_and_its_proof_are_of_one_source() {
+async fn email_and_verification_share_a_source() {
     let idp = Idp::new();
     idp.user("ada", customer("c-1")).token("a.d.a", |token| {
         token.customer = Customer::Absent;
@@ -115,7 +115,7 @@ async fn an_address_and_its_proof_are_of_one_source() {
 }
 
 #[tokio::test]
-async fn a_user_who_is_gone_or_blocked_has_no_good_token() {
+async fn tokens_of_missing_users_are_invalid() {
     let idp = Idp::new();
     idp.token("a.d.a", |token| token.customer = Customer::Absent);
     let bridge = bridge(&idp, rules()).await;
@@ -136,7 +136,7 @@ async fn another_user_than_the_tokens_is_no_answer() {
 }
 
 #[tokio::test]
-async fn an_outage_while_the_user_is_read_is_an_outage() {
+async fn failed_user_read_is_an_outage() {
     let idp = Idp::new();
     idp.user("ada", customer("c-1")).token("a.d.a", |token| token.customer = Customer::Absent);
     idp.fail("get", Some(ErrorKind::Unavailable));
@@ -145,7 +145,7 @@ async fn an_outage_while_the_user_is_read_is_an_outage() {
 }
 
 #[tokio::test]
-async fn where_no_user_can_be_read_the_claim_is_all_there_is() {
+async fn claim_is_used_without_get_by_id() {
     use CustomerFrom::*;
     for (rule, status) in [(Claim, 200), (ClaimCompared, 200), (User, 409)] {
         let idp = Idp::new().without_get();
@@ -153,6 +153,6 @@ async fn where_no_user_can_be_read_the_claim_is_all_there_is() {
         let bridge = bridge(&idp, by(rule)).await;
         assert_eq!(bridge.send(&userinfo("a.d.a")).await.status, status, "{rule:?}");
         assert_eq!(verdict(&bridge.send(&userinfo("c.l.aimless")).await), (409, "user_incomplete".into()), "{rule:?}");
-        assert_eq!(idp.asked(), ["validate", "validate"]);
+        assert_eq!(idp.calls(), ["validate", "validate"]);
     }
 }

@@ -1,4 +1,4 @@
-//! What an application needs to know, where the operator publishes it.
+//! The federation document.
 
 use idp_bridge_core::ErrorKind;
 use idp_bridge_server::FederationRules;
@@ -14,7 +14,7 @@ fn document() -> Request {
 }
 
 #[tokio::test]
-async fn it_names_the_endpoints_of_the_identity_provider_and_our_own() {
+async fn document_contains_all_endpoints() {
     let own = |url: &str| {
         json!({
             "issuer": "https://idp.example",
@@ -38,7 +38,7 @@ async fn without_a_public_url_there_is_no_document() {
     let idp = Idp::new();
     let answer = Bridge::start([acme(idp.clone(), rules())]).await.send(&document()).await;
     assert_eq!(verdict(&answer), (404, "route_not_found".into()));
-    assert!(idp.asked().is_empty());
+    assert!(idp.calls().is_empty());
 }
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn it_is_not_there_unless_it_is_published() {
     let quiet = bridge(&Idp::new(), FederationRules { publish: false, ..rules() }).await;
     let expected = quiet.send(&document()).await;
     assert_eq!(verdict(&expected), (404, "route_not_found".into()));
-    for tenant in ["quiet", "nobody"] {
+    for tenant in ["quiet", "unknown"] {
         let answer = quiet.send(&Request::new("GET", format!("/v1/tenants/{tenant}/federation"))).await;
         assert_eq!(alike(&answer), alike(&expected), "{tenant}");
     }

@@ -1,4 +1,4 @@
-//! The browser goes to the identity provider and back to where the operator allows, and nowhere else.
+//! Logouts in the browser, with redirects to configured addresses only.
 
 use idp_bridge_core::ErrorKind;
 use idp_bridge_server::FederationRules;
@@ -7,7 +7,7 @@ use super::idp::Idp;
 use super::{BACK, CLIENT, HINT, alike, bridge, path, rules, verdict};
 use crate::http::{Answer, Request};
 
-/// A query value in which nothing is left to be misread.
+/// Percent-encodes each byte of a query value.
 fn encode(text: &str) -> String {
     text.bytes()
         .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
@@ -22,7 +22,7 @@ fn back_to(uri: &str) -> Request {
     to(&format!("client_id={CLIENT}&post_logout_redirect_uri={}", encode(uri)))
 }
 
-/// Whether it is a page that leads nowhere.
+/// Returns whether the response is an error page without a redirect.
 fn is_page(answer: &Answer, status: u16) {
     assert_eq!((answer.status, answer.header("location")), (status, None), "{answer:?}");
     assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
@@ -37,7 +37,7 @@ fn is_page(answer: &Answer, status: u16) {
 }
 
 #[tokio::test]
-async fn a_browser_is_sent_to_the_identity_provider_with_what_it_brought() {
+async fn browser_is_redirected_with_its_parameters() {
     let bridge = bridge(&Idp::new(), rules()).await;
     let back = encode(BACK);
     for (query, location) in [
@@ -101,11 +101,11 @@ async fn no_other_address_is_ever_gone_back_to() {
     ] {
         is_page(&bridge.send(&back_to(uri)).await, 400);
     }
-    assert!(idp.asked().is_empty());
+    assert!(idp.calls().is_empty());
 }
 
 #[tokio::test]
-async fn a_query_that_says_something_twice_or_too_much_goes_nowhere() {
+async fn invalid_query_is_not_redirected() {
     let idp = Idp::new();
     let bridge = bridge(&idp, rules()).await;
     let good = format!("client_id={CLIENT}&post_logout_redirect_uri={}", encode(BACK));
@@ -129,7 +129,7 @@ async fn a_query_that_says_something_twice_or_too_much_goes_nowhere() {
     ] {
         is_page(&bridge.send(&to(&query)).await, 400);
     }
-    assert!(idp.asked().is_empty());
+    assert!(idp.calls().is_empty());
     assert_eq!(bridge.send(&to(&format!("{good}&state={}", "x".repeat(512)))).await.status, 303);
     assert_eq!(bridge.send(&to(&format!("{good}&id_token_hint={long_hint}"))).await.status, 303);
     let too_long = to(&format!("{good}&id_token_hint={}", "x".repeat(8192)));
@@ -148,18 +148,18 @@ async fn a_page_shows_nothing_of_what_was_asked() {
 }
 
 #[tokio::test]
-async fn a_tenant_that_is_unknown_or_off_is_answered_like_a_client_that_is_unknown() {
+async fn missing_tenant_looks_like_unknown_client() {
     let bridge = bridge(&Idp::new(), rules()).await;
     let query = format!("client_id=unknown&post_logout_redirect_uri={}", encode(BACK));
     let expected = bridge.send(&to(&query)).await;
-    for tenant in ["quiet", "nobody"] {
+    for tenant in ["quiet", "unknown"] {
         let answer = bridge.send(&Request::new("GET", format!("/v1/tenants/{tenant}/logout?{query}"))).await;
         assert_eq!(alike(&answer), alike(&expected), "{tenant}");
     }
 }
 
 #[tokio::test]
-async fn an_outage_is_a_page_that_says_when_to_come_again() {
+async fn outage_is_a_page_with_retry_after() {
     let idp = Idp::new();
     idp.fail("end_session_url", Some(ErrorKind::Unavailable));
     let bridge = bridge(&idp, rules()).await;
@@ -169,7 +169,7 @@ async fn an_outage_is_a_page_that_says_when_to_come_again() {
 }
 
 #[tokio::test]
-async fn an_address_that_no_header_can_carry_is_our_fault() {
+async fn invalid_redirect_address_is_internal_error() {
     let back = "https://shop.example/\nx";
     let rules = FederationRules { post_logout_redirect_uris: vec![back.into()], ..rules() };
     let bridge = bridge(&Idp::new(), rules).await;

@@ -1,4 +1,4 @@
-//! What one token, one user and many strangers may cost the identity provider.
+//! Rate limits for tokens, users and unvalidated tokens.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::bridge::Bridge;
 use crate::clock::TestClock;
 use crate::http::{Connection, Request, within};
 
-/// Sends a request so often, and returns the statuses.
+/// Sends a request several times, and returns the statuses.
 async fn repeat(bridge: &Bridge, request: &Request, times: usize) -> Vec<u16> {
     let mut connection = Connection::open(bridge.address).await;
     let mut statuses = Vec::new();
@@ -33,16 +33,16 @@ async fn completed_logout_is_answered_from_the_list() {
     let mut before = listing(&idp, open()).await;
     for token in ["a.d.a", "opaque"] {
         assert_eq!(before.send(&logout(token)).await.status, 204);
-        assert_eq!(idp.asked(), ["identify", "log_out"]);
+        assert_eq!(idp.calls(), ["identify", "log_out"]);
         assert!(repeat(&before, &logout(token), 200).await.iter().all(|status| *status == 204));
-        assert!(idp.asked().is_empty(), "a repetition costs no request");
+        assert!(idp.calls().is_empty(), "a repetition costs no request");
     }
     before.stop();
     before.ended().await;
     let after = listing(&idp, open()).await;
-    assert_eq!((after.send(&logout("a.d.a")).await.status, idp.asked().len()), (204, 0));
+    assert_eq!((after.send(&logout("a.d.a")).await.status, idp.calls().len()), (204, 0));
     let more = form(logout("a.d.a"), "refresh_token=r");
-    assert_eq!((after.send(&more).await.status, idp.asked()), (204, vec!["identify", "log_out"]), "shows more");
+    assert_eq!((after.send(&more).await.status, idp.calls()), (204, vec!["identify", "log_out"]), "shows more");
     assert!(refused(&after.send(&userinfo("a.d.a")).await));
 }
 
@@ -54,7 +54,7 @@ async fn failing_logout_is_limited_per_token() {
     let statuses = repeat(&bridge, &logout("a.d.a"), 50).await;
     assert_eq!(statuses.iter().filter(|status| **status == 503).count(), 5);
     assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 45);
-    assert_eq!(idp.asked().len(), 10);
+    assert_eq!(idp.calls().len(), 10);
     let limited = bridge.send(&logout("a.d.a")).await;
     assert_eq!(verdict(&limited), (429, "rate_limited".into()));
     assert!(limited.header("retry-after").unwrap().parse::<u64>().unwrap() > 1);
@@ -70,7 +70,7 @@ async fn good_token_is_limited() {
     let reached = statuses.iter().filter(|status| **status == 200).count();
     assert!((30..100).contains(&reached), "{reached}");
     assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 200 - reached);
-    assert_eq!(idp.asked().len(), reached);
+    assert_eq!(idp.calls().len(), reached);
     assert_eq!(bridge.send(&userinfo("e.v.e")).await.status, 200, "another user");
 }
 
@@ -91,7 +91,7 @@ async fn many_tokens_of_one_user_are_limited() {
 async fn equal_tokens_share_a_validation() {
     let (idp, begun, gate) = gated("validate");
     idp.ada("a.d.a");
-    // Callers who come when the validation has ended get the cached answer.
+    // Later callers get the cached response.
     let cache = Some(Duration::from_secs(60));
     let bridge = bridge(&idp, FederationRules { cache, ..rules() }).await;
     let mut callers = Vec::new();
@@ -105,7 +105,7 @@ async fn equal_tokens_share_a_validation() {
     for mut caller in callers {
         assert_eq!(caller.answer().await.unwrap().status, 200);
     }
-    assert_eq!(idp.asked(), ["validate"]);
+    assert_eq!(idp.calls(), ["validate"]);
 }
 
 #[tokio::test]
@@ -124,12 +124,12 @@ async fn equal_logouts_run_once() {
     for mut caller in callers {
         assert_eq!(caller.answer().await.unwrap().status, 204);
     }
-    assert_eq!(idp.asked(), ["identify", "log_out"]);
+    assert_eq!(idp.calls(), ["identify", "log_out"]);
 }
 
 #[tokio::test]
 async fn shared_validation_does_not_outlive_a_logout() {
-    // The token is validated, and its user is being read, when the logout comes.
+    // The logout arrives while the user of the validated token is being read.
     let (idp, begun, gate) = gated("get");
     idp.user("ada", customer("c-1")).token("a.d.a", |user| user.customer = Customer::Absent);
     let bridge = bridge(&idp, rules()).await;
@@ -158,7 +158,7 @@ async fn short_deadline_of_one_caller_ends_no_other() {
         gate.add_permits(1);
         let status = patient.answer().await.unwrap().status;
         assert_eq!(status, if call == "validate" { 200 } else { 204 });
-        assert_eq!(idp.asked().iter().filter(|asked| **asked == call).count(), 1, "{call}");
+        assert_eq!(idp.calls().iter().filter(|asked| **asked == call).count(), 1, "{call}");
     }
 }
 
@@ -175,7 +175,7 @@ async fn ended_token_counts_as_unknown_again() {
     assert!(statuses.iter().filter(|status| **status == 429).count() >= 8, "{statuses:?}");
 }
 
-/// Has this token validated, and then uses up the cap.
+/// Validates this token, and exhausts the limit.
 async fn until_capped(bridge: &Bridge, good: &Request) {
     let good = async {
         while bridge.send(good).await.status != 200 {

@@ -1,4 +1,4 @@
-//! An identity provider in process: tokens that a test hands out, and a record of what it is asked.
+//! An identity provider in process, with the tokens of a test and a record of its calls.
 
 use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
@@ -15,11 +15,11 @@ use idp_bridge_core::{
 use crate::clock::BEGIN;
 use crate::scripted::{record, upstream};
 
-type Doing = Pin<Box<dyn Future<Output = ()> + Send>>;
+type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// What a logout was shown, beside the token.
+/// The tokens of a logout, besides the access token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Shown {
+pub(crate) struct LogoutTokens {
     pub(crate) identified: bool,
     pub(crate) refresh_token: Option<String>,
     pub(crate) id_token_hint: Option<String>,
@@ -29,25 +29,25 @@ pub(crate) struct Shown {
 pub(crate) struct Idp {
     capabilities: Capabilities,
     state: Arc<Mutex<State>>,
-    /// What it does before it does what it is asked for.
-    before: Arc<dyn Fn(&'static str) -> Doing + Send + Sync>,
+    /// Runs before each call.
+    before: Arc<dyn Fn(&'static str) -> BoxFuture + Send + Sync>,
 }
 
 #[derive(Default)]
 struct State {
     tokens: HashMap<String, TokenUser>,
-    /// Tokens that `validate` refuses.
+    /// Tokens that `validate` rejects.
     ended: HashSet<String>,
     users: HashMap<String, UserRecord>,
     asked: Vec<&'static str>,
     failing: HashMap<&'static str, ErrorKind>,
     logged_out: Option<LoggedOut>,
-    shown: Vec<Shown>,
+    logouts: Vec<LogoutTokens>,
     notices: HashMap<String, LogoutNotice>,
 }
 
 impl Idp {
-    /// One that ends no access token, and has no token and no user yet.
+    /// Creates an identity provider without tokens and users, whose logouts end no access token.
     pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }
@@ -65,14 +65,14 @@ impl Idp {
         Self { capabilities, state: Arc::default(), before: Arc::new(|_| Box::pin(std::future::ready(()))) }
     }
 
-    /// The same without a get by id.
+    /// Removes the get by id.
     pub(crate) fn without_get(mut self) -> Self {
         self.capabilities = self.capabilities.with_call(CallKind::GetById, Support::unsupported("no such call"));
         self
     }
 
-    /// The same, which does this first.
-    pub(crate) fn doing<F>(mut self, before: impl Fn(&'static str) -> F + Send + Sync + 'static) -> Self
+    /// Sets an action that runs before each call.
+    pub(crate) fn run_before<F>(mut self, before: impl Fn(&'static str) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -80,12 +80,12 @@ impl Idp {
         self
     }
 
-    /// Ada's token with a claim: of session `s`, issued a minute ago, for an hour.
+    /// Adds a token of Ada with a claim, of session `s`, issued a minute ago, for an hour.
     pub(crate) fn ada(&self, token: &str) -> &Self {
         self.token(token, |_| {})
     }
 
-    /// The same, changed.
+    /// Adds a token of Ada with changes.
     pub(crate) fn token(&self, token: &str, change: impl FnOnce(&mut TokenUser)) -> &Self {
         let mut user = TokenUser {
             identity: TokenIdentity {
@@ -105,7 +105,7 @@ impl Idp {
         self
     }
 
-    /// A user of the Users half.
+    /// Adds a user.
     pub(crate) fn user(&self, id: &str, customer: Customer) -> &Self {
         let user = UserRecord { customer, ..record(id, "c", "ada@acme.example") };
         self.state().users.insert(id.into(), user);
@@ -116,13 +116,13 @@ impl Idp {
         change(self.state().users.get_mut(id).unwrap());
     }
 
-    /// Refuses this token from now on.
+    /// Ends this token.
     pub(crate) fn end(&self, token: &str) -> &Self {
         self.state().ended.insert(token.into());
         self
     }
 
-    /// Fails this call from now on, or no longer.
+    /// Starts or stops failing this call.
     pub(crate) fn fail(&self, call: &'static str, kind: Option<ErrorKind>) {
         match kind {
             Some(kind) => self.state().failing.insert(call, kind),
@@ -139,14 +139,14 @@ impl Idp {
         self.state().notices.insert(token.into(), LogoutNotice { ended, issued_at });
     }
 
-    /// What it was asked since the last time.
-    pub(crate) fn asked(&self) -> Vec<&'static str> {
+    /// Returns the calls since the last time.
+    pub(crate) fn calls(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.state().asked)
     }
 
-    /// What its logouts were shown since the last time.
-    pub(crate) fn shown(&self) -> Vec<Shown> {
-        std::mem::take(&mut self.state().shown)
+    /// Returns the tokens of logouts since the last time.
+    pub(crate) fn logouts(&self) -> Vec<LogoutTokens> {
+        std::mem::take(&mut self.state().logouts)
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -165,7 +165,7 @@ impl Idp {
 
     fn known(&self, token: &AccessToken) -> Result<TokenUser> {
         let known = self.state().tokens.get(token.expose()).cloned();
-        known.ok_or_else(|| Error::invalid_token("nobody issued this token"))
+        known.ok_or_else(|| Error::invalid_token("no issuer knows this token"))
     }
 }
 
@@ -177,7 +177,7 @@ impl IdentityProvider for Idp {
 
     async fn get(&self, scope: &CallScope, key: UserKey<'_>) -> Result<UserRecord> {
         self.begin("get", scope).await?;
-        let UserKey::Id(id) = key else { panic!("nobody asks for {key:?}") };
+        let UserKey::Id(id) = key else { panic!("unexpected get with {key:?}") };
         self.state().users.get(id.as_str()).cloned().ok_or_else(Error::no_such_user)
     }
 
@@ -195,7 +195,7 @@ impl Federation for Idp {
     async fn identify(&self, scope: &CallScope, token: &AccessToken) -> Result<TokenIdentity> {
         self.begin("identify", scope).await?;
         if !token.is_jwt() && self.state().ended.contains(token.expose()) {
-            return Err(Error::invalid_token("it has ended, and proves nothing"));
+            return Err(Error::invalid_token("the opaque token has ended"));
         }
         self.known(token).map(|user| user.identity)
     }
@@ -203,14 +203,14 @@ impl Federation for Idp {
     async fn validate(&self, scope: &CallScope, token: &AccessToken) -> Result<TokenUser> {
         self.begin("validate", scope).await?;
         if self.state().ended.contains(token.expose()) {
-            return Err(Error::invalid_token("it has ended"));
+            return Err(Error::invalid_token("the token has ended"));
         }
         self.known(token)
     }
 
     async fn log_out(&self, scope: &CallScope, logout: &Logout<'_>) -> Result<LoggedOut> {
         let text = |secret: Option<&idp_bridge_core::Secret>| secret.map(|secret| secret.expose().to_owned());
-        self.state().shown.push(Shown {
+        self.state().logouts.push(LogoutTokens {
             identified: logout.identity.is_some(),
             refresh_token: text(logout.refresh_token),
             id_token_hint: text(logout.id_token_hint),
@@ -229,7 +229,7 @@ impl Federation for Idp {
     async fn check_logout_token(&self, scope: &CallScope, token: &AccessToken) -> Result<LogoutNotice> {
         self.begin("check_logout_token", scope).await?;
         let notice = self.state().notices.get(token.expose()).cloned();
-        notice.ok_or_else(|| Error::invalid_token("nobody issued this logout token"))
+        notice.ok_or_else(|| Error::invalid_token("no issuer knows this logout token"))
     }
 
     async fn metadata(&self, scope: &CallScope) -> Result<FederationMetadata> {
@@ -249,7 +249,7 @@ impl Federation for Idp {
     }
 }
 
-/// So many seconds after the tests begin.
+/// Returns a time relative to the beginning of the tests.
 pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(BEGIN + second).unwrap()
 }

@@ -1,4 +1,4 @@
-//! What the log says of the OAuth side, and what it never says.
+//! The log lines of the OAuth routes.
 
 use idp_bridge_core::{Customer, Ended, ErrorKind};
 use idp_bridge_server::{CustomerFrom, FederationRules};
@@ -16,7 +16,7 @@ fn said(line: &Value, fields: &[(&str, Value)]) {
 }
 
 #[tokio::test]
-async fn every_request_is_one_line_that_names_no_user_and_no_token() {
+async fn request_is_one_line_without_secrets() {
     let log = Log::default();
     let _guard = log.begin();
     let idp = Idp::new();
@@ -28,11 +28,11 @@ async fn every_request_is_one_line_that_names_no_user_and_no_token() {
     let query = format!("client_id={CLIENT}&post_logout_redirect_uri={BACK}&state=se-cret&id_token_hint={HINT}");
     bridge.send(&Request::new("GET", format!("{}?{}", path("logout"), query.replace("?x=", "%3Fx%3D")))).await;
     bridge.send(&Request::new("GET", path("federation"))).await;
-    let [asked, ended, told, led, known] = log.lines().try_into().unwrap();
+    let [asked, ended, notice, led, known] = log.lines().try_into().unwrap();
     for (line, surface, status) in [
         (&asked, "userinfo", 200),
         (&ended, "logout", 204),
-        (&told, "backchannel_logout", 200),
+        (&notice, "backchannel_logout", 200),
         (&led, "logout", 303),
         (&known, "federation", 200),
     ] {
@@ -44,7 +44,7 @@ async fn every_request_is_one_line_that_names_no_user_and_no_token() {
     said(&ended, &[("upstream.requests", json!(2)), ("call", json!("log_out"))]);
     assert_eq!(led["call"], "end_session");
     let hash = asked["user.hash"].as_str().unwrap();
-    assert_eq!((hash.len(), ended["user.hash"].as_str(), told["user.hash"].as_str()), (16, Some(hash), Some(hash)));
+    assert_eq!((hash.len(), ended["user.hash"].as_str(), notice["user.hash"].as_str()), (16, Some(hash), Some(hash)));
     for secret in ["a.d.a", "l.o.t", "ada@", "\"ada\"", "c-1", "se-cret", HINT, "shop.example", "\"s\""] {
         assert!(!log.text().contains(secret), "{secret}: {}", log.text());
     }
@@ -63,7 +63,7 @@ async fn a_refusal_says_why_to_the_operator_alone() {
         bridge.send(&userinfo("a.d.a")).await,
     ];
     let [unknown, failed, listed] = log.lines().try_into().unwrap();
-    said(&unknown, &[("code", json!("invalid_token")), ("error", json!("nobody issued this token"))]);
+    said(&unknown, &[("code", json!("invalid_token")), ("error", json!("no issuer knows this token"))]);
     said(&failed, &[("code", json!("upstream_unavailable")), ("outcome", json!("unknown")), ("level", json!("WARN"))]);
     said(&listed, &[("error", json!("the token is on the revocation list")), ("upstream.requests", json!(0))]);
     for (answer, line) in answers.iter().zip([&unknown, &failed, &listed]) {
@@ -72,7 +72,7 @@ async fn a_refusal_says_why_to_the_operator_alone() {
 }
 
 #[tokio::test]
-async fn customers_that_differ_or_are_several_are_told_to_the_operator() {
+async fn ambiguous_customers_are_logged() {
     let log = Log::default();
     let _guard = log.begin();
     let idp = Idp::new();
@@ -90,10 +90,10 @@ async fn customers_that_differ_or_are_several_are_told_to_the_operator() {
 }
 
 #[tokio::test]
-async fn a_caller_who_leaves_is_a_line_and_a_logout_that_goes_on_is_one_too() {
+async fn abandoned_requests_are_logged() {
     let log = Log::default();
     let _guard = log.begin();
-    let idp = Idp::new().doing(|asked| async move {
+    let idp = Idp::new().run_before(|asked| async move {
         if asked == "validate" {
             std::future::pending::<()>().await;
         }
@@ -103,7 +103,7 @@ async fn a_caller_who_leaves_is_a_line_and_a_logout_that_goes_on_is_one_too() {
     for request in [userinfo("a.d.a"), logout("a.d.a")] {
         let mut caller = crate::http::Connection::open(bridge.address).await;
         caller.write(request.to_bytes()).await;
-        until(|| !idp.asked().is_empty()).await;
+        until(|| !idp.calls().is_empty()).await;
     }
     until(|| log.lines().len() == 2).await;
     let mut ends: Vec<_> = log.lines().iter().map(|line| format!("{} {}", line["surface"], line["code"])).collect();

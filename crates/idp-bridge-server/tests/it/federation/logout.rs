@@ -1,4 +1,4 @@
-//! What a logout ends, what it hands on, and what it refuses.
+//! Logouts by applications.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,14 +7,14 @@ use idp_bridge_core::{ErrorKind, LoggedOut};
 use idp_bridge_server::FederationRules;
 use idp_bridge_server::revocation::FileRevocations;
 
-use super::idp::{Idp, Shown, at};
+use super::idp::{Idp, LogoutTokens, at};
 use super::store::Store;
 use super::{HINT, bridge, form, listing, logout, path, refused, rules, userinfo, verdict};
 use crate::clock::{BEGIN, TestClock};
 use crate::http::{Connection, Request};
 
 #[tokio::test]
-async fn after_a_204_a_thousand_calls_with_the_old_token_fail() {
+async fn logged_out_token_always_fails() {
     let idp = Idp::new();
     idp.ada("a.d.a");
     let bridge = bridge(&idp, rules()).await;
@@ -22,12 +22,12 @@ async fn after_a_204_a_thousand_calls_with_the_old_token_fail() {
     let answer = bridge.send(&logout("a.d.a")).await;
     assert_eq!((answer.status, answer.body.as_str()), (204, ""));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
-    assert_eq!(idp.asked(), ["validate", "identify", "log_out"]);
+    assert_eq!(idp.calls(), ["validate", "identify", "log_out"]);
     let mut connection = Connection::open(bridge.address).await;
     for _ in 0..1_000 {
         assert!(refused(&connection.send(&userinfo("a.d.a")).await));
     }
-    assert!(idp.asked().is_empty(), "a listed token costs no request");
+    assert!(idp.calls().is_empty(), "a listed token costs no request");
 }
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn replicas_that_share_a_list_refuse_it_too() {
 }
 
 #[tokio::test]
-async fn a_bridge_with_a_list_in_a_file_refuses_it_after_a_restart() {
+async fn file_list_survives_a_restart() {
     let idp = Idp::new();
     idp.ada("a.d.a").token("a.other.s", |user| user.identity.session = "t".parse().ok());
     let folder = tempfile::tempdir().unwrap();
@@ -59,7 +59,7 @@ async fn a_bridge_with_a_list_in_a_file_refuses_it_after_a_restart() {
 }
 
 #[tokio::test]
-async fn the_session_ends_with_its_token_and_other_sessions_live_on() {
+async fn logout_ends_only_its_session() {
     let idp = Idp::new();
     idp.ada("a.d.a")
         .token("a.earlier.s", |user| user.identity.issued_at = Some(at(-300)))
@@ -73,7 +73,7 @@ async fn the_session_ends_with_its_token_and_other_sessions_live_on() {
 }
 
 #[tokio::test]
-async fn a_clock_of_the_identity_provider_that_is_ahead_saves_no_token() {
+async fn clock_ahead_saves_no_token() {
     let idp = Idp::new();
     idp.token("a.d.a", |user| user.identity.issued_at = Some(at(20)))
         .token("a.twin.s", |user| user.identity.issued_at = Some(at(20)));
@@ -83,7 +83,7 @@ async fn a_clock_of_the_identity_provider_that_is_ahead_saves_no_token() {
 }
 
 #[tokio::test]
-async fn where_all_the_user_has_ends_every_token_up_to_then_is_refused() {
+async fn user_logout_revokes_earlier_tokens() {
     let idp = Idp::new();
     idp.ada("a.d.a")
         .token("a.elsewhere.s", |user| {
@@ -107,7 +107,7 @@ async fn where_all_the_user_has_ends_every_token_up_to_then_is_refused() {
 }
 
 #[tokio::test]
-async fn where_only_the_refresh_token_ends_the_access_token_is_listed_alone() {
+async fn refresh_token_logout_revokes_access_token() {
     let idp = Idp::new();
     idp.logs_out(LoggedOut::RefreshToken);
     let sessionless = |token: &str| {
@@ -122,7 +122,7 @@ async fn where_only_the_refresh_token_ends_the_access_token_is_listed_alone() {
 }
 
 #[tokio::test]
-async fn the_list_remembers_until_no_token_can_be_alive() {
+async fn entries_last_until_tokens_expire() {
     let idp = Idp::new();
     idp.ada("a.d.a").token("opaque", |user| {
         user.identity.session = None;
@@ -158,7 +158,7 @@ async fn token_without_iat_is_refused_after_logout() {
         for token in ["of-the-session", "of-the-user"] {
             assert!(refused(&bridge.send(&userinfo(token)).await), "{token}, {cache:?}");
         }
-        // The entries end when no token of that time can be alive.
+        // The entries expire when each token of that time has expired.
         bridge.clock.set(BEGIN + 25 * 60 * 60);
         assert_eq!(bridge.send(&userinfo("of-the-user")).await.status, 200);
     }
@@ -176,10 +176,13 @@ async fn expired_token_still_ends_its_login() {
     let bridge = bridge(&idp, rules()).await;
     assert!(refused(&bridge.send(&userinfo("a.d.a")).await));
     assert_eq!(bridge.send(&userinfo("a.ada.s")).await.status, 200);
-    idp.asked();
+    idp.calls();
     assert_eq!(bridge.send(&form(logout("a.d.a"), "refresh_token=r")).await.status, 204);
-    assert_eq!(idp.asked(), ["identify", "log_out"]);
-    assert_eq!(idp.shown(), [Shown { identified: true, refresh_token: Some("r".into()), id_token_hint: None }]);
+    assert_eq!(idp.calls(), ["identify", "log_out"]);
+    assert_eq!(
+        idp.logouts(),
+        [LogoutTokens { identified: true, refresh_token: Some("r".into()), id_token_hint: None }]
+    );
     assert!(refused(&bridge.send(&userinfo("a.ada.s")).await), "the living token of the same session");
 }
 
@@ -195,7 +198,7 @@ async fn what_else_the_caller_has_is_handed_on() {
         ("refresh_token=&id_token_hint=", None, None),
     ] {
         assert_eq!(bridge.send(&form(logout("a.d.a"), body)).await.status, 204, "{body}");
-        assert_eq!(idp.shown(), [Shown { identified: true, refresh_token, id_token_hint }]);
+        assert_eq!(idp.logouts(), [LogoutTokens { identified: true, refresh_token, id_token_hint }]);
     }
     assert_eq!(bridge.send(&logout("a.d.a")).await.status, 204, "a repetition");
 }
@@ -225,25 +228,28 @@ async fn a_form_that_is_not_right_ends_nothing() {
     assert_eq!(verdict(&bridge.send(&json).await), (415, "unsupported_media_type".into()));
     let in_form = form(Request::new("POST", path("logout")), "access_token=a.d.a");
     assert_eq!(bridge.send(&in_form).await.status, 400);
-    assert!(idp.asked().is_empty());
+    assert!(idp.calls().is_empty());
     assert_eq!(bridge.send(&userinfo("a.d.a")).await.status, 200);
 }
 
 #[tokio::test]
-async fn an_opaque_token_that_has_ended_still_ends_its_refresh_token() {
+async fn expired_opaque_token_ends_refresh_token() {
     let idp = Idp::new();
     idp.ada("opaque").end("opaque");
     let ended = bridge(&idp, rules()).await;
-    assert!(refused(&ended.send(&logout("opaque")).await), "nothing is left to end");
+    assert!(refused(&ended.send(&logout("opaque")).await), "no login is left");
     assert_eq!(ended.send(&form(logout("opaque"), "refresh_token=r")).await.status, 204);
-    assert_eq!(idp.shown(), [Shown { identified: false, refresh_token: Some("r".into()), id_token_hint: None }]);
+    assert_eq!(
+        idp.logouts(),
+        [LogoutTokens { identified: false, refresh_token: Some("r".into()), id_token_hint: None }]
+    );
     idp.fail("log_out", Some(ErrorKind::InvalidInput));
     assert_eq!(ended.send(&form(logout("opaque"), "refresh_token=r")).await.status, 400);
-    // A signed token proves itself, so a bad one is bad whatever comes with it.
+    // An invalid signed token is rejected, also with a refresh token.
     assert!(refused(&ended.send(&form(logout("for.g.ed"), "refresh_token=r")).await));
 
     let signed_only = Idp::with(|federation| federation.opaque_tokens = false);
     let bridge = bridge(&signed_only, rules()).await;
     assert!(refused(&bridge.send(&form(logout("opaque"), "refresh_token=r")).await));
-    assert_eq!(signed_only.asked(), ["identify"]);
+    assert_eq!(signed_only.calls(), ["identify"]);
 }

@@ -1,4 +1,4 @@
-//! A logout that fails says so, and leaves the token on the list; a list that is away answers nothing.
+//! Outages of the identity provider and of the revocation list.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::bridge::Bridge;
 use crate::http::Request;
 
 #[tokio::test]
-async fn a_logout_that_fails_upstream_is_told_and_the_token_stays_listed() {
+async fn failed_logout_keeps_token_revoked() {
     use ErrorKind::*;
     for (kind, status, code) in [
         (Unavailable, 503, "upstream_unavailable"),
@@ -29,7 +29,7 @@ async fn a_logout_that_fails_upstream_is_told_and_the_token_stays_listed() {
         let bridge = bridge(&idp, rules()).await;
         let answer = bridge.send(&logout("a.d.a")).await;
         assert_eq!(verdict(&answer), (status, code.into()), "{kind:?}");
-        assert_eq!(answer.json()["outcome"], "unknown", "the token is listed, whatever else happened");
+        assert_eq!(answer.json()["outcome"], "unknown", "the token is listed, in each case");
         assert!(refused(&bridge.send(&userinfo("a.d.a")).await), "{kind:?}");
         idp.fail("log_out", None);
         assert_eq!(bridge.send(&logout("a.d.a")).await.status, 204, "the caller comes again");
@@ -37,7 +37,7 @@ async fn a_logout_that_fails_upstream_is_told_and_the_token_stays_listed() {
 }
 
 #[tokio::test]
-async fn an_outage_before_it_is_known_whose_token_it_is_changes_nothing() {
+async fn outage_before_identification_changes_nothing() {
     let idp = Idp::new();
     idp.ada("opaque").fail("identify", Some(ErrorKind::Unavailable));
     let bridge = bridge(&idp, rules()).await;
@@ -46,18 +46,18 @@ async fn an_outage_before_it_is_known_whose_token_it_is_changes_nothing() {
         assert_eq!(verdict(&answer), (503, "upstream_unavailable".into()));
         assert_eq!(answer.json()["outcome"], "not_applied");
     }
-    assert_eq!(idp.asked(), ["identify", "identify"]);
+    assert_eq!(idp.calls(), ["identify", "identify"]);
     assert_eq!(bridge.send(&userinfo("opaque")).await.status, 200);
 }
 
 #[tokio::test]
-async fn an_identity_provider_that_hangs_is_given_up_and_the_token_stays_listed() {
+async fn hanging_logout_keeps_token_revoked() {
     let hang = |asked| async move {
         if asked == "log_out" {
             std::future::pending::<()>().await;
         }
     };
-    let idp = Idp::new().doing(hang);
+    let idp = Idp::new().run_before(hang);
     idp.ada("a.d.a");
     let bridge = bridge(&idp, rules()).await;
     let answer = bridge.send(&logout("a.d.a").header("x-request-timeout-ms", "100")).await;
@@ -67,19 +67,19 @@ async fn an_identity_provider_that_hangs_is_given_up_and_the_token_stays_listed(
 }
 
 #[tokio::test]
-async fn while_the_list_is_away_nothing_is_answered_and_no_identity_provider_is_asked_to_end_anything() {
+async fn list_outage_refuses_all_requests() {
     let (idp, store) = (Idp::new(), Store::new());
     idp.ada("a.d.a");
     idp.notice("l.o.t", idp_bridge_core::Ended::User("ada".parse().unwrap()), super::idp::at(0));
     let bridge = listing(&idp, store.clone()).await;
     store.becomes(Mood::Away);
-    let told = form(Request::new("POST", path("backchannel-logout")), "logout_token=l.o.t");
-    for request in [userinfo("a.d.a"), logout("a.d.a"), told] {
+    let notice = form(Request::new("POST", path("backchannel-logout")), "logout_token=l.o.t");
+    for request in [userinfo("a.d.a"), logout("a.d.a"), notice] {
         let answer = bridge.send(&request).await;
         assert_eq!(verdict(&answer), (503, "overloaded".into()), "{request:?}");
         assert!(answer.header("retry-after").is_some());
     }
-    assert!(!idp.asked().contains(&"log_out"));
+    assert!(!idp.calls().contains(&"log_out"));
     store.becomes(Mood::Fine);
     assert_eq!(bridge.send(&userinfo("a.d.a")).await.status, 200);
 }
@@ -93,11 +93,11 @@ async fn a_list_that_keeps_nothing_promises_nothing() {
     let answer = bridge.send(&logout("a.d.a")).await;
     assert_eq!(verdict(&answer), (503, "overloaded".into()));
     assert_eq!(answer.json()["outcome"], "unknown");
-    assert_eq!(idp.asked(), ["identify"]);
+    assert_eq!(idp.calls(), ["identify"]);
 }
 
 #[tokio::test]
-async fn a_kept_answer_is_not_given_while_the_list_is_away() {
+async fn cache_is_unused_during_list_outage() {
     let (idp, store) = (Idp::with(|federation| federation.cache_seconds = 60), Store::new());
     idp.ada("a.d.a");
     let bridge = listing(&idp, store.clone()).await;
@@ -107,13 +107,13 @@ async fn a_kept_answer_is_not_given_while_the_list_is_away() {
 }
 
 #[tokio::test]
-async fn a_list_that_hangs_holds_nobody_longer_than_the_deadline() {
+async fn hanging_list_respects_the_deadline() {
     let (idp, store) = (Idp::new(), Store::new());
     idp.ada("a.d.a");
     let mut tenant = acme(idp, rules());
     tenant.deadline = Duration::from_millis(150);
     let list = std::sync::Arc::new(store.clone());
-    let bridge = Bridge::made([tenant], ServerLimits::default(), |server| server.with_revocations(list)).await;
+    let bridge = Bridge::with_server([tenant], ServerLimits::default(), |server| server.with_revocations(list)).await;
     store.becomes(Mood::Hanging);
     for request in [userinfo("a.d.a"), logout("a.d.a")] {
         assert_eq!(verdict(&bridge.send(&request).await), (504, "deadline_exceeded".into()), "{request:?}");

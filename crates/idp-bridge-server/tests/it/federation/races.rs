@@ -1,4 +1,4 @@
-//! Logouts and userinfo at the same time, and callers that do not wait.
+//! Concurrent logouts and userinfo, and callers that disconnect.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -9,7 +9,7 @@ use super::idp::Idp;
 use super::{bridge, logout, refused, rules, userinfo};
 use crate::http::{Connection, Request, until, within};
 
-/// An identity provider whose calls of this name wait for a permit, after they have said that they began.
+/// Returns an identity provider whose calls of this name report their start, and wait for a permit.
 pub(super) fn gated(call: &'static str) -> (Idp, Arc<Semaphore>, Arc<Semaphore>) {
     let (begun, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let before = {
@@ -24,11 +24,11 @@ pub(super) fn gated(call: &'static str) -> (Idp, Arc<Semaphore>, Arc<Semaphore>)
             }
         }
     };
-    (Idp::new().doing(before), begun, gate)
+    (Idp::new().run_before(before), begun, gate)
 }
 
 #[tokio::test]
-async fn a_token_is_refused_from_the_moment_that_its_logout_begins() {
+async fn token_is_rejected_once_logout_begins() {
     let (idp, begun, gate) = gated("log_out");
     idp.ada("a.d.a");
     let bridge = bridge(&idp, rules()).await;
@@ -41,7 +41,7 @@ async fn a_token_is_refused_from_the_moment_that_its_logout_begins() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_being_validated_while_it_is_logged_out_is_refused() {
+async fn logout_during_validation_rejects_token() {
     let (idp, begun, gate) = gated("validate");
     idp.ada("a.d.a");
     let bridge = bridge(&idp, rules()).await;
@@ -54,7 +54,7 @@ async fn a_token_that_is_being_validated_while_it_is_logged_out_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_userinfo_that_begins_after_a_204_succeeds_however_many_run() {
+async fn userinfo_after_logout_always_fails() {
     let idp = Idp::with(|federation| federation.cache_seconds = 60);
     idp.ada("a.d.a");
     let bridge = bridge(&idp, rules()).await;
@@ -88,7 +88,7 @@ async fn no_userinfo_that_begins_after_a_204_succeeds_however_many_run() {
 }
 
 #[tokio::test]
-async fn logouts_of_one_token_at_the_same_time_all_succeed() {
+async fn concurrent_logouts_all_succeed() {
     let idp = Idp::new();
     idp.ada("a.d.a");
     let bridge = bridge(&idp, rules()).await;
@@ -105,7 +105,7 @@ async fn logouts_of_one_token_at_the_same_time_all_succeed() {
 }
 
 #[tokio::test]
-async fn a_logout_goes_on_without_its_caller_and_a_drain_waits_for_it() {
+async fn drain_waits_for_abandoned_logout() {
     let (idp, begun, gate) = gated("log_out");
     idp.ada("a.d.a");
     let mut bridge = bridge(&idp, rules()).await;
@@ -114,7 +114,7 @@ async fn a_logout_goes_on_without_its_caller_and_a_drain_waits_for_it() {
     within(begun.acquire()).await.unwrap().forget();
     drop(caller);
     bridge.stop();
-    // While the logout runs, the bridge is there to say that it takes nothing new.
+    // While the logout runs, the bridge refuses new requests.
     for request in [userinfo("a.d.a"), logout("a.d.a"), Request::new("GET", "/readyz")] {
         assert_eq!(bridge.send(&request).await.status, 503, "{request:?}");
     }
@@ -124,7 +124,7 @@ async fn a_logout_goes_on_without_its_caller_and_a_drain_waits_for_it() {
 }
 
 #[tokio::test]
-async fn one_caller_that_leaves_does_not_hurt_another_with_the_same_token() {
+async fn disconnect_does_not_affect_other_caller() {
     let (idp, begun, gate) = gated("validate");
     idp.ada("a.d.a");
     let bridge = bridge(&idp, rules()).await;

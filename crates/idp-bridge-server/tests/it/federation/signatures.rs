@@ -1,4 +1,4 @@
-//! One signed token in several texts: they differ in their signatures, and a logout of one refuses all.
+//! Spellings of a signed token with different signatures: a logout of one rejects all.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ const ORDER: [u8; 32] = [
     0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
 ];
 
-/// An authorization server, as far as its keys go.
+/// A server for the keys of an issuer.
 struct Keys(SigningKey);
 
 impl Fake for Keys {
@@ -79,7 +79,7 @@ fn with_trailing_bit(part: &str) -> String {
     format!("{start}{}", char::from(ALPHABET[index ^ 1]))
 }
 
-/// Ada's token without a session: only the token itself can be listed.
+/// Returns Ada's token without a session, so that only the token itself can be revoked.
 fn sessionless(idp: &Idp, token: &str) {
     idp.token(token, |user| user.identity.session = None);
 }
@@ -127,7 +127,7 @@ async fn other_encodings_do_not_escape_a_logout() {
     for other in of_signature.iter().chain(&of_content) {
         assert!(!issuer.takes(other).await, "the signature does not cover this text: {other}");
     }
-    // An identity provider that decodes less strictly takes other texts of the signature.
+    // A less strict identity provider accepts other spellings of the signature.
     let idp = Idp::new();
     sessionless(&idp, &token);
     let bridge = bridge(&idp, rules()).await;

@@ -9,17 +9,17 @@ use idp_bridge_server::revocation::{MemoryRevocations, Revocation, RevocationSto
 
 use crate::clock::TestClock;
 
-/// What it does to its callers.
+/// The behavior of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mood {
     Fine,
-    /// It keeps nothing that is new.
+    /// Fails writes.
     ReadOnly,
     Away,
     Hanging,
 }
 
-/// Its clones are one list, as replicas share it.
+/// A revocation list that its clones share, like replicas.
 #[derive(Debug, Clone)]
 pub(super) struct Store {
     list: Arc<MemoryRevocations>,

@@ -1,4 +1,4 @@
-//! Where a token may be, and that nothing else about it counts.
+//! The place of a token in the request.
 
 use super::idp::Idp;
 use super::{alike, bridge, form, logout, path, refused, rules, userinfo, verdict};
@@ -9,7 +9,7 @@ fn posted(body: &str) -> Request {
 }
 
 #[tokio::test]
-async fn a_token_is_taken_from_the_header_or_from_one_form_field() {
+async fn token_comes_from_header_or_form() {
     let idp = Idp::new();
     idp.ada("a.d.a");
     let bridge = bridge(&idp, rules()).await;
@@ -27,7 +27,7 @@ async fn a_token_is_taken_from_the_header_or_from_one_form_field() {
 }
 
 #[tokio::test]
-async fn a_token_in_the_query_or_in_two_places_is_a_bad_request() {
+async fn misplaced_token_is_a_bad_request() {
     let idp = Idp::new();
     idp.ada("a.d.a");
     let bridge = bridge(&idp, rules()).await;
@@ -54,7 +54,7 @@ async fn a_token_in_the_query_or_in_two_places_is_a_bad_request() {
         assert_eq!(verdict(&answer), (400, "invalid_request".into()), "{request:?}");
         assert!(!answer.body.contains("a.d.a"), "{answer:?}");
     }
-    assert!(idp.asked().is_empty());
+    assert!(idp.calls().is_empty());
     assert_eq!(bridge.send(&with(userinfo("a.d.a"), "schema=openid")).await.status, 200);
 }
 
@@ -72,7 +72,7 @@ async fn a_form_is_a_form() {
 }
 
 #[tokio::test]
-async fn without_a_token_no_error_is_named_and_with_a_bad_one_it_is() {
+async fn challenge_depends_on_token_presence() {
     let idp = Idp::new();
     idp.ada("a.d.a").end("a.d.a");
     let bridge = bridge(&idp, rules()).await;
@@ -89,17 +89,17 @@ async fn without_a_token_no_error_is_named_and_with_a_bad_one_it_is() {
         assert_eq!(verdict(&answer), (401, "invalid_token".into()), "{request:?}");
         assert_eq!(answer.header("www-authenticate"), Some("Bearer"), "{request:?}");
     }
-    assert!(idp.asked().is_empty());
+    assert!(idp.calls().is_empty());
     let long = "x".repeat(8193);
-    for bad in ["a b", "a,b", "=", "\"a\"", "nobody.issued.this", "nobody", "a.d.a", &long] {
+    for bad in ["a b", "a,b", "=", "\"a\"", "un.known.token", "unknown", "a.d.a", &long] {
         assert!(refused(&bridge.send(&userinfo(bad)).await), "{bad}");
     }
     assert!(refused(&bridge.send(&posted("access_token=a%20b")).await));
-    assert!(refused(&bridge.send(&logout("nobody.issued.this")).await));
+    assert!(refused(&bridge.send(&logout("un.known.token")).await));
 }
 
 #[tokio::test]
-async fn a_tenant_that_is_unknown_or_off_is_answered_like_a_bad_token() {
+async fn missing_federation_looks_like_bad_token() {
     let idp = Idp::new();
     idp.ada("a.d.a");
     let bridge = bridge(&idp, rules()).await;
@@ -112,7 +112,7 @@ async fn a_tenant_that_is_unknown_or_off_is_answered_like_a_bad_token() {
             }
             for request in requests {
                 let expected = bridge.send(&request).await;
-                for tenant in ["quiet", "nobody"] {
+                for tenant in ["quiet", "unknown"] {
                     let other = Request { target: of(tenant).target, ..request.clone() };
                     let answer = bridge.send(&other).await;
                     assert_eq!(alike(&answer), alike(&expected), "{method} {name} {tenant}");

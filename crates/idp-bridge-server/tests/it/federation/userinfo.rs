@@ -1,4 +1,4 @@
-//! What userinfo answers, what it refuses, and what it costs.
+//! Userinfo.
 
 use idp_bridge_core::{ErrorKind, SessionId};
 use serde_json::json;
@@ -8,7 +8,7 @@ use super::{acme, bridge, refused, rules, userinfo, verdict};
 use crate::bridge::Bridge;
 
 #[tokio::test]
-async fn a_token_gives_its_user_and_the_customer_in_one_request() {
+async fn token_yields_user_and_customer() {
     let idp = Idp::new();
     idp.ada("a.d.a");
     let bridge = bridge(&idp, rules()).await;
@@ -20,9 +20,9 @@ async fn a_token_gives_its_user_and_the_customer_in_one_request() {
     assert_eq!(answer.json(), expected);
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
-    assert_eq!(idp.asked(), ["validate"]);
+    assert_eq!(idp.calls(), ["validate"]);
     bridge.send(&userinfo("a.d.a")).await;
-    assert_eq!(idp.asked(), ["validate"], "nothing is cached unless the connector or the tenant says so");
+    assert_eq!(idp.calls(), ["validate"], "nothing is cached unless the connector or the tenant says so");
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn a_failure_upstream_is_never_a_bad_token() {
 }
 
 #[tokio::test]
-async fn a_token_that_lives_longer_than_the_list_remembers_is_refused() {
+async fn long_lived_token_is_rejected() {
     let idp = Idp::new();
     let day = 24 * 60 * 60;
     idp.token("a.b.longest", |user| user.identity.expires_at = Some(at(day - 60)))
@@ -85,8 +85,8 @@ async fn a_token_that_lives_longer_than_the_list_remembers_is_refused() {
 }
 
 #[tokio::test]
-async fn a_provider_that_hangs_or_panics_is_its_own_failure() {
-    let hanging = Idp::new().doing(|_| std::future::pending());
+async fn hanging_or_panicking_provider_fails_its_request() {
+    let hanging = Idp::new().run_before(|_| std::future::pending());
     let mut tenant = acme(hanging.clone(), rules());
     tenant.deadline = std::time::Duration::from_millis(150);
     let bridge = Bridge::start([tenant]).await;
@@ -96,13 +96,13 @@ async fn a_provider_that_hangs_or_panics_is_its_own_failure() {
     let none = userinfo("a").header("x-request-timeout-ms", "soon");
     assert_eq!(verdict(&bridge.send(&none).await), (400, "invalid_request".into()));
 
-    let panicking = Idp::new().doing(|_| async { panic!("as the test says") });
+    let panicking = Idp::new().run_before(|_| async { panic!("as the test says") });
     let bridge = Bridge::start([acme(panicking, rules())]).await;
     assert_eq!(verdict(&bridge.send(&userinfo("a")).await), (500, "internal".into()));
 }
 
 #[tokio::test]
-async fn tokens_of_one_user_and_of_two_tenants_are_kept_apart() {
+async fn tokens_are_cached_separately() {
     let (idp, other) = (Idp::new(), Idp::new());
     idp.ada("a.d.a");
     other.token("a.d.a", |user| user.identity.session = Some(SessionId::new("t").unwrap()));

@@ -1,4 +1,4 @@
-//! JWT access tokens of REST's callers (RFC 9068), as an authorization server of the tenant's choice signs them.
+//! JWT access tokens of REST callers (RFC 9068), signed by an authorization server of the tenant's choice.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,25 +8,24 @@ use idp_bridge_core::{AccessToken, CallScope, Clock, Error, OutboundPolicy, Resu
 use idp_bridge_http::oidc::{Algorithm, Claims, OpenIdProvider, OpenIdSettings, Rules};
 use idp_bridge_http::{BaseUrl, Client, Url};
 
-use super::caller::Caller;
-use crate::tenant::Scope;
+use super::caller::{Caller, Scope};
 
-/// Whose access tokens are taken.
+/// The settings of the JWT access tokens that REST accepts.
 #[derive(Debug, Clone)]
 pub struct AccessTokenSettings {
-    /// Who issues them: `iss`, byte for byte.
+    /// The issuer: `iss`, byte for byte.
     pub issuer: String,
-    /// Whom they must be meant for: one of `aud`.
+    /// The audience: one of `aud`.
     pub audience: String,
-    /// Where the issuer's keys are; no other key is taken, whatever a token says.
+    /// The address of the issuer's keys. A key that a token refers to is not used.
     pub jwks_url: String,
-    /// How they may be signed.
+    /// The accepted signature algorithms.
     pub algorithms: Vec<Algorithm>,
-    /// Where the keys may be fetched from, and how.
+    /// The policy for requests to the issuer.
     pub outbound: OutboundPolicy,
 }
 
-/// Judges access tokens.
+/// Validates JWT access tokens.
 pub struct AccessTokens {
     issuer: OpenIdProvider,
     audience: String,
@@ -34,44 +33,44 @@ pub struct AccessTokens {
 }
 
 impl AccessTokens {
-    /// Checks the settings and asks no network; an error names the one that cannot be right.
+    /// Creates a validator without a request. An error names the invalid setting.
     pub fn new(settings: AccessTokenSettings, clock: Arc<dyn Clock>) -> Result<Self> {
         let AccessTokenSettings { issuer, audience, jwks_url, algorithms, outbound } = settings;
-        BaseUrl::parse(&issuer, &outbound).map_err(|error| of("issuer", error))?;
+        BaseUrl::parse(&issuer, &outbound).map_err(|error| with_setting("issuer", error))?;
         let jwks = Url::parse(&jwks_url)
-            .map_err(|error| Error::misconfigured("`jwks_url` cannot be read").with_source(error))?;
+            .map_err(|error| Error::misconfigured("`jwks_url` is not a valid URL").with_source(error))?;
         let client = Client::new(&outbound)?;
         let settings = OpenIdSettings { jwks: Some(jwks), ..OpenIdSettings::new(issuer, &outbound) };
-        // The issuer is right, so that what else is wrong is wrong with the other address.
-        let issuer = OpenIdProvider::new(client, settings, clock).map_err(|error| of("jwks_url", error))?;
+        // The issuer is valid, so the error is about the other address.
+        let issuer = OpenIdProvider::new(client, settings, clock).map_err(|error| with_setting("jwks_url", error))?;
         Ok(Self { issuer, audience, rules: Rules { algorithms, ..Rules::rfc9068() } })
     }
 
-    /// Whose tokens they are.
+    /// Returns the issuer.
     pub fn issuer(&self) -> &str {
         self.issuer.issuer()
     }
 
-    /// Who presents this token. It asks nobody while the keys are known.
-    pub(super) async fn caller(&self, scope: &CallScope, token: &str) -> Result<Caller> {
-        let token = AccessToken::new(token).map_err(|_| Error::invalid_token("it is no access token"))?;
+    /// Validates a token and returns its caller. Sends no request while the keys are cached.
+    pub(crate) async fn authenticate(&self, scope: &CallScope, token: &str) -> Result<Caller> {
+        let token = AccessToken::new(token).map_err(|_| Error::invalid_token("the token is not an access token"))?;
         if !token.is_jwt() {
-            return Err(Error::invalid_token("the tenant does not know this token, and it is no JWT"));
+            return Err(Error::invalid_token("the token is neither a static token of the tenant nor a JWT"));
         }
         let claims = self.issuer.verify(scope, token.expose(), &self.rules).await?;
-        self.judge(&claims)
+        self.check_claims(&claims)
     }
 
-    fn judge(&self, claims: &Claims) -> Result<Caller> {
+    fn check_claims(&self, claims: &Claims) -> Result<Caller> {
         if !claims.audience().contains(&self.audience.as_str()) {
-            return Err(Error::invalid_token("the token is meant for somebody else (`aud`)"));
+            return Err(Error::invalid_token("the token has another audience (`aud`)"));
         }
         claims.refuse_bound()?;
         let client = claims.issued_to(|client| !client.is_empty())?;
         let subject = claims.text("sub").filter(|subject| !subject.is_empty());
-        let subject = subject.ok_or_else(|| Error::invalid_token("the token names no subject"))?;
-        let scopes = claims.text("scope").unwrap_or_default().split(' ').filter_map(Scope::named);
-        // With its length before it, a client cannot be taken for the beginning of another one.
+        let subject = subject.ok_or_else(|| Error::invalid_token("the token has no subject (`sub`)"))?;
+        let scopes = claims.text("scope").unwrap_or_default().split(' ').filter_map(Scope::parse);
+        // The length of the client separates it from the subject.
         let key = format!("jwt {} {client} {subject}", client.len());
         Ok(Caller { name: client.to_owned(), key, scopes: scopes.collect::<BTreeSet<_>>() })
     }
@@ -83,7 +82,7 @@ impl fmt::Debug for AccessTokens {
     }
 }
 
-/// The same about one setting.
-fn of(setting: &str, error: Error) -> Error {
+/// Adds the name of a setting to an error.
+fn with_setting(setting: &str, error: Error) -> Error {
     error.retold(format!("`{setting}`: {}", error.message()))
 }

@@ -1,4 +1,4 @@
-//! Limits how many requests to the identity provider one token and one user may cause, however good the token is.
+//! Rate limits for each token and each user.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -10,25 +10,25 @@ use idp_bridge_core::{Error, ErrorKind, Result, TenantId, UserId};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
-use super::front::TokenKey;
+use super::token::TokenKey;
 
-/// The most buckets, of all tenants; the one that was used longest ago makes room.
-const MOST: u64 = 100_000;
+/// The maximum number of buckets of all tenants. Beyond that the least recently used one is evicted.
+const MAX_BUCKETS: u64 = 100_000;
 
-/// How long an unused bucket is kept. Each is full again by then.
+/// The time after which an unused bucket is removed. Each bucket is full again by then.
 const KEPT: Duration = Duration::from_secs(60);
 
-/// What a request costs the identity provider.
+/// The kind of a request to the identity provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Cost {
+pub(crate) enum Cost {
     /// A validation.
     Userinfo,
     /// The steps of a logout.
     Logout,
 }
 
-/// The requests that each token and each user has left.
-pub(super) struct Buckets(Cache<(Cost, Owner), Arc<DefaultDirectRateLimiter>>);
+/// The token buckets of tokens and users.
+pub(crate) struct Buckets(Cache<(Cost, Owner), Arc<DefaultDirectRateLimiter>>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Owner {
@@ -37,19 +37,19 @@ enum Owner {
 }
 
 impl Buckets {
-    /// Full ones for everybody.
+    /// Creates an empty set. Each new bucket is full.
     pub(super) fn new() -> Self {
-        let cache = Cache::builder().max_capacity(MOST).time_to_idle(KEPT);
+        let cache = Cache::builder().max_capacity(MAX_BUCKETS).time_to_idle(KEPT);
         Self(cache.eviction_policy(EvictionPolicy::lru()).build())
     }
 
-    /// Takes a request from the token's bucket; `RateLimited` if it is empty.
-    pub(super) fn take_of_token(&self, cost: Cost, token: &TokenKey) -> Result<()> {
+    /// Takes a request from the token's bucket. Fails with `RateLimited` if it is empty.
+    pub(crate) fn take_for_token(&self, cost: Cost, token: &TokenKey) -> Result<()> {
         self.take(cost, Owner::Token(token.clone()))
     }
 
-    /// Takes a request from the user's bucket; `RateLimited` if it is empty.
-    pub(super) fn take_of_user(&self, cost: Cost, tenant: &TenantId, user: &UserId) -> Result<()> {
+    /// Takes a request from the user's bucket. Fails with `RateLimited` if it is empty.
+    pub(crate) fn take_for_user(&self, cost: Cost, tenant: &TenantId, user: &UserId) -> Result<()> {
         self.take(cost, Owner::User(tenant.clone(), user.clone()))
     }
 
@@ -64,7 +64,7 @@ impl Buckets {
     }
 }
 
-/// How many requests at once, and after how long there is one more.
+/// Returns the burst of a bucket, and the interval at which it is refilled.
 fn quota(cost: Cost, owner: &Owner) -> Quota {
     let (burst, millis) = match (cost, owner) {
         (Cost::Userinfo, Owner::Token(_)) => (30, 100),
@@ -87,18 +87,18 @@ mod tests {
     }
 
     #[test]
-    fn each_token_and_each_user_has_its_own() {
+    fn tokens_and_users_have_separate_buckets() {
         let buckets = Buckets::new();
         let token = |text: &str| TokenKey::new(&tenant(), &AccessToken::new(text).unwrap());
         let taken = |take: &dyn Fn() -> Result<()>| (0..100).take_while(|_| take().is_ok()).count();
-        // The clock goes on meanwhile, so there may be one more.
-        assert!((30..35).contains(&taken(&|| buckets.take_of_token(Cost::Userinfo, &token("a")))));
-        assert!((30..35).contains(&taken(&|| buckets.take_of_token(Cost::Userinfo, &token("b")))));
-        assert_eq!(taken(&|| buckets.take_of_token(Cost::Logout, &token("a"))), 5);
+        // The clock advances during the test, so a bucket may be refilled.
+        assert!((30..35).contains(&taken(&|| buckets.take_for_token(Cost::Userinfo, &token("a")))));
+        assert!((30..35).contains(&taken(&|| buckets.take_for_token(Cost::Userinfo, &token("b")))));
+        assert_eq!(taken(&|| buckets.take_for_token(Cost::Logout, &token("a"))), 5);
         let user = |id: &str| UserId::new(id).unwrap();
-        assert_eq!(taken(&|| buckets.take_of_user(Cost::Logout, &tenant(), &user("a"))), 20);
-        assert_eq!(taken(&|| buckets.take_of_user(Cost::Logout, &tenant(), &user("b"))), 20);
-        let error = buckets.take_of_token(Cost::Logout, &token("a")).unwrap_err();
+        assert_eq!(taken(&|| buckets.take_for_user(Cost::Logout, &tenant(), &user("a"))), 20);
+        assert_eq!(taken(&|| buckets.take_for_user(Cost::Logout, &tenant(), &user("b"))), 20);
+        let error = buckets.take_for_token(Cost::Logout, &token("a")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::RateLimited);
         assert!(error.retry_after().is_some_and(|wait| wait > Duration::from_secs(5)), "{error:?}");
     }

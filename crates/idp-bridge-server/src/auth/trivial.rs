@@ -1,10 +1,9 @@
-//! Finds REST tokens that anyone can guess by their digests.
+//! Detects guessable REST tokens by their digests.
 
-use aws_lc_rs::digest;
+use super::static_token::RestToken;
+use crate::digest::sha256;
 
-use crate::tenant::RestToken;
-
-/// Tokens that setups are tried out with; the empty one is what `printf %s "$TOKEN"` prints without a `TOKEN`.
+/// Tokens of test setups. `printf %s "$TOKEN"` prints the empty one if `TOKEN` is not set.
 const TOKENS: [&str; 49] = [
     "",
     " ",
@@ -58,12 +57,12 @@ const TOKENS: [&str; 49] = [
 ];
 
 impl RestToken {
-    /// Whether this is the digest of a token that anyone can guess, such as `test` or the empty one.
+    /// Returns whether this is the digest of a guessable token, such as `test` or the empty one.
     ///
-    /// Upper case, a capital letter and a newline at the end (`echo test | sha256sum`) make no difference.
-    pub fn is_trivial(sha256: &[u8; 32]) -> bool {
+    /// Ignores capitals and a newline at the end (`echo test | sha256sum`).
+    pub fn is_trivial(digest: &[u8; 32]) -> bool {
         let mut tokens = TOKENS.iter().flat_map(|token| spellings(token));
-        tokens.any(|token| digest::digest(&digest::SHA256, token.as_bytes()).as_ref() == sha256)
+        tokens.any(|token| sha256(token.as_bytes()) == *digest)
     }
 }
 
@@ -79,7 +78,7 @@ mod tests {
     use super::*;
 
     fn is_trivial(token: &str) -> bool {
-        RestToken::is_trivial(digest::digest(&digest::SHA256, token.as_bytes()).as_ref().try_into().unwrap())
+        RestToken::is_trivial(&sha256(token.as_bytes()))
     }
 
     #[test]

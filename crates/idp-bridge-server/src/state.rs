@@ -1,0 +1,86 @@
+//! The state that all requests share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use http::HeaderMap;
+use idp_bridge_core::{Clock, Random, TenantId};
+use tokio_util::task::TaskTracker;
+
+use crate::idempotency::IdempotencyStore;
+use crate::limits::ServerLimits;
+use crate::process_key::ProcessKey;
+use crate::request;
+use crate::reset_limit::ResetLimiter;
+use crate::revocation::{MemoryRevocations, RevocationStore};
+use crate::tenant::{Tenant, Tenants};
+use crate::token_gate::TokenGate;
+
+/// The state that all requests share.
+pub(crate) struct ServerState {
+    pub(crate) tenants: Tenants,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) idempotency: Arc<dyn IdempotencyStore>,
+    /// Tokens that are rejected although they may still be valid.
+    pub(crate) revocations: Arc<dyn RevocationStore>,
+    pub(crate) gate: TokenGate,
+    pub(crate) resets: ResetLimiter,
+    pub(crate) limits: ServerLimits,
+    pub(crate) key: ProcessKey,
+    /// The public address of this server, without a slash at the end.
+    pub(crate) public_url: Option<String>,
+    /// Writes and shared requests, which continue when their caller disconnects.
+    pub(crate) tasks: TaskTracker,
+    /// Whether the server has sample users.
+    pub(crate) is_demo: bool,
+    is_draining: AtomicBool,
+}
+
+impl ServerState {
+    /// Creates the state. Fails if the system has no randomness.
+    pub(crate) fn new(
+        tenants: Tenants,
+        clock: Arc<dyn Clock>,
+        random: &dyn Random,
+        limits: ServerLimits,
+        idempotency: Arc<dyn IdempotencyStore>,
+    ) -> std::io::Result<Self> {
+        let tasks = TaskTracker::new();
+        Ok(Self {
+            gate: TokenGate::new(&tenants, &tasks),
+            revocations: Arc::new(MemoryRevocations::new(Arc::clone(&clock))),
+            resets: ResetLimiter::default(),
+            key: ProcessKey::new(random)?,
+            public_url: None,
+            is_demo: false,
+            is_draining: AtomicBool::new(false),
+            tenants,
+            clock,
+            idempotency,
+            limits,
+            tasks,
+        })
+    }
+
+    /// Returns whether the server is shutting down.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.is_draining.load(Relaxed)
+    }
+
+    /// Records that the server is shutting down.
+    pub(crate) fn set_draining(&self) {
+        self.is_draining.store(true, Relaxed);
+    }
+
+    /// Returns the time limit for the body of a request to a tenant.
+    ///
+    /// An unknown id gets the deadline of some tenant, always the same one: the time after which a slow body is cut off
+    /// must not reveal which tenants exist.
+    pub(crate) fn body_timeout(&self, headers: &HeaderMap, id: &TenantId, tenant: Option<&Tenant>) -> Duration {
+        let deadlines = self.tenants.deadlines();
+        let substitute = deadlines.get(self.key.pick(id, deadlines.len())).copied();
+        let deadline = tenant.map(|tenant| tenant.deadline).or(substitute).unwrap_or(Tenant::DEFAULT_DEADLINE);
+        request::body_timeout(headers, deadline, &self.limits)
+    }
+}
