@@ -9,7 +9,7 @@ pub(super) fn format_schema(schema: &Value) -> String {
     if let Some(name) = schema.get("$ref").and_then(Value::as_str).and_then(|target| target.rsplit('/').next()) {
         return format!("<a href=\"#schema-{0}\">{0}</a>", escape(name));
     }
-    if let Some(choices) = schema.get("oneOf").and_then(Value::as_array) {
+    if let Some(choices) = schema.get("oneOf").or(schema.get("anyOf")).and_then(Value::as_array) {
         return choices.iter().map(format_choice).collect::<Vec<_>>().join(" or ");
     }
     if let Some(Value::String(value)) = schema.get("const") {

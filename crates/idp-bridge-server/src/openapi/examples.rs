@@ -23,7 +23,7 @@ pub(super) fn add(paths: &mut Value) {
 
 /// Returns the name of the referenced schema, or of the first alternative.
 fn schema_name(schema: &Value) -> Option<&str> {
-    let one = schema.pointer("/oneOf/0").unwrap_or(schema);
+    let one = schema.pointer("/anyOf/0").unwrap_or(schema);
     one.get("$ref")?.as_str()?.rsplit('/').next()
 }
 
