@@ -201,6 +201,8 @@ fn bad_request(step: Step, code: &str) -> Error {
             Error::upstream(State, "auth0 verifies no addresses of users of enterprise and SMS connections")
         }
         // Auth0's idea of an address or an id is narrower than ours; what it does not take, none of its users has.
+        // A page after the last one.
+        (Step::ReadUsers, "invalid_paging") => Error::no_such_user(),
         (Step::ReadUsers, "invalid_query_string" | "invalid_uri") | (_, "invalid_uri") => {
             Error::upstream(InvalidInput, "auth0 takes no such value")
         }
@@ -334,6 +336,8 @@ mod tests {
         (SendVerification, 409, r#"{"statusCode":409,"errorCode":"custom_domain_conflict"}"#, Misconfigured),
         (UpdateUser, 409, r#"{"statusCode":409,"errorCode":"auth0_idp_error"}"#, Conflict),
         (ReadUsers, 400, r#"{"statusCode":400,"errorCode":"invalid_query_string"}"#, InvalidInput),
+        (ReadUsers, 400, r#"{"statusCode":400,"errorCode":"invalid_paging"}"#, NotFound),
+        (DeleteUser, 400, r#"{"statusCode":400,"errorCode":"invalid_paging"}"#, InvalidResponse),
         (DeleteUser, 400, r#"{"statusCode":400,"errorCode":"invalid_uri"}"#, InvalidInput),
         (ReadUsers, 414, r#"{"statusCode":414,"error":"Request-URI Too Large"}"#, InvalidInput),
         (

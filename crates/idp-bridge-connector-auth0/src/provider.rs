@@ -14,7 +14,7 @@ use crate::config::Auth0Config;
 use crate::diagnose::Diagnosis;
 use crate::federation::{self, Auth0Federation};
 use crate::map::{Auth0User, is_user_id};
-use crate::search::{PAGE, Search};
+use crate::search::{PAGE, PAGES, Search};
 
 const NO_RESETS: &str = "`connection` and `email_client_id` are not set: auth0 sends mails that reset a password for one database \
                          connection, on behalf of one application";
@@ -182,8 +182,10 @@ impl Auth0 {
     /// The users that a search finds, each read again by id, as they are now; no more than it takes to know that they are several.
     async fn found(&self, scope: &CallScope, search: &Search<'_>) -> Result<Matches<Auth0User>> {
         let mut found = Matches::new();
-        for page in 0.. {
-            let hits = self.api.search(scope, search, page).await?;
+        for page in 0..PAGES {
+            let answer = self.api.search(scope, search, page).await;
+            // After a full last page the next one does not exist.
+            let hits = if page == 0 { answer? } else { if_found(answer)?.unwrap_or_default() };
             let is_last = hits.len() < PAGE;
             for hit in hits {
                 let id = UserId::new(hit.user_id).map_err(unusable_hit)?;
@@ -195,10 +197,10 @@ impl Auth0 {
                 }
             }
             if is_last || found.is_ambiguous() {
-                break;
+                return Ok(found);
             }
         }
-        Ok(found)
+        Err(Error::upstream(ErrorKind::Unavailable, "auth0's user search lags too far behind"))
     }
 
     /// Writes the flag. The answer is the user after the change, so it need not be read again.

@@ -13,6 +13,9 @@ use crate::map::Auth0User;
 /// How many users an answer may hold: more than two, because stale hits do not count.
 pub(crate) const PAGE: usize = 5;
 
+/// How many pages are read at most; an index with more stale hits than that is out of order.
+pub(crate) const PAGES: usize = 20;
+
 /// A search for the one user with an address or a customer.
 pub(crate) enum Search<'a> {
     /// The users with this address, in any case.

@@ -97,6 +97,38 @@ async fn every_mismatch_is_found() {
 }
 
 #[tokio::test]
+async fn lists_of_connections_have_two_shapes() {
+    let connection = json!({"name": "db", "strategy": "auth0"});
+    for (query, body, is_ok) in [
+        (None, json!([connection]), true),
+        (Some("include_totals=true"), json!({"start": 0, "limit": 50, "total": 1, "connections": [connection]}), true),
+        (Some("take=1"), json!({"next": "n", "connections": [connection]}), true),
+        (Some("take=1"), json!({"next": "n"}), false),
+        (None, json!([{"name": "db"}]), false),
+    ] {
+        let report = run_with(|recording, _| {
+            recording["request"]["path"] = json!("/api/v2/connections");
+            recording["request"]["query"] = json!(query);
+            recording["response"]["body"] = body;
+        });
+        let report = report.await.unwrap();
+        assert_eq!(report.is_ok(), is_ok, "{report}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_content_type_is_validated() {
+    let report = run_with(|recording, _| recording["response"]["headers"] = json!({})).await.unwrap();
+    assert!(report.is_ok(), "{report}");
+    let wrong = |recording: &mut Value, _: &mut Value| {
+        recording["response"]["headers"] = json!({});
+        recording["response"]["body"]["email"] = json!(7);
+    };
+    let report = run_with(wrong).await.unwrap();
+    assert!(report.to_string().contains("at `/email`"), "{report}");
+}
+
+#[tokio::test]
 async fn a_folder_without_recordings_and_a_document_that_is_none_are_errors() {
     let folder = Folder::new();
     let openapi = folder.write("openapi.json", &document());

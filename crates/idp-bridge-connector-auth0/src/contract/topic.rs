@@ -3,6 +3,7 @@
 use idp_bridge_core::ErrorKind;
 use idp_bridge_http::oidc::Claims;
 use idp_bridge_http::{Method, TokenAnswer};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -125,7 +126,7 @@ impl Topic {
             Self::DeleteUser => body.is_empty(),
             Self::VerificationEmail | Self::Job => is::<Job>(&body),
             Self::ChangePassword => is_sentence(recording.content_type(), &body),
-            Self::Connections => is::<Vec<Connection>>(&body),
+            Self::Connections => is::<Connections>(&body),
             Self::EmailTemplate => is::<EmailTemplate>(&body),
             Self::Userinfo => Claims::parse(&body).is_some_and(|claims| claims.text("sub").is_some()),
             Self::RevokeToken => says_nothing(&body),
@@ -136,6 +137,15 @@ impl Topic {
             false => Read::Unreadable,
         }
     }
+}
+
+/// A list of connections: an array, or an object if the request has `include_totals` or `take`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only the shape is checked")]
+enum Connections {
+    Bare(Vec<Connection>),
+    Paged { connections: Vec<Connection> },
 }
 
 fn is<T: DeserializeOwned>(body: &[u8]) -> bool {

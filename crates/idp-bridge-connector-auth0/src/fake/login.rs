@@ -208,7 +208,8 @@ impl Tenant {
         Ok(good(200, &profile))
     }
 
-    /// Ends the browser's session, and sends it where the application says, if it may.
+    /// Ends the browser's session and redirects to the application. Without a hint that names the session's user, it redirects to
+    /// the confirmation page instead and ends nothing.
     fn log_out(&mut self, request: &Incoming) -> Result<Answer, Answer> {
         let known = ["id_token_hint", "post_logout_redirect_uri", "client_id", "state", "federated", "logout_hint"];
         let asked = query(request, &known)?;
@@ -217,11 +218,27 @@ impl Tenant {
         if !self.application(field(&asked, "client_id")).is_some_and(is_allowed) {
             return Err(oauth_refusal(400, "invalid_request", "The \"post_logout_redirect_uri\" is not allowed"));
         }
-        if let Some(session) = cookie(request) {
+        let session = cookie(request);
+        if !self.is_hinted(&asked, session.as_deref()) {
+            return Ok(Answer::empty(302).with(header::LOCATION, location("/u/logout-confirmation")));
+        }
+        if let Some(session) = session {
             self.logins.sessions.remove(&session);
         }
         let gone = HeaderValue::from_static("auth0=; Path=/; Max-Age=0");
         Ok(redirect(back, &[("state", asked.get("state").cloned())]).with(header::SET_COOKIE, gone))
+    }
+
+    /// Returns whether a logout request names the user of the browser's session, or the session itself.
+    fn is_hinted(&self, asked: &Form, session: Option<&str>) -> bool {
+        if let Some(hint) = asked.get("logout_hint") {
+            return session == Some(hint);
+        }
+        let Some(user_id) = asked.get("id_token_hint").and_then(|hint| self.read_id(hint, field(asked, "client_id")))
+        else {
+            return false;
+        };
+        session.and_then(|session| self.logins.sessions.get(session)).is_none_or(|own| *own == user_id)
     }
 }
 

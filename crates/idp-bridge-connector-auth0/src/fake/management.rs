@@ -58,11 +58,21 @@ impl Tenant {
     }
 
     fn list_connections(&self, request: &Incoming) -> Result<Answer, Answer> {
-        let query = query(request, &["name", "strategy", "fields", "include_fields"])?;
+        let known = ["name", "strategy", "fields", "include_fields", "include_totals", "take"];
+        let query = query(request, &known)?;
         let wanted = query.get("name");
         let found = self.connections.iter().filter(|connection| wanted.is_none_or(|name| *name == connection.name));
         let shown = found.map(|connection| json!({"name": connection.name, "strategy": connection.strategy}));
-        Ok(good(200, &shown.collect()))
+        let shown: Value = shown.collect();
+        let has_totals = query.get("include_totals").is_some_and(|value| value == "true");
+        if query.contains_key("take") {
+            return Ok(good(200, &json!({"connections": shown})));
+        }
+        if has_totals {
+            let total = shown.as_array().map_or(0, Vec::len);
+            return Ok(good(200, &json!({"start": 0, "limit": 50, "total": total, "connections": shown})));
+        }
+        Ok(good(200, &shown))
     }
 
     /// Refuses a request that may cause a mail and does not say which of several custom domains its links are to have.

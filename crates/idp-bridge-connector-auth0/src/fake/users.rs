@@ -11,6 +11,7 @@ use super::query::Query;
 use super::tenant::{Tenant, now, set};
 use super::token::is_of;
 use super::{body, query, text};
+use crate::map::is_user_id;
 
 impl Tenant {
     pub(crate) fn users(&mut self, scopes: &Scopes, path: &[&str], request: &Incoming) -> Result<Answer, Answer> {
@@ -34,9 +35,13 @@ impl Tenant {
             }
             (method, ["users", id]) => {
                 query(request, &[])?;
+                if !is_user_id(id) {
+                    let why = "Path validation error: 'String does not match pattern' on property id";
+                    return Err(refusal(400, "Bad Request", why, "invalid_uri"));
+                }
                 match *method {
                     Method::GET => {
-                        scopes.need(&["read:users", "read:current_user"])?;
+                        scopes.need(&["read:users"])?;
                         self.user(id).map(|user| good(200, user)).ok_or_else(no_such_user)
                     }
                     Method::PATCH => {
@@ -44,7 +49,7 @@ impl Tenant {
                         self.update(id, request)
                     }
                     Method::DELETE => {
-                        scopes.need(&["delete:users", "delete:current_user"])?;
+                        scopes.need(&["delete:users"])?;
                         self.remove(id);
                         // The same for a user that is not there, as the list of documented answers says.
                         Ok(no_content())
@@ -79,8 +84,11 @@ impl Tenant {
         let Some(clause) = get("q").and_then(Query::parse) else {
             return Err(stricter_than_auth0("a search has one clause with a quoted value"));
         };
-        let found = self.indexed().iter().filter(|user| finds(&clause, user)).skip(page * per_page).take(per_page);
-        Ok(good(200, &found.cloned().collect()))
+        let found: Vec<&Value> = self.indexed().iter().filter(|user| finds(&clause, user)).collect();
+        if page > 0 && page * per_page >= found.len() {
+            return Err(refusal(400, "Bad Request", "The requested page does not exist.", "invalid_paging"));
+        }
+        Ok(good(200, &found.into_iter().skip(page * per_page).take(per_page).cloned().collect()))
     }
 
     fn create(&mut self, request: &Incoming) -> Result<Answer, Answer> {

@@ -161,6 +161,38 @@ async fn a_page_full_of_stale_hits_hides_nobody() {
     assert_eq!(stage.provider.get(&scope(), UserKey::Customer(&customer("c-1"))).await.unwrap().id, ada);
 }
 
+/// Makes this many users whom the search takes for users of the customer `c-1`, and who are not.
+async fn make_stale(stage: &Stage, count: usize) {
+    for number in 0..count {
+        let metadata = json!({"app_metadata": {"customer_id": "c-1"}});
+        stage.insert(&format!("auth0|stale-{number}"), &format!("stale-{number}@acme.example"), metadata);
+    }
+    stage.fake().with(|tenant| {
+        tenant.hold_index();
+        for number in 0..count {
+            tenant.change(&format!("auth0|stale-{number}"), |user| user["app_metadata"] = json!({}));
+        }
+    });
+}
+
+#[tokio::test]
+async fn a_full_last_page_ends_the_search() {
+    let stage = Stage::new().await;
+    make_stale(&stage, crate::search::PAGE).await;
+    let error = stage.provider.get(&scope(), UserKey::Customer(&customer("c-1"))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn a_search_without_end_is_given_up() {
+    let stage = Stage::new().await;
+    make_stale(&stage, crate::search::PAGE * crate::search::PAGES + 1).await;
+    let error = stage.provider.get(&scope(), UserKey::Customer(&customer("c-1"))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    let searches = stage.requests().iter().filter(|request| request.contains("GET users?")).count();
+    assert_eq!(searches, crate::search::PAGES);
+}
+
 #[tokio::test]
 async fn a_number_is_a_customer_when_it_is_read() {
     let stage = Stage::new().await;

@@ -2,9 +2,10 @@
 
 use idp_bridge_core::jiff::SignedDuration;
 use idp_bridge_core::{
-    AccessToken, Clock as _, EndSession, Ended, ErrorKind, LoggedOut, Logout, LogoutFallback, Outcome, Secret,
-    SystemClock,
+    AccessToken, Clock as _, EndSession, Ended, ErrorKind, LoggedOut, Logout, LogoutFallback, OutboundPolicy, Outcome,
+    Secret, SystemClock,
 };
+use idp_bridge_http::{BaseUrl, Client, HeaderValue, Request, header};
 use serde_json::{Value, json};
 
 use super::{IN_BROWSER, OPAQUE, set};
@@ -270,4 +271,32 @@ async fn a_logout_token_ends_all_of_the_user_since_access_tokens_name_no_session
     ] {
         assert_eq!(check(bad).await.unwrap_err().kind(), ErrorKind::InvalidToken);
     }
+}
+
+/// Opens the fake's logout page with the browser's session, and returns where it redirects.
+async fn open_logout_page(stage: &Stage, session: &str, hint: Option<&Secret>) -> String {
+    let policy = OutboundPolicy::default();
+    let (http, base) = (Client::new(&policy).unwrap(), BaseUrl::parse(&stage.fake().url(), &policy).unwrap());
+    let mut query = vec![("client_id", "application"), ("post_logout_redirect_uri", "https://shop.acme.example/")];
+    query.extend(hint.map(|hint| ("id_token_hint", hint.expose())));
+    let cookie = HeaderValue::from_str(&format!("auth0={session}")).unwrap();
+    let request = Request::get(base.join(&["oidc", "logout"]).unwrap()).query(&query).header(header::COOKIE, cookie);
+    let answer = http.send(&scope(), request).await.unwrap();
+    answer.header(&header::LOCATION).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn logout_page_needs_a_hint_of_its_user() {
+    let stage = Stage::new().await;
+    stage.resident("ada").await;
+    stage.resident("grace").await;
+    let (ada, grace) = (stage.log_in("ada", Login::ORDINARY).await, stage.log_in("grace", Login::ORDINARY).await);
+    let claims = claims_of(ada.id.as_ref().unwrap().expose()).unwrap();
+    let session = claims["sid"].as_str().unwrap();
+    for hint in [None, grace.id.as_ref(), Some(&Secret::new("garbage"))] {
+        assert_eq!(open_logout_page(&stage, session, hint).await, "/u/logout-confirmation");
+        assert!(stage.has_session(&ada));
+    }
+    assert_eq!(open_logout_page(&stage, session, ada.id.as_ref()).await, "https://shop.acme.example/");
+    assert!(!stage.has_session(&ada));
 }
