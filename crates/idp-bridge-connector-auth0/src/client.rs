@@ -1,4 +1,4 @@
-//! The requests that the connector makes: Auth0's Management and Authentication APIs, each request one function.
+//! The requests to Auth0's Management and Authentication APIs, one function each.
 
 mod federation;
 
@@ -16,21 +16,21 @@ use serde::{Deserialize, Serialize};
 use crate::assertion::Assertions;
 use crate::config::Auth0Config;
 use crate::error::{Step, check};
-use crate::map::{Auth0User, IdentityName};
-use crate::search::{Hit, Hits, Search};
+use crate::map::{Auth0User, IdentityName, named_identity};
+use crate::search::{Hit, Hits};
 
 #[cfg(feature = "contract")]
 pub(crate) use federation::says_nothing;
 pub(crate) use federation::{CREDENTIALS, CredentialKind};
 
-/// When a rate limit ends, in seconds since 1970: recorded with good answers, and documented for refused ones, of which only some
-/// have a `retry-after` (<https://auth0.com/docs/troubleshoot/customer-support/operational-policies/rate-limit-policy>, November 2026).
+/// The end of a rate limit, in seconds since 1970. Recorded with successes, and documented for refusals, only some of which have a
+/// `retry-after` (<https://auth0.com/docs/troubleshoot/customer-support/operational-policies/rate-limit-policy>, November 2026).
 const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// Which of several custom domains the links in mails have.
+/// Selects the custom domain of the links in mails.
 const CUSTOM_DOMAIN: HeaderName = HeaderName::from_static("auth0-custom-domain");
 
-/// One tenant's APIs, spoken as the bridge's application.
+/// A client of one tenant's APIs, authenticated as the bridge's application.
 pub(crate) struct Auth0Api {
     http: Client,
     base: BaseUrl,
@@ -38,24 +38,24 @@ pub(crate) struct Auth0Api {
     custom_domain: Option<HeaderValue>,
     email_client_id: Option<String>,
     tokens: TokenCache<ClientCredentials>,
-    login: ClientCredentials,
+    credentials: ClientCredentials,
 }
 
-/// The part of a connection that is checked.
+/// The members of a connection that `doctor` checks.
 #[derive(Deserialize)]
 pub(crate) struct Connection {
     pub(crate) name: String,
     pub(crate) strategy: String,
 }
 
-/// The part of a mail's template that is checked.
+/// The members of an email template that `doctor` checks.
 #[derive(Deserialize)]
 pub(crate) struct EmailTemplate {
     #[serde(default)]
     pub(crate) enabled: bool,
 }
 
-/// Something that Auth0 does later.
+/// An asynchronous job.
 #[derive(Deserialize)]
 pub(crate) struct Job {
     #[serde(rename = "type")]
@@ -68,7 +68,7 @@ impl Auth0Api {
         let http = Client::new(&context.outbound)?;
         let setting = if config.endpoint.is_some() { "endpoint" } else { "domain" };
         let base = BaseUrl::parse_setting(setting, &config.base(), &context.outbound)?;
-        let login = ClientCredentials {
+        let credentials = ClientCredentials {
             http: http.clone(),
             token_url: base.join(&["oauth", "token"])?,
             audience: config.audience(),
@@ -80,8 +80,8 @@ impl Auth0Api {
             .as_deref()
             .map(HeaderValue::from_str)
             .transpose()
-            .map_err(|_| Error::misconfigured("`custom_domain` has characters that no header can carry"))?;
-        let tokens = TokenCache::new(&http, login.clone());
+            .map_err(|_| Error::misconfigured("`custom_domain` has characters that are invalid in a header"))?;
+        let tokens = TokenCache::new(&http, credentials.clone());
         Ok(Self {
             http,
             login_base: BaseUrl::parse_setting(setting, &config.login_base(), &context.outbound)?,
@@ -89,33 +89,33 @@ impl Auth0Api {
             custom_domain,
             email_client_id: config.email_client_id.clone(),
             tokens,
-            login,
+            credentials,
         })
     }
 
-    /// Logs the application in anew, whatever token is in the cache, and tells the scopes that it was given, if Auth0 names them.
+    /// Fetches a new token and returns its scopes, if the response names them.
     pub(crate) async fn granted_scopes(&self, scope: &CallScope) -> Result<Option<Vec<String>>> {
-        let scopes = self.login.ask(scope).await?.scope;
+        let scopes = self.credentials.fetch_token(scope).await?.scope;
         Ok(scopes.map(|scopes| scopes.split_ascii_whitespace().map(str::to_owned).collect()))
     }
 
-    /// The user with this id, which Auth0 answers from its store and not from its search.
+    /// Reads the user with this id from the user store, which is always current.
     pub(crate) async fn user(&self, scope: &CallScope, id: &UserId) -> Result<Auth0User> {
         self.read(scope, Step::ReadUsers, &["users", id.as_str()], &[]).await
     }
 
-    /// The users with exactly this address, its case included; one for each connection.
+    /// Returns the users with exactly this address, one for each connection. The lookup is case-sensitive.
     pub(crate) async fn users_by_email(&self, scope: &CallScope, email: &str) -> Result<Vec<Auth0User>> {
         self.read(scope, Step::ReadUsers, &["users-by-email"], &[("email", email.to_owned())]).await
     }
 
-    /// One page of the users that a search finds.
-    pub(crate) async fn search(&self, scope: &CallScope, search: &Search<'_>, page: usize) -> Result<Vec<Hit>> {
-        let hits: Hits = self.read(scope, Step::ReadUsers, &["users"], &search.query(page)).await?;
+    /// Returns one page of the user search.
+    pub(crate) async fn search(&self, scope: &CallScope, query: &[(&str, String)]) -> Result<Vec<Hit>> {
+        let hits: Hits = self.read(scope, Step::ReadUsers, &["users"], query).await?;
         Ok(hits.into_vec())
     }
 
-    /// Sets the flag and nothing else, and answers the user as it is afterwards. (What is sent of the root replaces what is there.)
+    /// Sets the flag and returns the changed user. Sends no other member, since root members are replaced.
     pub(crate) async fn set_email_verified(&self, scope: &CallScope, id: &UserId, verified: bool) -> Result<Auth0User> {
         #[derive(Serialize)]
         struct Change {
@@ -125,30 +125,29 @@ impl Auth0Api {
         self.send(scope, Step::UpdateUser, self.with_custom_domain(request)).await?.json()
     }
 
-    /// Deletes the user. The answer is the same for one that is not there.
+    /// Deletes the user. Succeeds for a missing user too.
     pub(crate) async fn delete(&self, scope: &CallScope, id: &UserId) -> Result<()> {
         let request = Request::delete(self.url(&["users", id.as_str()])?);
         self.send(scope, Step::DeleteUser, request).await?.must_be_empty()
     }
 
-    /// Orders the mail whose link proves the address. Auth0 sends it later, if the tenant's template for it is switched on.
-    pub(crate) async fn send_verification(&self, scope: &CallScope, user: &Auth0User) -> Result<Job> {
+    /// Requests the verification mail. Auth0 sends it later, if the tenant's template for it is enabled.
+    pub(crate) async fn send_verification(&self, scope: &CallScope, id: &UserId) -> Result<Job> {
         #[derive(Serialize)]
-        struct Order<'a> {
-            user_id: UserId,
+        struct Body<'a> {
+            user_id: &'a UserId,
             #[serde(skip_serializing_if = "Option::is_none")]
             client_id: Option<&'a str>,
             #[serde(skip_serializing_if = "Option::is_none")]
             identity: Option<IdentityName>,
         }
         let client_id = self.email_client_id.as_deref();
-        let order = Order { user_id: user.id()?, client_id, identity: user.named_identity() };
-        let request = Request::post(self.url(&["jobs", "verification-email"])?).json(&order)?;
+        let body = Body { user_id: id, client_id, identity: named_identity(id) };
+        let request = Request::post(self.url(&["jobs", "verification-email"])?).json(&body)?;
         self.send(scope, Step::SendVerification, self.with_custom_domain(request)).await?.json()
     }
 
-    /// Orders the mail whose link lets the user choose a new password. It takes no token, and tells nobody whether there is such a
-    /// user: the answer is one sentence, which may be in any language.
+    /// Requests the password reset mail. The endpoint needs no token and returns a sentence in any language, also for unknown users.
     pub(crate) async fn send_password_mail(
         &self,
         scope: &CallScope,
@@ -156,29 +155,32 @@ impl Auth0Api {
         email: &Email,
     ) -> Result<()> {
         #[derive(Serialize)]
-        struct Order<'a> {
+        struct Body<'a> {
             client_id: &'a str,
             email: &'a Email,
             connection: &'a str,
         }
-        let order = Order { client_id: &reset.client_id, email, connection: &reset.connection };
+        let body = Body { client_id: &reset.client_id, email, connection: &reset.connection };
         let url = self.login_url(&["dbconnections", "change_password"])?;
-        let request = Request::post(url).json(&order)?.rate_limit_reset(RATE_LIMIT_RESET);
+        let request = Request::post(url).json(&body)?.rate_limit_reset(RATE_LIMIT_RESET);
         let response = check(Step::ResetPassword, self.http.send(scope, request).await?)?;
         if is_sentence(response.header(&header::CONTENT_TYPE), &response.body) {
             return Ok(());
         }
-        Err(Error::upstream(ErrorKind::InvalidResponse, "the order of a mail was not answered with auth0's sentence"))
+        Err(Error::upstream(
+            ErrorKind::InvalidResponse,
+            "auth0 did not confirm the password reset mail with its sentence",
+        ))
     }
 
-    /// The connection with this name, if there is one.
+    /// Returns the connection with this name, if it exists.
     pub(crate) async fn connection(&self, scope: &CallScope, name: &str) -> Result<Option<Connection>> {
         let query = [("name", name.to_owned()), ("fields", "name,strategy".into()), ("include_fields", "true".into())];
         let connections: Vec<Connection> = self.read(scope, Step::ReadConnections, &["connections"], &query).await?;
         Ok(connections.into_iter().find(|connection| connection.name == name))
     }
 
-    /// The template of a mail.
+    /// Reads an email template.
     pub(crate) async fn email_template(&self, scope: &CallScope, name: &str) -> Result<EmailTemplate> {
         self.read(scope, Step::ReadTemplates, &["email-templates", name], &[]).await
     }
@@ -187,17 +189,17 @@ impl Auth0Api {
         self.base.join(&[&["api", "v2"], path].concat())
     }
 
-    /// The connections that all requests share.
+    /// Returns the HTTP client.
     pub(crate) fn http(&self) -> Client {
         self.http.clone()
     }
 
-    /// An address at the domain that users log in at.
+    /// Returns a URL at the domain where users log in.
     pub(crate) fn login_url(&self, path: &[&str]) -> Result<Url> {
         self.login_base.join(path)
     }
 
-    /// Names the custom domain where a request may cause a mail: without it a tenant with several refuses such requests.
+    /// Adds the custom domain to a request that may cause a mail: a tenant with several refuses such requests without it.
     fn with_custom_domain(&self, request: Request) -> Request {
         match &self.custom_domain {
             Some(domain) => request.header(CUSTOM_DOMAIN, domain.clone()),
@@ -221,20 +223,20 @@ impl Auth0Api {
     }
 }
 
-/// Whether an answer is a sentence for people. The documentation calls it plain text; recorded is `text/html` without any markup.
+/// Returns whether a response is a sentence for people. Documented is plain text, recorded `text/html` without markup.
 pub(crate) fn is_sentence(content_type: Option<&str>, body: &[u8]) -> bool {
     content_type.is_some_and(|kind| kind.starts_with("text/"))
         && std::str::from_utf8(body).is_ok_and(|text| !text.is_empty() && !text.starts_with('<'))
 }
 
-/// Which users may have mails that reset their password, and on whose behalf.
+/// The settings of password reset mails: the connection of the users, and the application that sends the mail.
 #[derive(Debug, Clone)]
 pub(crate) struct PasswordReset {
     pub(crate) connection: String,
     pub(crate) client_id: String,
 }
 
-/// How the bridge's application gets its token: the client credentials grant.
+/// The client credentials grant of the bridge's application.
 #[derive(Clone)]
 struct ClientCredentials {
     http: Client,
@@ -244,7 +246,7 @@ struct ClientCredentials {
     proof: Proof,
 }
 
-/// How the application proves that it is itself.
+/// The authentication of the application.
 #[derive(Clone)]
 enum Proof {
     Secret(Secret),
@@ -259,7 +261,7 @@ impl Proof {
                 let (clock, random) = (context.clock.clone(), context.random.clone());
                 Ok(Self::Key(Arc::new(Assertions::new(key, &config.client_id, &config.domain, clock, random)?)))
             }
-            _ => Err(Error::misconfigured("one of `client_secret` and `private_key` must be set")),
+            _ => Err(Error::misconfigured("set either `client_secret` or `private_key`")),
         }
     }
 
@@ -275,9 +277,9 @@ impl Proof {
 }
 
 impl ClientCredentials {
-    async fn ask(&self, scope: &CallScope) -> Result<TokenAnswer> {
+    async fn fetch_token(&self, scope: &CallScope) -> Result<TokenAnswer> {
         let (audience, client_id, proof) = (self.audience.clone(), self.client_id.clone(), self.proof.clone());
-        // An assertion is good for one attempt.
+        // Each attempt needs a new assertion.
         let form = move || {
             let mut form = vec![
                 ("grant_type", "client_credentials".to_owned()),
@@ -296,6 +298,6 @@ impl ClientCredentials {
 #[async_trait]
 impl TokenSource for ClientCredentials {
     async fn fetch(&self, scope: &CallScope) -> Result<Token> {
-        self.ask(scope).await.map(Token::from)
+        self.fetch_token(scope).await.map(Token::from)
     }
 }

@@ -29,7 +29,7 @@ pub(crate) struct Diagnosis<'a> {
 }
 
 impl<'a> Diagnosis<'a> {
-    pub(crate) fn of(api: &'a Auth0Api, config: &'a Auth0Config, reset: Option<&'a PasswordReset>) -> Self {
+    pub(crate) fn new(api: &'a Auth0Api, config: &'a Auth0Config, reset: Option<&'a PasswordReset>) -> Self {
         Self { api, config, reset }
     }
 

@@ -1,7 +1,7 @@
-//! The OAuth side: whose a token is, whether its user is still let in, and how a login ends.
+//! The OAuth side: token validation and logout.
 //!
-//! Auth0 ends no access token before its time, so that a signed one is judged by its signature, and by whether the user is still there
-//! and not blocked; that its login has ended is for the bridge's own list to say.
+//! Auth0 cannot revoke access tokens. A signed token is valid if its signature is and its user exists and is not blocked; the bridge's
+//! own revocations cover logouts.
 
 mod diagnose;
 mod logout;
@@ -23,10 +23,10 @@ use crate::client::Auth0Api;
 use crate::config::Auth0Config;
 use token::AccessRules;
 
-/// How long ago a token may have expired whose login is to be ended.
+/// The longest time since the expiry of a token that still identifies a login to end.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long userinfo may be answered from the cache: Auth0 tells a user's own userinfo five times a minute.
+/// The lifetime of cached userinfo responses. Auth0 limits userinfo to five requests a minute and user.
 const CACHE_SECONDS: u32 = 30;
 
 /// The OAuth side of one Auth0 tenant.
@@ -40,10 +40,10 @@ pub(crate) struct Auth0Federation {
     end_session: Url,
 }
 
-/// What the OAuth side promises.
+/// Returns the capabilities of the OAuth side.
 pub(crate) fn capabilities(accept_opaque: bool) -> FederationCapabilities {
-    let back_channel = "auth0 sends logout tokens on its Enterprise plans alone; since its access tokens name no session, one ends \
-                        all sessions of the user";
+    let back_channel = "auth0 sends logout tokens only on its Enterprise plans; its access tokens name no session, so a logout token \
+                        ends all sessions of the user";
     FederationCapabilities {
         liveness: Liveness::Signature,
         logout: LogoutReach::RefreshTokenOrUser,
@@ -54,7 +54,7 @@ pub(crate) fn capabilities(accept_opaque: bool) -> FederationCapabilities {
 }
 
 impl Auth0Federation {
-    /// Checks the settings and asks no network.
+    /// Creates the OAuth side after checking the settings, without a request.
     pub(crate) fn new(
         config: &Auth0Config,
         settings: FederationSettings,
@@ -77,8 +77,8 @@ impl Auth0Federation {
         })
     }
 
-    /// Whose token it is, and what it says.
-    async fn read(
+    /// Verifies a token and returns its identity and claims.
+    async fn verify(
         &self,
         scope: &CallScope,
         token: &AccessToken,
@@ -100,20 +100,20 @@ impl Auth0Federation {
 #[async_trait]
 impl Federation for Auth0Federation {
     async fn identify(&self, scope: &CallScope, token: &AccessToken) -> Result<TokenIdentity> {
-        self.read(scope, token, DAY).await.map(|(identity, _)| identity)
+        self.verify(scope, token, DAY).await.map(|(identity, _)| identity)
     }
 
     async fn validate(&self, scope: &CallScope, token: &AccessToken) -> Result<TokenUser> {
-        let (identity, claims) = self.read(scope, token, Duration::ZERO).await?;
+        let (identity, claims) = self.verify(scope, token, Duration::ZERO).await?;
         let user = if_found(self.api.user(scope, &identity.subject).await)?;
-        let user = user.ok_or_else(|| Error::invalid_token("the token's user is gone"))?;
-        if !user.has_id(&identity.subject) {
+        let user = user.ok_or_else(|| Error::invalid_token("the token's user does not exist"))?;
+        let record = user.to_stored(&self.config.customer_key)?.record;
+        if record.id != identity.subject {
             return Err(Error::another_user());
         }
-        if user.is_blocked() {
+        if record.blocked == Some(true) {
             return Err(Error::invalid_token("the token's user is blocked"));
         }
-        let record = user.record(&self.config.customer_key)?;
         let claim = self.settings.customer_claim.as_deref();
         Ok(TokenUser {
             identity,
@@ -133,8 +133,8 @@ impl Federation for Auth0Federation {
     }
 
     async fn check_logout_token(&self, scope: &CallScope, token: &AccessToken) -> Result<LogoutNotice> {
-        // The code that Auth0 shows to those who receive logout tokens checks for `JWT` (seen November 2026); the type of the
-        // specification is taken as well.
+        // Auth0's sample code for receivers of logout tokens checks for `JWT` (seen November 2026). The type of the specification is
+        // accepted too.
         let rules = Rules::of_type(&["logout+jwt", "JWT"]);
         self.open_id.check_logout_token_by(scope, token, &self.settings, &rules).await?.user()
     }

@@ -1,9 +1,9 @@
 //! The Auth0 connector of idp-bridge.
 //!
-//! [`Auth0`] answers the seven calls from a tenant's Management API as a machine-to-machine application, and has mails that reset
-//! passwords sent by its Authentication API.
-//! No live tenant was asked: what Auth0 does was read in its documentation and seen in the traffic that Auth0's own SDKs recorded
-//! against real tenants, both in November 2026, unless a comment names another source.
+//! [`Auth0`] serves the seven calls through a tenant's Management API as a machine-to-machine application, and requests password
+//! reset mails through the Authentication API.
+//! It was not tested against a live tenant. Unless a comment names another source, statements about Auth0 come from its
+//! documentation and from traffic that Auth0's own SDKs recorded against real tenants, both read in November 2026.
 
 mod assertion;
 mod client;
@@ -20,8 +20,11 @@ pub mod harness;
 mod map;
 mod provider;
 mod search;
+mod store;
 #[cfg(test)]
 mod tests;
 
 pub use config::Auth0Config;
+pub use map::Identities;
 pub use provider::Auth0;
+pub use store::Auth0Store;

@@ -1,15 +1,15 @@
-//! From Auth0's user to the one User model.
+//! Converts Auth0's users to user records.
 
 use idp_bridge_core::jiff::Timestamp;
-use idp_bridge_core::{Customer, CustomerId, Email, EmailStatus, Error, ErrorKind, Result, UserId, UserRecord};
+use idp_bridge_core::{Customer, Email, Error, ErrorKind, Result, StoredUser, UserId, UserRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// The part of Auth0's user that the bridge reads.
 ///
-/// Only the id must be what it should. Everything else is optional in practice, and comes in other types than documented: times
-/// as objects, flags as texts, ids as numbers (seen in issues of Auth0's SDKs: go-auth0, auth0-python #831, auth0-cli #840).
-#[derive(Clone, Deserialize)]
+/// Only the id must have the documented type. All other members are optional in practice and come in undocumented types: times as
+/// objects, flags as strings, ids as numbers (seen in issues of Auth0's SDKs: go-auth0, auth0-python #831, auth0-cli #840).
+#[derive(Deserialize)]
 pub(crate) struct Auth0User {
     user_id: String,
     #[serde(default)]
@@ -32,8 +32,11 @@ pub(crate) struct Auth0User {
     identities: Value,
 }
 
-/// One of the ways in which a user logs in.
-#[derive(Deserialize)]
+/// The login methods of one user.
+#[derive(Clone)]
+pub struct Identities(Vec<Identity>);
+
+#[derive(Clone, Deserialize)]
 struct Identity {
     provider: String,
     connection: String,
@@ -49,104 +52,22 @@ pub(crate) struct IdentityName {
     user_id: String,
 }
 
-/// Whether a text has the form of Auth0's ids, `provider|id`. Nothing else is a user, whatever it would reach as part of a path.
+/// Returns whether a text has the form of Auth0's user ids, `provider|id`.
 pub(crate) fn is_user_id(id: &str) -> bool {
     id.split_once('|').is_some_and(|(provider, rest)| !provider.is_empty() && !rest.is_empty())
 }
 
+/// Returns the identity that a job about this user must name; `None` for users of Auth0's own databases.
+pub(crate) fn named_identity(id: &UserId) -> Option<IdentityName> {
+    let (provider, rest) = id.as_str().split_once('|')?;
+    (provider != "auth0").then(|| IdentityName { provider: provider.to_owned(), user_id: rest.to_owned() })
+}
+
 impl Auth0User {
-    /// The id, if it is one that the bridge can use.
-    pub(crate) fn id(&self) -> Result<UserId> {
-        UserId::new(self.user_id.as_str())
-            .ok()
-            .filter(|id| is_user_id(id.as_str()))
-            .ok_or_else(|| Error::upstream(ErrorKind::InvalidResponse, "auth0 returned a user with an unusable id"))
-    }
-
-    /// Whether this is its id, byte for byte.
-    pub(crate) fn has_id(&self, id: &UserId) -> bool {
-        self.user_id == id.as_str()
-    }
-
-    /// The address in force, if it is well-formed.
-    pub(crate) fn email(&self) -> Option<Email> {
-        self.email.as_str().and_then(|text| Email::new(text).ok())
-    }
-
-    /// Whether this is the address in force.
-    pub(crate) fn has_email(&self, email: &Email) -> bool {
-        self.email().is_some_and(|own| own.matches(email))
-    }
-
-    /// Whether the address is proven. Connections may map anything to it, so that only `true`, as a flag or as a text, is a proof.
-    pub(crate) fn email_verified(&self) -> Option<bool> {
-        match &self.email_verified {
-            Value::Null => None,
-            Value::Bool(verified) => Some(*verified),
-            other => Some(other == "true"),
-        }
-    }
-
-    /// The address and whether it is proven.
-    pub(crate) fn email_status(&self) -> EmailStatus {
-        EmailStatus { email: self.email(), verified: self.email_verified() == Some(true) }
-    }
-
-    /// Whether an administrator blocked the user; of others Auth0 does not say that they are not.
-    pub(crate) fn is_blocked(&self) -> bool {
-        self.blocked == true || self.blocked == "true"
-    }
-
-    /// Whom the user belongs to.
-    pub(crate) fn customer(&self, key: &str) -> Customer {
-        self.customers(key).map_or(Customer::Unusable, |texts| Customer::from_values(&texts))
-    }
-
-    /// Whether this is one of the customers of the user.
-    pub(crate) fn has_customer(&self, key: &str, customer: &CustomerId) -> bool {
-        self.customers(key).is_some_and(|texts| texts.iter().any(|text| text == customer.as_str()))
-    }
-
-    /// The values of the customer; nothing if one of them can be none.
-    fn customers(&self, key: &str) -> Option<Vec<String>> {
-        match self.app_metadata.get(key) {
-            None | Some(Value::Null) => Some(Vec::new()),
-            Some(Value::Array(values)) => values.iter().map(text_of).collect(),
-            Some(value) => text_of(value).map(|text| vec![text]),
-        }
-    }
-
-    /// Whether the user logs in through this connection.
-    pub(crate) fn is_of(&self, connection: &str) -> bool {
-        self.identities().any(|identity| identity.connection == connection)
-    }
-
-    /// Whether the user has a password in this database connection, under the address in force.
-    pub(crate) fn has_password_in(&self, connection: &str) -> bool {
-        self.identities().any(|identity| {
-            let is_primary = text_of(&identity.user_id).is_some_and(|id| self.user_id == format!("auth0|{id}"));
-            let own = identity.profile.get("email").and_then(Value::as_str).and_then(|text| Email::new(text).ok());
-            let has_address = is_primary || own.is_some_and(|own| self.has_email(&own));
-            identity.provider == "auth0" && identity.connection == connection && has_address
-        })
-    }
-
-    /// The identity that must be named for a job about this user; none for users of Auth0's own databases.
-    pub(crate) fn named_identity(&self) -> Option<IdentityName> {
-        let (provider, rest) = self.user_id.split_once('|')?;
-        (provider != "auth0").then(|| IdentityName { provider: provider.to_owned(), user_id: rest.to_owned() })
-    }
-
-    /// The identities that can be read.
-    fn identities(&self) -> impl Iterator<Item = Identity> {
-        self.identities.as_array().into_iter().flatten().filter_map(|value| Identity::deserialize(value).ok())
-    }
-
-    /// The record of this user. Time and number of logins are missing until the first one.
-    pub(crate) fn record(&self, customer_key: &str) -> Result<UserRecord> {
-        Ok(UserRecord {
-            customer: self.customer(customer_key),
-            email: self.email(),
+    /// Returns the user as a directory reads it. Time and number of logins are absent before the first login.
+    pub(crate) fn to_stored(&self, customer_key: &str) -> Result<StoredUser<Identities>> {
+        let record = UserRecord {
+            email: self.email.as_str().and_then(|text| Email::new(text).ok()),
             create_time: time(&self.created_at),
             update_time: time(&self.updated_at),
             login_time: time(&self.last_login),
@@ -154,12 +75,71 @@ impl Auth0User {
             email_verified: self.email_verified(),
             blocked: Some(self.is_blocked()),
             ..UserRecord::new(self.id()?)
+        };
+        let mut user = StoredUser::new(record, self.identities());
+        match self.customers(customer_key) {
+            Some(customers) => user = user.with_customers(customers),
+            None => user.record.customer = Customer::Unusable,
+        }
+        Ok(user)
+    }
+
+    fn id(&self) -> Result<UserId> {
+        UserId::new(self.user_id.as_str())
+            .ok()
+            .filter(|id| is_user_id(id.as_str()))
+            .ok_or_else(|| Error::upstream(ErrorKind::InvalidResponse, "auth0 returned a user with an unusable id"))
+    }
+
+    /// Returns whether the address is verified. Connections may map any value to the flag; only `true` and `"true"` count.
+    fn email_verified(&self) -> Option<bool> {
+        match &self.email_verified {
+            Value::Null => None,
+            Value::Bool(verified) => Some(*verified),
+            other => Some(other == "true"),
+        }
+    }
+
+    /// Returns whether an administrator blocked the user. The member is absent for most other users.
+    fn is_blocked(&self) -> bool {
+        self.blocked == true || self.blocked == "true"
+    }
+
+    /// Returns the customers of the user; `None` if one of the values cannot be an identifier.
+    fn customers(&self, key: &str) -> Option<Vec<String>> {
+        match self.app_metadata.get(key) {
+            None | Some(Value::Null) => Some(Vec::new()),
+            Some(Value::Array(values)) => values.iter().map(text_from).collect(),
+            Some(value) => text_from(value).map(|text| vec![text]),
+        }
+    }
+
+    /// Returns the readable identities.
+    fn identities(&self) -> Identities {
+        let values = self.identities.as_array().into_iter().flatten();
+        Identities(values.filter_map(|value| Identity::deserialize(value).ok()).collect())
+    }
+}
+
+impl Identities {
+    /// Returns whether the user logs in through this connection.
+    pub(crate) fn has_connection(&self, connection: &str) -> bool {
+        self.0.iter().any(|identity| identity.connection == connection)
+    }
+
+    /// Returns whether the user has a password in this database connection, under the address in force.
+    pub(crate) fn has_password_in(&self, connection: &str, user: &UserRecord) -> bool {
+        self.0.iter().any(|identity| {
+            let is_primary = text_from(&identity.user_id).is_some_and(|id| user.id.as_str() == format!("auth0|{id}"));
+            let linked = identity.profile.get("email").and_then(Value::as_str).and_then(|text| Email::new(text).ok());
+            let has_address = linked.zip(user.email.as_ref()).is_some_and(|(linked, email)| email.matches(&linked));
+            identity.provider == "auth0" && identity.connection == connection && (is_primary || has_address)
         })
     }
 }
 
-/// A text, or a whole number as one: tenants keep customers as both.
-fn text_of(value: &Value) -> Option<String> {
+/// Returns a string, or a whole number as a string: tenants store customers as both.
+fn text_from(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
@@ -173,25 +153,23 @@ fn time(value: &Value) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use idp_bridge_core::CustomerId;
     use serde_json::json;
 
     use super::*;
 
-    fn user(value: Value) -> Auth0User {
-        serde_json::from_value(value).unwrap()
+    fn stored(value: Value) -> Result<StoredUser<Identities>> {
+        serde_json::from_value::<Auth0User>(value).unwrap().to_stored("customer_id")
     }
 
-    fn with(change: Value) -> Auth0User {
+    /// Converts a user with the id `auth0|1` and these members.
+    fn record(members: Value) -> UserRecord {
         let mut value = json!({"user_id": "auth0|1"});
-        value.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-        user(value)
+        value.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        stored(value).ok().unwrap().record
     }
 
-    fn record(change: Value) -> UserRecord {
-        with(change).record("customer_id").unwrap()
-    }
-
-    /// What is known of a user of whom Auth0 tells the id alone.
+    /// The record of a user with only an id.
     fn bare() -> UserRecord {
         UserRecord { blocked: Some(false), ..UserRecord::new(UserId::new("auth0|1").unwrap()) }
     }
@@ -222,12 +200,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_absent_stays_absent() {
+    fn absent_members_stay_absent() {
         assert_eq!(record(json!({})), bare());
     }
 
     #[test]
-    fn odd_values_are_absent_and_never_invented() {
+    fn values_of_other_types_are_absent() {
         for change in [
             json!({"email": ""}),
             json!({"email": "no address"}),
@@ -248,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn only_true_is_a_proof_of_an_address() {
+    fn only_true_verifies_an_address() {
         for (value, verified) in [
             (json!(true), Some(true)),
             (json!("true"), Some(true)),
@@ -265,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_customer_is_a_text_or_a_whole_number_and_never_chosen_among_several() {
+    fn customers_are_strings_or_whole_numbers() {
         let customer = |value: Value| record(json!({"app_metadata": {"customer_id": value}})).customer;
         let one = |text: &str| Customer::One(CustomerId::new(text).unwrap());
         assert_eq!(customer(json!("c-1")), one("c-1"));
@@ -280,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_a_provider_and_something() {
+    fn ids_have_a_provider_and_a_rest() {
         for id in [
             "auth0|1",
             "samlp|acme|ada@acme.example",
@@ -296,36 +274,38 @@ mod tests {
             assert!(!is_user_id(id), "{id}");
         }
         for id in ["", "..", "auth0", "a\nb|c"] {
-            let error = user(json!({"user_id": id})).record("customer_id").unwrap_err();
+            let error = stored(json!({"user_id": id})).err().unwrap();
             assert_eq!(error.kind(), ErrorKind::InvalidResponse, "{id:?}");
         }
     }
 
     #[test]
-    fn a_job_names_the_identity_of_whoever_is_in_no_database() {
-        assert_eq!(user(json!({"user_id": "auth0|1"})).named_identity(), None);
+    fn jobs_name_identities_outside_databases() {
+        let named = |id| named_identity(&UserId::new(id).unwrap());
+        assert_eq!(named("auth0|1"), None);
         for (id, provider, rest) in [
             ("google-oauth2|1", "google-oauth2", "1"),
             ("samlp|acme|ada", "samlp", "acme|ada"),
             ("email|1", "email", "1"),
         ] {
             let name = IdentityName { provider: provider.into(), user_id: rest.into() };
-            assert_eq!(user(json!({"user_id": id})).named_identity(), Some(name));
+            assert_eq!(named(id), Some(name));
         }
     }
 
     #[test]
-    fn a_password_is_in_a_database_under_the_address_in_force() {
+    fn passwords_belong_to_the_address_in_force() {
         let database = |id: Value, profile: Value| json!({"provider": "auth0", "connection": "db", "user_id": id, "profileData": profile});
         let has = |id: &str, identities: Value| {
-            let user = json!({"user_id": id, "email": "ada@acme.example", "identities": identities});
-            serde_json::from_value::<Auth0User>(user).unwrap().has_password_in("db")
+            let user =
+                stored(json!({"user_id": id, "email": "ada@acme.example", "identities": identities})).ok().unwrap();
+            user.detail.has_password_in("db", &user.record)
         };
         assert!(has("auth0|1", json!([database(json!("1"), json!({}))])));
         assert!(has("auth0|1", json!([database(json!(1), json!({}))])));
         assert!(!has("auth0|1", json!([{"provider": "auth0", "connection": "other", "user_id": "1"}])));
         assert!(!has("google-oauth2|1", json!([{"provider": "google-oauth2", "connection": "db", "user_id": "1"}])));
-        // Linked accounts keep their own addresses.
+        // Linked identities keep their own addresses.
         let google = json!({"provider": "google-oauth2", "connection": "google-oauth2", "user_id": "9"});
         let linked = |email: &str| json!([google, database(json!("1"), json!({"email": email}))]);
         assert!(has("google-oauth2|9", linked("Ada@acme.example")));

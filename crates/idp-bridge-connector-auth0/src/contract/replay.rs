@@ -16,7 +16,7 @@ use super::topic::Topic;
 use crate::Auth0Config;
 use crate::client::{Auth0Api, PasswordReset};
 use crate::fake::Key;
-use crate::map::{Auth0User, is_user_id};
+use crate::map::{is_user_id, named_identity};
 
 /// A request of the connector.
 pub(super) enum Request {
@@ -25,7 +25,7 @@ pub(super) enum Request {
     ByEmail(String),
     Mark(UserId, bool),
     Delete(UserId),
-    Verify { user: Box<Auth0User>, client_id: Option<String> },
+    Verify { id: UserId, client_id: Option<String> },
     Reset { reset: PasswordReset, email: Email },
     Userinfo,
     Revoke { with_secret: bool },
@@ -56,12 +56,11 @@ pub(super) fn own_request(recording: &Recording) -> Option<Request> {
         }
         Topic::DeleteUser => id().map(Request::Delete),
         Topic::VerificationEmail => {
-            let user: Auth0User = serde_json::from_value(json!({"user_id": member("user_id")?})).ok()?;
-            let (needs, given) = (json!(user.named_identity()), recording.sent.get("identity").cloned());
+            let id = UserId::new(member("user_id")?).ok()?;
+            let (needs, given) = (json!(named_identity(&id)), recording.sent.get("identity").cloned());
             let others = names.iter().filter(|name| !["user_id", "client_id", "identity"].contains(name)).count();
             let client_id = member("client_id").map(str::to_owned);
-            (others == 0 && needs == given.unwrap_or_default())
-                .then(|| Request::Verify { user: Box::new(user), client_id })
+            (others == 0 && needs == given.unwrap_or_default()).then_some(Request::Verify { id, client_id })
         }
         Topic::ChangePassword if has_only(&["client_id", "email", "connection"]) => {
             let (client_id, connection) = (member("client_id")?.to_owned(), member("connection")?.to_owned());
@@ -125,7 +124,7 @@ async fn ask(api: &Auth0Api, request: Request) -> Result<()> {
         Request::ByEmail(email) => api.users_by_email(&scope, &email).await.map(drop),
         Request::Mark(id, verified) => api.set_email_verified(&scope, &id, verified).await.map(drop),
         Request::Delete(id) => api.delete(&scope, &id).await,
-        Request::Verify { user, .. } => api.send_verification(&scope, &user).await.map(drop),
+        Request::Verify { id, .. } => api.send_verification(&scope, &id).await.map(drop),
         Request::Reset { reset, email } => api.send_password_mail(&scope, &reset, &email).await,
         Request::Userinfo => api.userinfo(&scope, &AccessToken::new("replayed").map_err(unusable)?).await.map(drop),
         Request::Revoke { with_secret } => {

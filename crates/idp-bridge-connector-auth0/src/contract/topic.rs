@@ -157,7 +157,7 @@ fn user(body: &[u8]) -> bool {
 }
 
 fn is_usable(user: &Auth0User) -> bool {
-    user.record("customer_id").is_ok()
+    user.to_stored("customer_id").is_ok()
 }
 
 /// Whether an answer holds a user without its id, for which only a question that names the fields can ask.

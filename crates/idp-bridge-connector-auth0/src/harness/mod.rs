@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, SecondOrigin, Staged, async_trait};
 use idp_bridge_core::{
-    CallKind, CallScope, Capabilities, Clock as _, Connector, ConnectorContext, CustomerId, Email, FederationSettings,
-    IdentityProvider, OutboundPolicy, Secret, SystemClock, TenantId, UserId,
+    CallKind, CallScope, Capabilities, Clock as _, Connector, ConnectorContext, CustomerId, Directory, Email,
+    FederationSettings, IdentityProvider, OutboundPolicy, Secret, SystemClock, TenantId, UserId,
 };
 use idp_bridge_http::{BaseUrl, Client, Request, Response};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::fake::{Application, Connection, FakeAuth0, Key};
-use crate::{Auth0, Auth0Config};
+use crate::{Auth0, Auth0Config, Auth0Store};
 
 /// The bridge's application, as a careful operator makes it.
 const BRIDGE: &str = "bridge";
@@ -120,12 +120,16 @@ impl Auth0Harness {
     }
 
     /// Builds a provider from settings that a test has changed.
-    pub fn build(&self, config: Auth0Config) -> Staged<Auth0> {
+    pub fn build(&self, config: Auth0Config) -> Staged<Directory<Auth0Store>> {
         self.build_in(config, Some(federation::settings()))
     }
 
     /// The same with other settings of federation.
-    pub fn build_in(&self, config: Auth0Config, federation: Option<FederationSettings>) -> Staged<Auth0> {
+    pub fn build_in(
+        &self,
+        config: Auth0Config,
+        federation: Option<FederationSettings>,
+    ) -> Staged<Directory<Auth0Store>> {
         let context = ConnectorContext { federation, ..ConnectorContext::new(TenantId::new("conformance")?) };
         Ok(Auth0::build(config, &context)?)
     }

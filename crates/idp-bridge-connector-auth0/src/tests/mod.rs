@@ -9,12 +9,12 @@ mod writes;
 
 use idp_bridge_conformance::fixture::{customer, email, scope};
 use idp_bridge_conformance::{Harness as _, NewUser};
-use idp_bridge_core::UserId;
+use idp_bridge_core::{Directory, UserId};
 use serde_json::{Value, json};
 
 use crate::fake::{Exchange, FakeAuth0};
 use crate::harness::Auth0Harness;
-use crate::{Auth0, Auth0Config};
+use crate::{Auth0Config, Auth0Store};
 
 /// The database that the harness makes users in.
 const DATABASE: &str = "Username-Password-Authentication";
@@ -22,7 +22,7 @@ const DATABASE: &str = "Username-Password-Authentication";
 /// A fresh tenant, and a provider for it.
 struct Stage {
     harness: Auth0Harness,
-    provider: Auth0,
+    provider: Directory<Auth0Store>,
 }
 
 impl Stage {

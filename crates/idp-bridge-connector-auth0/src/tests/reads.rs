@@ -184,16 +184,6 @@ async fn a_full_last_page_ends_the_search() {
 }
 
 #[tokio::test]
-async fn a_search_without_end_is_given_up() {
-    let stage = Stage::new().await;
-    make_stale(&stage, crate::search::PAGE * crate::search::PAGES + 1).await;
-    let error = stage.provider.get(&scope(), UserKey::Customer(&customer("c-1"))).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unavailable);
-    let searches = stage.requests().iter().filter(|request| request.contains("GET users?")).count();
-    assert_eq!(searches, crate::search::PAGES);
-}
-
-#[tokio::test]
 async fn a_number_is_a_customer_when_it_is_read() {
     let stage = Stage::new().await;
     let id = stage.insert("auth0|1", "ada@acme.example", json!({"app_metadata": {"customer_id": 42}}));

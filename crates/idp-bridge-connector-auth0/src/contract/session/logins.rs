@@ -3,11 +3,8 @@
 use std::time::Duration;
 
 use idp_bridge_conformance::{Harness as _, NewUser, Staged, Tokens};
-use idp_bridge_core::{
-    AccessToken, CallScope, Email, Federation, IdentityProvider as _, Logout, Secret, TokenIdentity,
-};
+use idp_bridge_core::{AccessToken, CallScope, Email, Federation, IdentityProvider, Logout, Secret, TokenIdentity};
 
-use crate::Auth0;
 use crate::harness::Auth0Harness;
 use crate::harness::federation::{Login, settings};
 
@@ -32,7 +29,7 @@ pub(super) async fn run(harness: &Auth0Harness) -> Staged<()> {
     visit(harness, &harness.build(enterprise)?).await
 }
 
-async fn visit(harness: &Auth0Harness, provider: &Auth0) -> Staged<()> {
+async fn visit(harness: &Auth0Harness, provider: &dyn IdentityProvider) -> Staged<()> {
     let Some(federation) = provider.federation() else { return Err("the provider has no federation".into()) };
     let scope = CallScope::new("session", Duration::from_secs(30));
     federation.diagnose(&scope).await;

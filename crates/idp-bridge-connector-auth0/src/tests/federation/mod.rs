@@ -6,16 +6,16 @@ mod tokens;
 
 use idp_bridge_conformance::{Harness as _, NewUser, Tokens};
 use idp_bridge_core::{
-    AccessToken, ErrorKind, Federation, FederationSettings, IdentityProvider as _, LoggedOut, Logout, Result, Secret,
+    AccessToken, ErrorKind, Federation, FederationSettings, IdentityProvider, LoggedOut, Logout, Result, Secret,
     TokenIdentity, UserId,
 };
 use serde_json::Value;
 use std::sync::Arc;
 
 use super::{Stage, customer, email, scope};
+use crate::Auth0Config;
 use crate::harness::Auth0Harness;
 use crate::harness::federation::{BROWSER_APPLICATION, Login, claims_of, settings};
-use crate::{Auth0, Auth0Config};
 
 const PASSWORD: &str = "Correct-Horse-7-Battery";
 /// A login whose refresh tokens are exchanged with each use, by an application without a secret.
@@ -93,7 +93,7 @@ fn set(claims: &mut Value, name: &str, value: Value) {
 }
 
 /// A provider as the settings of the harness make it.
-fn is_off(provider: &Auth0) -> bool {
+fn is_off(provider: &dyn IdentityProvider) -> bool {
     provider.federation().is_none() && provider.capabilities().federation().is_none()
 }
 
