@@ -1,7 +1,5 @@
-//! How the bridge proves who it is without a secret: a signed statement that is good for one request.
-//!
-//! What it must say is told at
-//! <https://auth0.com/docs/get-started/authentication-and-authorization-flow/authenticate-with-private-key-jwt> (November 2026).
+//! Client assertions: authentication with a private key instead of a secret
+//! (<https://auth0.com/docs/get-started/authentication-and-authorization-flow/authenticate-with-private-key-jwt>, November 2026).
 
 use std::sync::Arc;
 
@@ -9,10 +7,10 @@ use idp_bridge_core::{Clock, Error, Random, Result, Secret};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde::Serialize;
 
-/// How long an assertion is good for: Auth0 advises a minute and takes five.
+/// The lifetime of an assertion. Auth0 recommends one minute and accepts five.
 const LIFETIME_SECONDS: i64 = 60;
 
-/// Makes assertions for one application.
+/// Signs assertions for one application.
 pub(crate) struct Assertions {
     key: EncodingKey,
     client_id: String,
@@ -21,7 +19,7 @@ pub(crate) struct Assertions {
     random: Arc<dyn Random>,
 }
 
-/// Issue time is optional and left out: by a clock that is a little fast it would lie in the future.
+/// The claims of an assertion. The optional issue time is omitted: with a fast clock it would be in the future.
 #[derive(Serialize)]
 struct Claims<'a> {
     iss: &'a str,
@@ -32,7 +30,7 @@ struct Claims<'a> {
 }
 
 impl Assertions {
-    /// Takes the key; `Misconfigured` if it cannot sign.
+    /// Parses the key. Fails with `Misconfigured` if it cannot sign.
     pub(crate) fn new(
         key: &Secret,
         client_id: &str,
@@ -44,11 +42,11 @@ impl Assertions {
         // The audience has a slash at its end.
         let audience = format!("https://{domain}/");
         let assertions = Self { key, client_id: client_id.to_owned(), audience, clock, random };
-        // A key that is too short, say, is noticed only when it signs.
+        // Some faults, such as a short key, show only when signing.
         assertions.next().map(|_| assertions)
     }
 
-    /// An assertion that no request has used.
+    /// Signs a new assertion.
     pub(crate) fn next(&self) -> Result<String> {
         let claims = Claims {
             iss: &self.client_id,
@@ -61,7 +59,7 @@ impl Assertions {
     }
 }
 
-/// The cause is left out, since a parser's words may quote the key.
+/// Returns the error for an unusable key. It has no source, since a parser's message may quote the key.
 fn unusable() -> Error {
-    Error::misconfigured("`private_key` is no RSA key that can sign").with_hint("make one with `openssl genrsa 2048`")
+    Error::misconfigured("`private_key` is not a usable RSA key").with_hint("create one with `openssl genrsa 2048`")
 }

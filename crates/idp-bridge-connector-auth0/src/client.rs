@@ -20,7 +20,7 @@ use crate::map::{Auth0User, IdentityName, named_identity};
 use crate::search::{Hit, Hits};
 
 #[cfg(feature = "contract")]
-pub(crate) use federation::says_nothing;
+pub(crate) use federation::is_confirmation;
 pub(crate) use federation::{CREDENTIALS, CredentialKind};
 
 /// The end of a rate limit, in seconds since 1970. Recorded with successes, and documented for refusals, only some of which have a

@@ -11,66 +11,66 @@ use serde::Deserialize;
 #[non_exhaustive]
 pub struct Auth0Config {
     /// The Auth0 tenant's own domain, such as `acme.eu.auth0.com`: Applications → the application → Settings → Domain.
-    /// Never a custom domain, since the Management API is known by the tenant's own name alone.
+    /// Never a custom domain: the Management API's audience contains the tenant's own domain.
     pub domain: String,
 
-    /// The machine-to-machine application that the bridge uses.
+    /// The client id of the bridge's machine-to-machine application.
     pub client_id: String,
 
-    /// That application's secret: Applications → the application → Settings. Either this or `private_key`.
+    /// The application's secret: Applications → the application → Settings. Set this or `private_key`.
     #[serde(default)]
     pub client_secret: Option<Secret>,
 
     /// The RSA key (PEM) whose public half is registered under Applications → the application → Credentials → Private Key JWT,
-    /// with the algorithm RS256. Either this or `client_secret`.
+    /// with the algorithm RS256. Set this or `client_secret`.
     #[serde(default)]
     pub private_key: Option<Secret>,
 
-    /// The key in the user's `app_metadata` that holds the customer id.
+    /// The key of the customer id in the user's `app_metadata`.
     #[serde(default = "default_customer_key")]
     #[schemars(regex(pattern = r"^[A-Za-z0-9_]+$"))]
     pub customer_key: String,
 
-    /// Which user an address means where several have it: the one of the first of these connections that has exactly one.
-    /// Without it, or without such a connection, the address is ambiguous.
+    /// Connections in order of preference, for addresses of several users: the first connection with exactly one of them decides.
+    /// Without such a connection the address is ambiguous.
     #[serde(default)]
     pub prefer_connections: Vec<String>,
 
-    /// The database connection whose users may have mails that reset their password. Needs `email_client_id`; without it the
-    /// call is not supported.
+    /// The database connection whose users can get password reset mails. Needs `email_client_id`. Without it the call is not
+    /// supported.
     #[serde(default)]
     pub connection: Option<String>,
 
-    /// The application on whose behalf users get mails, which decides where the links lead: one that they log in to, and that
+    /// The application that mails are sent for; it determines the target of their links. Choose one that users log in to and that
     /// has `connection` enabled.
     #[serde(default)]
     pub email_client_id: Option<String>,
 
-    /// The custom domain that users log in at, such as `login.acme.example`: links in mails then lead there. Needed where the
-    /// tenant has several custom domains and no default one.
+    /// The custom domain where users log in, such as `login.acme.example`; links in mails use it. Required if the tenant has several
+    /// custom domains and no default.
     #[serde(default)]
     pub custom_domain: Option<String>,
 
-    /// The APIs whose access tokens the bridge takes, by their identifiers: Applications → APIs → the API → Settings → Identifier.
-    /// Without any it takes the access tokens that Auth0's own userinfo takes, which are those with the scope `openid`.
+    /// The identifiers of the APIs whose access tokens are accepted: Applications → APIs → the API → Settings → Identifier.
+    /// Without any, tokens for Auth0's userinfo are accepted: those with the scope `openid`.
     #[serde(default)]
     pub audiences: Vec<String>,
 
-    /// Whether opaque access tokens are taken, which applications get that ask for no API. They do not say which application they
-    /// were issued to, so that those of every application of the Auth0 tenant are taken.
+    /// Whether to accept opaque access tokens, which Auth0 issues if an application requests no API. They do not name their
+    /// application, so those of every application of the Auth0 tenant are accepted.
     #[serde(default)]
     pub accept_opaque: bool,
 
-    /// Whether Auth0's plan lets sessions be ended through the Management API, which the Enterprise plans do. A logout then ends
-    /// the session; without it, refresh tokens alone.
+    /// Whether Auth0's plan allows ending sessions through the Management API, as the Enterprise plans do. A logout then ends the
+    /// session; otherwise only refresh tokens.
     #[serde(default)]
     pub enterprise_sessions: bool,
 
-    /// Where all requests are sent instead of to `domain`, such as a gateway of your own. What they say stays the same.
+    /// The base URL of all requests instead of `domain`, such as a gateway. Audience and issuer do not change.
     #[serde(default)]
     pub endpoint: Option<String>,
 
-    /// Where the requests of a browser are sent instead of to `endpoint`, for tests of tenants with a custom domain.
+    /// The base URL of the Authentication API instead of `endpoint`, for tests of tenants with a custom domain.
     #[serde(skip)]
     pub(crate) login_endpoint: Option<String>,
 }
@@ -80,7 +80,7 @@ fn default_customer_key() -> String {
 }
 
 impl Auth0Config {
-    /// The settings that have no default, with a secret as the credential.
+    /// Creates settings with a secret as the credential and defaults for the rest.
     pub fn new(domain: impl Into<String>, client_id: impl Into<String>, client_secret: Secret) -> Self {
         Self {
             domain: domain.into(),
@@ -100,19 +100,19 @@ impl Auth0Config {
         }
     }
 
-    /// Where requests are sent.
+    /// Returns the base URL of the Management API.
     pub(crate) fn base(&self) -> String {
         self.endpoint.clone().unwrap_or_else(|| format!("https://{}", self.domain))
     }
 
-    /// Where the requests are sent that a browser would make. Links in the mails that they cause lead there.
+    /// Returns the base URL of the Authentication API.
     pub(crate) fn login_base(&self) -> String {
         let endpoint = self.login_endpoint.as_ref().or(self.endpoint.as_ref());
         endpoint.cloned().unwrap_or_else(|| self.login_origin())
     }
 
-    /// Who issues tokens: the domain that users log in at, with a slash at its end, wherever requests are sent
-    /// (<https://auth0.com/docs/customize/custom-domains>, November 2026).
+    /// Returns the issuer of users' tokens: the domain where users log in, with a trailing slash
+    /// (<https://auth0.com/docs/customize/custom-domains>, November 2026). It does not depend on `endpoint`.
     pub(crate) fn issuer(&self) -> String {
         format!("{}/", self.login_origin())
     }
@@ -121,54 +121,54 @@ impl Auth0Config {
         format!("https://{}", self.custom_domain.as_ref().unwrap_or(&self.domain))
     }
 
-    /// The name of the Management API, with the slash at its end. It is the same whatever address it is called at
+    /// Returns the audience of the Management API, with a trailing slash. It never contains a custom domain
     /// (<https://auth0.com/docs/customize/custom-domains>, November 2026).
     pub(crate) fn audience(&self) -> String {
         format!("https://{}/api/v2/", self.domain)
     }
 
-    /// The step in the Dashboard that gives the bridge's application a scope.
-    pub(crate) fn tick(&self, scope: &str) -> String {
+    /// Returns the step in the Dashboard that grants a scope to the bridge's application.
+    pub(crate) fn grant_step(&self, scope: &str) -> String {
         let client = &self.client_id;
         format!(
             "Applications → APIs → Auth0 Management API → Machine to Machine Applications → `{client}`: tick `{scope}`, Update"
         )
     }
 
-    /// Whether the settings can be right at all; whoever uses the URLs and the key checks them.
+    /// Checks the settings without a request. URLs and keys are checked where they are parsed.
     pub(crate) fn check(&self) -> Result<()> {
         if !is_host(&self.domain) {
             return Err(
-                Error::misconfigured("`domain` is no bare host name").with_hint("write it like `acme.eu.auth0.com`")
+                Error::misconfigured("`domain` is not a host name").with_hint("write it like `acme.eu.auth0.com`")
             );
         }
         if self.custom_domain.as_deref().is_some_and(|domain| !is_host(domain)) {
-            return Err(Error::misconfigured("`custom_domain` is no bare host name")
+            return Err(Error::misconfigured("`custom_domain` is not a host name")
                 .with_hint("write it like `login.acme.example`"));
         }
         if self.client_id.is_empty() {
-            return Err(
-                Error::misconfigured("`client_id` is empty").with_hint("name the application that the bridge uses")
-            );
+            return Err(Error::misconfigured("`client_id` is empty")
+                .with_hint("set it to the Client ID of the bridge's application"));
         }
         if self.client_secret.is_some() == self.private_key.is_some() {
-            return Err(Error::misconfigured("one of `client_secret` and `private_key` must be set, and not both"));
+            return Err(Error::misconfigured("set either `client_secret` or `private_key`"));
         }
-        // The search for customers relies on it: every other character could mean something to Lucene.
+        // The key is part of a search query, where other characters could be operators of Lucene.
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if self.customer_key.is_empty() || !self.customer_key.chars().all(plain) {
-            return Err(Error::misconfigured("`customer_key` may hold only letters, digits and `_`"));
+            return Err(Error::misconfigured("`customer_key` may contain only ASCII letters, digits and `_`"));
         }
         if [&self.connection, &self.email_client_id].into_iter().flatten().any(String::is_empty) {
-            return Err(Error::misconfigured("`connection` and `email_client_id` may be absent, but not empty"));
+            return Err(Error::misconfigured("`connection` or `email_client_id` is empty")
+                .with_hint("set a value or remove the setting"));
         }
         if self.audiences.iter().any(String::is_empty) {
-            return Err(Error::misconfigured("one of `audiences` is empty")
+            return Err(Error::misconfigured("`audiences` contains an empty text")
                 .with_hint("copy Identifier of Applications → APIs → the API → Settings"));
         }
         if self.connection.is_some() && self.email_client_id.is_none() {
             return Err(Error::misconfigured("`connection` needs `email_client_id`")
-                .with_hint("name the application that its users log in to"));
+                .with_hint("set it to the Client ID of the application where its users log in"));
         }
         Ok(())
     }
@@ -208,12 +208,12 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_setting_is_refused() {
+    fn unknown_settings_are_rejected() {
         assert!(read(json!({"custumer_key": "x"})).unwrap_err().to_string().contains("`custumer_key`"));
     }
 
     #[test]
-    fn the_management_api_keeps_its_domain_and_people_log_in_at_the_custom_one() {
+    fn custom_domain_is_for_logins_only() {
         let config = read(json!({"custom_domain": "login.acme.example"})).unwrap();
         assert_eq!(config.base(), "https://acme.eu.auth0.com");
         assert_eq!(config.login_base(), "https://login.acme.example");
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_changes_where_is_asked_and_not_what() {
+    fn endpoint_changes_neither_audience_nor_issuer() {
         let config = read(json!({"endpoint": "http://127.0.0.1:9", "custom_domain": "login.acme.example"})).unwrap();
         assert_eq!((config.base(), config.login_base()), ("http://127.0.0.1:9".into(), "http://127.0.0.1:9".into()));
         assert_eq!(config.audience(), "https://acme.eu.auth0.com/api/v2/");
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_cannot_be_right_are_refused_without_a_request() {
+    fn invalid_settings_are_rejected() {
         for extra in [
             json!({"domain": ""}),
             json!({"domain": "https://acme.eu.auth0.com"}),

@@ -1,14 +1,14 @@
-//! From Auth0's refusals to the kinds of error: the only place that reads a status.
+//! Converts Auth0's error responses to errors. Only this file reads status codes.
 
 use idp_bridge_core::ErrorKind::*;
 use idp_bridge_core::{Error, Result};
 use idp_bridge_http::{Response, refused};
 use serde::Deserialize;
 
-/// What was asked of Auth0. The same status means different things to different steps.
+/// A request to Auth0. The meaning of a status depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Log the bridge's application in.
+    /// Fetch a token for the bridge's application.
     FetchToken,
     /// Read one user, or a list of users.
     ReadUsers,
@@ -16,17 +16,17 @@ pub(crate) enum Step {
     UpdateUser,
     /// Delete a user.
     DeleteUser,
-    /// Have a mail sent that proves an address.
+    /// Request a verification mail.
     SendVerification,
-    /// Have a mail sent that resets a password.
+    /// Request a password reset mail.
     ResetPassword,
-    /// Read a connection's name and kind.
+    /// Read a connection's name and strategy.
     ReadConnections,
-    /// Read whether a mail is switched on.
+    /// Read whether an email template is enabled.
     ReadTemplates,
-    /// Read what a presented token is good for.
+    /// Read userinfo with the presented token.
     ReadUserinfo,
-    /// Revoke a refresh token as the application that it was issued to.
+    /// Revoke a refresh token as its application.
     RevokeToken,
     /// End a session.
     RevokeSession,
@@ -61,7 +61,7 @@ impl Step {
         }
     }
 
-    /// The scope of the Management API that allows the step, or the least one where it needs none.
+    /// Returns the scope of the Management API that the step needs; the least one for steps that need none.
     pub(crate) fn scope(self) -> &'static str {
         match self {
             Self::FetchToken | Self::ReadUsers | Self::ResetPassword => "read:users",
@@ -78,14 +78,14 @@ impl Step {
     }
 }
 
-/// Returns the answer if its status is a success, otherwise the error that Auth0's own words mean.
+/// Returns the response if its status is a success, otherwise the error that its status and error code mean.
 pub(crate) fn check(step: Step, answer: Response) -> Result<Response> {
     let checked = match step {
         Step::FetchToken => answer.or_refusal(token_refusal),
         Step::RevokeToken => answer.or_refusal(client_refusal),
-        // Which of its two shapes it has here is not known.
+        // The shape of the body is not known here: either is accepted.
         Step::ResetPassword => answer.or_refusal(|status, _: AnyRefusal| reset_refusal(status)),
-        // The text `Unauthorized` is recorded, with the cause in the challenge.
+        // The recorded body is the text `Unauthorized`, with the cause in the challenge.
         Step::ReadUserinfo => answer.or_token_refusal(|status, _: OauthRefusal| refused(status)),
         _ => answer.or_refusal(|status, refusal| management_refusal(step, status, &refusal)),
     };
@@ -99,8 +99,8 @@ fn management_refusal(step: Step, status: u16, refusal: &ManagementRefusal) -> E
         401 => Error::upstream(Unauthenticated, "auth0 refused the token of the bridge's application"),
         // The code is recorded for another part of the Management API that a plan does not have.
         403 if code == "insufficient_entitlement" => {
-            Error::upstream(Misconfigured, "the tenant's plan does not let sessions be ended")
-                .with_hint("unset `enterprise_sessions`: the Enterprise plans have it")
+            Error::upstream(Misconfigured, "the tenant's plan does not allow ending sessions")
+                .with_hint("unset `enterprise_sessions`: only the Enterprise plans have this feature")
         }
         403 => Error::upstream(PermissionDenied, "the application lacks a scope")
             .with_hint(
@@ -109,7 +109,7 @@ fn management_refusal(step: Step, status: u16, refusal: &ManagementRefusal) -> E
             .with("scope", step.scope()),
         404 => not_found(step, code),
         409 => conflict(code),
-        414 => Error::upstream(InvalidInput, "auth0 cannot search for a value of this length"),
+        414 => Error::upstream(InvalidInput, "the searched value is too long for auth0"),
         400 => bad_request(step, code),
         _ => refused(status),
     }
@@ -118,18 +118,19 @@ fn management_refusal(step: Step, status: u16, refusal: &ManagementRefusal) -> E
 fn reset_refusal(status: u16) -> Error {
     match status {
         300..=399 | 429 | 500.. => refused(status),
-        _ => Error::upstream(Misconfigured, "auth0 resets no password for this application and connection").with_hint(
-            "check `email_client_id` and `connection`, and that Applications → the application → Connections has the \
-             connection switched on",
+        _ => Error::upstream(Misconfigured, "auth0 refused a password reset for this application and connection").with_hint(
+            "check `email_client_id` and `connection`, and enable the connection under Applications → the application → \
+             Connections",
         ),
     }
 }
 
-/// The words of the token endpoint are known from SDK issues: node-auth0 #292 and #682, auth0-python #173, ruby-auth0 #190.
+/// Converts an error of the token endpoint. Its values come from SDK issues: node-auth0 #292 and #682, auth0-python #173,
+/// ruby-auth0 #190.
 fn token_refusal(status: u16, refusal: OauthRefusal) -> Error {
     match (status, refusal.error.as_str()) {
         (300..=399 | 429 | 500.., _) => refused(status),
-        (_, "unauthorized_client") => Error::upstream(Misconfigured, "the application may not log in by itself")
+        (_, "unauthorized_client") => Error::upstream(Misconfigured, "the application may not use client credentials")
             .with_hint(
                 "Applications → the application → Settings → Advanced Settings → Grant Types: tick `Client Credentials`",
             ),
@@ -138,7 +139,7 @@ fn token_refusal(status: u16, refusal: OauthRefusal) -> Error {
                 "check `domain`, `client_id` and `client_secret` or `private_key` against Applications → the application → \
                  Settings and Credentials",
             ),
-        // The one case where only the description tells whose fault it is; without it the error would be the next one.
+        // Only the description distinguishes this error from the next one.
         (403, _) if refusal.error_description.starts_with("Service not enabled within domain") => {
             Error::upstream(Misconfigured, "auth0 has no such Management API")
                 .with_hint("`domain` must be the tenant's own domain, not a custom one")
@@ -147,18 +148,18 @@ fn token_refusal(status: u16, refusal: OauthRefusal) -> Error {
             .with_hint("Applications → APIs → Auth0 Management API → Machine to Machine Applications: authorize it")
             .with("scope", Step::FetchToken.scope()),
         (404, _) => Error::upstream(Misconfigured, "auth0 has no such tenant").with_hint("check `domain`"),
-        (400, _) => Error::upstream(Misconfigured, "auth0 wants another proof of the application")
-            .with_hint("check its Credentials"),
+        (400, _) => Error::upstream(Misconfigured, "the application has another authentication method")
+            .with_hint("check Applications → the application → Credentials"),
         _ => refused(status),
     }
 }
 
-/// An application of the tenant speaks for itself here, not the bridge's own.
+/// Converts an error of a request that one of `federation.clients` makes.
 fn client_refusal(status: u16, refusal: OauthRefusal) -> Error {
     match refusal.error.as_str() {
         _ if matches!(status, 300..=399 | 429 | 500..) => refused(status),
         "invalid_grant" | "invalid_request" | "unauthorized_client" => {
-            Error::upstream(InvalidInput, "the refresh token is none of this application")
+            Error::upstream(InvalidInput, "the refresh token does not belong to this application")
         }
         "invalid_client" | "access_denied" => Error::upstream(
             Unauthenticated,
@@ -167,31 +168,31 @@ fn client_refusal(status: u16, refusal: OauthRefusal) -> Error {
         .with_hint(
             "copy Client ID and Client Secret of Applications → the application → Settings; a public one has no secret",
         ),
-        _ => Error::upstream(InvalidResponse, "auth0 did not understand the request"),
+        _ => Error::upstream(InvalidResponse, "auth0 rejected the request as malformed"),
     }
 }
 
-/// Only one code of Auth0 makes a user missing: an unknown path is 404 as well.
+/// Converts a 404. Only one error code means a missing user, since unknown paths are 404 too.
 fn not_found(step: Step, code: &str) -> Error {
     match (step, code) {
-        // Which word it has for these two is not known. A path that does not exist has none.
+        // The error codes of these two are not known. An unknown path has none.
         (Step::RevokeSession | Step::DeleteCredential, code) if !code.is_empty() => {
-            Error::upstream(NotFound, "the session or the token has ended already")
+            Error::upstream(NotFound, "the session or the token ended earlier")
         }
         (Step::ReadClients, code) if !code.is_empty() => Error::upstream(NotFound, "auth0 has no such application"),
-        (_, "inexistent_user") => Error::upstream(NotFound, "no such user"),
+        (_, "inexistent_user") => Error::upstream(NotFound, "auth0 has no such user"),
         (Step::ReadTemplates, "inexistent_email_template") => {
             Error::upstream(NotFound, "the template was never changed")
         }
-        _ => Error::upstream(Misconfigured, "auth0 does not know the path").with_hint("check `domain` and `endpoint`"),
+        _ => Error::upstream(Misconfigured, "auth0 has no such path").with_hint("check `domain` and `endpoint`"),
     }
 }
 
 fn conflict(code: &str) -> Error {
     match code {
         "custom_domain_conflict" => Error::upstream(Misconfigured, "the tenant has several custom domains")
-            .with_hint("set `custom_domain`, or choose a default under Branding → Custom Domains"),
-        _ => Error::upstream(Conflict, "auth0 refused the change because of another user or another writer"),
+            .with_hint("set `custom_domain`, or select a default under Branding → Custom Domains"),
+        _ => Error::upstream(Conflict, "the change conflicts with another user or another writer"),
     }
 }
 
@@ -200,27 +201,27 @@ fn bad_request(step: Step, code: &str) -> Error {
         (_, "operation_not_supported") => {
             Error::upstream(State, "auth0 verifies no addresses of users of enterprise and SMS connections")
         }
-        // Auth0's idea of an address or an id is narrower than ours; what it does not take, none of its users has.
         // A page after the last one.
         (Step::ReadUsers, "invalid_paging") => Error::no_such_user(),
-        (Step::ReadUsers, "invalid_query_string" | "invalid_uri") | (_, "invalid_uri") => {
-            Error::upstream(InvalidInput, "auth0 takes no such value")
+        // Auth0 accepts fewer addresses and ids than the bridge. No user has a rejected one.
+        (Step::ReadUsers, "invalid_query_string") | (_, "invalid_uri") => {
+            Error::upstream(InvalidInput, "auth0 does not accept this value")
         }
-        _ => Error::upstream(InvalidResponse, "auth0 did not understand the request"),
+        _ => Error::upstream(InvalidResponse, "auth0 rejected the request as malformed"),
     }
 }
 
-/// The error body of the Management API, read for its code only and never shown. The code may be missing.
+/// The error body of the Management API. Only its code is read, which may be missing. It is never shown.
 #[derive(Deserialize)]
 struct ManagementRefusal {
     #[serde(rename = "statusCode")]
-    #[expect(dead_code, reason = "its presence tells Auth0's body from a gateway's")]
+    #[expect(dead_code, reason = "its presence distinguishes Auth0's body from a gateway's")]
     status: u16,
     #[serde(rename = "errorCode")]
     code: Option<String>,
 }
 
-/// The error body of the Authentication API, read for known words only and never shown.
+/// The error body of the Authentication API. Only known values are read. It is never shown.
 #[derive(Deserialize)]
 struct OauthRefusal {
     error: String,

@@ -1,4 +1,4 @@
-//! Holds recorded traffic and an OpenAPI document against the connector and its fake; `cargo xtask auth0-contract` runs it.
+//! Compares recorded traffic and an OpenAPI document with the connector and its fake. Run by `cargo xtask auth0-contract`.
 
 use std::io::Write as _;
 use std::path::Path;

@@ -1,13 +1,12 @@
-//! Recorded traffic of real tenants and Auth0's own OpenAPI document, held against the connector and its fake.
+//! Compares recorded traffic of real tenants and Auth0's OpenAPI document with the connector and its fake.
 //!
-//! The recordings and the document are other projects' data and are not part of this repository: a run is given their places.
+//! The recordings and the document are other projects' data and not part of this repository: a run gets their paths.
 //!
-//! - Every recorded answer is read with the connector's types, or is a refusal that becomes an error of the right kind; one that the
-//!   connector never asks for is listed.
-//! - Every recorded request that the connector would make too is made again, and must be the same; the recorded answer is given
-//!   back, and the call must end as that answer says.
-//! - Every request of a session with the fake, and every answer of the fake, must be as documented; what the document does not
-//!   cover is listed.
+//! - Each recorded response is parsed with the connector's types or converted to an error, whose kind must be right. Responses to
+//!   requests that the connector never makes are listed.
+//! - Each recorded request that the connector also makes is made again and must be equal. The recorded response is returned to it,
+//!   and the call must end accordingly.
+//! - All requests and responses of a session with the fake must be as documented. Those that the document does not cover are listed.
 
 mod openapi;
 mod recording;
@@ -26,7 +25,7 @@ use recording::Recording;
 pub use report::Report;
 use topic::Read;
 
-/// Holds all of a folder's recordings, and a session with the fake, against the connector and the document.
+/// Checks all recordings of a folder, and a session with the fake.
 pub async fn run(recordings: &Path, openapi: &Path) -> Staged<Report> {
     let document = OpenApi::read(openapi)?;
     let recordings = recording::read_all(recordings)?;
@@ -44,7 +43,7 @@ pub async fn run(recordings: &Path, openapi: &Path) -> Staged<Report> {
     Ok(report)
 }
 
-/// Reads one recorded answer, and compares it with the document where that covers it.
+/// Parses one recorded response, and validates it if the document covers it.
 fn check(recording: &Recording, document: &OpenApi, report: &mut Report) {
     let operation = document.operation(&recording.method, &recording.segments);
     report.row(recording).recorded += 1;
@@ -55,22 +54,22 @@ fn check(recording: &Recording, document: &OpenApi, report: &mut Report) {
             report.row(recording).refused += 1;
             let says_missing = ["inexistent_user", "inexistent_email_template"].contains(&recording.error_code());
             if (kind == ErrorKind::NotFound) != says_missing {
-                report.problem(&recording.id, format!("the refusal was taken for {kind:?}"));
+                report.problem(&recording.id, format!("the error response was converted to {kind:?}"));
             }
         }
-        Read::NotAsked => {
+        Read::NotUsed => {
             let path =
                 operation.as_ref().map_or_else(|| format!("/{}", recording.segments.join("/")), |own| own.path.into());
-            report.row(recording).not_asked += 1;
-            report.not_asked(format!("{} {path}", recording.method));
+            report.row(recording).not_used += 1;
+            report.not_used(format!("{} {path}", recording.method));
         }
-        Read::Unreadable => report.problem(&recording.id, "the connector's types cannot read the answer"),
+        Read::Unreadable => report.problem(&recording.id, "the connector's types cannot parse the response"),
     }
     let Some(operation) = operation else { return };
     if let Some(problems) = operation.answer(recording.status, recording.content_type(), &recording.answer) {
         report.row(recording).documented += 1;
         for problem in problems {
-            report.problem(&recording.id, format!("the answer is not as documented: {problem}"));
+            report.problem(&recording.id, format!("the response is not as documented: {problem}"));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Auth0's OpenAPI document, as far as a cut of it goes.
+//! Auth0's OpenAPI document, or an extract of it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 /// The document.
 pub(super) struct OpenApi(Value);
 
-/// What the document says of one method of one path.
+/// The documentation of one method of one path.
 pub(super) struct Operation<'a> {
     /// The path, with its parameters in braces.
     pub(super) path: &'a str,
@@ -18,7 +18,7 @@ pub(super) struct Operation<'a> {
     operation: &'a Value,
 }
 
-/// What a request sends, as the document speaks of it.
+/// The parts of a request that are documented.
 pub(super) struct Sent<'a> {
     pub(super) query: &'a BTreeMap<String, String>,
     pub(super) content_type: Option<&'a str>,
@@ -33,10 +33,10 @@ impl OpenApi {
         if document.get("paths").is_some_and(Value::is_object) {
             return Ok(Self(document));
         }
-        Err(format!("`{}` is no OpenAPI document: it has no paths", path.display()).into())
+        Err(format!("`{}` is not an OpenAPI document: it has no `paths`", path.display()).into())
     }
 
-    /// What it says of this method of this path, if it covers it.
+    /// Returns the operation with this method and path, if it is covered.
     pub(super) fn operation(&self, method: &Method, segments: &[String]) -> Option<Operation<'_>> {
         let paths = self.0.get("paths")?.as_object()?;
         let fits = |template: &str| {
@@ -55,7 +55,7 @@ impl OpenApi {
 }
 
 impl Operation<'_> {
-    /// In what a request differs from what is documented.
+    /// Returns the differences between a request and its documentation.
     pub(super) fn request(&self, sent: &Sent<'_>) -> Vec<String> {
         let mut problems = Vec::new();
         for (name, text) in sent.query {
@@ -77,13 +77,13 @@ impl Operation<'_> {
         problems
     }
 
-    /// In what an answer differs from what is documented; nothing if there is no schema for it.
+    /// Returns the differences between a response and its documentation; `None` if it has no schema.
     pub(super) fn answer(&self, status: u16, content_type: Option<&str>, body: &Value) -> Option<Vec<String>> {
         if body.is_null() {
             return None;
         }
         let content = self.operation.get("responses")?.get(status.to_string())?.get("content")?;
-        // Some recordings keep no headers: the answer is then of the documented type.
+        // Some recordings lack headers: the response then has the documented type.
         let content_type = content_type.or_else(|| content.as_object()?.keys().next().map(String::as_str));
         Some(match media(content, content_type) {
             Some(schema) => self.validate(schema, body),
@@ -91,7 +91,7 @@ impl Operation<'_> {
         })
     }
 
-    /// Whether an answer may have this status.
+    /// Returns whether a response with this status is documented.
     pub(super) fn has_status(&self, status: u16) -> bool {
         self.operation.get("responses").is_some_and(|responses| responses.get(status.to_string()).is_some())
     }
@@ -103,7 +103,7 @@ impl Operation<'_> {
     }
 
     fn validate(&self, schema: &Value, value: &Value) -> Vec<String> {
-        // References are read against the document's own components.
+        // References are relative to the document's components.
         let mut whole: Map<String, Value> = schema.as_object().cloned().unwrap_or_default();
         whole.insert("components".into(), self.document.get("components").cloned().unwrap_or_default());
         match jsonschema::validator_for(&whole.into()) {
@@ -116,7 +116,7 @@ impl Operation<'_> {
     }
 }
 
-/// The schema of this content type; of another text, if it is one: the document says `text/plain` where `text/html` is recorded.
+/// Returns the schema of this content type. Text types are interchangeable: `text/plain` is documented where `text/html` is recorded.
 fn media<'a>(content: &'a Value, content_type: Option<&str>) -> Option<&'a Value> {
     let content_type = content_type?.split(';').next()?.trim();
     let kinds = content.as_object()?;
@@ -127,7 +127,7 @@ fn media<'a>(content: &'a Value, content_type: Option<&str>) -> Option<&'a Value
     kind?.get("schema")
 }
 
-/// A query parameter's text as the type that is documented for it.
+/// Converts a query parameter to its documented type.
 fn typed(schema: &Value, text: &str) -> Value {
     match schema.get("type").and_then(Value::as_str) {
         Some("integer") => text.parse::<i64>().map_or_else(|_| json!(text), Value::from),

@@ -20,10 +20,10 @@ pub(super) struct Recording {
     /// The path, decoded segment by segment.
     pub(super) segments: Vec<String>,
     pub(super) query: BTreeMap<String, String>,
-    /// What was sent: JSON, or the fields of a form.
+    /// The request body: JSON, or the fields of a form.
     pub(super) sent: Value,
     pub(super) status: u16,
-    /// What was answered: JSON, or a text.
+    /// The response body: JSON, or a text.
     pub(super) answer: Value,
     request_headers: BTreeMap<String, String>,
     headers: BTreeMap<String, String>,
@@ -68,7 +68,7 @@ pub(super) fn read_all(folder: &Path) -> Staged<Vec<Recording>> {
         }
     }
     if recordings.is_empty() {
-        return Err(format!("`{}` has no recordings", folder.display()).into());
+        return Err(format!("`{}` contains no recordings (`.json` files)", folder.display()).into());
     }
     recordings.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(recordings)
@@ -95,22 +95,22 @@ impl Recording {
         })
     }
 
-    /// What it is about.
+    /// Returns the topic of the exchange.
     pub(super) fn topic(&self) -> Topic {
-        Topic::of(&self.method, &self.segments)
+        Topic::from_request(&self.method, &self.segments)
     }
 
-    /// What the request says that it sends, without parameters.
+    /// Returns the content type of the request, without parameters.
     pub(super) fn sent_type(&self) -> &str {
         self.request_headers.get("content-type").map_or("", |kind| kind.split(';').next().unwrap_or_default())
     }
 
-    /// What the answer says that it is.
+    /// Returns the content type of the response.
     pub(super) fn content_type(&self) -> Option<&str> {
         self.headers.get("content-type").map(String::as_str)
     }
 
-    /// The answer's body as it went over the wire.
+    /// Returns the raw body of the response.
     pub(super) fn bytes(&self) -> Vec<u8> {
         match &self.answer {
             Value::Null => Vec::new(),
@@ -121,7 +121,7 @@ impl Recording {
         }
     }
 
-    /// The kind of error that the connector makes of the answer; none for a success.
+    /// Returns the kind of error that the connector converts the response to; `None` for a success.
     pub(super) fn error_kind(&self) -> Option<ErrorKind> {
         let headers = self.headers.iter().filter_map(|(name, value)| Some((name.parse().ok()?, value.parse().ok()?)));
         let status = StatusCode::from_u16(self.status).unwrap_or_default();
@@ -129,12 +129,12 @@ impl Recording {
         check(self.topic().step(), answer).err().map(|error| error.kind())
     }
 
-    /// The code of a refusal; empty if it has none.
+    /// Returns the error code of the response, or an empty text.
     pub(super) fn error_code(&self) -> &str {
         self.answer.get("errorCode").and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// The answer, to be given again.
+    /// Returns the response for a replay.
     pub(super) fn answer(&self) -> Staged<Answer> {
         let mut answer = Answer::empty(self.status);
         for (name, value) in &self.headers {

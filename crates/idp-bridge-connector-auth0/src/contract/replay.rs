@@ -1,4 +1,4 @@
-//! Recorded requests that the connector makes too: made again, and answered as they were.
+//! Replays recorded requests that the connector also makes, with their recorded responses.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub(super) enum Request {
     Revoke { with_secret: bool },
 }
 
-/// The connector's request that this recorded one could be: with the same path, the same parameters and the same members.
+/// Returns the connector's request with the path, parameters and members of this recorded one.
 pub(super) fn own_request(recording: &Recording) -> Option<Request> {
     let names: Vec<&str> = recording.sent.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
     let has_only = |known: &[&str]| names.len() == known.len() && known.iter().all(|name| names.contains(name));
@@ -76,7 +76,7 @@ pub(super) fn own_request(recording: &Recording) -> Option<Request> {
     }
 }
 
-/// Answers one question as it was answered once, and every other one with a token.
+/// Answers requests of one topic with the recorded response, and all others with a token.
 struct Once {
     topic: Topic,
     answer: Answer,
@@ -84,7 +84,7 @@ struct Once {
 
 impl Fake for Once {
     fn answer(&mut self, request: &Incoming) -> Answer {
-        let topic = Topic::of(&request.method, &request.segments().unwrap_or_default());
+        let topic = Topic::from_request(&request.method, &request.segments().unwrap_or_default());
         if topic == self.topic {
             return self.answer.clone();
         }
@@ -93,7 +93,7 @@ impl Fake for Once {
     }
 }
 
-/// Makes the request, and tells in what it differs from the recorded one, or ends otherwise.
+/// Makes the request, and returns how it or its outcome differs from the recording.
 pub(super) async fn replay(recording: &Recording, request: Request) -> Staged<Vec<String>> {
     let server = FakeServer::start(Once { topic: recording.topic(), answer: recording.answer()? }).await?;
     let mut config = Auth0Config::new("replay.eu.auth0.com", "replay", Secret::new("replay"));
@@ -106,17 +106,17 @@ pub(super) async fn replay(recording: &Recording, request: Request) -> Staged<Ve
         _ => {}
     }
     let api = Auth0Api::new(&config, &ConnectorContext::new(TenantId::new("replay")?))?;
-    let ended = ask(&api, request).await;
+    let ended = send(&api, request).await;
     let exchanges = server.take_exchanges();
     let is_meant =
-        |sent: &&Incoming| Topic::of(&sent.method, &sent.segments().unwrap_or_default()) == recording.topic();
+        |sent: &&Incoming| Topic::from_request(&sent.method, &sent.segments().unwrap_or_default()) == recording.topic();
     let sent = exchanges.iter().map(|exchange| &exchange.request).find(is_meant);
     let mut problems = sent.map_or_else(|| vec!["no request was made".into()], |sent| differences(recording, sent));
-    problems.extend(wrong_end(recording, ended));
+    problems.extend(check_outcome(recording, ended));
     Ok(problems)
 }
 
-async fn ask(api: &Auth0Api, request: Request) -> Result<()> {
+async fn send(api: &Auth0Api, request: Request) -> Result<()> {
     let scope = CallScope::new("replay", Duration::from_secs(10));
     match request {
         Request::Token { .. } => api.granted_scopes(&scope).await.map(drop),
@@ -135,40 +135,41 @@ async fn ask(api: &Auth0Api, request: Request) -> Result<()> {
 }
 
 fn unusable(error: InvalidValue) -> Error {
-    Error::ours(ErrorKind::Unexpected, "the token of a replay is unusable").with_source(error)
+    Error::ours(ErrorKind::Unexpected, "the token of the replay is invalid").with_source(error)
 }
 
-/// In what a request differs from the recorded one. What the recording's authors replaced, and what names a tenant, may differ.
+/// Returns the differences between a request and the recorded one. Values that name a tenant or that the recording's authors
+/// replaced may differ.
 fn differences(recording: &Recording, sent: &Incoming) -> Vec<String> {
     let mut problems = Vec::new();
     if sent.method != recording.method || sent.segments().as_ref() != Some(&recording.segments) {
         problems.push(format!("another request was made: {} {}", sent.method, sent.path()));
     }
     if sent.query().as_ref() != Some(&recording.query) {
-        problems.push("the query is another one".into());
+        problems.push("the query differs".into());
     }
     let body = sent.json().or_else(|| sent.form().map(|form| json!(form)));
     let (own, recorded) = (body.unwrap_or_default(), &recording.sent);
     let differs = match recording.topic() {
-        // Who asks, for whom, and with which proof differs; that and how it is said does not.
-        Topic::Token | Topic::RevokeToken => fixed(&own) != fixed(recorded),
+        // Ids, secrets and tokens differ; the fields and the fixed values do not.
+        Topic::Token | Topic::RevokeToken => fixed_fields(&own) != fixed_fields(recorded),
         _ => own != *recorded,
     };
     if differs {
-        problems.push("the body is another one".into());
+        problems.push("the body differs".into());
     }
     problems
 }
 
-/// The names of the fields, and the values of those that are the same for everybody.
-fn fixed(form: &Value) -> BTreeMap<&str, Option<&Value>> {
+/// Returns the names of a form's fields, with the values of those that are equal for all clients.
+fn fixed_fields(form: &Value) -> BTreeMap<&str, Option<&Value>> {
     let is_fixed = |name: &str| ["grant_type", "client_assertion_type"].contains(&name);
     let fields = form.as_object().into_iter().flatten();
     fields.map(|(name, value)| (name.as_str(), is_fixed(name).then_some(value))).collect()
 }
 
-/// What is wrong with how a call ended, if its answer says that it should have ended otherwise.
-fn wrong_end(recording: &Recording, ended: Result<(), Error>) -> Option<String> {
+/// Compares the outcome of a call with the one that its recorded response means.
+fn check_outcome(recording: &Recording, ended: Result<(), Error>) -> Option<String> {
     let expected = recording.error_kind();
     let kind = ended.err().map(|error| error.kind());
     (kind != expected).then(|| format!("the call should have ended with {expected:?}, not with {kind:?}"))

@@ -1,4 +1,4 @@
-//! A session of the connector with its fake, every request and answer of which is held against the document.
+//! A session of the connector with its fake, validated against the document.
 
 mod logins;
 
@@ -14,7 +14,7 @@ use super::openapi::{OpenApi, Operation, Sent};
 use super::report::Report;
 use crate::harness::Auth0Harness;
 
-/// Runs the session, and checks it.
+/// Runs the session and validates its requests and responses.
 pub(super) async fn check(document: &OpenApi, report: &mut Report) -> Staged<()> {
     for exchange in exchanges().await? {
         let name = format!("{} {}", exchange.request.method, exchange.request.path());
@@ -24,38 +24,38 @@ pub(super) async fn check(document: &OpenApi, report: &mut Report) -> Staged<()>
             continue;
         };
         report.requests += 1;
-        for problem in request(&operation, &exchange) {
+        for problem in check_request(&operation, &exchange) {
             report.problem(&name, format!("the request is not as documented: {problem}"));
         }
-        for problem in answer(&operation, &exchange, report) {
-            report.problem(&name, format!("the fake's answer is not as documented: {problem}"));
+        for problem in check_response(&operation, &exchange, report) {
+            report.problem(&name, format!("the fake's response is not as documented: {problem}"));
         }
     }
     Ok(())
 }
 
-fn request(operation: &Operation<'_>, Exchange { request, .. }: &Exchange) -> Vec<String> {
-    let Some(query) = request.query() else { return vec!["the query cannot be read".into()] };
+fn check_request(operation: &Operation<'_>, Exchange { request, .. }: &Exchange) -> Vec<String> {
+    let Some(query) = request.query() else { return vec!["the query cannot be parsed".into()] };
     let content_type = request.header(&header::CONTENT_TYPE);
     let mut body = request.json().or_else(|| request.form().map(|form| json!(form)));
-    // The document asks for a secret even beside an assertion, which stands for one.
+    // The document requires a secret even with an assertion, which replaces it.
     if let Some(form) =
         body.as_mut().and_then(Value::as_object_mut).filter(|form| form.contains_key("client_assertion"))
     {
         form.insert("client_secret".into(), json!(""));
     }
-    // With a verifier a request fits two of the document's alternatives, of which it may fit but one.
+    // With a verifier a request matches two of the document's exclusive alternatives.
     if let Some(form) = body.as_mut().and_then(Value::as_object_mut) {
         form.remove("code_verifier");
     }
     operation.request(&Sent { query: &query, content_type, body: body.as_ref() })
 }
 
-fn answer(operation: &Operation<'_>, Exchange { answer, .. }: &Exchange, report: &mut Report) -> Vec<String> {
+fn check_response(operation: &Operation<'_>, Exchange { answer, .. }: &Exchange, report: &mut Report) -> Vec<String> {
     if !operation.has_status(answer.status) {
         return vec![format!("the status {} is not documented", answer.status)];
     }
-    // Recorded is a sentence, where the document has JSON.
+    // The recorded body is a text, the documented one JSON.
     if answer.status == 401 && answer.body.as_ref() == b"Unauthorized" {
         report.without_schema += 1;
         return Vec::new();
@@ -119,13 +119,13 @@ struct People {
 }
 
 impl People {
-    /// What changes nothing, and mails. How each call ends is the business of other tests.
+    /// Makes the calls that read users or send mails. Other tests check their results.
     async fn read(&self, provider: &dyn IdentityProvider) {
         let scope = CallScope::new("session", Duration::from_secs(30));
         for key in [UserKey::Id(&self.id), UserKey::Email(&self.email), UserKey::Customer(&self.customer)] {
             let _ = provider.get(&scope, key).await;
         }
-        if let (Ok(id), Ok(email)) = (UserId::new("auth0|nobody"), Email::new("nobody@acme.example")) {
+        if let (Ok(id), Ok(email)) = (UserId::new("auth0|missing"), Email::new("missing@acme.example")) {
             let _ = provider.get(&scope, UserKey::Id(&id)).await;
             let _ = provider.get(&scope, UserKey::Email(&email)).await;
         }

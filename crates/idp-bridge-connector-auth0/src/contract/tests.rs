@@ -1,4 +1,4 @@
-//! That a run finds what is wrong: with recordings and a document made by hand.
+//! Runs with synthetic recordings and a synthetic document.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// A folder of its own, gone when it is dropped.
+/// A temporary folder, deleted on drop.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -30,7 +30,7 @@ impl Drop for Folder {
     }
 }
 
-/// A user, read by id.
+/// The recording of a read by id.
 fn recording() -> Value {
     json!({
         "id": "get-user", "request": {
@@ -44,7 +44,7 @@ fn recording() -> Value {
     })
 }
 
-/// A document that covers that, and nothing else.
+/// A document that covers only this recording.
 fn document() -> Value {
     json!({
         "paths": {"/api/v2/users/{id}": {"get": {"responses": {
@@ -65,7 +65,7 @@ async fn run_with(change: impl FnOnce(&mut Value, &mut Value)) -> Staged<Report>
 }
 
 #[tokio::test]
-async fn what_fits_is_counted() {
+async fn matching_exchanges_are_counted() {
     let report = run_with(|_, _| {}).await.unwrap();
     assert!(report.is_ok(), "{report}");
     assert_eq!((report.recorded(), report.accounted()), (1, 1));
@@ -76,8 +76,8 @@ async fn what_fits_is_counted() {
 async fn every_mismatch_is_found() {
     type Change = fn(&mut Value, &mut Value);
     let table: &[(Change, &str)] = &[
-        (|recording, _| recording["response"]["body"]["user_id"] = json!("nobody"), "cannot read the answer"),
-        (|recording, _| recording["response"]["body"] = json!(["user"]), "cannot read the answer"),
+        (|recording, _| recording["response"]["body"]["user_id"] = json!("none"), "cannot parse the response"),
+        (|recording, _| recording["response"]["body"] = json!(["user"]), "cannot parse the response"),
         (|recording, _| recording["response"]["body"]["email"] = json!(7), "at `/email`"),
         (|_, document| document["components"]["schemas"]["User"]["required"] = json!(["shoe_size"]), "shoe_size"),
         (|_, document| document["components"] = json!({}), "the schema cannot be used"),
@@ -117,7 +117,7 @@ async fn lists_of_connections_have_two_shapes() {
 }
 
 #[tokio::test]
-async fn an_answer_without_content_type_is_validated() {
+async fn responses_without_content_type_are_validated() {
     let report = run_with(|recording, _| recording["response"]["headers"] = json!({})).await.unwrap();
     assert!(report.is_ok(), "{report}");
     let wrong = |recording: &mut Value, _: &mut Value| {
@@ -129,7 +129,7 @@ async fn an_answer_without_content_type_is_validated() {
 }
 
 #[tokio::test]
-async fn a_folder_without_recordings_and_a_document_that_is_none_are_errors() {
+async fn missing_recordings_and_invalid_documents_are_errors() {
     let folder = Folder::new();
     let openapi = folder.write("openapi.json", &document());
     assert!(run(&folder.0.join("recorded"), &openapi).await.is_err());

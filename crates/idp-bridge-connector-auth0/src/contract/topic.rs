@@ -1,4 +1,4 @@
-//! What an exchange is about, and how the connector reads its answer.
+//! The topics of recorded exchanges, and the parser of each.
 
 use idp_bridge_core::ErrorKind;
 use idp_bridge_http::oidc::Claims;
@@ -8,12 +8,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::recording::Recording;
-use crate::client::{Connection, EmailTemplate, Job, is_sentence, says_nothing};
+use crate::client::{Connection, EmailTemplate, Job, is_confirmation, is_sentence};
 use crate::error::Step;
 use crate::map::Auth0User;
 use crate::search::Hits;
 
-/// What an exchange is about.
+/// The endpoint of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Topic {
     Token,
@@ -30,26 +30,27 @@ pub(super) enum Topic {
     EmailTemplate,
     Userinfo,
     RevokeToken,
-    /// What the connector never asks for.
+    /// An endpoint that the connector does not use.
     Other,
 }
 
-/// How a recorded answer was read.
+/// The result of parsing a recorded response.
 pub(super) enum Read {
-    /// With the connector's types.
+    /// It was parsed with the connector's types.
     Good,
-    /// It leaves out what the connector never lets be left out, and is not read as if it were whole.
+    /// It lacks ids because its request excluded them, which the connector never does.
     Partial,
-    /// As an error of this kind.
+    /// It is an error of this kind.
     Refused(ErrorKind),
-    /// It was not: the connector does not ask for it.
-    NotAsked,
-    /// It could not.
+    /// The connector does not use the endpoint.
+    NotUsed,
+    /// It could not be parsed.
     Unreadable,
 }
 
 impl Topic {
-    pub(super) fn of(method: &Method, segments: &[String]) -> Self {
+    /// Returns the topic of a request.
+    pub(super) fn from_request(method: &Method, segments: &[String]) -> Self {
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         match (method.as_str(), segments.as_slice()) {
             ("POST", ["oauth", "token"]) => Self::Token,
@@ -70,7 +71,7 @@ impl Topic {
         }
     }
 
-    /// Its name in the report.
+    /// Returns the name in the report.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Token => "token",
@@ -91,7 +92,7 @@ impl Topic {
         }
     }
 
-    /// The step in whose course the connector would read a refusal.
+    /// Returns the step that the connector converts an error response for.
     pub(super) fn step(self) -> Step {
         match self {
             Self::Token => Step::FetchToken,
@@ -109,27 +110,27 @@ impl Topic {
         }
     }
 
-    /// Reads a recorded answer as the connector would.
+    /// Parses a recorded response as the connector does.
     pub(super) fn read(self, recording: &Recording) -> Read {
         if let Some(kind) = recording.error_kind() {
             return Read::Refused(kind);
         }
         let body = recording.bytes();
         let is_read = match self {
-            Self::Other => return Read::NotAsked,
-            Self::Token => is::<TokenAnswer>(&body),
-            Self::GetUser | Self::CreateUser | Self::UpdateUser => user(&body),
+            Self::Other => return Read::NotUsed,
+            Self::Token => parses_as::<TokenAnswer>(&body),
+            Self::GetUser | Self::CreateUser | Self::UpdateUser => is_user(&body),
             Self::UsersByEmail => {
                 serde_json::from_slice::<Vec<Auth0User>>(&body).is_ok_and(|users| users.iter().all(is_usable))
             }
-            Self::SearchUsers => is::<Hits>(&body),
+            Self::SearchUsers => parses_as::<Hits>(&body),
             Self::DeleteUser => body.is_empty(),
-            Self::VerificationEmail | Self::Job => is::<Job>(&body),
+            Self::VerificationEmail | Self::Job => parses_as::<Job>(&body),
             Self::ChangePassword => is_sentence(recording.content_type(), &body),
-            Self::Connections => is::<Connections>(&body),
-            Self::EmailTemplate => is::<EmailTemplate>(&body),
+            Self::Connections => parses_as::<Connections>(&body),
+            Self::EmailTemplate => parses_as::<EmailTemplate>(&body),
             Self::Userinfo => Claims::parse(&body).is_some_and(|claims| claims.text("sub").is_some()),
-            Self::RevokeToken => says_nothing(&body),
+            Self::RevokeToken => is_confirmation(&body),
         };
         match is_read {
             true => Read::Good,
@@ -148,11 +149,11 @@ enum Connections {
     Paged { connections: Vec<Connection> },
 }
 
-fn is<T: DeserializeOwned>(body: &[u8]) -> bool {
+fn parses_as<T: DeserializeOwned>(body: &[u8]) -> bool {
     serde_json::from_slice::<T>(body).is_ok()
 }
 
-fn user(body: &[u8]) -> bool {
+fn is_user(body: &[u8]) -> bool {
     serde_json::from_slice(body).is_ok_and(|user| is_usable(&user))
 }
 
@@ -160,7 +161,7 @@ fn is_usable(user: &Auth0User) -> bool {
     user.to_stored("customer_id").is_ok()
 }
 
-/// Whether an answer holds a user without its id, for which only a question that names the fields can ask.
+/// Returns whether a response contains a user without id, as only requests with `fields` cause.
 fn lacks_ids(answer: &Value) -> bool {
     let users = answer.as_array().or_else(|| answer.get("users").and_then(Value::as_array));
     let users = users.map_or(std::slice::from_ref(answer), Vec::as_slice);

@@ -1,4 +1,4 @@
-//! Auth0's answers, in the shapes that were recorded.
+//! Auth0's responses, in the recorded shapes.
 
 use idp_bridge_conformance::fake::Answer;
 use idp_bridge_core::{Clock as _, SystemClock};
@@ -9,28 +9,28 @@ const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// A good answer, which says how much is left of the rate limit; refusals do not.
+/// Returns a success. Only successes have the headers of the rate limit.
 pub(crate) fn good(status: u16, body: &Value) -> Answer {
     let served = Answer::new(status, "application/json; charset=utf-8", body.to_string());
     with_limit(served, "50", "49", 1)
 }
 
-/// The answer of a delete.
+/// Returns the response to a delete.
 pub(crate) fn no_content() -> Answer {
     with_limit(Answer::empty(204), "50", "49", 1)
 }
 
-/// The answer of the endpoints that speak OAuth.
+/// Returns a response of the OAuth endpoints.
 pub(crate) fn oauth(status: u16, body: &Value) -> Answer {
     Answer::new(status, "application/json", body.to_string())
 }
 
-/// A refusal of the endpoints that speak OAuth.
+/// Returns an error of the OAuth endpoints.
 pub(crate) fn oauth_refusal(status: u16, error: &str, description: &str) -> Answer {
     oauth(status, &json!({"error": error, "error_description": description}))
 }
 
-/// A refusal of the Management API.
+/// Returns an error of the Management API.
 pub(crate) fn refusal(status: u16, error: &str, message: &str, code: &str) -> Answer {
     let body = json!({"statusCode": status, "error": error, "message": message, "errorCode": code});
     Answer::new(status, "application/json; charset=utf-8", body.to_string())
@@ -58,25 +58,26 @@ pub(crate) fn invalid_query(why: &str) -> Answer {
     refusal(400, "Bad Request", &format!("Query validation error: {why}"), "invalid_query_string")
 }
 
-/// Words from an issue (go-auth0), not recorded.
+/// Returns the error for unsupported users; its text comes from an issue (go-auth0).
 pub(crate) fn not_supported() -> Answer {
     let why = "Email verification is not supported for enterprise users";
     refusal(400, "Bad Request", why, "operation_not_supported")
 }
 
-/// Hand-made: what an unknown path answers was not recorded.
+/// Returns the error for an unknown path. Its body was not recorded.
 pub(crate) fn not_found() -> Answer {
     let body = json!({"statusCode": 404, "error": "Not Found", "message": "Not Found"});
     Answer::new(404, "application/json; charset=utf-8", body.to_string())
 }
 
-/// Words from an issue (reset-tenant #31), with the time that the documentation promises instead of a `retry-after`.
+/// Returns the error of a rate limit, with the documented reset time instead of a `retry-after`. Its text comes from an issue
+/// (reset-tenant #31).
 pub(crate) fn too_many_requests(seconds: i64) -> Answer {
     let refused = refusal(429, "Too Many Requests", "Global limit has been reached", "too_many_requests");
     with_limit(refused, "2", "0", seconds)
 }
 
-/// What the real one would answer somehow, and what no one may rely on.
+/// Returns the error for a request that Auth0 accepts and the connector must not make.
 pub(crate) fn stricter_than_auth0(why: &str) -> Answer {
     refusal(400, "Bad Request", &format!("the fake is stricter than Auth0: {why}"), "stricter_than_auth0")
 }
@@ -84,6 +85,6 @@ pub(crate) fn stricter_than_auth0(why: &str) -> Answer {
 fn with_limit(answer: Answer, limit: &'static str, remaining: &'static str, seconds: i64) -> Answer {
     let answer = answer.with(LIMIT, HeaderValue::from_static(limit));
     let answer = answer.with(REMAINING, HeaderValue::from_static(remaining));
-    // Rounded up, so that whoever waits until then has waited long enough.
+    // Rounded up, so that waiting until this time is long enough.
     answer.with(RESET, HeaderValue::from(SystemClock.now().as_second() + seconds + 1))
 }

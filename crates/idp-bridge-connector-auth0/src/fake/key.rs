@@ -1,4 +1,4 @@
-//! Keys of applications that log in without a secret.
+//! Key pairs of applications that authenticate without a secret.
 
 use std::io;
 
@@ -13,16 +13,16 @@ use idp_bridge_core::Secret;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Key {
-    /// The private half (PEM), as the settings take it.
+    /// The private key (PEM), for the settings.
     pub private: Secret,
-    /// The public half (PEM), as an application is registered with it.
+    /// The public key (PEM), for the application.
     pub public: String,
 }
 
 impl Key {
-    /// Makes a new one.
+    /// Generates a key pair.
     pub fn generate() -> io::Result<Self> {
-        let failed = |_| io::Error::other("no RSA key could be made");
+        let failed = |_| io::Error::other("the RSA key could not be generated");
         let key = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).map_err(failed)?;
         let private: Pkcs8V1Der<'_> = key.as_der().map_err(failed)?;
         let public: PublicKeyX509Der<'_> = key.public_key().as_der().map_err(failed)?;

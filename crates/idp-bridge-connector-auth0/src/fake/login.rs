@@ -1,4 +1,4 @@
-//! The fake's login: what a browser and an application do to get tokens, and to be rid of them.
+//! The endpoints of logins and logouts.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use super::query;
 use super::tenant::{Application, Tenant, set};
 use super::text;
 
-/// How often userinfo may be asked for a user before it refuses; that it may be again later is not played.
+/// The number of userinfo requests for one user before the rate limit. The fake never resets it.
 const USERINFO_BURST: usize = 10;
 
 type Form = BTreeMap<String, String>;
@@ -25,8 +25,8 @@ fn field<'a>(form: &'a Form, name: &str) -> &'a str {
 }
 
 impl Tenant {
-    /// What a browser, or anybody, may ask for.
-    pub(crate) fn public(&mut self, path: &[&str], request: &Incoming) -> Result<Answer, Answer> {
+    /// Answers a request to a public endpoint.
+    pub(crate) fn answer_public(&mut self, path: &[&str], request: &Incoming) -> Result<Answer, Answer> {
         match (&request.method, path) {
             (&Method::GET, [".well-known", "openid-configuration"]) => Ok(oauth(200, &self.discovery())),
             (&Method::GET, [".well-known", "jwks.json"]) => Ok(oauth(200, &jwks(&self.logins.keys))),
@@ -61,18 +61,18 @@ impl Tenant {
     }
 
     fn authorize(&mut self, request: &Incoming) -> Result<Answer, Answer> {
-        let Some(asked) = request.query() else { return Err(stricter_than_auth0("a parameter comes twice")) };
-        let text = |name: &str| asked.get(name).cloned();
+        let Some(parameters) = request.query() else { return Err(stricter_than_auth0("a parameter comes twice")) };
+        let text = |name: &str| parameters.get(name).cloned();
         let refused = |why: &str| oauth_refusal(403, "access_denied", why);
-        let application = self.application(field(&asked, "client_id")).ok_or_else(|| refused("Unknown client"))?;
-        let redirect_uri = field(&asked, "redirect_uri");
+        let application = self.application(field(&parameters, "client_id")).ok_or_else(|| refused("Unknown client"))?;
+        let redirect_uri = field(&parameters, "redirect_uri");
         if !application.callbacks.iter().any(|own| own == redirect_uri) {
             return Err(refused("Callback URL mismatch."));
         }
-        if field(&asked, "response_type") != "code" || text("state").is_none() {
+        if field(&parameters, "response_type") != "code" || text("state").is_none() {
             return Err(stricter_than_auth0("a login has `response_type=code` and a state"));
         }
-        let challenge = text("code_challenge").filter(|_| field(&asked, "code_challenge_method") == "S256");
+        let challenge = text("code_challenge").filter(|_| field(&parameters, "code_challenge_method") == "S256");
         if challenge.is_none() && application.is_public() {
             return Err(stricter_than_auth0("a public application uses PKCE"));
         }
@@ -89,10 +89,10 @@ impl Tenant {
             nonce: text("nonce"),
             challenge,
         };
-        // A browser that is logged in already is not asked again.
-        let session = cookie(request).filter(|session| self.has_session(session));
-        match (session, field(&asked, "prompt")) {
-            (Some(session), prompt) if prompt != "login" => self.send_back(authorization, session),
+        // A browser with a session needs no new login.
+        let session = session_cookie(request).filter(|session| self.has_session(session));
+        match (session, field(&parameters, "prompt")) {
+            (Some(session), prompt) if prompt != "login" => self.redirect_with_code(authorization, session),
             (_, "none") => Ok(redirect(
                 &authorization.redirect_uri,
                 &[("error", Some("login_required".into())), ("state", authorization.state)],
@@ -112,43 +112,47 @@ impl Tenant {
         let Some(authorization) = self.logins.waiting.remove(field(&form, "state")) else { return Err(wrong()) };
         let session = self.new_id();
         self.logins.sessions.insert(session.clone(), user);
-        self.send_back(authorization, session)
+        self.redirect_with_code(authorization, session)
     }
 
-    /// Sends a browser back to its application, with a code.
-    fn send_back(&mut self, asked: Authorization, session: String) -> Result<Answer, Answer> {
+    /// Redirects a browser to its application with a code.
+    fn redirect_with_code(&mut self, authorization: Authorization, session: String) -> Result<Answer, Answer> {
         let user_id = self.logins.sessions.get(&session).cloned().unwrap_or_default();
         let code = self.new_id();
         let grant = Grant {
             user_id,
-            client_id: asked.client_id.clone(),
+            client_id: authorization.client_id.clone(),
             session: Some(session.clone()),
-            scope: asked.scope.clone(),
-            audience: asked.audience.clone(),
-            nonce: asked.nonce.clone(),
+            scope: authorization.scope.clone(),
+            audience: authorization.audience.clone(),
+            nonce: authorization.nonce.clone(),
         };
-        let back = redirect(&asked.redirect_uri, &[("code", Some(code.clone())), ("state", asked.state.clone())]);
-        self.logins.codes.insert(code, (asked, grant));
+        let back = redirect(
+            &authorization.redirect_uri,
+            &[("code", Some(code.clone())), ("state", authorization.state.clone())],
+        );
+        self.logins.codes.insert(code, (authorization, grant));
         Ok(back.with(header::SET_COOKIE, location(&format!("auth0={session}; Path=/; HttpOnly; SameSite=Lax"))))
     }
 
     pub(crate) fn redeem_code(&mut self, form: &Form) -> Result<Answer, Answer> {
-        let application = self.client_of(form)?;
-        // The words are recorded.
+        let application = self.authenticate_client(form)?;
+        // The text is recorded.
         let unknown = || oauth_refusal(403, "invalid_grant", "Invalid authorization code");
-        let (asked, grant) = self.logins.codes.remove(field(form, "code")).ok_or_else(unknown)?;
-        if asked.client_id != application.client_id || asked.redirect_uri != field(form, "redirect_uri") {
+        let (authorization, grant) = self.logins.codes.remove(field(form, "code")).ok_or_else(unknown)?;
+        if authorization.client_id != application.client_id || authorization.redirect_uri != field(form, "redirect_uri")
+        {
             return Err(unknown());
         }
         let answer = URL_SAFE_NO_PAD.encode(digest(&SHA256, field(form, "code_verifier").as_bytes()));
-        if asked.challenge.is_some_and(|challenge| challenge != answer) {
+        if authorization.challenge.is_some_and(|challenge| challenge != answer) {
             return Err(oauth_refusal(403, "invalid_grant", "Failed to verify code verifier"));
         }
         self.issue(&grant, None)
     }
 
     pub(crate) fn refresh(&mut self, form: &Form) -> Result<Answer, Answer> {
-        let application = self.client_of(form)?;
+        let application = self.authenticate_client(form)?;
         let unknown = || oauth_refusal(403, "invalid_grant", "Unknown or invalid refresh token.");
         let token = field(form, "refresh_token");
         let refresh = self.logins.refresh_tokens.get_mut(token).ok_or_else(unknown)?;
@@ -157,7 +161,7 @@ impl Tenant {
         }
         let (grant, credential, rotates) = (refresh.grant.clone(), refresh.credential.clone(), refresh.rotates);
         if refresh.is_spent {
-            // Somebody has a copy, so that nobody may go on.
+            // A used token means that it was copied: the whole family ends.
             self.delete_credential(&credential);
             return Err(unknown());
         }
@@ -169,10 +173,10 @@ impl Tenant {
         self.issue(&grant, Some(next.unwrap_or_else(|| token.to_owned())))
     }
 
-    /// Ends the family of a refresh token that is this application's own; the answer is the same for every other token.
+    /// Ends the family of a refresh token of this application. Succeeds for other tokens too.
     fn revoke(&mut self, request: &Incoming) -> Result<Answer, Answer> {
         let Some(form) = request.form() else { return Err(stricter_than_auth0("the revocation is no form")) };
-        let application = self.client_of(&form)?;
+        let application = self.authenticate_client(&form)?;
         let own = self.logins.refresh_tokens.get(field(&form, "token"));
         let own = own.filter(|refresh| refresh.grant.client_id == application.client_id);
         if let Some(credential) = own.map(|refresh| refresh.credential.clone()) {
@@ -185,12 +189,12 @@ impl Tenant {
         self.logins.refresh_tokens.retain(|_, refresh| refresh.credential != credential);
     }
 
-    /// The application that a form names, if it proves to be itself, or needs no proof.
-    fn client_of(&mut self, form: &Form) -> Result<Application, Answer> {
+    /// Returns the application that a form names, after authentication unless it is public.
+    fn authenticate_client(&mut self, form: &Form) -> Result<Application, Answer> {
         let named = self.application(field(form, "client_id")).filter(|application| application.is_public());
         match named.cloned() {
             Some(public) if !form.contains_key("client_secret") => Ok(public),
-            _ => self.authenticated(form),
+            _ => self.authenticate(form),
         }
     }
 
@@ -200,41 +204,43 @@ impl Tenant {
             Answer::new(401, "text/plain; charset=utf-8", "Unauthorized").with(header::WWW_AUTHENTICATE, challenge)
         };
         let profile = request.bearer().and_then(|token| self.profile_of(token)).ok_or_else(unauthorized)?;
-        let asked = self.logins.asked.entry(text(&profile, "sub").unwrap_or_default().to_owned()).or_default();
-        *asked += 1;
-        if *asked > USERINFO_BURST {
+        let requests =
+            self.logins.userinfo_requests.entry(text(&profile, "sub").unwrap_or_default().to_owned()).or_default();
+        *requests += 1;
+        if *requests > USERINFO_BURST {
             return Err(too_many_requests(60));
         }
         Ok(good(200, &profile))
     }
 
-    /// Ends the browser's session and redirects to the application. Without a hint that names the session's user, it redirects to
-    /// the confirmation page instead and ends nothing.
+    /// Ends the browser's session and redirects to the application. Without a hint of the session's user, it only redirects to the
+    /// confirmation page.
     fn log_out(&mut self, request: &Incoming) -> Result<Answer, Answer> {
         let known = ["id_token_hint", "post_logout_redirect_uri", "client_id", "state", "federated", "logout_hint"];
-        let asked = query(request, &known)?;
-        let back = field(&asked, "post_logout_redirect_uri");
-        let is_allowed = |application: &Application| application.logout_urls.iter().any(|own| own == back);
-        if !self.application(field(&asked, "client_id")).is_some_and(is_allowed) {
+        let parameters = query(request, &known)?;
+        let target = field(&parameters, "post_logout_redirect_uri");
+        let is_allowed = |application: &Application| application.logout_urls.iter().any(|own| own == target);
+        if !self.application(field(&parameters, "client_id")).is_some_and(is_allowed) {
             return Err(oauth_refusal(400, "invalid_request", "The \"post_logout_redirect_uri\" is not allowed"));
         }
-        let session = cookie(request);
-        if !self.is_hinted(&asked, session.as_deref()) {
+        let session = session_cookie(request);
+        if !self.is_hinted(&parameters, session.as_deref()) {
             return Ok(Answer::empty(302).with(header::LOCATION, location("/u/logout-confirmation")));
         }
         if let Some(session) = session {
             self.logins.sessions.remove(&session);
         }
-        let gone = HeaderValue::from_static("auth0=; Path=/; Max-Age=0");
-        Ok(redirect(back, &[("state", asked.get("state").cloned())]).with(header::SET_COOKIE, gone))
+        let no_cookie = HeaderValue::from_static("auth0=; Path=/; Max-Age=0");
+        Ok(redirect(target, &[("state", parameters.get("state").cloned())]).with(header::SET_COOKIE, no_cookie))
     }
 
     /// Returns whether a logout request names the user of the browser's session, or the session itself.
-    fn is_hinted(&self, asked: &Form, session: Option<&str>) -> bool {
-        if let Some(hint) = asked.get("logout_hint") {
+    fn is_hinted(&self, parameters: &Form, session: Option<&str>) -> bool {
+        if let Some(hint) = parameters.get("logout_hint") {
             return session == Some(hint);
         }
-        let Some(user_id) = asked.get("id_token_hint").and_then(|hint| self.read_id(hint, field(asked, "client_id")))
+        let Some(user_id) =
+            parameters.get("id_token_hint").and_then(|hint| self.read_id(hint, field(parameters, "client_id")))
         else {
             return false;
         };
@@ -242,15 +248,15 @@ impl Tenant {
     }
 }
 
-/// The session of the browser.
-fn cookie(request: &Incoming) -> Option<String> {
+/// Returns the session in the browser's cookie.
+fn session_cookie(request: &Incoming) -> Option<String> {
     let cookies = request.header(&header::COOKIE)?.split("; ");
     cookies.filter_map(|cookie| cookie.strip_prefix("auth0=")).map(str::to_owned).next()
 }
 
-/// A redirect with these parameters, of which some may be absent.
+/// Returns a redirect with these parameters, without those that are `None`.
 fn redirect(to: &str, parameters: &[(&str, Option<String>)]) -> Answer {
-    let Ok(mut url) = Url::parse(to) else { return stricter_than_auth0("the way back is no URL") };
+    let Ok(mut url) = Url::parse(to) else { return stricter_than_auth0("the redirect target is not a URL") };
     url.query_pairs_mut().extend_pairs(parameters.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))));
     Answer::empty(302).with(header::LOCATION, location(url.as_str()))
 }

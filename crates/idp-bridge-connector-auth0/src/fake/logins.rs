@@ -1,4 +1,4 @@
-//! What the fake keeps of logins: sessions, codes, tokens, and the keys that sign them.
+//! The state of logins: sessions, codes, tokens and signing keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,27 +11,27 @@ use super::answer::{oauth, oauth_refusal};
 use super::tenant::{Tenant, set};
 use super::{FakeAuth0, text};
 
-/// How long an access token lives: Auth0's default for an API.
+/// The lifetime of access tokens: Auth0's default for an API.
 const ACCESS_SECONDS: i64 = 86_400;
-/// How long an ID token lives: Auth0's default.
+/// The lifetime of ID tokens: Auth0's default.
 const ID_SECONDS: i64 = 36_000;
 
-/// Logins, and what came of them.
+/// The logins of a tenant.
 #[derive(Default)]
 pub(crate) struct Logins {
     pub(crate) keys: Vec<SigningKey>,
-    /// Logins that wait for a password, by the state that the login page hands back.
+    /// Started logins, by the state parameter of the login page.
     pub(crate) waiting: BTreeMap<String, Authorization>,
     pub(crate) codes: BTreeMap<String, (Authorization, Grant)>,
-    /// Sessions that live, and whose they are.
+    /// The user ids of active sessions.
     pub(crate) sessions: BTreeMap<String, String>,
     pub(crate) refresh_tokens: BTreeMap<String, RefreshToken>,
     pub(crate) opaque: BTreeMap<String, Grant>,
-    /// How often userinfo was asked for a user.
-    pub(crate) asked: BTreeMap<String, usize>,
+    /// The number of userinfo requests of each user.
+    pub(crate) userinfo_requests: BTreeMap<String, usize>,
 }
 
-/// What an application asks for when it sends a browser.
+/// An authorization request.
 #[derive(Clone, Default)]
 pub(crate) struct Authorization {
     pub(crate) client_id: String,
@@ -43,7 +43,7 @@ pub(crate) struct Authorization {
     pub(crate) challenge: Option<String>,
 }
 
-/// What a user has granted an application by logging in.
+/// The result of a login to an application.
 #[derive(Clone, Default)]
 pub(crate) struct Grant {
     pub(crate) user_id: String,
@@ -63,49 +63,49 @@ impl Grant {
 /// A refresh token.
 pub(crate) struct RefreshToken {
     pub(crate) grant: Grant,
-    /// The device credential that it belongs to; a family of rotating ones shares one.
+    /// The id of its device credential, which a family of rotating tokens shares.
     pub(crate) credential: String,
     pub(crate) rotates: bool,
-    /// Whether it was exchanged for its successor already.
+    /// Whether it was replaced by its successor.
     pub(crate) is_spent: bool,
 }
 
 impl Tenant {
-    /// The issuer of all tokens.
+    /// Returns the issuer of all tokens.
     pub(crate) fn issuer() -> String {
         format!("https://{}/", FakeAuth0::DOMAIN)
     }
 
-    /// Auth0's own userinfo, as an audience.
+    /// Returns the audience of Auth0's userinfo.
     pub(crate) fn userinfo_audience() -> String {
         format!("{}userinfo", Self::issuer())
     }
 
-    /// Signs these two parts, whatever they say, with the key that the header names, or with the one in use.
+    /// Signs any header and claims with the key that the header names, or with the current key.
     pub fn sign(&self, header: &Value, claims: &Value) -> std::io::Result<String> {
         let named = self.logins.keys.iter().find(|key| Some(key.kid()) == text(header, "kid"));
         let key = named.or(self.logins.keys.last()).ok_or_else(|| std::io::Error::other("the fake has no key"))?;
         key.sign(header, claims)
     }
 
-    /// The header of a token of this type, for the key in use.
+    /// Returns the header of a token of this type, with the current key.
     pub fn header(&self, r#type: &str) -> Value {
         self.logins.keys.last().map_or_else(|| json!({}), |key| key.header(r#type))
     }
 
-    /// Signs with a new key from now on, and goes on publishing those before.
+    /// Adds a signing key. The earlier ones stay published.
     pub fn rotate_key(&mut self) -> std::io::Result<()> {
         let kid = format!("key-{}", self.new_id());
         self.logins.keys.push(SigningKey::rs256(kid)?);
         Ok(())
     }
 
-    /// Whether a refresh token would be exchanged.
+    /// Returns whether a refresh token is valid.
     pub fn is_refreshable(&self, token: &str) -> bool {
         self.logins.refresh_tokens.get(token).is_some_and(|refresh| !refresh.is_spent)
     }
 
-    /// Makes refresh tokens of a user, as many logins do.
+    /// Creates refresh tokens of a user, as several logins do.
     pub fn make_refresh_tokens(&mut self, user_id: &str, client_id: &str, count: usize) {
         let grant = Grant { user_id: user_id.into(), client_id: client_id.into(), ..Grant::default() };
         for _ in 0..count {
@@ -113,14 +113,14 @@ impl Tenant {
         }
     }
 
-    /// Whether a session lives.
+    /// Returns whether a session is active.
     pub fn has_session(&self, session: &str) -> bool {
         self.logins.sessions.contains_key(session)
     }
 
-    /// Ends a session, as the logout page does. Refresh tokens survive it, as documented.
+    /// Ends a session as the logout page does. Refresh tokens stay valid, as documented.
     ///
-    /// The answer is the logout token that the application is sent by the back channel.
+    /// Returns the logout token for the application's back channel.
     pub fn end_session(&mut self, session: &str, client_id: &str) -> std::io::Result<Option<String>> {
         let Some(user_id) = self.logins.sessions.remove(session) else { return Ok(None) };
         let now = SystemClock.now().as_second();
@@ -128,24 +128,25 @@ impl Tenant {
             "iss": Self::issuer(), "sub": user_id, "aud": client_id, "iat": now, "exp": now + 120, "jti": self.new_id(),
             "sid": session, "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
         });
-        // The code samples of Auth0's documentation want this type, and not `logout+jwt`.
+        // The code samples of Auth0's documentation require this type instead of `logout+jwt`.
         self.sign(&self.header("JWT"), &claims).map(Some)
     }
 
-    /// Deletes a user, and all that came of their logins but access tokens.
+    /// Deletes a user with all sessions and refresh tokens. Access tokens stay valid.
     pub fn remove(&mut self, id: &str) {
         self.users.retain(|user| text(user, "user_id") != Some(id));
-        self.end_all_of(id);
+        self.end_logins(id);
     }
 
-    pub(crate) fn end_all_of(&mut self, user_id: &str) {
+    /// Ends all sessions and refresh tokens of a user.
+    pub(crate) fn end_logins(&mut self, user_id: &str) {
         self.logins.sessions.retain(|_, own| own != user_id);
         self.logins.refresh_tokens.retain(|_, refresh| refresh.grant.user_id != user_id);
     }
 
-    /// The answer of the token endpoint, with a refresh token if one is given or asked for.
+    /// Returns a token response, with the given refresh token or a new one if the scope requests it.
     pub(crate) fn issue(&mut self, grant: &Grant, refresh: Option<String>) -> Result<Answer, Answer> {
-        let failed = |_| oauth_refusal(500, "server_error", "no signature could be made");
+        let failed = |_| oauth_refusal(500, "server_error", "the token could not be signed");
         let access = match &grant.audience {
             None => self.issue_opaque(grant),
             Some(audience) => self.sign_access(grant, audience).map_err(failed)?,
@@ -161,7 +162,7 @@ impl Tenant {
         Ok(oauth(200, &answer))
     }
 
-    /// 32 characters, as recorded.
+    /// Issues an opaque token of 32 characters, as recorded.
     fn issue_opaque(&mut self, grant: &Grant) -> String {
         let token = format!("opaque--{}", self.new_id());
         self.logins.opaque.insert(token.clone(), grant.clone());
@@ -176,7 +177,7 @@ impl Tenant {
             "scope": grant.scope,
         });
         self.add_customer(&mut claims, &grant.user_id);
-        // The two profiles of access tokens name the client apart.
+        // The two profiles of access tokens have different claims for the client.
         if self.apis.get(api).copied().unwrap_or_default() {
             set(&mut claims, "client_id", json!(grant.client_id));
             set(&mut claims, "jti", json!(self.new_id()));
@@ -200,7 +201,7 @@ impl Tenant {
         self.sign(&self.header("JWT"), &claims)
     }
 
-    /// What the tenant's Action does.
+    /// Adds the claim that the tenant's Action sets.
     fn add_customer(&self, claims: &mut Value, user_id: &str) {
         let customer = self.user(user_id).and_then(|user| user.pointer("/app_metadata/customer_id"));
         if let (Some(claim), Some(customer)) = (&self.customer_claim, customer) {
@@ -221,7 +222,7 @@ impl Tenant {
         token
     }
 
-    /// The profile of whom an access token belongs to; nothing, with success, for one that was asked for without `openid`.
+    /// Returns the userinfo of an access token, empty if it lacks the scope `openid`.
     pub(crate) fn profile_of(&mut self, token: &str) -> Option<Value> {
         let (user_id, scope) = match self.logins.opaque.get(token) {
             Some(grant) => (grant.user_id.clone(), grant.scope.clone()),
@@ -244,7 +245,7 @@ impl Tenant {
         Some(profile)
     }
 
-    /// The user and the scope of a signed access token that is good for userinfo.
+    /// Returns the user and the scope of a signed access token with userinfo as an audience.
     fn read_access(&self, token: &str) -> Option<(String, String)> {
         let claims = self.verify(token, &Self::userinfo_audience(), true)?;
         Some((text(&claims, "sub")?.to_owned(), text(&claims, "scope")?.to_owned()))

@@ -1,4 +1,4 @@
-//! The fake's Management API: who may ask, connections, mail templates, jobs. Users and logins are next door.
+//! The Management API: authorization, connections, email templates and jobs. Users and logins are in files of their own.
 
 use std::collections::BTreeSet;
 
@@ -12,12 +12,12 @@ use super::answer::{
 use super::tenant::{Mail, Tenant, now};
 use super::{body, query, text};
 
-/// What a token may do.
+/// The scopes of a token.
 pub(crate) struct Scopes(BTreeSet<String>);
 
 impl Scopes {
-    /// Refuses whoever has none of these scopes.
-    pub(crate) fn need(&self, scopes: &[&str]) -> Result<(), Answer> {
+    /// Fails without one of these scopes.
+    pub(crate) fn require(&self, scopes: &[&str]) -> Result<(), Answer> {
         if scopes.iter().any(|scope| self.0.contains(*scope)) { Ok(()) } else { Err(insufficient_scope(scopes)) }
     }
 }
@@ -32,15 +32,15 @@ impl Tenant {
             }
             (_, ["users" | "users-by-email", ..]) => self.users(&scopes, path, request),
             (&Method::POST, ["jobs", "verification-email"]) => {
-                scopes.need(&["update:users"])?;
+                scopes.require(&["update:users"])?;
                 self.order_verification(request)
             }
             (&Method::GET, ["connections"]) => {
-                scopes.need(&["read:connections"])?;
+                scopes.require(&["read:connections"])?;
                 self.list_connections(request)
             }
             (&Method::GET, ["email-templates", name]) => {
-                scopes.need(&["read:email_templates"])?;
+                scopes.require(&["read:email_templates"])?;
                 let Some(enabled) = self.templates.get(*name) else {
                     return Err(refusal(404, "Not Found", "The template does not exist.", "inexistent_email_template"));
                 };
@@ -49,7 +49,7 @@ impl Tenant {
                     &json!({"template": name, "enabled": enabled, "syntax": "liquid", "subject": "", "body": ""}),
                 ))
             }
-            // What an id with dots and slashes would reach, if it became part of a path unencoded.
+            // The target of an id with dots and slashes that is not encoded.
             (&Method::GET, ["tenants", "settings"]) => {
                 Ok(good(200, &json!({"user_id": "auth0|settings", "flags": {}})))
             }
@@ -75,7 +75,7 @@ impl Tenant {
         Ok(good(200, &shown))
     }
 
-    /// Refuses a request that may cause a mail and does not say which of several custom domains its links are to have.
+    /// Returns the requested custom domain. Fails without one if the tenant has several.
     pub(crate) fn custom_domain(&self, request: &Incoming) -> Result<Option<String>, Answer> {
         let named = request.header(&HeaderName::from_static("auth0-custom-domain")).map(str::to_owned);
         if self.has_rival_domains && named.is_none() {
@@ -94,7 +94,7 @@ impl Tenant {
         if client_id.as_deref().is_some_and(|id| self.application(id).is_none()) {
             return Err(invalid_body("'Object didn't pass validation for format client-id' on property client_id"));
         }
-        // Hand-made: neither what an unknown user answers nor what is missing was recorded.
+        // These errors were not recorded.
         let user = self.user(id).ok_or_else(no_such_user)?;
         let (provider, rest) = id.split_once('|').unwrap_or_default();
         match order.get("identity") {
@@ -110,7 +110,7 @@ impl Tenant {
         let Some(to) = text(user, "email").map(str::to_owned) else {
             return Err(invalid_body("'The user has no email'"));
         };
-        // An address that begins so is one to which the job fails at once.
+        // For tests: the job fails at once for such an address.
         let is_accepted = !to.starts_with("unaccepted");
         if is_accepted && self.sends("verify_email") {
             self.mails.push(Mail { to, template: "verify_email".into(), client_id, custom_domain });
@@ -122,12 +122,12 @@ impl Tenant {
     }
 }
 
-/// Whether users of this kind are kept by a company's own identity provider.
+/// Returns whether this is the provider of an enterprise connection.
 pub(crate) fn is_enterprise(provider: &str) -> bool {
     matches!(provider, "samlp" | "waad" | "adfs" | "ad" | "oidc" | "okta" | "google-apps" | "pingfederate")
 }
 
-/// Whether a value has the form of an address, as Auth0 sees it; ours is wider.
+/// Returns whether a value is an address that Auth0 accepts. The bridge accepts more.
 pub(crate) fn is_address(value: &Value) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+/=?^_`{|}~.@-".contains(c);
     value.as_str().is_some_and(|text| {

@@ -1,10 +1,9 @@
-//! An Auth0 tenant on 127.0.0.1 for tests: its logins and their tokens, its password resets, and the part of its Management API
-//! that the connector uses.
+//! A fake Auth0 tenant on 127.0.0.1: logins, tokens, password resets, and the part of the Management API that the connector uses.
 //!
-//! It keeps applications, connections, users and mail templates, and sends no mails but records them. Its search works on an index
-//! that a test can hold back, as the real one lags behind.
-//! Its answers have the shape of those that Auth0's SDKs recorded; those that were never recorded are marked as hand-made where they
-//! are made. It is stricter than Auth0: what no careful client sends, such as a search without its version, is a 400.
+//! Mails are recorded instead of sent. Tests can freeze the search index, since the real one lags behind.
+//!
+//! Responses have the shape of those that Auth0's SDKs recorded; exceptions are marked. The fake is stricter than Auth0: it rejects
+//! requests that the connector must not make, such as a search without its version.
 
 mod answer;
 mod key;
@@ -31,7 +30,7 @@ pub use tenant::{Application, Connection, Mail, Tenant};
 pub struct FakeAuth0(FakeServer<Tenant>);
 
 impl FakeAuth0 {
-    /// The tenant's own domain.
+    /// The tenant's domain.
     pub const DOMAIN: &'static str = "fake.eu.auth0.com";
 
     /// Starts a tenant without applications, connections and users.
@@ -41,32 +40,32 @@ impl FakeAuth0 {
         Ok(Self(FakeServer::start(tenant).await?))
     }
 
-    /// The base URL that stands for `https://` and the domain, without a slash at its end.
+    /// Returns the base URL, without a trailing slash.
     pub fn url(&self) -> String {
         self.0.url()
     }
 
-    /// Looks at the tenant, or changes it, between two requests.
+    /// Runs a function with the tenant between two requests.
     pub fn with<T>(&self, act: impl FnOnce(&mut Tenant) -> T) -> T {
         self.0.with(act)
     }
 
-    /// [`Tenant::insert`].
+    /// Calls [`Tenant::insert`].
     pub fn insert(&self, user: Value) {
         self.with(|tenant| tenant.insert(user));
     }
 
-    /// [`Tenant::change`].
+    /// Calls [`Tenant::change`].
     pub fn change(&self, id: &str, change: impl FnOnce(&mut Value)) {
         self.with(|tenant| tenant.change(id, change));
     }
 
-    /// All requests since the last time they were taken, with their answers.
+    /// Returns the requests since the last call, with their responses.
     pub fn take_exchanges(&self) -> Vec<Exchange> {
         self.0.take_exchanges()
     }
 
-    /// All mails so far.
+    /// Returns all recorded mails.
     pub fn mails(&self) -> Vec<Mail> {
         self.with(|tenant| tenant.mails.clone())
     }
@@ -85,16 +84,16 @@ impl Fake for Tenant {
             ["oauth", "token"] => self.token(request),
             ["dbconnections", "change_password"] => self.change_password(request),
             ["api", "v2", path @ ..] => self.management(path, request),
-            path => self.public(path, request),
+            path => self.answer_public(path, request),
         };
         answered.unwrap_or_else(|refusal| refusal)
     }
 }
 
-/// The query, if it has no parameter but these. Auth0 is as strict (auth0.net #157).
+/// Returns the query. Fails for other parameters than these, as Auth0 does (auth0.net #157).
 fn query(request: &Incoming, known: &[&str]) -> Result<BTreeMap<String, String>, Answer> {
     let Some(query) = request.query() else {
-        return Err(stricter_than_auth0("a parameter comes twice, or is unreadable"));
+        return Err(stricter_than_auth0("a parameter is repeated or malformed"));
     };
     match query.keys().find(|name| !known.contains(&name.as_str())) {
         Some(name) => Err(answer::invalid_query(&format!("'Additional properties not allowed: {name}'"))),
@@ -102,10 +101,10 @@ fn query(request: &Incoming, known: &[&str]) -> Result<BTreeMap<String, String>,
     }
 }
 
-/// The JSON object of the body, if it has no member but these.
+/// Returns the JSON object of the body. Fails for other members than these.
 fn body(request: &Incoming, known: &[&str]) -> Result<Value, Answer> {
     let Some(body) = request.json().filter(Value::is_object) else {
-        return Err(stricter_than_auth0("the body is no JSON object, or does not say so"));
+        return Err(stricter_than_auth0("the body or its content type is not a JSON object"));
     };
     let unknown = body.as_object().and_then(|members| members.keys().find(|name| !known.contains(&name.as_str())));
     match unknown {
@@ -114,7 +113,7 @@ fn body(request: &Incoming, known: &[&str]) -> Result<Value, Answer> {
     }
 }
 
-/// A member that is a text.
+/// Returns a member that is a text.
 fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value.get(name).and_then(Value::as_str)
 }

@@ -1,8 +1,8 @@
-//! How a search reads the one kind of clause that the connector sends: a field and a quoted value, as Lucene quotes it.
+//! The parser of the only search query that the connector sends: a field and a value that is quoted as in Lucene.
 
 use idp_bridge_http::quote::read_double_quoted;
 
-/// A clause.
+/// A query with one clause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Query {
     pub(crate) field: String,
@@ -10,7 +10,7 @@ pub(crate) struct Query {
 }
 
 impl Query {
-    /// Reads a clause; nothing if there is more than one, or if its value is not quoted.
+    /// Parses a query. Returns `None` for several clauses or an unquoted value.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (field, quoted) = text.split_once(':')?;
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_quoted_clause_is_read_and_nothing_else() {
+    fn only_single_quoted_clauses_are_parsed() {
         for (text, field, value) in [
             (r#"email:"a@b""#, "email", "a@b"),
             (r#"app_metadata.customer_id:"a\"b\\c""#, "app_metadata.customer_id", r#"a"b\c"#),

@@ -1,4 +1,4 @@
-//! The fake's Management API for what is left of logins: sessions, device credentials, and the applications' settings.
+//! The Management API of logins: sessions, device credentials and applications.
 
 use std::collections::BTreeMap;
 
@@ -23,34 +23,34 @@ impl Tenant {
     ) -> Result<Answer, Answer> {
         match (&request.method, path) {
             (&Method::POST, ["sessions", session, "revoke"]) => {
-                self.may_end_sessions(scopes)?;
+                self.check_may_end_sessions(scopes)?;
                 self.revoke_session(session)
             }
             (&Method::POST, ["users", id, "revoke-access"]) => {
-                self.may_end_sessions(scopes)?;
+                self.check_may_end_sessions(scopes)?;
                 self.revoke_access(id, request)
             }
             (&Method::GET, ["device-credentials"]) => {
-                scopes.need(&["read:device_credentials"])?;
+                scopes.require(&["read:device_credentials"])?;
                 self.list_credentials(request)
             }
             (&Method::DELETE, ["device-credentials", id]) => {
-                scopes.need(&["delete:device_credentials"])?;
+                scopes.require(&["delete:device_credentials"])?;
                 self.delete_credential(id);
                 Ok(no_content())
             }
             (&Method::GET, ["clients", id]) => {
-                scopes.need(&["read:clients"])?;
+                scopes.require(&["read:clients"])?;
                 self.show_application(id, request)
             }
             _ => Err(not_found()),
         }
     }
 
-    /// Both scopes are needed. The code of the refusal is recorded for another feature that a plan lacks.
-    fn may_end_sessions(&self, scopes: &Scopes) -> Result<(), Answer> {
-        scopes.need(&["delete:sessions"])?;
-        scopes.need(&["delete:refresh_tokens"])?;
+    /// Checks that the scopes and the plan allow ending sessions. The error code is recorded for another feature of a plan.
+    fn check_may_end_sessions(&self, scopes: &Scopes) -> Result<(), Answer> {
+        scopes.require(&["delete:sessions"])?;
+        scopes.require(&["delete:refresh_tokens"])?;
         if self.is_enterprise {
             return Ok(());
         }
@@ -59,36 +59,36 @@ impl Tenant {
 
     fn revoke_session(&mut self, session: &str) -> Result<Answer, Answer> {
         if self.logins.sessions.remove(session).is_none() {
-            // The words are documented; the code is hand-made.
+            // The text is documented; the code was not recorded.
             return Err(refusal(404, "Not Found", "The session does not exist.", "inexistent_session"));
         }
         self.logins.refresh_tokens.retain(|_, refresh| refresh.grant.session.as_deref() != Some(session));
         Ok(good(202, &json!({})))
     }
 
-    /// The same for a user that is not there, as the list of documented answers says.
+    /// Ends all logins of a user. Succeeds for a missing user, by the list of documented responses.
     fn revoke_access(&mut self, id: &str, request: &Incoming) -> Result<Answer, Answer> {
         let order = body(request, &["session_id", "preserve_refresh_tokens"])?;
         if order != json!({}) {
-            return Err(stricter_than_auth0("the connector ends all or nothing"));
+            return Err(stricter_than_auth0("the connector sends no members"));
         }
-        self.end_all_of(id);
+        self.end_logins(id);
         Ok(good(202, &json!({})))
     }
 
     fn list_credentials(&self, request: &Incoming) -> Result<Answer, Answer> {
-        let asked = query(request, &["user_id", "type", "client_id", "page", "per_page"])?;
-        let get = |name: &str| asked.get(name).map(String::as_str).unwrap_or_default();
+        let parameters = query(request, &["user_id", "type", "client_id", "page", "per_page"])?;
+        let get = |name: &str| parameters.get(name).map(String::as_str).unwrap_or_default();
         let (Ok(page), Ok(per_page @ 1..=100)) = (get("page").parse::<usize>(), get("per_page").parse::<usize>())
         else {
-            return Err(stricter_than_auth0("a list says how long it may be, and which page it is"));
+            return Err(stricter_than_auth0("a list needs `page` and `per_page`"));
         };
         let Some((kind, rotates)) = KINDS.into_iter().find(|(kind, _)| *kind == get("type")) else {
-            return Err(stricter_than_auth0("a list of credentials says of which type"));
+            return Err(stricter_than_auth0("a list of credentials needs `type`"));
         };
         let own = self.logins.refresh_tokens.values();
         let own = own.filter(|refresh| refresh.grant.user_id == get("user_id") && refresh.rotates == rotates);
-        // A family is one credential.
+        // The tokens of a family share one credential.
         let credentials: BTreeMap<&str, Value> = own
             .map(|refresh| {
                 let (id, grant) = (refresh.credential.as_str(), &refresh.grant);
@@ -102,15 +102,16 @@ impl Tenant {
     }
 
     fn show_application(&self, id: &str, request: &Incoming) -> Result<Answer, Answer> {
-        let asked = query(request, &["fields", "include_fields"])?;
-        let Some(fields) = asked.get("fields").filter(|_| asked.get("include_fields").is_some_and(|own| own == "true"))
+        let parameters = query(request, &["fields", "include_fields"])?;
+        let Some(fields) =
+            parameters.get("fields").filter(|_| parameters.get("include_fields").is_some_and(|own| own == "true"))
         else {
-            return Err(stricter_than_auth0("an application is never shown whole, since its secrets are part of it"));
+            return Err(stricter_than_auth0("an application is read with `fields`, since it contains secrets"));
         };
         let Some(application) = self.application(id) else {
             return Err(refusal(404, "Not Found", "The client does not exist", "inexistent_client"));
         };
-        let mut shown = settings_of(application);
+        let mut shown = application_json(application);
         if let Some(members) = shown.as_object_mut() {
             members.retain(|name, _| fields.split(',').any(|field| field == name));
         }
@@ -118,7 +119,7 @@ impl Tenant {
     }
 }
 
-fn settings_of(application: &Application) -> Value {
+fn application_json(application: &Application) -> Value {
     let alg = if application.signs_with_secret { "HS256" } else { "RS256" };
     json!({
         "client_id": application.client_id, "callbacks": application.callbacks,
@@ -127,7 +128,7 @@ fn settings_of(application: &Application) -> Value {
 }
 
 impl Tenant {
-    /// The user with this address and password, if they may log in.
+    /// Returns the id of the user with this address and password, unless the user is blocked.
     pub(crate) fn user_with_password(&self, username: &str, password: &str) -> Option<String> {
         let email = username.to_lowercase();
         let mut named = self.users.iter().filter(|user| text(user, "email") == Some(&email));

@@ -1,4 +1,4 @@
-//! What the fake keeps: applications, connections, users, their search index, mail templates.
+//! The state of the fake: applications, connections, users, the search index and email templates.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,19 +18,19 @@ pub struct Tenant {
     pub applications: Vec<Application>,
     /// The connections.
     pub connections: Vec<Connection>,
-    /// Templates of mails that were changed, by name, and whether they are switched on.
+    /// The names of changed email templates, and whether they are enabled.
     pub templates: BTreeMap<String, bool>,
-    /// Whether there are several custom domains and no default one, so that requests that may cause a mail must name one.
+    /// Whether there are several custom domains without a default, so that requests that may cause a mail must name one.
     pub has_rival_domains: bool,
-    /// Whether a token answer names the scopes, as it does in practice.
+    /// Whether token responses omit the scopes.
     pub hides_scopes: bool,
-    /// The APIs by their identifiers, and whether their access tokens have the profile of RFC 9068 instead of Auth0's own.
+    /// The identifiers of APIs, and whether their access tokens have the profile of RFC 9068 instead of Auth0's.
     pub apis: BTreeMap<String, bool>,
-    /// The claim that an Action gives every token: `customer_id` of the user's `app_metadata`.
+    /// The claim that an Action adds to tokens: `customer_id` of the user's `app_metadata`.
     pub customer_claim: Option<String>,
-    /// Whether the plan lets sessions be ended through the Management API.
+    /// Whether the plan allows ending sessions through the Management API.
     pub is_enterprise: bool,
-    /// Whether discovery keeps quiet about the logout page, as in older tenants.
+    /// Whether discovery omits the logout page, as in older tenants.
     pub hides_logout: bool,
     pub(crate) users: Vec<Value>,
     pub(crate) passwords: BTreeMap<String, String>,
@@ -51,42 +51,42 @@ pub struct Application {
     pub client_id: String,
     /// The secret, if it has one.
     pub secret: Option<String>,
-    /// The public half of its key (PEM), if it has one.
+    /// The public key (PEM), if it has one.
     pub public_key: Option<String>,
-    /// The scopes of its grant for the Management API; without a grant it gets no token.
+    /// The scopes of its grant for the Management API. Without a grant it gets no token.
     pub scopes: Option<BTreeSet<String>>,
-    /// Where it may have browsers sent after a login.
+    /// The allowed callback URLs.
     pub callbacks: Vec<String>,
-    /// Where it may have browsers sent after a logout.
+    /// The allowed logout URLs.
     pub logout_urls: Vec<String>,
-    /// Whether its refresh tokens are exchanged with each use.
+    /// Whether its refresh tokens rotate.
     pub rotates: bool,
-    /// Whether its ID tokens are signed with its secret, which only the oldest applications do.
+    /// Whether its ID tokens are signed with its secret, as those of the oldest applications.
     pub signs_with_secret: bool,
 }
 
 impl Application {
-    /// A machine-to-machine application with these scopes of the Management API.
+    /// Creates a machine-to-machine application with a secret.
     pub fn machine(client_id: &str, secret: &str, scopes: &[&str]) -> Self {
         Self { scopes: Some(scopes.iter().map(|scope| (*scope).to_owned()).collect()), ..Self::web(client_id, secret) }
     }
 
-    /// The same with the public half of a key (PEM) instead of a secret.
+    /// Creates a machine-to-machine application with a public key (PEM).
     pub fn machine_with_key(client_id: &str, public_key: &str, scopes: &[&str]) -> Self {
         Self { secret: None, public_key: Some(public_key.into()), ..Self::machine(client_id, "", scopes) }
     }
 
-    /// An application that people log in to.
+    /// Creates a confidential application for users.
     pub fn web(client_id: &str, secret: &str) -> Self {
         Self { client_id: client_id.into(), secret: Some(secret.into()), ..Self::default() }
     }
 
-    /// An application that people log in to and that cannot keep a secret, such as one that runs in a browser.
+    /// Creates a public application for users, such as one that runs in a browser.
     pub fn public(client_id: &str) -> Self {
         Self { client_id: client_id.into(), ..Self::default() }
     }
 
-    /// Whether it cannot prove to be itself.
+    /// Returns whether it has no credential.
     pub(crate) fn is_public(&self) -> bool {
         self.secret.is_none() && self.public_key.is_none()
     }
@@ -98,48 +98,48 @@ impl Application {
 pub struct Connection {
     /// The name.
     pub name: String,
-    /// What it connects to: `auth0` is a database, `google-oauth2` and such are social, `samlp` and such enterprise.
+    /// The strategy: `auth0` is a database, `google-oauth2` is social, `samlp` is enterprise.
     pub strategy: String,
 }
 
 impl Connection {
-    /// A connection.
+    /// Creates a connection.
     pub fn new(name: &str, strategy: &str) -> Self {
         Self { name: name.into(), strategy: strategy.into() }
     }
 }
 
-/// A mail that the fake would have sent.
+/// A recorded mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mail {
-    /// The user's address.
+    /// The recipient.
     pub to: String,
     /// The template.
     pub template: String,
-    /// The application on whose behalf it is sent; none is the tenant itself.
+    /// The application that it is sent for; `None` for the tenant.
     pub client_id: Option<String>,
     /// The custom domain of its links.
     pub custom_domain: Option<String>,
 }
 
 impl Tenant {
-    /// Makes all tokens invalid, as if they had expired.
+    /// Invalidates all Management API tokens.
     pub fn expire_tokens(&mut self) {
         self.tokens.clear();
     }
 
-    /// From now on searches see the users as they are now.
+    /// Freezes the search index.
     pub fn hold_index(&mut self) {
         self.index = Some(self.users.clone());
     }
 
-    /// From now on searches see the users as they are then, which is as it was before [`hold_index`](Self::hold_index).
+    /// Ends [`hold_index`](Self::hold_index).
     pub fn release_index(&mut self) {
         self.index = None;
     }
 
-    /// Refuses this many requests, and says that the rate limit ends in this many seconds.
+    /// Refuses this many requests with a rate limit that ends in this many seconds.
     pub fn limit(&mut self, requests: usize, seconds: i64) {
         self.limit = Some((requests, seconds));
     }
@@ -150,33 +150,33 @@ impl Tenant {
         Some(too_many_requests(*seconds))
     }
 
-    /// The users as a search sees them.
+    /// Returns the users of the search index.
     pub(crate) fn indexed(&self) -> &[Value] {
         self.index.as_ref().unwrap_or(&self.users)
     }
 
-    /// Makes a user as a connection does at the first login: with the id and everything else that is given.
+    /// Adds a user with all given members, as the first login of a connection does.
     pub fn insert(&mut self, user: Value) {
         self.users.push(user);
     }
 
-    /// The user with this id.
+    /// Returns the user with this id.
     pub fn user(&self, id: &str) -> Option<&Value> {
         self.users.iter().find(|user| text(user, "user_id") == Some(id))
     }
 
-    /// The id of the user with this address, in its case.
+    /// Returns the id of the user with exactly this address.
     pub fn id_of(&self, email: &str) -> Option<String> {
         let user = self.users.iter().find(|user| text(user, "email") == Some(email))?;
         text(user, "user_id").map(str::to_owned)
     }
 
-    /// Changes a user as another writer does; one that is not there is left alone.
+    /// Changes a user as another writer does. Does nothing for a missing user.
     pub fn change(&mut self, id: &str, change: impl FnOnce(&mut Value)) {
         self.user_mut(id).map(change);
     }
 
-    /// Changes an application as an operator does; one that is not there is left alone.
+    /// Changes an application as an operator does. Does nothing for a missing application.
     pub fn change_application(&mut self, client_id: &str, change: impl FnOnce(&mut Application)) {
         self.applications.iter_mut().find(|application| application.client_id == client_id).map(change);
     }
@@ -193,12 +193,12 @@ impl Tenant {
         self.connections.iter().find(|connection| connection.name == name)
     }
 
-    /// Whether a mail of this template is sent; those that were never changed are.
+    /// Returns whether a template is enabled. Unchanged templates are.
     pub(crate) fn sends(&self, template: &str) -> bool {
         self.templates.get(template).copied().unwrap_or(true)
     }
 
-    /// Something unique of 24 hexadecimal digits, far away from all others.
+    /// Returns a unique id of 24 hexadecimal digits that resembles no other.
     pub(crate) fn new_id(&mut self) -> String {
         self.made += 1;
         let spread = self.made.wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -206,13 +206,13 @@ impl Tenant {
     }
 }
 
-/// Now, as Auth0 writes it.
+/// Returns the current time in Auth0's format.
 pub(crate) fn now() -> Value {
     let now = SystemClock.now();
     json!(Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now).to_string())
 }
 
-/// Sets a member of a user.
+/// Sets a member of an object.
 pub(crate) fn set(user: &mut Value, name: &str, value: Value) {
     if let Some(members) = user.as_object_mut() {
         members.insert(name.into(), value);

@@ -1,4 +1,4 @@
-//! The fake's Authentication API: tokens, and mails that reset passwords.
+//! The Authentication API: tokens and password reset mails.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::answer::{not_found, oauth, oauth_refusal, stricter_than_auth0};
 use super::tenant::{Application, Mail, Tenant, now, set};
 use super::{FakeAuth0, body, text};
 
-/// The tenant's Management API, by its name.
+/// Returns the audience of the Management API.
 fn audience() -> String {
     format!("https://{}/api/v2/", FakeAuth0::DOMAIN)
 }
@@ -22,35 +22,34 @@ impl Tenant {
         if request.method != Method::POST {
             return Err(not_found());
         }
-        let Some(form) = request.form() else { return Err(stricter_than_auth0("the token request is no form")) };
+        let Some(form) = request.form() else { return Err(stricter_than_auth0("the token request is not a form")) };
         let field = |name: &str| form.get(name).map(String::as_str);
         match field("grant_type") {
-            Some("client_credentials") => self.machine_logs_in(&form),
-            Some("password") => self.person_logs_in(&form),
+            Some("client_credentials") => self.grant_client_credentials(&form),
+            Some("password") => self.grant_password(&form),
             Some("authorization_code") => self.redeem_code(&form),
             Some("refresh_token") => self.refresh(&form),
             _ => Err(oauth_refusal(403, "unsupported_grant_type", "Unsupported grant type")),
         }
     }
 
-    fn machine_logs_in(&mut self, form: &BTreeMap<String, String>) -> Result<Answer, Answer> {
+    fn grant_client_credentials(&mut self, form: &BTreeMap<String, String>) -> Result<Answer, Answer> {
         let known =
             ["grant_type", "audience", "client_id", "client_secret", "client_assertion", "client_assertion_type"];
         if let Some(name) = form.keys().find(|name| !known.contains(&name.as_str())) {
             return Err(stricter_than_auth0(&format!("unknown parameter `{name}`")));
         }
-        let application = self.authenticated(form)?;
-        let audience_asked = form.get("audience").map(String::as_str).unwrap_or_default();
-        if audience_asked != audience() {
-            // Words from node-auth0 #292; the status from the tests of another client.
-            let why = format!("Service not enabled within domain: {audience_asked}");
+        let application = self.authenticate(form)?;
+        let requested = form.get("audience").map(String::as_str).unwrap_or_default();
+        if requested != audience() {
+            // The text comes from node-auth0 #292, the status from the tests of another client.
+            let why = format!("Service not enabled within domain: {requested}");
             return Err(oauth_refusal(403, "access_denied", &why));
         }
         let Some(scopes) = application.scopes else {
-            // Words from ruby-auth0 #610, the status from auth0-python #173.
-            let why = format!(
-                "Client is not authorized to access \"{audience_asked}\". You need to create a \"client-grant\""
-            );
+            // The text comes from ruby-auth0 #610, the status from auth0-python #173.
+            let why =
+                format!("Client is not authorized to access \"{requested}\". You need to create a \"client-grant\"");
             return Err(oauth_refusal(403, "access_denied", &why));
         };
         let token = format!("fake-token-{}", self.new_id());
@@ -62,8 +61,8 @@ impl Tenant {
         Ok(oauth(200, &answer))
     }
 
-    /// The application that proves to be itself, with its secret or with an assertion that was never used.
-    pub(crate) fn authenticated(&mut self, form: &BTreeMap<String, String>) -> Result<Application, Answer> {
+    /// Authenticates an application with its secret or an unused assertion.
+    pub(crate) fn authenticate(&mut self, form: &BTreeMap<String, String>) -> Result<Application, Answer> {
         let field = |name: &str| form.get(name).map(String::as_str);
         let refused = || oauth_refusal(401, "access_denied", "Unauthorized");
         let application = field("client_id").and_then(|id| self.application(id)).cloned().ok_or_else(refused)?;
@@ -79,17 +78,17 @@ impl Tenant {
         }
     }
 
-    fn person_logs_in(&mut self, form: &BTreeMap<String, String>) -> Result<Answer, Answer> {
+    fn grant_password(&mut self, form: &BTreeMap<String, String>) -> Result<Answer, Answer> {
         let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
         let wrong = || oauth_refusal(403, "invalid_grant", "Wrong email or password.");
         let email = field("username").to_lowercase();
-        let is_meant = |user: &Value| text(user, "email") == Some(&email) && is_of(user, field("realm"));
+        let is_meant = |user: &Value| text(user, "email") == Some(&email) && has_connection(user, field("realm"));
         let user = self.users.iter_mut().find(|user| is_meant(user)).ok_or_else(wrong)?;
         let id = text(user, "user_id").unwrap_or_default().to_owned();
         if self.passwords.get(&id).map(String::as_str) != Some(field("password")) {
             return Err(wrong());
         }
-        // Blocked users' attempts count as well, as the documentation says.
+        // Attempts of blocked users count too, as documented.
         let count = user.get("logins_count").and_then(Value::as_i64).unwrap_or_default();
         for (name, value) in [("logins_count", json!(count + 1)), ("last_login", now()), ("updated_at", now())] {
             set(user, name, value);
@@ -101,7 +100,7 @@ impl Tenant {
         Ok(oauth(200, &json!({"access_token": token, "expires_in": 86_400, "token_type": "Bearer", "scope": "openid"})))
     }
 
-    /// The same sentence whether there is such a user or not, as documented.
+    /// Returns one sentence for existing and missing users, as documented.
     pub(crate) fn change_password(&mut self, request: &Incoming) -> Result<Answer, Answer> {
         if request.method != Method::POST {
             return Err(not_found());
@@ -111,14 +110,15 @@ impl Tenant {
             text(&order, name).ok_or_else(|| oauth_refusal(400, "invalid_request", &format!("{name} is required")))
         };
         let (client_id, email, connection) = (field("client_id")?, field("email")?, field("connection")?);
-        // Hand-made: neither refusal was recorded.
+        // These errors were not recorded.
         if self.application(client_id).is_none() {
             return Err(oauth_refusal(400, "invalid_request", "unknown client"));
         }
         if self.connection(connection).is_none_or(|connection| connection.strategy != "auth0") {
             return Err(oauth_refusal(400, "invalid_request", "unknown connection"));
         }
-        let has_account = |user: &&Value| text(user, "email") == Some(&email.to_lowercase()) && is_of(user, connection);
+        let has_account =
+            |user: &&Value| text(user, "email") == Some(&email.to_lowercase()) && has_connection(user, connection);
         if let Some(to) = self.users.iter().find(has_account).and_then(|user| text(user, "email"))
             && self.sends("reset_email")
         {
@@ -131,13 +131,13 @@ impl Tenant {
     }
 }
 
-/// Whether a user logs in through this connection.
-pub(crate) fn is_of(user: &Value, connection: &str) -> bool {
+/// Returns whether a user logs in through this connection.
+pub(crate) fn has_connection(user: &Value, connection: &str) -> bool {
     let identities = user.get("identities").and_then(Value::as_array);
     identities.into_iter().flatten().any(|identity| text(identity, "connection") == Some(connection))
 }
 
-/// The id of an assertion that this application made just now for this tenant.
+/// Returns the id of a valid assertion of this application for this tenant.
 fn assertion_id(assertion: &str, key: &str, client_id: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Claims {
@@ -152,7 +152,7 @@ fn assertion_id(assertion: &str, key: &str, client_id: &str) -> Option<String> {
     validation.leeway = 0;
     let key = DecodingKey::from_rsa_pem(key.as_bytes()).ok()?;
     let claims = decode::<Claims>(assertion, &key, &validation).ok()?.claims;
-    let lives_on = claims.exp.saturating_sub(jsonwebtoken::get_current_timestamp());
+    let lifetime = claims.exp.saturating_sub(jsonwebtoken::get_current_timestamp());
     let is_own = claims.iss == client_id && claims.sub == client_id && !claims.jti.is_empty();
-    (is_own && lives_on <= 300).then_some(claims.jti)
+    (is_own && lifetime <= 300).then_some(claims.jti)
 }

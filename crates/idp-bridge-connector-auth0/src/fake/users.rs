@@ -1,4 +1,4 @@
-//! The fake's users: searched, read, made, changed and deleted.
+//! The Management API of users.
 
 use idp_bridge_conformance::fake::{Answer, Incoming};
 use idp_bridge_http::Method;
@@ -9,7 +9,7 @@ use super::answer::{good, invalid_body, invalid_query, no_content, no_such_user,
 use super::management::{Scopes, is_address, is_enterprise};
 use super::query::Query;
 use super::tenant::{Tenant, now, set};
-use super::token::is_of;
+use super::token::has_connection;
 use super::{body, query, text};
 use crate::map::is_user_id;
 
@@ -17,18 +17,18 @@ impl Tenant {
     pub(crate) fn users(&mut self, scopes: &Scopes, path: &[&str], request: &Incoming) -> Result<Answer, Answer> {
         match (&request.method, path) {
             (&Method::GET, ["users-by-email"]) => {
-                scopes.need(&["read:users"])?;
+                scopes.require(&["read:users"])?;
                 self.by_email(request)
             }
             (&Method::GET, ["users"]) => {
-                scopes.need(&["read:users"])?;
+                scopes.require(&["read:users"])?;
                 self.search(request)
             }
             (&Method::POST, ["users"]) => {
-                scopes.need(&["create:users"])?;
+                scopes.require(&["create:users"])?;
                 self.create(request)
             }
-            // Once it deleted everybody; a request that loses its id must be noticed.
+            // Deletes all users, as an older API did, so that tests notice a request without an id.
             (&Method::DELETE, ["users"]) => {
                 self.users.clear();
                 Ok(no_content())
@@ -41,17 +41,17 @@ impl Tenant {
                 }
                 match *method {
                     Method::GET => {
-                        scopes.need(&["read:users"])?;
+                        scopes.require(&["read:users"])?;
                         self.user(id).map(|user| good(200, user)).ok_or_else(no_such_user)
                     }
                     Method::PATCH => {
-                        scopes.need(&["update:users", "update:users_app_metadata"])?;
+                        scopes.require(&["update:users", "update:users_app_metadata"])?;
                         self.update(id, request)
                     }
                     Method::DELETE => {
-                        scopes.need(&["delete:users"])?;
+                        scopes.require(&["delete:users"])?;
                         self.remove(id);
-                        // The same for a user that is not there, as the list of documented answers says.
+                        // Also for a missing user, by the list of documented responses.
                         Ok(no_content())
                     }
                     _ => Err(not_found()),
@@ -76,15 +76,15 @@ impl Tenant {
         let get = |name: &str| query.get(name).map(String::as_str);
         let number = |name: &str| get(name).and_then(|text| text.parse::<usize>().ok());
         if get("search_engine") != Some("v3") {
-            return Err(stricter_than_auth0("a search says that it means the third engine"));
+            return Err(stricter_than_auth0("a search needs `search_engine=v3`"));
         }
         let (Some(page), Some(per_page @ 1..=100)) = (number("page"), number("per_page")) else {
-            return Err(stricter_than_auth0("a search says how many hits it wants, and of which page"));
+            return Err(stricter_than_auth0("a search needs `page` and `per_page`"));
         };
         let Some(clause) = get("q").and_then(Query::parse) else {
             return Err(stricter_than_auth0("a search has one clause with a quoted value"));
         };
-        let found: Vec<&Value> = self.indexed().iter().filter(|user| finds(&clause, user)).collect();
+        let found: Vec<&Value> = self.indexed().iter().filter(|user| matches(&clause, user)).collect();
         if page > 0 && page * per_page >= found.len() {
             return Err(refusal(400, "Bad Request", "The requested page does not exist.", "invalid_paging"));
         }
@@ -105,11 +105,12 @@ impl Tenant {
             _ => false,
         };
         if !is_whole {
-            return Err(invalid_body("a user of this connection is not made like this"));
+            return Err(invalid_body("the body lacks members for this connection"));
         }
         let email = text(&given, "email").map(str::to_lowercase);
-        let is_taken =
-            |user: &Value| email.is_some() && text(user, "email") == email.as_deref() && is_of(user, &connection.name);
+        let is_taken = |user: &Value| {
+            email.is_some() && text(user, "email") == email.as_deref() && has_connection(user, &connection.name)
+        };
         if self.users.iter().any(is_taken) {
             return Err(refusal(409, "Conflict", "The user already exists.", "auth0_idp_error"));
         }
@@ -137,7 +138,7 @@ impl Tenant {
         Ok(good(201, &user))
     }
 
-    /// Changes the root members that are given; metadata, which is merged, is not sent by the connector.
+    /// Replaces the given root members. The connector sends no metadata, which Auth0 would merge.
     fn update(&mut self, id: &str, request: &Incoming) -> Result<Answer, Answer> {
         let change = body(request, &["email_verified", "email", "blocked"])?;
         self.custom_domain(request)?;
@@ -158,8 +159,8 @@ impl Tenant {
     }
 }
 
-/// Whether the index finds a user: addresses in any case, metadata in theirs, texts only, each of a list.
-fn finds(clause: &Query, user: &Value) -> bool {
+/// Returns whether a clause matches a user. Addresses match in any case, metadata exactly. Only texts and lists of texts match.
+fn matches(clause: &Query, user: &Value) -> bool {
     let wanted = |value: &Value| value.as_str() == Some(&clause.value);
     match clause.field.split_once('.') {
         None => text(user, &clause.field).is_some_and(|own| own.eq_ignore_ascii_case(&clause.value)),

@@ -1,4 +1,4 @@
-//! What `doctor` checks of federation. Every check is a read, or the redemption of a code that does not exist.
+//! The checks of `doctor` for federation: reads, and the redemption of a code that does not exist.
 
 use idp_bridge_core::{CallKind, CallScope, Finding, LogoutFallback, OauthClient};
 use idp_bridge_http::oidc::{ClientAuthentication, SecretCheck};
@@ -6,36 +6,35 @@ use idp_bridge_http::oidc::{ClientAuthentication, SecretCheck};
 use super::Auth0Federation;
 use crate::error::Step;
 
-/// No call of the Users service needs any of it.
+/// Federation affects no call of the Users service.
 const NO_CALL: &[CallKind] = &[];
 
 impl Auth0Federation {
     pub(super) async fn run_checks(&self, scope: &CallScope) -> Vec<Finding> {
-        let mut findings = self.issuer(scope).await;
-        findings.extend(self.rights(scope).await);
-        findings.push(self.customer_source());
+        let mut findings = self.check_issuer(scope).await;
+        findings.extend(self.check_scopes(scope).await);
+        findings.push(self.check_customer_source());
         for client in &self.settings.clients {
-            findings.push(self.secret(scope, client).await);
-            findings.extend(self.application(scope, client).await);
+            findings.push(self.check_secret(scope, client).await);
+            findings.extend(self.check_application(scope, client).await);
         }
         if self.config.accept_opaque {
             findings.push(
                 Finding::not_visible(
                     "the applications that opaque tokens were issued to",
                     NO_CALL,
-                    "have applications ask for an API (`audience`), and unset `accept_opaque`",
+                    "make applications request an API (`audience`), and unset `accept_opaque`",
                 )
-                .with_detail("opaque tokens of every application of the Auth0 tenant are taken"),
+                .with_detail("opaque tokens of every application of the Auth0 tenant are accepted"),
             );
         }
         findings
     }
 
-    /// What Auth0 says of itself, and its keys.
-    async fn issuer(&self, scope: &CallScope) -> Vec<Finding> {
-        let fix =
-            || "set `custom_domain` to the domain that users log in at, and leave it out if there is none".to_owned();
-        let (named, published) = ("the issuer is the domain that users log in at", "the issuer's keys can be used");
+    /// Checks the discovery document and the keys.
+    async fn check_issuer(&self, scope: &CallScope) -> Vec<Finding> {
+        let fix = || "set `custom_domain` to the domain where users log in; remove it if they use `domain`".to_owned();
+        let (named, published) = ("the issuer is the domain where users log in", "the issuer's keys are usable");
         let mut findings = Vec::new();
         match self.open_id.discovery(scope).await {
             Err(error) => findings.push(Finding::failed(named, NO_CALL, fix()).with_detail(error.to_string())),
@@ -47,7 +46,7 @@ impl Auth0Federation {
                     None => Finding::failed(
                         check,
                         NO_CALL,
-                        "Settings → Advanced → Login and Logout: switch RP-Initiated Logout End Session Endpoint Discovery on",
+                        "Settings → Advanced → Login and Logout: enable RP-Initiated Logout End Session Endpoint Discovery",
                     ),
                 });
             }
@@ -59,9 +58,10 @@ impl Auth0Federation {
         findings
     }
 
-    /// Who can set the customer. A claim is set by an Action, whose code cannot be followed; users cannot write `app_metadata`
-    /// (<https://auth0.com/docs/manage-users/user-accounts/metadata>, November 2026).
-    fn customer_source(&self) -> Finding {
+    /// Checks who can set the customer. Users cannot write `app_metadata`
+    /// (<https://auth0.com/docs/manage-users/user-accounts/metadata>, November 2026). A claim is set by an Action, which is not
+    /// visible.
+    fn check_customer_source(&self) -> Finding {
         let key = &self.config.customer_key;
         let finding = match &self.settings.customer_claim {
             None => Finding::ok("users cannot set the customer themselves", NO_CALL)
@@ -71,15 +71,15 @@ impl Auth0Federation {
                 NO_CALL,
                 format!(
                     "Actions → Triggers → post-login: the Action that sets `{claim}` must read `app_metadata`, never \
-                     `user_metadata` or the profile; or leave `customer_claim` out, and `app_metadata.{key}` is read"
+                     `user_metadata` or the profile; or remove `customer_claim` to use `app_metadata.{key}`"
                 ),
             ),
         };
         finding.with_authority()
     }
 
-    /// The scopes that the steps of a logout need. That users may be read is checked with the calls.
-    async fn rights(&self, scope: &CallScope) -> Vec<Finding> {
+    /// Checks the scopes of logouts. The scope to read users is checked with the calls.
+    async fn check_scopes(&self, scope: &CallScope) -> Vec<Finding> {
         let needed: &[&str] = match (self.config.enterprise_sessions, self.settings.fallback) {
             (true, _) => &["delete:sessions", "delete:refresh_tokens"],
             (false, LogoutFallback::User) => &["read:device_credentials", "delete:device_credentials"],
@@ -87,20 +87,21 @@ impl Auth0Federation {
         };
         let granted = if needed.is_empty() { Ok(None) } else { self.api.granted_scopes(scope).await };
         let one = |name: &&str| {
-            let (check, fix) = (format!("the application has the scope `{name}` for logouts"), self.config.tick(name));
+            let check = format!("the application has the scope `{name}` for logouts");
+            let fix = self.config.grant_step(name);
             match &granted {
                 Ok(Some(granted)) if granted.iter().any(|own| own == name) => Finding::ok(check, NO_CALL),
                 Ok(Some(_)) => Finding::failed(check, NO_CALL, fix),
                 Ok(None) => Finding::not_visible(check, NO_CALL, fix)
-                    .with_detail("auth0 did not say which scopes the application has"),
+                    .with_detail("auth0's token response does not list the application's scopes"),
                 Err(error) => Finding::failed_by(check, NO_CALL, error, fix),
             }
         };
         needed.iter().map(one).collect()
     }
 
-    /// Whether Auth0 would let a client in that revokes a refresh token.
-    async fn secret(&self, scope: &CallScope, client: &OauthClient) -> Finding {
+    /// Checks the authentication that a client needs to revoke a refresh token.
+    async fn check_secret(&self, scope: &CallScope, client: &OauthClient) -> Finding {
         let id = &client.id;
         let check = match client.secret {
             Some(_) => format!("the secret of `{id}` is right"),
@@ -108,11 +109,11 @@ impl Auth0Federation {
         };
         let fix =
             format!("copy Client ID and Client Secret of Applications → `{id}` → Settings to `federation.clients`");
-        let asked = async {
-            let (token_url, way_back) = (self.api.login_url(&["oauth", "token"])?, self.config.issuer());
-            self.open_id.check_secret_at(scope, token_url, (client, ClientAuthentication::Post), &way_back).await
+        let checked = async {
+            let (token_url, redirect_uri) = (self.api.login_url(&["oauth", "token"])?, self.config.issuer());
+            self.open_id.check_secret_at(scope, token_url, (client, ClientAuthentication::Post), &redirect_uri).await
         };
-        match asked.await {
+        match checked.await {
             Ok(SecretCheck::Right) => Finding::ok(check, NO_CALL),
             Ok(SecretCheck::Wrong) => Finding::failed(check, NO_CALL, fix),
             Ok(SecretCheck::Unknown) => Finding::not_visible(
@@ -126,15 +127,15 @@ impl Auth0Federation {
         }
     }
 
-    /// How a client is set up, as far as the bridge may see it.
-    async fn application(&self, scope: &CallScope, client: &OauthClient) -> Vec<Finding> {
+    /// Checks the settings of a client's application.
+    async fn check_application(&self, scope: &CallScope, client: &OauthClient) -> Vec<Finding> {
         let id = &client.id;
-        let urls = format!("`{id}` has addresses that browsers may be sent to after a logout");
+        let urls = format!("`{id}` has URLs for redirects after a logout");
         let signed = format!("the ID tokens of `{id}` are signed with a key");
         let settings = match self.api.application(scope, id).await {
             Ok(settings) => settings,
             Err(error) => {
-                let grant = || self.config.tick(Step::ReadClients.scope());
+                let grant = || self.config.grant_step(Step::ReadClients.scope());
                 return vec![
                     Finding::hidden_by(&urls, NO_CALL, &error, grant()),
                     Finding::hidden_by(&signed, NO_CALL, &error, grant()),
@@ -144,7 +145,7 @@ impl Auth0Federation {
         let fix =
             format!("Applications → `{id}` → Settings → Allowed Logout URLs: add each of `post_logout_redirect_uris`");
         let allowed = &settings.allowed_logout_urls;
-        // What a `*` stands for is Auth0's to say: it is taken for what it may be.
+        // The meaning of `*` is up to Auth0: a pattern with one may match.
         let allows = |uri: &str| allowed.iter().any(|own| own == uri || own.contains('*'));
         let urls = self.settings.check_way_back(id, allows, &fix).unwrap_or_else(|| match allowed.as_slice() {
             [] => Finding::failed(urls, NO_CALL, fix),

@@ -1,6 +1,6 @@
-//! What tells a user's access token from everything else that Auth0 signs.
+//! The claim checks that distinguish users' access tokens from other tokens of Auth0.
 //!
-//! An Action cannot set the claims that are read here: they are on the list of restricted ones
+//! Actions cannot set these claims: they are restricted
 //! (<https://auth0.com/docs/secure/tokens/json-web-tokens/create-custom-claims>, November 2026).
 
 use idp_bridge_core::{Error, FederationSettings, Result, SessionId, TokenIdentity, UserId};
@@ -9,15 +9,15 @@ use idp_bridge_http::oidc::Claims;
 use crate::config::Auth0Config;
 use crate::map::is_user_id;
 
-/// Which access tokens are taken.
+/// The accepted clients and audiences of access tokens.
 pub(super) struct AccessRules {
     clients: Vec<String>,
     audiences: Vec<String>,
 }
 
 impl AccessRules {
-    /// A token must be meant for one of the configured APIs; without any, for Auth0's own userinfo, which is at the domain that users
-    /// log in at and at the tenant's own.
+    /// Creates the rules. Without configured APIs the audience must be Auth0's userinfo, which has one at each of the tenant's
+    /// domains.
     pub(super) fn new(config: &Auth0Config, settings: &FederationSettings) -> Self {
         let audiences = match config.audiences.as_slice() {
             [] => vec![format!("{}userinfo", config.issuer()), format!("https://{}/userinfo", config.domain)],
@@ -26,19 +26,18 @@ impl AccessRules {
         Self { clients: settings.clients.iter().map(|client| client.id.clone()).collect(), audiences }
     }
 
-    /// Whose access token it is, if it is one that a user got from one of the clients for one of the audiences.
+    /// Returns the identity of a user's access token that has an accepted client and audience.
     ///
-    /// ID tokens are signed with the same key and have the same type (`JWT`); but they are meant for the client itself, and name no
-    /// client apart from that.
+    /// ID tokens share key and type (`JWT`) with access tokens. They are recognized by their audience, the client itself.
     pub(super) fn identity(&self, claims: &Claims) -> Result<TokenIdentity> {
         let client = claims.issued_to(|client| self.clients.iter().any(|own| own == client))?;
         claims.refuse_id_token(client)?;
-        let is_taken = |audience: &&str| self.audiences.iter().any(|own| own == audience);
-        if !claims.audience().iter().any(is_taken) {
+        let is_accepted = |audience: &&str| self.audiences.iter().any(|own| own == audience);
+        if !claims.audience().iter().any(is_accepted) {
             return Err(Error::invalid_token("the token is for another API"));
         }
         if claims.strings("gty").contains(&"client-credentials") {
-            return Err(Error::invalid_token("the token is an application's own"));
+            return Err(Error::invalid_token("the token belongs to an application, not to a user"));
         }
         claims.refuse_bound()?;
         Ok(TokenIdentity {
@@ -51,26 +50,26 @@ impl AccessRules {
     }
 }
 
-/// Whose opaque token it is, by Auth0's userinfo, which tells nothing else of it.
+/// Returns the identity of an opaque token from Auth0's userinfo, which names only the subject.
 pub(super) fn opaque_identity(claims: &Claims) -> Result<TokenIdentity> {
     if !claims.has("sub") {
-        return Err(Error::invalid_token("the token tells no user: it was asked for without the scope `openid`"));
+        return Err(Error::invalid_token("the token names no user: it lacks the scope `openid`"));
     }
     Ok(TokenIdentity { subject: subject(claims)?, client: None, session: None, issued_at: None, expires_at: None })
 }
 
-/// The user. Applications have a subject too, which is none of a user: it has no `|`.
+/// Returns the user. The subject of an application has no `|`.
 pub(super) fn subject(claims: &Claims) -> Result<UserId> {
     let subject =
         claims.text("sub").filter(|subject| is_user_id(subject)).and_then(|subject| UserId::new(subject).ok());
-    subject.ok_or_else(|| Error::invalid_token("the token's subject is no user"))
+    subject.ok_or_else(|| Error::invalid_token("the token's subject is not a user"))
 }
 
-/// The session. Auth0's access tokens do not name it (November 2026); ID tokens do.
+/// Returns the session. Auth0's ID tokens name it, its access tokens do not (November 2026).
 pub(super) fn session(claims: &Claims) -> Result<Option<SessionId>> {
     if !claims.has("sid") {
         return Ok(None);
     }
     let session = claims.text("sid").and_then(|session| SessionId::new(session).ok());
-    session.map(Some).ok_or_else(|| Error::invalid_token("the token's session is no usable id"))
+    session.map(Some).ok_or_else(|| Error::invalid_token("the token's session is not a valid id"))
 }

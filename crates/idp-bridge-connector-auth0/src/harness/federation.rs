@@ -1,4 +1,4 @@
-//! The OAuth side of the harness: applications that log people in at the fake, as a browser and they do it.
+//! The OAuth side of the harness: logins at the fake, with the requests of an application and a browser.
 
 use std::sync::Arc;
 
@@ -16,32 +16,32 @@ use serde_json::{Value, json};
 use super::{APPLICATION, Auth0Harness, BRIDGE, SECRET, scope, text};
 use crate::fake::{Application, FakeAuth0, Tenant};
 
-/// An application that cannot keep a secret.
+/// A public application.
 pub(crate) const BROWSER_APPLICATION: &str = "browser-application";
-/// An application of the Auth0 tenant that is none of the bridge's tenant.
-const STRANGER: &str = "stranger";
-/// The API that access tokens are for.
+/// An application of the Auth0 tenant that is not in `federation.clients`.
+const FOREIGN_APPLICATION: &str = "foreign-application";
+/// The audience of access tokens.
 pub(crate) const API: &str = "https://api.acme.example";
-/// The claim that the tenant's Action sets.
+/// The claim that the Action sets.
 pub(crate) const CUSTOMER_CLAIM: &str = "https://acme.example/customer_id";
-/// Where a login ends.
+/// The redirect URI of logins.
 const CALLBACK: &str = "https://shop.acme.example/callback";
-/// What PKCE proves.
+/// The PKCE verifier.
 const VERIFIER: &str = "a-verifier-of-more-than-forty-three-characters";
 
-/// The issuer of all tokens.
+/// Returns the issuer of all tokens.
 fn issuer() -> String {
     format!("https://{}/", FakeAuth0::DOMAIN)
 }
 
-/// Makes applications, an API and an Action, as a careful operator makes them.
+/// Creates applications, an API and an Action.
 pub(super) fn set_up(tenant: &mut Tenant) {
     let mut web = Application::web(APPLICATION, SECRET);
     web.logout_urls = vec!["https://shop.acme.example/".into()];
     let mut browser = Application::public(BROWSER_APPLICATION);
     browser.rotates = true;
     browser.logout_urls.clone_from(&web.logout_urls);
-    for mut application in [web, browser, Application::web(STRANGER, SECRET)] {
+    for mut application in [web, browser, Application::web(FOREIGN_APPLICATION, SECRET)] {
         application.callbacks = vec![CALLBACK.into()];
         tenant.applications.push(application);
     }
@@ -49,7 +49,7 @@ pub(super) fn set_up(tenant: &mut Tenant) {
     tenant.customer_claim = Some(CUSTOMER_CLAIM.into());
 }
 
-/// The settings of all providers.
+/// Returns the federation settings of all providers.
 pub(crate) fn settings() -> FederationSettings {
     let client = |id: &str, secret: Option<&str>| OauthClient { id: id.into(), secret: secret.map(Secret::new) };
     FederationSettings {
@@ -59,12 +59,12 @@ pub(crate) fn settings() -> FederationSettings {
     }
 }
 
-/// How a login differs from an ordinary one.
+/// The parameters of a login.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Login<'a> {
     pub(crate) client_id: &'a str,
     pub(crate) scope: &'a str,
-    /// The API; without one the access token is opaque.
+    /// The API. Without one the access token is opaque.
     pub(crate) audience: Option<&'a str>,
 }
 
@@ -74,10 +74,10 @@ impl Login<'_> {
 }
 
 impl Auth0Harness {
-    /// Logs a user in: the application's request, the login page, and the code that comes back.
+    /// Logs a user in with the authorization code flow.
     pub(crate) async fn log_in_as(&self, email: &str, password: &str, login: Login<'_>) -> Staged<Tokens> {
         let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, VERIFIER.as_bytes()));
-        let mut asked = vec![
+        let mut query = vec![
             ("response_type", "code"),
             ("client_id", login.client_id),
             ("redirect_uri", CALLBACK),
@@ -87,11 +87,11 @@ impl Auth0Harness {
             ("code_challenge", &challenge),
             ("code_challenge_method", "S256"),
         ];
-        asked.extend(login.audience.map(|audience| ("audience", audience)));
-        let page = self.browse(Request::get(self.base.join(&["authorize"])?).query(&asked)).await?;
+        query.extend(login.audience.map(|audience| ("audience", audience)));
+        let page = self.browse(Request::get(self.base.join(&["authorize"])?).query(&query)).await?;
         let form = [("username", email), ("password", password), ("state", &parameter(&page, "state")?)];
-        let back = self.browse(Request::post(self.base.join(&["u", "login"])?).form(&form)).await?;
-        let answer = self.redeem(login.client_id, &parameter(&back, "code")?).await?.json::<Value>()?;
+        let callback = self.browse(Request::post(self.base.join(&["u", "login"])?).form(&form)).await?;
+        let answer = self.redeem(login.client_id, &parameter(&callback, "code")?).await?.json::<Value>()?;
         let secret = |name: &str| answer.get(name).and_then(Value::as_str).map(Secret::new);
         Ok(Tokens {
             access: AccessToken::new(text(&answer, "access_token")?)?,
@@ -114,22 +114,22 @@ impl Auth0Harness {
         self.token(&form).await
     }
 
-    /// Exchanges a refresh token, as an application without a secret does.
+    /// Exchanges a refresh token as a public application.
     #[cfg(test)]
     pub(crate) async fn refresh(&self, client_id: &str, token: &Secret) -> Staged<Value> {
         let form = [("grant_type", "refresh_token"), ("client_id", client_id), ("refresh_token", token.expose())];
         Ok(self.token(&form).await?.json()?)
     }
 
-    /// Where the fake sends a browser.
+    /// Sends a browser's request and returns the redirect target.
     async fn browse(&self, request: Request) -> Staged<Url> {
         let answer = self.http.send(&scope(), request).await?;
-        let place = answer.header(&header::LOCATION);
-        let place = place.ok_or_else(|| format!("{}: {}", answer.status, answer.text().unwrap_or_default()))?;
-        Ok(self.base.as_url().join(place)?)
+        let location = answer.header(&header::LOCATION);
+        let location = location.ok_or_else(|| format!("{}: {}", answer.status, answer.text().unwrap_or_default()))?;
+        Ok(self.base.as_url().join(location)?)
     }
 
-    /// Gives the Auth0 tenant an Enterprise plan, and the bridge's application the scopes to end sessions.
+    /// Enables ending sessions: an Enterprise plan for the tenant, and the scopes for the bridge's application.
     pub fn allow_sessions(&self) {
         self.fake.with(|tenant| {
             tenant.is_enterprise = true;
@@ -141,7 +141,7 @@ impl Auth0Harness {
         });
     }
 
-    /// Makes another token of this one, with the same key.
+    /// Signs a token with changed claims.
     pub(crate) fn altered(&self, token: &str, change: impl FnOnce(&mut Value)) -> Staged<String> {
         let (header, mut claims) = (part(token, 0)?, claims_of(token)?);
         change(&mut claims);
@@ -151,15 +151,15 @@ impl Auth0Harness {
 
 fn parameter(url: &Url, name: &str) -> Staged<String> {
     let found = url.query_pairs().find(|(own, _)| own == name);
-    Ok(found.ok_or_else(|| format!("the fake sends the browser nowhere with `{name}`"))?.1.into_owned())
+    Ok(found.ok_or_else(|| format!("the fake's redirect has no parameter `{name}`"))?.1.into_owned())
 }
 
 fn part(token: &str, number: usize) -> Staged<Value> {
-    let part = token.split('.').nth(number).ok_or("the token is none of three parts")?;
+    let part = token.split('.').nth(number).ok_or("the token has too few parts")?;
     Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part)?)?)
 }
 
-/// What a signed token says.
+/// Returns the claims of a signed token without verification.
 pub(crate) fn claims_of(token: &str) -> Staged<Value> {
     part(token, 1)
 }
@@ -188,7 +188,7 @@ impl FederationHarness for Auth0Harness {
     }
 
     async fn sign_in(&self, sign_in: &SignIn) -> Staged<Tokens> {
-        let client_id = if sign_in.foreign_client { STRANGER } else { APPLICATION };
+        let client_id = if sign_in.foreign_client { FOREIGN_APPLICATION } else { APPLICATION };
         let login = Login { client_id, ..Login::ORDINARY };
         let mut tokens = self.log_in_as(sign_in.email.as_str(), &sign_in.password, login).await?;
         if sign_in.expired || sign_in.customer_claim.is_some() {
@@ -208,8 +208,7 @@ impl FederationHarness for Auth0Harness {
         Ok(tokens)
     }
 
-    /// Asks the fake's memory for the refresh token, since those of some applications are exchanged with each use, and userinfo
-    /// itself for the access token.
+    /// Checks the access token with userinfo, and the refresh token in the fake's state, since a rotating one ends with its use.
     async fn alive(&self, tokens: &mut Tokens) -> Staged<Alive> {
         let request = Request::get(self.base.join(&["userinfo"])?).bearer(&Secret::new(tokens.access.expose()))?;
         let answer = self.http.send(&scope(), request).await?;
@@ -234,7 +233,7 @@ impl FederationHarness for Auth0Harness {
             Flaw::SenderConstrained => {
                 self.altered(token.expose(), |claims| set(claims, "cnf", json!({"jkt": "thumbprint"})))?
             }
-            other => return Err(format!("the harness does not know the flaw {other:?}").into()),
+            other => return Err(format!("the harness does not support the flaw {other:?}").into()),
         };
         Ok(AccessToken::new(token)?)
     }
@@ -266,10 +265,10 @@ impl FederationHarness for Auth0Harness {
         if let Some(client) = settings.clients.first_mut() {
             client.secret = Some(Secret::new("wrong"));
         }
-        Ok(Arc::new(self.build_in(self.config(), Some(settings))?))
+        Ok(Arc::new(self.build_with(self.config(), Some(settings))?))
     }
 
     async fn provider_without(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        Ok(Arc::new(self.build_in(self.config(), None)?))
+        Ok(Arc::new(self.build_with(self.config(), None)?))
     }
 }

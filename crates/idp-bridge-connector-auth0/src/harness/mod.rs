@@ -1,4 +1,4 @@
-//! The harness of the conformance suite, for the fake.
+//! The conformance harness for the fake.
 
 pub(crate) mod federation;
 
@@ -18,11 +18,11 @@ use std::time::Duration;
 use crate::fake::{Application, Connection, FakeAuth0, Key};
 use crate::{Auth0, Auth0Config, Auth0Store};
 
-/// The bridge's application, as a careful operator makes it.
+/// The bridge's application.
 const BRIDGE: &str = "bridge";
-/// The same, but with a key instead of a secret.
+/// The bridge's application with a key instead of a secret.
 const WITH_KEY: &str = "bridge-with-key";
-/// The scopes of both.
+/// The scopes of both applications.
 const SCOPES: [&str; 8] = [
     "read:users",
     "update:users",
@@ -33,22 +33,22 @@ const SCOPES: [&str; 8] = [
     "delete:device_credentials",
     "read:clients",
 ];
-/// The bridge's application, but without any scope.
+/// A bridge's application without scopes.
 const NO_SCOPE: &str = "no-scope";
-/// The bridge's application, but with the right to read alone.
+/// A bridge's application that may only read.
 const READ_ONLY: &str = "read-only";
-/// Whoever makes the users.
+/// The application that creates users.
 const ADMINISTRATOR: &str = "administrator";
-/// The application that people log in to.
+/// The application that users log in to.
 const APPLICATION: &str = "application";
 /// The secret of all applications.
 const SECRET: &str = "s3cret-of-the-harness";
-/// The database that people are in, and another one for those whose address is taken there.
+/// The default database, and a second one for users with an address that is taken in the first.
 const DATABASES: [&str; 2] = ["Username-Password-Authentication", "Other-Passwords"];
-/// The connection of people without an address.
+/// The connection of users without an address.
 const SMS: &str = "sms";
 
-/// A fake tenant under test.
+/// A harness with a fake tenant.
 pub struct Auth0Harness {
     fake: Arc<FakeAuth0>,
     http: Client,
@@ -58,7 +58,7 @@ pub struct Auth0Harness {
 }
 
 impl Auth0Harness {
-    /// Makes the tenant, with applications and connections and without users.
+    /// Starts a tenant with applications and connections, without users.
     pub async fn start() -> Staged<Self> {
         let fake = FakeAuth0::start().await?;
         fake.with(|tenant| {
@@ -79,25 +79,25 @@ impl Auth0Harness {
         Ok(Self { fake: Arc::new(fake), http, base, settings: |_| {}, made: AtomicU32::new(0) })
     }
 
-    /// The same with other settings in all of its providers.
+    /// Sets a function that changes the settings of all providers.
     #[must_use]
     pub fn with(mut self, settings: fn(&mut Auth0Config)) -> Self {
         self.settings = settings;
         self
     }
 
-    /// The tenant.
+    /// Returns the tenant.
     pub fn fake(&self) -> &FakeAuth0 {
         &self.fake
     }
 
-    /// The settings of the right provider.
+    /// Returns the settings of the healthy provider.
     pub fn config(&self) -> Auth0Config {
-        self.config_of(BRIDGE)
+        self.config_for(BRIDGE)
     }
 
-    /// The settings of a provider that uses this application.
-    fn config_of(&self, client_id: &str) -> Auth0Config {
+    /// Returns the settings of a provider with this application.
+    fn config_for(&self, client_id: &str) -> Auth0Config {
         let mut config = Auth0Config::new(FakeAuth0::DOMAIN, client_id, Secret::new(SECRET));
         config.endpoint = Some(self.fake.url());
         config.connection = DATABASES.first().map(|name| (*name).into());
@@ -106,7 +106,7 @@ impl Auth0Harness {
         config
     }
 
-    /// The settings of a provider that proves itself by a new key.
+    /// Returns the settings of a provider that authenticates with a new key.
     pub fn config_with_key(&self) -> Staged<Auth0Config> {
         let key = Key::generate()?;
         let application = Application::machine_with_key(WITH_KEY, &key.public, &SCOPES);
@@ -114,18 +114,18 @@ impl Auth0Harness {
             tenant.applications.retain(|own| own.client_id != WITH_KEY);
             tenant.applications.push(application);
         });
-        let mut config = self.config_of(WITH_KEY);
+        let mut config = self.config_for(WITH_KEY);
         (config.client_secret, config.private_key) = (None, Some(key.private));
         Ok(config)
     }
 
-    /// Builds a provider from settings that a test has changed.
+    /// Builds a provider.
     pub fn build(&self, config: Auth0Config) -> Staged<Directory<Auth0Store>> {
-        self.build_in(config, Some(federation::settings()))
+        self.build_with(config, Some(federation::settings()))
     }
 
-    /// The same with other settings of federation.
-    pub fn build_in(
+    /// Builds a provider with these federation settings.
+    pub fn build_with(
         &self,
         config: Auth0Config,
         federation: Option<FederationSettings>,
@@ -134,7 +134,7 @@ impl Auth0Harness {
         Ok(Auth0::build(config, &context)?)
     }
 
-    fn provider_of(&self, config: Auth0Config) -> Staged<Arc<dyn IdentityProvider>> {
+    fn build_shared(&self, config: Auth0Config) -> Staged<Arc<dyn IdentityProvider>> {
         Ok(Arc::new(self.build(config)?))
     }
 
@@ -162,7 +162,7 @@ impl Auth0Harness {
         Ok(self.http.send(&scope(), request).await?)
     }
 
-    /// Gives a user a second way to log in, with an address of its own.
+    /// Links a social identity with another address to a user.
     fn link(&self, id: &UserId, email: &Email, verified: bool) {
         let number = self.made.fetch_add(1, Relaxed);
         let identity = json!({
@@ -198,20 +198,20 @@ impl Harness for Auth0Harness {
 
     fn not_applicable(&self, need: Need) -> Option<String> {
         let reason = match need {
-            Need::ServiceAccount => "Auth0 keeps no service accounts among its users: applications are apart",
+            Need::ServiceAccount => "Auth0 has no service accounts among its users: applications are separate",
             Need::UnacceptedMail(CallKind::SendPasswordResetEmail) => {
-                "Auth0 answers every order of a password reset with the same sentence"
+                "Auth0 answers every request of a password reset with one sentence"
             }
-            Need::UndeliverableMail => "Auth0 sends mails later, and tells no caller of one that cannot be sent",
+            Need::UndeliverableMail => "Auth0 sends mails later, and reports no failed delivery",
             Need::Control(Control::NarrowRole) => {
                 "Auth0 refuses a search without its scope, and never answers it with an empty list"
             }
             Need::ControlOf(Control::ReadOnlyRole, CallKind::SendPasswordResetEmail) => {
-                "Auth0's Authentication API sends such mails for whoever asks: no scope is needed"
+                "Auth0's Authentication API sends such mails without any scope"
             }
-            Need::ForeignRefreshToken => "Auth0 answers the same for a refresh token that it does not know",
+            Need::ForeignRefreshToken => "Auth0 accepts the revocation of unknown refresh tokens",
             Need::TypedLogoutToken => {
-                "Auth0's logout tokens have the type of all its tokens, and are told by their event"
+                "Auth0's logout tokens have the type of its other tokens, and are recognized by their event"
             }
             _ => return None,
         };
@@ -219,7 +219,7 @@ impl Harness for Auth0Harness {
     }
 
     async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        self.provider_of(self.config())
+        self.build_shared(self.config())
     }
 
     async fn create(&self, user: NewUser) -> Staged<UserId> {
@@ -270,12 +270,12 @@ impl Harness for Auth0Harness {
         Ok(())
     }
 
-    /// Users write `user_metadata`, and nothing else of themselves.
+    /// Writes `user_metadata`, the only member that users can write.
     async fn edit_self(&self, email: &Email, password: &str, value: &CustomerId) -> Staged<()> {
         if !self.log_in(email, password).await? {
             return Err("the user cannot log in".into());
         }
-        let id = self.fake.with(|tenant| tenant.id_of(email.as_str())).ok_or("nobody has this address")?;
+        let id = self.fake.with(|tenant| tenant.id_of(email.as_str())).ok_or("no user has this address")?;
         let written = json!({"customer_id": value, "app_metadata": {"customer_id": value}});
         self.fake.change(&id, |user| {
             if let Some(members) = user.as_object_mut() {
@@ -309,11 +309,11 @@ impl Harness for Auth0Harness {
         match control {
             Control::WrongSecret => config.client_secret = Some(Secret::new("wrong")),
             Control::WrongRealm => config.domain = "no-such-tenant.eu.auth0.com".into(),
-            Control::MissingRole => config = self.config_of(NO_SCOPE),
-            Control::ReadOnlyRole => config = self.config_of(READ_ONLY),
-            other => return Err(format!("the harness does not know the control {other:?}").into()),
+            Control::MissingRole => config = self.config_for(NO_SCOPE),
+            Control::ReadOnlyRole => config = self.config_for(READ_ONLY),
+            other => return Err(format!("the harness does not support the control {other:?}").into()),
         }
-        self.provider_of(config)
+        self.build_shared(config)
     }
 
     async fn upstream(&self) -> Staged<String> {
@@ -323,10 +323,10 @@ impl Harness for Auth0Harness {
     async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
         let mut config = self.config();
         config.endpoint = Some(base_url.to_owned());
-        self.provider_of(config)
+        self.build_shared(config)
     }
 
-    /// The domain of the Management API, and the custom domain that users log in at.
+    /// Returns the origin of the Authentication API, a custom domain.
     async fn second_origin(&self) -> Staged<SecondOrigin> {
         Ok(SecondOrigin { url: self.fake.url(), credentials: vec![SECRET.to_owned()] })
     }
@@ -334,7 +334,7 @@ impl Harness for Auth0Harness {
     async fn provider_at_two(&self, first: &str, second: &str) -> Staged<Arc<dyn IdentityProvider>> {
         let mut config = self.config();
         (config.endpoint, config.login_endpoint) = (Some(first.to_owned()), Some(second.to_owned()));
-        self.provider_of(config)
+        self.build_shared(config)
     }
 
     fn federation(&self) -> Option<&dyn FederationHarness> {
@@ -344,5 +344,5 @@ impl Harness for Auth0Harness {
 
 fn text(value: &Value, name: &str) -> Staged<String> {
     let text = value.get(name).and_then(Value::as_str);
-    Ok(text.ok_or_else(|| format!("auth0's answer has no text `{name}`"))?.to_owned())
+    Ok(text.ok_or_else(|| format!("auth0's response has no text `{name}`"))?.to_owned())
 }

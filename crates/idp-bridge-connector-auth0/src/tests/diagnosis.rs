@@ -1,4 +1,4 @@
-//! What `doctor` says of a tenant that was broken in one way.
+//! `doctor`: one finding for each broken setting.
 
 use idp_bridge_conformance::{Control, Harness as _};
 use idp_bridge_core::{CallKind, Finding, IdentityProvider, Verdict};
@@ -6,8 +6,8 @@ use idp_bridge_core::{CallKind, Finding, IdentityProvider, Verdict};
 use super::{Stage, scope};
 use crate::fake::{Connection, Tenant};
 
-/// The one finding that is not ok, and part of what it should say.
-async fn only(stage: &Stage, verdict: Verdict, fix: &str) {
+/// Checks that one finding is not ok, with this verdict and a fix that contains this text.
+async fn assert_one(stage: &Stage, verdict: Verdict, fix: &str) {
     let findings = stage.provider.diagnose(&scope()).await;
     let wrong: Vec<&Finding> = findings.iter().filter(|finding| finding.verdict != Verdict::Ok).collect();
     let [wrong] = wrong.as_slice() else { panic!("{wrong:#?}") };
@@ -15,7 +15,7 @@ async fn only(stage: &Stage, verdict: Verdict, fix: &str) {
     assert!(wrong.fix.as_deref().unwrap().contains(fix), "{wrong:?}");
 }
 
-/// Gives or takes a scope of the bridge's application.
+/// Grants a scope to the bridge's application, or revokes it.
 fn set_scope(tenant: &mut Tenant, scope: &str, granted: bool) {
     let bridge = tenant.applications.iter_mut().find(|application| application.client_id == "bridge").unwrap();
     let scopes = bridge.scopes.as_mut().unwrap();
@@ -28,7 +28,7 @@ fn set_scope(tenant: &mut Tenant, scope: &str, granted: bool) {
 }
 
 #[tokio::test]
-async fn a_healthy_tenant_is_all_ok_and_only_read() {
+async fn healthy_tenant_is_ok_and_only_read() {
     let stage = Stage::new().await;
     let findings = stage.provider.diagnose(&scope()).await;
     assert!(findings.iter().all(|finding| finding.verdict == Verdict::Ok), "{findings:#?}");
@@ -38,7 +38,7 @@ async fn a_healthy_tenant_is_all_ok_and_only_read() {
 }
 
 #[tokio::test]
-async fn each_broken_thing_is_found_alone_with_its_step() {
+async fn each_broken_setting_has_one_finding() {
     let stage = Stage::new().await;
     let fake = stage.fake();
     for (missing, verdict) in [
@@ -48,29 +48,29 @@ async fn each_broken_thing_is_found_alone_with_its_step() {
         ("read:connections", Verdict::NotVisible),
     ] {
         fake.with(|tenant| set_scope(tenant, missing, false));
-        only(&stage, verdict, &format!("tick `{missing}`")).await;
+        assert_one(&stage, verdict, &format!("tick `{missing}`")).await;
         fake.with(|tenant| set_scope(tenant, missing, true));
     }
 
     fake.with(|tenant| set_scope(tenant, "read:user_idp_tokens", true));
-    only(&stage, Verdict::Failed, "untick `read:user_idp_tokens`").await;
+    assert_one(&stage, Verdict::Failed, "untick `read:user_idp_tokens`").await;
     fake.with(|tenant| set_scope(tenant, "read:user_idp_tokens", false));
 
     fake.with(|tenant| tenant.templates.insert("verify_email".into(), false));
-    only(&stage, Verdict::Failed, "Branding → Email Templates").await;
+    assert_one(&stage, Verdict::Failed, "Branding → Email Templates").await;
     fake.with(|tenant| tenant.templates.remove("verify_email"));
-    only(&stage, Verdict::NotVisible, "`Verification Email (using Link)`").await;
+    assert_one(&stage, Verdict::NotVisible, "`Verification Email (using Link)`").await;
     fake.with(|tenant| tenant.templates.insert("verify_email".into(), true));
 
     let connections = fake.with(|tenant| std::mem::take(&mut tenant.connections));
-    only(&stage, Verdict::Failed, "Authentication → Database").await;
+    assert_one(&stage, Verdict::Failed, "Authentication → Database").await;
     fake.with(|tenant| tenant.connections = vec![Connection::new(super::DATABASE, "google-oauth2")]);
-    only(&stage, Verdict::Failed, "Authentication → Database").await;
+    assert_one(&stage, Verdict::Failed, "Authentication → Database").await;
     fake.with(|tenant| tenant.connections = connections);
 }
 
 #[tokio::test]
-async fn what_a_missing_scope_hides_is_not_visible() {
+async fn missing_scope_makes_templates_not_visible() {
     let stage = Stage::new().await;
     stage.fake().with(|tenant| set_scope(tenant, "read:email_templates", false));
     let findings = stage.provider.diagnose(&scope()).await;
@@ -80,7 +80,7 @@ async fn what_a_missing_scope_hides_is_not_visible() {
 }
 
 #[tokio::test]
-async fn scopes_that_auth0_does_not_name_are_not_visible_and_not_taken_for_granted() {
+async fn unnamed_scopes_are_not_visible() {
     let stage = Stage::new().await;
     stage.fake().with(|tenant| tenant.hides_scopes = true);
     let findings = stage.provider.diagnose(&scope()).await;
@@ -91,7 +91,7 @@ async fn scopes_that_auth0_does_not_name_are_not_visible_and_not_taken_for_grant
 }
 
 #[tokio::test]
-async fn a_tenant_without_resets_is_not_asked_about_them() {
+async fn disabled_resets_are_not_checked() {
     let stage = Stage::with(|config| config.connection = None).await;
     let findings = stage.provider.diagnose(&scope()).await;
     assert!(findings.iter().all(|finding| finding.verdict == Verdict::Ok), "{findings:#?}");
@@ -100,7 +100,7 @@ async fn a_tenant_without_resets_is_not_asked_about_them() {
 }
 
 #[tokio::test]
-async fn what_keeps_the_bridge_out_is_found_first_and_named() {
+async fn failed_login_hides_the_other_checks() {
     let stage = Stage::new().await;
     for (control, number, fix) in
         [(Control::WrongSecret, 2, "`bridge` → Settings"), (Control::WrongRealm, 1, "never a custom domain")]

@@ -1,4 +1,4 @@
-//! Mails: for whom they are ordered, on whose behalf, and what keeps them from being ordered.
+//! Requests for mails, and the reasons to refuse them.
 
 use idp_bridge_core::{CallKind, ErrorKind, IdentityProvider as _, Outcome, Support};
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{DATABASE, Stage, email, scope};
 
 #[tokio::test]
-async fn a_verification_names_the_identity_of_whoever_is_in_no_database() {
+async fn verification_names_identities_outside_databases() {
     let stage = Stage::new().await;
     let ada = stage.create("ada", &[]).await;
     let google = stage.insert("google-oauth2|9", "grace@acme.example", json!({}));
@@ -30,7 +30,7 @@ async fn a_verification_names_the_identity_of_whoever_is_in_no_database() {
 }
 
 #[tokio::test]
-async fn a_user_of_an_enterprise_connection_gets_no_verification() {
+async fn enterprise_users_get_no_verification() {
     let stage = Stage::new().await;
     let id = stage.insert("samlp|acme|ada", "ada@acme.example", json!({}));
     let scope = scope();
@@ -39,7 +39,7 @@ async fn a_user_of_an_enterprise_connection_gets_no_verification() {
 }
 
 #[tokio::test]
-async fn a_reset_names_the_connection_and_the_application_and_needs_no_token() {
+async fn reset_names_connection_and_application_without_token() {
     let stage = Stage::new().await;
     stage.create("ada", &[]).await;
     stage.provider.send_password_reset_email(&scope(), &email("ADA")).await.unwrap();
@@ -52,7 +52,7 @@ async fn a_reset_names_the_connection_and_the_application_and_needs_no_token() {
 }
 
 #[tokio::test]
-async fn a_user_without_a_password_in_the_database_gets_no_reset() {
+async fn users_without_password_get_no_reset() {
     let stage = Stage::new().await;
     stage.insert("google-oauth2|1", "google@acme.example", json!({}));
     stage.insert("auth0|1", "blocked@acme.example", json!({"blocked": true}));
@@ -67,7 +67,7 @@ async fn a_user_without_a_password_in_the_database_gets_no_reset() {
 }
 
 #[tokio::test]
-async fn the_settings_that_choose_a_user_choose_who_gets_the_reset() {
+async fn preferred_connection_selects_the_reset() {
     let stage = Stage::with(|config| config.prefer_connections = vec![DATABASE.into()]).await;
     stage.create("ada", &[]).await;
     stage.insert("google-oauth2|1", "ada@acme.example", json!({}));
@@ -76,7 +76,7 @@ async fn the_settings_that_choose_a_user_choose_who_gets_the_reset() {
 }
 
 #[tokio::test]
-async fn without_a_connection_there_are_no_resets_and_no_request() {
+async fn resets_without_connection_are_unsupported() {
     let stage = Stage::with(|config| config.connection = None).await;
     let call = CallKind::SendPasswordResetEmail;
     assert!(matches!(stage.provider.capabilities().call(call), Support::Unsupported { .. }));
@@ -86,11 +86,11 @@ async fn without_a_connection_there_are_no_resets_and_no_request() {
 }
 
 #[tokio::test]
-async fn what_auth0_does_not_know_for_mails_is_a_misconfiguration() {
+async fn unknown_mail_application_is_misconfigured() {
     let stage = Stage::new().await;
     stage.create("ada", &[]).await;
     let mut config = stage.harness.config();
-    config.email_client_id = Some("nobody".into());
+    config.email_client_id = Some("unknown".into());
     let provider = stage.harness.build(config).unwrap();
     let scope = scope();
     let error = provider.send_password_reset_email(&scope, &email("ada")).await.unwrap_err();
@@ -99,7 +99,7 @@ async fn what_auth0_does_not_know_for_mails_is_a_misconfiguration() {
 }
 
 #[tokio::test]
-async fn a_template_that_is_off_sends_nothing_and_nobody_is_told() {
+async fn disabled_template_sends_nothing() {
     let stage = Stage::new().await;
     let id = stage.create("ada", &[]).await;
     stage.fake().with(|tenant| tenant.templates.insert("verify_email".into(), false));

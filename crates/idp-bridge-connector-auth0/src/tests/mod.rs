@@ -1,4 +1,4 @@
-//! What the conformance suite cannot know: the traps of Auth0 in particular.
+//! Tests of behaviour that is specific to Auth0.
 
 mod diagnosis;
 mod federation;
@@ -16,10 +16,10 @@ use crate::fake::{Exchange, FakeAuth0};
 use crate::harness::Auth0Harness;
 use crate::{Auth0Config, Auth0Store};
 
-/// The database that the harness makes users in.
+/// The database of the harness's users.
 const DATABASE: &str = "Username-Password-Authentication";
 
-/// A fresh tenant, and a provider for it.
+/// A fresh tenant with a provider.
 struct Stage {
     harness: Auth0Harness,
     provider: Directory<Auth0Store>,
@@ -40,7 +40,7 @@ impl Stage {
         self.harness.fake()
     }
 
-    /// Makes a user of the database, and forgets the requests that it took.
+    /// Creates a user in the database, and clears the recorded requests.
     async fn create(&self, name: &str, customers: &[&str]) -> UserId {
         let mut user = NewUser::person(email(name));
         user.customers = customers.iter().map(|text| customer(text)).collect();
@@ -49,7 +49,7 @@ impl Stage {
         id
     }
 
-    /// Puts a user of another connection there, as its first login does.
+    /// Adds a user of another connection, as its first login does.
     fn insert(&self, id: &str, email: &str, more: Value) -> UserId {
         let (provider, rest) = id.split_once('|').unwrap();
         let mut user = json!({
@@ -61,14 +61,14 @@ impl Stage {
         UserId::new(id).unwrap()
     }
 
-    /// The requests since the last time, without those for tokens.
+    /// Returns the requests since the last call, without those for tokens.
     fn exchanges(&self) -> Vec<Exchange> {
         let mut exchanges = self.fake().take_exchanges();
         exchanges.retain(|exchange| exchange.request.path() != "/oauth/token");
         exchanges
     }
 
-    /// The same as method and target, without what all targets begin with.
+    /// Returns methods and targets of these requests, without the common prefix.
     fn requests(&self) -> Vec<String> {
         let line = |exchange: &Exchange| {
             let target = exchange.request.target.trim_start_matches("/api/v2/");
@@ -77,7 +77,7 @@ impl Stage {
         self.exchanges().iter().map(line).collect()
     }
 
-    /// The JSON bodies of the requests with this method.
+    /// Returns the JSON bodies of these requests with one method.
     fn bodies(&self, method: &str) -> Vec<Value> {
         let exchanges = self.exchanges();
         let of_method = exchanges.iter().filter(|exchange| exchange.request.method == method);

@@ -1,4 +1,4 @@
-//! Look-ups: ids that are no segment, addresses in their case, several connections, and a search that lags behind.
+//! Lookups: special ids, the case of addresses, several connections, and the search that lags behind.
 
 use idp_bridge_core::{Customer, Email, ErrorKind, IdentityProvider as _, UserId, UserKey};
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{DATABASE, Stage, customer, email, scope};
 
 #[tokio::test]
-async fn an_id_is_one_segment_whatever_it_holds() {
+async fn every_id_is_one_path_segment() {
     let stage = Stage::new().await;
     for id in [
         "samlp|acme|ada@acme.example",
@@ -28,7 +28,7 @@ async fn an_id_is_one_segment_whatever_it_holds() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_none_of_auth0_makes_no_request() {
+async fn malformed_id_makes_no_request() {
     let stage = Stage::new().await;
     let ada = stage.create("ada", &["c-1"]).await;
     for id in ["../tenants/settings", "users", "|", "auth0|", "|x", "auth0"] {
@@ -42,7 +42,7 @@ async fn an_id_that_is_none_of_auth0_makes_no_request() {
 }
 
 #[tokio::test]
-async fn an_address_costs_one_request_in_lower_case_and_two_otherwise() {
+async fn lower_case_address_needs_one_request() {
     let stage = Stage::new().await;
     let id = stage.create("ada+news", &["c-1"]).await;
     for (text, requests) in [
@@ -72,7 +72,7 @@ async fn an_address_that_is_kept_with_its_capitals_is_found_by_its_spelling_or_b
 }
 
 #[tokio::test]
-async fn a_user_found_twice_is_one_and_two_spellings_are_two() {
+async fn two_spellings_of_an_address_are_ambiguous() {
     let stage = Stage::new().await;
     let upper = stage.insert("google-oauth2|1", "Ada@acme.example", json!({}));
     let email = Email::new("Ada@acme.example").unwrap();
@@ -83,7 +83,7 @@ async fn a_user_found_twice_is_one_and_two_spellings_are_two() {
 }
 
 #[tokio::test]
-async fn of_several_connections_the_settings_choose_or_nobody_does() {
+async fn preferred_connections_choose_among_several_users() {
     let undecided = Stage::new().await;
     let ada = undecided.create("ada", &[]).await;
     undecided.insert("google-oauth2|1", "ada@acme.example", json!({}));
@@ -103,7 +103,7 @@ async fn of_several_connections_the_settings_choose_or_nobody_does() {
         assert_eq!(found.ok().map(|user| user.id.as_str().to_owned()).as_deref(), chosen, "{connections:?}");
     }
 
-    // Two of the preferred connection are as ambiguous as ever, and the next one decides.
+    // Two users of the preferred connection are ambiguous, unless the next connection decides.
     undecided.insert("google-oauth2|2", "ada@acme.example", json!({}));
     config.prefer_connections = vec!["google-oauth2".into()];
     let provider = undecided.harness.build(config.clone()).unwrap();
@@ -115,7 +115,7 @@ async fn of_several_connections_the_settings_choose_or_nobody_does() {
 }
 
 #[tokio::test]
-async fn a_customer_costs_a_search_and_a_read() {
+async fn customer_lookup_is_a_search_and_a_read() {
     let stage = Stage::new().await;
     let id = stage.create("ada", &["a b:\"c\""]).await;
     let user = stage.provider.get(&scope(), UserKey::Customer(&customer("a b:\"c\""))).await.unwrap();
@@ -126,7 +126,7 @@ async fn a_customer_costs_a_search_and_a_read() {
 }
 
 #[tokio::test]
-async fn a_stale_search_is_not_believed() {
+async fn stale_hits_are_read_again() {
     let stage = Stage::new().await;
     let (moved, gone) = (stage.create("moved", &["c-1"]).await, stage.create("gone", &["c-2"]).await);
     stage.fake().with(crate::fake::Tenant::hold_index);
@@ -144,7 +144,7 @@ async fn a_stale_search_is_not_believed() {
 }
 
 #[tokio::test]
-async fn a_page_full_of_stale_hits_hides_nobody() {
+async fn a_stale_page_hides_no_user() {
     let stage = Stage::new().await;
     for number in 0..7 {
         stage.create(&format!("stale-{number}"), &["c-1"]).await;
@@ -161,8 +161,8 @@ async fn a_page_full_of_stale_hits_hides_nobody() {
     assert_eq!(stage.provider.get(&scope(), UserKey::Customer(&customer("c-1"))).await.unwrap().id, ada);
 }
 
-/// Makes this many users whom the search takes for users of the customer `c-1`, and who are not.
-async fn make_stale(stage: &Stage, count: usize) {
+/// Creates users that the search index outdatedly contains with the customer `c-1`.
+async fn create_stale(stage: &Stage, count: usize) {
     for number in 0..count {
         let metadata = json!({"app_metadata": {"customer_id": "c-1"}});
         stage.insert(&format!("auth0|stale-{number}"), &format!("stale-{number}@acme.example"), metadata);
@@ -178,13 +178,13 @@ async fn make_stale(stage: &Stage, count: usize) {
 #[tokio::test]
 async fn a_full_last_page_ends_the_search() {
     let stage = Stage::new().await;
-    make_stale(&stage, crate::search::PAGE).await;
+    create_stale(&stage, crate::search::PAGE).await;
     let error = stage.provider.get(&scope(), UserKey::Customer(&customer("c-1"))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
 
 #[tokio::test]
-async fn a_number_is_a_customer_when_it_is_read() {
+async fn a_number_is_a_customer() {
     let stage = Stage::new().await;
     let id = stage.insert("auth0|1", "ada@acme.example", json!({"app_metadata": {"customer_id": 42}}));
     let user = stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap();
@@ -192,7 +192,7 @@ async fn a_number_is_a_customer_when_it_is_read() {
 }
 
 #[tokio::test]
-async fn an_address_that_auth0_takes_for_none_is_invalid_input() {
+async fn address_that_auth0_rejects_is_invalid_input() {
     let stage = Stage::new().await;
     let error = stage.provider.get(&scope(), UserKey::Email(&Email::new("\"a b\"@acme.example").unwrap())).await;
     assert_eq!(error.unwrap_err().kind(), ErrorKind::InvalidInput);

@@ -1,4 +1,4 @@
-//! The application's token: its proofs, its refusals, and rate limits.
+//! The token of the bridge's application: authentication, refusals and rate limits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::{Stage, email, scope};
 use crate::fake::Key;
 use crate::{Auth0, Auth0Config};
 
-/// A tenant that knows the bridge by its key, and the settings that go with it.
+/// Returns a tenant with the bridge's public key, and the settings for it.
 async fn with_key() -> (Stage, Auth0Config) {
     let stage = Stage::new().await;
     stage.create("ada", &["c-1"]).await;
@@ -24,7 +24,7 @@ async fn with_key() -> (Stage, Auth0Config) {
     (stage, config)
 }
 
-/// The claims of the assertions that were sent.
+/// Returns the claims of the sent assertions.
 fn claims(stage: &Stage) -> Vec<Value> {
     let exchanges = stage.fake().take_exchanges();
     let forms = exchanges.iter().filter_map(|exchange| exchange.request.form());
@@ -39,7 +39,7 @@ fn claims(stage: &Stage) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_key_is_as_good_as_a_secret_and_each_assertion_is_a_new_one() {
+async fn each_token_request_has_a_new_assertion() {
     let (stage, config) = with_key().await;
     let provider = stage.harness.build(config).unwrap();
     for _ in 0..3 {
@@ -57,7 +57,7 @@ async fn a_key_is_as_good_as_a_secret_and_each_assertion_is_a_new_one() {
 }
 
 #[tokio::test]
-async fn each_attempt_has_an_assertion_of_its_own() {
+async fn each_attempt_has_a_new_assertion() {
     let (stage, config) = with_key().await;
     let provider = stage.harness.build(config).unwrap();
     stage.fake().with(|tenant| tenant.limit(1, 0));
@@ -68,7 +68,7 @@ async fn each_attempt_has_an_assertion_of_its_own() {
 }
 
 #[tokio::test]
-async fn an_assertion_takes_its_time_from_the_clock() {
+async fn assertion_expires_by_the_context_clock() {
     /// A clock that is an hour slow.
     #[derive(Debug)]
     struct Slow;
@@ -85,11 +85,11 @@ async fn an_assertion_takes_its_time_from_the_clock() {
 }
 
 #[tokio::test]
-async fn a_key_of_somebody_else_is_refused_and_what_is_none_is_found_at_once() {
+async fn unregistered_and_invalid_keys_are_rejected() {
     let (stage, mut config) = with_key().await;
     config.private_key = Some(Key::generate().unwrap().private);
-    let stranger = stage.harness.build(config.clone()).unwrap();
-    let error = stranger.get(&scope(), UserKey::Email(&email("ada"))).await.unwrap_err();
+    let unregistered = stage.harness.build(config.clone()).unwrap();
+    let error = unregistered.get(&scope(), UserKey::Email(&email("ada"))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
     for bad in ["s3cr3t", "-----BEGIN PRIVATE KEY-----\ns3cr3t\n-----END PRIVATE KEY-----"] {
         config.private_key = Some(Secret::new(bad));
@@ -100,7 +100,7 @@ async fn a_key_of_somebody_else_is_refused_and_what_is_none_is_found_at_once() {
 }
 
 #[tokio::test]
-async fn without_randomness_there_is_no_assertion() {
+async fn assertion_needs_randomness() {
     #[derive(Debug)]
     struct Once(std::sync::atomic::AtomicBool);
     impl Random for Once {
@@ -121,7 +121,7 @@ async fn without_randomness_there_is_no_assertion() {
 }
 
 #[tokio::test]
-async fn a_refused_token_is_fetched_anew_once() {
+async fn a_refused_token_is_replaced_once() {
     let stage = Stage::new().await;
     let id = stage.create("ada", &["c-1"]).await;
     stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap();
@@ -133,7 +133,7 @@ async fn a_refused_token_is_fetched_anew_once() {
 }
 
 #[tokio::test]
-async fn an_application_without_a_grant_lacks_a_right_and_a_custom_domain_is_no_tenant() {
+async fn missing_grant_and_custom_domain_have_own_errors() {
     let stage = Stage::new().await;
     let id = stage.create("ada", &[]).await;
     let mut config = stage.harness.config();
@@ -147,7 +147,7 @@ async fn an_application_without_a_grant_lacks_a_right_and_a_custom_domain_is_no_
 }
 
 #[tokio::test]
-async fn a_rate_limit_is_waited_for_until_it_ends_if_the_deadline_allows() {
+async fn rate_limit_is_waited_out_within_the_deadline() {
     let stage = Stage::new().await;
     let id = stage.create("ada", &["c-1"]).await;
     stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap();
@@ -159,5 +159,5 @@ async fn a_rate_limit_is_waited_for_until_it_ends_if_the_deadline_allows() {
     assert_eq!(error.kind(), ErrorKind::RateLimited);
     let wait = error.retry_after().unwrap();
     assert!((58..=62).contains(&wait.as_secs()), "{wait:?}");
-    assert!(hasty.remaining() > Duration::from_secs(1), "the call waited for nothing");
+    assert!(hasty.remaining() > Duration::from_secs(1), "the call waited in vain");
 }

@@ -1,4 +1,4 @@
-//! Writes: what they send, other writers, and users whose address cannot be verified.
+//! Requests of writes, and users with an address that cannot be verified.
 
 use idp_bridge_conformance::Harness as _;
 use idp_bridge_core::{Deleted, ErrorKind, IdentityProvider as _, Outcome, UserId, UserKey, UserRecord};
@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Stage, email, scope};
 
 #[tokio::test]
-async fn a_mark_sends_one_field_and_keeps_the_others() {
+async fn mark_changes_one_field() {
     let stage = Stage::new().await;
     let id = stage.create("ada", &["c-1"]).await;
     let before = stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap();
@@ -19,7 +19,7 @@ async fn a_mark_sends_one_field_and_keeps_the_others() {
 }
 
 #[tokio::test]
-async fn a_mark_of_a_verified_user_costs_one_read() {
+async fn mark_of_verified_user_is_one_read() {
     let stage = Stage::new().await;
     let id = stage.create("ada", &[]).await;
     stage.fake().change(id.as_str(), |user| user["email_verified"] = json!("true"));
@@ -28,7 +28,7 @@ async fn a_mark_of_a_verified_user_costs_one_read() {
 }
 
 #[tokio::test]
-async fn a_user_of_an_enterprise_or_sms_connection_cannot_be_marked() {
+async fn enterprise_and_sms_users_cannot_be_marked() {
     let stage = Stage::new().await;
     for id in ["samlp|acme|ada", "sms|1"] {
         let id = stage.insert(id, "ada@acme.example", json!({}));
@@ -39,7 +39,7 @@ async fn a_user_of_an_enterprise_or_sms_connection_cannot_be_marked() {
 }
 
 #[tokio::test]
-async fn a_tenant_with_rival_custom_domains_must_be_told_which_one() {
+async fn several_custom_domains_need_the_setting() {
     let stage = Stage::new().await;
     stage.fake().with(|tenant| tenant.has_rival_domains = true);
     let id = stage.insert("auth0|1", "ada@acme.example", json!({}));
@@ -56,7 +56,7 @@ async fn a_tenant_with_rival_custom_domains_must_be_told_which_one() {
 }
 
 #[tokio::test]
-async fn a_delete_is_one_request_and_knows_of_nothing() {
+async fn delete_is_one_request_with_unknown_result() {
     let stage = Stage::new().await;
     let (ada, grace) = (stage.create("ada", &["c-1"]).await, stage.create("grace", &["c-2"]).await);
     stage.provider.get(&scope(), UserKey::Id(&grace)).await.unwrap();
@@ -67,5 +67,5 @@ async fn a_delete_is_one_request_and_knows_of_nothing() {
     assert_eq!(stage.requests(), vec![format!("DELETE users/{}", ada.as_str().replace('|', "%7C")); 2]);
     assert_eq!(stage.provider.delete(&scope(), &UserId::new("users").unwrap()).await.unwrap(), Deleted::Absent);
     assert!(stage.provider.get(&scope(), UserKey::Id(&grace)).await.is_ok());
-    assert!(stage.harness.log_in(&email("ada"), "Passw0rd-of-no-one").await.is_ok_and(|let_in| !let_in));
+    assert!(stage.harness.log_in(&email("ada"), "Passw0rd-of-no-one").await.is_ok_and(|logged_in| !logged_in));
 }

@@ -1,4 +1,4 @@
-//! The part of the session that is about logins: validated, ended in every way, and refused.
+//! The logins of the session: validation, every kind of logout, and refusals.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::harness::federation::{Login, settings};
 
 const PASSWORD: &str = "Correct-Horse-7-Battery";
 
-/// Makes a user, and does with its logins what applications and the bridge do. How each call ends is the business of other tests.
+/// Creates a user, and validates and ends its logins in every way. Other tests check the results.
 pub(super) async fn run(harness: &Auth0Harness) -> Staged<()> {
     let mut person = NewUser::person(Email::new("logs-in@acme.example")?);
     person.password = Some(PASSWORD.into());
@@ -22,9 +22,9 @@ pub(super) async fn run(harness: &Auth0Harness) -> Staged<()> {
     let mut wrong = settings();
     wrong.clients.iter_mut().for_each(|client| client.secret = Some(Secret::new("wrong")));
     for (config, settings) in [(opaque.clone(), settings()), (enterprise.clone(), settings()), (opaque, wrong)] {
-        visit(harness, &harness.build_in(config, Some(settings))?).await?;
+        visit(harness, &harness.build_with(config, Some(settings))?).await?;
     }
-    // The same on a plan, and with scopes, that let sessions be ended.
+    // Once more with a plan and scopes that allow ending sessions.
     harness.allow_sessions();
     visit(harness, &harness.build(enterprise)?).await
 }
@@ -34,7 +34,7 @@ async fn visit(harness: &Auth0Harness, provider: &dyn IdentityProvider) -> Stage
     let scope = CallScope::new("session", Duration::from_secs(30));
     federation.diagnose(&scope).await;
     let _ = federation.metadata(&scope).await;
-    let _ = federation.validate(&scope, &AccessToken::new("opaque--of-nobody")?).await;
+    let _ = federation.validate(&scope, &AccessToken::new("opaque--unknown")?).await;
     for audience in [Login::ORDINARY.audience, None] {
         let login = Login { audience, ..Login::ORDINARY };
         let tokens = harness.log_in_as("logs-in@acme.example", PASSWORD, login).await?;

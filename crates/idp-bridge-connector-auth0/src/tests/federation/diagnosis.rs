@@ -1,11 +1,11 @@
-//! What `doctor` says of federation in a tenant that was broken in one way.
+//! `doctor` for federation: one finding for each broken setting.
 
 use idp_bridge_core::{Finding, LogoutFallback, Secret, Verdict};
 
 use crate::fake::Tenant;
 use crate::tests::{Stage, scope};
 
-/// All findings but the one about the source of the claim, which is never visible.
+/// Returns all findings except the one about the source of the claim, which is never visible.
 async fn findings(stage: &Stage) -> Vec<Finding> {
     let mut findings = stage.oauth().diagnose(&scope()).await;
     let hidden = findings.extract_if(.., |finding| finding.hides_authority()).count();
@@ -13,8 +13,8 @@ async fn findings(stage: &Stage) -> Vec<Finding> {
     findings
 }
 
-/// The one finding that is not ok, and part of what it should say.
-async fn only(stage: &Stage, verdict: Verdict, fix: &str) {
+/// Checks that one finding is not ok, with this verdict and a fix that contains this text.
+async fn assert_one(stage: &Stage, verdict: Verdict, fix: &str) {
     let findings = findings(stage).await;
     let wrong: Vec<&Finding> = findings.iter().filter(|finding| finding.verdict != Verdict::Ok).collect();
     let [wrong] = wrong.as_slice() else { panic!("{wrong:#?}") };
@@ -22,7 +22,7 @@ async fn only(stage: &Stage, verdict: Verdict, fix: &str) {
     assert!(wrong.fix.as_deref().unwrap().contains(fix), "{wrong:?}");
 }
 
-/// Takes a scope of the bridge's application, or gives it back.
+/// Grants a scope to the bridge's application, or revokes it.
 fn set_scope(tenant: &mut Tenant, scope: &str, granted: bool) {
     let bridge = tenant.applications.iter_mut().find(|application| application.client_id == "bridge").unwrap();
     let scopes = bridge.scopes.as_mut().unwrap();
@@ -35,7 +35,7 @@ fn set_scope(tenant: &mut Tenant, scope: &str, granted: bool) {
 }
 
 #[tokio::test]
-async fn a_healthy_tenant_is_all_ok_and_nothing_is_changed() {
+async fn healthy_tenant_is_ok_and_only_read() {
     let stage = Stage::new().await;
     let findings = findings(&stage).await;
     assert!(findings.iter().all(|finding| finding.verdict == Verdict::Ok), "{findings:#?}");
@@ -55,30 +55,30 @@ async fn customer_without_claim_is_visible() {
 }
 
 #[tokio::test]
-async fn each_broken_thing_is_found_alone_with_its_step() {
+async fn each_broken_setting_has_one_finding() {
     let stage = Stage::new().await;
     let fake = stage.fake();
     for scope in ["read:device_credentials", "delete:device_credentials"] {
         fake.with(|tenant| set_scope(tenant, scope, false));
-        only(&stage, Verdict::Failed, &format!("tick `{scope}`")).await;
+        assert_one(&stage, Verdict::Failed, &format!("tick `{scope}`")).await;
         fake.with(|tenant| set_scope(tenant, scope, true));
     }
     fake.with(|tenant| tenant.change_application("application", |own| own.logout_urls.clear()));
-    only(&stage, Verdict::Failed, "Allowed Logout URLs").await;
+    assert_one(&stage, Verdict::Failed, "Allowed Logout URLs").await;
     fake.with(|tenant| tenant.change_application("application", |own| own.logout_urls.push("https://x".into())));
     fake.with(|tenant| tenant.change_application("application", |own| own.signs_with_secret = true));
-    only(&stage, Verdict::Failed, "`RS256`").await;
+    assert_one(&stage, Verdict::Failed, "`RS256`").await;
     fake.with(|tenant| tenant.change_application("application", |own| own.signs_with_secret = false));
 }
 
 #[tokio::test]
-async fn a_way_back_that_no_application_allows_is_found() {
+async fn redirect_uri_that_no_application_allows_is_found() {
     let mut stage = Stage::new().await;
     stage.rebuild(|_, settings| {
         settings.clients.truncate(1);
         settings.post_logout_redirect_uris = vec!["https://elsewhere.example/bye".into()];
     });
-    only(&stage, Verdict::Failed, "Allowed Logout URLs").await;
+    assert_one(&stage, Verdict::Failed, "Allowed Logout URLs").await;
     let allow = |uri: &str| {
         stage.fake().with(|tenant| tenant.change_application("application", |own| own.logout_urls.push(uri.into())));
     };
@@ -87,23 +87,23 @@ async fn a_way_back_that_no_application_allows_is_found() {
 }
 
 #[tokio::test]
-async fn the_switch_of_the_logout_page_is_found() {
+async fn hidden_logout_page_is_found() {
     let stage = Stage::new().await;
     stage.fake().with(|tenant| tenant.hides_logout = true);
-    only(&stage, Verdict::Failed, "RP-Initiated Logout End Session Endpoint Discovery").await;
+    assert_one(&stage, Verdict::Failed, "RP-Initiated Logout End Session Endpoint Discovery").await;
 }
 
 #[tokio::test]
-async fn a_wrong_secret_is_found_without_a_login_and_a_needed_one_too() {
+async fn wrong_and_missing_client_secrets_are_found() {
     let mut stage = Stage::new().await;
     for (number, secret) in [(0, Some(Secret::new("wrong"))), (0, None), (1, Some(Secret::new("not needed")))] {
         stage.rebuild(|_, settings| settings.clients[number].secret = secret);
-        only(&stage, Verdict::Failed, "Client ID and Client Secret").await;
+        assert_one(&stage, Verdict::Failed, "Client ID and Client Secret").await;
     }
 }
 
 #[tokio::test]
-async fn what_a_missing_scope_hides_is_not_visible() {
+async fn missing_scope_makes_applications_not_visible() {
     let stage = Stage::new().await;
     stage.fake().with(|tenant| set_scope(tenant, "read:clients", false));
     let findings = findings(&stage).await;
@@ -116,7 +116,7 @@ async fn what_a_missing_scope_hides_is_not_visible() {
 }
 
 #[tokio::test]
-async fn the_settings_say_which_scopes_a_logout_needs() {
+async fn settings_determine_the_scopes_of_logouts() {
     let mut stage = Stage::new().await;
     stage.rebuild(|_, settings| settings.fallback = LogoutFallback::Refuse);
     assert!(!findings(&stage).await.iter().any(|finding| finding.check.contains("device_credentials")));
@@ -132,21 +132,21 @@ async fn the_settings_say_which_scopes_a_logout_needs() {
 }
 
 #[tokio::test]
-async fn opaque_tokens_are_never_all_right() {
+async fn accepted_opaque_tokens_are_reported() {
     let mut stage = Stage::new().await;
     stage.rebuild(|config, _| config.accept_opaque = true);
-    only(&stage, Verdict::NotVisible, "`accept_opaque`").await;
+    assert_one(&stage, Verdict::NotVisible, "`accept_opaque`").await;
 }
 
 #[tokio::test]
-async fn a_domain_that_is_not_the_issuer_is_found() {
+async fn another_issuer_is_found() {
     let mut stage = Stage::new().await;
     stage.rebuild(|config, _| config.custom_domain = Some("login.acme.example".into()));
-    only(&stage, Verdict::Failed, "`custom_domain`").await;
+    assert_one(&stage, Verdict::Failed, "`custom_domain`").await;
 }
 
 #[tokio::test]
-async fn an_application_may_know_in_public_where_to_log_in() {
+async fn metadata_names_the_endpoints() {
     let stage = Stage::new().await;
     let metadata = stage.oauth().metadata(&scope()).await.unwrap();
     assert_eq!(metadata.issuer, "https://fake.eu.auth0.com/");

@@ -1,4 +1,4 @@
-//! What a logout ends, and what lives on.
+//! Logouts: what they end, and what stays valid.
 
 use idp_bridge_core::jiff::SignedDuration;
 use idp_bridge_core::{
@@ -12,7 +12,7 @@ use super::{IN_BROWSER, OPAQUE, set};
 use crate::harness::federation::{Login, claims_of};
 use crate::tests::{Stage, scope};
 
-/// A tenant on an Enterprise plan, and a provider that knows it.
+/// Returns a tenant on an Enterprise plan, and a provider with the setting for it.
 async fn enterprise() -> Stage {
     let mut stage = Stage::new().await;
     stage.harness.allow_sessions();
@@ -26,28 +26,28 @@ fn is_now(ended: LoggedOut) -> bool {
 }
 
 #[tokio::test]
-async fn a_refresh_token_ends_alone_as_the_client_that_it_was_issued_to() {
+async fn refresh_token_is_revoked_as_its_client() {
     let stage = Stage::new().await;
-    stage.resident("ada").await;
+    stage.create_login("ada").await;
     for login in [Login::ORDINARY, IN_BROWSER] {
         let (tokens, other) = (stage.log_in("ada", login).await, stage.log_in("ada", login).await);
         stage.exchanges();
         let ended = stage.log_out(&tokens, tokens.refresh.as_ref(), tokens.id.as_ref()).await.unwrap();
         assert_eq!(ended, LoggedOut::RefreshToken);
         assert!(!stage.is_refreshable(&tokens) && stage.is_refreshable(&other), "{login:?}");
-        let asked = stage.exchanges();
-        let last = asked.last().unwrap();
+        let exchanges = stage.exchanges();
+        let last = exchanges.last().unwrap();
         assert_eq!(last.request.path(), "/oauth/revoke");
         assert_eq!(last.request.form().unwrap()["client_id"], login.client_id);
-        // Again, with a token that is known no more.
+        // Once more, with a token that has ended.
         assert_eq!(stage.log_out(&tokens, tokens.refresh.as_ref(), None).await.unwrap(), LoggedOut::RefreshToken);
     }
 }
 
 #[tokio::test]
-async fn a_family_of_rotating_tokens_ends_with_any_of_them() {
+async fn a_rotated_token_ends_its_family() {
     let stage = Stage::new().await;
-    stage.resident("ada").await;
+    stage.create_login("ada").await;
     let mut tokens = stage.log_in("ada", IN_BROWSER).await;
     let first = tokens.refresh.clone().unwrap();
     let next = stage.harness.refresh("browser-application", &first).await.unwrap();
@@ -58,10 +58,10 @@ async fn a_family_of_rotating_tokens_ends_with_any_of_them() {
 }
 
 #[tokio::test]
-async fn without_a_refresh_token_all_of_the_users_end_and_nobody_elses() {
+async fn logout_without_refresh_token_ends_all_logins() {
     let stage = Stage::new().await;
-    stage.resident("ada").await;
-    stage.resident("grace").await;
+    stage.create_login("ada").await;
+    stage.create_login("grace").await;
     let mut own = Vec::new();
     for login in [Login::ORDINARY, Login::ORDINARY, IN_BROWSER] {
         own.push(stage.log_in("ada", login).await);
@@ -70,15 +70,15 @@ async fn without_a_refresh_token_all_of_the_users_end_and_nobody_elses() {
     assert!(is_now(stage.log_out(&own[0], None, None).await.unwrap()));
     assert!(own.iter().all(|tokens| !stage.is_refreshable(tokens)));
     assert!(stage.is_refreshable(&other));
-    // Below the Enterprise plans the sessions themselves live on.
+    // Without an Enterprise plan the sessions stay active.
     assert!(own.iter().all(|tokens| stage.has_session(tokens)));
     assert!(is_now(stage.log_out(&own[0], None, None).await.unwrap()));
 }
 
 #[tokio::test]
-async fn more_refresh_tokens_than_a_list_shows_end_all() {
+async fn more_refresh_tokens_than_a_page_end() {
     let stage = Stage::new().await;
-    let id = stage.resident("ada").await;
+    let id = stage.create_login("ada").await;
     let tokens = stage.log_in("ada", Login::ORDINARY).await;
     stage.fake().with(|tenant| tenant.make_refresh_tokens(id.as_str(), "application", 120));
     assert!(is_now(stage.log_out(&tokens, None, None).await.unwrap()));
@@ -90,7 +90,7 @@ async fn more_refresh_tokens_than_a_list_shows_end_all() {
 #[tokio::test]
 async fn a_user_wide_logout_can_be_refused() {
     let mut stage = Stage::new().await;
-    stage.resident("ada").await;
+    stage.create_login("ada").await;
     let tokens = stage.log_in("ada", Login::ORDINARY).await;
     stage.rebuild(|_, settings| settings.fallback = LogoutFallback::Refuse);
     stage.identity(&tokens).await;
@@ -103,9 +103,9 @@ async fn a_user_wide_logout_can_be_refused() {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_and_a_missing_scope_are_errors_and_change_nothing() {
+async fn failed_logouts_change_nothing() {
     let mut stage = Stage::new().await;
-    stage.resident("ada").await;
+    stage.create_login("ada").await;
     let tokens = stage.log_in("ada", Login::ORDINARY).await;
     for secret in [Some(Secret::new("wrong")), None] {
         stage.rebuild(|_, settings| settings.clients[0].secret = secret);
@@ -126,9 +126,9 @@ async fn a_wrong_secret_and_a_missing_scope_are_errors_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn on_an_enterprise_plan_the_hint_names_the_session_that_ends() {
+async fn enterprise_logout_ends_the_hinted_session() {
     let stage = enterprise().await;
-    stage.resident("ada").await;
+    stage.create_login("ada").await;
     let (tokens, other) = (stage.log_in("ada", Login::ORDINARY).await, stage.log_in("ada", IN_BROWSER).await);
     for refresh in [None, tokens.refresh.as_ref()] {
         let ended = stage.log_out(&tokens, refresh, tokens.id.as_ref()).await.unwrap();
@@ -139,10 +139,10 @@ async fn on_an_enterprise_plan_the_hint_names_the_session_that_ends() {
 }
 
 #[tokio::test]
-async fn on_an_enterprise_plan_without_a_hint_all_of_the_users_ends() {
+async fn enterprise_logout_without_hint_ends_all() {
     let stage = enterprise().await;
-    stage.resident("ada").await;
-    stage.resident("grace").await;
+    stage.create_login("ada").await;
+    stage.create_login("grace").await;
     let (one, two) = (stage.log_in("ada", Login::ORDINARY).await, stage.log_in("ada", IN_BROWSER).await);
     let other = stage.log_in("grace", Login::ORDINARY).await;
     assert!(is_now(stage.log_out(&one, None, None).await.unwrap()));
@@ -153,10 +153,10 @@ async fn on_an_enterprise_plan_without_a_hint_all_of_the_users_ends() {
 }
 
 #[tokio::test]
-async fn a_hint_of_another_login_is_the_callers_fault_and_changes_nothing() {
+async fn hint_of_another_login_is_invalid_input() {
     let stage = enterprise().await;
-    stage.resident("ada").await;
-    stage.resident("grace").await;
+    stage.create_login("ada").await;
+    stage.create_login("grace").await;
     let tokens = stage.log_in("ada", Login::ORDINARY).await;
     let others = [stage.log_in("grace", Login::ORDINARY).await, stage.log_in("ada", IN_BROWSER).await];
     let altered = |change: fn(&mut Value)| {
@@ -184,10 +184,10 @@ async fn a_hint_of_another_login_is_the_callers_fault_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_opaque_token_that_auth0_refuses_ends_the_refresh_token_of_whichever_client() {
+async fn unknown_opaque_token_ends_the_refresh_token() {
     let stage = Stage::new().await;
-    stage.resident("ada").await;
-    let token = AccessToken::new("opaque--of-nobody").unwrap();
+    stage.create_login("ada").await;
+    let token = AccessToken::new("opaque--unknown").unwrap();
     for login in [OPAQUE, Login { audience: None, ..IN_BROWSER }] {
         let tokens = stage.log_in("ada", login).await;
         let logout =
@@ -202,9 +202,9 @@ async fn an_opaque_token_that_auth0_refuses_ends_the_refresh_token_of_whichever_
 }
 
 #[tokio::test]
-async fn a_refused_revocation_is_told_to_have_changed_nothing() {
+async fn refused_revocation_is_recorded_as_not_applied() {
     let mut stage = Stage::new().await;
-    stage.resident("ada").await;
+    stage.create_login("ada").await;
     let tokens = stage.log_in("ada", Login::ORDINARY).await;
     stage.rebuild(|_, settings| settings.clients[0].secret = Some(Secret::new("wrong")));
     let identity = stage.identity(&tokens).await;
@@ -220,7 +220,7 @@ async fn a_refused_revocation_is_told_to_have_changed_nothing() {
 }
 
 #[tokio::test]
-async fn the_browser_goes_to_the_issuers_logout_page() {
+async fn end_session_url_is_at_the_issuer() {
     let mut stage = Stage::new().await;
     let hint = Secret::new("a.b.c");
     let end = EndSession {
@@ -240,9 +240,9 @@ async fn the_browser_goes_to_the_issuers_logout_page() {
 }
 
 #[tokio::test]
-async fn a_logout_token_ends_all_of_the_user_since_access_tokens_name_no_session() {
+async fn logout_token_ends_all_of_the_user() {
     let stage = Stage::new().await;
-    let id = stage.resident("ada").await;
+    let id = stage.create_login("ada").await;
     let tokens = stage.log_in("ada", Login::ORDINARY).await;
     let sid = claims_of(tokens.id.as_ref().unwrap().expose()).unwrap()["sid"].clone();
     let token = stage.fake().with(|tenant| tenant.end_session(sid.as_str().unwrap(), "application")).unwrap().unwrap();
@@ -252,7 +252,7 @@ async fn a_logout_token_ends_all_of_the_user_since_access_tokens_name_no_session
     };
     let notice = check(token.clone()).await.unwrap();
     assert_eq!(notice.ended, Ended::User(id));
-    // The type of the specification is as good.
+    // The type of the specification is accepted too.
     let claims = claims_of(&token).unwrap();
     let typed = stage.fake().with(|tenant| tenant.sign(&tenant.header("logout+jwt"), &claims)).unwrap();
     assert!(check(typed).await.is_ok());
@@ -265,7 +265,7 @@ async fn a_logout_token_ends_all_of_the_user_since_access_tokens_name_no_session
         without("events"),
         without("iat"),
         stage.harness.altered(&token, |claims| set(claims, "nonce", json!("n"))).unwrap(),
-        stage.harness.altered(&token, |claims| set(claims, "aud", json!("stranger"))).unwrap(),
+        stage.harness.altered(&token, |claims| set(claims, "aud", json!("foreign-application"))).unwrap(),
         tokens.id.as_ref().unwrap().expose().to_owned(),
         tokens.access.expose().to_owned(),
     ] {
@@ -277,7 +277,11 @@ async fn a_logout_token_ends_all_of_the_user_since_access_tokens_name_no_session
 async fn open_logout_page(stage: &Stage, session: &str, hint: Option<&Secret>) -> String {
     let policy = OutboundPolicy::default();
     let (http, base) = (Client::new(&policy).unwrap(), BaseUrl::parse(&stage.fake().url(), &policy).unwrap());
-    let mut query = vec![("client_id", "application"), ("post_logout_redirect_uri", "https://shop.acme.example/")];
+    let mut query = vec![
+        ("client_id", "application"),
+        ("post_logout_redirect_uri", "https://shop.acme.example/"),
+        ("state", "s 1"),
+    ];
     query.extend(hint.map(|hint| ("id_token_hint", hint.expose())));
     let cookie = HeaderValue::from_str(&format!("auth0={session}")).unwrap();
     let request = Request::get(base.join(&["oidc", "logout"]).unwrap()).query(&query).header(header::COOKIE, cookie);
@@ -288,8 +292,8 @@ async fn open_logout_page(stage: &Stage, session: &str, hint: Option<&Secret>) -
 #[tokio::test]
 async fn logout_page_needs_a_hint_of_its_user() {
     let stage = Stage::new().await;
-    stage.resident("ada").await;
-    stage.resident("grace").await;
+    stage.create_login("ada").await;
+    stage.create_login("grace").await;
     let (ada, grace) = (stage.log_in("ada", Login::ORDINARY).await, stage.log_in("grace", Login::ORDINARY).await);
     let claims = claims_of(ada.id.as_ref().unwrap().expose()).unwrap();
     let session = claims["sid"].as_str().unwrap();
@@ -297,6 +301,7 @@ async fn logout_page_needs_a_hint_of_its_user() {
         assert_eq!(open_logout_page(&stage, session, hint).await, "/u/logout-confirmation");
         assert!(stage.has_session(&ada));
     }
-    assert_eq!(open_logout_page(&stage, session, ada.id.as_ref()).await, "https://shop.acme.example/");
-    assert!(!stage.has_session(&ada));
+    let target = open_logout_page(&stage, session, ada.id.as_ref()).await;
+    assert_eq!(target, "https://shop.acme.example/?state=s+1");
+    assert!(!stage.has_session(&ada) && stage.is_refreshable(&ada));
 }

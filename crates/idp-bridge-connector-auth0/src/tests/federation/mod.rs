@@ -1,4 +1,4 @@
-//! The OAuth side: what the suite cannot know of Auth0's tokens and logouts.
+//! Tests of the OAuth side that are specific to Auth0.
 
 mod diagnosis;
 mod logout;
@@ -18,9 +18,9 @@ use crate::harness::Auth0Harness;
 use crate::harness::federation::{BROWSER_APPLICATION, Login, claims_of, settings};
 
 const PASSWORD: &str = "Correct-Horse-7-Battery";
-/// A login whose refresh tokens are exchanged with each use, by an application without a secret.
+/// A login of a public application with rotating refresh tokens.
 const IN_BROWSER: Login<'_> = Login { client_id: BROWSER_APPLICATION, ..Login::ORDINARY };
-/// A login that asks for no API.
+/// A login without an API.
 const OPAQUE: Login<'_> = Login { audience: None, ..Login::ORDINARY };
 
 impl Stage {
@@ -28,15 +28,15 @@ impl Stage {
         self.provider.federation().unwrap()
     }
 
-    /// Another provider, with other settings.
+    /// Replaces the provider by one with changed settings.
     fn rebuild(&mut self, change: impl FnOnce(&mut Auth0Config, &mut FederationSettings)) {
         let (mut config, mut federation) = (self.harness.config(), settings());
         change(&mut config, &mut federation);
-        self.provider = self.harness.build_in(config, Some(federation)).unwrap();
+        self.provider = self.harness.build_with(config, Some(federation)).unwrap();
     }
 
-    /// Makes a user who can log in.
-    async fn resident(&self, name: &str) -> UserId {
+    /// Creates a user with a password.
+    async fn create_login(&self, name: &str) -> UserId {
         let mut user = NewUser::person(email(name));
         user.customers = vec![customer(name)];
         user.password = Some(PASSWORD.into());
@@ -49,7 +49,7 @@ impl Stage {
         tokens
     }
 
-    /// The kind of error that a token meets at both methods, and nothing if it is good.
+    /// Returns the kind of error of both methods, `None` if the token is valid.
     async fn verdict(&self, token: &str) -> Option<ErrorKind> {
         let token = AccessToken::new(token).unwrap();
         let identified = self.oauth().identify(&scope(), &token).await.map(drop).map_err(|error| error.kind());
@@ -58,7 +58,7 @@ impl Stage {
         validated.err()
     }
 
-    /// The same of an access token with other claims.
+    /// Returns the verdict on an access token with changed claims.
     async fn verdict_with(&self, tokens: &Tokens, change: impl FnOnce(&mut Value)) -> Option<ErrorKind> {
         let altered = self.harness.altered(tokens.access.expose(), change).unwrap();
         self.verdict(&altered).await
@@ -68,7 +68,7 @@ impl Stage {
         self.oauth().identify(&scope(), &tokens.access).await.unwrap()
     }
 
-    /// Logs out with the access token, and with what else is shown.
+    /// Logs out with the access token and these other tokens.
     async fn log_out(&self, tokens: &Tokens, refresh: Option<&Secret>, hint: Option<&Secret>) -> Result<LoggedOut> {
         let identity = self.identity(tokens).await;
         let logout =
@@ -81,7 +81,7 @@ impl Stage {
         self.fake().with(|tenant| tenant.is_refreshable(token.expose()))
     }
 
-    /// The session that a login's ID token names.
+    /// Returns whether the session of a login is active.
     fn has_session(&self, tokens: &Tokens) -> bool {
         let claims = claims_of(tokens.id.as_ref().unwrap().expose()).unwrap();
         self.fake().with(|tenant| tenant.has_session(claims["sid"].as_str().unwrap()))
@@ -92,20 +92,20 @@ fn set(claims: &mut Value, name: &str, value: Value) {
     claims.as_object_mut().unwrap().insert(name.into(), value);
 }
 
-/// A provider as the settings of the harness make it.
+/// Returns whether a provider has no federation.
 fn is_off(provider: &dyn IdentityProvider) -> bool {
     provider.federation().is_none() && provider.capabilities().federation().is_none()
 }
 
 #[tokio::test]
-async fn without_settings_of_federation_there_is_none() {
+async fn federation_needs_its_settings() {
     let stage = Stage::new().await;
-    assert!(is_off(&stage.harness.build_in(stage.harness.config(), None).unwrap()));
+    assert!(is_off(&stage.harness.build_with(stage.harness.config(), None).unwrap()));
     assert!(!is_off(&stage.provider));
 }
 
 #[tokio::test]
-async fn the_suite_passes_with_sessions_that_can_be_ended_as_well() {
+async fn logout_cases_pass_with_enterprise_sessions() {
     let harness = Auth0Harness::start().await.unwrap().with(|config| config.enterprise_sessions = true);
     harness.allow_sessions();
     let report =

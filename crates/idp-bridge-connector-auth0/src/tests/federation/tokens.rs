@@ -1,12 +1,11 @@
-//! Which tokens are taken: the traps of Auth0's own.
+//! Token validation: the peculiarities of Auth0's tokens.
 
-use idp_bridge_core::{AccessToken, Customer, CustomerId, ErrorKind, IdentityProvider as _, OutboundPolicy};
-use idp_bridge_http::{BaseUrl, Client, HeaderValue, Request, header};
+use idp_bridge_core::{AccessToken, Customer, CustomerId, ErrorKind, IdentityProvider as _};
 use serde_json::{Value, json};
 
 use super::{IN_BROWSER, OPAQUE, set};
 use crate::fake::{FakeAuth0, Tenant};
-use crate::harness::federation::{API, CUSTOMER_CLAIM, Login, claims_of};
+use crate::harness::federation::{API, CUSTOMER_CLAIM, Login};
 use crate::tests::{Stage, customer, email, scope};
 
 const REFUSED: Option<ErrorKind> = Some(ErrorKind::InvalidToken);
@@ -16,9 +15,9 @@ fn userinfo() -> String {
 }
 
 #[tokio::test]
-async fn a_validation_is_one_request_and_brings_the_record() {
+async fn validation_is_one_request_with_a_record() {
     let stage = Stage::new().await;
-    let id = stage.resident("ada").await;
+    let id = stage.create_login("ada").await;
     let tokens = stage.log_in("ada", Login::ORDINARY).await;
     stage.oauth().validate(&scope(), &tokens.access).await.unwrap();
     stage.exchanges();
@@ -32,9 +31,9 @@ async fn a_validation_is_one_request_and_brings_the_record() {
 }
 
 #[tokio::test]
-async fn without_a_claim_the_record_alone_tells_the_customer() {
+async fn record_has_the_customer_without_a_claim() {
     let mut stage = Stage::new().await;
-    stage.resident("ada").await;
+    stage.create_login("ada").await;
     let tokens = stage.log_in("ada", Login::ORDINARY).await;
     stage.rebuild(|_, settings| settings.customer_claim = None);
     let user = stage.oauth().validate(&scope(), &tokens.access).await.unwrap();
@@ -43,9 +42,9 @@ async fn without_a_claim_the_record_alone_tells_the_customer() {
 }
 
 #[tokio::test]
-async fn both_profiles_of_access_tokens_and_both_kinds_of_applications_are_taken() {
+async fn all_token_profiles_and_applications_are_accepted() {
     let stage = Stage::new().await;
-    stage.resident("ada").await;
+    stage.create_login("ada").await;
     for profile in [false, true] {
         stage.fake().with(|tenant| tenant.apis.insert(API.into(), profile));
         for login in [Login::ORDINARY, IN_BROWSER] {
@@ -57,9 +56,9 @@ async fn both_profiles_of_access_tokens_and_both_kinds_of_applications_are_taken
 }
 
 #[tokio::test]
-async fn a_token_is_for_userinfo_or_for_one_of_the_configured_apis() {
+async fn audience_is_userinfo_or_a_configured_api() {
     let mut stage = Stage::new().await;
-    stage.resident("ada").await;
+    stage.create_login("ada").await;
     let with_openid = stage.log_in("ada", Login::ORDINARY).await;
     let without = stage.log_in("ada", Login { scope: "offline_access", ..Login::ORDINARY }).await;
     assert_eq!(stage.verdict(with_openid.access.expose()).await, None);
@@ -76,21 +75,21 @@ async fn a_token_is_for_userinfo_or_for_one_of_the_configured_apis() {
 }
 
 #[tokio::test]
-async fn an_id_token_is_no_access_token_however_it_is_dressed() {
+async fn disguised_id_tokens_are_rejected() {
     let stage = Stage::new().await;
-    stage.resident("ada").await;
+    stage.create_login("ada").await;
     let tokens = stage.log_in("ada", Login::ORDINARY).await;
     let id_token = tokens.id.as_ref().unwrap().expose();
     assert_eq!(stage.verdict(id_token).await, REFUSED);
-    let dress = |claims: &mut Value, audience: Value| {
+    let disguise = |claims: &mut Value, audience: Value| {
         set(claims, "azp", json!("application"));
         set(claims, "scope", json!("openid"));
         set(claims, "aud", audience);
         claims.as_object_mut().unwrap().remove("nonce");
     };
     for audience in [json!("application"), json!(["application", userinfo()])] {
-        let dressed = stage.harness.altered(id_token, |claims| dress(claims, audience.clone())).unwrap();
-        assert_eq!(stage.verdict(&dressed).await, REFUSED, "{audience}");
+        let disguised = stage.harness.altered(id_token, |claims| disguise(claims, audience.clone())).unwrap();
+        assert_eq!(stage.verdict(&disguised).await, REFUSED, "{audience}");
     }
     for name in ["nonce", "at_hash", "c_hash", "s_hash"] {
         assert_eq!(stage.verdict_with(&tokens, |claims| set(claims, name, json!("x"))).await, REFUSED, "{name}");
@@ -98,9 +97,9 @@ async fn an_id_token_is_no_access_token_however_it_is_dressed() {
 }
 
 #[tokio::test]
-async fn what_is_no_users_or_no_clients_is_refused() {
+async fn tokens_of_others_are_rejected() {
     let stage = Stage::new().await;
-    stage.resident("ada").await;
+    stage.create_login("ada").await;
     let tokens = stage.log_in("ada", Login::ORDINARY).await;
     for subject in [json!("application@clients"), json!("application"), json!(""), json!(7), json!("|"), json!("a\n|b")]
     {
@@ -114,20 +113,23 @@ async fn what_is_no_users_or_no_clients_is_refused() {
         assert_eq!(stage.verdict_with(&tokens, |claims| set(claims, "gty", grant.clone())).await, REFUSED, "{grant}");
     }
     assert_eq!(stage.verdict_with(&tokens, |claims| set(claims, "gty", json!("password"))).await, None);
-    assert_eq!(stage.verdict_with(&tokens, |claims| set(claims, "client_id", json!("stranger"))).await, REFUSED);
+    assert_eq!(
+        stage.verdict_with(&tokens, |claims| set(claims, "client_id", json!("foreign-application"))).await,
+        REFUSED
+    );
     assert_eq!(stage.verdict_with(&tokens, |claims| set(claims, "cnf", json!({}))).await, REFUSED);
     assert_eq!(stage.verdict_with(&tokens, |claims| set(claims, "sid", json!(""))).await, REFUSED);
-    // That nobody has the id shows only at Auth0.
-    let nobody = stage.harness.altered(tokens.access.expose(), |claims| set(claims, "sub", json!("auth0|nobody")));
-    let nobody = AccessToken::new(nobody.unwrap()).unwrap();
-    let error = stage.oauth().validate(&scope(), &nobody).await.unwrap_err();
+    // Only a request shows that the user is missing.
+    let missing = stage.harness.altered(tokens.access.expose(), |claims| set(claims, "sub", json!("auth0|missing")));
+    let missing = AccessToken::new(missing.unwrap()).unwrap();
+    let error = stage.oauth().validate(&scope(), &missing).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidToken);
 }
 
 #[tokio::test]
-async fn a_custom_domain_is_the_issuer_and_the_tenants_own_is_none_then() {
+async fn custom_domain_is_the_only_issuer() {
     let mut stage = Stage::new().await;
-    stage.resident("ada").await;
+    stage.create_login("ada").await;
     let tokens = stage.log_in("ada", Login::ORDINARY).await;
     stage.rebuild(|config, _| config.custom_domain = Some("login.acme.example".into()));
     assert_eq!(stage.verdict(tokens.access.expose()).await, REFUSED);
@@ -143,7 +145,7 @@ async fn a_custom_domain_is_the_issuer_and_the_tenants_own_is_none_then() {
 #[tokio::test]
 async fn keys_rotate_without_a_restart() {
     let stage = Stage::new().await;
-    stage.resident("ada").await;
+    stage.create_login("ada").await;
     let before = stage.log_in("ada", Login::ORDINARY).await;
     assert_eq!(stage.verdict(before.access.expose()).await, None);
     stage.fake().with(Tenant::rotate_key).unwrap();
@@ -153,9 +155,9 @@ async fn keys_rotate_without_a_restart() {
 }
 
 #[tokio::test]
-async fn an_opaque_token_is_refused_without_a_request_unless_a_setting_says_otherwise() {
+async fn opaque_tokens_need_the_setting() {
     let mut stage = Stage::new().await;
-    let id = stage.resident("ada").await;
+    let id = stage.create_login("ada").await;
     let tokens = stage.log_in("ada", OPAQUE).await;
     assert!(!tokens.access.is_jwt());
     assert_eq!(stage.verdict(tokens.access.expose()).await, REFUSED);
@@ -172,13 +174,13 @@ async fn an_opaque_token_is_refused_without_a_request_unless_a_setting_says_othe
     stage.fake().change(id.as_str(), |user| set(user, "blocked", json!(true)));
     let error = stage.oauth().validate(&scope(), &tokens.access).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidToken);
-    assert_eq!(stage.verdict("opaque--of-nobody").await, REFUSED);
+    assert_eq!(stage.verdict("opaque--unknown").await, REFUSED);
 }
 
 #[tokio::test]
-async fn an_opaque_token_without_openid_is_refused_and_the_scope_is_named() {
+async fn opaque_token_without_openid_is_rejected() {
     let mut stage = Stage::new().await;
-    stage.resident("ada").await;
+    stage.create_login("ada").await;
     let tokens = stage.log_in("ada", Login { scope: "email", ..OPAQUE }).await;
     stage.rebuild(|config, _| config.accept_opaque = true);
     let error = stage.oauth().validate(&scope(), &tokens.access).await.unwrap_err();
@@ -187,9 +189,9 @@ async fn an_opaque_token_without_openid_is_refused_and_the_scope_is_named() {
 }
 
 #[tokio::test]
-async fn userinfo_that_is_asked_too_often_is_no_bad_token() {
+async fn rate_limited_userinfo_is_no_invalid_token() {
     let mut stage = Stage::new().await;
-    stage.resident("ada").await;
+    stage.create_login("ada").await;
     let tokens = stage.log_in("ada", OPAQUE).await;
     stage.rebuild(|config, _| config.accept_opaque = true);
     for _ in 0..10 {
@@ -201,9 +203,9 @@ async fn userinfo_that_is_asked_too_often_is_no_bad_token() {
 }
 
 #[tokio::test]
-async fn what_is_odd_in_a_profile_is_read_with_care() {
+async fn unusual_values_are_parsed() {
     let stage = Stage::new().await;
-    let id = stage.resident("ada").await;
+    let id = stage.create_login("ada").await;
     let tokens = stage.log_in("ada", Login::ORDINARY).await;
     stage.fake().change(id.as_str(), |user| {
         set(user, "email_verified", json!("ada@acme.example"));
@@ -227,23 +229,4 @@ async fn what_is_odd_in_a_profile_is_read_with_care() {
 
 fn customer_of(text: &str) -> CustomerId {
     CustomerId::new(text).unwrap()
-}
-
-#[tokio::test]
-async fn the_fakes_logout_page_ends_the_browsers_session_and_no_refresh_token() {
-    let stage = Stage::new().await;
-    stage.resident("ada").await;
-    let tokens = stage.log_in("ada", Login::ORDINARY).await;
-    let session = claims_of(tokens.id.as_ref().unwrap().expose()).unwrap()["sid"].clone();
-    let policy = OutboundPolicy::default();
-    let http = Client::new(&policy).unwrap();
-    let page = BaseUrl::parse(&stage.fake().url(), &policy).unwrap().join(&["oidc", "logout"]).unwrap();
-    let asked =
-        [("client_id", "application"), ("post_logout_redirect_uri", "https://shop.acme.example/"), ("state", "s 1")];
-    let cookie = HeaderValue::from_str(&format!("auth0={}", session.as_str().unwrap())).unwrap();
-    let request = Request::get(page).query(&asked).header(header::COOKIE, cookie);
-    let answer = http.send(&scope(), request).await.unwrap();
-    let location = answer.header(&header::LOCATION);
-    assert_eq!((answer.status.as_u16(), location), (302, Some("https://shop.acme.example/?state=s+1")));
-    assert!(!stage.has_session(&tokens) && stage.is_refreshable(&tokens));
 }
