@@ -1,6 +1,6 @@
-//! `cargo xtask auth0-contract`: recorded Auth0 traffic and Auth0's API description, held against the connector and its fake.
+//! `cargo xtask auth0-contract`: compares the Auth0 connector and its fake with recorded traffic and Auth0's API description.
 //!
-//! Both are other projects' data and no part of this repository, so a checkout alone does not have them.
+//! The recordings and the description belong to other projects and are not in this repository.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,14 +11,14 @@ use crate::interrupt::Interrupt;
 use crate::workspace::Workspace;
 use crate::{environment, process};
 
-/// The connector's package, which brings the program that compares.
+/// The connector's package, the program in it that compares, and an integration test of it.
 const PACKAGE: &str = "idp-bridge-connector-auth0";
-/// The feature with that program and its own tests, as the command line of the whole workspace names it.
-pub(crate) const FEATURE: &str = "idp-bridge-connector-auth0/contract";
-/// Where the material lies if it lies beside the checkout, seen from there.
+const PROGRAM: &str = "auth0-contract";
+const TEST: &str = "conformance";
+/// The default folder of the material, relative to the root of the workspace.
 const BESIDE: &str = "../shared/fixtures/auth0";
 
-/// What to compare with.
+/// The material to compare with.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Folder of recorded exchanges [default: ../shared/fixtures/auth0/recorded, beside the checkout]
@@ -29,44 +29,41 @@ pub(crate) struct Options {
     openapi: Option<PathBuf>,
 }
 
-/// The recordings and the description, which are there.
+/// Recordings and API description that exist.
 #[derive(Debug)]
 pub(crate) struct Material {
     recordings: PathBuf,
     openapi: PathBuf,
 }
 
-/// Compares, and runs the tests of what compares.
+/// Runs the tests of the program that compares, then compares.
 pub(crate) fn run(options: &Options, workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
     let Material { recordings, openapi } = Material::in_folder(&workspace.root.join(BESIDE));
-    // Cargo runs the program where the workspace is, and paths are meant from where people are.
-    let absolute = |path: &PathBuf| std::path::absolute(path).context("cannot tell the current folder");
     let material = Material {
-        recordings: options.recordings.as_ref().map_or(Ok(recordings), absolute)?,
-        openapi: options.openapi.as_ref().map_or(Ok(openapi), absolute)?,
+        recordings: options.recordings.clone().unwrap_or(recordings),
+        openapi: options.openapi.clone().unwrap_or(openapi),
     };
     if let Some(missing) = material.missing() {
-        bail!("`{}` is not there; hint: name yours with --recordings and --openapi", environment::readable(missing));
+        bail!("`{}` does not exist; hint: use --recordings and --openapi", environment::readable(missing));
     }
-    process::run(cargo(workspace, "test").arg("--lib"), interrupt)?;
+    process::run(&mut workspace.cargo(&["test", "--package", PACKAGE, "--all-features", "--lib"]), interrupt)?;
     compare(&material, workspace, interrupt)
 }
 
 /// Compares: prints the counts of each call, and fails on any mismatch.
 pub(crate) fn compare(material: &Material, workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
-    let mut command = cargo(workspace, "run");
-    command.args(["--quiet", "--bin", "auth0-contract", "--", "--recordings"]).arg(&material.recordings);
-    command.arg("--openapi").arg(&material.openapi);
-    process::run(&mut command, interrupt).context("the Auth0 connector does not fit its recordings")
+    let mut program = Command::new(workspace.build_program(PROGRAM, TEST, interrupt)?);
+    program.arg("--recordings").arg(&material.recordings).arg("--openapi").arg(&material.openapi);
+    process::run(&mut program, interrupt).context("the Auth0 connector does not match its recordings")
 }
 
 impl Material {
-    /// What lies beside the checkout, or a sentence that says that it does not.
+    /// Returns the material beside the checkout, or a phrase that says what cannot run without it.
     pub(crate) fn beside(workspace: &Workspace) -> Result<Self, String> {
         let material = Self::in_folder(&workspace.root.join(BESIDE));
         match material.missing() {
             None => Ok(material),
-            Some(_) => Err(format!("the comparison with recorded Auth0 traffic, since `{BESIDE}` is not there")),
+            Some(_) => Err(format!("the comparison with recorded Auth0 traffic, since `{BESIDE}` does not exist")),
         }
     }
 
@@ -79,18 +76,12 @@ impl Material {
     }
 }
 
-fn cargo(workspace: &Workspace, task: &str) -> Command {
-    let mut command = Command::new(environment::cargo());
-    command.current_dir(&workspace.root).args([task, "--package", PACKAGE, "--features", "contract"]);
-    command
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn half_of_the_material_is_as_good_as_none() {
+    fn material_needs_recordings_and_description() {
         let folder = tempfile::tempdir().unwrap();
         let material = Material::in_folder(folder.path());
         assert_eq!(material.missing(), Some(&*folder.path().join("recorded")));

@@ -1,65 +1,82 @@
-//! `cargo xtask ci`: all that CI runs, in the order in which it is quickest to know what is wrong.
+//! `cargo xtask ci`: everything that CI runs, quick steps first.
 
-use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
 
 use crate::interrupt::Interrupt;
-use crate::workspace::Workspace;
-use crate::{codegen, dependencies, environment, features, new_connector, out_of_tree, process, status, test, tidy};
+use crate::workspace::{EVERYTHING, Workspace};
+use crate::{codegen, dependencies, features, new_connector, out_of_tree, process, status, test, tidy};
 
-/// A step and how to run it.
-type Step<'a> = (&'static str, Box<dyn Fn() -> Result<()> + 'a>);
+/// A name and a function.
+type Step<'a> = (&'static str, &'a dyn Fn() -> Result<()>);
 
-/// Runs every step, even after one failed, and says at the end which did.
+/// Runs every step, even after one failed, and reports at the end which failed.
 pub(crate) fn run(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
-    let started = Instant::now();
+    let cargo = |arguments: &[&str]| process::run(&mut workspace.cargo(arguments), interrupt);
+    let [packages, features] = EVERYTHING;
+    let clippy = ["clippy", packages, features, "--all-targets", "--", "--deny", "warnings"];
+    let doc = ["doc", packages, features, "--no-deps"];
+    run_steps(
+        &[
+            ("format", &|| cargo(&["fmt", "--all", "--check"])),
+            ("tidy", &|| tidy::run(workspace)),
+            ("dependencies", &|| dependencies::check(workspace, interrupt)),
+            ("clippy", &|| cargo(&clippy)),
+            ("documentation", &|| {
+                process::run(workspace.cargo(&doc).env("RUSTDOCFLAGS", "--deny warnings"), interrupt)
+            }),
+            ("test", &|| test::run(workspace, interrupt)),
+            // After the tests: the support matrix shows their results.
+            ("generated files", &|| codegen::check(workspace, interrupt)),
+            // Last, since these build with other features.
+            ("new connector", &|| new_connector::lint(workspace, interrupt)),
+            ("example out of tree", &|| out_of_tree::check(workspace, interrupt)),
+            ("features", &|| features::check(workspace, interrupt)),
+        ],
+        interrupt,
+    )
+}
+
+fn run_steps(steps: &[Step<'_>], interrupt: &Interrupt) -> Result<()> {
+    let all_started = Instant::now();
     let mut failed = Vec::new();
-    for (name, step) in steps(workspace, interrupt) {
-        let began = Instant::now();
+    for (name, step) in steps {
+        let started = Instant::now();
         status::step("Step", name);
         let result = step();
         interrupt.check()?;
         match result {
-            Ok(()) => status::step("Passed", format!("{name} in {}", status::elapsed(began.elapsed()))),
+            Ok(()) => status::step("Passed", format!("{name} in {}", status::elapsed(started.elapsed()))),
             Err(error) => {
                 status::error(&error);
-                failed.push(name);
+                failed.push(*name);
             }
         }
     }
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
     }
-    status::step("Finished", format!("all that CI runs in {}", status::elapsed(started.elapsed())));
+    status::step("Finished", format!("all that CI runs in {}", status::elapsed(all_started.elapsed())));
     Ok(())
 }
 
-fn steps<'a>(workspace: &'a Workspace, interrupt: &'a Interrupt) -> Vec<Step<'a>> {
-    let cargo = move |arguments: &'static [&'static str]| -> Box<dyn Fn() -> Result<()> + 'a> {
-        Box::new(move || process::run(&mut cargo_command(workspace, arguments), interrupt))
-    };
-    vec![
-        ("format", cargo(&["fmt", "--all", "--check"])),
-        ("tidy", Box::new(|| tidy::run(workspace))),
-        ("dependencies", Box::new(|| dependencies::check(workspace, interrupt))),
-        ("clippy", cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "--deny", "warnings"])),
-        ("new connector", Box::new(|| new_connector::lint(workspace, interrupt))),
-        ("example out of tree", Box::new(|| out_of_tree::check(workspace, interrupt))),
-        ("features", Box::new(|| features::check(workspace, interrupt))),
-        ("documentation", cargo(&["doc", "--workspace", "--no-deps", "--all-features"])),
-        ("test", Box::new(|| test::run(workspace, interrupt))),
-        // Last, since the support matrix shows what the tests have just proved.
-        ("generated files", Box::new(|| codegen::check(workspace, interrupt))),
-    ]
-}
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
 
-fn cargo_command(workspace: &Workspace, arguments: &[&str]) -> Command {
-    let mut command = Command::new(environment::cargo());
-    command.current_dir(&workspace.root).args(arguments);
-    if arguments.first() == Some(&"doc") {
-        command.env("RUSTDOCFLAGS", "--deny warnings");
+    use super::*;
+
+    #[test]
+    fn steps_after_a_failed_one_run() {
+        let ran = Cell::new(false);
+        let fails = || bail!("broken");
+        let passes = || {
+            ran.set(true);
+            Ok(())
+        };
+        let error = run_steps(&[("one", &fails), ("two", &passes)], &Interrupt::default()).unwrap_err();
+        assert_eq!(error.to_string(), "failed: one");
+        assert!(ran.get());
     }
-    command
 }

@@ -1,4 +1,4 @@
-//! The reports that the conformance suite leaves: one for each connector and what it was run against.
+//! The reports of the conformance suite: one for each connector and identity provider that it was run with.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,27 +10,27 @@ use serde::Deserialize;
 use crate::files;
 use crate::workspace::Workspace;
 
-/// One report, as `idp_bridge_conformance::Report` is written.
+/// A report, as `idp_bridge_conformance::Report` is serialized.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Report {
-    /// What was tested, such as `keycloak (fake)`.
+    /// The connector and what it was tested with, such as `keycloak (fake)`.
     pub(crate) harness: String,
     passed: Vec<Case>,
     failed: Vec<Case>,
     not_applicable: Vec<Case>,
-    /// What was seen to die at a logout, and what to live on.
+    /// Which tokens were valid after a logout.
     #[serde(default)]
     pub(crate) observations: Vec<Observation>,
 }
 
-/// A thing that lived before a logout, and whether it lived afterwards.
+/// A token that was valid before a logout.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Observation {
-    /// Which logout.
+    /// The logout.
     pub(crate) logout: String,
-    /// What was looked at.
+    /// The token and where it was checked.
     pub(crate) what: String,
-    /// Whether it lived afterwards.
+    /// Whether it was valid afterwards.
     pub(crate) lives: bool,
 }
 
@@ -42,24 +42,24 @@ struct Case {
 }
 
 impl Report {
-    /// How many cases passed.
+    /// Returns the number of passed cases.
     pub(crate) fn passed(&self) -> usize {
         self.passed.len()
     }
 
-    /// How many cases were run.
+    /// Returns the number of cases that ran.
     pub(crate) fn run(&self) -> usize {
         self.passed.len() + self.failed.len()
     }
 
-    /// How many cases about federation passed, and how many were run.
+    /// Returns how many cases about federation passed, and how many ran.
     pub(crate) fn federation(&self) -> (usize, usize) {
         let count = |cases: &[Case]| cases.iter().filter(|case| case.case.starts_with("federation_")).count();
         let passed = count(&self.passed);
         (passed, passed + count(&self.failed))
     }
 
-    /// Why cases were not applicable, and how many for each reason.
+    /// Returns the number of cases that were not applicable, by reason.
     pub(crate) fn not_applicable(&self) -> BTreeMap<&str, usize> {
         let mut reasons = BTreeMap::new();
         for case in &self.not_applicable {
@@ -68,7 +68,7 @@ impl Report {
         reasons
     }
 
-    /// It all in a line.
+    /// Returns the counts as one line.
     pub(crate) fn summary(&self) -> String {
         let Self { harness, failed, not_applicable, .. } = self;
         let counts = format!("{} cases passed, {} failed", self.passed(), failed.len());
@@ -76,33 +76,33 @@ impl Report {
     }
 }
 
-/// Where the suite writes its reports: below `CARGO_TARGET_TMPDIR`.
-fn written(workspace: &Workspace) -> PathBuf {
+/// The folder that the suite writes to, in `CARGO_TARGET_TMPDIR`.
+fn fresh_folder(workspace: &Workspace) -> PathBuf {
     workspace.target_directory.join("tmp/conformance")
 }
 
-/// Where the reports of a whole run are kept, apart from those of a run of a few crates.
-fn kept(workspace: &Workspace) -> PathBuf {
+/// The folder with the reports of the last complete run.
+fn kept_folder(workspace: &Workspace) -> PathBuf {
     workspace.target_directory.join("conformance")
 }
 
-/// Forgets all reports: what an earlier run proved is not what the next one proves.
-pub(crate) fn forget(workspace: &Workspace) -> Result<()> {
-    files::remove(&written(workspace))?;
-    files::remove(&kept(workspace))
+/// Removes the reports of earlier runs.
+pub(crate) fn remove_reports(workspace: &Workspace) -> Result<()> {
+    files::remove(&fresh_folder(workspace))?;
+    files::remove(&kept_folder(workspace))
 }
 
-/// Keeps the reports of a run that has just ended well, and answers them.
-pub(crate) fn keep(workspace: &Workspace) -> Result<Vec<Report>> {
-    if written(workspace).exists() {
-        files::copy_flat_folder(&written(workspace), &kept(workspace))?;
+/// Keeps the reports of a complete run that passed, and returns them.
+pub(crate) fn keep_reports(workspace: &Workspace) -> Result<Vec<Report>> {
+    if fresh_folder(workspace).exists() {
+        files::copy_flat_folder(&fresh_folder(workspace), &kept_folder(workspace))?;
     }
-    read(workspace)
+    read_reports(workspace)
 }
 
-/// All reports of the last whole run, by name; none if there was none.
-pub(crate) fn read(workspace: &Workspace) -> Result<Vec<Report>> {
-    let Ok(entries) = fs::read_dir(kept(workspace)) else { return Ok(Vec::new()) };
+/// Returns the reports of the last complete run, sorted by name.
+pub(crate) fn read_reports(workspace: &Workspace) -> Result<Vec<Report>> {
+    let Ok(entries) = fs::read_dir(kept_folder(workspace)) else { return Ok(Vec::new()) };
     let mut reports: Vec<Report> = Vec::new();
     for entry in entries {
         let path = entry?.path();
@@ -117,7 +117,7 @@ pub(crate) fn read(workspace: &Workspace) -> Result<Vec<Report>> {
 
 #[cfg(test)]
 impl Report {
-    /// One case of each outcome.
+    /// Returns a report with one case of each outcome.
     pub(crate) fn sample(harness: &str) -> Self {
         let json = r#"{"harness": "", "capabilities": {},
             "passed": [{"case": "federation_logout::a", "proves": []}],
@@ -128,6 +128,13 @@ impl Report {
                 {"logout": "with all its tokens", "what": "another login's refresh token", "lives": true}]}"#;
         Self { harness: harness.to_owned(), ..serde_json::from_str(json).unwrap() }
     }
+
+    /// Removes what is about federation.
+    pub(crate) fn without_federation(mut self) -> Self {
+        self.passed.clear();
+        self.observations.clear();
+        self
+    }
 }
 
 #[cfg(test)]
@@ -135,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_is_summed_up_in_a_line() {
+    fn a_report_has_a_one_line_summary() {
         let report = Report::sample("keycloak (fake)");
         assert_eq!(report.summary(), "keycloak (fake): 1 cases passed, 1 failed, 1 not applicable");
         assert_eq!(report.federation(), (1, 1));

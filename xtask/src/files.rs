@@ -1,4 +1,4 @@
-//! Writing and removing files so that an interrupted run leaves nothing half-done.
+//! Reads, writes and removes files. An interrupted write leaves the old file.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -7,22 +7,27 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// Writes a file that everyone may read.
+/// Reads a text file.
+pub(crate) fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))
+}
+
+/// Writes a file that every user can read.
 pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
     write_with_mode(path, text, 0o644)
 }
 
-/// Writes a file with a secret in it: only its owner can read it.
+/// Writes a file with a secret, which only its owner can read.
 pub(crate) fn write_private(path: &Path, text: &str) -> Result<()> {
     write_with_mode(path, text, 0o600)
 }
 
-/// Writes a script that its owner can run.
+/// Writes a script that its owner can execute.
 pub(crate) fn write_executable(path: &Path, text: &str) -> Result<()> {
     write_with_mode(path, text, 0o700)
 }
 
-/// Readers see the old file or the new one, never half of it.
+/// Readers see the old file or the new one, never a part.
 fn write_with_mode(path: &Path, text: &str, mode: u32) -> Result<()> {
     let partial = path.with_added_extension("partial");
     let written = OpenOptions::new()
@@ -37,7 +42,7 @@ fn write_with_mode(path: &Path, text: &str, mode: u32) -> Result<()> {
     written.with_context(|| format!("cannot write `{}`", path.display()))
 }
 
-/// Removes a file or a folder, if it is there.
+/// Removes a file or a folder, if it exists.
 pub(crate) fn remove(path: &Path) -> Result<()> {
     let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     match removed {
@@ -48,12 +53,12 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// Makes a folder and those above it.
+/// Creates a folder and its parents.
 pub(crate) fn create_folder(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).with_context(|| format!("cannot make the folder `{}`", path.display()))
+    fs::create_dir_all(path).with_context(|| format!("cannot create the folder `{}`", path.display()))
 }
 
-/// Copies the files of a folder without folders inside it.
+/// Copies the files of a folder that contains no folders.
 pub(crate) fn copy_flat_folder(from: &Path, to: &Path) -> Result<()> {
     create_folder(to)?;
     let entries = fs::read_dir(from).with_context(|| format!("cannot list `{}`", from.display()))?;
@@ -65,7 +70,7 @@ pub(crate) fn copy_flat_folder(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The last lines of a file, to show what went wrong.
+/// Returns the last lines of a file, indented.
 pub(crate) fn tail(path: &Path, lines: usize) -> String {
     let text = fs::read(path).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
@@ -78,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_private_file_is_readable_by_its_owner_alone_even_when_it_replaces_an_open_one() {
+    fn a_private_file_replaces_a_readable_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         fs::write(&path, "old").unwrap();
@@ -90,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn removing_what_is_not_there_is_fine() {
+    fn a_missing_file_can_be_removed() {
         let folder = tempfile::tempdir().unwrap();
         remove(&folder.path().join("nothing")).unwrap();
         create_folder(&folder.path().join("a/b")).unwrap();
@@ -99,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tail_of_a_missing_or_short_file_is_what_there_is() {
+    fn the_tail_is_the_last_lines() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         assert_eq!(tail(&path, 2), "");

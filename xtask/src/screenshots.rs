@@ -1,4 +1,4 @@
-//! `cargo xtask screenshots`: the pictures of the documentation, taken by the test that uses a real browser.
+//! `cargo xtask screenshots`: the pictures of the documentation, taken by the browser tests.
 
 use anyhow::Result;
 
@@ -7,10 +7,9 @@ use crate::workspace::Workspace;
 use crate::{federation_app, files, lab, prerequisites, process, status, test};
 
 const FOLDER: &str = "docs/images";
-/// Tells the test where to write its pictures; without it, it writes none.
+/// Names the folder for the pictures to the tests, which take none without it.
 const VARIABLE: &str = "IDP_BRIDGE_SCREENSHOTS";
-/// Where the tests are that take pictures, and what their names have in common.
-const PACKAGE: &str = "idp-bridge";
+/// The test target, and the beginning of the names of the tests that take pictures.
 const TEST: &str = "lab";
 const FILTER: &str = "federation_browser";
 
@@ -21,7 +20,7 @@ pub(crate) fn run(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
     let folder = workspace.root.join(FOLDER);
     files::create_folder(&folder)?;
     let _lab = lab::start_keycloak(workspace, &tools, interrupt)?;
-    let mut command = test::on_labs(workspace, PACKAGE);
+    let mut command = test::cargo_test(workspace);
     command.args(["--test", TEST, "--", FILTER]).env(VARIABLE, &folder);
     process::run(&mut command, interrupt)?;
     status::step("Written", format!("`{FOLDER}`"));

@@ -1,9 +1,8 @@
-//! `cargo xtask tidy`: the rules of this repository that no compiler and no clippy checks.
+//! `cargo xtask tidy`: checks the rules of this repository that neither the compiler nor clippy checks.
 
 mod arrows;
 mod invariants;
 mod length;
-mod wording;
 
 use std::fmt;
 use std::process::Command;
@@ -21,11 +20,11 @@ struct Source {
     text: String,
 }
 
-/// A place where a rule is not kept.
+/// A place that breaks a rule.
 #[derive(Debug, PartialEq, Eq)]
 struct Problem {
     path: String,
-    /// Nothing if it is about the whole file.
+    /// The line, or `None` for the whole file.
     line: Option<usize>,
     rule: String,
 }
@@ -49,7 +48,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Checks every rule, and names every place where one is not kept.
+/// Checks every rule, and fails with all places that break one.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let sources = sources(workspace)?;
     for note in sources.iter().filter_map(length::note) {
@@ -57,26 +56,32 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     }
     let mut problems = arrows::check(workspace)?;
     for source in &sources {
-        problems.extend(wording::check(source));
+        problems.extend(check_header(source));
         problems.extend(length::check(source));
     }
     problems.extend(invariants::check(&sources, workspace));
     if !problems.is_empty() {
         let list: Vec<_> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
-        bail!("{} places do not keep the rules of this repository{}", problems.len(), list.concat());
+        bail!("{} places break the rules of this repository{}", problems.len(), list.concat());
     }
     status::step("Tidy", format!("{} files", sources.len()));
     Ok(())
 }
 
-/// All text files that git tracks or would track.
+/// A Rust file begins with a module comment.
+fn check_header(source: &Source) -> Option<Problem> {
+    let is_missing = source.is_rust() && !source.text.starts_with("//! ");
+    is_missing.then(|| Problem::whole(source, "begin the file with a `//!` comment on what it contains"))
+}
+
+/// Reads all text files that git tracks or would track.
 fn sources(workspace: &Workspace) -> Result<Vec<Source>> {
     let mut git = Command::new("git");
     git.current_dir(&workspace.root).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
     let list = process::output(&mut git).context("cannot list the files of this repository")?;
     let mut sources = Vec::new();
     for path in list.split('\0').filter(|path| !path.is_empty()) {
-        // A file that is gone but still tracked, or that is not text, has no lines to check.
+        // Skips removed files and files that are not text.
         if let Ok(text) = std::fs::read_to_string(workspace.root.join(path)) {
             sources.push(Source { path: path.to_owned(), text });
         }
@@ -94,12 +99,12 @@ impl Source {
         self.path.ends_with(".rs")
     }
 
-    /// Its lines with their numbers.
+    /// Returns the lines with their numbers.
     fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
         self.text.lines().enumerate().map(|(index, line)| (index + 1, line))
     }
 
-    /// The lines of code that is shipped: without comments, and without tests.
+    /// Returns the lines of code without comments and tests.
     fn shipped_code(&self) -> impl Iterator<Item = (usize, &str)> {
         let is_test_file =
             self.path.ends_with("tests.rs") || self.path.starts_with("tests/") || self.path.contains("/tests/");
@@ -118,17 +123,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shipped_code_is_without_comments_and_tests() {
-        let source = Source::new("src/a.rs", "//! Why.\nfn a() {}\n#[cfg(test)]\nmod tests {}\n");
+    fn shipped_code_excludes_comments_and_tests() {
+        let source = Source::new("src/a.rs", "//! What.\nfn a() {}\n#[cfg(test)]\nmod tests {}\n");
         assert_eq!(source.shipped_code().collect::<Vec<_>>(), [(2, "fn a() {}")]);
         assert_eq!(Source::new("src/a/tests.rs", "fn a() {}").shipped_code().count(), 0);
         assert_eq!(Source::new("tests/a.rs", "fn a() {}").shipped_code().count(), 0);
     }
 
     #[test]
-    fn a_problem_says_where_it_is() {
+    fn a_problem_names_its_place() {
         let source = Source::new("src/a.rs", "");
         assert_eq!(Problem::at(&source, 3, "wrong").to_string(), "src/a.rs:3: wrong");
         assert_eq!(Problem::whole(&source, "wrong").to_string(), "src/a.rs: wrong");
+    }
+
+    #[test]
+    fn a_rust_file_needs_a_module_comment() {
+        assert_eq!(check_header(&Source::new("a.rs", "//! What.\n")), None);
+        assert!(check_header(&Source::new("a.rs", "use std::fmt;\n")).is_some());
+        assert_eq!(check_header(&Source::new("a.sh", "exit\n")), None);
     }
 }

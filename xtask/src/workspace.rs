@@ -1,21 +1,25 @@
-//! What cargo knows about this workspace: its packages, their targets, and what they are built with.
+//! The workspace as `cargo metadata` and `cargo tree` describe it, and the cargo commands that build it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde::Deserialize;
 
+use crate::interrupt::Interrupt;
 use crate::{environment, process};
 
-/// The answer of `cargo metadata`, as far as these tasks need it.
+/// The packages and features that every check and test is built with. Each other selection builds dependencies again.
+pub(crate) const EVERYTHING: [&str; 2] = ["--workspace", "--all-features"];
+
+/// The part of the output of `cargo metadata` that these tasks need.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Workspace {
     /// The folder of the root `Cargo.toml`.
     #[serde(rename = "workspace_root")]
     pub(crate) root: PathBuf,
-    /// Where cargo builds.
+    /// The folder that cargo builds in.
     pub(crate) target_directory: PathBuf,
     packages: Vec<Package>,
 }
@@ -25,31 +29,30 @@ pub(crate) struct Workspace {
 pub(crate) struct Package {
     /// Its name.
     pub(crate) name: String,
-    /// What its manifest asks for.
+    /// The dependencies in its manifest.
     pub(crate) dependencies: Vec<Dependency>,
     targets: Vec<Target>,
 }
 
-/// A line of a manifest's dependencies.
+/// A dependency in a manifest.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Dependency {
-    /// The package asked for.
+    /// The name of the package.
     pub(crate) name: String,
-    /// `dev`, `build`, or nothing for a normal one.
+    /// `dev`, `build`, or `None` for a normal dependency.
     pub(crate) kind: Option<String>,
-    /// Whether a feature brings it.
+    /// Whether only a feature enables it.
     pub(crate) optional: bool,
 }
 
 #[derive(Debug, Deserialize)]
 struct Target {
-    name: String,
     kind: Vec<String>,
     #[serde(default, rename = "required-features")]
     required_features: Vec<String>,
 }
 
-/// A package that something is built with, on any platform.
+/// A package in a dependency tree, on any platform.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Built {
     /// Its name.
@@ -61,22 +64,32 @@ pub(crate) struct Built {
 }
 
 impl Workspace {
-    /// Asks cargo about the workspace that these tasks belong to.
+    /// Reads the workspace that these tasks belong to.
     pub(crate) fn read() -> Result<Self> {
         Self::read_at(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
     }
 
-    /// Asks cargo about the workspace in this folder.
+    /// Reads the workspace in a folder.
     pub(crate) fn read_at(root: &Path) -> Result<Self> {
-        let output = Command::new(environment::cargo())
-            .args(["metadata", "--format-version=1", "--no-deps", "--manifest-path"])
-            .arg(root.join("Cargo.toml"))
-            .output()
-            .context("cannot run `cargo metadata`")?;
-        if !output.status.success() {
-            bail!("`cargo metadata` failed: {}", String::from_utf8_lossy(&output.stderr).trim());
-        }
-        serde_json::from_slice(&output.stdout).context("cannot read the answer of `cargo metadata`")
+        let mut cargo = Command::new(environment::cargo());
+        cargo.args(["metadata", "--format-version=1", "--no-deps", "--manifest-path"]).arg(root.join("Cargo.toml"));
+        serde_json::from_str(&process::output(&mut cargo)?).context("cannot read the output of `cargo metadata`")
+    }
+
+    /// Returns a cargo command in the root of the workspace.
+    pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
+        let mut cargo = Command::new(environment::cargo());
+        cargo.current_dir(&self.root).args(arguments);
+        cargo
+    }
+
+    /// Builds a program with the features of the tests, so that nothing is built twice, and returns its path.
+    ///
+    /// `test` is an integration test of the program's package: cargo builds the programs of a package for such a test.
+    pub(crate) fn build_program(&self, name: &str, test: &str, interrupt: &Interrupt) -> Result<PathBuf> {
+        let mut cargo = self.cargo(&["test", "--no-run", "--quiet", "--test", test]);
+        process::run(cargo.args(EVERYTHING), interrupt).with_context(|| format!("cannot build `{name}`"))?;
+        Ok(self.target_directory.join("debug").join(name))
     }
 
     /// The packages of the workspace.
@@ -84,41 +97,38 @@ impl Workspace {
         &self.packages
     }
 
-    /// All packages that something is built with, however far away, by the arguments of `cargo tree` that choose it.
+    /// Returns all direct and indirect dependencies, for the given selection of `cargo tree`.
     ///
-    /// The tree knows which features are on; the lock file and `cargo metadata` also list what no feature brings.
-    pub(crate) fn built_with(&self, chosen: &[&str]) -> Result<BTreeSet<Built>> {
-        let mut cargo = Command::new(environment::cargo());
-        cargo.current_dir(&self.root).args(["tree", "--target=all", "--prefix=none", "--format={p}"]).args(chosen);
-        Ok(process::output(&mut cargo)?.lines().filter_map(Built::read).collect())
+    /// `Cargo.lock` and `cargo metadata` would also list packages that no enabled feature needs.
+    pub(crate) fn dependencies(&self, selection: &[&str]) -> Result<BTreeSet<Built>> {
+        let mut cargo = self.cargo(&["tree", "--target=all", "--prefix=none", "--format={p}"]);
+        Ok(process::output(cargo.args(selection))?.lines().filter_map(Built::parse).collect())
     }
 
-    /// The test targets that need this feature, by package.
-    pub(crate) fn tests_that_need(&self, feature: &str) -> BTreeMap<&str, Vec<&str>> {
-        let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for package in self.members() {
-            for target in &package.targets {
-                let is_test = target.kind.iter().any(|kind| kind == "test");
-                if is_test && target.required_features.iter().any(|required| required == feature) {
-                    found.entry(&package.name).or_default().push(&target.name);
-                }
-            }
-        }
-        found
+    /// Whether a test target requires this feature.
+    pub(crate) fn has_tests_with(&self, feature: &str) -> bool {
+        let targets = self.packages.iter().flat_map(|package| &package.targets);
+        let mut tests = targets.filter(|target| target.kind.iter().any(|kind| kind == "test"));
+        tests.any(|test| test.required_features.iter().any(|required| required == feature))
     }
 }
 
 impl Built {
-    /// Reads a line such as `serde v1.0.0 (proc-macro) (*)`.
-    fn read(line: &str) -> Option<Self> {
+    /// Parses a line such as `serde v1.0.0 (proc-macro) (*)`.
+    fn parse(line: &str) -> Option<Self> {
         let mut words = line.split(' ');
         let (name, version) = (words.next()?, words.next()?.strip_prefix('v')?);
-        // Only a package from git has a URL: one from the registry has nothing, one of the workspace its path.
+        // Only a package from git has a URL: a package of the workspace has its path.
         let from_git = words.any(|word| word.contains("://"));
         Some(Self { name: name.to_owned(), version: version.to_owned(), from_git })
     }
 
-    /// A package from the registry, for tests.
+    /// Returns the major version.
+    pub(crate) fn major(&self) -> u64 {
+        self.version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0)
+    }
+
+    /// Returns a package from the registry, for tests.
     #[cfg(test)]
     pub(crate) fn sample(name: &str, version: &str) -> Self {
         Self { name: name.to_owned(), version: version.to_owned(), from_git: false }
@@ -132,27 +142,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lines_of_a_tree_are_read() {
-        assert_eq!(Built::read("serde_derive v1.0.2 (proc-macro) (*)"), Some(Built::sample("serde_derive", "1.0.2")));
-        assert_eq!(Built::read("xtask v0.1.0 (/home/me/idp-bridge/xtask)"), Some(Built::sample("xtask", "0.1.0")));
-        assert!(Built::read("serde v1.0.2 (https://example.com/serde?rev=1#1)").unwrap().from_git);
-        assert_eq!(Built::read(""), None);
+    fn lines_of_cargo_tree_are_parsed() {
+        assert_eq!(Built::parse("serde_derive v1.0.2 (proc-macro) (*)"), Some(Built::sample("serde_derive", "1.0.2")));
+        let from_git = Built::parse("foo v0.1.0 (https://git.example/foo?branch=main#0123abcd)").unwrap();
+        assert!(from_git.from_git);
+        let member = Built::parse("idp-bridge v0.1.0 (/work/idp-bridge)").unwrap();
+        assert!(!member.from_git);
+        assert_eq!(Built::parse(""), None);
     }
 
     #[test]
-    fn these_tasks_are_built_with_their_own_dependencies() {
-        let built = Workspace::read().unwrap().built_with(&["--package=xtask"]).unwrap();
-        assert!(built.iter().any(|package| package.name == "clap"), "{built:?}");
+    fn direct_dependencies_are_listed() {
+        let dependencies = Workspace::read().unwrap().dependencies(&["--package=xtask"]).unwrap();
+        assert!(dependencies.iter().any(|package| package.name == "clap"), "{dependencies:?}");
     }
 
     #[test]
-    fn only_test_targets_with_the_feature_are_found() {
-        let lab = json!({"name": "lab", "kind": ["test"], "required-features": ["lab"]});
-        let plain = json!({"name": "blackbox", "kind": ["test"]});
-        let example = json!({"name": "demo", "kind": ["example"], "required-features": ["lab"]});
-        let bridge = json!({"name": "bridge", "dependencies": [], "targets": [lab, plain, example]});
-        let answer = json!({"workspace_root": "/w", "target_directory": "/w/target", "packages": [bridge]});
-        let workspace: Workspace = serde_json::from_value(answer).unwrap();
-        assert_eq!(workspace.tests_that_need("lab"), BTreeMap::from([("bridge", vec!["lab"])]));
+    fn only_test_targets_count_as_tests() {
+        let workspace = |kind: &str| -> Workspace {
+            let targets = json!([{"kind": [kind], "required-features": ["lab"]}]);
+            let packages = json!([{"name": "bridge", "dependencies": [], "targets": targets}]);
+            let metadata = json!({"workspace_root": "/w", "target_directory": "/w/target", "packages": packages});
+            serde_json::from_value(metadata).unwrap()
+        };
+        assert!(workspace("test").has_tests_with("lab"));
+        assert!(!workspace("test").has_tests_with("other"));
+        assert!(!workspace("example").has_tests_with("lab"));
     }
 }

@@ -1,41 +1,42 @@
-//! What a report of the conformance suite was run on.
+//! What a conformance report was run against.
 
 use crate::conformance::Report;
 
-/// A connector, and the fake, stand-in or real identity provider before it.
+/// A connector and the identity provider it was tested with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Target<'a> {
     pub(super) report: &'a Report,
     pub(super) connector: &'a str,
-    pub(super) kind: Kind,
-    /// The stand-in's name.
-    pub(super) beside: Option<&'a str>,
+    pub(super) kind: Kind<'a>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum Kind<'a> {
+    /// The connector's own fake.
     Fake,
-    StandIn,
+    /// Another project's stand-in, with its name.
+    StandIn(&'a str),
+    /// The real identity provider.
     Real,
 }
 
 impl<'a> Target<'a> {
-    /// By the harness's name: `keycloak (fake)`, `cognito (ministack)`, and `keycloak` for the real one.
-    pub(super) fn of(report: &'a Report) -> Self {
+    /// Parses the harness's name: `keycloak (fake)`, `cognito (ministack)`, or `keycloak` for the real one.
+    pub(super) fn new(report: &'a Report) -> Self {
         let named = report.harness.strip_suffix(')').and_then(|name| name.split_once(" ("));
-        let (connector, kind, beside) = match named {
-            None => (report.harness.as_str(), Kind::Real, None),
-            Some((connector, "fake")) => (connector, Kind::Fake, None),
-            Some((connector, stand_in)) => (connector, Kind::StandIn, Some(stand_in)),
+        let (connector, kind) = match named {
+            None => (report.harness.as_str(), Kind::Real),
+            Some((connector, "fake")) => (connector, Kind::Fake),
+            Some((connector, stand_in)) => (connector, Kind::StandIn(stand_in)),
         };
-        Self { report, connector, kind, beside }
+        Self { report, connector, kind }
     }
 
-    /// The kind for a reader: `fake`, the stand-in's name, or `real`.
+    /// Returns `fake`, the stand-in's name, or `real`.
     pub(super) fn place(&self) -> &'a str {
         match self.kind {
             Kind::Fake => "fake",
-            Kind::StandIn => self.beside.unwrap_or("stand-in"),
+            Kind::StandIn(name) => name,
             Kind::Real => "real",
         }
     }

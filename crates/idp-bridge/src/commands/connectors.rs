@@ -1,4 +1,6 @@
-//! `connectors`: what this program can connect to.
+//! `connectors`: lists the connectors of this program.
+
+mod markdown;
 
 use clap::Args;
 use idp_bridge_core::{Registry, RegistryEntry};
@@ -8,31 +10,36 @@ use crate::config::settings_of;
 use crate::report::{Ended, Exit, print, print_json};
 use crate::show;
 
-/// How to print them.
+/// The output format.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Print the capabilities as Markdown tables
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
 }
 
-/// Runs the command.
+/// Prints the capabilities and settings of each connector.
 pub(crate) fn run(options: &Options, registry: &Registry) -> Ended {
     if options.json {
-        let connectors: Vec<Value> = registry.iter().map(describe).collect();
+        let connectors: Vec<Value> = registry.iter().map(to_json).collect();
         print_json(&connectors)?;
+    } else if options.markdown {
+        print(&markdown::render(registry))?;
     } else {
-        let connectors: Vec<String> = registry.iter().map(text).collect();
+        let connectors: Vec<String> = registry.iter().map(to_text).collect();
         print(&connectors.join("\n"))?;
     }
     Ok(Exit::Done)
 }
 
-fn describe(connector: &RegistryEntry) -> Value {
+fn to_json(connector: &RegistryEntry) -> Value {
     json!({"type": connector.kind(), "capabilities": connector.capabilities(), "schema": connector.schema()})
 }
 
-fn text(connector: &RegistryEntry) -> String {
+fn to_text(connector: &RegistryEntry) -> String {
     let mut text = format!("{}\n{}", connector.kind(), show::capabilities(&connector.capabilities()));
     text += "  settings\n";
     for setting in settings_of(connector) {
