@@ -224,6 +224,16 @@ impl<T: std::fmt::Debug> Told<T> {
         self.fails(&[ErrorKind::InvalidToken]).map(drop)
     }
 
+    /// Checks that the token is rejected, or that it has to wait for the next refresh of the keys.
+    pub(crate) fn refuses_or_waits(self) -> Staged<()> {
+        let error = self.fails(&[ErrorKind::InvalidToken, ErrorKind::Unavailable])?;
+        ensure!(
+            error.kind() == ErrorKind::InvalidToken || error.retry_after().is_some(),
+            "an `Unavailable` for an unknown key says when to retry"
+        );
+        Ok(())
+    }
+
     /// That it asked the identity provider nothing.
     pub(crate) fn asked_nothing(&self) -> Staged<()> {
         let requests = self.recorder.requests();

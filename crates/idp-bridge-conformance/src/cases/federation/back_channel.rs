@@ -147,7 +147,9 @@ async fn forged(scene: Scene) -> Staged<()> {
     provider.check_logout_token(&good).await?.good()?;
     for (name, forge) in FORGERIES {
         for text in forge(&attacker)? {
-            let refused = provider.check_logout_token(&AccessToken::new(text)?).await?.refuses();
+            let is_unknown = attacker.names_unknown_key(&text);
+            let checked = provider.check_logout_token(&AccessToken::new(text)?).await?;
+            let refused = if is_unknown { checked.refuses_or_waits() } else { checked.refuses() };
             refused.map_err(|error| format!("{name}: {error}"))?;
         }
     }

@@ -88,7 +88,13 @@ async fn forged(scene: Scene, (_, forge): Forgery) -> Staged<()> {
         key,
     };
     for text in forge(&attacker)? {
-        is_text_refused(&provider, &text).await?;
+        if attacker.names_unknown_key(&text) {
+            let token = AccessToken::new(text)?;
+            provider.identify(&token).await?.refuses_or_waits()?;
+            provider.validate(&token).await?.refuses_or_waits()?;
+        } else {
+            is_text_refused(&provider, &text).await?;
+        }
     }
     ensure!(elsewhere.exchanges().is_empty(), "the keys were fetched from where the token says");
     asked_only_for(&proxy, &keys)?;
