@@ -108,16 +108,15 @@ pub(crate) struct Attacker {
 }
 
 impl Attacker {
-    /// Returns whether the token names a key that the identity provider's document does not contain.
+    /// Returns whether the token names none of the keys in the identity provider's document.
     ///
     /// Keys are refreshed at most once in an interval. Until the next refresh such a token may be one of a new key.
-    pub(crate) fn names_unknown_key(&self, token: &str) -> bool {
+    pub(crate) fn names_no_known_key(&self, token: &str) -> bool {
         let header = token.split('.').next().and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
         let header = header.and_then(|header| serde_json::from_slice::<Value>(&header).ok()).unwrap_or_default();
         let document = serde_json::from_slice::<Value>(&self.jwks).unwrap_or_default();
         let mut keys = member(&document, "keys").as_array().into_iter().flatten();
-        let kid = member(&header, "kid");
-        kid.is_string() && !keys.any(|key| member(key, "kid") == kid)
+        !keys.any(|key| member(key, "kid") == member(&header, "kid"))
     }
 }
 

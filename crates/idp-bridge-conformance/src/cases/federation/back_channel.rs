@@ -147,7 +147,7 @@ async fn forged(scene: Scene) -> Staged<()> {
     provider.check_logout_token(&good).await?.good()?;
     for (name, forge) in FORGERIES {
         for text in forge(&attacker)? {
-            let is_unknown = attacker.names_unknown_key(&text);
+            let is_unknown = attacker.names_no_known_key(&text);
             let checked = provider.check_logout_token(&AccessToken::new(text)?).await?;
             let refused = if is_unknown { checked.refuses_or_waits() } else { checked.refuses() };
             refused.map_err(|error| format!("{name}: {error}"))?;

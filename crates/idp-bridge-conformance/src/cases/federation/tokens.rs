@@ -88,7 +88,7 @@ async fn forged(scene: Scene, (_, forge): Forgery) -> Staged<()> {
         key,
     };
     for text in forge(&attacker)? {
-        if attacker.names_unknown_key(&text) {
+        if attacker.names_no_known_key(&text) {
             let token = AccessToken::new(text)?;
             provider.identify(&token).await?.refuses_or_waits()?;
             provider.validate(&token).await?.refuses_or_waits()?;
