@@ -68,7 +68,7 @@ fn builder(limits: &ServerLimits, activity: &Arc<Activity>) -> http1::Builder {
     builder
 }
 
-/// Calls the service, and records whether it rejected a request whose body may be unread.
+/// Calls the service, and records whether it rejected a request with a body.
 async fn watch_request<S>(service: &S, activity: &Activity, request: Request<Incoming>) -> Result<Response, Infallible>
 where
     S: Service<Request<Incoming>, Response = Response, Error = Infallible>,

@@ -139,7 +139,7 @@ impl RequestLog {
         self.signature_checks = Some(checks);
     }
 
-    /// Sets the scope whose upstream requests are counted.
+    /// Sets the scope that counts upstream requests.
     pub(crate) fn set_scope(&mut self, scope: &CallScope) {
         self.recorder = scope.recorder().clone();
     }

@@ -75,7 +75,7 @@ impl fmt::Debug for Tenant {
     }
 }
 
-/// The rule for a user for whom the identity provider holds no customer.
+/// The rule for a user without a customer at the identity provider.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CustomerMissing {

@@ -9,7 +9,7 @@ use crate::log::RequestLog;
 use crate::state::ServerState;
 use crate::tenant::Tenant;
 
-/// A request to an OAuth route, whose tenant may not exist.
+/// A request to an OAuth route. Its tenant may not exist.
 pub(super) struct FederationRequest<'a> {
     pub(super) state: &'a Arc<ServerState>,
     pub(super) tenant: Option<Arc<Tenant>>,

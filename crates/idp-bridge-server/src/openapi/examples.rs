@@ -83,7 +83,7 @@ fn for_schema(name: &str) -> Option<Value> {
     })
 }
 
-/// Returns an example of a form whose fields contain tokens.
+/// Returns an example of a form with tokens.
 fn for_form(schema: &Value) -> Option<Value> {
     let fields = schema.get("properties")?.as_object()?;
     let value = |field: &String| (field.clone(), Value::from("eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ1LTEifQ.c2ln"));

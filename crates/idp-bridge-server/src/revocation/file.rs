@@ -61,7 +61,7 @@ struct Opened {
     at: Instant,
 }
 
-/// Entries whose caller waits until they are on the disk.
+/// Entries that wait for the next commit.
 struct Waiting {
     entries: Vec<(Digest, Kept)>,
     done: oneshot::Sender<Result<(), Arc<Error>>>,

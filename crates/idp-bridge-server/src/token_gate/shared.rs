@@ -56,7 +56,7 @@ pub(crate) struct SharedFailure {
 }
 
 impl SharedFailure {
-    /// Creates the failure of a caller whose deadline has passed.
+    /// Creates the failure of a caller at its deadline.
     pub(crate) fn timed_out(outcome: Outcome) -> Self {
         let error = Error::ours(ErrorKind::Timeout, "the identity provider did not answer in time");
         Self { error: error.into(), outcome }

@@ -11,7 +11,7 @@ use crate::bridge::{Bridge, envelope, signed, tenant};
 use crate::http::{Connection, Request, within};
 use crate::scripted::{Returned, Scripted};
 
-/// A provider whose deletes wait for a permit.
+/// A provider with deletes that wait for a permit.
 fn gated() -> (Scripted, Arc<Semaphore>, Arc<Semaphore>) {
     let (begun, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let script = {

@@ -72,7 +72,7 @@ async fn started_write_fails_with_unknown_outcome() {
     });
     let bridge = Bridge::with_provider(provider).await;
     assert_eq!(bridge.call("users.delete", json!({"id": "u"})).await.json()["outcome"], "unknown");
-    // A get has no outcome, whatever its provider recorded.
+    // A get has no outcome, also if its provider recorded a write.
     assert_eq!(bridge.call("users.get_by_id", json!({"id": "u"})).await.json()["outcome"], "not_applied");
 }
 

@@ -14,7 +14,7 @@ fn deleting(id: &str, user: &str) -> Request {
     signed_as(id, &envelope("users.delete", json!({"id": user})))
 }
 
-/// A provider whose deletes wait for permits. Only the first one finds the user.
+/// A provider with deletes that wait for permits. Only the first one finds the user.
 fn gated() -> (Scripted, Arc<Semaphore>, Arc<Semaphore>) {
     let (begun, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let provider = Scripted::new({

@@ -16,7 +16,7 @@ fn token(name: &str, scopes: impl Into<BTreeSet<Scope>>) -> RestToken {
     RestToken { name: name.into(), sha256: digest.as_ref().try_into().unwrap(), scopes: scopes.into() }
 }
 
-/// Starts a bridge for `acme`, with three callers whose tokens are their names, and for `quiet`, without REST.
+/// Starts a bridge for `acme`, with the tokens of three callers, and for `quiet`, without REST.
 fn tenants(provider: impl idp_bridge_core::IdentityProvider) -> [Tenant; 2] {
     let mut acme = tenant("acme", provider);
     acme.tokens = vec![

@@ -47,7 +47,7 @@ struct State {
 }
 
 impl Idp {
-    /// Creates an identity provider without tokens and users, whose logouts end no access token.
+    /// Creates an identity provider without tokens and users. Its logouts end no access token.
     pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }

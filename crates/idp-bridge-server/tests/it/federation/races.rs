@@ -9,7 +9,7 @@ use super::idp::Idp;
 use super::{bridge, logout, refused, rules, userinfo};
 use crate::http::{Connection, Request, until, within};
 
-/// Returns an identity provider whose calls of this name report their start, and wait for a permit.
+/// Returns an identity provider where calls of this name report their start, and wait for a permit.
 pub(super) fn gated(call: &'static str) -> (Idp, Arc<Semaphore>, Arc<Semaphore>) {
     let (begun, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let before = {
