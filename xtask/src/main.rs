@@ -41,14 +41,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Run every test, those on a real Keycloak included.
+    /// Run every test, including those on real servers.
     ///
-    /// First makes sure of Java, Maven, Python, Node.js and Chromium, and installs them on Debian as root.
-    /// Then tests the workspace, starts the lab, runs the tests that need it, and stops it again.
+    /// Finds Java, Maven, Python, Node.js and Chromium, or installs them on Debian as root.
+    /// Then builds the tests, starts the labs, runs all tests, and stops the labs.
     Test,
-    /// Run what CI runs: format, tidiness, dependencies, clippy, documentation, tests, generated files.
+    /// Run what CI runs: format, tidy, dependencies, clippy, documentation, tests, generated files, features.
     ///
-    /// Every step runs, even after one failed, and the end says which failed.
+    /// Every step runs, even after one failed; the last line names those that failed.
     Ci,
     /// Run an identity provider on this machine, or what stands in for it, to try the bridge against.
     #[command(subcommand)]
@@ -59,16 +59,16 @@ enum Task {
     Screenshots,
     /// Write a new connector, whose conformance suite says what is left to write.
     NewConnector(new_connector::Options),
-    /// Hold recorded Auth0 traffic and Auth0's API description against the connector and its fake.
+    /// Compare the Auth0 connector and its fake with recorded traffic and Auth0's API description.
     Auth0Contract(auth0_contract::Options),
-    /// Check the rules of this repository that no compiler checks.
+    /// Check the rules of this repository that neither the compiler nor clippy checks.
     Tidy,
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = Interrupt::install().and_then(|interrupt| {
-        // What an interrupted step failed with says less than that it was interrupted.
+        // Replaces the error of an interrupted step.
         run(cli, &interrupt).map_err(|error| interrupt.check().err().unwrap_or(error))
     });
     match result {
