@@ -52,12 +52,18 @@ impl<S: UserStore> Directory<S> {
     /// Reads the person with this id by the name that a write addresses.
     async fn read_to_write(&self, scope: &CallScope, id: &UserId) -> Result<Option<StoredUser<S::Detail>>> {
         match self.read(scope, id).await? {
-            Some(user) if user.is_stale => {
-                let current = self.reread(scope, &user).await?;
-                self.person(scope, current).await
-            }
-            found => Ok(found),
+            Some(user) => self.to_write(scope, user).await,
+            None => Ok(None),
         }
+    }
+
+    /// Reads a user again, unless the record is current and was read by the name that a write addresses.
+    async fn to_write(&self, scope: &CallScope, user: StoredUser<S::Detail>) -> Result<Option<StoredUser<S::Detail>>> {
+        if user.is_stale || user.reread_before_write {
+            let current = self.reread(scope, &user).await?;
+            return self.person(scope, current).await;
+        }
+        Ok(Some(user))
     }
 
     /// Returns the user if it is a person.
@@ -200,8 +206,10 @@ impl<S: UserStore> IdentityProvider for Directory<S> {
 
     async fn send_password_reset_email(&self, scope: &CallScope, email: &Email) -> Result<()> {
         self.capabilities().require(CallKind::SendPasswordResetEmail)?;
-        let user = self.find(scope, SearchKey::Email(email)).await?;
-        self.send_mail(scope, MailKind::PasswordReset, &user).await
+        let key = SearchKey::Email(email);
+        let found = self.find(scope, key).await?;
+        let user = self.to_write(scope, found).await?.filter(|user| key.matches(user));
+        self.send_mail(scope, MailKind::PasswordReset, &user.ok_or_else(Error::no_such_user)?).await
     }
 
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {

@@ -161,9 +161,10 @@ pub struct StoredUser<D = ()> {
     pub record: UserRecord,
     /// False for a service account.
     pub is_person: bool,
-    /// Whether the record may be outdated, or was not read by the name that writes address.
-    /// The directory reads the user again before it relies on it.
+    /// Whether the record may be outdated. The directory reads the user again before it relies on it.
     pub is_stale: bool,
+    /// Whether the user was not read by the name that writes address. The directory reads the user again before a write.
+    pub reread_before_write: bool,
     /// What only the store uses.
     pub detail: D,
     customers: Vec<String>,
@@ -172,7 +173,7 @@ pub struct StoredUser<D = ()> {
 impl<D> StoredUser<D> {
     /// Creates a person with a current record.
     pub fn new(record: UserRecord, detail: D) -> Self {
-        Self { record, is_person: true, is_stale: false, detail, customers: Vec::new() }
+        Self { record, is_person: true, is_stale: false, reread_before_write: false, detail, customers: Vec::new() }
     }
 
     /// Sets the customer from the values of a multi-valued attribute.

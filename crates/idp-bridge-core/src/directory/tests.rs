@@ -238,6 +238,22 @@ async fn stale_hits_are_read_again_and_compared() {
 }
 
 #[tokio::test]
+async fn only_writes_read_by_the_written_name() {
+    let mut unnamed = user("u-1", "a@b.c", &["c-1"]);
+    unnamed.reread_before_write = true;
+    let mut directory = directory(vec![unnamed]);
+    directory.store.searches_ids = true;
+    let (scope, u1, address, customer) = (scope(), id("u-1"), email("a@b.c"), CustomerId::new("c-1").unwrap());
+    directory.get(&scope, UserKey::Id(&u1)).await.unwrap();
+    directory.get(&scope, UserKey::Customer(&customer)).await.unwrap();
+    assert_eq!(directory.store.logged(), ["read u-1", "search", "read u-1"]);
+    directory.delete(&scope, &u1).await.unwrap();
+    assert_eq!(directory.store.logged(), ["read u-1", "read u-1", "delete u-1"]);
+    directory.send_password_reset_email(&scope, &address).await.unwrap();
+    assert_eq!(directory.store.logged(), ["search", "read u-1", "read u-1", "PasswordReset u-1"]);
+}
+
+#[tokio::test]
 async fn pages_without_an_end_are_an_invalid_response() {
     let mut directory = directory(Vec::new());
     directory.store.endless = true;
