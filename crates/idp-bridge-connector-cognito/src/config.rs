@@ -5,7 +5,7 @@ use idp_bridge_core::{Error, Result, Secret};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// The standard attributes that `ListUsers` can search, and that are not something else already.
+/// The standard attributes that `ListUsers` can search and that can hold a customer.
 const SEARCHABLE: [&str; 4] = ["preferred_username", "name", "given_name", "family_name"];
 
 /// The settings of one user pool.
@@ -22,48 +22,48 @@ pub struct CognitoConfig {
     #[serde(default)]
     pub region: Option<String>,
 
-    /// The app client by which mails are ordered: App clients → the client. Without it the two mail calls are unsupported.
+    /// The app client that requests mails: App clients → the client. Without it the two mail calls are unsupported.
     #[serde(default)]
     pub client_id: Option<String>,
 
-    /// That client's secret, if it has one.
+    /// The secret of the app client, if it has one.
     #[serde(default)]
     pub client_secret: Option<Secret>,
 
-    /// The access key of the bridge's IAM user. Without it the host's own credentials are used, where the program allows that.
+    /// The access key of the bridge's IAM user. Without it the host's credentials are used, if the program allows it.
     #[serde(default)]
     pub access_key_id: Option<String>,
 
-    /// That key's secret.
+    /// The secret of the access key.
     #[serde(default)]
     pub secret_access_key: Option<Secret>,
 
-    /// The session token that belongs to a temporary key.
+    /// The session token of a temporary access key.
     #[serde(default)]
     pub session_token: Option<Secret>,
 
-    /// The role that the bridge takes on with those credentials, such as `arn:aws:iam::123456789012:role/idp-bridge`.
+    /// The role that the bridge assumes with the credentials, such as `arn:aws:iam::123456789012:role/idp-bridge`.
     #[serde(default)]
     pub role_arn: Option<String>,
 
-    /// The external id that the role's trust policy demands.
+    /// The external id that the role's trust policy requires.
     #[serde(default)]
     pub external_id: Option<String>,
 
-    /// The pool's domain, where people sign in, such as `https://auth.acme.example` or
+    /// The pool's domain, where users sign in, such as `https://auth.acme.example` or
     /// `https://acme.auth.eu-west-1.amazoncognito.com`: User pools → the pool → Domain. Federation needs it.
     #[serde(default)]
     pub domain: Option<String>,
 
-    /// Where Cognito listens, if not at the region's own address: a VPC endpoint, a stand-in.
+    /// The URL of Cognito, if not the region's: a VPC endpoint, or a stand-in.
     #[serde(default)]
     pub endpoint: Option<String>,
 
-    /// Where the issuer's document and keys lie, if not at the region's own address: a stand-in. Tokens name the region's all the same.
+    /// The URL of the issuer's document and keys, if not the region's: a stand-in. The issuer in tokens remains the region's.
     #[serde(default)]
     pub issuer_endpoint: Option<String>,
 
-    /// Where the token service listens that gives roles, if not at the region's own address.
+    /// The URL of the token service (STS) that issues the role's credentials, if not the region's.
     #[serde(default)]
     pub sts_endpoint: Option<String>,
 
@@ -72,11 +72,11 @@ pub struct CognitoConfig {
     #[schemars(regex(pattern = r"^[A-Za-z0-9_:.-]+$"))]
     pub customer_attribute: String,
 
-    /// How the user of a customer is found. Without it that call is unsupported: Cognito cannot search custom attributes.
+    /// How the user of a customer is found. Without it the call is unsupported, since Cognito cannot search custom attributes.
     #[serde(default)]
     pub customer_lookup: Option<CustomerLookup>,
 
-    /// With `customer_lookup = "group"`: what the name of a customer's group begins with, before the customer id.
+    /// With `customer_lookup = "group"`: the prefix of a group's name before the customer id.
     #[serde(default)]
     pub customer_group_prefix: String,
 
@@ -84,8 +84,8 @@ pub struct CognitoConfig {
     #[serde(default)]
     pub customer_index: CustomerIndexConfig,
 
-    /// Whether a verification mail for an invited user who has never signed in is the invitation once more.
-    /// It sets a new temporary password: the one in the first invitation stops working.
+    /// Whether a verification mail for an invited user who has never signed in is another invitation.
+    /// The invitation sets a new temporary password: the previous one stops working.
     #[serde(default)]
     pub resend_invitations: bool,
 }
@@ -95,13 +95,13 @@ pub struct CognitoConfig {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CustomerLookup {
-    /// By a search for `customer_attribute`, which is then one of the standard attributes that Cognito can search:
+    /// By a search for `customer_attribute`, which must be a standard attribute that Cognito can search:
     /// `preferred_username`, `name`, `given_name` or `family_name`. Costs one request of the quota of 30 a second.
     Attribute,
-    /// By the members of the customer's group, whose `customer_attribute` is compared. Costs one request; the tenant keeps a
-    /// group for each customer, of which a pool has at most 10,000.
+    /// Among the members of the customer's group, by their `customer_attribute`. Costs one request. The tenant maintains a
+    /// group for each customer; a pool has at most 10,000 groups.
     Group,
-    /// By an index in memory, filled by reading the whole pool again and again. For small pools only.
+    /// By an index in memory, refreshed by reading the whole pool. For small pools only.
     Index,
 }
 
@@ -110,12 +110,12 @@ pub enum CustomerLookup {
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct CustomerIndexConfig {
-    /// How old the index may be when it answers. From half of it on it is read anew in the background.
+    /// The maximum age of the index. After half of it the index is refreshed in the background.
     #[schemars(with = "String")]
     pub max_age: SignedDuration,
-    /// How many users the pool may have. With more of them the call fails instead of reading on.
+    /// The maximum number of users in the pool. With more users the call fails.
     pub max_users: usize,
-    /// How many requests a second the reading takes, each for 60 users, of the 30 that all pools of an account and region share.
+    /// The requests of a refresh per second, each for 60 users. All pools of an account and region share a quota of 30.
     #[schemars(range(min = 1, max = 30))]
     pub requests_per_second: u32,
 }
@@ -131,7 +131,7 @@ fn default_customer_attribute() -> String {
 }
 
 impl CognitoConfig {
-    /// The one setting that has no default.
+    /// Creates settings with the defaults.
     pub fn new(user_pool_id: impl Into<String>) -> Self {
         Self {
             user_pool_id: user_pool_id.into(),
@@ -155,35 +155,35 @@ impl CognitoConfig {
         }
     }
 
-    /// The pool's region.
+    /// Returns the pool's region.
     pub(crate) fn region(&self) -> &str {
-        let of_pool = || self.user_pool_id.split('_').next().unwrap_or_default();
-        self.region.as_deref().unwrap_or_else(of_pool)
+        let from_pool = || self.user_pool_id.split('_').next().unwrap_or_default();
+        self.region.as_deref().unwrap_or_else(from_pool)
     }
 
-    /// Where the region's own Cognito listens, which is also what issuers begin with.
+    /// Returns the URL of Cognito in the region, which is also the start of issuers.
     pub(crate) fn region_endpoint(&self) -> String {
         let region = self.region();
-        // The regions in China have a suffix of their own.
+        // Regions in China have another suffix.
         let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
         format!("https://cognito-idp.{region}.amazonaws.com{suffix}")
     }
 
-    /// Whether the settings can be right at all; the endpoints are checked by whoever parses them.
+    /// Checks the settings, except URLs, which are checked when parsed.
     pub(crate) fn check(&self) -> Result<()> {
         let is_pool =
-            self.user_pool_id.split_once('_').is_some_and(|(region, id)| !region.is_empty() && alphanumeric(id));
+            self.user_pool_id.split_once('_').is_some_and(|(region, id)| !region.is_empty() && is_alphanumeric(id));
         if !is_pool {
-            return Err(Error::misconfigured("`user_pool_id` is no id of a pool")
+            return Err(Error::misconfigured("`user_pool_id` is not the id of a pool")
                 .with_hint("it looks like `eu-west-1_AbCdEfGhI`"));
         }
         // The region becomes part of a host name.
-        if !alphanumeric(&self.region().replace('-', "")) {
-            return Err(Error::misconfigured("`region` is no region of AWS").with_hint("it looks like `eu-west-1`"));
+        if !is_alphanumeric(&self.region().replace('-', "")) {
+            return Err(Error::misconfigured("`region` is not a region of AWS").with_hint("it looks like `eu-west-1`"));
         }
         if self.client_id.as_deref() == Some("") || (self.client_secret.is_some() && self.client_id.is_none()) {
             return Err(Error::misconfigured("`client_secret` needs `client_id`")
-                .with_hint("name the app client whose secret it is"));
+                .with_hint("set `client_id` to the app client with this secret"));
         }
         self.check_credentials()?;
         self.check_customer()
@@ -192,44 +192,45 @@ impl CognitoConfig {
     fn check_credentials(&self) -> Result<()> {
         if self.access_key_id.is_some() != self.secret_access_key.is_some() {
             return Err(Error::misconfigured("`access_key_id` and `secret_access_key` belong together")
-                .with_hint("set both or none"));
+                .with_hint("set both or neither"));
         }
         if self.session_token.is_some() && self.access_key_id.is_none() {
-            return Err(Error::misconfigured("`session_token` needs the temporary `access_key_id` that it belongs to"));
+            return Err(Error::misconfigured("`session_token` needs the `access_key_id` of its temporary key"));
         }
         if self.role_arn.as_deref().is_some_and(|arn| !arn.starts_with("arn:")) {
-            return Err(Error::misconfigured("`role_arn` is no ARN")
+            return Err(Error::misconfigured("`role_arn` is not an ARN")
                 .with_hint("it looks like `arn:aws:iam::123456789012:role/idp-bridge`"));
         }
         if self.external_id.is_some() && self.role_arn.is_none() {
             return Err(Error::misconfigured("`external_id` needs `role_arn`")
-                .with_hint("name the role whose trust policy demands it"));
+                .with_hint("set `role_arn` to the role that requires the external id"));
         }
         Ok(())
     }
 
     fn check_customer(&self) -> Result<()> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '.' | '-');
-        if self.customer_attribute.is_empty() || !self.customer_attribute.chars().all(plain) {
-            return Err(Error::misconfigured("`customer_attribute` is no name of an attribute")
-                .with_hint("`custom:customer_id`"));
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '.' | '-');
+        if self.customer_attribute.is_empty() || !self.customer_attribute.chars().all(is_allowed) {
+            return Err(Error::misconfigured("`customer_attribute` is not the name of an attribute")
+                .with_hint("it looks like `custom:customer_id`"));
         }
-        let searchable = SEARCHABLE.contains(&self.customer_attribute.as_str());
-        if self.customer_lookup == Some(CustomerLookup::Attribute) && !searchable {
+        let is_searchable = SEARCHABLE.contains(&self.customer_attribute.as_str());
+        if self.customer_lookup == Some(CustomerLookup::Attribute) && !is_searchable {
             return Err(Error::misconfigured(
                 "`customer_lookup = \"attribute\"` needs a `customer_attribute` that Cognito can search: `preferred_username`, `name`, `given_name` or `family_name`",
             ));
         }
         let CustomerIndexConfig { max_age, max_users, requests_per_second } = self.customer_index;
         if max_age.is_negative() || max_users == 0 || !(1..=30).contains(&requests_per_second) {
-            return Err(Error::misconfigured("`customer_index` has a limit that cannot be kept")
-                .with_hint("`max_age = \"10m\"`, `max_users = 10000`, `requests_per_second = 5` (30 at most)"));
+            return Err(Error::misconfigured("`customer_index` has an invalid limit").with_hint(
+                "set limits such as `max_age = \"10m\"`, `max_users = 10000`, `requests_per_second = 5` (30 at most)",
+            ));
         }
         Ok(())
     }
 }
 
-fn alphanumeric(text: &str) -> bool {
+fn is_alphanumeric(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
@@ -249,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pool_alone_names_its_region() {
+    fn region_defaults_to_the_pools() {
         let config = read(json!({})).unwrap();
         assert!(config.check().is_ok());
         assert_eq!((config.region(), config.customer_attribute.as_str()), ("eu-west-1", "custom:customer_id"));
@@ -258,20 +259,20 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_setting_is_refused() {
+    fn unknown_settings_are_rejected() {
         assert!(read(json!({"customer_lokup": "group"})).unwrap_err().to_string().contains("`customer_lokup`"));
         assert!(read(json!({"customer_index": {"max_user": 1}})).unwrap_err().to_string().contains("`max_user`"));
         assert!(read(json!({"customer_lookup": "scan"})).unwrap_err().to_string().contains("`scan`"));
     }
 
     #[test]
-    fn the_limits_of_the_index_are_written_as_people_write_them() {
+    fn index_age_is_a_duration_text() {
         let index = read(json!({"customer_index": {"max_age": "90s"}})).unwrap().customer_index;
         assert_eq!((index.max_age, index.max_users), (SignedDuration::from_secs(90), 10_000));
     }
 
     #[test]
-    fn settings_that_can_be_right_pass() {
+    fn valid_settings_pass() {
         for extra in [
             json!({"client_id": "abc", "client_secret": "s"}),
             json!({"access_key_id": "AKIA", "secret_access_key": "s", "session_token": "t"}),
@@ -285,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_cannot_be_right_are_refused_without_a_request() {
+    fn invalid_settings_are_misconfigured() {
         for extra in [
             json!({"user_pool_id": "eu-west-1"}),
             json!({"user_pool_id": "eu-west-1_"}),

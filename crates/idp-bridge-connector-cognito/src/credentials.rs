@@ -1,4 +1,4 @@
-//! The AWS credentials of one tenant: keys of its own or the host's, and a role taken on with them.
+//! The AWS credentials of one tenant: its own keys or the host's credentials, and a role assumed with them.
 
 use aws_config::SdkConfig;
 use aws_config::sts::AssumeRoleProvider;
@@ -10,16 +10,16 @@ use tokio::sync::OnceCell;
 use crate::config::CognitoConfig;
 
 /// The longest name of a role's session.
-const SESSION_NAME: usize = 64;
+const MAX_SESSION_NAME: usize = 64;
 
-/// A tenant's credentials. What the AWS SDK can only make asynchronously is made when a call needs it first.
+/// A tenant's credentials. The SDK's provider is created by the first call, since its construction is asynchronous.
 #[derive(Debug)]
 pub(crate) struct TenantCredentials {
     base: Base,
     role: Option<Role>,
-    /// How the host's chain and the token service are reached.
+    /// The configuration of the requests to the token service.
     sdk: SdkConfig,
-    made: OnceCell<SharedCredentialsProvider>,
+    provider: OnceCell<SharedCredentialsProvider>,
 }
 
 #[derive(Debug)]
@@ -37,27 +37,27 @@ struct Role {
 }
 
 impl TenantCredentials {
-    /// The credentials that the settings name; `Misconfigured` if they name none and the host's may not be used.
+    /// Creates the credentials of these settings. `Misconfigured` if they contain no keys and the host's may not be used.
     pub(crate) fn new(config: &CognitoConfig, context: &ConnectorContext, sdk: SdkConfig) -> Result<Self> {
         let role = config.role_arn.clone().map(|arn| {
-            // The session's name is what the account's audit log shows.
-            let session = format!("idp-bridge-{}", context.tenant).chars().take(SESSION_NAME).collect();
+            // The account's audit log shows the session's name.
+            let session = format!("idp-bridge-{}", context.tenant).chars().take(MAX_SESSION_NAME).collect();
             Role { arn, external_id: config.external_id.clone(), session }
         });
-        Ok(Self { base: Base::new(config, context)?, role, sdk, made: OnceCell::new() })
+        Ok(Self { base: Base::new(config, context)?, role, sdk, provider: OnceCell::new() })
     }
 
     async fn provider(&self) -> &SharedCredentialsProvider {
-        self.made
+        self.provider
             .get_or_init(|| async {
                 let base = match &self.base {
                     Base::Keys(keys) => SharedCredentialsProvider::new(keys.clone()),
                     #[cfg(feature = "default-chain")]
-                    Base::Host => host(&self.sdk).await,
+                    Base::Host => host_credentials(&self.sdk).await,
                 };
                 match &self.role {
                     None => base,
-                    Some(role) => SharedCredentialsProvider::new(role.with(base, &self.sdk).await),
+                    Some(role) => SharedCredentialsProvider::new(role.assume(base, &self.sdk).await),
                 }
             })
             .await
@@ -71,22 +71,22 @@ impl Base {
             return Ok(Self::Keys(Credentials::new(id, secret.expose(), token, None, "settings")));
         }
         check_host_role(config, context)?;
-        Self::of_host(context)
+        Self::from_host(context)
     }
 
     #[cfg(feature = "default-chain")]
-    fn of_host(context: &ConnectorContext) -> Result<Self> {
+    fn from_host(context: &ConnectorContext) -> Result<Self> {
         if context.host_credentials { Ok(Self::Host) } else { Err(no_credentials()) }
     }
 
     #[cfg(not(feature = "default-chain"))]
-    fn of_host(_: &ConnectorContext) -> Result<Self> {
+    fn from_host(_: &ConnectorContext) -> Result<Self> {
         Err(no_credentials())
     }
 }
 
 impl Role {
-    async fn with(&self, base: SharedCredentialsProvider, sdk: &SdkConfig) -> AssumeRoleProvider {
+    async fn assume(&self, base: SharedCredentialsProvider, sdk: &SdkConfig) -> AssumeRoleProvider {
         let mut role = AssumeRoleProvider::builder(&self.arn).session_name(&self.session).configure(sdk);
         if let Some(id) = &self.external_id {
             role = role.external_id(id);
@@ -95,34 +95,35 @@ impl Role {
     }
 }
 
-/// The default chain of the AWS SDK. It has an HTTP client of its own, since it asks the metadata service of its host.
+/// Creates the SDK's default chain. It uses the SDK's HTTP client, since it connects to the host's metadata service.
 #[cfg(feature = "default-chain")]
-async fn host(sdk: &SdkConfig) -> SharedCredentialsProvider {
+async fn host_credentials(sdk: &SdkConfig) -> SharedCredentialsProvider {
     let chain = aws_config::default_provider::credentials::DefaultCredentialsChain::builder();
     SharedCredentialsProvider::new(chain.region(sdk.region().cloned()).build().await)
 }
 
-/// Refuses a role that this tenant may not take on with the host's credentials, which other tenants use as well.
+/// Checks that this tenant may assume the role with the host's credentials, which tenants share.
 fn check_host_role(config: &CognitoConfig, context: &ConnectorContext) -> Result<()> {
     let Some(roles) = context.host_roles.as_ref().filter(|_| context.host_credentials) else { return Ok(()) };
     match &config.role_arn {
         Some(role) if roles.contains(role) => Ok(()),
-        Some(_) => {
-            Err(Error::misconfigured("`role_arn` is no role that this tenant may take on with the host's credentials")
-                .with_hint("whoever runs the bridge lists it in `server.aws_roles`; or set `access_key_id`"))
-        }
+        Some(_) => Err(Error::misconfigured("this tenant may not assume `role_arn` with the host's credentials")
+            .with_hint("the bridge's operator lists the role in `server.aws_roles`; or set `access_key_id`")),
         None => Err(Error::misconfigured("this tenant may use the host's credentials for listed roles only")
-            .with_hint("set `role_arn` to one that `server.aws_roles` lists for the tenant, or set `access_key_id`")),
+            .with_hint(
+                "set `role_arn` to a role that `server.aws_roles` lists for the tenant, or set `access_key_id`",
+            )),
     }
 }
 
 fn no_credentials() -> Error {
     let hint = if cfg!(feature = "default-chain") {
-        "set `access_key_id` and `secret_access_key`, or allow the host's own with `server.aws_default_chain`"
+        "set `access_key_id` and `secret_access_key`, or allow the host's credentials with `server.aws_default_chain`"
     } else {
-        "set `access_key_id` and `secret_access_key`; this program was built without the host's own (`cognito-default-chain`)"
+        "set `access_key_id` and `secret_access_key`; this build does not support the host's credentials \
+         (feature `cognito-default-chain`)"
     };
-    Error::misconfigured("the settings name no AWS credentials").with_hint(hint)
+    Error::misconfigured("the settings contain no AWS credentials").with_hint(hint)
 }
 
 impl ProvideCredentials for TenantCredentials {

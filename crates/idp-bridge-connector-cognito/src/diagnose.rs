@@ -1,7 +1,7 @@
-//! What `doctor` checks of a pool, and the step in the AWS console that mends it.
+//! The checks of `doctor` for a pool, with the step in the AWS console that fixes each fault.
 //!
-//! Every check is a read, or a write for a user who is surely not there: IAM decides before Cognito looks for the user, so that
-//! the refusal tells whether the action is allowed. Names of pages are those of the documentation in November 2026.
+//! Every check is a read, or a write for a user that does not exist: IAM decides before Cognito looks up the user, so the error
+//! shows whether the action is allowed. Names of pages are from the documentation of November 2026.
 
 use aws_sdk_cognitoidentityprovider::types::{
     AccountRecoverySettingType, EmailSendingAccountType, PreventUserExistenceErrorTypes, RecoveryOptionNameType,
@@ -9,21 +9,21 @@ use aws_sdk_cognitoidentityprovider::types::{
 };
 use idp_bridge_core::{CallKind, CallScope, Error, ErrorKind, Finding, Result, UserId, Verdict, if_found};
 
-use crate::client::UserPool;
+use crate::client::{AppClients, UserPool};
 use crate::config::{CognitoConfig, CustomerLookup};
-use crate::error::Step;
-use crate::index::{CustomerIndex, Standing};
+use crate::error::Operation;
+use crate::index::{CustomerIndex, IndexStatus};
 use crate::search::Search;
 
 const POOL_EXISTS: &str = "the pool exists";
 
-/// An id that Cognito gives to nobody.
-const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
+/// An id that no user has.
+const UNUSED_ID: &str = "00000000-0000-0000-0000-000000000000";
 
 const READS: [CallKind; 3] = [CallKind::GetById, CallKind::GetByEmail, CallKind::GetByCustomer];
 const MAILS: [CallKind; 2] = [CallKind::SendVerificationEmail, CallKind::SendPasswordResetEmail];
 
-/// A pool under diagnosis.
+/// The diagnosis of a pool.
 pub(crate) struct Diagnosis<'a> {
     pool: &'a UserPool,
     config: &'a CognitoConfig,
@@ -31,56 +31,58 @@ pub(crate) struct Diagnosis<'a> {
 }
 
 impl<'a> Diagnosis<'a> {
-    pub(crate) fn of(pool: &'a UserPool, config: &'a CognitoConfig, index: &'a CustomerIndex) -> Self {
+    pub(crate) fn new(pool: &'a UserPool, config: &'a CognitoConfig, index: &'a CustomerIndex) -> Self {
         Self { pool, config, index }
     }
 
-    /// Checks all that the settings need. Without a pool and credentials nothing else can be seen, so that comes first.
+    /// Runs all checks that the settings need. The pool and the credentials come first: without them nothing else is visible.
     pub(crate) async fn run(&self, scope: &CallScope) -> Vec<Finding> {
-        let read = self.pool.must_exist(scope).await;
-        let mut findings = self.reach(&read);
+        let read = self.pool.check_readable(scope).await;
+        let mut findings = self.connection(&read);
         if findings.iter().any(|finding| finding.verdict != Verdict::Ok) {
             return findings;
         }
-        let listed = self.list_nobody(scope).await;
+        let listed = self.try_list(scope).await;
         if is_denied(&read) && listed.is_err() {
-            // AWS refuses a pool that is not there in the same words as one that the policy does not name.
+            // For a missing pool AWS returns the same error as for a pool outside of the policy.
             findings.pop();
-            findings.push(self.hidden_pool(&listed));
+            findings.push(self.denied_pool(&listed));
         }
-        findings.push(self.allowed(Step::AdminGetUser, &CallKind::ALL, read));
-        findings.push(self.allowed(Step::ListUsers, &CallKind::ALL, listed));
-        let marked = self.mark_nobody(scope).await;
-        findings.push(self.allowed(Step::AdminUpdateUserAttributes, &[CallKind::MarkEmailVerified], marked));
-        let deleted = self.delete_nobody(scope).await;
-        findings.push(self.allowed(Step::AdminDeleteUser, &[CallKind::Delete], deleted));
+        findings.push(self.allowed(Operation::AdminGetUser, &CallKind::ALL, read));
+        findings.push(self.allowed(Operation::ListUsers, &CallKind::ALL, listed));
+        let marked = self.try_mark(scope).await;
+        findings.push(self.allowed(Operation::AdminUpdateUserAttributes, &[CallKind::MarkEmailVerified], marked));
+        let deleted = self.try_delete(scope).await;
+        findings.push(self.allowed(Operation::AdminDeleteUser, &[CallKind::Delete], deleted));
         findings.extend(self.settings(scope).await);
         findings.extend(self.app_client(scope).await);
         findings.push(self.writable(scope).await);
         match self.config.customer_lookup {
             Some(CustomerLookup::Group) => findings.push(self.groups(scope).await),
-            Some(CustomerLookup::Index) => findings.push(self.standing()),
+            Some(CustomerLookup::Index) => findings.push(self.index_status()),
             Some(CustomerLookup::Attribute) | None => {}
         }
         if self.config.resend_invitations {
-            // To try it could make a user.
+            // A trial could create a user.
             let check = "the credentials may use `cognito-idp:AdminCreateUser`";
-            let fix =
-                format!("it shows only when an invitation is sent once more: {}", self.grant(Step::AdminCreateUser));
+            let fix = format!(
+                "it is visible only when an invitation is sent once more: {}",
+                self.grant(Operation::AdminCreateUser)
+            );
             findings.push(Finding::not_visible(check, &[CallKind::SendVerificationEmail], fix));
         }
         findings
     }
 
-    /// One request tells of three things, each of which hides the next.
-    fn reach(&self, read: &Result<()>) -> Vec<Finding> {
+    /// Returns three findings from one request. Each fault hides the next.
+    fn connection(&self, read: &Result<()>) -> Vec<Finding> {
         let checks = [
             (
                 "Cognito is reachable",
                 "check that the region's Cognito, or `endpoint` if it is set, can be reached from here".into(),
             ),
             (
-                "AWS knows the credentials",
+                "AWS accepts the credentials",
                 "IAM → Users → the bridge's user → Security credentials: copy the access key to `access_key_id` and \
                  `secret_access_key`, or check `role_arn` against the role's trust policy; and check this host's clock"
                     .to_owned(),
@@ -96,16 +98,17 @@ impl<'a> Diagnosis<'a> {
         Finding::chain(&CallKind::ALL, checks, failed)
     }
 
-    /// Whether the pool exists, if the credentials may not read it: a search that finds no such pool proves that it does not.
-    fn hidden_pool(&self, listed: &Result<()>) -> Finding {
+    /// Returns the finding of a pool that the credentials may not read. A search can prove that it does not exist.
+    fn denied_pool(&self, listed: &Result<()>) -> Finding {
         match listed {
             Err(error) if error.kind() == ErrorKind::Misconfigured => {
                 Finding::failed(POOL_EXISTS, &CallKind::ALL, self.copy_pool_id()).with_detail(error.to_string())
             }
             _ => {
-                let fix = format!("{}; or {}", self.copy_pool_id(), self.grant(Step::AdminGetUser));
-                Finding::not_visible(POOL_EXISTS, &CallKind::ALL, fix)
-                    .with_detail("AWS refuses another pool than those of the policy, be there such a pool or not")
+                let fix = format!("{}; or {}", self.copy_pool_id(), self.grant(Operation::AdminGetUser));
+                Finding::not_visible(POOL_EXISTS, &CallKind::ALL, fix).with_detail(
+                    "AWS denies access to every pool outside of the policy, even if the pool does not exist",
+                )
             }
         }
     }
@@ -115,30 +118,30 @@ impl<'a> Diagnosis<'a> {
         format!("Amazon Cognito → User pools: copy the User pool ID to `user_pool_id` (now `{now}`)")
     }
 
-    async fn mark_nobody(&self, scope: &CallScope) -> Result<()> {
-        self.pool.set_email_verified(scope, &self.pool.nobody()?, true).await
+    async fn try_mark(&self, scope: &CallScope) -> Result<()> {
+        self.pool.set_email_verified(scope, &self.pool.unused_name()?, true).await
     }
 
-    async fn delete_nobody(&self, scope: &CallScope) -> Result<()> {
-        self.pool.delete(scope, &self.pool.nobody()?).await
+    async fn try_delete(&self, scope: &CallScope) -> Result<()> {
+        self.pool.delete(scope, &self.pool.unused_name()?).await
     }
 
-    /// Every call searches, be it for users of another identity provider, who are not found by their id.
-    async fn list_nobody(&self, scope: &CallScope) -> Result<()> {
-        let nobody = UserId::new(NOBODY)
-            .map_err(|error| Error::ours(ErrorKind::Unexpected, "the id of nobody is none").with_source(error))?;
-        self.pool.search(scope, &Search::id(&nobody)?, None).await.map(drop)
+    /// Every call needs searches: users of another identity provider are not found by their id.
+    async fn try_list(&self, scope: &CallScope) -> Result<()> {
+        let id = UserId::new(UNUSED_ID)
+            .map_err(|error| Error::ours(ErrorKind::Unexpected, "the unused id is invalid").with_source(error))?;
+        self.pool.search(scope, &Search::by_id(&id)?, None).await.map(drop)
     }
 
-    fn allowed(&self, step: Step, calls: &[CallKind], asked: Result<()>) -> Finding {
-        allowed(step, calls, asked, &self.config.user_pool_id)
+    fn allowed(&self, operation: Operation, calls: &[CallKind], tried: Result<()>) -> Finding {
+        allowed(operation, calls, tried, &self.config.user_pool_id)
     }
 
-    fn grant(&self, step: Step) -> String {
-        grant(step, &self.config.user_pool_id)
+    fn grant(&self, operation: Operation) -> String {
+        grant(operation, &self.config.user_pool_id)
     }
 
-    /// What the pool itself must have; one more permission shows it.
+    /// Checks the settings of the pool, which need `DescribeUserPool`.
     async fn settings(&self, scope: &CallScope) -> Vec<Finding> {
         let has_mails = self.config.client_id.is_some();
         let (declared, mails) = ("the pool has the customer attribute", "the pool sends its codes by email");
@@ -146,7 +149,7 @@ impl<'a> Diagnosis<'a> {
             Ok(pool) => pool,
             Err(error) => {
                 let hidden = |check, calls: &[CallKind]| {
-                    Finding::hidden_by(check, calls, &error, self.grant(Step::DescribeUserPool))
+                    Finding::hidden_by(check, calls, &error, self.grant(Operation::DescribeUserPool))
                 };
                 let mails = has_mails.then(|| hidden(mails, &MAILS));
                 return [hidden(declared, &READS)].into_iter().chain(mails).collect();
@@ -165,7 +168,7 @@ impl<'a> Diagnosis<'a> {
     fn declared(&self, check: &str, pool: &UserPoolType) -> Finding {
         let name = &self.config.customer_attribute;
         if pool.schema_attributes().iter().any(|attribute| attribute.name() == Some(name)) {
-            return Finding::ok(check, &READS).with_detail(names(pool));
+            return Finding::ok(check, &READS).with_detail(describe_names(pool));
         }
         let short = name.trim_start_matches("custom:");
         let fix = format!("User pools → the pool → Sign-up → Custom attributes → Add: `{short}`, a String");
@@ -185,14 +188,14 @@ impl<'a> Diagnosis<'a> {
         finding.with_detail(detail)
     }
 
-    /// The app client that orders mails. A wrong secret shows only when a mail is ordered; whether one is needed shows here.
+    /// Checks the app client that requests mails.
     async fn app_client(&self, scope: &CallScope) -> Vec<Finding> {
         let Some(id) = &self.config.client_id else { return Vec::new() };
-        let check = "the app client that orders mails fits the settings";
+        let check = "the app client for mails fits the settings";
         let client = match self.pool.app_client(scope, id).await {
             Ok(client) => client,
             Err(error) => {
-                return vec![Finding::hidden_by(check, &MAILS, &error, self.grant(Step::DescribeUserPoolClient))];
+                return vec![Finding::hidden_by(check, &MAILS, &error, self.grant(Operation::DescribeUserPoolClient))];
             }
         };
         let finding = match (&client.client_secret, &self.config.client_secret) {
@@ -206,38 +209,40 @@ impl<'a> Diagnosis<'a> {
             ),
             _ => Finding::ok(check, &MAILS).with_detail(match client.prevent_user_existence_errors {
                 Some(PreventUserExistenceErrorTypes::Enabled) => {
-                    "it hides who is a user (`PreventUserExistenceErrors`)"
+                    "its errors hide which users exist (`PreventUserExistenceErrors`)"
                 }
-                _ => "it tells strangers who is a user: App clients → the client → Edit: Prevent user existence errors",
+                _ => {
+                    "its errors show which users exist: App clients → the client → Edit: Prevent user existence errors"
+                }
             }),
         };
         vec![finding]
     }
 
     async fn groups(&self, scope: &CallScope) -> Finding {
-        let asked = self.pool.may_list_groups(scope).await;
-        self.allowed(Step::ListUsersInGroup, &[CallKind::GetByCustomer], asked)
+        let tried = self.pool.check_groups_readable(scope).await;
+        self.allowed(Operation::ListUsersInGroup, &[CallKind::GetByCustomer], tried)
     }
 
-    fn standing(&self) -> Finding {
-        let (check, calls) = ("the index of customers is whole", [CallKind::GetByCustomer]);
-        match self.index.standing() {
-            Standing::Whole { users, age } => {
+    fn index_status(&self) -> Finding {
+        let (check, calls) = ("the index of customers is complete", [CallKind::GetByCustomer]);
+        match self.index.status() {
+            IndexStatus::Complete { users, age } => {
                 Finding::ok(check, &calls).with_detail(format!("{users} users, read {} s ago", age.as_secs()))
             }
-            Standing::Failed(error) => {
+            IndexStatus::Failed(error) => {
                 let fix = "raise `customer_index.max_users`, or keep a group for each customer";
                 Finding::failed(check, &calls, fix).with_detail(error)
             }
-            Standing::Empty | Standing::Filling => {
-                let fix = "the index is read when a call first needs it: check again afterwards, in the running bridge";
+            IndexStatus::Empty | IndexStatus::Filling => {
+                let fix = "the first call that needs the index fills it: check again afterwards, in the running bridge";
                 Finding::not_visible(check, &calls, fix)
             }
         }
     }
 
     async fn writable(&self, scope: &CallScope) -> Finding {
-        writable(self.pool, scope, &self.config.user_pool_id, &self.config.customer_attribute, &READS).await
+        check_not_writable(self.pool, scope, &self.config.user_pool_id, &self.config.customer_attribute, &READS).await
     }
 }
 
@@ -245,83 +250,85 @@ fn is_denied(read: &Result<()>) -> bool {
     read.as_ref().is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
 }
 
-/// Whether any app client of the pool, the tenant's or not, lets users write an attribute that says which customer they belong to.
-pub(crate) async fn writable(
+/// Checks that no app client of the pool lets users write the attribute with their customer.
+pub(crate) async fn check_not_writable(
     pool: &UserPool,
     scope: &CallScope,
     pool_id: &str,
     attribute: &str,
     calls: &[CallKind],
 ) -> Finding {
-    let check = format!("no app client lets users write `{attribute}`, which names the customer");
-    let hidden =
-        |error: &Error, step| Finding::hidden_by(check.clone(), calls, error, grant(step, pool_id)).with_authority();
-    let (clients, more) = match pool.app_clients(scope).await {
-        Ok(clients) => clients,
-        Err(error) => return hidden(&error, Step::ListUserPoolClients),
+    let check = format!("no app client lets users write `{attribute}`, the customer");
+    let hidden = |error: &Error, operation| {
+        Finding::hidden_by(check.clone(), calls, error, grant(operation, pool_id)).with_authority()
     };
-    for id in clients {
+    let AppClients { ids, has_more } = match pool.app_clients(scope).await {
+        Ok(clients) => clients,
+        Err(error) => return hidden(&error, Operation::ListUserPoolClients),
+    };
+    for id in ids {
         match pool.app_client(scope, &id).await {
-            Ok(client) if writes(&client, attribute) => {
+            Ok(client) if can_write(&client, attribute) => {
                 let fix = format!(
                     "User pools → the pool → App clients → `{id}` → Attribute permissions: do not let it write `{attribute}`"
                 );
                 return Finding::failed(check, calls, fix).with_authority();
             }
             Ok(_) => {}
-            Err(error) => return hidden(&error, Step::DescribeUserPoolClient),
+            Err(error) => return hidden(&error, Operation::DescribeUserPoolClient),
         }
     }
-    let finding = match more {
-        true => Finding::not_visible(check, calls, "the pool has more than 60 app clients: check the others by hand"),
-        false => Finding::ok(check, calls),
+    let finding = if has_more {
+        Finding::not_visible(check, calls, "the pool has more than 60 app clients: check the others by hand")
+    } else {
+        Finding::ok(check, calls)
     };
     finding.with_authority()
 }
 
-/// Whether an action is allowed: that there is no such user is told only to whoever may ask.
-pub(crate) fn allowed(step: Step, calls: &[CallKind], asked: Result<()>, pool_id: &str) -> Finding {
-    let check = format!("the credentials may use `cognito-idp:{}`", step.name());
-    match if_found(asked) {
+/// Returns whether an action is allowed, by the result of a trial. The error of a missing user proves the right.
+pub(crate) fn allowed(operation: Operation, calls: &[CallKind], tried: Result<()>, pool_id: &str) -> Finding {
+    let check = format!("the credentials may use `cognito-idp:{}`", operation.name());
+    match if_found(tried) {
         Ok(_) => Finding::ok(check, calls),
-        Err(error) => Finding::failed_by(check, calls, &error, grant(step, pool_id)),
+        Err(error) => Finding::failed_by(check, calls, &error, grant(operation, pool_id)),
     }
 }
 
-/// The step that grants an action.
-pub(crate) fn grant(step: Step, pool_id: &str) -> String {
-    let action = step.name();
+/// Returns the step that grants an action.
+pub(crate) fn grant(operation: Operation, pool_id: &str) -> String {
+    let action = operation.name();
     format!(
         "IAM → the bridge's user or role → Permissions: allow `cognito-idp:{action}` on the ARN of the pool `{pool_id}`"
     )
 }
 
-/// Whether a client lets users write an attribute. One without a list may write all standard attributes, but no custom ones (AWS,
-/// Developer Guide, November 2026).
-pub(crate) fn writes(client: &UserPoolClientType, attribute: &str) -> bool {
+/// Returns whether a client lets users write an attribute. A client without a list can write all standard attributes, but no
+/// custom attributes (AWS, Developer Guide, November 2026).
+pub(crate) fn can_write(client: &UserPoolClientType, attribute: &str) -> bool {
     match client.write_attributes() {
         [] => !attribute.starts_with("custom:"),
         listed => listed.iter().any(|own| own == attribute),
     }
 }
 
-/// How the pool names its users, for whoever wonders why two have one address.
-fn names(pool: &UserPoolType) -> String {
+/// Describes how users of the pool sign in, which explains two users with one address.
+fn describe_names(pool: &UserPoolType) -> String {
     let list = |names: Vec<&str>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     let own = list(pool.username_attributes().iter().map(|own| own.as_str()).collect());
     let aliases = list(pool.alias_attributes().iter().map(|alias| alias.as_str()).collect());
-    let exact = pool.username_configuration.as_ref().is_none_or(|names| names.case_sensitive);
-    let case = if exact { "matters" } else { "does not matter" };
+    let is_exact = pool.username_configuration.as_ref().is_none_or(|names| names.case_sensitive);
+    let case = if is_exact { "matters" } else { "does not matter" };
     format!("sign-in by attributes: {own}; aliases: {aliases}; the case of names {case}")
 }
 
-/// Whether codes go by mail: Cognito prefers a text message where it is asked to, and to users who have a number.
+/// Checks that codes are sent by mail. Some pools prefer text messages, as far as users have a number.
 fn sends_mails(check: &str, pool: &UserPoolType) -> Finding {
     if !pool.auto_verified_attributes().contains(&VerifiedAttributeType::Email) {
         let fix = "User pools → the pool → Sign-up → Attribute verification: let Cognito verify the email";
         return Finding::failed(check, &MAILS, fix).with_detail("the pool does not verify addresses");
     }
-    if !pool.account_recovery_setting.as_ref().is_none_or(prefers_mail) {
+    if !pool.account_recovery_setting.as_ref().is_none_or(prefers_email) {
         let fix = "User pools → the pool → Sign-in → User account recovery: `Email only`, or email if available";
         return Finding::failed(check, &MAILS, fix).with_detail("accounts are not recovered by email first");
     }
@@ -332,7 +339,7 @@ fn sends_mails(check: &str, pool: &UserPoolType) -> Finding {
     })
 }
 
-fn prefers_mail(recovery: &AccountRecoverySettingType) -> bool {
+fn prefers_email(recovery: &AccountRecoverySettingType) -> bool {
     let first = recovery.recovery_mechanisms().iter().min_by_key(|mechanism| mechanism.priority());
     first.is_none_or(|first| *first.name() == RecoveryOptionNameType::VerifiedEmail)
 }

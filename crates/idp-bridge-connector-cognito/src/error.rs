@@ -1,4 +1,4 @@
-//! From Cognito's refusals to the kinds of error: by their codes, since nearly every one of them is a 400.
+//! Converts Cognito's errors by their codes. The status of nearly all of them is 400.
 
 use std::error::Error as StdError;
 
@@ -9,17 +9,17 @@ use idp_bridge_core::ErrorKind::*;
 use idp_bridge_http::{Effect, Response, StatusCode, refused};
 use serde::Deserialize;
 
-use crate::transport::Wait;
+use crate::transport::RetryAfter;
 
-/// What was asked of Cognito: one of its operations. The same code means different things to different ones.
+/// An operation of Cognito. The meaning of some error codes depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum Operation {
     AdminGetUser,
     ListUsers,
     ListUsersInGroup,
     AdminUpdateUserAttributes,
     AdminDeleteUser,
-    /// Resends the invitation of a user who has never signed in; it makes none.
+    /// Used only to send another invitation, never to create a user.
     AdminCreateUser,
     ResendConfirmationCode,
     ForgotPassword,
@@ -30,8 +30,8 @@ pub(crate) enum Step {
     DescribeUserPoolClient,
 }
 
-impl Step {
-    /// The operation's name, which is that of the IAM action as well.
+impl Operation {
+    /// Returns the name of the operation and of its IAM action.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::AdminGetUser => "AdminGetUser",
@@ -50,7 +50,7 @@ impl Step {
         }
     }
 
-    /// Whether it changes something or sends a mail.
+    /// Returns whether the operation changes something or sends a mail.
     pub(crate) fn effect(self) -> Effect {
         match self {
             Self::AdminUpdateUserAttributes
@@ -64,85 +64,86 @@ impl Step {
         }
     }
 
-    /// Whether an app client asks for it, which needs no IAM action.
-    fn is_of_app_client(self) -> bool {
+    /// Returns whether an app client authenticates the operation, instead of an IAM principal.
+    fn is_for_app_client(self) -> bool {
         matches!(self, Self::ResendConfirmationCode | Self::ForgotPassword | Self::RevokeToken)
     }
 }
 
-/// The error of an operation that failed.
-pub(crate) fn failure<E>(step: Step, error: SdkError<E>) -> Error
+/// Converts the error of an operation.
+pub(crate) fn to_error<E>(operation: Operation, error: SdkError<E>) -> Error
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
-    let wait = error.raw_response().and_then(|answer| answer.extension::<Wait>()).and_then(|wait| wait.0);
+    let wait = error.raw_response().and_then(|response| response.extension::<RetryAfter>()).and_then(|wait| wait.0);
     let error = match &error {
-        SdkError::ServiceError(refused) => {
-            refusal(step, refused.err().code().unwrap_or_default(), refused.err().message().unwrap_or_default())
+        SdkError::ServiceError(refusal) => {
+            from_code(operation, refusal.err().code().unwrap_or_default(), refusal.err().message().unwrap_or_default())
         }
-        SdkError::ResponseError(strange) => at_endpoint(refused(strange.raw().status().as_u16())),
-        SdkError::TimeoutError(_) => late(),
-        _ => unsent(error),
+        SdkError::ResponseError(unreadable) => with_endpoint_hint(refused(unreadable.raw().status().as_u16())),
+        SdkError::TimeoutError(_) => timed_out(),
+        _ => from_transport(error),
     };
-    // An error of the transport has its own.
+    // Errors of the transport have their own value.
     let wait = wait.or(error.retry_after());
-    error.with("step", step.name()).with_retry_after(wait)
+    error.with("step", operation.name()).with_retry_after(wait)
 }
 
-/// The error that a code of Cognito's means. The message is read for a few known words where a code has several meanings.
-fn refusal(step: Step, code: &str, message: &str) -> Error {
+/// Converts an error code. Where a code has several meanings, known words of the message decide.
+fn from_code(operation: Operation, code: &str, message: &str) -> Error {
     let error = match code {
         "UserNotFoundException" => Error::upstream(NotFound, "no such user"),
-        "ResourceNotFoundException" if step.is_of_app_client() => {
+        "ResourceNotFoundException" if operation.is_for_app_client() => {
             Error::upstream(Misconfigured, "the pool has no such app client").with_hint("check `client_id`")
         }
-        // Or no such pool: whoever asked finds out.
-        "ResourceNotFoundException" if step == Step::ListUsersInGroup => Error::upstream(NotFound, "no such group"),
+        // Cognito returns this code for an unknown pool too. The caller checks the pool.
+        "ResourceNotFoundException" if operation == Operation::ListUsersInGroup => {
+            Error::upstream(NotFound, "no such group")
+        }
         "ResourceNotFoundException" => {
             Error::upstream(Misconfigured, "cognito has no such pool").with_hint("check `user_pool_id` and `region`")
         }
-        // Also of a token that another client got: whoever asked finds out.
-        "UnauthorizedException" | "NotAuthorizedException" if step == Step::RevokeToken => {
+        // Cognito returns these codes for a token of another client too. The caller checks the secret.
+        "UnauthorizedException" | "NotAuthorizedException" if operation == Operation::RevokeToken => {
             Error::upstream(Unauthenticated, "cognito refused the app client")
-                .with_hint("check the client's secret in the settings of federation")
+                .with_hint("check the client's secret in `federation.clients`")
         }
-        "UnsupportedTokenTypeException" => Error::upstream(InvalidInput, "the token is no refresh token"),
-        "UnsupportedOperationException" if step == Step::RevokeToken => {
+        "UnsupportedTokenTypeException" => Error::upstream(InvalidInput, "the token is not a refresh token"),
+        "UnsupportedOperationException" if operation == Operation::RevokeToken => {
             Error::upstream(Unsupported, "the app client's tokens cannot be revoked")
                 .with_hint("User pools → the pool → App clients → the client → Edit: enable token revocation")
         }
-        "NotAuthorizedException" => not_authorized(step, message),
-        "InvalidParameterException" => invalid_parameter(step, message),
-        "AliasExistsException" => Error::upstream(
-            Conflict,
-            "another user has this address verified already, and the pool signs users in by it",
-        ),
+        "NotAuthorizedException" => not_authorized(operation, message),
+        "InvalidParameterException" => invalid_parameter(operation, message),
+        "AliasExistsException" => {
+            Error::upstream(Conflict, "another user has this verified address, and the pool signs users in by it")
+        }
         "CodeDeliveryFailureException" => {
             Error::upstream(Unavailable, "cognito could not hand the mail to its mail system")
         }
         "UserLambdaValidationException" => {
-            Error::upstream(State, "a Lambda trigger of the pool refused it for this user")
+            Error::upstream(State, "a Lambda trigger of the pool rejected the operation for this user")
         }
-        _ => kind_of(code),
+        _ => from_common_code(code),
     };
-    if error.kind() == PermissionDenied { error.with("action", step.name()) } else { error }
+    if error.kind() == PermissionDenied { error.with("action", operation.name()) } else { error }
 }
 
-/// The codes that mean the same to every operation, those of AWS's common errors among them.
-fn kind_of(code: &str) -> Error {
+/// Converts a code with one meaning for all operations, including AWS's common errors.
+fn from_common_code(code: &str) -> Error {
     match code {
         "TooManyRequestsException" | "LimitExceededException" | "TooManyFailedAttemptsException" => {
-            Error::upstream(RateLimited, "cognito asks to slow down")
+            Error::upstream(RateLimited, "cognito limits the rate of requests")
         }
-        code if is_throttling(code) => Error::upstream(RateLimited, "cognito asks to slow down"),
+        code if is_throttling(code) => Error::upstream(RateLimited, "cognito limits the rate of requests"),
         "UserNotConfirmedException" | "PasswordResetRequiredException" | "UnsupportedUserStateException" => {
-            Error::upstream(State, "cognito cannot do it for a user in this state")
+            Error::upstream(State, "cognito does not allow the operation for a user in this state")
         }
         "AccessDeniedException" | "AccessDenied" | "OptInRequired" | "SubscriptionRequiredException" => {
             Error::upstream(PermissionDenied, "the credentials lack a right")
                 .with_hint(
                     "IAM → the bridge's user or role → Permissions: allow the action on the pool's ARN; and check `user_pool_id`, \
-                     since AWS says the same of a pool that is not there",
+                     since AWS returns this error for a missing pool too",
                 )
         }
         "ForbiddenException" => Error::upstream(PermissionDenied, "the pool's web ACL blocks the bridge")
@@ -150,76 +151,82 @@ fn kind_of(code: &str) -> Error {
         "UnrecognizedClientException"
         | "InvalidClientTokenId"
         | "MissingAuthenticationTokenException"
-        | "MissingAuthenticationToken" => Error::upstream(Unauthenticated, "AWS does not know the access key")
+        | "MissingAuthenticationToken" => Error::upstream(Unauthenticated, "AWS has no such access key")
             .with_hint("check `access_key_id` and `session_token`"),
         "InvalidSignatureException" | "SignatureDoesNotMatch" | "IncompleteSignature" | "RequestExpired" => {
             Error::upstream(Unauthenticated, "AWS refused the signature")
                 .with_hint("check `secret_access_key`, and that this host's clock is right")
         }
         "ExpiredTokenException" | "ExpiredToken" => Error::upstream(Unauthenticated, "the credentials have expired")
-            .with_hint("set keys that last, or `role_arn`"),
+            .with_hint("set permanent keys, or `role_arn`"),
         "InvalidUserPoolConfigurationException"
         | "InvalidEmailRoleAccessPolicyException"
         | "InvalidSmsRoleAccessPolicyException"
         | "InvalidSmsRoleTrustRelationshipException" => {
-            Error::upstream(Misconfigured, "the pool cannot send messages as it is set up")
+            Error::upstream(Misconfigured, "the pool's settings do not allow it to send messages")
                 .with_hint("User pools → the pool → Authentication methods: check Email and SMS")
         }
         "UnexpectedLambdaException" | "InvalidLambdaResponseException" => {
             Error::upstream(Misconfigured, "a Lambda trigger of the pool failed")
-                .with_hint("User pools → the pool → Extensions: look into the trigger's log")
+                .with_hint("User pools → the pool → Extensions: see the trigger's log")
         }
         "InternalErrorException"
         | "InternalFailure"
         | "InternalServerError"
         | "ServiceUnavailable"
         | "ServiceUnavailableException" => Error::upstream(Unavailable, "cognito failed"),
-        _ => Error::upstream(InvalidResponse, "cognito did not understand the request"),
+        _ => unknown_code(),
     }
 }
 
-/// To an app client it is a wrong secret, and a user who may not (seen on ministack 1.5.33, November 2026: `Unable to verify secret
-/// hash`; of the real one people report `User password cannot be reset in the current state` and `User is disabled`).
-fn not_authorized(step: Step, message: &str) -> Error {
-    if !step.is_of_app_client() {
+fn unknown_code() -> Error {
+    Error::upstream(InvalidResponse, "cognito rejected the request with an unexpected error code")
+}
+
+/// Converts `NotAuthorizedException`. For an app client it means a wrong secret or a user's state (seen on ministack 1.5.33,
+/// November 2026: `Unable to verify secret hash`; reported of the live service: `User password cannot be reset in the current
+/// state` and `User is disabled`).
+fn not_authorized(operation: Operation, message: &str) -> Error {
+    if !operation.is_for_app_client() {
         return Error::upstream(PermissionDenied, "cognito refused the credentials for this operation");
     }
     if message.contains("state") || message.contains("disabled") {
-        return Error::upstream(State, "cognito cannot do it for a user in this state");
+        return Error::upstream(State, "cognito does not allow the operation for a user in this state");
     }
     Error::upstream(Unauthenticated, "cognito refused the app client").with_hint("check `client_secret`")
 }
 
-/// Only where the user alone can be what is wrong with the parameters is it the user's state.
-fn invalid_parameter(step: Step, message: &str) -> Error {
-    match step {
-        // As people report it of the real one.
-        Step::ResendConfirmationCode if message.contains("Auto verification not turned on") => {
-            Error::upstream(Misconfigured, "the pool verifies no addresses")
+/// Converts `InvalidParameterException`. It is the user's state only for operations where nothing else can be invalid.
+fn invalid_parameter(operation: Operation, message: &str) -> Error {
+    match operation {
+        // Reported of the live service.
+        Operation::ResendConfirmationCode if message.contains("Auto verification not turned on") => {
+            Error::upstream(Misconfigured, "the pool does not verify addresses")
                 .with_hint("User pools → the pool → Sign-up: let Cognito verify the email")
         }
-        Step::ResendConfirmationCode => Error::upstream(State, "the user has confirmed the sign-up already"),
-        Step::ForgotPassword => Error::upstream(State, "the user has no verified address to reset the password by"),
-        Step::AdminUpdateUserAttributes => Error::upstream(State, "cognito refuses this change of this user"),
-        Step::RevokeToken => Error::upstream(InvalidInput, "the token is no refresh token"),
-        _ => Error::upstream(InvalidResponse, "cognito did not understand the request"),
+        Operation::ResendConfirmationCode => Error::upstream(State, "the user has already confirmed the sign-up"),
+        Operation::ForgotPassword => Error::upstream(State, "the user has no verified address for a password reset"),
+        Operation::AdminUpdateUserAttributes => {
+            Error::upstream(State, "cognito does not allow this change of the user")
+        }
+        Operation::RevokeToken => Error::upstream(InvalidInput, "the token is not a refresh token"),
+        _ => unknown_code(),
     }
 }
 
-/// Names the setting to check for an answer that is not Cognito's own.
-pub(crate) fn at_endpoint(error: Error) -> Error {
-    error.with_hint(
-        "check `endpoint` and `sts_endpoint`, and what a proxy, gateway or firewall on the way to AWS refuses",
-    )
+/// Adds the settings to check when a response is not from AWS.
+pub(crate) fn with_endpoint_hint(error: Error) -> Error {
+    error
+        .with_hint("check `endpoint` and `sts_endpoint`, and any proxy, gateway or firewall between the bridge and AWS")
 }
 
-/// No answer before the deadline.
-pub(crate) fn late() -> Error {
+/// Creates the error of a passed deadline.
+pub(crate) fn timed_out() -> Error {
     Error::upstream(Timeout, "cognito did not answer before the deadline")
 }
 
-/// The error of an operation that got no answer: our own client's, or that there were no credentials to sign with.
-fn unsent<E>(error: SdkError<E>) -> Error
+/// Converts the error of a request without a response: the HTTP client's, or missing credentials.
+fn from_transport<E>(error: SdkError<E>) -> Error
 where
     E: StdError + Send + Sync + 'static,
 {
@@ -230,24 +237,24 @@ where
     };
     match source.downcast::<Error>() {
         Ok(own) => *own,
-        // The SDK's own words may quote what the token service said.
-        Err(other) => without_credentials(&*other),
+        // The SDK's message may quote the token service. It is not shown.
+        Err(other) => from_credentials(&*other),
     }
 }
 
-fn without_credentials(error: &(dyn StdError + 'static)) -> Error {
+fn from_credentials(error: &(dyn StdError + 'static)) -> Error {
     let causes = || causes(error);
     if let Some(own) = causes().find_map(|cause| cause.downcast_ref::<Error>()) {
-        return own.retold("no AWS credentials were given").with("cause", own.message().to_owned());
+        return own.retold("AWS credentials could not be obtained").with("cause", own.message().to_owned());
     }
     match causes().find_map(|cause| cause.downcast_ref::<CredentialsError>()) {
-        Some(CredentialsError::ProviderTimedOut(_)) => late(),
+        Some(CredentialsError::ProviderTimedOut(_)) => timed_out(),
         Some(CredentialsError::CredentialsNotLoaded(_)) => {
             Error::ours(Unauthenticated, "the host has no AWS credentials")
                 .with_hint("give the instance, task or pod a role, or set `access_key_id`")
         }
-        Some(_) => Error::upstream(Unauthenticated, "AWS gives no credentials").with_hint(
-            "check `role_arn` and `external_id` against the role's trust policy, and the keys that take it on",
+        Some(_) => Error::upstream(Unauthenticated, "AWS refused to issue credentials").with_hint(
+            "check `role_arn` and `external_id` against the role's trust policy, and the keys that assume the role",
         ),
         None => Error::ours(Unexpected, "the AWS SDK could not send a request"),
     }
@@ -257,37 +264,37 @@ fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (
     std::iter::successors(Some(error), |error| (*error).source())
 }
 
-/// The body of a refusal by Cognito.
+/// The body of an error response of Cognito.
 #[derive(Deserialize)]
-pub(crate) struct Refusal {
+pub(crate) struct ErrorBody {
     #[serde(rename = "__type")]
     code: String,
 }
 
-/// The status that an answer of Cognito amounts to, where its code says more than its own: what our client retries by.
-pub(crate) fn amounts_to(answer: &Response) -> StatusCode {
-    if answer.status != StatusCode::BAD_REQUEST {
-        return answer.status;
+/// Returns the status that fits Cognito's error code better than the 400 of the response. The HTTP client retries by it.
+pub(crate) fn effective_status(response: &Response) -> StatusCode {
+    if response.status != StatusCode::BAD_REQUEST {
+        return response.status;
     }
-    let Ok(Refusal { code }) = answer.refusal() else { return answer.status };
-    // Some services put a namespace before it.
+    let Ok(ErrorBody { code }) = response.refusal() else { return response.status };
+    // Some services add a namespace before the code.
     match code.rsplit('#').next().unwrap_or_default() {
         "CodeDeliveryFailureException" => StatusCode::BAD_GATEWAY,
-        // The limit of one user is not over by the time of another attempt: `LimitExceededException` is final.
+        // `LimitExceededException` is final: a user's limit lasts longer than a retry.
         code if is_throttling(code) || code == "TooManyRequestsException" => StatusCode::TOO_MANY_REQUESTS,
-        _ => answer.status,
+        _ => response.status,
     }
 }
 
-/// Whether the token service itself refused: its errors are XML and have a code.
-pub(crate) fn is_of_token_service(refusal: &Response) -> bool {
-    refusal.text().is_some_and(|text| text.contains("<ErrorResponse") && text.contains("<Code>"))
+/// Returns whether the token service sent this error response: XML with a code.
+pub(crate) fn is_sts_error(response: &Response) -> bool {
+    response.text().is_some_and(|text| text.contains("<ErrorResponse") && text.contains("<Code>"))
 }
 
-/// The status that an answer of the token service amounts to.
-pub(crate) fn tokens_amount_to(answer: &Response) -> StatusCode {
-    let throttled = answer.text().is_some_and(|text| text.contains("<Code>Throttling"));
-    if throttled { StatusCode::TOO_MANY_REQUESTS } else { answer.status }
+/// Returns the status that fits the token service's error code.
+pub(crate) fn effective_sts_status(response: &Response) -> StatusCode {
+    let is_throttled = response.text().is_some_and(|text| text.contains("<Code>Throttling"));
+    if is_throttled { StatusCode::TOO_MANY_REQUESTS } else { response.status }
 }
 
 fn is_throttling(code: &str) -> bool {
@@ -296,13 +303,13 @@ fn is_throttling(code: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use Step::*;
+    use Operation::*;
     use idp_bridge_core::ErrorKind;
 
     use super::*;
 
-    /// Codes and messages as AWS documents them or as people report them (November 2026).
-    const TABLE: &[(Step, &str, &str, ErrorKind)] = &[
+    /// Codes and messages as AWS documents them or as users report them (November 2026).
+    const TABLE: &[(Operation, &str, &str, ErrorKind)] = &[
         (AdminGetUser, "UserNotFoundException", "User does not exist.", NotFound),
         (AdminGetUser, "ResourceNotFoundException", "User pool eu-west-1_x does not exist.", Misconfigured),
         (ListUsersInGroup, "ResourceNotFoundException", "Group not found.", NotFound),
@@ -339,22 +346,22 @@ mod tests {
     ];
 
     #[test]
-    fn every_known_code_has_its_kind() {
-        for (step, code, message, kind) in TABLE {
-            assert_eq!(refusal(*step, code, message).kind(), *kind, "{step:?} {code} {message}");
+    fn codes_map_to_kinds() {
+        for (operation, code, message, kind) in TABLE {
+            assert_eq!(from_code(*operation, code, message).kind(), *kind, "{operation:?} {code} {message}");
         }
     }
 
     #[test]
-    fn a_missing_action_is_named() {
-        let error = refusal(AdminDeleteUser, "AccessDeniedException", "");
+    fn missing_action_is_named() {
+        let error = from_code(AdminDeleteUser, "AccessDeniedException", "");
         assert_eq!(error.context("action"), Some("AdminDeleteUser"));
     }
 
     #[test]
-    fn the_message_is_never_shown() {
-        for (step, code, message, _) in TABLE {
-            let shown = format!("{:?}", refusal(*step, code, &format!("{message} s3cr3t")));
+    fn upstream_messages_are_never_shown() {
+        for (operation, code, message, _) in TABLE {
+            let shown = format!("{:?}", from_code(*operation, code, &format!("{message} s3cr3t")));
             assert!(!shown.contains("s3cr3t"), "{shown}");
         }
     }

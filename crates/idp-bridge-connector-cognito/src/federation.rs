@@ -1,7 +1,7 @@
-//! The OAuth side of one user pool: its access tokens prove whose they are, and its domain says whether they live.
+//! Federation with one user pool: verifies access tokens, checks at the pool's domain that they are active, and ends logins.
 //!
-//! Whom a token of Cognito belongs to, and to which login, is in the token itself. That the login was ended is not: only userInfo
-//! knows, and only for tokens with the scope `openid` that came by the domain's token endpoint.
+//! A token of Cognito contains its user and its login. Whether the login has ended is known only to userInfo, and only for tokens
+//! with the scope `openid` from the domain's token endpoint.
 
 mod diagnose;
 mod domain;
@@ -26,21 +26,21 @@ use diagnose::Diagnosis;
 use domain::Domain;
 use token::PoolToken;
 
-/// How long ago a token may have expired whose login is to be ended.
-const LATEST_LOGOUT: Duration = Duration::from_secs(24 * 60 * 60);
+/// The maximum time since a token's expiry at a logout.
+const MAX_EXPIRED: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How much of its life a token must have left for its refusal to prove that the login has ended, and not the token by itself.
-const PROVING: SignedDuration = SignedDuration::from_secs(30);
+/// The minimum time to a token's expiry for its refusal to prove that the login has ended.
+const MIN_LIFETIME: SignedDuration = SignedDuration::from_secs(30);
 
-/// The scopes to ask for: `profile` is what lets custom attributes through beside `email`.
+/// The scopes that applications request. With `email` custom attributes need `profile` too.
 const SCOPES: [&str; 3] = ["openid", "profile", "email"];
 
-/// One user pool as an OpenID Provider.
+/// A user pool as an OpenID Provider.
 pub(crate) struct PoolFederation {
     pool: Arc<UserPool>,
     pool_id: String,
     issuer: OpenIdProvider,
-    keys: String,
+    jwks_uri: String,
     domain: Domain,
     settings: FederationSettings,
     customer_claim: String,
@@ -48,7 +48,7 @@ pub(crate) struct PoolFederation {
     clock: Arc<dyn Clock>,
 }
 
-/// What Cognito can promise.
+/// Returns what Cognito supports.
 pub(crate) fn capabilities() -> FederationCapabilities {
     FederationCapabilities {
         liveness: Liveness::IdentityProvider,
@@ -60,7 +60,7 @@ pub(crate) fn capabilities() -> FederationCapabilities {
 }
 
 impl PoolFederation {
-    /// The OAuth side, if the tenant has it switched on.
+    /// Creates the federation of a tenant, or `None` if it is off.
     pub(crate) fn new(
         config: &CognitoConfig,
         context: &ConnectorContext,
@@ -75,14 +75,14 @@ impl PoolFederation {
         })?;
         let url = |setting, text| BaseUrl::parse_setting(setting, text, &context.outbound);
         let domain = url("domain", domain)?;
-        let own = config.region_endpoint();
-        let documents = url("issuer_endpoint", config.issuer_endpoint.as_deref().unwrap_or(&own))?;
+        let endpoint = config.region_endpoint();
+        let documents = url("issuer_endpoint", config.issuer_endpoint.as_deref().unwrap_or(&endpoint))?;
         let document = |name| documents.join(&[&config.user_pool_id, ".well-known", name]);
-        let issuer = format!("{own}/{}", config.user_pool_id);
-        let keys = document("jwks.json")?;
+        let issuer = format!("{endpoint}/{}", config.user_pool_id);
+        let jwks = document("jwks.json")?;
         let open_id = OpenIdSettings {
             discovery: Some(document("openid-configuration")?),
-            jwks: Some(keys.clone()),
+            jwks: Some(jwks.clone()),
             hosts: domain.as_url().host_str().map(str::to_owned).into_iter().collect(),
             ..OpenIdSettings::new(issuer, &context.outbound)
         };
@@ -90,9 +90,9 @@ impl PoolFederation {
             pool,
             pool_id: config.user_pool_id.clone(),
             issuer: OpenIdProvider::new(http, open_id, Arc::clone(&context.clock))?,
-            keys: keys.into(),
+            jwks_uri: jwks.into(),
             domain: Domain::new(&domain)?,
-            // The name of an attribute is that of its claim.
+            // Cognito names a claim like its attribute.
             customer_claim: settings.customer_claim.clone().unwrap_or_else(|| config.customer_attribute.clone()),
             customer_attribute: config.customer_attribute.clone(),
             settings,
@@ -100,14 +100,14 @@ impl PoolFederation {
         }))
     }
 
-    /// Reads a token that expired at most so long ago, and asks for nothing but keys.
-    async fn read(&self, scope: &CallScope, token: &AccessToken, expired_by: Duration) -> Result<PoolToken> {
+    /// Verifies a token that expired at most `expired_by` ago. Requests only keys.
+    async fn verify(&self, scope: &CallScope, token: &AccessToken, expired_by: Duration) -> Result<PoolToken> {
         let rules = Rules { algorithms: vec![Algorithm::Rs256], ..Rules::access_token() }.expired_by(expired_by);
         let claims = self.issuer.verify(scope, token.expose(), &rules).await?;
-        PoolToken::read(&claims, |id| self.settings.client(id).is_some())
+        PoolToken::from_claims(&claims, |id| self.settings.client(id).is_some())
     }
 
-    /// Ends what came of a refresh token of the same client; false if the client's tokens cannot be revoked.
+    /// Revokes a refresh token of this client. Returns false if the client's tokens cannot be revoked.
     async fn revoke(&self, scope: &CallScope, client: &OauthClient, refresh: &Secret) -> Result<bool> {
         let refused = match self.pool.revoke(scope, client, refresh).await {
             Ok(()) => return Ok(true),
@@ -115,7 +115,7 @@ impl PoolFederation {
         };
         match refused.kind() {
             ErrorKind::Unsupported => Ok(false),
-            // Cognito has one word for a wrong secret and for another client's token: the domain tells them apart.
+            // Cognito returns one code for a wrong secret and for another client's token. The domain distinguishes them.
             ErrorKind::Unauthenticated
                 if self.domain.check_secret(scope, &self.issuer, client).await? != SecretCheck::Wrong =>
             {
@@ -126,24 +126,24 @@ impl PoolFederation {
         }
     }
 
-    /// Ends all of the user's logins, and tells when, by Cognito's clock.
-    async fn end_all(&self, scope: &CallScope, token: &PoolToken) -> Result<Timestamp> {
+    /// Ends all of the user's logins. Returns the time by Cognito's clock.
+    async fn end_all_logins(&self, scope: &CallScope, token: &PoolToken) -> Result<Timestamp> {
         if self.settings.fallback == LogoutFallback::Refuse {
-            return Err(Error::unsupported("cognito can end this login only together with all others of the user")
-                .with_hint("send the refresh token of the same login, or set `logout.fallback = \"user\"`"));
+            return Err(Error::unsupported("cognito can end this login only together with the user's other logins")
+                .with_hint("send the refresh token of this login, or set `logout.fallback = \"user\"`"));
         }
-        // Names and ids share one space: only the user's own name surely means the user.
+        // Names and ids share one space, so the name may address another user.
         let named = if_found(self.pool.user(scope, &token.username).await)?;
         if named.is_some_and(|user| user.id != token.identity.subject) {
             return Err(Error::another_user());
         }
-        self.pool.end_all(scope, &token.username).await
+        self.pool.sign_out_everywhere(scope, &token.username).await
     }
 
-    /// Whether Cognito takes the token; nothing if its refusal would prove nothing.
-    async fn lives(&self, scope: &CallScope, token: &AccessToken, read: &PoolToken) -> Result<Option<bool>> {
-        let left = read.expires_at.duration_since(self.clock.now());
-        if left <= PROVING || !read.is_for_user_info() {
+    /// Returns whether userInfo accepts the token, or `None` if a refusal would not prove that the login has ended.
+    async fn is_active(&self, scope: &CallScope, token: &AccessToken, parsed: &PoolToken) -> Result<Option<bool>> {
+        let left = parsed.expires_at.duration_since(self.clock.now());
+        if left <= MIN_LIFETIME || !parsed.is_for_user_info() {
             return Ok(None);
         }
         match self.domain.user_info(scope, &self.issuer, token).await {
@@ -157,62 +157,63 @@ impl PoolFederation {
 #[async_trait]
 impl Federation for PoolFederation {
     async fn identify(&self, scope: &CallScope, token: &AccessToken) -> Result<TokenIdentity> {
-        Ok(self.read(scope, token, LATEST_LOGOUT).await?.identity)
+        Ok(self.verify(scope, token, MAX_EXPIRED).await?.identity)
     }
 
     async fn validate(&self, scope: &CallScope, token: &AccessToken) -> Result<TokenUser> {
-        let read = self.read(scope, token, Duration::ZERO).await?;
-        if !read.is_for_user_info() {
-            return Err(Error::invalid_token(
-                "the token lacks the scope `openid`, without which cognito tells nobody of its user",
-            ));
+        let parsed = self.verify(scope, token, Duration::ZERO).await?;
+        if !parsed.is_for_user_info() {
+            return Err(Error::invalid_token("the token lacks the scope `openid`, which cognito's userInfo requires"));
         }
-        let told = self.domain.user_info(scope, &self.issuer, token).await?;
-        if told.text("sub") != Some(read.identity.subject.as_str()) {
+        let claims = self.domain.user_info(scope, &self.issuer, token).await?;
+        if claims.text("sub") != Some(parsed.identity.subject.as_str()) {
             return Err(Error::another_user());
         }
         Ok(TokenUser {
-            identity: read.identity,
-            email: told.text("email").and_then(|email| Email::new(email).ok()),
-            email_verified: told.bool_or_string("email_verified"),
-            customer: told.customer(&self.customer_claim),
+            identity: parsed.identity,
+            email: claims.text("email").and_then(|email| Email::new(email).ok()),
+            email_verified: claims.bool_or_string("email_verified"),
+            customer: claims.customer(&self.customer_claim),
             record: None,
         })
     }
 
     async fn log_out(&self, scope: &CallScope, logout: &Logout<'_>) -> Result<LoggedOut> {
-        let read = self.read(scope, logout.token, LATEST_LOGOUT).await?;
+        let parsed = self.verify(scope, logout.token, MAX_EXPIRED).await?;
         if let Some(refresh) = logout.refresh_token
-            && self.revoke(scope, read.client(&self.settings)?, refresh).await?
-            // The refresh token may be that of another login.
-            && self.lives(scope, logout.token, &read).await? == Some(false)
+            && self.revoke(scope, parsed.client(&self.settings)?, refresh).await?
+            // The refresh token may belong to another login.
+            && self.is_active(scope, logout.token, &parsed).await? == Some(false)
         {
             return Ok(LoggedOut::RefreshToken);
         }
-        let ended_at = self.end_all(scope, &read).await?;
-        if self.lives(scope, logout.token, &read).await? == Some(true) {
-            return Err(Error::upstream(ErrorKind::Unavailable, "cognito still takes a token whose login was ended"));
+        let ended_at = self.end_all_logins(scope, &parsed).await?;
+        if self.is_active(scope, logout.token, &parsed).await? == Some(true) {
+            return Err(Error::upstream(
+                ErrorKind::Unavailable,
+                "cognito still accepts the token after the end of its login",
+            ));
         }
         Ok(LoggedOut::User { ended_at })
     }
 
     async fn end_session_url(&self, _: &CallScope, end: &EndSession<'_>) -> Result<String> {
-        Ok(self.domain.end_session(end))
+        Ok(self.domain.end_session_url(end))
     }
 
-    /// What AWS documents where these lie needs no discovery.
+    /// Returns the endpoints without discovery: AWS documents them.
     async fn metadata(&self, _: &CallScope) -> Result<FederationMetadata> {
         Ok(FederationMetadata {
             issuer: self.issuer.issuer().to_owned(),
             authorization_endpoint: self.domain.authorize.to_string(),
             token_endpoint: self.domain.token.to_string(),
-            jwks_uri: self.keys.clone(),
+            jwks_uri: self.jwks_uri.clone(),
             customer_claim: Some(self.customer_claim.clone()),
             scopes: SCOPES.map(str::to_owned).to_vec(),
         })
     }
 
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {
-        Diagnosis::of(self).run(scope).await
+        Diagnosis::new(self).run(scope).await
     }
 }

@@ -1,12 +1,12 @@
-//! Customers and the ids of their users, in memory: for pools that are small and that keep no other way to find them.
+//! An index of customers in memory, for small pools.
 //!
-//! Cognito cannot search custom attributes, so the whole pool is read, slowly and with an end, and only because the settings say so.
+//! Cognito cannot search custom attributes. If the settings say so, the whole pool is read, at a limited rate and up to a limit.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use idp_bridge_core::{CallScope, Customer, CustomerId, Error, ErrorKind, Result, UserId};
+use idp_bridge_core::{CallScope, CustomerId, Error, ErrorKind, Result, UserId};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use tracing::Instrument as _;
@@ -14,22 +14,22 @@ use tracing::Instrument as _;
 use crate::client::UserPool;
 use crate::config::{CognitoConfig, CustomerIndexConfig};
 
-/// How long one page may take, the client's own retries included.
-const PAGE_TIME: Duration = Duration::from_secs(10);
+/// The timeout of one page, with its retries.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
 const UNREADABLE: &str = "the index of customers could not be read";
 
-/// How long Cognito is left alone after a reading that failed.
-const REST: Duration = Duration::from_secs(5);
+/// The minimum time between a failed refresh and the next one.
+const RETRY_DELAY: Duration = Duration::from_secs(5);
 
-/// The index of one pool. It answers only when it is whole: a part of it could hide that a customer has several users.
+/// The index of one pool. It is used only when complete: a part could hide that a customer has several users.
 pub(crate) struct CustomerIndex {
     reader: Reader,
     max_age: Duration,
     state: Arc<Mutex<State>>,
 }
 
-/// What reads the pool.
+/// Reads all users of the pool.
 #[derive(Clone)]
 struct Reader {
     pool: Arc<UserPool>,
@@ -39,32 +39,38 @@ struct Reader {
 
 #[derive(Default)]
 struct State {
-    held: Option<Arc<Snapshot>>,
-    running: Option<Running>,
-    failed: Option<(Instant, Arc<Error>)>,
+    snapshot: Option<Arc<Snapshot>>,
+    refresh: Option<Refresh>,
+    failure: Option<Failure>,
 }
 
-/// What a reading came to; nothing while it runs.
-type Running = watch::Receiver<Option<Result<Arc<Snapshot>, Arc<Error>>>>;
+/// A failed refresh.
+struct Failure {
+    time: Instant,
+    error: Arc<Error>,
+}
 
-/// All users of the pool that have a customer, as one reading found them.
+/// The result of a refresh; `None` while it runs.
+type Refresh = watch::Receiver<Option<Result<Arc<Snapshot>, Arc<Error>>>>;
+
+/// The users with a customer at one time.
 struct Snapshot {
     users: HashMap<CustomerId, Vec<UserId>>,
-    /// How many users were read, those without a customer included.
+    /// The number of users read, including users without a customer.
     read: usize,
-    /// When the reading began: nothing is known of what happened later.
-    begun: Instant,
+    /// The start of the refresh. Later changes may be missing.
+    started: Instant,
 }
 
-/// What the index is worth now, for the diagnosis.
-pub(crate) enum Standing {
-    /// No call has needed it yet.
+/// The state of the index, for the diagnosis.
+pub(crate) enum IndexStatus {
+    /// No call has used it yet.
     Empty,
-    /// It is being read for the first time.
+    /// The first refresh is running.
     Filling,
-    /// It holds this many users, as they were that long ago.
-    Whole { users: usize, age: Duration },
-    /// The last reading failed.
+    /// The index is complete.
+    Complete { users: usize, age: Duration },
+    /// The last refresh failed.
     Failed(String),
 }
 
@@ -77,121 +83,126 @@ impl CustomerIndex {
         Ok(Self { reader, max_age, state: Arc::default() })
     }
 
-    /// The users who belonged to this customer when the pool was read, which is `max_age` ago at most.
+    /// Returns the users of this customer as of at most `max_age` ago.
     ///
-    /// The reading is nobody's call: it goes on when this one ends, and its requests are not counted for it.
-    pub(crate) async fn users_of(&self, scope: &CallScope, customer: &CustomerId) -> Result<Vec<UserId>> {
-        let asked = Instant::now();
+    /// A refresh runs in the background: it continues when this call ends, and its requests do not count for the call.
+    pub(crate) async fn find(&self, scope: &CallScope, customer: &CustomerId) -> Result<Vec<UserId>> {
+        let now = Instant::now();
         loop {
-            let mut running = match self.find(asked)? {
-                Found::Snapshot(snapshot) => return Ok(snapshot.users.get(customer).cloned().unwrap_or_default()),
-                Found::Running(running) => running,
+            let mut refresh = match self.snapshot(now)? {
+                Lookup::Snapshot(snapshot) => return Ok(snapshot.users.get(customer).cloned().unwrap_or_default()),
+                Lookup::Wait(refresh) => refresh,
             };
-            let ended = timeout_at(Instant::from_std(scope.deadline()), running.wait_for(Option::is_some)).await;
+            let ended = timeout_at(Instant::from_std(scope.deadline()), refresh.wait_for(Option::is_some)).await;
             match ended.map_err(|_| filling())?.ok().and_then(|read| read.clone()) {
                 Some(Err(error)) => return Err(Error::caused_by(error, UNREADABLE)),
                 Some(Ok(_)) => {}
-                None => return Err(Error::ours(ErrorKind::Unexpected, "the reading of the pool panicked")),
+                None => return Err(Error::ours(ErrorKind::Unexpected, "the refresh of the index panicked")),
             }
         }
     }
 
-    /// What the index is worth now.
-    pub(crate) fn standing(&self) -> Standing {
+    /// Returns the state of the index.
+    pub(crate) fn status(&self) -> IndexStatus {
         let state = lock(&self.state);
-        match (&state.held, &state.failed, &state.running) {
-            (_, Some((_, error)), _) => Standing::Failed(error.to_string()),
-            (Some(snapshot), ..) => Standing::Whole { users: snapshot.read, age: snapshot.begun.elapsed() },
-            (None, None, Some(_)) => Standing::Filling,
-            (None, None, None) => Standing::Empty,
+        match (&state.snapshot, &state.failure, &state.refresh) {
+            (_, Some(failure), _) => IndexStatus::Failed(failure.error.to_string()),
+            (Some(snapshot), ..) => IndexStatus::Complete { users: snapshot.read, age: snapshot.started.elapsed() },
+            (None, None, Some(_)) => IndexStatus::Filling,
+            (None, None, None) => IndexStatus::Empty,
         }
     }
 
-    fn find(&self, asked: Instant) -> Result<Found> {
+    /// Returns a snapshot that is young enough, or the refresh to wait for. Starts a refresh if one is due.
+    fn snapshot(&self, now: Instant) -> Result<Lookup> {
         let mut state = lock(&self.state);
-        let age = |snapshot: &Snapshot| asked.saturating_duration_since(snapshot.begun);
-        // A sender that is gone while its reading is still listed has panicked.
-        let running = state.running.clone().filter(|running| running.has_changed().is_ok());
-        let usable = state.held.clone().filter(|snapshot| age(snapshot) <= self.max_age);
-        let resting = state.failed.as_ref().filter(|(at, _)| at.elapsed() < REST).map(|(_, error)| Arc::clone(error));
-        match (usable, running, resting) {
-            (Some(snapshot), running, resting) => {
-                if age(&snapshot) > self.max_age / 2 && running.is_none() && resting.is_none() {
-                    state.running = Some(self.start());
+        let age = |snapshot: &Snapshot| now.saturating_duration_since(snapshot.started);
+        // A refresh without a sender has panicked.
+        let running = state.refresh.clone().filter(|refresh| refresh.has_changed().is_ok());
+        let usable = state.snapshot.clone().filter(|snapshot| age(snapshot) <= self.max_age);
+        let recent = state.failure.as_ref().filter(|failure| failure.time.elapsed() < RETRY_DELAY);
+        let recent = recent.map(|failure| Arc::clone(&failure.error));
+        match (usable, running, recent) {
+            (Some(snapshot), running, recent) => {
+                if age(&snapshot) > self.max_age / 2 && running.is_none() && recent.is_none() {
+                    state.refresh = Some(self.start_refresh());
                 }
-                Ok(Found::Snapshot(snapshot))
+                Ok(Lookup::Snapshot(snapshot))
             }
-            (None, Some(running), _) => Ok(Found::Running(running)),
+            (None, Some(refresh), _) => Ok(Lookup::Wait(refresh)),
             (None, None, Some(error)) => Err(Error::caused_by(error, UNREADABLE)),
             (None, None, None) => {
-                let running = self.start();
-                state.running = Some(running.clone());
-                Ok(Found::Running(running))
+                let refresh = self.start_refresh();
+                state.refresh = Some(refresh.clone());
+                Ok(Lookup::Wait(refresh))
             }
         }
     }
 
-    fn start(&self) -> Running {
+    fn start_refresh(&self) -> Refresh {
         let (sender, receiver) = watch::channel(None);
         let (reader, state) = (self.reader.clone(), Arc::clone(&self.state));
-        let reading = async move {
+        let refresh = async move {
             let read = reader.read().await.map(Arc::new).map_err(Arc::new);
-            keep(&mut lock(&state), &read);
+            // The state changes first, so that no waiting call finds this refresh still running.
+            lock(&state).finish_refresh(&read);
             sender.send_replace(Some(read));
         };
-        tokio::spawn(reading.in_current_span());
+        tokio::spawn(refresh.in_current_span());
         receiver
     }
 }
 
-enum Found {
+enum Lookup {
     Snapshot(Arc<Snapshot>),
-    Running(Running),
+    Wait(Refresh),
 }
 
+/// Locks the state. A poisoned lock is used: each statement leaves the state consistent.
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    // Nothing that can panic runs under the lock, and the state is whole after every statement.
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Ends a reading. It comes before the news of it, so that nobody who hears the news finds the reading still running.
-fn keep(state: &mut State, read: &Result<Arc<Snapshot>, Arc<Error>>) {
-    state.running = None;
-    match read {
-        Ok(snapshot) => {
-            tracing::info!(
-                users = snapshot.read,
-                seconds = snapshot.begun.elapsed().as_secs(),
-                "the index of customers was read"
-            );
-            (state.held, state.failed) = (Some(Arc::clone(snapshot)), None);
-        }
-        Err(error) => {
-            tracing::warn!(%error, hint = error.hint(), "{UNREADABLE}");
-            state.failed = Some((Instant::now(), Arc::clone(error)));
+impl State {
+    fn finish_refresh(&mut self, read: &Result<Arc<Snapshot>, Arc<Error>>) {
+        self.refresh = None;
+        match read {
+            Ok(snapshot) => {
+                tracing::info!(
+                    users = snapshot.read,
+                    seconds = snapshot.started.elapsed().as_secs(),
+                    "the index of customers was read"
+                );
+                (self.snapshot, self.failure) = (Some(Arc::clone(snapshot)), None);
+            }
+            Err(error) => {
+                tracing::warn!(%error, hint = error.hint(), "{UNREADABLE}");
+                self.failure = Some(Failure { time: Instant::now(), error: Arc::clone(error) });
+            }
         }
     }
 }
 
 impl Reader {
-    /// Reads the pool, page after page.
+    /// Reads all pages of the pool.
     async fn read(&self) -> Result<Snapshot> {
-        let mut snapshot = Snapshot { users: HashMap::new(), read: 0, begun: Instant::now() };
+        let mut snapshot = Snapshot { users: HashMap::new(), read: 0, started: Instant::now() };
         let mut pace = interval(Duration::from_secs(1) / self.limits.requests_per_second.max(1));
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut token = None;
         loop {
             pace.tick().await;
-            let page = self.pool.everybody(&CallScope::new("customer-index", PAGE_TIME), token.clone()).await?;
+            let page = self.pool.list(&CallScope::new("customer-index", PAGE_TIMEOUT), token.clone()).await?;
             snapshot.read += page.users.len();
             if snapshot.read > self.limits.max_users {
                 return Err(Error::misconfigured("the pool has more users than `customer_index.max_users`")
                     .with_hint("keep a group for each customer and set `customer_lookup = \"group\"`"));
             }
             for user in page.users {
-                if let Customer::One(customer) = user.customer(&self.attribute) {
+                let customer = user.attribute(&self.attribute).and_then(|text| CustomerId::new(text).ok());
+                if let Some(customer) = customer {
                     let ids = snapshot.users.entry(customer).or_default();
-                    // A user who moves from page to page meanwhile is one nevertheless.
+                    // A user that moves to another page during the refresh is read twice.
                     if !ids.contains(&user.id) {
                         ids.push(user.id);
                     }
@@ -200,7 +211,7 @@ impl Reader {
             match page.next {
                 None => return Ok(snapshot),
                 next if next == token => {
-                    return Err(Error::upstream(ErrorKind::InvalidResponse, "cognito's pages never end"));
+                    return Err(Error::upstream(ErrorKind::InvalidResponse, "the pages of the pool do not end"));
                 }
                 next => token = next,
             }
@@ -209,5 +220,5 @@ impl Reader {
 }
 
 fn filling() -> Error {
-    Error::upstream(ErrorKind::Timeout, "the pool is still being read into the index of customers")
+    Error::upstream(ErrorKind::Timeout, "the index of customers was not complete before the deadline")
 }

@@ -1,8 +1,9 @@
 //! The Amazon Cognito connector of idp-bridge.
 //!
-//! [`Cognito`] answers the seven calls from one user pool, with AWS credentials and, for mails, as one of the pool's app clients.
-//! For federation it asks the pool's domain whose a token is, and ends logins as the app client that made them.
-//! What Cognito does is told as AWS documents it, unless a comment names another source: nothing here was tried on the live service.
+//! [`Cognito`] serves the seven calls from one user pool, with AWS credentials. It requests mails as one of the pool's app clients.
+//! For federation it validates tokens at the pool's domain, and ends logins as the app client that started them.
+//!
+//! Comments describe Cognito as AWS documents it, unless they name another source. The connector was not tried on the live service.
 
 mod client;
 mod config;
@@ -18,9 +19,11 @@ mod index;
 mod map;
 mod provider;
 mod search;
+mod store;
 #[cfg(test)]
 mod tests;
 mod transport;
 
 pub use config::{CognitoConfig, CustomerIndexConfig, CustomerLookup};
 pub use provider::Cognito;
+pub use store::CognitoStore;

@@ -1,90 +1,52 @@
-//! From Cognito's user to the one User model.
+//! Converts Cognito's users to stored users.
 
 use aws_sdk_cognitoidentityprovider::operation::admin_get_user::AdminGetUserOutput;
 use aws_sdk_cognitoidentityprovider::primitives::DateTime;
-use aws_sdk_cognitoidentityprovider::types::{AttributeType, UserStatusType, UserType};
+use aws_sdk_cognitoidentityprovider::types::{UserStatusType, UserType};
 use idp_bridge_core::jiff::Timestamp;
-use idp_bridge_core::{Customer, Email, EmailStatus, Error, ErrorKind, Result, UserId, UserRecord};
+use idp_bridge_core::{Email, Error, ErrorKind, Result, StoredUser, UserId, UserRecord};
 
-/// A user of a pool: the part that the bridge reads, and that both of Cognito's representations have.
-#[derive(Clone)]
+/// A user of a pool, with a name and an id.
 pub(crate) struct PoolUser {
-    /// The user's name in the pool, by which every operation means the user.
+    /// The name that operations take.
     pub(crate) name: String,
-    /// The user's id: Cognito's `sub`.
+    /// The id: the attribute `sub`.
     pub(crate) id: UserId,
-    pub(crate) enabled: bool,
+    user: UserType,
+}
+
+/// What writes and mails need beside the record.
+pub struct PoolDetail {
+    /// The name that operations take.
+    pub(crate) name: String,
     pub(crate) status: Option<UserStatusType>,
-    attributes: Vec<AttributeType>,
-    created: Option<DateTime>,
-    modified: Option<DateTime>,
 }
 
 impl PoolUser {
-    /// An attribute's value.
+    /// Returns the value of an attribute.
     pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
-        value_of(&self.attributes, name)
+        attribute(&self.user, name)
     }
 
-    /// The address, if it is well-formed.
-    pub(crate) fn email(&self) -> Option<Email> {
-        self.attribute("email").and_then(|text| Email::new(text).ok())
+    /// Returns whether Cognito may find this user by the name. Names and aliases share one space.
+    pub(crate) fn has_name(&self, name: &str) -> bool {
+        let aliases = ["preferred_username", "email", "phone_number"].map(|alias| self.attribute(alias));
+        aliases.into_iter().flatten().chain([self.name.as_str()]).any(|own| own.eq_ignore_ascii_case(name))
     }
 
-    /// Whether this is the address.
-    pub(crate) fn has_email(&self, email: &Email) -> bool {
-        self.email().is_some_and(|own| own.matches(email))
-    }
-
-    /// The address and whether it is proven.
-    pub(crate) fn email_status(&self) -> EmailStatus {
-        EmailStatus { email: self.email(), verified: self.email_verified() }
-    }
-
-    /// Whether the address is proven. Attributes are texts, and an absent one is not.
-    pub(crate) fn email_verified(&self) -> bool {
-        self.attribute("email_verified") == Some("true")
-    }
-
-    /// Whom the user belongs to. An attribute has one value at most.
-    pub(crate) fn customer(&self, attribute: &str) -> Customer {
-        Customer::from_values(self.attribute(attribute).as_slice())
-    }
-
-    /// Whether Cognito may mean this user by that name, although it is not the user's id: names and aliases share one space.
-    pub(crate) fn may_be_called(&self, name: &str) -> bool {
-        let aliases = ["preferred_username", "email", "phone_number"].into_iter().filter_map(|own| self.attribute(own));
-        aliases.chain([self.name.as_str()]).any(|own| own.eq_ignore_ascii_case(name))
-    }
-
-    /// The record of this user. Cognito keeps no logins (but as events of its most expensive plan).
-    pub(crate) fn record(&self, customer_attribute: &str) -> UserRecord {
-        UserRecord {
-            customer: self.customer(customer_attribute),
-            email: self.email(),
-            create_time: self.created.and_then(timestamp),
-            update_time: self.modified.and_then(timestamp),
-            email_verified: Some(self.email_verified()),
-            blocked: Some(!self.enabled),
+    /// Converts the user. Cognito stores no logins, except as events of its most expensive plan.
+    pub(crate) fn into_stored(self, customer_attribute: &str) -> StoredUser<PoolDetail> {
+        let record = UserRecord {
+            email: self.attribute("email").and_then(|text| Email::new(text).ok()),
+            create_time: self.user.user_create_date.and_then(timestamp),
+            update_time: self.user.user_last_modified_date.and_then(timestamp),
+            // Attributes are texts. An absent flag is not verified.
+            email_verified: Some(self.attribute("email_verified") == Some("true")),
+            blocked: Some(!self.user.enabled),
             ..UserRecord::new(self.id.clone())
-        }
-    }
-}
-
-impl TryFrom<AdminGetUserOutput> for PoolUser {
-    type Error = Error;
-
-    fn try_from(user: AdminGetUserOutput) -> Result<Self> {
-        let attributes = user.user_attributes.unwrap_or_default();
-        Ok(Self {
-            name: name(Some(user.username))?,
-            id: id(&attributes)?,
-            enabled: user.enabled,
-            status: user.user_status,
-            attributes,
-            created: user.user_create_date,
-            modified: user.user_last_modified_date,
-        })
+        };
+        let customer = self.attribute(customer_attribute).map(str::to_owned);
+        StoredUser::new(record, PoolDetail { name: self.name, status: self.user.user_status }).with_customers(customer)
     }
 }
 
@@ -92,35 +54,35 @@ impl TryFrom<UserType> for PoolUser {
     type Error = Error;
 
     fn try_from(user: UserType) -> Result<Self> {
-        let attributes = user.attributes.unwrap_or_default();
-        Ok(Self {
-            name: name(user.username)?,
-            id: id(&attributes)?,
-            enabled: user.enabled,
-            status: user.user_status,
-            attributes,
-            created: user.user_create_date,
-            modified: user.user_last_modified_date,
-        })
+        let name = user.username.clone().filter(|name| !name.is_empty());
+        let name = name.ok_or_else(|| unusable("a user without a name"))?;
+        let id = attribute(&user, "sub").ok_or_else(|| unusable("a user without an id"))?;
+        let id = UserId::new(id).map_err(|error| unusable("a user with an unusable id").with_source(error))?;
+        Ok(Self { name, id, user })
     }
 }
 
-fn value_of<'a>(attributes: &'a [AttributeType], name: &str) -> Option<&'a str> {
-    attributes.iter().find(|attribute| attribute.name == name).and_then(|attribute| attribute.value.as_deref())
+impl TryFrom<AdminGetUserOutput> for PoolUser {
+    type Error = Error;
+
+    fn try_from(user: AdminGetUserOutput) -> Result<Self> {
+        let listed = UserType::builder()
+            .username(user.username)
+            .set_attributes(user.user_attributes)
+            .set_user_create_date(user.user_create_date)
+            .set_user_last_modified_date(user.user_last_modified_date)
+            .enabled(user.enabled)
+            .set_user_status(user.user_status);
+        listed.build().try_into()
+    }
 }
 
-fn name(name: Option<String>) -> Result<String> {
-    name.filter(|name| !name.is_empty()).ok_or_else(|| unusable("a user without a name"))
-}
-
-fn id(attributes: &[AttributeType]) -> Result<UserId> {
-    let id = value_of(attributes, "sub").ok_or_else(|| unusable("a user without an id"))?;
-    UserId::new(id).map_err(|error| unusable("a user with an unusable id").with_source(error))
+fn attribute<'a>(user: &'a UserType, name: &str) -> Option<&'a str> {
+    user.attributes().iter().find(|attribute| attribute.name == name).and_then(|attribute| attribute.value.as_deref())
 }
 
 fn unusable(what: &'static str) -> Error {
-    Error::upstream(ErrorKind::InvalidResponse, "cognito returned a user that cannot be told from others")
-        .with("what", what)
+    Error::upstream(ErrorKind::InvalidResponse, "cognito returned a user that cannot be identified").with("what", what)
 }
 
 fn timestamp(time: DateTime) -> Option<Timestamp> {

@@ -1,6 +1,6 @@
-//! The AWS SDK's way to the network: the same client as every other connector's, with its limits, its checks and its recorder.
+//! Connects the AWS SDK to the HTTP client that all connectors use.
 //!
-//! The SDK builds, signs and reads; it neither connects nor retries.
+//! The SDK builds and signs requests and parses responses. The client connects, limits, retries and records.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -21,8 +21,8 @@ use serde::de::IgnoredAny;
 use crate::error;
 
 tokio::task_local! {
-    /// The call that an operation of the SDK belongs to. The SDK fetches credentials on its own, as a part of some operation, so
-    /// that only the task knows whose deadline and recorder they count for.
+    /// The call that sends an operation. The SDK fetches credentials itself, as a part of an operation; the task assigns them to
+    /// the call's deadline and recorder.
     static CALL: Call;
 }
 
@@ -30,35 +30,37 @@ tokio::task_local! {
 struct Call {
     scope: CallScope,
     effect: Effect,
-    /// When Cognito answered, by its own clock.
-    answered: Arc<OnceLock<Timestamp>>,
+    /// The time of Cognito's response, by Cognito's clock.
+    response_time: Arc<OnceLock<Timestamp>>,
 }
 
 impl Call {
-    fn unasked() -> Self {
-        Self { scope: CallScope::new("credentials", UNASKED), effect: Effect::Read, answered: Arc::default() }
+    /// Creates the call of requests that the SDK sends outside of all calls.
+    fn background() -> Self {
+        let scope = CallScope::new("credentials", BACKGROUND_TIMEOUT);
+        Self { scope, effect: Effect::Read, response_time: Arc::default() }
     }
 }
 
-/// How long a request may take that no call is waiting for.
-const UNASKED: Duration = Duration::from_secs(5);
+/// The timeout of requests outside of all calls.
+const BACKGROUND_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Runs an operation of the SDK as a part of this call, and tells when Cognito answered, by its own clock.
-pub(crate) async fn within<T>(
+/// Runs an operation of the SDK as a part of this call. Returns also the time of Cognito's response, by Cognito's clock.
+pub(crate) async fn in_call<T>(
     scope: &CallScope,
     effect: Effect,
     operation: impl Future<Output = T>,
 ) -> (T, Option<Timestamp>) {
-    let answered = Arc::new(OnceLock::new());
-    let call = Call { scope: scope.clone(), effect, answered: Arc::clone(&answered) };
-    (CALL.scope(call, operation).await, answered.get().copied())
+    let response_time = Arc::new(OnceLock::new());
+    let call = Call { scope: scope.clone(), effect, response_time: Arc::clone(&response_time) };
+    (CALL.scope(call, operation).await, response_time.get().copied())
 }
 
-/// How long the identity provider asks to wait: carried from the answer to the error that the SDK makes of it.
+/// The `Retry-After` of a response, attached to it for the conversion of the SDK's error.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wait(pub(crate) Option<Duration>);
+pub(crate) struct RetryAfter(pub(crate) Option<Duration>);
 
-/// The way to one service.
+/// The HTTP transport to one service.
 #[derive(Debug, Clone)]
 pub(crate) struct Transport {
     http: Client,
@@ -67,89 +69,87 @@ pub(crate) struct Transport {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Service {
-    /// Cognito, which answers with JSON.
+    /// Cognito, which responds with JSON.
     Cognito,
-    /// The token service, which answers with XML, and which is only ever asked for credentials.
-    Tokens,
+    /// The token service, which responds with XML. It only issues credentials.
+    Sts,
 }
 
 impl Transport {
-    /// The way to Cognito.
     pub(crate) fn to_cognito(http: Client) -> Self {
         Self { http, service: Service::Cognito }
     }
 
-    /// The way to the token service.
-    pub(crate) fn to_tokens(http: Client) -> Self {
-        Self { http, service: Service::Tokens }
+    pub(crate) fn to_sts(http: Client) -> Self {
+        Self { http, service: Service::Sts }
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse> {
-        let Call { scope, effect, answered } = CALL.try_with(Clone::clone).unwrap_or_else(|_| Call::unasked());
-        let request = translate(request)?;
+        let Call { scope, effect, response_time } = CALL.try_with(Clone::clone).unwrap_or_else(|_| Call::background());
+        let request = to_request(request)?;
         let request = match self.service {
-            Service::Cognito if effect == Effect::Write => request.judged_by(error::amounts_to),
-            Service::Cognito => request.reading().judged_by(error::amounts_to),
-            Service::Tokens => request.reading().judged_by(error::tokens_amount_to),
+            Service::Cognito if effect == Effect::Write => request.judged_by(error::effective_status),
+            Service::Cognito => request.reading().judged_by(error::effective_status),
+            Service::Sts => request.reading().judged_by(error::effective_sts_status),
         };
         let response = self.http.send(&scope, request).await?;
         self.check(&response)?;
         if let (Service::Cognito, Some(date)) = (self.service, response.date()) {
-            // An operation of the SDK is one request, so that none was there before.
-            let _ = answered.set(date);
+            // An operation is one request, so the cell is empty.
+            let _ = response_time.set(date);
         }
-        answer(response)
+        to_sdk_response(response)
     }
 
-    /// Stops what the SDK would misunderstand: it takes any refusal for the service's own.
+    /// Rejects responses that the SDK would misread: it assumes that every error response is the service's own.
     fn check(&self, response: &Response) -> Result<()> {
         let is_success = response.status.is_success();
         match self.service {
-            // The SDK does not read the body of an answer that has no members.
+            // The SDK does not parse the body of an output without members.
             Service::Cognito if is_success && !response.body.is_empty() => response.json::<Object>().map(drop),
             Service::Cognito if is_success => Ok(()),
-            Service::Cognito => response.refusal::<error::Refusal>().map(drop).map_err(error::at_endpoint),
-            Service::Tokens => match error::tokens_amount_to(response) {
+            Service::Cognito => response.refusal::<error::ErrorBody>().map(drop).map_err(error::with_endpoint_hint),
+            Service::Sts => match error::effective_sts_status(response) {
                 status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
                     let outage = refused(status.as_u16()).with_retry_after(response.retry_after());
-                    Err(error::at_endpoint(outage))
+                    Err(error::with_endpoint_hint(outage))
                 }
-                _ if is_success || error::is_of_token_service(response) => Ok(()),
-                _ => Err(error::at_endpoint(response.foreign_refusal())),
+                _ if is_success || error::is_sts_error(response) => Ok(()),
+                _ => Err(error::with_endpoint_hint(response.foreign_refusal())),
             },
         }
     }
 }
 
-/// A JSON object, whatever is in it.
+/// A JSON object with any members.
 #[derive(Deserialize)]
 #[serde(transparent)]
 struct Object(
-    #[expect(dead_code, reason = "only that it is one matters")] std::collections::HashMap<String, IgnoredAny>,
+    #[expect(dead_code, reason = "only parsed, to check the type")] std::collections::HashMap<String, IgnoredAny>,
 );
 
-/// The SDK's request as one of ours.
-fn translate(request: HttpRequest) -> Result<Request> {
-    let broken = || Error::ours(ErrorKind::Unexpected, "the AWS SDK built a request that cannot be sent");
-    let (head, body) = request.try_into_http1x().map_err(|_| broken())?.into_parts();
-    let url = Url::parse(&head.uri.to_string()).map_err(|_| broken())?;
-    let body = body.bytes().map(Bytes::copy_from_slice).ok_or_else(broken)?;
-    // Both services take nothing but `POST`.
+/// Converts a request of the SDK.
+fn to_request(request: HttpRequest) -> Result<Request> {
+    let invalid = || Error::ours(ErrorKind::Unexpected, "the AWS SDK built a request that cannot be sent");
+    let (head, body) = request.try_into_http1x().map_err(|_| invalid())?.into_parts();
+    let url = Url::parse(&head.uri.to_string()).map_err(|_| invalid())?;
+    let body = body.bytes().map(Bytes::copy_from_slice).ok_or_else(invalid)?;
+    // Both services accept only `POST`.
     let request = Request::post(url).bytes(body);
     Ok(head.headers.iter().fold(request, |request, (name, value)| request.header(name.clone(), value.clone())))
 }
 
-/// Our answer as one for the SDK.
-fn answer(response: Response) -> Result<HttpResponse> {
-    let wait = Wait(response.retry_after());
-    let mut answer = http::Response::new(SdkBody::from(response.body));
-    *answer.status_mut() = response.status;
-    *answer.headers_mut() = response.headers;
-    let mut answer = HttpResponse::try_from(answer).map_err(|_| {
-        Error::upstream(ErrorKind::InvalidResponse, "the identity provider's answer has headers that are no text")
+/// Converts a response for the SDK.
+fn to_sdk_response(response: Response) -> Result<HttpResponse> {
+    let retry_after = RetryAfter(response.retry_after());
+    let mut converted = http::Response::new(SdkBody::from(response.body));
+    *converted.status_mut() = response.status;
+    *converted.headers_mut() = response.headers;
+    let mut converted = HttpResponse::try_from(converted).map_err(|_| {
+        Error::upstream(ErrorKind::InvalidResponse, "the identity provider's response has headers that are not text")
     })?;
-    answer.add_extension(wait);
-    Ok(answer)
+    converted.add_extension(retry_after);
+    Ok(converted)
 }
 
 impl HttpConnector for Transport {

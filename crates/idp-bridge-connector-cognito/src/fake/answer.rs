@@ -1,4 +1,4 @@
-//! Cognito's answers: JSON 1.1, with the error's code in the body and in a header.
+//! Cognito's responses: JSON 1.1, with the error code in the body and in a header.
 
 use idp_bridge_conformance::fake::Answer;
 use idp_bridge_http::{HeaderName, HeaderValue};
@@ -7,17 +7,17 @@ use serde_json::{Value, json};
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
-/// A good answer.
-pub(crate) fn good(body: &Value) -> Answer {
+/// Creates a successful response.
+pub(crate) fn success(body: &Value) -> Answer {
     Answer::new(200, CONTENT_TYPE, body.to_string())
 }
 
-/// The answer of an operation that has none.
-pub(crate) fn nothing() -> Answer {
+/// Creates the response of an operation without output.
+pub(crate) fn empty() -> Answer {
     Answer::new(200, CONTENT_TYPE, "")
 }
 
-/// A refusal. All of them are a 400, but for Cognito's own failure.
+/// Creates an error response: a 400, except for Cognito's internal error.
 pub(crate) fn refusal(code: &str, message: &str) -> Answer {
     let status = if code == "InternalErrorException" { 500 } else { 400 };
     let answer = Answer::new(status, CONTENT_TYPE, json!({"__type": code, "message": message}).to_string());
@@ -43,7 +43,7 @@ pub(crate) fn not_authorized(message: &str) -> Answer {
     refusal("NotAuthorizedException", message)
 }
 
-/// What the real one would answer somehow, and what no one may rely on.
-pub(crate) fn stricter_than_cognito(why: &str) -> Answer {
+/// Creates the error of a request that Cognito might accept but the connector has no reason to send.
+pub(crate) fn unexpected_request(why: &str) -> Answer {
     refusal("SerializationException", &format!("the fake is stricter than Cognito: {why}"))
 }

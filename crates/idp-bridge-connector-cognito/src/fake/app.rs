@@ -1,4 +1,4 @@
-//! What an app client may ask for: mails with codes, and the sign-in by password.
+//! The operations of app clients: mails with codes, and the sign-in by password.
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -6,20 +6,20 @@ use base64::engine::general_purpose::STANDARD;
 use idp_bridge_conformance::fake::Answer;
 use serde_json::{Value, json};
 
-use super::answer::{good, invalid_parameter, not_authorized, refusal};
+use super::answer::{invalid_parameter, not_authorized, refusal, success};
 use super::pool::{AppClient, Pool, Status, User};
-use super::{needed, only, text};
+use super::{check_members, required, text};
 
 impl Pool {
     pub(crate) fn resend_confirmation_code(&mut self, body: &Value) -> Result<Answer, Answer> {
-        self.order(body, "ResendConfirmationCode", |user| match user.status {
+        self.send_code(body, "ResendConfirmationCode", |user| match user.status {
             Status::Unconfirmed => Ok(()),
             _ => Err(invalid_parameter("User is already confirmed.")),
         })
     }
 
     pub(crate) fn forgot_password(&mut self, body: &Value) -> Result<Answer, Answer> {
-        self.order(body, "ForgotPassword", |user| match user.status {
+        self.send_code(body, "ForgotPassword", |user| match user.status {
             Status::ForceChangePassword | Status::ExternalProvider => {
                 Err(not_authorized("User password cannot be reset in the current state."))
             }
@@ -30,16 +30,21 @@ impl Pool {
         })
     }
 
-    /// A mail with a code. A client that hides users answers for missing and disabled ones as if the mail had been sent, and to
-    /// `ForgotPassword` also for those whose state refuses it (AWS, Developer Guide, Managing error responses, November 2026).
-    fn order(&mut self, body: &Value, operation: &str, may: fn(&User) -> Result<(), Answer>) -> Result<Answer, Answer> {
-        only(body, &["ClientId", "Username", "SecretHash"])?;
-        let name = needed(body, "Username")?;
+    /// Sends a mail with a code. A client that hides users returns success for missing and disabled users, and for
+    /// `ForgotPassword` also if `check` fails (AWS, Developer Guide, Managing error responses, November 2026).
+    fn send_code(
+        &mut self,
+        body: &Value,
+        operation: &str,
+        check: fn(&User) -> Result<(), Answer>,
+    ) -> Result<Answer, Answer> {
+        check_members(body, &["ClientId", "Username", "SecretHash"])?;
+        let name = required(body, "Username")?;
         let client = self.client(body, text(body, "SecretHash"), name)?;
         let (client_id, hides) = (client.client_id.clone(), client.hides_users);
         let user = self.user_named(name);
         let user = user.and_then(|user| if user.enabled { Ok(user) } else { Err(not_authorized("User is disabled.")) });
-        let to = match user.map(|user| may(user).map(|()| user.attribute("email").map(str::to_owned))) {
+        let to = match user.map(|user| check(user).map(|()| user.attribute("email").map(str::to_owned))) {
             Ok(Ok(to)) => to,
             Err(_) if hides => return Ok(delivery("email", "EMAIL")),
             Ok(Err(_)) if hides && operation == "ForgotPassword" => return Ok(delivery("email", "EMAIL")),
@@ -55,18 +60,18 @@ impl Pool {
     }
 
     pub(crate) fn initiate_auth(&mut self, body: &Value) -> Result<Answer, Answer> {
-        only(body, &["ClientId", "AuthFlow", "AuthParameters"])?;
+        check_members(body, &["ClientId", "AuthFlow", "AuthParameters"])?;
         if text(body, "AuthFlow") != Some("USER_PASSWORD_AUTH") {
             return Err(invalid_parameter("Auth flow not enabled for this client"));
         }
         let given = body.get("AuthParameters").unwrap_or(&Value::Null);
-        let name = needed(given, "USERNAME")?;
+        let name = required(given, "USERNAME")?;
         self.client(body, text(given, "SECRET_HASH"), name)?;
         let user = self.user_named(name).ok().filter(|user| user.password.is_some());
         let user = user.filter(|user| user.enabled && user.password.as_deref() == text(given, "PASSWORD"));
         match user.map(|user| user.status) {
             Some(Status::Confirmed) => {
-                Ok(good(&json!({"AuthenticationResult": {"ExpiresIn": 3600, "TokenType": "Bearer"}})))
+                Ok(success(&json!({"AuthenticationResult": {"ExpiresIn": 3600, "TokenType": "Bearer"}})))
             }
             Some(Status::Unconfirmed) => Err(refusal("UserNotConfirmedException", "User is not confirmed.")),
             Some(Status::ResetRequired) => Err(refusal("PasswordResetRequiredException", "Password reset required")),
@@ -74,18 +79,18 @@ impl Pool {
         }
     }
 
-    /// The client that asks, if it proves that it knows its secret.
-    fn client(&self, body: &Value, proof: Option<&str>, name: &str) -> Result<&AppClient, Answer> {
-        let id = needed(body, "ClientId")?;
+    /// Returns the client of a request, if the secret hash is right.
+    fn client(&self, body: &Value, secret_hash: Option<&str>, name: &str) -> Result<&AppClient, Answer> {
+        let id = required(body, "ClientId")?;
         let client = self.app_clients.iter().find(|own| own.client_id == id);
         let client = client.ok_or_else(|| refusal("ResourceNotFoundException", "User pool client does not exist."))?;
         let expected = client.secret.as_ref().map(|secret| {
             let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
             STANDARD.encode(hmac::sign(&key, format!("{name}{id}").as_bytes()))
         });
-        match (expected, proof) {
+        match (expected, secret_hash) {
             (Some(_), None) => Err(not_authorized("Client is configured with secret but SECRET_HASH was not received")),
-            (expected, proof) if expected.as_deref() == proof => Ok(client),
+            (expected, sent) if expected.as_deref() == sent => Ok(client),
             _ => Err(not_authorized("Unable to verify secret hash for client")),
         }
     }
@@ -93,5 +98,5 @@ impl Pool {
 
 fn delivery(attribute: &str, medium: &str) -> Answer {
     let details = json!({"AttributeName": attribute, "DeliveryMedium": medium, "Destination": "a***"});
-    good(&json!({"CodeDeliveryDetails": details}))
+    success(&json!({"CodeDeliveryDetails": details}))
 }

@@ -1,10 +1,10 @@
-//! How `ListUsers` reads its filter: one attribute, `=` or `^=`, and a quoted value.
+//! The filter of `ListUsers`: one attribute, `=` or `^=`, and a quoted value.
 
 use idp_bridge_http::quote::read_double_quoted;
 
 use super::pool::User;
 
-/// What Cognito can search; custom attributes never.
+/// The attributes that Cognito can search. Custom attributes are not among them.
 const SEARCHABLE: [&str; 10] = [
     "username",
     "email",
@@ -19,9 +19,9 @@ const SEARCHABLE: [&str; 10] = [
 ];
 
 /// The longest filter, in characters.
-const LONGEST: usize = 256;
+const MAX_LENGTH: usize = 256;
 
-/// A filter.
+/// A parsed filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Filter {
     attribute: String,
@@ -30,9 +30,9 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// Reads a filter; nothing if it is none, or one that Cognito refuses.
+    /// Parses a filter. `None` if Cognito rejects it.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        if text.chars().count() > LONGEST {
+        if text.chars().count() > MAX_LENGTH {
             return None;
         }
         let (left, quoted) = text.split_at_checked(text.find('"')?)?;
@@ -43,14 +43,14 @@ impl Filter {
         Some(Self { attribute: attribute.into(), is_prefix, value: read_double_quoted(quoted)? })
     }
 
-    /// The value that is looked for.
+    /// Returns the searched value.
     #[cfg(test)]
     pub(crate) fn value(&self) -> &str {
         &self.value
     }
 
-    /// Whether it lets a user through. Case does not matter (but the page of the operation says that it does for `username`).
-    pub(crate) fn admits(&self, user: &User) -> bool {
+    /// Returns whether a user matches, without regard to case. (AWS documents that case matters for `username`.)
+    pub(crate) fn matches(&self, user: &User) -> bool {
         let own = match self.attribute.as_str() {
             "username" => Some(user.username.as_str()),
             "cognito:user_status" => Some(user.status.name()),
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn one_quoted_value_is_read() {
+    fn parses_one_quoted_value() {
         for (text, attribute, is_prefix, value) in [
             (r#"email = "a@b""#, "email", false, "a@b"),
             (r#"email="a@b""#, "email", false, "a@b"),
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_filter_or_not_searchable_is_refused() {
+    fn invalid_filters_are_rejected() {
         let long = format!(r#"email = "{}""#, "x".repeat(250));
         for text in [
             "",

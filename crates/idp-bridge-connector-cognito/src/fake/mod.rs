@@ -1,8 +1,8 @@
-//! A Cognito user pool on 127.0.0.1 for tests: the operations that the connector uses, the sign-in by password, and the pool's domain.
+//! A fake Cognito user pool on 127.0.0.1: the operations that the connector uses, the sign-in by password, and the pool's domain.
 //!
-//! It keeps users, groups, app clients and the IAM principals who may ask, and sends no mails but records them. It verifies signatures.
-//! Its answers have the shape that AWS documents; nothing was recorded from the live service. It is stricter than Cognito: a member
-//! that the connector has no reason to send is refused, even where Cognito knows it.
+//! The pool has users, groups, app clients and IAM principals. It verifies signatures, and records mails instead of sending them.
+//! The responses follow AWS's documentation; they were not recorded from the live service. The fake is stricter than Cognito: it
+//! rejects members that the connector has no reason to send.
 
 mod answer;
 mod app;
@@ -21,19 +21,19 @@ use idp_bridge_http::{HeaderName, Method};
 use serde_json::Value;
 use serde_json::value::Index;
 
-use answer::{no_such_pool, refusal, stricter_than_cognito};
+use answer::{no_such_pool, refusal, unexpected_request};
 pub use pool::{AppClient, Mail, Pool, Principal, Status, User};
 
-/// A fake user pool, alive until it is dropped.
+/// A fake user pool. It stops when dropped.
 pub struct FakeCognito(FakeServer<Pool>);
 
 impl FakeCognito {
     /// The pool's id.
     pub const POOL: &'static str = "eu-west-1_FakePool1";
-    /// The issuer of its tokens. Its documents lie below the fake's own URL, and so does the pool's domain.
+    /// The issuer of its tokens. The fake's URL serves the issuer's documents and the pool's domain.
     pub const ISSUER: &'static str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_FakePool1";
 
-    /// Starts a pool without users, app clients and principals.
+    /// Starts an empty pool.
     pub async fn start() -> std::io::Result<Self> {
         let server = FakeServer::start(Pool::default()).await?;
         let oauth = oauth::OAuth::new(server.url())?;
@@ -41,32 +41,32 @@ impl FakeCognito {
         Ok(Self(server))
     }
 
-    /// What stands for the region's own endpoint, without a slash at its end.
+    /// Returns the URL to use as the endpoint, without a final slash.
     pub fn url(&self) -> String {
         self.0.url()
     }
 
-    /// Looks at the pool, or changes it, between two requests.
+    /// Runs a function on the pool, between two requests.
     pub fn with<T>(&self, act: impl FnOnce(&mut Pool) -> T) -> T {
         self.0.with(act)
     }
 
-    /// [`Pool::insert`].
+    /// Adds a user: [`Pool::insert`].
     pub fn insert(&self, user: User) -> String {
         self.with(|pool| pool.insert(user))
     }
 
-    /// [`Pool::change`].
+    /// Changes a user: [`Pool::change`].
     pub fn change(&self, id: &str, change: impl FnOnce(&mut User)) {
         self.with(|pool| pool.change(id, change));
     }
 
-    /// All requests since the last time they were taken, with their answers.
+    /// Takes the recorded requests with their responses.
     pub fn take_exchanges(&self) -> Vec<Exchange> {
         self.0.take_exchanges()
     }
 
-    /// All mails so far.
+    /// Returns all recorded mails.
     pub fn mails(&self) -> Vec<Mail> {
         self.with(|pool| pool.mails.clone())
     }
@@ -77,19 +77,19 @@ const CONTENT_TYPE: HeaderName = HeaderName::from_static("content-type");
 
 impl Fake for Pool {
     fn answer(&mut self, request: &Incoming) -> Answer {
-        self.oauth(request).unwrap_or_else(|| self.operation(request).unwrap_or_else(|refusal| refusal))
+        self.handle_oauth(request).unwrap_or_else(|| self.handle_operation(request).unwrap_or_else(|refusal| refusal))
     }
 }
 
 impl Pool {
-    fn operation(&mut self, request: &Incoming) -> Result<Answer, Answer> {
+    fn handle_operation(&mut self, request: &Incoming) -> Result<Answer, Answer> {
         let target =
             request.header(&TARGET).and_then(|target| target.strip_prefix("AWSCognitoIdentityProviderService."));
         let (&Method::POST, "/", Some(operation)) = (&request.method, request.target.as_str(), target) else {
             return Err(refusal("UnknownOperationException", ""));
         };
         if request.header(&CONTENT_TYPE) != Some("application/x-amz-json-1.1") {
-            return Err(stricter_than_cognito("the content type is another one"));
+            return Err(unexpected_request("the content type is not `application/x-amz-json-1.1`"));
         }
         let body = serde_json::from_slice::<Value>(&request.body).ok().filter(Value::is_object);
         let body = body.ok_or_else(|| refusal("SerializationException", ""))?;
@@ -97,14 +97,14 @@ impl Pool {
             return Err(refused);
         }
         match operation {
-            // An app client asks for these: IAM is not even looked at.
+            // Operations of app clients, without IAM.
             "ResendConfirmationCode" => return self.resend_confirmation_code(&body),
             "ForgotPassword" => return self.forgot_password(&body),
             "InitiateAuth" => return self.initiate_auth(&body),
             "RevokeToken" => return self.revoke_token(&body),
             _ => {}
         }
-        let pool = needed(&body, "UserPoolId")?;
+        let pool = required(&body, "UserPoolId")?;
         self.authorize(request, operation, pool)?;
         if pool != FakeCognito::POOL {
             return Err(no_such_pool());
@@ -125,19 +125,19 @@ impl Pool {
     }
 }
 
-/// Refuses a request with a member that is not one of these.
-fn only(body: &Value, known: &[&str]) -> Result<(), Answer> {
+/// Rejects a request with other members than these.
+fn check_members(body: &Value, known: &[&str]) -> Result<(), Answer> {
     let unknown = body.as_object().and_then(|members| members.keys().find(|name| !known.contains(&name.as_str())));
-    unknown.map_or(Ok(()), |name| Err(stricter_than_cognito(&format!("a request has a member `{name}`"))))
+    unknown.map_or(Ok(()), |name| Err(unexpected_request(&format!("a request has a member `{name}`"))))
 }
 
-/// A member that is a text.
+/// Returns a member that is a text.
 fn text(value: &Value, name: impl Index) -> Option<&str> {
     value.get(name).and_then(Value::as_str)
 }
 
-/// A member that is a text and may not be missing.
-fn needed<'a>(body: &'a Value, name: &str) -> Result<&'a str, Answer> {
+/// Returns a required member that is a text.
+fn required<'a>(body: &'a Value, name: &str) -> Result<&'a str, Answer> {
     let missing = || answer::invalid_parameter(&format!("1 validation error detected: `{name}` must not be null"));
     text(body, name).filter(|text| !text.is_empty()).ok_or_else(missing)
 }

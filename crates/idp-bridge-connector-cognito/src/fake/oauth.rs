@@ -1,4 +1,4 @@
-//! The pool's domain: where people sign in in their browsers, and what becomes of the tokens that applications get by it.
+//! The pool's domain and the issuer's documents: sign-in, tokens, userInfo and sign-out.
 
 mod browser;
 mod session;
@@ -19,30 +19,30 @@ use super::pool::{AppClient, Pool};
 use browser::Code;
 pub(crate) use session::Session;
 
-/// Where codes are sent back to, unless a client says otherwise.
+/// The default callback URL of clients.
 pub(crate) const CALLBACK: &str = "https://app.conformance.example/back";
-/// Where browsers return to after a logout, unless a client says otherwise.
+/// The default sign-out URL of clients.
 pub(crate) const SIGNED_OUT: &str = "https://app.conformance.example/bye";
 
-/// The key of all fakes of a program: to make one takes longer than most tests.
+/// The signing key of all fakes, since generating one takes longer than most tests.
 static KEY: OnceLock<SigningKey> = OnceLock::new();
 
-/// What the domain keeps.
+/// The state of the domain.
 #[derive(Default)]
 pub(crate) struct OAuth {
-    /// The key that tokens are signed with; none before the fake listens.
+    /// The signing key; set when the fake starts.
     key: Option<&'static SigningKey>,
-    /// Where the fake listens, which is the pool's domain as well.
+    /// The URL of the fake and of the pool's domain.
     url: String,
-    /// All tokens that were signed with the key: what else comes is no token of this pool.
+    /// All signed tokens.
     signed: BTreeSet<String>,
     sessions: Vec<Session>,
     codes: BTreeMap<String, Code>,
-    /// The browsers that are signed in: whose each cookie is.
+    /// The user ids of signed-in browsers, by their cookies.
     cookies: BTreeMap<String, String>,
 }
 
-/// What an endpoint of the domain answers; either way an [`Answer`], so that a refusal can be told with `?`.
+/// The response of an endpoint. Errors are responses too, so that `?` works.
 type Outcome = Result<Answer, Answer>;
 
 impl OAuth {
@@ -59,15 +59,15 @@ impl OAuth {
 }
 
 impl Pool {
-    /// The answer of the domain or of the issuer's documents; none if the request is meant for the API.
-    pub(super) fn oauth(&mut self, request: &Incoming) -> Option<Answer> {
+    /// Handles a request to the domain or for the issuer's documents. `None` for requests to the API.
+    pub(super) fn handle_oauth(&mut self, request: &Incoming) -> Option<Answer> {
         let pool = FakeCognito::POOL;
         let documents = [format!("/{pool}/.well-known/jwks.json"), format!("/{pool}/.well-known/openid-configuration")];
         let get = request.method == Method::GET;
         let outcome = match request.path() {
             path if path == documents[0] && get => Ok(json(200, &jwks(self.oauth.key))),
             path if path == documents[1] && get => Ok(json(200, &self.discovery())),
-            "/oauth2/authorize" if get => self.ask_for_code(request),
+            "/oauth2/authorize" if get => self.authorize_code(request),
             "/login" if get => Ok(Answer::new(200, "text/html;charset=UTF-8", "<form method=\"post\">Sign in</form>")),
             "/login" if request.method == Method::POST => self.sign_in(request),
             "/logout" if get => self.sign_out(request),
@@ -106,21 +106,21 @@ fn json(status: u16, body: &Value) -> Answer {
     Answer::new(status, "application/json;charset=UTF-8", body.to_string())
 }
 
-/// An error of the token endpoint.
+/// Creates an error of the token endpoint.
 fn refused(code: &str) -> Answer {
     json(400, &json!({"error": code}))
 }
 
-/// What a browser is shown where it must not be sent anywhere.
+/// Creates the page of an error without a redirect.
 fn error_page(why: &str) -> Answer {
     Answer::new(400, "text/html;charset=UTF-8", format!("<p>{why}</p>"))
 }
 
 fn redirect(to: &str) -> Result<Answer, Answer> {
-    Ok(with(Answer::empty(302), header::LOCATION, to))
+    Ok(with_header(Answer::empty(302), header::LOCATION, to))
 }
 
-fn with(answer: Answer, name: HeaderName, value: &str) -> Answer {
+fn with_header(answer: Answer, name: HeaderName, value: &str) -> Answer {
     match HeaderValue::from_str(value) {
         Ok(value) => answer.with(name, value),
         Err(_) => answer,

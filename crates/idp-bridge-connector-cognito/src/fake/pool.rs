@@ -1,4 +1,4 @@
-//! What the fake keeps: users, groups, app clients and the IAM principals who may ask.
+//! The state of the fake: users, groups, app clients and IAM principals.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,47 +13,47 @@ use super::oauth::{CALLBACK, OAuth, SIGNED_OUT};
 /// A user pool.
 #[derive(Default)]
 pub struct Pool {
-    /// The IAM users and roles that may ask, all of this pool.
+    /// The IAM users and roles.
     pub principals: Vec<Principal>,
     /// The app clients.
     pub app_clients: Vec<AppClient>,
-    /// Members of the pool's description, in the place of the fake's own.
+    /// Members that replace those of the pool's description.
     pub settings: BTreeMap<String, Value>,
-    /// The attributes that name a user like the username does; an address only where it is verified.
+    /// The attributes that work as user names. An address works only if it is verified.
     pub aliases: BTreeSet<String>,
-    /// Whether the first page of every list of users is empty and not the last, as Cognito's may be.
+    /// Whether lists of users start with an empty page, as Cognito's may.
     pub begins_with_an_empty_page: bool,
-    /// Whether an id means its user even where somebody else has it for a name. Cognito's own order is not documented.
+    /// Whether an id has precedence over an equal name. AWS does not document Cognito's order.
     pub ids_before_names: bool,
-    /// Whether tokens outlive the end of their login for a while, as they may in a system of many parts.
+    /// Whether tokens remain active after the end of their login, as if it took effect late.
     pub ends_late: bool,
-    /// Whether codes go by text message, as to users who have a number where the pool prefers that.
+    /// Whether codes are sent by text message, as in pools that prefer it.
     pub texts_codes: bool,
     pub(crate) users: Vec<User>,
     pub(crate) mails: Vec<Mail>,
     pub(crate) oauth: OAuth,
     refusals: BTreeMap<String, Vec<(String, String)>>,
-    made: u64,
+    created: u64,
 }
 
 /// An IAM user or role.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Principal {
-    /// The id of its access key.
+    /// The id of the access key.
     pub access_key_id: String,
-    /// The secret of its access key.
+    /// The secret of the access key.
     pub secret_access_key: String,
-    /// The token that belongs to a temporary key.
+    /// The session token of a temporary key.
     pub session_token: Option<String>,
-    /// The operations that it may ask for.
+    /// The allowed operations.
     pub actions: BTreeSet<String>,
-    /// The ids of the pools that its policy names by their ARNs; none stands for every pool.
+    /// The ids of the allowed pools; all pools if absent.
     pub pools: Option<BTreeSet<String>>,
 }
 
 impl Principal {
-    /// An IAM user with these rights, such as `AdminGetUser`, on the fake's own pool alone.
+    /// Creates an IAM user with these rights, such as `AdminGetUser`, for the fake's pool only.
     pub fn new(access_key_id: &str, secret_access_key: &str, actions: &[&str]) -> Self {
         Self {
             access_key_id: access_key_id.into(),
@@ -64,8 +64,8 @@ impl Principal {
         }
     }
 
-    /// Whether its policy allows the action on a pool, be there such a pool or not.
-    pub(crate) fn may(&self, action: &str, pool: &str) -> bool {
+    /// Returns whether the policy allows the action on a pool. The pool need not exist.
+    pub(crate) fn is_allowed(&self, action: &str, pool: &str) -> bool {
         self.actions.contains(action) && self.pools.as_ref().is_none_or(|pools| pools.contains(pool))
     }
 }
@@ -78,24 +78,24 @@ pub struct AppClient {
     pub client_id: String,
     /// The secret, if it has one.
     pub secret: Option<String>,
-    /// Whether it hides who is a user (`PreventUserExistenceErrors`): refusals then look like success.
+    /// Whether errors hide which users exist (`PreventUserExistenceErrors`). Some errors then look like success.
     pub hides_users: bool,
-    /// What its users' browsers may be sent to with a code.
+    /// The allowed callback URLs.
     pub callback_urls: Vec<String>,
-    /// What its users' browsers may be sent to after a logout.
+    /// The allowed sign-out URLs.
     pub logout_urls: Vec<String>,
-    /// The scopes that it may ask for.
+    /// The allowed scopes.
     pub scopes: Vec<String>,
-    /// The attributes that it may read; without a list all standard ones.
+    /// The readable attributes; all standard attributes if absent.
     pub readable: Option<BTreeSet<String>>,
-    /// Whether its tokens can be revoked.
+    /// Whether the client's tokens can be revoked.
     pub revokes_tokens: bool,
-    /// Members of its description, in the place of the fake's own.
+    /// Members that replace those of the client's description.
     pub settings: BTreeMap<String, Value>,
 }
 
 impl AppClient {
-    /// An app client with a secret, which hides who is a user, and by which people can sign in.
+    /// Creates an app client with a secret that hides users and allows sign-ins.
     pub fn new(client_id: &str, secret: &str) -> Self {
         Self {
             client_id: client_id.into(),
@@ -110,7 +110,7 @@ impl AppClient {
         }
     }
 
-    /// An app client for programs that act for themselves.
+    /// Creates an app client for client credentials.
     pub fn machine(client_id: &str, secret: &str) -> Self {
         Self { callback_urls: Vec::new(), scopes: vec!["api/read".into()], ..Self::new(client_id, secret) }
     }
@@ -120,7 +120,7 @@ impl AppClient {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Status {
-    /// Signed up, and has not proved the address.
+    /// Has signed up, and not confirmed it.
     Unconfirmed,
     /// Can sign in.
     Confirmed,
@@ -148,15 +148,15 @@ impl Status {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct User {
-    /// The name, which is another text than the id.
+    /// The name, which differs from the id.
     pub username: String,
-    /// The attributes, `sub` among them once it is in the pool.
+    /// The attributes. A pool adds `sub`.
     pub attributes: BTreeMap<String, String>,
     /// The state.
     pub status: Status,
-    /// Whether it may sign in.
+    /// Whether the user may sign in.
     pub enabled: bool,
-    /// The groups that it is a member of.
+    /// The user's groups.
     pub groups: BTreeSet<String>,
     /// The password, if it has one.
     pub password: Option<String>,
@@ -165,7 +165,7 @@ pub struct User {
 }
 
 impl User {
-    /// A user in this state with these attributes.
+    /// Creates a user in this state with these attributes.
     pub fn new(username: &str, status: Status, attributes: &[(&str, &str)]) -> Self {
         Self {
             username: username.into(),
@@ -179,12 +179,12 @@ impl User {
         }
     }
 
-    /// An attribute's value.
+    /// Returns the value of an attribute.
     pub fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.get(name).map(String::as_str)
     }
 
-    /// The id: the attribute `sub`.
+    /// Returns the id: the attribute `sub`.
     pub fn id(&self) -> &str {
         self.attribute("sub").unwrap_or_default()
     }
@@ -193,7 +193,7 @@ impl User {
         self.attribute(attribute).is_some() && self.attribute(&format!("{attribute}_verified")) == Some("true")
     }
 
-    /// Sets an attribute. A new address is not proved, unless the same change says so.
+    /// Sets an attribute. A new address or number is not verified.
     pub fn set(&mut self, name: &str, value: &str) {
         if matches!(name, "email" | "phone_number") && self.attribute(name) != Some(value) {
             self.attributes.insert(format!("{name}_verified"), "false".into());
@@ -202,8 +202,8 @@ impl User {
         self.modified = now();
     }
 
-    /// The user as `ListUsers` shows it; `AdminGetUser` calls the attributes otherwise.
-    pub(crate) fn shown(&self, attributes: &str) -> Value {
+    /// Returns the user as JSON. `ListUsers` and `AdminGetUser` use different names for the attributes.
+    pub(crate) fn to_json(&self, attributes: &str) -> Value {
         let pairs = self.attributes.iter().map(|(name, value)| json!({"Name": name, "Value": value}));
         json!({
             "Username": self.username,
@@ -216,20 +216,20 @@ impl User {
     }
 }
 
-/// A mail that the fake would have sent.
+/// A recorded mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mail {
     /// The user's address.
     pub to: String,
-    /// The operation that ordered it.
-    pub ordered_by: String,
-    /// The app client by which it was ordered, if it was by one.
+    /// The operation that requested the mail.
+    pub operation: String,
+    /// The app client that requested the mail, if any.
     pub client_id: Option<String>,
 }
 
 impl Pool {
-    /// Takes a user in, and answers its id: that of its attributes, or a new one.
+    /// Adds a user, and returns the id. Generates one if the attributes have none.
     pub fn insert(&mut self, mut user: User) -> String {
         let new = self.new_id();
         let id = user.attributes.entry("sub".into()).or_insert(new).clone();
@@ -237,28 +237,28 @@ impl Pool {
         id
     }
 
-    /// The user with this id.
+    /// Returns the user with this id.
     pub fn user(&self, id: &str) -> Option<&User> {
         self.users.iter().find(|user| user.id() == id)
     }
 
-    /// The name of the user with this address, in its case.
+    /// Returns the name of the user with exactly this address.
     pub fn username_of(&self, email: &str) -> Option<String> {
         let user = self.users.iter().find(|user| user.attribute("email") == Some(email))?;
         Some(user.username.clone())
     }
 
-    /// Changes a user as another writer does; one that is not there is left alone.
+    /// Changes a user, if it exists, as another writer would.
     pub fn change(&mut self, id: &str, change: impl FnOnce(&mut User)) {
         self.users.iter_mut().find(|user| user.id() == id).map(change);
     }
 
-    /// Deletes a user as another writer does.
+    /// Deletes a user, as another writer would.
     pub fn remove(&mut self, id: &str) {
         self.users.retain(|user| user.id() != id);
     }
 
-    /// Refuses this operation the next time with this code; often, if called often.
+    /// Makes the next request of this operation fail with this code. Repeated calls queue up.
     pub fn refuse(&mut self, operation: &str, code: &str, message: &str) {
         self.refusals.entry(operation.into()).or_default().push((code.into(), message.into()));
     }
@@ -269,39 +269,39 @@ impl Pool {
         Some(refusal(&code, &message))
     }
 
-    /// The place of the user whom Cognito means by this name: the username, an alias, or the id of a user of its own.
-    pub(crate) fn named(&self, name: &str) -> Result<usize, Answer> {
+    /// Returns the index of the user with this name: the username, an alias, or the id of a user of the pool itself.
+    pub(crate) fn find_index(&self, name: &str) -> Result<usize, Answer> {
         let by = |is: &dyn Fn(&User) -> bool| self.users.iter().position(is);
-        let is_called = |user: &User| {
+        let has_alias = |user: &User| {
             self.aliases.iter().any(|alias| {
                 let counts = alias == "preferred_username" || user.has_verified(alias);
                 counts && user.attribute(alias).is_some_and(|own| own.eq_ignore_ascii_case(name))
             })
         };
         let by_id = by(&|user| user.status != Status::ExternalProvider && user.id() == name);
-        let by_name = by(&|user| user.username == name).or_else(|| by(&is_called));
+        let by_name = by(&|user| user.username == name).or_else(|| by(&has_alias));
         let found = if self.ids_before_names { by_id.or(by_name) } else { by_name.or(by_id) };
         found.ok_or_else(no_such_user)
     }
 
     pub(crate) fn user_named(&self, name: &str) -> Result<&User, Answer> {
-        self.users.get(self.named(name)?).ok_or_else(no_such_user)
+        self.users.get(self.find_index(name)?).ok_or_else(no_such_user)
     }
 
-    /// "Sends" a mail to a user's address, unless its mail system refuses it.
-    pub(crate) fn send(&mut self, to: &str, ordered_by: &str, client_id: Option<&str>) -> Result<(), Answer> {
+    /// Records a mail. Fails for addresses that start with `undeliverable`.
+    pub(crate) fn send(&mut self, to: &str, operation: &str, client_id: Option<&str>) -> Result<(), Answer> {
         if to.starts_with("undeliverable") {
             return Err(refusal("CodeDeliveryFailureException", "Unable to deliver message to user."));
         }
         let client_id = client_id.map(str::to_owned);
-        self.mails.push(Mail { to: to.into(), ordered_by: ordered_by.into(), client_id });
+        self.mails.push(Mail { to: to.into(), operation: operation.into(), client_id });
         Ok(())
     }
 
-    /// An id in the form of Cognito's, far away from all others.
+    /// Generates a UUID that differs strongly from the previous ones.
     pub(crate) fn new_id(&mut self) -> String {
-        self.made += 1;
-        let spread = self.made.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.created += 1;
+        let spread = self.created.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let digits = format!("{spread:016x}{:016x}", spread.rotate_left(29) ^ 0x5bd1_e995_c2b2_ae35);
         let lengths = [8, 4, 4, 4, 12];
         let mut rest = digits.as_str();
@@ -314,7 +314,7 @@ impl Pool {
     }
 }
 
-/// Now, as Cognito writes it: seconds with a fraction.
+/// Returns the current time as Cognito writes it: seconds with a fraction.
 pub(crate) fn now() -> f64 {
     SystemClock.now().as_duration().as_millis_f64().round() / 1000.0
 }

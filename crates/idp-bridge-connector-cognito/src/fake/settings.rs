@@ -1,17 +1,17 @@
-//! What the pool and its app clients say about themselves.
+//! The descriptions of the pool and its app clients.
 
 use std::collections::BTreeMap;
 
 use idp_bridge_conformance::fake::Answer;
 use serde_json::{Value, json};
 
-use super::answer::{good, refusal};
+use super::answer::{refusal, success};
 use super::pool::Pool;
-use super::{FakeCognito, needed, only};
+use super::{FakeCognito, check_members, required};
 
 impl Pool {
     pub(crate) fn describe_user_pool(&self, body: &Value) -> Result<Answer, Answer> {
-        only(body, &["UserPoolId"])?;
+        check_members(body, &["UserPoolId"])?;
         let attribute = |name: &str| {
             json!({"Name": name, "AttributeDataType": "String", "Mutable": name != "sub", "Required": name == "sub",
                 "DeveloperOnlyAttribute": false, "StringAttributeConstraints": {"MinLength": "0", "MaxLength": "2048"}})
@@ -33,20 +33,20 @@ impl Pool {
             "EstimatedNumberOfUsers": self.users.len(),
             "AliasAttributes": self.aliases,
         });
-        Ok(good(&json!({"UserPool": with(pool, &self.settings)})))
+        Ok(success(&json!({"UserPool": with_settings(pool, &self.settings)})))
     }
 
     pub(crate) fn list_user_pool_clients(&self, body: &Value) -> Result<Answer, Answer> {
-        only(body, &["UserPoolId", "MaxResults", "NextToken"])?;
+        check_members(body, &["UserPoolId", "MaxResults", "NextToken"])?;
         let shown = self.app_clients.iter().map(|client| {
             json!({"ClientId": client.client_id, "UserPoolId": FakeCognito::POOL, "ClientName": client.client_id})
         });
-        Ok(good(&json!({"UserPoolClients": shown.collect::<Value>()})))
+        Ok(success(&json!({"UserPoolClients": shown.collect::<Value>()})))
     }
 
     pub(crate) fn describe_user_pool_client(&self, body: &Value) -> Result<Answer, Answer> {
-        only(body, &["UserPoolId", "ClientId"])?;
-        let id = needed(body, "ClientId")?;
+        check_members(body, &["UserPoolId", "ClientId"])?;
+        let id = required(body, "ClientId")?;
         let client = self.app_clients.iter().find(|own| own.client_id == id);
         let client = client.ok_or_else(|| refusal("ResourceNotFoundException", "User pool client does not exist."))?;
         let mut shown = json!({
@@ -54,7 +54,7 @@ impl Pool {
             "UserPoolId": FakeCognito::POOL,
             "ClientName": client.client_id,
             "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
-            // Named one by one, since without the list users may write every attribute themselves.
+            // Without the list users can write all standard attributes.
             "WriteAttributes": ["email", "name"],
             "PreventUserExistenceErrors": if client.hides_users { "ENABLED" } else { "LEGACY" },
             "AllowedOAuthFlowsUserPoolClient": true,
@@ -68,12 +68,12 @@ impl Pool {
         if let (Some(secret), Some(members)) = (&client.secret, shown.as_object_mut()) {
             members.insert("ClientSecret".into(), json!(secret));
         }
-        Ok(good(&json!({"UserPoolClient": with(shown, &client.settings)})))
+        Ok(success(&json!({"UserPoolClient": with_settings(shown, &client.settings)})))
     }
 }
 
-/// A description with some members in the place of its own; null takes one away.
-fn with(mut shown: Value, settings: &BTreeMap<String, Value>) -> Value {
+/// Replaces members of a description; null removes one.
+fn with_settings(mut shown: Value, settings: &BTreeMap<String, Value>) -> Value {
     if let Some(members) = shown.as_object_mut() {
         members.extend(settings.clone());
         members.retain(|_, value| !value.is_null());

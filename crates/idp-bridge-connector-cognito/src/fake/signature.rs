@@ -1,4 +1,4 @@
-//! Who asks, and whether they may: AWS's signature, version 4, as its documentation describes it.
+//! Verifies AWS signatures (version 4) and the rights of their principals.
 
 use aws_lc_rs::{constant_time, digest, hmac};
 use idp_bridge_conformance::fake::{Answer, Incoming};
@@ -14,13 +14,13 @@ const AUTHORIZATION: HeaderName = HeaderName::from_static("authorization");
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
-/// What must be signed, or somebody on the way could change it.
+/// The headers that must be signed.
 const SIGNED: [&str; 3] = ["host", "x-amz-date", "x-amz-target"];
 
-/// How far apart the two clocks may be, in seconds.
+/// The maximum difference of the clocks, in seconds.
 const SKEW: i64 = 300;
 
-/// The header, taken apart.
+/// A parsed `Authorization` header.
 struct Authorization<'a> {
     key: &'a str,
     day: &'a str,
@@ -41,7 +41,7 @@ impl<'a> Authorization<'a> {
         is_whole.then_some(Self { key, day, region, signed, signature })
     }
 
-    /// The signature that the owner of this secret would make.
+    /// Returns the right signature for this secret.
     fn expected(&self, request: &Incoming, date: &str, secret: &str) -> Option<String> {
         let mut canonical = format!("{}\n{}\n\n", request.method, request.path());
         for name in self.signed.split(';') {
@@ -59,11 +59,11 @@ impl<'a> Authorization<'a> {
 }
 
 impl Pool {
-    /// Refuses a request by an unknown principal, without a right signature, or for what the principal may not do on this pool. As with
-    /// AWS, the policy decides before anything shows whether there is such a pool.
+    /// Checks the principal, the signature and the right to the action on this pool. As with AWS, a missing right has precedence
+    /// over a missing pool.
     pub(crate) fn authorize(&self, request: &Incoming, action: &str, pool: &str) -> Result<(), Answer> {
         let principal = self.principal(request)?;
-        if principal.may(action, pool) {
+        if principal.is_allowed(action, pool) {
             return Ok(());
         }
         let who = &principal.access_key_id;

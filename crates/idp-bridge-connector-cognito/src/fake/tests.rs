@@ -1,4 +1,4 @@
-//! The fake says no where Cognito does: a fake that lets everything pass proves nothing.
+//! The fake rejects what Cognito rejects.
 
 use idp_bridge_conformance::Harness as _;
 use idp_bridge_conformance::fixture::scope;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::harness::CognitoHarness;
 
-/// A pool with an app client that has no secret and hides nobody.
+/// Creates a pool with a public app client that does not hide users.
 fn pool() -> Pool {
     let mut client = AppClient::new("app", "");
     (client.secret, client.hides_users) = (None, false);
@@ -18,8 +18,8 @@ fn pool() -> Pool {
     pool
 }
 
-/// What an answer is: its error's code, or its body.
-fn told(answer: Result<Answer, Answer>) -> Result<Value, String> {
+/// Returns the body of a response, or its error code.
+fn body_or_code(answer: Result<Answer, Answer>) -> Result<Value, String> {
     let read = |answer: Answer| serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
     answer
         .map(read)
@@ -27,11 +27,11 @@ fn told(answer: Result<Answer, Answer>) -> Result<Value, String> {
 }
 
 fn code(answer: Result<Answer, Answer>) -> String {
-    told(answer).err().unwrap_or_else(|| "no error".into())
+    body_or_code(answer).err().unwrap_or_else(|| "no error".into())
 }
 
 #[tokio::test]
-async fn only_a_request_as_it_was_signed_is_answered() {
+async fn altered_requests_are_rejected() {
     let harness = CognitoHarness::start_with_fake().await.unwrap();
     let id = UserId::new("00000000-0000-4000-8000-000000000000").unwrap();
     harness.provider().await.unwrap().get(&scope(), UserKey::Id(&id)).await.unwrap_err();
@@ -39,7 +39,7 @@ async fn only_a_request_as_it_was_signed_is_answered() {
     let answer = |change: fn(&mut Incoming)| {
         let mut request = request.clone();
         change(&mut request);
-        harness.fake().with(|pool| code(pool.operation(&request)))
+        harness.fake().with(|pool| code(pool.handle_operation(&request)))
     };
     let header = HeaderName::from_static;
     assert_eq!(answer(|_| {}), "UserNotFoundException");
@@ -53,14 +53,14 @@ async fn only_a_request_as_it_was_signed_is_answered() {
     ] {
         let mut request = request.clone();
         request.headers.insert(header(name), HeaderValue::from_static(value));
-        assert_eq!(harness.fake().with(|pool| code(pool.operation(&request))), expected, "{name}");
+        assert_eq!(harness.fake().with(|pool| code(pool.handle_operation(&request))), expected, "{name}");
     }
     let unsigned = answer(|request| drop(request.headers.remove("authorization")));
     assert_eq!(unsigned, "MissingAuthenticationTokenException");
 }
 
 #[test]
-fn a_name_is_a_username_a_verified_alias_or_the_id_of_a_user_of_the_pool_itself() {
+fn names_are_usernames_aliases_or_ids() {
     let mut pool = pool();
     let ada = pool.insert(User::new("ada", Status::Confirmed, &[("email", "ada@acme.example")]));
     let federated = pool.insert(User::new("google_1", Status::ExternalProvider, &[]));
@@ -76,7 +76,7 @@ fn a_name_is_a_username_a_verified_alias_or_the_id_of_a_user_of_the_pool_itself(
 }
 
 #[test]
-fn every_user_is_on_one_page_and_a_page_may_be_empty() {
+fn pages_list_every_user_once() {
     let mut pool = pool();
     pool.begins_with_an_empty_page = true;
     for number in 0..61 {
@@ -84,7 +84,7 @@ fn every_user_is_on_one_page_and_a_page_may_be_empty() {
     }
     let (mut sizes, mut token) = (Vec::new(), Value::Null);
     loop {
-        let page = told(pool.list_users(&json!({"Limit": 60, "PaginationToken": token}))).unwrap();
+        let page = body_or_code(pool.list_users(&json!({"Limit": 60, "PaginationToken": token}))).unwrap();
         sizes.push(page["Users"].as_array().map(Vec::len));
         token = page.get("PaginationToken").cloned().unwrap_or_default();
         if token.is_null() {
@@ -104,7 +104,7 @@ fn every_user_is_on_one_page_and_a_page_may_be_empty() {
 }
 
 #[test]
-fn a_mail_is_sent_in_the_right_state_only() {
+fn mails_depend_on_the_state() {
     use Status::{Confirmed, ExternalProvider, ForceChangePassword, Unconfirmed};
     let (ok, parameter) = ("no error", "InvalidParameterException");
     let denied = "NotAuthorizedException";
@@ -130,7 +130,7 @@ fn a_mail_is_sent_in_the_right_state_only() {
 }
 
 #[test]
-fn a_client_that_hides_users_pretends_and_sends_nothing() {
+fn hiding_client_simulates_delivery() {
     let mut pool = pool();
     pool.app_clients = vec![AppClient::new("app", "secret")];
     let order = |proof: Value| json!({"ClientId": "app", "Username": "nobody", "SecretHash": proof});

@@ -1,41 +1,41 @@
-//! The fake's users: read, searched, changed, deleted and invited again, by whoever has the right.
+//! The operations on users that need IAM rights.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use idp_bridge_conformance::fake::Answer;
 use serde_json::{Value, json};
 
-use super::answer::{good, invalid_parameter, no_such_user, nothing, refusal, stricter_than_cognito};
+use super::answer::{empty, invalid_parameter, no_such_user, refusal, success, unexpected_request};
 use super::filter::Filter;
 use super::pool::{Pool, Status, User};
-use super::{needed, only, text};
+use super::{check_members, required, text};
 
 /// The most users of one page.
 const PAGE: u64 = 60;
 
 impl Pool {
     pub(crate) fn admin_get_user(&self, body: &Value) -> Result<Answer, Answer> {
-        only(body, &["UserPoolId", "Username"])?;
-        Ok(good(&self.user_named(needed(body, "Username")?)?.shown("UserAttributes")))
+        check_members(body, &["UserPoolId", "Username"])?;
+        Ok(success(&self.user_named(required(body, "Username")?)?.to_json("UserAttributes")))
     }
 
     pub(crate) fn list_users(&self, body: &Value) -> Result<Answer, Answer> {
-        only(body, &["UserPoolId", "Filter", "Limit", "PaginationToken"])?;
+        check_members(body, &["UserPoolId", "Filter", "Limit", "PaginationToken"])?;
         let wanted = text(body, "Filter").unwrap_or_default();
         let found: Vec<&User> = match wanted {
             "" => self.users.iter().collect(),
             wanted => {
                 let filter = Filter::parse(wanted).ok_or_else(|| invalid_parameter("Error while parsing filter."))?;
-                self.users.iter().filter(|user| filter.admits(user)).collect()
+                self.users.iter().filter(|user| filter.matches(user)).collect()
             }
         };
         self.page(body, wanted, "PaginationToken", &found)
     }
 
-    /// A group that nobody is in does not exist, as far as the fake knows.
+    /// In the fake a group without members does not exist.
     pub(crate) fn list_users_in_group(&self, body: &Value) -> Result<Answer, Answer> {
-        only(body, &["UserPoolId", "GroupName", "Limit", "NextToken"])?;
-        let wanted = needed(body, "GroupName")?;
+        check_members(body, &["UserPoolId", "GroupName", "Limit", "NextToken"])?;
+        let wanted = required(body, "GroupName")?;
         let found: Vec<&User> = self.users.iter().filter(|user| user.groups.contains(wanted)).collect();
         if found.is_empty() {
             return Err(refusal("ResourceNotFoundException", "Group not found."));
@@ -43,32 +43,32 @@ impl Pool {
         self.page(body, wanted, "NextToken", &found)
     }
 
-    /// One page of these users. The token belongs to the question: with another one it is refused.
-    fn page(&self, body: &Value, question: &str, name: &str, found: &[&User]) -> Result<Answer, Answer> {
+    /// Returns a page of these users. A pagination token is valid only for its search.
+    fn page(&self, body: &Value, search: &str, name: &str, found: &[&User]) -> Result<Answer, Answer> {
         let Some(limit @ 1..=PAGE) = body.get("Limit").map_or(Some(PAGE), Value::as_u64) else {
             return Err(invalid_parameter("Member must have value less than or equal to 60"));
         };
         let limit = usize::try_from(limit).unwrap_or_default();
-        let token = |skipped: usize| STANDARD.encode(format!("{skipped} {question}"));
+        let token = |skipped: usize| STANDARD.encode(format!("{skipped} {search}"));
         let skipped = match text(body, name) {
             None if self.begins_with_an_empty_page => {
-                return Ok(good(&json!({"Users": [], name: token(0)})));
+                return Ok(success(&json!({"Users": [], name: token(0)})));
             }
             None => 0,
             Some(given) => (0..=found.len())
                 .find(|skipped| token(*skipped) == given)
                 .ok_or_else(|| invalid_parameter("Invalid pagination token."))?,
         };
-        let shown: Value = found.iter().skip(skipped).take(limit).map(|user| user.shown("Attributes")).collect();
+        let shown: Value = found.iter().skip(skipped).take(limit).map(|user| user.to_json("Attributes")).collect();
         let next = skipped + limit;
         let page =
             if next < found.len() { json!({"Users": shown, name: token(next)}) } else { json!({"Users": shown}) };
-        Ok(good(&page))
+        Ok(success(&page))
     }
 
     pub(crate) fn admin_update_user_attributes(&mut self, body: &Value) -> Result<Answer, Answer> {
-        only(body, &["UserPoolId", "Username", "UserAttributes"])?;
-        let at = self.named(needed(body, "Username")?)?;
+        check_members(body, &["UserPoolId", "Username", "UserAttributes"])?;
+        let at = self.find_index(required(body, "Username")?)?;
         let changes = body.get("UserAttributes").and_then(Value::as_array);
         let changes = changes.filter(|changes| !changes.is_empty());
         let changes = changes.ok_or_else(|| invalid_parameter("`UserAttributes` must not be empty"))?;
@@ -76,8 +76,8 @@ impl Pool {
         let user = self.users.get_mut(at).ok_or_else(no_such_user)?;
         let mut changed = user.clone();
         for change in changes {
-            only(change, &["Name", "Value"])?;
-            match (needed(change, "Name")?, text(change, "Value")) {
+            check_members(change, &["Name", "Value"])?;
+            match (required(change, "Name")?, text(change, "Value")) {
                 ("email_verified", Some("true" | "false")) if changed.attribute("email").is_none() => {
                     return Err(invalid_parameter("Email is required to verify/un-verify an email"));
                 }
@@ -88,14 +88,14 @@ impl Pool {
                 ("email_verified", _) => {
                     return Err(invalid_parameter("Value of email_verified must be true or false"));
                 }
-                _ => return Err(stricter_than_cognito("the connector changes nothing but `email_verified`")),
+                _ => return Err(unexpected_request("the connector changes only `email_verified`")),
             }
         }
         *user = changed;
-        Ok(good(&json!({})))
+        Ok(success(&json!({})))
     }
 
-    /// Whether another user signs in by this one's address.
+    /// Returns whether another user has this user's address as an alias.
     fn is_alias_taken(&self, at: usize) -> bool {
         let email = self.users.get(at).and_then(|user| user.attribute("email"));
         let others = self.users.iter().enumerate().filter(|(place, _)| *place != at);
@@ -104,30 +104,30 @@ impl Pool {
     }
 
     pub(crate) fn admin_delete_user(&mut self, body: &Value) -> Result<Answer, Answer> {
-        only(body, &["UserPoolId", "Username"])?;
-        let at = self.named(needed(body, "Username")?)?;
+        check_members(body, &["UserPoolId", "Username"])?;
+        let at = self.find_index(required(body, "Username")?)?;
         self.users.remove(at);
-        Ok(nothing())
+        Ok(empty())
     }
 
     pub(crate) fn admin_create_user(&mut self, body: &Value) -> Result<Answer, Answer> {
-        only(body, &["UserPoolId", "Username", "MessageAction", "DesiredDeliveryMediums"])?;
+        check_members(body, &["UserPoolId", "Username", "MessageAction", "DesiredDeliveryMediums"])?;
         if text(body, "MessageAction") != Some("RESEND") {
-            return Err(stricter_than_cognito("the connector makes no users"));
+            return Err(unexpected_request("the connector does not create users"));
         }
-        // By a text message, unless the request says otherwise.
+        // The default is a text message.
         if body.get("DesiredDeliveryMediums") != Some(&json!(["EMAIL"])) {
             return Err(invalid_parameter("User has no phone_number, and SMS is the medium"));
         }
-        let at = self.named(needed(body, "Username")?)?;
+        let at = self.find_index(required(body, "Username")?)?;
         let user = self.users.get_mut(at).ok_or_else(no_such_user)?;
         if user.status != Status::ForceChangePassword {
             return Err(refusal("UnsupportedUserStateException", "Resend not possible. User status is another one"));
         }
         let to = user.attribute("email").ok_or_else(|| invalid_parameter("User has no email"))?.to_owned();
         user.password = Some("a new temporary one".into());
-        let shown = user.shown("Attributes");
+        let shown = user.to_json("Attributes");
         self.send(&to, "AdminCreateUser", None)?;
-        Ok(good(&json!({"User": shown})))
+        Ok(success(&json!({"User": shown})))
     }
 }

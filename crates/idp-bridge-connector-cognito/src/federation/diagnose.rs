@@ -1,24 +1,23 @@
-//! What `doctor` checks of federation, and the step in the AWS console that mends it.
+//! The checks of `doctor` for federation, with the step in the AWS console that fixes each fault.
 //!
-//! Nobody signs in: a code that was given to nobody proves a client's secret, and whoever is signed out is nobody.
+//! The checks need no login: an invalid code is enough to verify a client's secret, and the sign-out is for a missing user.
 
 use aws_sdk_cognitoidentityprovider::types::UserPoolClientType;
 use idp_bridge_core::{AccessToken, CallScope, Error, ErrorKind, Finding, LogoutFallback, OauthClient, Result};
-
 use idp_bridge_http::oidc::SecretCheck;
 
 use super::PoolFederation;
-use crate::diagnose::{allowed, grant, writable, writes};
-use crate::error::Step;
+use crate::diagnose::{allowed, can_write, check_not_writable, grant};
+use crate::error::Operation;
 
-/// A token that no pool ever gave.
-const NO_TOKEN: &str = "idp-bridge-doctor";
+/// A token that no pool issues.
+const INVALID_TOKEN: &str = "idp-bridge-doctor";
 
-/// The OAuth side under diagnosis.
+/// The diagnosis of federation.
 pub(super) struct Diagnosis<'a>(&'a PoolFederation);
 
 impl<'a> Diagnosis<'a> {
-    pub(super) fn of(federation: &'a PoolFederation) -> Self {
+    pub(super) fn new(federation: &'a PoolFederation) -> Self {
         Self(federation)
     }
 
@@ -30,13 +29,13 @@ impl<'a> Diagnosis<'a> {
             findings.push(self.secret(scope, client, described.as_ref().ok()).await);
             findings.extend(self.client(client, &described));
         }
-        // Every client of the pool writes to the same users. That of the calls is checked with them.
+        // The diagnosis of the pool checks `customer_attribute`.
         if self.0.customer_claim != self.0.customer_attribute {
-            findings.push(writable(&self.0.pool, scope, &self.0.pool_id, &self.0.customer_claim, &[]).await);
+            findings.push(check_not_writable(&self.0.pool, scope, &self.0.pool_id, &self.0.customer_claim, &[]).await);
         }
         if self.0.settings.fallback == LogoutFallback::User {
-            let asked = self.end_nobody(scope).await;
-            findings.push(allowed(Step::AdminUserGlobalSignOut, &[], asked, &self.0.pool_id));
+            let tried = self.try_sign_out(scope).await;
+            findings.push(allowed(Operation::AdminUserGlobalSignOut, &[], tried, &self.0.pool_id));
         }
         findings
     }
@@ -53,7 +52,7 @@ impl<'a> Diagnosis<'a> {
         let check = "the issuer's document names the pool's domain";
         match self.0.issuer.discovery(scope).await {
             Ok(_) => Finding::ok(check, &[]),
-            // A pool may have a domain of its own and one of Amazon's, and the document names one of them.
+            // A pool can have a custom domain and a Cognito domain. The document contains one of them.
             Err(error) if error.context("endpoint").is_some() => {
                 let fix = "User pools → the pool → Domain: compare `domain`; a pool with two domains may use either";
                 Finding::not_visible(check, &[], fix).with_detail(error.to_string())
@@ -65,32 +64,32 @@ impl<'a> Diagnosis<'a> {
     async fn domain(&self, scope: &CallScope) -> Finding {
         let check = "the pool's domain answers";
         let fix = "User pools → the pool → Domain: copy it to `domain`";
-        match self.ask_of_nothing(scope).await {
+        match self.try_user_info(scope).await {
             Err(error) if error.kind() == ErrorKind::InvalidToken => Finding::ok(check, &[]),
             Err(error) => Finding::failed(check, &[], fix).with_detail(error.to_string()),
-            Ok(()) => Finding::failed(check, &[], fix).with_detail("something else answers there"),
+            Ok(()) => Finding::failed(check, &[], fix).with_detail("the response is not from a pool's userInfo"),
         }
     }
 
-    async fn ask_of_nothing(&self, scope: &CallScope) -> Result<()> {
-        let token = AccessToken::new(NO_TOKEN)
-            .map_err(|error| Error::ours(ErrorKind::Unexpected, "no token is none").with_source(error))?;
+    async fn try_user_info(&self, scope: &CallScope) -> Result<()> {
+        let token = AccessToken::new(INVALID_TOKEN)
+            .map_err(|error| Error::ours(ErrorKind::Unexpected, "the invalid token is malformed").with_source(error))?;
         self.0.domain.user_info(scope, &self.0.issuer, &token).await.map(drop)
     }
 
-    async fn end_nobody(&self, scope: &CallScope) -> Result<()> {
-        self.0.pool.end_all(scope, &self.0.pool.nobody()?).await.map(drop)
+    async fn try_sign_out(&self, scope: &CallScope) -> Result<()> {
+        self.0.pool.sign_out_everywhere(scope, &self.0.pool.unused_name()?).await.map(drop)
     }
 
-    /// The client itself and its secret, by what the pool says where it may be asked, and by what the domain takes.
+    /// Checks a client and its secret, with the pool's description of it if readable, and with the domain.
     async fn secret(&self, scope: &CallScope, client: &OauthClient, described: Option<&UserPoolClientType>) -> Finding {
-        let check = format!("the domain knows the client `{}` with its secret", client.id);
+        let check = format!("the domain accepts the client `{}` with its secret", client.id);
         let page = format!("User pools → the pool → App clients → `{}`", client.id);
         let fix =
-            format!("{page}: copy the Client secret to the settings of federation, or leave it out if there is none");
+            format!("{page}: copy the Client secret to `federation.clients`, or remove it if the client has none");
         let own = client.secret.as_ref().map(|secret| secret.expose());
         if described.is_some_and(|described| described.client_secret.as_deref() != own) {
-            return Finding::failed(check, &[], fix).with_detail("the pool has another secret for it, or none");
+            return Finding::failed(check, &[], fix).with_detail("the pool has another secret for the client, or none");
         }
         match self.0.domain.check_secret(scope, &self.0.issuer, client).await {
             Ok(SecretCheck::Right) => Finding::ok(check, &[]),
@@ -98,26 +97,26 @@ impl<'a> Diagnosis<'a> {
             Ok(SecretCheck::Unknown) => {
                 let fix =
                     format!("{page} → Login pages: allow the grant type `Authorization code grant`, and sign in once");
-                Finding::not_visible(check, &[], fix).with_detail("the domain does not say")
+                Finding::not_visible(check, &[], fix).with_detail("the domain's answer shows neither")
             }
             Err(error) => Finding::failed_by(check, &[], &error, fix),
         }
     }
 
-    /// What the pool says of a client; one more permission shows it.
+    /// Checks the settings of a client, which need `DescribeUserPoolClient`.
     fn client(&self, client: &OauthClient, described: &Result<UserPoolClientType>) -> Vec<Finding> {
-        let of_client = |what: &str| format!("the client `{}` {what}", client.id);
+        let check = |what: &str| format!("the client `{}` {what}", client.id);
         let checks = [
-            of_client("may ask for the scopes `openid` and `profile`"),
-            of_client("has sign-out URLs"),
-            of_client("can revoke its tokens"),
-            of_client(&format!("may read `{}`", self.0.customer_claim)),
-            of_client(&format!("does not let users write `{}`", self.0.customer_claim)),
+            check("may request the scopes `openid` and `profile`"),
+            check("has sign-out URLs"),
+            check("can revoke its tokens"),
+            check(&format!("may read `{}`", self.0.customer_claim)),
+            check(&format!("does not let users write `{}`", self.0.customer_claim)),
         ];
         let described = match described {
             Ok(described) => described,
             Err(error) => {
-                let fix = grant(Step::DescribeUserPoolClient, &self.0.pool_id);
+                let fix = grant(Operation::DescribeUserPoolClient, &self.0.pool_id);
                 let mut hidden = checks.map(|check| Finding::hidden_by(check, &[], error, fix.clone()));
                 let [.., write] = &mut hidden;
                 write.authority = true;
@@ -133,30 +132,35 @@ impl<'a> Diagnosis<'a> {
         let has = |scope: &str| described.allowed_o_auth_scopes().iter().any(|own| own == scope);
         let fix = "Login pages → Edit: add every URL of `post_logout_redirect_uris` to the allowed sign-out URLs";
         let sign_out = described.logout_urls();
-        let allows = |uri: &str| sign_out.iter().any(|own| own == uri);
-        let way_back = self.0.settings.check_way_back(&client.id, allows, &format!("{page} → {fix}"));
-        let way_back = way_back.unwrap_or_else(|| finding(urls, !sign_out.is_empty(), fix));
+        let is_allowed = |uri: &str| sign_out.iter().any(|own| own == uri);
+        let redirects = self.0.settings.check_way_back(&client.id, is_allowed, &format!("{page} → {fix}"));
+        let redirects = redirects.unwrap_or_else(|| finding(urls, !sign_out.is_empty(), fix));
         vec![
             finding(
                 scopes,
                 has("openid") && has("profile"),
                 "Login pages → Edit: allow the scopes `OpenID` and `Profile`",
             ),
-            way_back,
+            redirects,
             finding(
                 revocation,
                 described.enable_token_revocation == Some(true),
                 "Edit: enable token revocation; without it a logout ends all logins of the user",
             ),
-            finding(read, reads(described, claim), &format!("Attribute permissions: let it read `{claim}`")),
-            finding(write, !writes(described, claim), &format!("Attribute permissions: do not let it write `{claim}`"))
-                .with_authority(),
+            finding(read, can_read(described, claim), &format!("Attribute permissions: let it read `{claim}`")),
+            finding(
+                write,
+                !can_write(described, claim),
+                &format!("Attribute permissions: do not let it write `{claim}`"),
+            )
+            .with_authority(),
         ]
     }
 }
 
-/// A client without a list may read all standard attributes, but no custom ones (AWS, API reference, November 2026).
-fn reads(client: &UserPoolClientType, attribute: &str) -> bool {
+/// Returns whether a client can read an attribute. A client without a list can read all standard attributes, but no custom
+/// attributes (AWS, API reference, November 2026).
+fn can_read(client: &UserPoolClientType, attribute: &str) -> bool {
     match client.read_attributes() {
         [] => !attribute.starts_with("custom:"),
         listed => listed.iter().any(|own| own == attribute),

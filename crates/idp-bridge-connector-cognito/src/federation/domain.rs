@@ -1,6 +1,6 @@
-//! The pool's domain: where people sign in, and where an application's tokens come from and are asked about.
+//! The endpoints of the pool's domain: sign-in, tokens, userInfo and logout.
 //!
-//! AWS documents where its endpoints lie, so that nothing depends on which of a pool's two domains the issuer's document names.
+//! AWS documents their paths. They are not read from the issuer's document, which contains one of a pool's two domains.
 
 use idp_bridge_core::{AccessToken, CallScope, EndSession, OauthClient, Result};
 use idp_bridge_http::oidc::{
@@ -8,10 +8,10 @@ use idp_bridge_http::oidc::{
 };
 use idp_bridge_http::{BaseUrl, Url};
 
-/// What Cognito calls the parameters of its logout; it has none for the hint.
+/// The names of Cognito's logout parameters. There is no parameter for the hint.
 ///
-/// AWS documents that `state` comes back from every logout. People report that it does from a new sign-in alone, and not with
-/// `logout_uri` (awsdocs/amazon-cognito-developer-guide, issue 15, 2021).
+/// AWS documents that a logout returns `state`. Users report that it returns only from a new sign-in, and not with `logout_uri`
+/// (awsdocs/amazon-cognito-developer-guide, issue 15, 2021).
 const LOGOUT: EndSessionParameters = EndSessionParameters {
     client_id: "client_id",
     post_logout_redirect_uri: "logout_uri",
@@ -19,10 +19,10 @@ const LOGOUT: EndSessionParameters = EndSessionParameters {
     state: Some("state"),
 };
 
-/// A way back that no client has.
-const NOWHERE: &str = "https://idp-bridge.invalid/";
+/// A redirect URI that no client has.
+const UNUSED_REDIRECT_URI: &str = "https://idp-bridge.invalid/";
 
-/// A pool's domain.
+/// The endpoints of a pool's domain.
 pub(super) struct Domain {
     pub(super) authorize: Url,
     pub(super) token: Url,
@@ -40,7 +40,7 @@ impl Domain {
         })
     }
 
-    /// What userInfo tells of a token's user; `InvalidToken` if it refuses the token.
+    /// Requests the claims of a token's user. `InvalidToken` if userInfo refuses the token.
     pub(super) async fn user_info(
         &self,
         scope: &CallScope,
@@ -50,20 +50,20 @@ impl Domain {
         issuer.userinfo_at(scope, self.user_info.clone(), token).await
     }
 
-    /// Whether it knows a client, with its secret.
+    /// Checks a client and its secret.
     pub(super) async fn check_secret(
         &self,
         scope: &CallScope,
         issuer: &OpenIdProvider,
         client: &OauthClient,
     ) -> Result<SecretCheck> {
-        // Not in the header, where it is undecided whether a `+` is encoded.
+        // In the body: in the header the encoding of `+` is ambiguous.
         let client = (client, ClientAuthentication::Post);
-        issuer.check_secret_at(scope, self.token.clone(), client, NOWHERE).await
+        issuer.check_secret_at(scope, self.token.clone(), client, UNUSED_REDIRECT_URI).await
     }
 
-    /// Where the browser signs out.
-    pub(super) fn end_session(&self, end: &EndSession<'_>) -> String {
+    /// Returns the URL that ends the browser's session.
+    pub(super) fn end_session_url(&self, end: &EndSession<'_>) -> String {
         end_session_url(&self.logout, end, LOGOUT)
     }
 }

@@ -1,4 +1,4 @@
-//! An application of the tenant: it signs people in at the pool's domain, with a browser of its own for each of them.
+//! An application of the tenant that signs users in at the pool's domain, each with a separate browser.
 
 use aws_lc_rs::digest;
 use base64::Engine as _;
@@ -10,22 +10,22 @@ use serde_json::Value;
 
 use super::scope;
 
-/// An app client, and the program that has it.
+/// An application with its app client.
 pub(super) struct Application<'a> {
     pub(super) http: &'a Client,
     /// The pool's domain.
     pub(super) domain: &'a str,
     pub(super) client_id: &'a str,
     pub(super) secret: Option<&'a str>,
-    /// Where codes come back to.
+    /// The callback URL.
     pub(super) callback: &'a str,
 }
 
-/// What applications of the tenant ask for.
+/// The scopes that the application requests.
 const SCOPES: &str = "openid profile email";
 
 impl Application<'_> {
-    /// Signs somebody in (authorization code with PKCE).
+    /// Signs a user in (authorization code with PKCE).
     pub(super) async fn sign_in(&self, username: &str, password: &str) -> Staged<Tokens> {
         let (state, verifier) = (SystemRandom.word()?, SystemRandom.word()? + &SystemRandom.word()?);
         let challenge = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()));
@@ -40,46 +40,46 @@ impl Application<'_> {
         ];
         let page = self.send(Request::get(self.at("oauth2/authorize")?).query(&asked)).await?;
         if !page.status.is_success() && !page.status.is_redirection() {
-            return Err(format!("the sign-in begins with a {}", page.status).into());
+            return Err(format!("the authorization request returned {}", page.status).into());
         }
-        // Cognito's own page carries the request in its query, and ministack's in the form.
+        // Cognito's page sends the request in the query, ministack's in the form.
         let form = [&asked[..], &[("username", username), ("password", password)]].concat();
         let back = self.send(Request::post(self.at("login")?).query(&asked).form(&form)).await?;
-        let back = Url::parse(back.header(&header::LOCATION).ok_or("nobody was signed in")?)?;
+        let back = Url::parse(back.header(&header::LOCATION).ok_or("the sign-in did not redirect")?)?;
         let given = |name: &str| back.query_pairs().find(|(own, _)| own == name).map(|(_, value)| value.into_owned());
         if given("state").as_deref() != Some(&state) || !back.as_str().starts_with(self.callback) {
-            return Err("the browser did not come back as it went".into());
+            return Err("the redirect has another state or callback URL".into());
         }
-        let code = given("code").ok_or("the browser brings no code")?;
+        let code = given("code").ok_or("the redirect has no code")?;
         let form = [
             ("grant_type", "authorization_code"),
             ("code", code.as_str()),
             ("redirect_uri", self.callback),
             ("code_verifier", &verifier),
         ];
-        tokens(&self.ask_token(&form).await?)
+        tokens(&self.request_token(&form).await?)
     }
 
-    /// A token for the application itself.
-    pub(super) async fn for_itself(&self, scope: &str) -> Staged<AccessToken> {
+    /// Requests a token for the application itself.
+    pub(super) async fn client_credentials(&self, scope: &str) -> Staged<AccessToken> {
         let form = [("grant_type", "client_credentials"), ("scope", scope)];
-        Ok(tokens(&self.ask_token(&form).await?)?.access)
+        Ok(tokens(&self.request_token(&form).await?)?.access)
     }
 
-    /// Whether the refresh token still gives access tokens.
-    pub(super) async fn refreshes(&self, token: &Secret) -> Staged<bool> {
+    /// Returns whether the refresh token is active.
+    pub(super) async fn accepts_refresh(&self, token: &Secret) -> Staged<bool> {
         let form = [("grant_type", "refresh_token"), ("refresh_token", token.expose())];
-        let answer = self.ask_token(&form).await?;
-        alive(&answer, StatusCode::BAD_REQUEST)
+        let answer = self.request_token(&form).await?;
+        is_active(&answer, StatusCode::BAD_REQUEST)
     }
 
-    /// Whether userInfo takes the access token.
-    pub(super) async fn admits(&self, token: &AccessToken) -> Staged<bool> {
+    /// Returns whether userInfo accepts the access token.
+    pub(super) async fn accepts(&self, token: &AccessToken) -> Staged<bool> {
         let request = Request::get(self.at("oauth2/userInfo")?).bearer(&Secret::new(token.expose()))?;
-        alive(&self.send(request).await?, StatusCode::UNAUTHORIZED)
+        is_active(&self.send(request).await?, StatusCode::UNAUTHORIZED)
     }
 
-    async fn ask_token(&self, form: &[(&str, &str)]) -> Staged<Response> {
+    async fn request_token(&self, form: &[(&str, &str)]) -> Staged<Response> {
         let mut form = form.to_vec();
         form.push(("client_id", self.client_id));
         let request = Request::post(self.at("oauth2/token")?).form(&form);
@@ -104,20 +104,20 @@ fn tokens(answer: &Response) -> Staged<Tokens> {
     if !answer.status.is_success() {
         return Err(format!("no tokens: {} {}", answer.status, answer.text().unwrap_or_default()).into());
     }
-    let told: Value = answer.json()?;
-    let token = |name: &str| told.get(name).and_then(Value::as_str).map(str::to_owned);
+    let body: Value = answer.json()?;
+    let token = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
     Ok(Tokens {
-        access: AccessToken::new(token("access_token").ok_or("the answer has no access token")?)?,
+        access: AccessToken::new(token("access_token").ok_or("the response has no access token")?)?,
         refresh: token("refresh_token").map(Secret::new),
         id: token("id_token").map(Secret::new),
     })
 }
 
-/// What an answer says of a token: good, refused with this status, or nothing that one could believe.
-fn alive(answer: &Response, refusal: StatusCode) -> Staged<bool> {
-    match answer.status {
+/// Returns whether a response proves that a token is active, or that it is not (this status).
+fn is_active(response: &Response, refusal: StatusCode) -> Staged<bool> {
+    match response.status {
         StatusCode::OK => Ok(true),
         status if status == refusal => Ok(false),
-        status => Err(format!("a token cannot be told alive or dead from a {status}").into()),
+        status => Err(format!("the status {status} does not show whether the token is active").into()),
     }
 }

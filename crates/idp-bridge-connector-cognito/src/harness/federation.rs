@@ -1,4 +1,4 @@
-//! The fake's OAuth side for the suite: logins by its own pages, and tokens of every kind from its own key.
+//! The federation harness of the fake: logins through its pages, and tokens signed with its key.
 
 use std::sync::Arc;
 
@@ -17,17 +17,17 @@ use crate::Cognito;
 use crate::fake::FakeCognito;
 use crate::fake::oauth::{CALLBACK, Session};
 
-/// The issuer of a pool that is nobody's here.
+/// The issuer of another pool.
 const ANOTHER_ISSUER: &str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_OtherPool";
 
-/// The tenant's clients: one with a secret, and one without.
+/// Returns the settings with the tenant's clients: one with a secret, and one without.
 pub(crate) fn settings() -> FederationSettings {
     let confidential = OauthClient { id: APP_CLIENT.into(), secret: Some(Secret::new(APP_SECRET)) };
     let public = OauthClient { id: PUBLIC_CLIENT.into(), secret: None };
     FederationSettings { clients: vec![confidential, public], ..FederationSettings::default() }
 }
 
-/// What is true of every pool.
+/// Returns the facts that all pools share.
 pub(super) fn facts(issuer: &str, domain: &str, clients: Vec<String>) -> FederationFacts {
     FederationFacts {
         clients,
@@ -44,15 +44,15 @@ pub(super) fn facts(issuer: &str, domain: &str, clients: Vec<String>) -> Federat
 }
 
 impl CognitoHarness {
-    /// The login that gave these tokens.
+    /// Returns the login of these tokens.
     pub(crate) fn session(&self, tokens: &Tokens) -> Staged<Session> {
         let refresh = tokens.refresh.as_ref().ok_or("a login without a refresh token")?;
         let found = self.fake().with(|pool| pool.session(|own| own.refresh == refresh.expose()).cloned());
-        found.ok_or_else(|| "the fake knows no such login".into())
+        found.ok_or_else(|| "the fake has no such login".into())
     }
 
-    /// A new access token of a login, with some claims changed.
-    pub(crate) fn signed(&self, session: &Session, changes: Value) -> Staged<AccessToken> {
+    /// Signs a new access token of a login, with some claims changed.
+    pub(crate) fn sign_access(&self, session: &Session, changes: Value) -> Staged<AccessToken> {
         let token = self.fake().with(|pool| {
             let (header, claims) = (pool.header(), pool.access_claims(session));
             pool.sign(&header, &changed(claims, changes))
@@ -77,7 +77,7 @@ impl FederationHarness for CognitoHarness {
         let app =
             Application { http: &self.http, domain: &url, client_id, secret: Some(APP_SECRET), callback: CALLBACK };
         let username = self.fake().with(|pool| pool.username_of(sign_in.email.as_str()));
-        let mut tokens = app.sign_in(&username.ok_or("nobody has this address")?, &sign_in.password).await?;
+        let mut tokens = app.sign_in(&username.ok_or("no user has this address")?, &sign_in.password).await?;
         let session = self.session(&tokens)?;
         if let Some(claim) = sign_in.customer_claim.clone() {
             let claimed = (self.config().customer_attribute, claim);
@@ -88,16 +88,16 @@ impl FederationHarness for CognitoHarness {
         if sign_in.expired {
             let now = super::now();
             tokens.access =
-                self.signed(&session, json!({"iat": now - 4200, "auth_time": now - 4200, "exp": now - 600}))?;
+                self.sign_access(&session, json!({"iat": now - 4200, "auth_time": now - 4200, "exp": now - 600}))?;
         }
         Ok(tokens)
     }
 
     async fn alive(&self, tokens: &mut Tokens) -> Staged<Alive> {
         Ok(self.fake().with(|pool| Alive {
-            userinfo: Some(pool.admits(tokens.access.expose())),
+            userinfo: Some(pool.accepts_access_token(tokens.access.expose())),
             introspection: None,
-            refresh: tokens.refresh.as_ref().map(|token| pool.refreshes(token.expose())),
+            refresh: tokens.refresh.as_ref().map(|token| pool.accepts_refresh_token(token.expose())),
         }))
     }
 
@@ -111,14 +111,14 @@ impl FederationHarness for CognitoHarness {
                 let token = key.sign(&json!({"kid": key.kid(), "alg": "RS256"}), &claims)?;
                 Ok(AccessToken::new(token)?)
             }
-            // An app client that could also sign people in; Cognito lets none do both.
+            // In Cognito no app client has both sign-ins and client credentials.
             Flaw::ServiceAccount => {
                 let own = json!({"sub": APP_CLIENT, "username": null, "origin_jti": null, "scope": "api/read"});
-                self.signed(&session, own)
+                self.sign_access(&session, own)
             }
-            // A trigger of the pool may add it; Cognito itself binds no tokens.
-            Flaw::SenderConstrained => self.signed(&session, json!({"cnf": {"jkt": "a"}})),
-            other => Err(format!("the harness does not know the flaw {other:?}").into()),
+            // A trigger of the pool can add the claim. Cognito itself does not bind tokens.
+            Flaw::SenderConstrained => self.sign_access(&session, json!({"cnf": {"jkt": "a"}})),
+            other => Err(format!("the harness does not support the flaw {other:?}").into()),
         }
     }
 
@@ -126,7 +126,7 @@ impl FederationHarness for CognitoHarness {
         Ok(self.fake().with(|pool| pool.sign(header, claims))?)
     }
 
-    /// As an application does it that revokes its refresh token: Cognito's page itself ends nothing but the browser's session.
+    /// Revokes the refresh token, as an application does. Cognito's page ends only the browser's session.
     async fn end_login(&self, tokens: &Tokens) -> Staged<Option<AccessToken>> {
         let session = self.session(tokens)?;
         self.fake().with(|pool| pool.end(&session.refresh));
@@ -154,7 +154,7 @@ impl FederationHarness for CognitoHarness {
     }
 }
 
-/// Claims with some members in the place of their own; null takes one away.
+/// Replaces claims; null removes one.
 fn changed(mut claims: Value, changes: Value) -> Value {
     if let (Some(members), Value::Object(changes)) = (claims.as_object_mut(), changes) {
         members.extend(changes);
@@ -163,7 +163,7 @@ fn changed(mut claims: Value, changes: Value) -> Value {
     claims
 }
 
-/// The same with another secret of the first client.
+/// Replaces the secret of the first client.
 pub(crate) fn with_wrong_secret(mut settings: FederationSettings) -> FederationSettings {
     if let Some(first) = settings.clients.first_mut() {
         first.secret = Some(Secret::new("wrong"));

@@ -1,11 +1,11 @@
-//! IAM users for the bridge, made by the stand-in's own IAM: whoever asks with their keys is held to their rights.
+//! Creates IAM users in a stand-in, which enforces their rights.
 
 use idp_bridge_conformance::Staged;
 use idp_bridge_core::{OutboundPolicy, Secret};
 use idp_bridge_http::{BaseUrl, Client, HeaderValue, Request, header};
 use serde_json::{Value, json};
 
-/// The IAM of a stand-in, spoken to as its root.
+/// A client of a stand-in's IAM, as root.
 pub(super) struct Iam {
     http: Client,
     base: BaseUrl,
@@ -22,7 +22,7 @@ pub(super) struct Key {
 impl Iam {
     pub(super) fn new(url: &str, region: &str, root: &str) -> Staged<Self> {
         let policy = OutboundPolicy::default();
-        // Ministack 1.5.33 looks at no signature of its root's (seen in November 2026), so none is made.
+        // Ministack 1.5.33 does not verify signatures of its root (seen in November 2026), so this one is invalid.
         let authorization = format!(
             "AWS4-HMAC-SHA256 Credential={root}/20260101/{region}/iam/aws4_request, SignedHeaders=host, Signature=00"
         );
@@ -33,33 +33,33 @@ impl Iam {
         })
     }
 
-    /// Makes a user who may do this on one pool, and answers its key.
-    pub(super) async fn user(&self, name: &str, actions: &[&str], pool_arn: &str) -> Staged<Key> {
-        self.ask("CreateUser", &[("UserName", name)]).await?;
+    /// Creates a user with these rights on one pool, and returns the key.
+    pub(super) async fn create_user(&self, name: &str, actions: &[&str], pool_arn: &str) -> Staged<Key> {
+        self.send("CreateUser", &[("UserName", name)]).await?;
         if !actions.is_empty() {
             let actions: Value = actions.iter().map(|action| format!("cognito-idp:{action}")).collect();
             let statement = json!({"Effect": "Allow", "Action": actions, "Resource": pool_arn});
             let policy = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
             let fields = [("UserName", name), ("PolicyName", "pool"), ("PolicyDocument", &policy)];
-            self.ask("PutUserPolicy", &fields).await?;
+            self.send("PutUserPolicy", &fields).await?;
         }
-        let answer = self.ask("CreateAccessKey", &[("UserName", name)]).await?;
+        let answer = self.send("CreateAccessKey", &[("UserName", name)]).await?;
         Ok(Key { id: element(&answer, "AccessKeyId")?, secret: Secret::new(element(&answer, "SecretAccessKey")?) })
     }
 
-    async fn ask(&self, action: &str, fields: &[(&str, &str)]) -> Staged<String> {
+    async fn send(&self, action: &str, fields: &[(&str, &str)]) -> Staged<String> {
         let form = [&[("Action", action), ("Version", "2010-05-08")], fields].concat();
         let request = Request::post(self.base.as_url().clone()).form(&form);
         let request = request.header(header::AUTHORIZATION, self.authorization.clone());
         let response = self.http.send(&super::scope(), request).await?;
         let text = response.text().unwrap_or_default().to_owned();
-        if response.status.is_success() { Ok(text) } else { Err(format!("IAM answered {action} with: {text}").into()) }
+        if response.status.is_success() { Ok(text) } else { Err(format!("IAM refused {action}: {text}").into()) }
     }
 }
 
-/// The text of the one XML element with this name.
+/// Returns the text of the XML element with this name.
 fn element(xml: &str, name: &str) -> Staged<String> {
     let after = xml.split_once(&format!("<{name}>")).map(|(_, after)| after);
     let text = after.and_then(|after| after.split_once(&format!("</{name}>"))).map(|(text, _)| text);
-    Ok(text.ok_or_else(|| format!("IAM's answer has no `{name}`"))?.to_owned())
+    Ok(text.ok_or_else(|| format!("IAM's response has no `{name}`"))?.to_owned())
 }

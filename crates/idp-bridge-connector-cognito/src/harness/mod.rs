@@ -1,4 +1,4 @@
-//! The harnesses of the conformance suite: for the fake, and for a stand-in that somebody else wrote.
+//! The harnesses of the conformance suite: for the fake, and for ministack.
 
 mod application;
 pub(crate) mod federation;
@@ -17,19 +17,19 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, Staged, async_trait};
 use idp_bridge_core::{
-    CallKind, CallScope, Capabilities, Clock as _, Connector, ConnectorContext, CustomerId, Email, IdentityProvider,
-    OutboundPolicy, Secret, SystemClock, TenantId, UserId,
+    CallKind, CallScope, Capabilities, Clock as _, Connector, ConnectorContext, CustomerId, Directory, Email,
+    IdentityProvider, OutboundPolicy, Secret, SystemClock, TenantId, UserId,
 };
 use idp_bridge_http::{BaseUrl, Bytes, Client, HeaderName, HeaderValue, Request};
 use serde_json::json;
 pub use stand_in::{StandIn, StandInHarness};
 
 use crate::fake::{AppClient, FakeCognito, Principal, Status, User};
-use crate::{Cognito, CognitoConfig, CustomerLookup};
+use crate::{Cognito, CognitoConfig, CognitoStore, CustomerLookup};
 
-/// The bridge's IAM user, as a careful operator makes it.
+/// The bridge's IAM user, with the documented rights.
 const BRIDGE: &str = "AKIDBRIDGE";
-/// What it may do.
+/// The rights of the bridge's IAM user.
 const ACTIONS: [&str; 10] = [
     "AdminGetUser",
     "ListUsers",
@@ -42,25 +42,25 @@ const ACTIONS: [&str; 10] = [
     "DescribeUserPoolClient",
     "ListUserPoolClients",
 ];
-/// The same, but without any right.
+/// An IAM user without rights.
 const NO_RIGHT: &str = "AKIDNORIGHT";
-/// The same, but with the rights to read alone.
+/// An IAM user with rights to read only.
 const READ_ONLY: &str = "AKIDREADONLY";
-/// The same, but with rights on every pool, so that AWS shows which pools exist.
+/// An IAM user with rights on every pool, so that AWS shows which pools exist.
 const EVERY_POOL: &str = "AKIDEVERYPOOL";
-/// The secret of all of them.
+/// The secret of all IAM users.
 const SECRET: &str = "s3cret-of-the-harness";
-/// The app client by which mails are ordered and people sign in.
+/// The app client for mails and sign-ins.
 const APP_CLIENT: &str = "3fakeappclient";
-/// Its secret.
+/// The secret of the app client.
 const APP_SECRET: &str = "s3cret-of-the-app-client";
-/// An app client of the tenant that has no secret.
+/// An app client of the tenant without a secret.
 const PUBLIC_CLIENT: &str = "4fakepublicclient";
-/// An app client of the same pool that is none of the tenant's.
+/// An app client of the pool that does not belong to the tenant.
 const FOREIGN_CLIENT: &str = "5fakeforeignclient";
-/// What the name of a customer's group begins with.
+/// The prefix of customers' groups.
 const GROUP_PREFIX: &str = "customer-";
-/// A user of another identity provider, who is called by this name and has another id.
+/// The name of a user of another identity provider.
 const FEDERATED: &str = "google_1234";
 
 /// A fake user pool under test.
@@ -69,11 +69,11 @@ pub struct CognitoHarness {
     http: Client,
     name: &'static str,
     settings: fn(&mut CognitoConfig),
-    made: AtomicU32,
+    created: AtomicU32,
 }
 
 impl CognitoHarness {
-    /// Makes the pool, with app client and principals. Customers are found by an attribute that Cognito can search.
+    /// Starts a pool with app clients and principals. Customers are found by a searchable attribute.
     pub async fn start_with_fake() -> Staged<Self> {
         let fake = FakeCognito::start().await?;
         let mut every_pool = Principal::new(EVERY_POOL, SECRET, &ACTIONS);
@@ -93,28 +93,28 @@ impl CognitoHarness {
             pool.insert(User::new(FEDERATED, Status::ExternalProvider, &[("email", "federated@conformance.example")]));
         });
         let http = Client::new(&OutboundPolicy::default())?;
-        Ok(Self { fake, http, name: "cognito (fake)", settings: |_| {}, made: AtomicU32::new(0) })
+        Ok(Self { fake, http, name: "cognito (fake)", settings: |_| {}, created: AtomicU32::new(0) })
     }
 
-    /// The same under another name and with other settings in all of its providers.
+    /// Sets the name, and a change of the settings of all providers.
     #[must_use]
     pub fn with(mut self, name: &'static str, settings: fn(&mut CognitoConfig)) -> Self {
         (self.name, self.settings) = (name, settings);
         self
     }
 
-    /// The pool.
+    /// Returns the fake.
     pub fn fake(&self) -> &FakeCognito {
         &self.fake
     }
 
-    /// The settings of the right provider.
+    /// Returns the settings of a correct provider.
     pub fn config(&self) -> CognitoConfig {
-        self.config_of(BRIDGE)
+        self.config_for(BRIDGE)
     }
 
-    /// The settings of a provider that asks as this principal.
-    fn config_of(&self, access_key_id: &str) -> CognitoConfig {
+    /// Returns the settings of a provider with this principal.
+    fn config_for(&self, access_key_id: &str) -> CognitoConfig {
         let mut config = CognitoConfig::new(FakeCognito::POOL);
         config.domain = Some(self.fake.url());
         config.endpoint = Some(self.fake.url());
@@ -131,7 +131,7 @@ impl CognitoHarness {
     }
 
     /// Builds a provider from settings that a test has changed.
-    pub fn build(&self, config: CognitoConfig) -> Staged<Cognito> {
+    pub fn build(&self, config: CognitoConfig) -> Staged<Directory<CognitoStore>> {
         Ok(Cognito::build(config, &context()?)?)
     }
 
@@ -145,23 +145,23 @@ fn context() -> Staged<ConnectorContext> {
     Ok(ConnectorContext { federation, ..ConnectorContext::new(TenantId::new("conformance")?) })
 }
 
-/// Now, in seconds since 1970.
+/// Returns the current Unix time in seconds.
 pub(crate) fn now() -> i64 {
     SystemClock.now().as_second()
 }
 
-/// The scope of what a harness asks for itself.
+/// Returns a scope for the harness's own requests.
 fn scope() -> CallScope {
     CallScope::new("harness", Duration::from_secs(60))
 }
 
-/// What proves that whoever names a user knows the app client's secret: Cognito's `SECRET_HASH`.
-fn proof(secret: &str, name: &str, client_id: &str) -> String {
+/// Returns Cognito's `SECRET_HASH` for a user name.
+fn secret_hash(secret: &str, name: &str, client_id: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     STANDARD.encode(hmac::sign(&key, format!("{name}{client_id}").as_bytes()))
 }
 
-/// The actions that change nothing.
+/// Returns the actions that only read.
 fn reads() -> Vec<&'static str> {
     let reads = |action: &&str| ["AdminGet", "List", "Describe"].iter().any(|verb| action.starts_with(verb));
     ACTIONS.into_iter().filter(reads).collect()
@@ -178,21 +178,21 @@ impl Harness for CognitoHarness {
     }
 
     fn not_applicable(&self, need: Need) -> Option<String> {
-        let is_of_group = self.config().customer_lookup == Some(CustomerLookup::Group);
+        let is_group = self.config().customer_lookup == Some(CustomerLookup::Group);
         let reason = match need {
             Need::SecondEmail => "a Cognito user has one address",
-            Need::SecondOrigin => "AWS is sent signatures: the secret key goes to no origin",
+            Need::SecondOrigin => "requests to AWS contain signatures, never the secret key",
             Need::SeveralCustomers => "an attribute of a Cognito user has one value",
-            Need::ServiceAccount => "a user pool keeps people only: what is no person is an app client, which is apart",
-            Need::UnusualCustomer if is_of_group => "a customer's group has its name, and a group's name no spaces",
+            Need::ServiceAccount => "a user pool contains only people: programs are app clients",
+            Need::UnusualCustomer if is_group => "the name of a customer's group contains the customer, and no spaces",
             Need::Control(Control::NarrowRole) => {
-                "AWS refuses a search without its right, and never answers it with an empty list"
+                "AWS refuses a search without the right, and never returns an empty list"
             }
             Need::ControlOf(
                 Control::ReadOnlyRole,
                 CallKind::SendVerificationEmail | CallKind::SendPasswordResetEmail,
-            ) => "Cognito sends such mails for the app client: AWS asks for no right",
-            Need::OfflineLogin => "every login of Cognito has a refresh token, and none another kind of it",
+            ) => "Cognito sends such mails for the app client, without IAM rights",
+            Need::OfflineLogin => "all refresh tokens of Cognito are of one kind",
             _ => return None,
         };
         Some(reason.into())
@@ -202,13 +202,13 @@ impl Harness for CognitoHarness {
         self.provider_of(self.config())
     }
 
-    /// A verified user has signed in before, and another has not confirmed the sign-up: each can be sent its mail.
+    /// Creates a verified user as confirmed, and an unverified user as unconfirmed, so that each can get its mail.
     async fn create(&self, new: NewUser) -> Staged<UserId> {
         let is_confirmed = new.email_verified || new.password.is_some();
         let status = if is_confirmed { Status::Confirmed } else { Status::Unconfirmed };
-        let mut user = User::new(&format!("person-{}", self.made.fetch_add(1, Relaxed)), status, &[]);
+        let mut user = User::new(&format!("person-{}", self.created.fetch_add(1, Relaxed)), status, &[]);
         if let Some(email) = &new.email {
-            // Set twice, so that the change counts and yet leaves the flag as it is.
+            // The first line keeps `set` from resetting the flag.
             user.attributes.insert("email".into(), email.as_str().into());
             user.set("email", email.as_str());
             user.set("email_verified", if new.email_verified { "true" } else { "false" });
@@ -239,7 +239,7 @@ impl Harness for CognitoHarness {
 
     async fn change_email(&self, id: &UserId, email: &Email) -> Staged<()> {
         self.fake.change(id.as_str(), |user| {
-            // Set twice, so that the change counts and yet leaves the flag as it is.
+            // The first line keeps `set` from resetting the flag.
             user.attributes.insert("email".into(), email.as_str().into());
             user.set("email", email.as_str());
         });
@@ -247,12 +247,12 @@ impl Harness for CognitoHarness {
     }
 
     async fn log_in(&self, email: &Email, password: &str) -> Staged<bool> {
-        let name = self.fake.with(|pool| pool.username_of(email.as_str())).ok_or("nobody has this address")?;
-        let proof = proof(APP_SECRET, &name, APP_CLIENT);
+        let name = self.fake.with(|pool| pool.username_of(email.as_str())).ok_or("no user has this address")?;
+        let secret_hash = secret_hash(APP_SECRET, &name, APP_CLIENT);
         let body = json!({
             "ClientId": APP_CLIENT,
             "AuthFlow": "USER_PASSWORD_AUTH",
-            "AuthParameters": {"USERNAME": name, "PASSWORD": password, "SECRET_HASH": proof},
+            "AuthParameters": {"USERNAME": name, "PASSWORD": password, "SECRET_HASH": secret_hash},
         });
         let (target, operation) = ("x-amz-target", "AWSCognitoIdentityProviderService.InitiateAuth");
         let base = BaseUrl::parse(&self.fake.url(), &OutboundPolicy::default())?;
@@ -263,7 +263,7 @@ impl Harness for CognitoHarness {
         Ok(self.http.send(&scope(), request).await?.status.is_success())
     }
 
-    /// The app clients let users write their `email` and `name`, and nothing else.
+    /// Sets `name`: the app clients let users write only `email` and `name`.
     async fn edit_self(&self, email: &Email, password: &str, value: &CustomerId) -> Staged<()> {
         if !self.log_in(email, password).await? {
             return Err("the user cannot log in".into());
@@ -281,14 +281,14 @@ impl Harness for CognitoHarness {
         let mut config = self.config();
         match control {
             Control::WrongSecret => config.secret_access_key = Some(Secret::new("wrong")),
-            // The bridge's own rights are for its pool alone, so that IAM would refuse it every other.
+            // The bridge's principal has rights only for its pool, and IAM would deny access to another.
             Control::WrongRealm => {
-                config = self.config_of(EVERY_POOL);
+                config = self.config_for(EVERY_POOL);
                 config.user_pool_id = "eu-west-1_NoSuchPool".into();
             }
-            Control::MissingRole => config = self.config_of(NO_RIGHT),
-            Control::ReadOnlyRole => config = self.config_of(READ_ONLY),
-            other => return Err(format!("the harness does not know the control {other:?}").into()),
+            Control::MissingRole => config = self.config_for(NO_RIGHT),
+            Control::ReadOnlyRole => config = self.config_for(READ_ONLY),
+            other => return Err(format!("the harness does not support the control {other:?}").into()),
         }
         self.provider_of(config)
     }
@@ -297,7 +297,7 @@ impl Harness for CognitoHarness {
         Ok(self.fake.url())
     }
 
-    /// By way of a proxy, since the signature covers the host.
+    /// Connects through a proxy, since the signature covers the host.
     async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
         let mut context = context()?;
         context.outbound.proxy = Some(base_url.to_owned());

@@ -1,4 +1,4 @@
-//! The OAuth side of the stand-in for the suite: its hosted sign-in with PKCE, and app clients of several kinds.
+//! The federation harness of ministack: its hosted sign-in with PKCE, and several app clients.
 
 use std::sync::Arc;
 
@@ -20,78 +20,85 @@ use super::context;
 use super::federation::{facts, with_wrong_secret};
 use super::stand_in::StandInHarness;
 
-/// Where codes come back to.
+/// The callback URL.
 const CALLBACK: &str = "https://app.conformance.example/back";
-/// Where browsers return to after a logout.
+/// The sign-out URL.
 const SIGNED_OUT: &str = "https://app.conformance.example/bye";
-/// What an application may ask for itself.
+/// The scope of client credentials.
 const API: &str = "api/read";
-/// How long ago the tokens of the client for expired logins ended when they were made, in minutes.
+/// The age of tokens that are issued as expired, in minutes.
 const EXPIRED_BY: i32 = 10;
 
-/// An app client: its id and its secret.
-pub(super) type App = (String, String);
+/// An app client.
+pub(super) struct App {
+    pub(super) id: String,
+    pub(super) secret: String,
+}
 
 /// The app clients of the pool.
 pub(super) struct Apps {
-    /// The tenant's. Unlike Cognito's, it may both sign people in and act for itself.
+    /// A client of the tenant. Unlike in Cognito, it allows both sign-ins and client credentials.
     pub(super) own: App,
-    /// The tenant's as well; its access tokens have ended when they are made, which ministack 1.5.33 allows.
+    /// A client of the tenant with expired access tokens, which ministack 1.5.33 allows.
     pub(super) expired: App,
-    /// None of the tenant's.
+    /// A client that does not belong to the tenant.
     foreign: App,
 }
 
 impl Apps {
-    /// Makes them in a pool.
-    pub(super) async fn make(sdk: &SdkClient, pool: &str) -> Staged<Self> {
+    /// Creates the app clients in a pool.
+    pub(super) async fn create(sdk: &SdkClient, pool: &str) -> Staged<Self> {
         let scope = ResourceServerScopeType::builder().scope_name("read").scope_description("Read").build()?;
         let server = sdk.create_resource_server().user_pool_id(pool).identifier("api").name("api").scopes(scope);
         server.send().await?;
         Ok(Self {
-            own: app(sdk, pool, None).await?,
-            expired: app(sdk, pool, Some(-EXPIRED_BY)).await?,
-            foreign: app(sdk, pool, None).await?,
+            own: App::create(sdk, pool, None).await?,
+            expired: App::create(sdk, pool, Some(-EXPIRED_BY)).await?,
+            foreign: App::create(sdk, pool, None).await?,
         })
     }
 
-    /// The tenant's settings.
+    /// Returns the tenant's settings.
     pub(super) fn settings(&self) -> FederationSettings {
-        let client = |(id, secret): &App| OauthClient { id: id.clone(), secret: Some(Secret::new(secret.as_str())) };
+        let client = |app: &App| OauthClient { id: app.id.clone(), secret: Some(Secret::new(app.secret.as_str())) };
         FederationSettings { clients: [&self.own, &self.expired].map(client).into(), ..FederationSettings::default() }
     }
 }
 
-/// Makes an app client by which people sign in, with a password too, and whose access tokens live for so many minutes.
-async fn app(sdk: &SdkClient, pool: &str, minutes: Option<i32>) -> Staged<App> {
-    use aws_sdk_cognitoidentityprovider::types::ExplicitAuthFlowsType::AllowUserPasswordAuth;
-    let scopes = ["openid", "profile", "email", API].map(str::to_owned);
-    let request = sdk.create_user_pool_client().user_pool_id(pool).client_name("app").generate_secret(true);
-    let request = request.explicit_auth_flows(AllowUserPasswordAuth).write_attributes("email");
-    let request = request.allowed_o_auth_flows_user_pool_client(true).allowed_o_auth_flows(OAuthFlowType::Code);
-    let request = request.allowed_o_auth_flows(OAuthFlowType::ClientCredentials);
-    let request = request.set_allowed_o_auth_scopes(Some(scopes.into()));
-    let request = request.callback_urls(CALLBACK).logout_urls(SIGNED_OUT).supported_identity_providers("COGNITO");
-    let units = TokenValidityUnitsType::builder().access_token(TimeUnitsType::Minutes).build();
-    let request = request.set_access_token_validity(minutes).token_validity_units(units);
-    let made = request.send().await?.user_pool_client.ok_or("the answer names no app client")?;
-    Ok(made.client_id.zip(made.client_secret).ok_or("the app client has no id, or no secret")?)
+impl App {
+    /// Creates an app client for sign-ins, with this lifetime of its access tokens in minutes.
+    async fn create(sdk: &SdkClient, pool: &str, minutes: Option<i32>) -> Staged<Self> {
+        use aws_sdk_cognitoidentityprovider::types::ExplicitAuthFlowsType::AllowUserPasswordAuth;
+        let scopes = ["openid", "profile", "email", API].map(str::to_owned);
+        let request = sdk.create_user_pool_client().user_pool_id(pool).client_name("app").generate_secret(true);
+        let request = request.explicit_auth_flows(AllowUserPasswordAuth).write_attributes("email");
+        let request = request.allowed_o_auth_flows_user_pool_client(true).allowed_o_auth_flows(OAuthFlowType::Code);
+        let request = request.allowed_o_auth_flows(OAuthFlowType::ClientCredentials);
+        let request = request.set_allowed_o_auth_scopes(Some(scopes.into()));
+        let request = request.callback_urls(CALLBACK).logout_urls(SIGNED_OUT).supported_identity_providers("COGNITO");
+        let units = TokenValidityUnitsType::builder().access_token(TimeUnitsType::Minutes).build();
+        let request = request.set_access_token_validity(minutes).token_validity_units(units);
+        let created = request.send().await?.user_pool_client.ok_or("the response has no app client")?;
+        let pair = created.client_id.zip(created.client_secret);
+        let (id, secret) = pair.ok_or("the app client has no id, or no secret")?;
+        Ok(Self { id, secret })
+    }
 }
 
 impl StandInHarness {
-    fn application<'a>(&'a self, (client_id, secret): &'a App) -> Application<'a> {
+    fn application<'a>(&'a self, App { id, secret }: &'a App) -> Application<'a> {
         let domain = &self.stand_in.url;
-        Application { http: &self.http, domain, client_id, secret: Some(secret), callback: CALLBACK }
+        Application { http: &self.http, domain, client_id: id, secret: Some(secret), callback: CALLBACK }
     }
 
-    /// The app client that got these tokens.
-    fn app_of(&self, tokens: &Tokens) -> Staged<&App> {
+    /// Returns the app client of these tokens.
+    fn find_app(&self, tokens: &Tokens) -> Staged<&App> {
         let claims = tokens.access.expose().split('.').nth(1).unwrap_or_default();
         let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims)?)?;
         let id = claims.get("client_id").and_then(Value::as_str);
         let Apps { own, expired, foreign } = &self.apps;
-        let found = [own, expired, foreign].into_iter().find(|app| id == Some(&app.0));
-        found.ok_or_else(|| "the token is of no app client of the harness".into())
+        let found = [own, expired, foreign].into_iter().find(|app| id == Some(&app.id));
+        found.ok_or_else(|| "the token belongs to no app client of the harness".into())
     }
 
     pub(super) fn context_with(&self, federation: Option<FederationSettings>) -> Staged<ConnectorContext> {
@@ -103,7 +110,7 @@ impl StandInHarness {
 impl FederationHarness for StandInHarness {
     fn facts(&self) -> FederationFacts {
         let issuer = format!("https://cognito-idp.{}.amazonaws.com/{}", self.stand_in.region, self.pool);
-        facts(&issuer, &self.stand_in.url, vec![self.apps.own.0.clone(), self.apps.expired.0.clone()])
+        facts(&issuer, &self.stand_in.url, vec![self.apps.own.id.clone(), self.apps.expired.id.clone()])
     }
 
     async fn sign_in(&self, sign_in: &SignIn) -> Staged<Tokens> {
@@ -117,31 +124,31 @@ impl FederationHarness for StandInHarness {
     }
 
     async fn alive(&self, tokens: &mut Tokens) -> Staged<Alive> {
-        let app = self.application(self.app_of(tokens)?);
+        let app = self.application(self.find_app(tokens)?);
         let refresh = match &tokens.refresh {
-            Some(token) => Some(app.refreshes(token).await?),
+            Some(token) => Some(app.accepts_refresh(token).await?),
             None => None,
         };
-        Ok(Alive { userinfo: Some(app.admits(&tokens.access).await?), introspection: None, refresh })
+        Ok(Alive { userinfo: Some(app.accepts(&tokens.access).await?), introspection: None, refresh })
     }
 
     async fn flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
         match flaw {
             Flaw::AnotherIssuer => {
                 let pool = self.sdk.create_user_pool().pool_name("another").send().await?.user_pool;
-                let pool = pool.and_then(|pool| pool.id).ok_or("the answer names no pool")?;
-                let apps = Apps::make(&self.sdk, &pool).await?;
-                self.confirmed_in(&pool, "ada", Vec::new(), &sign_in.password).await?;
+                let pool = pool.and_then(|pool| pool.id).ok_or("the response has no pool")?;
+                let apps = Apps::create(&self.sdk, &pool).await?;
+                self.create_confirmed(&pool, "ada", Vec::new(), &sign_in.password).await?;
                 Ok(self.application(&apps.own).sign_in("ada", &sign_in.password).await?.access)
             }
-            Flaw::ServiceAccount => self.application(&self.apps.own).for_itself(API).await,
-            other => Err(format!("the harness does not know the flaw {other:?}").into()),
+            Flaw::ServiceAccount => self.application(&self.apps.own).client_credentials(API).await,
+            other => Err(format!("the harness does not support the flaw {other:?}").into()),
         }
     }
 
-    /// As an application does it that revokes its refresh token: the hosted page itself ends nothing but the browser's session.
+    /// Revokes the refresh token, as an application does. The hosted page ends only the browser's session.
     async fn end_login(&self, tokens: &Tokens) -> Staged<Option<AccessToken>> {
-        let (id, secret) = self.app_of(tokens)?;
+        let App { id, secret } = self.find_app(tokens)?;
         let refresh = tokens.refresh.as_ref().ok_or("a login without a refresh token")?;
         self.sdk.revoke_token().client_id(id).client_secret(secret).token(refresh.expose()).send().await?;
         Ok(None)

@@ -1,4 +1,4 @@
-//! The look-up by customer in the other ways that the settings offer, put to the same suite.
+//! The conformance cases with a customer, with the other values of `customer_lookup`.
 
 use std::sync::Arc;
 
@@ -7,25 +7,25 @@ use idp_bridge_core::jiff::SignedDuration;
 
 use super::*;
 
-/// Runs the cases of these groups that are about a customer.
-async fn customers_are_found(groups: &[&str], settings: fn(&mut CognitoConfig)) {
+/// Runs the cases of these groups that look up a customer.
+async fn run_customer_cases(groups: &[&str], settings: fn(&mut CognitoConfig)) {
     let harness = CognitoHarness::start_with_fake().await.unwrap().with("cognito (fake, other look-up)", settings);
-    let is_wanted = |case: &str| case.contains("customer") && groups.iter().any(|group| case.starts_with(group));
-    let report = run_only(Arc::new(harness), is_wanted).await.unwrap();
+    let is_selected = |case: &str| case.contains("customer") && groups.iter().any(|group| case.starts_with(group));
+    let report = run_only(Arc::new(harness), is_selected).await.unwrap();
     let has_passed = |name: &str| report.passed.iter().any(|passed| passed.case.starts_with(name));
     assert!(has_passed("get::the_asked_user_is_answered_among_others/users.get_by_customer"), "{report}");
     assert!(report.failed.is_empty(), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_group_for_each_customer_answers_as_a_search_does() {
-    customers_are_found(&[""], |config| config.customer_lookup = Some(CustomerLookup::Group)).await;
+async fn group_lookup_conforms() {
+    run_customer_cases(&[""], |config| config.customer_lookup = Some(CustomerLookup::Group)).await;
 }
 
-/// Without the cases that put faults between the call and the pool: the reading of the pool is nobody's call.
+/// Leaves out the cases with faults between the call and the pool: the index is read in the background.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_index_that_is_read_for_every_call_answers_as_a_search_does() {
-    customers_are_found(&["get::", "hostile::", "controls::"], |config| {
+async fn index_lookup_conforms() {
+    run_customer_cases(&["get::", "hostile::", "controls::"], |config| {
         config.customer_attribute = "custom:customer_id".into();
         config.customer_lookup = Some(CustomerLookup::Index);
         config.customer_index.max_age = SignedDuration::ZERO;

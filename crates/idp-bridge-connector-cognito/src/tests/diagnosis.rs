@@ -1,4 +1,4 @@
-//! What `doctor` says of a pool that was broken in one way.
+//! The checks of `doctor` for a pool with one fault.
 
 use idp_bridge_conformance::{Control, Harness as _};
 use idp_bridge_core::{CallKind, Finding, IdentityProvider, Verdict};
@@ -7,19 +7,19 @@ use serde_json::{Value, json};
 use super::{Stage, scope};
 use crate::CustomerLookup;
 
-/// The findings that are not ok.
-async fn wrong(stage: &Stage) -> Vec<Finding> {
+/// Returns the findings that are not ok.
+async fn faults(stage: &Stage) -> Vec<Finding> {
     let mut findings = stage.provider.diagnose(&scope()).await;
     findings.retain(|finding| finding.verdict != Verdict::Ok);
     findings
 }
 
-/// The one finding that is not ok, and part of what it should say.
-async fn only(stage: &Stage, verdict: Verdict, fix: &str) {
-    let wrong = wrong(stage).await;
-    let [wrong] = wrong.as_slice() else { panic!("{wrong:#?}") };
-    assert_eq!(wrong.verdict, verdict, "{wrong:?}");
-    assert!(wrong.fix.as_deref().unwrap().contains(fix), "{wrong:?}");
+/// Checks that exactly one finding is not ok, with this verdict and a fix that contains this text.
+async fn assert_fault(stage: &Stage, verdict: Verdict, fix: &str) {
+    let faults = faults(stage).await;
+    let [fault] = faults.as_slice() else { panic!("{faults:#?}") };
+    assert_eq!(fault.verdict, verdict, "{fault:?}");
+    assert!(fault.fix.as_deref().unwrap().contains(fix), "{fault:?}");
 }
 
 fn set(stage: &Stage, name: &str, value: Value) {
@@ -31,7 +31,7 @@ fn set_client(stage: &Stage, name: &str, value: Value) {
 }
 
 #[tokio::test]
-async fn a_healthy_pool_is_all_ok_and_writes_are_tried_on_nobody() {
+async fn healthy_pool_passes_without_writes() {
     let stage = Stage::new().await;
     let findings = stage.provider.diagnose(&scope()).await;
     assert!(findings.iter().all(|finding| finding.verdict == Verdict::Ok), "{findings:#?}");
@@ -45,7 +45,7 @@ async fn a_healthy_pool_is_all_ok_and_writes_are_tried_on_nobody() {
 }
 
 #[tokio::test]
-async fn each_missing_right_is_found_alone_with_its_action() {
+async fn each_missing_right_is_reported() {
     let stage = Stage::with(|config| config.customer_lookup = Some(CustomerLookup::Group)).await;
     for (action, verdict) in [
         ("AdminGetUser", Verdict::Failed),
@@ -56,19 +56,19 @@ async fn each_missing_right_is_found_alone_with_its_action() {
         ("ListUserPoolClients", Verdict::NotVisible),
     ] {
         stage.allow(action, false);
-        only(&stage, verdict, &format!("allow `cognito-idp:{action}`")).await;
+        assert_fault(&stage, verdict, &format!("allow `cognito-idp:{action}`")).await;
         stage.allow(action, true);
     }
 }
 
 #[tokio::test]
-async fn what_a_missing_right_hides_is_not_visible() {
+async fn missing_right_hides_its_checks() {
     let stage = Stage::new().await;
     for (action, hidden) in [("DescribeUserPool", 2), ("DescribeUserPoolClient", 2)] {
         stage.allow(action, false);
-        let wrong = wrong(&stage).await;
-        assert_eq!(wrong.len(), hidden, "{wrong:#?}");
-        for finding in wrong {
+        let faults = faults(&stage).await;
+        assert_eq!(faults.len(), hidden, "{faults:#?}");
+        for finding in faults {
             assert_eq!(finding.verdict, Verdict::NotVisible);
             assert!(finding.fix.unwrap().contains(action));
         }
@@ -77,7 +77,7 @@ async fn what_a_missing_right_hides_is_not_visible() {
 }
 
 #[tokio::test]
-async fn each_broken_setting_is_found_alone_with_its_step() {
+async fn each_wrong_setting_is_reported() {
     let stage = Stage::new().await;
     let recovery = |name: &str| json!({"RecoveryMechanisms": [{"Name": "verified_email", "Priority": 2}, {"Name": name, "Priority": 1}]});
     for (name, value, fix) in [
@@ -87,7 +87,7 @@ async fn each_broken_setting_is_found_alone_with_its_step() {
         ("AccountRecoverySetting", recovery("admin_only"), "User account recovery"),
     ] {
         set(&stage, name, value);
-        only(&stage, Verdict::Failed, fix).await;
+        assert_fault(&stage, Verdict::Failed, fix).await;
         stage.fake().with(|pool| drop(pool.settings.remove(name)));
     }
     for (name, value, fix) in [
@@ -97,33 +97,33 @@ async fn each_broken_setting_is_found_alone_with_its_step() {
         ("ClientSecret", Value::Null, "remove `client_secret`"),
     ] {
         set_client(&stage, name, value);
-        only(&stage, Verdict::Failed, fix).await;
+        assert_fault(&stage, Verdict::Failed, fix).await;
         stage.fake().with(|pool| drop(pool.app_clients[0].settings.remove(name)));
     }
 }
 
 #[tokio::test]
-async fn what_is_worth_knowing_of_the_pool_is_told() {
+async fn details_describe_the_pool() {
     let stage = Stage::new().await;
     set(&stage, "AliasAttributes", json!(["email"]));
     set(&stage, "UsernameConfiguration", json!({"CaseSensitive": false}));
     set(&stage, "EmailConfiguration", json!({"EmailSendingAccount": "COGNITO_DEFAULT"}));
     stage.fake().with(|pool| pool.app_clients[0].hides_users = false);
     let findings = stage.provider.diagnose(&scope()).await;
-    let told: Vec<&str> = findings.iter().filter_map(|finding| finding.detail.as_deref()).collect();
-    for part in ["aliases: email; the case of names does not matter", "use SES", "tells strangers who is a user"] {
-        assert!(told.iter().any(|detail| detail.contains(part)), "{told:?}");
+    let details: Vec<&str> = findings.iter().filter_map(|finding| finding.detail.as_deref()).collect();
+    for part in ["aliases: email; the case of names does not matter", "use SES", "errors show which users exist"] {
+        assert!(details.iter().any(|detail| detail.contains(part)), "{details:?}");
     }
 }
 
 #[tokio::test]
-async fn the_right_to_invite_is_not_tried_since_that_could_make_a_user() {
+async fn right_to_invite_is_not_tried() {
     let stage = Stage::with(|config| config.resend_invitations = true).await;
-    only(&stage, Verdict::NotVisible, "allow `cognito-idp:AdminCreateUser`").await;
+    assert_fault(&stage, Verdict::NotVisible, "allow `cognito-idp:AdminCreateUser`").await;
 }
 
-/// The findings of the bridge's own principal in a pool that does not exist.
-async fn of_missing_pool(stage: &Stage) -> Vec<Finding> {
+/// Diagnoses a pool that does not exist, as the bridge's principal.
+async fn diagnose_missing_pool(stage: &Stage) -> Vec<Finding> {
     let mut config = stage.harness.config();
     config.user_pool_id = "eu-west-1_NoSuchPool".into();
     stage.harness.build(config).unwrap().diagnose(&scope()).await
@@ -132,7 +132,7 @@ async fn of_missing_pool(stage: &Stage) -> Vec<Finding> {
 #[tokio::test]
 async fn wrong_pool_with_scoped_policy_is_never_ok() {
     let stage = Stage::new().await;
-    let findings = of_missing_pool(&stage).await;
+    let findings = diagnose_missing_pool(&stage).await;
     let pool = findings.iter().find(|finding| finding.check == "the pool exists").unwrap();
     assert_eq!(pool.verdict, Verdict::NotVisible, "{pool:?}");
     assert!(pool.fix.as_deref().unwrap().contains("`eu-west-1_NoSuchPool`"), "{pool:?}");
@@ -144,7 +144,7 @@ async fn missing_pool_is_found_by_search() {
     let stage = Stage::new().await;
     stage.fake().with(|pool| pool.principals[0].pools = None);
     stage.allow("AdminGetUser", false);
-    let findings = of_missing_pool(&stage).await;
+    let findings = diagnose_missing_pool(&stage).await;
     let pool = findings.iter().find(|finding| finding.check == "the pool exists").unwrap();
     assert_eq!(pool.verdict, Verdict::Failed, "{pool:?}");
 }
@@ -154,13 +154,13 @@ async fn hidden_app_clients_hide_authority() {
     let stage = Stage::new().await;
     for action in ["ListUserPoolClients", "DescribeUserPoolClient"] {
         stage.allow(action, false);
-        assert!(wrong(&stage).await.iter().any(Finding::hides_authority), "{action}");
+        assert!(faults(&stage).await.iter().any(Finding::hides_authority), "{action}");
         stage.allow(action, true);
     }
 }
 
 #[tokio::test]
-async fn what_keeps_the_bridge_out_is_found_first_and_named() {
+async fn wrong_credentials_and_pool_come_first() {
     let stage = Stage::new().await;
     for (control, number, fix) in
         [(Control::WrongSecret, 1, "Security credentials"), (Control::WrongRealm, 2, "`eu-west-1_NoSuchPool`")]

@@ -1,17 +1,17 @@
-//! Tokens and logouts: scopes that say nothing, refresh tokens of other logins, names that are others' ids, and proofs that are none.
+//! Tokens and logouts: scopes, refresh tokens of other logins, names equal to ids, and the proof of a logout.
 
-use idp_bridge_conformance::{FederationHarness as _, Harness as _, SignIn, Tokens};
+use idp_bridge_conformance::{FederationHarness as _, SignIn, Tokens};
 use idp_bridge_core::jiff::SignedDuration;
 use idp_bridge_core::{
-    AccessToken, Connector as _, ConnectorContext, Customer, EndSession, ErrorKind, Federation, FederationSettings,
-    IdentityProvider as _, LoggedOut, Logout, LogoutFallback, Result, Secret, TenantId, UserId,
+    AccessToken, Connector as _, ConnectorContext, Customer, Directory, EndSession, ErrorKind, Federation,
+    FederationSettings, IdentityProvider as _, LoggedOut, Logout, LogoutFallback, Result, Secret, TenantId, UserId,
 };
 use serde_json::{Value, json};
 
 use super::{Stage, customer, email, scope};
 use crate::fake::Status;
 use crate::harness::federation::settings;
-use crate::{Cognito, CognitoConfig};
+use crate::{Cognito, CognitoConfig, CognitoStore};
 
 const PASSWORD: &str = "Correct-Horse-7";
 
@@ -20,7 +20,7 @@ impl Stage {
         self.provider.federation().unwrap()
     }
 
-    /// A user with a password, who has signed in before.
+    /// Creates a user with a password.
     fn insert_resident(&self, name: &str) -> UserId {
         self.insert_with(name, Status::Confirmed, "true", |user| user.password = Some(PASSWORD.into()))
     }
@@ -29,49 +29,54 @@ impl Stage {
         self.harness.sign_in(&SignIn::new(email(name), PASSWORD)).await.unwrap()
     }
 
-    /// Another access token of a login, with some claims changed.
-    fn changed(&self, tokens: &Tokens, claims: Value) -> AccessToken {
+    /// Signs another access token of a login, with some claims changed.
+    fn sign_changed(&self, tokens: &Tokens, claims: Value) -> AccessToken {
         let session = self.harness.session(tokens).unwrap();
-        self.harness.signed(&session, claims).unwrap()
+        self.harness.sign_access(&session, claims).unwrap()
     }
 
     fn with_scopes(&self, tokens: &Tokens, scopes: &str) -> AccessToken {
-        self.changed(tokens, json!({"scope": scopes}))
+        self.sign_changed(tokens, json!({"scope": scopes}))
     }
 
     async fn log_out(&self, access: &AccessToken, refresh: Option<&Secret>) -> Result<LoggedOut> {
         log_out(&self.provider, access, refresh).await
     }
 
-    async fn lives(&self, tokens: &Tokens) -> [Option<bool>; 2] {
+    /// Returns whether the access token and the refresh token are active.
+    async fn active(&self, tokens: &Tokens) -> [Option<bool>; 2] {
         let alive = self.harness.alive(&mut tokens.clone()).await.unwrap();
         [alive.userinfo, alive.refresh]
     }
 
-    /// Another provider of the same pool.
-    pub(super) fn provider_with(&self, settings: FederationSettings) -> Cognito {
+    /// Builds another provider for the pool.
+    pub(super) fn provider_with(&self, settings: FederationSettings) -> Directory<CognitoStore> {
         let context = ConnectorContext::new(TenantId::new("initech").unwrap());
         let context = ConnectorContext { federation: Some(settings), ..context };
         Cognito::build(self.harness.config(), &context).unwrap()
     }
 }
 
-async fn log_out(provider: &Cognito, access: &AccessToken, refresh: Option<&Secret>) -> Result<LoggedOut> {
+async fn log_out(
+    provider: &Directory<CognitoStore>,
+    access: &AccessToken,
+    refresh: Option<&Secret>,
+) -> Result<LoggedOut> {
     let logout = Logout { token: access, identity: None, refresh_token: refresh, id_token_hint: None };
     provider.federation().unwrap().log_out(&scope(), &logout).await
 }
 
-/// The customer in an attribute of the pool's own.
+/// Sets the customer to a custom attribute.
 pub(super) fn custom(config: &mut CognitoConfig) {
     config.customer_attribute = "custom:customer_id".into();
     config.customer_lookup = None;
 }
 
-const LIVES: [Option<bool>; 2] = [Some(true); 2];
-const DEAD: [Option<bool>; 2] = [Some(false); 2];
+const ACTIVE: [Option<bool>; 2] = [Some(true); 2];
+const ENDED: [Option<bool>; 2] = [Some(false); 2];
 
 #[tokio::test]
-async fn a_token_costs_one_request_and_its_user_is_told_by_texts() {
+async fn validation_costs_one_request() {
     let stage = Stage::new().await;
     let id = stage.insert_resident("ada");
     let tokens = stage.sign_in("ada").await;
@@ -86,7 +91,7 @@ async fn a_token_costs_one_request_and_its_user_is_told_by_texts() {
 }
 
 #[tokio::test]
-async fn the_scopes_decide_whether_userinfo_names_the_customer() {
+async fn scopes_decide_the_claims() {
     let stage = Stage::with(custom).await;
     let readable = ["email", "email_verified", "custom:customer_id"].map(str::to_owned);
     stage.fake().with(|pool| pool.app_clients[0].readable = Some(readable.into()));
@@ -110,11 +115,11 @@ async fn the_scopes_decide_whether_userinfo_names_the_customer() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_for_userinfo_is_refused_without_asking_and_can_still_be_logged_out() {
+async fn token_without_openid_can_only_log_out() {
     let stage = Stage::new().await;
     stage.insert_resident("ada");
     let tokens = stage.sign_in("ada").await;
-    // As `InitiateAuth` gives it.
+    // A token of `InitiateAuth`.
     let token = stage.with_scopes(&tokens, "aws.cognito.signin.user.admin");
     stage.oauth().identify(&scope(), &token).await.unwrap();
     stage.requests();
@@ -123,12 +128,12 @@ async fn a_token_that_is_not_for_userinfo_is_refused_without_asking_and_can_stil
     assert!(error.message().contains("`openid`"), "{error}");
     assert_eq!(stage.requests(), [""; 0]);
     let ended = stage.log_out(&token, tokens.refresh.as_ref()).await.unwrap();
-    assert!(matches!(ended, LoggedOut::User { .. }), "its refusal by userInfo proves nothing");
-    assert_eq!(stage.lives(&tokens).await, DEAD);
+    assert!(matches!(ended, LoggedOut::User { .. }), "a refusal by userInfo does not prove the logout");
+    assert_eq!(stage.active(&tokens).await, ENDED);
 }
 
 #[tokio::test]
-async fn a_token_of_another_kind_is_refused_whatever_else_it_says() {
+async fn other_kinds_of_token_are_rejected() {
     let stage = Stage::new().await;
     stage.insert_resident("ada");
     let tokens = stage.sign_in("ada").await;
@@ -148,46 +153,46 @@ async fn a_token_of_another_kind_is_refused_whatever_else_it_says() {
         json!({"origin_jti": ""}),
         json!({"azp": "another"}),
     ] {
-        let token = stage.changed(&tokens, claims.clone());
-        let told = stage.oauth().identify(&scope(), &token).await.map_err(|error| error.kind());
-        assert_eq!(told.err(), Some(ErrorKind::InvalidToken), "{claims}");
-        let told = stage.oauth().validate(&scope(), &token).await.map_err(|error| error.kind());
-        assert_eq!(told.err(), Some(ErrorKind::InvalidToken), "{claims}");
+        let token = stage.sign_changed(&tokens, claims.clone());
+        let outcome = stage.oauth().identify(&scope(), &token).await.map_err(|error| error.kind());
+        assert_eq!(outcome.err(), Some(ErrorKind::InvalidToken), "{claims}");
+        let outcome = stage.oauth().validate(&scope(), &token).await.map_err(|error| error.kind());
+        assert_eq!(outcome.err(), Some(ErrorKind::InvalidToken), "{claims}");
     }
     assert_eq!(stage.requests(), [""; 0]);
 }
 
 #[tokio::test]
-async fn the_refresh_token_ends_its_login_alone_and_userinfo_proves_it() {
+async fn refresh_token_ends_one_login() {
     let stage = Stage::new().await;
     stage.insert_resident("ada");
     let (ended, other) = (stage.sign_in("ada").await, stage.sign_in("ada").await);
     stage.requests();
     for _ in 0..2 {
-        let told = stage.log_out(&ended.access, ended.refresh.as_ref()).await.unwrap();
-        assert_eq!(told, LoggedOut::RefreshToken);
+        let outcome = stage.log_out(&ended.access, ended.refresh.as_ref()).await.unwrap();
+        assert_eq!(outcome, LoggedOut::RefreshToken);
     }
     let requests = ["RevokeToken", "/oauth2/userInfo", "RevokeToken", "/oauth2/userInfo"];
     assert_eq!(stage.requests()[1..], requests);
-    assert_eq!((stage.lives(&ended).await, stage.lives(&other).await), (DEAD, LIVES));
+    assert_eq!((stage.active(&ended).await, stage.active(&other).await), (ENDED, ACTIVE));
 }
 
 #[tokio::test]
-async fn a_refresh_token_of_another_login_does_not_pass_for_the_tokens_own() {
+async fn refresh_token_of_another_login_ends_all() {
     let stage = Stage::new().await;
     stage.insert_resident("ada");
     let (ended, other) = (stage.sign_in("ada").await, stage.sign_in("ada").await);
     stage.oauth().identify(&scope(), &ended.access).await.unwrap();
     stage.requests();
-    let told = stage.log_out(&ended.access, other.refresh.as_ref()).await.unwrap();
-    assert!(matches!(told, LoggedOut::User { .. }), "{told:?}");
+    let outcome = stage.log_out(&ended.access, other.refresh.as_ref()).await.unwrap();
+    assert!(matches!(outcome, LoggedOut::User { .. }), "{outcome:?}");
     let [user_info, sign_out] = ["/oauth2/userInfo", "AdminUserGlobalSignOut ada"];
     assert_eq!(stage.requests(), ["RevokeToken", user_info, "AdminGetUser ada", sign_out, user_info]);
-    assert_eq!((stage.lives(&ended).await, stage.lives(&other).await), (DEAD, DEAD));
+    assert_eq!((stage.active(&ended).await, stage.active(&other).await), (ENDED, ENDED));
 }
 
 #[tokio::test]
-async fn without_a_refresh_token_all_logins_end_at_a_time_of_cognitos() {
+async fn logout_without_refresh_token_ends_all() {
     let stage = Stage::new().await;
     stage.insert_resident("ada");
     stage.insert_resident("grace");
@@ -200,26 +205,26 @@ async fn without_a_refresh_token_all_logins_end_at_a_time_of_cognitos() {
     let later = ended_at.duration_since(issued);
     assert!(later >= SignedDuration::ZERO && later < SignedDuration::from_mins(1), "{later:?}");
     assert_eq!(
-        (stage.lives(&first).await, stage.lives(&second).await, stage.lives(&others).await),
-        (DEAD, DEAD, LIVES)
+        (stage.active(&first).await, stage.active(&second).await, stage.active(&others).await),
+        (ENDED, ENDED, ACTIVE)
     );
 }
 
 #[tokio::test]
-async fn a_token_about_to_expire_proves_nothing_by_its_refusal() {
+async fn expiring_token_does_not_prove_a_logout() {
     let stage = Stage::new().await;
     stage.insert_resident("ada");
     let (tokens, other) = (stage.sign_in("ada").await, stage.sign_in("ada").await);
     for left in [20, -60] {
-        let token = stage.changed(&tokens, json!({"exp": crate::harness::now() + left}));
-        let told = stage.log_out(&token, other.refresh.as_ref()).await.unwrap();
-        assert!(matches!(told, LoggedOut::User { .. }), "{left}: {told:?}");
+        let token = stage.sign_changed(&tokens, json!({"exp": crate::harness::now() + left}));
+        let outcome = stage.log_out(&token, other.refresh.as_ref()).await.unwrap();
+        assert!(matches!(outcome, LoggedOut::User { .. }), "{left}: {outcome:?}");
     }
-    assert_eq!(stage.lives(&tokens).await, DEAD);
+    assert_eq!(stage.active(&tokens).await, ENDED);
 }
 
 #[tokio::test]
-async fn where_all_logins_must_not_end_only_a_proven_end_of_one_is_a_logout() {
+async fn refused_fallback_needs_a_proven_logout() {
     let stage = Stage::new().await;
     stage.insert_resident("ada");
     let (tokens, other) = (stage.sign_in("ada").await, stage.sign_in("ada").await);
@@ -229,27 +234,27 @@ async fn where_all_logins_must_not_end_only_a_proven_end_of_one_is_a_logout() {
         let error = log_out(&provider, &tokens.access, refresh).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
     }
-    assert_eq!(stage.lives(&tokens).await, LIVES);
+    assert_eq!(stage.active(&tokens).await, ACTIVE);
     log_out(&provider, &tokens.access, tokens.refresh.as_ref()).await.unwrap();
-    assert_eq!((stage.lives(&tokens).await, stage.lives(&other).await), (DEAD, LIVES));
+    assert_eq!((stage.active(&tokens).await, stage.active(&other).await), (ENDED, ACTIVE));
 }
 
 #[tokio::test]
-async fn a_client_whose_tokens_cannot_be_revoked_is_logged_out_as_without_one() {
+async fn irrevocable_tokens_end_all_logins() {
     let stage = Stage::new().await;
     stage.insert_resident("ada");
     let tokens = stage.sign_in("ada").await;
     stage.fake().with(|pool| pool.app_clients[0].revokes_tokens = false);
-    // Such a client's tokens name no login either.
-    let token = stage.changed(&tokens, json!({"origin_jti": null}));
+    // The tokens of such a client have no `origin_jti`.
+    let token = stage.sign_changed(&tokens, json!({"origin_jti": null}));
     assert_eq!(stage.oauth().identify(&scope(), &token).await.unwrap().session, None);
-    let told = stage.log_out(&tokens.access, tokens.refresh.as_ref()).await.unwrap();
-    assert!(matches!(told, LoggedOut::User { .. }), "{told:?}");
-    assert_eq!(stage.lives(&tokens).await, DEAD);
+    let outcome = stage.log_out(&tokens.access, tokens.refresh.as_ref()).await.unwrap();
+    assert!(matches!(outcome, LoggedOut::User { .. }), "{outcome:?}");
+    assert_eq!(stage.active(&tokens).await, ENDED);
 }
 
 #[tokio::test]
-async fn a_wrong_secret_is_the_settings_fault_and_another_clients_token_the_callers() {
+async fn wrong_secret_and_foreign_token_differ() {
     let stage = Stage::new().await;
     stage.insert_resident("ada");
     let tokens = stage.sign_in("ada").await;
@@ -263,11 +268,11 @@ async fn a_wrong_secret_is_the_settings_fault_and_another_clients_token_the_call
     let error = log_out(&wrong, &tokens.access, tokens.refresh.as_ref()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
     assert!(error.hint().is_some_and(|hint| hint.contains("secret")), "{error:?}");
-    assert_eq!((stage.lives(&tokens).await, stage.lives(&foreign).await), (LIVES, LIVES));
+    assert_eq!((stage.active(&tokens).await, stage.active(&foreign).await), (ACTIVE, ACTIVE));
 }
 
 #[tokio::test]
-async fn a_token_that_cognito_still_takes_is_no_logout() {
+async fn still_active_token_fails_the_logout() {
     let stage = Stage::new().await;
     stage.insert_resident("ada");
     let tokens = stage.sign_in("ada").await;
@@ -281,35 +286,35 @@ async fn a_token_that_cognito_still_takes_is_no_logout() {
 }
 
 #[tokio::test]
-async fn a_user_of_another_identity_provider_is_logged_out_by_name() {
+async fn federated_user_is_logged_out_by_name() {
     let stage = Stage::new().await;
     let id = stage.insert_resident("google_1");
     let tokens = stage.sign_in("google_1").await;
     stage.fake().change(id.as_str(), |user| user.status = Status::ExternalProvider);
     stage.log_out(&tokens.access, None).await.unwrap();
-    assert_eq!(stage.lives(&tokens).await, DEAD);
+    assert_eq!(stage.active(&tokens).await, ENDED);
 }
 
 #[tokio::test]
-async fn whoever_takes_the_id_of_another_for_a_name_ends_nobody_elses_logins() {
+async fn logout_never_ends_another_users_logins() {
     let stage = Stage::new().await;
     let victim = stage.insert_resident("ada");
-    let of_victim = stage.sign_in("ada").await;
+    let victim_tokens = stage.sign_in("ada").await;
     stage.insert_with(victim.as_str(), Status::Confirmed, "true", |thief| {
         thief.password = Some(PASSWORD.into());
         thief.set("email", "mallory@acme.example");
     });
-    let of_thief = stage.harness.sign_in(&SignIn::new(email("mallory"), PASSWORD)).await.unwrap();
+    let thief_tokens = stage.harness.sign_in(&SignIn::new(email("mallory"), PASSWORD)).await.unwrap();
     stage.fake().with(|pool| pool.ids_before_names = true);
-    let error = stage.log_out(&of_thief.access, None).await.unwrap_err();
+    let error = stage.log_out(&thief_tokens.access, None).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidResponse);
-    assert_eq!(stage.lives(&of_victim).await, LIVES);
-    // The thief's own refresh token needs no name.
-    stage.log_out(&of_thief.access, of_thief.refresh.as_ref()).await.unwrap();
+    assert_eq!(stage.active(&victim_tokens).await, ACTIVE);
+    // A logout with the refresh token needs no name.
+    stage.log_out(&thief_tokens.access, thief_tokens.refresh.as_ref()).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_login_of_a_user_who_is_gone_has_ended() {
+async fn deleted_user_is_logged_out() {
     let stage = Stage::new().await;
     let id = stage.insert_resident("ada");
     let tokens = stage.sign_in("ada").await;
@@ -318,7 +323,7 @@ async fn a_login_of_a_user_who_is_gone_has_ended() {
 }
 
 #[tokio::test]
-async fn a_browser_leaves_by_cognitos_own_parameters_and_an_application_is_told_where_to_begin() {
+async fn end_session_url_and_metadata_match_aws() {
     let stage = Stage::new().await;
     let url = stage.fake().url();
     let hint = Secret::new("a.b.c");
@@ -328,22 +333,25 @@ async fn a_browser_leaves_by_cognitos_own_parameters_and_an_application_is_told_
         id_token_hint: Some(&hint),
         state: Some("a&b=c"),
     };
-    let told = stage.oauth().end_session_url(&scope(), &end).await.unwrap();
+    let end_url = stage.oauth().end_session_url(&scope(), &end).await.unwrap();
     let query = "client_id=app&logout_uri=https%3A%2F%2Fapp.acme.example%2Fbye%3Fa%3Db%26c&state=a%26b%3Dc";
-    assert_eq!(told, format!("{url}/logout?{query}"));
-    let told = stage.oauth().metadata(&scope()).await.unwrap();
+    assert_eq!(end_url, format!("{url}/logout?{query}"));
+    let metadata = stage.oauth().metadata(&scope()).await.unwrap();
     let issuer = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_FakePool1";
-    assert_eq!((told.issuer.as_str(), told.authorization_endpoint), (issuer, format!("{url}/oauth2/authorize")));
-    assert_eq!(told.jwks_uri, format!("{url}/eu-west-1_FakePool1/.well-known/jwks.json"));
     assert_eq!(
-        (told.customer_claim.as_deref(), told.scopes.as_slice()),
+        (metadata.issuer.as_str(), metadata.authorization_endpoint),
+        (issuer, format!("{url}/oauth2/authorize"))
+    );
+    assert_eq!(metadata.jwks_uri, format!("{url}/eu-west-1_FakePool1/.well-known/jwks.json"));
+    assert_eq!(
+        (metadata.customer_claim.as_deref(), metadata.scopes.as_slice()),
         (Some("preferred_username"), &["openid", "profile", "email"].map(str::to_owned)[..])
     );
     assert_eq!(stage.requests(), [""; 0]);
 }
 
 #[test]
-fn federation_needs_the_pools_domain() {
+fn federation_needs_the_domain() {
     let build = |domain: Option<&str>| {
         let mut config = CognitoConfig::new("eu-west-1_AbCdEfGhI");
         (config.access_key_id, config.secret_access_key) = (Some("AKIA".into()), Some(Secret::new("s")));
@@ -356,12 +364,4 @@ fn federation_needs_the_pools_domain() {
         assert_eq!(build(domain), Err(ErrorKind::Misconfigured), "{domain:?}");
     }
     assert_eq!(build(Some("https://auth.acme.example")), Ok(()));
-}
-
-#[tokio::test]
-async fn without_settings_there_is_no_federation() {
-    let stage = Stage::new().await;
-    let provider = stage.harness.provider_without().await.unwrap();
-    assert!(provider.federation().is_none());
-    assert!(stage.harness.connector_capabilities().federation().is_some());
 }

@@ -1,33 +1,34 @@
-//! What `doctor` says of federation that was broken in one way.
+//! The checks of `doctor` for federation with one fault.
 
 use idp_bridge_conformance::FederationHarness as _;
 use idp_bridge_core::{
-    Connector as _, ConnectorContext, FederationSettings, Finding, IdentityProvider, TenantId, Verdict,
+    Connector as _, ConnectorContext, Directory, FederationSettings, Finding, IdentityProvider, TenantId, Verdict,
 };
 use serde_json::{Value, json};
 
 use super::federation::custom;
 use super::{Stage, scope};
 use crate::harness::federation::settings;
-use crate::{Cognito, CognitoConfig};
+use crate::{Cognito, CognitoConfig, CognitoStore};
 
-async fn wrong(provider: &dyn IdentityProvider) -> Vec<Finding> {
+/// Returns the findings that are not ok.
+async fn faults(provider: &dyn IdentityProvider) -> Vec<Finding> {
     let mut findings = provider.federation().unwrap().diagnose(&scope()).await;
     findings.retain(|finding| finding.verdict != Verdict::Ok);
     findings
 }
 
-/// That exactly these findings are not ok, told by their verdict and a part of what mends them.
-async fn only(provider: &dyn IdentityProvider, expected: &[(Verdict, &str)]) {
-    let wrong = wrong(provider).await;
-    assert_eq!(wrong.len(), expected.len(), "{wrong:#?}");
-    for (finding, (verdict, fix)) in wrong.iter().zip(expected) {
+/// Checks that exactly these findings are not ok, by their verdict and a part of their fix.
+async fn assert_faults(provider: &dyn IdentityProvider, expected: &[(Verdict, &str)]) {
+    let faults = faults(provider).await;
+    assert_eq!(faults.len(), expected.len(), "{faults:#?}");
+    for (finding, (verdict, fix)) in faults.iter().zip(expected) {
         assert_eq!(finding.verdict, *verdict, "{finding:#?}");
         assert!(finding.fix.as_deref().unwrap().contains(fix), "{finding:#?}");
     }
 }
 
-fn provider(stage: &Stage, change: impl FnOnce(&mut CognitoConfig)) -> Cognito {
+fn provider(stage: &Stage, change: impl FnOnce(&mut CognitoConfig)) -> Directory<CognitoStore> {
     let mut config = stage.harness.config();
     change(&mut config);
     let context = ConnectorContext::new(TenantId::new("initech").unwrap());
@@ -35,11 +36,11 @@ fn provider(stage: &Stage, change: impl FnOnce(&mut CognitoConfig)) -> Cognito {
 }
 
 #[tokio::test]
-async fn a_healthy_pool_is_all_ok_and_nobody_is_signed_in_or_out() {
+async fn healthy_pool_passes_without_logins() {
     let stage = Stage::new().await;
     let findings = stage.oauth().diagnose(&scope()).await;
     assert!(findings.iter().all(|finding| finding.verdict == Verdict::Ok), "{findings:#?}");
-    // Keys, document and domain; six of each client; and the right to sign users out.
+    // Keys, document and domain; six for each client; and the right to sign users out.
     assert_eq!(findings.len(), 3 + 2 * 6 + 1);
     let requests = stage.requests();
     let sign_outs: Vec<&String> = requests.iter().filter(|request| request.starts_with("Admin")).collect();
@@ -48,7 +49,7 @@ async fn a_healthy_pool_is_all_ok_and_nobody_is_signed_in_or_out() {
 }
 
 #[tokio::test]
-async fn each_broken_setting_of_a_client_is_found_alone_with_its_step() {
+async fn each_wrong_client_setting_is_reported() {
     let stage = Stage::new().await;
     let url = "sign-out URLs";
     for (name, value, fix) in [
@@ -65,19 +66,20 @@ async fn each_broken_setting_of_a_client_is_found_alone_with_its_step() {
         ("ClientSecret", Value::Null, "copy the Client secret"),
     ] {
         stage.fake().with(|pool| drop(pool.app_clients[0].settings.insert(name.into(), value.clone())));
-        only(&stage.provider, &[(Verdict::Failed, fix)]).await;
+        assert_faults(&stage.provider, &[(Verdict::Failed, fix)]).await;
         stage.fake().with(|pool| drop(pool.app_clients[0].settings.remove(name)));
     }
 }
 
 #[tokio::test]
-async fn a_way_back_that_no_client_allows_is_found() {
+async fn unlisted_sign_out_url_is_reported() {
     let stage = Stage::new().await;
-    let back_to = |uri: &str| FederationSettings { post_logout_redirect_uris: vec![uri.into()], ..settings() };
+    let redirect_to = |uri: &str| FederationSettings { post_logout_redirect_uris: vec![uri.into()], ..settings() };
     let fix = "add every URL of `post_logout_redirect_uris`";
-    only(&stage.provider_with(back_to("https://elsewhere.example/bye")), &[(Verdict::Failed, fix); 2]).await;
+    assert_faults(&stage.provider_with(redirect_to("https://elsewhere.example/bye")), &[(Verdict::Failed, fix); 2])
+        .await;
     let allowed = stage.fake().with(|pool| pool.app_clients[0].logout_urls[0].clone());
-    only(&stage.provider_with(back_to(&allowed)), &[]).await;
+    assert_faults(&stage.provider_with(redirect_to(&allowed)), &[]).await;
 }
 
 #[tokio::test]
@@ -91,54 +93,54 @@ async fn claim_writable_by_another_client_fails() {
         drop(foreign.settings.insert("WriteAttributes".into(), json!(["custom:company"])));
     });
     let fix = "`5fakeforeignclient` → Attribute permissions: do not let it write `custom:company`";
-    only(&stage.provider_with(claim()), &[(Verdict::Failed, fix)]).await;
+    assert_faults(&stage.provider_with(claim()), &[(Verdict::Failed, fix)]).await;
 }
 
 #[tokio::test]
-async fn a_custom_attribute_must_be_listed_to_be_read() {
+async fn custom_attribute_must_be_readable() {
     let stage = Stage::with(custom).await;
     let fix = "let it read `custom:customer_id`";
-    only(&stage.provider, &[(Verdict::Failed, fix); 2]).await;
+    assert_faults(&stage.provider, &[(Verdict::Failed, fix); 2]).await;
     let readable = Some(["custom:customer_id".to_owned()].into());
     stage.fake().with(|pool| pool.app_clients.iter_mut().for_each(|client| client.readable = readable.clone()));
-    only(&stage.provider, &[]).await;
+    assert_faults(&stage.provider, &[]).await;
 }
 
 #[tokio::test]
-async fn each_missing_right_is_found_or_hides_what_it_hides() {
+async fn missing_rights_are_reported() {
     let stage = Stage::new().await;
     stage.allow("AdminUserGlobalSignOut", false);
-    only(&stage.provider, &[(Verdict::Failed, "allow `cognito-idp:AdminUserGlobalSignOut`")]).await;
+    assert_faults(&stage.provider, &[(Verdict::Failed, "allow `cognito-idp:AdminUserGlobalSignOut`")]).await;
     stage.allow("AdminUserGlobalSignOut", true);
     stage.allow("DescribeUserPoolClient", false);
-    only(&stage.provider, &[(Verdict::NotVisible, "allow `cognito-idp:DescribeUserPoolClient`"); 10]).await;
+    assert_faults(&stage.provider, &[(Verdict::NotVisible, "allow `cognito-idp:DescribeUserPoolClient`"); 10]).await;
 }
 
 #[tokio::test]
-async fn a_wrong_secret_is_found_by_the_domain_where_the_pool_may_not_be_asked() {
+async fn domain_finds_a_wrong_secret() {
     let stage = Stage::new().await;
     stage.allow("DescribeUserPoolClient", false);
     let provider = stage.harness.provider_with_wrong_client_secret().await.unwrap();
     let failed: Vec<_> =
-        wrong(&*provider).await.into_iter().filter(|finding| finding.verdict == Verdict::Failed).collect();
+        faults(&*provider).await.into_iter().filter(|finding| finding.verdict == Verdict::Failed).collect();
     let [failed] = failed.as_slice() else { panic!("{failed:#?}") };
     assert!(failed.fix.as_deref().unwrap().contains("copy the Client secret"), "{failed:?}");
 }
 
 #[tokio::test]
-async fn a_wrong_domain_and_a_wrong_issuer_are_found() {
+async fn wrong_domain_and_issuer_are_reported() {
     let stage = Stage::new().await;
     let other = Stage::new().await;
-    // The domain of another pool knows none of the clients. An address that is no domain answers in other words.
+    // The domain of another pool has none of the clients. Another server does not respond as a domain does.
     other.fake().with(|pool| pool.app_clients.clear());
     let elsewhere = provider(&stage, |config| config.domain = Some(other.fake().url()));
-    only(&elsewhere, &[(Verdict::Failed, "Client secret"), (Verdict::Failed, "Client secret")]).await;
+    assert_faults(&elsewhere, &[(Verdict::Failed, "Client secret"), (Verdict::Failed, "Client secret")]).await;
     let nowhere = provider(&stage, |config| config.domain = Some(format!("{}/elsewhere", stage.fake().url())));
     let domain = (Verdict::Failed, "copy it to `domain`");
     let foreign = (Verdict::Failed, "check the URLs in the settings");
-    only(&nowhere, &[domain, foreign, foreign]).await;
+    assert_faults(&nowhere, &[domain, foreign, foreign]).await;
     let no_issuer = provider(&stage, |config| config.issuer_endpoint = Some("http://127.0.0.1:9".into()));
-    let wrong = wrong(&no_issuer).await;
-    assert_eq!(wrong.len(), 2, "{wrong:#?}");
-    assert!(wrong[0].check.contains("keys") && wrong[1].check.contains("document"), "{wrong:#?}");
+    let faults = faults(&no_issuer).await;
+    assert_eq!(faults.len(), 2, "{faults:#?}");
+    assert!(faults[0].check.contains("keys") && faults[1].check.contains("document"), "{faults:#?}");
 }

@@ -1,6 +1,5 @@
-//! The index of customers: it answers when it is whole, and says what it is worth.
+//! The index of customers.
 
-use idp_bridge_core::jiff::SignedDuration;
 use idp_bridge_core::{ErrorKind, Finding, IdentityProvider as _, UserKey, Verdict};
 
 use super::{Stage, customer, scope};
@@ -18,14 +17,14 @@ async fn kind(stage: &Stage, text: &str) -> Option<ErrorKind> {
     found.err().map(|error| error.kind())
 }
 
-/// What the diagnosis says of the index.
-async fn finding(stage: &Stage, about: &str) -> Finding {
+/// Returns the finding of the check that contains this text.
+async fn finding(stage: &Stage, check: &str) -> Finding {
     let findings = stage.provider.diagnose(&scope()).await;
-    findings.into_iter().find(|finding| finding.check.contains(about)).unwrap()
+    findings.into_iter().find(|finding| finding.check.contains(check)).unwrap()
 }
 
 #[tokio::test]
-async fn the_pool_is_read_once_for_many_calls_and_each_hit_once_more() {
+async fn calls_share_one_refresh() {
     let stage = Stage::with(indexed).await;
     for name in ["ada", "grace"] {
         stage.insert(name, Status::Confirmed, "true");
@@ -38,7 +37,7 @@ async fn the_pool_is_read_once_for_many_calls_and_each_hit_once_more() {
 }
 
 #[tokio::test]
-async fn a_user_who_left_the_customer_since_is_not_answered() {
+async fn outdated_entries_are_not_found() {
     let stage = Stage::with(indexed).await;
     let id = stage.insert("ada", Status::Confirmed, "true");
     assert_eq!(kind(&stage, "customer-of-ada").await, None);
@@ -49,21 +48,21 @@ async fn a_user_who_left_the_customer_since_is_not_answered() {
 }
 
 #[tokio::test]
-async fn two_users_of_one_customer_are_ambiguous_and_over_pages_too() {
+async fn customer_is_ambiguous_across_pages() {
     let stage = Stage::with(indexed).await;
-    let of = |name: &str| {
+    let insert = |name: &str| {
         stage.insert_with(name, Status::Confirmed, "true", |user| user.set("custom:customer_id", "shared"));
     };
-    of("first");
+    insert("first");
     for number in 0..60 {
         stage.insert(&format!("user-{number}"), Status::Confirmed, "true");
     }
-    of("last");
+    insert("last");
     assert_eq!(kind(&stage, "shared").await, Some(ErrorKind::Ambiguous));
 }
 
 #[tokio::test]
-async fn a_pool_that_is_too_large_is_told_and_not_read_on() {
+async fn too_large_pool_is_misconfigured() {
     let stage = Stage::with(|config| {
         indexed(config);
         config.customer_index.max_users = 60;
@@ -74,34 +73,23 @@ async fn a_pool_that_is_too_large_is_told_and_not_read_on() {
     }
     assert_eq!(kind(&stage, "customer-of-user-1").await, Some(ErrorKind::Misconfigured));
     assert_eq!(stage.requests().len(), 2);
-    // It rests before it tries again.
+    // The next refresh waits for the retry delay.
     assert_eq!(kind(&stage, "customer-of-user-1").await, Some(ErrorKind::Misconfigured));
     assert_eq!(stage.requests().len(), 0);
-    for about in ["small enough", "is whole"] {
-        assert_eq!(finding(&stage, about).await.verdict, Verdict::Failed, "{about}");
+    for check in ["small enough", "is complete"] {
+        assert_eq!(finding(&stage, check).await.verdict, Verdict::Failed, "{check}");
     }
 }
 
 #[tokio::test]
-async fn the_diagnosis_tells_its_age_and_its_cost() {
+async fn diagnosis_reports_age_and_cost() {
     let stage = Stage::with(indexed).await;
     stage.insert("ada", Status::Confirmed, "true");
-    assert_eq!(finding(&stage, "is whole").await.verdict, Verdict::NotVisible);
+    assert_eq!(finding(&stage, "is complete").await.verdict, Verdict::NotVisible);
     kind(&stage, "customer-of-ada").await;
-    let whole = finding(&stage, "is whole").await;
-    assert_eq!(whole.verdict, Verdict::Ok);
-    assert!(whole.detail.unwrap().starts_with("2 users, read 0 s ago"));
+    let complete = finding(&stage, "is complete").await;
+    assert_eq!(complete.verdict, Verdict::Ok);
+    assert!(complete.detail.unwrap().starts_with("2 users, read 0 s ago"));
     let cost = finding(&stage, "small enough").await.detail.unwrap();
     assert!(cost.contains("take 1 requests"), "{cost}");
-}
-
-#[tokio::test]
-async fn a_missing_right_is_no_missing_user() {
-    let stage = Stage::with(|config| {
-        indexed(config);
-        config.customer_index.max_age = SignedDuration::ZERO;
-    })
-    .await;
-    stage.allow("ListUsers", false);
-    assert_eq!(kind(&stage, "customer-of-ada").await, Some(ErrorKind::PermissionDenied));
 }

@@ -1,26 +1,27 @@
-//! Mails: which one a user in which state gets, by whom it is ordered, and what keeps it from being sent.
+//! Mails by the user's state, and errors of their delivery.
 
 use idp_bridge_core::{ErrorKind, IdentityProvider as _, Outcome, Secret, UserId};
 
 use super::{Stage, email, scope};
 use crate::fake::Status;
 
-/// The kind of the error, if the order was refused, and the operations that ordered a mail.
-async fn verification(stage: &Stage, id: &UserId) -> (Option<ErrorKind>, Vec<String>) {
-    let asked = stage.provider.send_verification_email(&scope(), id).await;
-    (asked.err().map(|error| error.kind()), ordered(stage))
+/// Requests a verification mail. Returns the kind of the error, and the operations that sent a mail.
+async fn send_verification(stage: &Stage, id: &UserId) -> (Option<ErrorKind>, Vec<String>) {
+    let sent = stage.provider.send_verification_email(&scope(), id).await;
+    (sent.err().map(|error| error.kind()), take_mails(stage))
 }
 
-fn ordered(stage: &Stage) -> Vec<String> {
+/// Takes the recorded mails: the operations that sent them.
+fn take_mails(stage: &Stage) -> Vec<String> {
     let mails = stage.fake().with(|pool| std::mem::take(&mut pool.mails));
-    mails.into_iter().map(|mail| mail.ordered_by).collect()
+    mails.into_iter().map(|mail| mail.operation).collect()
 }
 
 #[tokio::test]
-async fn a_verification_is_sent_by_state() {
+async fn verification_is_sent_by_state() {
     use Status::{Confirmed, ExternalProvider, ForceChangePassword, ResetRequired, Unconfirmed};
     let stage = Stage::new().await;
-    for (status, verified, refused, mail) in [
+    for (status, verified, error, mail) in [
         (Unconfirmed, "false", None, Some("ResendConfirmationCode")),
         (Unconfirmed, "true", None, None),
         (Confirmed, "true", None, None),
@@ -30,8 +31,8 @@ async fn a_verification_is_sent_by_state() {
         (ExternalProvider, "false", Some(ErrorKind::State), None),
     ] {
         let id = stage.insert(&format!("{status:?}-{verified}"), status, verified);
-        let expected = (refused, mail.map(str::to_owned).into_iter().collect());
-        assert_eq!(verification(&stage, &id).await, expected, "{status:?} {verified}");
+        let expected = (error, mail.map(str::to_owned).into_iter().collect());
+        assert_eq!(send_verification(&stage, &id).await, expected, "{status:?} {verified}");
     }
 }
 
@@ -39,20 +40,20 @@ async fn a_verification_is_sent_by_state() {
 async fn disabled_user_gets_no_verification() {
     let stage = Stage::new().await;
     let id = stage.insert_with("ada", Status::Unconfirmed, "false", |user| user.enabled = false);
-    assert_eq!(verification(&stage, &id).await, (Some(ErrorKind::State), vec![]));
-    let asked = stage.requests().iter().any(|request| request.starts_with("ResendConfirmationCode"));
-    assert!(!asked, "cognito would have said that a mail was sent");
+    assert_eq!(send_verification(&stage, &id).await, (Some(ErrorKind::State), vec![]));
+    let requested = stage.requests().iter().any(|request| request.starts_with("ResendConfirmationCode"));
+    assert!(!requested, "cognito answers 200 without sending a mail");
 }
 
 #[tokio::test]
-async fn an_invitation_is_sent_once_more_only_where_the_settings_say_so() {
+async fn invitation_is_resent_if_configured() {
     let stage = Stage::with(|config| config.resend_invitations = true).await;
     let id = stage.insert("ada", Status::ForceChangePassword, "false");
-    assert_eq!(verification(&stage, &id).await, (None, vec!["AdminCreateUser".into()]));
+    assert_eq!(send_verification(&stage, &id).await, (None, vec!["AdminCreateUser".into()]));
 }
 
 #[tokio::test]
-async fn a_reset_is_ordered_only_for_whom_cognito_would_send_one() {
+async fn reset_is_sent_by_state() {
     use Status::{Confirmed, ExternalProvider, ForceChangePassword, ResetRequired};
     let stage = Stage::new().await;
     for (status, verified, enabled, is_sent) in [
@@ -65,18 +66,18 @@ async fn a_reset_is_ordered_only_for_whom_cognito_would_send_one() {
     ] {
         let name = format!("{status:?}-{verified}-{enabled}");
         stage.insert_with(&name, status, verified, |user| user.enabled = enabled);
-        let asked = stage.provider.send_password_reset_email(&scope(), &email(&name)).await;
+        let sent = stage.provider.send_password_reset_email(&scope(), &email(&name)).await;
         let expected = (!is_sent).then_some(ErrorKind::State);
-        assert_eq!(asked.err().map(|error| error.kind()), expected, "{name}");
-        let mails = ordered(&stage);
+        assert_eq!(sent.err().map(|error| error.kind()), expected, "{name}");
+        let mails = take_mails(&stage);
         assert_eq!(mails, if is_sent { vec!["ForgotPassword"] } else { Vec::new() }, "{name}");
-        let asked = stage.requests().iter().any(|request| request.starts_with("ForgotPassword"));
-        assert_eq!(asked, is_sent, "cognito would have said that a mail was sent: {name}");
+        let requested = stage.requests().iter().any(|request| request.starts_with("ForgotPassword"));
+        assert_eq!(requested, is_sent, "cognito answers 200 without sending a mail: {name}");
     }
 }
 
 #[tokio::test]
-async fn a_code_that_went_by_text_message_is_no_mail_and_its_outcome_is_unknown() {
+async fn code_by_text_message_is_an_error() {
     let stage = Stage::new().await;
     stage.fake().with(|pool| pool.texts_codes = true);
     let id = stage.insert("ada", Status::Unconfirmed, "false");
@@ -86,7 +87,7 @@ async fn a_code_that_went_by_text_message_is_no_mail_and_its_outcome_is_unknown(
 }
 
 #[tokio::test]
-async fn a_wrong_app_client_is_no_wrong_user() {
+async fn wrong_app_client_is_reported() {
     let stage = Stage::new().await;
     stage.insert("ada", Status::Confirmed, "true");
     let kind = async |client: &str, secret: Option<&str>| {
@@ -99,11 +100,11 @@ async fn a_wrong_app_client_is_no_wrong_user() {
     assert_eq!(kind(&own, Some("wrong")).await, ErrorKind::Unauthenticated);
     assert_eq!(kind(&own, None).await, ErrorKind::Unauthenticated);
     assert_eq!(kind("unknown", Some("wrong")).await, ErrorKind::Misconfigured);
-    assert_eq!(ordered(&stage), [""; 0]);
+    assert_eq!(take_mails(&stage), [""; 0]);
 }
 
 #[tokio::test]
-async fn without_an_app_client_mails_are_unsupported_and_ask_nothing() {
+async fn mails_need_an_app_client() {
     let stage = Stage::with(|config| (config.client_id, config.client_secret) = (None, None)).await;
     let id = stage.insert("ada", Status::Unconfirmed, "false");
     let error = stage.provider.send_verification_email(&scope(), &id).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! What the conformance suite cannot know: the traps of Cognito in particular.
+//! Tests of Cognito's particulars, beside the conformance suite.
 
 mod credentials;
 mod diagnosis;
@@ -12,17 +12,17 @@ mod writes;
 
 use idp_bridge_conformance::fake::Incoming;
 use idp_bridge_conformance::fixture::{customer, email, scope};
-use idp_bridge_core::UserId;
+use idp_bridge_core::{Directory, UserId};
 use serde_json::Value;
 
 use crate::fake::{FakeCognito, Status, User};
 use crate::harness::CognitoHarness;
-use crate::{Cognito, CognitoConfig};
+use crate::{CognitoConfig, CognitoStore};
 
-/// A fresh pool, and a provider for it.
+/// A new pool, and a provider for it.
 struct Stage {
     harness: CognitoHarness,
-    provider: Cognito,
+    provider: Directory<CognitoStore>,
 }
 
 impl Stage {
@@ -41,7 +41,7 @@ impl Stage {
         self.harness.fake()
     }
 
-    /// Makes a user of this name in this state, with an address of the same name and a customer.
+    /// Creates a user with this name and state, with an address and a customer that contain the name.
     fn insert(&self, name: &str, status: Status, verified: &str) -> UserId {
         self.insert_with(name, status, verified, |_| {})
     }
@@ -59,7 +59,7 @@ impl Stage {
         UserId::new(self.fake().insert(user)).unwrap()
     }
 
-    /// Gives or takes the bridge's right to this operation.
+    /// Grants or revokes the bridge's right to this operation.
     fn allow(&self, action: &str, allowed: bool) {
         self.fake().with(|pool| {
             let actions = &mut pool.principals[0].actions;
@@ -71,13 +71,13 @@ impl Stage {
         });
     }
 
-    /// The operations since the last time, each with the user whom it names or the filter that it has, and what was asked of the domain.
+    /// Takes the recorded requests: operations with their user, filter or group, and paths of the domain.
     fn requests(&self) -> Vec<String> {
-        self.fake().take_exchanges().iter().map(|exchange| line(&exchange.request)).collect()
+        self.fake().take_exchanges().iter().map(|exchange| summary(&exchange.request)).collect()
     }
 }
 
-fn line(request: &Incoming) -> String {
+fn summary(request: &Incoming) -> String {
     let Some(target) = request.headers.get("x-amz-target") else { return request.path().to_owned() };
     let target = target.to_str().unwrap();
     let operation = target.rsplit('.').next().unwrap();

@@ -1,4 +1,4 @@
-//! Look-ups: names that are no ids, users of other identity providers, several pages, and whom an address means.
+//! Reads: ids, users of other identity providers, pages and shared addresses.
 
 use idp_bridge_core::{Customer, Email, ErrorKind, IdentityProvider as _, UserId, UserKey};
 
@@ -6,7 +6,7 @@ use super::{Stage, customer, email, scope};
 use crate::fake::Status;
 
 #[tokio::test]
-async fn a_user_of_the_pool_costs_one_request_by_id_and_two_by_anything_else() {
+async fn read_by_id_costs_one_request_others_two() {
     let stage = Stage::new().await;
     let id = stage.insert("ada", Status::Confirmed, "true");
     let (ada, of_ada) = (email("ada"), customer("customer-of-ada"));
@@ -26,7 +26,7 @@ async fn a_user_of_the_pool_costs_one_request_by_id_and_two_by_anything_else() {
 }
 
 #[tokio::test]
-async fn what_is_no_id_of_cognito_makes_no_request() {
+async fn malformed_ids_make_no_request() {
     let stage = Stage::new().await;
     stage.insert("ada", Status::Confirmed, "true");
     for id in ["ada", "ada@acme.example", "google_1", "0", "-", "........-....-....-....-............"] {
@@ -38,7 +38,7 @@ async fn what_is_no_id_of_cognito_makes_no_request() {
 }
 
 #[tokio::test]
-async fn a_user_of_another_identity_provider_is_found_by_id_and_read_by_name() {
+async fn federated_user_is_found_by_search() {
     let stage = Stage::new().await;
     let id = stage.insert("google_1", Status::ExternalProvider, "false");
     let user = stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap();
@@ -49,7 +49,7 @@ async fn a_user_of_another_identity_provider_is_found_by_id_and_read_by_name() {
 }
 
 #[tokio::test]
-async fn whoever_takes_the_id_of_another_for_a_name_is_not_taken_for_the_other() {
+async fn name_equal_to_an_id_is_distinguished() {
     for ids_before_names in [false, true] {
         let stage = Stage::new().await;
         stage.fake().with(|pool| pool.ids_before_names = ids_before_names);
@@ -62,7 +62,7 @@ async fn whoever_takes_the_id_of_another_for_a_name_is_not_taken_for_the_other()
 }
 
 #[tokio::test]
-async fn an_address_means_the_verified_user_and_nobody_if_there_are_several() {
+async fn shared_address_prefers_the_verified_user() {
     let stage = Stage::new().await;
     let shared = email("ada");
     let share = |name: &str, verified: &str| {
@@ -81,7 +81,7 @@ async fn an_address_means_the_verified_user_and_nobody_if_there_are_several() {
 }
 
 #[tokio::test]
-async fn hits_are_counted_over_all_pages() {
+async fn search_reads_all_pages() {
     let stage = Stage::new().await;
     stage.fake().with(|pool| pool.begins_with_an_empty_page = true);
     for number in 0..61 {
@@ -98,7 +98,7 @@ async fn hits_are_counted_over_all_pages() {
 }
 
 #[tokio::test]
-async fn a_value_that_no_filter_can_hold_is_the_inputs_fault_and_asks_nothing() {
+async fn overlong_values_are_invalid_input() {
     let stage = Stage::new().await;
     let long = Email::new(format!("{}@acme.example", "x".repeat(250))).unwrap();
     let error = stage.provider.get(&scope(), UserKey::Email(&long)).await.unwrap_err();
@@ -110,7 +110,7 @@ async fn a_value_that_no_filter_can_hold_is_the_inputs_fault_and_asks_nothing() 
 }
 
 #[tokio::test]
-async fn only_the_text_true_is_a_verified_address_and_an_absent_one_is_not() {
+async fn only_the_text_true_is_verified() {
     let stage = Stage::new().await;
     for (name, verified, expected) in [("ada", "true", true), ("grace", "false", false), ("linus", "True", false)] {
         let id = stage.insert(name, Status::Confirmed, verified);
@@ -126,9 +126,9 @@ async fn only_the_text_true_is_a_verified_address_and_an_absent_one_is_not() {
 }
 
 #[tokio::test]
-async fn a_group_that_nobody_made_is_nobody_and_a_pool_that_nobody_made_is_not() {
+async fn missing_group_and_missing_pool_differ() {
     let stage = Stage::with(|config| config.customer_lookup = Some(crate::CustomerLookup::Group)).await;
-    let kind = async |provider: &crate::Cognito| {
+    let kind = async |provider: &idp_bridge_core::Directory<crate::CognitoStore>| {
         provider.get(&scope(), UserKey::Customer(&customer("c-1"))).await.unwrap_err().kind()
     };
     assert_eq!(kind(&stage.provider).await, ErrorKind::NotFound);
@@ -141,7 +141,7 @@ async fn a_group_that_nobody_made_is_nobody_and_a_pool_that_nobody_made_is_not()
 }
 
 #[tokio::test]
-async fn a_member_of_a_customers_group_counts_only_if_the_customer_is_the_users() {
+async fn group_member_needs_the_customer_attribute() {
     let stage = Stage::with(|config| config.customer_lookup = Some(crate::CustomerLookup::Group)).await;
     let stray = stage.insert_with("mallory", Status::Confirmed, "true", |user| {
         user.groups = ["customer-c-1".to_owned()].into();

@@ -1,4 +1,4 @@
-//! Refusals that pass: Cognito tells them by a code, and all of them are a 400.
+//! Transient errors. Cognito sends most of them as a code with the status 400.
 
 use idp_bridge_core::{ErrorKind, IdentityProvider as _, Outcome, UserId, UserKey};
 
@@ -16,7 +16,7 @@ async fn confirmed(stage: &Stage) -> UserId {
 }
 
 #[tokio::test]
-async fn a_throttled_read_is_made_again_and_three_times_at_most() {
+async fn throttled_read_is_retried_twice() {
     let stage = Stage::new().await;
     let id = confirmed(&stage).await;
     for (refusals, attempts, kind) in [(1, 2, None), (2, 3, None), (3, 3, Some(ErrorKind::RateLimited))] {
@@ -29,7 +29,7 @@ async fn a_throttled_read_is_made_again_and_three_times_at_most() {
 }
 
 #[tokio::test]
-async fn a_throttled_mail_is_ordered_again_and_sent_once() {
+async fn throttled_mail_is_sent_once() {
     let stage = Stage::new().await;
     confirmed(&stage).await;
     refuse(&stage, "ForgotPassword", "TooManyRequestsException", 2);
@@ -39,7 +39,7 @@ async fn a_throttled_mail_is_ordered_again_and_sent_once() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_users_own_allowance_is_not_waited_for() {
+async fn user_limit_is_not_retried() {
     let stage = Stage::new().await;
     confirmed(&stage).await;
     refuse(&stage, "ForgotPassword", "LimitExceededException", 1);
@@ -50,7 +50,7 @@ async fn the_end_of_a_users_own_allowance_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_mail_that_cognito_could_not_deliver_may_have_been_sent_and_is_not_ordered_again() {
+async fn failed_delivery_is_not_retried() {
     let stage = Stage::new().await;
     confirmed(&stage).await;
     for code in ["CodeDeliveryFailureException", "InternalErrorException"] {
@@ -64,7 +64,7 @@ async fn a_mail_that_cognito_could_not_deliver_may_have_been_sent_and_is_not_ord
 }
 
 #[tokio::test]
-async fn a_read_recovers_from_a_failure_of_cognitos_own() {
+async fn failed_read_is_retried() {
     let stage = Stage::new().await;
     let id = confirmed(&stage).await;
     refuse(&stage, "AdminGetUser", "InternalErrorException", 1);

@@ -1,4 +1,4 @@
-//! Writes: by which name, and what Cognito refuses.
+//! Writes: the name that they address, and Cognito's refusals.
 
 use idp_bridge_core::{Deleted, ErrorKind, IdentityProvider as _, Outcome, UserKey};
 
@@ -6,7 +6,7 @@ use super::{Stage, scope};
 use crate::fake::Status;
 
 #[tokio::test]
-async fn a_write_goes_by_the_name_that_was_read_last() {
+async fn writes_use_the_last_read_name() {
     let stage = Stage::new().await;
     let id = stage.insert("ada", Status::Unconfirmed, "false");
     let read = [format!("AdminGetUser {}", id.as_str()), "AdminGetUser ada".into()];
@@ -18,7 +18,7 @@ async fn a_write_goes_by_the_name_that_was_read_last() {
 }
 
 #[tokio::test]
-async fn a_user_of_another_identity_provider_is_deleted_and_marked_by_name() {
+async fn federated_user_is_written_by_name() {
     let stage = Stage::new().await;
     let id = stage.insert("google_1", Status::ExternalProvider, "false");
     stage.provider.mark_email_verified(&scope(), &id, None).await.unwrap();
@@ -28,7 +28,7 @@ async fn a_user_of_another_identity_provider_is_deleted_and_marked_by_name() {
 }
 
 #[tokio::test]
-async fn whoever_took_the_id_of_another_for_a_name_is_deleted_alone() {
+async fn delete_ignores_names_equal_to_the_id() {
     let stage = Stage::new().await;
     let victim = stage.insert("ada", Status::Confirmed, "true");
     let thief = stage.insert(victim.as_str(), Status::Confirmed, "false");
@@ -41,7 +41,7 @@ async fn whoever_took_the_id_of_another_for_a_name_is_deleted_alone() {
 }
 
 #[tokio::test]
-async fn a_name_that_means_somebody_else_is_written_to_by_nobody() {
+async fn name_of_another_user_is_not_written() {
     let stage = Stage::new().await;
     stage.fake().with(|pool| pool.ids_before_names = true);
     let victim = stage.insert("ada", Status::Confirmed, "false");
@@ -57,7 +57,7 @@ async fn a_name_that_means_somebody_else_is_written_to_by_nobody() {
 }
 
 #[tokio::test]
-async fn an_address_that_another_user_signs_in_by_is_a_conflict() {
+async fn taken_alias_is_a_conflict() {
     let stage = Stage::new().await;
     stage.fake().with(|pool| pool.aliases.insert("email".into()));
     stage.insert("ada", Status::Confirmed, "true");

@@ -1,23 +1,23 @@
-//! What a browser sees of the domain: the sign-in, which remembers the browser for a while, and the sign-out, which forgets it.
+//! The browser's endpoints of the domain: the sign-in, which sets a cookie, and the sign-out, which clears it.
 
 use std::collections::BTreeMap;
 
 use idp_bridge_conformance::fake::{Answer, Incoming};
 use idp_bridge_http::{Url, header};
 
-use super::{Outcome, error_page, redirect, with};
+use super::{Outcome, error_page, redirect, with_header};
 use crate::fake::pool::{Pool, Status};
 
 /// The name of the browser's cookie.
 const COOKIE: &str = "cognito";
 
-/// A code that waits for its client.
+/// An authorization code.
 pub(super) struct Code {
     pub(super) request: Request,
     pub(super) user_id: String,
 }
 
-/// What an application asks a browser to carry: a request for a code.
+/// An authorization request.
 #[derive(Clone)]
 pub(super) struct Request {
     pub(super) client_id: String,
@@ -29,9 +29,9 @@ pub(super) struct Request {
 }
 
 impl Pool {
-    /// The request of a query, if its client may make it.
-    fn code_request(&self, request: &Incoming) -> Result<Request, Answer> {
-        let query = request.query().ok_or_else(|| error_page("a parameter comes twice"))?;
+    /// Parses and checks an authorization request.
+    fn authorization_request(&self, request: &Incoming) -> Result<Request, Answer> {
+        let query = request.query().ok_or_else(|| error_page("a parameter is repeated"))?;
         let take = |name: &str| query.get(name).cloned();
         let client = take("client_id").and_then(|id| self.app_client(&id).cloned());
         let client = client.ok_or_else(|| error_page("invalid_client"))?;
@@ -54,8 +54,8 @@ impl Pool {
         })
     }
 
-    pub(super) fn ask_for_code(&mut self, request: &Incoming) -> Outcome {
-        let asked = self.code_request(request)?;
+    pub(super) fn authorize_code(&mut self, request: &Incoming) -> Outcome {
+        let asked = self.authorization_request(request)?;
         let known = cookie(request).and_then(|cookie| self.oauth.cookies.get(cookie)).cloned();
         match known {
             Some(user_id) => redirect(&self.code(asked, &user_id)),
@@ -63,9 +63,9 @@ impl Pool {
         }
     }
 
-    /// The form that a person fills in.
+    /// Handles the sign-in form.
     pub(super) fn sign_in(&mut self, request: &Incoming) -> Outcome {
-        let asked = self.code_request(request)?;
+        let asked = self.authorization_request(request)?;
         let form = request.form().unwrap_or_default();
         let given = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
         let user = self.user_named(given("username")).ok();
@@ -75,10 +75,11 @@ impl Pool {
         let cookie = self.new_id();
         self.oauth.cookies.insert(cookie.clone(), user_id.clone());
         let to = self.code(asked, &user_id);
-        redirect(&to).map(|answer| with(answer, header::SET_COOKIE, &format!("{COOKIE}={cookie}; Secure; HttpOnly")))
+        redirect(&to)
+            .map(|answer| with_header(answer, header::SET_COOKIE, &format!("{COOKIE}={cookie}; Secure; HttpOnly")))
     }
 
-    /// Where the browser takes a new code.
+    /// Creates a code, and returns the redirect URL with it.
     fn code(&mut self, request: Request, user_id: &str) -> String {
         let code = self.new_id();
         let mut pairs = vec![("code", code.clone())];
@@ -88,7 +89,7 @@ impl Pool {
         to
     }
 
-    /// Forgets the browser. Tokens live on, and `state` is not sent along (reported: awsdocs, issue 15 of the guide, 2021).
+    /// Ends the browser's session, but no tokens. `state` is not returned (reported: awsdocs, issue 15 of the guide, 2021).
     pub(super) fn sign_out(&mut self, request: &Incoming) -> Outcome {
         let query = request.query().unwrap_or_default();
         let client = query.get("client_id").and_then(|id| self.app_client(id));
@@ -98,7 +99,7 @@ impl Pool {
         if let Some(cookie) = cookie(request) {
             self.oauth.cookies.remove(cookie);
         }
-        redirect(&to).map(|answer| with(answer, header::SET_COOKIE, &format!("{COOKIE}=; Max-Age=0")))
+        redirect(&to).map(|answer| with_header(answer, header::SET_COOKIE, &format!("{COOKIE}=; Max-Age=0")))
     }
 }
 

@@ -1,23 +1,23 @@
-//! The logins of the pool and their tokens: made, and ended as AWS documents it.
+//! The logins of the pool and their tokens.
 
 use idp_bridge_conformance::fake::{Answer, SigningKey};
 use idp_bridge_core::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
 use super::browser::Request;
-use crate::fake::answer::{good, invalid_parameter, nothing, refusal};
+use crate::fake::answer::{empty, invalid_parameter, refusal, success};
 use crate::fake::pool::{Pool, User};
-use crate::fake::{FakeCognito, needed, only, text};
+use crate::fake::{FakeCognito, check_members, required, text};
 
-/// How long an access token lives, in seconds.
+/// The lifetime of an access token, in seconds.
 const LIFE: i64 = 3600;
 
-/// A login: one refresh token, and all that came of it.
+/// A login: a refresh token, and the tokens issued with it.
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
-    /// What all of its tokens name.
+    /// The `origin_jti` of its tokens.
     pub(crate) origin: String,
-    /// A claim that userInfo shows in this login in the place of the user's own.
+    /// A claim that replaces the user's in the responses of userInfo.
     pub(crate) claimed: Option<(String, Value)>,
     pub(crate) refresh: String,
     pub(super) client_id: String,
@@ -30,14 +30,14 @@ pub(crate) struct Session {
 }
 
 impl Pool {
-    /// Begins a login; none if there is no such user any more.
+    /// Starts a login. `None` if the user no longer exists.
     pub(super) fn begin(&mut self, user_id: &str, request: &Request) -> Option<Session> {
         let username = self.user(user_id)?.username.clone();
         let (origin, word) = (self.new_id(), self.new_id());
         let session = Session {
             origin,
             claimed: None,
-            // A real one is an encrypted JWT, of five parts.
+            // Cognito's is an encrypted JWT with five parts.
             refresh: format!("eyJjdHkiOiJKV1QifQ.a2V5.aXY.{}.dGFn", word.replace('-', "")),
             client_id: request.client_id.clone(),
             scopes: request.scopes.clone(),
@@ -51,27 +51,27 @@ impl Pool {
         Some(session)
     }
 
-    /// The user of a login, if it lives: it was not ended, and the user is still there and may sign in.
-    pub(super) fn living(&self, session: &Session) -> Option<&User> {
+    /// Returns the user of a login, if the login has not ended and the user is enabled.
+    pub(super) fn active_user(&self, session: &Session) -> Option<&User> {
         self.user(&session.user_id).filter(|user| user.enabled && (!session.ended || self.ends_late))
     }
 
-    /// The first login that is so.
-    pub(crate) fn session(&self, is: impl Fn(&Session) -> bool) -> Option<&Session> {
-        self.oauth.sessions.iter().find(|session| is(session))
+    /// Returns the first login that matches.
+    pub(crate) fn session(&self, matches: impl Fn(&Session) -> bool) -> Option<&Session> {
+        self.oauth.sessions.iter().find(|session| matches(session))
     }
 
-    /// Changes logins.
-    pub(crate) fn change_sessions(&mut self, are: impl Fn(&Session) -> bool, change: impl FnMut(&mut Session)) {
-        self.oauth.sessions.iter_mut().filter(|session| are(session)).for_each(change);
+    /// Changes the logins that match.
+    pub(crate) fn change_sessions(&mut self, matches: impl Fn(&Session) -> bool, change: impl FnMut(&mut Session)) {
+        self.oauth.sessions.iter_mut().filter(|session| matches(session)).for_each(change);
     }
 
-    /// Whether this refresh token still gives access tokens.
-    pub(crate) fn refreshes(&self, token: &str) -> bool {
-        self.session(|session| session.refresh == token).is_some_and(|session| self.living(session).is_some())
+    /// Returns whether this refresh token is active.
+    pub(crate) fn accepts_refresh_token(&self, token: &str) -> bool {
+        self.session(|session| session.refresh == token).is_some_and(|session| self.active_user(session).is_some())
     }
 
-    /// Signs these two parts with the pool's key, and takes the result for its own.
+    /// Signs a token with the pool's key, and records it as issued.
     pub(crate) fn sign(&mut self, header: &Value, claims: &Value) -> std::io::Result<String> {
         let key = self.oauth.key.ok_or_else(|| std::io::Error::other("the fake does not listen yet"))?;
         let token = key.sign(header, claims)?;
@@ -79,12 +79,12 @@ impl Pool {
         Ok(token)
     }
 
-    /// The header of every token: real ones have no `typ`.
+    /// Returns the header of tokens. As with Cognito it has no `typ`.
     pub(crate) fn header(&self) -> Value {
         json!({"kid": self.oauth.key.map(SigningKey::kid), "alg": "RS256"})
     }
 
-    /// The claims of a new access token of this login.
+    /// Returns the claims of a new access token.
     pub(crate) fn access_claims(&mut self, session: &Session) -> Value {
         let own = json!({
             "version": 2,
@@ -96,7 +96,7 @@ impl Pool {
         self.claims_of(session, &[own])
     }
 
-    /// The claims of a new ID token of this login.
+    /// Returns the claims of a new ID token.
     pub(super) fn id_claims(&mut self, session: &Session) -> Value {
         let attributes = self.user(&session.user_id).map(|user| json!(user.attributes)).unwrap_or_default();
         let own = json!({
@@ -124,8 +124,8 @@ impl Pool {
     }
 
     pub(crate) fn revoke_token(&mut self, body: &Value) -> Result<Answer, Answer> {
-        only(body, &["ClientId", "ClientSecret", "Token"])?;
-        let (id, token) = (needed(body, "ClientId")?, needed(body, "Token")?);
+        check_members(body, &["ClientId", "ClientSecret", "Token"])?;
+        let (id, token) = (required(body, "ClientId")?, required(body, "Token")?);
         let unauthorized = || refusal("UnauthorizedException", "Client is not authorized to revoke the token");
         let client = self.app_client(id).ok_or_else(unauthorized)?;
         if client.secret.as_deref() != text(body, "ClientSecret") {
@@ -139,29 +139,29 @@ impl Pool {
         }
         match self.oauth.sessions.iter_mut().find(|session| session.refresh == token) {
             Some(session) if session.client_id != id => Err(unauthorized()),
-            // That it was revoked before is no error.
+            // Repeated revocations succeed.
             Some(session) => {
                 session.ended = true;
-                Ok(nothing())
+                Ok(empty())
             }
             None => Err(refusal("UnsupportedTokenTypeException", "Token is not a refresh token")),
         }
     }
 
     pub(crate) fn admin_user_global_sign_out(&mut self, body: &Value) -> Result<Answer, Answer> {
-        only(body, &["UserPoolId", "Username"])?;
-        let id = self.user_named(needed(body, "Username")?)?.id().to_owned();
+        check_members(body, &["UserPoolId", "Username"])?;
+        let id = self.user_named(required(body, "Username")?)?.id().to_owned();
         self.change_sessions(|session| session.user_id == id, |session| session.ended = true);
-        Ok(good(&json!({})))
+        Ok(success(&json!({})))
     }
 
-    /// Ends the login with this refresh token, as `RevokeToken` does.
+    /// Ends the login with this refresh token.
     pub(crate) fn end(&mut self, refresh: &str) {
         self.change_sessions(|session| session.refresh == refresh, |session| session.ended = true);
     }
 }
 
-/// Now, in seconds since 1970.
+/// Returns the current Unix time in seconds.
 pub(super) fn seconds() -> i64 {
     SystemClock.now().as_second()
 }

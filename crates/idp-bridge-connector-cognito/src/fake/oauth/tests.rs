@@ -1,4 +1,4 @@
-//! The domain says no where Cognito does.
+//! The domain rejects what Cognito rejects.
 
 use idp_bridge_http::{HeaderValue, Method};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::fake::{Status, User};
 /// A verifier and its challenge (RFC 7636, appendix B).
 const PKCE: [&str; 2] = ["dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"];
 
-/// A pool that listens nowhere, with two public clients and a user who can sign in.
+/// Creates a pool without a server, with two public clients and a user with a password.
 fn pool() -> Pool {
     let clients = ["app", "other"].map(|id| AppClient { secret: None, ..AppClient::new(id, "") });
     let mut ada = User::new("ada", Status::Confirmed, &[("email", "ada@acme.example")]);
@@ -39,14 +39,20 @@ fn encoded<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     url.query().unwrap_or_default().to_owned()
 }
 
-fn ask(pool: &mut Pool, method: Method, target: &str, form: &[(&str, &str)], headers: &[(HeaderName, &str)]) -> Answer {
+fn send(
+    pool: &mut Pool,
+    method: Method,
+    target: &str,
+    form: &[(&str, &str)],
+    headers: &[(HeaderName, &str)],
+) -> Answer {
     let mut request = Incoming::new(method, target);
     request.body = encoded(form.iter().copied()).into();
     let form = (header::CONTENT_TYPE, "application/x-www-form-urlencoded");
     for (name, value) in headers.iter().cloned().chain([form]) {
         request.headers.insert(name, HeaderValue::from_str(value).unwrap());
     }
-    pool.oauth(&request).unwrap()
+    pool.handle_oauth(&request).unwrap()
 }
 
 fn header_of(answer: &Answer, name: &HeaderName) -> String {
@@ -57,7 +63,7 @@ fn header_of(answer: &Answer, name: &HeaderName) -> String {
 /// Fills in the form; the code, and the browser's cookie.
 fn sign_in(pool: &mut Pool) -> (String, String) {
     let form = [("username", "ada"), ("password", "p")];
-    let answer = ask(pool, Method::POST, &format!("/login?{}", query(&[])), &form, &[]);
+    let answer = send(pool, Method::POST, &format!("/login?{}", query(&[])), &form, &[]);
     let code = header_of(&answer, &header::LOCATION).split_once("code=").unwrap().1.to_owned();
     (code, header_of(&answer, &header::SET_COOKIE).split(';').next().unwrap().to_owned())
 }
@@ -72,11 +78,11 @@ fn redeem(pool: &mut Pool, code: &str, changes: &[(&str, &str)]) -> Value {
     ]);
     form.extend(changes.iter().copied());
     let form: Vec<_> = form.into_iter().collect();
-    serde_json::from_slice(&ask(pool, Method::POST, "/oauth2/token", &form, &[]).body).unwrap()
+    serde_json::from_slice(&send(pool, Method::POST, "/oauth2/token", &form, &[]).body).unwrap()
 }
 
 #[test]
-fn a_code_is_for_its_client_its_way_back_and_its_verifier_and_for_once() {
+fn codes_are_bound_and_single_use() {
     let mut pool = pool();
     for (changes, error) in [
         (("client_id", "other"), "invalid_grant"),
@@ -96,7 +102,7 @@ fn a_code_is_for_its_client_its_way_back_and_its_verifier_and_for_once() {
 }
 
 #[test]
-fn a_sign_in_is_for_a_known_client_its_urls_and_its_scopes_and_for_who_may() {
+fn invalid_sign_ins_are_rejected() {
     let mut pool = pool();
     for changes in [
         ("client_id", "nobody"),
@@ -106,49 +112,49 @@ fn a_sign_in_is_for_a_known_client_its_urls_and_its_scopes_and_for_who_may() {
         ("code_challenge_method", "plain"),
     ] {
         let target = format!("/oauth2/authorize?{}", query(&[changes]));
-        assert_eq!(ask(&mut pool, Method::GET, &target, &[], &[]).status, 400, "{changes:?}");
+        assert_eq!(send(&mut pool, Method::GET, &target, &[], &[]).status, 400, "{changes:?}");
     }
     let target = format!("/login?{}", query(&[]));
     for form in [[("username", "ada"), ("password", "q")], [("username", "eve"), ("password", "p")]] {
-        assert_eq!(ask(&mut pool, Method::POST, &target, &form, &[]).status, 400, "{form:?}");
+        assert_eq!(send(&mut pool, Method::POST, &target, &form, &[]).status, 400, "{form:?}");
     }
 }
 
 #[test]
-fn a_browser_is_remembered_until_it_signs_out_which_ends_no_token() {
+fn sign_out_ends_only_the_browser_session() {
     let mut pool = pool();
     let (code, cookie) = sign_in(&mut pool);
     let tokens = redeem(&mut pool, &code, &[]);
     let target = format!("/oauth2/authorize?{}", query(&[]));
     let begin = |pool: &mut Pool| {
-        let answer = ask(pool, Method::GET, &target, &[], &[(header::COOKIE, &cookie)]);
+        let answer = send(pool, Method::GET, &target, &[], &[(header::COOKIE, &cookie)]);
         header_of(&answer, &header::LOCATION)
     };
     assert!(begin(&mut pool).starts_with(CALLBACK));
     for bad in ["https://evil.example/", "https://app.conformance.example/bye/"] {
         let leave = format!("/logout?{}", encoded([("client_id", "app"), ("logout_uri", bad)]));
-        assert_eq!(ask(&mut pool, Method::GET, &leave, &[], &[(header::COOKIE, &cookie)]).status, 400);
+        assert_eq!(send(&mut pool, Method::GET, &leave, &[], &[(header::COOKIE, &cookie)]).status, 400);
     }
     assert!(begin(&mut pool).starts_with(CALLBACK));
     let leave = format!("/logout?{}", encoded([("client_id", "app"), ("logout_uri", SIGNED_OUT), ("state", "s")]));
-    let left = ask(&mut pool, Method::GET, &leave, &[], &[(header::COOKIE, &cookie)]);
+    let left = send(&mut pool, Method::GET, &leave, &[], &[(header::COOKIE, &cookie)]);
     assert_eq!((left.status, header_of(&left, &header::LOCATION).as_str()), (302, SIGNED_OUT));
     assert!(begin(&mut pool).starts_with("/login?"));
-    assert!(pool.admits(tokens["access_token"].as_str().unwrap()));
-    assert!(pool.refreshes(tokens["refresh_token"].as_str().unwrap()));
+    assert!(pool.accepts_access_token(tokens["access_token"].as_str().unwrap()));
+    assert!(pool.accepts_refresh_token(tokens["refresh_token"].as_str().unwrap()));
 }
 
 #[test]
-fn a_refresh_token_is_for_its_client_and_until_it_is_revoked() {
+fn refresh_tokens_are_bound_until_revoked() {
     let mut pool = pool();
     let (code, _) = sign_in(&mut pool);
     let tokens = redeem(&mut pool, &code, &[]);
     let refresh = tokens["refresh_token"].as_str().unwrap();
-    let ask_anew = |pool: &mut Pool, client: &str| {
+    let refresh_status = |pool: &mut Pool, client: &str| {
         let form = [("grant_type", "refresh_token"), ("client_id", client), ("refresh_token", refresh)];
-        ask(pool, Method::POST, "/oauth2/token", &form, &[]).status
+        send(pool, Method::POST, "/oauth2/token", &form, &[]).status
     };
-    assert_eq!((ask_anew(&mut pool, "other"), ask_anew(&mut pool, "app")), (400, 200));
+    assert_eq!((refresh_status(&mut pool, "other"), refresh_status(&mut pool, "app")), (400, 200));
     let code = |answer: Result<Answer, Answer>| {
         answer.err().map(|refused| serde_json::from_slice::<Value>(&refused.body).unwrap()["__type"].clone())
     };
@@ -165,6 +171,6 @@ fn a_refresh_token_is_for_its_client_and_until_it_is_revoked() {
     for _ in 0..2 {
         assert_eq!(code(pool.revoke_token(&json!({"ClientId": "app", "Token": refresh}))), None);
     }
-    assert_eq!(ask_anew(&mut pool, "app"), 400);
-    assert!(!pool.admits(tokens["access_token"].as_str().unwrap()));
+    assert_eq!(refresh_status(&mut pool, "app"), 400);
+    assert!(!pool.accepts_access_token(tokens["access_token"].as_str().unwrap()));
 }

@@ -1,4 +1,4 @@
-//! The token endpoint: codes, refresh tokens and an application's own credentials become tokens.
+//! The token endpoint.
 
 use std::collections::BTreeMap;
 
@@ -23,12 +23,12 @@ impl Pool {
         match form.get("grant_type").map(String::as_str) {
             Some("authorization_code") => self.redeem(&client, &form),
             Some("refresh_token") => self.refresh(&client, &form),
-            Some("client_credentials") => self.for_itself(&client, &form),
+            Some("client_credentials") => self.client_credentials(&client, &form),
             _ => Err(refused("unsupported_grant_type")),
         }
     }
 
-    /// The client that asks: one with a secret shows it in the header or in the form, and one without names itself in the form.
+    /// Authenticates the client by the header or the form.
     fn authenticated(&self, request: &Incoming, form: &Form) -> Result<&AppClient, Answer> {
         let basic = request.header(&header::AUTHORIZATION).and_then(|text| text.strip_prefix("Basic "));
         let basic = basic.and_then(|text| String::from_utf8(STANDARD.decode(text).ok()?).ok());
@@ -43,17 +43,17 @@ impl Pool {
     fn redeem(&mut self, client: &AppClient, form: &Form) -> Outcome {
         let invalid = || refused("invalid_grant");
         let given = |name: &str| form.get(name).map(String::as_str);
-        // A code is good once, whatever comes of it.
+        // A failed attempt invalidates the code too.
         let code = given("code").and_then(|code| self.oauth.codes.remove(code)).ok_or_else(invalid)?;
         let is_own = code.request.client_id == client.client_id;
-        let is_back = given("redirect_uri") == Some(&code.request.redirect_uri);
+        let is_redirect = given("redirect_uri") == Some(&code.request.redirect_uri);
         let proof = given("code_verifier")
             .map(|verifier| URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes())));
-        if !is_own || !is_back || proof != code.request.challenge {
+        if !is_own || !is_redirect || proof != code.request.challenge {
             return Err(invalid());
         }
         let session = self.begin(&code.user_id, &code.request).ok_or_else(invalid)?;
-        self.living(&session).ok_or_else(invalid)?;
+        self.active_user(&session).ok_or_else(invalid)?;
         let refresh = session.refresh.clone();
         self.tokens(&session, Some(&refresh))
     }
@@ -61,7 +61,7 @@ impl Pool {
     fn refresh(&mut self, client: &AppClient, form: &Form) -> Outcome {
         let token = form.get("refresh_token").ok_or_else(|| refused("invalid_request"))?;
         let session = self.session(|session| session.refresh == *token && session.client_id == client.client_id);
-        let session = session.filter(|session| self.living(session).is_some()).cloned();
+        let session = session.filter(|session| self.active_user(session).is_some()).cloned();
         self.tokens(&session.ok_or_else(|| refused("invalid_grant"))?, None)
     }
 
@@ -82,8 +82,8 @@ impl Pool {
         Ok(answer(200, &body))
     }
 
-    /// An application's own token: it has no user name, and its subject is the client.
-    fn for_itself(&mut self, client: &AppClient, form: &Form) -> Outcome {
+    /// Issues a token for client credentials. It has no user name, and its subject is the client.
+    fn client_credentials(&mut self, client: &AppClient, form: &Form) -> Outcome {
         let scope = form.get("scope").cloned().unwrap_or_default();
         if client.secret.is_none() || !scope.split(' ').all(|scope| scope.contains('/')) {
             return Err(refused("invalid_scope"));
