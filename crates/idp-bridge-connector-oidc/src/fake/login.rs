@@ -57,6 +57,11 @@ pub(super) fn now() -> i64 {
     SystemClock.now().as_second()
 }
 
+/// Returns the end of a token, so that introspection and the token agree on it.
+fn end_of(claims: &Value) -> i64 {
+    claims.get("exp").and_then(Value::as_i64).unwrap_or_default()
+}
+
 impl Issuer {
     /// Logs a user in.
     pub fn log_in(&mut self, mut login: Login) -> io::Result<Tokens> {
@@ -68,7 +73,7 @@ impl Issuer {
             self.key.sign(&self.key.header("at+jwt"), &claims)?
         };
         let id = self.id_token(&login)?;
-        self.access.insert(access.clone(), (self.logins.len(), now() + login.life));
+        self.access.insert(access.clone(), (self.logins.len(), end_of(&claims)));
         let refresh = login.refresh.clone();
         self.logins.push(login);
         Ok(Tokens { access, refresh, id })
@@ -93,9 +98,10 @@ impl Issuer {
     /// A signed token of the type `JWT`, which does not say whether it is an access token or a refresh token.
     pub fn signed_token(&mut self, mut login: Login, is_access: bool) -> io::Result<String> {
         login.session = format!("session-{}", word()?);
-        let token = self.key.sign(&self.key.header("JWT"), &self.access_claims(&login)?)?;
+        let claims = self.access_claims(&login)?;
+        let token = self.key.sign(&self.key.header("JWT"), &claims)?;
         if is_access {
-            self.access.insert(token.clone(), (self.logins.len(), now() + login.life));
+            self.access.insert(token.clone(), (self.logins.len(), end_of(&claims)));
         } else {
             login.refresh.clone_from(&token);
         }
