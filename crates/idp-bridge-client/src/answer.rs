@@ -36,14 +36,14 @@ impl Answer {
         let media_type = media_type(answer.headers());
         let body = read_body(answer).await?;
         if status == StatusCode::OK && media_type.as_deref() == Some("application/json") {
-            return Self::parse(operation, &body).ok_or(ClientError::NoAnswer { status });
+            return Self::parse(operation, &body).ok_or(ClientError::UnexpectedResponse { status });
         }
         if media_type.as_deref() == Some(MEDIA_TYPE)
             && let Ok(problem) = serde_json::from_slice::<Problem>(&body)
         {
             return Err(ClientError::Problem { problem: Box::new(problem), retry_after });
         }
-        Err(ClientError::NoAnswer { status })
+        Err(ClientError::UnexpectedResponse { status })
     }
 
     fn parse(operation: &Operation, body: &[u8]) -> Option<Self> {

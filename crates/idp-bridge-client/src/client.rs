@@ -58,11 +58,11 @@ impl Client {
 
     /// Makes a call, once, and answers what the bridge answers.
     pub async fn call(&self, call: Call) -> Result<Answer, ClientError> {
-        self.call_as(&new_id()?, call).await
+        self.call_with_id(&new_id()?, call).await
     }
 
     /// Makes a call under this id: the same one for a retry, so that a write runs at most once.
-    pub async fn call_as(&self, id: &WebhookId, call: Call) -> Result<Answer, ClientError> {
+    pub async fn call_with_id(&self, id: &WebhookId, call: Call) -> Result<Answer, ClientError> {
         self.perform(id, &Operation::Users(call)).await
     }
 

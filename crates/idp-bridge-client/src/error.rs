@@ -27,7 +27,7 @@ pub enum ClientError {
     },
     /// What answered is no bridge, or something in between answered for it.
     #[error("the answer (status {}) is none of a bridge", status.as_u16())]
-    NoAnswer {
+    UnexpectedResponse {
         /// The status that it answered.
         status: StatusCode,
     },
@@ -52,7 +52,7 @@ impl ClientError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Problem { problem, .. } => problem.retryable,
-            Self::NoAnswer { status } => status.is_server_error(),
+            Self::UnexpectedResponse { status } => status.is_server_error(),
             Self::Timeout | Self::Transport { .. } => true,
             Self::Settings { .. } | Self::TooLarge => false,
         }

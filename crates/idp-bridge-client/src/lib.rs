@@ -16,7 +16,7 @@
 //! # }
 //! ```
 //!
-//! A client sends a call once. To send it again after [`ClientError::is_retryable`], use [`Client::call_as`] with the same
+//! A client sends a call once. To send it again after [`ClientError::is_retryable`], use [`Client::call_with_id`] with the same
 //! [`WebhookId`]: the bridge then runs a write at most once and repeats its answer.
 
 mod answer;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use idp_bridge_core::{CallScope, ConnectorContext, Email, Error, ErrorKind, Result, Secret, UserId};
 use idp_bridge_http::{
-    BaseUrl, Client, HeaderName, HeaderValue, Request, Response, Token, TokenAnswer, TokenCache, TokenSource, Url,
+    BaseUrl, Client, HeaderName, HeaderValue, Request, Response, Token, TokenCache, TokenResponse, TokenSource, Url,
     header,
 };
 use serde::de::DeserializeOwned;
@@ -128,7 +128,7 @@ impl Auth0Api {
     /// Deletes the user. Succeeds for a missing user too.
     pub(crate) async fn delete(&self, scope: &CallScope, id: &UserId) -> Result<()> {
         let request = Request::delete(self.url(&["users", id.as_str()])?);
-        self.send(scope, Step::DeleteUser, request).await?.must_be_empty()
+        self.send(scope, Step::DeleteUser, request).await?.check_empty()
     }
 
     /// Requests the verification mail. Auth0 sends it later, if the tenant's template for it is enabled.
@@ -277,7 +277,7 @@ impl Proof {
 }
 
 impl ClientCredentials {
-    async fn fetch_token(&self, scope: &CallScope) -> Result<TokenAnswer> {
+    async fn fetch_token(&self, scope: &CallScope) -> Result<TokenResponse> {
         let (audience, client_id, proof) = (self.audience.clone(), self.client_id.clone(), self.proof.clone());
         // Each attempt needs a new assertion.
         let form = move || {
@@ -290,7 +290,7 @@ impl ClientCredentials {
             Ok(form)
         };
         let request =
-            Request::post(self.token_url.clone()).reading().form_anew(form).rate_limit_reset(RATE_LIMIT_RESET);
+            Request::post(self.token_url.clone()).read_only().form_with(form).rate_limit_reset(RATE_LIMIT_RESET);
         check(Step::FetchToken, self.http.send(scope, request).await?)?.json()
     }
 }

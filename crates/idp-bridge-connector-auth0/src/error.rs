@@ -2,7 +2,7 @@
 
 use idp_bridge_core::ErrorKind::*;
 use idp_bridge_core::{Error, Result};
-use idp_bridge_http::{Response, refused};
+use idp_bridge_http::{Response, status_error};
 use serde::Deserialize;
 
 /// A request to Auth0. The meaning of a status depends on it.
@@ -86,7 +86,7 @@ pub(crate) fn check(step: Step, answer: Response) -> Result<Response> {
         // The shape of the body is not known here: either is accepted.
         Step::ResetPassword => answer.or_refusal(|status, _: AnyRefusal| reset_refusal(status)),
         // The recorded body is the text `Unauthorized`, with the cause in the challenge.
-        Step::ReadUserinfo => answer.or_token_refusal(|status, _: OauthRefusal| refused(status)),
+        Step::ReadUserinfo => answer.or_token_refusal(|status, _: OauthRefusal| status_error(status)),
         _ => answer.or_refusal(|status, refusal| management_refusal(step, status, &refusal)),
     };
     checked.map_err(|error| error.with("step", step.name()))
@@ -95,7 +95,7 @@ pub(crate) fn check(step: Step, answer: Response) -> Result<Response> {
 fn management_refusal(step: Step, status: u16, refusal: &ManagementRefusal) -> Error {
     let code = refusal.code.as_deref().unwrap_or_default();
     match status {
-        300..=399 | 429 | 500.. => refused(status),
+        300..=399 | 429 | 500.. => status_error(status),
         401 => Error::upstream(Unauthenticated, "auth0 refused the token of the bridge's application"),
         // The code is recorded for another part of the Management API that a plan does not have.
         403 if code == "insufficient_entitlement" => {
@@ -111,13 +111,13 @@ fn management_refusal(step: Step, status: u16, refusal: &ManagementRefusal) -> E
         409 => conflict(code),
         414 => Error::upstream(InvalidInput, "the searched value is too long for auth0"),
         400 => bad_request(step, code),
-        _ => refused(status),
+        _ => status_error(status),
     }
 }
 
 fn reset_refusal(status: u16) -> Error {
     match status {
-        300..=399 | 429 | 500.. => refused(status),
+        300..=399 | 429 | 500.. => status_error(status),
         _ => Error::upstream(Misconfigured, "auth0 refused a password reset for this application and connection").with_hint(
             "check `email_client_id` and `connection`, and enable the connection under Applications → the application → \
              Connections",
@@ -129,7 +129,7 @@ fn reset_refusal(status: u16) -> Error {
 /// ruby-auth0 #190.
 fn token_refusal(status: u16, refusal: OauthRefusal) -> Error {
     match (status, refusal.error.as_str()) {
-        (300..=399 | 429 | 500.., _) => refused(status),
+        (300..=399 | 429 | 500.., _) => status_error(status),
         (_, "unauthorized_client") => Error::upstream(Misconfigured, "the application may not use client credentials")
             .with_hint(
                 "Applications → the application → Settings → Advanced Settings → Grant Types: tick `Client Credentials`",
@@ -150,14 +150,14 @@ fn token_refusal(status: u16, refusal: OauthRefusal) -> Error {
         (404, _) => Error::upstream(Misconfigured, "auth0 has no such tenant").with_hint("check `domain`"),
         (400, _) => Error::upstream(Misconfigured, "the application has another authentication method")
             .with_hint("check Applications → the application → Credentials"),
-        _ => refused(status),
+        _ => status_error(status),
     }
 }
 
 /// Converts an error of a request that one of `federation.clients` makes.
 fn client_refusal(status: u16, refusal: OauthRefusal) -> Error {
     match refusal.error.as_str() {
-        _ if matches!(status, 300..=399 | 429 | 500..) => refused(status),
+        _ if matches!(status, 300..=399 | 429 | 500..) => status_error(status),
         "invalid_grant" | "invalid_request" | "unauthorized_client" => {
             Error::upstream(InvalidInput, "the refresh token does not belong to this application")
         }

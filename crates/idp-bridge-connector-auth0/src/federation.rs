@@ -85,7 +85,7 @@ impl Auth0Federation {
         expired_by: Duration,
     ) -> Result<(TokenIdentity, Claims)> {
         if token.is_jwt() {
-            let rules = Rules::of_type(&["at+jwt", "JWT"]).expired_by(expired_by);
+            let rules = Rules::with_types(&["at+jwt", "JWT"]).with_expiry_tolerance(expired_by);
             let claims = self.open_id.verify(scope, token.expose(), &rules).await?;
             return Ok((self.access.identity(&claims)?, claims));
         }
@@ -135,8 +135,8 @@ impl Federation for Auth0Federation {
     async fn check_logout_token(&self, scope: &CallScope, token: &AccessToken) -> Result<LogoutNotice> {
         // Auth0's sample code for receivers of logout tokens checks for `JWT` (seen November 2026). The type of the specification is
         // accepted too.
-        let rules = Rules::of_type(&["logout+jwt", "JWT"]);
-        self.open_id.check_logout_token_by(scope, token, &self.settings, &rules).await?.user()
+        let rules = Rules::with_types(&["logout+jwt", "JWT"]);
+        self.open_id.check_logout_token_with(scope, token, &self.settings, &rules).await?.into_user_notice()
     }
 
     async fn metadata(&self, scope: &CallScope) -> Result<FederationMetadata> {

@@ -6,7 +6,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cognitoidentityprovider::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use idp_bridge_core::Error;
 use idp_bridge_core::ErrorKind::*;
-use idp_bridge_http::{Effect, Response, StatusCode, refused};
+use idp_bridge_http::{Effect, Response, StatusCode, status_error};
 use serde::Deserialize;
 
 use crate::transport::RetryAfter;
@@ -80,7 +80,7 @@ where
         SdkError::ServiceError(refusal) => {
             from_code(operation, refusal.err().code().unwrap_or_default(), refusal.err().message().unwrap_or_default())
         }
-        SdkError::ResponseError(unreadable) => with_endpoint_hint(refused(unreadable.raw().status().as_u16())),
+        SdkError::ResponseError(unreadable) => with_endpoint_hint(status_error(unreadable.raw().status().as_u16())),
         SdkError::TimeoutError(_) => timed_out(),
         _ => from_transport(error),
     };

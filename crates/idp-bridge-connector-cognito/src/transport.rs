@@ -14,7 +14,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use idp_bridge_core::jiff::Timestamp;
 use idp_bridge_core::{CallScope, Error, ErrorKind, Result};
-use idp_bridge_http::{Bytes, Client, Effect, Request, Response, StatusCode, Url, refused};
+use idp_bridge_http::{Bytes, Client, Effect, Request, Response, StatusCode, Url, status_error};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -88,9 +88,9 @@ impl Transport {
         let Call { scope, effect, response_time } = CALL.try_with(Clone::clone).unwrap_or_else(|_| Call::background());
         let request = to_request(request)?;
         let request = match self.service {
-            Service::Cognito if effect == Effect::Write => request.judged_by(error::effective_status),
-            Service::Cognito => request.reading().judged_by(error::effective_status),
-            Service::Sts => request.reading().judged_by(error::effective_sts_status),
+            Service::Cognito if effect == Effect::Write => request.classify_with(error::effective_status),
+            Service::Cognito => request.read_only().classify_with(error::effective_status),
+            Service::Sts => request.read_only().classify_with(error::effective_sts_status),
         };
         let response = self.http.send(&scope, request).await?;
         self.check(&response)?;

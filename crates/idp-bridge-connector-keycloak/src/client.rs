@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use idp_bridge_core::{CallScope, Error, MailKind, OutboundPolicy, Result, Secret, UserId};
-use idp_bridge_http::{BaseUrl, Client, Request, Response, Token, TokenAnswer, TokenCache, TokenSource, Url};
+use idp_bridge_http::{BaseUrl, Client, Request, Response, Token, TokenCache, TokenResponse, TokenSource, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -144,7 +144,7 @@ impl AdminApi {
 
     /// Sends a write. Keycloak's answer to a write has an empty body.
     pub(crate) async fn write(&self, scope: &CallScope, step: Step, request: Request) -> Result<()> {
-        self.send(scope, step, request).await?.must_be_empty()
+        self.send(scope, step, request).await?.check_empty()
     }
 
     async fn send(&self, scope: &CallScope, step: Step, request: Request) -> Result<Response> {
@@ -164,12 +164,12 @@ struct ClientCredentials {
 #[async_trait]
 impl TokenSource for ClientCredentials {
     async fn fetch(&self, scope: &CallScope) -> Result<Token> {
-        let request = Request::post(self.token_url.clone()).reading().form(&[
+        let request = Request::post(self.token_url.clone()).read_only().form(&[
             ("grant_type", "client_credentials"),
             ("client_id", &self.client_id),
             ("client_secret", self.client_secret.expose()),
         ]);
         let response = check(Step::FetchToken, self.http.send(scope, request).await?)?;
-        Ok(response.json::<TokenAnswer>()?.into())
+        Ok(response.json::<TokenResponse>()?.into())
     }
 }

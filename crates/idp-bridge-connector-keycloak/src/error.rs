@@ -2,7 +2,7 @@
 
 use idp_bridge_core::Error;
 use idp_bridge_core::ErrorKind::*;
-use idp_bridge_http::{Response, refused};
+use idp_bridge_http::{Response, status_error};
 use serde::Deserialize;
 
 /// A kind of request. The meaning of a status depends on it.
@@ -55,7 +55,7 @@ pub(crate) fn check(step: Step, response: Response) -> idp_bridge_core::Result<R
 fn refusal(step: Step, status: u16, body: &ErrorBody) -> Error {
     match (step, status) {
         (Step::SendMail, 500) => Error::upstream(Unavailable, "keycloak could not hand the mail to its mail server"),
-        (_, 300..=399 | 429 | 500..) => refused(status),
+        (_, 300..=399 | 429 | 500..) => status_error(status),
         (Step::FetchToken, _) => token_refusal(status),
         // The first is the spelling of 26.7.3.
         (Step::EndSession, 404) if matches!(body.error(), "Sesssion not found" | "Session not found") => {
@@ -71,7 +71,7 @@ fn refusal(step: Step, status: u16, body: &ErrorBody) -> Error {
             .with_hint("check `realm` and `url`"),
         (_, 409) => Error::upstream(Conflict, "keycloak refused the change because of another user or another writer"),
         (_, 400) => bad_request(body),
-        _ => refused(status),
+        _ => status_error(status),
     }
 }
 
@@ -85,7 +85,7 @@ fn token_refusal(status: u16) -> Error {
         404 => no_such_realm(),
         400 => Error::upstream(Misconfigured, "keycloak requires more than a client secret")
             .with_hint("set Clients → the client → Credentials → Client Authenticator to `Client Id and Secret`"),
-        _ => refused(status),
+        _ => status_error(status),
     }
 }
 

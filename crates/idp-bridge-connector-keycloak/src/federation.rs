@@ -84,7 +84,7 @@ impl RealmFederation {
 
     /// Verifies the token's signature and claims.
     async fn verify(&self, scope: &CallScope, token: &AccessToken, expired_by: Duration) -> Result<VerifiedToken> {
-        let rules = Rules::access_token().expired_by(expired_by);
+        let rules = Rules::access_token().with_expiry_tolerance(expired_by);
         VerifiedToken::from_claims(self.openid.verify(scope, token.expose(), &rules).await?, &self.settings)
     }
 
@@ -193,7 +193,7 @@ impl Federation for RealmFederation {
     }
 
     async fn check_logout_token(&self, scope: &CallScope, token: &AccessToken) -> Result<LogoutNotice> {
-        Ok(self.openid.check_logout_token(scope, token, &self.settings).await?.session_or_user())
+        Ok(self.openid.check_logout_token(scope, token, &self.settings).await?.into_notice())
     }
 
     async fn metadata(&self, scope: &CallScope) -> Result<FederationMetadata> {

@@ -124,7 +124,7 @@ pub(crate) async fn introspection(own: &OidcFederation, scope: &CallScope) -> Op
     let bridge = own.bridge.as_ref()?;
     let check = "the bridge may ask introspection";
     let asked = match AccessToken::new("made-up-by-idp-bridge") {
-        Ok(token) => own.openid.introspect(scope, &token, bridge, own.authentication).await.map(drop),
+        Ok(token) => own.openid.introspect(scope, &token, own.credentials(bridge)).await.map(drop),
         Err(error) => Err(Error::ours(ErrorKind::Unexpected, error.to_string())),
     };
     Some(match asked {
@@ -139,7 +139,7 @@ async fn secret(own: &OidcFederation, client: &OauthClient, scope: &CallScope) -
     let check = format!("the client `{}` is known, with this secret", client.id);
     // Nobody is sent there: the code that was never given is refused before.
     let way_back = "https://idp-bridge.invalid/";
-    match own.openid.check_secret(scope, client, own.authentication, way_back).await {
+    match own.openid.check_secret(scope, own.credentials(client), way_back).await {
         Ok(SecretCheck::Right) => Finding::ok(check, &[]),
         Ok(SecretCheck::Wrong) => {
             let fix =

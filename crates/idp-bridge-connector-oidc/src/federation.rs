@@ -11,7 +11,8 @@ use idp_bridge_core::{
     SessionId, TokenIdentity, TokenUser, UserId,
 };
 use idp_bridge_http::oidc::{
-    Claims, ClientAuthentication, EndSessionParameters, OpenIdProvider, Rules, TokenKind, end_session_url,
+    Claims, ClientAuthentication, ClientCredentials, EndSessionParameters, OpenIdProvider, Rules, TokenKind,
+    end_session_url,
 };
 
 use crate::config::OidcConfig;
@@ -28,7 +29,7 @@ pub(crate) struct OidcFederation {
     pub(crate) settings: FederationSettings,
     /// The client that asks introspection; userinfo is asked without one.
     pub(crate) bridge: Option<OauthClient>,
-    pub(crate) authentication: ClientAuthentication,
+    authentication: ClientAuthentication,
     pub(crate) customer_claim: String,
     pub(crate) scopes: Vec<String>,
     session_claim: Option<String>,
@@ -54,11 +55,16 @@ impl OidcFederation {
         })
     }
 
+    /// Returns the credentials of a client, sent in the configured way.
+    pub(crate) fn credentials<'a>(&self, client: &'a OauthClient) -> ClientCredentials<'a> {
+        ClientCredentials { client, authentication: self.authentication }
+    }
+
     /// What a signed token proves by itself: nobody is asked, once the keys are known.
     async fn proven(&self, scope: &CallScope, token: &AccessToken, rules: &Rules) -> Result<(Claims, TokenIdentity)> {
         let claims = self.openid.verify(scope, token.expose(), rules).await?;
         let identity = self.identity(&claims)?;
-        claims.refuse_id_token(identity.client.as_deref().unwrap_or_default())?;
+        claims.check_not_id_token(identity.client.as_deref().unwrap_or_default())?;
         Ok((claims, identity))
     }
 
@@ -67,7 +73,7 @@ impl OidcFederation {
         let bridge = self.bridge.as_ref().ok_or_else(|| {
             Error::invalid_token("the token is opaque, and only introspection could tell which client's it is")
         })?;
-        let claims = self.openid.introspect(scope, token, bridge, self.authentication).await?;
+        let claims = self.openid.introspect(scope, token, self.credentials(bridge)).await?;
         // Introspection takes refresh tokens as well, and only this tells them apart (RFC 7662, section 2.2).
         if !claims.text("token_type").is_some_and(is_bearer) {
             return Err(Error::invalid_token("introspection does not say that the token is a bearer token"));
@@ -85,14 +91,14 @@ impl OidcFederation {
     /// What the identity provider says of a token that is proven to be its own: `InvalidToken` if it does not live.
     async fn ask(&self, scope: &CallScope, token: &AccessToken) -> Result<Claims> {
         match &self.bridge {
-            Some(bridge) => self.openid.introspect(scope, token, bridge, self.authentication).await,
+            Some(bridge) => self.openid.introspect(scope, token, self.credentials(bridge)).await,
             None => self.openid.userinfo(scope, token).await,
         }
     }
 
     fn identity(&self, claims: &Claims) -> Result<TokenIdentity> {
-        let client = claims.issued_to(|id| self.settings.client(id).is_some())?;
-        claims.refuse_bound()?;
+        let client = claims.check_client(|id| self.settings.client(id).is_some())?;
+        claims.check_unbound()?;
         let subject = claims.text("sub").and_then(|text| UserId::new(text).ok());
         let subject = subject.ok_or_else(|| Error::invalid_token("the token names no user"))?;
         // RFC 9068, section 2.2: without a user, the subject is the client itself.
@@ -133,7 +139,7 @@ impl OidcFederation {
         let others = self.settings.clients.iter().filter(|own| client != Some(&own.id));
         let mut may_be_over = false;
         for client in known.into_iter().chain(others) {
-            match self.openid.revoke(scope, token, TokenKind::Refresh, (client, self.authentication)).await {
+            match self.openid.revoke(scope, token, TokenKind::Refresh, self.credentials(client)).await {
                 Ok(_) => match self.is_over(scope, token).await? {
                     Some(true) => return Ok(()),
                     Some(false) => {}
@@ -155,7 +161,7 @@ impl OidcFederation {
         let Some(bridge) = &self.bridge else { return Ok(None) };
         // What is no token at all has nothing that could live.
         let Ok(token) = AccessToken::new(refresh_token.expose()) else { return Ok(Some(true)) };
-        match self.openid.introspect(scope, &token, bridge, self.authentication).await {
+        match self.openid.introspect(scope, &token, self.credentials(bridge)).await {
             Err(error) if error.kind() == ErrorKind::InvalidToken => Ok(Some(true)),
             Err(error) => Err(error),
             Ok(_) => Ok(Some(false)),
@@ -195,7 +201,7 @@ impl OidcFederation {
         }
         let secret = Secret::new(token.expose());
         if let Some(client) = identity.client.as_deref().and_then(|id| self.settings.client(id)) {
-            let ended = self.openid.revoke(scope, &secret, TokenKind::Access, (client, self.authentication)).await;
+            let ended = self.openid.revoke(scope, &secret, TokenKind::Access, self.credentials(client)).await;
             match ended {
                 Ok(at) => ended_at = at.unwrap_or(ended_at),
                 // Not every provider can end signed ones, and they may have ended with their refresh token: the check below
@@ -217,7 +223,7 @@ impl OidcFederation {
 impl Federation for OidcFederation {
     async fn identify(&self, scope: &CallScope, token: &AccessToken) -> Result<TokenIdentity> {
         let told = if token.is_jwt() {
-            self.proven(scope, token, &Rules::access_token().expired_by(DAY)).await?
+            self.proven(scope, token, &Rules::access_token().with_expiry_tolerance(DAY)).await?
         } else {
             self.introspected(scope, token).await?
         };
@@ -270,7 +276,7 @@ impl Federation for OidcFederation {
     async fn check_logout_token(&self, scope: &CallScope, token: &AccessToken) -> Result<LogoutNotice> {
         let token = self.openid.check_logout_token(scope, token, &self.settings).await?;
         // A session ends only what is known to belong to it.
-        if self.session_claim.is_some() { Ok(token.session_or_user()) } else { token.user() }
+        if self.session_claim.is_some() { Ok(token.into_notice()) } else { token.into_user_notice() }
     }
 
     async fn metadata(&self, scope: &CallScope) -> Result<FederationMetadata> {
@@ -295,14 +301,14 @@ fn is_about(answer: &Claims, proven: &Claims) -> Result<()> {
     if answer.text("token_type").is_some_and(|token_type| !is_bearer(token_type)) {
         return Err(Error::invalid_token("the token is no bearer token"));
     }
-    answer.refuse_bound()
+    answer.check_unbound()
 }
 
 /// Fails unless the token itself or its introspection says that it is an access token.
 ///
 /// Introspection calls a living refresh token active too, and signed ones may look like access tokens (RFC 7662, section 2.2).
 fn check_is_access_token(introspected: &Claims, proven: &Claims) -> Result<()> {
-    if proven.is_of_type("at+jwt") || introspected.text("token_type").is_some_and(is_bearer) {
+    if proven.has_type("at+jwt") || introspected.text("token_type").is_some_and(is_bearer) {
         return Ok(());
     }
     Err(Error::invalid_token("neither the token nor its introspection says that it is an access token")

@@ -106,7 +106,7 @@ impl Client {
     /// - An answer that is no HTTP or is larger than [`MAX_BODY`] is `InvalidResponse`.
     /// - A certificate that is not trusted, or an address that the policy refuses, is `Misconfigured`.
     /// - The recorder is told of one request and of each attempt; of a write before it leaves, and that it was refused if
-    ///   there was no connection or the answer is a 4xx other than 408, or amounts to one ([`Request::judged_by`]).
+    ///   there was no connection or the answer is a 4xx other than 408, or amounts to one ([`Request::classify_with`]).
     pub async fn send(&self, scope: &CallScope, request: Request) -> Result<Response> {
         scope.recorder().request();
         self.deliver(scope, &request, &mut 0).await

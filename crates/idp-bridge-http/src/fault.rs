@@ -25,7 +25,7 @@ impl Fault {
         if let Some(refused) = find::<Refused>(&error) {
             return Self { error: refused.into_error().unanswered(), sent, passing: false };
         }
-        let cause = TransportCause::find(&error, https).unwrap_or(TransportCause::NotConnected);
+        let cause = TransportCause::from_error(&error, https).unwrap_or(TransportCause::NotConnected);
         let (kind, message) = (cause.kind(), cause.describe(Peer::IdentityProvider));
         let own = match cause {
             TransportCause::NotBuilt | TransportCause::NoStore => Error::ours(kind, message),

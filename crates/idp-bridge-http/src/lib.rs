@@ -32,7 +32,7 @@ mod fault;
 mod json;
 pub mod oidc;
 pub mod quote;
-mod refused;
+mod refusal;
 mod request;
 mod resolver;
 mod response;
@@ -46,10 +46,10 @@ pub use bytes::Bytes;
 pub use challenge::BearerChallenge;
 pub use client::{Client, MAX_BODY};
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-pub use refused::refused;
+pub use refusal::status_error;
 pub use request::{Effect, Request};
 pub use response::Response;
-pub use token::{Token, TokenAnswer, TokenCache, TokenSource};
+pub use token::{Token, TokenCache, TokenResponse, TokenSource};
 pub use transport::{Peer, TransportCause};
 
 /// The URL type of [`BaseUrl::join`] and [`Request`].

@@ -16,7 +16,7 @@
 //! let settings = OpenIdSettings::new("https://login.acme.example/realms/acme", &policy);
 //! let provider = OpenIdProvider::new(Client::new(&policy)?, settings, Arc::new(SystemClock))?;
 //! let claims = provider.verify(scope, token, &Rules::access_token()).await?;
-//! let client = claims.issued_to(|client| client == "shop")?;
+//! let client = claims.check_client(|client| client == "shop")?;
 //! # Ok(())
 //! # }
 //! ```
@@ -36,6 +36,6 @@ pub use algorithm::Algorithm;
 pub use claims::Claims;
 pub use discovery::Discovery;
 pub use logout::{EndSessionParameters, LogoutToken, end_session_url};
-pub use oauth::{ClientAuthentication, SecretCheck, TokenKind};
+pub use oauth::{ClientAuthentication, ClientCredentials, SecretCheck, TokenKind};
 pub use provider::{OpenIdProvider, OpenIdSettings};
 pub use rules::Rules;

@@ -73,7 +73,7 @@ impl Request {
         Self::new(Method::PATCH, url, Effect::Write)
     }
 
-    /// A `POST`, which is a write unless it is said to be [`reading`](Self::reading).
+    /// A `POST`, which is a write unless it is said to be [(Self::read_only).
     pub fn post(url: Url) -> Self {
         Self::new(Method::POST, url, Effect::Write)
     }
@@ -89,7 +89,7 @@ impl Request {
 
     /// The same, known to change nothing: a token request, an introspection.
     #[must_use]
-    pub fn reading(mut self) -> Self {
+    pub fn read_only(mut self) -> Self {
         self.effect = Effect::Read;
         self
     }
@@ -121,7 +121,7 @@ impl Request {
     ///
     /// An error of `make` ends the request before the attempt is sent.
     #[must_use]
-    pub fn form_anew(self, make: impl Fn() -> Result<Vec<(&'static str, String)>> + Send + Sync + 'static) -> Self {
+    pub fn form_with(self, make: impl Fn() -> Result<Vec<(&'static str, String)>> + Send + Sync + 'static) -> Self {
         self.with_body(FORM, Body::Anew(Arc::new(move || Ok(form_encoded(&make()?)))))
     }
 
@@ -180,7 +180,7 @@ impl Request {
     /// Whether it is sent again, and what the recorder is told of a write, goes by the status that this function gives;
     /// the answer keeps its own.
     #[must_use]
-    pub fn judged_by(mut self, judge: fn(&Response) -> StatusCode) -> Self {
+    pub fn classify_with(mut self, judge: fn(&Response) -> StatusCode) -> Self {
         self.judge = Some(judge);
         self
     }
@@ -230,7 +230,7 @@ mod tests {
         for write in [Request::put(url()), Request::patch(url()), Request::post(url()), Request::delete(url())] {
             assert_eq!(write.effect(), Effect::Write);
         }
-        assert_eq!(Request::post(url()).reading().effect(), Effect::Read);
+        assert_eq!(Request::post(url()).read_only().effect(), Effect::Read);
     }
 
     #[test]
@@ -271,7 +271,7 @@ mod tests {
     fn a_form_that_is_made_anew_is_another_one_each_time() {
         let counter = std::sync::atomic::AtomicU32::new(0);
         let next = move || counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_string();
-        let body = Request::post(url()).form_anew(move || Ok(vec![("n", next())])).body.unwrap();
+        let body = Request::post(url()).form_with(move || Ok(vec![("n", next())])).body.unwrap();
         assert_eq!((body.next().unwrap(), body.next().unwrap()), ("n=0".into(), "n=1".into()));
     }
 }

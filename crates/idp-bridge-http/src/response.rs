@@ -12,8 +12,8 @@ use idp_bridge_core::{Clock as _, Error, ErrorKind, Result, SystemClock};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::refused::{foreign, foreign_to_token};
-use crate::{json, refused};
+use crate::refusal::{foreign, foreign_to_token};
+use crate::{json, status_error};
 
 /// The longest waiting time that is believed; so that no sum of times overflows.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -117,7 +117,7 @@ impl Response {
         if self.status.is_success() {
             return Ok(self);
         }
-        Err(self.complete(refused(self.status.as_u16())))
+        Err(self.complete(status_error(self.status.as_u16())))
     }
 
     /// Returns the product's own words in a refusal; the error of a foreign refusal if its body has another shape.
@@ -161,7 +161,7 @@ impl Response {
     }
 
     /// Fails if there is a body where the identity provider never gives one: something else has answered.
-    pub fn must_be_empty(&self) -> Result<()> {
+    pub fn check_empty(&self) -> Result<()> {
         if self.body.is_empty() {
             return Ok(());
         }
@@ -350,8 +350,8 @@ mod tests {
 
     #[test]
     fn a_body_where_there_should_be_none_is_an_invalid_response_and_not_shown() {
-        assert!(answer(&[], "").must_be_empty().is_ok());
-        let error = answer(&[], "ada@acme.example").must_be_empty().unwrap_err();
+        assert!(answer(&[], "").check_empty().is_ok());
+        let error = answer(&[], "ada@acme.example").check_empty().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidResponse);
         assert!(!format!("{error:?}").contains("ada"), "{error:?}");
     }

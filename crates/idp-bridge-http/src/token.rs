@@ -33,15 +33,15 @@ pub struct Token {
 
 /// The answer of an OAuth 2.0 token endpoint (RFC 6749, section 5.1), as far as it matters to who asks for itself.
 #[derive(Debug, Deserialize)]
-pub struct TokenAnswer {
+pub struct TokenResponse {
     access_token: Secret,
     expires_in: u64,
     /// The scopes of the token, with spaces between them, if the answer names them.
     pub scope: Option<String>,
 }
 
-impl From<TokenAnswer> for Token {
-    fn from(answer: TokenAnswer) -> Self {
+impl From<TokenResponse> for Token {
+    fn from(answer: TokenResponse) -> Self {
         Self { secret: answer.access_token, expires_in: Duration::from_secs(answer.expires_in) }
     }
 }

@@ -61,13 +61,13 @@ impl TransportCause {
     /// Finds the cause of a failure of the HTTP stack; none if the error comes from elsewhere.
     ///
     /// `https` is whether the URL began with it: at a plain URL some failures mean that the port speaks TLS.
-    pub fn find(error: &(dyn StdError + 'static), https: bool) -> Option<Self> {
+    pub fn from_error(error: &(dyn StdError + 'static), https: bool) -> Option<Self> {
         let error: &reqwest::Error = find(error)?;
         if error.is_builder() {
             return Some(Self::NotBuilt);
         }
         if let Some(fault) = find::<rustls::Error>(error) {
-            return Some(Self::of_tls(fault));
+            return Some(Self::from_tls(fault));
         }
         if is_unresolved(error) {
             return Some(Self::NameNotFound);
@@ -91,11 +91,11 @@ impl TransportCause {
     }
 
     /// Whether this is an error of the HTTP stack itself, whose own words are for programmers.
-    pub fn is_raw(error: &(dyn StdError + 'static)) -> bool {
+    pub fn is_http_error(error: &(dyn StdError + 'static)) -> bool {
         error.is::<reqwest::Error>()
     }
 
-    fn of_tls(fault: &rustls::Error) -> Self {
+    fn from_tls(fault: &rustls::Error) -> Self {
         match fault {
             rustls::Error::Other(other) if other.0.is::<tls::NoStore>() => Self::NoStore,
             rustls::Error::InvalidCertificate(certificate) => match certificate {

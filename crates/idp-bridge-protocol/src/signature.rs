@@ -49,7 +49,7 @@ impl KeyRing {
     }
 
     /// A ring that no call passes: what an unknown tenant is checked against.
-    pub fn nobody() -> Self {
+    pub fn empty() -> Self {
         Self(Vec::new())
     }
 

@@ -104,7 +104,7 @@ pub(crate) fn remark(text: &str) {
 pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
-    while let Some(error) = cause.filter(|cause| !TransportCause::is_raw(*cause)) {
+    while let Some(error) = cause.filter(|cause| !TransportCause::is_http_error(*cause)) {
         let more = error.to_string();
         if !text.contains(&more) {
             text = format!("{text}: {more}");

@@ -5,7 +5,7 @@ use idp_bridge_core::jiff::Timestamp;
 use idp_bridge_core::{
     CallScope, Customer, Email, EmailStatus, Error, OutboundPolicy, Result, Secret, UserId, UserRecord,
 };
-use idp_bridge_http::{BaseUrl, Client, Request, Response, refused};
+use idp_bridge_http::{BaseUrl, Client, Request, Response, status_error};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -96,7 +96,7 @@ impl People {
 
     /// Deletes the person.
     pub(crate) async fn delete(&self, scope: &CallScope, id: &UserId) -> Result<()> {
-        self.send(scope, Request::delete(self.base.join(&["people", id.as_str()])?)).await?.must_be_empty()
+        self.send(scope, Request::delete(self.base.join(&["people", id.as_str()])?)).await?.check_empty()
     }
 
     /// What the key may do.
@@ -128,6 +128,6 @@ fn classify(status: u16, refusal: Refusal) -> Error {
         // Only one word makes a user missing: a wrong path is 404 as well.
         404 if refusal.error == "no_such_person" => Error::no_such_user(),
         404 => Error::upstream(Misconfigured, "rolodex does not know the path").with_hint("check `url`"),
-        _ => refused(status),
+        _ => status_error(status),
     }
 }

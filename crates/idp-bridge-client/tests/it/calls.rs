@@ -45,7 +45,7 @@ async fn ask(script: Script, call: Call) -> Result<Answer, ClientError> {
 async fn a_call_is_signed_with_every_key_over_the_bytes_that_are_sent() {
     let bridge = ScriptedBridge::start(Script::json(200, USER)).await;
     let id: WebhookId = "msg_mine".parse().unwrap();
-    client(&bridge).call_as(&id, get()).await.unwrap();
+    client(&bridge).call_with_id(&id, get()).await.unwrap();
     let request = bridge.request().await;
     assert_eq!(request.line, "POST /v1/tenants/acme/webhook HTTP/1.1");
     assert_eq!(request.headers["content-type"], "application/json");
@@ -106,7 +106,10 @@ async fn what_is_no_answer_of_a_bridge_is_told_apart_from_a_missing_user() {
         (Script::new(302, "text/html", "").with_header("location: /elsewhere"), 302, false),
     ] {
         let error = ask(script, get()).await.unwrap_err();
-        assert!(matches!(&error, ClientError::NoAnswer { status: own } if own.as_u16() == status), "{error:?}");
+        assert!(
+            matches!(&error, ClientError::UnexpectedResponse { status: own } if own.as_u16() == status),
+            "{error:?}"
+        );
         assert_eq!(error.is_retryable(), retryable, "{error:?}");
     }
 }

@@ -53,7 +53,7 @@ impl Auth0Api {
     /// Reads userinfo. The claims are empty for a token without the scope `openid`.
     pub(crate) async fn userinfo(&self, scope: &CallScope, token: &AccessToken) -> Result<Claims> {
         let request = Request::get(self.login_url(&["userinfo"])?).bearer(&Secret::new(token.expose()))?;
-        Claims::of_answer(&self.send_unauthenticated(scope, Step::ReadUserinfo, request).await?)
+        Claims::from_response(&self.send_unauthenticated(scope, Step::ReadUserinfo, request).await?)
     }
 
     /// Revokes a refresh token as its application. Succeeds for unknown tokens too.
@@ -103,7 +103,7 @@ impl Auth0Api {
         let url = self.url(&["device-credentials", &credential.id]).map_err(|_| {
             Error::upstream(ErrorKind::InvalidResponse, "auth0 listed a device credential with an unusable id")
         })?;
-        self.send(scope, Step::DeleteCredential, Request::delete(url)).await?.must_be_empty()
+        self.send(scope, Step::DeleteCredential, Request::delete(url)).await?.check_empty()
     }
 
     /// Reads the settings of an application.

@@ -2,7 +2,7 @@
 
 use idp_bridge_core::ErrorKind;
 use idp_bridge_http::oidc::Claims;
-use idp_bridge_http::{Method, TokenAnswer};
+use idp_bridge_http::{Method, TokenResponse};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -118,7 +118,7 @@ impl Topic {
         let body = recording.bytes();
         let is_read = match self {
             Self::Other => return Read::NotUsed,
-            Self::Token => parses_as::<TokenAnswer>(&body),
+            Self::Token => parses_as::<TokenResponse>(&body),
             Self::GetUser | Self::CreateUser | Self::UpdateUser => is_user(&body),
             Self::UsersByEmail => {
                 serde_json::from_slice::<Vec<Auth0User>>(&body).is_ok_and(|users| users.iter().all(is_usable))

@@ -1,7 +1,7 @@
 //! The checks of `doctor` for federation: reads, and the redemption of a code that does not exist.
 
 use idp_bridge_core::{CallKind, CallScope, Finding, LogoutFallback, OauthClient};
-use idp_bridge_http::oidc::{ClientAuthentication, SecretCheck};
+use idp_bridge_http::oidc::{ClientAuthentication, ClientCredentials, SecretCheck};
 
 use super::Auth0Federation;
 use crate::error::Step;
@@ -111,7 +111,8 @@ impl Auth0Federation {
             format!("copy Client ID and Client Secret of Applications → `{id}` → Settings to `federation.clients`");
         let checked = async {
             let (token_url, redirect_uri) = (self.api.login_url(&["oauth", "token"])?, self.config.issuer());
-            self.open_id.check_secret_at(scope, token_url, (client, ClientAuthentication::Post), &redirect_uri).await
+            let credentials = ClientCredentials { client, authentication: ClientAuthentication::Post };
+            self.open_id.check_secret_at(scope, token_url, credentials, &redirect_uri).await
         };
         match checked.await {
             Ok(SecretCheck::Right) => Finding::ok(check, NO_CALL),

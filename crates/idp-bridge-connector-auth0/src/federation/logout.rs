@@ -70,7 +70,7 @@ impl Auth0Federation {
         hint: &Secret,
         identity: &TokenIdentity,
     ) -> Result<Option<SessionId>> {
-        let rules = Rules::of_type(&["JWT"]).expired_by(YEAR);
+        let rules = Rules::with_types(&["JWT"]).with_expiry_tolerance(YEAR);
         let claims = self.open_id.verify(scope, hint.expose(), &rules).await?;
         let is_client = |client: &&str| match &identity.client {
             Some(own) => own == client,

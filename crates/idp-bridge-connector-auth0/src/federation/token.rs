@@ -30,8 +30,8 @@ impl AccessRules {
     ///
     /// ID tokens share key and type (`JWT`) with access tokens. They are recognized by their audience, the client itself.
     pub(super) fn identity(&self, claims: &Claims) -> Result<TokenIdentity> {
-        let client = claims.issued_to(|client| self.clients.iter().any(|own| own == client))?;
-        claims.refuse_id_token(client)?;
+        let client = claims.check_client(|client| self.clients.iter().any(|own| own == client))?;
+        claims.check_not_id_token(client)?;
         let is_accepted = |audience: &&str| self.audiences.iter().any(|own| own == audience);
         if !claims.audience().iter().any(is_accepted) {
             return Err(Error::invalid_token("the token is for another API"));
@@ -39,7 +39,7 @@ impl AccessRules {
         if claims.strings("gty").contains(&"client-credentials") {
             return Err(Error::invalid_token("the token belongs to an application, not to a user"));
         }
-        claims.refuse_bound()?;
+        claims.check_unbound()?;
         Ok(TokenIdentity {
             subject: subject(claims)?,
             client: Some(client.to_owned()),

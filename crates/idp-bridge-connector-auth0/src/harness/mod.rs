@@ -177,7 +177,7 @@ impl Auth0Harness {
     }
 
     async fn token(&self, form: &[(&str, &str)]) -> Staged<Response> {
-        let request = Request::post(self.base.join(&["oauth", "token"])?).reading().form(form);
+        let request = Request::post(self.base.join(&["oauth", "token"])?).read_only().form(form);
         Ok(self.http.send(&scope(), request).await?)
     }
 }

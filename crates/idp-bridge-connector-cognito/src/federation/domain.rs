@@ -4,7 +4,7 @@
 
 use idp_bridge_core::{AccessToken, CallScope, EndSession, OauthClient, Result};
 use idp_bridge_http::oidc::{
-    Claims, ClientAuthentication, EndSessionParameters, OpenIdProvider, SecretCheck, end_session_url,
+    Claims, ClientAuthentication, ClientCredentials, EndSessionParameters, OpenIdProvider, SecretCheck, end_session_url,
 };
 use idp_bridge_http::{BaseUrl, Url};
 
@@ -58,8 +58,8 @@ impl Domain {
         client: &OauthClient,
     ) -> Result<SecretCheck> {
         // In the body: in the header the encoding of `+` is ambiguous.
-        let client = (client, ClientAuthentication::Post);
-        issuer.check_secret_at(scope, self.token.clone(), client, UNUSED_REDIRECT_URI).await
+        let credentials = ClientCredentials { client, authentication: ClientAuthentication::Post };
+        issuer.check_secret_at(scope, self.token.clone(), credentials, UNUSED_REDIRECT_URI).await
     }
 
     /// Returns the URL that ends the browser's session.

@@ -23,8 +23,8 @@ impl PoolToken {
             Some("id") => return Err(Error::invalid_token("the token is an ID token")),
             _ => return Err(Error::invalid_token("the token is not an access token (`token_use`)")),
         }
-        claims.refuse_bound()?;
-        let client = claims.issued_to(is_known)?;
+        claims.check_unbound()?;
+        let client = claims.check_client(is_known)?;
         let subject = claims.text("sub").and_then(|sub| UserId::new(sub).ok());
         let subject = subject.ok_or_else(|| Error::invalid_token("the token has no valid subject (`sub`)"))?;
         let username = claims.text("username").filter(|name| !name.is_empty());

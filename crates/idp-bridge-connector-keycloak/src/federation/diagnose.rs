@@ -3,7 +3,7 @@
 mod applications;
 
 use idp_bridge_core::{CallScope, Error, ErrorKind, Finding, OauthClient, Result, Verdict};
-use idp_bridge_http::oidc::{ClientAuthentication, SecretCheck};
+use idp_bridge_http::oidc::{ClientAuthentication, ClientCredentials, SecretCheck};
 
 use self::applications::{Application, Applications, Source};
 use super::RealmFederation;
@@ -118,7 +118,7 @@ impl<'a> Diagnosis<'a> {
         };
         let checked = match self.federation.endpoints.token() {
             Ok(url) => {
-                let client = (client, ClientAuthentication::Post);
+                let credentials = ClientCredentials { client, authentication: ClientAuthentication::Post };
                 self.federation.openid.check_secret_at(scope, url, client, UNUSED_REDIRECT_URI).await
             }
             Err(error) => Err(error),

@@ -86,16 +86,16 @@ impl Endpoints {
                 "Clients → the application → Advanced: `User info signed response algorithm` is `Unsigned`",
             ));
         }
-        Claims::of_answer(&response).map(Userinfo::User)
+        Claims::from_response(&response).map(Userinfo::User)
     }
 
     /// Introspects a token as the bridge's client. `None` if the token is inactive or the bridge is not in its audience.
     pub(super) async fn introspect(&self, scope: &CallScope, token: &AccessToken) -> Result<Option<Claims>> {
         let form = [("token", token.expose()), ("token_type_hint", "access_token")];
-        let request = Request::post(self.openid(&["token", "introspect"])?).reading();
+        let request = Request::post(self.openid(&["token", "introspect"])?).read_only();
         let request = request.form(&with_client(&self.bridge, &form));
         let response = check(Endpoint::Introspection, self.http.send(scope, request).await?)?;
-        let claims = Claims::of_answer(&response)?;
+        let claims = Claims::from_response(&response)?;
         match claims.get("active").and_then(serde_json::Value::as_bool) {
             Some(true) => Ok(Some(claims)),
             Some(false) => Ok(None),
@@ -109,7 +109,7 @@ impl Endpoints {
     pub(super) async fn log_out(&self, scope: &CallScope, client: &OauthClient, refresh: &Secret) -> Result<()> {
         let form = [("refresh_token", refresh.expose())];
         let request = Request::post(self.openid(&["logout"])?).form(&with_client(client, &form));
-        check(Endpoint::Logout, self.http.send(scope, request).await?)?.must_be_empty()
+        check(Endpoint::Logout, self.http.send(scope, request).await?)?.check_empty()
     }
 }
 

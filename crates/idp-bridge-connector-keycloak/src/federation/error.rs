@@ -2,7 +2,7 @@
 
 use idp_bridge_core::ErrorKind::*;
 use idp_bridge_core::{Error, Result};
-use idp_bridge_http::{Response, refused};
+use idp_bridge_http::{Response, status_error};
 
 use crate::error::{ErrorBody, no_such_realm, realm_disabled};
 
@@ -37,7 +37,7 @@ pub(super) fn check(endpoint: Endpoint, response: Response) -> Result<Response> 
 
 fn refusal(endpoint: Endpoint, status: u16, error: &str) -> Error {
     match (endpoint, status) {
-        (_, 300..=399 | 429 | 500..) => refused(status),
+        (_, 300..=399 | 429 | 500..) => status_error(status),
         (Endpoint::Logout, 400) if error == "invalid_grant" => {
             Error::upstream(InvalidInput, "keycloak refused the refresh token for the client that it names")
                 .with("field", "refresh_token")
@@ -50,7 +50,7 @@ fn refusal(endpoint: Endpoint, status: u16, error: &str) -> Error {
         }
         (_, 403) if error == "access_denied" => realm_disabled(),
         (_, 404) => no_such_realm(),
-        _ => refused(status),
+        _ => status_error(status),
     }
 }
 

@@ -18,12 +18,12 @@ pub(super) struct VerifiedToken {
 impl VerifiedToken {
     /// Checks that the claims are those of an access token that was issued to a person and to one of the tenant's clients.
     pub(super) fn from_claims(claims: Claims, settings: &FederationSettings) -> Result<Self> {
-        claims.refuse_bound()?;
+        claims.check_unbound()?;
         // ID tokens have this key and header, too. Only this claim distinguishes them.
         if claims.text("typ") != Some("Bearer") {
             return Err(Error::invalid_token("the token is not an access token"));
         }
-        let client = claims.issued_to(|client| settings.client(client).is_some())?.to_owned();
+        let client = claims.check_client(|client| settings.client(client).is_some())?.to_owned();
         if is_issued_to_client_itself(&claims, grant(&claims)) {
             return Err(Error::invalid_token("the token was issued to a client for itself"));
         }

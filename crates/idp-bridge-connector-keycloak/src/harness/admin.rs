@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use idp_bridge_conformance::Staged;
 use idp_bridge_core::{CallScope, Error, ErrorKind, OutboundPolicy, Result, Secret};
 use idp_bridge_http::{
-    BaseUrl, Client, HeaderValue, Request, Response, StatusCode, Token, TokenAnswer, TokenCache, TokenSource, Url,
+    BaseUrl, Client, HeaderValue, Request, Response, StatusCode, Token, TokenCache, TokenResponse, TokenSource, Url,
     header,
 };
 use serde_json::Value;
@@ -139,7 +139,7 @@ struct PasswordLogin {
 impl TokenSource for PasswordLogin {
     async fn fetch(&self, scope: &CallScope) -> Result<Token> {
         let url = self.base.join(&["realms", &self.realm, "protocol", "openid-connect", "token"])?;
-        let request = Request::post(url).reading().form(&[
+        let request = Request::post(url).read_only().form(&[
             ("grant_type", "password"),
             ("client_id", &self.client),
             ("username", &self.user),
@@ -149,6 +149,6 @@ impl TokenSource for PasswordLogin {
         if matches!(response.status.as_u16(), 400 | 401) {
             return Err(Error::upstream(ErrorKind::Unauthenticated, "keycloak refuses this login"));
         }
-        Ok(response.json::<TokenAnswer>()?.into())
+        Ok(response.json::<TokenResponse>()?.into())
     }
 }

@@ -60,7 +60,7 @@ fn claims_of(token: &str) -> Staged<Value> {
 impl KeycloakHarness {
     /// Sends a form to one of the realm's public endpoints.
     async fn post(&self, path: &[&str], form: &[(&str, &str)]) -> Staged<Response> {
-        let request = Request::post(self.administrator.public(&self.realm, path)?).reading().form(form);
+        let request = Request::post(self.administrator.public(&self.realm, path)?).read_only().form(form);
         Ok(self.administrator.send_anonymously(request).await?)
     }
 
@@ -150,7 +150,7 @@ impl KeycloakHarness {
         let claims = json!({"jti": SystemRandom.word()?, "htm": "POST", "htu": url.as_str(), "iat": now});
         let proof = HeaderValue::from_str(&key.sign(&header, &claims)?)?;
         let username = self.username_of(&sign_in.email).await?;
-        let request = Request::post(url).reading().header(HeaderName::from_static("dpop"), proof).form(&[
+        let request = Request::post(url).read_only().header(HeaderName::from_static("dpop"), proof).form(&[
             ("grant_type", "password"),
             ("client_id", realm::WEB),
             ("client_secret", realm::SECRET),

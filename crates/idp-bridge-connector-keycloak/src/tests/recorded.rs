@@ -32,7 +32,7 @@ impl RawClient {
 
     async fn token(&self, form: &[(&str, &str)]) -> Response {
         let url = self.base.join(&["realms", &self.realm, "protocol", "openid-connect", "token"]).unwrap();
-        self.http.send(&scope(), Request::post(url).reading().form(form)).await.unwrap()
+        self.http.send(&scope(), Request::post(url).read_only().form(form)).await.unwrap()
     }
 
     async fn send(&self, request: fn(idp_bridge_http::Url) -> Request, path: &[&str], body: Option<Value>) -> Response {

@@ -59,12 +59,12 @@ impl Algorithm {
     }
 
     /// The algorithm of this very name; `Ed25519` is the newer one of `EdDSA` (RFC 9864).
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         let name = if name == "Ed25519" { Self::EdDsa.name() } else { name };
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 
-    pub(crate) fn of_jsonwebtoken(self) -> jsonwebtoken::Algorithm {
+    pub(crate) fn to_jsonwebtoken(self) -> jsonwebtoken::Algorithm {
         use jsonwebtoken::Algorithm as Theirs;
         match self {
             Self::Rs256 => Theirs::RS256,
@@ -87,12 +87,12 @@ mod tests {
     #[test]
     fn only_asymmetric_algorithms_have_a_name() {
         for algorithm in Algorithm::ALL {
-            assert_eq!(Algorithm::named(algorithm.name()), Some(algorithm));
-            assert_eq!(format!("{:?}", algorithm.of_jsonwebtoken()), algorithm.name());
+            assert_eq!(Algorithm::from_name(algorithm.name()), Some(algorithm));
+            assert_eq!(format!("{:?}", algorithm.to_jsonwebtoken()), algorithm.name());
         }
-        assert_eq!(Algorithm::named("Ed25519"), Some(Algorithm::EdDsa));
+        assert_eq!(Algorithm::from_name("Ed25519"), Some(Algorithm::EdDsa));
         for no in ["none", "None", "NONE", "", "HS256", "HS384", "HS512", "rs256", "RS256 ", "RS1", "ES512", "ES256K"] {
-            assert_eq!(Algorithm::named(no), None, "{no}");
+            assert_eq!(Algorithm::from_name(no), None, "{no}");
         }
     }
 }

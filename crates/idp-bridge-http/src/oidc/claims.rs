@@ -26,7 +26,7 @@ impl Claims {
     }
 
     /// The claims in an answer's body; `InvalidResponse` if it is no JSON object.
-    pub fn of_answer(answer: &Response) -> Result<Self> {
+    pub fn from_response(answer: &Response) -> Result<Self> {
         Self::parse(&answer.body).ok_or_else(|| {
             Error::upstream(ErrorKind::InvalidResponse, "the identity provider's answer is not one JSON object")
                 .with("status", answer.status.as_u16().to_string())
@@ -34,13 +34,13 @@ impl Claims {
     }
 
     /// The same of a token with this `typ` header.
-    pub(super) fn of_type(mut self, typ: Option<String>) -> Self {
+    pub(super) fn with_type(mut self, typ: Option<String>) -> Self {
         self.typ = typ;
         self
     }
 
     /// Whether the token's header says that it is of this type, without `application/` and in lower case.
-    pub fn is_of_type(&self, typ: &str) -> bool {
+    pub fn has_type(&self, typ: &str) -> bool {
         self.typ.as_deref() == Some(typ)
     }
 
@@ -103,7 +103,7 @@ impl Claims {
     /// The client that the token was issued to (`azp` or `client_id`), if this knows it.
     ///
     /// `InvalidToken` if it names none, one that is not known, or two different ones.
-    pub fn issued_to(&self, is_known: impl Fn(&str) -> bool) -> Result<&str> {
+    pub fn check_client(&self, is_known: impl Fn(&str) -> bool) -> Result<&str> {
         let named = |name| match self.members.get(name) {
             None => Ok(None),
             Some(value) => {
@@ -121,7 +121,7 @@ impl Claims {
     }
 
     /// Fails with `InvalidToken` if the token is bound to its sender (`cnf`), whom the bridge cannot check.
-    pub fn refuse_bound(&self) -> Result<()> {
+    pub fn check_unbound(&self) -> Result<()> {
         if self.has("cnf") { Err(Error::invalid_token("the token is bound to its sender")) } else { Ok(()) }
     }
 
@@ -129,9 +129,9 @@ impl Claims {
     ///
     /// One of the type `at+jwt` is none. Any other is one if it has what only ID tokens have, or is meant for the client
     /// itself, as every ID token is (OpenID Connect Core 1.0, section 2).
-    pub fn refuse_id_token(&self, client: &str) -> Result<()> {
+    pub fn check_not_id_token(&self, client: &str) -> Result<()> {
         let marked = ["nonce", "at_hash", "c_hash", "s_hash"].into_iter().any(|name| self.has(name));
-        if !self.is_of_type("at+jwt") && (marked || self.audience().contains(&client)) {
+        if !self.has_type("at+jwt") && (marked || self.audience().contains(&client)) {
             return Err(Error::invalid_token("the token is an ID token"));
         }
         Ok(())

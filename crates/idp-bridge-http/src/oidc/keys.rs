@@ -40,7 +40,7 @@ pub(super) enum Verdict {
 
 impl KeySet {
     /// Reads a set, without the keys that cannot be used; `InvalidResponse` if none is left.
-    pub(super) fn of_answer(answer: &Response) -> Result<Self> {
+    pub(super) fn from_response(answer: &Response) -> Result<Self> {
         #[derive(Deserialize)]
         struct Set {
             keys: Vec<Value>,
@@ -112,7 +112,7 @@ impl Key {
         let (key, possible) = jwk.material()?;
         let algorithms: Vec<Algorithm> = match &jwk.alg {
             None => possible.to_vec(),
-            Some(name) => possible.iter().copied().filter(|own| Algorithm::named(name) == Some(*own)).collect(),
+            Some(name) => possible.iter().copied().filter(|own| Algorithm::from_name(name) == Some(*own)).collect(),
         };
         (!algorithms.is_empty()).then_some(Self { kid: jwk.kid, algorithms, key })
     }

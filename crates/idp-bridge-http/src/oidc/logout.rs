@@ -36,7 +36,7 @@ enum Whose {
 
 impl LogoutToken {
     /// The notice of the session if the token names one, else of the user.
-    pub fn session_or_user(self) -> LogoutNotice {
+    pub fn into_notice(self) -> LogoutNotice {
         let ended = match self.ended {
             Whose::Session(session, _) => Ended::Session(session),
             Whose::User(user) => Ended::User(user),
@@ -45,7 +45,7 @@ impl LogoutToken {
     }
 
     /// The notice of the user, for an identity provider whose access tokens name no session; `InvalidToken` without one.
-    pub fn user(self) -> Result<LogoutNotice> {
+    pub fn into_user_notice(self) -> Result<LogoutNotice> {
         let (Whose::Session(_, Some(user)) | Whose::User(user)) = self.ended else {
             return Err(Error::invalid_token("the logout token names no user"));
         };
@@ -67,12 +67,12 @@ impl OpenIdProvider {
         token: &AccessToken,
         settings: &FederationSettings,
     ) -> Result<LogoutToken> {
-        self.check_logout_token_by(scope, token, settings, &Rules::of_type(&["logout+jwt"])).await
+        self.check_logout_token_with(scope, token, settings, &Rules::with_types(&["logout+jwt"])).await
     }
 
     /// The same by other rules, for an identity provider that gives its logout tokens no `typ` of their own: the event alone then
     /// tells them from its other tokens.
-    pub async fn check_logout_token_by(
+    pub async fn check_logout_token_with(
         &self,
         scope: &CallScope,
         token: &AccessToken,

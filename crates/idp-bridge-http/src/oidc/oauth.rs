@@ -13,8 +13,8 @@ use url::form_urlencoded::byte_serialize;
 
 use super::claims::Claims;
 use super::provider::OpenIdProvider;
-use crate::refused;
 use crate::request::Request;
+use crate::status_error;
 
 /// How a client with a secret proves itself (RFC 6749, section 2.3.1).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,6 +24,15 @@ pub enum ClientAuthentication {
     Basic,
     /// `client_secret_post`: in the form.
     Post,
+}
+
+/// The client that a request is made as, and how it authenticates.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientCredentials<'a> {
+    /// The client and its secret.
+    pub client: &'a OauthClient,
+    /// How the secret is sent.
+    pub authentication: ClientAuthentication,
 }
 
 /// What kind of token is revoked: a hint, which a provider may use to find it sooner.
@@ -64,8 +73,8 @@ impl OpenIdProvider {
     pub async fn userinfo_at(&self, scope: &CallScope, url: Url, token: &AccessToken) -> Result<Claims> {
         let request = Request::get(url).header(ACCEPT, JSON).bearer(&Secret::new(token.expose()))?;
         let answer = self.client().send(scope, request).await?;
-        let answer = answer.or_token_refusal(|status, _: OauthError| refused(status))?;
-        let claims = Claims::of_answer(&answer)?;
+        let answer = answer.or_token_refusal(|status, _: OauthError| status_error(status))?;
+        let claims = Claims::from_response(&answer)?;
         if claims.text("sub").is_none() {
             return Err(Error::upstream(ErrorKind::InvalidResponse, "userinfo does not say whose token it is"));
         }
@@ -83,16 +92,15 @@ impl OpenIdProvider {
         &self,
         scope: &CallScope,
         token: &AccessToken,
-        client: &OauthClient,
-        authentication: ClientAuthentication,
+        credentials: ClientCredentials<'_>,
     ) -> Result<Claims> {
         let discovery = self.discovery(scope).await?;
         let url = endpoint(discovery.introspection_endpoint.as_ref(), "introspection_endpoint")?;
         let form = [("token", token.expose()), ("token_type_hint", TokenKind::Access.hint())];
-        let request = Request::post(url).reading().header(ACCEPT, JSON);
-        let answer = self.client().send(scope, authenticated(request, &form, client, authentication)?).await?;
+        let request = Request::post(url).read_only().header(ACCEPT, JSON);
+        let answer = self.client().send(scope, authenticate(request, &form, credentials)?).await?;
         let claims =
-            Claims::of_answer(&answer.or_refusal(|status, refusal: OauthError| match refusal.error.as_str() {
+            Claims::from_response(&answer.or_refusal(|status, refusal: OauthError| match refusal.error.as_str() {
                 // Some judge no signed token there, whoever made it: seen at node-oidc-provider 9.13, November 2026.
                 "unsupported_token_type" => {
                     Error::invalid_token("the identity provider's introspection takes no tokens of this kind")
@@ -122,12 +130,12 @@ impl OpenIdProvider {
         scope: &CallScope,
         token: &Secret,
         kind: TokenKind,
-        (client, authentication): (&OauthClient, ClientAuthentication),
+        credentials: ClientCredentials<'_>,
     ) -> Result<Option<Timestamp>> {
         let discovery = self.discovery(scope).await?;
         let url = endpoint(discovery.revocation_endpoint.as_ref(), "revocation_endpoint")?;
         let form = [("token", token.expose()), ("token_type_hint", kind.hint())];
-        let request = authenticated(Request::post(url).header(ACCEPT, JSON), &form, client, authentication)?;
+        let request = authenticate(Request::post(url).header(ACCEPT, JSON), &form, credentials)?;
         let answer = self.client().send(scope, request).await?;
         let ended_at = answer.date();
         answer.or_refusal(|status, refusal: OauthError| match refusal.error.as_str() {
@@ -148,12 +156,11 @@ impl OpenIdProvider {
     pub async fn check_secret(
         &self,
         scope: &CallScope,
-        client: &OauthClient,
-        authentication: ClientAuthentication,
+        credentials: ClientCredentials<'_>,
         redirect_uri: &str,
     ) -> Result<SecretCheck> {
         let url = self.discovery(scope).await?.token_endpoint.clone();
-        self.check_secret_at(scope, url, (client, authentication), redirect_uri).await
+        self.check_secret_at(scope, url, credentials, redirect_uri).await
     }
 
     /// The same where the settings say where tokens are given, so that no discovery is needed.
@@ -161,12 +168,12 @@ impl OpenIdProvider {
         &self,
         scope: &CallScope,
         url: Url,
-        (client, authentication): (&OauthClient, ClientAuthentication),
+        credentials: ClientCredentials<'_>,
         redirect_uri: &str,
     ) -> Result<SecretCheck> {
         let form = [("grant_type", "authorization_code"), ("code", MADE_UP), ("redirect_uri", redirect_uri)];
-        let request = Request::post(url).reading().header(ACCEPT, JSON);
-        let answer = self.client().send(scope, authenticated(request, &form, client, authentication)?).await?;
+        let request = Request::post(url).read_only().header(ACCEPT, JSON);
+        let answer = self.client().send(scope, authenticate(request, &form, credentials)?).await?;
         if answer.status.is_success() {
             return Ok(SecretCheck::Unknown);
         }
@@ -175,7 +182,7 @@ impl OpenIdProvider {
             (400..=499, "invalid_grant") => Ok(SecretCheck::Right),
             (400..=499, "invalid_client") | (401, _) => Ok(SecretCheck::Wrong),
             (400 | 403, _) => Ok(SecretCheck::Unknown),
-            (status, _) => Err(refused(status).with_retry_after(answer.retry_after())),
+            (status, _) => Err(status_error(status).with_retry_after(answer.retry_after())),
         }
     }
 }
@@ -200,11 +207,10 @@ fn endpoint(found: Option<&Url>, name: &'static str) -> Result<Url> {
 }
 
 /// The request with a form in which, or beside which, the client proves itself.
-fn authenticated(
+fn authenticate(
     request: Request,
     form: &[(&str, &str)],
-    client: &OauthClient,
-    authentication: ClientAuthentication,
+    ClientCredentials { client, authentication }: ClientCredentials<'_>,
 ) -> Result<Request> {
     let mut form = form.to_vec();
     match (&client.secret, authentication) {
@@ -238,7 +244,7 @@ fn client_refusal(status: u16, refusal: &OauthError) -> Error {
         (403, _) | (400, "unauthorized_client") => {
             Error::upstream(ErrorKind::PermissionDenied, "the client may not ask this of the identity provider")
         }
-        _ => refused(status),
+        _ => status_error(status),
     }
 }
 

@@ -185,6 +185,6 @@ impl Source for KeySource {
             None => self.discovery.get(scope).await?.value.jwks_uri.clone(),
         };
         let answer = self.client.send(scope, Request::get(url)).await?.or_status()?;
-        Ok((KeySet::of_answer(&answer)?, LIFE))
+        Ok((KeySet::from_response(&answer)?, LIFE))
     }
 }

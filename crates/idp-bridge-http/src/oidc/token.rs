@@ -43,7 +43,7 @@ impl<'a> Unverified<'a> {
         if header.contains_key("crit") || header.contains_key("b64") {
             return Err(Error::invalid_token("the token has a header that must be understood (`crit`)"));
         }
-        let algorithm = text("alg")?.and_then(|name| Algorithm::named(&name));
+        let algorithm = text("alg")?.and_then(|name| Algorithm::from_name(&name));
         let algorithm = algorithm
             .filter(|algorithm| rules.algorithms.contains(algorithm))
             .ok_or_else(|| Error::invalid_token("the token is not signed in a way that is taken (`alg`)"))?;
@@ -55,12 +55,12 @@ impl<'a> Unverified<'a> {
         if claims.text("iss") != Some(issuer) {
             return Err(Error::invalid_token("the token is another issuer's"));
         }
-        Ok(Self { algorithm, kid: text("kid")?, signed, signature, claims: claims.of_type(typ) })
+        Ok(Self { algorithm, kid: text("kid")?, signed, signature, claims: claims.with_type(typ) })
     }
 
     /// Whether this key made the signature.
     pub(super) fn is_signed_by(&self, key: &jsonwebtoken::DecodingKey) -> bool {
-        let algorithm = self.algorithm.of_jsonwebtoken();
+        let algorithm = self.algorithm.to_jsonwebtoken();
         jsonwebtoken::crypto::verify(self.signature, self.signed.as_bytes(), key, algorithm).unwrap_or(false)
     }
 
@@ -81,7 +81,7 @@ fn check_time(claims: &Claims, rules: &Rules, now: Timestamp) -> Result<()> {
         time => Ok(time),
     };
     let expires = time("exp")?.ok_or_else(|| Error::invalid_token("the token never expires"))?;
-    if now.duration_since(expires) >= signed(rules.expired_by) {
+    if now.duration_since(expires) >= signed(rules.expiry_tolerance) {
         return Err(Error::invalid_token("the token has expired"));
     }
     for name in ["nbf", "iat"] {

@@ -251,7 +251,7 @@ fn absurd_lives_do_no_harm() {
 
 #[test]
 fn an_answer_of_a_token_endpoint_is_a_token_and_shows_nothing() {
-    let answer = |text| serde_json::from_str::<TokenAnswer>(text);
+    let answer = |text| serde_json::from_str::<TokenResponse>(text);
     let full = answer(r#"{"access_token": "t-1", "token_type": "Bearer", "expires_in": 300, "scope": "a b"}"#).unwrap();
     assert_eq!(full.scope.as_deref(), Some("a b"));
     assert!(!format!("{full:?}").contains("t-1"));

@@ -55,7 +55,7 @@ async fn a_read_is_sent_again_on_a_passing_status_and_three_times_at_most() {
     for status in [408, 429, 500, 502, 503, 504] {
         let server = Server::start(move |_, _| answer(status, &[], "")).await;
         let scope = scope();
-        let response = client().send(&scope, Request::post(server.url()).reading()).await.unwrap();
+        let response = client().send(&scope, Request::post(server.url()).read_only()).await.unwrap();
         assert_eq!((response.status.as_u16(), server.received().len()), (status, 3));
         assert_eq!((scope.recorder().requests(), scope.recorder().attempts()), (1, 3));
         assert_eq!(scope.recorder().outcome(), Outcome::NotApplied);
@@ -141,7 +141,7 @@ async fn an_answer_that_says_in_its_body_what_others_say_in_the_status_is_judged
     {
         let server = Server::start(move |_, _| answer(400, &[], body)).await;
         let scope = scope();
-        let request = Request::post(server.url()).bytes(body.into()).judged_by(judge);
+        let request = Request::post(server.url()).bytes(body.into()).classify_with(judge);
         let response = client().send(&scope, request).await.unwrap();
         assert_eq!((response.status.as_u16(), server.received().len()), (400, sent), "{body}");
         assert_eq!(scope.recorder().outcome(), outcome, "{body}");
@@ -154,7 +154,7 @@ async fn what_may_be_sent_only_once_is_made_anew_for_each_attempt() {
     let server = Server::start(|number, _| answer(if number == 0 { 503 } else { 200 }, &[], "")).await;
     let made = AtomicU32::new(0);
     let make = move || Ok(vec![("jti", made.fetch_add(1, SeqCst).to_string())]);
-    client().send(&scope(), Request::post(server.url()).reading().form_anew(make)).await.unwrap();
+    client().send(&scope(), Request::post(server.url()).read_only().form_with(make)).await.unwrap();
     let bodies: Vec<String> = server.received().into_iter().map(|received| received.body).collect();
     assert_eq!(bodies, ["jti=0", "jti=1"]);
 }
@@ -164,7 +164,7 @@ async fn a_body_that_cannot_be_made_is_the_error_and_nothing_is_sent() {
     let server = Server::start(|_, _| answer(200, &[], "")).await;
     let scope = scope();
     let unmade = || Err(Error::ours(ErrorKind::Unexpected, "no randomness"));
-    let error = client().send(&scope, Request::post(server.url()).form_anew(unmade)).await.unwrap_err();
+    let error = client().send(&scope, Request::post(server.url()).form_with(unmade)).await.unwrap_err();
     assert_eq!((error.kind(), error.message()), (ErrorKind::Unexpected, "no randomness"));
     assert_eq!((server.received().len(), scope.recorder().attempts()), (0, 0));
     assert_eq!(scope.recorder().outcome(), Outcome::NotApplied);

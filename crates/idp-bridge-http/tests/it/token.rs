@@ -18,7 +18,7 @@ struct Asking {
 #[async_trait]
 impl TokenSource for Asking {
     async fn fetch(&self, scope: &CallScope) -> Result<Token> {
-        let response = self.client.send(scope, Request::post(self.url.clone()).reading()).await?;
+        let response = self.client.send(scope, Request::post(self.url.clone()).read_only()).await?;
         Ok(Token { secret: Secret::new(response.text().unwrap_or_default()), expires_in: Duration::from_secs(300) })
     }
 }

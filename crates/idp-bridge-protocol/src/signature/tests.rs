@@ -82,7 +82,7 @@ fn any_key_of_the_ring_and_any_token_of_the_header_will_do() {
         assert_eq!(ring(keys).verify(&headers, b"{}", NOW), Ok("msg_1"));
     }
     assert_eq!(ring(&[other]).verify(&headers, b"{}", NOW), Err(SignatureError::Invalid));
-    assert_eq!(KeyRing::nobody().verify(&headers, b"{}", NOW), Err(SignatureError::Invalid));
+    assert_eq!(KeyRing::empty().verify(&headers, b"{}", NOW), Err(SignatureError::Invalid));
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn failed_call_costs_four_checks_whatever_the_ring() {
     let public = |seed| SigningKey::from_seed([seed; 32]).unwrap().to_verifying_text().expose().to_owned();
     let shared = |byte| SigningKey::from_shared([byte; 32]).to_verifying_text().expose().to_owned();
     let rings = [
-        KeyRing::nobody(),
+        KeyRing::empty(),
         ring(&[&public(1)]),
         ring(&[&shared(1), &public(1)]),
         ring(&[&public(1), &public(2), &public(3), &public(4)]),

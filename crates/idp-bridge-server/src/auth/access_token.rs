@@ -65,8 +65,8 @@ impl AccessTokens {
         if !claims.audience().contains(&self.audience.as_str()) {
             return Err(Error::invalid_token("the token has another audience (`aud`)"));
         }
-        claims.refuse_bound()?;
-        let client = claims.issued_to(|client| !client.is_empty())?;
+        claims.check_unbound()?;
+        let client = claims.check_client(|client| !client.is_empty())?;
         let subject = claims.text("sub").filter(|subject| !subject.is_empty());
         let subject = subject.ok_or_else(|| Error::invalid_token("the token has no subject (`sub`)"))?;
         let scopes = claims.text("scope").unwrap_or_default().split(' ').filter_map(Scope::parse);

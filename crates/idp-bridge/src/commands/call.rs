@@ -171,7 +171,7 @@ impl Sent<'_> {
             ClientError::Problem { problem, retry_after } => self.refused(problem, *retry_after, with_causes(error)),
             ClientError::Transport { source, .. } => {
                 let https = self.url.starts_with("https:");
-                match TransportCause::find(&**source, https) {
+                match TransportCause::from_error(&**source, https) {
                     Some(TransportCause::Refused) => Problem::new(TransportCause::Refused.describe(Peer::Bridge))
                         .hint(format!("does a bridge listen at `{}`?", self.url)),
                     Some(cause) => Problem::new(cause.describe(Peer::Bridge))
@@ -179,7 +179,7 @@ impl Sent<'_> {
                     None => Problem::new(with_causes(error)).hint(self.with_repetition("try again", error)),
                 }
             }
-            ClientError::NoAnswer { .. } => {
+            ClientError::UnexpectedResponse { .. } => {
                 let hint = format!("is `{}` the base URL of a bridge, and nothing in between?", self.url);
                 Problem::new(with_causes(error)).hint(self.with_repetition(&hint, error))
             }
@@ -191,7 +191,7 @@ impl Sent<'_> {
     fn may_have_run(&self, error: &ClientError) -> bool {
         let surely_not = match error {
             ClientError::Settings { .. } | ClientError::Transport { sent: false, .. } => true,
-            ClientError::NoAnswer { status } => status.is_client_error(),
+            ClientError::UnexpectedResponse { status } => status.is_client_error(),
             _ => false,
         };
         self.is_write && !surely_not

@@ -74,7 +74,7 @@ fn a_customer_is_one_text_or_number_and_none_is_chosen_among_several() {
 fn a_token_is_issued_to_one_known_client() {
     let known = |client: &str| client == "shop";
     for good in [json!({"azp": "shop"}), json!({"client_id": "shop"}), json!({"azp": "shop", "client_id": "shop"})] {
-        assert_eq!(claims(good.clone()).issued_to(known).unwrap(), "shop", "{good}");
+        assert_eq!(claims(good.clone()).check_client(known).unwrap(), "shop", "{good}");
     }
     for bad in [
         json!({}),
@@ -87,13 +87,13 @@ fn a_token_is_issued_to_one_known_client() {
         json!({"azp": "Shop"}),
         json!({"azp": "shop "}),
     ] {
-        assert_eq!(claims(bad.clone()).issued_to(known).unwrap_err().kind(), ErrorKind::InvalidToken, "{bad}");
+        assert_eq!(claims(bad.clone()).check_client(known).unwrap_err().kind(), ErrorKind::InvalidToken, "{bad}");
     }
 }
 
 #[test]
 fn an_id_token_is_told_by_what_only_id_tokens_have() {
-    let typed = |typ: &str, value: Value| claims(value).of_type(Some(typ.into()));
+    let typed = |typ: &str, value: Value| claims(value).with_type(Some(typ.into()));
     for bad in [
         json!({"aud": "shop"}),
         json!({"aud": ["shop", "api"]}),
@@ -101,12 +101,12 @@ fn an_id_token_is_told_by_what_only_id_tokens_have() {
         json!({"at_hash": "x"}),
         json!({"c_hash": null}),
     ] {
-        assert!(claims(bad.clone()).refuse_id_token("shop").is_err(), "{bad}");
-        assert!(typed("jwt", bad.clone()).refuse_id_token("shop").is_err(), "{bad}");
-        assert!(typed("at+jwt", bad.clone()).refuse_id_token("shop").is_ok(), "{bad}");
+        assert!(claims(bad.clone()).check_not_id_token("shop").is_err(), "{bad}");
+        assert!(typed("jwt", bad.clone()).check_not_id_token("shop").is_err(), "{bad}");
+        assert!(typed("at+jwt", bad.clone()).check_not_id_token("shop").is_ok(), "{bad}");
     }
     for good in [json!({}), json!({"aud": "api"}), json!({"aud": "shop2"}), json!({"auth_time": 1, "aud": ["api"]})] {
-        assert!(typed("jwt", good.clone()).refuse_id_token("shop").is_ok(), "{good}");
+        assert!(typed("jwt", good.clone()).check_not_id_token("shop").is_ok(), "{good}");
     }
 }
 
@@ -114,7 +114,7 @@ fn an_id_token_is_told_by_what_only_id_tokens_have() {
 fn debug_shows_names_alone_and_a_bound_token_is_refused() {
     let claims = claims(json!({"sub": "hunter2", "cnf": {"jkt": "x"}}));
     assert_eq!(format!("{claims:?}"), r#"{"cnf", "sub"}"#);
-    assert_eq!(claims.refuse_bound().unwrap_err().kind(), ErrorKind::InvalidToken);
+    assert_eq!(claims.check_unbound().unwrap_err().kind(), ErrorKind::InvalidToken);
 }
 
 proptest! {

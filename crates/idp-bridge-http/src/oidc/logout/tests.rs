@@ -36,14 +36,14 @@ fn a_logout_token_names_a_session_or_a_user() {
     let user = || Ended::User(UserId::new("u-1").unwrap());
     let session = || Ended::Session(SessionId::new("s-1").unwrap());
     let both = judged(json!({})).unwrap();
-    assert_eq!(both.clone().session_or_user().ended, session());
-    assert_eq!(both.user().unwrap().ended, user());
+    assert_eq!(both.clone().into_notice().ended, session());
+    assert_eq!(both.into_user_notice().unwrap().ended, user());
     let only_user = judged(json!({"sid": null})).unwrap();
-    assert_eq!((only_user.clone().session_or_user().ended, only_user.user().unwrap().ended), (user(), user()));
+    assert_eq!((only_user.clone().into_notice().ended, only_user.into_user_notice().unwrap().ended), (user(), user()));
     let only_session = judged(json!({"sub": null, "aud": ["other", "desk"]})).unwrap();
-    assert_eq!(only_session.clone().session_or_user().issued_at, Timestamp::from_second(NOW - 1).unwrap());
-    assert_eq!(only_session.clone().session_or_user().ended, session());
-    assert_eq!(only_session.user().unwrap_err().kind(), ErrorKind::InvalidToken);
+    assert_eq!(only_session.clone().into_notice().issued_at, Timestamp::from_second(NOW - 1).unwrap());
+    assert_eq!(only_session.clone().into_notice().ended, session());
+    assert_eq!(only_session.into_user_notice().unwrap_err().kind(), ErrorKind::InvalidToken);
     assert!(judged(json!({"iat": NOW - 300, "events": {EVENT: {"x": 1}, "other": 1}})).is_ok());
 }
 

@@ -22,7 +22,7 @@ async fn a_token_of_every_algorithm_is_taken_with_its_own_key() {
         for algorithm in algorithms {
             let token = issuer.key.token(&json!({"alg": algorithm, "kid": "k-1", "typ": "JWT"}), &issuer.claims());
             let claims = issuer.verify(&token).await.unwrap();
-            assert_eq!((claims.text("sub"), claims.issued_to(|id| id == "shop").unwrap()), (Some("u-1"), "shop"));
+            assert_eq!((claims.text("sub"), claims.check_client(|id| id == "shop").unwrap()), (Some("u-1"), "shop"));
         }
         // The document and the keys are asked for once.
         assert_eq!(issuer.server.received().len(), 2);
@@ -136,7 +136,7 @@ async fn a_token_is_of_a_kind_that_the_rules_take() {
             &["logout+jwt", "", "dpop+jwt"][..],
         ),
         (Rules::rfc9068(), &["at+jwt", "AT+JWT"], &["JWT", "application/application/at+jwt", "at+jwt "]),
-        (Rules::of_type(&["logout+jwt"]), &["logout+jwt"], &["at+jwt", "JWT"]),
+        (Rules::with_types(&["logout+jwt"]), &["logout+jwt"], &["at+jwt", "JWT"]),
     ] {
         for typ in taken {
             assert!(issuer.provider.verify(&scope(), &typed(json!(typ)), &rules).await.is_ok(), "{typ}");
@@ -144,7 +144,7 @@ async fn a_token_is_of_a_kind_that_the_rules_take() {
         for typ in refused {
             assert!(issuer.provider.verify(&scope(), &typed(json!(typ)), &rules).await.is_err(), "{typ}");
         }
-        assert_eq!(issuer.provider.verify(&scope(), &untyped, &rules).await.is_ok(), rules.untyped);
+        assert_eq!(issuer.provider.verify(&scope(), &untyped, &rules).await.is_ok(), rules.allow_untyped);
     }
     issuer.refusal(&typed(json!(null))).await;
     issuer.refusal(&typed(json!(["JWT"]))).await;
@@ -199,7 +199,7 @@ async fn a_token_is_of_this_issuer_and_of_this_time() {
         issuer.refusal(&issuer.key.token(&issuer.header(), &claims)).await;
     }
     let day = std::time::Duration::from_secs(86_400);
-    let late = Rules::access_token().expired_by(day);
+    let late = Rules::access_token().with_expiry_tolerance(day);
     for (exp, taken) in [(NOW - 86_399, true), (NOW - 86_400, false)] {
         let token = with("exp", json!(exp));
         assert_eq!(issuer.provider.verify(&scope(), &token, &late).await.is_ok(), taken, "{exp}");

@@ -1,7 +1,7 @@
 //! Introspection, revocation, userinfo and the check of a secret, with every answer that a provider may give.
 
 use idp_bridge_core::{AccessToken, ErrorKind, OauthClient, Outcome, Secret};
-use idp_bridge_http::oidc::{ClientAuthentication, SecretCheck, TokenKind};
+use idp_bridge_http::oidc::{ClientAuthentication, ClientCredentials, SecretCheck, TokenKind};
 use serde_json::json;
 
 use super::issuer::Issuer;
@@ -10,6 +10,10 @@ use crate::server::{answer, everything, scope};
 
 fn client(secret: Option<&str>) -> OauthClient {
     OauthClient { id: "br idge:1".into(), secret: secret.map(Secret::new) }
+}
+
+fn basic(client: &OauthClient) -> ClientCredentials<'_> {
+    ClientCredentials { client, authentication: ClientAuthentication::Basic }
 }
 
 fn token() -> AccessToken {
@@ -31,7 +35,7 @@ async fn a_client_proves_itself_with_both_halves_encoded() {
     let issuer = with("/introspect", 200, "", r#"{"active": true, "sub": "u-1"}"#).await;
     let asked = |authentication, secret| {
         let (provider, client) = (issuer.provider.clone(), client(secret));
-        async move { provider.introspect(&scope(), &token(), &client, authentication).await }
+        async move { provider.introspect(&scope(), &token(), ClientCredentials { client: &client, authentication }).await }
     };
     for (authentication, secret) in [
         (ClientAuthentication::Basic, Some(secret)),
@@ -74,7 +78,7 @@ async fn an_introspection_is_believed_only_if_it_says_active() {
     ] {
         let issuer = with("/introspect", status, "", body).await;
         let client = client(Some("hunter2"));
-        let asked = issuer.provider.introspect(&scope(), &token(), &client, ClientAuthentication::Basic).await;
+        let asked = issuer.provider.introspect(&scope(), &token(), basic(&client)).await;
         let error = asked.unwrap_err();
         assert_eq!(error.kind(), kind, "{status} {body}");
         assert!(!everything(&error).contains("hunter2") && !everything(&error).contains("opaque-1"));
@@ -126,10 +130,7 @@ async fn a_revocation_says_why_it_failed() {
     ] {
         let issuer = with("/revoke", status, "", body).await;
         let (call, client) = (scope(), client(Some("x")));
-        let ended = issuer
-            .provider
-            .revoke(&call, &Secret::new("r-1"), TokenKind::Refresh, (&client, ClientAuthentication::Basic))
-            .await;
+        let ended = issuer.provider.revoke(&call, &Secret::new("r-1"), TokenKind::Refresh, basic(&client)).await;
         assert_eq!(ended.err().map(|error| error.kind()), kind, "{status} {body}");
         let unknown = !(400..500).contains(&status);
         assert_eq!(call.recorder().outcome() == Outcome::Unknown, unknown, "{status}");
@@ -146,11 +147,10 @@ async fn what_the_document_does_not_name_is_unsupported() {
         }
     });
     let (provider, client) = (&issuer.provider, client(None));
-    let basic = ClientAuthentication::Basic;
     let kinds = [
         provider.userinfo(&scope(), &token()).await.unwrap_err().kind(),
-        provider.introspect(&scope(), &token(), &client, basic).await.unwrap_err().kind(),
-        provider.revoke(&scope(), &Secret::new("r"), TokenKind::Refresh, (&client, basic)).await.unwrap_err().kind(),
+        provider.introspect(&scope(), &token(), basic(&client)).await.unwrap_err().kind(),
+        provider.revoke(&scope(), &Secret::new("r"), TokenKind::Refresh, basic(&client)).await.unwrap_err().kind(),
     ];
     assert_eq!(kinds, [ErrorKind::Unsupported; 3]);
 }
@@ -172,8 +172,7 @@ async fn a_secret_is_right_if_only_the_code_is_refused() {
     ] {
         let issuer = with("/token", status, "", body).await;
         let (call, client) = (scope(), client(Some("x")));
-        let asked =
-            issuer.provider.check_secret(&call, &client, ClientAuthentication::Basic, "https://shop.example/cb").await;
+        let asked = issuer.provider.check_secret(&call, basic(&client), "https://shop.example/cb").await;
         assert_eq!(asked.map_err(|error| error.kind()), verdict, "{status} {body}");
         assert_eq!(call.recorder().outcome(), Outcome::NotApplied);
         let sent = issuer.server.received().last().unwrap().body.clone();

@@ -2,7 +2,7 @@
 
 use idp_bridge_core::ErrorKind::*;
 use idp_bridge_core::{Error, Result};
-use idp_bridge_http::{Response, refused};
+use idp_bridge_http::{Response, status_error};
 use serde::Deserialize;
 
 /// What was asked of New IdP. The same status means different things to different steps.
@@ -45,7 +45,7 @@ fn classify(step: Step, status: u16, refusal: &Refusal) -> Error {
         // Only one code makes a user missing: a wrong path is 404 as well.
         404 if refusal.code == "user_not_found" => Error::no_such_user(),
         404 => Error::upstream(Misconfigured, "new-idp does not know the path").with_hint("check `url`"),
-        _ => refused(status),
+        _ => status_error(status),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::response::Response;
 /// The error that a status without success means where a product has no word of its own about it.
 ///
 /// It is never about the user or the credentials: what 401, 403 and 404 mean is for a connector to know, from the answer's body.
-pub fn refused(status: u16) -> Error {
+pub fn status_error(status: u16) -> Error {
     match status {
         408 | 425 => Error::upstream(Unavailable, "the identity provider, or a proxy before it, did not wait"),
         429 => Error::upstream(RateLimited, "the identity provider, or a proxy before it, asks to slow down"),
@@ -31,7 +31,7 @@ pub(crate) fn foreign(answer: &Response) -> Error {
                 .with_hint(HINT)
                 .with("content_type", content_type(answer))
         }
-        _ => refused(status),
+        _ => status_error(status),
     };
     error.with("status", status.to_string()).with_retry_after(answer.retry_after())
 }
@@ -73,10 +73,10 @@ mod tests {
             (&[204, 301, 308, 400, 401, 403, 404, 418, 499], InvalidResponse),
         ] {
             for status in statuses {
-                assert_eq!(refused(*status).kind(), kind, "{status}");
+                assert_eq!(status_error(*status).kind(), kind, "{status}");
             }
         }
-        assert!(refused(302).hint().is_some());
+        assert!(status_error(302).hint().is_some());
     }
 
     #[test]
