@@ -35,111 +35,111 @@ macro_rules! bullets {
 
 bullets! {
     every "every method" {
-        UNSUPPORTED "A call that [`capabilities`](Self::capabilities) declares unsupported answers `Unsupported` without an upstream request."
-        NEVER_NOT_FOUND "An outage, a refused credential, a missing right or a missing realm is never `NotFound` and never an empty answer."
-        NOT_THE_IDP "A refusal by something in front of the identity provider (a gateway's 401, 403 or 404), and an answer about another user, is `InvalidResponse` or `Unavailable`: it says nothing about the user or the credential."
-        DEADLINE "The call ends before `scope.deadline()`, whatever the identity provider does; late is `Timeout`."
-        RECORDER "`scope.recorder()` is told of every request and attempt, and of a write before its first byte leaves."
-        RATE_LIMIT "An upstream rate limit is `RateLimited` with the identity provider's own waiting time, if it named one."
-        OUTAGE "An upstream 5xx or a broken connection is `Unavailable`; an answer that cannot be read is `InvalidResponse`."
-        ERRORS_ARE_CLEAN "Errors hold no upstream body, no address, no id, no token."
-        SENT_ONCE "A write is sent again only if the first one surely did not run."
-        ORIGIN "A credential is sent only to the origin that it is for, also where the identity provider has several."
+        UNSUPPORTED "A call that [`capabilities`](Self::capabilities) declares unsupported is `Unsupported`, without an upstream request."
+        NEVER_NOT_FOUND "An outage, a refused credential, a missing right or a missing realm is never `NotFound` and never an empty result."
+        NOT_THE_IDP "A 401, 403 or 404 of a gateway in front of the identity provider, and a response about another user, is `InvalidResponse` or `Unavailable`."
+        DEADLINE "The call ends before `scope.deadline()`, also with a slow identity provider. An exceeded deadline is `Timeout`."
+        RECORDER "`scope.recorder()` records every request and attempt, and a write before it is sent."
+        RATE_LIMIT "An upstream rate limit is `RateLimited`, with the identity provider's retry hint if it sent one."
+        OUTAGE "An upstream 5xx or a broken connection is `Unavailable`. An unreadable response is `InvalidResponse`."
+        ERRORS_ARE_CLEAN "Errors contain no upstream body, address, id or token."
+        SENT_ONCE "A write is retried only if it was certainly not executed."
+        ORIGIN "A credential is sent only to the origin it belongs to, also if the identity provider has several."
     }
     capabilities "capabilities" {
-        WITHIN "What this provider can promise with its settings: at most what its connector declares."
+        WITHIN "Returns the capabilities with the tenant's settings, at most those that the connector declares."
     }
     get "get" {
-        NONE_OR_SEVERAL "No user is `NotFound`; several are `Ambiguous`, unless a configured rule chooses; never the first."
-        EXACT "The returned user has exactly the asked id or customer, or the asked address without regard to ASCII case."
-        OTHER_RESOURCE "An id that would reach another resource of the identity provider is `NotFound` or `InvalidInput`, without a request."
-        PLAIN_CHARACTERS "Characters that mean something in a URL or in a search filter mean nothing in a value."
-        WHOLE_VALUE "A substring, a prefix or a wildcard of a value is no match; another case of an id or customer is none either."
-        SEVERAL_CUSTOMERS "Several customer values are [`Customer::Several`](crate::Customer::Several), never one of them."
+        NONE_OR_SEVERAL "No match is `NotFound`. Several matches are `Ambiguous`, unless a configured rule selects one."
+        EXACT "The returned user has exactly the requested id or customer, or the requested address in any ASCII case."
+        OTHER_RESOURCE "An id that is the path of another resource is `NotFound` or `InvalidInput`, without a request."
+        PLAIN_CHARACTERS "Special characters of URLs and search filters have no effect in values."
+        WHOLE_VALUE "A substring, prefix or wildcard does not match. Neither does an id or customer in another case."
+        SEVERAL_CUSTOMERS "Several customer values are returned as [`Customer::Several`](crate::Customer::Several)."
         WITHOUT "A user without a customer or an email is returned without it."
-        PERSON "What is not a person (a service account) is `NotFound`."
-        FIELDS "A field that is declared absent is absent; a field that is declared exact is the identity provider's value."
-        BLOCKED "A blocked user is returned, with `blocked`."
-        UPDATED "An `update_time` that is declared exact is later after a change of the user."
-        NOT_SELF_WRITTEN "The customer comes from a place that users cannot write themselves."
-        IN_FORCE "`email` is the address in force, and `email_verified` is about this address and no other of the user."
+        PERSON "A service account is `NotFound`."
+        FIELDS "A field declared absent is absent. A field declared exact has the identity provider's value."
+        BLOCKED "A blocked user is returned with `blocked`."
+        UPDATED "An `update_time` declared exact increases when the user changes."
+        NOT_SELF_WRITTEN "The customer comes from data that users cannot edit themselves."
+        IN_FORCE "`email` is the current address, and `email_verified` refers to this address."
     }
     delete "delete" {
-        GONE "A user that is there is gone afterwards, by id, by email and by customer; the answer is `Existed` or `Unknown`."
-        ABSENT "A user that is not there is `Absent` or `Unknown`, not an error; a repeated delete likewise."
-        NO_OTHER "No other user is touched, whatever characters the id has."
-        WITHOUT "A user without a customer or an email is deleted like any other."
-        PERSON "What is not a person (a service account) is not deleted."
+        GONE "An existing user is no longer found by id, email or customer. The result is `Existed` or `Unknown`."
+        ABSENT "A missing user, also after a repeated delete, is `Absent` or `Unknown`, not an error."
+        NO_OTHER "No other user changes, also with special characters in the id."
+        WITHOUT "A user without a customer or an email is deleted."
+        PERSON "A service account is not deleted."
     }
     mark "mark_email_verified" {
-        MARKED "Afterwards a get says `email_verified: true`, and nothing else of the user has changed."
-        ALREADY "Of a user that is verified already it is Ok."
-        EXPECTED "With `expected`, another address is `Conflict`, before and after the write; if it changed in between, the flag is set back."
-        NOBODY "No such user is `NotFound`; a user without an email is `State`."
-        ANYBODY "It works on a blocked user and on a user without a customer."
+        MARKED "Afterwards a get returns `email_verified: true`, and no other field has changed."
+        ALREADY "Succeeds for a verified user."
+        EXPECTED "With `expected`, another address is `Conflict`, before and after the write. If the address changed during the write, the flag is reset."
+        NOBODY "A missing user is `NotFound`. A user without an email is `State`."
+        ANYBODY "Works for a blocked user and for a user without a customer."
     }
     verification "send_verification_email" {
-        SENT "Ok means that the identity provider accepted the order; one mail goes to the user's address and to no other."
-        ALREADY "Of a user that is verified already it is Ok, and no mail is sent where the identity provider lets us avoid it."
-        NOBODY "No such user is `NotFound`; a user without an email, or one that the identity provider sends no mail to (blocked), is `State`."
+        SENT "`Ok` means that the identity provider accepted the request. One mail is sent, only to the user's address."
+        ALREADY "Succeeds for a verified user. Sends no mail if the identity provider allows skipping it."
+        NOBODY "A missing user is `NotFound`. A user without an email, or one that gets no mails because it is blocked, is `State`."
         MAIL_FAILURE "A failure of the identity provider's mail system is `Unavailable` with an unknown outcome."
     }
     reset "send_password_reset_email" {
-        SENT "Ok means that the identity provider accepted the order; the present password goes on working until a new one is chosen."
-        NOBODY "No such address is `NotFound` and several are `Ambiguous`; a user who cannot reset a password (blocked) is `State`; no mail then. (The server answers the platform alike for all of these.)"
+        SENT "`Ok` means that the identity provider accepted the request. The current password stays valid until the user sets a new one."
+        NOBODY "An unknown address is `NotFound`, several users are `Ambiguous`, and a user without password reset (blocked) is `State`. No mail is sent then. (The server hides these errors from the platform.)"
         MAIL_FAILURE "A failure of the identity provider's mail system is `Unavailable` with an unknown outcome."
     }
     diagnose "diagnose" {
-        NAMED "Every supported call is named by at least one finding."
-        BROKEN "With a wrong secret, a wrong realm or a missing right at least one finding is `failed` and says how to mend it."
-        HIDDEN "What a narrow right hides is `not_visible` and says which right shows it; it is never `ok`."
+        NAMED "At least one finding names each supported call."
+        BROKEN "With a wrong secret, a wrong realm or a missing right, at least one finding is `failed` and contains a fix."
+        HIDDEN "A check that needs a missing right is `not_visible` and names the right. It is never `ok`."
         NO_SIDE_EFFECTS "Checks settings, credentials and rights against the identity provider, without side effects."
     }
     federation "federation" {
-        DECLARED "It is there exactly if [`capabilities`](Self::capabilities) declares federation."
+        DECLARED "Is `Some` exactly if [`capabilities`](Self::capabilities) declares federation."
     }
     oauth "Federation::every method" {
-        ONLY_BAD_TOKENS "A token that is not good is `InvalidToken`; an outage, a refused credential or a missing right never is."
-        DEADLINE "The call ends before `scope.deadline()`, whatever the identity provider does; late is `Timeout`."
-        OUTAGE "An upstream rate limit is `RateLimited`; a 5xx or a broken connection is `Unavailable`; an answer that cannot be read is `InvalidResponse`."
-        ERRORS_ARE_CLEAN "Errors hold no upstream body, no address, no id, no token."
-        KEYS "Keys come only from where the settings or the discovery document say, never from where a token says."
+        ONLY_BAD_TOKENS "An invalid token is `InvalidToken`. An outage, a refused credential or a missing right is another error."
+        DEADLINE "The call ends before `scope.deadline()`, also with a slow identity provider. An exceeded deadline is `Timeout`."
+        OUTAGE "An upstream rate limit is `RateLimited`, a 5xx or a broken connection is `Unavailable`, and an unreadable response is `InvalidResponse`."
+        ERRORS_ARE_CLEAN "Errors contain no upstream body, address, id or token."
+        KEYS "Keys come only from the settings or the discovery document, never from a token."
     }
     identify "Federation::identify" {
-        BY_ITSELF "A signed token is judged without a request, once the keys are known: signature, issuer, client and time."
-        BAD "What is forged or altered, unsigned, another issuer's, another client's, not yet valid, of another kind (an ID token, a refresh token), a service account's or bound to its sender is `InvalidToken`."
-        EXPIRED "A token that expired at most a day ago is still told, so that its login can be ended."
+        BY_ITSELF "Signature, issuer, client and times of a signed token are checked without a request, once the keys are cached."
+        BAD "A token that is forged, altered, unsigned, not yet valid or sender-constrained, belongs to another issuer or client or to a service account, or is an ID or refresh token, is `InvalidToken`."
+        EXPIRED "A token that expired at most a day ago is accepted, so that its login can be ended."
     }
     validate "Federation::validate" {
-        USER "A token that a user got by logging in with one of the clients gives that user, by the id that a get by id takes."
-        BAD "It refuses what [`identify`](Self::identify) refuses, and an expired token, as `InvalidToken`."
-        ENDED "A token of a user who is blocked or deleted, or of a session that ended, is `InvalidToken`; where the identity provider never ends access tokens ([`Liveness::Signature`]), the end of a session does not show."
-        CUSTOMER "The customer is that of the configured claim alone, and absent without it; several are [`Customer::Several`]."
-        COST "It costs one request, once the keys are known."
+        USER "A token from a login with one of the clients returns its user, with the id that a get by id accepts."
+        BAD "A token that [`identify`](Self::identify) rejects, and an expired token, is `InvalidToken`."
+        ENDED "A token of a blocked or deleted user, or of an ended session, is `InvalidToken`. With [`Liveness::Signature`], the end of a session is not detected."
+        CUSTOMER "The customer comes only from the configured claim, and is absent without it. Several values are [`Customer::Several`]."
+        COST "Needs one request, once the keys are cached."
     }
     log_out "Federation::log_out" {
-        DEAD "Afterwards the session cannot be refreshed, and where the identity provider ends access tokens, none of that session lives."
-        OTHERS_LIVE "Where it can end one session, other sessions of the user live on ([`LogoutReach::Session`])."
-        OTHERS_END "Where it cannot, and no refresh token is shown, it is [`LoggedOut::User`], by which the bridge refuses the user's other logins too, or `Unsupported` if the settings say so."
-        NOTHING_LEFT "An expired token, a repetition, and a session or user that is gone already are Ok."
-        EVERY_STEP "Ok means that every step succeeded; an outage in any of them is an error."
-        FOREIGN "A refresh token that belongs to no client of the tenant is `InvalidInput`."
+        DEAD "Afterwards the session cannot be refreshed. If the identity provider revokes access tokens, those of the session are inactive."
+        OTHERS_LIVE "With [`LogoutReach::Session`], other sessions of the user stay active."
+        OTHERS_END "Otherwise, without a refresh token, the result is [`LoggedOut::User`], and the bridge rejects the user's other logins too. It is `Unsupported` if the settings require it."
+        NOTHING_LEFT "Succeeds for an expired token, a repeated logout, and a session or user that no longer exists."
+        EVERY_STEP "`Ok` means that every step succeeded. An outage in any step is an error."
+        FOREIGN "A refresh token of a client outside the tenant is `InvalidInput`."
     }
     end_session "Federation::end_session_url" {
-        PARAMETERS "It lies at the identity provider, and carries the client, the way back, the hint and the state, each in one parameter whatever characters it has."
+        PARAMETERS "The URL is at the identity provider, and contains the client, the return URL, the hint and the state, each encoded as one parameter."
     }
     logout_token "Federation::check_logout_token" {
-        BAD "What is forged or altered, unsigned, another issuer's, for another client, stale, of another kind, with a `nonce`, without the event, or without `sid` and `sub` is `InvalidToken`."
-        NO_BACK_CHANNEL "Where there is no back channel, every token is `Unsupported`."
-        CHECKED "Checks a logout token of OpenID Connect Back-Channel Logout 1.0, and says what has ended."
+        BAD "A token that is forged, altered, unsigned or too old, of another issuer, client or kind, with a `nonce`, without the event, or without both `sid` and `sub`, is `InvalidToken`."
+        NO_BACK_CHANNEL "Without a back channel, every token is `Unsupported`."
+        CHECKED "Checks a logout token of OpenID Connect Back-Channel Logout 1.0 and returns what ended."
     }
     metadata "Federation::metadata" {
-        ABSOLUTE "The issuer is the configured one; every endpoint is an absolute URL."
+        ABSOLUTE "The issuer is the configured one. Every endpoint is an absolute URL."
     }
     oauth_diagnose "Federation::diagnose" {
-        BROKEN "With a wrong secret of a client at least one finding is `failed` and says how to mend it."
-        HIDDEN "What a narrow right hides is `not_visible`, never `ok`."
-        NO_SIDE_EFFECTS "Checks the settings of federation against the identity provider, without side effects and without a login."
+        BROKEN "With a wrong client secret, at least one finding is `failed` and contains a fix."
+        HIDDEN "A check that needs a missing right is `not_visible`, never `ok`."
+        NO_SIDE_EFFECTS "Checks the federation settings against the identity provider, without side effects and without a login."
     }
     protocol "the protocol, section 5" {
         READS_RECOVER "reads ≤ 3 attempts"

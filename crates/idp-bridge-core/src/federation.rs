@@ -14,65 +14,65 @@ use crate::{CallScope, Error};
 ///
 /// # Behavior of every method
 ///
-/// - A token that is not good is `InvalidToken`; an outage, a refused credential or a missing right never is.
-/// - The call ends before `scope.deadline()`, whatever the identity provider does; late is `Timeout`.
-/// - An upstream rate limit is `RateLimited`; a 5xx or a broken connection is `Unavailable`; an answer that cannot be read
-///   is `InvalidResponse`.
-/// - Errors hold no upstream body, no address, no id, no token.
-/// - Keys come only from where the settings or the discovery document say, never from where a token says.
+/// - An invalid token is `InvalidToken`. An outage, a refused credential or a missing right is another error.
+/// - The call ends before `scope.deadline()`, also with a slow identity provider. An exceeded deadline is `Timeout`.
+/// - An upstream rate limit is `RateLimited`, a 5xx or a broken connection is `Unavailable`, and an unreadable response is
+///   `InvalidResponse`.
+/// - Errors contain no upstream body, address, id or token.
+/// - Keys come only from the settings or the discovery document, never from a token.
 #[async_trait]
 pub trait Federation: Send + Sync {
     /// Says whose token it is, by what it proves itself, or by asking the identity provider where it proves nothing.
     ///
     /// # Behavior
     ///
-    /// - A signed token is judged without a request, once the keys are known: signature, issuer, client and time.
-    /// - What is forged or altered, unsigned, another issuer's, another client's, not yet valid, of another kind (an ID
-    ///   token, a refresh token), a service account's or bound to its sender is `InvalidToken`.
-    /// - A token that expired at most a day ago is still told, so that its login can be ended.
+    /// - Signature, issuer, client and times of a signed token are checked without a request, once the keys are cached.
+    /// - A token that is forged, altered, unsigned, not yet valid or sender-constrained, belongs to another issuer or client or
+    ///   to a service account, or is an ID or refresh token, is `InvalidToken`.
+    /// - A token that expired at most a day ago is accepted, so that its login can be ended.
     async fn identify(&self, scope: &CallScope, token: &AccessToken) -> Result<TokenIdentity>;
 
     /// Says whose token it is, if the identity provider lets it live.
     ///
     /// # Behavior
     ///
-    /// - A token that a user got by logging in with one of the clients gives that user, by the id that a get by id takes.
-    /// - It refuses what [`identify`](Self::identify) refuses, and an expired token, as `InvalidToken`.
-    /// - A token of a user who is blocked or deleted, or of a session that ended, is `InvalidToken`; where the identity
-    ///   provider never ends access tokens ([`Liveness::Signature`]), the end of a session does not show.
-    /// - The customer is that of the configured claim alone, and absent without it; several are [`Customer::Several`].
-    /// - It costs one request, once the keys are known.
+    /// - A token from a login with one of the clients returns its user, with the id that a get by id accepts.
+    /// - A token that [`identify`](Self::identify) rejects, and an expired token, is `InvalidToken`.
+    /// - A token of a blocked or deleted user, or of an ended session, is `InvalidToken`. With [`Liveness::Signature`], the end
+    ///   of a session is not detected.
+    /// - The customer comes only from the configured claim, and is absent without it. Several values are [`Customer::Several`].
+    /// - Needs one request, once the keys are cached.
     async fn validate(&self, scope: &CallScope, token: &AccessToken) -> Result<TokenUser>;
 
     /// Ends the login that a token belongs to: every step that this identity provider has for it.
     ///
     /// # Behavior
     ///
-    /// - Afterwards the session cannot be refreshed, and where the identity provider ends access tokens, none of that
-    ///   session lives.
-    /// - Where it can end one session, other sessions of the user live on ([`LogoutReach::Session`]).
-    /// - Where it cannot, and no refresh token is shown, it is [`LoggedOut::User`], by which the bridge refuses the user's other
-    ///   logins too, or `Unsupported` if the settings say so.
-    /// - An expired token, a repetition, and a session or user that is gone already are Ok.
-    /// - Ok means that every step succeeded; an outage in any of them is an error.
-    /// - A refresh token that belongs to no client of the tenant is `InvalidInput`.
+    /// - Afterwards the session cannot be refreshed. If the identity provider revokes access tokens, those of the session are
+    ///   inactive.
+    /// - With [`LogoutReach::Session`], other sessions of the user stay active.
+    /// - Otherwise, without a refresh token, the result is [`LoggedOut::User`], and the bridge rejects the user's other logins
+    ///   too. It is `Unsupported` if the settings require it.
+    /// - Succeeds for an expired token, a repeated logout, and a session or user that no longer exists.
+    /// - `Ok` means that every step succeeded. An outage in any step is an error.
+    /// - A refresh token of a client outside the tenant is `InvalidInput`.
     async fn log_out(&self, scope: &CallScope, logout: &Logout<'_>) -> Result<LoggedOut>;
 
     /// The address that the browser goes to, so that the identity provider's own login page comes back.
     ///
     /// # Behavior
     ///
-    /// - It lies at the identity provider, and carries the client, the way back, the hint and the state, each in one
-    ///   parameter whatever characters it has.
+    /// - The URL is at the identity provider, and contains the client, the return URL, the hint and the state, each encoded as
+    ///   one parameter.
     async fn end_session_url(&self, scope: &CallScope, end: &EndSession<'_>) -> Result<String>;
 
-    /// Checks a logout token of OpenID Connect Back-Channel Logout 1.0, and says what has ended.
+    /// Checks a logout token of OpenID Connect Back-Channel Logout 1.0 and returns what ended.
     ///
     /// # Behavior
     ///
-    /// - What is forged or altered, unsigned, another issuer's, for another client, stale, of another kind, with a `nonce`,
-    ///   without the event, or without `sid` and `sub` is `InvalidToken`.
-    /// - Where there is no back channel, every token is `Unsupported`.
+    /// - A token that is forged, altered, unsigned or too old, of another issuer, client or kind, with a `nonce`, without the
+    ///   event, or without both `sid` and `sub`, is `InvalidToken`.
+    /// - Without a back channel, every token is `Unsupported`.
     async fn check_logout_token(&self, scope: &CallScope, token: &AccessToken) -> Result<LogoutNotice> {
         let _ = (scope, token);
         Err(Error::unsupported("this identity provider sends no logout tokens"))
@@ -82,15 +82,15 @@ pub trait Federation: Send + Sync {
     ///
     /// # Behavior
     ///
-    /// - The issuer is the configured one; every endpoint is an absolute URL.
+    /// - The issuer is the configured one. Every endpoint is an absolute URL.
     async fn metadata(&self, scope: &CallScope) -> Result<FederationMetadata>;
 
-    /// Checks the settings of federation against the identity provider, without side effects and without a login.
+    /// Checks the federation settings against the identity provider, without side effects and without a login.
     ///
     /// # Behavior
     ///
-    /// - With a wrong secret of a client at least one finding is `failed` and says how to mend it.
-    /// - What a narrow right hides is `not_visible`, never `ok`.
+    /// - With a wrong client secret, at least one finding is `failed` and contains a fix.
+    /// - A check that needs a missing right is `not_visible`, never `ok`.
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding>;
 }
 

@@ -19,20 +19,20 @@ pub enum Deleted {
 ///
 /// # Behavior of every method
 ///
-/// - A call that [`capabilities`](Self::capabilities) declares unsupported answers `Unsupported` without an upstream request.
-/// - An outage, a refused credential, a missing right or a missing realm is never `NotFound` and never an empty answer.
-/// - A refusal by something in front of the identity provider (a gateway's 401, 403 or 404), and an answer about another user, is
-///   `InvalidResponse` or `Unavailable`: it says nothing about the user or the credential.
-/// - The call ends before `scope.deadline()`, whatever the identity provider does; late is `Timeout`.
-/// - `scope.recorder()` is told of every request and attempt, and of a write before its first byte leaves.
-/// - An upstream rate limit is `RateLimited` with the identity provider's own waiting time, if it named one.
-/// - An upstream 5xx or a broken connection is `Unavailable`; an answer that cannot be read is `InvalidResponse`.
-/// - Errors hold no upstream body, no address, no id, no token.
-/// - A write is sent again only if the first one surely did not run.
-/// - A credential is sent only to the origin that it is for, also where the identity provider has several.
+/// - A call that [`capabilities`](Self::capabilities) declares unsupported is `Unsupported`, without an upstream request.
+/// - An outage, a refused credential, a missing right or a missing realm is never `NotFound` and never an empty result.
+/// - A 401, 403 or 404 of a gateway in front of the identity provider, and a response about another user, is `InvalidResponse`
+///   or `Unavailable`.
+/// - The call ends before `scope.deadline()`, also with a slow identity provider. An exceeded deadline is `Timeout`.
+/// - `scope.recorder()` records every request and attempt, and a write before it is sent.
+/// - An upstream rate limit is `RateLimited`, with the identity provider's retry hint if it sent one.
+/// - An upstream 5xx or a broken connection is `Unavailable`. An unreadable response is `InvalidResponse`.
+/// - Errors contain no upstream body, address, id or token.
+/// - A write is retried only if it was certainly not executed.
+/// - A credential is sent only to the origin it belongs to, also if the identity provider has several.
 #[async_trait]
 pub trait IdentityProvider: Send + Sync + 'static {
-    /// What this provider can promise with its settings: at most what its connector declares.
+    /// Returns the capabilities with the tenant's settings, at most those that the connector declares.
     fn capabilities(&self) -> &Capabilities;
 
     /// Gets the one user with this key.
@@ -41,19 +41,19 @@ pub trait IdentityProvider: Send + Sync + 'static {
     ///
     /// # Behavior
     ///
-    /// - No user is `NotFound`; several are `Ambiguous`, unless a configured rule chooses; never the first.
-    /// - The returned user has exactly the asked id or customer, or the asked address without regard to ASCII case.
-    /// - An id that would reach another resource of the identity provider is `NotFound` or `InvalidInput`, without a request.
-    /// - Characters that mean something in a URL or in a search filter mean nothing in a value.
-    /// - A substring, a prefix or a wildcard of a value is no match; another case of an id or customer is none either.
-    /// - Several customer values are [`Customer::Several`](crate::Customer::Several), never one of them.
+    /// - No match is `NotFound`. Several matches are `Ambiguous`, unless a configured rule selects one.
+    /// - The returned user has exactly the requested id or customer, or the requested address in any ASCII case.
+    /// - An id that is the path of another resource is `NotFound` or `InvalidInput`, without a request.
+    /// - Special characters of URLs and search filters have no effect in values.
+    /// - A substring, prefix or wildcard does not match. Neither does an id or customer in another case.
+    /// - Several customer values are returned as [`Customer::Several`](crate::Customer::Several).
     /// - A user without a customer or an email is returned without it.
-    /// - What is not a person (a service account) is `NotFound`.
-    /// - A field that is declared absent is absent; a field that is declared exact is the identity provider's value.
-    /// - A blocked user is returned, with `blocked`.
-    /// - An `update_time` that is declared exact is later after a change of the user.
-    /// - The customer comes from a place that users cannot write themselves.
-    /// - `email` is the address in force, and `email_verified` is about this address and no other of the user.
+    /// - A service account is `NotFound`.
+    /// - A field declared absent is absent. A field declared exact has the identity provider's value.
+    /// - A blocked user is returned with `blocked`.
+    /// - An `update_time` declared exact increases when the user changes.
+    /// - The customer comes from data that users cannot edit themselves.
+    /// - `email` is the current address, and `email_verified` refers to this address.
     async fn get(&self, scope: &CallScope, key: UserKey<'_>) -> Result<UserRecord> {
         let _ = (scope, key);
         Err(Error::unsupported("this connector cannot look users up"))
@@ -72,11 +72,11 @@ pub trait IdentityProvider: Send + Sync + 'static {
     ///
     /// # Behavior
     ///
-    /// - A user that is there is gone afterwards, by id, by email and by customer; the answer is `Existed` or `Unknown`.
-    /// - A user that is not there is `Absent` or `Unknown`, not an error; a repeated delete likewise.
-    /// - No other user is touched, whatever characters the id has.
-    /// - A user without a customer or an email is deleted like any other.
-    /// - What is not a person (a service account) is not deleted.
+    /// - An existing user is no longer found by id, email or customer. The result is `Existed` or `Unknown`.
+    /// - A missing user, also after a repeated delete, is `Absent` or `Unknown`, not an error.
+    /// - No other user changes, also with special characters in the id.
+    /// - A user without a customer or an email is deleted.
+    /// - A service account is not deleted.
     async fn delete(&self, scope: &CallScope, id: &UserId) -> Result<Deleted> {
         let _ = (scope, id);
         Err(Error::unsupported("this connector cannot delete users"))
@@ -88,11 +88,12 @@ pub trait IdentityProvider: Send + Sync + 'static {
     ///
     /// # Behavior
     ///
-    /// - Afterwards a get says `email_verified: true`, and nothing else of the user has changed.
-    /// - Of a user that is verified already it is Ok.
-    /// - With `expected`, another address is `Conflict`, before and after the write; if it changed in between, the flag is set back.
-    /// - No such user is `NotFound`; a user without an email is `State`.
-    /// - It works on a blocked user and on a user without a customer.
+    /// - Afterwards a get returns `email_verified: true`, and no other field has changed.
+    /// - Succeeds for a verified user.
+    /// - With `expected`, another address is `Conflict`, before and after the write. If the address changed during the write,
+    ///   the flag is reset.
+    /// - A missing user is `NotFound`. A user without an email is `State`.
+    /// - Works for a blocked user and for a user without a customer.
     async fn mark_email_verified(&self, scope: &CallScope, id: &UserId, expected: Option<&Email>) -> Result<()> {
         let _ = (scope, id, expected);
         Err(Error::unsupported("this connector cannot mark addresses as verified"))
@@ -104,9 +105,9 @@ pub trait IdentityProvider: Send + Sync + 'static {
     ///
     /// # Behavior
     ///
-    /// - Ok means that the identity provider accepted the order; one mail goes to the user's address and to no other.
-    /// - Of a user that is verified already it is Ok, and no mail is sent where the identity provider lets us avoid it.
-    /// - No such user is `NotFound`; a user without an email, or one that the identity provider sends no mail to (blocked), is `State`.
+    /// - `Ok` means that the identity provider accepted the request. One mail is sent, only to the user's address.
+    /// - Succeeds for a verified user. Sends no mail if the identity provider allows skipping it.
+    /// - A missing user is `NotFound`. A user without an email, or one that gets no mails because it is blocked, is `State`.
     /// - A failure of the identity provider's mail system is `Unavailable` with an unknown outcome.
     async fn send_verification_email(&self, scope: &CallScope, id: &UserId) -> Result<()> {
         let _ = (scope, id);
@@ -122,9 +123,10 @@ pub trait IdentityProvider: Send + Sync + 'static {
     ///
     /// # Behavior
     ///
-    /// - Ok means that the identity provider accepted the order; the present password goes on working until a new one is chosen.
-    /// - No such address is `NotFound` and several are `Ambiguous`; a user who cannot reset a password (blocked) is `State`; no mail then.
-    ///   (The server answers the platform alike for all of these.)
+    /// - `Ok` means that the identity provider accepted the request. The current password stays valid until the user sets a new
+    ///   one.
+    /// - An unknown address is `NotFound`, several users are `Ambiguous`, and a user without password reset (blocked) is
+    ///   `State`. No mail is sent then. (The server hides these errors from the platform.)
     /// - A failure of the identity provider's mail system is `Unavailable` with an unknown outcome.
     async fn send_password_reset_email(&self, scope: &CallScope, email: &Email) -> Result<()> {
         let _ = (scope, email);
@@ -135,16 +137,16 @@ pub trait IdentityProvider: Send + Sync + 'static {
     ///
     /// # Behavior
     ///
-    /// - Every supported call is named by at least one finding.
-    /// - With a wrong secret, a wrong realm or a missing right at least one finding is `failed` and says how to mend it.
-    /// - What a narrow right hides is `not_visible` and says which right shows it; it is never `ok`.
+    /// - At least one finding names each supported call.
+    /// - With a wrong secret, a wrong realm or a missing right, at least one finding is `failed` and contains a fix.
+    /// - A check that needs a missing right is `not_visible` and names the right. It is never `ok`.
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding>;
 
     /// The OAuth side, if the tenant's settings switch it on and the connector has it.
     ///
     /// # Behavior
     ///
-    /// - It is there exactly if [`capabilities`](Self::capabilities) declares federation.
+    /// - Is `Some` exactly if [`capabilities`](Self::capabilities) declares federation.
     fn federation(&self) -> Option<&dyn Federation> {
         None
     }
