@@ -65,7 +65,7 @@ fn a_call_to_nobody_ends_with_a_hint() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap();
     let ran = run(&format!("call ping --tenant acme --key {KEY} --url http://{address} --timeout 200ms")).with_code(1);
-    assert!(ran.stderr.contains("no answer in time"), "{ran:?}");
+    assert!(ran.stderr.contains("did not answer in time"), "{ran:?}");
     let ran = run(&format!("call ping --tenant acme --key {KEY} --url ftp://x")).with_code(2);
     assert!(ran.stderr.contains("https://bridge.acme.example"), "{ran:?}");
 }

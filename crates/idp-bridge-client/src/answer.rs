@@ -1,4 +1,4 @@
-//! What a bridge answers.
+//! The responses of a bridge.
 
 use std::time::Duration;
 
@@ -12,25 +12,25 @@ use serde::de::DeserializeOwned;
 
 use crate::ClientError;
 
-/// The largest answer that is read: 256 KiB.
+/// The maximum size of a response: 256 KiB.
 pub const MAX_ANSWER: usize = 256 * 1024;
 
-/// A positive answer; it serializes to the body that the bridge sent.
+/// A successful response. Serializes to the body that the bridge sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Answer {
-    /// Of the three gets.
+    /// The response to a get.
     User(Box<UserAnswer>),
-    /// Of a delete.
+    /// The response to a delete.
     Deleted(DeleteAnswer),
-    /// Of the other writes.
+    /// The response to the other writes.
     Done(DoneAnswer),
-    /// Of a ping.
+    /// The response to a ping.
     Pong(Box<PingAnswer>),
 }
 
 impl Answer {
-    /// Reads the answer to this operation.
+    /// Reads the response to an operation.
     pub(crate) async fn read(operation: &Operation, answer: reqwest::Response) -> Result<Self, ClientError> {
         let (status, retry_after) = (answer.status(), retry_after(answer.headers()));
         let media_type = media_type(answer.headers());
@@ -73,7 +73,7 @@ async fn read_body(mut answer: reqwest::Response) -> Result<Bytes, ClientError> 
     Ok(body.freeze())
 }
 
-/// The media type without its parameters, in lower case.
+/// Returns the media type in lower case, without parameters.
 fn media_type(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     Some(text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())

@@ -1,4 +1,4 @@
-//! The client of one tenant at one bridge.
+//! The client for one tenant of a bridge.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use url::Url;
 use crate::signed::{SignedCall, WebhookId};
 use crate::{Answer, ClientError};
 
-/// How long a call may take if nothing else is said: a second more than any bridge takes.
+/// The default timeout of a call, one second more than a bridge's maximum.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(31);
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout-ms");
 
-/// Calls one tenant's bridge; cheap to clone.
+/// A client for one tenant of a bridge. Cheap to clone.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -31,9 +31,9 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the bridge at this base URL (`http` or `https`), which signs with every one of these keys.
+    /// Creates a client for the bridge at this base URL (`http` or `https`). Every call is signed with all keys.
     ///
-    /// While a key is being replaced, sign with both: a bridge accepts a call if one signature fits one of its keys.
+    /// Pass the old and the new key during a key rotation: one valid signature is sufficient.
     pub fn new(base_url: &str, tenant: TenantId, keys: Vec<SigningKey>) -> Result<Self, ClientError> {
         if keys.is_empty() {
             return Err(ClientError::settings("there is no key to sign with: give one that begins with `whsk_`"));
@@ -43,30 +43,30 @@ impl Client {
         Ok(Self { http, url, tenant, keys: keys.into(), clock: Arc::new(SystemClock), timeout: None })
     }
 
-    /// The same with a limit for each call. The bridge is asked to answer a tenth earlier, so that its own word on what
-    /// came of a write still arrives.
+    /// Sets the timeout of each call. The bridge gets a deadline that is a tenth shorter, so that its response about a write
+    /// still arrives.
     #[must_use]
     pub fn with_timeout(self, timeout: Duration) -> Self {
         Self { timeout: Some(timeout), ..self }
     }
 
-    /// The same with another clock to sign by.
+    /// Sets the clock for signatures.
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
     }
 
-    /// Makes a call, once, and answers what the bridge answers.
+    /// Makes a call once, with a random id.
     pub async fn call(&self, call: Call) -> Result<Answer, ClientError> {
         self.call_with_id(&new_id()?, call).await
     }
 
-    /// Makes a call under this id: the same one for a retry, so that a write runs at most once.
+    /// Makes a call with this id. Use the id of the first attempt for a retry, so that a write is executed at most once.
     pub async fn call_with_id(&self, id: &WebhookId, call: Call) -> Result<Answer, ClientError> {
         self.perform(id, &Operation::Users(call)).await
     }
 
-    /// Asks whether the bridge is there and what it can do; it asks no identity provider.
+    /// Requests the tenant's capabilities. The bridge sends no request to the identity provider.
     pub async fn ping(&self) -> Result<Answer, ClientError> {
         self.perform(&new_id()?, &Operation::Ping).await
     }
@@ -80,7 +80,7 @@ impl Client {
         SignedCall { url: self.url.clone(), id: id.clone(), timestamp, signature, body }
     }
 
-    /// Signs and sends a call or a ping under this id, once.
+    /// Signs a call or a ping and sends it once.
     pub async fn perform(&self, id: &WebhookId, operation: &Operation) -> Result<Answer, ClientError> {
         let signed = self.sign(id, operation);
         let mut request = self.http.post(signed.url.clone()).timeout(self.timeout.unwrap_or(DEFAULT_TIMEOUT));
@@ -104,7 +104,7 @@ impl fmt::Debug for Client {
 
 fn new_id() -> Result<WebhookId, ClientError> {
     WebhookId::random().map_err(|error| ClientError::Settings {
-        reason: "the system gives no random bytes for an id",
+        reason: "the system provides no random bytes for an id",
         source: Some(error.into()),
     })
 }
@@ -137,11 +137,11 @@ fn http_client(url: &Url) -> Result<reqwest::Client, ClientError> {
         .connect_timeout(CONNECT_TIMEOUT)
         .user_agent(concat!("idp-bridge-client/", env!("CARGO_PKG_VERSION")));
     if url.scheme() == "http" {
-        // Nothing is encrypted, so a system without certificate authorities will do.
+        // Without encryption, no certificate authorities are needed.
         builder = builder.tls_certs_only([]);
     }
     builder.build().map_err(|error| ClientError::Settings {
-        reason: "an HTTPS client cannot be made: are certificate authorities installed (Debian: `ca-certificates`)?",
+        reason: "an HTTPS client cannot be created: install certificate authorities (Debian: `ca-certificates`)",
         source: Some(Box::new(error)),
     })
 }

@@ -1,54 +1,54 @@
-//! Why there is no positive answer.
+//! The errors of a call.
 
 use std::time::Duration;
 
 use http::StatusCode;
 use idp_bridge_protocol::Problem;
 
-/// Why there is no positive answer. It never holds a secret, an address or a body.
+/// An error of a call. Contains no secret, address or body.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// The client cannot be made from these settings.
+    /// The settings of the client are invalid.
     #[error("{reason}")]
     Settings {
-        /// What is wrong, with what would be right.
+        /// The reason and the next step.
         reason: &'static str,
-        /// What it comes from, if it comes from something.
+        /// The cause, if there is one.
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
-    /// The bridge answered an error.
+    /// The bridge returned an error.
     #[error("{}", describe(problem))]
     Problem {
         /// The error.
         problem: Box<Problem>,
-        /// How long the bridge asks to wait.
+        /// The time to wait before a retry.
         retry_after: Option<Duration>,
     },
-    /// What answered is no bridge, or something in between answered for it.
-    #[error("the answer (status {}) is none of a bridge", status.as_u16())]
+    /// The response is not a bridge's. Another server or a proxy sent it.
+    #[error("the answer (status {}) is not from a bridge", status.as_u16())]
     UnexpectedResponse {
-        /// The status that it answered.
+        /// The status of the response.
         status: StatusCode,
     },
-    /// The answer is larger than [`MAX_ANSWER`](crate::MAX_ANSWER).
+    /// The response is larger than [`MAX_ANSWER`](crate::MAX_ANSWER).
     #[error("the answer is larger than 256 KiB")]
     TooLarge,
-    /// The call did not end in time; a write may have taken effect.
-    #[error("there was no answer in time")]
+    /// The call timed out. A write may have taken effect.
+    #[error("the bridge did not answer in time")]
     Timeout,
     /// The bridge could not be reached, or the connection broke.
     #[error("{}", if *.sent { "the connection broke before the answer" } else { "the bridge cannot be reached" })]
     Transport {
-        /// Whether the call may have reached the bridge.
+        /// Whether the bridge may have received the call.
         sent: bool,
-        /// What happened.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
 impl ClientError {
-    /// Whether the same call may succeed later, sent again with the same id.
+    /// Returns whether a retry with an unchanged id may succeed.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Problem { problem, .. } => problem.retryable,
@@ -58,7 +58,7 @@ impl ClientError {
         }
     }
 
-    /// The bridge's own error, if it is one.
+    /// Returns the error of the bridge, if it returned one.
     pub fn problem(&self) -> Option<&Problem> {
         match self {
             Self::Problem { problem, .. } => Some(problem),

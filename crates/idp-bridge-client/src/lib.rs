@@ -1,6 +1,6 @@
-//! Signs a call, sends it to a bridge and reads the answer.
+//! A client for idp-bridge: signs calls, sends them and parses the responses.
 //!
-//! For the platform, for `idp-bridge call`, and for tests; it works against any bridge that speaks the protocol.
+//! Used by the platform, `idp-bridge call` and tests.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -17,7 +17,7 @@
 //! ```
 //!
 //! A client sends a call once. To send it again after [`ClientError::is_retryable`], use [`Client::call_with_id`] with the same
-//! [`WebhookId`]: the bridge then runs a write at most once and repeats its answer.
+//! [`WebhookId`]. The bridge then executes a write at most once and repeats its response.
 
 mod answer;
 mod client;
@@ -29,6 +29,6 @@ pub use client::{Client, DEFAULT_TIMEOUT};
 pub use error::ClientError;
 pub use signed::{SignedCall, WebhookId};
 
-/// The words that a caller needs, of the same versions.
+/// Re-exported for callers, so that their versions match this crate's.
 pub use idp_bridge_core::{Call, CallKind, CustomerId, Email, InvalidValue, TenantId, User, UserId};
 pub use idp_bridge_protocol::{Code, KeyError, Operation, Problem, ProblemOutcome, SigningKey, answer as answers};

@@ -1,4 +1,4 @@
-//! A call that is signed and can be sent, by this client or by any other.
+//! Signed calls, for this client or another HTTP client.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,19 +8,19 @@ use idp_bridge_core::{Random, SystemRandom};
 use idp_bridge_protocol::signature;
 use url::Url;
 
-/// The caller's id of a call: the same in each of its retries, another for every other call.
+/// The caller's id of a call. Retries of a call share its id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WebhookId(String);
 
 impl WebhookId {
-    /// A new id; an error if the system has no randomness to give.
+    /// Creates a random id. Fails if the system provides no random bytes.
     pub fn random() -> std::io::Result<Self> {
         let mut bytes = [0; 16];
         SystemRandom.fill(&mut bytes)?;
         Ok(Self(format!("msg_{:032x}", u128::from_be_bytes(bytes))))
     }
 
-    /// The id as it is sent.
+    /// Returns the text form.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -39,12 +39,12 @@ impl FromStr for WebhookId {
     }
 }
 
-/// A text that is no [`WebhookId`].
+/// An error of parsing a [`WebhookId`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected 1 to 128 letters, digits, `_` and `-`")]
 pub struct InvalidWebhookId;
 
-/// A call that is signed, as it goes over the wire. It is valid for five minutes from when it was signed.
+/// A signed call. Valid for five minutes.
 #[derive(Clone)]
 pub struct SignedCall {
     pub(crate) url: Url,
@@ -55,17 +55,17 @@ pub struct SignedCall {
 }
 
 impl SignedCall {
-    /// Where to POST it.
+    /// Returns the URL for the `POST` request.
     pub fn url(&self) -> &str {
         self.url.as_str()
     }
 
-    /// The id that it was signed with.
+    /// Returns the id.
     pub fn id(&self) -> &WebhookId {
         &self.id
     }
 
-    /// The headers that it needs.
+    /// Returns the headers.
     pub fn headers(&self) -> [(HeaderName, String); 4] {
         [
             (header::CONTENT_TYPE, "application/json".into()),
@@ -75,13 +75,13 @@ impl SignedCall {
         ]
     }
 
-    /// The signed bytes.
+    /// Returns the signed body.
     pub fn body(&self) -> &[u8] {
         &self.body
     }
 }
 
-/// Hides the body, which holds personal data, and the signature.
+/// Hides the signature, and the body, which contains personal data.
 impl fmt::Debug for SignedCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SignedCall").field("url", &self.url.as_str()).field("id", &self.id).finish_non_exhaustive()
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_plain_and_no_two_are_alike() {
+    fn random_ids_are_valid_and_distinct() {
         let (one, two) = (WebhookId::random().unwrap(), WebhookId::random().unwrap());
         assert_ne!(one, two);
         assert_eq!(one.as_str().parse::<WebhookId>().unwrap(), one);

@@ -1,19 +1,19 @@
-//! Which addresses may be dialled.
+//! The addresses that a client may connect to.
 //!
-//! A tenant's settings name a host; what is checked here is the address that is really dialled, so that neither a name that
-//! resolves to the cloud's metadata service nor an unusual spelling of its address reaches it.
+//! The check is made on the resolved address. A name that resolves to a cloud's metadata service is therefore refused, and
+//! so is an unusual spelling of its address.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use idp_bridge_core::{Error, OutboundPolicy, PrivateNetworks};
 
-/// What of a policy decides where a client may go.
+/// The part of a policy that limits where a client may connect.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reach {
-    /// Whether loopback and private addresses may be dialled.
+    /// Whether loopback and private addresses are allowed.
     pub(crate) networks: PrivateNetworks,
-    /// Whether plain `http` may be spoken to other hosts than loopback.
+    /// Whether plain `http` is allowed to hosts other than loopback.
     pub(crate) allow_http: bool,
 }
 
@@ -23,7 +23,7 @@ impl From<&OutboundPolicy> for Reach {
     }
 }
 
-/// Why an address is not dialled.
+/// The reason why an address is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Refused {
     kind: &'static str,
@@ -31,12 +31,12 @@ pub(crate) struct Refused {
 }
 
 impl Refused {
-    /// What the caller is told.
+    /// Converts the reason to the caller's error.
     pub(crate) fn into_error(self) -> Error {
         let hint = if self.by_policy {
             "use a public address, or set `outbound.private_networks` to `allow` if it is meant"
         } else {
-            "no identity provider lives at such an address: check the host's name and its DNS records"
+            "no identity provider has such an address: check the host name and its DNS records"
         };
         Error::misconfigured("the host has an address that is not dialled").with_hint(hint).with_source(self)
     }
@@ -50,18 +50,18 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// What an address is for, as far as it matters here.
+/// The class of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
-    /// Anything on the internet.
+    /// An address on the internet.
     Global,
-    /// The host itself or a network next to it: the policy decides.
+    /// A loopback or private address. The policy decides.
     Local(&'static str),
-    /// Never an identity provider.
+    /// An address that is always refused.
     Never(&'static str),
 }
 
-/// Passes an address that the policy lets be dialled.
+/// Checks that the policy allows an address.
 pub(crate) fn check(address: IpAddr, networks: PrivateNetworks) -> Result<(), Refused> {
     match classify(address) {
         Class::Never(kind) => Err(Refused { kind, by_policy: false }),
@@ -90,7 +90,7 @@ fn classify_v4(address: Ipv4Addr) -> Class {
         [127, ..] => Class::Local("loopback"),
         [10, ..] | [172, 16..=31, ..] | [192, 168, ..] => Class::Local("private"),
         [100, 64..=127, ..] => Class::Local("of a carrier-grade NAT"),
-        // Protocol assignments, documentation, 6to4 relays, benchmarking: nothing that the internet routes.
+        // Protocol assignments, documentation, 6to4 relays, benchmarking: not routed on the internet.
         [192, 0, 0 | 2, _] | [192, 88, 99, _] | [198, 18 | 19, ..] | [198, 51, 100, _] | [203, 0, 113, _] => {
             Class::Local("special-purpose")
         }
@@ -99,7 +99,7 @@ fn classify_v4(address: Ipv4Addr) -> Class {
 }
 
 fn classify_v6(address: Ipv6Addr) -> Class {
-    // An address that carries an IPv4 address is at least as forbidden as that one.
+    // An address that embeds an IPv4 address is classified by it.
     if let Some(inner) = embedded_v4(address) {
         return classify_v4(inner);
     }
@@ -116,14 +116,14 @@ fn classify_v6(address: Ipv6Addr) -> Class {
         [0xfe80..=0xfebf, ..] => Class::Never("link-local"),
         [0xff00..=0xffff, ..] => Class::Never("multicast"),
         [0xfec0..=0xfeff, ..] | [0xfc00..=0xfdff, ..] => Class::Local("private"),
-        // Discard-only, documentation, and whatever lies outside global unicast.
+        // Discard-only, documentation, and everything outside global unicast.
         [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => Class::Local("special-purpose"),
         [0x2000..=0x3fff, ..] => Class::Global,
         _ => Class::Local("special-purpose"),
     }
 }
 
-/// The IPv4 address that a gateway, a tunnel or the system itself would dial for this one.
+/// Returns the IPv4 address that a gateway, a tunnel or the system connects to instead of this address.
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let join = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match address.segments() {
@@ -138,7 +138,7 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
         // 6to4, and ISATAP's interface identifiers below any prefix.
         | [0x2002, high, low, ..]
         | [_, _, _, _, 0 | 0x200, 0x5efe, high, low] => Some(join(high, low)),
-        // Teredo keeps the client's address inverted.
+        // Teredo inverts the bits of the client's address.
         [0x2001, 0, _, _, _, _, high, low] => Some(join(!high, !low)),
         _ => None,
     }
@@ -152,8 +152,8 @@ mod tests {
         check(address.parse().unwrap(), networks).is_ok()
     }
 
-    /// Every way in which IPv6 can carry this IPv4 address.
-    fn disguises(address: &str) -> Vec<String> {
+    /// Returns all IPv6 addresses that embed this IPv4 address.
+    fn embeddings(address: &str) -> Vec<String> {
         let [a, b, c, d] = address.parse::<Ipv4Addr>().unwrap().octets();
         let hex = format!("{a:02x}{b:02x}:{c:02x}{d:02x}");
         let inverted = format!("{:02x}{:02x}:{:02x}{:02x}", !a, !b, !c, !d);
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn some_addresses_are_refused_under_every_policy() {
+    fn metadata_and_link_local_addresses_are_always_refused() {
         let v4 = [
             "0.0.0.0",
             "0.1.2.3",
@@ -201,7 +201,7 @@ mod tests {
             "fd00:100::100:200",
             "fd00:a9fe:a9fe::1",
         ];
-        let disguised: Vec<String> = v4.iter().flat_map(|address| disguises(address)).collect();
+        let disguised: Vec<String> = v4.iter().flat_map(|address| embeddings(address)).collect();
         for address in v4.into_iter().chain(v6).chain(disguised.iter().map(String::as_str)) {
             assert!(!is_allowed(address, PrivateNetworks::Allow), "{address}");
             assert!(!is_allowed(address, PrivateNetworks::Deny), "{address}");
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_are_refused_only_where_the_policy_says_so() {
+    fn private_addresses_are_refused_by_policy() {
         let v4 = [
             "127.0.0.1",
             "127.255.255.254",
@@ -227,7 +227,7 @@ mod tests {
             "192.0.0.8",
         ];
         let v6 = ["::1", "fc00::1", "fdff::1", "fd20:ce::1", "fec0::1", "2001:db8::1", "3fff::1", "100::1", "4000::1"];
-        let disguised: Vec<String> = v4.iter().flat_map(|address| disguises(address)).collect();
+        let disguised: Vec<String> = v4.iter().flat_map(|address| embeddings(address)).collect();
         for address in v4.into_iter().chain(v6).chain(disguised.iter().map(String::as_str)) {
             assert!(is_allowed(address, PrivateNetworks::Allow), "{address}");
             assert!(!is_allowed(address, PrivateNetworks::Deny), "{address}");
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn the_internet_is_allowed_under_every_policy() {
+    fn global_addresses_are_always_allowed() {
         let v4 = [
             "1.1.1.1",
             "9.255.255.255",
@@ -254,7 +254,7 @@ mod tests {
             "198.20.0.1",
             "223.255.255.255",
         ];
-        let disguised: Vec<String> = v4.iter().flat_map(|address| disguises(address)).collect();
+        let disguised: Vec<String> = v4.iter().flat_map(|address| embeddings(address)).collect();
         for address in
             v4.into_iter().chain(["2606:4700::1111", "2a00::1", "3ffe::1"]).chain(disguised.iter().map(String::as_str))
         {

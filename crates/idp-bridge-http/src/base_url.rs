@@ -1,4 +1,4 @@
-//! URLs of an identity provider, built so that a value can never become syntax.
+//! The URLs of an identity provider, built by percent-encoding every value.
 
 use std::fmt;
 
@@ -10,19 +10,21 @@ use url::{Host, Url};
 use crate::address::{self, Reach, Refused};
 use crate::resolver::is_localhost;
 
-/// All but RFC 3986's unreserved characters.
+/// All characters except the unreserved ones of RFC 3986.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A configured base URL: `https`, or `http` to loopback or with `allow_http`; no user-info, query or fragment.
+/// A configured base URL, without user info, query and fragment.
+///
+/// The scheme is `https`, or `http` for loopback hosts and with `allow_http`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(Url);
 
 impl BaseUrl {
-    /// Reads a base URL; `Misconfigured`, with a hint, if the policy or the rule above forbids it.
+    /// Parses a base URL. Fails with `Misconfigured` and a hint if it or its host is not allowed.
     pub fn parse(text: &str, policy: &OutboundPolicy) -> Result<Self> {
         let url = Url::parse(text)
             .map_err(|error| Error::misconfigured("a URL cannot be read").with_hint(HOST_HINT).with_source(error))?;
-        // What the parser drops, turns round or adds would make the URL another one than the operator sees.
+        // The parser drops or replaces these characters, so the URL would differ from the one in the settings.
         if text.contains(|c: char| c.is_control() || c.is_whitespace() || c == '\\') {
             return Err(Error::misconfigured("a URL has a space, a control character or a backslash"));
         }
@@ -31,7 +33,7 @@ impl BaseUrl {
         };
         if !url.username().is_empty() || url.password().is_some() {
             return Err(
-                Error::misconfigured("a URL holds a user name or a password").with_hint("use the settings for them")
+                Error::misconfigured("a URL contains a user name or a password").with_hint("use the settings for them")
             );
         }
         if url.query().is_some() || url.fragment().is_some() {
@@ -40,7 +42,7 @@ impl BaseUrl {
             );
         }
         check(&url, policy.into())?;
-        if folds(rest) {
+        if has_folded_segment(rest) {
             return Err(Error::misconfigured("a URL has an empty, `.` or `..` segment in its path"));
         }
         let mut base = url;
@@ -49,14 +51,12 @@ impl BaseUrl {
         Ok(Self(base))
     }
 
-    /// Reads the base URL of a setting; an error names the setting.
+    /// Parses the base URL of a setting. Errors contain the setting's name.
     pub fn parse_setting(setting: &'static str, text: &str, policy: &OutboundPolicy) -> Result<Self> {
         Self::parse(text, policy).map_err(|error| error.with("setting", setting))
     }
 
-    /// Appends segments, each percent-encoded whole; `InvalidInput` for an empty, `.` or `..` segment.
-    ///
-    /// The built URL is checked to lie below this one with exactly these segments.
+    /// Appends percent-encoded path segments. Fails with `InvalidInput` for an empty, `.` or `..` segment.
     pub fn join(&self, segments: &[&str]) -> Result<Url> {
         let mut path = self.0.path().trim_end_matches('/').to_owned();
         for segment in segments {
@@ -68,6 +68,7 @@ impl BaseUrl {
         }
         let mut url = self.0.clone();
         url.set_path(&path);
+        // The parser must not have changed the path.
         let expected = if path.is_empty() { "/" } else { path.as_str() };
         if url.path() != expected {
             return Err(Error::ours(ErrorKind::InvalidInput, "a value cannot be written as one segment of a URL"));
@@ -75,7 +76,7 @@ impl BaseUrl {
         Ok(url)
     }
 
-    /// The URL itself, without a slash at its end unless it has no path.
+    /// Returns the URL, without a trailing slash unless the path is empty.
     pub fn as_url(&self) -> &Url {
         &self.0
     }
@@ -89,9 +90,8 @@ impl fmt::Display for BaseUrl {
 
 const HOST_HINT: &str = "write it like `https://login.acme.example`";
 
-/// Whether the path has a segment that the parser folds (also as `%2e`) or that is empty, but for the last one: an operator
-/// who writes that means something else than what would be left.
-fn folds(after_scheme: &str) -> bool {
+/// Returns whether the path has a `.` or `..` segment (also as `%2e`), or an empty one other than the last.
+fn has_folded_segment(after_scheme: &str) -> bool {
     let mut segments = after_scheme.split('/').skip(1).peekable();
     while let Some(segment) = segments.next() {
         let is_last = segments.peek().is_none();
@@ -103,7 +103,7 @@ fn folds(after_scheme: &str) -> bool {
     false
 }
 
-/// Passes a URL that may be asked, as far as that can be told before a name is resolved.
+/// Checks that the policy allows requests to a URL. The addresses of a host name are checked when it is resolved.
 pub(crate) fn check(url: &Url, reach: Reach) -> Result<()> {
     let address = match url.host() {
         Some(Host::Ipv4(address)) => Some(address.into()),
@@ -123,8 +123,8 @@ pub(crate) fn check(url: &Url, reach: Reach) -> Result<()> {
     match url.scheme() {
         "https" => Ok(()),
         "http" if reach.allow_http || address.is_some_and(|address| address.is_loopback()) => Ok(()),
-        "http" => Err(Error::misconfigured("plain `http` is spoken to loopback only")
-            .with_hint("use `https`, or set `allow_http` if the way to the host is safe")),
+        "http" => Err(Error::misconfigured("plain `http` is allowed to loopback only")
+            .with_hint("use `https`, or set `allow_http` if the network to the host is safe")),
         _ => Err(Error::misconfigured("a URL is neither `https` nor `http`")),
     }
 }
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_url_is_https_or_http_to_loopback() {
+    fn http_is_limited_to_loopback() {
         let own = OutboundPolicy::default();
         for good in [
             "https://idp.example",
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_plain_base_url_is_misconfigured_and_not_shown() {
+    fn invalid_base_urls_are_rejected_and_hidden() {
         let policy = OutboundPolicy { allow_http: true, ..OutboundPolicy::default() };
         for bad in [
             "",
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_literal_address_is_held_to_the_policy_in_every_spelling() {
+    fn literal_addresses_are_checked_in_every_spelling() {
         let any = OutboundPolicy { allow_http: true, ..OutboundPolicy::default() };
         for metadata in [
             "169.254.169.254",
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn no_value_reaches_another_resource() {
+    fn values_are_encoded_as_one_segment() {
         let base = base("https://idp.example/auth");
         for folded in ["", ".", ".."] {
             let error = base.join(&["users", folded]).unwrap_err();
@@ -292,7 +292,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_value_is_exactly_one_segment_and_reads_back(value in r"(?s)[./\\%?#;:@ 2eE]{1,6}|.{1,24}") {
+        fn any_segment_survives_encoding(value in r"(?s)[./\\%?#;:@ 2eE]{1,6}|.{1,24}") {
             let joined = base("https://idp.example/auth").join(&["users", &value, "mail"]);
             if matches!(value.as_str(), "." | "..") {
                 prop_assert!(joined.is_err());

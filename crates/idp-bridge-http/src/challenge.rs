@@ -1,23 +1,23 @@
-//! The challenge with which a resource refuses a bearer token (RFC 6750, section 3).
+//! The challenge of a resource that rejects a bearer token (RFC 6750, section 3).
 
 use http::header::WWW_AUTHENTICATE;
 
 use crate::response::Response;
 
-/// The `Bearer` challenge of an answer.
+/// The `Bearer` challenge of a response.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BearerChallenge {
-    /// The code of the error, such as `invalid_token`, if there is one.
+    /// The error code, such as `invalid_token`.
     pub error: Option<String>,
-    /// The description of the error, if there is one.
+    /// The error description.
     pub error_description: Option<String>,
 }
 
 impl Response {
     /// Returns the first `Bearer` challenge among the `www-authenticate` headers.
     ///
-    /// A challenge without a scheme counts if it has an `error`: Cognito documents such a header, and Hydra and authentik send it
-    /// (November 2026).
+    /// A challenge without a scheme is accepted if it has an `error`, because Cognito documents such a header, and Hydra and
+    /// authentik send one (November 2026).
     pub fn bearer_challenge(&self) -> Option<BearerChallenge> {
         let headers = self.headers.get_all(WWW_AUTHENTICATE).into_iter();
         headers.filter_map(|header| header.to_str().ok()).find_map(parse)
@@ -28,7 +28,7 @@ fn parse(header: &str) -> Option<BearerChallenge> {
     let (mut challenge, mut is_ours, mut has_scheme) = (BearerChallenge::default(), true, false);
     for part in split(header) {
         let parameter = match split_scheme(part) {
-            // The challenge of another scheme begins, or the one that was looked for ends.
+            // The next challenge begins.
             Some(_) if has_scheme && is_ours => break,
             Some((scheme, first)) => {
                 (challenge, has_scheme) = (BearerChallenge::default(), true);
@@ -48,7 +48,7 @@ fn parse(header: &str) -> Option<BearerChallenge> {
     (is_ours && (has_scheme || challenge.error.is_some())).then_some(challenge)
 }
 
-/// Splits at the commas outside of quotes.
+/// Splits a header at commas outside quotes.
 fn split(header: &str) -> impl Iterator<Item = &str> {
     let mut is_quoted = false;
     let parts = header.split(move |character: char| {
@@ -58,7 +58,7 @@ fn split(header: &str) -> impl Iterator<Item = &str> {
     parts.map(str::trim).filter(|part| !part.is_empty())
 }
 
-/// The scheme that a part begins with, and the parameter after it.
+/// Returns the scheme at the start of a part, and the parameter after it.
 fn split_scheme(part: &str) -> Option<(&str, &str)> {
     let (first, rest) = part.split_once(' ').map_or((part, ""), |(first, rest)| (first, rest.trim_start()));
     (!first.contains('=') && !rest.starts_with('=')).then_some((first, rest))
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_bearer_challenge_is_read() {
+    fn only_bearer_challenges_are_read() {
         let named = |error: &str| Some((Some(error.to_owned()), None));
         let described = |error: &str, why: &str| Some((Some(error.to_owned()), Some(why.to_owned())));
         let table = [

@@ -1,4 +1,4 @@
-//! A tenant's HTTP client: bounded in time, size, attempts and reach.
+//! A tenant's HTTP client, with limits on time, size, attempts and addresses.
 
 use std::fmt;
 use std::pin::pin;
@@ -17,22 +17,22 @@ use crate::fault::Fault;
 use crate::request::{Body, Effect, Request};
 use crate::resolver::CheckedResolver;
 use crate::response::Response;
-use crate::retry::{self, Attempted};
+use crate::retry::{self, Attempt};
 use crate::{BaseUrl, Peer, TransportCause, base_url, tls};
 
-/// The largest answer that is read: 1 MiB.
+/// The maximum size of a response body: 1 MiB.
 pub const MAX_BODY: usize = 1024 * 1024;
-/// Name resolution, TCP and TLS together; short enough for a second attempt within a usual deadline.
+/// Limit for name resolution, TCP and TLS together. Leaves time for a second attempt within a typical deadline.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Shorter than the idle time of any usual server or balancer, so that a write seldom meets a connection that is being closed.
+/// Shorter than the idle timeout of common servers and load balancers, so that a write rarely meets a closing connection.
 const POOL_IDLE: Duration = Duration::from_secs(15);
-/// Where a proxy may be: the operator chose it, and the requests to `https` hosts are sealed on their way through it.
+/// A proxy may have any address: the operator configured it, and requests to `https` hosts stay encrypted.
 const PROXY_REACH: Reach = Reach { networks: PrivateNetworks::Allow, allow_http: true };
 
-/// One tenant's HTTP client; cheap to clone.
+/// A tenant's HTTP client. Cheap to clone.
 ///
-/// It has its own connection pool, so that one tenant's identity provider never slows another's, and shares the TLS
-/// configuration with all clients whose policy has no certificate authority of its own.
+/// Each tenant has its own connection pool, so that a slow identity provider affects only its tenant. The TLS configuration is
+/// shared, except with policies that have their own certificate authority.
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
@@ -44,9 +44,9 @@ struct Inner {
 }
 
 impl Client {
-    /// Makes a client that obeys this policy; `Misconfigured`, with a hint, for a bad certificate authority or proxy.
+    /// Creates a client for a policy. Fails with `Misconfigured` and a hint if the certificate authority or proxy is invalid.
     ///
-    /// With a proxy, the proxy resolves the names of the hosts, so that which of their addresses it dials is its to police.
+    /// A proxy resolves host names itself and must check their addresses.
     pub fn new(policy: &OutboundPolicy) -> Result<Self> {
         Self::with_resolver(policy, CheckedResolver::new(policy.private_networks))
     }
@@ -67,7 +67,7 @@ impl Client {
             .pool_idle_timeout(POOL_IDLE)
             .user_agent(concat!("idp-bridge/", env!("CARGO_PKG_VERSION")));
         if let Some(text) = &policy.proxy {
-            // The proxy is the only host that is dialled now.
+            // All connections go to the proxy.
             resolver.networks = PROXY_REACH.networks;
             builder = builder.proxy(proxy(text)?);
         }
@@ -83,69 +83,69 @@ impl Client {
         })))
     }
 
-    /// Loads what requests to this URL will need: the system's certificate authorities, unless it is `http` or the policy
-    /// has its own. `Misconfigured`, with a hint, if there are none.
+    /// Loads the system's certificate authorities if requests to this URL need them.
     ///
-    /// Without it the first request loads them. Reading them takes milliseconds, once per program.
+    /// Fails with `Misconfigured` and a hint if there are none. Otherwise the first request loads them, once per process.
     pub fn prepare(&self, base: &BaseUrl) -> Result<()> {
         if base.as_url().scheme() == "https" && self.0.needs_system_store { tls::load_system_store() } else { Ok(()) }
     }
 
-    /// The policy's time limit of a fetch that calls share.
+    /// Returns the policy's time limit for shared fetches.
     pub(crate) fn fetch_timeout(&self) -> Duration {
         self.0.fetch_timeout
     }
 
-    /// Sends a request, again where that is safe and can end in time, and reads the answer whole.
+    /// Sends a request and reads the response. Retries if this is safe and the deadline allows it.
     ///
     /// # Behavior
     ///
-    /// - An answer of any status is Ok, a redirect (which is not followed) and a 429 included.
-    /// - A read without an answer after half of the time is sent once more, and the first answer counts.
-    /// - No answer before the scope's deadline is `Timeout`; no connection, or a broken one, is `Unavailable`.
-    /// - An answer that is no HTTP or is larger than [`MAX_BODY`] is `InvalidResponse`.
-    /// - A certificate that is not trusted, or an address that the policy refuses, is `Misconfigured`.
-    /// - The recorder is told of one request and of each attempt; of a write before it leaves, and that it was refused if
-    ///   there was no connection or the answer is a 4xx other than 408, or amounts to one ([`Request::classify_with`]).
+    /// - A response of any status is `Ok`, including a redirect (which is not followed) and a 429.
+    /// - A read without a response after half of the remaining time is sent a second time. The first response is returned.
+    /// - No response before the scope's deadline is `Timeout`. A failed or broken connection is `Unavailable`.
+    /// - A response that is not HTTP or larger than [`MAX_BODY`] is `InvalidResponse`.
+    /// - An untrusted certificate, or an address that the policy refuses, is `Misconfigured`.
+    /// - The recorder counts one request and each attempt. A write is recorded before it is sent, and as refused if there was no
+    ///   connection or the status is a 4xx other than 408 (see [`Request::classify_with`]).
     pub async fn send(&self, scope: &CallScope, request: Request) -> Result<Response> {
         scope.recorder().request();
-        self.deliver(scope, &request, &mut 0).await
+        self.send_counted(scope, &request, &mut 0).await
     }
 
-    /// Like [`send`](Self::send), for a request that has been counted and sent `sent` times.
-    pub(crate) async fn deliver(&self, scope: &CallScope, request: &Request, sent: &mut u32) -> Result<Response> {
-        let ended = self.attempts(scope, request, sent).await;
-        ended.map_err(|error| {
+    /// Sends a request that the recorder has counted already. `sent` is the number of attempts so far.
+    pub(crate) async fn send_counted(&self, scope: &CallScope, request: &Request, sent: &mut u32) -> Result<Response> {
+        let result = self.send_with_retries(scope, request, sent).await;
+        result.map_err(|error| {
             let host = request.url.host_str().unwrap_or_default().to_owned();
             error.with("host", host).with("attempts", sent.to_string())
         })
     }
 
-    async fn attempts(&self, scope: &CallScope, request: &Request, sent: &mut u32) -> Result<Response> {
+    async fn send_with_retries(&self, scope: &CallScope, request: &Request, sent: &mut u32) -> Result<Response> {
         base_url::check(&request.url, self.0.reach)?;
         let deadline = Instant::from_std(scope.deadline());
         if Instant::now() >= deadline {
-            return Err(late());
+            return Err(timed_out());
         }
         let attempts = async {
             loop {
                 let begun = Instant::now();
-                let ending = self.attempt_until(deadline, scope.recorder(), request, sent).await;
-                let last = Attempted { number: *sent, took: begun.elapsed(), asked: asked(&ending) };
+                let result = self.send_hedged(deadline, scope.recorder(), request, sent).await;
+                let retry_after = result.as_ref().ok().and_then(Response::retry_after);
+                let last = Attempt { number: *sent, took: begun.elapsed(), retry_after };
                 let left = deadline.saturating_duration_since(Instant::now());
                 match retry::pause(last, left, fastrand::f64()) {
-                    Some(pause) if may_differ(&ending, request) => sleep(pause).await,
-                    _ => return ending.map_err(|fault| fault.error),
+                    Some(pause) if can_retry(&result, request) => sleep(pause).await,
+                    _ => return result.map_err(|fault| fault.error),
                 }
             }
         };
-        timeout_at(deadline, attempts).await.unwrap_or_else(|_| Err(late()))
+        timeout_at(deadline, attempts).await.unwrap_or_else(|_| Err(timed_out()))
     }
 
-    /// One attempt; beside a read that is still unanswered after half of the time, a second one.
+    /// Makes one attempt, and a concurrent second one for a read without a response after half of the remaining time.
     ///
-    /// A connection of the pool may have died without a word, so that what is sent on it is never answered.
-    async fn attempt_until(
+    /// A pooled connection may be dead without a reset, so that a request on it is never answered.
+    async fn send_hedged(
         &self,
         deadline: Instant,
         recorder: &Recorder,
@@ -158,42 +158,43 @@ impl Client {
             return first.await;
         }
         let half = deadline.saturating_duration_since(Instant::now()) / 2;
-        if let Ok(ending) = timeout(half, &mut first).await {
-            return ending;
+        if let Ok(result) = timeout(half, &mut first).await {
+            return result;
         }
         *sent += 1;
         let mut second = pin!(self.attempt(recorder, request));
-        let (ending, other) = tokio::select! {
-            ending = &mut first => (ending, second),
-            ending = &mut second => (ending, first),
+        let (result, other) = tokio::select! {
+            result = &mut first => (result, second),
+            result = &mut second => (result, first),
         };
-        if ending.is_ok() { ending } else { other.await }
+        if result.is_ok() { result } else { other.await }
     }
 
     async fn attempt(&self, recorder: &Recorder, request: &Request) -> Result<Response, Fault> {
         let is_write = request.effect == Effect::Write;
-        let body = request.body.as_ref().map(Body::next).transpose().map_err(Fault::unmade)?;
+        let body = request.body.as_ref().map(Body::build).transpose().map_err(Fault::unbuilt_body)?;
         recorder.attempt();
         if is_write {
             recorder.write_begins();
         }
-        let mut sending =
+        let mut builder =
             self.0.http.request(request.method.clone(), request.url.clone()).headers(request.headers.clone());
         if let Some(body) = body {
-            sending = sending.body(body);
+            builder = builder.body(body);
         }
-        let told = |refused: bool| {
+        let record_write = |refused: bool| {
             if is_write && refused {
                 recorder.write_refused();
             }
         };
-        let answer = sending.send().await.map_err(Fault::from_reqwest).inspect_err(|fault| told(!fault.sent))?;
-        if request.judge.is_none() {
-            told(is_refusal(answer.status()));
+        let response =
+            builder.send().await.map_err(Fault::from_reqwest).inspect_err(|fault| record_write(!fault.sent))?;
+        if request.classify.is_none() {
+            record_write(is_refusal(response.status()));
         }
-        let response = read(answer, request.reset.clone()).await?;
-        if request.judge.is_some() {
-            told(is_refusal(request.meaning(&response)));
+        let response = read(response, request.reset.clone()).await?;
+        if request.classify.is_some() {
+            record_write(is_refusal(request.effective_status(&response)));
         }
         Ok(response)
     }
@@ -205,42 +206,37 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Whether the next attempt is allowed and may end otherwise.
-fn may_differ(ending: &Result<Response, Fault>, request: &Request) -> bool {
-    match ending {
-        Ok(answer) => retry::is_passing(request.meaning(answer), request.effect),
-        Err(fault) => fault.passing && (request.effect == Effect::Read || !fault.sent),
+/// Returns whether another attempt is safe and can succeed.
+fn can_retry(result: &Result<Response, Fault>, request: &Request) -> bool {
+    match result {
+        Ok(response) => retry::is_transient(request.effective_status(response), request.effect),
+        Err(fault) => fault.is_transient && (request.effect == Effect::Read || !fault.sent),
     }
 }
 
-/// Whether an answer of this status says that the request surely did not run.
+/// Returns whether this status means that the request was not executed.
 fn is_refusal(status: StatusCode) -> bool {
     status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT
 }
 
-/// How long the identity provider asked to wait.
-fn asked(ending: &Result<Response, Fault>) -> Option<Duration> {
-    ending.as_ref().ok().and_then(Response::retry_after)
-}
-
-/// Reads an answer, but not more of it than [`MAX_BODY`].
-async fn read(mut answer: reqwest::Response, reset: Option<HeaderName>) -> Result<Response, Fault> {
-    let announced = answer.content_length().unwrap_or_default();
+/// Reads a response of at most [`MAX_BODY`] bytes.
+async fn read(mut response: reqwest::Response, reset: Option<HeaderName>) -> Result<Response, Fault> {
+    let announced = response.content_length().unwrap_or_default();
     if announced > MAX_BODY as u64 {
         return Err(Fault::too_large());
     }
     let mut body = BytesMut::new();
-    while let Some(chunk) = answer.chunk().await.map_err(Fault::from_reqwest)? {
+    while let Some(chunk) = response.chunk().await.map_err(Fault::from_reqwest)? {
         if body.len() + chunk.len() > MAX_BODY {
             return Err(Fault::too_large());
         }
         body.extend_from_slice(&chunk);
     }
-    let headers = std::mem::take(answer.headers_mut());
-    Ok(Response { status: answer.status(), headers, body: Bytes::from(body), reset })
+    let headers = std::mem::take(response.headers_mut());
+    Ok(Response { status: response.status(), headers, body: Bytes::from(body), reset })
 }
 
-fn late() -> Error {
+fn timed_out() -> Error {
     Error::upstream(ErrorKind::Timeout, "the identity provider did not answer before the deadline")
         .with_hint(TransportCause::AnswerTimeout.hint(Peer::IdentityProvider))
         .unanswered()
@@ -265,8 +261,8 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_name_that_resolves_to_a_refused_address_is_misconfigured_and_asked_once() {
-        // The URL alone passes; the resolver, which sees the address, does not let it.
+    async fn name_of_refused_address_is_misconfigured() {
+        // The URL is allowed. The resolver refuses the address.
         let resolver = CheckedResolver::new(PrivateNetworks::Deny);
         let client = Client::with_resolver(&OutboundPolicy::default(), resolver).unwrap();
         let scope = CallScope::new("r-1", Duration::from_secs(30));
@@ -297,7 +293,7 @@ mod tests {
                     client.send(&CallScope::new("r-1", Duration::from_secs(30)), Request::get(url)).await
                 });
             }
-            // The lookups are under way once the name server has a question.
+            // The lookups are running once the name server has received a query.
             let silent = silent.try_clone().unwrap();
             tokio::task::spawn_blocking(move || silent.recv(&mut [0; 512])).await.unwrap().unwrap();
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -319,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_is_checked_like_a_host_next_door_and_its_password_not_shown() {
+    fn proxies_are_checked_and_passwords_hidden() {
         let client =
             |proxy: &str| Client::new(&OutboundPolicy { proxy: Some(proxy.to_owned()), ..OutboundPolicy::default() });
         for good in ["http://proxy.example:3128", "https://10.0.0.1:3128", "http://me:hunter2@127.0.0.1:3128"] {

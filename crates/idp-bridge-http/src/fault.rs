@@ -1,29 +1,29 @@
-//! How an attempt failed, and whether another one may fare better.
+//! Failed attempts, and whether a retry can succeed.
 
 use idp_bridge_core::{Error, ErrorKind};
 
 use crate::address::Refused;
 use crate::transport::{Peer, TransportCause, find};
 
-/// An attempt without a usable answer.
+/// An attempt without a usable response.
 #[derive(Debug)]
 pub(crate) struct Fault {
-    /// The error that the caller gets.
+    /// The caller's error.
     pub(crate) error: Error,
-    /// Whether a byte of the request may have reached the identity provider.
+    /// Whether the identity provider may have received the request.
     pub(crate) sent: bool,
-    /// Whether another attempt may fare better.
-    pub(crate) passing: bool,
+    /// Whether another attempt can succeed.
+    pub(crate) is_transient: bool,
 }
 
 impl Fault {
-    /// Sorts an error of the HTTP stack. Its URL is taken off, since a query may hold an address.
+    /// Converts an error of the HTTP client. Its URL is removed, because a query may contain an email address.
     pub(crate) fn from_reqwest(error: reqwest::Error) -> Self {
         let https = error.url().is_some_and(|url| url.scheme() == "https");
         let error = error.without_url();
         let sent = !(error.is_connect() || error.is_builder());
         if let Some(refused) = find::<Refused>(&error) {
-            return Self { error: refused.into_error().unanswered(), sent, passing: false };
+            return Self { error: refused.into_error().unanswered(), sent, is_transient: false };
         }
         let cause = TransportCause::from_error(&error, https).unwrap_or(TransportCause::NotConnected);
         let (kind, message) = (cause.kind(), cause.describe(Peer::IdentityProvider));
@@ -32,17 +32,17 @@ impl Fault {
             _ => Error::upstream(kind, message),
         };
         let own = own.with_hint(cause.hint(Peer::IdentityProvider)).unanswered().with_source(error);
-        Self { error: own, sent, passing: kind == ErrorKind::Unavailable }
+        Self { error: own, sent, is_transient: kind == ErrorKind::Unavailable }
     }
 
-    /// A request whose body could not be made.
-    pub(crate) fn unmade(error: Error) -> Self {
-        Self { error, sent: false, passing: false }
+    /// Creates the fault of a request body that could not be built.
+    pub(crate) fn unbuilt_body(error: Error) -> Self {
+        Self { error, sent: false, is_transient: false }
     }
 
-    /// An answer that is larger than anything an identity provider has to say.
+    /// Creates the fault of a response larger than [`MAX_BODY`](crate::MAX_BODY).
     pub(crate) fn too_large() -> Self {
-        let error = Error::upstream(ErrorKind::InvalidResponse, "the identity provider's answer is too large");
-        Self { error, sent: true, passing: false }
+        let error = Error::upstream(ErrorKind::InvalidResponse, "the identity provider's answer is larger than 1 MiB");
+        Self { error, sent: true, is_transient: false }
     }
 }

@@ -1,20 +1,20 @@
-//! Reads JSON, and says of a fault in it which field had which type; never with a value, which may be personal or secret.
+//! JSON parsing with errors that name the field and its type, and never contain a value.
 
 use serde::de::DeserializeOwned;
 use serde_json::Deserializer;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
-/// What is wrong with a text that should be JSON of a certain form.
+/// The reason why a text is not the expected JSON.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct JsonFault {
-    /// Where: a field such as `users[0].age`, or a line and a column.
+    /// The place: a field such as `users[0].age`, or line and column.
     pub(crate) place: String,
-    /// What was found there, and what was expected.
+    /// The expected and the found type.
     pub(crate) reason: String,
 }
 
-/// Parses JSON as this type.
+/// Parses JSON.
 pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, JsonFault> {
     let mut deserializer = Deserializer::from_slice(text);
     let read = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
@@ -37,7 +37,7 @@ fn not_json(error: &serde_json::Error) -> JsonFault {
     JsonFault { place: format!("line {} column {}", error.line(), error.column()), reason: reason.into() }
 }
 
-/// The field at this path. A name that is not plain is masked, since it may be a value that serves as a key.
+/// Formats the path of a field. Unusual names are masked, because a map may have personal data as keys.
 fn field(path: &Path) -> String {
     let mut text = String::new();
     for segment in path.iter() {
@@ -57,7 +57,7 @@ fn is_plain(name: &str) -> bool {
     name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b':'))
 }
 
-/// Says in plain words what serde says about a value, without the value and without names of types.
+/// Rewrites serde's message without values and without Rust types.
 fn explain(text: &str) -> String {
     if let Some(rest) = text.strip_prefix("missing field ") {
         let name = rest.split('`').nth(1).unwrap_or_default();
@@ -75,7 +75,7 @@ fn explain(text: &str) -> String {
     }
 }
 
-/// The kind of a value, as serde's message begins with it.
+/// Returns the JSON type at the start of serde's message.
 fn kind(found: &str) -> &'static str {
     let word = found.split([' ', ',']).next().unwrap_or_default();
     match word {
@@ -89,7 +89,7 @@ fn kind(found: &str) -> &'static str {
     }
 }
 
-/// The kind of value that serde's message asks for; none for the words of a type's own.
+/// Returns the JSON type that serde expected, or `None` for a custom message.
 fn wanted(expected: &str) -> Option<&'static str> {
     let expected = expected.split(" at line ").next().unwrap_or_default();
     Some(match expected {
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_names_the_field_and_both_types() {
+    fn fault_names_field_and_types() {
         for (text, place, reason) in [
             (r#"[{"age": "ada@acme.example"}]"#, "[0].age", "expected a number, found a text"),
             (r#"[{"age": 1}, {"age": 300}]"#, "[1].age", "the value cannot be read"),

@@ -1,10 +1,11 @@
-//! What HTTP connectors share: a bounded client, a cached admin token, safe URLs, quoting, and the tokens of OpenID Providers.
+//! HTTP for connectors: a bounded client, cached access tokens, safe URLs, and token validation for OpenID Providers.
 //!
-//! A connector makes one [`Client`] per tenant from the tenant's [`OutboundPolicy`](idp_bridge_core::OutboundPolicy), builds URLs with
+//! A connector creates one [`Client`] per tenant from the tenant's [`OutboundPolicy`](idp_bridge_core::OutboundPolicy), builds URLs with
 //! [`BaseUrl::join`], and sends [`Request`]s within a [`CallScope`](idp_bridge_core::CallScope).
-//! Whatever the identity provider does, a call ends before its deadline, no answer is larger than [`MAX_BODY`], no forbidden
-//! address is dialled, and no error holds a body, a token or a query string.
-//! What an answer *means* is the connector's business: any HTTP status is an `Ok` here.
+//!
+//! Every request ends before the deadline of its call. Responses are limited to [`MAX_BODY`], connections to the addresses
+//! that the policy allows. Errors contain no body, no token and no query string.
+//! A response of any status is `Ok`: the connector interprets it.
 //!
 //! ```no_run
 //! # async fn example(scope: &idp_bridge_core::CallScope) -> idp_bridge_core::Result<()> {

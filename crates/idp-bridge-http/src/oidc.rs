@@ -1,9 +1,8 @@
-//! What an OpenID Provider says of itself, its keys, and whether a token is its own: shared by all connectors.
+//! OpenID Providers: discovery, keys, token validation and OAuth requests.
 //!
-//! An [`OpenIdProvider`] reads the discovery document and the keys, keeps both, and [verifies](OpenIdProvider::verify) tokens by
-//! [`Rules`] that name every choice: no default of a JWT library is in force.
-//! Keys come from the configured address or the discovery document alone; what a token's header offers (`jku`, `x5u`, `jwk`,
-//! `x5c`) is never read.
+//! An [`OpenIdProvider`] fetches and caches the discovery document and the keys, and [verifies](OpenIdProvider::verify) tokens
+//! by explicit [`Rules`]. No defaults of a JWT library apply.
+//! Keys come from the configured URL or the discovery document. The headers `jku`, `x5u`, `jwk` and `x5c` of a token are ignored.
 //!
 //! ```no_run
 //! # async fn example(scope: &idp_bridge_core::CallScope, token: &str) -> idp_bridge_core::Result<()> {

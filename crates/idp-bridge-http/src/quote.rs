@@ -1,9 +1,9 @@
-//! The quoting that search filters share, so that a value never becomes syntax.
+//! Quoting of values in search filters.
 
-/// Wraps a value in double quotes, with a backslash before each `"` and each `\` in it.
+/// Wraps a value in double quotes and escapes `"` and `\` with a backslash.
 ///
-/// Lucene (Auth0's `q`) and Cognito's `Filter` read a quoted value this way; Keycloak's `q` does not, since it drops `\\`.
-/// Control characters are left as they are: the types of `idp-bridge-core` refuse them at the edge.
+/// For Lucene (Auth0's `q`) and Cognito's `Filter`, not for Keycloak's `q`, which drops `\\`.
+/// Control characters are not escaped: the types of `idp-bridge-core` reject them.
 pub fn double_quoted(value: &str) -> String {
     let mut quoted = String::with_capacity(value.len() + 2);
     quoted.push('"');
@@ -17,7 +17,7 @@ pub fn double_quoted(value: &str) -> String {
     quoted
 }
 
-/// Reads a value in double quotes as those filters do, for a fake that has one; nothing if the value ends early or late.
+/// Parses a value in double quotes. Returns `None` if the closing quote is missing or not the last character. For fakes.
 pub fn read_double_quoted(quoted: &str) -> Option<String> {
     let mut characters = quoted.strip_prefix('"')?.chars();
     let mut value = String::new();
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quotes_and_backslashes_are_escaped_and_nothing_else_is() {
+    fn only_quotes_and_backslashes_are_escaped() {
         assert_eq!(double_quoted(""), r#""""#);
         assert_eq!(double_quoted(r#"a"b\c d:*'"#), r#""a\"b\\c d:*'""#);
         assert_eq!(double_quoted(r#"x" OR email:"*"#), r#""x\" OR email:\"*""#);
@@ -45,7 +45,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_quoted_value_reads_back_whole(value in r#"[\PC"\\]{0,24}"#) {
+        fn quoted_value_survives(value in r#"[\PC"\\]{0,24}"#) {
             prop_assert_eq!(read_double_quoted(&double_quoted(&value)), Some(value));
         }
     }

@@ -1,4 +1,4 @@
-//! What a status means by itself, and what it means if the identity provider did not send it.
+//! Errors for statuses without an error body of the product.
 
 use http::header::CONTENT_TYPE;
 use idp_bridge_core::Error;
@@ -6,57 +6,61 @@ use idp_bridge_core::ErrorKind::{InvalidResponse, RateLimited, Unavailable};
 
 use crate::response::Response;
 
-/// The error that a status without success means where a product has no word of its own about it.
+/// Returns the error for an unsuccessful status that the product does not document.
 ///
-/// It is never about the user or the credentials: what 401, 403 and 404 mean is for a connector to know, from the answer's body.
+/// The error is never about the user or the credentials. A connector interprets 401, 403 and 404 by the response's body.
 pub fn status_error(status: u16) -> Error {
     match status {
-        408 | 425 => Error::upstream(Unavailable, "the identity provider, or a proxy before it, did not wait"),
-        429 => Error::upstream(RateLimited, "the identity provider, or a proxy before it, asks to slow down"),
-        500.. => Error::upstream(Unavailable, "the identity provider, or a proxy before it, failed"),
+        408 | 425 => Error::upstream(Unavailable, "the identity provider, or a proxy in front of it, did not wait"),
+        429 => Error::upstream(
+            RateLimited,
+            "the rate limit of the identity provider, or of a proxy in front of it, is exceeded",
+        ),
+        500.. => Error::upstream(Unavailable, "the identity provider, or a proxy in front of it, failed"),
         300..=399 => Error::upstream(InvalidResponse, "the identity provider redirects")
-            .with_hint("set the URL that it redirects to, if it is the identity provider's own"),
+            .with_hint("set the URL that it redirects to, if it belongs to the identity provider"),
         _ => Error::upstream(InvalidResponse, "the identity provider answered with an unexpected status"),
     }
 }
 
-/// Returns the error for a refusal that is not in the product's own words, so that a gateway, a firewall or another server sent it.
+/// Returns the error for a refusal without the product's error body, sent by a gateway, a firewall or another server.
 ///
-/// It is never about the user, the token or the credentials.
-pub(crate) fn foreign(answer: &Response) -> Error {
-    let status = answer.status.as_u16();
+/// The error is never about the user, the token or the credentials.
+pub(crate) fn foreign(response: &Response) -> Error {
+    let status = response.status.as_u16();
     let error = match status {
         400..=499 if !matches!(status, 408 | 425 | 429) => {
             Error::upstream(InvalidResponse, "something in front of the identity provider refused the request")
                 .with_hint(HINT)
-                .with("content_type", content_type(answer))
+                .with("content_type", content_type(response))
         }
         _ => status_error(status),
     };
-    error.with("status", status.to_string()).with_retry_after(answer.retry_after())
+    error.with("status", status.to_string()).with_retry_after(response.retry_after())
 }
 
-/// Returns the same error where only the token of a user was shown: the caller may try again, and the token stays good.
-pub(crate) fn foreign_to_token(answer: &Response) -> Error {
+/// Returns the `Unavailable` error for a foreign refusal of a request with a user's token, so that the caller can retry.
+pub(crate) fn foreign_to_token(response: &Response) -> Error {
     Error::upstream(Unavailable, "something in front of the identity provider refused the request")
         .with_hint(HINT)
-        .with("content_type", content_type(answer))
-        .with("status", answer.status.as_u16().to_string())
-        .with_retry_after(answer.retry_after())
+        .with("content_type", content_type(response))
+        .with("status", response.status.as_u16().to_string())
+        .with_retry_after(response.retry_after())
 }
 
-const HINT: &str =
-    "check the URLs in the settings, and what a proxy, gateway or firewall on the way to the identity provider refuses";
+const HINT: &str = "check the URLs in the settings, and the rules of proxies, gateways and firewalls in front of the identity provider";
 
-/// The media type without parameters; `none` if there is none, and `unreadable` for what is no media type.
-fn content_type(answer: &Response) -> String {
-    let Some(value) = answer.headers.get(CONTENT_TYPE) else { return "none".to_owned() };
-    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+/// Returns the media type for the log: `none` if the header is missing, `unreadable` if its value is not a media type.
+fn content_type(response: &Response) -> String {
+    if !response.headers.contains_key(CONTENT_TYPE) {
+        return "none".to_owned();
+    }
     let is_type = |byte: u8| byte.is_ascii_alphanumeric() || b"/+-._".contains(&byte);
-    if essence.is_empty() || essence.len() > 64 || !essence.bytes().all(is_type) {
+    let media_type = response.media_type().unwrap_or_default();
+    if media_type.is_empty() || media_type.len() > 64 || !media_type.bytes().all(is_type) {
         return "unreadable".to_owned();
     }
-    essence.to_ascii_lowercase()
+    media_type
 }
 
 #[cfg(test)]
@@ -66,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_status_alone_says_who_must_wait_and_nothing_about_users() {
+    fn status_alone_says_nothing_about_users() {
         for (statuses, kind) in [
             (&[429][..], RateLimited),
             (&[408, 425, 500, 502, 503, 599, 999], Unavailable),
@@ -80,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_refusal_shows_status_and_type() {
+    fn foreign_refusal_contains_status_and_type() {
         for (header, shown) in [
             (Some("text/HTML; charset=utf-8"), "text/html"),
             (Some("ada@acme.example"), "unreadable"),

@@ -1,4 +1,4 @@
-//! A request to an identity provider, and whether it may be sent twice.
+//! Requests to an identity provider.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,18 +15,18 @@ use url::form_urlencoded::Serializer;
 
 use crate::response::Response;
 
-/// Whether a request changes something, which decides when it is sent again.
+/// Whether a request changes data. Decides about retries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// It changes nothing: sent up to three times.
+    /// Changes no data. Sent up to three times.
     Read,
-    /// It changes something: sent again only if it surely did not run (no connection, 429).
+    /// Changes data. Sent again only if it was not executed (no connection, or a 429).
     Write,
 }
 
 /// A request to an identity provider.
 ///
-/// `Debug` shows the method and the effect alone, since path, query, headers and body hold ids, addresses and secrets.
+/// `Debug` prints only the method and the effect, because the other parts contain ids, addresses and secrets.
 #[derive(Clone)]
 pub struct Request {
     pub(crate) method: Method,
@@ -35,66 +35,66 @@ pub struct Request {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Body>,
     pub(crate) reset: Option<HeaderName>,
-    pub(crate) judge: Option<fn(&Response) -> StatusCode>,
+    pub(crate) classify: Option<fn(&Response) -> StatusCode>,
 }
 
-/// What a request sends.
+/// The body of a request.
 #[derive(Clone)]
 pub(crate) enum Body {
-    /// The same with each attempt.
+    /// Identical in all attempts.
     Fixed(Bytes),
-    /// Made anew for each attempt.
-    Anew(Arc<dyn Fn() -> Result<Bytes> + Send + Sync>),
+    /// Built for each attempt.
+    PerAttempt(Arc<dyn Fn() -> Result<Bytes> + Send + Sync>),
 }
 
 impl Body {
-    /// What the next attempt sends.
-    pub(crate) fn next(&self) -> Result<Bytes> {
+    /// Returns the bytes for one attempt.
+    pub(crate) fn build(&self) -> Result<Bytes> {
         match self {
             Self::Fixed(bytes) => Ok(bytes.clone()),
-            Self::Anew(make) => make(),
+            Self::PerAttempt(build) => build(),
         }
     }
 }
 
 impl Request {
-    /// A `GET`, which is a read.
+    /// Creates a `GET` request, a read.
     pub fn get(url: Url) -> Self {
         Self::new(Method::GET, url, Effect::Read)
     }
 
-    /// A `PUT`, which is a write.
+    /// Creates a `PUT` request, a write.
     pub fn put(url: Url) -> Self {
         Self::new(Method::PUT, url, Effect::Write)
     }
 
-    /// A `PATCH`, which is a write.
+    /// Creates a `PATCH` request, a write.
     pub fn patch(url: Url) -> Self {
         Self::new(Method::PATCH, url, Effect::Write)
     }
 
-    /// A `POST`, which is a write unless it is said to be [(Self::read_only).
+    /// Creates a `POST` request, a write unless marked as [`read_only`](Self::read_only).
     pub fn post(url: Url) -> Self {
         Self::new(Method::POST, url, Effect::Write)
     }
 
-    /// A `DELETE`, which is a write.
+    /// Creates a `DELETE` request, a write.
     pub fn delete(url: Url) -> Self {
         Self::new(Method::DELETE, url, Effect::Write)
     }
 
     fn new(method: Method, url: Url, effect: Effect) -> Self {
-        Self { method, url, effect, headers: HeaderMap::new(), body: None, reset: None, judge: None }
+        Self { method, url, effect, headers: HeaderMap::new(), body: None, reset: None, classify: None }
     }
 
-    /// The same, known to change nothing: a token request, an introspection.
+    /// Marks the request as a read, such as a token request or an introspection.
     #[must_use]
     pub fn read_only(mut self) -> Self {
         self.effect = Effect::Read;
         self
     }
 
-    /// The same with these pairs appended to the query, form-encoded: a space is `+` and a plus is `%2B`.
+    /// Appends pairs to the query, form-encoded: a space becomes `+`, a plus becomes `%2B`.
     #[must_use]
     pub fn query<N: AsRef<str>, V: AsRef<str>>(mut self, pairs: &[(N, V)]) -> Self {
         if !pairs.is_empty() {
@@ -103,29 +103,29 @@ impl Request {
         self
     }
 
-    /// The same with a JSON body; `Unexpected` if the value cannot be written as JSON.
+    /// Sets a JSON body. Fails with `Unexpected` if the value cannot be serialized.
     pub fn json(self, value: &(impl Serialize + ?Sized)) -> Result<Self> {
-        // The cause is left out: serde's messages may quote the value.
+        // Without the source: serde's messages may contain the value.
         let body = serde_json::to_vec(value)
             .map_err(|_| Error::ours(ErrorKind::Unexpected, "a request body cannot be written as JSON"))?;
         Ok(self.with_body("application/json", Body::Fixed(body.into())))
     }
 
-    /// The same with a form as the body.
+    /// Sets a form body.
     #[must_use]
     pub fn form(self, pairs: &[(&str, &str)]) -> Self {
         self.with_body(FORM, Body::Fixed(form_encoded(pairs)))
     }
 
-    /// The same with a form that is made anew for each attempt: for what may be sent only once, such as a client assertion.
+    /// Sets a form body that is built for each attempt, for values that may be sent only once, such as a client assertion.
     ///
-    /// An error of `make` ends the request before the attempt is sent.
+    /// An error of `build` ends the request before the attempt is sent.
     #[must_use]
-    pub fn form_with(self, make: impl Fn() -> Result<Vec<(&'static str, String)>> + Send + Sync + 'static) -> Self {
-        self.with_body(FORM, Body::Anew(Arc::new(move || Ok(form_encoded(&make()?)))))
+    pub fn form_with(self, build: impl Fn() -> Result<Vec<(&'static str, String)>> + Send + Sync + 'static) -> Self {
+        self.with_body(FORM, Body::PerAttempt(Arc::new(move || Ok(form_encoded(&build()?)))))
     }
 
-    /// The same with these bytes as the body; a [`header`](Self::header) says what they are.
+    /// Sets the body. Add the content type with [`header`](Self::header).
     #[must_use]
     pub fn bytes(mut self, body: Bytes) -> Self {
         self.body = Some(Body::Fixed(body));
@@ -138,59 +138,58 @@ impl Request {
         self
     }
 
-    /// The same with a bearer token; `InvalidResponse` if it has characters that no header can carry.
+    /// Sets a bearer token. Fails with `InvalidResponse` if a header cannot contain it.
     pub fn bearer(self, token: &Secret) -> Result<Self> {
         self.authorization(&format!("Bearer {}", token.expose()))
     }
 
-    /// The same with a user name and a password (HTTP Basic).
+    /// Sets a user name and a password (HTTP Basic).
     ///
-    /// RFC 6749 wants a client id and secret form-encoded before; whether a product does is for its connector to know.
+    /// RFC 6749 requires client id and secret to be form-encoded first. Some products deviate, so the connector must do it.
     pub fn basic(self, user: &str, password: &Secret) -> Result<Self> {
         self.authorization(&format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.expose()))))
     }
 
     fn authorization(mut self, text: &str) -> Result<Self> {
         let mut value = HeaderValue::from_str(text).map_err(|_| {
-            Error::upstream(ErrorKind::InvalidResponse, "a credential has characters that no header can carry")
+            Error::upstream(ErrorKind::InvalidResponse, "a credential has characters that are not allowed in a header")
         })?;
         value.set_sensitive(true);
         self.headers.insert(AUTHORIZATION, value);
         Ok(self)
     }
 
-    /// The same with this header, in the place of any other of its name.
+    /// Sets a header, and replaces other values of that name.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
     }
 
-    /// The same, sent to an identity provider that names the end of a rate limit in this header, in seconds since 1970.
+    /// Sets the name of the response header with the end of a rate limit, in seconds since 1970.
     ///
-    /// It counts where a 429 has no `retry-after`: see [`Response::retry_after`](crate::Response::retry_after).
+    /// Used for a 429 without `retry-after`: see [`Response::retry_after`](crate::Response::retry_after).
     #[must_use]
     pub fn rate_limit_reset(mut self, header: HeaderName) -> Self {
         self.reset = Some(header);
         self
     }
 
-    /// The same, sent to an identity provider that tells with the body what others tell with the status.
+    /// Sets a function that returns the effective status of a response, for APIs that report errors in the body.
     ///
-    /// Whether it is sent again, and what the recorder is told of a write, goes by the status that this function gives;
-    /// the answer keeps its own.
+    /// The effective status decides about retries and about the recorded outcome of a write. The response keeps its own status.
     #[must_use]
-    pub fn classify_with(mut self, judge: fn(&Response) -> StatusCode) -> Self {
-        self.judge = Some(judge);
+    pub fn classify_with(mut self, classify: fn(&Response) -> StatusCode) -> Self {
+        self.classify = Some(classify);
         self
     }
 
-    /// The status that an answer to this request amounts to.
-    pub(crate) fn meaning(&self, answer: &Response) -> StatusCode {
-        self.judge.map_or(answer.status, |judge| judge(answer))
+    /// Returns the effective status of a response to this request.
+    pub(crate) fn effective_status(&self, response: &Response) -> StatusCode {
+        self.classify.map_or(response.status, |classify| classify(response))
     }
 
-    /// Whether it changes something.
+    /// Returns whether the request changes data.
     pub fn effect(&self) -> Effect {
         self.effect
     }
@@ -225,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_get_and_what_is_said_to_be_reading_are_reads() {
+    fn only_get_and_read_only_requests_are_reads() {
         assert_eq!(Request::get(url()).effect(), Effect::Read);
         for write in [Request::put(url()), Request::patch(url()), Request::post(url()), Request::delete(url())] {
             assert_eq!(write.effect(), Effect::Write);
@@ -234,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_marked_as_sensitive_and_shown_nowhere() {
+    fn credentials_are_sensitive_and_hidden() {
         let secret = Secret::new("hunter2");
         for request in [
             Request::get(url()).bearer(&secret).unwrap(),
@@ -249,29 +248,29 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_no_header_can_carry_is_an_invalid_response_and_not_shown() {
+    fn invalid_token_characters_are_rejected_and_hidden() {
         let error = Request::get(url()).bearer(&Secret::new("hunter2\r\nx: y")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidResponse);
         assert!(!format!("{error:?}").contains("hunter2"));
     }
 
     #[test]
-    fn a_body_says_what_it_is() {
+    fn body_sets_the_content_type() {
         let json = Request::put(url()).json(&[1, 2]).unwrap();
         assert_eq!(
-            (json.headers[CONTENT_TYPE].as_bytes(), json.body.unwrap().next().unwrap().as_ref()),
+            (json.headers[CONTENT_TYPE].as_bytes(), json.body.unwrap().build().unwrap().as_ref()),
             (&b"application/json"[..], &b"[1,2]"[..])
         );
         let form = Request::post(url()).form(&[("a", "b c"), ("d", "é&")]);
         assert_eq!(form.headers[CONTENT_TYPE], "application/x-www-form-urlencoded");
-        assert_eq!(form.body.unwrap().next().unwrap(), "a=b+c&d=%C3%A9%26");
+        assert_eq!(form.body.unwrap().build().unwrap(), "a=b+c&d=%C3%A9%26");
     }
 
     #[test]
-    fn a_form_that_is_made_anew_is_another_one_each_time() {
+    fn form_with_builds_each_attempt() {
         let counter = std::sync::atomic::AtomicU32::new(0);
         let next = move || counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_string();
         let body = Request::post(url()).form_with(move || Ok(vec![("n", next())])).body.unwrap();
-        assert_eq!((body.next().unwrap(), body.next().unwrap()), ("n=0".into(), "n=1".into()));
+        assert_eq!((body.build().unwrap(), body.build().unwrap()), ("n=0".into(), "n=1".into()));
     }
 }

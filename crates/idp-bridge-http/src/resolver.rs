@@ -1,7 +1,6 @@
-//! Name resolution that gives only addresses that may be dialled.
+//! Name resolution that returns only allowed addresses.
 //!
-//! The check is made on the very addresses that the connection then uses, so that a name cannot answer one address to the
-//! check and another one to the dial.
+//! The connection uses exactly the checked addresses, so a second lookup cannot return others.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
@@ -18,31 +17,31 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::address;
 
-/// How long one name server may take, so that a second one can answer within the time of a connection.
+/// Timeout of a name server. Leaves time for a second one within the connect timeout.
 const SERVER_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long an address is cached at most, whatever its record says.
+/// Maximum time for which an address is cached.
 const MAX_TTL: Duration = Duration::from_secs(60);
-/// How long a missing name is cached at most.
+/// Maximum time for which a missing name is cached.
 const MAX_NEGATIVE_TTL: Duration = Duration::from_secs(1);
 
-/// Resolves names as the system is configured (`/etc/hosts`, `/etc/resolv.conf`), and refuses the addresses that the policy does.
+/// Resolves names with `/etc/hosts` and `/etc/resolv.conf`, and refuses addresses that the policy does not allow.
 ///
-/// Lookups never block a thread: `getaddrinfo` would run in the thread pool that all tenants share, and a name server that
-/// does not answer would fill it.
+/// Lookups block no thread. `getaddrinfo` would run in the thread pool of all tenants, and one tenant's unresponsive name
+/// server would exhaust it.
 #[derive(Clone)]
 pub(crate) struct CheckedResolver {
     pub(crate) networks: PrivateNetworks,
-    /// Made for the first lookup. It has the tenant's own cache and connections to name servers.
+    /// Created at the first lookup. Has its own cache and connections to name servers.
     dns: Arc<OnceLock<Result<TokioResolver, Arc<NetError>>>>,
 }
 
 impl CheckedResolver {
-    /// Creates a resolver with the system's configuration, which is read at the first lookup.
+    /// Creates a resolver. The system's configuration is read at the first lookup.
     pub(crate) fn new(networks: PrivateNetworks) -> Self {
         Self { networks, dns: Arc::default() }
     }
 
-    /// Creates a resolver that asks only this name server.
+    /// Creates a resolver that uses only this name server.
     #[cfg(test)]
     pub(crate) fn with_name_server(networks: PrivateNetworks, server: SocketAddr) -> Self {
         use hickory_resolver::config::NameServerConfig;
@@ -51,7 +50,7 @@ impl CheckedResolver {
             connection.port = server.port();
         }
         let config = ResolverConfig::from_parts(None, Vec::new(), vec![config]);
-        Self { networks, dns: Arc::new(OnceLock::from(make(config, ResolverOpts::default()))) }
+        Self { networks, dns: Arc::new(OnceLock::from(build(config, ResolverOpts::default()))) }
     }
 
     async fn lookup(&self, name: &str) -> Result<Vec<IpAddr>, Unresolved> {
@@ -60,11 +59,11 @@ impl CheckedResolver {
         }
         let dns = self.dns.get_or_init(|| {
             let (config, options) = read_system_conf().unwrap_or_else(|error| {
-                tracing::warn!(%error, "`/etc/resolv.conf` cannot be read: names are looked up at 127.0.0.1");
+                tracing::warn!(%error, "`/etc/resolv.conf` cannot be read; using the name server 127.0.0.1");
                 let local = ServerGroup { ips: &[IpAddr::V4(Ipv4Addr::LOCALHOST)], server_name: "", path: "" };
                 (ResolverConfig::udp_and_tcp(&local), ResolverOpts::default())
             });
-            make(config, options)
+            build(config, options)
         });
         let dns = dns.as_ref().map_err(|error| Unresolved(io::Error::other(Arc::clone(error))))?;
         let found = dns.lookup_ip(name).await.map_err(|error| Unresolved(io::Error::other(error)))?;
@@ -72,7 +71,7 @@ impl CheckedResolver {
     }
 }
 
-fn make(config: ResolverConfig, mut options: ResolverOpts) -> Result<TokioResolver, Arc<NetError>> {
+fn build(config: ResolverConfig, mut options: ResolverOpts) -> Result<TokioResolver, Arc<NetError>> {
     options.timeout = options.timeout.min(SERVER_TIMEOUT);
     options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
     options.use_hosts_file = ResolveHosts::Always;
@@ -101,12 +100,12 @@ impl Resolve for CheckedResolver {
     }
 }
 
-/// Whether a host name means this very host: the one name that plain `http` is spoken to.
+/// Returns whether a host name is `localhost`, the only name that plain `http` is allowed to.
 pub(crate) fn is_localhost(host: &str) -> bool {
     host.strip_suffix('.').unwrap_or(host).eq_ignore_ascii_case("localhost")
 }
 
-/// Keeps what may be dialled; an error if that is nothing.
+/// Returns the allowed addresses. Fails if there are none.
 fn allowed(
     found: impl Iterator<Item = SocketAddr>,
     networks: PrivateNetworks,
@@ -126,7 +125,7 @@ fn allowed(
     }
 }
 
-/// The name has no address, or nobody could say so.
+/// The name has no address, or could not be resolved.
 #[derive(Debug)]
 pub(crate) struct Unresolved(io::Error);
 
@@ -154,7 +153,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_of_a_refused_address_has_no_address() {
+    async fn refused_addresses_are_not_returned() {
         for (name, networks) in [
             ("localhost", PrivateNetworks::Deny),
             ("127.0.0.1", PrivateNetworks::Deny),
@@ -166,22 +165,36 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn localhost_is_loopback_and_nothing_else() {
+    async fn numeric_spellings_are_names_not_addresses() {
+        // All are 169.254.169.254 for `getaddrinfo`. A resolver that parses no numbers looks them up as names.
+        let silent = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        for name in ["0xa9fea9fe", "2852039166", "0251.0376.0251.0376", "0xa9.0xfe.0xa9.0xfe", "169.254.43518"] {
+            let resolver = CheckedResolver::with_name_server(PrivateNetworks::Allow, silent.local_addr().unwrap());
+            let mut query = [0; 512];
+            tokio::select! {
+                found = resolver.resolve(name.parse().unwrap()) => panic!("{name}: {:?}", found.map(|_| "addresses")),
+                received = silent.recv(&mut query) => assert!(received.unwrap() > 12, "{name}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn localhost_is_loopback() {
         let found = resolve("localhost", PrivateNetworks::Allow).await.unwrap();
         assert!(!found.is_empty() && found.iter().all(|address| address.ip().is_loopback()), "{found:?}");
         assert!(is_localhost("LocalHost.") && !is_localhost("localhost.example") && !is_localhost("notlocalhost"));
     }
 
     #[tokio::test]
-    async fn a_name_without_an_address_is_unresolved() {
-        // No name server is asked for a label of more than 63 characters.
+    async fn invalid_name_is_unresolved() {
+        // A label of more than 63 characters is never sent to a name server.
         let name = format!("{}.invalid", "x".repeat(64));
         let error = resolve(&name, PrivateNetworks::Allow).await.unwrap_err();
         assert!(error.is::<Unresolved>(), "{error:?}");
     }
 
     #[test]
-    fn a_refused_address_among_allowed_ones_is_left_out() {
+    fn refused_address_among_allowed_ones_is_dropped() {
         let found = ["10.0.0.1:0", "1.1.1.1:0", "[fe80::1]:0"].map(|address| address.parse::<SocketAddr>().unwrap());
         let kept = allowed(found.into_iter(), PrivateNetworks::Deny).unwrap();
         assert_eq!(kept, [found[1]]);

@@ -1,10 +1,10 @@
-//! An identity provider's answer, read whole.
+//! Responses of an identity provider.
 
 use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{DATE, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, StatusCode};
 use idp_bridge_core::jiff::Timestamp;
 use idp_bridge_core::jiff::fmt::rfc2822::DateTimeParser;
@@ -15,40 +15,39 @@ use serde::de::DeserializeOwned;
 use crate::refusal::{foreign, foreign_to_token};
 use crate::{json, status_error};
 
-/// The longest waiting time that is believed; so that no sum of times overflows.
+/// The maximum accepted `retry-after`.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// An identity provider's answer of any status, with at most [`MAX_BODY`](crate::MAX_BODY) bytes of body.
+/// A response of any status, with a body of at most [`MAX_BODY`](crate::MAX_BODY) bytes.
 ///
-/// `Debug` shows the status and the length alone.
+/// `Debug` prints only the status and the length.
 #[derive(Clone)]
 pub struct Response {
     /// The status.
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body, whole.
+    /// The complete body.
     pub body: Bytes,
-    /// The header that names the end of a rate limit, if the request said that there is one.
+    /// The name of the header with the end of a rate limit.
     pub(crate) reset: Option<HeaderName>,
 }
 
 impl Response {
-    /// Creates an answer, for tests of how a connector reads one.
+    /// Creates a response, for tests.
     pub fn new(status: StatusCode, headers: HeaderMap, body: impl Into<Bytes>) -> Self {
         Self { status, headers, body: body.into(), reset: None }
     }
 
-    /// How long the identity provider asks to wait (`retry-after`, as seconds or as a date), at most a day.
+    /// Returns the time to wait before a retry (`retry-after`, in seconds or as a date), at most a day.
     ///
-    /// For a 429 without it, until the time in the header that the request named with
-    /// [`rate_limit_reset`](crate::Request::rate_limit_reset).
-    /// A time is read against the answer's own `date`, so that the two clocks need not agree.
+    /// A 429 without it uses the header set with [`rate_limit_reset`](crate::Request::rate_limit_reset).
+    /// Dates are compared with the response's own `date`, so that differences between the clocks do not matter.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.asked_wait().or_else(|| self.until_reset())
+        self.retry_after_header().or_else(|| self.until_reset())
     }
 
-    fn asked_wait(&self) -> Option<Duration> {
+    fn retry_after_header(&self) -> Option<Duration> {
         let text = self.header(&RETRY_AFTER)?.trim();
         if is_number(text) {
             // Only a number beyond u64 fails to parse here.
@@ -58,7 +57,7 @@ impl Response {
     }
 
     fn until_reset(&self) -> Option<Duration> {
-        // The header is there in good answers too, where it asks for nothing.
+        // Successful responses have the header too.
         let header = self.reset.as_ref().filter(|_| self.status == StatusCode::TOO_MANY_REQUESTS)?;
         let text = self.header(header)?.trim();
         let seconds = is_number(text).then(|| text.parse().unwrap_or(i64::MAX))?;
@@ -70,49 +69,54 @@ impl Response {
         Duration::try_from(time.duration_since(now)).unwrap_or_default().min(LONGEST_WAIT)
     }
 
-    /// When the identity provider says that it answered.
+    /// Returns the value of the `date` header.
     pub fn date(&self) -> Option<Timestamp> {
         parse_date(self.header(&DATE)?)
     }
 
-    /// A header's value, if it is there and is visible ASCII.
+    /// Returns the value of a header, if it is visible ASCII.
     pub fn header(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Returns the answer if its status is a success, otherwise the error that `classify` makes of the product's own words.
+    /// Returns the media type in lower case, without parameters.
+    pub fn media_type(&self) -> Option<String> {
+        let media_type = self.header(&CONTENT_TYPE)?.split(';').next().unwrap_or_default();
+        Some(media_type.trim().to_ascii_lowercase())
+    }
+
+    /// Returns the response if it is successful, otherwise the error that `classify` returns for the product's error body.
     ///
-    /// `W` is the shape of the product's error bodies. A refusal with another body did not come from the product: a gateway, a
-    /// firewall or another server sent it, so that it says nothing about users and credentials. It is `InvalidResponse`, or what its
-    /// status means to any server (a redirect, a rate limit, an outage). The status and the waiting time are added here.
-    pub fn or_refusal<W: DeserializeOwned>(self, classify: impl FnOnce(u16, W) -> Error) -> Result<Self> {
+    /// `B` is the type of the product's error bodies. A response with another body was sent by a gateway, a firewall or another
+    /// server and says nothing about users and credentials. It is `InvalidResponse`, or the usual error of a redirect, a rate limit
+    /// or an outage. The status and the retry hint are added to every error.
+    pub fn or_refusal<B: DeserializeOwned>(self, classify: impl FnOnce(u16, B) -> Error) -> Result<Self> {
         if self.status.is_success() {
             return Ok(self);
         }
-        let words = self.refusal()?;
-        Err(self.complete(classify(self.status.as_u16(), words)))
+        let body = self.refusal()?;
+        Err(self.complete(classify(self.status.as_u16(), body)))
     }
 
-    /// Does what [`or_refusal`](Self::or_refusal) does for userinfo, which is asked about one user's token.
+    /// Like [`or_refusal`](Self::or_refusal), for a userinfo response.
     ///
     /// # Behavior
     ///
-    /// - A `Bearer` challenge with 401, or one with `invalid_token` or `insufficient_scope`, or a body with one of these codes, is
-    ///   `InvalidToken`.
-    /// - A 401 without any of them, and without the product's own body, is `Unavailable`: it says nothing about the token.
-    pub fn or_token_refusal<W: DeserializeOwned>(self, classify: impl FnOnce(u16, W) -> Error) -> Result<Self> {
-        if self.refuses_token() {
-            return Err(self.complete(Error::invalid_token("the identity provider refuses the token")));
+    /// - A 401 with a `Bearer` challenge, and a challenge or body with `invalid_token` or `insufficient_scope`, is `InvalidToken`.
+    /// - A 401 with none of them and without the product's error body is `Unavailable`: the token may be valid.
+    pub fn or_token_refusal<B: DeserializeOwned>(self, classify: impl FnOnce(u16, B) -> Error) -> Result<Self> {
+        if self.rejects_token() {
+            return Err(self.complete(Error::invalid_token("the identity provider rejects the token")));
         }
-        if self.status == StatusCode::UNAUTHORIZED && serde_json::from_slice::<W>(&self.body).is_err() {
+        if self.status == StatusCode::UNAUTHORIZED && serde_json::from_slice::<B>(&self.body).is_err() {
             return Err(foreign_to_token(&self));
         }
         self.or_refusal(classify)
     }
 
-    /// Returns the answer if its status is a success, otherwise the error that its status means by itself.
+    /// Returns the response if it is successful, otherwise the error of its status.
     ///
-    /// For documents that products publish, such as keys: for these no product has an error body of its own.
+    /// For published documents, such as keys, which have no error bodies.
     pub fn or_status(self) -> Result<Self> {
         if self.status.is_success() {
             return Ok(self);
@@ -120,22 +124,22 @@ impl Response {
         Err(self.complete(status_error(self.status.as_u16())))
     }
 
-    /// Returns the product's own words in a refusal; the error of a foreign refusal if its body has another shape.
-    pub fn refusal<W: DeserializeOwned>(&self) -> Result<W> {
-        // The cause is left out: serde's messages may quote the body.
+    /// Parses the product's error body. Fails with [`foreign_refusal`](Self::foreign_refusal) for another body.
+    pub fn refusal<B: DeserializeOwned>(&self) -> Result<B> {
+        // Without the source: serde's messages may contain the body.
         serde_json::from_slice(&self.body).map_err(|_| self.foreign_refusal())
     }
 
-    /// Returns the error for a refusal that is not in the product's own words: a gateway, a firewall or another server sent it.
+    /// Returns the error for a refusal without the product's error body, sent by a gateway, a firewall or another server.
     ///
-    /// It is never about the user, the token or the credentials. [`refusal`](Self::refusal) decides by a JSON body; this is for
-    /// products with error bodies of another format.
+    /// The error is never about the user, the token or the credentials. Use this for products whose error bodies are not JSON,
+    /// otherwise [`refusal`](Self::refusal).
     pub fn foreign_refusal(&self) -> Error {
         foreign(self)
     }
 
-    /// Whether userinfo itself refused the token: with a challenge (RFC 6750, section 3) or, as some products do, with a body.
-    fn refuses_token(&self) -> bool {
+    /// Returns whether the product rejected the token, by a challenge (RFC 6750, section 3) or a body.
+    fn rejects_token(&self) -> bool {
         #[derive(Deserialize)]
         struct OauthError {
             error: String,
@@ -144,7 +148,7 @@ impl Response {
         let challenge = self.bearer_challenge();
         let body = || serde_json::from_slice::<OauthError>(&self.body).ok().map(|body| body.error);
         match self.status.as_u16() {
-            // Dex and Hydra have words of their own for a bad token (November 2026).
+            // Dex and Hydra have other codes for an invalid token (November 2026).
             401 => {
                 challenge.is_some()
                     || body().is_some_and(|error| {
@@ -160,18 +164,18 @@ impl Response {
         error.with("status", self.status.as_u16().to_string()).with_retry_after(self.retry_after())
     }
 
-    /// Fails if there is a body where the identity provider never gives one: something else has answered.
+    /// Checks that the body is empty. Fails with `InvalidResponse` otherwise, because another server has answered.
     pub fn check_empty(&self) -> Result<()> {
         if self.body.is_empty() {
             return Ok(());
         }
         Err(Error::upstream(
             ErrorKind::InvalidResponse,
-            "the answer has a body, which the identity provider's never has",
+            "the answer has a body, but the identity provider's is always empty",
         ))
     }
 
-    /// The body as JSON; `InvalidResponse` if it is not the expected JSON.
+    /// Parses the body as JSON. Fails with `InvalidResponse` if it is not the expected JSON.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         json::parse(&self.body).map_err(|fault| {
             Error::upstream(ErrorKind::InvalidResponse, "the identity provider's answer is not the expected JSON")
@@ -181,7 +185,7 @@ impl Response {
         })
     }
 
-    /// The body as text, if it is UTF-8.
+    /// Returns the body as text, if it is UTF-8.
     pub fn text(&self) -> Option<&str> {
         std::str::from_utf8(&self.body).ok()
     }
@@ -216,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_seconds_or_a_date_and_never_absurd() {
+    fn retry_after_is_seconds_or_date() {
         let date = (DATE, "Sun, 06 Nov 1994 08:49:37 GMT");
         let after = |value| answer(&[date.clone(), (RETRY_AFTER, value)], "").retry_after();
         let table = [
@@ -239,14 +243,14 @@ mod tests {
     }
 
     #[test]
-    fn a_retry_date_without_the_answers_own_is_read_against_our_clock() {
+    fn retry_date_uses_our_clock_without_date_header() {
         let after = |value| answer(&[(RETRY_AFTER, value)], "").retry_after();
         assert_eq!(after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
         assert_eq!(after("Sat, 06 Nov 2094 08:49:37 GMT"), Some(LONGEST_WAIT));
     }
 
     #[test]
-    fn the_end_of_a_rate_limit_counts_for_a_429_without_retry_after() {
+    fn rate_limit_reset_replaces_missing_retry_after() {
         const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
         let date = (DATE, "Sun, 06 Nov 1994 08:49:37 GMT");
         let limited = |headers: &[(HeaderName, &'static str)]| {
@@ -274,26 +278,34 @@ mod tests {
         assert_eq!(unnamed.retry_after(), None);
     }
 
-    /// The error body of some product.
+    /// The error body of a product.
     #[derive(Debug, Deserialize)]
-    struct Words {
+    struct ErrorBody {
         code: String,
     }
 
-    fn told(status: u16, words: Words) -> Error {
-        Error::upstream(ErrorKind::RateLimited, format!("{status} {}", words.code))
+    fn classify(status: u16, body: ErrorBody) -> Error {
+        Error::upstream(ErrorKind::RateLimited, format!("{status} {}", body.code))
     }
 
     #[test]
-    fn own_refusal_gets_status_and_wait() {
+    fn media_type_has_no_parameters() {
+        for (header, media_type) in [("Text/HTML; charset=utf-8", "text/html"), (" a/b ", "a/b"), ("", "")] {
+            assert_eq!(answer(&[(CONTENT_TYPE, header)], "").media_type().as_deref(), Some(media_type));
+        }
+        assert_eq!(answer(&[], "").media_type(), None);
+    }
+
+    #[test]
+    fn product_refusal_gets_status_and_wait() {
         let refused = answer(&[(RETRY_AFTER, "7")], r#"{"code":"slow"}"#);
-        let error = Response { status: StatusCode::TOO_MANY_REQUESTS, ..refused }.or_refusal(told).unwrap_err();
+        let error = Response { status: StatusCode::TOO_MANY_REQUESTS, ..refused }.or_refusal(classify).unwrap_err();
         assert_eq!((error.message(), error.context("status")), ("429 slow", Some("429")));
         assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
         for status in [300, 304, 400, 500].map(|code| StatusCode::from_u16(code).unwrap()) {
-            assert!(Response { status, ..answer(&[], "") }.or_refusal(told).is_err(), "{status}");
+            assert!(Response { status, ..answer(&[], "") }.or_refusal(classify).is_err(), "{status}");
         }
-        assert_eq!(answer(&[], "body").or_refusal(told).unwrap().text(), Some("body"));
+        assert_eq!(answer(&[], "body").or_refusal(classify).unwrap().text(), Some("body"));
     }
 
     #[test]
@@ -311,7 +323,7 @@ mod tests {
             let status = StatusCode::from_u16(status).unwrap();
             for body in ["", "<html>no</html>", r#"{"message":"no"}"#, r#"{"code":["no"]}"#, "[]", "\"no\""] {
                 let refused = Response { status, ..answer(&[(RETRY_AFTER, "7")], body) };
-                let error = refused.or_refusal(|_, _: Words| unreachable!()).unwrap_err();
+                let error = refused.or_refusal(|_, _: ErrorBody| unreachable!()).unwrap_err();
                 assert_eq!(error.kind(), kind, "{status} {body}");
                 assert_eq!(error.context("status"), Some(status.as_str()));
                 assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
@@ -320,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_products_word_refuses_a_token() {
+    fn only_the_product_rejects_tokens() {
         use ErrorKind::{InvalidResponse, InvalidToken, RateLimited, Unavailable};
         let bearer = Some(r#"Bearer realm="x", error="invalid_token""#);
         let basic = Some(r#"Basic realm="x", error="invalid_token""#);
@@ -343,13 +355,13 @@ mod tests {
         ] {
             let headers: Vec<_> = challenge.into_iter().map(|text| (http::header::WWW_AUTHENTICATE, text)).collect();
             let answer = Response { status: StatusCode::from_u16(status).unwrap(), ..answer(&headers, body) };
-            let error = answer.or_token_refusal(told).unwrap_err();
+            let error = answer.or_token_refusal(classify).unwrap_err();
             assert_eq!(error.kind(), kind, "{status} {challenge:?} {body}");
         }
     }
 
     #[test]
-    fn a_body_where_there_should_be_none_is_an_invalid_response_and_not_shown() {
+    fn unexpected_body_is_rejected_and_hidden() {
         assert!(answer(&[], "").check_empty().is_ok());
         let error = answer(&[], "ada@acme.example").check_empty().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidResponse);
@@ -357,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn json_faults_name_fields_and_never_values_or_types() {
+    fn json_faults_hide_values_and_types() {
         for body in ["{\"age\": \"ada@acme.example\"}", "ada@acme.example", "", "{\"age\":"] {
             #[derive(Debug, serde::Deserialize)]
             struct Person {

@@ -1,4 +1,4 @@
-//! TLS: one configuration for the whole program, and one of its own for a tenant with its own certificate authority.
+//! TLS configurations: a shared one, and separate ones for tenants with their own certificate authority.
 
 use std::sync::{Arc, LazyLock, OnceLock};
 
@@ -13,9 +13,9 @@ use rustls_platform_verifier::Verifier;
 static PROVIDER: LazyLock<Arc<CryptoProvider>> =
     LazyLock::new(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
 
-/// The configuration for a policy: the shared one, or one that trusts only the given certificates.
+/// Returns the shared configuration, or one that trusts only the given certificates.
 ///
-/// A copy of the shared one costs two kilobytes, since its verifier and its sessions are shared.
+/// A copy of the shared configuration takes two kilobytes, because copies share the verifier and the sessions.
 pub(crate) fn client_config(ca_pem: Option<&[u8]>) -> Result<ClientConfig> {
     static SHARED: OnceLock<ClientConfig> = OnceLock::new();
     if let Some(pem) = ca_pem {
@@ -57,19 +57,19 @@ fn http1(mut config: ClientConfig) -> ClientConfig {
     config
 }
 
-/// Loads the system's certificate authorities, if that has not been done; `Misconfigured` if there are none.
+/// Loads the system's certificate authorities once. Fails with `Misconfigured` if there are none.
 pub(crate) fn load_system_store() -> Result<()> {
     system_verifier().map(drop).map_err(|error| no_store().with_source(error))
 }
 
-/// What to say when the system has no certificate authorities.
+/// Returns the error for a system without certificate authorities.
 pub(crate) fn no_store() -> Error {
     Error::misconfigured("this system has no store of certificate authorities").with_hint(NO_STORE_HINT)
 }
 
 pub(crate) const NO_STORE_HINT: &str = "install one (Debian: `apt install ca-certificates`), or set `ca_file`";
 
-/// There is no store: carried through rustls so that [`no_store`] can be told from a bad certificate.
+/// The system has no certificate store. Passed through rustls to distinguish it from an invalid certificate.
 #[derive(Debug)]
 pub(crate) struct NoStore;
 
@@ -86,13 +86,14 @@ fn system_verifier() -> Result<&'static Verifier, rustls::Error> {
     if let Some(verifier) = VERIFIER.get() {
         return Ok(verifier);
     }
-    // A failure is not kept, so that a store that is installed later is found without a restart.
+    // A failure is not cached, so that a store installed later is found without a restart.
     let verifier = Verifier::new(PROVIDER.clone()).map_err(|_| rustls::Error::Other(OtherError(Arc::new(NoStore))))?;
     Ok(VERIFIER.get_or_init(|| verifier))
 }
 
-/// The platform's verifier, made at the first handshake: reading the store takes milliseconds and megabytes, which a
-/// program that speaks plain `http` to its neighbour need not spend.
+/// The platform's verifier, created at the first handshake.
+///
+/// Reading the store takes milliseconds and megabytes, which a program without `https` connections does not need.
 #[derive(Debug)]
 struct SystemVerifier;
 

@@ -1,4 +1,4 @@
-//! Why a request got no answer: the one place that reads the errors of the HTTP stack.
+//! The causes of requests without a response.
 
 use std::error::Error as StdError;
 use std::io;
@@ -9,20 +9,20 @@ use rustls::{CertificateError, InvalidMessage};
 use crate::resolver::Unresolved;
 use crate::tls;
 
-/// Why a request got no answer.
+/// The cause of a request without a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransportCause {
-    /// The request itself cannot be built.
+    /// The request cannot be built.
     NotBuilt,
-    /// This system has no store of certificate authorities.
+    /// The system has no store of certificate authorities.
     NoStore,
-    /// No known certificate authority issued the certificate, or it is no server's.
+    /// The certificate is not a server certificate of a known certificate authority.
     UntrustedCertificate,
     /// The certificate is not valid at this time.
     ExpiredCertificate,
     /// The certificate is for another host name.
     OtherHostCertificate,
-    /// TLS was spoken to a port of plain HTTP.
+    /// The port expects plain HTTP, not TLS.
     NoTls,
     /// The TLS handshake failed for another reason.
     TlsFailed,
@@ -30,25 +30,25 @@ pub enum TransportCause {
     NameNotFound,
     /// No program listens on the port.
     Refused,
-    /// No connection was made in time.
+    /// The connection timed out.
     ConnectTimeout,
-    /// No connection was made for another reason.
+    /// The connection failed for another reason.
     NotConnected,
-    /// The answer did not come in time.
+    /// The response timed out.
     AnswerTimeout,
     /// The connection was reset.
     Reset,
-    /// The connection ended before an answer to plain HTTP, as it does at a port of TLS.
+    /// A plain HTTP connection was closed before the response. A TLS port does this.
     ClosedPlain,
-    /// The connection ended before the answer did.
+    /// The connection was closed before the end of the response.
     Closed,
-    /// Plain HTTP was answered with bytes that are no HTTP, as a port of TLS does.
+    /// The response to plain HTTP is not HTTP. A TLS port does this.
     NotHttpPlain,
-    /// The answer is not HTTP.
+    /// The response is not HTTP.
     NotHttp,
 }
 
-/// The party that a request is sent to, as messages and hints name it.
+/// The receiver of a request, for messages and hints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
     /// A tenant's identity provider.
@@ -58,9 +58,9 @@ pub enum Peer {
 }
 
 impl TransportCause {
-    /// Finds the cause of a failure of the HTTP stack; none if the error comes from elsewhere.
+    /// Returns the cause of an error of the HTTP client, or `None` for other errors.
     ///
-    /// `https` is whether the URL began with it: at a plain URL some failures mean that the port speaks TLS.
+    /// `https` is the scheme of the URL. With a plain URL, some failures mean that the port expects TLS.
     pub fn from_error(error: &(dyn StdError + 'static), https: bool) -> Option<Self> {
         let error: &reqwest::Error = find(error)?;
         if error.is_builder() {
@@ -90,7 +90,7 @@ impl TransportCause {
         })
     }
 
-    /// Whether this is an error of the HTTP stack itself, whose own words are for programmers.
+    /// Returns whether this is an error of the HTTP client. Its messages are not meant for operators.
     pub fn is_http_error(error: &(dyn StdError + 'static)) -> bool {
         error.is::<reqwest::Error>()
     }
@@ -113,7 +113,7 @@ impl TransportCause {
         }
     }
 
-    /// The kind of error that it is to a caller.
+    /// Returns the error kind.
     pub(crate) fn kind(self) -> ErrorKind {
         match self {
             Self::NotBuilt => ErrorKind::Unexpected,
@@ -134,7 +134,7 @@ impl TransportCause {
         }
     }
 
-    /// Says what happened.
+    /// Returns a message for the operator.
     pub fn describe(self, peer: Peer) -> String {
         let peer = match peer {
             Peer::IdentityProvider => "the identity provider",
@@ -150,9 +150,9 @@ impl TransportCause {
             Self::TlsFailed => format!("no TLS connection to {peer} can be made"),
             Self::NameNotFound => format!("{peer}'s host name cannot be resolved"),
             Self::Refused => format!("{peer} cannot be reached: no program listens on its port"),
-            Self::ConnectTimeout => format!("{peer} cannot be reached: there was no connection in time"),
+            Self::ConnectTimeout => format!("{peer} cannot be reached: the connection timed out"),
             Self::NotConnected => format!("{peer} cannot be reached"),
-            Self::AnswerTimeout => format!("there was no answer from {peer} in time"),
+            Self::AnswerTimeout => format!("{peer} did not answer in time"),
             Self::Reset => format!("the connection to {peer} broke: it was reset"),
             Self::ClosedPlain | Self::Closed => {
                 format!("the connection to {peer} broke: it was closed before the answer")
@@ -174,23 +174,23 @@ impl TransportCause {
             Self::UntrustedCertificate => "for a private certificate authority set `ca_file`",
             Self::ExpiredCertificate => "check the dates of the certificate, and the clock of this host",
             Self::OtherHostCertificate => "write the URL with a host name that the certificate is for",
-            Self::NoTls => "name the port that speaks TLS, or write `http://` if the way to it is safe",
-            Self::TlsFailed => "check that the port speaks TLS 1.2 or 1.3, and that nothing in between cuts it",
+            Self::NoTls => "name the port that speaks TLS, or write `http://` if the network to it is safe",
+            Self::TlsFailed => "check that the port speaks TLS 1.2 or 1.3, and that no firewall closes the connection",
             Self::NameNotFound => "check the spelling of the host name, and the DNS of this host",
             Self::Refused => "check the port, and that the program that should listen there runs",
             Self::ConnectTimeout => "check the address, and that no firewall drops the packets to it",
             Self::NotConnected => "check the address, and the network of this host",
             Self::AnswerTimeout => "allow more time, or find out what slows the answer down",
-            Self::Reset | Self::Closed => "try again; if it stays, look into the log of what listens there",
+            Self::Reset | Self::Closed => "try again; if it fails again, check the log of the program on that port",
             Self::ClosedPlain | Self::NotHttpPlain => "if the port speaks TLS, write `https://`; else check the port",
-            Self::NotHttp => "check the port: something else listens there",
+            Self::NotHttp => "check the port: another program listens there",
         }
     }
 }
 
-/// Whether the name could not be resolved, by this crate's resolver or by that of the HTTP stack.
+/// Returns whether the name could not be resolved, by our resolver or by that of the HTTP client.
 fn is_unresolved(error: &reqwest::Error) -> bool {
-    // The HTTP stack's own type for this is private.
+    // The error type of the HTTP client is private.
     find::<Unresolved>(error).is_some() || causes(error).any(|cause| cause.to_string() == "dns error")
 }
 
@@ -198,14 +198,14 @@ fn is_parse(error: &reqwest::Error) -> bool {
     find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse)
 }
 
-/// The first cause of this type.
+/// Returns the first cause of this type.
 pub(crate) fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
     causes(error).find_map(|cause| cause.downcast_ref())
 }
 
-/// An error and its causes.
+/// Iterates over an error and its causes.
 ///
-/// An `io::Error` names the cause of the error inside it as its own, so that one has to look into it.
+/// `io::Error::source` skips the error that it wraps, so that one is inserted.
 fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |current: &&'a (dyn StdError + 'static)| {
         let current: &'a (dyn StdError + 'static) = *current;

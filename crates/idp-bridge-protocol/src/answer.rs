@@ -1,21 +1,21 @@
-//! The bodies of the answers that are not problems.
+//! The bodies of successful responses.
 
 use idp_bridge_core::{Capabilities, Deleted, User};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The answer of the three gets.
+/// The response to the three gets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UserAnswer {
     /// The user.
     pub user: User,
 }
 
-/// The answer of `users.delete`: in each case no such user is there now.
+/// The response to `users.delete`. The user no longer exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(extend("required" = ["existed"]))]
 pub struct DeleteAnswer {
-    /// Whether the user was there; null if the identity provider does not tell.
+    /// Whether the user existed. Null if the identity provider does not report it.
     pub existed: Option<bool>,
 }
 
@@ -31,17 +31,17 @@ impl From<Deleted> for DeleteAnswer {
     }
 }
 
-/// The answer of the other writes: an empty object.
+/// The response to the other writes, an empty object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DoneAnswer {}
 
-/// The answer of `ping`.
+/// The response to `ping`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PingAnswer {
-    /// The version of the protocol.
+    /// The protocol version.
     pub protocol: u32,
     /// The type of the tenant's connector.
     pub connector: String,
-    /// What it can do with the tenant's settings.
+    /// The capabilities with the tenant's settings.
     pub capabilities: Capabilities,
 }

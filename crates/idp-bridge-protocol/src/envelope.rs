@@ -1,4 +1,4 @@
-//! The body of a signed call: which operation, for which tenant, with which data.
+//! The body of a signed call: operation, tenant and data.
 
 use aws_lc_rs::digest;
 use idp_bridge_core::{Call, CustomerId, Email, InvalidValue, TenantId, UserId};
@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 
 use crate::json::{JsonError, parse_object};
 
-/// What a signed call asks for.
+/// The operation of a signed call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operation {
-    /// Is the bridge there, and what can it do? Asks no identity provider.
+    /// Returns the capabilities. Sends no request to the identity provider.
     Ping,
     /// One of the seven calls.
     Users(Call),
@@ -20,33 +20,33 @@ pub enum Operation {
 /// A parsed body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
-    /// The tenant that the caller means; it must be the path's.
+    /// The tenant. Must equal the tenant in the path.
     pub tenant: TenantId,
-    /// What it asks for.
+    /// The operation.
     pub operation: Operation,
 }
 
-/// Why a body is no envelope. It never holds a part of the body.
+/// An error of parsing an envelope. Contains no part of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
-    /// Not the JSON that the wire allows.
+    /// The body is not strict JSON.
     #[error(transparent)]
     Json(#[from] JsonError),
-    /// A `type` that this version does not know.
+    /// The `type` is unknown in this version.
     #[error("unknown operation")]
     UnknownOperation,
-    /// A member is missing, unknown, or not what it should be.
+    /// A member is missing, unknown or invalid.
     #[error("`{field}` {reason}")]
     Member {
-        /// Which: `type`, `tenant`, `data`, `data.id` …
+        /// The member: `type`, `tenant`, `data`, `data.id` …
         field: &'static str,
-        /// What is wrong with it.
+        /// The reason, as the rest of a sentence.
         reason: &'static str,
     },
 }
 
 impl EnvelopeError {
-    /// The member that is wrong, if it is one.
+    /// Returns the invalid member, if the error is about one.
     pub fn field(&self) -> Option<&'static str> {
         match self {
             Self::Member { field, .. } => Some(field),
@@ -60,7 +60,7 @@ impl EnvelopeError {
 }
 
 impl Envelope {
-    /// Reads a body. Unknown top-level members are ignored; unknown or missing members of `data` are errors.
+    /// Parses a body. Unknown top-level members are ignored. Unknown or missing members of `data` are errors.
     pub fn parse(body: &[u8]) -> Result<Self, EnvelopeError> {
         let object = parse_object(body)?;
         let kind = text(&object, "type", "type")?;
@@ -74,7 +74,7 @@ impl Envelope {
         Ok(Self { tenant, operation: Operation::parse(kind, data)? })
     }
 
-    /// The body as bytes. `timestamp` is RFC 3339 and informative only.
+    /// Serializes the body. `timestamp` is informative, in the format of RFC 3339.
     pub fn to_body(&self, timestamp: String) -> Vec<u8> {
         let wire = WireEnvelope { operation: self.operation.to_wire(), timestamp, tenant: self.tenant.clone() };
         // Strings and objects of strings always serialize.
@@ -83,7 +83,7 @@ impl Envelope {
 }
 
 impl Operation {
-    /// The name on the wire.
+    /// Returns the name on the wire.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Ping => "ping",
@@ -91,7 +91,7 @@ impl Operation {
         }
     }
 
-    /// SHA-256 of type and data: two bodies with the same one ask for the same.
+    /// Returns the SHA-256 digest of type and data. Equal operations have equal fingerprints.
     pub fn fingerprint(&self) -> [u8; 32] {
         let canonical = serde_json::to_vec(&self.to_wire()).unwrap_or_default();
         let mut fingerprint = [0; 32];
@@ -115,7 +115,7 @@ impl Operation {
             "users.send_verification_email" => Call::SendVerificationEmail(data.only(UserId::new)?),
             "users.send_password_reset_email" => Call::SendPasswordResetEmail(data.only(Email::new)?),
             "users.mark_email_verified" => {
-                data.knows(&["id", "email"])?;
+                data.check_members(&["id", "email"])?;
                 Call::MarkEmailVerified { id: data.required(UserId::new)?, email: data.optional(Email::new)? }
             }
             _ => return Err(EnvelopeError::UnknownOperation),
@@ -149,7 +149,7 @@ fn text<'a>(object: &'a Map<String, Value>, key: &str, field: &'static str) -> R
     }
 }
 
-/// What a member of `data` is read with.
+/// A value with its name in `data`.
 trait Member: Sized {
     const KEY: &'static str;
     const FIELD: &'static str;
@@ -175,7 +175,8 @@ impl Member for CustomerId {
 struct Data<'a>(Option<&'a Map<String, Value>>);
 
 impl<'a> Data<'a> {
-    fn knows(self, keys: &[&str]) -> Result<&'a Map<String, Value>, EnvelopeError> {
+    /// Fails if `data` is missing, or has other members than these.
+    fn check_members(self, keys: &[&str]) -> Result<&'a Map<String, Value>, EnvelopeError> {
         let data = self.0.ok_or(EnvelopeError::member("data", "is missing"))?;
         if data.keys().any(|key| !keys.contains(&key.as_str())) {
             return Err(EnvelopeError::member("data", "has an unknown member"));
@@ -184,7 +185,7 @@ impl<'a> Data<'a> {
     }
 
     fn only<T: Member>(self, new: fn(&'a str) -> Result<T, InvalidValue>) -> Result<T, EnvelopeError> {
-        self.knows(&[T::KEY])?;
+        self.check_members(&[T::KEY])?;
         self.required(new)
     }
 
@@ -201,17 +202,17 @@ impl<'a> Data<'a> {
     }
 }
 
-/// The body of a signed call, as it is written and as the API reference describes it.
+/// The body of a signed call.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Envelope")]
 pub struct WireEnvelope {
     #[serde(flatten)]
     operation: WireOperation,
-    /// When the call was made (RFC 3339); informative.
+    /// The time of the call (RFC 3339). Informative.
     #[serde(default)]
     #[schemars(with = "Option<String>", extend("type" = "string", "format" = "date-time"))]
     timestamp: String,
-    /// The tenant, the same as in the path.
+    /// The tenant. Must equal the tenant in the path.
     tenant: TenantId,
 }
 
@@ -219,7 +220,7 @@ pub struct WireEnvelope {
 #[serde(tag = "type", content = "data")]
 #[schemars(rename = "Operation")]
 enum WireOperation {
-    /// Is the bridge there, and what can it do?
+    /// Get the capabilities of the tenant.
     #[serde(rename = "ping")]
     Ping(NoData),
     /// Get the user with this id.
@@ -231,21 +232,21 @@ enum WireOperation {
     /// Get the user of this customer.
     #[serde(rename = "users.get_by_customer")]
     GetByCustomer(CustomerData),
-    /// Make sure that no user with this id exists.
+    /// Delete the user with this id, if it exists.
     #[serde(rename = "users.delete")]
     Delete(IdData),
     /// Mark the user's address as verified.
     #[serde(rename = "users.mark_email_verified")]
     MarkEmailVerified(MarkEmailVerifiedData),
-    /// Send a mail that proves the user's address.
+    /// Request a mail that lets the user verify the address.
     #[serde(rename = "users.send_verification_email")]
     SendVerificationEmail(IdData),
-    /// Send a mail that lets the user choose a new password.
+    /// Request a mail that lets the user choose a new password.
     #[serde(rename = "users.send_password_reset_email")]
     SendPasswordResetEmail(EmailData),
 }
 
-/// Nothing.
+/// An empty object.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(extend("additionalProperties" = false))]
 struct NoData {}
@@ -258,11 +259,11 @@ struct IdData {
     id: UserId,
 }
 
-/// An address.
+/// An email address.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(extend("additionalProperties" = false))]
 struct EmailData {
-    /// The address; ASCII case does not count.
+    /// The address. Compared without ASCII case.
     email: Email,
 }
 
@@ -270,17 +271,17 @@ struct EmailData {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(extend("additionalProperties" = false))]
 struct CustomerData {
-    /// The tenant's own id of whom the user belongs to; case counts.
+    /// The tenant's identifier for the customer the user belongs to. Case-sensitive.
     customer: CustomerId,
 }
 
-/// A user's id, and the address that is meant.
+/// A user's id, and the expected address.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(extend("additionalProperties" = false))]
 struct MarkEmailVerifiedData {
     /// The identity provider's id of the user.
     id: UserId,
-    /// The address that is meant: another one in force is `user_conflict`.
+    /// The expected address. The error is `user_conflict` if the user has another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Email")]
     email: Option<Email>,
@@ -318,40 +319,40 @@ mod tests {
     }
 
     #[test]
-    fn the_fingerprint_looks_at_what_is_asked_and_not_at_how_it_is_written() {
+    fn fingerprint_ignores_the_formatting() {
         let one = parse(r#"{"type":"users.get_by_id","tenant":"acme","data":{"id":"u-1"},"timestamp":"a"}"#).unwrap();
         let two = parse(r#"{ "data": {"id":"u\u002d1"}, "x": 1, "type":"users.get_by_id","tenant":"acme"}"#).unwrap();
         assert_eq!(one.fingerprint(), two.fingerprint());
     }
 
     #[test]
-    fn a_bad_member_is_named_without_its_value() {
+    fn invalid_member_is_named_without_its_value() {
         let field = |body: &str| parse(body).unwrap_err().field();
-        let of = |data: &str| format!(r#"{{"type":"users.mark_email_verified","tenant":"acme","data":{data}}}"#);
+        let with_data = |data: &str| format!(r#"{{"type":"users.mark_email_verified","tenant":"acme","data":{data}}}"#);
         assert_eq!(field(r#"{"tenant":"acme"}"#), Some("type"));
         assert_eq!(field(r#"{"type":"ping"}"#), Some("tenant"));
         assert_eq!(field(r#"{"type":"ping","tenant":"-"}"#), Some("tenant"));
         assert_eq!(field(r#"{"type":"ping","tenant":"acme","data":{"a":1}}"#), Some("data"));
         assert_eq!(field(r#"{"type":"users.delete","tenant":"acme"}"#), Some("data"));
-        assert_eq!(field(&of("[]")), Some("data"));
-        assert_eq!(field(&of(r#"{"id":"u","other":1}"#)), Some("data"));
-        assert_eq!(field(&of(r#"{"email":"a@b.c"}"#)), Some("data.id"));
-        assert_eq!(field(&of(r#"{"id":7}"#)), Some("data.id"));
-        assert_eq!(field(&of(r#"{"id":".."}"#)), Some("data.id"));
-        assert_eq!(field(&of(r#"{"id":"u","email":null}"#)), Some("data.email"));
-        assert_eq!(field(&of(r#"{"id":"u","email":"nobody"}"#)), Some("data.email"));
+        assert_eq!(field(&with_data("[]")), Some("data"));
+        assert_eq!(field(&with_data(r#"{"id":"u","other":1}"#)), Some("data"));
+        assert_eq!(field(&with_data(r#"{"email":"a@b.c"}"#)), Some("data.id"));
+        assert_eq!(field(&with_data(r#"{"id":7}"#)), Some("data.id"));
+        assert_eq!(field(&with_data(r#"{"id":".."}"#)), Some("data.id"));
+        assert_eq!(field(&with_data(r#"{"id":"u","email":null}"#)), Some("data.email"));
+        assert_eq!(field(&with_data(r#"{"id":"u","email":"no-at-sign"}"#)), Some("data.email"));
         let unknown = parse(r#"{"type":"users.create","tenant":"acme","data":{}}"#).unwrap_err();
         assert_eq!(unknown, EnvelopeError::UnknownOperation);
     }
 
     #[test]
-    fn ping_takes_no_data_or_an_empty_object_and_other_members_are_ignored() {
+    fn ping_has_no_data_or_an_empty_object() {
         assert_eq!(parse(r#"{"type":"ping","tenant":"acme"}"#), Ok(Operation::Ping));
         assert_eq!(parse(r#"{"type":"ping","tenant":"acme","data":{},"new":[1]}"#), Ok(Operation::Ping));
     }
 
     #[test]
-    fn the_schema_tells_the_operations_apart_by_type() {
+    fn schema_has_one_variant_per_operation() {
         let schema = serde_json::to_value(schemars::schema_for!(WireEnvelope)).unwrap();
         let one_of = schema["oneOf"].as_array().unwrap();
         let types: Vec<_> = one_of.iter().map(|one| one["properties"]["type"]["const"].clone()).collect();

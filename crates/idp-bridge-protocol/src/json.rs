@@ -1,4 +1,4 @@
-//! JSON as the wire allows it: one object, UTF-8, no duplicate keys, at most 16 levels deep.
+//! Strict JSON: one object in UTF-8, without duplicate keys, at most 16 levels deep.
 
 use std::fmt;
 
@@ -7,24 +7,24 @@ use serde_json::{Map, Number, Value};
 
 const MAX_DEPTH: usize = 16;
 
-/// Why a body is not the JSON that the wire allows. It never holds a part of the body.
+/// An error of [`parse_object`]. Contains no part of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
-    /// No JSON, no UTF-8, or something after the object.
+    /// The body is not JSON, not UTF-8, or has trailing data.
     #[error("the body is not one JSON value")]
     Syntax,
-    /// A key stands twice in one object.
-    #[error("an object has the same key twice")]
+    /// An object has a duplicate key.
+    #[error("an object has a duplicate key")]
     DuplicateKey,
-    /// More than 16 levels.
+    /// The body has more than 16 levels.
     #[error("the body is nested more than {MAX_DEPTH} levels deep")]
     TooDeep,
-    /// JSON, but no object.
+    /// The body is JSON, but not an object.
     #[error("the body is not a JSON object")]
     NotAnObject,
 }
 
-/// Reads a body strictly.
+/// Parses a body.
 pub fn parse_object(body: &[u8]) -> Result<Map<String, Value>, JsonError> {
     let text = std::str::from_utf8(body).map_err(|_| JsonError::Syntax)?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
@@ -39,7 +39,7 @@ pub fn parse_object(body: &[u8]) -> Result<Map<String, Value>, JsonError> {
 const DUPLICATE: &str = "duplicate key";
 const DEEP: &str = "too deep";
 
-/// serde carries an error of ours only as text, which we wrote ourselves and know again.
+/// Recognizes our own errors by their text, because serde keeps only the text of a custom error.
 fn classify(error: &serde_json::Error) -> JsonError {
     let text = error.to_string();
     if text.starts_with(DUPLICATE) {
@@ -51,7 +51,7 @@ fn classify(error: &serde_json::Error) -> JsonError {
     }
 }
 
-/// Builds a value `depth` levels down.
+/// Deserializes a value at this depth.
 #[derive(Clone, Copy)]
 struct Strict {
     depth: usize,
@@ -135,23 +135,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_one_object_without_duplicates_is_taken() {
-        let of = |body: &str| parse_object(body.as_bytes());
-        assert_eq!(of(""), Err(JsonError::Syntax));
-        assert_eq!(of("{"), Err(JsonError::Syntax));
-        assert_eq!(of("{} {}"), Err(JsonError::Syntax));
-        assert_eq!(of("{}x"), Err(JsonError::Syntax));
-        assert_eq!(of("[]"), Err(JsonError::NotAnObject));
-        assert_eq!(of("null"), Err(JsonError::NotAnObject));
-        assert_eq!(of(r#"{"a":1,"a":1}"#), Err(JsonError::DuplicateKey));
-        assert_eq!(of(r#"{"a":{"b":1,"\u0062":2}}"#), Err(JsonError::DuplicateKey));
+    fn only_objects_with_unique_keys_are_parsed() {
+        let parse = |body: &str| parse_object(body.as_bytes());
+        assert_eq!(parse(""), Err(JsonError::Syntax));
+        assert_eq!(parse("{"), Err(JsonError::Syntax));
+        assert_eq!(parse("{} {}"), Err(JsonError::Syntax));
+        assert_eq!(parse("{}x"), Err(JsonError::Syntax));
+        assert_eq!(parse("[]"), Err(JsonError::NotAnObject));
+        assert_eq!(parse("null"), Err(JsonError::NotAnObject));
+        assert_eq!(parse(r#"{"a":1,"a":1}"#), Err(JsonError::DuplicateKey));
+        assert_eq!(parse(r#"{"a":{"b":1,"\u0062":2}}"#), Err(JsonError::DuplicateKey));
         assert_eq!(parse_object(b"{\"a\":\"\xff\"}"), Err(JsonError::Syntax));
-        assert_eq!(of(r#"{"a":"\ud800"}"#), Err(JsonError::Syntax));
-        assert!(of(r#" {"a":[1,-2,3.5,true,null,"x"]} "#).is_ok());
+        assert_eq!(parse(r#"{"a":"\ud800"}"#), Err(JsonError::Syntax));
+        assert!(parse(r#" {"a":[1,-2,3.5,true,null,"x"]} "#).is_ok());
     }
 
     #[test]
-    fn sixteen_levels_are_taken_and_seventeen_are_not() {
+    fn depth_is_limited_to_sixteen_levels() {
         let nested = |levels: usize| format!("{}1{}", "{\"a\":".repeat(levels), "}".repeat(levels));
         assert!(parse_object(nested(16).as_bytes()).is_ok());
         assert_eq!(parse_object(nested(17).as_bytes()), Err(JsonError::TooDeep));
@@ -163,7 +163,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_taken_is_what_serde_json_reads(body in "\\PC{0,80}|\\{(\"[a-c]\":[0-9]{1,3},?){0,4}\\}") {
+        fn parsed_values_equal_those_of_serde_json(body in "\\PC{0,80}|\\{(\"[a-c]\":[0-9]{1,3},?){0,4}\\}") {
             if let Ok(object) = parse_object(body.as_bytes()) {
                 prop_assert_eq!(Value::Object(object), serde_json::from_str::<Value>(&body).unwrap());
             }

@@ -1,4 +1,4 @@
-//! The keys of signed calls, and their text forms.
+//! The keys of signed calls and their text forms.
 
 mod weak;
 
@@ -13,7 +13,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STAN
 use idp_bridge_core::Secret;
 use zeroize::Zeroizing;
 
-/// Takes standard base64 with or without padding, as key generators write it.
+/// Standard base64 with optional padding.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &ALPHABET,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -23,30 +23,30 @@ const SHARED: &str = "whsec_";
 const PUBLIC: &str = "whpk_";
 const PRIVATE: &str = "whsk_";
 
-/// Why a text is no key. It never holds the text.
+/// An error of parsing a key. Contains no part of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// It begins with none of the expected prefixes.
+    /// The key has none of the expected prefixes.
     #[error("expected a key that begins with {0}")]
     Prefix(&'static str),
-    /// What follows the prefix is no base64.
+    /// The text after the prefix is not base64.
     #[error("the key is not base64 after its prefix")]
     Encoding,
     /// The decoded key has the wrong length.
     #[error("the key has {found} bytes, expected {expected}")]
     Length {
-        /// How many are right.
+        /// The expected length.
         expected: &'static str,
-        /// How many there are.
+        /// The actual length.
         found: usize,
     },
-    /// The key is public knowledge, by this source.
+    /// The key is published by this source.
     #[error("the key is published ({0}), so anyone can sign with it")]
     Published(&'static str),
     /// The public key is a point of small order.
     #[error("the key is a point of small order, so anyone can forge signatures for it")]
     SmallOrder,
-    /// The public key is encoded in another way than key generators do.
+    /// The public key is not encoded canonically.
     #[error("the key is not a canonical Ed25519 key")]
     NotCanonical,
 }
@@ -69,10 +69,10 @@ fn exactly_32(text: &str) -> Result<[u8; 32], KeyError> {
     bytes.try_into().map_err(|_| KeyError::Length { expected: "32", found })
 }
 
-/// A key that a bridge checks calls with: `whpk_…` (Ed25519, preferred) or `whsec_…` (HMAC-SHA256, shared).
+/// A bridge's key for checking calls: `whpk_…` (Ed25519, preferred) or `whsec_…` (HMAC-SHA256, shared).
 #[derive(Clone, PartialEq, Eq)]
 pub enum VerifyingKey {
-    /// Shared with the platform, so that the bridge could sign as well.
+    /// A key shared with the platform.
     Shared(SharedKey),
     /// The platform's public key.
     Public([u8; 32]),
@@ -101,11 +101,11 @@ impl PartialEq for SharedKey {
 impl Eq for SharedKey {}
 
 impl VerifyingKey {
-    /// Reads `whpk_` + base64 of 32 bytes, or `whsec_` + base64 of 24 to 64 bytes.
+    /// Parses `whpk_` + base64 of 32 bytes, or `whsec_` + base64 of 24 to 64 bytes.
     ///
-    /// Refuses published keys, and public keys that signatures can be forged for.
+    /// Rejects published keys, and public keys with forgeable signatures.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
-        let key = Self::read(text)?;
+        let key = Self::parse_unchecked(text)?;
         match &key {
             Self::Shared(shared) => weak::check_shared(&shared.bytes)?,
             Self::Public(public) => weak::check_public(public)?,
@@ -113,8 +113,8 @@ impl VerifyingKey {
         Ok(key)
     }
 
-    /// Reads the text form of any key; tests read published vectors with it.
-    pub(crate) fn read(text: &str) -> Result<Self, KeyError> {
+    /// Parses a key without rejecting published ones, which tests use.
+    pub(crate) fn parse_unchecked(text: &str) -> Result<Self, KeyError> {
         let text = text.trim();
         if let Some(key) = text.strip_prefix(PUBLIC) {
             exactly_32(key).map(Self::Public)
@@ -129,12 +129,12 @@ impl VerifyingKey {
         Self::Shared(SharedKey::new(bytes))
     }
 
-    /// Whether the platform and the bridge share it; such a key must serve one tenant only.
+    /// Returns whether this is a shared key, which must be used by only one tenant.
     pub fn is_shared(&self) -> bool {
         matches!(self, Self::Shared(_))
     }
 
-    /// The signature scheme that it checks.
+    /// Returns the signature scheme.
     pub(crate) fn scheme(&self) -> Scheme {
         match self {
             Self::Shared(_) => Scheme::V1,
@@ -142,7 +142,7 @@ impl VerifyingKey {
         }
     }
 
-    /// Whether `signature` signs `message`; shared keys are compared in constant time.
+    /// Returns whether the signature is valid. Takes constant time for shared keys.
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         match self {
             Self::Shared(shared) => hmac::verify(&shared.key, message, signature).is_ok(),
@@ -190,20 +190,20 @@ impl Scheme {
     }
 }
 
-/// A key that a platform signs calls with: `whsk_…` (an Ed25519 seed, preferred) or `whsec_…`.
+/// A platform's key for signing calls: `whsk_…` (an Ed25519 seed, preferred) or `whsec_…`.
 pub enum SigningKey {
-    /// Shared with the bridge.
+    /// A key shared with the bridge.
     Shared(SharedKey),
-    /// The seed of an Ed25519 pair, and the pair.
+    /// The seed of an Ed25519 key pair, and the pair.
     Private(Zeroizing<[u8; 32]>, Box<Ed25519KeyPair>),
 }
 
 impl SigningKey {
-    /// Reads `whsk_` + base64 of a 32-byte seed, or `whsec_` + base64 of 24 to 64 bytes.
+    /// Parses `whsk_` + base64 of a 32-byte seed, or `whsec_` + base64 of 24 to 64 bytes.
     ///
-    /// Refuses published keys.
+    /// Rejects published keys.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
-        let key = Self::read(text)?;
+        let key = Self::parse_unchecked(text)?;
         match &key {
             Self::Shared(shared) => weak::check_shared(&shared.bytes)?,
             Self::Private(_, pair) => {
@@ -214,8 +214,8 @@ impl SigningKey {
         Ok(key)
     }
 
-    /// Reads the text form of any key; tests read published vectors with it.
-    pub(crate) fn read(text: &str) -> Result<Self, KeyError> {
+    /// Parses a key without rejecting published ones, which tests use.
+    pub(crate) fn parse_unchecked(text: &str) -> Result<Self, KeyError> {
         let text = text.trim();
         if let Some(key) = text.strip_prefix(PRIVATE) {
             Self::from_seed(exactly_32(key)?)
@@ -226,18 +226,18 @@ impl SigningKey {
         }
     }
 
-    /// The Ed25519 key of this seed.
+    /// Creates an Ed25519 key from a seed.
     pub fn from_seed(seed: [u8; 32]) -> Result<Self, KeyError> {
         let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| KeyError::Encoding)?;
         Ok(Self::Private(Zeroizing::new(seed), Box::new(pair)))
     }
 
-    /// The shared key of these bytes.
+    /// Creates a shared key.
     pub fn from_shared(bytes: [u8; 32]) -> Self {
         Self::Shared(SharedKey::new(bytes.to_vec()))
     }
 
-    /// The text form: for the platform's secret store.
+    /// Returns the text form, for the platform's secret store.
     pub fn to_text(&self) -> Secret {
         Secret::new(match self {
             Self::Shared(shared) => format!("{SHARED}{}", STANDARD.encode(&*shared.bytes)),
@@ -245,7 +245,7 @@ impl SigningKey {
         })
     }
 
-    /// The text form of what the bridge needs: for its `webhook_keys`. For a shared key it is the secret itself.
+    /// Returns the text form for the bridge's `webhook_keys`. For a shared key, it is the secret.
     pub fn to_verifying_text(&self) -> Secret {
         match self {
             Self::Shared(_) => self.to_text(),
@@ -253,7 +253,7 @@ impl SigningKey {
         }
     }
 
-    /// The signature of `message` as a token: `v1,…` or `v1a,…`.
+    /// Signs a message and returns the token `v1,…` or `v1a,…`.
     pub(crate) fn token(&self, message: &[u8]) -> String {
         let (scheme, signature) = match self {
             Self::Shared(shared) => (Scheme::V1, STANDARD.encode(hmac::sign(&shared.key, message))),
@@ -274,7 +274,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn short_empty_and_undecodable_keys_are_refused() {
+    fn malformed_keys_are_rejected() {
         let of = |prefix: &str, length: usize| format!("{prefix}{}", STANDARD.encode(vec![7_u8; length]));
         for bad in
             ["", "whsec_", "whpk_", "whsec_***", "secret", &of("whsec_", 23), &of("whsec_", 65), &of("whpk_", 31)]
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signing_key_survives_its_text_form() {
+    fn signing_key_survives_its_text_form() {
         for key in [SigningKey::from_seed([9; 32]).unwrap(), SigningKey::from_shared([9; 32])] {
             let again = SigningKey::parse(key.to_text().expose()).unwrap();
             assert_eq!(again.to_verifying_text(), key.to_verifying_text());

@@ -1,7 +1,7 @@
-//! The wire of idp-bridge, as server and client both speak it.
+//! The wire format of idp-bridge, shared by server and client.
 //!
-//! A signed call is an [`Envelope`] under a [`Signature`](signature); an answer is one of [`answer`] or a [`Problem`].
-//! Nothing here does IO, and nothing here chooses a status.
+//! A signed call is an [`Envelope`] with a [`signature`]. A response is one of [`answer`] or a [`Problem`].
+//! This crate does no IO and chooses no statuses.
 
 pub mod answer;
 mod envelope;
@@ -16,8 +16,8 @@ pub use key::{KeyError, SigningKey, VerifyingKey};
 pub use problem::{Code, MEDIA_TYPE, Problem, ProblemOutcome};
 pub use signature::{KeyRing, SignatureError};
 
-/// The version that a `ping` names.
+/// The protocol version, as returned by `ping`.
 pub const PROTOCOL_VERSION: u32 = 1;
 
-/// The most bytes that a body may have.
+/// The maximum size of a body, in bytes.
 pub const MAX_BODY: usize = 16 * 1024;

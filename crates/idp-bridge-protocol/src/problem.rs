@@ -1,4 +1,4 @@
-//! Errors on the wire: `application/problem+json` (RFC 9457) with a code to switch on.
+//! Errors on the wire: `application/problem+json` (RFC 9457) with a code.
 
 use std::borrow::Cow;
 
@@ -9,34 +9,34 @@ use serde::{Deserialize, Serialize};
 /// The media type of a [`Problem`].
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// An error on the wire. It holds no upstream text, no secret, no address and no token.
+/// An error on the wire. Contains no upstream text, secret, address or token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
-    /// Always `about:blank`: the code says it all.
+    /// Always `about:blank`.
     #[serde(rename = "type")]
     pub kind: Cow<'static, str>,
     /// The code in words.
     pub title: Cow<'static, str>,
     /// The HTTP status.
     pub status: u16,
-    /// What to switch on: one of [`Code`]; a newer bridge may know more.
+    /// One of [`Code`], or a new code of a later version.
     pub code: Cow<'static, str>,
-    /// Whether the same call may succeed later.
+    /// Whether an identical call may succeed later.
     pub retryable: bool,
     /// Whether a write may have taken effect.
     pub outcome: ProblemOutcome,
     /// The id of this call in the bridge's log.
     pub request_id: String,
-    /// The member that is wrong, or the field that the user lacks.
+    /// The invalid member of the request, or the missing field of the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// What is wrong with it.
+    /// The reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 
 impl Problem {
-    /// A problem with this code; status is the server's to choose.
+    /// Creates a problem. The server chooses the status.
     pub fn new(code: Code, status: u16, outcome: Outcome, request_id: impl Into<String>) -> Self {
         Self {
             kind: "about:blank".into(),
@@ -56,9 +56,9 @@ impl Problem {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProblemOutcome {
-    /// It did not.
+    /// The write did not take effect.
     NotApplied,
-    /// It may have.
+    /// The write may have taken effect.
     Unknown,
 }
 
@@ -73,7 +73,7 @@ impl From<Outcome> for ProblemOutcome {
 
 macro_rules! codes {
     ($($name:ident = $text:literal, $title:literal, retry $retry:literal;)*) => {
-        /// What a client switches on.
+        /// The code of a problem.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Code {
             $(#[doc = concat!("`", $text, "`: ", $title, ".")] $name,)*
@@ -83,17 +83,17 @@ macro_rules! codes {
             /// All codes, in the order of the documentation.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// The text on the wire.
+            /// Returns the text on the wire.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
 
-            /// The code in words.
+            /// Returns the code in words.
             pub fn title(self) -> &'static str {
                 match self { $(Self::$name => $title,)* }
             }
 
-            /// Whether the same call may succeed later.
+            /// Returns whether an identical call may succeed later.
             pub fn is_retryable(self) -> bool {
                 match self { $(Self::$name => $retry,)* }
             }
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_wire_form_is_the_documented_one() {
+    fn wire_form_is_as_documented() {
         let problem = Problem::new(Code::UserNotFound, 404, Outcome::NotApplied, "r-1");
         assert_eq!(
             serde_json::to_value(&problem).unwrap(),
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_of_a_newer_bridge_is_read_as_it_is() {
+    fn unknown_code_is_kept() {
         let problem: Problem = serde_json::from_value(json!({
             "type": "about:blank", "title": "New", "status": 409, "code": "brand_new",
             "retryable": true, "outcome": "unknown", "request_id": "r-1", "more": 1

@@ -1,7 +1,6 @@
-//! Standard Webhooks signatures: which headers, which bytes, which clock.
+//! Signatures of Standard Webhooks.
 //!
-//! A failed verification costs the same work whatever failed and whoever the tenant is,
-//! so that its time tells nothing about which tenants exist.
+//! Every failed verification takes equal work, so that its duration does not show which tenants exist.
 
 use std::sync::LazyLock;
 
@@ -11,61 +10,61 @@ use http::{HeaderMap, HeaderName, header};
 
 use crate::key::{Scheme, SigningKey, VerifyingKey};
 
-/// `webhook-id`: the caller's id of this call, the same in each of its retries.
+/// `webhook-id`: the caller's id of this call. Retries use the id of the first attempt.
 pub const ID: HeaderName = HeaderName::from_static("webhook-id");
-/// `webhook-timestamp`: when the call was signed, in seconds since 1970.
+/// `webhook-timestamp`: the time of signing, in seconds since 1970.
 pub const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 /// `webhook-signature`: up to eight tokens such as `v1a,<base64>`, separated by spaces.
 pub const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
-/// How far the clocks of platform and bridge may be apart, in seconds.
+/// The tolerated difference between the clocks of platform and bridge, in seconds.
 pub const TOLERANCE: u64 = 300;
 
-/// The most signatures that are checked for one call: tokens times keys, of which only the first four count.
+/// The maximum number of signature checks for one call, counted as pairs of token and key.
 pub const MAX_CHECKS: usize = 4;
 
 const MAX_TOKENS: usize = 8;
 const MAX_KEYS: usize = 4;
 
-/// Why a call is not authentic.
+/// An error of verifying a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
-    /// Headers or signature are wrong; which of them is not told.
+    /// The headers or the signature are invalid. The error does not say which.
     #[error("the webhook headers or the signature are wrong")]
     Invalid,
-    /// The signature is right, but from another time.
+    /// The signature is valid, but the timestamp is out of range.
     #[error("the call was signed more than {TOLERANCE} seconds from now")]
     TimestampOutOfRange,
 }
 
-/// A tenant's one to four keys, any of which is accepted.
+/// A tenant's one to four keys. A signature with any of them is accepted.
 #[derive(Debug, Clone)]
 pub struct KeyRing(Vec<VerifyingKey>);
 
 impl KeyRing {
-    /// Takes one to four keys; another number gives none.
+    /// Creates a key ring. Returns `None` unless there are one to four keys.
     pub fn new(keys: Vec<VerifyingKey>) -> Option<Self> {
         (1..=MAX_KEYS).contains(&keys.len()).then_some(Self(keys))
     }
 
-    /// A ring that no call passes: what an unknown tenant is checked against.
+    /// Creates an empty ring, which rejects every call. Used for unknown tenants.
     pub fn empty() -> Self {
         Self(Vec::new())
     }
 
-    /// Its keys.
+    /// Returns the keys.
     pub fn keys(&self) -> &[VerifyingKey] {
         &self.0
     }
 
-    /// Checks a call: first the headers, then the signature over the raw body, and only then the time.
+    /// Verifies a call and returns its webhook id. Checks the headers, then the signature, then the time.
     ///
-    /// `now` is in seconds since 1970. Gives the webhook id.
+    /// `now` is in seconds since 1970.
     pub fn verify<'a>(&self, headers: &'a HeaderMap, body: &[u8], now: i64) -> Result<&'a str, SignatureError> {
         self.verify_counted(headers, body, now).0
     }
 
-    /// Does what [`verify`](Self::verify) does, and also returns how many signatures were checked.
+    /// Like [`verify`](Self::verify), and also returns the number of signature checks.
     pub fn verify_counted<'a>(
         &self,
         headers: &'a HeaderMap,
@@ -80,11 +79,10 @@ impl KeyRing {
         (verified, checks)
     }
 
-    /// Whether one token fits one key, and how many pairs were checked.
+    /// Returns whether a token is valid for one of the keys, and the number of checks.
     ///
-    /// The header alone decides which signatures are checked how often, so that a call that fails costs the same for every ring: each
-    /// token in turn against the first key of its scheme, then each against the second, until [`MAX_CHECKS`] are made. Where the
-    /// ring has no such key, another one is checked in vain.
+    /// The number of checks of a rejected call depends only on the header, not on the ring: each token is checked with the first
+    /// key of its scheme, then each with the second, up to [`MAX_CHECKS`]. A missing key is replaced by a dummy key.
     fn check(&self, message: &[u8], signature: &str) -> (bool, usize) {
         let tokens: Vec<_> = tokens(signature).collect();
         let pairs = (0..MAX_KEYS).flat_map(|nth| tokens.iter().map(move |token| (nth, token))).take(MAX_CHECKS);
@@ -92,8 +90,8 @@ impl KeyRing {
         for (nth, (scheme, signature)) in pairs {
             checks += 1;
             let own = self.0.iter().filter(|key| key.scheme() == *scheme).nth(nth);
-            let fits = own.unwrap_or_else(|| stranger(*scheme)).verifies(message, signature);
-            if std::hint::black_box(fits) && own.is_some() {
+            let is_valid = own.unwrap_or_else(|| dummy_key(*scheme)).verifies(message, signature);
+            if std::hint::black_box(is_valid) && own.is_some() {
                 return (true, checks);
             }
         }
@@ -101,10 +99,10 @@ impl KeyRing {
     }
 }
 
-/// A key to spend time with: what it says is thrown away.
-fn stranger(scheme: Scheme) -> &'static VerifyingKey {
+/// Returns a key for checks whose result is ignored.
+fn dummy_key(scheme: Scheme) -> &'static VerifyingKey {
     static SHARED: LazyLock<VerifyingKey> = LazyLock::new(|| VerifyingKey::shared(vec![0; 32]));
-    // The base point of the curve: checking against it costs as much as against any other key.
+    // The base point of the curve. A check takes as long as with any other key.
     static PUBLIC: VerifyingKey = VerifyingKey::Public({
         let mut point = [0x66; 32];
         point[0] = 0x58;
@@ -116,7 +114,7 @@ fn stranger(scheme: Scheme) -> &'static VerifyingKey {
     }
 }
 
-/// Signs a call: the value of [`SIGNATURE`], one token a key.
+/// Signs a call and returns the value of [`SIGNATURE`], with one token per key.
 ///
 /// `timestamp` is in seconds since 1970.
 pub fn sign(keys: &[SigningKey], id: &str, timestamp: i64, body: &[u8]) -> String {
@@ -124,7 +122,7 @@ pub fn sign(keys: &[SigningKey], id: &str, timestamp: i64, body: &[u8]) -> Strin
     keys.iter().map(|key| key.token(&message)).collect::<Vec<_>>().join(" ")
 }
 
-/// The bytes that are signed.
+/// Returns the signed bytes.
 fn message(id: &str, timestamp: &str, body: &[u8]) -> Vec<u8> {
     [id.as_bytes(), b".", timestamp.as_bytes(), b".", body].concat()
 }
@@ -146,11 +144,11 @@ impl<'a> Signed<'a> {
         let timestamp = only(headers, &TIMESTAMP)?;
         let signature = only(headers, &SIGNATURE)?;
         let seconds = parse_timestamp(timestamp)?;
-        let too_many = tokens_of(signature).nth(MAX_TOKENS).is_some();
+        let too_many = split_tokens(signature).nth(MAX_TOKENS).is_some();
         (is_id(id) && !too_many).then_some(Self { id, timestamp, seconds, signature })
     }
 
-    /// Returns the id if the call was signed at about this time.
+    /// Returns the id if the timestamp is within [`TOLERANCE`].
     fn check_time(&self, now: i64) -> Result<&'a str, SignatureError> {
         let now = u64::try_from(now).unwrap_or(0);
         if now.abs_diff(self.seconds) > TOLERANCE {
@@ -160,7 +158,7 @@ impl<'a> Signed<'a> {
     }
 }
 
-/// The value of a header that is there exactly once.
+/// Returns the value of a header that occurs exactly once.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
@@ -173,20 +171,20 @@ fn is_id(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
-/// Reads `0|[1-9][0-9]{0,11}`.
+/// Parses `0|[1-9][0-9]{0,11}`.
 fn parse_timestamp(text: &str) -> Option<u64> {
     let digits = (1..=12).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     let canonical = text == "0" || !text.starts_with('0');
     if digits && canonical { text.parse().ok() } else { None }
 }
 
-fn tokens_of(signature: &str) -> impl Iterator<Item = &str> {
+fn split_tokens(signature: &str) -> impl Iterator<Item = &str> {
     signature.split(' ').map(|token| token.strip_suffix(',').unwrap_or(token)).filter(|token| !token.is_empty())
 }
 
-/// The tokens of known versions whose signature has the right length.
+/// Returns the tokens with a known version and a signature of the right length.
 fn tokens(signature: &str) -> impl Iterator<Item = (Scheme, Vec<u8>)> {
-    tokens_of(signature).take(MAX_TOKENS).filter_map(|token| {
+    split_tokens(signature).take(MAX_TOKENS).filter_map(|token| {
         let (version, text) = token.split_once(',')?;
         let scheme = Scheme::parse(version)?;
         let signature = STANDARD.decode(text).ok()?;

@@ -1,4 +1,4 @@
-//! The client against a bridge that says whatever the test wants.
+//! Tests of the client against a scripted bridge.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,12 +37,12 @@ fn get() -> Call {
 
 const USER: &str = r#"{"user":{"tenant":"acme","id":"u-1","customer":"c-9","email":"a@b.c","logins_count":"42"}}"#;
 
-async fn ask(script: Script, call: Call) -> Result<Answer, ClientError> {
+async fn run(script: Script, call: Call) -> Result<Answer, ClientError> {
     client(&ScriptedBridge::start(script).await).call(call).await
 }
 
 #[tokio::test]
-async fn a_call_is_signed_with_every_key_over_the_bytes_that_are_sent() {
+async fn sent_bytes_are_signed_with_every_key() {
     let bridge = ScriptedBridge::start(Script::json(200, USER)).await;
     let id: WebhookId = "msg_mine".parse().unwrap();
     client(&bridge).call_with_id(&id, get()).await.unwrap();
@@ -58,14 +58,14 @@ async fn a_call_is_signed_with_every_key_over_the_bytes_that_are_sent() {
 }
 
 #[tokio::test]
-async fn every_kind_of_answer_is_read() {
+async fn every_kind_of_answer_is_parsed() {
     let email = || Email::new("a@b.c").unwrap();
     let id = || UserId::new("u-1").unwrap();
-    let Answer::User(answer) = ask(Script::json(200, USER), get()).await.unwrap() else { panic!("no user") };
+    let Answer::User(answer) = run(Script::json(200, USER), get()).await.unwrap() else { panic!("no user") };
     assert_eq!(answer.user.logins_count, Some(42));
     for (text, existed) in [("true", Some(true)), ("false", Some(false)), ("null", None)] {
         let script = Script::json(200, &format!("{{\"existed\":{text}}}"));
-        let answer = ask(script, Call::Delete(id())).await.unwrap();
+        let answer = run(script, Call::Delete(id())).await.unwrap();
         assert_eq!(answer, Answer::Deleted(answers::DeleteAnswer { existed }));
     }
     for call in [
@@ -73,7 +73,7 @@ async fn every_kind_of_answer_is_read() {
         Call::SendVerificationEmail(id()),
         Call::SendPasswordResetEmail(email()),
     ] {
-        assert_eq!(ask(Script::json(200, "{}"), call).await.unwrap(), Answer::Done(answers::DoneAnswer {}));
+        assert_eq!(run(Script::json(200, "{}"), call).await.unwrap(), Answer::Done(answers::DoneAnswer {}));
     }
     let pong = r#"{"protocol":1,"connector":"memory","capabilities":{"calls":{},"fields":{"email":"exact"}}}"#;
     let bridge = ScriptedBridge::start(Script::json(200, pong)).await;
@@ -82,11 +82,11 @@ async fn every_kind_of_answer_is_read() {
 }
 
 #[tokio::test]
-async fn a_problem_is_read_with_how_long_to_wait() {
+async fn problem_is_parsed_with_retry_after() {
     let body = r#"{"type":"about:blank","title":"The identity provider is not available","status":503,
         "code":"upstream_unavailable","retryable":true,"outcome":"unknown","request_id":"r-1"}"#;
     let script = Script::new(503, "Application/Problem+JSON; charset=utf-8", body).with_header("retry-after: 7");
-    let error = ask(script, get()).await.unwrap_err();
+    let error = run(script, get()).await.unwrap_err();
     assert!(error.is_retryable());
     assert_eq!(error.problem().unwrap().code, "upstream_unavailable");
     let ClientError::Problem { retry_after, .. } = &error else { panic!("{error:?}") };
@@ -95,7 +95,7 @@ async fn a_problem_is_read_with_how_long_to_wait() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_of_a_bridge_is_told_apart_from_a_missing_user() {
+async fn foreign_responses_are_unexpected() {
     for (script, status, retryable) in [
         (Script::new(404, "text/html", "<h1>Not Found</h1>"), 404, false),
         (Script::new(502, "text/html", "<h1>Bad Gateway</h1>"), 502, true),
@@ -105,7 +105,7 @@ async fn what_is_no_answer_of_a_bridge_is_told_apart_from_a_missing_user() {
         (Script::new(404, "application/problem+json", "{\"status\":404}"), 404, false),
         (Script::new(302, "text/html", "").with_header("location: /elsewhere"), 302, false),
     ] {
-        let error = ask(script, get()).await.unwrap_err();
+        let error = run(script, get()).await.unwrap_err();
         assert!(
             matches!(&error, ClientError::UnexpectedResponse { status: own } if own.as_u16() == status),
             "{error:?}"
@@ -115,34 +115,34 @@ async fn what_is_no_answer_of_a_bridge_is_told_apart_from_a_missing_user() {
 }
 
 #[tokio::test]
-async fn an_endless_answer_is_not_read_to_its_end() {
-    let error = ask(Script::endless(), get()).await.unwrap_err();
+async fn endless_answer_is_too_large() {
+    let error = run(Script::Endless, get()).await.unwrap_err();
     assert!(matches!(error, ClientError::TooLarge), "{error:?}");
     let body = format!("{USER}{}", " ".repeat(MAX_ANSWER - USER.len()));
-    assert!(ask(Script::json(200, &body), get()).await.is_ok());
+    assert!(run(Script::json(200, &body), get()).await.is_ok());
 }
 
 #[tokio::test]
-async fn silence_ends_in_time_and_the_bridge_is_asked_to_end_earlier() {
-    let bridge = ScriptedBridge::start(Script::silent()).await;
+async fn timeout_is_sent_to_the_bridge() {
+    let bridge = ScriptedBridge::start(Script::Silent).await;
     let error = client(&bridge).with_timeout(Duration::from_millis(200)).call(get()).await.unwrap_err();
     assert!(matches!(error, ClientError::Timeout), "{error:?}");
     assert_eq!(bridge.request().await.headers["x-request-timeout-ms"], "180");
 }
 
 #[tokio::test]
-async fn a_refused_and_a_broken_connection_are_told_apart() {
+async fn refused_and_broken_connections_are_distinguished() {
     let closed = ScriptedBridge::closed().await;
     let error = client(&closed).call(get()).await.unwrap_err();
     assert!(matches!(error, ClientError::Transport { sent: false, .. }), "{error:?}");
     assert_eq!(error.to_string(), "the bridge cannot be reached");
-    let error = ask(Script::cut(), get()).await.unwrap_err();
+    let error = run(Script::Cut, get()).await.unwrap_err();
     assert!(matches!(error, ClientError::Transport { sent: true, .. }), "{error:?}");
     assert!(error.is_retryable());
 }
 
 #[test]
-fn a_url_that_is_no_base_url_and_a_missing_key_are_refused() {
+fn invalid_url_and_missing_key_are_rejected() {
     let tenant = || TenantId::new("acme").unwrap();
     for bad in
         ["", "bridge", "ftp://bridge.example", "https://me:pw@bridge.example", "https://b.example?x", "https://b#f"]
@@ -156,7 +156,7 @@ fn a_url_that_is_no_base_url_and_a_missing_key_are_refused() {
 }
 
 #[tokio::test]
-async fn neither_the_client_nor_a_signed_call_shows_what_is_secret_or_personal() {
+async fn debug_hides_secrets_and_personal_data() {
     let bridge = ScriptedBridge::closed().await;
     let client = client(&bridge);
     let signed = client.sign(&WebhookId::random().unwrap(), &Operation::Users(get()));

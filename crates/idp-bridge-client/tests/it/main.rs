@@ -1,6 +1,6 @@
-//! The client over real sockets.
+//! Tests of the client with a real server.
 
-// `cfg(test)` is always true here; clippy reads it as leave for the helpers, too, to unwrap.
+// `cfg(test)` is always true here. Clippy then allows `unwrap` in the helpers too.
 #[cfg(test)]
 mod calls;
 #[cfg(test)]

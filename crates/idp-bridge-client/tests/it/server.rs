@@ -1,4 +1,4 @@
-//! A server that reads one request and answers what its script says.
+//! A scripted server that answers one request per connection.
 
 use std::net::SocketAddr;
 
@@ -6,16 +6,16 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, mpsc};
 
-/// What the server answers.
+/// The behavior of the server.
 #[derive(Debug, Clone)]
 pub(crate) enum Script {
-    /// This, and then the end.
+    /// Sends this response and closes the connection.
     Whole(String),
-    /// A body without an end.
+    /// Sends a body without an end.
     Endless,
-    /// Nothing.
+    /// Sends no response.
     Silent,
-    /// The end, where an answer was expected.
+    /// Closes the connection without a response.
     Cut,
 }
 
@@ -23,24 +23,12 @@ impl Script {
     pub(crate) fn new(status: u16, media_type: &str, body: &str) -> Self {
         let length = body.len();
         Self::Whole(format!(
-            "HTTP/1.1 {status} Whatever\r\ncontent-type: {media_type}\r\ncontent-length: {length}\r\n\r\n{body}"
+            "HTTP/1.1 {status} Status\r\ncontent-type: {media_type}\r\ncontent-length: {length}\r\n\r\n{body}"
         ))
     }
 
     pub(crate) fn json(status: u16, body: &str) -> Self {
         Self::new(status, "application/json", body)
-    }
-
-    pub(crate) fn endless() -> Self {
-        Self::Endless
-    }
-
-    pub(crate) fn silent() -> Self {
-        Self::Silent
-    }
-
-    pub(crate) fn cut() -> Self {
-        Self::Cut
     }
 
     pub(crate) fn with_header(self, header: &str) -> Self {
@@ -51,7 +39,7 @@ impl Script {
     }
 }
 
-/// A request as it came.
+/// A received request.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) line: String,
@@ -59,7 +47,7 @@ pub(crate) struct Request {
     pub(crate) body: Vec<u8>,
 }
 
-/// The server.
+/// A server with a script.
 #[derive(Debug)]
 pub(crate) struct ScriptedBridge {
     address: SocketAddr,
@@ -79,7 +67,7 @@ impl ScriptedBridge {
         Self { address, requests: Mutex::new(requests) }
     }
 
-    /// One that has stopped listening.
+    /// Creates a server that does not listen.
     pub(crate) async fn closed() -> Self {
         let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         Self { address, requests: Mutex::new(mpsc::unbounded_channel().1) }
@@ -89,7 +77,7 @@ impl ScriptedBridge {
         format!("http://{}", self.address)
     }
 
-    /// The next request that came.
+    /// Returns the next received request.
     pub(crate) async fn request(&self) -> Request {
         self.requests.lock().await.recv().await.unwrap()
     }
@@ -98,7 +86,7 @@ impl ScriptedBridge {
 async fn serve(stream: TcpStream, script: Script, requests: mpsc::UnboundedSender<Request>) {
     let mut stream = BufReader::new(stream);
     let Some(request) = read(&mut stream).await else { return };
-    // The test may not look at requests.
+    // The test may have dropped the receiver.
     let _ = requests.send(request);
     let mut stream = stream.into_inner();
     let written = match script {
@@ -114,7 +102,7 @@ async fn serve(stream: TcpStream, script: Script, requests: mpsc::UnboundedSende
             written
         }
     };
-    // A client that has had enough hangs up.
+    // The client may close the connection early.
     let _ = written;
 }
 

@@ -119,7 +119,7 @@ impl<'a> Diagnosis<'a> {
         let checked = match self.federation.endpoints.token() {
             Ok(url) => {
                 let credentials = ClientCredentials { client, authentication: ClientAuthentication::Post };
-                self.federation.openid.check_secret_at(scope, url, client, UNUSED_REDIRECT_URI).await
+                self.federation.openid.check_secret_at(scope, url, credentials, UNUSED_REDIRECT_URI).await
             }
             Err(error) => Err(error),
         };

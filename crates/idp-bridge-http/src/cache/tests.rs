@@ -1,4 +1,4 @@
-//! The cache on paused time: what serves while the identity provider is away, and how often it is fetched.
+//! Tests of the cache with a paused clock.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -8,30 +8,30 @@ use tokio::time::advance;
 
 use super::*;
 
-/// Gives the numbers 0, 1 and so on, each when the test lets it.
+/// Returns the numbers 0, 1 and so on, each when the test opens the gate.
 struct Scripted {
     fetches: Arc<AtomicUsize>,
     gate: Arc<Semaphore>,
     down: Arc<Mutex<bool>>,
 }
 
-const LIFE: Life =
-    Life { fresh: Duration::from_secs(30), good: Duration::from_secs(60), usable: Duration::from_secs(600) };
+const LIFETIME: Lifetime =
+    Lifetime { fresh: Duration::from_secs(30), good: Duration::from_secs(60), usable: Duration::from_secs(600) };
 
 #[async_trait]
 impl Source for Scripted {
     type Value = usize;
 
-    const WHAT: &'static str = "a number";
+    const NAME: &'static str = "a number";
 
-    async fn fetch(&self, scope: &CallScope) -> Result<(usize, Life)> {
+    async fn fetch(&self, scope: &CallScope) -> Result<(usize, Lifetime)> {
         let number = self.fetches.fetch_add(1, SeqCst);
         scope.recorder().request();
         let _permit = self.gate.acquire().await.unwrap();
         if *self.down.lock().unwrap() {
             return Err(Error::upstream(ErrorKind::Unavailable, "down"));
         }
-        Ok((number, LIFE))
+        Ok((number, LIFETIME))
     }
 }
 
@@ -56,13 +56,13 @@ impl Bench {
     }
 
     async fn get(&self) -> Result<usize> {
-        let found = self.cache.get(&scope()).await.map(|held| held.value);
+        let found = self.cache.get(&scope()).await.map(|entry| entry.value);
         settle().await;
         found
     }
 
-    async fn refresh(&self, than: &Arc<Held<usize>>) -> Result<usize> {
-        self.cache.refresh(&scope(), than).await.map(|held| held.value)
+    async fn refresh(&self, than: &Arc<Entry<usize>>) -> Result<usize> {
+        self.cache.refresh(&scope(), than).await.map(|entry| entry.value)
     }
 
     fn fetches(&self) -> usize {
@@ -70,7 +70,7 @@ impl Bench {
     }
 }
 
-/// Longer than any test advances the clock: a scope's deadline counts from the real now.
+/// Longer than any test advances the clock, because a scope's deadline uses the real clock.
 fn scope() -> CallScope {
     CallScope::new("r-1", Duration::from_secs(1_000_000))
 }
@@ -82,12 +82,12 @@ async fn settle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_old_value_serves_on_while_no_other_can_be_had_and_not_for_ever() {
+async fn old_value_is_used_until_its_end() {
     let bench = Bench::new();
     assert_eq!(bench.get().await.unwrap(), 0);
     bench.down(true);
-    advance(LIFE.good).await;
-    // The first call after it waits for the failure; those after it leave the identity provider alone for a while.
+    advance(LIFETIME.good).await;
+    // The first call waits for the failed fetch. The next ones make no fetch.
     for _ in 0..3 {
         assert_eq!(bench.get().await.unwrap(), 0);
     }
@@ -95,27 +95,27 @@ async fn an_old_value_serves_on_while_no_other_can_be_had_and_not_for_ever() {
     advance(REST).await;
     assert_eq!(bench.get().await.unwrap(), 0);
     assert_eq!(bench.fetches(), 3);
-    advance(LIFE.usable).await;
+    advance(LIFETIME.usable).await;
     assert_eq!(bench.get().await.unwrap_err().kind(), ErrorKind::Unavailable);
     bench.down(false);
     assert_eq!(bench.get().await.unwrap(), 4);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_value_that_is_not_good_any_more_is_replaced_before_it_serves() {
+async fn outdated_value_is_replaced_before_use() {
     let bench = Bench::new();
     bench.get().await.unwrap();
-    advance(LIFE.good).await;
+    advance(LIFETIME.good).await;
     let call = scope();
     assert_eq!(bench.cache.get(&call).await.unwrap().value, 1);
     assert_eq!(call.recorder().requests(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_does_not_wait_long_for_the_successor_of_what_still_serves() {
+async fn usable_value_limits_the_wait() {
     let bench = Bench::new();
     bench.get().await.unwrap();
-    advance(LIFE.good).await;
+    advance(LIFETIME.good).await;
     let _closed = bench.gate.acquire().await.unwrap();
     let begun = Instant::now();
     assert_eq!(bench.get().await.unwrap(), 0);
@@ -217,7 +217,7 @@ async fn failed_refresh_keeps_the_value_and_delays_no_other_fetch() {
     }
     assert_eq!((bench.get().await.unwrap(), bench.fetches()), (0, 2));
     bench.down(false);
-    // The value's own refresh does not rest after the forced one that failed.
-    bench.cache.drop_refused(&first);
+    // The failed forced refresh does not delay the next fetch.
+    bench.cache.remove(&first);
     assert_eq!((bench.get().await.unwrap(), bench.fetches()), (2, 3));
 }

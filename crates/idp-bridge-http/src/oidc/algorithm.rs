@@ -1,8 +1,8 @@
-//! The algorithms that a token may be signed with: asymmetric ones, and no others can be named.
+//! The signature algorithms of tokens.
 
-/// How a token is signed (RFC 7518 and RFC 8037).
+/// An asymmetric signature algorithm (RFC 7518 and RFC 8037).
 ///
-/// There is no `none` and no `HS256`: who can check such a token could have made it.
+/// `none` and `HS256` are missing on purpose: every party that can check such a token can also create one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
@@ -27,7 +27,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// All of them.
+    /// All algorithms.
     pub const ALL: [Self; 9] = [
         Self::Rs256,
         Self::Rs384,
@@ -40,10 +40,10 @@ impl Algorithm {
         Self::EdDsa,
     ];
 
-    /// Those of an RSA key.
+    /// The algorithms of RSA keys.
     pub(crate) const RSA: [Self; 6] = [Self::Rs256, Self::Rs384, Self::Rs512, Self::Ps256, Self::Ps384, Self::Ps512];
 
-    /// Its name in a token's header and in a key's `alg`.
+    /// Returns the name in a token's header and in a key's `alg`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",
@@ -58,7 +58,7 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm of this very name; `Ed25519` is the newer one of `EdDSA` (RFC 9864).
+    /// Returns the algorithm with this name. `Ed25519` is a newer name of `EdDSA` (RFC 9864).
     pub fn from_name(name: &str) -> Option<Self> {
         let name = if name == "Ed25519" { Self::EdDsa.name() } else { name };
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_asymmetric_algorithms_have_a_name() {
+    fn only_asymmetric_algorithms_are_known() {
         for algorithm in Algorithm::ALL {
             assert_eq!(Algorithm::from_name(algorithm.name()), Some(algorithm));
             assert_eq!(format!("{:?}", algorithm.to_jsonwebtoken()), algorithm.name());

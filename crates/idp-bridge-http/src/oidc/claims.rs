@@ -1,4 +1,4 @@
-//! What a token or an answer about it says, read by type.
+//! The claims of tokens, userinfo and introspection.
 
 use std::fmt;
 
@@ -9,57 +9,57 @@ use serde_json::{Map, Value};
 use super::object;
 use crate::response::Response;
 
-/// The claims of a verified token, or of an answer of the identity provider about one.
+/// The claims of a verified token, or of a userinfo or introspection response.
 ///
-/// A getter gives nothing for a claim of another type than it reads. `Debug` shows the names alone.
+/// A getter returns `None` for a claim of another type. `Debug` prints only the names.
 #[derive(Clone, PartialEq)]
 pub struct Claims {
     members: Map<String, Value>,
-    /// The header's `typ`, in lower case and without `application/`; none for an answer.
+    /// The header's `typ`, in lower case and without `application/`. `None` for a response.
     typ: Option<String>,
 }
 
 impl Claims {
-    /// The claims in this JSON object; nothing if it is none, or has a key twice.
+    /// Parses a JSON object. Returns `None` if the text is not one, or has a duplicate key.
     pub fn parse(json: &[u8]) -> Option<Self> {
         object::parse(json).map(Self::from)
     }
 
-    /// The claims in an answer's body; `InvalidResponse` if it is no JSON object.
-    pub fn from_response(answer: &Response) -> Result<Self> {
-        Self::parse(&answer.body).ok_or_else(|| {
+    /// Parses the body of a response. Fails with `InvalidResponse` if it is not a JSON object.
+    pub fn from_response(response: &Response) -> Result<Self> {
+        Self::parse(&response.body).ok_or_else(|| {
             Error::upstream(ErrorKind::InvalidResponse, "the identity provider's answer is not one JSON object")
-                .with("status", answer.status.as_u16().to_string())
+                .with("status", response.status.as_u16().to_string())
         })
     }
 
-    /// The same of a token with this `typ` header.
+    /// Sets the `typ` header.
     pub(super) fn with_type(mut self, typ: Option<String>) -> Self {
         self.typ = typ;
         self
     }
 
-    /// Whether the token's header says that it is of this type, without `application/` and in lower case.
+    /// Returns whether the header has this `typ`, given in lower case and without `application/`.
     pub fn has_type(&self, typ: &str) -> bool {
         self.typ.as_deref() == Some(typ)
     }
 
-    /// Whether the claim is there, whatever it says.
+    /// Returns whether the claim exists.
     pub fn has(&self, name: &str) -> bool {
         self.members.contains_key(name)
     }
 
-    /// The claim as it is.
+    /// Returns the claim.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.members.get(name)
     }
 
-    /// A text.
+    /// Returns a string claim.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.members.get(name)?.as_str()
     }
 
-    /// One text, or an array of texts and of nothing else; empty if it is neither.
+    /// Returns a string or an array of strings. Empty for other types.
     pub fn strings(&self, name: &str) -> Vec<&str> {
         match self.members.get(name) {
             Some(Value::String(text)) => vec![text],
@@ -68,24 +68,24 @@ impl Claims {
         }
     }
 
-    /// The words of a text with spaces between them, such as `scope`; an array of texts is taken as well.
+    /// Returns the words of a space-separated string, such as `scope`, or of an array of strings.
     pub fn words(&self, name: &str) -> Vec<&str> {
         self.strings(name).into_iter().flat_map(|text| text.split(' ')).filter(|word| !word.is_empty()).collect()
     }
 
-    /// A number of seconds since 1970, whole or not; rounded down.
+    /// Returns a number of seconds since 1970, rounded down.
     pub fn timestamp(&self, name: &str) -> Option<Timestamp> {
         let number = self.members.get(name)?.as_number()?;
         let seconds = number.as_i64().or_else(|| {
             let seconds = number.as_f64()?.floor();
-            // What a timestamp can be is far within what both types hold exactly.
+            // Both types represent all valid timestamps exactly.
             #[expect(clippy::cast_possible_truncation, reason = "the bounds are checked")]
             (seconds.abs() < 1e12).then_some(seconds as i64)
         })?;
         Timestamp::from_second(seconds).ok()
     }
 
-    /// A truth value, also as the text that some identity providers make of it.
+    /// Returns a boolean, also one that the identity provider sends as a string.
     pub fn bool_or_string(&self, name: &str) -> Option<bool> {
         match self.members.get(name)? {
             Value::Bool(value) => Some(*value),
@@ -95,19 +95,19 @@ impl Claims {
         }
     }
 
-    /// Whom it is meant for (`aud`).
+    /// Returns the audience (`aud`).
     pub fn audience(&self) -> Vec<&str> {
         self.strings("aud")
     }
 
-    /// The client that the token was issued to (`azp` or `client_id`), if this knows it.
+    /// Returns the client that the token was issued to (`azp` or `client_id`).
     ///
-    /// `InvalidToken` if it names none, one that is not known, or two different ones.
+    /// Fails with `InvalidToken` if the token names no client, an unknown one, or two different ones.
     pub fn check_client(&self, is_known: impl Fn(&str) -> bool) -> Result<&str> {
         let named = |name| match self.members.get(name) {
             None => Ok(None),
             Some(value) => {
-                value.as_str().map(Some).ok_or_else(|| Error::invalid_token("the token's client is no text"))
+                value.as_str().map(Some).ok_or_else(|| Error::invalid_token("the token's client is not a string"))
             }
         };
         let client = match (named("azp")?, named("client_id")?) {
@@ -117,18 +117,18 @@ impl Claims {
             (Some(client), _) | (None, Some(client)) => client,
             (None, None) => return Err(Error::invalid_token("the token names no client")),
         };
-        if is_known(client) { Ok(client) } else { Err(Error::invalid_token("the token is another client's")) }
+        if is_known(client) { Ok(client) } else { Err(Error::invalid_token("the token belongs to another client")) }
     }
 
-    /// Fails with `InvalidToken` if the token is bound to its sender (`cnf`), whom the bridge cannot check.
+    /// Fails with `InvalidToken` if the token is sender-constrained (`cnf`), because the bridge cannot check the sender.
     pub fn check_unbound(&self) -> Result<()> {
         if self.has("cnf") { Err(Error::invalid_token("the token is bound to its sender")) } else { Ok(()) }
     }
 
-    /// Fails with `InvalidToken` if the token is an ID token of this client, as far as tokens tell.
+    /// Fails with `InvalidToken` if the token looks like an ID token of this client.
     ///
-    /// One of the type `at+jwt` is none. Any other is one if it has what only ID tokens have, or is meant for the client
-    /// itself, as every ID token is (OpenID Connect Core 1.0, section 2).
+    /// A token of the type `at+jwt` is an access token. Any other is an ID token if it has a claim that only ID tokens have, or if
+    /// its audience contains the client, as in every ID token (OpenID Connect Core 1.0, section 2).
     pub fn check_not_id_token(&self, client: &str) -> Result<()> {
         let marked = ["nonce", "at_hash", "c_hash", "s_hash"].into_iter().any(|name| self.has(name));
         if !self.has_type("at+jwt") && (marked || self.audience().contains(&client)) {
@@ -137,11 +137,11 @@ impl Claims {
         Ok(())
     }
 
-    /// The customer that a claim names, without choosing among several.
+    /// Returns the customer in a claim. Several values are [`Customer::Several`].
     pub fn customer(&self, name: &str) -> Customer {
         let read = |value: &Value| match value {
             Value::String(text) => Some(text.clone()),
-            // Some mappers write digits as a number.
+            // Some mappers write a string of digits as a number.
             Value::Number(number) if !number.is_f64() => Some(number.to_string()),
             _ => None,
         };

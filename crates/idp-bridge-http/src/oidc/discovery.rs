@@ -1,4 +1,4 @@
-//! What an OpenID Provider says of itself (OpenID Connect Discovery 1.0).
+//! Discovery documents (OpenID Connect Discovery 1.0).
 
 use idp_bridge_core::{Error, ErrorKind, FederationMetadata, OutboundPolicy, Result};
 use serde::Deserialize;
@@ -7,38 +7,38 @@ use url::Url;
 use crate::base_url;
 use crate::response::Response;
 
-/// The discovery document, checked: the issuer is the configured one, and every endpoint is where it may be.
+/// A discovery document with the configured issuer and allowed endpoints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Discovery {
-    /// The issuer, byte for byte the configured one.
+    /// The issuer, identical to the configured one.
     pub issuer: String,
-    /// Where a login begins.
+    /// The authorization endpoint.
     pub authorization_endpoint: Url,
-    /// Where tokens are given.
+    /// The token endpoint.
     pub token_endpoint: Url,
-    /// Where the keys are.
+    /// The URL of the keys.
     pub jwks_uri: Url,
-    /// Where a token's user is told.
+    /// The userinfo endpoint.
     pub userinfo_endpoint: Option<Url>,
-    /// Where a token is judged (RFC 7662).
+    /// The introspection endpoint (RFC 7662).
     pub introspection_endpoint: Option<Url>,
-    /// Where a token is ended (RFC 7009).
+    /// The revocation endpoint (RFC 7009).
     pub revocation_endpoint: Option<Url>,
-    /// Where the browser goes to log out (OpenID Connect RP-Initiated Logout 1.0).
+    /// The end-session endpoint (OpenID Connect RP-Initiated Logout 1.0).
     pub end_session_endpoint: Option<Url>,
-    /// Whether logout tokens are sent; none if the document does not tell.
+    /// Whether the provider sends logout tokens. `None` if the document does not say.
     pub backchannel_logout_supported: Option<bool>,
-    /// The scopes that can be asked for; empty if the document does not tell.
+    /// The supported scopes. Empty if the document does not list them.
     pub scopes_supported: Vec<String>,
-    /// The claims that can be given; empty if the document does not tell.
+    /// The supported claims. Empty if the document does not list them.
     pub claims_supported: Vec<String>,
-    /// How clients prove themselves at the token endpoint; empty if the document does not tell.
+    /// The client authentication methods of the token endpoint. Empty if the document does not list them.
     pub token_endpoint_auth_methods_supported: Vec<String>,
 }
 
 impl Discovery {
-    /// What an application needs to know to log users in.
+    /// Returns the public settings that an application needs to log users in.
     pub fn metadata(&self, customer_claim: Option<&str>, scopes: &[impl AsRef<str>]) -> FederationMetadata {
         FederationMetadata {
             issuer: self.issuer.clone(),
@@ -70,7 +70,7 @@ struct Document {
     token_endpoint_auth_methods_supported: Vec<String>,
 }
 
-/// Where endpoints may be.
+/// The expected issuer, and the hosts where its endpoints may be.
 #[derive(Debug)]
 pub(super) struct Trust {
     pub(super) issuer: String,
@@ -79,13 +79,13 @@ pub(super) struct Trust {
 }
 
 impl Trust {
-    /// Checks a document. Another issuer, or an endpoint where none may be, is `Misconfigured`.
-    pub(super) fn discovery(&self, answer: &Response) -> Result<Discovery> {
-        let document: Document = answer.json()?;
+    /// Parses and checks a document. Fails with `Misconfigured` for another issuer, or an endpoint at another host.
+    pub(super) fn parse(&self, response: &Response) -> Result<Discovery> {
+        let document: Document = response.json()?;
         if document.issuer != self.issuer {
             let message = "the discovery document names another issuer than the settings";
             return Err(Error::upstream(ErrorKind::Misconfigured, message).with_hint(
-                "set the issuer exactly as the document has it, with or without a `/` at its end, once you know that it is yours",
+                "check that the document is your provider's, then set the issuer exactly as it has it, with or without a `/` at its end",
             ));
         }
         let required = |name, text: String| self.endpoint(name, &text);
@@ -108,9 +108,9 @@ impl Trust {
 
     fn endpoint(&self, name: &'static str, text: &str) -> Result<Url> {
         let unfit = |message| Error::upstream(ErrorKind::Misconfigured, message).with("endpoint", name);
-        let url = Url::parse(text).map_err(|_| unfit("an endpoint in the discovery document is no URL"))?;
+        let url = Url::parse(text).map_err(|_| unfit("an endpoint in the discovery document is not a URL"))?;
         if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
-            return Err(unfit("an endpoint in the discovery document has user-info or a fragment"));
+            return Err(unfit("an endpoint in the discovery document has user info or a fragment"));
         }
         base_url::check(&url, (&self.policy).into()).map_err(|error| error.with("endpoint", name))?;
         let host = url.host_str().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The keys that an identity provider signs with (RFC 7517).
+//! The signing keys of an identity provider (RFC 7517).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,12 +11,12 @@ use super::algorithm::Algorithm;
 use super::token::Unverified;
 use crate::response::Response;
 
-/// More keys than any identity provider has.
+/// The maximum number of keys in a set.
 const MAX_KEYS: usize = 100;
-/// An RSA modulus is 2048 to 8192 bits long: below it is too weak, above it costs too much to check.
+/// The length of an RSA modulus: 2048 to 8192 bits. Shorter keys are too weak, longer ones too expensive.
 const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
 
-/// The keys of an identity provider that can be used.
+/// The usable keys of an identity provider.
 #[derive(Debug)]
 pub(super) struct KeySet(Vec<Key>);
 
@@ -27,46 +27,46 @@ struct Key {
     key: DecodingKey,
 }
 
-/// What a set of keys says of a token.
+/// The result of checking a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// One of the keys signed it.
+    /// The signature is valid.
     Signed,
-    /// Its key is there, and did not sign it.
+    /// The signature is invalid.
     Forged,
-    /// Its key is not there: a newer set might have it.
-    Unknown,
+    /// The set does not contain the key. A newer set may contain it.
+    UnknownKey,
 }
 
 impl KeySet {
-    /// Reads a set, without the keys that cannot be used; `InvalidResponse` if none is left.
-    pub(super) fn from_response(answer: &Response) -> Result<Self> {
+    /// Parses a set and ignores unusable keys. Fails with `InvalidResponse` if no usable key remains.
+    pub(super) fn from_response(response: &Response) -> Result<Self> {
         #[derive(Deserialize)]
         struct Set {
             keys: Vec<Value>,
         }
-        let set: Set = answer.json()?;
+        let set: Set = response.json()?;
         let unfit = |message| Error::upstream(ErrorKind::InvalidResponse, message);
         if set.keys.len() > MAX_KEYS {
-            return Err(unfit("the identity provider has more keys than can be right"));
+            return Err(unfit("the identity provider's key set has more than 100 keys"));
         }
-        let keys: Vec<Key> = set.keys.into_iter().filter_map(Key::read).collect();
+        let keys: Vec<Key> = set.keys.into_iter().filter_map(Key::parse).collect();
         if keys.is_empty() {
-            return Err(unfit("the identity provider has no key that can be used"));
+            return Err(unfit("the identity provider's key set has no usable key"));
         }
         Ok(Self(keys))
     }
 
-    /// Judges a token's signature.
+    /// Checks the signature of a token.
     ///
-    /// A token that names no key is judged by the one key that fits, and by none if several do.
-    pub(super) fn judge(&self, token: &Unverified<'_>) -> Verdict {
+    /// A token without `kid` is checked with the only key of its algorithm, and rejected if there are several.
+    pub(super) fn check(&self, token: &Unverified<'_>) -> Verdict {
         let fits = |key: &&Key| key.algorithms.contains(&token.algorithm);
         match &token.kid {
             Some(kid) => {
                 let mut named = self.0.iter().filter(|key| key.kid.as_ref() == Some(kid)).peekable();
                 if named.peek().is_none() {
-                    return Verdict::Unknown;
+                    return Verdict::UnknownKey;
                 }
                 let signed = named.filter(fits).any(|key| token.is_signed_by(&key.key));
                 if signed { Verdict::Signed } else { Verdict::Forged }
@@ -75,8 +75,8 @@ impl KeySet {
                 let mut fitting = self.0.iter().filter(fits);
                 match (fitting.next(), fitting.next()) {
                     (Some(only), None) if token.is_signed_by(&only.key) => Verdict::Signed,
-                    // A key without a name may have been replaced under the same no name.
-                    (_, None) => Verdict::Unknown,
+                    // A key without `kid` may have been replaced by another one without `kid`.
+                    (_, None) => Verdict::UnknownKey,
                     (_, Some(_)) => Verdict::Forged,
                 }
             }
@@ -84,7 +84,7 @@ impl KeySet {
     }
 }
 
-/// A key as it stands in a set.
+/// A key in a set.
 #[derive(Deserialize)]
 struct Jwk {
     kty: String,
@@ -101,8 +101,8 @@ struct Jwk {
 }
 
 impl Key {
-    /// A key for signatures of a known kind; nothing if it is for anything else.
-    fn read(key: Value) -> Option<Self> {
+    /// Parses a key. Returns `None` if it is not for signatures or of an unknown type.
+    fn parse(key: Value) -> Option<Self> {
         let jwk: Jwk = serde_json::from_value(key).ok()?;
         let for_signatures = jwk.usage.as_deref().is_none_or(|usage| usage == "sig")
             && jwk.key_ops.as_ref().is_none_or(|ops| ops.iter().any(|op| op == "verify"));
@@ -119,7 +119,7 @@ impl Key {
 }
 
 impl Jwk {
-    /// The key itself and the algorithms that its kind can have.
+    /// Returns the key and the algorithms of its type.
     fn material(&self) -> Option<(DecodingKey, &'static [Algorithm])> {
         let coordinate = |part: &Option<String>, length| bytes(part).filter(|bytes| bytes.len() == length);
         let on_curve = |length| {

@@ -1,4 +1,4 @@
-//! How a login ends elsewhere: logout tokens that come in, and the address that the browser goes to.
+//! Logout tokens, and the URLs of logouts in the browser.
 
 use std::time::Duration;
 
@@ -12,41 +12,43 @@ use url::Url;
 use super::claims::Claims;
 use super::provider::OpenIdProvider;
 use super::rules::Rules;
-use super::token::signed;
+use super::token::to_signed;
 
-/// The one event of OpenID Connect Back-Channel Logout 1.0.
+/// The event of OpenID Connect Back-Channel Logout 1.0.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
-/// How old a logout token may be.
-const OLDEST: Duration = Duration::from_secs(5 * 60);
+/// The maximum age of a logout token.
+const MAX_AGE: Duration = Duration::from_secs(5 * 60);
 
-/// A logout token that has been checked: whose sessions have ended.
+/// A verified logout token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogoutToken {
-    ended: Whose,
-    /// When it was issued, by the identity provider's clock.
+    ended: LogoutTarget,
+    /// The time of issue, by the identity provider's clock.
     pub issued_at: Timestamp,
 }
 
-/// A logout token names a session, a user or both.
+/// The session or user in a logout token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Whose {
+enum LogoutTarget {
     Session(SessionId, Option<UserId>),
     User(UserId),
 }
 
 impl LogoutToken {
-    /// The notice of the session if the token names one, else of the user.
+    /// Converts to a notice about the session, or about the user if the token has no session.
     pub fn into_notice(self) -> LogoutNotice {
         let ended = match self.ended {
-            Whose::Session(session, _) => Ended::Session(session),
-            Whose::User(user) => Ended::User(user),
+            LogoutTarget::Session(session, _) => Ended::Session(session),
+            LogoutTarget::User(user) => Ended::User(user),
         };
         LogoutNotice { ended, issued_at: self.issued_at }
     }
 
-    /// The notice of the user, for an identity provider whose access tokens name no session; `InvalidToken` without one.
+    /// Converts to a notice about the user. Fails with `InvalidToken` if the token has none.
+    ///
+    /// For identity providers with access tokens that contain no session.
     pub fn into_user_notice(self) -> Result<LogoutNotice> {
-        let (Whose::Session(_, Some(user)) | Whose::User(user)) = self.ended else {
+        let (LogoutTarget::Session(_, Some(user)) | LogoutTarget::User(user)) = self.ended else {
             return Err(Error::invalid_token("the logout token names no user"));
         };
         Ok(LogoutNotice { ended: Ended::User(user), issued_at: self.issued_at })
@@ -58,9 +60,9 @@ impl OpenIdProvider {
     ///
     /// # Behavior
     ///
-    /// - Beside what [`verify`](Self::verify) refuses, another `typ` than `logout+jwt`, an audience without one of the
-    ///   clients, an `iat` that is missing or five minutes old, a `nonce`, no logout event, and neither `sid` nor `sub` are
-    ///   `InvalidToken`.
+    /// - Rejects all tokens that [`verify`](Self::verify) rejects.
+    /// - Another `typ` than `logout+jwt`, an audience without one of the clients, an `iat` that is missing or more than five
+    ///   minutes old, a `nonce`, a missing logout event, and a token with neither `sid` nor `sub` are `InvalidToken`.
     pub async fn check_logout_token(
         &self,
         scope: &CallScope,
@@ -70,8 +72,9 @@ impl OpenIdProvider {
         self.check_logout_token_with(scope, token, settings, &Rules::with_types(&["logout+jwt"])).await
     }
 
-    /// The same by other rules, for an identity provider that gives its logout tokens no `typ` of their own: the event alone then
-    /// tells them from its other tokens.
+    /// Like [`check_logout_token`](Self::check_logout_token), with other rules.
+    ///
+    /// For identity providers that do not set a distinct `typ`. Only the event then distinguishes a logout token.
     pub async fn check_logout_token_with(
         &self,
         scope: &CallScope,
@@ -80,52 +83,52 @@ impl OpenIdProvider {
         rules: &Rules,
     ) -> Result<LogoutToken> {
         let claims = self.verify(scope, token.expose(), rules).await?;
-        read(&claims, self.clock().now(), settings)
+        check(&claims, self.clock().now(), settings)
     }
 }
 
-fn read(claims: &Claims, now: Timestamp, settings: &FederationSettings) -> Result<LogoutToken> {
+fn check(claims: &Claims, now: Timestamp, settings: &FederationSettings) -> Result<LogoutToken> {
     if !claims.audience().into_iter().any(|client| settings.client(client).is_some()) {
         return Err(Error::invalid_token("the logout token is for another client"));
     }
     let issued_at = claims
         .timestamp("iat")
         .ok_or_else(|| Error::invalid_token("the logout token does not say when it was issued"))?;
-    if now.duration_since(issued_at) > signed(OLDEST) {
+    if now.duration_since(issued_at) > to_signed(MAX_AGE) {
         return Err(Error::invalid_token("the logout token is too old"));
     }
     if !claims.get("events").and_then(|events| events.get(EVENT)).is_some_and(Value::is_object) {
         return Err(Error::invalid_token("the logout token has no logout event"));
     }
     if claims.has("nonce") {
-        return Err(Error::invalid_token("the logout token has a nonce, as ID tokens have"));
+        return Err(Error::invalid_token("the logout token has a nonce, like an ID token"));
     }
     let text = |name: &'static str| match claims.get(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(Error::invalid_token("the logout token's session or user is no text")),
+        Some(_) => Err(Error::invalid_token("the logout token's session or user is not a string")),
     };
-    let unusable = |_| Error::invalid_token("the logout token's session or user is no usable id");
+    let unusable = |_| Error::invalid_token("the logout token's session or user is not a valid id");
     let session = text("sid")?.map(SessionId::new).transpose().map_err(unusable)?;
     let user = text("sub")?.map(UserId::new).transpose().map_err(unusable)?;
     let ended = match (session, user) {
-        (Some(session), user) => Whose::Session(session, user),
-        (None, Some(user)) => Whose::User(user),
+        (Some(session), user) => LogoutTarget::Session(session, user),
+        (None, Some(user)) => LogoutTarget::User(user),
         (None, None) => return Err(Error::invalid_token("the logout token names neither a session nor a user")),
     };
     Ok(LogoutToken { ended, issued_at })
 }
 
-/// What an identity provider calls the parameters of a logout in the browser.
+/// The names of the parameters of an end-session URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EndSessionParameters {
     /// The client.
     pub client_id: &'static str,
-    /// The way back.
+    /// The URL to return to.
     pub post_logout_redirect_uri: &'static str,
-    /// The ID token of the login; none if the identity provider takes none.
+    /// The ID token of the login. `None` if not supported.
     pub id_token_hint: Option<&'static str>,
-    /// The application's state; none if the identity provider does not give it back.
+    /// The application's state. `None` if not supported.
     pub state: Option<&'static str>,
 }
 
@@ -139,9 +142,7 @@ impl EndSessionParameters {
     };
 }
 
-/// The address that the browser goes to, with each value in one parameter whatever characters it has.
-///
-/// Parameters that the endpoint has already stay before them.
+/// Returns the URL of a logout in the browser. Parameters of the endpoint itself are kept.
 pub fn end_session_url(endpoint: &Url, end: &EndSession<'_>, names: EndSessionParameters) -> String {
     let mut url = endpoint.clone();
     let hint = names.id_token_hint.zip(end.id_token_hint.map(|hint| hint.expose()));

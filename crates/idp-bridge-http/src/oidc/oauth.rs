@@ -1,5 +1,4 @@
-//! The questions that OAuth 2.0 and OpenID Connect have for every provider alike: introspection, revocation, userinfo, and
-//! whether a client's secret is right.
+//! Standard requests of OAuth 2.0 and OpenID Connect: userinfo, introspection, revocation, and a check of client secrets.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,10 +15,10 @@ use super::provider::OpenIdProvider;
 use crate::request::Request;
 use crate::status_error;
 
-/// How a client with a secret proves itself (RFC 6749, section 2.3.1).
+/// The client authentication method (RFC 6749, section 2.3.1).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ClientAuthentication {
-    /// `client_secret_basic`: in the header, which every provider must take.
+    /// `client_secret_basic`: in the header. Required of every provider.
     #[default]
     Basic,
     /// `client_secret_post`: in the form.
@@ -35,7 +34,7 @@ pub struct ClientCredentials<'a> {
     pub authentication: ClientAuthentication,
 }
 
-/// What kind of token is revoked: a hint, which a provider may use to find it sooner.
+/// The kind of a token, sent as a hint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
     /// An access token.
@@ -44,50 +43,50 @@ pub enum TokenKind {
     Refresh,
 }
 
-/// What a provider says of a client's secret.
+/// The result of checking a client secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretCheck {
-    /// It is right: what was refused is the made-up code.
+    /// The secret is correct. The provider rejected only the invalid code.
     Right,
-    /// The client is not known, or this is not its secret.
+    /// The client is unknown, or the secret is wrong.
     Wrong,
-    /// The answer does not tell.
+    /// The response does not show it.
     Unknown,
 }
 
 impl OpenIdProvider {
-    /// Asks the provider's userinfo whose token this is.
+    /// Requests userinfo with a token.
     ///
     /// # Behavior
     ///
-    /// - A token that the provider refuses, by a challenge (RFC 6750) or by an OAuth error, is `InvalidToken`; a 401 without either
-    ///   is `Unavailable`, since a gateway may have sent it.
-    /// - No `userinfo_endpoint` is `Unsupported`.
-    /// - An answer that is not a JSON object with a `sub` is `InvalidResponse`.
+    /// - A token that the provider rejects with a challenge (RFC 6750) or an OAuth error is `InvalidToken`. A 401 without either
+    ///   is `Unavailable`, because a gateway may have sent it.
+    /// - A missing `userinfo_endpoint` is `Unsupported`.
+    /// - A response that is not a JSON object with a `sub` is `InvalidResponse`.
     pub async fn userinfo(&self, scope: &CallScope, token: &AccessToken) -> Result<Claims> {
         let discovery = self.discovery(scope).await?;
         self.userinfo_at(scope, endpoint(discovery.userinfo_endpoint.as_ref(), "userinfo_endpoint")?, token).await
     }
 
-    /// The same where the settings say where userinfo is, so that no discovery is needed.
+    /// Like [`userinfo`](Self::userinfo), with a configured URL and without discovery.
     pub async fn userinfo_at(&self, scope: &CallScope, url: Url, token: &AccessToken) -> Result<Claims> {
         let request = Request::get(url).header(ACCEPT, JSON).bearer(&Secret::new(token.expose()))?;
         let answer = self.client().send(scope, request).await?;
         let answer = answer.or_token_refusal(|status, _: OauthError| status_error(status))?;
         let claims = Claims::from_response(&answer)?;
         if claims.text("sub").is_none() {
-            return Err(Error::upstream(ErrorKind::InvalidResponse, "userinfo does not say whose token it is"));
+            return Err(Error::upstream(ErrorKind::InvalidResponse, "the userinfo response has no `sub`"));
         }
         Ok(claims)
     }
 
-    /// Asks the provider whether a token lives, and what it is (RFC 7662), as this client.
+    /// Introspects a token (RFC 7662).
     ///
     /// # Behavior
     ///
-    /// - A token that is not active is `InvalidToken`; what else is wrong with it is for the caller to see.
-    /// - A client that the provider refuses is `Unauthenticated`; one that may not ask is `PermissionDenied`; no
-    ///   `introspection_endpoint` is `Unsupported`.
+    /// - An inactive token is `InvalidToken`. The caller checks the claims of an active one.
+    /// - A rejected client is `Unauthenticated`, a client without the right to introspect `PermissionDenied`.
+    /// - A missing `introspection_endpoint` is `Unsupported`.
     pub async fn introspect(
         &self,
         scope: &CallScope,
@@ -101,30 +100,29 @@ impl OpenIdProvider {
         let answer = self.client().send(scope, authenticate(request, &form, credentials)?).await?;
         let claims =
             Claims::from_response(&answer.or_refusal(|status, refusal: OauthError| match refusal.error.as_str() {
-                // Some judge no signed token there, whoever made it: seen at node-oidc-provider 9.13, November 2026.
+                // node-oidc-provider 9.13 never introspects signed tokens (November 2026).
                 "unsupported_token_type" => {
-                    Error::invalid_token("the identity provider's introspection takes no tokens of this kind")
+                    Error::invalid_token("the identity provider does not introspect tokens of this kind")
                 }
                 _ => client_refusal(status, &refusal),
             })?)?;
         match claims.get("active").and_then(serde_json::Value::as_bool) {
             Some(true) => Ok(claims),
-            Some(false) => Err(Error::invalid_token("the identity provider says that the token is not active")),
+            Some(false) => Err(Error::invalid_token("the token is not active")),
             None => {
-                let message = "introspection does not say whether the token is active";
+                let message = "the introspection response has no `active`";
                 Err(Error::upstream(ErrorKind::InvalidResponse, message))
             }
         }
     }
 
-    /// Ends a token (RFC 7009) as the client that it was issued to, and returns when, by the provider's clock, if the answer has
-    /// a `date`.
+    /// Revokes a token (RFC 7009). Returns the `date` of the response.
     ///
     /// # Behavior
     ///
-    /// - A token that is unknown or ended already is Ok; that of another client is `InvalidInput`, if the provider says so.
-    /// - A client that the provider refuses is `Unauthenticated`; a kind of token that it cannot end, or no
-    ///   `revocation_endpoint`, is `Unsupported`.
+    /// - An unknown or revoked token is `Ok`. A token of another client is `InvalidInput` if the provider rejects it.
+    /// - A rejected client is `Unauthenticated`.
+    /// - A kind of token that cannot be revoked, or a missing `revocation_endpoint`, is `Unsupported`.
     pub async fn revoke(
         &self,
         scope: &CallScope,
@@ -137,22 +135,22 @@ impl OpenIdProvider {
         let form = [("token", token.expose()), ("token_type_hint", kind.hint())];
         let request = authenticate(Request::post(url).header(ACCEPT, JSON), &form, credentials)?;
         let answer = self.client().send(scope, request).await?;
-        let ended_at = answer.date();
+        let revoked_at = answer.date();
         answer.or_refusal(|status, refusal: OauthError| match refusal.error.as_str() {
             "invalid_grant" | "unauthorized_client" | "invalid_token" | "invalid_request" if status == 400 => {
                 Error::upstream(ErrorKind::InvalidInput, "the token was not issued to this client")
             }
             "unsupported_token_type" => {
-                Error::upstream(ErrorKind::Unsupported, "the identity provider cannot end tokens of this kind")
+                Error::upstream(ErrorKind::Unsupported, "the identity provider cannot revoke tokens of this kind")
             }
             _ => client_refusal(status, &refusal),
         })?;
-        Ok(ended_at)
+        Ok(revoked_at)
     }
 
-    /// Says whether a client's secret is right, without a login: by redeeming a code that was never given.
+    /// Checks a client secret without a login, by redeeming an invalid authorization code.
     ///
-    /// A provider proves the client first, so that only a right secret gets as far as `invalid_grant`.
+    /// A provider authenticates the client first, so `invalid_grant` means that the secret is correct.
     pub async fn check_secret(
         &self,
         scope: &CallScope,
@@ -163,7 +161,7 @@ impl OpenIdProvider {
         self.check_secret_at(scope, url, credentials, redirect_uri).await
     }
 
-    /// The same where the settings say where tokens are given, so that no discovery is needed.
+    /// Like [`check_secret`](Self::check_secret), with a configured URL and without discovery.
     pub async fn check_secret_at(
         &self,
         scope: &CallScope,
@@ -171,7 +169,7 @@ impl OpenIdProvider {
         credentials: ClientCredentials<'_>,
         redirect_uri: &str,
     ) -> Result<SecretCheck> {
-        let form = [("grant_type", "authorization_code"), ("code", MADE_UP), ("redirect_uri", redirect_uri)];
+        let form = [("grant_type", "authorization_code"), ("code", INVALID_CODE), ("redirect_uri", redirect_uri)];
         let request = Request::post(url).read_only().header(ACCEPT, JSON);
         let answer = self.client().send(scope, authenticate(request, &form, credentials)?).await?;
         if answer.status.is_success() {
@@ -188,8 +186,8 @@ impl OpenIdProvider {
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-/// A code that no provider gives.
-const MADE_UP: &str = "made-up-by-idp-bridge-to-check-the-secret";
+/// A code that no provider issues.
+const INVALID_CODE: &str = "made-up-by-idp-bridge-to-check-the-secret";
 
 impl TokenKind {
     fn hint(self) -> &'static str {
@@ -206,7 +204,7 @@ fn endpoint(found: Option<&Url>, name: &'static str) -> Result<Url> {
     })
 }
 
-/// The request with a form in which, or beside which, the client proves itself.
+/// Adds a form and the client's credentials to a request.
 fn authenticate(
     request: Request,
     form: &[(&str, &str)],
@@ -225,7 +223,7 @@ fn authenticate(
     Ok(request.form(&form))
 }
 
-/// RFC 6749 wants both form-encoded before they are joined: a secret may have a `:` or a `%`.
+/// Returns the value of an `Authorization: Basic` header. RFC 6749 requires both parts to be form-encoded first.
 fn basic(id: &str, secret: &Secret) -> Result<HeaderValue> {
     let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
     let text = STANDARD.encode(format!("{}:{}", encoded(id), encoded(secret.expose())));
@@ -239,16 +237,16 @@ fn client_refusal(status: u16, refusal: &OauthError) -> Error {
     match (status, refusal.error.as_str()) {
         (401, _) | (400, "invalid_client") => {
             Error::upstream(ErrorKind::Unauthenticated, "the identity provider refuses the client or its secret")
-                .with_hint("copy the client's id and secret anew, and check how it may prove itself")
+                .with_hint("copy the client's id and secret again, and check its authentication method")
         }
         (403, _) | (400, "unauthorized_client") => {
-            Error::upstream(ErrorKind::PermissionDenied, "the client may not ask this of the identity provider")
+            Error::upstream(ErrorKind::PermissionDenied, "the client lacks the right for this request")
         }
         _ => status_error(status),
     }
 }
 
-/// The body of an OAuth error (RFC 6749, section 5.2). The rest of it only explains the code.
+/// The body of an OAuth error (RFC 6749, section 5.2).
 #[derive(Deserialize)]
 struct OauthError {
     error: String,

@@ -1,13 +1,13 @@
-//! JSON objects in which no key stands twice: two readers of one token must not read two different ones.
+//! JSON objects without duplicate keys, which parsers interpret differently.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// Reads one JSON object; nothing if it is anything else, or has a key twice.
+/// Parses a JSON object. Returns `None` for other text, and for an object with a duplicate key.
 pub(crate) fn parse(bytes: &[u8]) -> Option<Map<String, Value>> {
-    // The error is left out, since it may quote what was read.
+    // The error may contain a part of the text.
     serde_json::from_slice::<Object>(bytes).ok().map(|object| object.0)
 }
 
@@ -15,13 +15,13 @@ struct Object(Map<String, Value>);
 
 impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(NoKeyTwice)
+        deserializer.deserialize_map(UniqueKeys)
     }
 }
 
-struct NoKeyTwice;
+struct UniqueKeys;
 
-impl<'de> Visitor<'de> for NoKeyTwice {
+impl<'de> Visitor<'de> for UniqueKeys {
     type Value = Object;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -32,7 +32,7 @@ impl<'de> Visitor<'de> for NoKeyTwice {
         let mut object = Map::new();
         while let Some((key, value)) = map.next_entry::<String, Value>()? {
             if object.insert(key, value).is_some() {
-                return Err(A::Error::custom("a key stands twice"));
+                return Err(A::Error::custom("duplicate key"));
             }
         }
         Ok(Object(object))
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_object_without_a_key_twice_is_read_and_nothing_else() {
+    fn only_objects_with_unique_keys_are_parsed() {
         for good in ["{}", r#" {"a": 1, "b": {"a": [null]}} "#] {
             assert_eq!(parse(good.as_bytes()).map(Value::Object), serde_json::from_str(good).ok(), "{good}");
         }

@@ -1,4 +1,4 @@
-//! An OpenID Provider as seen from outside: its document and its keys, kept and refreshed, and what they say of a token.
+//! An OpenID Provider with cached discovery document and keys.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,49 +14,49 @@ use super::discovery::{Discovery, Trust};
 use super::keys::{KeySet, Verdict};
 use super::rules::Rules;
 use super::token::Unverified;
-use crate::cache::{Cache, Life, Source};
+use crate::cache::{Cache, Lifetime, Source};
 use crate::client::Client;
 use crate::request::Request;
 use crate::{BaseUrl, base_url};
 
-/// Where an OpenID Provider is, and what is trusted to be its own.
+/// The settings of an OpenID Provider.
 #[derive(Debug, Clone)]
 pub struct OpenIdSettings {
-    /// The issuer, byte for byte as tokens name it.
+    /// The issuer, exactly as in tokens.
     pub issuer: String,
-    /// Where the discovery document lies, if not below the issuer. Endpoints may be at its host too.
+    /// The URL of the discovery document, if not below the issuer. Endpoints may be at its host.
     pub discovery: Option<Url>,
-    /// Where the keys lie, if not where the discovery document says: then no discovery is needed to verify.
+    /// The URL of the keys. If set, verifying tokens needs no discovery.
     pub jwks: Option<Url>,
-    /// Hosts that endpoints may be at, beside the issuer's.
+    /// Additional hosts where endpoints may be.
     pub hosts: Vec<String>,
-    /// Where requests may go.
+    /// The policy for requests.
     pub policy: OutboundPolicy,
 }
 
 impl OpenIdSettings {
-    /// An issuer that says itself where everything is, at its own host.
+    /// Creates settings for an issuer with discovery and all endpoints at its own host.
     pub fn new(issuer: impl Into<String>, policy: &OutboundPolicy) -> Self {
         Self { issuer: issuer.into(), discovery: None, jwks: None, hosts: Vec::new(), policy: policy.clone() }
     }
 }
 
-/// How long the document and the keys serve. Keys that cannot be refreshed for a day are not used any more.
-const LIFE: Life = Life {
+/// The lifetime of the document and the keys. Keys that cannot be refreshed for a day are no longer used.
+const LIFETIME: Lifetime = Lifetime {
     fresh: Duration::from_secs(30 * 60),
     good: Duration::from_secs(60 * 60),
     usable: Duration::from_secs(24 * 60 * 60),
 };
 
-/// An OpenID Provider; cheap to clone.
+/// An OpenID Provider. Cheap to clone.
 ///
 /// # Behavior
 ///
-/// - The discovery document and the keys are fetched when they are first needed, once for all calls that need them.
-/// - They are replaced in the background after half an hour. If that fails, the old ones serve on for at most a day, with a
-///   warning in the log; without any, the failure is the call's.
-/// - A fetch takes no longer than the policy's `fetch_timeout`, whichever call began it; a caller that leaves cancels nothing.
-/// - A token with an unknown key refreshes the keys, at most once in ten seconds: forged `kid`s cost no more.
+/// - The discovery document and the keys are fetched on first use. Concurrent calls share a fetch.
+/// - Both are refreshed in the background after half an hour. If that fails, the old ones are used for at most a day, and a
+///   warning is logged. Without old ones the call fails.
+/// - A fetch is limited by the policy's `fetch_timeout`, and is not cancelled when callers leave.
+/// - A token with an unknown key refreshes the keys, at most once in ten seconds.
 #[derive(Clone)]
 pub struct OpenIdProvider(Arc<Inner>);
 
@@ -69,7 +69,7 @@ struct Inner {
 }
 
 impl OpenIdProvider {
-    /// Checks the settings and asks no network; `Misconfigured`, with a hint, if a URL in them may not be asked.
+    /// Creates a provider without requests. Fails with `Misconfigured` and a hint if the policy does not allow a URL.
     pub fn new(client: Client, settings: OpenIdSettings, clock: Arc<dyn Clock>) -> Result<Self> {
         let OpenIdSettings { issuer, discovery, jwks, mut hosts, policy } = settings;
         let base = BaseUrl::parse_setting("issuer", &issuer, &policy)?;
@@ -88,48 +88,47 @@ impl OpenIdProvider {
         Ok(Self(Arc::new(Inner { client, issuer, clock, discovery, keys })))
     }
 
-    /// The issuer.
+    /// Returns the issuer.
     pub fn issuer(&self) -> &str {
         &self.0.issuer
     }
 
-    /// What the provider says of itself.
+    /// Returns the discovery document.
     ///
-    /// A document of another issuer, or with an endpoint where none may be, is `Misconfigured`.
+    /// Fails with `Misconfigured` if it belongs to another issuer or has an endpoint at another host.
     pub async fn discovery(&self, scope: &CallScope) -> Result<Arc<Discovery>> {
         Ok(self.0.discovery.get(scope).await?.value.clone())
     }
 
-    /// The keys, fetched if they are not known: for a diagnosis.
+    /// Fetches the keys, unless they are cached. For diagnoses.
     pub async fn check_keys(&self, scope: &CallScope) -> Result<()> {
         self.0.keys.get(scope).await.map(drop)
     }
 
-    /// Checks that a token is this issuer's and keeps the rules, and gives its claims.
+    /// Verifies a token of this issuer and returns its claims.
     ///
     /// # Behavior
     ///
-    /// - What is not signed by a key of the issuer, of another algorithm, another kind, another issuer or another time is
-    ///   `InvalidToken`; so is what is encrypted, has a header that must be understood, or a claim twice.
-    /// - A token with an unknown key is `InvalidToken` only if keys that were fetched after its arrival lack the key. If such
-    ///   keys cannot be fetched, or not yet, the error is another one: `Unavailable`, with the time until the next refresh,
-    ///   if the last refresh was less than ten seconds ago.
-    /// - It costs no request once the keys are known.
+    /// - A token without a valid signature of the issuer, or with another algorithm, type, issuer or time than the rules allow, is
+    ///   `InvalidToken`. So is an encrypted token, one with a critical header, and one with a duplicate claim.
+    /// - A token with an unknown key is `InvalidToken` only if keys fetched after its arrival lack the key. If the last refresh was
+    ///   less than ten seconds ago, it is `Unavailable` with the time until the next one. If the refresh fails, its error is returned.
+    /// - Needs no request once the keys are cached.
     pub async fn verify(&self, scope: &CallScope, token: &str, rules: &Rules) -> Result<Claims> {
         let token = Unverified::parse(token, &self.0.issuer, rules)?;
-        // An expired token is bad whatever signed it, and needs no keys.
+        // An expired token is invalid with any key.
         token.check_time(rules, self.0.clock.now())?;
         let arrived_at = Instant::now();
         let mut keys = self.0.keys.get(scope).await?;
         loop {
-            match keys.value.judge(&token) {
+            match keys.value.check(&token) {
                 Verdict::Signed => return Ok(token.into_claims()),
                 Verdict::Forged => return Err(Error::invalid_token("the token's signature is wrong")),
-                Verdict::Unknown if keys.fetched_at >= arrived_at => {
+                Verdict::UnknownKey if keys.fetched_at >= arrived_at => {
                     return Err(Error::invalid_token("the token is signed with a key that the issuer does not have"));
                 }
-                // A fetch that began before the token arrived may have missed its key.
-                Verdict::Unknown => keys = self.0.keys.refresh(scope, &keys).await?,
+                // Keys fetched before the token arrived may lack its key.
+                Verdict::UnknownKey => keys = self.0.keys.refresh(scope, &keys).await?,
             }
         }
     }
@@ -159,11 +158,11 @@ struct DocumentSource {
 impl Source for DocumentSource {
     type Value = Arc<Discovery>;
 
-    const WHAT: &'static str = "the discovery document";
+    const NAME: &'static str = "the discovery document";
 
-    async fn fetch(&self, scope: &CallScope) -> Result<(Arc<Discovery>, Life)> {
+    async fn fetch(&self, scope: &CallScope) -> Result<(Arc<Discovery>, Lifetime)> {
         let answer = self.client.send(scope, Request::get(self.url.clone())).await?.or_status()?;
-        Ok((Arc::new(self.trust.discovery(&answer)?), LIFE))
+        Ok((Arc::new(self.trust.parse(&answer)?), LIFETIME))
     }
 }
 
@@ -177,14 +176,14 @@ struct KeySource {
 impl Source for KeySource {
     type Value = KeySet;
 
-    const WHAT: &'static str = "the identity provider's keys";
+    const NAME: &'static str = "the identity provider's keys";
 
-    async fn fetch(&self, scope: &CallScope) -> Result<(KeySet, Life)> {
+    async fn fetch(&self, scope: &CallScope) -> Result<(KeySet, Lifetime)> {
         let url = match &self.url {
             Some(url) => url.clone(),
             None => self.discovery.get(scope).await?.value.jwks_uri.clone(),
         };
         let answer = self.client.send(scope, Request::get(url)).await?.or_status()?;
-        Ok((KeySet::from_response(&answer)?, LIFE))
+        Ok((KeySet::from_response(&answer)?, LIFETIME))
     }
 }

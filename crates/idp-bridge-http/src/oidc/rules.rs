@@ -1,4 +1,4 @@
-//! What a token must keep to be taken: every choice is named here.
+//! The rules for accepting tokens.
 
 use std::time::Duration;
 
@@ -6,38 +6,38 @@ use idp_bridge_core::{Error, Result};
 
 use super::algorithm::Algorithm;
 
-/// How tokens of one kind are judged. The issuer is always the provider's, and `exp` is always required.
+/// The rules for tokens of one kind. The issuer must be the provider's, and `exp` is required.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
-    /// The algorithms that are taken, as far as the key allows them.
+    /// The accepted algorithms. A key may restrict them further.
     pub algorithms: Vec<Algorithm>,
-    /// The `typ` headers that are taken, without `application/` and without regard to case.
+    /// The accepted `typ` headers, without `application/` and in any case.
     pub types: &'static [&'static str],
-    /// Whether a token without `typ` is taken.
+    /// Whether tokens without `typ` are accepted.
     pub allow_untyped: bool,
-    /// How long ago the token may have expired.
+    /// How long ago a token may have expired.
     pub expiry_tolerance: Duration,
-    /// How far the identity provider's clock may be ahead: for `iat` and `nbf`, never for `exp`.
+    /// The tolerated clock difference for `iat` and `nbf`. Not applied to `exp`.
     pub leeway: Duration,
 }
 
-/// How far the identity provider's clock may be ahead of ours.
+/// The default tolerance for a clock that is ahead of ours.
 const LEEWAY: Duration = Duration::from_secs(30);
 
 impl Rules {
-    /// Access tokens: `typ` is `at+jwt`, or `JWT` as older identity providers say, or absent as Cognito leaves it.
+    /// Creates rules for access tokens: `typ` is `at+jwt`, `JWT` (older identity providers) or missing (Cognito).
     ///
-    /// ID tokens look the same to many identity providers: what tells them apart is for their connectors to know.
+    /// Many identity providers use `JWT` for ID tokens too. Their connectors must distinguish them.
     pub fn access_token() -> Self {
         Self { allow_untyped: true, ..Self::with_types(&["at+jwt", "JWT"]) }
     }
 
-    /// Access tokens of RFC 9068, which say that they are: `typ` is `at+jwt`.
+    /// Creates rules for access tokens of RFC 9068: `typ` is `at+jwt`.
     pub fn rfc9068() -> Self {
         Self::with_types(&["at+jwt"])
     }
 
-    /// Tokens with one of these `typ` headers, of any asymmetric algorithm, and not expired.
+    /// Creates rules for tokens with one of these `typ` headers, any asymmetric algorithm, and no expiry tolerance.
     pub fn with_types(types: &'static [&'static str]) -> Self {
         Self {
             algorithms: Algorithm::ALL.to_vec(),
@@ -48,17 +48,17 @@ impl Rules {
         }
     }
 
-    /// The same for tokens that expired at most so long ago.
+    /// Accepts tokens that expired at most this long ago.
     #[must_use]
     pub fn with_expiry_tolerance(mut self, tolerance: Duration) -> Self {
         self.expiry_tolerance = tolerance;
         self
     }
 
-    /// Fails unless this `typ` is taken, or its absence is. It is in lower case and without `application/`.
+    /// Checks a `typ` header, given without `application/`.
     pub(super) fn check_type(&self, typ: Option<&str>) -> Result<()> {
-        let taken =
-            typ.map_or(self.allow_untyped, |typ| self.types.iter().any(|taken| taken.eq_ignore_ascii_case(typ)));
-        if taken { Ok(()) } else { Err(Error::invalid_token("the token is of another kind (`typ`)")) }
+        let is_accepted =
+            typ.map_or(self.allow_untyped, |typ| self.types.iter().any(|own| own.eq_ignore_ascii_case(typ)));
+        if is_accepted { Ok(()) } else { Err(Error::invalid_token("the token is of another kind (`typ`)")) }
     }
 }

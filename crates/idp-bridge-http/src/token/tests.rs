@@ -1,4 +1,4 @@
-//! The cache alone, on paused time: who fetches, who waits, and who hears of a failure.
+//! Tests of the token cache with a paused clock.
 
 use std::error::Error as _;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -12,7 +12,7 @@ use tokio::time::advance;
 use super::*;
 use crate::cache::REST;
 
-/// Gives the tokens `t-0`, `t-1` and so on, each when the test lets it.
+/// Returns the tokens `t-0`, `t-1` and so on, each when the test opens the gate.
 #[derive(Default)]
 struct Scripted {
     fetches: AtomicUsize,
@@ -66,7 +66,7 @@ impl Bench {
         *self.source.fails.lock().unwrap() = error;
     }
 
-    /// A call that has been polled, so that it waits or is done.
+    /// Starts a call and polls it until it waits or ends.
     async fn call(&self, timeout: Duration) -> JoinHandle<Result<String>> {
         let cache = self.cache.clone();
         let call = tokio::spawn(async move { Ok(cache.0.get(&scope(timeout)).await?.value.expose().to_owned()) });
@@ -81,14 +81,14 @@ impl Bench {
     }
 }
 
-/// Longer than any test advances the clock: a scope's deadline counts from the real now.
+/// Longer than any test advances the clock, because a scope's deadline uses the real clock.
 const LONG: Duration = Duration::from_secs(100_000);
 
 fn scope(timeout: Duration) -> CallScope {
     CallScope::new("r-1", timeout)
 }
 
-/// Lets every task that can go on do so.
+/// Runs all tasks that are ready.
 async fn settle() {
     for _ in 0..20 {
         yield_now().await;
@@ -110,7 +110,7 @@ async fn fifty_concurrent_calls_make_one_fetch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fetch_is_counted_for_the_call_that_began_it() {
+async fn fetch_is_recorded_by_the_first_call() {
     let bench = Bench::new(Scripted::gated());
     let (first, second) = (scope(LONG), scope(LONG));
     let both = async { tokio::join!(bench.cache.0.get(&first), bench.cache.0.get(&second)) };
@@ -123,7 +123,7 @@ async fn a_fetch_is_counted_for_the_call_that_began_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_first_caller_who_leaves_does_not_break_the_others() {
+async fn leaving_caller_does_not_cancel_the_fetch() {
     let bench = Bench::new(Scripted::gated());
     let first = bench.call(LONG).await;
     let second = bench.call(LONG).await;
@@ -135,7 +135,7 @@ async fn a_first_caller_who_leaves_does_not_break_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_waiting_call_ends_at_its_own_deadline() {
+async fn waiting_call_ends_at_its_own_deadline() {
     let bench = Bench::new(Scripted::gated());
     let first = bench.call(LONG).await;
     let second = bench.call(Duration::from_millis(100)).await;
@@ -156,7 +156,7 @@ async fn fetch_outlives_the_deadline_of_its_first_caller() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_fetch_is_told_to_all_who_waited_and_not_kept() {
+async fn failed_fetch_fails_all_waiting_calls() {
     let bench = Bench::new(Scripted::gated());
     bench.fail(Some(|| {
         Error::upstream(ErrorKind::RateLimited, "slow down")
@@ -178,7 +178,7 @@ async fn a_failed_fetch_is_told_to_all_who_waited_and_not_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn from_half_of_its_life_on_a_token_is_replaced_in_the_background() {
+async fn token_is_refreshed_after_half_its_lifetime() {
     let bench = Bench::new(Scripted::default());
     assert_eq!(bench.token().await.unwrap(), "t-0");
     advance(Duration::from_secs(49)).await;
@@ -194,7 +194,7 @@ async fn from_half_of_its_life_on_a_token_is_replaced_in_the_background() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refresh_that_fails_is_not_heard_of_and_not_repeated_at_once() {
+async fn failed_refresh_is_hidden_and_delayed() {
     let bench = Bench::new(Scripted::default());
     bench.token().await.unwrap();
     bench.fail(Some(|| Error::upstream(ErrorKind::Unavailable, "down")));
@@ -206,7 +206,7 @@ async fn a_refresh_that_fails_is_not_heard_of_and_not_repeated_at_once() {
     advance(REST).await;
     assert_eq!(bench.token().await.unwrap(), "t-0");
     assert_eq!(bench.fetches(), 3);
-    // Once the old token is too old, the failure is the calls' own.
+    // Without a usable token, calls fail.
     advance(Duration::from_secs(30)).await;
     assert_eq!(bench.token().await.unwrap_err().kind(), ErrorKind::Unavailable);
     bench.fail(None);
@@ -214,7 +214,7 @@ async fn a_refresh_that_fails_is_not_heard_of_and_not_repeated_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_is_not_used_in_the_last_moments_of_its_life() {
+async fn token_is_not_used_shortly_before_expiry() {
     let bench = Bench::new(Scripted::default());
     bench.token().await.unwrap();
     advance(Duration::from_secs(100) - MARGIN).await;
@@ -222,19 +222,19 @@ async fn a_token_is_not_used_in_the_last_moments_of_its_life() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_token_is_dropped_and_its_successor_is_not() {
+async fn only_the_refused_token_is_removed() {
     let bench = Bench::new(Scripted::default());
     let first = bench.cache.0.get(&scope(LONG)).await.unwrap();
-    bench.cache.0.drop_refused(&first);
+    bench.cache.0.remove(&first);
     assert_eq!(bench.token().await.unwrap(), "t-1");
-    bench.cache.0.drop_refused(&first);
+    bench.cache.0.remove(&first);
     assert_eq!(bench.token().await.unwrap(), "t-1");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_panics_is_a_fault_of_ours_and_the_next_call_fetches_again() {
+async fn panicking_source_is_unexpected() {
     let bench = Bench::new(Scripted::default());
-    bench.fail(Some(|| panic!("a fault of the source")));
+    bench.fail(Some(|| panic!("a bug of the source")));
     let error = bench.token().await.unwrap_err();
     assert_eq!((error.kind(), error.origin()), (ErrorKind::Unexpected, Origin::Ours));
     bench.fail(None);
@@ -242,15 +242,16 @@ async fn a_source_that_panics_is_a_fault_of_ours_and_the_next_call_fetches_again
 }
 
 #[test]
-fn absurd_lives_do_no_harm() {
+fn extreme_lifetimes_are_limited() {
     for expires_in in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
-        let life = life(expires_in);
-        assert!(life.fresh <= life.good && life.good == life.usable && life.usable <= LONGEST_LIFE);
+        let lifetime = lifetime(expires_in);
+        assert!(lifetime.fresh <= lifetime.good && lifetime.good == lifetime.usable);
+        assert!(lifetime.usable <= LONGEST_LIFETIME);
     }
 }
 
 #[test]
-fn an_answer_of_a_token_endpoint_is_a_token_and_shows_nothing() {
+fn token_response_is_parsed_and_hidden() {
     let answer = |text| serde_json::from_str::<TokenResponse>(text);
     let full = answer(r#"{"access_token": "t-1", "token_type": "Bearer", "expires_in": 300, "scope": "a b"}"#).unwrap();
     assert_eq!(full.scope.as_deref(), Some("a b"));

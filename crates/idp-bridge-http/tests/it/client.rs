@@ -1,4 +1,4 @@
-//! Attempts, limits and faults.
+//! Tests of attempts, limits and faults.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
@@ -18,7 +18,7 @@ fn writes(url: &Url) -> [Request; 4] {
 }
 
 #[tokio::test]
-async fn a_request_arrives_as_it_was_built_and_the_answer_is_read_whole() {
+async fn request_and_response_arrive_unchanged() {
     let server = Server::start(|_, _| answer(201, &["x-id: 7"], "{\"id\":\"u-1\"}")).await;
     let request = Request::post(server.url())
         .query(&[("q", "a b+c")])
@@ -41,7 +41,7 @@ async fn a_request_arrives_as_it_was_built_and_the_answer_is_read_whole() {
 }
 
 #[tokio::test]
-async fn connections_are_kept_and_not_shared_between_clients() {
+async fn clients_keep_their_own_connections() {
     let server = Server::start(|_, _| answer(200, &[], "")).await;
     let (one, other) = (client(), client());
     for client in [&one, &one.clone(), &one, &other] {
@@ -51,7 +51,7 @@ async fn connections_are_kept_and_not_shared_between_clients() {
 }
 
 #[tokio::test]
-async fn a_read_is_sent_again_on_a_passing_status_and_three_times_at_most() {
+async fn read_is_retried_on_transient_status() {
     for status in [408, 429, 500, 502, 503, 504] {
         let server = Server::start(move |_, _| answer(status, &[], "")).await;
         let scope = scope();
@@ -66,7 +66,7 @@ async fn a_read_is_sent_again_on_a_passing_status_and_three_times_at_most() {
 }
 
 #[tokio::test]
-async fn a_final_status_is_the_answer_at_once() {
+async fn final_status_is_not_retried() {
     for status in [200, 204, 400, 401, 403, 404, 409, 410, 422, 501, 505] {
         let server = Server::start(move |_, _| answer(status, &[], "")).await;
         let response = client().send(&scope(), Request::get(server.url())).await.unwrap();
@@ -75,7 +75,7 @@ async fn a_final_status_is_the_answer_at_once() {
 }
 
 #[tokio::test]
-async fn a_write_that_may_have_run_is_sent_once_and_its_outcome_is_unknown() {
+async fn executed_write_is_not_retried() {
     for status in [200, 204, 408, 500, 502, 503, 504] {
         let server = Server::start(move |_, _| answer(status, &["retry-after: 0"], "")).await;
         for request in writes(&server.url()) {
@@ -89,7 +89,7 @@ async fn a_write_that_may_have_run_is_sent_once_and_its_outcome_is_unknown() {
 }
 
 #[tokio::test]
-async fn a_write_that_the_answer_refuses_has_changed_nothing() {
+async fn refused_write_is_not_applied() {
     for status in [400, 401, 403, 404, 409, 413, 422] {
         let server = Server::start(move |_, _| answer(status, &[], "")).await;
         let scope = scope();
@@ -99,7 +99,7 @@ async fn a_write_that_the_answer_refuses_has_changed_nothing() {
 }
 
 #[tokio::test]
-async fn a_write_that_was_slowed_down_is_sent_again() {
+async fn rate_limited_write_is_retried() {
     let server = Server::start(|number, _| answer(if number < 2 { 429 } else { 204 }, &[], "")).await;
     let scope = scope();
     let response = client().send(&scope, Request::put(server.url()).form(&[("a", "b")])).await.unwrap();
@@ -109,7 +109,7 @@ async fn a_write_that_was_slowed_down_is_sent_again() {
 }
 
 #[tokio::test]
-async fn the_asked_waiting_time_is_kept() {
+async fn retry_after_is_respected() {
     let server = Server::start(|number, _| answer(if number == 0 { 429 } else { 200 }, &["retry-after: 1"], "")).await;
     let begun = Instant::now();
     let response = client().send(&scope(), Request::get(server.url())).await.unwrap();
@@ -118,8 +118,8 @@ async fn the_asked_waiting_time_is_kept() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_rate_limit_is_waited_for_where_the_request_names_its_header() {
-    // Read against the answer's own `date`, so that the test needs no clock.
+async fn rate_limit_reset_is_respected() {
+    // Relative to the `date` of the response, so that the test needs no clock.
     let headers = ["date: Sun, 06 Nov 1994 08:49:37 GMT", "x-ratelimit-reset: 784111778"];
     let server = Server::start(move |number, _| answer(if number == 0 { 429 } else { 200 }, &headers, "")).await;
     let begun = Instant::now();
@@ -130,7 +130,7 @@ async fn the_end_of_a_rate_limit_is_waited_for_where_the_request_names_its_heade
 }
 
 #[tokio::test]
-async fn an_answer_that_says_in_its_body_what_others_say_in_the_status_is_judged_by_it() {
+async fn effective_status_decides_about_retries() {
     let judge = |answer: &Response| match answer.text() {
         Some("slow down") => StatusCode::TOO_MANY_REQUESTS,
         Some("it ran") => StatusCode::BAD_GATEWAY,
@@ -150,7 +150,7 @@ async fn an_answer_that_says_in_its_body_what_others_say_in_the_status_is_judged
 }
 
 #[tokio::test]
-async fn what_may_be_sent_only_once_is_made_anew_for_each_attempt() {
+async fn body_is_built_for_each_attempt() {
     let server = Server::start(|number, _| answer(if number == 0 { 503 } else { 200 }, &[], "")).await;
     let made = AtomicU32::new(0);
     let make = move || Ok(vec![("jti", made.fetch_add(1, SeqCst).to_string())]);
@@ -160,7 +160,7 @@ async fn what_may_be_sent_only_once_is_made_anew_for_each_attempt() {
 }
 
 #[tokio::test]
-async fn a_body_that_cannot_be_made_is_the_error_and_nothing_is_sent() {
+async fn unbuilt_body_sends_nothing() {
     let server = Server::start(|_, _| answer(200, &[], "")).await;
     let scope = scope();
     let unmade = || Err(Error::ours(ErrorKind::Unexpected, "no randomness"));
@@ -171,7 +171,7 @@ async fn a_body_that_cannot_be_made_is_the_error_and_nothing_is_sent() {
 }
 
 #[tokio::test]
-async fn a_waiting_time_beyond_the_deadline_gives_the_answer_to_the_caller() {
+async fn long_retry_after_is_returned() {
     for status in [429, 503] {
         let server = Server::start(move |_, _| answer(status, &["retry-after: 60"], "")).await;
         let scope = scope();
@@ -182,7 +182,7 @@ async fn a_waiting_time_beyond_the_deadline_gives_the_answer_to_the_caller() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_an_answer_and_not_followed() {
+async fn redirects_are_not_followed() {
     for status in [301, 302, 303, 307, 308] {
         let elsewhere = Server::start(|_, _| answer(200, &[], "")).await;
         let location = format!("location: {}", elsewhere.url());
@@ -193,7 +193,7 @@ async fn a_redirect_is_an_answer_and_not_followed() {
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_unavailable_and_tried_three_times_even_for_a_write() {
+async fn refused_connection_is_retried_for_writes_too() {
     let port = {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         listener.local_addr().unwrap().port()
@@ -214,8 +214,8 @@ async fn a_refused_connection_is_unavailable_and_tried_three_times_even_for_a_wr
 }
 
 #[tokio::test]
-async fn a_name_that_nobody_knows_is_unavailable() {
-    // No name server is asked for a label of more than 63 characters.
+async fn unknown_name_is_unavailable() {
+    // A label of more than 63 characters is never sent to a name server.
     let url = format!("http://{}.invalid/users?email=ada", "x".repeat(64));
     let policy = OutboundPolicy { allow_http: true, ..OutboundPolicy::default() };
     let scope = scope();
@@ -227,7 +227,7 @@ async fn a_name_that_nobody_knows_is_unavailable() {
 }
 
 #[tokio::test]
-async fn a_broken_connection_is_unavailable_and_tried_again_for_a_read_alone() {
+async fn broken_connection_is_retried_for_reads_only() {
     let starts: [&[u8]; 4] = [
         b"",
         b"HTTP/1.1 200 OK\r\ncont",
@@ -249,7 +249,7 @@ async fn a_broken_connection_is_unavailable_and_tried_again_for_a_read_alone() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_http_is_invalid_and_not_asked_for_again() {
+async fn non_http_answer_is_invalid() {
     for garbage in [
         "SSH-2.0-OpenSSH_9.2\r\n",
         "ada@acme.example\r\n\r\n",
@@ -269,7 +269,7 @@ async fn an_answer_that_is_no_http_is_invalid_and_not_asked_for_again() {
 }
 
 #[tokio::test]
-async fn an_answer_may_be_as_large_as_the_limit_and_no_larger() {
+async fn response_size_is_limited() {
     let whole = "x".repeat(MAX_BODY);
     let server = Server::start(move |_, _| answer(200, &[], &whole)).await;
     let response = client().send(&scope(), Request::get(server.url())).await.unwrap();
@@ -284,7 +284,7 @@ async fn an_answer_may_be_as_large_as_the_limit_and_no_larger() {
 }
 
 #[tokio::test]
-async fn an_endless_answer_is_left_at_the_limit() {
+async fn endless_body_is_cut_at_the_limit() {
     for head in ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4000000\r\n"] {
         let server = Server::start(move |_, _| Reply::Endless(head.as_bytes().to_vec())).await;
         let scope = scope();
@@ -296,7 +296,7 @@ async fn an_endless_answer_is_left_at_the_limit() {
 }
 
 #[tokio::test]
-async fn endless_headers_are_left_too() {
+async fn endless_headers_are_invalid() {
     let server = Server::start(|_, _| Reply::Endless(b"HTTP/1.1 200 OK\r\nx-a: ".to_vec())).await;
     let error = client().send(&scope(), Request::get(server.url())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidResponse, "{error:?}");
@@ -304,7 +304,7 @@ async fn endless_headers_are_left_too() {
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_is_left_at_the_deadline() {
+async fn hanging_server_is_left_at_the_deadline() {
     let starts: [&[u8]; 3] = [b"", b"HTTP/1.1 200 OK\r\nx", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx"];
     for start in starts {
         let server = Server::start(move |_, _| Reply::Hang(start.to_vec())).await;
@@ -321,7 +321,7 @@ async fn a_server_that_hangs_is_left_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_read_that_got_stuck_is_sent_once_more_and_a_write_is_not() {
+async fn stuck_read_is_sent_twice() {
     let server = || Server::start(|number, _| if number == 0 { Reply::Hang(Vec::new()) } else { answer(200, &[], "") });
     let (stuck, scope) = (server().await, CallScope::new("r-1", Duration::from_secs(2)));
     let response = client().send(&scope, Request::get(stuck.url())).await.unwrap();
@@ -333,7 +333,7 @@ async fn a_read_that_got_stuck_is_sent_once_more_and_a_write_is_not() {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_after_the_deadline() {
+async fn expired_deadline_sends_no_request() {
     let server = Server::start(|_, _| answer(200, &[], "")).await;
     let scope = CallScope::new("r-1", Duration::ZERO);
     let error = client().send(&scope, Request::delete(server.url())).await.unwrap_err();
@@ -342,7 +342,7 @@ async fn nothing_is_sent_after_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_url_from_elsewhere_is_held_to_the_policy_too() {
+async fn request_urls_are_checked_by_policy() {
     for url in ["http://idp.example/", "http://169.254.169.254/latest", "https://[fe80::1]/", "ftp://idp.example/"] {
         let scope = scope();
         let error = client().send(&scope, Request::get(url.parse().unwrap())).await.unwrap_err();
@@ -352,7 +352,7 @@ async fn a_url_from_elsewhere_is_held_to_the_policy_too() {
 }
 
 #[tokio::test]
-async fn a_proxy_of_the_policy_gets_every_request() {
+async fn proxy_receives_all_requests() {
     let proxy = Server::start(|_, _| answer(200, &[], "")).await;
     let policy = OutboundPolicy { allow_http: true, proxy: Some(proxy.base()), ..OutboundPolicy::default() };
     let request = Request::get("http://idp.invalid/users".parse().unwrap());

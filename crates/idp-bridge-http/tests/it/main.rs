@@ -1,6 +1,6 @@
-//! The client against real sockets: how often it asks, when it stops, and what it says of it.
+//! Tests of the client with real servers.
 
-// `cfg(test)` is always true here; clippy reads it as leave for the helpers, too, to unwrap.
+// `cfg(test)` is always true here. Clippy then allows `unwrap` in the helpers too.
 #[cfg(test)]
 mod client;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A server on 127.0.0.1 that answers by a script and can be as rude as TCP allows.
+//! A scripted server on 127.0.0.1.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -11,21 +11,21 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-/// What the server does with a request.
+/// The behavior of the server for one request.
 pub(crate) enum Reply {
-    /// These bytes, and the connection stays open.
+    /// Sends these bytes and keeps the connection open.
     Answer(Vec<u8>),
-    /// These bytes, and the connection is closed.
+    /// Sends these bytes and closes the connection.
     Cut(Vec<u8>),
-    /// These bytes, and nothing more while the client stays.
+    /// Sends these bytes and waits until the client closes the connection.
     Hang(Vec<u8>),
-    /// These bytes, and then `x` until the client goes.
+    /// Sends these bytes, and then `x` until the client closes the connection.
     Endless(Vec<u8>),
 }
 
-/// A whole answer with these header lines and this body.
+/// Returns a complete response.
 pub(crate) fn answer(status: u16, headers: &[&str], body: &str) -> Reply {
-    let mut text = format!("HTTP/1.1 {status} Whatever\r\ncontent-length: {}\r\n", body.len());
+    let mut text = format!("HTTP/1.1 {status} Status\r\ncontent-length: {}\r\n", body.len());
     for header in headers {
         text.push_str(header);
         text.push_str("\r\n");
@@ -33,7 +33,7 @@ pub(crate) fn answer(status: u16, headers: &[&str], body: &str) -> Reply {
     Reply::Answer(format!("{text}\r\n{body}").into_bytes())
 }
 
-/// A request as it came.
+/// A received request.
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
     pub(crate) head: String,
@@ -56,7 +56,7 @@ struct State {
 }
 
 impl Server {
-    /// A server whose script is given the number of the request, from 0, and the request.
+    /// Starts a server. The script gets the number of the request, from 0, and the request.
     pub(crate) async fn start(script: impl Fn(usize, &Received) -> Reply + Send + Sync + 'static) -> Self {
         Self::start_with(None, script).await
     }
@@ -112,7 +112,7 @@ impl Server {
         self.state.connections.load(SeqCst)
     }
 
-    /// Waits until a client has gone away from a reply that did not end.
+    /// Waits until a client has closed the connection during an unfinished response.
     pub(crate) async fn abandoned(&self) {
         self.state.abandoned.notified().await;
     }
@@ -150,7 +150,7 @@ impl State {
     }
 }
 
-/// Reads a request; nothing if the client has gone.
+/// Reads a request. Returns `None` if the client has closed the connection.
 async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Received> {
     let mut bytes = Vec::new();
     loop {
@@ -169,12 +169,12 @@ async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Received> {
     }
 }
 
-/// A scope with more time than any test needs.
+/// Returns a scope with a deadline longer than any test.
 pub(crate) fn scope() -> CallScope {
     CallScope::new("r-1", Duration::from_secs(60))
 }
 
-/// An error with all its causes, as a careless log would show it.
+/// Formats an error with all its causes and their `Debug` forms.
 pub(crate) fn everything(error: &idp_bridge_core::Error) -> String {
     let mut text = format!("{error:?}");
     let mut cause: Option<&dyn std::error::Error> = Some(error);

@@ -1,4 +1,4 @@
-//! Certificates: whom a client trusts, and what it says of the others.
+//! Tests of certificates.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use crate::server::{Server, answer, everything, scope};
 
-/// A certificate authority of its own and a server whose certificate for `name` it signed.
+/// Starts a server with a certificate for `name`. Returns the certificate of its own certificate authority too.
 pub(crate) async fn server_of_own_ca(name: &str) -> (Server, Vec<u8>) {
     let mut params = CertificateParams::new([]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -40,7 +40,7 @@ pub(crate) fn trusting(pem: &[u8]) -> OutboundPolicy {
 }
 
 #[tokio::test]
-async fn an_own_certificate_authority_is_trusted_and_needs_no_store() {
+async fn own_certificate_authority_needs_no_store() {
     let (server, pem) = server_of_own_ca("localhost").await;
     let client = Client::new(&trusting(&pem)).unwrap();
     client.prepare(&BaseUrl::parse(&server.base(), &trusting(&pem)).unwrap()).unwrap();
@@ -49,7 +49,7 @@ async fn an_own_certificate_authority_is_trusted_and_needs_no_store() {
 }
 
 #[tokio::test]
-async fn another_certificate_authority_is_misconfigured_with_a_hint_and_asked_once() {
+async fn unknown_certificate_authority_is_misconfigured() {
     let (server, _) = server_of_own_ca("localhost").await;
     let (_, other) = server_of_own_ca("localhost").await;
     let scope = scope();
@@ -61,15 +61,15 @@ async fn another_certificate_authority_is_misconfigured_with_a_hint_and_asked_on
 }
 
 #[tokio::test]
-async fn a_certificate_for_another_name_is_misconfigured() {
+async fn certificate_for_another_name_is_misconfigured() {
     let (server, pem) = server_of_own_ca("idp.example").await;
     let error = Client::new(&trusting(&pem)).unwrap().send(&scope(), Request::get(server.url())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Misconfigured, "{}", everything(&error));
 }
 
 #[tokio::test]
-async fn without_its_certificate_authority_a_private_server_is_misconfigured() {
-    // Whether this machine has a store or not: either way the next step is told.
+async fn private_certificate_authority_is_misconfigured() {
+    // The hint is the expected one with and without a system store.
     let (server, _) = server_of_own_ca("localhost").await;
     let client = Client::new(&OutboundPolicy::default()).unwrap();
     let error = client.send(&scope(), Request::get(server.url())).await.unwrap_err();
@@ -79,9 +79,9 @@ async fn without_its_certificate_authority_a_private_server_is_misconfigured() {
     println!("sent: {error}; prepared: {prepared:?}");
 }
 
-/// Runs another test of this file in a process that finds no store, and returns what it printed.
+/// Runs another test of this file in a process without a certificate store, and returns its output.
 ///
-/// The store is found through the environment, which a process cannot safely change for itself.
+/// The environment names the store, and a process cannot safely change its own environment.
 fn run_without_store(test: &str) -> String {
     let run = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", &format!("tls::{test}"), "--nocapture"])
@@ -94,13 +94,13 @@ fn run_without_store(test: &str) -> String {
 }
 
 #[test]
-fn a_machine_without_a_store_is_misconfigured_with_a_hint() {
-    let shown = run_without_store("without_its_certificate_authority_a_private_server_is_misconfigured");
+fn missing_store_is_misconfigured() {
+    let shown = run_without_store("private_certificate_authority_is_misconfigured");
     assert_eq!(shown.matches("this system has no store of certificate authorities").count(), 2, "{shown}");
 }
 
 #[tokio::test]
-async fn a_port_that_speaks_no_tls_is_unavailable_and_a_write_did_not_run() {
+async fn port_without_tls_is_unavailable() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let url = Url::parse(&format!("https://{}/", listener.local_addr().unwrap())).unwrap();
     tokio::spawn(async move {
@@ -117,8 +117,8 @@ async fn a_port_that_speaks_no_tls_is_unavailable_and_a_write_did_not_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handshake_that_hangs_is_a_failure_to_connect_and_tried_again_only_if_that_can_end_in_time() {
-    // The system completes the TCP connection; nobody ever accepts it.
+async fn hanging_handshake_is_unavailable() {
+    // The system completes the TCP connection, but no program accepts it.
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let url = Url::parse(&format!("https://{}/", listener.local_addr().unwrap())).unwrap();
     let (_, pem) = server_of_own_ca("localhost").await;
@@ -131,13 +131,13 @@ async fn a_handshake_that_hangs_is_a_failure_to_connect_and_tried_again_only_if_
     }
 }
 
-/// How far the paused clock is ahead of the one that a scope's deadline is made with.
+/// Returns how far the paused clock is ahead of the real clock, which scopes use.
 fn clock_lead() -> Duration {
     tokio::time::Instant::now().into_std().saturating_duration_since(std::time::Instant::now())
 }
 
 #[test]
-fn what_is_no_certificate_is_misconfigured_with_a_hint() {
+fn invalid_certificate_is_misconfigured() {
     let broken = b"-----BEGIN CERTIFICATE-----\nnot base64!\n-----END CERTIFICATE-----\n";
     let no_certificate = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let key = KeyPair::generate().unwrap().serialize_pem();
@@ -150,7 +150,7 @@ fn what_is_no_certificate_is_misconfigured_with_a_hint() {
 }
 
 #[tokio::test]
-async fn plain_http_is_prepared_and_spoken() {
+async fn plain_http_is_supported() {
     let server = Server::start(|_, _| answer(200, &[], "ok")).await;
     let policy = OutboundPolicy::default();
     let client = Client::new(&policy).unwrap();
@@ -160,5 +160,5 @@ async fn plain_http_is_prepared_and_spoken() {
 
 #[test]
 fn plain_http_needs_no_store() {
-    run_without_store("plain_http_is_prepared_and_spoken");
+    run_without_store("plain_http_is_supported");
 }

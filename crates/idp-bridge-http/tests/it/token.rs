@@ -1,4 +1,4 @@
-//! A cached token against a server that refuses it.
+//! Tests of cached tokens with a server that rejects them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -9,21 +9,21 @@ use idp_bridge_http::{Client, Request, Token, TokenCache, TokenSource, Url};
 
 use crate::server::{Received, Reply, Server, answer, scope};
 
-/// Asks a server for tokens, as a connector does.
-struct Asking {
+/// Fetches tokens from a server.
+struct TestSource {
     client: Client,
     url: Url,
 }
 
 #[async_trait]
-impl TokenSource for Asking {
+impl TokenSource for TestSource {
     async fn fetch(&self, scope: &CallScope) -> Result<Token> {
         let response = self.client.send(scope, Request::post(self.url.clone()).read_only()).await?;
         Ok(Token { secret: Secret::new(response.text().unwrap_or_default()), expires_in: Duration::from_secs(300) })
     }
 }
 
-/// A server of tokens `t-0`, `t-1` and so on, with what their number is.
+/// Starts a server that issues the tokens `t-0`, `t-1` and so on. Returns their number too.
 async fn token_server() -> (Server, Arc<AtomicUsize>) {
     let issued = Arc::new(AtomicUsize::new(0));
     let counter = issued.clone();
@@ -36,13 +36,13 @@ fn shows(received: &Received, token: &str) -> bool {
         || received.head.to_lowercase().ends_with(&format!("authorization: bearer {token}"))
 }
 
-fn cache(tokens: &Server) -> (Client, TokenCache<Asking>) {
+fn cache(tokens: &Server) -> (Client, TokenCache<TestSource>) {
     let client = Client::new(&OutboundPolicy::default()).unwrap();
-    (client.clone(), TokenCache::new(&client, Asking { client: client.clone(), url: tokens.url() }))
+    (client.clone(), TokenCache::new(&client, TestSource { client: client.clone(), url: tokens.url() }))
 }
 
 #[tokio::test]
-async fn only_the_first_call_costs_a_second_request() {
+async fn only_the_first_call_fetches_a_token() {
     let (tokens, _) = token_server().await;
     let server = Server::start(|_, _| answer(200, &[], "")).await;
     let (client, cache) = cache(&tokens);
@@ -55,7 +55,7 @@ async fn only_the_first_call_costs_a_second_request() {
 }
 
 #[tokio::test]
-async fn a_refused_token_is_replaced_once_and_the_request_sent_again() {
+async fn refused_token_is_replaced_once() {
     let refuse_first = |_: usize, received: &Received| answer(if shows(received, "t-0") { 401 } else { 204 }, &[], "");
     for write in [false, true] {
         let (tokens, issued) = token_server().await;
@@ -65,7 +65,7 @@ async fn a_refused_token_is_replaced_once_and_the_request_sent_again() {
         let call = scope();
         let response = cache.send(&client, &call, request.clone()).await.unwrap();
         assert_eq!((response.status.as_u16(), issued.load(SeqCst)), (204, 2));
-        // Two token requests and the request itself, which was sent twice.
+        // Two token requests and one request with two attempts.
         assert_eq!((call.recorder().requests(), call.recorder().attempts()), (3, 4));
 
         let call = scope();
@@ -76,7 +76,7 @@ async fn a_refused_token_is_replaced_once_and_the_request_sent_again() {
 }
 
 #[tokio::test]
-async fn a_second_401_is_the_answer_and_a_write_has_changed_nothing() {
+async fn second_401_is_returned() {
     let (tokens, issued) = token_server().await;
     let server = Server::start(|_, _| answer(401, &[], "")).await;
     let (client, cache) = cache(&tokens);
@@ -87,7 +87,7 @@ async fn a_second_401_is_the_answer_and_a_write_has_changed_nothing() {
 }
 
 #[tokio::test]
-async fn a_401_does_not_begin_the_attempts_anew() {
+async fn attempts_are_limited_across_a_401() {
     let (tokens, _) = token_server().await;
     let server = Server::start(|number, _| answer(if number == 2 { 401 } else { 503 }, &[], "")).await;
     let (client, cache) = cache(&tokens);
@@ -96,7 +96,7 @@ async fn a_401_does_not_begin_the_attempts_anew() {
 }
 
 #[tokio::test]
-async fn fifty_calls_whose_token_is_refused_fetch_one_new_token() {
+async fn fifty_refused_calls_fetch_one_token() {
     let (tokens, issued) = token_server().await;
     let server = Server::start(|_, received| answer(if shows(received, "t-0") { 401 } else { 200 }, &[], "")).await;
     let (client, cache) = cache(&tokens);
@@ -110,7 +110,7 @@ async fn fifty_calls_whose_token_is_refused_fetch_one_new_token() {
 }
 
 #[tokio::test]
-async fn a_token_server_that_hangs_is_left_at_the_callers_deadline() {
+async fn hanging_token_server_is_left_at_the_deadline() {
     let tokens = Server::start(|_, _| Reply::Hang(Vec::new())).await;
     let server = Server::start(|_, _| answer(200, &[], "")).await;
     let (client, cache) = cache(&tokens);

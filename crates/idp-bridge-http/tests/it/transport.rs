@@ -1,4 +1,4 @@
-//! What is said of a request without an answer: the cause and the next step.
+//! Tests of the messages and hints of requests without a response.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::server::{Reply, Server, answer, scope};
 use crate::tls::{server_of_own_ca, trusting};
 
-/// The error of a write, which is sent once.
+/// Returns the error of a write, which is sent once.
 async fn fail(policy: &OutboundPolicy, url: &str) -> Error {
     let client = Client::new(policy).unwrap();
     client.send(&scope(), Request::delete(Url::parse(url).unwrap())).await.unwrap_err()
 }
 
-/// Starts a server that treats each connection this way, and returns its port.
+/// Starts a server with this connection handler, and returns its port.
 async fn port<F: Future<Output = ()> + Send>(treat: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -34,12 +34,11 @@ async fn answer_plainly(mut stream: TcpStream) {
 }
 
 async fn reset(mut stream: TcpStream) {
-    // What is read before the end of a connection is no reset, so that one byte is and the rest is not.
+    // Closing a connection with unread bytes resets it.
     stream.read_exact(&mut [0]).await.unwrap();
     stream.set_zero_linger().unwrap();
 }
 
-/// Every failure with what is said of it, and the beginning of its hint.
 #[tokio::test]
 async fn each_failure_names_its_cause_and_hint() {
     let any = OutboundPolicy::default();
@@ -53,7 +52,7 @@ async fn each_failure_names_its_cause_and_hint() {
     let (plain, resets) = (port(answer_plainly).await, port(reset).await);
     let closes = port(async |stream| drop(stream)).await;
     let unfit = trusting(&pem);
-    for (policy, url, said, hint) in [
+    for (policy, url, message, hint) in [
         (
             trusting(&other_pem),
             own_ca.base(),
@@ -77,7 +76,7 @@ async fn each_failure_names_its_cause_and_hint() {
         (any.clone(), "https://no-such-name.invalid".into(), "host name cannot be resolved", "check the spelling"),
     ] {
         let error = fail(&policy, &url).await;
-        assert!(error.to_string().contains(said), "{url}: {error}");
+        assert!(error.to_string().contains(message), "{url}: {error}");
         assert!(error.hint().is_some_and(|own| own.starts_with(hint)), "{url}: {:?}", error.hint());
         assert!(error.is_unanswered(), "{url}");
     }
@@ -94,7 +93,7 @@ async fn silence_names_its_next_step() {
 }
 
 #[tokio::test]
-async fn an_answer_of_any_status_is_no_failure() {
+async fn any_status_is_ok() {
     let server = Server::start(|_, _| answer(404, &[], "ok")).await;
     let client = Client::new(&OutboundPolicy::default()).unwrap();
     assert_eq!(client.send(&scope(), Request::get(server.url())).await.unwrap().status, 404);

@@ -1,11 +1,11 @@
-//! Refuses keys that protect nothing: published ones, and public keys that signatures can be forged for.
+//! Checks for keys that give no protection: published keys, and public keys with forgeable signatures.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::KeyError;
 
-/// Public keys with a published private half, each with its source.
+/// Public keys with a published private key, each with its source.
 const PUBLISHED_PUBLIC: [(&str, &str); 11] = [
     // https://www.rfc-editor.org/rfc/rfc8032#section-7.1, and the first one again in RFC 8037, appendix A.
     ("11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", "RFC 8032"),
@@ -20,12 +20,12 @@ const PUBLISHED_PUBLIC: [(&str, &str); 11] = [
     ("Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=", "RFC 8410"),
     // https://www.rfc-editor.org/rfc/rfc9421#appendix-B.1.4
     ("JrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs=", "RFC 9421"),
-    // The seeds that examples are written with: 32 zero bytes, and the bytes from 0 to 31.
+    // Typical seeds of examples: 32 zero bytes, and the bytes from 0 to 31.
     ("O2onvM62pC1io6jQKm8Nc2UyFXcd4kOmOsBIoYtZ2ik=", "examples"),
     ("A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=", "examples"),
 ];
 
-/// Shared keys of documentation, each with its source.
+/// Shared keys in documentation, each with its source.
 const PUBLISHED_SHARED: [(&str, &str); 2] = [
     // https://github.com/standard-webhooks/standard-webhooks: the README and the tests of all libraries. Svix's
     // documentation of verification has the first one too, and the pages of many platforms that send with Svix.
@@ -53,7 +53,7 @@ const SMALL_ORDER: [[u8; 32]; 7] = [
     ends(0xee, 0xff, 0x7f),
 ];
 
-/// A number of 32 bytes, least significant first, with the same byte between its ends.
+/// Returns a number of 32 bytes, least significant first, with equal bytes between the first and the last.
 const fn ends(first: u8, middle: u8, last: u8) -> [u8; 32] {
     let mut bytes = [middle; 32];
     let [start, .., end] = &mut bytes;
@@ -61,7 +61,7 @@ const fn ends(first: u8, middle: u8, last: u8) -> [u8; 32] {
     bytes
 }
 
-/// Refuses a public key of small order, one that is not canonical, and a published one.
+/// Rejects a public key of small order, one that is not canonical, and a published one.
 pub(super) fn check_public(key: &[u8; 32]) -> Result<(), KeyError> {
     let mut y = *key;
     let [.., last] = &mut y;
@@ -75,7 +75,7 @@ pub(super) fn check_public(key: &[u8; 32]) -> Result<(), KeyError> {
     check_published(&PUBLISHED_PUBLIC, key)
 }
 
-/// Refuses a shared key of zero bytes, and a published one.
+/// Rejects a shared key of zero bytes, and a published one.
 pub(super) fn check_shared(key: &[u8]) -> Result<(), KeyError> {
     if key.iter().all(|byte| *byte == 0) {
         return Err(KeyError::Published("examples"));
@@ -91,7 +91,7 @@ fn check_published(published: &[(&str, &'static str)], key: &[u8]) -> Result<(),
     }
 }
 
-/// Whether a y coordinate is p or more.
+/// Returns whether a y coordinate is p or greater.
 fn is_not_reduced(y: &[u8; 32]) -> bool {
     let [first, middle @ .., last] = y;
     *first >= 0xed && middle.iter().all(|byte| *byte == 0xff) && *last == 0x7f
@@ -102,7 +102,7 @@ mod tests {
     use super::super::{SigningKey, VerifyingKey};
     use super::*;
 
-    /// Seeds in the order of the published keys, copied from the same sources.
+    /// The seeds of the published keys, in their order and from their sources.
     const SEEDS: [&str; 11] = [
         "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=",
         "TM0Imyj/ltqdtsNG7BFOD1uKMZ81q6Yk2oz27U+4pvs=",
@@ -122,10 +122,10 @@ mod tests {
     }
 
     #[test]
-    fn published_pairs_are_refused() {
+    fn published_pairs_are_rejected() {
         for (seed, (key, source)) in SEEDS.iter().zip(PUBLISHED_PUBLIC) {
             let seed = format!("whsk_{seed}");
-            let pair = SigningKey::read(&seed).unwrap();
+            let pair = SigningKey::parse_unchecked(&seed).unwrap();
             assert_eq!(pair.to_verifying_text().expose(), format!("whpk_{key}"), "the list has the key of the seed");
             assert_eq!(SigningKey::parse(&seed).unwrap_err(), KeyError::Published(source));
             assert_eq!(VerifyingKey::parse(&format!("whpk_{key}")), Err(KeyError::Published(source)));
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn published_shared_keys_are_refused() {
+    fn published_shared_keys_are_rejected() {
         let zeros = [24, 32, 64].map(|length| STANDARD.encode(vec![0; length]));
         for key in PUBLISHED_SHARED.iter().map(|(key, _)| *key).chain(zeros.iter().map(String::as_str)) {
             for text in [format!("whsec_{key}"), format!(" whsec_{}\n", key.trim_end_matches('='))] {
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_small_order_are_refused() {
+    fn keys_of_small_order_are_rejected() {
         for y in SMALL_ORDER {
             for sign in [0, 0x80] {
                 let mut key = y;
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_are_not_canonical_are_refused() {
+    fn keys_that_are_not_canonical_are_rejected() {
         for first in 0xef..=0xff {
             for last in [0x7f, 0xff] {
                 assert_eq!(public(&ends(first, 0xff, last)), Err(KeyError::NotCanonical), "{first:x} {last:x}");

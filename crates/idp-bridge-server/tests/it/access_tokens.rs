@@ -223,6 +223,28 @@ async fn a_new_key_is_taken_without_a_restart() {
 }
 
 #[tokio::test]
+async fn forged_kids_hold_back_no_new_key() {
+    // Each round has its own bridge, because keys are refreshed once in ten seconds.
+    for _ in 0..5 {
+        let issuer = issuer().await;
+        let bridge = bridge(&issuer).await;
+        assert_eq!(bridge.send(&get(&token(&issuer, &[]))).await.status, 200);
+        issuer.with(|issuer| issuer.keys = vec![SigningKey::es256("k-2").unwrap()]);
+        let forger = SigningKey::es256("forged").unwrap();
+        let forged = get(&forger.sign(&forger.header("at+jwt"), &claims(&issuer, &[])).unwrap());
+        for _ in 0..20 {
+            let answer = bridge.send(&forged.clone().header("x-request-timeout-ms", "1")).await;
+            assert!(matches!(answer.status, 401 | 503 | 504), "{answer:?}");
+        }
+        for _ in 0..80 {
+            let answer = bridge.send(&get(&token(&issuer, &[]))).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+        }
+        assert_eq!(issuer.exchanges().len(), 2);
+    }
+}
+
+#[tokio::test]
 async fn issuer_outage_keeps_static_tokens() {
     let issuer = issuer().await;
     issuer.with(|issuer| issuer.is_down = true);

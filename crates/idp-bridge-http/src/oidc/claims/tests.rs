@@ -1,4 +1,4 @@
-//! Claims of every type where another is expected.
+//! Tests of claims with expected and unexpected types.
 
 use idp_bridge_core::CustomerId;
 use proptest::prelude::*;
@@ -11,7 +11,7 @@ fn claims(value: Value) -> Claims {
 }
 
 #[test]
-fn a_claim_of_another_type_is_none() {
+fn claim_of_another_type_is_none() {
     let odd = [json!(null), json!(true), json!(1), json!([1]), json!(["a", 1]), json!({"a": "b"})];
     for value in odd {
         let claims = claims(json!({"x": value}));
@@ -43,7 +43,7 @@ fn claims_are_read_by_their_type() {
 }
 
 #[test]
-fn a_customer_is_one_text_or_number_and_none_is_chosen_among_several() {
+fn customer_is_one_string_or_integer() {
     let one = |text| Customer::One(CustomerId::new(text).unwrap());
     for (value, expected) in [
         (json!("c-1"), one("c-1")),
@@ -71,7 +71,7 @@ fn a_customer_is_one_text_or_number_and_none_is_chosen_among_several() {
 }
 
 #[test]
-fn a_token_is_issued_to_one_known_client() {
+fn token_belongs_to_one_known_client() {
     let known = |client: &str| client == "shop";
     for good in [json!({"azp": "shop"}), json!({"client_id": "shop"}), json!({"azp": "shop", "client_id": "shop"})] {
         assert_eq!(claims(good.clone()).check_client(known).unwrap(), "shop", "{good}");
@@ -92,7 +92,7 @@ fn a_token_is_issued_to_one_known_client() {
 }
 
 #[test]
-fn an_id_token_is_told_by_what_only_id_tokens_have() {
+fn id_tokens_are_detected() {
     let typed = |typ: &str, value: Value| claims(value).with_type(Some(typ.into()));
     for bad in [
         json!({"aud": "shop"}),
@@ -111,7 +111,7 @@ fn an_id_token_is_told_by_what_only_id_tokens_have() {
 }
 
 #[test]
-fn debug_shows_names_alone_and_a_bound_token_is_refused() {
+fn debug_hides_values_and_bound_token_is_rejected() {
     let claims = claims(json!({"sub": "hunter2", "cnf": {"jkt": "x"}}));
     assert_eq!(format!("{claims:?}"), r#"{"cnf", "sub"}"#);
     assert_eq!(claims.check_unbound().unwrap_err().kind(), ErrorKind::InvalidToken);
@@ -119,7 +119,7 @@ fn debug_shows_names_alone_and_a_bound_token_is_refused() {
 
 proptest! {
     #[test]
-    fn no_number_is_a_time_out_of_bounds(number in any::<f64>().prop_filter("JSON has no such number", |n| n.is_finite())) {
+    fn timestamps_round_down(number in any::<f64>().prop_filter("JSON has no such number", |n| n.is_finite())) {
         if let Some(time) = claims(json!({"exp": number})).timestamp("exp") {
             prop_assert!((time.as_second() as f64 - number).abs() <= 1.0);
         }

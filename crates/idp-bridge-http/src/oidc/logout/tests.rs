@@ -1,4 +1,4 @@
-//! The claims of logout tokens, and addresses with hostile values in them.
+//! Tests of logout tokens and end-session URLs.
 
 use idp_bridge_core::{ErrorKind, OauthClient, Secret};
 use proptest::prelude::*;
@@ -17,8 +17,8 @@ fn good() -> Value {
     json!({"aud": "shop", "iat": NOW - 1, "exp": NOW + 120, "jti": "j", "events": {EVENT: {}}, "sub": "u-1", "sid": "s-1"})
 }
 
-/// A good token's claims with these changed, or taken out if null.
-fn judged(changes: Value) -> Result<LogoutToken> {
+/// Checks valid claims with some changed, or removed if null.
+fn check_with(changes: Value) -> Result<LogoutToken> {
     let mut claims = good();
     for (name, value) in changes.as_object().unwrap() {
         if value.is_null() {
@@ -28,27 +28,27 @@ fn judged(changes: Value) -> Result<LogoutToken> {
         }
     }
     let claims = Claims::parse(claims.to_string().as_bytes()).unwrap();
-    read(&claims, Timestamp::from_second(NOW).unwrap(), &settings())
+    check(&claims, Timestamp::from_second(NOW).unwrap(), &settings())
 }
 
 #[test]
-fn a_logout_token_names_a_session_or_a_user() {
+fn logout_token_names_session_or_user() {
     let user = || Ended::User(UserId::new("u-1").unwrap());
     let session = || Ended::Session(SessionId::new("s-1").unwrap());
-    let both = judged(json!({})).unwrap();
+    let both = check_with(json!({})).unwrap();
     assert_eq!(both.clone().into_notice().ended, session());
     assert_eq!(both.into_user_notice().unwrap().ended, user());
-    let only_user = judged(json!({"sid": null})).unwrap();
+    let only_user = check_with(json!({"sid": null})).unwrap();
     assert_eq!((only_user.clone().into_notice().ended, only_user.into_user_notice().unwrap().ended), (user(), user()));
-    let only_session = judged(json!({"sub": null, "aud": ["other", "desk"]})).unwrap();
+    let only_session = check_with(json!({"sub": null, "aud": ["other", "desk"]})).unwrap();
     assert_eq!(only_session.clone().into_notice().issued_at, Timestamp::from_second(NOW - 1).unwrap());
     assert_eq!(only_session.clone().into_notice().ended, session());
     assert_eq!(only_session.into_user_notice().unwrap_err().kind(), ErrorKind::InvalidToken);
-    assert!(judged(json!({"iat": NOW - 300, "events": {EVENT: {"x": 1}, "other": 1}})).is_ok());
+    assert!(check_with(json!({"iat": NOW - 300, "events": {EVENT: {"x": 1}, "other": 1}})).is_ok());
 }
 
 #[test]
-fn what_is_no_logout_token_of_these_clients_is_refused() {
+fn invalid_logout_tokens_are_rejected() {
     for bad in [
         json!({"aud": null}),
         json!({"aud": "other"}),
@@ -73,12 +73,12 @@ fn what_is_no_logout_token_of_these_clients_is_refused() {
         json!({"sid": ""}),
         json!({"sub": "a\nb"}),
     ] {
-        assert_eq!(judged(bad.clone()).unwrap_err().kind(), ErrorKind::InvalidToken, "{bad}");
+        assert_eq!(check_with(bad.clone()).unwrap_err().kind(), ErrorKind::InvalidToken, "{bad}");
     }
 }
 
 #[test]
-fn the_browser_goes_to_the_endpoint_with_its_own_names() {
+fn end_session_url_uses_the_given_names() {
     let hint = Secret::new("a.b.c");
     let end = EndSession {
         client_id: "shop",
@@ -105,10 +105,10 @@ fn the_browser_goes_to_the_endpoint_with_its_own_names() {
 
 proptest! {
     #[test]
-    fn no_value_becomes_another_parameter(client in ".{0,16}", way_back in ".{0,16}", state in "[&=#%+;?/ ]{0,6}.{0,8}") {
+    fn values_never_become_parameters(client in ".{0,16}", return_to in ".{0,16}", state in "[&=#%+;?/ ]{0,6}.{0,8}") {
         let end = EndSession {
             client_id: &client,
-            post_logout_redirect_uri: &way_back,
+            post_logout_redirect_uri: &return_to,
             id_token_hint: None,
             state: Some(&state),
         };
@@ -118,7 +118,7 @@ proptest! {
         let read: Vec<(String, String)> = url.query_pairs().into_owned().collect();
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let sent =
-            [pair("client_id", &client), pair("post_logout_redirect_uri", &way_back), pair("state", &state)];
+            [pair("client_id", &client), pair("post_logout_redirect_uri", &return_to), pair("state", &state)];
         prop_assert_eq!(read, sent);
     }
 }

@@ -1,4 +1,4 @@
-//! Discovery documents that are another issuer's, or point somewhere else.
+//! Tests of discovery documents.
 
 use idp_bridge_core::{ErrorKind, OutboundPolicy};
 use idp_bridge_http::oidc::Discovery;
@@ -15,7 +15,7 @@ async fn discovered(issuer: &Issuer, name: &str, value: Value) -> idp_bridge_cor
 }
 
 #[tokio::test]
-async fn a_document_is_read_once_and_says_where_everything_is() {
+async fn document_is_fetched_once() {
     let issuer = Issuer::start(Key::p256()).await;
     let base = issuer.server.base();
     for requests in [1, 0] {
@@ -29,7 +29,7 @@ async fn a_document_is_read_once_and_says_where_everything_is() {
 }
 
 #[tokio::test]
-async fn the_issuer_is_the_configured_one_byte_for_byte() {
+async fn another_issuer_is_misconfigured() {
     let issuer = Issuer::start(Key::p256()).await;
     let base = issuer.server.base();
     for other in [format!("{base}/"), base.to_uppercase(), base.replace("localhost", "127.0.0.1"), String::new()] {
@@ -41,7 +41,7 @@ async fn the_issuer_is_the_configured_one_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn an_endpoint_is_where_the_issuer_is_or_a_listed_host() {
+async fn endpoints_must_be_at_trusted_hosts() {
     let issuer = Issuer::start(Key::p256()).await;
     for name in ["jwks_uri", "token_endpoint", "userinfo_endpoint", "revocation_endpoint", "end_session_endpoint"] {
         for bad in [
@@ -78,7 +78,7 @@ async fn an_endpoint_is_where_the_issuer_is_or_a_listed_host() {
 }
 
 #[tokio::test]
-async fn a_document_may_lie_elsewhere_if_it_is_configured_so() {
+async fn document_url_is_configurable() {
     let issuer = Issuer::start(Key::p256()).await;
     issuer.change_document(|document| document["issuer"] = json!("https://login.acme.example/"));
     let url = format!("{}/.well-known/openid-configuration", issuer.server.base()).parse().unwrap();
@@ -93,7 +93,7 @@ async fn a_document_may_lie_elsewhere_if_it_is_configured_so() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_may_not_be_asked_is_misconfigured() {
+async fn forbidden_issuer_is_misconfigured() {
     let issuer = Issuer::start(Key::p256()).await;
     for bad in
         ["", "acme", "http://login.acme.example", "https://a.example?x", "https://169.254.169.254", "https://a/../b"]

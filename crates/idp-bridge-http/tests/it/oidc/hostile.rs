@@ -1,4 +1,4 @@
-//! Tokens that lie, each with a good signature where the lie needs one.
+//! Tests of forged, altered and malformed tokens.
 
 use aws_lc_rs::hmac;
 use idp_bridge_core::ErrorKind;
@@ -11,7 +11,7 @@ use super::keys::{Key, b64};
 use crate::server::scope;
 
 #[tokio::test]
-async fn a_token_of_every_algorithm_is_taken_with_its_own_key() {
+async fn every_algorithm_is_accepted() {
     for (key, algorithms) in [
         (Key::rsa(), &["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"][..]),
         (Key::p256(), &["ES256"]),
@@ -24,13 +24,13 @@ async fn a_token_of_every_algorithm_is_taken_with_its_own_key() {
             let claims = issuer.verify(&token).await.unwrap();
             assert_eq!((claims.text("sub"), claims.check_client(|id| id == "shop").unwrap()), (Some("u-1"), "shop"));
         }
-        // The document and the keys are asked for once.
+        // The document and the keys are fetched once.
         assert_eq!(issuer.server.received().len(), 2);
     }
 }
 
 #[tokio::test]
-async fn no_algorithm_but_the_keys_own_is_taken() {
+async fn algorithm_must_match_the_key() {
     let issuer = Issuer::start(Key::rsa()).await;
     let claims = issuer.claims();
     let body = |header: Value| format!("{}.{}", b64(header.to_string()), b64(claims.to_string()));
@@ -39,7 +39,7 @@ async fn no_algorithm_but_the_keys_own_is_taken() {
             issuer.refusal(&format!("{}.{signature}", body(json!({"alg": none, "kid": "k-1", "typ": "JWT"})))).await;
         }
     }
-    // The public key as the secret of an HMAC.
+    // The public key is used as an HMAC secret.
     for (name, algorithm) in [("HS256", hmac::HMAC_SHA256), ("HS384", hmac::HMAC_SHA384), ("HS512", hmac::HMAC_SHA512)]
     {
         let secrets = [issuer.key.public_der(), issuer.key.jwk("k-1")["n"].as_str().unwrap().into(), Vec::new()];
@@ -57,14 +57,14 @@ async fn no_algorithm_but_the_keys_own_is_taken() {
         issuer.refusal(&issuer.key.sign(&body(json!({"alg": odd, "kid": "k-1", "typ": "JWT"})), "RS256")).await;
     }
     issuer.refusal(&issuer.key.sign(&body(json!({"kid": "k-1", "typ": "JWT"})), "RS256")).await;
-    // What the key allows and the rules do not.
+    // The key allows the algorithm, but the rules do not.
     let rules = Rules { algorithms: vec![Algorithm::Es256], ..Rules::access_token() };
     let error = issuer.provider.verify(&scope(), &issuer.token(), &rules).await.unwrap_err();
     assert!(error.message().contains("alg"), "{error}");
 }
 
 #[tokio::test]
-async fn no_key_comes_from_the_token() {
+async fn keys_in_tokens_are_ignored() {
     let issuer = Issuer::start(Key::rsa()).await;
     let own = Key::rsa();
     let elsewhere = Issuer::start(Key::rsa()).await;
@@ -79,7 +79,7 @@ async fn no_key_comes_from_the_token() {
         for kid in [json!("k-1"), json!("k-2")] {
             let mut header = json!({"alg": "RS256", "kid": kid, "typ": "at+jwt"});
             header[name] = value.clone();
-            not_accepted(&issuer, &own.token(&header, &issuer.claims())).await;
+            assert_rejected(&issuer, &own.token(&header, &issuer.claims())).await;
             let mut header = issuer.header();
             header[name] = value.clone();
             assert!(issuer.verify(&issuer.key.token(&header, &issuer.claims())).await.is_ok(), "{name} is not read");
@@ -98,18 +98,18 @@ async fn no_key_comes_from_the_token() {
         json!(1),
     ] {
         let header = json!({"alg": "RS256", "kid": kid, "typ": "JWT"});
-        not_accepted(&issuer, &issuer.key.token(&header, &issuer.claims())).await;
+        assert_rejected(&issuer, &issuer.key.token(&header, &issuer.claims())).await;
     }
 }
 
-/// Checks that a token is invalid, or has an unknown key soon after a refresh.
-async fn not_accepted(issuer: &Issuer, token: &str) {
+/// Checks that a token is invalid, or has an unknown key shortly after a refresh.
+async fn assert_rejected(issuer: &Issuer, token: &str) {
     let error = issuer.verify(token).await.expect_err(token);
     assert!(matches!(error.kind(), ErrorKind::InvalidToken | ErrorKind::Unavailable), "{error:?} for {token}");
 }
 
 #[tokio::test]
-async fn a_header_that_must_be_understood_is_not() {
+async fn critical_headers_are_rejected() {
     let issuer = Issuer::start(Key::p256()).await;
     for (name, value) in [("crit", json!(["exp"])), ("crit", json!([])), ("crit", json!(null)), ("b64", json!(false))] {
         let mut header = issuer.header();
@@ -119,7 +119,7 @@ async fn a_header_that_must_be_understood_is_not() {
 }
 
 #[tokio::test]
-async fn a_token_is_of_a_kind_that_the_rules_take() {
+async fn type_must_match_the_rules() {
     let issuer = Issuer::start(Key::p256()).await;
     let typed = |typ: Value| {
         let mut header = issuer.header();
@@ -151,7 +151,7 @@ async fn a_token_is_of_a_kind_that_the_rules_take() {
 }
 
 #[tokio::test]
-async fn a_token_is_of_this_issuer_and_of_this_time() {
+async fn issuer_and_times_are_checked() {
     let issuer = Issuer::start(Key::ed()).await;
     let base = issuer.server.base();
     let with = |name: &str, value: Value| {
@@ -170,7 +170,7 @@ async fn a_token_is_of_this_issuer_and_of_this_time() {
     ] {
         issuer.refusal(&with("iss", other)).await;
     }
-    assert!(issuer.server.received().is_empty(), "nobody is asked for keys because of another issuer's token");
+    assert!(issuer.server.received().is_empty(), "tokens of other issuers cost no request");
     for (name, bad) in [
         ("exp", json!(NOW)),
         ("exp", json!(NOW - 1)),
@@ -207,7 +207,7 @@ async fn a_token_is_of_this_issuer_and_of_this_time() {
 }
 
 #[tokio::test]
-async fn what_is_no_signed_token_is_refused_without_a_request() {
+async fn malformed_tokens_cost_no_request() {
     let issuer = Issuer::start(Key::p256()).await;
     let token = issuer.token();
     let parts: Vec<&str> = token.split('.').collect();
@@ -236,11 +236,11 @@ async fn what_is_no_signed_token_is_refused_without_a_request() {
 }
 
 #[tokio::test]
-async fn a_token_reads_one_way_only() {
+async fn other_encodings_are_rejected() {
     let issuer = Issuer::start(Key::p256()).await;
     let token = issuer.token();
     let (signed, signature) = token.rsplit_once('.').unwrap();
-    // The same bytes, written otherwise, are another token: a list of refused hashes would not know it.
+    // Another encoding of a token has another hash, so a list of revoked hashes would not contain it.
     for other in [
         format!("{token}="),
         format!("{token}=="),
@@ -254,7 +254,7 @@ async fn a_token_reads_one_way_only() {
     ] {
         issuer.refusal(&other).await;
     }
-    // 64 bytes leave four bits over in the last character: only one of the sixteen is right.
+    // The last character encodes four unused bits. Only one of the sixteen values is valid.
     let last = signature.chars().last().unwrap();
     for other in ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(['-', '_']).filter(|other| *other != last) {
         issuer.refusal(&format!("{signed}.{}{other}", &signature[..signature.len() - 1])).await;
@@ -273,7 +273,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn no_changed_character_leaves_a_token_good(at in any::<prop::sample::Index>(), to in "[A-Za-z0-9._=+/ -]") {
+    fn changed_tokens_are_rejected(at in any::<prop::sample::Index>(), to in "[A-Za-z0-9._=+/ -]") {
         thread_local! {
             static BENCH: (tokio::runtime::Runtime, Issuer) = {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -1,4 +1,4 @@
-//! An OpenID Provider on 127.0.0.1 whose document and keys a test can change.
+//! An OpenID Provider on 127.0.0.1 with replaceable document and keys.
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 use super::keys::Key;
 use crate::server::{Received, Reply, Server, answer, scope};
 
-/// The time of every test.
+/// The current time in all tests.
 pub(crate) const NOW: i64 = 1_700_000_000;
 
 #[derive(Debug)]
-struct Stopped;
+pub(crate) struct FixedClock;
 
-impl Clock for Stopped {
+impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_second(NOW).unwrap()
     }
@@ -40,12 +40,12 @@ pub(crate) struct Issuer {
 }
 
 impl Issuer {
-    /// An issuer with one key, `k-1`.
+    /// Starts an issuer with one key, `k-1`.
     pub(crate) async fn start(key: Key) -> Self {
         Self::answering(key, |_| None).await
     }
 
-    /// The same with answers of a test's own, tried before the document and the keys.
+    /// Starts an issuer with responses of the test, which take precedence.
     pub(crate) async fn answering(key: Key, own: impl Fn(&Received) -> Option<Reply> + Send + Sync + 'static) -> Self {
         let state = Arc::new(State::default());
         let shared = Arc::clone(&state);
@@ -56,16 +56,16 @@ impl Issuer {
         state.base.set(base.clone()).unwrap();
         let policy = OutboundPolicy::default();
         let settings = OpenIdSettings::new(base, &policy);
-        let provider = OpenIdProvider::new(Client::new(&policy).unwrap(), settings, Arc::new(Stopped)).unwrap();
+        let provider = OpenIdProvider::new(Client::new(&policy).unwrap(), settings, Arc::new(FixedClock)).unwrap();
         Self { server, provider, key, state }
     }
 
-    /// Another provider of the same issuer, with these settings changed.
+    /// Creates another provider for this issuer, with changed settings.
     pub(crate) fn provider_with(&self, change: impl FnOnce(&mut OpenIdSettings)) -> Result<OpenIdProvider> {
         let policy = OutboundPolicy::default();
         let mut settings = OpenIdSettings::new(self.server.base(), &policy);
         change(&mut settings);
-        OpenIdProvider::new(Client::new(&policy).unwrap(), settings, Arc::new(Stopped))
+        OpenIdProvider::new(Client::new(&policy).unwrap(), settings, Arc::new(FixedClock))
     }
 
     pub(crate) fn set_keys(&self, keys: Value) {
@@ -80,17 +80,17 @@ impl Issuer {
         self.state.down.store(down, SeqCst);
     }
 
-    /// How often this path was asked.
-    pub(crate) fn asked(&self, path: &str) -> usize {
+    /// Returns the number of requests for this path.
+    pub(crate) fn requests(&self, path: &str) -> usize {
         self.server.received().iter().filter(|received| received.head.contains(&format!(" {path} "))).count()
     }
 
-    /// Claims that are taken.
+    /// Returns valid claims.
     pub(crate) fn claims(&self) -> Value {
         json!({"iss": self.server.base(), "sub": "u-1", "client_id": "shop", "iat": NOW - 10, "exp": NOW + 300})
     }
 
-    /// A token that is taken.
+    /// Returns a valid token.
     pub(crate) fn token(&self) -> String {
         self.key.token(&self.header(), &self.claims())
     }
@@ -109,7 +109,7 @@ impl Issuer {
         self.provider.verify(&scope(), token, &Rules::access_token()).await
     }
 
-    /// How a token is refused.
+    /// Checks that a token is invalid, and returns the error.
     pub(crate) async fn refusal(&self, token: &str) -> Error {
         let error = self.verify(token).await.expect_err(token);
         assert_eq!(error.kind(), ErrorKind::InvalidToken, "{error:?} for {token}");

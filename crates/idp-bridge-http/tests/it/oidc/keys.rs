@@ -1,4 +1,4 @@
-//! Keys that sign test tokens, made with the library that checks them.
+//! Signing keys for test tokens.
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
@@ -40,7 +40,7 @@ impl Key {
         Self::Ed(Ed25519KeyPair::generate().unwrap())
     }
 
-    /// Its public half, as it stands in a set.
+    /// Returns the public key as a JWK.
     pub(crate) fn jwk(&self, kid: &str) -> Value {
         let mut jwk = match self {
             Self::Rsa(key) => {
@@ -56,7 +56,7 @@ impl Key {
         jwk
     }
 
-    /// Its public half as bytes: what an HMAC trick would take as its secret.
+    /// Returns the bytes of the public key, for forged HMACs.
     pub(crate) fn public_der(&self) -> Vec<u8> {
         match self {
             Self::Rsa(key) => AsDer::<PublicKeyX509Der<'_>>::as_der(key.public_key()).unwrap().as_ref().to_vec(),
@@ -65,12 +65,12 @@ impl Key {
         }
     }
 
-    /// A token with this header, whose `alg` chooses the hash, and these claims.
+    /// Signs a token. The hash is that of the header's `alg`.
     pub(crate) fn token(&self, header: &Value, claims: &Value) -> String {
         self.sign(&format!("{}.{}", b64(header.to_string()), b64(claims.to_string())), header["alg"].as_str().unwrap())
     }
 
-    /// `signed` with its signature.
+    /// Appends the signature to `signed`.
     pub(crate) fn sign(&self, signed: &str, algorithm: &str) -> String {
         let random = SystemRandom::new();
         let signature = match self {

@@ -1,4 +1,4 @@
-//! OpenID Providers: what is believed of a token, of a key, of a document.
+//! Tests of OpenID Providers.
 
 mod discovery;
 mod hostile;

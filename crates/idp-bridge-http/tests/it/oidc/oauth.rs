@@ -1,4 +1,4 @@
-//! Introspection, revocation, userinfo and the check of a secret, with every answer that a provider may give.
+//! Tests of introspection, revocation, userinfo and the check of a secret.
 
 use idp_bridge_core::{AccessToken, ErrorKind, OauthClient, Outcome, Secret};
 use idp_bridge_http::oidc::{ClientAuthentication, ClientCredentials, SecretCheck, TokenKind};
@@ -20,7 +20,7 @@ fn token() -> AccessToken {
     AccessToken::new("opaque-1").unwrap()
 }
 
-/// An issuer that answers so at this path.
+/// Starts an issuer with this response at this path.
 async fn with(path: &'static str, status: u16, header: &'static str, body: &'static str) -> Issuer {
     let own = move |received: &crate::server::Received| {
         let headers: &[&str] = if header.is_empty() { &[] } else { &[header] };
@@ -30,7 +30,7 @@ async fn with(path: &'static str, status: u16, header: &'static str, body: &'sta
 }
 
 #[tokio::test]
-async fn a_client_proves_itself_with_both_halves_encoded() {
+async fn client_credentials_are_encoded() {
     let secret = "s:e%c r+et";
     let issuer = with("/introspect", 200, "", r#"{"active": true, "sub": "u-1"}"#).await;
     let asked = |authentication, secret| {
@@ -56,7 +56,7 @@ async fn a_client_proves_itself_with_both_halves_encoded() {
 }
 
 #[tokio::test]
-async fn an_introspection_is_believed_only_if_it_says_active() {
+async fn introspection_must_say_active() {
     for (status, body, kind) in [
         (200, r#"{"active": false}"#, ErrorKind::InvalidToken),
         (200, r#"{"active": "true"}"#, ErrorKind::InvalidResponse),
@@ -86,7 +86,7 @@ async fn an_introspection_is_believed_only_if_it_says_active() {
 }
 
 #[tokio::test]
-async fn userinfo_tells_a_refused_token_from_any_other_fault() {
+async fn userinfo_distinguishes_rejected_tokens_from_faults() {
     let invalid = r#"www-authenticate: Bearer realm="x", error="invalid_token""#;
     for (status, header, body, kind) in [
         (401, invalid, "", ErrorKind::InvalidToken),
@@ -114,7 +114,7 @@ async fn userinfo_tells_a_refused_token_from_any_other_fault() {
 }
 
 #[tokio::test]
-async fn a_revocation_says_why_it_failed() {
+async fn revocation_errors_are_distinguished() {
     for (status, body, kind) in [
         (200, "", None),
         (204, "", None),
@@ -139,7 +139,7 @@ async fn a_revocation_says_why_it_failed() {
 }
 
 #[tokio::test]
-async fn what_the_document_does_not_name_is_unsupported() {
+async fn missing_endpoint_is_unsupported() {
     let issuer = Issuer::start(Key::p256()).await;
     issuer.change_document(|document| {
         for name in ["userinfo_endpoint", "introspection_endpoint", "revocation_endpoint"] {
@@ -156,7 +156,7 @@ async fn what_the_document_does_not_name_is_unsupported() {
 }
 
 #[tokio::test]
-async fn a_secret_is_right_if_only_the_code_is_refused() {
+async fn rejected_code_means_right_secret() {
     for (status, body, verdict) in [
         (400, r#"{"error": "invalid_grant"}"#, Ok(SecretCheck::Right)),
         (401, r#"{"error": "invalid_client"}"#, Ok(SecretCheck::Wrong)),
@@ -184,7 +184,7 @@ async fn a_secret_is_right_if_only_the_code_is_refused() {
 }
 
 #[tokio::test]
-async fn a_logout_token_is_checked_with_its_signature() {
+async fn logout_token_signature_is_checked() {
     let issuer = Issuer::start(Key::p256()).await;
     let settings = idp_bridge_core::FederationSettings {
         clients: vec![OauthClient { id: "shop".into(), secret: None }],

@@ -1,11 +1,15 @@
-//! Keys that come and go, and an issuer that is away.
+//! Tests of key rotation and outages.
 
-use idp_bridge_core::{CallScope, ErrorKind};
-use idp_bridge_http::oidc::{Algorithm, Rules};
+use std::sync::Arc;
+use std::time::Duration;
+
+use idp_bridge_core::{CallScope, ErrorKind, OutboundPolicy};
+use idp_bridge_http::Client;
+use idp_bridge_http::oidc::{Algorithm, OpenIdProvider, OpenIdSettings, Rules};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::issuer::Issuer;
+use super::issuer::{FixedClock, Issuer};
 use super::keys::{Key, b64};
 use crate::server::{answer, scope};
 
@@ -28,8 +32,8 @@ async fn new_key_is_found_and_withdrawn_key_not_accepted() {
     issuer.set_keys(json!([next.jwk("k-2")]));
     let call = scope();
     issuer.provider.verify(&call, &new, &Rules::access_token()).await.unwrap();
-    assert_eq!((call.recorder().requests(), issuer.asked("/jwks")), (1, 2));
-    // The keys were refreshed a moment ago, so that a key that they lack may be newer.
+    assert_eq!((call.recorder().requests(), issuer.requests("/jwks")), (1, 2));
+    // The keys were just refreshed, so the missing key may be newer.
     assert_eq!(issuer.verify(&old).await.unwrap_err().kind(), ErrorKind::Unavailable);
     let other = issuer.provider_with(|_| {}).unwrap();
     let error = other.verify(&scope(), &old, &Rules::access_token()).await.unwrap_err();
@@ -40,12 +44,8 @@ async fn new_key_is_found_and_withdrawn_key_not_accepted() {
 async fn forged_kids_never_make_new_keys_invalid() {
     let issuer = Issuer::start(Key::p256()).await;
     issuer.verify(&issuer.token()).await.unwrap();
-    let hasty = || CallScope::new("r-2", std::time::Duration::from_millis(1));
-    for number in 0..20 {
-        let forged = signed_by(&issuer, &Key::p256(), Some(&format!("forged-{number}")));
-        issuer.provider.verify(&hasty(), &forged, &Rules::access_token()).await.unwrap_err();
-    }
-    // The refresh that they forced may still run; it ends before the keys change.
+    flood(&issuer, &issuer.provider).await;
+    // The forced refresh may still be running. It must end before the keys change.
     issuer.verify(&signed_by(&issuer, &Key::p256(), Some("forged"))).await.unwrap_err();
     let next = Key::p256();
     issuer.set_keys(json!([issuer.key.jwk("k-1"), next.jwk("k-2")]));
@@ -55,14 +55,48 @@ async fn forged_kids_never_make_new_keys_invalid() {
         assert!(error.retry_after().is_some_and(|after| after.as_secs() < 10), "{error:?}");
         issuer.verify(&issuer.token()).await.unwrap();
     }
-    assert_eq!(issuer.asked("/jwks"), 2);
+    assert_eq!(issuer.requests("/jwks"), 2);
+}
+
+/// Verifies forged tokens with a deadline of one millisecond.
+async fn flood(issuer: &Issuer, provider: &OpenIdProvider) {
+    for number in 0..20 {
+        let scope = CallScope::new("r-2", Duration::from_millis(1));
+        let forged = signed_by(issuer, &Key::p256(), Some(&format!("forged-{number}")));
+        provider.verify(&scope, &forged, &Rules::access_token()).await.unwrap_err();
+    }
 }
 
 #[tokio::test]
-async fn forged_kids_cost_one_request_and_do_not_hurt_good_tokens() {
+async fn new_key_is_accepted_during_a_flood() {
+    let issuer = Issuer::start(Key::p256()).await;
+    // The clock is advanced by less than the time limit of a fetch, which uses the real clock.
+    let policy = OutboundPolicy { fetch_timeout: Duration::from_secs(60), ..OutboundPolicy::default() };
+    let settings = OpenIdSettings::new(issuer.server.base(), &policy);
+    let provider = OpenIdProvider::new(Client::new(&policy).unwrap(), settings, Arc::new(FixedClock)).unwrap();
+    let rules = Rules::access_token();
+    provider.verify(&scope(), &issuer.token(), &rules).await.unwrap();
+    flood(&issuer, &provider).await;
+    provider.verify(&scope(), &signed_by(&issuer, &Key::p256(), Some("forged")), &rules).await.unwrap_err();
+    let next = Key::p256();
+    issuer.set_keys(json!([next.jwk("k-2")]));
+    let token = signed_by(&issuer, &next, Some("k-2"));
+    let error = provider.verify(&scope(), &token, &rules).await.unwrap_err();
+    tokio::time::pause();
+    tokio::time::advance(error.retry_after().unwrap()).await;
+    tokio::time::resume();
+    flood(&issuer, &provider).await;
+    for _ in 0..80 {
+        provider.verify(&scope(), &token, &rules).await.unwrap();
+    }
+    assert_eq!(issuer.requests("/jwks"), 3);
+}
+
+#[tokio::test]
+async fn forged_kids_cost_one_request() {
     let issuer = Issuer::start(Key::p256()).await;
     let mut calls = JoinSet::new();
-    let issuer = std::sync::Arc::new(issuer);
+    let issuer = Arc::new(issuer);
     for number in 0..50 {
         let issuer = issuer.clone();
         calls.spawn(async move {
@@ -73,15 +107,15 @@ async fn forged_kids_cost_one_request_and_do_not_hurt_good_tokens() {
         });
     }
     calls.join_all().await;
-    assert!(issuer.asked("/jwks") <= 2);
-    assert_eq!(issuer.asked("/.well-known/openid-configuration"), 1);
+    assert!(issuer.requests("/jwks") <= 2);
+    assert_eq!(issuer.requests("/.well-known/openid-configuration"), 1);
 }
 
 #[tokio::test]
-async fn fifty_first_calls_fetch_the_keys_once_and_one_who_leaves_breaks_none() {
-    let issuer = std::sync::Arc::new(Issuer::start(Key::p256()).await);
-    let (leaver, token) = (issuer.clone(), issuer.token());
-    let left = tokio::spawn(async move { leaver.verify(&token).await.map(drop) });
+async fn concurrent_first_calls_fetch_keys_once() {
+    let issuer = Arc::new(Issuer::start(Key::p256()).await);
+    let (leaving, token) = (issuer.clone(), issuer.token());
+    let left = tokio::spawn(async move { leaving.verify(&token).await.map(drop) });
     left.abort();
     let mut calls = JoinSet::new();
     for _ in 0..50 {
@@ -93,7 +127,7 @@ async fn fifty_first_calls_fetch_the_keys_once_and_one_who_leaves_breaks_none() 
 }
 
 #[tokio::test]
-async fn a_token_without_a_kid_is_judged_by_the_one_key_that_fits() {
+async fn token_without_kid_needs_one_matching_key() {
     let issuer = Issuer::start(Key::p256()).await;
     let token = signed_by(&issuer, &issuer.key, None);
     issuer.verify(&token).await.unwrap();
@@ -113,7 +147,7 @@ async fn a_token_without_a_kid_is_judged_by_the_one_key_that_fits() {
 }
 
 #[tokio::test]
-async fn a_nameless_key_that_was_replaced_is_fetched_anew() {
+async fn replaced_key_without_kid_is_fetched() {
     let issuer = Issuer::start(Key::p256()).await;
     let nameless = |key: &Key| {
         let mut jwk = key.jwk("");
@@ -130,10 +164,10 @@ async fn a_nameless_key_that_was_replaced_is_fetched_anew() {
 }
 
 #[tokio::test]
-async fn an_outage_is_never_a_bad_token() {
+async fn outage_is_never_an_invalid_token() {
     let issuer = Issuer::start(Key::p256()).await;
     issuer.down(true);
-    let short = || CallScope::new("r-1", std::time::Duration::from_millis(300));
+    let short = || CallScope::new("r-1", Duration::from_millis(300));
     let verify = |token: String| {
         let provider = issuer.provider.clone();
         async move { provider.verify(&short(), &token, &Rules::access_token()).await }
@@ -143,7 +177,7 @@ async fn an_outage_is_never_a_bad_token() {
     issuer.down(false);
     verify(issuer.token()).await.unwrap();
     issuer.down(true);
-    // What is known goes on; whether an unknown key is the issuer's, nobody can say.
+    // Cached keys remain valid. An unknown key cannot be checked.
     verify(issuer.token()).await.unwrap();
     for _ in 0..3 {
         let error = verify(signed_by(&issuer, &Key::p256(), Some("k-2"))).await.unwrap_err();
@@ -154,7 +188,7 @@ async fn an_outage_is_never_a_bad_token() {
 }
 
 #[tokio::test]
-async fn keys_that_are_not_for_these_signatures_are_left_out() {
+async fn unusable_keys_are_ignored() {
     let issuer = Issuer::start(Key::p256()).await;
     let rsa = Key::rsa();
     let changed = |jwk: &Value, name: &str, value: Value| {
@@ -193,7 +227,7 @@ async fn keys_that_are_not_for_these_signatures_are_left_out() {
     among.push(changed(&changed(&good, "key_ops", json!(["verify"])), "alg", json!("ES256")));
     issuer.set_keys(json!(among));
     issuer.verify(&issuer.token()).await.unwrap();
-    // A weak exponent passes as a key and signs nothing.
+    // A key with a weak exponent is accepted, but its signatures are not.
     issuer.set_keys(json!([changed(&modulus, "e", json!(b64([1])))]));
     let provider = issuer.provider_with(|_| {}).unwrap();
     let forged = rsa.token(&json!({"alg": "RS256", "kid": "k-1", "typ": "JWT"}), &issuer.claims());
@@ -202,7 +236,7 @@ async fn keys_that_are_not_for_these_signatures_are_left_out() {
 }
 
 #[tokio::test]
-async fn a_set_that_makes_no_sense_is_an_invalid_response() {
+async fn malformed_key_set_is_an_invalid_response() {
     let endless = json!({"keys": vec![Key::p256().jwk("k"); 101]}).to_string();
     for body in ["", "[]", "{}", r#"{"keys": {}}"#, r#"{"keys": []}"#, "<html>", endless.as_str()] {
         let body = body.to_owned();
@@ -225,13 +259,13 @@ async fn a_set_that_makes_no_sense_is_an_invalid_response() {
 }
 
 #[tokio::test]
-async fn configured_keys_need_no_document() {
+async fn configured_keys_need_no_discovery() {
     let issuer = Issuer::start(Key::p256()).await;
     let url = format!("{}/jwks", issuer.server.base()).parse().unwrap();
     let provider = issuer.provider_with(|settings| settings.jwks = Some(url)).unwrap();
     let rules = Rules { algorithms: vec![Algorithm::Es256], ..Rules::access_token() };
     provider.verify(&scope(), &issuer.token(), &rules).await.unwrap();
-    assert_eq!((issuer.asked("/jwks"), issuer.server.received().len()), (1, 1));
+    assert_eq!((issuer.requests("/jwks"), issuer.server.received().len()), (1, 1));
 }
 
 #[tokio::test]
@@ -242,5 +276,5 @@ async fn discovery_outage_costs_few_requests() {
         assert_eq!(issuer.provider.discovery(&scope()).await.unwrap_err().kind(), ErrorKind::Unavailable);
     }
     // Five fetches of at most three attempts, and one more if a second has passed.
-    assert!(issuer.asked("/.well-known/openid-configuration") <= 18);
+    assert!(issuer.requests("/.well-known/openid-configuration") <= 18);
 }
