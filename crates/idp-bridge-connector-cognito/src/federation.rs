@@ -102,7 +102,8 @@ impl PoolFederation {
 
     /// Verifies a token that expired at most `expired_by` ago. Requests only keys.
     async fn verify(&self, scope: &CallScope, token: &AccessToken, expired_by: Duration) -> Result<PoolToken> {
-        let rules = Rules { algorithms: vec![Algorithm::Rs256], ..Rules::access_token() }.with_expiry_tolerance(expired_by);
+        let rules =
+            Rules { algorithms: vec![Algorithm::Rs256], ..Rules::access_token() }.with_expiry_tolerance(expired_by);
         let claims = self.issuer.verify(scope, token.expose(), &rules).await?;
         PoolToken::from_claims(&claims, |id| self.settings.client(id).is_some())
     }

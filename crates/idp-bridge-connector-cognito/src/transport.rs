@@ -111,7 +111,7 @@ impl Transport {
             Service::Cognito => response.refusal::<error::ErrorBody>().map(drop).map_err(error::with_endpoint_hint),
             Service::Sts => match error::effective_sts_status(response) {
                 status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-                    let outage = refused(status.as_u16()).with_retry_after(response.retry_after());
+                    let outage = status_error(status.as_u16()).with_retry_after(response.retry_after());
                     Err(error::with_endpoint_hint(outage))
                 }
                 _ if is_success || error::is_sts_error(response) => Ok(()),
