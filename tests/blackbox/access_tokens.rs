@@ -1,4 +1,4 @@
-//! REST with JWT access tokens of an issuer that the configuration names.
+//! Tests of REST with JWT access tokens of a configured issuer.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,7 +10,7 @@ use crate::fixture::Configured;
 use crate::support::bridge::Bridge;
 use crate::support::http::{Reply, Request};
 
-/// An authorization server, as far as its keys go.
+/// The key set of an authorization server.
 struct Keys(SigningKey);
 
 impl Fake for Keys {
@@ -19,7 +19,7 @@ impl Fake for Keys {
     }
 }
 
-/// A bridge that takes the tokens of an issuer; `runtime` keeps the issuer answering.
+/// A bridge that accepts the tokens of an issuer, which `runtime` runs.
 struct Served {
     issuer: FakeServer<Keys>,
     bridge: Bridge,
@@ -35,12 +35,12 @@ impl Served {
         let keys = format!(
             "[tenants.acme.rest.jwt]\nissuer = \"{url}\"\naudience = \"bridge\"\njwks_url = \"{url}/jwks\"\nalgorithms = [\"ES256\"]"
         );
-        let configured = Configured::with(&keys);
+        let configured = Configured::with_tenant_keys(&keys);
         let bridge = configured.serve();
         Self { issuer, bridge, _configured: configured, _runtime: runtime }
     }
 
-    /// A token for reading, with this claim changed.
+    /// Creates a token with the scope `users.read`, with one claim replaced.
     fn token(&self, name: &str, value: Value) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let mut claims = json!({
@@ -51,7 +51,7 @@ impl Served {
         self.issuer.with(|Keys(key)| key.sign(&key.header("at+jwt"), &claims).unwrap())
     }
 
-    fn ask(&self, method: &str, token: &str) -> Reply {
+    fn call(&self, method: &str, token: &str) -> Reply {
         Request::new(method, "/v1/tenants/acme/users/u-1")
             .header("authorization", &format!("Bearer {token}"))
             .send(self.bridge.address())
@@ -59,35 +59,35 @@ impl Served {
 }
 
 #[test]
-fn a_token_of_the_issuer_reads_and_the_log_names_its_client() {
+fn access_token_reads_and_client_is_logged() {
     let served = Served::new();
-    let reply = served.ask("GET", &served.token("jti", json!("j-1")));
+    let reply = served.call("GET", &served.token("jti", json!("j-1")));
     assert_eq!((reply.status, &reply.json()["user"]["email"]), (200, &json!("ada@acme.example")));
-    let line = served.bridge.logged("users.get_by_id");
+    let line = served.bridge.wait_for_log("users.get_by_id");
     assert!(line.contains("\"caller\":\"ops\"") && !line.contains("s-1"), "{line}");
-    let refused = served.ask("DELETE", &served.token("jti", json!("j-2")));
+    let refused = served.call("DELETE", &served.token("jti", json!("j-2")));
     assert_eq!(refused.problem(), (403, "forbidden".into()));
     assert_eq!(refused.headers["www-authenticate"], "Bearer error=\"insufficient_scope\"");
     assert_eq!(served.issuer.exchanges().len(), 1);
 }
 
 #[test]
-fn a_token_that_is_not_good_is_refused_and_never_logged() {
+fn invalid_access_tokens_are_rejected_and_not_logged() {
     let served = Served::new();
     let mut signatures = Vec::new();
     for (name, value) in
         [("aud", json!("other")), ("iss", json!("https://x.example")), ("exp", json!(1)), ("cnf", json!({}))]
     {
         let token = served.token(name, value);
-        let reply = served.ask("GET", &token);
+        let reply = served.call("GET", &token);
         assert_eq!(reply.problem(), (401, "invalid_token".into()), "{name}");
         assert_eq!(reply.headers["www-authenticate"], "Bearer error=\"invalid_token\"");
         signatures.push(token.rsplit('.').next().unwrap().to_owned());
     }
-    assert_eq!(served.ask("GET", "no-jwt").problem(), (401, "invalid_token".into()));
-    // The last line of the log, so that all others are there.
+    assert_eq!(served.call("GET", "no-jwt").problem(), (401, "invalid_token".into()));
+    // After the last line of the log, all others have been read.
     served.bridge.signal(rustix::process::Signal::TERM);
-    served.bridge.logged("drained");
+    served.bridge.wait_for_log("drained");
     for line in served.bridge.log() {
         assert!(!signatures.iter().any(|signature| line.contains(signature)), "{line}");
     }

@@ -1,4 +1,4 @@
-//! The other commands, as a person or a script runs them.
+//! Tests of the commands other than `serve` and `check`.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,59 +9,59 @@ use crate::fixture::{Configured, KEY};
 use crate::support::program::{command, run, run_in};
 
 #[test]
-fn users_go_straight_through_the_connector() {
-    let configured = Configured::with("");
-    let ask = |line: &str| run_in(configured.folder(), line.split_whitespace());
-    let user = ask("users get-by-email ada@acme.example --json").with_code(0).json();
+fn users_command_needs_no_server() {
+    let configured = Configured::with_tenant_keys("");
+    let call = |line: &str| run_in(configured.folder(), line.split_whitespace());
+    let user = call("users get-by-email ada@acme.example --json").with_code(0).json();
     assert_eq!((&user["user"]["tenant"], &user["user"]["id"]), (&"acme".into(), &"u-1".into()));
-    let shown = ask("users get-by-id u-1 --tenant acme").with_code(0).stdout;
+    let shown = call("users get-by-id u-1 --tenant acme").with_code(0).stdout;
     assert!(shown.starts_with("tenant          acme\nid              u-1\ncustomer        cust-1\n"), "{shown}");
-    assert!(ask("users delete u-1").with_code(0).stdout.contains("deleted"));
-    assert!(ask("users get-by-id u-9").with_code(1).stderr.contains("no such user"));
-    assert_eq!(ask("users get-by-id u-9 --json").with_code(1).json()["kind"], "NotFound");
-    let ran = ask("users send-password-reset-email nobody@acme.example").with_code(0);
+    assert!(call("users delete u-1").with_code(0).stdout.contains("deleted"));
+    assert!(call("users get-by-id u-9").with_code(1).stderr.contains("no such user"));
+    assert_eq!(call("users get-by-id u-9 --json").with_code(1).json()["kind"], "NotFound");
+    let ran = call("users send-password-reset-email nobody@acme.example").with_code(0);
     assert!(ran.stderr.contains("no mail was sent"), "{ran:?}");
-    assert!(ask("users get-by-id u-1 --tenant acne").with_code(2).stderr.contains("did you mean `acme`"));
-    assert!(ask("users get-by-email nobody").with_code(2).stderr.contains("has no `@`"));
+    assert!(call("users get-by-id u-1 --tenant acne").with_code(2).stderr.contains("did you mean `acme`"));
+    assert!(call("users get-by-email nobody").with_code(2).stderr.contains("has no `@`"));
 }
 
 #[test]
-fn a_call_says_why_there_is_no_answer() {
-    let configured = Configured::with("");
+fn call_reports_negative_answers() {
+    let configured = Configured::with_tenant_keys("");
     let bridge = configured.serve();
-    let ask = |line: &str, key: &str| {
+    let call = |line: &str, key: &str| {
         let line = format!("call {line} --tenant acme {key} --url {}", bridge.url());
         run_in(configured.folder(), line.split_whitespace())
     };
-    let right = format!("--key {KEY}");
-    assert!(ask("get-by-id u-1", "--key-file webhook").with_code(0).stdout.contains("ada@acme.example"));
-    assert!(ask("ping", &right).with_code(0).stdout.contains("connector memory"));
-    let ran = ask("get-by-id u-9", &right).with_code(1);
+    let valid = format!("--key {KEY}");
+    assert!(call("get-by-id u-1", "--key-file webhook").with_code(0).stdout.contains("ada@acme.example"));
+    assert!(call("ping", &valid).with_code(0).stdout.contains("connector memory"));
+    let ran = call("get-by-id u-9", &valid).with_code(1);
     assert!(ran.stderr.contains("User not found (status 404, code `user_not_found`); request "), "{ran:?}");
-    assert_eq!(ask("get-by-id u-9 --json", &right).with_code(1).json()["code"], "user_not_found");
-    let ran = ask("get-by-id u-5", &right).with_code(1);
+    assert_eq!(call("get-by-id u-9 --json", &valid).with_code(1).json()["code"], "user_not_found");
+    let ran = call("get-by-id u-5", &valid).with_code(1);
     assert!(ran.stderr.contains("`customer`"), "{ran:?}");
     let keys = run("keys new --json").json();
     let other = format!("--key {}", keys["platform"].as_str().unwrap());
-    assert!(ask("ping", &other).with_code(1).stderr.contains("the other half of this key"));
+    assert!(call("ping", &other).with_code(1).stderr.contains("the other half of this key"));
     let public = format!("--key {}", keys["bridge"].as_str().unwrap());
-    let ran = ask("ping", &public).with_code(2);
+    let ran = call("ping", &public).with_code(2);
     assert!(ran.stderr.contains("sign with the platform's") && !ran.stderr.contains("whpk_1"), "{ran:?}");
     for (line, key) in
-        [("ping", ""), ("ping", "--key-file nothing"), ("ping", "--key-env NOT_SET"), ("frobnicate", &*right)]
+        [("ping", ""), ("ping", "--key-file nothing"), ("ping", "--key-env NOT_SET"), ("frobnicate", &*valid)]
     {
-        ask(line, key).with_code(2);
+        call(line, key).with_code(2);
     }
-    let twice = format!("delete u-2 --id msg_twice {right}");
-    assert!(ask(&twice, "").with_code(0).stdout.contains("deleted"));
-    assert!(ask(&twice, "").with_code(0).stdout.contains("deleted"), "the answer is repeated");
+    let twice = format!("delete u-2 --id msg_twice {valid}");
+    assert!(call(&twice, "").with_code(0).stdout.contains("deleted"));
+    assert!(call(&twice, "").with_code(0).stdout.contains("deleted"), "the answer is replayed");
 }
 
 #[test]
-fn a_call_to_nobody_ends_with_a_hint() {
+fn unreachable_bridge_is_reported_with_a_hint() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let ran = run(&format!("call ping --tenant acme --key {KEY} --url http://{closed}")).with_code(1);
-    assert!(ran.stderr.contains("cannot be reached") && ran.stderr.contains("does a bridge listen"), "{ran:?}");
+    assert!(ran.stderr.contains("cannot be reached") && ran.stderr.contains("check that a bridge listens"), "{ran:?}");
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap();
     let ran = run(&format!("call ping --tenant acme --key {KEY} --url http://{address} --timeout 200ms")).with_code(1);
@@ -70,32 +70,32 @@ fn a_call_to_nobody_ends_with_a_hint() {
     assert!(ran.stderr.contains("https://bridge.acme.example"), "{ran:?}");
 }
 
-/// Listens on a port and treats each connection this way.
-fn listen(treat: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
+/// Listens on a free port and handles each connection.
+fn listen(handle: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || listener.incoming().flatten().for_each(treat));
+    std::thread::spawn(move || listener.incoming().flatten().for_each(handle));
     address
 }
 
 #[test]
-fn a_write_without_an_answer_shows_its_id() {
+fn write_without_answer_shows_its_id() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let closing = listen(|mut stream| assert!(stream.read(&mut [0; 4096]).is_ok()));
     for address in [silent.local_addr().unwrap(), closing] {
-        let ask = |call: &str| {
-            run(&format!("call {call} --tenant acme --key {KEY} --url http://{address} --timeout 300ms")).with_code(1)
+        let call = |line: &str| {
+            run(&format!("call {line} --tenant acme --key {KEY} --url http://{address} --timeout 300ms")).with_code(1)
         };
-        let ran = ask("delete u-1");
+        let ran = call("delete u-1");
         let id = ran.stderr.split("--id ").nth(1).unwrap_or_default();
         assert!(id.starts_with("msg_") && ran.stderr.contains("may have taken effect"), "{ran:?}");
-        assert!(ask("delete u-1 --id own").stderr.contains("repeat it with `--id own`"));
-        let ran = ask("get-by-id u-1");
+        assert!(call("delete u-1 --id own").stderr.contains("repeat it with `--id own`"));
+        let ran = call("get-by-id u-1");
         assert!(ran.stderr.contains("hint: ") && !ran.stderr.contains("--id"), "{ran:?}");
-        let json = ask("delete u-1 --json --id own").json();
+        let json = call("delete u-1 --json --id own").json();
         assert_eq!((&json["outcome"], &json["webhook_id"]), (&"unknown".into(), &"own".into()));
         assert!(json["error"].is_string() && json["hint"].is_string(), "{json}");
-        assert_eq!(ask("get-by-id u-1 --json").json()["outcome"], "not_applied");
+        assert_eq!(call("get-by-id u-1 --json").json()["outcome"], "not_applied");
     }
     for wrong in ["--url ftp://x", "--key-file nothing"] {
         let line = format!("call ping --json --tenant acme --key {KEY} {wrong}");
@@ -104,7 +104,7 @@ fn a_write_without_an_answer_shows_its_id() {
 }
 
 #[test]
-fn a_failed_connection_reads_alike_everywhere() {
+fn failed_connections_have_equal_messages() {
     let plain = listen(|mut stream| {
         let _ = stream.read(&mut [0; 4096]);
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
@@ -114,13 +114,13 @@ fn a_failed_connection_reads_alike_everywhere() {
         let _ = stream.read(&mut [0; 4096]);
         let _ = stream.write_all(&[0x15, 3, 3, 0, 2, 2, 10]);
     });
-    for (url, said, hint) in [
+    for (url, message, hint) in [
         (format!("https://localhost:{}", plain.port()), "port does not speak TLS", "name the port that speaks TLS"),
         (format!("http://{closed}"), "cannot be reached: no program listens on its port", ""),
         (format!("http://{no_http}"), "answer is not HTTP", "if the port speaks TLS, write `https://`"),
         ("https://no-such-name.invalid".into(), "host name cannot be resolved", "check the spelling of the host name"),
     ] {
-        let configured = Configured::of(&format!(
+        let configured = Configured::new(&format!(
             "[tenants.acme]\nwebhook_keys_file = [\"webhook\"]\n[tenants.acme.connector]\ntype = \"keycloak\"\n\
              url = \"{url}\"\nrealm = \"r\"\nclient_id = \"c\"\nclient_secret = \"s\"\n"
         ));
@@ -131,7 +131,7 @@ fn a_failed_connection_reads_alike_everywhere() {
         ] {
             let ran = run_in(configured.folder(), line.split(' ')).with_code(1);
             let shown = format!("{}{}", ran.stdout, ran.stderr);
-            assert!(shown.contains(said) && shown.contains(hint), "{line}: {ran:?}");
+            assert!(shown.contains(message) && shown.contains(hint), "{line}: {ran:?}");
             for raw in ["os error", "error sending request", "InvalidContentType", "client error"] {
                 assert!(!shown.contains(raw), "{line}: {ran:?}");
             }
@@ -140,8 +140,8 @@ fn a_failed_connection_reads_alike_everywhere() {
 }
 
 #[test]
-fn a_negative_time_is_called_wrong() {
-    let configured = Configured::with("");
+fn negative_timeout_is_rejected() {
+    let configured = Configured::with_tenant_keys("");
     for line in ["doctor --timeout -4s", "users get-by-id u-1 --timeout -4s"] {
         let ran = run_in(configured.folder(), line.split(' ')).with_code(2);
         assert!(ran.stderr.contains("expected a time such as `800ms` or `4s`"), "{ran:?}");
@@ -151,7 +151,7 @@ fn a_negative_time_is_called_wrong() {
 }
 
 #[test]
-fn doctor_against_nothing_says_that_nothing_is_there() {
+fn doctor_reports_unreachable_identity_providers() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let tenants: String = (0..3)
         .map(|number| {
@@ -162,7 +162,7 @@ fn doctor_against_nothing_says_that_nothing_is_there() {
             )
         })
         .collect();
-    let configured = Configured::of(&tenants);
+    let configured = Configured::new(&tenants);
     let ran = run_in(configured.folder(), ["doctor", "--timeout", "2s"]).with_code(1);
     assert_eq!(ran.stdout.matches("FAILED       ").count(), 3, "{ran:?}");
     assert!(ran.stdout.contains("fix: ") && !ran.stdout.contains("hunter2"), "{ran:?}");
@@ -173,21 +173,21 @@ fn doctor_against_nothing_says_that_nothing_is_there() {
 }
 
 #[test]
-fn doctor_of_a_tenant_in_order_is_all_ok() {
-    let ran = run_in(Configured::with("").folder(), ["doctor"]).with_code(0);
+fn doctor_of_healthy_tenant_is_ok() {
+    let ran = run_in(Configured::with_tenant_keys("").folder(), ["doctor"]).with_code(0);
     assert!(ran.stdout.contains("users are loaded") && !ran.stdout.contains("FAILED"), "{ran:?}");
 }
 
 #[test]
-fn new_keys_fit_each_other_and_are_written_for_nobody_else_to_read() {
+fn new_keys_match_and_are_private() {
     let folder = tempfile::tempdir().unwrap();
     let files = run_in(folder.path(), ["keys", "new", "--out", "keys", "--json"]).with_code(0).json();
     let platform = folder.path().join(files["platform"].as_str().unwrap());
     assert_eq!(platform.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     assert!(std::fs::read_to_string(&platform).unwrap().starts_with("whsk_"));
     let ran = run_in(folder.path(), ["keys", "new", "--out", "keys"]).with_code(2);
-    assert!(ran.stderr.contains("never written over"), "{ran:?}");
-    let configured = Configured::with("");
+    assert!(ran.stderr.contains("never overwritten"), "{ran:?}");
+    let configured = Configured::with_tenant_keys("");
     let text = std::fs::read_to_string(configured.config()).unwrap();
     let bridge_key = folder.path().join(files["bridge"].as_str().unwrap());
     configured.write("idp-bridge.toml", &text.replace("\"webhook\"", &format!("{bridge_key:?}")));
@@ -200,14 +200,14 @@ fn new_keys_fit_each_other_and_are_written_for_nobody_else_to_read() {
 }
 
 #[test]
-fn connectors_and_schemas_are_json_that_others_can_use() {
+fn connectors_and_schemas_are_json() {
     let connectors = run("connectors --json").with_code(0).json();
     let types: Vec<_> = connectors.as_array().unwrap().iter().map(|connector| connector["type"].clone()).collect();
     assert!(types.contains(&"keycloak".into()) && types.contains(&"memory".into()), "{types:?}");
     assert!(connectors[0]["capabilities"]["calls"]["users.delete"]["support"].is_string());
-    let of = |name: &str| connectors.as_array().unwrap().iter().find(|one| one["type"] == name).unwrap().clone();
-    assert_eq!(of("keycloak")["capabilities"]["federation"]["logout"], "session");
-    assert!(of("memory")["capabilities"]["federation"].is_null());
+    let connector = |name: &str| connectors.as_array().unwrap().iter().find(|one| one["type"] == name).unwrap().clone();
+    assert_eq!(connector("keycloak")["capabilities"]["federation"]["logout"], "session");
+    assert!(connector("memory")["capabilities"]["federation"].is_null());
     let text = run("connectors").with_code(0).stdout;
     assert!(text.contains("client_secret") && text.contains("(required)"), "{text}");
     assert!(text.contains("back-channel logout") && text.contains("ends the session\n"), "{text}");
@@ -219,7 +219,7 @@ fn connectors_and_schemas_are_json_that_others_can_use() {
 }
 
 #[test]
-fn completions_a_manual_and_help_are_printed() {
+fn completions_manual_and_help_are_printed() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(run(&format!("completions {shell}")).with_code(0).stdout.contains("get-by-email"), "{shell}");
     }
@@ -236,7 +236,7 @@ fn completions_a_manual_and_help_are_printed() {
 }
 
 #[test]
-fn a_reader_that_has_had_enough_is_no_failure() {
+fn closed_output_is_not_an_error() {
     let folder = tempfile::tempdir().unwrap();
     for line in ["schema config", "connectors", "completions bash", "--help"] {
         let mut child =

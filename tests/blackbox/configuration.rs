@@ -1,4 +1,4 @@
-//! Mistakes of a configuration, as an operator reads them. The table of all of them is beside the code.
+//! Tests of `check` and of configuration errors. The table of all mistakes is in `config/tests/mistakes.rs`.
 
 use std::net::TcpListener;
 use std::process::Command;
@@ -7,11 +7,11 @@ use rustix::process::Signal;
 
 use crate::fixture::Configured;
 use crate::support::bridge::Bridge;
-use crate::support::program::{Ran, command, finish, run_in};
+use crate::support::program::{Output, command, finish, run_in};
 
 #[test]
-fn a_right_configuration_is_described_without_its_secrets() {
-    let configured = Configured::with("deadline = \"2s\"");
+fn check_describes_configuration_without_secrets() {
+    let configured = Configured::with_tenant_keys("deadline = \"2s\"");
     let ran = run_in(configured.folder(), ["check"]).with_code(0);
     for part in ["acme (memory)", "1 shared", "2s", "REST           off"] {
         assert!(ran.stdout.contains(part), "{part}: {ran:?}");
@@ -22,8 +22,8 @@ fn a_right_configuration_is_described_without_its_secrets() {
 }
 
 #[test]
-fn every_mistake_is_shown_with_its_place_and_the_next_step() {
-    let configured = Configured::of(
+fn check_prints_all_mistakes_with_place_and_hint() {
+    let configured = Configured::new(
         "[server]\nlisen = \"127.0.0.1:8080\"\n\n[tenants.acme]\nwebhook_keys = [\"whsec_hunter2\"]\n\n\
          [tenants.acme.connector]\ntype = \"keycloack\"\nurl = \"https://login.acme.example\"\n",
     );
@@ -33,8 +33,8 @@ fn every_mistake_is_shown_with_its_place_and_the_next_step() {
         ran.stderr,
         "error: unknown key `lisen`\n   at: idp-bridge.toml:2:1, key `server.lisen`\n hint: did you mean `listen`?\n\n\
          error: the key is not base64 after its prefix\n   at: idp-bridge.toml:5:17, key `tenants.acme.webhook_keys[0]`\n \
-         hint: `idp-bridge keys new` makes a pair: `whsk_…` for the platform, `whpk_…` for the bridge\n\n\
-         error: there is no connector `keycloack` in this program\n   at: idp-bridge.toml:8:1, key `tenants.acme.connector.type`\n \
+         hint: `idp-bridge keys new` generates a pair: `whsk_…` for the platform, `whpk_…` for the bridge\n\n\
+         error: this program has no connector `keycloack`\n   at: idp-bridge.toml:8:1, key `tenants.acme.connector.type`\n \
          hint: did you mean `keycloak`?\n"
     );
     let json = run_in(configured.folder(), ["check", "--json"]).with_code(2).json();
@@ -43,8 +43,8 @@ fn every_mistake_is_shown_with_its_place_and_the_next_step() {
 }
 
 #[test]
-fn a_wrong_configuration_is_never_served() {
-    let configured = Configured::with("deadlin = \"2s\"");
+fn invalid_configuration_is_not_served() {
+    let configured = Configured::with_tenant_keys("deadlin = \"2s\"");
     for command in ["serve", "doctor", "check"] {
         let ran = run_in(configured.folder(), [command]).with_code(2);
         assert!(ran.stderr.contains("did you mean `deadline`"), "{ran:?}");
@@ -52,7 +52,7 @@ fn a_wrong_configuration_is_never_served() {
 }
 
 #[test]
-fn a_configuration_that_is_not_there_is_asked_for() {
+fn missing_configuration_is_reported_with_a_hint() {
     let folder = tempfile::tempdir().unwrap();
     for command in ["check", "doctor"] {
         let ran = run_in(folder.path(), [command]).with_code(2);
@@ -63,43 +63,43 @@ fn a_configuration_that_is_not_there_is_asked_for() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_said_so() {
+fn used_port_is_reported() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let ran = run_in(Configured::with("").folder(), ["serve", "--listen", &address]).with_code(2);
+    let ran = run_in(Configured::with_tenant_keys("").folder(), ["serve", "--listen", &address]).with_code(2);
     assert!(ran.stderr.contains("cannot listen") && ran.stderr.contains("--listen"), "{ran:?}");
     assert_eq!(ran.stdout, "");
 }
 
 #[test]
-fn a_log_filter_that_cannot_be_read_is_said_so() {
-    let configured = Configured::with("");
+fn invalid_log_filter_is_reported() {
+    let configured = Configured::with_tenant_keys("");
     let mut serve = command(configured.folder());
     let ran = finish(serve.args(["serve", "--listen", "127.0.0.1:0"]).env("IDP_BRIDGE_LOG", "=x=")).with_code(2);
     assert!(ran.stderr.contains("log filter") && ran.stderr.contains("IDP_BRIDGE_LOG"), "{ran:?}");
 }
 
 #[test]
-fn host_aws_credentials_are_built_in_and_off() {
+fn host_aws_credentials_are_off_by_default() {
     let tenant = "[tenants.acme]\nwebhook_keys_file = [\"webhook\"]\n[tenants.acme.connector]\ntype = \"cognito\"\n\
                   user_pool_id = \"eu-west-1_AbCdEfGhI\"\n";
-    let off = Configured::of(tenant);
+    let off = Configured::new(tenant);
     let ran = run_in(off.folder(), ["check"]).with_code(2);
     assert!(ran.stderr.contains("`server.aws_default_chain`"), "{ran:?}");
-    let on = Configured::of(&format!("[server]\naws_default_chain = true\n{tenant}"));
+    let on = Configured::new(&format!("[server]\naws_default_chain = true\n{tenant}"));
     run_in(on.folder(), ["check"]).with_code(0);
 }
 
-/// Runs the program for ten seconds at most.
-fn run_briefly(configured: &Configured, line: &str) -> Ran {
+/// Runs the program for at most ten seconds.
+fn run_briefly(configured: &Configured, line: &str) -> Output {
     let mut timeout = Command::new("timeout");
     timeout.arg("10").arg(env!("CARGO_BIN_EXE_idp-bridge")).args(line.split(' ')).current_dir(configured.folder());
     finish(&mut timeout)
 }
 
 #[test]
-fn pipes_and_devices_never_hold_the_program_up() {
-    let configured = Configured::with("");
+fn pipes_and_devices_are_not_read() {
+    let configured = Configured::with_tenant_keys("");
     let made = Command::new("mkfifo").arg(configured.folder().join("pipe")).status().unwrap();
     assert!(made.success());
     let text = std::fs::read_to_string(configured.config()).unwrap();
@@ -107,7 +107,7 @@ fn pipes_and_devices_never_hold_the_program_up() {
         "type = \"keycloak\"\nurl = \"https://a.example\"\nrealm = \"r\"\nclient_id = \"c\"\nclient_secret = \"s\"\n";
     let ca = text.split("type =").next().unwrap().to_owned() + keycloak;
     for path in ["pipe", "/dev/zero"] {
-        let refused = |ran: Ran| {
+        let refused = |ran: Output| {
             assert_eq!(ran.code, 2, "{ran:?}");
             assert!(ran.stderr.contains("it is not a regular file"), "{ran:?}");
         };
@@ -126,8 +126,8 @@ fn pipes_and_devices_never_hold_the_program_up() {
 
 #[test]
 fn secrets_behind_links_are_read() {
-    // As Kubernetes mounts them.
-    let configured = Configured::with("");
+    // Kubernetes mounts secrets in this way.
+    let configured = Configured::with_tenant_keys("");
     configured.write("data", crate::fixture::KEY);
     std::os::unix::fs::symlink(configured.folder(), configured.folder().join("..data")).unwrap();
     std::fs::remove_file(configured.folder().join("webhook")).unwrap();
@@ -136,15 +136,15 @@ fn secrets_behind_links_are_read() {
 }
 
 #[test]
-fn json_is_printed_of_configuration_errors() {
-    let configured = Configured::with("deadlin = \"2s\"");
+fn configuration_errors_are_printed_as_json() {
+    let configured = Configured::with_tenant_keys("deadlin = \"2s\"");
     for line in ["check --json", "doctor --json", "users get-by-id u-1 --json"] {
         let ran = run_in(configured.folder(), line.split(' ')).with_code(2);
         assert_eq!(ran.stderr, "", "{line}");
         let json = ran.json();
         assert_eq!((&json["ok"], &json["problems"][0]["hint"]), (&false.into(), &"did you mean `deadline`?".into()));
     }
-    let configured = Configured::with("");
+    let configured = Configured::with_tenant_keys("");
     for line in ["doctor globex --json", "users get-by-id u-1 --tenant globex --json"] {
         let json = run_in(configured.folder(), line.split(' ')).with_code(2).json();
         assert_eq!(json["problems"][0]["message"], "no tenant `globex` is configured", "{line}");
@@ -152,8 +152,8 @@ fn json_is_printed_of_configuration_errors() {
 }
 
 #[test]
-fn a_wrong_address_on_the_command_line_has_a_hint() {
-    let configured = Configured::with("");
+fn invalid_listen_option_has_a_hint() {
+    let configured = Configured::with_tenant_keys("");
     for (address, hint) in [("localhost:8080", "write `127.0.0.1:8080`"), (":8080", "`0.0.0.0:8080` for all")] {
         let ran = run_in(configured.folder(), ["serve", "--listen", address]).with_code(2);
         assert!(ran.stderr.contains("expected an address and a port") && ran.stderr.contains(hint), "{ran:?}");
@@ -161,8 +161,8 @@ fn a_wrong_address_on_the_command_line_has_a_hint() {
 }
 
 #[test]
-fn the_environment_decides_on_colours() {
-    let configured = Configured::with("");
+fn environment_controls_log_colours() {
+    let configured = Configured::with_tenant_keys("");
     let text = std::fs::read_to_string(configured.config()).unwrap();
     configured.write("idp-bridge.toml", &format!("[server]\nlog.format = \"text\"\n{text}"));
     for (variables, coloured) in
@@ -172,7 +172,7 @@ fn the_environment_decides_on_colours() {
         serve.args(["serve", "--listen", "127.0.0.1:0"]).envs(variables.iter().map(|name| (name, "1")));
         let bridge = Bridge::start(&mut serve);
         bridge.signal(Signal::TERM);
-        let line = bridge.logged("told to stop");
+        let line = bridge.wait_for_log("stopping");
         assert_eq!(line.contains('\u{1b}'), coloured, "{variables:?}: {line:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! The demo: what whoever tries the program first sees must work when it is pasted.
+//! Tests of the demo and of the commands that it prints.
 
 use std::process::Command;
 
@@ -9,29 +9,29 @@ use crate::support::http::Request;
 use crate::support::program::{command, finish, run_in};
 
 #[test]
-fn the_printed_call_answers_the_same_user_by_id_email_and_customer() {
-    let bridge = Bridge::demo();
-    let line = bridge.said(" call get-by-email ");
+fn printed_call_finds_the_user() {
+    let bridge = Bridge::serve_demo();
+    let line = bridge.wait_for_output(" call get-by-email ");
     let (_, arguments) = line.split_once(" call get-by-email ada@acme.example ").unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let ask = |call: &str| {
-        let line = format!("call {call} {arguments} --json");
+    let call = |command: &str| {
+        let line = format!("call {command} {arguments} --json");
         run_in(folder.path(), line.split_whitespace()).with_code(0).json()
     };
-    let user = ask("get-by-email ada@acme.example");
+    let user = call("get-by-email ada@acme.example");
     assert_eq!(user["user"]["email"], "ada@acme.example");
     assert_eq!(user["user"]["logins_count"], "42");
     let id = user["user"]["id"].as_str().unwrap();
     let customer = user["user"]["customer"].as_str().unwrap();
-    assert_eq!(ask(&format!("get-by-id {id}")), user);
-    assert_eq!(ask(&format!("get-by-customer {customer}")), user);
+    assert_eq!(call(&format!("get-by-id {id}")), user);
+    assert_eq!(call(&format!("get-by-customer {customer}")), user);
 }
 
 #[test]
-fn the_printed_curl_line_survives_a_shell_and_is_answered() {
-    let bridge = Bridge::demo();
-    let line = bridge.said("  curl ");
-    // A real shell reads the line; a function in place of curl tells what it made of it.
+fn printed_curl_command_works_in_a_shell() {
+    let bridge = Bridge::serve_demo();
+    let line = bridge.wait_for_output("  curl ");
+    // A shell parses the line, and a function instead of curl prints the arguments.
     let script = format!("curl() {{ printf '%s\\n' \"$@\"; }}\n{line}");
     let words = finish(Command::new("sh").arg("-c").arg(&script)).with_code(0).stdout;
     let words: Vec<&str> = words.lines().collect();
@@ -47,7 +47,7 @@ fn the_printed_curl_line_survives_a_shell_and_is_answered() {
     });
     let reply = request.body(after("--data-raw")[0]).send(bridge.address());
     assert_eq!((reply.status, &reply.json()["user"]["id"]), (200, &Value::from("u-1")), "{reply:?}");
-    // And curl itself, where there is one.
+    // If curl is installed, the line runs unchanged.
     if let Ok(output) = Command::new("curl").arg("--version").output() {
         assert!(output.status.success());
         let answer = finish(Command::new("sh").arg("-c").arg(&line)).with_code(0);
@@ -56,7 +56,7 @@ fn the_printed_curl_line_survives_a_shell_and_is_answered() {
 }
 
 #[test]
-fn a_curl_line_can_be_made_at_any_time_and_quotes_what_a_shell_would_read() {
+fn print_curl_quotes_special_characters() {
     let folder = tempfile::tempdir().unwrap();
     let keys = run_in(folder.path(), ["keys", "new", "--json"]).json();
     let options = ["--tenant", "acme", "--key", keys["platform"].as_str().unwrap(), "--print-curl"];
@@ -67,31 +67,31 @@ fn a_curl_line_can_be_made_at_any_time_and_quotes_what_a_shell_would_read() {
 }
 
 #[test]
-fn the_demo_is_for_this_machine_alone() {
+fn demo_listens_on_loopback_only() {
     let folder = tempfile::tempdir().unwrap();
     let ran = run_in(folder.path(), ["serve", "--listen", "0.0.0.0:0"]).with_code(2);
     assert!(ran.stderr.contains("loopback only"), "{ran:?}");
 }
 
 #[test]
-fn the_demo_says_that_it_is_one() {
-    let bridge = Bridge::demo();
+fn demo_is_announced_in_log_and_readiness() {
+    let bridge = Bridge::serve_demo();
     let ready = Request::get("/readyz").send(bridge.address());
     assert_eq!((ready.status, ready.json()), (200, serde_json::json!({"status": "ready", "demo": true})));
-    let line = bridge.logged("this is a demo");
+    let line = bridge.wait_for_log("this is a demo");
     assert!(line.contains("\"level\":\"WARN\""), "{line}");
-    let printed = bridge.said("--key ");
+    let printed = bridge.wait_for_output("--key ");
     let (_, key) = printed.split_once("--key ").unwrap();
     let log = bridge.log().join("\n");
     assert!(key.starts_with("whsk_") && !log.contains(key.trim()) && !log.contains("whsk_"), "{log}");
-    let configured = crate::fixture::Configured::with("").serve();
+    let configured = crate::fixture::Configured::with_tenant_keys("").serve();
     let ready = Request::get("/readyz").send(configured.address());
     assert_eq!(ready.json(), serde_json::json!({"status": "ready"}));
 }
 
 #[test]
-fn the_pages_that_describe_the_api_load_nothing_from_outside() {
-    let bridge = Bridge::demo();
+fn reference_page_is_self_contained() {
+    let bridge = Bridge::serve_demo();
     let document = Request::get("/openapi.json").send(bridge.address());
     assert_eq!((document.status, &document.json()["openapi"].as_str().unwrap()[..3]), (200, "3.1"));
     let page = Request::get("/docs").send(bridge.address());
@@ -105,7 +105,7 @@ fn the_pages_that_describe_the_api_load_nothing_from_outside() {
 }
 
 #[test]
-fn an_environment_variable_names_the_configuration() {
+fn environment_variable_selects_the_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let ran = finish(command(folder.path()).arg("serve").env("IDP_BRIDGE_CONFIG", "/nowhere.toml")).with_code(2);
     assert!(ran.stderr.contains("/nowhere.toml"), "{ran:?}");

@@ -1,6 +1,6 @@
-//! Federation with the built program: a logout that outlives the process, and what an operator sees.
+//! Tests of federation, the revocation list and its commands.
 //!
-//! The identity provider is the fake of Auth0, which goes on taking access tokens after a logout: only the bridge refuses them.
+//! The identity provider is the fake of Auth0, which accepts access tokens even after a logout. Only the bridge rejects them.
 
 use idp_bridge_conformance::{Harness as _, NewUser, SignIn, Tokens};
 use idp_bridge_connector_auth0::harness::Auth0Harness;
@@ -16,10 +16,10 @@ use crate::support::program::run_in;
 
 const EMAIL: &str = "ada@acme.example";
 const PASSWORD: &str = "correct-horse-battery-staple-9";
-/// How often a token is tried that must never pass.
+/// Number of attempts with an ended token.
 const TRIES: usize = 1_000;
 
-/// An identity provider with one user, and a folder with the configuration of a bridge before it.
+/// An identity provider with one user, and the configuration of a bridge before it.
 struct Federated {
     configured: Configured,
     harness: Auth0Harness,
@@ -35,7 +35,7 @@ impl Federated {
         user.customers = vec![CustomerId::new("cust-1").unwrap()];
         user.password = Some(PASSWORD.into());
         let user = runtime.block_on(harness.create(user)).unwrap().as_str().to_owned();
-        let configured = Configured::of(&configuration(&harness));
+        let configured = Configured::new(&configuration(&harness));
         std::fs::create_dir(configured.folder().join("state")).unwrap();
         Self { configured, harness, user, runtime }
     }
@@ -45,7 +45,7 @@ impl Federated {
         self.runtime.block_on(self.harness.federation().unwrap().sign_in(&sign_in)).unwrap()
     }
 
-    /// Changes a word of the configuration.
+    /// Replaces a text in the configuration.
     fn change(&self, from: &str, to: &str) {
         let text = std::fs::read_to_string(self.configured.config()).unwrap();
         assert!(text.contains(from), "{text}");
@@ -71,54 +71,54 @@ fn configuration(harness: &Auth0Harness) -> String {
     )
 }
 
-fn ask(bridge: &Bridge, method: &str, path: &str, tokens: &Tokens) -> Reply {
+fn call(bridge: &Bridge, method: &str, path: &str, tokens: &Tokens) -> Reply {
     let authorization = format!("Bearer {}", tokens.access.expose());
     Request::new(method, &format!("/v1/tenants/acme/{path}"))
         .header("authorization", &authorization)
         .send(bridge.address())
 }
 
-/// Tries an ended token again and again.
+/// Asserts that an ended token is rejected at each attempt.
 #[track_caller]
-fn is_never_taken(bridge: &Bridge, tokens: &Tokens) {
+fn assert_always_rejected(bridge: &Bridge, tokens: &Tokens) {
     for number in 0..TRIES {
-        let reply = ask(bridge, "GET", "userinfo", tokens);
+        let reply = call(bridge, "GET", "userinfo", tokens);
         assert_eq!(reply.problem(), (401, "invalid_token".into()), "try {number}");
     }
 }
 
 #[test]
-fn a_logout_holds_after_the_process_was_killed() {
+fn logout_survives_a_killed_process() {
     let federated = Federated::new();
-    let (ended, living) = (federated.sign_in(), federated.sign_in());
+    let (ended, active) = (federated.sign_in(), federated.sign_in());
     let mut bridge = federated.configured.serve();
-    for tokens in [&ended, &living] {
-        let reply = ask(&bridge, "GET", "userinfo", tokens);
+    for tokens in [&ended, &active] {
+        let reply = call(&bridge, "GET", "userinfo", tokens);
         assert_eq!((reply.status, &reply.json()["customer"]), (200, &json!("cust-1")), "{reply:?}");
     }
-    assert_eq!(ask(&bridge, "POST", "logout", &ended).status, 204);
-    is_never_taken(&bridge, &ended);
+    assert_eq!(call(&bridge, "POST", "logout", &ended).status, 204);
+    assert_always_rejected(&bridge, &ended);
     bridge.signal(Signal::KILL);
-    bridge.ended();
+    bridge.wait_for_exit();
     let bridge = federated.configured.serve();
-    is_never_taken(&bridge, &ended);
+    assert_always_rejected(&bridge, &ended);
     let alive = federated.runtime.block_on(federated.harness.federation().unwrap().alive(&mut ended.clone())).unwrap();
-    assert_eq!(alive.userinfo, Some(true), "the identity provider would take it");
+    assert_eq!(alive.userinfo, Some(true), "the identity provider accepts it");
 }
 
 #[test]
-fn a_deletion_ends_the_tokens_that_the_cache_still_knows() {
+fn deletion_ends_cached_tokens() {
     let federated = Federated::new();
     let tokens = federated.sign_in();
     let bridge = federated.configured.serve();
-    assert_eq!(ask(&bridge, "GET", "userinfo", &tokens).status, 200);
+    assert_eq!(call(&bridge, "GET", "userinfo", &tokens).status, 200);
     let delete = signer().call("users.delete", json!({"id": federated.user}));
     assert_eq!(delete.send(bridge.address()).status, 200);
-    assert_eq!(ask(&bridge, "GET", "userinfo", &tokens).problem(), (401, "invalid_token".into()));
+    assert_eq!(call(&bridge, "GET", "userinfo", &tokens).problem(), (401, "invalid_token".into()));
 }
 
 #[test]
-fn the_list_belongs_to_one_process_and_must_be_whole() {
+fn revocation_list_is_exclusive_and_intact() {
     let federated = Federated::new();
     let serve = || run_in(federated.configured.folder(), ["serve", "--listen", "127.0.0.1:0"]);
     let bridge = federated.configured.serve();
@@ -145,11 +145,11 @@ fn the_list_belongs_to_one_process_and_must_be_whole() {
 }
 
 #[test]
-fn lost_list_keeps_the_bridge_from_starting() {
+fn lost_revocation_list_prevents_start() {
     let federated = Federated::new();
     let run = |arguments: &[&str]| run_in(federated.configured.folder(), arguments);
     let checked = run(&["check"]).with_code(0);
-    assert!(checked.stdout.contains("the revocation list is made at the first start"), "{checked:?}");
+    assert!(checked.stdout.contains("the revocation list is created at the first start"), "{checked:?}");
     let bridge = federated.configured.serve();
     assert_eq!(run(&["check", "--json"]).with_code(0).json()["state_dir"], "in_use");
     drop(bridge);
@@ -164,8 +164,8 @@ fn lost_list_keeps_the_bridge_from_starting() {
     let findings = ran.json()[0]["federation"].clone();
     let last = findings.as_array().unwrap().last().unwrap().clone();
     assert_eq!((&last["check"], &last["verdict"]), (&json!("`state_dir` can be used"), &json!("failed")));
-    let bridge = Bridge::with(&federated.configured.config(), &["--accept-lost-revocations"]);
-    bridge.logged("the revocation list was gone, and a new one was made");
+    let bridge = Bridge::serve_with_options(&federated.configured.config(), &["--accept-lost-revocations"]);
+    bridge.wait_for_log("the revocation list was gone, and a new one was created");
     drop(bridge);
     drop(federated.configured.serve());
     std::fs::remove_dir_all(federated.configured.folder().join("state")).unwrap();
@@ -174,14 +174,14 @@ fn lost_list_keeps_the_bridge_from_starting() {
 }
 
 #[test]
-fn command_line_delete_names_the_revocation_list() {
+fn users_delete_warns_about_revocation_list() {
     let federated = Federated::new();
     let ran = run_in(federated.configured.folder(), ["users", "delete", &federated.user]).with_code(0);
     assert!(ran.stderr.contains("the revocation list of the bridge was not written"), "{ran:?}");
 }
 
 #[test]
-fn applications_are_told_the_public_address() {
+fn federation_document_has_the_public_url() {
     let federated = Federated::new();
     let bridge = federated.configured.serve();
     let reply = Request::get("/v1/tenants/acme/federation").header("host", "evil.example").send(bridge.address());
@@ -191,7 +191,7 @@ fn applications_are_told_the_public_address() {
 }
 
 #[test]
-fn check_and_doctor_tell_of_federation() {
+fn check_and_doctor_cover_federation() {
     let federated = Federated::new();
     let run = |arguments: &[&str]| run_in(federated.configured.folder(), arguments);
     let checked = run(&["check"]).with_code(0);
@@ -199,9 +199,9 @@ fn check_and_doctor_tell_of_federation() {
     let json = run(&["check", "--json"]).with_code(0).json();
     assert_eq!(json["tenants"][0]["federation"]["cache_ms"], 60_000);
     assert!(json["tenants"][0]["capabilities"]["federation"]["logout"].is_string(), "{json}");
-    let well = run(&["doctor"]).with_code(0);
-    let findings = well.stdout.split_once("  federation\n").unwrap().1;
-    assert!(findings.starts_with("    ok") && findings.contains("  calls\n"), "{well:?}");
+    let healthy = run(&["doctor"]).with_code(0);
+    let findings = healthy.stdout.split_once("  federation\n").unwrap().1;
+    assert!(findings.starts_with("    ok") && findings.contains("  calls\n"), "{healthy:?}");
     federated.change("metadata = true\n", "metadata = true\ncustomer_claim = \"https://acme.example/customer\"\n");
     let hidden = run(&["doctor"]).with_code(1);
     assert!(!hidden.stdout.contains("FAILED") && hidden.stdout.contains("pass `--allow-not-visible`"), "{hidden:?}");
@@ -221,7 +221,8 @@ fn check_and_doctor_tell_of_federation() {
         "{ran:?}"
     );
     let json = run(&["doctor", "--json"]).with_code(1).json();
-    let verdicts = |of: &str| json[0][of].as_array().unwrap().iter().filter(|one| one["verdict"] == "failed").count();
-    assert_eq!((verdicts("findings"), verdicts("federation")), (0, 1), "{json}");
+    let failures =
+        |part: &str| json[0][part].as_array().unwrap().iter().filter(|one| one["verdict"] == "failed").count();
+    assert_eq!((failures("findings"), failures("federation")), (0, 1), "{json}");
     assert_eq!(json[0]["ok"], false);
 }

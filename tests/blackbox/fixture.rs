@@ -7,8 +7,12 @@ use tempfile::TempDir;
 use crate::support::bridge::Bridge;
 use crate::support::sign::Signer;
 
+/// The shared key of the tenant.
 pub(crate) const KEY: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+/// The id of the tenant.
 pub(crate) const TENANT: &str = "acme";
+/// The users of the demo and of most tests.
+pub(crate) const SAMPLE_USERS: &str = include_str!("../../crates/idp-bridge-connector-memory/src/sample_users.json");
 
 /// A folder with a configuration.
 #[derive(Debug)]
@@ -17,20 +21,19 @@ pub(crate) struct Configured {
 }
 
 impl Configured {
-    /// The tenant `acme` with the sample users, and more keys in its table.
-    pub(crate) fn with(more: &str) -> Self {
-        let users = include_str!("../../crates/idp-bridge-connector-memory/src/sample_users.json");
+    /// Creates a configuration with the tenant `acme`, the sample users and additional keys in the tenant's table.
+    pub(crate) fn with_tenant_keys(more: &str) -> Self {
         let text = format!(
             "[tenants.{TENANT}]\nwebhook_keys_file = [\"webhook\"]\n{more}\n\
              [tenants.{TENANT}.connector]\ntype = \"memory\"\nusers_file = \"users.json\"\n"
         );
-        let configured = Self::of(&text);
-        configured.write("users.json", users);
+        let configured = Self::new(&text);
+        configured.write("users.json", SAMPLE_USERS);
         configured
     }
 
-    /// This configuration, beside a file `webhook` with the key.
-    pub(crate) fn of(text: &str) -> Self {
+    /// Creates a folder with this configuration, and with the key in the file `webhook`.
+    pub(crate) fn new(text: &str) -> Self {
         let configured = Self { folder: tempfile::tempdir().unwrap() };
         configured.write("webhook", KEY);
         configured.write("idp-bridge.toml", text);
@@ -50,10 +53,11 @@ impl Configured {
     }
 
     pub(crate) fn serve(&self) -> Bridge {
-        Bridge::of(&self.config())
+        Bridge::serve(&self.config())
     }
 }
 
+/// Returns the signer of the tenant's calls.
 pub(crate) fn signer() -> Signer {
     Signer::new(KEY, TENANT)
 }

@@ -1,4 +1,4 @@
-//! What many bad callers cost.
+//! Tests of the bridge under many bad requests, and of its size.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -11,16 +11,16 @@ use crate::fixture::{Configured, signer};
 use crate::support::bridge::Bridge;
 use crate::support::http::{Request, exchange};
 
-/// Each half-open connection is an open file on both sides.
-fn allow_many_files() {
+/// Raises the open file limit, since each connection is an open file on both sides.
+fn raise_open_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
 }
 
 #[test]
-fn a_thousand_half_open_connections_leave_the_bridge_answering() {
-    allow_many_files();
-    let bridge = Configured::with("").serve();
+fn half_open_connections_do_not_block() {
+    raise_open_file_limit();
+    let bridge = Configured::with_tenant_keys("").serve();
     let mut half_open: Vec<TcpStream> = (0..1000).map(|_| TcpStream::connect(bridge.address()).unwrap()).collect();
     for (number, stream) in half_open.iter_mut().enumerate() {
         let part: &[u8] = match number % 4 {
@@ -43,8 +43,8 @@ fn a_thousand_half_open_connections_leave_the_bridge_answering() {
     );
 }
 
-/// A round of requests that are wrong in many ways.
-fn misbehave(bridge: &Bridge, round: usize) {
+/// Sends requests that are invalid in many ways.
+fn send_bad_requests(bridge: &Bridge, round: usize) {
     let address = bridge.address();
     let id = format!("x{round}");
     let requests = [
@@ -60,7 +60,7 @@ fn misbehave(bridge: &Bridge, round: usize) {
     ];
     for bytes in requests {
         if bytes.len() < 10 {
-            // Half a head, and then the end.
+            // An incomplete head, then the end of the connection.
             drop(TcpStream::connect(address).unwrap().write_all(&bytes));
         } else {
             exchange(address, &bytes);
@@ -70,10 +70,10 @@ fn misbehave(bridge: &Bridge, round: usize) {
 
 #[test]
 fn memory_does_not_grow_with_bad_requests() {
-    let bridge = Configured::with("").serve();
-    (0..150).for_each(|round| misbehave(&bridge, round));
+    let bridge = Configured::with_tenant_keys("").serve();
+    (0..150).for_each(|round| send_bad_requests(&bridge, round));
     let before = bridge.resident_kb();
-    (150..750).for_each(|round| misbehave(&bridge, round));
+    (150..750).for_each(|round| send_bad_requests(&bridge, round));
     let after = bridge.resident_kb();
     println!("after 1,350 bad requests {before} kB, after 6,750 {after} kB resident");
     assert!(after < before + 3000, "{before} kB became {after} kB");
@@ -81,9 +81,9 @@ fn memory_does_not_grow_with_bad_requests() {
 }
 
 #[test]
-fn it_starts_quickly_and_is_small() {
+fn start_is_fast_and_memory_is_small() {
     let begun = Instant::now();
-    let bridge = Configured::with("").serve();
+    let bridge = Configured::with_tenant_keys("").serve();
     assert_eq!(Request::get("/healthz").send(bridge.address()).status, 200);
     let (took, resident) = (begun.elapsed(), bridge.resident_kb());
     println!("from start to first answer {took:?}, idle {resident} kB resident");

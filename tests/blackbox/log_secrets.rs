@@ -1,4 +1,4 @@
-//! What the log must not hold, even at its most talkative.
+//! Tests that the log contains no secrets, even at `trace`.
 
 use idp_bridge_conformance::{Harness as _, NewUser};
 use idp_bridge_connector_cognito::harness::CognitoHarness;
@@ -9,14 +9,14 @@ use tokio::runtime::Runtime;
 use crate::fixture::{Configured, signer};
 
 #[test]
-fn aws_keys_stay_out_of_log() {
+fn aws_keys_are_not_logged() {
     let runtime = Runtime::new().unwrap();
     let harness = runtime.block_on(CognitoHarness::start_with_fake()).unwrap();
     let user = NewUser::person(Email::new("ada@acme.example").unwrap());
     let id = runtime.block_on(harness.create(user)).unwrap();
     let config = harness.config();
     let key = config.access_key_id.unwrap();
-    let configured = Configured::of(&format!(
+    let configured = Configured::new(&format!(
         "[server.log]\nfilter = \"trace\"\n[tenants.acme]\nwebhook_keys_file = [\"webhook\"]\ncustomer.missing = \"use_id\"\n\
          [tenants.acme.connector]\ntype = \"cognito\"\nuser_pool_id = \"{}\"\nendpoint = \"{}\"\naccess_key_id = \"{key}\"\n\
          secret_access_key = \"{}\"\n",
@@ -27,8 +27,8 @@ fn aws_keys_stay_out_of_log() {
     let bridge = configured.serve();
     let reply = signer().call("users.get_by_id", json!({"id": id.as_str()})).send(bridge.address());
     assert_eq!(reply.status, 200, "{reply:?}");
-    bridge.logged("\"TRACE\"");
-    bridge.logged("users.get_by_id");
+    bridge.wait_for_log("\"TRACE\"");
+    bridge.wait_for_log("users.get_by_id");
     let leaks: Vec<String> = bridge.log().into_iter().filter(|line| line.contains(&key)).collect();
     assert!(leaks.is_empty(), "{leaks:#?}");
 }

@@ -1,6 +1,6 @@
-//! Black box tests of the built program: what a platform, an operator and a stranger see of it.
+//! Black box tests of the program.
 
-// `cfg(test)` is always true here; clippy reads it as leave for the helpers, too, to unwrap.
+// `cfg(test)` is always true here. It allows `unwrap` in helper functions for clippy.
 #[cfg(test)]
 mod access_tokens;
 #[cfg(test)]

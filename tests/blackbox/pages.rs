@@ -1,21 +1,30 @@
-//! Runs the shell commands of the README and of `docs/` as they are written.
+//! Runs the shell commands and checks the configurations of the README and of `docs/`, as they are written.
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::program::finish;
+use crate::fixture::{Configured, KEY, SAMPLE_USERS};
+use crate::support::program::{finish, run_in};
 
-/// Blocks with a reason before them why no test here runs them. A new one needs a reason as good as theirs.
+/// Number of blocks that are not run, each with a reason before it. A new one needs a good reason.
 const NOT_RUN: usize = 10;
 
 /// A fenced block of shell commands.
 struct Block {
     place: String,
     script: String,
-    /// Why it is not run.
+    /// The reason why the block is not run.
     reason: Option<String>,
+}
+
+/// The blocks of a page.
+#[derive(Default)]
+struct Page {
+    shell: Vec<Block>,
+    /// The TOML blocks with a tenant and its connector.
+    configurations: Vec<String>,
 }
 
 fn pages() -> Vec<PathBuf> {
@@ -34,10 +43,9 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// The shell blocks of a page, and its first TOML block with a tenant.
-fn read(page: &Path) -> (Vec<Block>, Option<String>) {
-    let text = std::fs::read_to_string(page).unwrap();
-    let (mut blocks, mut configuration, mut before) = (Vec::new(), None, "");
+fn read(path: &Path) -> Page {
+    let text = std::fs::read_to_string(path).unwrap();
+    let (mut page, mut before) = (Page::default(), "");
     let mut lines = text.lines().enumerate();
     while let Some((number, line)) = lines.next() {
         let Some(language) = line.trim().strip_prefix("```") else {
@@ -47,27 +55,32 @@ fn read(page: &Path) -> (Vec<Block>, Option<String>) {
         let body: Vec<&str> = lines.by_ref().map(|(_, line)| line.trim()).take_while(|line| *line != "```").collect();
         if matches!(language, "sh" | "bash" | "shell" | "console") {
             let reason = before.strip_prefix("<!-- not run: ").and_then(|rest| rest.strip_suffix(" -->"));
-            let place = format!("{}:{}", page.display(), number + 1);
-            blocks.push(Block { place, script: body.join("\n"), reason: reason.map(str::to_owned) });
-        } else if language == "toml" && body.iter().any(|line| line.starts_with("[tenants.")) {
-            configuration.get_or_insert_with(|| body.join("\n"));
+            let place = format!("{}:{}", path.display(), number + 1);
+            page.shell.push(Block { place, script: body.join("\n"), reason: reason.map(str::to_owned) });
+        } else if language == "toml" && is_complete(&body) {
+            page.configurations.push(body.join("\n"));
         }
         before = "";
     }
-    (blocks, configuration)
+    page
 }
 
-/// A folder with the page's configuration, and the program on its `PATH`.
-fn stage(configuration: Option<String>) -> tempfile::TempDir {
+/// Returns whether a TOML block has the keys of a tenant and the settings of its connector.
+fn is_complete(lines: &[&str]) -> bool {
+    let has = |start: &str| lines.iter().any(|line| line.starts_with(start));
+    has("webhook_keys") && has("type = ")
+}
+
+/// Creates a folder with the page's configuration, and with the program on its `PATH`.
+fn stage(configuration: Option<&String>) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    // The sample users stand in for the reader's identity provider.
-    if let Some((bridge, _)) = configuration.as_deref().and_then(|text| text.split_once("[tenants.acme.connector]")) {
-        let users = include_str!("../../crates/idp-bridge-connector-memory/src/sample_users.json");
-        std::fs::write(folder.path().join("users.json"), users).unwrap();
+    // The sample users replace the reader's identity provider.
+    if let Some((bridge, _)) = configuration.and_then(|text| text.split_once("[tenants.acme.connector]")) {
+        std::fs::write(folder.path().join("users.json"), SAMPLE_USERS).unwrap();
         let memory = "[tenants.acme.connector]\ntype = \"memory\"\nusers_file = \"users.json\"\n";
         std::fs::write(folder.path().join("idp-bridge.toml"), format!("{bridge}{memory}")).unwrap();
     }
-    // Another port than the one that everyone has, and a call that waits for the bridge as a person does.
+    // The wrapper uses a free port, and a call waits until the bridge listens.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let wrapper = format!(
         "#!/bin/sh\nprogram={}\ncase $1 in\n\
@@ -87,19 +100,19 @@ fn stage(configuration: Option<String>) -> tempfile::TempDir {
 }
 
 #[test]
-fn every_command_of_the_pages_runs() {
+fn shell_commands_of_pages_run() {
     let (mut ran, mut not_run) = (0, 0);
     for page in pages() {
-        let (blocks, configuration) = read(&page);
-        let folder = stage(configuration);
+        let page = read(&page);
+        let folder = stage(page.configurations.first());
         let path = format!("{}:/usr/bin:/bin", folder.path().join("bin").display());
-        for block in blocks {
+        for block in page.shell {
             if let Some(reason) = block.reason {
                 assert!(!reason.is_empty(), "{}", block.place);
                 not_run += 1;
                 continue;
             }
-            // What a block leaves running ends with it.
+            // Background processes of a block are ended after it.
             let script = format!("set -e\n{}\n[ -z \"$!\" ] || {{ kill $!; wait $!; }}\n", block.script);
             let mut shell = Command::new("sh");
             shell.args(["-c", &script]).env_clear().env("PATH", &path).current_dir(folder.path());
@@ -109,5 +122,31 @@ fn every_command_of_the_pages_runs() {
         }
     }
     assert!(ran >= 2, "{ran} blocks were run");
-    assert_eq!(not_run, NOT_RUN, "blocks that say that they are not run");
+    assert_eq!(not_run, NOT_RUN, "blocks that are not run");
+}
+
+/// Replaces the placeholders and absolute paths of a page's configuration.
+fn fill_in(configuration: &str) -> String {
+    let files = configuration.replace("/run/secrets/", "").replace("/var/lib/idp-bridge", ".");
+    files.replace("\"whpk_…\"", &format!("\"{KEY}\"")).replace('…', "x")
+}
+
+#[test]
+fn configurations_of_pages_are_valid() {
+    let mut checked = 0;
+    for page in pages() {
+        for configuration in read(&page).configurations {
+            let text = fill_in(&configuration);
+            let configured = Configured::new(&text);
+            for value in text.split('"').skip(1).step_by(2).filter(|value| !value.contains(['/', ':'])) {
+                if text.lines().any(|line| line.contains("_file = ") && line.contains(value)) {
+                    configured.write(value, KEY);
+                }
+            }
+            let ran = run_in(configured.folder(), ["check"]);
+            assert_eq!(ran.code, 0, "{}:\n{configuration}\n{ran:?}", page.display());
+            checked += 1;
+        }
+    }
+    assert!(checked >= 5, "{checked} configurations were checked");
 }

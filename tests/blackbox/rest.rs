@@ -1,4 +1,4 @@
-//! REST with a static token.
+//! Tests of REST with static tokens.
 
 use serde_json::json;
 
@@ -13,7 +13,9 @@ const READER: &str = "reader-0123456789abcdef0123456789abcdef";
 const WRITER: &str = "writer-0123456789abcdef0123456789abcdef";
 
 fn configured() -> Configured {
-    Configured::with(&TOKENS.replace("SHA_OF_READER", &sha256(READER)).replace("SHA_OF_WRITER", &sha256(WRITER)))
+    Configured::with_tenant_keys(
+        &TOKENS.replace("SHA_OF_READER", &sha256(READER)).replace("SHA_OF_WRITER", &sha256(WRITER)),
+    )
 }
 
 fn sha256(text: &str) -> String {
@@ -26,7 +28,7 @@ fn request(method: &str, path: &str, token: &str) -> Request {
 }
 
 #[test]
-fn a_reader_reads_and_a_writer_writes() {
+fn scopes_allow_reads_and_writes() {
     let bridge = configured().serve();
     let user = request("GET", "users/u-1", READER).send(bridge.address());
     assert_eq!((user.status, &user.json()["user"]["email"]), (200, &json!("ada@acme.example")));
@@ -44,14 +46,14 @@ fn a_reader_reads_and_a_writer_writes() {
 }
 
 #[test]
-fn without_a_right_token_there_is_nothing_to_see() {
+fn invalid_tokens_and_tenants_are_rejected() {
     let bridge = configured().serve();
-    let off = Configured::with("").serve();
+    let off = Configured::with_tenant_keys("").serve();
     for (address, token) in [(bridge.address(), "wrong"), (bridge.address(), ""), (off.address(), READER)] {
         let reply = request("GET", "users/u-1", token).send(address);
         assert_eq!(reply.problem(), (401, "invalid_token".into()));
         assert!(reply.headers["www-authenticate"].starts_with("Bearer"));
     }
-    let nobody = Request::get("/v1/tenants/nobody/users/u-1").header("authorization", &format!("Bearer {READER}"));
-    assert_eq!(nobody.send(bridge.address()).problem(), (401, "invalid_token".into()));
+    let unknown = Request::get("/v1/tenants/nobody/users/u-1").header("authorization", &format!("Bearer {READER}"));
+    assert_eq!(unknown.send(bridge.address()).problem(), (401, "invalid_token".into()));
 }

@@ -1,4 +1,4 @@
-//! How a bridge stops.
+//! Tests of signals and of the drain.
 
 use std::net::TcpListener;
 use std::sync::mpsc;
@@ -11,10 +11,10 @@ use crate::fixture::{Configured, signer};
 use crate::support::bridge::{Bridge, until};
 use crate::support::http::{Reply, Request, connect, exchange};
 
-/// A bridge whose identity provider takes connections and never answers, and calls that wait for it.
-fn waiting(deadline: &str) -> (Bridge, TcpListener, Configured) {
+/// Starts a bridge before an identity provider that accepts connections and never answers.
+fn serve_with_silent_provider(deadline: &str) -> (Bridge, TcpListener, Configured) {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let configured = Configured::of(&format!(
+    let configured = Configured::new(&format!(
         "[tenants.acme]\nwebhook_keys_file = [\"webhook\"]\ndeadline = \"{deadline}\"\n[tenants.acme.connector]\ntype = \"keycloak\"\n\
          url = \"http://{}\"\nrealm = \"r\"\nclient_id = \"c\"\nclient_secret = \"s\"\n",
         silent.local_addr().unwrap()
@@ -22,63 +22,63 @@ fn waiting(deadline: &str) -> (Bridge, TcpListener, Configured) {
     (configured.serve(), silent, configured)
 }
 
-/// Sends a call that will wait, and comes back when it has reached the identity provider.
+/// Sends a call and returns when it has reached the identity provider.
 fn call_in_flight(bridge: &Bridge, silent: &TcpListener) -> mpsc::Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     let (address, bytes) =
         (bridge.address().to_owned(), signer().call("users.get_by_id", json!({"id": "u-1"})).bytes());
     std::thread::spawn(move || sender.send(exchange(&address, &bytes)));
     let (stream, _) = silent.accept().unwrap();
-    // Kept open for the rest of the test.
+    // The connection stays open for the rest of the test.
     std::mem::forget(stream);
     receiver
 }
 
 #[test]
-fn a_call_in_flight_is_finished_before_the_bridge_stops() {
+fn calls_in_flight_are_finished() {
     for signal in [Signal::TERM, Signal::INT] {
-        let (mut bridge, silent, _configured) = waiting("1s");
+        let (mut bridge, silent, _configured) = serve_with_silent_provider("1s");
         let answer = call_in_flight(&bridge, &silent);
         let mut idle = connect(bridge.address());
         bridge.signal(signal);
-        bridge.logged("told to stop");
+        bridge.wait_for_log("stopping");
         let not_ready = until(|| {
             let reply = Request::get("/readyz").send(bridge.address());
             (reply.status == 503).then_some(reply)
         });
         assert_eq!(not_ready.unwrap().problem(), (503, "shutting_down".into()));
         assert_eq!(Reply::parse(&answer.recv().unwrap()).problem(), (504, "deadline_exceeded".into()));
-        assert_eq!(bridge.ended().code(), Some(0));
+        assert_eq!(bridge.wait_for_exit().code(), Some(0));
         assert_eq!(std::io::Read::read(&mut idle, &mut [0]).unwrap_or(0), 0, "an idle connection is closed");
     }
 }
 
 #[test]
-fn a_second_signal_ends_the_bridge_at_once() {
-    let (mut bridge, silent, _configured) = waiting("30s");
+fn second_signal_ends_the_bridge() {
+    let (mut bridge, silent, _configured) = serve_with_silent_provider("30s");
     let _answer = call_in_flight(&bridge, &silent);
     bridge.signal(Signal::TERM);
-    bridge.logged("told to stop");
+    bridge.wait_for_log("stopping");
     let second = Instant::now();
     bridge.signal(Signal::TERM);
-    assert_eq!(bridge.ended().code(), Some(1));
+    assert_eq!(bridge.wait_for_exit().code(), Some(1));
     assert!(second.elapsed().as_secs() < 5);
 }
 
 #[test]
-fn a_hangup_ends_nothing() {
-    let mut bridge = Configured::with("").serve();
+fn hangup_is_ignored() {
+    let mut bridge = Configured::with_tenant_keys("").serve();
     bridge.signal(Signal::HUP);
-    assert!(bridge.logged("\"SIGHUP\"").contains("ignored"));
+    assert!(bridge.wait_for_log("\"SIGHUP\"").contains("ignored"));
     let reply = signer().call("users.get_by_id", json!({"id": "u-1"})).send(bridge.address());
     assert_eq!(reply.status, 200);
     bridge.signal(Signal::TERM);
-    assert_eq!(bridge.ended().code(), Some(0));
+    assert_eq!(bridge.wait_for_exit().code(), Some(0));
 }
 
 #[test]
-fn an_identity_provider_that_hangs_is_a_timeout_within_the_deadline() {
-    let (bridge, silent, _configured) = waiting("300ms");
+fn silent_identity_provider_is_a_timeout() {
+    let (bridge, silent, _configured) = serve_with_silent_provider("300ms");
     let begun = Instant::now();
     let answer = call_in_flight(&bridge, &silent).recv().unwrap();
     assert_eq!(Reply::parse(&answer).problem(), (504, "deadline_exceeded".into()));

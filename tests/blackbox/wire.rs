@@ -1,26 +1,26 @@
-//! Signed calls over the wire, by an independent signer, and everything that is not one.
+//! Tests of signed calls with an independent signer, and of malformed requests.
 
 use serde_json::{Value, json};
 
-use crate::fixture::{Configured, signer};
+use crate::fixture::{Configured, SAMPLE_USERS, signer};
 use crate::support::http::{Reply, Request, exchange};
 use crate::support::sign::{Signer, now};
 
 #[test]
-fn all_seven_calls_and_a_ping_are_answered_and_a_write_is_repeated_once() {
-    let bridge = Configured::with("").serve();
-    let ask = |kind: &str, data: Value| signer().call(kind, data).send(bridge.address());
-    let ada = ask("users.get_by_email", json!({"email": "ADA@acme.example"}));
+fn calls_are_answered_and_writes_replayed() {
+    let bridge = Configured::with_tenant_keys("").serve();
+    let call = |kind: &str, data: Value| signer().call(kind, data).send(bridge.address());
+    let ada = call("users.get_by_email", json!({"email": "ADA@acme.example"}));
     assert_eq!((ada.status, &ada.json()["user"]["id"]), (200, &json!("u-1")));
     assert_eq!(ada.headers["cache-control"], "no-store");
-    assert_eq!(ask("users.get_by_id", json!({"id": "u-1"})).json(), ada.json());
-    assert_eq!(ask("users.get_by_customer", json!({"customer": "cust-1"})).json(), ada.json());
-    let marked = ask("users.mark_email_verified", json!({"id": "u-3", "email": "linus@acme.example"}));
+    assert_eq!(call("users.get_by_id", json!({"id": "u-1"})).json(), ada.json());
+    assert_eq!(call("users.get_by_customer", json!({"customer": "cust-1"})).json(), ada.json());
+    let marked = call("users.mark_email_verified", json!({"id": "u-3", "email": "linus@acme.example"}));
     assert_eq!((marked.status, marked.json()), (200, json!({})));
-    assert_eq!(ask("users.get_by_id", json!({"id": "u-3"})).json()["user"]["email_verified"], true);
-    assert_eq!(ask("users.send_verification_email", json!({"id": "u-1"})).json(), json!({}));
+    assert_eq!(call("users.get_by_id", json!({"id": "u-3"})).json()["user"]["email_verified"], true);
+    assert_eq!(call("users.send_verification_email", json!({"id": "u-1"})).json(), json!({}));
     for email in ["ada@acme.example", "mallory@acme.example", "nobody@acme.example"] {
-        let reply = ask("users.send_password_reset_email", json!({"email": email}));
+        let reply = call("users.send_password_reset_email", json!({"email": email}));
         assert_eq!((reply.status, reply.json()), (200, json!({})), "{email}");
     }
     let delete = signer().call("users.delete", json!({"id": "u-2"}));
@@ -28,15 +28,21 @@ fn all_seven_calls_and_a_ping_are_answered_and_a_write_is_repeated_once() {
     assert_eq!((deleted.status, deleted.json()), (200, json!({"existed": true})));
     let again = delete.send(bridge.address());
     assert_eq!((again.json(), again.headers["idempotent-replayed"].as_str()), (json!({"existed": true}), "true"));
-    assert_eq!(ask("users.delete", json!({"id": "u-2"})).json(), json!({"existed": false}));
-    let pong = ask("ping", json!({})).json();
+    assert_eq!(call("users.delete", json!({"id": "u-2"})).json(), json!({"existed": false}));
+    let pong = call("ping", json!({})).json();
     assert_eq!((&pong["protocol"], &pong["connector"]), (&json!(1), &json!("memory")));
 }
 
 #[test]
-fn a_negative_answer_has_its_documented_status_and_code() {
-    let bridge = Configured::with("disabled_calls = [\"users.delete\"]").serve();
-    let ask = |kind: &str, data: Value| signer().call(kind, data).send(bridge.address()).problem();
+fn errors_have_documented_status_and_code() {
+    let configured = Configured::with_tenant_keys("disabled_calls = [\"users.delete\"]");
+    // A blocked user whose address is not verified gets no mail.
+    let blocked = "\"email_verified\": false,\n    \"blocked\": true";
+    let users = SAMPLE_USERS.replace("\"email_verified\": true,\n    \"blocked\": true", blocked);
+    assert_ne!(users, SAMPLE_USERS);
+    configured.write("users.json", &users);
+    let bridge = configured.serve();
+    let call = |kind: &str, data: Value| signer().call(kind, data).send(bridge.address()).problem();
     for (kind, data, status, code) in [
         ("users.get_by_id", json!({"id": "u-9"}), 404, "user_not_found"),
         ("users.get_by_id", json!({"id": "u-5"}), 409, "user_incomplete"),
@@ -50,23 +56,23 @@ fn a_negative_answer_has_its_documented_status_and_code() {
         ("users.get_by_id", json!([]), 400, "invalid_request"),
         ("users.get_by_email", json!({"email": "nobody"}), 400, "invalid_request"),
     ] {
-        assert_eq!(ask(kind, data.clone()), (status, code.to_owned()), "{kind} {data}");
+        assert_eq!(call(kind, data.clone()), (status, code.to_owned()), "{kind} {data}");
     }
-    let delete = signer().call_as("msg_reused", "users.mark_email_verified", json!({"id": "u-3"}));
+    let delete = signer().call_with_id("msg_reused", "users.mark_email_verified", json!({"id": "u-3"}));
     assert_eq!(delete.send(bridge.address()).status, 200);
-    let other = signer().call_as("msg_reused", "users.mark_email_verified", json!({"id": "u-1"}));
+    let other = signer().call_with_id("msg_reused", "users.mark_email_verified", json!({"id": "u-1"}));
     assert_eq!(other.send(bridge.address()).problem(), (422, "webhook_id_reused".into()));
 }
 
-/// A right call, changed in one way, and what it must be answered.
-fn changed() -> Vec<(&'static str, Request, u16, &'static str)> {
-    let right = || signer().call("ping", json!({}));
+/// Returns a description, a request that is invalid in one way, and the expected status and code.
+fn invalid_requests() -> Vec<(&'static str, Request, u16, &'static str)> {
+    let valid = || signer().call("ping", json!({}));
     let value = |request: &Request, name: &str| {
         request.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone()).unwrap()
     };
-    let with = |name: &str, text: &str| right().with(name, text);
+    let with = |name: &str, text: &str| valid().with(name, text);
     let twice = |name: &str| {
-        let request = right();
+        let request = valid();
         let value = value(&request, name);
         request.header(name, &value)
     };
@@ -74,13 +80,13 @@ fn changed() -> Vec<(&'static str, Request, u16, &'static str)> {
         |seconds: i64| signer().sign("msg_1", now() + seconds, json!({"type": "ping", "tenant": "acme"}).to_string());
     let stranger = Signer::new("whsec_c3RyYW5nZXJzdHJhbmdlcnN0cmFuZ2Vyc3RyYW5nZXI=", "acme");
     let elsewhere = Signer::new(&signer().key, "nobody");
-    let path = |path: &str| Request { path: path.into(), ..right() };
-    let method = |method: &str| Request { method: method.into(), ..right() };
+    let path = |path: &str| Request { path: path.into(), ..valid() };
+    let method = |method: &str| Request { method: method.into(), ..valid() };
     let body = |text: &[u8]| signer().sign("msg_1", now(), text);
     vec![
-        ("no id", right().without("webhook-id"), 401, "invalid_signature"),
-        ("no timestamp", right().without("webhook-timestamp"), 401, "invalid_signature"),
-        ("no signature", right().without("webhook-signature"), 401, "invalid_signature"),
+        ("no id", valid().without("webhook-id"), 401, "invalid_signature"),
+        ("no timestamp", valid().without("webhook-timestamp"), 401, "invalid_signature"),
+        ("no signature", valid().without("webhook-signature"), 401, "invalid_signature"),
         ("two ids", twice("webhook-id"), 401, "invalid_signature"),
         ("two signatures", twice("webhook-signature"), 401, "invalid_signature"),
         ("another id", with("webhook-id", "msg_other"), 401, "invalid_signature"),
@@ -91,10 +97,10 @@ fn changed() -> Vec<(&'static str, Request, u16, &'static str)> {
         ("an empty signature", with("webhook-signature", "v1,"), 401, "invalid_signature"),
         ("an unknown version", with("webhook-signature", "v9,AAAA"), 401, "invalid_signature"),
         ("nine signatures", with("webhook-signature", &["v9,AAAA"; 9].join(" ")), 401, "invalid_signature"),
-        ("a content encoding", right().header("content-encoding", "gzip"), 401, "invalid_signature"),
+        ("a content encoding", valid().header("content-encoding", "gzip"), 401, "invalid_signature"),
         ("a stranger's key", stranger.call("ping", json!({})), 401, "invalid_signature"),
         ("an unknown tenant", elsewhere.call("ping", json!({})), 401, "invalid_signature"),
-        ("a changed body", right().body("{}"), 401, "invalid_signature"),
+        ("a changed body", valid().body("{}"), 401, "invalid_signature"),
         ("six minutes ago", at(-360), 401, "timestamp_out_of_range"),
         ("in six minutes", at(360), 401, "timestamp_out_of_range"),
         (
@@ -118,7 +124,7 @@ fn changed() -> Vec<(&'static str, Request, u16, &'static str)> {
             "invalid_request",
         ),
         ("no tenant", body(br#"{"type":"ping"}"#), 400, "invalid_request"),
-        ("a text", right().with("content-type", "text/plain"), 415, "unsupported_media_type"),
+        ("a text", valid().with("content-type", "text/plain"), 415, "unsupported_media_type"),
         ("a large body", body(&vec![b' '; 20_000]), 413, "too_large"),
         ("a long path", path(&format!("/v1/tenants/acme/webhook?{}", "x".repeat(3000))), 414, "uri_too_long"),
         ("another path", path("/v1/tenants/acme/webhooks"), 404, "route_not_found"),
@@ -129,21 +135,21 @@ fn changed() -> Vec<(&'static str, Request, u16, &'static str)> {
 }
 
 #[test]
-fn what_is_no_signed_call_is_refused_with_its_documented_status_and_code() {
-    let bridge = Configured::with("").serve();
-    for (what, request, status, code) in changed() {
+fn invalid_requests_have_documented_status_and_code() {
+    let bridge = Configured::with_tenant_keys("").serve();
+    for (what, request, status, code) in invalid_requests() {
         let reply = request.send(bridge.address());
         assert_eq!(reply.problem(), (status, code.to_owned()), "{what}");
     }
     assert_eq!(signer().call("ping", json!({})).send(bridge.address()).status, 200);
-    bridge.logged("\"call\":\"ping\"");
+    bridge.wait_for_log("\"call\":\"ping\"");
     let log = bridge.log().join("\n");
     assert!(!log.contains("panic"), "{log}");
 }
 
 #[test]
-fn what_is_no_http_gets_no_more_than_a_bare_status() {
-    let bridge = Configured::with("").serve();
+fn malformed_http_gets_a_bare_status() {
+    let bridge = Configured::with_tenant_keys("").serve();
     let many: String = (0..200).map(|number| format!("x-{number}: 1\r\n")).collect();
     let large = format!("x: {}\r\n", "y".repeat(40_000));
     for (what, bytes, statuses) in [
@@ -162,8 +168,8 @@ fn what_is_no_http_gets_no_more_than_a_bare_status() {
 }
 
 #[test]
-fn neither_the_log_nor_a_problem_shows_who_a_call_is_about() {
-    let bridge = Configured::with("").serve();
+fn logs_and_problems_have_no_personal_data() {
+    let bridge = Configured::with_tenant_keys("").serve();
     for (kind, data) in [
         ("users.get_by_email", json!({"email": "ada@acme.example"})),
         ("users.get_by_email", json!({"email": "secretive@acme.example"})),
@@ -174,7 +180,7 @@ fn neither_the_log_nor_a_problem_shows_who_a_call_is_about() {
         let reply = signer().call(kind, data).send(bridge.address());
         assert!(reply.status == 200 || !reply.body.contains("secretive"), "{reply:?}");
     }
-    bridge.logged("users.send_password_reset_email");
+    bridge.wait_for_log("users.send_password_reset_email");
     let log = bridge.log().join("\n");
     for personal in ["ada@", "secretive", "cust-1", "whsec_", "v1,"] {
         assert!(!log.contains(personal), "{personal}: {log}");

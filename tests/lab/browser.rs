@@ -1,11 +1,11 @@
-//! Just enough of a browser to follow the links in mails: cookies, redirects, links and one form.
+//! A minimal browser to follow the links in mails, with cookies, redirects, links and one form.
 
 use std::collections::BTreeMap;
 
 use crate::keycloak::form_request;
 use crate::support::http::{Reply, Request};
 
-/// A browser that stays at one host.
+/// A browser for one host.
 #[derive(Debug)]
 pub(crate) struct Browser {
     address: String,
@@ -13,21 +13,21 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    pub(crate) fn at(address: String) -> Self {
+    pub(crate) fn new(address: String) -> Self {
         Self { address, cookies: BTreeMap::new() }
     }
 
-    /// Opens a link and says yes to the page that asks whether it was meant.
+    /// Opens a link and confirms the page behind it.
     #[track_caller]
     pub(crate) fn open_and_proceed(&mut self, link: &str) -> Reply {
         let page = self.send(Request::get(self.path_of(link)));
         assert_eq!(page.status, 200, "{page:?}");
-        let proceed =
-            attribute(&page.body, "href", "action-token").unwrap_or_else(|| panic!("no way on: {}", page.body));
+        let proceed = attribute(&page.body, "href", "action-token")
+            .unwrap_or_else(|| panic!("no link to proceed: {}", page.body));
         self.send(Request::get(self.path_of(&proceed)))
     }
 
-    /// Fills in the new password that a page asks for.
+    /// Submits the form for a new password.
     #[track_caller]
     pub(crate) fn choose_password(&mut self, page: &Reply, password: &str) -> Reply {
         let action =
@@ -40,7 +40,7 @@ impl Browser {
         link.strip_prefix("http://").and_then(|rest| rest.strip_prefix(self.address.as_str())).unwrap_or(link)
     }
 
-    /// Sends a request with the cookies, and follows where the answer leads.
+    /// Sends a request with the cookies, and follows redirects.
     fn send(&mut self, request: Request) -> Reply {
         let mut reply = self.send_once(&request);
         for _ in 0..5 {
@@ -61,7 +61,7 @@ impl Browser {
     }
 }
 
-/// The first value of this attribute that holds a text.
+/// Returns the first value of an attribute that contains a text.
 fn attribute(page: &str, name: &str, text: &str) -> Option<String> {
     let start = format!("{name}=\"");
     let values = page.split(&start).skip(1).filter_map(|rest| rest.split('"').next());

@@ -1,4 +1,4 @@
-//! All seven calls through the bridge, with the configuration that the lab wrote.
+//! Tests of the seven calls against Keycloak, with the configuration that the lab wrote.
 
 use serde_json::{Value, json};
 
@@ -9,37 +9,37 @@ use crate::support::bridge::Bridge;
 use crate::support::http::Reply;
 use crate::support::program::run_in;
 
-/// A bridge, and who signs for it.
-struct Asked {
+/// A bridge before the lab's Keycloak.
+struct Stage {
     lab: Lab,
     bridge: Bridge,
 }
 
-impl Asked {
+impl Stage {
     fn new() -> Self {
         let lab = Lab::get_running();
         Self { bridge: lab.serve(), lab }
     }
 
-    fn ask(&self, kind: &str, data: Value) -> Reply {
+    fn call(&self, kind: &str, data: Value) -> Reply {
         self.lab.signer().call(kind, data).send(self.bridge.address())
     }
 
-    /// Asks, and expects an empty answer.
+    /// Makes a call and expects an empty answer.
     #[track_caller]
-    fn order(&self, kind: &str, data: Value) {
-        let reply = self.ask(kind, data);
+    fn expect_empty(&self, kind: &str, data: Value) {
+        let reply = self.call(kind, data);
         assert_eq!((reply.status, reply.json()), (200, json!({})), "{kind}: {reply:?}");
     }
 }
 
 #[test]
-fn a_sample_user_is_the_same_by_id_email_and_customer() {
+fn lookups_return_equal_users() {
     let _running = running();
-    let asked = Asked::new();
+    let stage = Stage::new();
     for name in ["ada", "grace", "charles", "edsger"] {
-        let sample = asked.lab.user(name);
-        let by_id = asked.ask("users.get_by_id", json!({"id": sample["id"]})).json();
+        let sample = stage.lab.user(name);
+        let by_id = stage.call("users.get_by_id", json!({"id": sample["id"]})).json();
         let user = &by_id["user"];
         for field in ["id", "email", "customer", "email_verified"] {
             assert_eq!(user[field], sample[field], "{name}: {field}");
@@ -47,11 +47,11 @@ fn a_sample_user_is_the_same_by_id_email_and_customer() {
         assert_eq!(user["blocked"], !sample["enabled"].as_bool().unwrap(), "{name}");
         assert_eq!(user["tenant"], "acme");
         let upper = sample["email"].as_str().unwrap().to_uppercase();
-        assert_eq!(asked.ask("users.get_by_email", json!({"email": upper})).json(), by_id);
-        assert_eq!(asked.ask("users.get_by_customer", json!({"customer": sample["customer"]})).json(), by_id);
+        assert_eq!(stage.call("users.get_by_email", json!({"email": upper})).json(), by_id);
+        assert_eq!(stage.call("users.get_by_customer", json!({"customer": sample["customer"]})).json(), by_id);
     }
-    let barbara = asked.lab.user("barbara");
-    let reply = asked.ask("users.get_by_id", json!({"id": barbara["id"]}));
+    let barbara = stage.lab.user("barbara");
+    let reply = stage.call("users.get_by_id", json!({"id": barbara["id"]}));
     assert_eq!((reply.problem(), &reply.json()["field"]), ((409, "user_incomplete".into()), &json!("customer")));
     for (kind, data) in [
         ("users.get_by_id", json!({"id": "0c5bd2f4-1a0e-4a63-9d7d-000000000000"})),
@@ -60,124 +60,124 @@ fn a_sample_user_is_the_same_by_id_email_and_customer() {
         ("users.get_by_customer", json!({"customer": "C-1001"})),
         ("users.get_by_customer", json!({"customer": "c-100"})),
     ] {
-        assert_eq!(asked.ask(kind, data.clone()).problem(), (404, "user_not_found".into()), "{kind} {data}");
+        assert_eq!(stage.call(kind, data.clone()).problem(), (404, "user_not_found".into()), "{kind} {data}");
     }
 }
 
 #[test]
-fn a_verification_mail_arrives_and_its_link_verifies() {
+fn link_of_verification_mail_verifies_the_address() {
     let _running = running();
-    let asked = Asked::new();
-    let person = asked.lab.new_person();
-    asked.order("users.send_verification_email", json!({"id": person.id}));
-    let mail = asked.lab.mail_to(&person.email);
+    let stage = Stage::new();
+    let person = stage.lab.new_person();
+    stage.expect_empty("users.send_verification_email", json!({"id": person.id}));
+    let mail = stage.lab.mail_to(&person.email);
     assert!(mail.subject.to_lowercase().contains("verify"), "{mail:?}");
-    assert_eq!(asked.ask("users.get_by_id", json!({"id": person.id})).json()["user"]["email_verified"], false);
-    let page = Browser::at(asked.lab.keycloak_address()).open_and_proceed(&mail.link);
+    assert_eq!(stage.call("users.get_by_id", json!({"id": person.id})).json()["user"]["email_verified"], false);
+    let page = Browser::new(stage.lab.keycloak_address()).open_and_proceed(&mail.link);
     assert_eq!(page.status, 200, "{page:?}");
-    let user = asked.ask("users.get_by_email", json!({"email": person.email})).json();
+    let user = stage.call("users.get_by_email", json!({"email": person.email})).json();
     assert_eq!(user["user"]["email_verified"], true);
-    asked.order("users.send_verification_email", json!({"id": person.id}));
-    assert_eq!(asked.lab.mails_to(&person.email).len(), 1, "a verified user gets no second mail");
+    stage.expect_empty("users.send_verification_email", json!({"id": person.id}));
+    assert_eq!(stage.lab.mails_to(&person.email).len(), 1, "a verified user gets no second mail");
 }
 
 #[test]
-fn a_reset_mail_arrives_and_its_link_sets_a_new_password() {
+fn link_of_reset_mail_sets_new_password() {
     let _running = running();
-    let asked = Asked::new();
-    let person = asked.lab.new_person();
-    assert!(asked.lab.lets_in(&person, PASSWORD));
-    asked.order("users.send_password_reset_email", json!({"email": person.email}));
-    assert!(asked.lab.lets_in(&person, PASSWORD), "the old password works until a new one is chosen");
-    let mail = asked.lab.mail_to(&person.email);
-    let mut browser = Browser::at(asked.lab.keycloak_address());
+    let stage = Stage::new();
+    let person = stage.lab.new_person();
+    assert!(stage.lab.can_log_in(&person, PASSWORD));
+    stage.expect_empty("users.send_password_reset_email", json!({"email": person.email}));
+    assert!(stage.lab.can_log_in(&person, PASSWORD), "the old password works until a new one is chosen");
+    let mail = stage.lab.mail_to(&person.email);
+    let mut browser = Browser::new(stage.lab.keycloak_address());
     let page = browser.open_and_proceed(&mail.link);
     let done = browser.choose_password(&page, "a-second-password");
     assert_eq!(done.status, 200, "{done:?}");
-    assert!(asked.lab.lets_in(&person, "a-second-password"));
-    assert!(!asked.lab.lets_in(&person, PASSWORD));
-    asked.order("users.send_password_reset_email", json!({"email": "nobody-at-all@acme.example"}));
-    assert!(asked.lab.mails_to("nobody-at-all@acme.example").is_empty());
+    assert!(stage.lab.can_log_in(&person, "a-second-password"));
+    assert!(!stage.lab.can_log_in(&person, PASSWORD));
+    stage.expect_empty("users.send_password_reset_email", json!({"email": "nobody-at-all@acme.example"}));
+    assert!(stage.lab.mails_to("nobody-at-all@acme.example").is_empty());
 }
 
 #[test]
-fn an_address_is_marked_as_verified_and_nothing_else_changes() {
+fn mark_verified_changes_one_field() {
     let _running = running();
-    let asked = Asked::new();
-    let person = asked.lab.new_person();
-    let before = asked.lab.person(&person.id).unwrap();
-    let other = asked.ask("users.mark_email_verified", json!({"id": person.id, "email": "other@acme.example"}));
+    let stage = Stage::new();
+    let person = stage.lab.new_person();
+    let before = stage.lab.person(&person.id).unwrap();
+    let other = stage.call("users.mark_email_verified", json!({"id": person.id, "email": "other@acme.example"}));
     assert_eq!(other.problem(), (409, "user_conflict".into()));
-    assert_eq!(asked.lab.person(&person.id).unwrap()["emailVerified"], false);
-    asked.order("users.mark_email_verified", json!({"id": person.id, "email": person.email}));
+    assert_eq!(stage.lab.person(&person.id).unwrap()["emailVerified"], false);
+    stage.expect_empty("users.mark_email_verified", json!({"id": person.id, "email": person.email}));
     let mut expected = before;
     expected["emailVerified"] = json!(true);
-    assert_eq!(asked.lab.person(&person.id).unwrap(), expected);
-    assert!(asked.lab.mails_to(&person.email).is_empty());
+    assert_eq!(stage.lab.person(&person.id).unwrap(), expected);
+    assert!(stage.lab.mails_to(&person.email).is_empty());
 }
 
 #[test]
-fn a_deleted_user_is_gone_at_keycloak_and_by_every_key() {
+fn deleted_user_is_not_found() {
     let _running = running();
-    let asked = Asked::new();
-    let person = asked.lab.new_person();
-    let delete = asked.lab.signer().call("users.delete", json!({"id": person.id}));
-    assert_eq!(delete.send(asked.bridge.address()).json(), json!({"existed": true}));
-    assert_eq!(delete.send(asked.bridge.address()).headers["idempotent-replayed"], "true");
-    assert_eq!(asked.ask("users.delete", json!({"id": person.id})).json(), json!({"existed": false}));
-    assert_eq!(asked.lab.person(&person.id), None);
+    let stage = Stage::new();
+    let person = stage.lab.new_person();
+    let delete = stage.lab.signer().call("users.delete", json!({"id": person.id}));
+    assert_eq!(delete.send(stage.bridge.address()).json(), json!({"existed": true}));
+    assert_eq!(delete.send(stage.bridge.address()).headers["idempotent-replayed"], "true");
+    assert_eq!(stage.call("users.delete", json!({"id": person.id})).json(), json!({"existed": false}));
+    assert_eq!(stage.lab.person(&person.id), None);
     for (kind, data) in [
         ("users.get_by_id", json!({"id": person.id})),
         ("users.get_by_email", json!({"email": person.email})),
         ("users.get_by_customer", json!({"customer": person.customer})),
     ] {
-        assert_eq!(asked.ask(kind, data).problem(), (404, "user_not_found".into()), "{kind}");
+        assert_eq!(stage.call(kind, data).problem(), (404, "user_not_found".into()), "{kind}");
     }
 }
 
 #[test]
-fn a_login_is_counted_and_dated() {
+fn logins_are_counted_and_dated() {
     let _running = running();
-    let asked = Asked::new();
-    let person = asked.lab.new_person();
-    let user = || asked.ask("users.get_by_id", json!({"id": person.id})).json()["user"].clone();
+    let stage = Stage::new();
+    let person = stage.lab.new_person();
+    let user = || stage.call("users.get_by_id", json!({"id": person.id})).json()["user"].clone();
     assert_eq!((&user()["logins_count"], user().get("login_time")), (&json!("0"), None));
-    assert!(asked.lab.lets_in(&person, PASSWORD));
-    assert!(asked.lab.lets_in(&person, PASSWORD));
+    assert!(stage.lab.can_log_in(&person, PASSWORD));
+    assert!(stage.lab.can_log_in(&person, PASSWORD));
     let user = user();
     assert_eq!(user["logins_count"], "2");
     assert!(user["login_time"].as_str() > user["create_time"].as_str(), "{user}");
 }
 
 #[test]
-fn person_named_like_service_account_is_found_and_deleted() {
+fn user_named_like_service_account_is_deleted() {
     let _running = running();
-    let asked = Asked::new();
-    let person = asked.lab.new_person_named(format!("service-account-ada-{}", std::process::id()));
+    let stage = Stage::new();
+    let person = stage.lab.new_person_named(format!("service-account-ada-{}", std::process::id()));
     for (kind, data) in [
         ("users.get_by_id", json!({"id": person.id})),
         ("users.get_by_email", json!({"email": person.email})),
         ("users.get_by_customer", json!({"customer": person.customer})),
     ] {
-        let reply = asked.ask(kind, data);
+        let reply = stage.call(kind, data);
         assert_eq!((reply.status, &reply.json()["user"]["id"]), (200, &json!(person.id)), "{kind}: {reply:?}");
     }
-    let reply = asked.ask("users.delete", json!({"id": person.id}));
+    let reply = stage.call("users.delete", json!({"id": person.id}));
     assert_eq!((reply.status, reply.json()), (200, json!({"existed": true})));
-    assert!(asked.lab.person(&person.id).is_none());
+    assert!(stage.lab.person(&person.id).is_none());
 }
 
 #[test]
-fn the_command_line_asks_keycloak_with_and_without_a_server() {
+fn users_and_call_commands_agree() {
     let _running = running();
-    let asked = Asked::new();
+    let stage = Stage::new();
     let folder = tempfile::tempdir().unwrap();
-    let config = asked.lab.config();
+    let config = stage.lab.config();
     let config = config.to_str().unwrap();
     let run = |line: &str| run_in(folder.path(), line.split_whitespace()).with_code(0).json();
     let direct = run(&format!("users get-by-customer c-1001 --config {config} --json"));
-    let key_file = asked.lab.text("/bridge/webhook_key_file");
-    let options = format!("--tenant acme --url {} --key-file {key_file} --json", asked.bridge.url());
+    let key_file = stage.lab.text("/bridge/webhook_key_file");
+    let options = format!("--tenant acme --url {} --key-file {key_file} --json", stage.bridge.url());
     assert_eq!(run(&format!("call get-by-email ada@acme.example {options}")), direct);
     assert_eq!(run(&format!("call ping {options}"))["connector"], "keycloak");
 }

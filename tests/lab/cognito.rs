@@ -1,4 +1,4 @@
-//! The conformance suite on the stand-in for Amazon Cognito that the lab runs.
+//! Runs the conformance suite on the lab's stand-in for Amazon Cognito.
 
 #[expect(dead_code, reason = "the tests on Keycloak use the rest of it")]
 mod settings;

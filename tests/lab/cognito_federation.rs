@@ -1,4 +1,4 @@
-//! A person who signs in at the stand-in for Amazon Cognito by its hosted pages, and an application that asks the bridge about them.
+//! Tests of federation with the stand-in for Amazon Cognito: logins on its hosted pages, userinfo and logout.
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -12,13 +12,13 @@ use crate::support::http::{Reply, Request};
 const PKCE: (&str, &str) =
     ("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
 
-/// The lab's pool, and a place for what a bridge before it must remember.
+/// The lab's pool, and a folder for the revocation list.
 struct Stage {
     lab: Lab,
     folder: TempDir,
 }
 
-/// What a sign-in gave.
+/// The tokens of a login.
 struct Tokens {
     access: String,
     refresh: String,
@@ -31,13 +31,13 @@ impl Stage {
         Self { lab, folder: tempfile::tempdir().unwrap() }
     }
 
-    /// A bridge with the lab's configuration, and a revocation list of its own.
+    /// Starts a bridge with the lab's configuration and a separate revocation list.
     fn serve(&self) -> Bridge {
         let mut config: toml::Table = std::fs::read_to_string(self.lab.config()).unwrap().parse().unwrap();
         config["server"]["state_dir"] = self.folder.path().to_str().unwrap().into();
         let path = self.folder.path().join("idp-bridge.toml");
         std::fs::write(&path, config.to_string()).unwrap();
-        Bridge::of(&path)
+        Bridge::serve(&path)
     }
 
     fn user(&self, name: &str) -> Value {
@@ -45,10 +45,10 @@ impl Stage {
         users.iter().find(|user| user["username"] == name).unwrap().clone()
     }
 
-    /// Signs a sample user in: the page of the sign-in, the form, and the code for tokens.
+    /// Signs a sample user in: opens the page, posts the form and exchanges the code.
     fn sign_in(&self, name: &str) -> Tokens {
         let (client_id, callback) = (self.lab.text("/pool/client_id"), self.lab.text("/pool/callback_url"));
-        let asked = [
+        let fields = [
             ("response_type", "code"),
             ("client_id", &client_id),
             ("redirect_uri", &callback),
@@ -57,10 +57,10 @@ impl Stage {
             ("code_challenge", PKCE.1),
             ("code_challenge_method", "S256"),
         ];
-        let query = String::from_utf8(form_request("", &asked).body).unwrap();
+        let query = String::from_utf8(form_request("", &fields).body).unwrap();
         assert_eq!(self.send(&Request::get(&format!("/oauth2/authorize?{query}"))).status, 200);
         let password = self.user(name)["password"].as_str().unwrap().to_owned();
-        let form = [&asked[..], &[("username", name), ("password", &password)]].concat();
+        let form = [&fields[..], &[("username", name), ("password", &password)]].concat();
         let back = self.send(&form_request("/login", &form)).headers["location"].clone();
         let (to, query) = back.split_once('?').unwrap();
         assert_eq!(to, callback);
@@ -86,7 +86,7 @@ impl Stage {
         self.token(&[("grant_type", "refresh_token"), ("refresh_token", &tokens.refresh)]).status == 200
     }
 
-    /// Asks the stand-in itself.
+    /// Sends a request to the stand-in.
     fn send(&self, request: &Request) -> Reply {
         request.send(self.lab.text("/ministack/url").trim_start_matches("http://"))
     }
@@ -109,25 +109,25 @@ fn bearer(request: Request, token: &str) -> Request {
 }
 
 #[test]
-fn a_sign_in_shows_the_customer_and_a_logout_with_the_refresh_token_ends_that_login_alone() {
+fn logout_with_refresh_token_ends_one_login() {
     let stage = Stage::new();
     let bridge = stage.serve();
     let (user, ended, other) = (stage.user("ada"), stage.sign_in("ada"), stage.sign_in("ada"));
-    let told = stage.userinfo(&bridge, &ended.access);
-    assert_eq!(told.status, 200, "{told:?}");
-    let told = told.json();
+    let reply = stage.userinfo(&bridge, &ended.access);
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let user_info = reply.json();
     for (member, of_user) in [("sub", "id"), ("email", "email"), ("customer", "customer")] {
-        assert_eq!(told[member], user[of_user], "{member}");
+        assert_eq!(user_info[member], user[of_user], "{member}");
     }
-    assert_eq!((&told["email_verified"], &told["tenant"]), (&true.into(), &"initech".into()));
-    assert_eq!(stage.userinfo(&bridge, &ended.id).status, 401, "an ID token is no access token");
+    assert_eq!((&user_info["email_verified"], &user_info["tenant"]), (&true.into(), &"initech".into()));
+    assert_eq!(stage.userinfo(&bridge, &ended.id).status, 401, "an ID token is not an access token");
 
     assert_eq!(stage.log_out(&bridge, &ended.access, &[("refresh_token", &ended.refresh)]), 204);
     assert_eq!(stage.userinfo(&bridge, &ended.access).status, 401);
     assert_eq!(stage.send(&bearer(Request::get("/oauth2/userInfo"), &ended.access)).status, 401);
     assert!(!stage.refreshes(&ended) && stage.refreshes(&other));
     assert_eq!(stage.userinfo(&bridge, &other.access).status, 200);
-    // Once more changes nothing, and a new bridge has not forgotten.
+    // A repetition changes nothing, and a restarted bridge reads the list.
     assert_eq!(stage.log_out(&bridge, &ended.access, &[("refresh_token", &ended.refresh)]), 204);
     drop(bridge);
     let bridge = stage.serve();
@@ -136,7 +136,7 @@ fn a_sign_in_shows_the_customer_and_a_logout_with_the_refresh_token_ends_that_lo
 }
 
 #[test]
-fn without_the_refresh_token_all_logins_of_the_user_end_and_no_other_users() {
+fn logout_without_refresh_token_ends_all_logins() {
     let stage = Stage::new();
     let bridge = stage.serve();
     let (first, second, others) = (stage.sign_in("emil"), stage.sign_in("emil"), stage.sign_in("dora"));
@@ -149,13 +149,13 @@ fn without_the_refresh_token_all_logins_of_the_user_end_and_no_other_users() {
 }
 
 #[test]
-fn the_browser_leaves_by_cognitos_page_and_comes_back_to_where_the_settings_allow() {
+fn browser_logout_returns_to_configured_url() {
     let stage = Stage::new();
     let bridge = stage.serve();
     let (client_id, back) = (stage.lab.text("/pool/client_id"), stage.lab.text("/pool/sign_out_url"));
     let leave = |to: &str| {
-        let asked = [("client_id", client_id.as_str()), ("post_logout_redirect_uri", to), ("state", "a&b")];
-        let query = String::from_utf8(form_request("", &asked).body).unwrap();
+        let fields = [("client_id", client_id.as_str()), ("post_logout_redirect_uri", to), ("state", "a&b")];
+        let query = String::from_utf8(form_request("", &fields).body).unwrap();
         Request::get(&format!("{}?{query}", stage.path("logout"))).send(bridge.address())
     };
     let away = leave(&back);
@@ -163,21 +163,21 @@ fn the_browser_leaves_by_cognitos_page_and_comes_back_to_where_the_settings_allo
     let page = away.headers["location"].strip_prefix(&stage.lab.text("/ministack/url")).unwrap();
     assert!(page.starts_with("/logout?") && page.contains("logout_uri=") && page.contains("state=a%26b"), "{page}");
     let home = stage.send(&Request::get(page));
-    // The stand-in, like the real one by what people report, does not send the state along.
+    // The stand-in does not return the state. Reports say that Cognito does not either.
     assert_eq!((home.status, home.headers["location"].as_str()), (302, back.as_str()));
     assert_eq!(leave("https://evil.example/").status, 400);
 }
 
 #[test]
-fn an_operator_reads_where_applications_log_in() {
+fn federation_document_names_the_login_endpoints() {
     let stage = Stage::new();
     let bridge = stage.serve();
-    let told = Request::get(&stage.path("federation")).send(bridge.address());
-    assert_eq!(told.status, 200, "{told:?}");
-    let (told, url) = (told.json(), stage.lab.text("/ministack/url"));
+    let reply = Request::get(&stage.path("federation")).send(bridge.address());
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let (reply, url) = (reply.json(), stage.lab.text("/ministack/url"));
     let pool = stage.lab.text("/pool/id");
-    assert_eq!(told["issuer"], format!("https://cognito-idp.us-east-1.amazonaws.com/{pool}"));
-    assert_eq!(told["authorization_endpoint"], format!("{url}/oauth2/authorize"));
-    assert_eq!(told["jwks_uri"], format!("{url}/{pool}/.well-known/jwks.json"));
-    assert_eq!(told["customer_claim"], stage.lab.text("/pool/customer_attribute"));
+    assert_eq!(reply["issuer"], format!("https://cognito-idp.us-east-1.amazonaws.com/{pool}"));
+    assert_eq!(reply["authorization_endpoint"], format!("{url}/oauth2/authorize"));
+    assert_eq!(reply["jwks_uri"], format!("{url}/{pool}/.well-known/jwks.json"));
+    assert_eq!(reply["customer_claim"], stage.lab.text("/pool/customer_attribute"));
 }

@@ -1,4 +1,4 @@
-//! The conformance suite on the real Keycloak of the lab.
+//! Runs the conformance suite on the lab's Keycloak.
 
 #[expect(dead_code, reason = "the tests on the OpenID Provider use the rest of it")]
 mod settings;

@@ -1,4 +1,4 @@
-//! `doctor` against a real Keycloak: all is well, and then one thing after the other is taken away.
+//! Tests of `doctor` against a real Keycloak, with one setting after the other removed.
 
 use std::path::Path;
 
@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::lab::{Lab, running};
-use crate::support::program::{Ran, run_in};
+use crate::support::program::{Output, run_in};
 
-/// A realm of its own, which a test may spoil.
+/// A realm for one test, which may break its settings.
 struct Realm {
     harness: KeycloakHarness,
     runtime: Runtime,
@@ -24,7 +24,7 @@ impl Realm {
         Self { harness, runtime }
     }
 
-    /// Waits until something was changed in the realm.
+    /// Makes a change in the realm.
     fn change<T>(&self, change: impl Future<Output = Staged<T>>) -> T {
         self.runtime.block_on(change).unwrap()
     }
@@ -42,8 +42,8 @@ impl Realm {
     }
 }
 
-/// What doctor says of the realm.
-fn doctor(realm: &Realm) -> Ran {
+/// Runs `doctor` for the realm.
+fn doctor(realm: &Realm) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let config = realm.harness.config();
     let text = format!(
@@ -60,21 +60,21 @@ fn doctor(realm: &Realm) -> Ran {
     run_in(folder.path(), ["doctor", "--json", "--timeout", "20s"])
 }
 
-/// The steps that mend what failed or is not visible.
-fn steps(ran: Ran, code: i32) -> Vec<(Value, String)> {
+/// Returns the verdicts and fixes of all findings that are not ok.
+fn steps(ran: Output, code: i32) -> Vec<(Value, String)> {
     let findings = ran.with_code(code).json()[0]["findings"].clone();
     let open = findings.as_array().unwrap().iter().filter(|finding| finding["verdict"] != "ok");
     open.map(|finding| (finding["verdict"].clone(), finding["fix"].as_str().unwrap().to_owned())).collect()
 }
 
 #[track_caller]
-fn only(steps: &[(Value, String)], verdict: &str, step: &str) {
+fn assert_only(steps: &[(Value, String)], verdict: &str, step: &str) {
     assert!(steps.iter().any(|(own, fix)| own == verdict && fix.contains(step)), "no {step:?} in {steps:?}");
     assert!(steps.iter().all(|(_, fix)| fix.contains(step)), "more than {step:?} in {steps:?}");
 }
 
 #[test]
-fn the_configuration_of_the_lab_is_all_ok() {
+fn configuration_of_lab_is_ok() {
     let _running = running();
     let config = Lab::get_running().config();
     let ran = run_in(Path::new("/"), ["doctor", "--config", config.to_str().unwrap()]).with_code(0);
@@ -85,39 +85,39 @@ fn the_configuration_of_the_lab_is_all_ok() {
 }
 
 #[test]
-fn each_thing_that_is_taken_away_is_named_with_the_step_that_mends_it() {
+fn missing_settings_are_found_with_fix() {
     let _running = running();
     let realm = Realm::new();
     assert_eq!(steps(doctor(&realm), 0), []);
 
     realm.role("manage-users", false);
     let missing = steps(doctor(&realm), 1);
-    only(&missing, "failed", "Service accounts roles → Assign role → Client roles: tick `manage-users`");
+    assert_only(&missing, "failed", "Service accounts roles → Assign role → Client roles: tick `manage-users`");
     realm.role("manage-users", true);
 
     realm.role("view-events", false);
-    only(&steps(doctor(&realm), 1), "failed", "tick `view-events`");
+    assert_only(&steps(doctor(&realm), 1), "failed", "tick `view-events`");
     realm.role("view-events", true);
 
     realm.role("view-realm", false);
-    only(&steps(doctor(&realm), 0), "not_visible", "tick `view-realm`");
+    assert_only(&steps(doctor(&realm), 0), "not_visible", "tick `view-realm`");
     realm.role("view-realm", true);
 
     realm.settings(json!({"smtpServer": {}}));
-    only(&steps(doctor(&realm), 1), "failed", "Realm settings → Email");
+    assert_only(&steps(doctor(&realm), 1), "failed", "Realm settings → Email");
     let port = Lab::get_running().get("/smtp/port").unwrap().to_string();
     let smtp = json!({"host": "127.0.0.1", "port": port, "from": "no-reply@acme.example"});
     realm.settings(json!({"smtpServer": smtp}));
 
     realm.customer(None);
-    only(&steps(doctor(&realm), 1), "failed", "User profile → Attributes → Create attribute");
+    assert_only(&steps(doctor(&realm), 1), "failed", "User profile → Attributes → Create attribute");
     let everybody = json!({"view": ["admin", "user"], "edit": ["admin", "user"]});
     realm.customer(Some(everybody));
-    only(&steps(doctor(&realm), 1), "failed", "`Who can edit?` only Admin");
+    assert_only(&steps(doctor(&realm), 1), "failed", "`Who can edit?` only Admin");
     realm.customer(Some(json!({"view": ["admin"], "edit": ["admin"]})));
 
     realm.settings(json!({"eventsEnabled": false}));
-    only(&steps(doctor(&realm), 1), "failed", "Save events");
+    assert_only(&steps(doctor(&realm), 1), "failed", "Save events");
     realm.settings(json!({"eventsEnabled": true}));
 
     assert_eq!(steps(doctor(&realm), 0), [], "all is well again");

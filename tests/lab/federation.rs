@@ -1,4 +1,4 @@
-//! Applications before the built program before a real Keycloak: whose a token is, and what is left of a login that was ended.
+//! Tests of federation with a real Keycloak.
 
 mod logout;
 mod stage;

@@ -1,6 +1,6 @@
-//! A person with a browser: logs in at Keycloak, sees the customer that the bridge names, and logs out.
+//! Tests of the example application with a real browser and a real Keycloak.
 //!
-//! With `cargo xtask screenshots` it takes the pictures of the documentation as it goes.
+//! `cargo xtask screenshots` runs them to take the pictures of the documentation.
 
 mod application;
 mod chromium;
@@ -22,7 +22,7 @@ use crate::support::http::{Reply, Request};
 /// The cookie of the application.
 const COOKIE: &str = "federation_app";
 
-/// A browser before the application, which asks a bridge, which asks the lab's Keycloak.
+/// A browser, the example application, and a relay to a bridge before the lab's Keycloak.
 struct Stage {
     lab: Lab,
     browser: Chromium,
@@ -32,7 +32,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// Everything but the bridge, which knows the application's address from its configuration.
+    /// Starts everything except the bridge, whose configuration needs the address of the application.
     fn new() -> Self {
         let (lab, relay) = (Lab::get_running(), Relay::start());
         let client = (lab.text("/realm/web_client_id"), lab.text("/realm/web_client_secret"));
@@ -41,7 +41,7 @@ impl Stage {
         Self { lab, browser: Chromium::open(), application, relay, folder: tempfile::tempdir().unwrap() }
     }
 
-    /// A bridge with the lab's configuration, behind the address that the application knows.
+    /// Starts a bridge with the lab's configuration, and connects the relay to it.
     fn serve(&self) -> Bridge {
         let mut config: toml::Table = std::fs::read_to_string(self.lab.config()).unwrap().parse().unwrap();
         config["server"]["public_url"] = self.relay.url().into();
@@ -50,41 +50,41 @@ impl Stage {
         federation["post_logout_redirect_uris"] = vec![self.application.url().to_owned() + "/logged-out"].into();
         let path = self.folder.path().join("idp-bridge.toml");
         std::fs::write(&path, config.to_string()).unwrap();
-        let bridge = Bridge::of(&path);
-        self.relay.lead_to(bridge.address());
+        let bridge = Bridge::serve(&path);
+        self.relay.set_target(bridge.address());
         bridge
     }
 
-    /// Goes to the application, and from its button to Keycloak's page.
+    /// Opens the application and starts the login.
     fn go_to_login(&self) {
         self.browser.go_to(self.application.url());
         self.browser.click("#log-in");
     }
 
-    /// Fills in Keycloak's page.
+    /// Submits Keycloak's login form.
     fn enter(&self, username: &str, password: &str) {
         self.browser.type_into("#username", username);
         self.browser.type_into("#password", password);
         self.browser.click("#kc-login");
     }
 
-    /// The access token that the application used last.
+    /// Returns the access token that the application used last.
     fn access_token(&self) -> String {
         self.relay.last_after("authorization: Bearer ")
     }
 
-    /// What the bridge says of a token.
+    /// Requests the bridge's userinfo.
     fn userinfo(&self, bridge: &Bridge, token: &str) -> Reply {
         let path = format!("/v1/tenants/{}/userinfo", self.lab.text("/bridge/tenant"));
         bearer(&path, token).send(bridge.address())
     }
 
-    /// What Keycloak itself says of a token.
+    /// Returns the status of Keycloak's userinfo.
     fn keycloak_userinfo(&self, token: &str) -> u16 {
         bearer(&self.keycloak_path("userinfo"), token).send(&self.lab.keycloak_address()).status
     }
 
-    /// What Keycloak makes of a refresh token.
+    /// Refreshes a token at Keycloak.
     fn refresh(&self, token: &str) -> Reply {
         let (id, secret) = (self.lab.text("/realm/web_client_id"), self.lab.text("/realm/web_client_secret"));
         let form =
@@ -96,7 +96,7 @@ impl Stage {
         format!("/realms/{}/protocol/openid-connect/{endpoint}", self.lab.text("/realm/name"))
     }
 
-    /// Takes a picture for the documentation, if anybody wants one.
+    /// Takes a picture for the documentation, if a folder for pictures is set.
     fn picture(&self, name: &str) {
         if let Some(folder) = pictures() {
             self.browser.picture("main", &folder.join(name));
@@ -108,14 +108,14 @@ fn bearer(path: &str, token: &str) -> Request {
     Request::get(path).header("authorization", &format!("Bearer {token}"))
 }
 
-/// Where pictures go; nowhere in a usual run.
+/// Returns the folder for pictures, which is set by `cargo xtask screenshots` only.
 #[expect(clippy::disallowed_methods, reason = "`cargo xtask screenshots` names the folder by a variable")]
 fn pictures() -> Option<PathBuf> {
     std::env::var_os("IDP_BRIDGE_SCREENSHOTS").map(|folder| Path::new(&folder).to_owned())
 }
 
 #[test]
-fn a_login_shows_the_customer_and_a_logout_ends_it_everywhere() {
+fn application_shows_customer_and_logs_out() {
     let _running = running();
     let stage = Stage::new();
     let (bridge, browser, ada) = (stage.serve(), &stage.browser, stage.lab.user("ada"));
@@ -137,7 +137,7 @@ fn a_login_shows_the_customer_and_a_logout_ends_it_everywhere() {
         );
     }
 
-    // As long as Keycloak knows the browser, an application that has forgotten it gets new tokens without a password.
+    // During Keycloak's session, an application without its cookie gets new tokens without a password.
     browser.forget_cookie(COOKIE);
     stage.go_to_login();
     assert_eq!(browser.text("#customer"), ada["customer"]);
@@ -163,7 +163,7 @@ fn a_login_shows_the_customer_and_a_logout_ends_it_everywhere() {
 }
 
 #[test]
-fn a_wrong_password_is_told_by_keycloak_and_logs_nobody_in() {
+fn wrong_password_does_not_log_in() {
     let _running = running();
     let stage = Stage::new();
     let _bridge = stage.serve();
@@ -177,7 +177,7 @@ fn a_wrong_password_is_told_by_keycloak_and_logs_nobody_in() {
 }
 
 #[test]
-fn without_the_bridge_the_application_promises_no_logout_and_nothing_ends() {
+fn logout_without_bridge_ends_no_login() {
     let _running = running();
     let stage = Stage::new();
     let (bridge, browser) = (stage.serve(), &stage.browser);
@@ -192,7 +192,7 @@ fn without_the_bridge_the_application_promises_no_logout_and_nothing_ends() {
     assert_eq!(browser.text("#problem"), "The bridge does not answer");
     assert!(browser.text("#hint").contains("nothing is logged out"), "{}", browser.text("#hint"));
     stage.picture("federation-no-bridge.png");
-    assert_eq!(stage.keycloak_userinfo(&token), 200, "nothing was promised, and nothing has ended");
+    assert_eq!(stage.keycloak_userinfo(&token), 200, "the login is not ended");
 
     let bridge = stage.serve();
     browser.go_to(stage.application.url());

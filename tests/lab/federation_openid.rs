@@ -1,4 +1,4 @@
-//! The built program before the real OpenID Provider of the lab: a login, its customer, and its end from either side.
+//! Tests of federation with the lab's OpenID Provider.
 
 use idp_bridge_conformance::{FederationHarness as _, Harness as _, NewUser, SignIn, Tokens};
 use idp_bridge_connector_oidc::harness::ServerHarness;
@@ -11,8 +11,8 @@ use crate::lab::Lab;
 use crate::support::bridge::Bridge;
 use crate::support::http::{Reply, Request};
 
-/// A bridge before the provider, and a user who logs in there.
-struct Asked {
+/// A bridge before the provider, and a user of the provider.
+struct Stage {
     bridge: Bridge,
     harness: ServerHarness,
     runtime: Runtime,
@@ -20,7 +20,7 @@ struct Asked {
     id: String,
 }
 
-impl Asked {
+impl Stage {
     fn new() -> Self {
         let lab = Lab::find("oidc").unwrap_or_else(|error| panic!("{error}"));
         let harness = ServerHarness::new(lab.openid_server().unwrap()).unwrap();
@@ -58,49 +58,49 @@ impl Asked {
 }
 
 #[test]
-fn a_login_has_its_customer_until_it_is_ended() {
-    let asked = Asked::new();
-    let (mut tokens, mut other) = (asked.log_in(true), asked.log_in(false));
-    let told = asked.userinfo(&tokens);
+fn login_has_customer_until_logout() {
+    let stage = Stage::new();
+    let (mut tokens, mut other) = (stage.log_in(true), stage.log_in(false));
+    let reply = stage.userinfo(&tokens);
     let expected = json!({
-        "sub": asked.id, "email": asked.user.email, "email_verified": false, "customer": "c-9", "tenant": "umbrella",
+        "sub": stage.id, "email": stage.user.email, "email_verified": false, "customer": "c-9", "tenant": "umbrella",
     });
-    assert_eq!((told.status, told.json()), (200, expected));
+    assert_eq!((reply.status, reply.json()), (200, expected));
     for _ in 0..2 {
-        assert_eq!(asked.logout(&tokens).status, 204);
-        asked.is_refused(&tokens);
+        assert_eq!(stage.logout(&tokens).status, 204);
+        stage.is_refused(&tokens);
     }
-    let alive = asked.runtime.block_on(asked.harness.alive(&mut tokens)).unwrap();
+    let alive = stage.runtime.block_on(stage.harness.alive(&mut tokens)).unwrap();
     assert_eq!((alive.userinfo, alive.introspection, alive.refresh), (Some(false), Some(false), Some(false)));
-    assert_eq!(asked.userinfo(&other).status, 200, "another login lives on");
-    assert_eq!(asked.runtime.block_on(asked.harness.alive(&mut other)).unwrap().refresh, Some(true));
+    assert_eq!(stage.userinfo(&other).status, 200, "another login lives on");
+    assert_eq!(stage.runtime.block_on(stage.harness.alive(&mut other)).unwrap().refresh, Some(true));
 }
 
 #[test]
-fn a_logout_at_the_provider_reaches_userinfo_by_the_back_channel() {
-    let asked = Asked::new();
-    // Offline access outlives the session there, so that only the logout token can end it here.
-    let (mut tokens, other) = (asked.log_in(true), asked.log_in(true));
-    let logout = asked.runtime.block_on(asked.harness.end_login(&tokens)).unwrap().unwrap();
-    let alive = asked.runtime.block_on(asked.harness.alive(&mut tokens)).unwrap();
-    assert_eq!((alive.userinfo, asked.userinfo(&tokens).status), (Some(true), 200));
+fn back_channel_logout_ends_the_login() {
+    let stage = Stage::new();
+    // Offline access survives the session, so only the logout token can end it at the bridge.
+    let (mut tokens, other) = (stage.log_in(true), stage.log_in(true));
+    let logout = stage.runtime.block_on(stage.harness.end_login(&tokens)).unwrap().unwrap();
+    let alive = stage.runtime.block_on(stage.harness.alive(&mut tokens)).unwrap();
+    assert_eq!((alive.userinfo, stage.userinfo(&tokens).status), (Some(true), 200));
     let post = |token: &str| {
         let form = [("logout_token", token)];
-        form_request("/v1/tenants/umbrella/backchannel-logout", &form).send(asked.bridge.address()).status
+        form_request("/v1/tenants/umbrella/backchannel-logout", &form).send(stage.bridge.address()).status
     };
     assert_eq!(post(tokens.id.as_ref().unwrap().expose()), 400);
-    assert_eq!(asked.userinfo(&tokens).status, 200);
+    assert_eq!(stage.userinfo(&tokens).status, 200);
     for _ in 0..2 {
         assert_eq!(post(logout.expose()), 200);
-        asked.is_refused(&tokens);
+        stage.is_refused(&tokens);
     }
-    assert_eq!(asked.userinfo(&other).status, 200, "another session lives on");
+    assert_eq!(stage.userinfo(&other).status, 200, "another session lives on");
 }
 
 #[test]
-fn the_browser_is_sent_to_the_provider_and_nowhere_else() {
-    let asked = Asked::new();
-    let at = |query: &str| Request::get(&format!("/v1/tenants/umbrella/logout?{query}")).send(asked.bridge.address());
+fn browser_logout_redirects_to_the_provider_only() {
+    let stage = Stage::new();
+    let at = |query: &str| Request::get(&format!("/v1/tenants/umbrella/logout?{query}")).send(stage.bridge.address());
     let way_back = "https%3A%2F%2Fapp.umbrella.example%2Fgoodbye";
     let sent = at(&format!("client_id=umbrella-app&post_logout_redirect_uri={way_back}&state=a%26b"));
     assert_eq!(sent.status, 303);

@@ -1,4 +1,4 @@
-//! The realm as its administrator and its users see it.
+//! The lab's realm: its users, its admin API and its process.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -11,7 +11,7 @@ use crate::lab::Lab;
 use crate::support::bridge::until;
 use crate::support::http::{Reply, Request};
 
-/// A person whom a test made.
+/// A user that a test created.
 #[derive(Debug)]
 pub(crate) struct Person {
     pub(crate) id: String,
@@ -23,13 +23,13 @@ pub(crate) struct Person {
 pub(crate) const PASSWORD: &str = "a-first-password";
 
 impl Lab {
-    /// Makes a person whose address is not verified, with names that no other test uses.
+    /// Creates a user with an unverified address and unique names.
     pub(crate) fn new_person(&self) -> Person {
         static MADE: AtomicU32 = AtomicU32::new(0);
         self.new_person_named(format!("person-{}-{}", std::process::id(), MADE.fetch_add(1, Relaxed)))
     }
 
-    /// Makes a person with this user name.
+    /// Creates a user with this user name.
     pub(crate) fn new_person_named(&self, username: String) -> Person {
         let (email, customer) = (format!("{username}+tag@acme.example"), format!("c {username}"));
         let representation = json!({
@@ -44,14 +44,14 @@ impl Lab {
         Person { id, email, customer, username }
     }
 
-    /// The user as Keycloak knows it; none if there is none.
+    /// Returns Keycloak's representation of the user, if it exists.
     pub(crate) fn person(&self, id: &str) -> Option<Value> {
         let reply = self.admin("GET", &format!("/users/{id}"), &Value::Null);
         (reply.status == 200).then(|| reply.json())
     }
 
-    /// Whether Keycloak lets the person in.
-    pub(crate) fn lets_in(&self, person: &Person, password: &str) -> bool {
+    /// Returns whether the user can log in with this password.
+    pub(crate) fn can_log_in(&self, person: &Person, password: &str) -> bool {
         let form = [
             ("grant_type", "password"),
             ("client_id", &self.text("/realm/app_client_id")),
@@ -62,7 +62,7 @@ impl Lab {
         self.post_form(&path, &form).status == 200
     }
 
-    /// An access token of a sample user, by the application without a browser.
+    /// Returns an access token of a sample user, from a direct grant.
     pub(crate) fn access_token(&self, username: &str, password: &str) -> String {
         let form = [
             ("grant_type", "password"),
@@ -75,7 +75,7 @@ impl Lab {
         self.post_form(&path, &form).json()["access_token"].as_str().unwrap().to_owned()
     }
 
-    /// Asks the admin API of the realm.
+    /// Sends a request to the realm's admin API.
     pub(crate) fn admin(&self, method: &str, path: &str, body: &Value) -> Reply {
         let form = [
             ("grant_type", "password"),
@@ -95,7 +95,7 @@ impl Lab {
         form_request(path, form).send(&self.keycloak_address())
     }
 
-    /// Stops Keycloak and waits until nobody listens.
+    /// Stops Keycloak and waits until its port is closed.
     pub(crate) fn stop_keycloak(&self) {
         let pid = std::fs::read_to_string(self.text("/keycloak/process/pid_file")).unwrap();
         kill_process(Pid::from_raw(pid.trim().parse().unwrap()).unwrap(), Signal::TERM).unwrap();
@@ -103,7 +103,7 @@ impl Lab {
         until(|| std::net::TcpStream::connect(&address).err()).expect("Keycloak stops");
     }
 
-    /// Starts Keycloak again, and leaves it to whoever started the lab to stop it.
+    /// Starts Keycloak again. The lab stops it at its own end.
     pub(crate) fn start_keycloak(&self) {
         let log = std::fs::File::options().append(true).open(self.text("/keycloak/process/log")).unwrap();
         let start = self.text("/keycloak/process/start");
@@ -113,7 +113,7 @@ impl Lab {
         std::thread::spawn(move || child.wait());
     }
 
-    /// Waits until a Keycloak that was started is ready.
+    /// Waits until Keycloak is ready.
     pub(crate) fn wait_for_keycloak(&self) {
         let management = self.text("/keycloak/management_url");
         let management = management.trim_start_matches("http://");
@@ -125,7 +125,7 @@ impl Lab {
     }
 }
 
-/// A form, as a browser posts it.
+/// Creates a POST request with a form.
 pub(crate) fn form_request(path: &str, form: &[(&str, &str)]) -> Request {
     let body: Vec<String> = form.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
     Request::new("POST", path).header("content-type", "application/x-www-form-urlencoded").body(body.join("&"))

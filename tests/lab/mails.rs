@@ -1,4 +1,4 @@
-//! The mails that Keycloak sent, as the SMTP sink kept them.
+//! Reads the mails that Keycloak sent to the SMTP sink.
 
 use std::path::PathBuf;
 
@@ -9,12 +9,12 @@ use crate::support::bridge::until;
 #[derive(Debug, Clone)]
 pub(crate) struct Mail {
     pub(crate) subject: String,
-    /// The link that it asks to open.
+    /// The link in the mail.
     pub(crate) link: String,
 }
 
 impl Lab {
-    /// All mails to this address so far.
+    /// Returns all mails to an address so far.
     pub(crate) fn mails_to(&self, address: &str) -> Vec<Mail> {
         let folder = PathBuf::from(self.text("/smtp/maildir")).join("new");
         let entries = folder.read_dir().into_iter().flatten();
@@ -23,7 +23,7 @@ impl Lab {
         texts.filter(|text| header(text, "X-RcptTo: ") == address).map(|text| read(&text)).collect()
     }
 
-    /// The only mail to this address, which must come.
+    /// Waits for the only mail to an address, or panics.
     #[track_caller]
     pub(crate) fn mail_to(&self, address: &str) -> Mail {
         let mails = until(|| Some(self.mails_to(address)).filter(|mails| !mails.is_empty()));

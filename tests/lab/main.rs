@@ -1,6 +1,6 @@
-//! The built program against real servers: the labs that `cargo xtask lab keycloak` and `cargo xtask lab oidc` run.
+//! Tests of the program against the real servers of `cargo xtask lab`.
 
-// `cfg(test)` is always true here; clippy reads it as leave for the helpers, too, to unwrap.
+// `cfg(test)` is always true here. It allows `unwrap` in helper functions for clippy.
 #[cfg(test)]
 mod browser;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The conformance suite on the real OpenID Provider that the lab runs.
+//! Runs the conformance suite on the lab's OpenID Provider.
 
 #[expect(dead_code, reason = "the tests on Keycloak use the rest of it")]
 mod settings;

@@ -1,4 +1,4 @@
-//! A running lab, as a file such as `.lab/keycloak.json` describes it.
+//! The settings of a running lab, read from a file such as `.lab/keycloak.json`.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 pub(crate) struct Lab(Value);
 
 impl Lab {
-    /// Reads those of the lab with this name; without such a lab it says how to start one.
+    /// Reads the settings of a lab. The error of a missing lab says how to start one.
     #[expect(clippy::disallowed_methods, reason = "`cargo xtask test` names the folder by a variable")]
     pub(crate) fn find(name: &str) -> Result<Self, String> {
         let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.lab");
@@ -24,27 +24,30 @@ impl Lab {
         serde_json::from_str(&text).map(Self).map_err(|error| format!("{}: {error}", path.display()))
     }
 
-    /// A setting, by its JSON pointer.
+    /// Returns a setting by its JSON pointer.
     pub(crate) fn get(&self, pointer: &str) -> Result<&Value, String> {
         self.0.pointer(pointer).ok_or_else(|| format!("the lab has no setting {pointer}"))
     }
 
-    /// A setting that is a text.
+    /// Returns a text setting.
     pub(crate) fn get_text(&self, pointer: &str) -> Result<String, String> {
         let text = self.get(pointer)?.as_str().map(str::to_owned);
-        text.ok_or_else(|| format!("the lab's setting {pointer} is no text"))
+        text.ok_or_else(|| format!("the lab's setting {pointer} is not a text"))
     }
 
-    /// The Keycloak, for a harness to make realms in.
+    /// Returns the Keycloak server, for a harness that creates realms.
     pub(crate) fn server(&self) -> Result<Server, String> {
         let port = self.get("/smtp/port")?.as_u64().and_then(|port| port.try_into().ok());
-        let smtp = SmtpServer { host: self.get_text("/smtp/host")?, port: port.ok_or("the lab's SMTP port is none")? };
+        let smtp = SmtpServer {
+            host: self.get_text("/smtp/host")?,
+            port: port.ok_or("the lab's SMTP port is not a port number")?,
+        };
         let admin = (self.get_text("/keycloak/admin_username")?, self.get_text("/keycloak/admin_password")?);
         let mails = Maildir::new(self.get_text("/smtp/maildir")?);
         Ok(Server::real(self.get_text("/keycloak/url")?, (&admin.0, &admin.1), smtp, mails))
     }
 
-    /// The OpenID Provider, with what its applications are.
+    /// Returns the OpenID Provider, with its clients.
     pub(crate) fn openid_server(&self) -> Result<OpenIdServer, String> {
         let text = |name: &str| self.get_text(&format!("/provider/{name}"));
         let client = |name: &str| -> Result<OauthClient, String> {

@@ -1,4 +1,4 @@
-//! A bridge that runs, on a port of its own.
+//! A running bridge on a free port.
 
 use std::io::{BufRead as _, BufReader, PipeReader, Read};
 use std::path::Path;
@@ -10,10 +10,10 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::program;
 
-/// How long anything may take that should take no time.
+/// Maximum time for anything that should be immediate.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A running bridge; stopped when it is dropped.
+/// A running bridge. It is stopped when dropped.
 #[derive(Debug)]
 pub(crate) struct Bridge {
     child: Child,
@@ -24,62 +24,62 @@ pub(crate) struct Bridge {
 
 impl Bridge {
     /// Serves the demo.
-    pub(crate) fn demo() -> Self {
+    pub(crate) fn serve_demo() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self::start(program::command(folder.path()).args(["serve", "--listen", "127.0.0.1:0"]))
     }
 
     /// Serves a configuration.
-    pub(crate) fn of(config: &Path) -> Self {
-        Self::with(config, &[])
+    pub(crate) fn serve(config: &Path) -> Self {
+        Self::serve_with_options(config, &[])
     }
 
-    /// Serves a configuration with more options.
-    pub(crate) fn with(config: &Path, options: &[&str]) -> Self {
+    /// Serves a configuration with additional options.
+    pub(crate) fn serve_with_options(config: &Path, options: &[&str]) -> Self {
         let folder = config.parent().unwrap();
         let mut command = program::command(folder);
         Self::start(command.args(["serve", "--listen", "127.0.0.1:0", "--config"]).arg(config).args(options))
     }
 
-    /// Serves a configuration with a log that nobody reads, and returns the pipe.
-    pub(crate) fn unread_log(config: &Path) -> (Self, PipeReader) {
+    /// Serves a configuration with an unread log, and returns the pipe.
+    pub(crate) fn serve_with_unread_log(config: &Path) -> (Self, PipeReader) {
         let (reader, writer) = std::io::pipe().unwrap();
-        (Self::with_log(config, writer.into()), reader)
+        (Self::serve_with_log(config, writer.into()), reader)
     }
 
-    /// Serves a configuration with the log going there.
-    pub(crate) fn with_log(config: &Path, log: Stdio) -> Self {
+    /// Serves a configuration with the log going to this output.
+    pub(crate) fn serve_with_log(config: &Path, log: Stdio) -> Self {
         let mut command = program::command(config.parent().unwrap());
         let mut child =
             command.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
-        let (stdout, stderr) = (Lines::of(child.stdout.take().unwrap()), Lines::of(std::io::empty()));
+        let (stdout, stderr) = (Lines::read(child.stdout.take().unwrap()), Lines::read(std::io::empty()));
         let line = stdout.wait_for("listening on ").unwrap();
         let address = line.trim_start_matches("listening on http://").to_owned();
         Self { child, stdout, stderr, address }
     }
 
-    /// Serves a configuration with standard output going there; the address is read from the log.
-    pub(crate) fn with_output(config: &Path, output: Stdio) -> Self {
+    /// Serves a configuration with this standard output. The address is read from the log.
+    pub(crate) fn serve_with_output(config: &Path, output: Stdio) -> Self {
         let mut command = program::command(config.parent().unwrap());
         let mut child =
             command.args(["serve", "--listen", "127.0.0.1:0"]).stdout(output).stderr(Stdio::piped()).spawn().unwrap();
-        let (stdout, stderr) = (Lines::of(std::io::empty()), Lines::of(child.stderr.take().unwrap()));
+        let (stdout, stderr) = (Lines::read(std::io::empty()), Lines::read(child.stderr.take().unwrap()));
         let line = stderr.wait_for("\"message\":\"serving\"").unwrap();
         let (_, address) = line.split_once("\"address\":\"").unwrap();
         let address = address.split('"').next().unwrap().to_owned();
         Self { child, stdout, stderr, address }
     }
 
-    /// Starts the program with a command that serves.
+    /// Starts a command that serves.
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (stdout, stderr) = (Lines::of(child.stdout.take().unwrap()), Lines::of(child.stderr.take().unwrap()));
+        let (stdout, stderr) = (Lines::read(child.stdout.take().unwrap()), Lines::read(child.stderr.take().unwrap()));
         let line = stdout.wait_for("listening on ").unwrap_or_else(|| panic!("no start: {:?}", stderr.all()));
         let address = line.trim_start_matches("listening on http://").to_owned();
         Self { child, stdout, stderr, address }
     }
 
-    /// Host and port.
+    /// Returns the host and port.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
@@ -88,24 +88,24 @@ impl Bridge {
         format!("http://{}", self.address)
     }
 
-    /// The first line on standard output that holds this text, which must come.
+    /// Waits for a line on standard output that contains a text, or panics.
     #[track_caller]
-    pub(crate) fn said(&self, text: &str) -> String {
+    pub(crate) fn wait_for_output(&self, text: &str) -> String {
         self.stdout.wait_for(text).unwrap_or_else(|| panic!("no {text:?} in {:?}", self.stdout.all()))
     }
 
-    /// The first line of the log that holds this text, which must come.
+    /// Waits for a line of the log that contains a text, or panics.
     #[track_caller]
-    pub(crate) fn logged(&self, text: &str) -> String {
+    pub(crate) fn wait_for_log(&self, text: &str) -> String {
         self.stderr.wait_for(text).unwrap_or_else(|| panic!("no {text:?} in {:?}", self.stderr.all()))
     }
 
-    /// The whole log so far.
+    /// Returns the log so far.
     pub(crate) fn log(&self) -> Vec<String> {
         self.stderr.all()
     }
 
-    /// Resident memory, in kilobytes.
+    /// Returns the resident memory in kilobytes.
     pub(crate) fn resident_kb(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
@@ -116,22 +116,23 @@ impl Bridge {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Waits for its end, and answers how it ended.
+    /// Waits for the exit of the process.
     #[track_caller]
-    pub(crate) fn ended(&mut self) -> ExitStatus {
-        until(|| self.child.try_wait().unwrap()).unwrap_or_else(|| panic!("it runs on: {:?}", self.stderr.all()))
+    pub(crate) fn wait_for_exit(&mut self) -> ExitStatus {
+        until(|| self.child.try_wait().unwrap())
+            .unwrap_or_else(|| panic!("the bridge did not exit: {:?}", self.stderr.all()))
     }
 }
 
 impl Drop for Bridge {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The lines that a program writes, read as they come so that it never waits for its reader.
+/// The lines of a program's output, read continuously so that the program never blocks.
 #[derive(Debug, Clone)]
 pub(crate) struct Lines(Arc<(Mutex<Written>, Condvar)>);
 
@@ -142,7 +143,7 @@ struct Written {
 }
 
 impl Lines {
-    pub(crate) fn of(pipe: impl Read + Send + 'static) -> Self {
+    pub(crate) fn read(pipe: impl Read + Send + 'static) -> Self {
         let lines = Self(Arc::default());
         let writer = lines.clone();
         std::thread::spawn(move || {
@@ -157,7 +158,7 @@ impl Lines {
         lines
     }
 
-    /// The first line that holds this text, if it comes.
+    /// Waits for the first line that contains a text.
     pub(crate) fn wait_for(&self, text: &str) -> Option<String> {
         let (written, changed) = &*self.0;
         let find = |written: &Written| written.lines.iter().find(|line| line.contains(text)).cloned();
@@ -172,11 +173,11 @@ impl Lines {
     }
 }
 
-/// Asks until there is an answer, but not for ever.
-pub(crate) fn until<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+/// Polls until there is a value, for at most [`PATIENCE`].
+pub(crate) fn until<T>(mut poll: impl FnMut() -> Option<T>) -> Option<T> {
     let started = Instant::now();
     loop {
-        if let Some(answer) = ask() {
+        if let Some(answer) = poll() {
             return Some(answer);
         }
         if started.elapsed() > PATIENCE {

@@ -1,4 +1,4 @@
-//! HTTP by hand, so that a test can send what no client would.
+//! A raw HTTP client, for requests that a regular client would not send.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::bridge::PATIENCE;
 
-/// A request that is built piece by piece.
+/// A request.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -31,13 +31,13 @@ impl Request {
         self
     }
 
-    /// The same without the headers of this name.
+    /// Removes the headers of this name.
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.headers.retain(|(own, _)| own != name);
         self
     }
 
-    /// The same with another value for this header.
+    /// Replaces the value of a header.
     pub(crate) fn with(self, name: &str, value: &str) -> Self {
         self.without(name).header(name, value)
     }
@@ -51,7 +51,7 @@ impl Request {
         self.header("content-type", "application/json").body(body.to_string())
     }
 
-    /// The bytes on the wire.
+    /// Returns the bytes of the request.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\nhost: bridge\r\nconnection: close\r\n", self.method, self.path);
         for (name, value) in &self.headers {
@@ -63,18 +63,18 @@ impl Request {
         [head.as_bytes(), b"\r\n", &self.body].concat()
     }
 
-    /// Sends it and reads the answer.
+    /// Sends the request and reads the answer.
     #[track_caller]
     pub(crate) fn send(&self, address: &str) -> Reply {
         Reply::parse(&exchange(address, &self.bytes()))
     }
 }
 
-/// Sends bytes and reads until the other side ends.
+/// Sends bytes and reads until the server closes the connection.
 #[track_caller]
 pub(crate) fn exchange(address: &str, bytes: &[u8]) -> Vec<u8> {
     let mut stream = connect(address);
-    // Whoever refuses a request need not read it to its end.
+    // The server may close the connection before it has read the whole request.
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
@@ -88,7 +88,7 @@ pub(crate) fn connect(address: &str) -> TcpStream {
     stream
 }
 
-/// The body that was sent in chunks.
+/// Decodes a chunked body.
 fn without_chunks(mut rest: &str) -> String {
     let mut body = String::new();
     while let Some((length, more)) = rest.split_once("\r\n") {
@@ -99,7 +99,7 @@ fn without_chunks(mut rest: &str) -> String {
     body
 }
 
-/// An answer; several headers of one name are the lines of one value.
+/// An answer. Repeated headers are joined with newlines.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -129,7 +129,7 @@ impl Reply {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("no JSON ({error}): {self:?}"))
     }
 
-    /// The status and the code of a problem, after checking its form.
+    /// Checks that the answer is a valid problem document, and returns its status and code.
     #[track_caller]
     pub(crate) fn problem(&self) -> (u16, String) {
         let problem = self.json();

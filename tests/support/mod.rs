@@ -1,4 +1,4 @@
-//! What the black box tests need: the built program, a bridge that runs, raw HTTP, and an independent signer.
+//! Support for black box tests: the program, a running bridge, raw HTTP and an independent signer.
 
 pub(crate) mod bridge;
 pub(crate) mod http;

@@ -1,4 +1,4 @@
-//! Signed calls, made by an independent implementation of Standard Webhooks.
+//! Signs calls with an independent implementation of Standard Webhooks.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,7 +9,7 @@ use standardwebhooks::Webhook;
 
 use super::http::Request;
 
-/// Signs for one tenant with a shared key.
+/// Signs the calls of one tenant with a shared key.
 #[derive(Debug, Clone)]
 pub(crate) struct Signer {
     pub(crate) key: String,
@@ -21,25 +21,25 @@ impl Signer {
         Self { key: key.trim().to_owned(), tenant: tenant.to_owned() }
     }
 
-    /// A call under an id that no other has.
+    /// Creates a call with a unique id.
     pub(crate) fn call(&self, kind: &str, data: Value) -> Request {
         static CALLS: AtomicU64 = AtomicU64::new(0);
         let id = format!("msg_{}_{}", std::process::id(), CALLS.fetch_add(1, Relaxed));
-        self.call_as(&id, kind, data)
+        self.call_with_id(&id, kind, data)
     }
 
-    /// A call under this id.
-    pub(crate) fn call_as(&self, id: &str, kind: &str, data: Value) -> Request {
+    /// Creates a call with this id.
+    pub(crate) fn call_with_id(&self, id: &str, kind: &str, data: Value) -> Request {
         let body = json!({"type": kind, "timestamp": "2026-01-02T03:04:05Z", "tenant": self.tenant, "data": data});
         self.sign(id, now(), body.to_string())
     }
 
-    /// Any body, signed at this time.
+    /// Signs a body with this timestamp.
     pub(crate) fn sign(&self, id: &str, timestamp: i64, body: impl Into<Vec<u8>>) -> Request {
         let body = body.into();
         let signature = match std::str::from_utf8(&body) {
             Ok(_) => Webhook::new(&self.key).unwrap().sign(id, timestamp, &body).unwrap(),
-            // The independent implementation refuses what is no text; that is what some tests want to send.
+            // The independent implementation accepts UTF-8 only.
             Err(_) => signature::sign(&[SigningKey::parse(&self.key).unwrap()], id, timestamp, &body),
         };
         Request::new("POST", &format!("/v1/tenants/{}/webhook", self.tenant))
@@ -51,7 +51,7 @@ impl Signer {
     }
 }
 
-/// Seconds since 1970.
+/// Returns the seconds since 1970.
 pub(crate) fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().try_into().unwrap()
 }

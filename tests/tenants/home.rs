@@ -1,4 +1,4 @@
-//! A tenant's own identity provider, behind a wire tap, with the one user that every tenant has.
+//! The identity provider of a tenant, behind a wire tap, with one user.
 
 use idp_bridge_conformance::{Harness, NewUser, Staged};
 use idp_bridge_connector_auth0::harness::Auth0Harness;
@@ -8,31 +8,32 @@ use idp_bridge_core::{CustomerId, Email, Secret, UserId};
 
 use crate::tap::Tap;
 
-/// The same address and the same customer everywhere: only the tenant tells the users apart.
+/// The email address of the user, equal for all tenants.
 pub(crate) const EMAIL: &str = "ada@acme.example";
+/// The customer of the user, equal for all tenants.
 pub(crate) const CUSTOMER: &str = "c-1";
 
-/// One tenant and its identity provider.
+/// A tenant and its identity provider.
 pub(crate) struct Home {
-    /// The tenant's id, which is also its connector's type.
+    /// The id of the tenant, which is also the type of its connector.
     pub(crate) tenant: &'static str,
-    /// The key that its calls are signed with.
+    /// The key that signs its calls.
     pub(crate) key: String,
-    /// Its user.
+    /// The id of its user.
     pub(crate) user: UserId,
-    /// What its identity provider was sent.
+    /// The wire tap before its identity provider.
     pub(crate) tap: Tap,
-    /// The keys of its connector.
+    /// The settings of its connector.
     settings: String,
-    /// Keeps the identity provider alive.
+    /// Keeps the identity provider running.
     _harness: Box<dyn Harness>,
 }
 
 impl Home {
-    /// All of them, one for each identity provider.
-    pub(crate) async fn all() -> Staged<Vec<Self>> {
+    /// Starts one for each identity provider.
+    pub(crate) async fn start_all() -> Staged<Vec<Self>> {
         let keycloak = KeycloakHarness::start_with_fake().await?;
-        let tap = Tap::before(&keycloak.upstream().await?);
+        let tap = Tap::start(&keycloak.upstream().await?);
         let config = keycloak.config();
         let settings = format!(
             "url = \"{}\"\nrealm = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\ncustomer_attribute = \"{}\"\n",
@@ -42,10 +43,10 @@ impl Home {
             config.client_secret.expose(),
             config.customer_attribute
         );
-        let keycloak = Self::of("keycloak", tap, settings, Box::new(keycloak)).await?;
+        let keycloak = Self::new("keycloak", tap, settings, Box::new(keycloak)).await?;
 
         let auth0 = Auth0Harness::start().await?;
-        let tap = Tap::before(&auth0.upstream().await?);
+        let tap = Tap::start(&auth0.upstream().await?);
         let config = auth0.config();
         let settings = format!(
             "domain = \"{}\"\nendpoint = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\ncustomer_key = \"{}\"\n\
@@ -58,10 +59,10 @@ impl Home {
             config.connection.unwrap(),
             config.email_client_id.unwrap()
         );
-        let auth0 = Self::of("auth0", tap, settings, Box::new(auth0)).await?;
+        let auth0 = Self::new("auth0", tap, settings, Box::new(auth0)).await?;
 
         let cognito = CognitoHarness::start_with_fake().await?;
-        let tap = Tap::before(&cognito.upstream().await?);
+        let tap = Tap::start(&cognito.upstream().await?);
         let config = cognito.config();
         let settings = format!(
             "endpoint = \"{}\"\nuser_pool_id = \"{}\"\naccess_key_id = \"{}\"\nsecret_access_key = \"{}\"\nclient_id = \"{}\"\n\
@@ -74,11 +75,11 @@ impl Home {
             config.client_secret.as_ref().map(Secret::expose).unwrap(),
             config.customer_attribute
         );
-        let cognito = Self::of("cognito", tap, settings, Box::new(cognito)).await?;
+        let cognito = Self::new("cognito", tap, settings, Box::new(cognito)).await?;
         Ok(vec![keycloak, auth0, cognito])
     }
 
-    async fn of(tenant: &'static str, tap: Tap, settings: String, harness: Box<dyn Harness>) -> Staged<Self> {
+    async fn new(tenant: &'static str, tap: Tap, settings: String, harness: Box<dyn Harness>) -> Staged<Self> {
         let mut user = NewUser::person(Email::new(EMAIL)?);
         user.customers = vec![CustomerId::new(CUSTOMER)?];
         let user = harness.create(user).await?;
@@ -86,7 +87,7 @@ impl Home {
         Ok(Self { tenant, key, user, tap, settings, _harness: harness })
     }
 
-    /// The tenant's part of the configuration.
+    /// Returns the tenant's part of the configuration.
     pub(crate) fn table(&self) -> String {
         let Self { tenant, key, settings, .. } = self;
         format!(

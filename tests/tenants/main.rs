@@ -1,6 +1,6 @@
-//! One bridge, a tenant for each identity provider: every call lands at its own tenant's, and none at another's.
+//! Tests of the isolation between tenants of one bridge, with one tenant for each identity provider.
 
-// `cfg(test)` is always true here; clippy reads it as leave for the helpers, too, to unwrap.
+// `cfg(test)` is always true here. It allows `unwrap` in helper functions for clippy.
 #[cfg(test)]
 mod home;
 #[cfg(test)]
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::home::{CUSTOMER, EMAIL};
 use crate::served::Served;
 
-/// All seven calls for a tenant's user; the last one deletes it.
+/// Returns all seven calls for a user. The last one deletes it.
 fn calls(user: &str) -> [(&'static str, Value); 7] {
     [
         ("users.get_by_id", json!({"id": user})),
@@ -31,12 +31,12 @@ fn calls(user: &str) -> [(&'static str, Value); 7] {
 }
 
 #[test]
-fn every_call_lands_at_its_own_tenants_identity_provider_and_at_no_other() {
+fn calls_reach_own_identity_provider_only() {
     let served = Served::new();
     for home in &served.homes {
         for (kind, data) in calls(home.user.as_str()) {
-            let (reply, asked) = served.call(home, home, kind, &data);
-            assert_eq!((reply.status, asked), (200, vec![home.tenant]), "{} {kind}: {reply:?}", home.tenant);
+            let (reply, reached) = served.call(home, home, kind, &data);
+            assert_eq!((reply.status, reached), (200, vec![home.tenant]), "{} {kind}: {reply:?}", home.tenant);
             if kind.starts_with("users.get") {
                 let user = reply.json()["user"].clone();
                 assert_eq!((&user["tenant"], &user["id"]), (&json!(home.tenant), &json!(home.user.as_str())));
@@ -46,19 +46,19 @@ fn every_call_lands_at_its_own_tenants_identity_provider_and_at_no_other() {
 }
 
 #[test]
-fn no_tenants_key_or_id_opens_another_tenant() {
+fn keys_and_ids_are_valid_for_one_tenant() {
     let served = Served::new();
     for by in &served.homes {
         for to in served.homes.iter().filter(|to| to.tenant != by.tenant) {
             for (kind, data) in calls(to.user.as_str()) {
-                let (reply, asked) = served.call(by, to, kind, &data);
-                let refused = (reply.problem(), asked);
+                let (reply, reached) = served.call(by, to, kind, &data);
+                let refused = (reply.problem(), reached);
                 assert_eq!(refused, ((401, "invalid_signature".into()), vec![]), "{} {} {kind}", by.tenant, to.tenant);
             }
             let id = json!({"id": by.user.as_str()});
-            let (reply, asked) = served.call(to, to, "users.get_by_id", &id);
+            let (reply, reached) = served.call(to, to, "users.get_by_id", &id);
             assert_eq!(reply.problem(), (404, "user_not_found".into()), "{} {}", by.tenant, to.tenant);
-            assert!(!asked.contains(&by.tenant), "{asked:?}");
+            assert!(!reached.contains(&by.tenant), "{reached:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A wire tap: forwards bytes to an identity provider and counts what it was sent, whatever it speaks.
+//! A wire tap that forwards bytes to an identity provider and counts them.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-/// Stands before one identity provider.
+/// A tap before one identity provider.
 #[derive(Debug)]
 pub(crate) struct Tap {
     url: String,
@@ -14,8 +14,8 @@ pub(crate) struct Tap {
 }
 
 impl Tap {
-    /// Taps the identity provider at this `http` URL.
-    pub(crate) fn before(upstream: &str) -> Self {
+    /// Starts a tap before the identity provider at this `http` URL.
+    pub(crate) fn start(upstream: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let upstream = upstream.strip_prefix("http://").unwrap().to_owned();
@@ -33,18 +33,18 @@ impl Tap {
         Self { url, sent }
     }
 
-    /// Where the tap listens.
+    /// Returns the URL of the tap.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// How many bytes the identity provider was sent so far.
+    /// Returns the number of bytes that were sent to the identity provider so far.
     pub(crate) fn sent(&self) -> usize {
         self.sent.load(SeqCst)
     }
 }
 
-/// Forwards one direction of a connection until either side ends it.
+/// Forwards one direction of a connection until either side closes it.
 fn forward(mut from: TcpStream, mut to: TcpStream, counter: &AtomicUsize) {
     let mut buffer = [0; 16 * 1024];
     let mut copy = || -> io::Result<()> {
@@ -57,7 +57,7 @@ fn forward(mut from: TcpStream, mut to: TcpStream, counter: &AtomicUsize) {
             to.write_all(&buffer[..read])?;
         }
     };
-    // However it ends, the other side shall see it.
+    // The end of one side ends the other, also after an error.
     let _ = copy();
     let _ = to.shutdown(Shutdown::Write);
 }

@@ -14,17 +14,17 @@ Examples:
   idp-bridge serve
   # a key pair: one half for the platform, one for the bridge
   idp-bridge keys new
-  # is the configuration right, and does the identity provider let the bridge do its work?
+  # check the configuration offline, then check the identity provider's settings
   idp-bridge check --config idp-bridge.toml
   idp-bridge doctor --config idp-bridge.toml
-  # the bridge itself, and a signed call to it
+  # run the bridge, and send it a signed call
   idp-bridge serve --config idp-bridge.toml
   idp-bridge call get-by-email ada@acme.example --tenant acme --key-file platform.key
 
 Configuration: --config, else the environment variable IDP_BRIDGE_CONFIG, else ./idp-bridge.toml.
-Exit codes: 0 done, 1 a negative answer, 2 wrong usage or configuration.";
+Exit codes: 0 success, 1 a negative answer, 2 wrong usage or configuration.";
 
-/// Answers a platform's calls about users from any identity provider
+/// Answers a platform's calls about users from the tenants' identity providers
 #[derive(Debug, Parser)]
 #[command(name = "idp-bridge", version, after_help = EXAMPLES, max_term_width = 110)]
 #[command(disable_help_subcommand = true)]
@@ -33,17 +33,17 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// What to do.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve the configured tenants; without a configuration, a demo with sample users
+    /// Serve the configured tenants, or a demo with sample users if there is no configuration
     ///
     /// The first line on standard output is `listening on http://<address>`, and the log goes to standard error.
-    /// After SIGTERM or SIGINT calls in flight are finished, and the exit code is 0; a second signal ends the bridge at once.
+    /// SIGTERM or SIGINT finishes the calls in flight and exits with 0; a second signal ends the bridge at once.
     Serve(serve::Options),
-    /// Check the configuration without asking any network
+    /// Check the configuration without network access
     Check(check::Options),
-    /// Ask each tenant's identity provider whether it lets the bridge do its work, without side effects
+    /// Check the settings and permissions at each tenant's identity provider, without side effects
     Doctor(doctor::Options),
     /// Sign a call, send it to a bridge and print the answer
     #[command(after_help = call::EXAMPLES)]
@@ -51,50 +51,50 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: CallCommand,
     },
-    /// Make a call straight through a configured connector, without a server
+    /// Make a call directly through a configured connector, without a server
     Users {
         #[command(subcommand)]
         command: UserCommand<users::Options>,
     },
-    /// List the connectors of this program: what each can do, and its settings
+    /// List the connectors of this program with their capabilities and settings
     Connectors(connectors::Options),
     /// Make keys for signed calls
     Keys {
         #[command(subcommand)]
         command: keys::Command,
     },
-    /// Print a JSON document that describes the configuration, the API or a user
+    /// Print the JSON schema of the configuration or of a user, or the OpenAPI document
     Schema(schema::Options),
-    /// Print the completions of a shell
+    /// Print the completion script of a shell
     Completions {
-        /// Which shell
+        /// The shell
         shell: Shell,
     },
     /// Print the manual page
     Man,
 }
 
-/// Where the configuration is.
+/// The `--config` option.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ConfigOption {
-    /// The configuration: a file, or a folder with one file for each tenant [default: ./idp-bridge.toml]
+    /// The configuration file, or a folder with one file per tenant [default: ./idp-bridge.toml]
     #[arg(long, short, value_name = "PATH")]
     pub(crate) config: Option<PathBuf>,
 }
 
-/// What `call` can send.
+/// The calls that `call` can send.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CallCommand {
     #[command(flatten)]
     Users(UserCommand<call::Options>),
-    /// Ask whether the bridge is there and what it can do
+    /// Check that the bridge answers, and print the tenant's capabilities
     Ping {
         #[command(flatten)]
         options: call::Options,
     },
 }
 
-/// The seven calls, with options of whoever makes them.
+/// The seven calls, with the options of the command that makes them.
 #[derive(Debug, Subcommand)]
 pub(crate) enum UserCommand<O: Args> {
     /// Get the user with this id
@@ -106,19 +106,19 @@ pub(crate) enum UserCommand<O: Args> {
     },
     /// Get the user with this address
     GetByEmail {
-        /// The address; ASCII case does not count
+        /// The address; ASCII case is ignored
         email: Email,
         #[command(flatten)]
         options: O,
     },
     /// Get the user of this customer
     GetByCustomer {
-        /// The tenant's own id of whom the user belongs to; case counts
+        /// The tenant's identifier for the customer; case-sensitive
         customer: CustomerId,
         #[command(flatten)]
         options: O,
     },
-    /// Make sure that no user with this id exists
+    /// Delete the user with this id, if it exists
     Delete {
         /// The identity provider's id of the user
         id: UserId,
@@ -129,20 +129,20 @@ pub(crate) enum UserCommand<O: Args> {
     MarkEmailVerified {
         /// The identity provider's id of the user
         id: UserId,
-        /// The address that is meant: another one in force is refused
+        /// The expected address; the call is refused if the user's address differs
         #[arg(long)]
         email: Option<Email>,
         #[command(flatten)]
         options: O,
     },
-    /// Have the identity provider send a mail that proves the user's address
+    /// Send the user a mail to verify the address
     SendVerificationEmail {
         /// The identity provider's id of the user
         id: UserId,
         #[command(flatten)]
         options: O,
     },
-    /// Have the identity provider send a mail that lets the user choose a new password
+    /// Send the user a mail to reset the password
     SendPasswordResetEmail {
         /// The user's address
         email: Email,
@@ -152,7 +152,7 @@ pub(crate) enum UserCommand<O: Args> {
 }
 
 impl Command {
-    /// Whether the command prints JSON, also of what is wrong.
+    /// Returns whether the command prints JSON, including its errors.
     pub(crate) fn prints_json(&self) -> bool {
         match self {
             Self::Check(options) => options.json,
@@ -167,6 +167,7 @@ impl Command {
 }
 
 impl CallCommand {
+    /// Returns the operation and the options.
     pub(crate) fn into_parts(self) -> (Operation, call::Options) {
         match self {
             Self::Ping { options } => (Operation::Ping, options),
@@ -191,6 +192,7 @@ impl<O: Args> UserCommand<O> {
         }
     }
 
+    /// Returns the call and the options.
     pub(crate) fn into_parts(self) -> (Call, O) {
         match self {
             Self::GetById { id, options } => (Call::GetById(id), options),
@@ -204,8 +206,8 @@ impl<O: Args> UserCommand<O> {
     }
 }
 
-/// Reads a time such as `800ms`, `4s` or `1m`.
-pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
+/// Parses a positive time such as `800ms`, `4s` or `1m`.
+pub(crate) fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
     let wrong = || "expected a time such as `800ms` or `4s`".to_owned();
     let time: idp_bridge_core::jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
     std::time::Duration::try_from(time).ok().filter(|time| !time.is_zero()).ok_or_else(wrong)
@@ -218,13 +220,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn command_line_is_valid() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn a_time_is_written_as_people_write_it() {
-        assert_eq!(duration("800ms"), Ok(std::time::Duration::from_millis(800)));
-        assert!(duration("0s").is_err() && duration("-1s").is_err() && duration("4").is_err());
+    fn durations_need_a_unit_and_are_positive() {
+        assert_eq!(parse_duration("800ms"), Ok(std::time::Duration::from_millis(800)));
+        assert!(parse_duration("0s").is_err() && parse_duration("-1s").is_err() && parse_duration("4").is_err());
     }
 }

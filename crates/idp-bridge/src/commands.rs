@@ -16,10 +16,10 @@ use idp_bridge_core::Registry;
 
 use crate::cli::{Cli, Command};
 use crate::config::{self, FILE_NAME, Location, Problem, Settings};
-use crate::report::{Ended, Exit, Failure};
+use crate::report::{CommandResult, Exit, Failure};
 
-/// Runs a command.
-pub(crate) fn run(cli: Cli, registry: &Registry) -> Ended {
+/// Runs the command that the command line selects.
+pub(crate) fn run(cli: Cli, registry: &Registry) -> CommandResult {
     match cli.command {
         Command::Serve(options) => serve::run(&options, registry),
         Command::Check(options) => check::run(&options, registry),
@@ -29,26 +29,27 @@ pub(crate) fn run(cli: Cli, registry: &Registry) -> Ended {
         Command::Connectors(options) => connectors::run(&options, registry),
         Command::Keys { command } => keys::run(&command),
         Command::Schema(options) => schema::run(&options, registry),
-        Command::Completions { shell } => completions::shell(shell),
-        Command::Man => completions::man(),
+        Command::Completions { shell } => completions::print_completions(shell),
+        Command::Man => completions::print_manual(),
     }
 }
 
-/// The configuration of a command that cannot do without.
+/// Loads the configuration of a command that requires one.
 fn load(option: Option<&Path>, registry: &Registry) -> Result<Settings, Failure> {
     match Location::find(option) {
         Location::Path(path) => Ok(config::load(&path, registry)?),
-        Location::Nowhere => Err(Problem::new(format!("there is no configuration: no `{FILE_NAME}` in this folder"))
-            .hint("name a file or a folder with `--config`")
+        Location::Missing => Err(Problem::new(format!("there is no configuration: no `{FILE_NAME}` in this folder"))
+            .with_hint("name a file or a folder with `--config`")
             .into()),
     }
 }
 
-/// A runtime for a command that makes a few requests and ends.
+/// Creates a single-threaded runtime for a command that makes a few requests and exits.
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_runtime)
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(runtime_error)
 }
 
-fn no_runtime(error: std::io::Error) -> Failure {
-    Failure { exit: Exit::Negative, problems: vec![Problem::new(format!("the system gives no event queue: {error}"))] }
+fn runtime_error(error: std::io::Error) -> Failure {
+    let problem = Problem::new(format!("the runtime cannot be started: {error}"));
+    Failure { exit: Exit::Negative, problems: vec![problem] }
 }

@@ -1,7 +1,8 @@
-//! The configuration: where it is, what it may say, and what is wrong with it.
+//! Locates, reads and validates the configuration.
 //!
-//! A file is read three times over: as TOML, for the places of its keys; against the JSON schema of its types, for all
-//! unknown and missing keys at once and for the secrets that it names; and as those types, for everything else.
+//! Each file is processed in three passes. It is parsed as TOML, which yields the position of each key. It is checked
+//! against the JSON schema of its types, which finds all unknown and missing keys at once and resolves secrets.
+//! It is deserialized into those types, which finds all other mistakes.
 
 mod connector;
 mod document;
@@ -20,13 +21,13 @@ mod schema;
 mod secrets;
 mod tenant;
 
-pub(crate) use environment::{log as log_filter, secret as variable};
+pub(crate) use environment::{log_filter, variable};
 pub(crate) use load::{FILE_NAME, Location, Settings, load};
 pub(crate) use model::{Log, LogFormat, Server, parse_listen};
 pub(crate) use problem::{Problem, list, nearest};
-pub(crate) use published::{schema, settings_of};
+pub(crate) use published::{connector_settings, json_schema};
 pub(crate) use regular::read_text;
-pub(crate) use secrets::MOST as MAX_SECRET;
+pub(crate) use secrets::MAX_SECRET;
 
 #[cfg(test)]
 mod tests;

@@ -1,15 +1,15 @@
-//! The connectors of this program: each is a feature and one line here.
+//! The connectors of this program. Each one is a feature and one line in this file.
 
 use idp_bridge_core::Registry;
 
 macro_rules! connectors {
     ($($feature:literal => $connector:path,)*) => {
-        /// The names of all connectors of the workspace, built in or not: each is also the name of its feature.
+        /// The names of all connectors in the workspace, built in or not. Each name is also a feature.
         pub(crate) const IN_TREE: &[&str] = &[$($feature),*];
 
-        /// The connectors that this program was built with.
+        /// Returns the connectors that this program was built with.
         ///
-        /// A program with one of its own: `idp_bridge::run(idp_bridge::registry().with::<Mine>())`.
+        /// A program with an additional connector: `idp_bridge::run(idp_bridge::registry().with::<Mine>())`.
         pub fn registry() -> Registry {
             let registry = Registry::default();
             $(

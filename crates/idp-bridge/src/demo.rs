@@ -1,4 +1,4 @@
-//! What `serve` serves without a configuration: sample users in memory, and a new key.
+//! The demo that `serve` runs without a configuration: sample users in memory, and a new key.
 
 use idp_bridge_client::{Call, Client, Email, Operation, SigningKey, TenantId, WebhookId};
 use idp_bridge_protocol::{KeyRing, VerifyingKey};
@@ -12,16 +12,16 @@ use crate::show;
 const TENANT: &str = "acme";
 const EMAIL: &str = "ada@acme.example";
 
-/// The platform's half of the demo's key.
+/// The demo, with the platform's half of its key.
 pub(crate) struct Demo {
     key: SigningKey,
 }
 
 impl Demo {
-    /// Makes the tenant and its key.
+    /// Creates the demo and its tenant.
     pub(crate) fn new() -> Result<(Self, Tenants), Failure> {
         let key = keys::generate(false)?;
-        let broken = |error: &dyn std::fmt::Display| Problem::new(format!("the demo cannot be made: {error}"));
+        let broken = |error: &dyn std::fmt::Display| Problem::new(format!("the demo cannot be set up: {error}"));
         let id = TenantId::new(TENANT).map_err(|error| broken(&error))?;
         let verifying = VerifyingKey::parse(key.to_verifying_text().expose()).map_err(|error| broken(&error))?;
         let ring = KeyRing::new(vec![verifying]).ok_or_else(|| broken(&"it has no key"))?;
@@ -29,7 +29,7 @@ impl Demo {
         Ok((Self { key }, tenants))
     }
 
-    /// What whoever started it can do now.
+    /// Returns the text that explains the demo, with a signed call to paste.
     pub(crate) fn introduction(&self, url: &str) -> Result<String, Failure> {
         let broken = |error: &dyn std::fmt::Display| Problem::new(format!("the demo cannot sign a call: {error}"));
         let tenant = TenantId::new(TENANT).map_err(|error| broken(&error))?;
@@ -41,16 +41,16 @@ impl Demo {
         let signed = client.sign(&id, &Operation::Users(Call::GetByEmail(email)));
         let call = format!(
             "{} call get-by-email {EMAIL} --url {url} --tenant {TENANT} --key {}",
-            show::program(),
+            show::invocation(),
             text.expose()
         );
         Ok(format!(
             "There is no configuration, so this is a demo: sample users in memory, tenant `{TENANT}`, and a new key.\n\n\
              A signed call, from another terminal:\n\n  {call}\n\n\
-             The same with curl; its signature is valid for five minutes (`call --print-curl` makes another):\n\n  {}\n\n\
+             This call with curl; its signature is valid for five minutes (`call --print-curl` prints a new one):\n\n  {}\n\n\
              The API: {url}/docs. Users: ada, grace, linus (not verified), mallory (blocked), nell (no customer), all @acme.example.\n\
              Your own identity provider: see `idp-bridge connectors`, write `idp-bridge.toml`, run `idp-bridge check`.\n",
-            show::curl(&signed)
+            show::curl_command(&signed)
         ))
     }
 }
@@ -66,6 +66,6 @@ fn tenant(id: TenantId, keys: KeyRing) -> Result<Tenant, Problem> {
 
 #[cfg(not(feature = "memory"))]
 fn tenant(_: TenantId, _: KeyRing) -> Result<Tenant, Problem> {
-    Err(Problem::new("there is no configuration, and this program was built without the demo (feature `memory`)")
-        .hint("name a configuration with `--config`"))
+    Err(Problem::new("no configuration was found, and this program was built without the demo (feature `memory`)")
+        .with_hint("name a configuration with `--config`"))
 }

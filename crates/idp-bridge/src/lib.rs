@@ -1,8 +1,8 @@
-//! The idp-bridge program, and the library that builds a program of one's own connectors:
+//! The idp-bridge program as a library, for programs with additional connectors:
 //!
 //! ```no_run
 //! fn main() -> std::process::ExitCode {
-//!     let registry = idp_bridge::registry(); // add one's own: `.with::<Mine>()`
+//!     let registry = idp_bridge::registry(); // add a connector: `.with::<Mine>()`
 //!     idp_bridge::run(registry)
 //! }
 //! ```
@@ -22,9 +22,9 @@ use clap::Parser as _;
 pub use connectors::registry;
 use idp_bridge_core::Registry;
 
-/// Runs the program with these connectors, as the command line asks.
+/// Runs the program with these connectors and the arguments of the process.
 ///
-/// The exit code is 0 if it did what was asked, 1 for a negative answer, 2 for wrong usage or configuration.
+/// The exit code is 0 for success, 1 for a negative answer and 2 for wrong usage or configuration.
 pub fn run(registry: Registry) -> ExitCode {
     match cli::Cli::try_parse() {
         Ok(cli) => {
@@ -32,7 +32,7 @@ pub fn run(registry: Registry) -> ExitCode {
             report::finish(commands::run(cli, &registry), as_json)
         }
         Err(error) => {
-            // Help goes to standard output, whose reader may be gone.
+            // The reader of standard output may be gone.
             let _ = error.print();
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
         }

@@ -1,6 +1,6 @@
-//! The log: on standard error, as text on a terminal and as JSON elsewhere.
+//! The log on standard error: text on a terminal, JSON otherwise.
 //!
-//! No caller waits for standard error: a thread of its own writes the lines, and lines that do not fit its queue are
+//! A separate thread writes the lines, so that callers never wait for standard error. Lines that do not fit the queue are
 //! dropped and counted.
 
 mod filter;
@@ -21,18 +21,18 @@ pub(crate) use self::filter::{FilterError, parse as parse_filter};
 use self::sink::Sink;
 use crate::config::{Log, LogFormat, Problem, log_filter};
 
-/// Lines that wait for standard error at most, a few megabytes.
+/// Maximum number of queued lines, a few megabytes.
 const QUEUED_LINES: usize = 4_096;
-/// How long the end of the program waits for lines that are still queued.
+/// Maximum time for writing queued lines before the program exits.
 const FLUSH: Duration = Duration::from_secs(2);
 
-/// The running log; when it is dropped, queued lines are written, but not for longer than [`FLUSH`].
+/// Writes the queued lines when it is dropped, for at most [`FLUSH`].
 #[derive(Debug)]
-pub(crate) struct Running(Option<WorkerGuard>);
+pub(crate) struct LogGuard(Option<WorkerGuard>);
 
 /// Starts the log for the rest of the program.
-pub(crate) fn start(settings: &Log) -> Result<Running, Problem> {
-    check()?;
+pub(crate) fn start(settings: &Log) -> Result<LogGuard, Problem> {
+    check_environment_filter()?;
     let directives = log_filter().unwrap_or_else(|| settings.filter.clone());
     let filter = parse_filter(&directives).map_err(|error| Problem::new(error.message))?;
     let terminal = io::stderr().is_terminal();
@@ -59,49 +59,51 @@ pub(crate) fn start(settings: &Log) -> Result<Running, Problem> {
     };
     started.map_err(|_| Problem::new("the log was started twice"))?;
     log_panics();
-    Ok(Running(Some(guard)))
+    Ok(LogGuard(Some(guard)))
 }
 
 fn report_lost(lines: usize) {
     tracing::warn!(lines, "lines of the log were lost: standard error was full, slow or closed");
 }
 
-/// Checks the filter of the environment; the one of the configuration was checked when it was read.
-pub(crate) fn check() -> Result<(), Problem> {
+/// Checks the filter in the environment. The filter in the configuration is checked when the configuration is read.
+pub(crate) fn check_environment_filter() -> Result<(), Problem> {
     let Some(directives) = log_filter() else { return Ok(()) };
     parse_filter(&directives).map(drop).map_err(|error| {
         let problem =
             Problem::new(format!("the log filter in the variable `IDP_BRIDGE_LOG` cannot be used: {}", error.message));
-        problem.hint(error.hint.unwrap_or_else(|| "write it like `info` or `info,idp_bridge_server=debug`".into()))
+        problem.with_hint(error.hint.unwrap_or_else(|| "write it like `info` or `info,idp_bridge_server=debug`".into()))
     })
 }
 
-/// Puts panics into the log. The default hook writes to standard error itself, and waits for a reader.
+/// Logs panics. The default hook writes to standard error directly, and could block there.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        // What a panic says may hold anything.
+        // The message is left out, since it may contain secrets or personal data.
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "a thread panicked");
     }));
 }
 
-impl Drop for Running {
+impl Drop for LogGuard {
     fn drop(&mut self) {
         let guard = self.0.take();
-        // The guard prints to standard output if the queue stays full, which may fail or wait as well.
+        // The guard prints to standard output if the queue stays full, which may fail or block as well.
         let (ended, end) = mpsc::channel();
         let flushing = std::thread::Builder::new().spawn(move || {
             drop(guard);
             ended.send(())
         });
         if flushing.is_ok() {
-            // After a timeout or a panic the remaining lines are lost; nothing is left to report them to.
+            // After a timeout or a panic the remaining lines are lost, and cannot be reported either.
             let _ = end.recv_timeout(FLUSH);
         }
     }
 }
 
-/// Returns whether events of this kind never contain credentials. The AWS SDK logs access key ids at `debug` and signatures at `trace`.
+/// Returns whether events of this kind never contain credentials.
+///
+/// The AWS SDK logs access key ids at `debug` and signatures at `trace`.
 fn is_safe(event: &Metadata<'_>) -> bool {
     *event.level() <= Level::INFO || !event.target().starts_with("aws_")
 }

@@ -1,4 +1,4 @@
-//! The program with all connectors that its features name.
+//! The program with the connectors that its features select.
 
 fn main() -> std::process::ExitCode {
     idp_bridge::run(idp_bridge::registry())

@@ -1,4 +1,4 @@
-//! How a command ends: what it prints, and with which exit code.
+//! Output and exit codes of the commands.
 
 use std::error::Error;
 use std::io::{self, ErrorKind, Write as _};
@@ -8,21 +8,21 @@ use idp_bridge_http::TransportCause;
 
 use crate::config::Problem;
 
-/// How a command ended.
+/// The exit code of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// 0: it did what was asked.
+    /// 0: success.
     Done,
-    /// 1: it was asked rightly, and the answer is negative.
+    /// 1: the answer is negative.
     Negative,
-    /// 2: it was asked wrongly, or the configuration is wrong.
+    /// 2: wrong usage or configuration.
     Usage,
 }
 
-/// What a command's `run` answers.
-pub(crate) type Ended = Result<Exit, Failure>;
+/// The result of a command.
+pub(crate) type CommandResult = Result<Exit, Failure>;
 
-/// Why a command could not do what was asked.
+/// The problems that stopped a command, and its exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
@@ -30,7 +30,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// A negative end, for this reason.
+    /// Creates a failure with [`Exit::Negative`].
     pub(crate) fn negative(problem: Problem) -> Self {
         Self { exit: Exit::Negative, problems: vec![problem] }
     }
@@ -48,7 +48,7 @@ impl From<Vec<Problem>> for Failure {
     }
 }
 
-/// Whoever reads our output may stop, as `head` does: that is no failure.
+/// A closed output, as after `| head`, counts as success.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         if error.kind() == ErrorKind::BrokenPipe {
@@ -58,18 +58,19 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Turns the end of a command into the exit code, and writes what was wrong: as text to standard error, as JSON to standard
-/// output.
-pub(crate) fn finish(ended: Ended, as_json: bool) -> ExitCode {
-    let exit = ended.unwrap_or_else(|failure| {
+/// Prints the problems of a failed command and returns the exit code.
+///
+/// The problems are written as text to standard error, or as JSON to standard output.
+pub(crate) fn finish(result: CommandResult, as_json: bool) -> ExitCode {
+    let exit = result.unwrap_or_else(|failure| {
         if as_json && !failure.problems.is_empty() {
-            // Output that cannot be written leaves no way to report it.
+            // A failed write cannot be reported.
             let _ = print_json(&serde_json::json!({"ok": false, "problems": failure.problems}));
             return failure.exit;
         }
         let texts: Vec<String> = failure.problems.iter().map(ToString::to_string).collect();
         if !texts.is_empty() {
-            // Nobody is left to tell if even this cannot be written.
+            // A failed write cannot be reported.
             let _ = writeln!(io::stderr(), "{}", texts.join("\n\n"));
         }
         failure.exit
@@ -85,22 +86,22 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     Ok(stdout.flush()?)
 }
 
-/// Writes a value as JSON.
+/// Writes a value as JSON to standard output.
 pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| Failure::negative(Problem::new(format!("the output cannot be written: {error}"))))?;
     print(&text)
 }
 
-/// Writes a remark to standard error.
-pub(crate) fn remark(text: &str) {
-    // A remark that nobody can read is no reason to stop.
+/// Writes a note to standard error.
+pub(crate) fn print_note(text: &str) {
+    // A failed write of a note must not stop the command.
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// An error followed by its causes, each once.
+/// Returns the message of an error followed by those of its causes, each once.
 ///
-/// The errors of the HTTP stack are left out, since the message before them has the [cause](TransportCause) in plain words.
+/// Errors of the HTTP stack are left out, since the message before them names the [cause](TransportCause).
 pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -1,4 +1,4 @@
-// The application: which request does what.
+// The routes of the application.
 
 import { randomState } from 'openid-client'
 
@@ -23,7 +23,7 @@ export function createApp(settings) {
     'GET /style.css': async () => ({ type: 'text/css', body: pages.style }),
   }
 
-  /** The customer of whoever is logged in, else the button to log in. */
+  /** Shows the customer of the logged-in user, or the login button. */
   async function start(request, response) {
     const session = sessions.get(request)
     if (!session.tokens) return { body: pages.welcome() }
@@ -54,14 +54,14 @@ export function createApp(settings) {
     return redirect('/')
   }
 
-  /** First the bridge ends the login; only then is the browser sent on, so that the login page comes back. */
+  /** Ends the login at the bridge, then redirects the browser to the identity provider's logout page. */
   async function logOut(request, response) {
     const session = sessions.get(request)
     if (!session.tokens) return redirect('/')
     try {
       await withTokens(session, (tokens) => bridge.logOut(tokens))
     } catch (error) {
-      // What can neither be used nor refreshed has ended already; the identity provider's page is still to be told.
+      // A token that can neither be used nor refreshed has ended already. The browser is redirected nevertheless.
       if (!(error instanceof TokenRefused)) throw error
     }
     const state = randomState()
@@ -72,15 +72,15 @@ export function createApp(settings) {
 
   async function loggedOut(request, response) {
     const session = sessions.get(request)
-    // Not every identity provider brings the state back; a wrong one is none of this browser's.
+    // Some identity providers do not return the state. A wrong state belongs to another browser.
     const state = new URL(request.url, settings.url).searchParams.get('state') ?? session.loggedOut
-    // Anybody may link to this page: it speaks only to the browser that has just logged out.
+    // Other sites can link to this page, so the notice is shown only to the browser that has just logged out.
     if (!session.loggedOut || session.loggedOut !== state) return redirect('/')
     sessions.delete(request, response)
     return { body: pages.welcome('You are logged out.') }
   }
 
-  /** Uses the access token, which lives for minutes, and a fresh one if it is refused while the login, of hours, lasts. */
+  /** Calls a function with the access token, and again with a refreshed one if the token is rejected. */
   async function withTokens(session, use) {
     try {
       return await use(session.tokens)

@@ -1,9 +1,9 @@
-// The bridge's four routes for applications.
+// A client for the bridge's four routes for applications.
 
 import { Problem, reason, TokenRefused } from './problem.js'
 
-// Longer than the bridge's own deadline, so that its answer is heard.
-const PATIENCE = 15_000
+// Longer than the bridge's own deadline, so that its answer arrives first.
+const TIMEOUT_MS = 15_000
 
 export class Bridge {
   /** @param {string} tenant the URL of a tenant at the bridge, without a final slash */
@@ -11,27 +11,27 @@ export class Bridge {
     this.tenant = tenant
   }
 
-  /** What an application needs to know to log users in; nothing if the bridge does not publish it. */
+  /** Returns the login settings, or an empty object if the bridge does not publish them. */
   async metadata() {
     const response = await this.#send('/federation', {})
     if (response.ok) return readJson(response)
     const detail = await describe(response)
     if (response.status === 404) return {}
-    throw new Problem(502, 'The bridge could not say where to log in', { detail, hint: 'Try again in a moment.' })
+    throw new Problem(502, 'The bridge did not return the login settings', { detail, hint: 'Try again in a moment.' })
   }
 
-  /** Whose token it is, with their customer. */
+  /** Returns the user of a token, with their customer. */
   async userinfo(accessToken) {
     const response = await this.#send('/userinfo', { headers: bearer(accessToken) })
     if (response.ok) return readJson(response)
     if (response.status === 401) throw new TokenRefused(await describe(response))
-    throw new Problem(502, 'The bridge could not say who you are', {
+    throw new Problem(502, 'The bridge did not return your user', {
       detail: await describe(response),
       hint: response.status >= 500 ? 'Try again in a moment: you are still logged in.' : undefined,
     })
   }
 
-  /** Ends the login that these tokens belong to; only a 204 promises that it has ended. */
+  /** Ends the login of these tokens. Only a 204 means that it has ended. */
   async logOut(tokens) {
     const form = new URLSearchParams()
     if (tokens.refresh_token) form.set('refresh_token', tokens.refresh_token)
@@ -42,11 +42,11 @@ export class Bridge {
     if (response.status === 401) throw new TokenRefused(await describe(response))
     throw new Problem(502, 'You are not logged out', {
       detail: await describe(response),
-      hint: 'Nothing is promised until the bridge says so: press "Log out" again in a moment.',
+      hint: 'Your login may still be active: press "Log out" again in a moment.',
     })
   }
 
-  /** Where the browser goes next, so that the identity provider forgets the login, too. */
+  /** Returns the URL that ends the browser's session at the identity provider. */
   logOutPage({ clientId, returnTo, idToken, state }) {
     const page = new URL(`${this.tenant}/logout`)
     page.searchParams.set('client_id', clientId)
@@ -59,7 +59,7 @@ export class Bridge {
   async #send(path, request) {
     const url = this.tenant + path
     try {
-      return await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(PATIENCE), ...request })
+      return await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS), ...request })
     } catch (error) {
       throw new Problem(502, 'The bridge does not answer', {
         detail: `${new URL(url).origin}: ${reason(error)}`,
@@ -82,12 +82,12 @@ async function readJson(response) {
   }
 }
 
-/** The bridge's problem in a line: its code is for programs, its request id finds it in the log. */
+/** Formats the bridge's problem as one line, with its code and the request id for the log. */
 async function describe(response) {
   try {
     const { title, code, request_id: id } = await response.json()
     return `${response.status} ${code}: ${title} (request ${id})`
   } catch {
-    return `status ${response.status} without an explanation; is the address of the bridge right?`
+    return `status ${response.status} without an explanation; check the URL of the bridge`
   }
 }

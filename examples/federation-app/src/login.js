@@ -1,4 +1,4 @@
-// Logging in at the identity provider: authorization code with PKCE, which `openid-client` speaks and checks.
+// The login at the identity provider: authorization code with PKCE, implemented by `openid-client`.
 
 import * as oidc from 'openid-client'
 
@@ -15,7 +15,7 @@ export class Login {
     this.redirectUri = `${settings.url}/callback`
   }
 
-  /** Where the browser goes to log in, and what must be known when it comes back. */
+  /** Returns the URL of the login page, and the values to keep until the browser returns. */
   async begin() {
     const { client, scope } = await this.#discover()
     const pending = {
@@ -34,7 +34,7 @@ export class Login {
     return { url, pending }
   }
 
-  /** The tokens for the code that the browser came back with; all checks are the library's. */
+  /** Exchanges the code for tokens. The library makes all checks. */
   async finish(currentUrl, pending) {
     const { client } = await this.#discover()
     try {
@@ -49,7 +49,7 @@ export class Login {
     }
   }
 
-  /** Fresh tokens, as long as the login lasts. */
+  /** Refreshes the tokens. */
   async refresh(tokens) {
     if (!tokens.refresh_token) throw new TokenRefused('there is no refresh token')
     const { client } = await this.#discover()
@@ -63,22 +63,22 @@ export class Login {
     }
   }
 
-  /** What the identity provider says of itself, asked once. */
+  /** Returns the identity provider's configuration, which is fetched once. */
   async #discover() {
-    this.#configuration ??= this.#ask().catch((error) => {
+    this.#configuration ??= this.#fetchConfiguration().catch((error) => {
       this.#configuration = undefined
       throw error
     })
     return this.#configuration
   }
 
-  async #ask() {
+  async #fetchConfiguration() {
     const { settings } = this
     const published = settings.issuer ? {} : await this.bridge.metadata()
     const issuer = settings.issuer ?? published.issuer
     if (!issuer) {
-      throw new Problem(500, 'It is not known where to log in', {
-        hint: 'Let the bridge publish it (`metadata = true`), or start this application with `--issuer`.',
+      throw new Problem(500, 'The issuer is not configured', {
+        hint: 'Set `metadata = true` at the bridge, or start this application with `--issuer`.',
       })
     }
     const scope = settings.scope ?? published.scopes?.join(' ') ?? SCOPE
@@ -97,7 +97,7 @@ export class Login {
   }
 }
 
-/** Plain HTTP is for an identity provider on this machine alone. */
+/** Returns whether the issuer is on this machine. Plain HTTP is allowed there only. */
 function isLoopback(issuer) {
   return ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(issuer).hostname)
 }
@@ -109,7 +109,7 @@ function failed(error) {
   }
   if (error instanceof oidc.ResponseBodyError) {
     const detail = [error.error, error.error_description].filter(Boolean).join(': ')
-    const hint = 'Is the client secret right, and is this address among the client\'s redirect URIs?'
+    const hint = 'Check the client secret, and that this address is one of the client\'s redirect URIs.'
     return new Problem(502, 'The identity provider refuses this application', { detail, hint, cause: error })
   }
   return new Problem(502, 'The login could not be finished', { detail: reason(error), hint: 'Log in again.', cause: error })

@@ -1,4 +1,4 @@
-// Starts the application: reads the settings, listens, and says where.
+// Starts the application and prints its URL.
 
 import { createServer } from 'node:http'
 
@@ -23,7 +23,7 @@ server.on('error', (error) => {
   console.error(`error: cannot listen on 127.0.0.1:${settings.port}: ${error.message}`)
   process.exit(1)
 })
-// This machine alone: the example speaks plain HTTP.
+// Loopback only, since the example uses plain HTTP.
 server.listen(settings.port, '127.0.0.1', () => {
   const url = `http://127.0.0.1:${server.address().port}`
   server.on('request', createApp({ ...settings, url }))

@@ -1,6 +1,6 @@
-// What people see.
+// The HTML pages.
 
-/** @param {string} [notice] what has just happened */
+/** @param {string} [notice] a message about the last action */
 export function welcome(notice) {
   return page(html`
     ${notice && html`<p class="notice" id="notice">${notice}</p>`}
@@ -10,7 +10,7 @@ export function welcome(notice) {
   `)
 }
 
-/** @param {object} user what the bridge's userinfo says */
+/** @param {object} user the user from the bridge's userinfo */
 export function customer(user) {
   return page(html`
     <h1>You are logged in</h1>
@@ -58,7 +58,7 @@ function page(content) {
     </html>`.text
 }
 
-/** Text that is HTML already; everything else is escaped. */
+/** HTML text. Other values are escaped. */
 class Html {
   constructor(text) {
     this.text = text

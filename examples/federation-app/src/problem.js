@@ -1,10 +1,10 @@
-// What went wrong, told so that the person before the browser knows what it means for them.
+// Errors with a message for the user.
 
 export class Problem extends Error {
   /**
-   * @param {number} status the status of the page that tells of it
-   * @param {string} title what went wrong
-   * @param {{detail?: string, hint?: string, cause?: unknown}} more what was heard, and the next step
+   * @param {number} status the status of the error page
+   * @param {string} title the error
+   * @param {{detail?: string, hint?: string, cause?: unknown}} more the received details, and the next step
    */
   constructor(status, title, { detail, hint, cause } = {}) {
     super(title, { cause })
@@ -14,10 +14,10 @@ export class Problem extends Error {
   }
 }
 
-/** The token is not good, or no longer: its login is over, or there is a fresh token to be had. */
+/** The token was rejected: it must be refreshed, or its login has ended. */
 export class TokenRefused extends Error {}
 
-/** Why `fetch` failed: the reason lies below its own "fetch failed". */
+/** Returns the innermost cause of an error, since the message of `fetch` is always "fetch failed". */
 export function reason(error) {
   let innermost = error
   while (innermost.cause instanceof Error) innermost = innermost.cause

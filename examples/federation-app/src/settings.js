@@ -1,4 +1,4 @@
-// The settings, from arguments or from the environment.
+// Reads the settings from arguments and the environment.
 
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -8,12 +8,12 @@ usage: node src/main.js --bridge URL --client-id ID [options]
 
   --bridge URL               the tenant at the bridge: http://127.0.0.1:8080/v1/tenants/acme  [BRIDGE]
   --client-id ID             this application's client at the identity provider               [CLIENT_ID]
-  --client-secret-file FILE  its secret, if it is confidential    [CLIENT_SECRET_FILE, CLIENT_SECRET]
+  --client-secret-file FILE  the client's secret, if it has one   [CLIENT_SECRET_FILE, CLIENT_SECRET]
   --issuer URL               the identity provider, if the bridge does not publish it         [ISSUER]
-  --scope SCOPES             what to ask for, if the bridge does not publish it               [SCOPE]
-  --port PORT                where to listen on 127.0.0.1; default 3000, 0 for any            [PORT]`
+  --scope SCOPES             the scopes to request, if the bridge does not publish them       [SCOPE]
+  --port PORT                the port on 127.0.0.1; default 3000, 0 selects a free port       [PORT]`
 
-/** What a person can mend by starting the application otherwise. */
+/** A mistake in the settings. */
 export class SettingsError extends Error {}
 
 export function readSettings(args, environment) {
@@ -61,7 +61,7 @@ function required(name, value) {
 
 function url(name, value) {
   if (!URL.canParse(value) || !/^https?:$/.test(new URL(value).protocol)) {
-    throw new SettingsError(`\`${name}\` is no URL: \`${value}\``)
+    throw new SettingsError(`\`${name}\` is not a URL: \`${value}\``)
   }
   return value.replace(/\/+$/, '')
 }
@@ -77,6 +77,6 @@ function secret(file, value) {
 }
 
 function port(value) {
-  if (!/^\d{1,5}$/.test(value) || Number(value) > 65535) throw new SettingsError(`\`--port\` is no port: \`${value}\``)
+  if (!/^\d{1,5}$/.test(value) || Number(value) > 65535) throw new SettingsError(`\`--port\` is not a port: \`${value}\``)
   return Number(value)
 }

@@ -1,4 +1,4 @@
-//! What is left of a login that was ended.
+//! Tests of logout.
 
 use idp_bridge_conformance::{Alive, FederationHarness as _, Tokens};
 
@@ -11,7 +11,7 @@ use crate::support::http::Request;
 const GONE: Alive = Alive { userinfo: Some(false), introspection: Some(false), refresh: Some(false) };
 const ALIVE: Alive = Alive { userinfo: Some(true), introspection: Some(true), refresh: Some(true) };
 
-/// Shows a token often, and expects to be refused each time.
+/// Requests userinfo many times, and expects 401 each time.
 #[track_caller]
 fn assert_always_refused(bridge: &Bridge, tokens: &Tokens) {
     for number in 0..1_000 {
@@ -21,7 +21,7 @@ fn assert_always_refused(bridge: &Bridge, tokens: &Tokens) {
 }
 
 #[test]
-fn a_logout_ends_the_login_for_good_here_and_at_keycloak_also_an_offline_one() {
+fn logout_ends_online_and_offline_logins() {
     let _running = running();
     let stage = Stage::new();
     let mut other = stage.log_in();
@@ -49,7 +49,7 @@ fn a_logout_ends_the_login_for_good_here_and_at_keycloak_also_an_offline_one() {
 }
 
 #[test]
-fn a_logout_takes_the_refresh_token_along_and_says_if_it_is_another_clients() {
+fn logout_revokes_refresh_token_of_own_client() {
     let _running = running();
     let stage = Stage::new();
     let bridge = stage.serve("");
@@ -62,7 +62,7 @@ fn a_logout_takes_the_refresh_token_along_and_says_if_it_is_another_clients() {
     assert_eq!(reply.status, 204, "{reply:?}");
     assert_eq!(stage.wait(stage.harness.alive(&mut own)), GONE);
 
-    // An application whose tokens are lightweight, and one without a secret.
+    // An application with lightweight tokens, and one without a secret.
     for client in ["light", "spa"] {
         let tokens = stage.log_in_at(client, "openid offline_access");
         let reply = log_out(&bridge, tokens.access.expose(), &[("refresh_token", &refresh(&tokens))]);
@@ -73,7 +73,7 @@ fn a_logout_takes_the_refresh_token_along_and_says_if_it_is_another_clients() {
 }
 
 #[test]
-fn an_expired_token_still_ends_its_login() {
+fn expired_token_ends_its_login() {
     let _running = running();
     let stage = Stage::new();
     let bridge = stage.serve("");
@@ -85,7 +85,7 @@ fn an_expired_token_still_ends_its_login() {
 }
 
 #[test]
-fn the_browser_goes_to_keycloak_and_comes_back() {
+fn browser_logout_returns_to_application() {
     let _running = running();
     let stage = Stage::new();
     let bridge = stage.serve("post_logout_redirect_uris = [\"https://app.example/bye\"]\n");
@@ -114,10 +114,10 @@ fn the_browser_goes_to_keycloak_and_comes_back() {
 }
 
 #[test]
-fn keycloak_tells_the_bridge_of_a_logout_elsewhere() {
+fn back_channel_logout_ends_the_login() {
     let _running = running();
     let stage = Stage::new();
-    // The cache would go on answering for a minute.
+    // Without the logout token, the cache would answer for a minute.
     let bridge = stage.serve("cache = \"60s\"\n");
     let url = format!("{}{TENANT}/backchannel-logout", bridge.url());
     stage.wait(stage.harness.set_back_channel(&url));
@@ -132,7 +132,7 @@ fn keycloak_tells_the_bridge_of_a_logout_elsewhere() {
 }
 
 #[test]
-fn an_outage_promises_nothing_and_the_token_is_refused_from_then_on() {
+fn logout_during_outage_rejects_the_token() {
     let _alone = alone();
     let lab = Lab::get_running();
     let stage = Stage::new();
@@ -145,15 +145,15 @@ fn an_outage_promises_nothing_and_the_token_is_refused_from_then_on() {
     assert!(matches!(reply.problem().0, 503 | 504), "{reply:?}");
     assert_eq!(userinfo(&bridge, asked.access.expose()).status, 401, "it is listed");
     let unknown = userinfo(&bridge, other.access.expose());
-    assert!(matches!(unknown.problem().0, 503 | 504), "an outage logs nobody out: {unknown:?}");
+    assert!(matches!(unknown.problem().0, 503 | 504), "an outage must not end logins: {unknown:?}");
     drop(bridge);
-    // A bridge that has just been started does not know the keys, and so whose token it is.
+    // A restarted bridge has no keys yet, and cannot validate the token.
     let bridge = stage.serve("");
     assert!(matches!(log_out(&bridge, other.access.expose(), &[]).problem().0, 503 | 504));
 
     lab.start_keycloak();
     lab.wait_for_keycloak();
-    assert_eq!(stage.wait(stage.harness.alive(&mut asked)).refresh, Some(true), "nothing was promised");
+    assert_eq!(stage.wait(stage.harness.alive(&mut asked)).refresh, Some(true), "the login is not ended");
     assert_eq!(userinfo(&bridge, asked.access.expose()).status, 401, "it is still listed");
     let works = until(|| (userinfo(&bridge, other.access.expose()).status == 200).then_some(()));
     assert_eq!(works, Some(()), "the other login lives on");

@@ -1,4 +1,4 @@
-//! A realm with logins, and bridges before it.
+//! A realm with logins, and bridges that serve it.
 
 use std::path::PathBuf;
 
@@ -18,7 +18,7 @@ use crate::support::http::{Reply, Request};
 pub(super) const TENANT: &str = "/v1/tenants/t";
 const PASSWORD: &str = "Correct-Horse-7-Battery";
 
-/// A realm of its own with one user, and a place for what a bridge before it must remember.
+/// A realm with one user, and a folder for the revocation list.
 pub(super) struct Stage {
     pub(super) harness: KeycloakHarness,
     pub(super) user: UserId,
@@ -40,15 +40,15 @@ impl Stage {
         Self { harness, user, email, runtime, folder: tempfile::tempdir().unwrap() }
     }
 
-    /// Waits for something at Keycloak itself.
+    /// Waits for an operation of the harness.
     #[track_caller]
-    pub(super) fn wait<T>(&self, something: impl Future<Output = Staged<T>>) -> T {
-        self.runtime.block_on(something).unwrap()
+    pub(super) fn wait<T>(&self, operation: impl Future<Output = Staged<T>>) -> T {
+        self.runtime.block_on(operation).unwrap()
     }
 
-    /// Serves the realm with these settings of federation besides; bridges after each other have the same memory.
+    /// Serves the realm with additional settings of federation. All bridges share the revocation list.
     pub(super) fn serve(&self, settings: &str) -> Bridge {
-        Bridge::of(&self.configure(settings))
+        Bridge::serve(&self.configure(settings))
     }
 
     fn configure(&self, settings: &str) -> PathBuf {
@@ -80,7 +80,7 @@ impl Stage {
         path
     }
 
-    /// A login of the user, as it is wanted.
+    /// Returns a login of the user that a test can modify.
     pub(super) fn sign_in(&self) -> SignIn {
         SignIn::new(self.email.clone(), PASSWORD)
     }
@@ -91,6 +91,7 @@ impl Stage {
         self.log_in_with(|_| {})
     }
 
+    /// Logs the user in with modified parameters.
     #[track_caller]
     pub(super) fn log_in_with(&self, shape: impl FnOnce(&mut SignIn)) -> Tokens {
         let mut sign_in = self.sign_in();
@@ -105,12 +106,12 @@ impl Stage {
     }
 }
 
-/// What the bridge says of a token.
+/// Requests userinfo for a token.
 pub(super) fn userinfo(bridge: &Bridge, token: &str) -> Reply {
     bearer(Request::get(&format!("{TENANT}/userinfo")), token).send(bridge.address())
 }
 
-/// Ends a login at the bridge, with these fields beside the token.
+/// Requests a logout, with additional fields.
 pub(super) fn log_out(bridge: &Bridge, token: &str, fields: &[(&str, &str)]) -> Reply {
     bearer(form_request(&format!("{TENANT}/logout"), fields), token).send(bridge.address())
 }
@@ -119,11 +120,11 @@ fn bearer(request: Request, token: &str) -> Request {
     request.header("authorization", &format!("Bearer {token}"))
 }
 
-/// How many requests to Keycloak the last answer took, by its line in the log.
+/// Returns the number of requests to Keycloak for an answer, read from the log.
 #[track_caller]
 pub(super) fn last_requests(bridge: &Bridge, reply: &Reply) -> u64 {
     let id = &reply.headers["x-request-id"];
-    let line = bridge.logged(id);
+    let line = bridge.wait_for_log(id);
     let line: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
     let requests = line.pointer("/fields/upstream.requests").or_else(|| line.get("upstream.requests"));
     requests.and_then(Value::as_u64).unwrap_or_else(|| panic!("no requests in {line}"))

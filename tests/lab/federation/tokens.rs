@@ -1,4 +1,4 @@
-//! Whose a token is.
+//! Tests of userinfo: accepted tokens and their customers.
 
 use idp_bridge_conformance::{FederationHarness as _, Flaw};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::lab::{Lab, running};
 use crate::support::bridge::Bridge;
 use crate::support::http::{Reply, Request};
 
-/// The requests of the answer to a token, once the keys are known.
+/// Returns the number of requests for a token, with the issuer's keys cached.
 #[track_caller]
 fn requests(bridge: &Bridge, token: &str) -> u64 {
     assert_eq!(userinfo(bridge, token).status, 200);
@@ -24,7 +24,7 @@ fn assert_refused(reply: &Reply, what: &str) {
 }
 
 #[test]
-fn userinfo_takes_one_request_with_the_claim_two_without_and_none_with_the_cache() {
+fn claim_and_cache_determine_requests() {
     let _running = running();
     let stage = Stage::new();
     let (introspected, asked) = (stage.log_in(), stage.log_in_at("spa", "openid"));
@@ -36,7 +36,7 @@ fn userinfo_takes_one_request_with_the_claim_two_without_and_none_with_the_cache
         assert_eq!(userinfo(&bridge, token.access.expose()).json(), expected);
         assert_eq!(requests(&bridge, token.access.expose()), 1);
         drop(bridge);
-        let bridge = stage.serve("customer_claim = \"nobody_says_this\"\n");
+        let bridge = stage.serve("customer_claim = \"no_such_claim\"\n");
         assert_eq!(requests(&bridge, token.access.expose()), 2);
         drop(bridge);
         let bridge = stage.serve("cache = \"60s\"\n");
@@ -45,7 +45,7 @@ fn userinfo_takes_one_request_with_the_claim_two_without_and_none_with_the_cache
 }
 
 #[test]
-fn what_is_no_living_access_token_of_a_person_at_the_tenants_clients_is_refused() {
+fn other_tokens_are_rejected() {
     let _running = running();
     let stage = Stage::new();
     let bridge = stage.serve("");
@@ -65,28 +65,32 @@ fn what_is_no_living_access_token_of_a_person_at_the_tenants_clients_is_refused(
         assert_refused(&userinfo(&bridge, token.expose()), "an ID or refresh token");
     }
     let bare = stage.log_in_at("spa", "profile");
-    assert_refused(&userinfo(&bridge, bare.access.expose()), "a token that Keycloak tells nothing of");
+    assert_refused(&userinfo(&bridge, bare.access.expose()), "a token that Keycloak has no data for");
 
     stage.wait(stage.harness.block(&stage.user));
     assert_refused(&userinfo(&bridge, own.access.expose()), "a blocked user's token");
 }
 
 #[test]
-fn a_lightweight_token_is_taken_if_introspection_tells_of_it_and_is_never_called_dead_if_not() {
+fn lightweight_token_needs_introspection() {
     let _running = running();
     let stage = Stage::new();
     let bridge = stage.serve("");
     let light = stage.log_in_at("light", "openid");
     assert_eq!(userinfo(&bridge, light.access.expose()).json()["sub"], json!(stage.user));
     stage.wait(stage.harness.remove_audience("light"));
-    let untold = userinfo(&bridge, light.access.expose());
-    assert_eq!(untold.problem(), (502, "misconfigured".to_owned()));
-    assert!(bridge.logged("lightweight access tokens").contains("Add to token introspection"), "{:?}", bridge.log());
+    let hidden = userinfo(&bridge, light.access.expose());
+    assert_eq!(hidden.problem(), (502, "misconfigured".to_owned()));
+    assert!(
+        bridge.wait_for_log("lightweight access tokens").contains("Add to token introspection"),
+        "{:?}",
+        bridge.log()
+    );
     stage.wait(stage.harness.end_session(&sid(light.access.expose())));
     assert_refused(&userinfo(&bridge, light.access.expose()), "a dead lightweight token");
 }
 
-/// The session that a token names.
+/// Returns the session in a token.
 fn sid(token: &str) -> String {
     use base64::Engine as _;
     let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
@@ -94,7 +98,7 @@ fn sid(token: &str) -> String {
 }
 
 #[test]
-fn keys_are_rotated_without_a_restart() {
+fn rotated_keys_are_accepted() {
     let _running = running();
     let stage = Stage::new();
     let bridge = stage.serve("");
@@ -107,23 +111,23 @@ fn keys_are_rotated_without_a_restart() {
 }
 
 #[test]
-fn applications_are_told_where_to_log_in() {
+fn federation_document_has_login_settings() {
     let _running = running();
     let stage = Stage::new();
-    let told = Request::get(&format!("{TENANT}/federation")).send(stage.serve("").address()).json();
+    let document = Request::get(&format!("{TENANT}/federation")).send(stage.serve("").address()).json();
     let issuer = stage.harness.facts().issuer;
-    assert_eq!(told["issuer"], issuer);
-    assert_eq!(told["authorization_endpoint"], format!("{issuer}/protocol/openid-connect/auth"));
-    assert_eq!(told["customer_claim"], "customer_id");
+    assert_eq!(document["issuer"], issuer);
+    assert_eq!(document["authorization_endpoint"], format!("{issuer}/protocol/openid-connect/auth"));
+    assert_eq!(document["customer_claim"], "customer_id");
 }
 
 #[test]
-fn the_configuration_of_the_lab_serves_federation() {
+fn configuration_of_lab_has_federation() {
     let _running = running();
     let lab = Lab::get_running();
     let bridge = lab.serve();
     let token = lab.access_token("grace", "grace-password");
     let path = format!("/v1/tenants/{}/userinfo", lab.text("/bridge/tenant"));
-    let told = Request::get(&path).header("authorization", &format!("Bearer {token}")).send(bridge.address());
-    assert_eq!((told.status, &told.json()["customer"]), (200, &json!("c-1002")), "{told:?}");
+    let reply = Request::get(&path).header("authorization", &format!("Bearer {token}")).send(bridge.address());
+    assert_eq!((reply.status, &reply.json()["customer"]), (200, &json!("c-1002")), "{reply:?}");
 }

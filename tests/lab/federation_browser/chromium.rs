@@ -1,6 +1,6 @@
-//! A real browser, without a window, used through ChromeDriver by the WebDriver protocol (<https://www.w3.org/TR/webdriver2/>).
+//! A headless Chromium, controlled by ChromeDriver with the WebDriver protocol (<https://www.w3.org/TR/webdriver2/>).
 //!
-//! Every step is waited for, since pages come when they come.
+//! Each step is repeated until it succeeds, since pages load at their own pace.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -15,8 +15,7 @@ use ureq::{Agent, Body};
 
 use crate::support::bridge::{PATIENCE, until};
 
-/// Makes it quiet: it opens no window, and asks nobody but the pages that a test opens.
-/// Its sandbox is off, since it cannot have one where tests run as root.
+/// Disables windows and background requests. The sandbox is off, since it does not work for root.
 const ARGUMENTS: [&str; 9] = [
     "--headless",
     "--no-sandbox",
@@ -29,11 +28,11 @@ const ARGUMENTS: [&str; 9] = [
     "--window-size=900,700",
 ];
 
-/// A browser with nothing in it; closed when it is dropped.
+/// A browser with an empty profile. It is closed when dropped.
 #[derive(Debug)]
 pub(crate) struct Chromium {
     agent: Agent,
-    /// Where everything is that belongs to it.
+    /// The URL of the WebDriver session.
     session: String,
     // Dropped in this order.
     _driver: ChromeDriver,
@@ -60,45 +59,45 @@ impl Chromium {
 
     #[track_caller]
     pub(crate) fn click(&self, css: &str) {
-        self.with(css, |element| self.post(&format!("{element}/click"), json!({})));
+        self.with_element(css, |element| self.post(&format!("{element}/click"), json!({})));
     }
 
     #[track_caller]
     pub(crate) fn type_into(&self, css: &str, text: &str) {
-        self.with(css, |element| self.post(&format!("{element}/value"), json!({"text": text})));
+        self.with_element(css, |element| self.post(&format!("{element}/value"), json!({"text": text})));
     }
 
-    /// What people read there.
+    /// Returns the visible text of an element.
     #[track_caller]
     pub(crate) fn text(&self, css: &str) -> String {
-        let text = self.with(css, |element| self.get(&format!("{element}/text")));
+        let text = self.with_element(css, |element| self.get(&format!("{element}/text")));
         text.as_str().unwrap().to_owned()
     }
 
-    /// Whether the page has this now.
+    /// Returns whether the page has this element now.
     pub(crate) fn has(&self, css: &str) -> bool {
         self.find(css).is_ok()
     }
 
-    /// The address of the page.
+    /// Returns the URL of the page.
     pub(crate) fn url(&self) -> String {
         self.get("/url").unwrap().as_str().unwrap().to_owned()
     }
 
-    /// Forgets a cookie of the page.
+    /// Deletes a cookie of the page.
     pub(crate) fn forget_cookie(&self, name: &str) {
         self.delete(&format!("/cookie/{name}")).unwrap();
     }
 
-    /// Takes a picture of this part of the page, as PNG.
+    /// Writes a PNG picture of an element.
     pub(crate) fn picture(&self, css: &str, file: &Path) {
-        let picture = self.with(css, |element| self.get(&format!("{element}/screenshot")));
+        let picture = self.with_element(css, |element| self.get(&format!("{element}/screenshot")));
         std::fs::write(file, STANDARD.decode(picture.as_str().unwrap()).unwrap()).unwrap();
     }
 
-    /// Does something with a part of the page, which must come; the page may change while it is looked at.
+    /// Waits for an element and applies an action, which is repeated if the page changes meanwhile.
     #[track_caller]
-    fn with(&self, css: &str, act: impl Fn(&str) -> Result<Value, String>) -> Value {
+    fn with_element(&self, css: &str, act: impl Fn(&str) -> Result<Value, String>) -> Value {
         let mut problem = String::new();
         let done = until(|| self.find(css).and_then(|element| act(&element)).map_err(|error| problem = error).ok());
         done.unwrap_or_else(|| {
@@ -126,7 +125,7 @@ impl Chromium {
     }
 }
 
-/// What ChromeDriver answers, or its word for why it does not.
+/// Returns the value of ChromeDriver's answer, or its error message.
 fn read(answered: Result<Response<Body>, ureq::Error>) -> Result<Value, String> {
     let mut response = answered.map_err(|error| error.to_string())?;
     let mut answer: Value = response.body_mut().read_json().map_err(|error| error.to_string())?;
@@ -136,12 +135,12 @@ fn read(answered: Result<Response<Body>, ureq::Error>) -> Result<Value, String> 
 
 impl Drop for Chromium {
     fn drop(&mut self) {
-        // ChromeDriver would leave its browser running; whether it still answers is not for a test that ends to judge.
+        // ChromeDriver does not close its browser by itself. Errors are ignored, since the test has ended.
         let _ = self.delete("");
     }
 }
 
-/// The program that lets others use a browser.
+/// The ChromeDriver process.
 #[derive(Debug)]
 struct ChromeDriver {
     child: Child,
@@ -149,7 +148,7 @@ struct ChromeDriver {
 }
 
 impl ChromeDriver {
-    /// Starts it on a port of its own choice.
+    /// Starts ChromeDriver on a free port.
     fn start() -> Self {
         let mut command = Command::new("chromedriver");
         command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped());
@@ -159,7 +158,7 @@ impl ChromeDriver {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let port =
             lines.find_map(|line| Some(line.split_once("successfully on port ")?.1.trim_end_matches('.').to_owned()));
-        // It must not wait for a reader of what else it says.
+        // Further output is read and dropped, so that ChromeDriver does not block.
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, url: format!("http://127.0.0.1:{}", port.expect("ChromeDriver starts")) }
     }
@@ -167,7 +166,7 @@ impl ChromeDriver {
 
 impl Drop for ChromeDriver {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,10 +1,10 @@
-//! An address that stays while bridges come and go behind it, and that remembers what was sent to them.
+//! A relay with a fixed address before changing bridges, which records the sent bytes.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// Hands bytes on, both ways.
+/// Forwards bytes in both directions.
 #[derive(Debug, Clone)]
 pub(crate) struct Relay {
     address: String,
@@ -13,9 +13,9 @@ pub(crate) struct Relay {
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// Where to; nowhere as long as there is none.
+    /// The address of the bridge, or an empty string.
     target: Mutex<String>,
-    /// What clients sent, in the order of its arrival.
+    /// The bytes of all clients, in the order of arrival.
     sent: Mutex<Vec<u8>>,
 }
 
@@ -37,22 +37,22 @@ impl Relay {
         format!("http://{}", self.address)
     }
 
-    /// From now on new connections lead there.
-    pub(crate) fn lead_to(&self, address: &str) {
+    /// Sets the target of new connections.
+    pub(crate) fn set_target(&self, address: &str) {
         address.clone_into(&mut self.shared.target.lock().unwrap());
     }
 
-    /// What the last request with this had after it, up to the next byte that is of no token.
+    /// Returns the token after the last occurrence of a text in the recorded bytes.
     #[track_caller]
     pub(crate) fn last_after(&self, start: &str) -> String {
         let sent = String::from_utf8_lossy(&self.shared.sent.lock().unwrap()).into_owned();
-        let (_, rest) = sent.rsplit_once(start).unwrap_or_else(|| panic!("nobody sent {start:?}"));
+        let (_, rest) = sent.rsplit_once(start).unwrap_or_else(|| panic!("{start:?} was not sent"));
         rest.chars().take_while(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(*letter)).collect()
     }
 }
 
 impl Shared {
-    /// Serves one connection; where no bridge is, what came is remembered all the same, and then it is closed.
+    /// Serves one connection. Without a bridge, the bytes are recorded and the connection is closed.
     fn serve(&self, mut client: TcpStream) {
         let mut bridge: Option<TcpStream> = None;
         let mut buffer = [0; 16 * 1024];
@@ -72,7 +72,7 @@ impl Shared {
                 break;
             }
         }
-        // The other side learns of the end of this one.
+        // The end of one side ends the other.
         for stream in [Some(client), bridge].into_iter().flatten() {
             let _ = stream.shutdown(Shutdown::Both);
         }

@@ -1,20 +1,20 @@
-//! `call`: signs a call, sends it to any bridge, and prints the answer.
+//! The command `call`: signs a call, sends it to a bridge and prints the answer.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use idp_bridge_client::{
-    Client, ClientError, Operation, Problem as Answered, ProblemOutcome, SigningKey, TenantId, WebhookId,
+    Client, ClientError, Operation, Problem as BridgeProblem, ProblemOutcome, SigningKey, TenantId, WebhookId,
 };
 use idp_bridge_core::Secret;
 use idp_bridge_http::{Peer, TransportCause};
 use serde_json::json;
 
 use super::runtime;
-use crate::cli::{CallCommand, duration};
+use crate::cli::{CallCommand, parse_duration};
 use crate::config::{self, Problem};
-use crate::report::{Ended, Exit, Failure, print, print_json, with_causes};
+use crate::report::{CommandResult, Exit, Failure, print, print_json, with_causes};
 use crate::show;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -24,9 +24,9 @@ Examples:
   idp-bridge call delete u-1 --tenant acme --key-env ACME_KEY --json
   idp-bridge call get-by-id u-1 --tenant acme --key-file platform.key --print-curl
 
-Exit codes: 0 a positive answer, 1 a negative one or none, 2 wrong usage.";
+Exit codes: 0 a positive answer, 1 a negative or no answer, 2 wrong usage.";
 
-/// To whom, signed with what.
+/// The options of the command.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// The bridge's base URL
@@ -37,47 +37,47 @@ pub(crate) struct Options {
     tenant: TenantId,
     #[command(flatten)]
     keys: Keys,
-    /// The id of the call: the same one for a retry, so that a write runs once [default: a new one]
+    /// The id of the call; reuse it to retry a write, so that the write runs once [default: a new id]
     #[arg(long = "id", value_name = "ID")]
     webhook_id: Option<WebhookId>,
-    /// How long to wait, such as `4s`; the bridge is asked to answer earlier
-    #[arg(long, value_parser = duration, allow_hyphen_values = true, value_name = "TIME")]
+    /// How long to wait, such as `4s`; the bridge gets a slightly shorter deadline
+    #[arg(long, value_parser = parse_duration, allow_hyphen_values = true, value_name = "TIME")]
     timeout: Option<Duration>,
     /// Print JSON: the answer or the problem
     #[arg(long)]
     pub(crate) json: bool,
-    /// Send nothing; print a `curl` line whose signature is valid for five minutes
+    /// Print a `curl` command instead of sending the call; its signature is valid for five minutes
     #[arg(long, conflicts_with_all = ["json", "timeout"])]
     print_curl: bool,
 }
 
-/// The platform's keys; while one is being replaced, several.
+/// The platform's signing keys. During a key rotation there are several.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 struct Keys {
-    /// A key to sign with: `whsk_…` or `whsec_…`; other users of this machine can see it
+    /// A signing key, `whsk_…` or `whsec_…`; visible to other users of this machine
     #[arg(long, value_name = "KEY")]
     key: Vec<HiddenKey>,
-    /// A file with a key to sign with
+    /// A file with a signing key
     #[arg(long, value_name = "PATH")]
     key_file: Vec<PathBuf>,
-    /// An environment variable with a key to sign with
+    /// An environment variable with a signing key
     #[arg(long, value_name = "NAME")]
     key_env: Vec<String>,
 }
 
 /// Runs the command.
-pub(crate) fn run(command: CallCommand) -> Ended {
+pub(crate) fn run(command: CallCommand) -> CommandResult {
     let (operation, options) = command.into_parts();
     let id = match options.webhook_id.clone() {
         Some(id) => id,
-        None => WebhookId::random().map_err(|error| Problem::new(format!("no id can be made: {error}")))?,
+        None => WebhookId::random().map_err(|error| Problem::new(format!("no id can be generated: {error}")))?,
     };
     let keys = options.keys.read()?;
     let client =
         Client::new(&options.url, options.tenant.clone(), keys).map_err(|error| Problem::new(with_causes(&error)))?;
     if options.print_curl {
-        print(&show::curl(&client.sign(&id, &operation)))?;
+        print(&show::curl_command(&client.sign(&id, &operation)))?;
         return Ok(Exit::Done);
     }
     let client = match options.timeout {
@@ -87,16 +87,16 @@ pub(crate) fn run(command: CallCommand) -> Ended {
     send(&client, &id, &operation, &options)
 }
 
-fn send(client: &Client, id: &WebhookId, operation: &Operation, options: &Options) -> Ended {
+fn send(client: &Client, id: &WebhookId, operation: &Operation, options: &Options) -> CommandResult {
     match runtime()?.block_on(client.perform(id, operation)) {
         Ok(answer) if options.json => print_json(&answer)?,
-        Ok(answer) => print(&show::answer(&answer))?,
+        Ok(answer) => print(&show::format_answer(&answer))?,
         Err(ClientError::Problem { problem, .. }) if options.json => {
             print_json(&problem)?;
             return Ok(Exit::Negative);
         }
         Err(error) => {
-            let sent = Sent { id, is_write: is_write(operation), url: &options.url };
+            let sent = SentCall { id, is_write: is_write(operation), url: &options.url };
             let problem = sent.explain(&error);
             if options.json {
                 let outcome = if sent.may_have_run(&error) { "unknown" } else { "not_applied" };
@@ -120,32 +120,32 @@ fn is_write(operation: &Operation) -> bool {
 
 impl Keys {
     fn read(&self) -> Result<Vec<SigningKey>, Problem> {
-        let given = self.key.iter().map(|key| parse(key.0.expose(), "--key"));
+        let given = self.key.iter().map(|key| parse_key(key.0.expose(), "--key"));
         let files = self.key_file.iter().map(|path| {
             let text = config::read_text(path, config::MAX_SECRET)
                 .map_err(|error| Problem::new(format!("the key file `{}` cannot be read: {error}", path.display())))?;
-            parse(&text, &path.display().to_string())
+            parse_key(&text, &path.display().to_string())
         });
         let variables = self.key_env.iter().map(|name| {
             let text = config::variable(name)
                 .ok_or_else(|| Problem::new(format!("the environment variable `{name}` is not set, or empty")))?;
-            parse(&text, name)
+            parse_key(&text, name)
         });
         given.chain(files).chain(variables).collect()
     }
 }
 
-fn parse(text: &str, from: &str) -> Result<SigningKey, Problem> {
+fn parse_key(text: &str, source: &str) -> Result<SigningKey, Problem> {
     SigningKey::parse(text).map_err(|error| {
-        let problem = Problem::new(format!("the key of `{from}` cannot be used: {error}"));
+        let problem = Problem::new(format!("the key of `{source}` cannot be used: {error}"));
         if text.trim_start().starts_with("whpk_") {
-            return problem.hint("`whpk_` is the bridge's half, which only checks; sign with the platform's, `whsk_`");
+            return problem.with_hint("`whpk_` is the bridge's verifying key; sign with the platform's half, `whsk_`");
         }
-        problem.hint("`idp-bridge keys new` makes one")
+        problem.with_hint("`idp-bridge keys new` generates one")
     })
 }
 
-/// A key given on the command line, which no message shows.
+/// A key given on the command line. Error messages never contain it.
 #[derive(Debug, Clone)]
 struct HiddenKey(Secret);
 
@@ -155,50 +155,52 @@ impl From<&str> for HiddenKey {
     }
 }
 
-/// A call that was sent.
-struct Sent<'a> {
+/// A call that was sent, for explaining its errors.
+struct SentCall<'a> {
     id: &'a WebhookId,
     is_write: bool,
     url: &'a str,
 }
 
-impl Sent<'_> {
-    /// Says why there is no positive answer, with the next step.
+impl SentCall<'_> {
+    /// Returns the reason for an error, with the next step.
     fn explain(&self, error: &ClientError) -> Problem {
         let timed_out = TransportCause::AnswerTimeout.hint(Peer::Bridge);
         match error {
             ClientError::Settings { .. } => Problem::new(with_causes(error)),
-            ClientError::Problem { problem, retry_after } => self.refused(problem, *retry_after, with_causes(error)),
+            ClientError::Problem { problem, retry_after } => {
+                self.explain_problem(problem, *retry_after, with_causes(error))
+            }
             ClientError::Transport { source, .. } => {
                 let https = self.url.starts_with("https:");
                 match TransportCause::from_error(&**source, https) {
                     Some(TransportCause::Refused) => Problem::new(TransportCause::Refused.describe(Peer::Bridge))
-                        .hint(format!("does a bridge listen at `{}`?", self.url)),
+                        .with_hint(format!("check that a bridge listens at `{}`", self.url)),
                     Some(cause) => Problem::new(cause.describe(Peer::Bridge))
-                        .hint(self.with_repetition(cause.hint(Peer::Bridge), error)),
-                    None => Problem::new(with_causes(error)).hint(self.with_repetition("try again", error)),
+                        .with_hint(self.add_repeat_hint(cause.hint(Peer::Bridge), error)),
+                    None => Problem::new(with_causes(error)).with_hint(self.add_repeat_hint("try again", error)),
                 }
             }
             ClientError::UnexpectedResponse { .. } => {
-                let hint = format!("is `{}` the base URL of a bridge, and nothing in between?", self.url);
-                Problem::new(with_causes(error)).hint(self.with_repetition(&hint, error))
+                let hint = format!("check that `{}` is the base URL of a bridge, and the proxies before it", self.url);
+                Problem::new(with_causes(error)).with_hint(self.add_repeat_hint(&hint, error))
             }
-            _ => Problem::new(with_causes(error)).hint(self.with_repetition(timed_out, error)),
+            _ => Problem::new(with_causes(error)).with_hint(self.add_repeat_hint(timed_out, error)),
         }
     }
 
-    /// Whether the call is a write that may have taken effect without an answer.
+    /// Returns whether the call is a write that may have taken effect despite the error.
     fn may_have_run(&self, error: &ClientError) -> bool {
-        let surely_not = match error {
+        let is_rejected = match error {
             ClientError::Settings { .. } | ClientError::Transport { sent: false, .. } => true,
             ClientError::UnexpectedResponse { status } => status.is_client_error(),
             _ => false,
         };
-        self.is_write && !surely_not
+        self.is_write && !is_rejected
     }
 
-    /// A next step; for a write that may have taken effect, also how to repeat it.
-    fn with_repetition(&self, hint: &str, error: &ClientError) -> String {
+    /// Adds to a hint how to repeat a write that may have taken effect.
+    fn add_repeat_hint(&self, hint: &str, error: &ClientError) -> String {
         if self.may_have_run(error) {
             format!(
                 "{hint}; the write may have taken effect: repeat it with `--id {}`, so that it runs once",
@@ -209,26 +211,26 @@ impl Sent<'_> {
         }
     }
 
-    /// Explains an answer that is an error of the bridge.
-    fn refused(&self, answered: &Answered, retry_after: Option<Duration>, mut message: String) -> Problem {
-        if let Some(field) = &answered.field {
-            message += &format!(": `{field}` {}", answered.detail.as_deref().unwrap_or_default());
+    /// Explains a problem document of the bridge.
+    fn explain_problem(&self, problem: &BridgeProblem, retry_after: Option<Duration>, mut message: String) -> Problem {
+        if let Some(field) = &problem.field {
+            message += &format!(": `{field}` {}", problem.detail.as_deref().unwrap_or_default());
         }
-        if answered.outcome == ProblemOutcome::Unknown {
+        if problem.outcome == ProblemOutcome::Unknown {
             message += "; the write may have taken effect";
         }
-        message = format!("{}; request {}", message.trim_end(), answered.request_id);
-        Problem { hint: self.hint(answered, retry_after), ..Problem::new(message) }
+        message = format!("{}; request {}", message.trim_end(), problem.request_id);
+        Problem { hint: self.hint_for(problem, retry_after), ..Problem::new(message) }
     }
 
-    fn hint(&self, answered: &Answered, retry_after: Option<Duration>) -> Option<String> {
-        Some(match answered.code.as_ref() {
-            "invalid_signature" => "is the tenant right, and does the bridge have the other half of this key?".into(),
-            "timestamp_out_of_range" => "set the clocks: they are more than five minutes apart".into(),
+    fn hint_for(&self, problem: &BridgeProblem, retry_after: Option<Duration>) -> Option<String> {
+        Some(match problem.code.as_ref() {
+            "invalid_signature" => "check the tenant, and that the bridge has the other half of this key".into(),
+            "timestamp_out_of_range" => "synchronize the clocks: they differ by more than five minutes".into(),
             "upstream_unauthorized" | "misconfigured" => {
-                "`idp-bridge doctor` on the bridge's side names the step that is missing".into()
+                "run `idp-bridge doctor` on the bridge's host: it names the missing step".into()
             }
-            _ if answered.retryable => {
+            _ if problem.retryable => {
                 let when = retry_after.map(|after| format!(" in {} s", after.as_secs())).unwrap_or_default();
                 let with = if self.is_write { format!(" with `--id {}`", self.id.as_str()) } else { String::new() };
                 format!("try again{when}{with}")

@@ -1,4 +1,4 @@
-//! `check`: is the configuration right, and can its `state_dir` be used? Nothing is asked over any network.
+//! The command `check`: validates the configuration and its `state_dir`, without network access.
 
 use clap::Args;
 use idp_bridge_core::{CallKind, Registry, Support};
@@ -10,9 +10,9 @@ use super::load;
 use crate::cli::ConfigOption;
 use crate::config::{Problem, Settings};
 use crate::log;
-use crate::report::{Ended, Exit, Failure, print, print_json};
+use crate::report::{CommandResult, Exit, Failure, print, print_json};
 
-/// What to check, and how to say it.
+/// The options of the command.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     #[command(flatten)]
@@ -23,24 +23,22 @@ pub(crate) struct Options {
 }
 
 /// Runs the command.
-pub(crate) fn run(options: &Options, registry: &Registry) -> Ended {
-    match read(options, registry) {
-        Ok((settings, state)) if options.json => {
-            print_json(&json!({"ok": true, "state_dir": state.map(state_name), "tenants": tenants(&settings)}))?
-        }
-        Ok((settings, state)) => print(&text(&settings, state))?,
-        Err(failure) => return Err(failure),
+pub(crate) fn run(options: &Options, registry: &Registry) -> CommandResult {
+    let settings = load(options.config.config.as_deref(), registry)?;
+    log::check_environment_filter()?;
+    let state = inspect_state_dir(&settings)?;
+    if options.json {
+        print_json(&json!({"ok": true, "state_dir": state.map(state_name), "tenants": tenants(&settings)}))?;
+    } else {
+        print(&summary(&settings, state))?;
     }
     Ok(Exit::Done)
 }
 
-/// Reads the configuration, and looks at the folder of the revocation list if there is one.
-fn read(options: &Options, registry: &Registry) -> Result<(Settings, Option<FolderState>), Failure> {
-    let settings = load(options.config.config.as_deref(), registry)?;
-    log::check()?;
+/// Inspects the folder of the revocation list, if a tenant has federation.
+fn inspect_state_dir(settings: &Settings) -> Result<Option<FolderState>, Failure> {
     let state = settings.revocation_folder().map(FileRevocations::inspect).transpose();
-    let state = state.map_err(|error| Problem::of(&error))?;
-    Ok((settings, state))
+    Ok(state.map_err(|error| Problem::from_error(&error))?)
 }
 
 fn state_name(state: FolderState) -> &'static str {
@@ -52,11 +50,11 @@ fn state_name(state: FolderState) -> &'static str {
 }
 
 fn tenants(settings: &Settings) -> Vec<Value> {
-    settings.tenants().map(|tenant| describe(&tenant)).collect()
+    settings.tenants().map(|tenant| tenant_json(&tenant)).collect()
 }
 
-/// A tenant without its secrets.
-fn describe(tenant: &Tenant) -> Value {
+/// Describes a tenant without its secrets.
+fn tenant_json(tenant: &Tenant) -> Value {
     json!({
         "id": tenant.id,
         "connector": tenant.connector,
@@ -66,45 +64,46 @@ fn describe(tenant: &Tenant) -> Value {
         "disabled_calls": tenant.switched_off,
         "rest": tenant.tokens.iter().map(|token| json!({"name": token.name, "scopes": token.scopes})).collect::<Vec<_>>(),
         "rest_jwt": tenant.access_tokens.as_ref().map(|tokens| json!({"issuer": tokens.issuer()})),
-        "federation": tenant.federation.as_ref().map(rules),
+        "federation": tenant.federation.as_ref().map(rules_json),
         "capabilities": tenant.provider.capabilities(),
     })
 }
 
-fn text(settings: &Settings, state: Option<FolderState>) -> String {
-    let mut text = format!("the configuration is right; it listens on {}\n", settings.server.listen);
+fn summary(settings: &Settings, state: Option<FolderState>) -> String {
+    let mut text = format!("the configuration is valid; the bridge listens on {}\n", settings.server.listen);
     text += match state {
-        Some(FolderState::New) => "`state_dir` can be used; the revocation list is made at the first start\n",
+        Some(FolderState::New) => "`state_dir` can be used; the revocation list is created at the first start\n",
         Some(FolderState::Kept) => "`state_dir` can be used, and has a revocation list\n",
         Some(FolderState::InUse) => "`state_dir` can be used, and has a revocation list that a running bridge uses\n",
         None => "",
     };
-    for tenant in settings.tenants() {
-        text += &format!("\n{} ({})\n", tenant.id, tenant.connector);
-        let customer = match tenant.customer_missing {
-            CustomerMissing::Reject => "a user without a customer is not answered",
-            CustomerMissing::UseId => "a user without a customer is its own customer",
-        };
-        for (name, value) in [
-            ("webhook keys", keys(&tenant)),
-            ("deadline", format!("{:?}", tenant.deadline)),
-            ("customer", customer.into()),
-            ("REST", rest(&tenant)),
-            ("federation", federation(&tenant)),
-            ("not possible", impossible(&tenant)),
-            ("switched off", names(tenant.switched_off.iter().map(ToString::to_string))),
-        ] {
-            text += &format!("  {name:<14} {value}\n");
-        }
-    }
+    text.extend(settings.tenants().map(|tenant| tenant_summary(&tenant)));
     text
+}
+
+fn tenant_summary(tenant: &Tenant) -> String {
+    let customer = match tenant.customer_missing {
+        CustomerMissing::Reject => "a user without a customer is rejected",
+        CustomerMissing::UseId => "a user without a customer is its own customer",
+    };
+    let lines = [
+        ("webhook keys", keys_summary(tenant)),
+        ("deadline", format!("{:?}", tenant.deadline)),
+        ("customer", customer.into()),
+        ("REST", rest_summary(tenant)),
+        ("federation", federation_summary(tenant)),
+        ("not possible", unsupported_calls(tenant)),
+        ("switched off", join_or_none(tenant.switched_off.iter().map(ToString::to_string))),
+    ]
+    .map(|(name, value)| format!("  {name:<14} {value}\n"));
+    format!("\n{} ({})\n{}", tenant.id, tenant.connector, lines.concat())
 }
 
 fn count_keys(tenant: &Tenant, shared: bool) -> usize {
     tenant.keys.keys().iter().filter(|key| key.is_shared() == shared).count()
 }
 
-fn keys(tenant: &Tenant) -> String {
+fn keys_summary(tenant: &Tenant) -> String {
     match (count_keys(tenant, false), count_keys(tenant, true)) {
         (public, 0) => format!("{public} public"),
         (0, shared) => format!("{shared} shared"),
@@ -112,14 +111,14 @@ fn keys(tenant: &Tenant) -> String {
     }
 }
 
-fn rest(tenant: &Tenant) -> String {
+fn rest_summary(tenant: &Tenant) -> String {
     let tokens = tenant.tokens.iter().map(|token| token.name.clone());
     let issuer = tenant.access_tokens.iter().map(|tokens| format!("JWTs of {}", tokens.issuer()));
     let callers: Vec<String> = tokens.chain(issuer).collect();
     if callers.is_empty() { "off".into() } else { callers.join(", ") }
 }
 
-fn rules(rules: &FederationRules) -> Value {
+fn rules_json(rules: &FederationRules) -> Value {
     json!({
         "clients": rules.clients,
         "customer": rules.customer,
@@ -132,19 +131,19 @@ fn rules(rules: &FederationRules) -> Value {
     })
 }
 
-fn federation(tenant: &Tenant) -> String {
-    tenant.federation.as_ref().map_or_else(|| "off".into(), |rules| names(rules.clients.iter().cloned()))
+fn federation_summary(tenant: &Tenant) -> String {
+    tenant.federation.as_ref().map_or_else(|| "off".into(), |rules| join_or_none(rules.clients.iter().cloned()))
 }
 
-fn impossible(tenant: &Tenant) -> String {
+fn unsupported_calls(tenant: &Tenant) -> String {
     let capabilities = tenant.provider.capabilities();
-    names(CallKind::ALL.into_iter().filter_map(|kind| match capabilities.call(kind) {
+    join_or_none(CallKind::ALL.into_iter().filter_map(|kind| match capabilities.call(kind) {
         Support::Unsupported { reason } => Some(format!("{kind} ({reason})")),
         Support::Supported | Support::Conditional { .. } => None,
     }))
 }
 
-fn names(names: impl Iterator<Item = String>) -> String {
+fn join_or_none(names: impl Iterator<Item = String>) -> String {
     let names: Vec<String> = names.collect();
     if names.is_empty() { "none".into() } else { names.join(", ") }
 }

@@ -1,13 +1,13 @@
-//! `completions` and `man`: the command line, as shells and manuals describe it.
+//! The commands `completions` and `man`.
 
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
 use crate::cli::Cli;
-use crate::report::{Ended, Exit, print};
+use crate::report::{CommandResult, Exit, print};
 
-/// Prints the completions of a shell.
-pub(crate) fn shell(shell: Shell) -> Ended {
+/// Prints the completion script of a shell.
+pub(crate) fn print_completions(shell: Shell) -> CommandResult {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "idp-bridge", &mut text);
     print(&String::from_utf8_lossy(&text))?;
@@ -15,7 +15,7 @@ pub(crate) fn shell(shell: Shell) -> Ended {
 }
 
 /// Prints the manual page.
-pub(crate) fn man() -> Ended {
+pub(crate) fn print_manual() -> CommandResult {
     let mut text = Vec::new();
     clap_mangen::Man::new(Cli::command()).render(&mut text)?;
     print(&String::from_utf8_lossy(&text))?;

@@ -1,4 +1,4 @@
-//! `connectors`: lists the connectors of this program.
+//! The command `connectors`: lists the connectors of this program.
 
 mod markdown;
 
@@ -6,11 +6,11 @@ use clap::Args;
 use idp_bridge_core::{Registry, RegistryEntry};
 use serde_json::{Value, json};
 
-use crate::config::settings_of;
-use crate::report::{Ended, Exit, print, print_json};
+use crate::config::connector_settings;
+use crate::report::{CommandResult, Exit, print, print_json};
 use crate::show;
 
-/// The output format.
+/// The options of the command.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Print JSON
@@ -22,7 +22,7 @@ pub(crate) struct Options {
 }
 
 /// Prints the capabilities and settings of each connector.
-pub(crate) fn run(options: &Options, registry: &Registry) -> Ended {
+pub(crate) fn run(options: &Options, registry: &Registry) -> CommandResult {
     if options.json {
         let connectors: Vec<Value> = registry.iter().map(to_json).collect();
         print_json(&connectors)?;
@@ -40,9 +40,9 @@ fn to_json(connector: &RegistryEntry) -> Value {
 }
 
 fn to_text(connector: &RegistryEntry) -> String {
-    let mut text = format!("{}\n{}", connector.kind(), show::capabilities(&connector.capabilities()));
+    let mut text = format!("{}\n{}", connector.kind(), show::format_capabilities(&connector.capabilities()));
     text += "  settings\n";
-    for setting in settings_of(connector) {
+    for setting in connector_settings(connector) {
         let required = if setting.required { " (required)" } else { "" };
         text += &format!("    {:<24}{}{required}\n", setting.key, setting.summary);
     }

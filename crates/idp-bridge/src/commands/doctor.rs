@@ -1,4 +1,4 @@
-//! `doctor`: does each tenant's identity provider let the bridge do its work? It asks and changes nothing.
+//! The command `doctor`: checks the settings and permissions at each tenant's identity provider, without changes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, IsTerminal as _};
@@ -14,13 +14,13 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 
 use super::{load, runtime, users};
-use crate::cli::{ConfigOption, duration};
-use crate::report::{Ended, Exit, print, print_json, remark};
+use crate::cli::{ConfigOption, parse_duration};
+use crate::report::{CommandResult, Exit, print, print_json, print_note};
 
-/// A provider that does not keep its deadline is waited for this much longer.
+/// Additional time for a provider that exceeds its deadline.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Whom to ask, and how to say it.
+/// The options of the command.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// The tenants [default: all]
@@ -29,9 +29,9 @@ pub(crate) struct Options {
     #[command(flatten)]
     config: ConfigOption,
     /// How long to wait for each tenant's identity provider
-    #[arg(long, value_parser = duration, allow_hyphen_values = true, value_name = "TIME", default_value = "10s")]
+    #[arg(long, value_parser = parse_duration, allow_hyphen_values = true, value_name = "TIME", default_value = "10s")]
     timeout: Duration,
-    /// Pass although it is not visible who can set a user's customer
+    /// Pass even if it is not visible who can set a user's customer
     #[arg(long)]
     allow_not_visible: bool,
     /// Print JSON
@@ -40,20 +40,20 @@ pub(crate) struct Options {
 }
 
 /// Runs the command.
-pub(crate) fn run(options: &Options, registry: &Registry) -> Ended {
+pub(crate) fn run(options: &Options, registry: &Registry) -> CommandResult {
     let settings = load(options.config.config.as_deref(), registry)?;
     let tenants: Vec<_> = if options.tenants.is_empty() {
         settings.tenants().collect()
     } else {
-        options.tenants.iter().map(|id| users::choose(&settings, Some(id))).collect::<Result<_, _>>()?
+        options.tenants.iter().map(|id| users::select_tenant(&settings, Some(id))).collect::<Result<_, _>>()?
     };
     if io::stderr().is_terminal() && !options.json {
         let names: Vec<_> = tenants.iter().map(|tenant| tenant.id.as_str()).collect();
-        remark(&format!("asking the identity provider of {} …", names.join(", ")));
+        print_note(&format!("checking the identity provider of {} …", names.join(", ")));
     }
     let mut diagnoses = runtime()?.block_on(diagnose_all(tenants, options));
     if let Some(folder) = settings.revocation_folder() {
-        let finding = inspect(folder);
+        let finding = check_state_dir(folder);
         diagnoses.iter_mut().for_each(|diagnosis| diagnosis.add_to_federation(&finding));
     }
     if options.json {
@@ -64,39 +64,39 @@ pub(crate) fn run(options: &Options, registry: &Registry) -> Ended {
     Ok(if diagnoses.iter().all(|diagnosis| diagnosis.ok) { Exit::Done } else { Exit::Negative })
 }
 
-/// Checks whether the revocation list can be opened, without changing it.
-fn inspect(folder: &Path) -> Finding {
+/// Checks that the revocation list can be opened, without changing it.
+fn check_state_dir(folder: &Path) -> Finding {
     let check = "`state_dir` can be used";
     match FileRevocations::inspect(folder) {
         Ok(FolderState::New) => {
-            Finding::ok(check, &[]).with_detail("the revocation list is made at the first start".to_owned())
+            Finding::ok(check, &[]).with_detail("the revocation list is created at the first start".to_owned())
         }
         Ok(FolderState::Kept | FolderState::InUse) => Finding::ok(check, &[]),
         Err(error) => {
-            let fix = error.hint().unwrap_or("look into the folder").to_owned();
+            let fix = error.hint().unwrap_or("check the folder and its permissions").to_owned();
             Finding::failed(check, &[], fix).with_detail(error.to_string())
         }
     }
 }
 
-/// What was found of one tenant.
+/// The diagnosis of one tenant.
 #[derive(Debug, Serialize)]
 struct Diagnosis {
     tenant: TenantId,
     connector: String,
-    /// Whether nothing failed, and either it is visible who can set a user's customer or that may stay hidden.
+    /// Whether no check failed, and `hides_authority` is false.
     ok: bool,
-    /// Whether it is not visible who can set a user's customer, and that may not stay so.
+    /// Whether it is not visible who can set a user's customer, without `--allow-not-visible`.
     #[serde(skip)]
     hides_authority: bool,
     findings: Vec<Finding>,
-    /// What was found of its federation; none if that is off.
+    /// The findings about federation, if it is on.
     #[serde(skip_serializing_if = "Option::is_none")]
     federation: Option<Vec<Finding>>,
     calls: BTreeMap<CallKind, CallVerdict>,
 }
 
-/// Whether a call will work.
+/// The verdict for a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum CallVerdict {
@@ -113,30 +113,34 @@ async fn diagnose_all(tenants: Vec<Arc<Tenant>>, options: &Options) -> Vec<Diagn
         tenants.iter().map(|tenant| running.spawn(diagnose(Arc::clone(tenant), timeout)).id()).collect();
     let mut ended = HashMap::new();
     while let Some(joined) = running.join_next_with_id().await {
-        let (task, found) = joined.unwrap_or_else(|error| (error.id(), Found::of_no_end("the connector panicked")));
-        ended.insert(task, found);
+        let (task, findings) =
+            joined.unwrap_or_else(|error| (error.id(), Findings::connector_failed("the connector panicked")));
+        ended.insert(task, findings);
     }
-    let found = tasks.iter().map(|task| ended.remove(task).unwrap_or_default());
-    tenants.iter().zip(found).map(|(tenant, found)| Diagnosis::new(tenant, found, options.allow_not_visible)).collect()
+    let findings = tasks.iter().map(|task| ended.remove(task).unwrap_or_default());
+    let diagnoses = tenants.iter().zip(findings);
+    diagnoses.map(|(tenant, findings)| Diagnosis::new(tenant, findings, options.allow_not_visible)).collect()
 }
 
-/// What a connector found, of the calls and of its OAuth side.
+/// The findings of a connector.
 #[derive(Debug, Default)]
-struct Found {
-    findings: Vec<Finding>,
+struct Findings {
+    /// The findings about calls.
+    calls: Vec<Finding>,
+    /// The findings about federation, if it is on.
     federation: Option<Vec<Finding>>,
 }
 
-impl Found {
-    /// What is found of a connector that does not end rightly.
-    fn of_no_end(detail: &str) -> Self {
+impl Findings {
+    /// Creates the finding of a connector that panicked or timed out.
+    fn connector_failed(detail: &str) -> Self {
         let fix = "report this as a fault of the connector";
         let failed = Finding::failed("the connector can check itself", &CallKind::ALL, fix).with_detail(detail);
-        Self { findings: vec![failed], federation: None }
+        Self { calls: vec![failed], federation: None }
     }
 }
 
-async fn diagnose(tenant: Arc<Tenant>, timeout: Duration) -> Found {
+async fn diagnose(tenant: Arc<Tenant>, timeout: Duration) -> Findings {
     let scope = CallScope::new("doctor", timeout);
     let provider = &tenant.provider;
     let calls = provider.diagnose(&scope);
@@ -148,17 +152,17 @@ async fn diagnose(tenant: Arc<Tenant>, timeout: Duration) -> Found {
     };
     let both = async { tokio::join!(calls, federation) };
     match tokio::time::timeout(timeout + GRACE, both).await {
-        Ok((findings, federation)) => Found { findings, federation },
-        Err(_) => Found::of_no_end("the connector did not end in time"),
+        Ok((calls, federation)) => Findings { calls, federation },
+        Err(_) => Findings::connector_failed("the connector exceeded the deadline"),
     }
 }
 
 impl Diagnosis {
-    fn new(tenant: &Tenant, Found { findings, federation }: Found, allow_not_visible: bool) -> Self {
+    fn new(tenant: &Tenant, Findings { calls: findings, federation }: Findings, allow_not_visible: bool) -> Self {
         let capabilities = tenant.provider.capabilities();
         let verdict = |kind: CallKind| match capabilities.call(kind) {
             Support::Unsupported { .. } => CallVerdict::Unsupported,
-            Support::Supported | Support::Conditional { .. } => judge(kind, &findings),
+            Support::Supported | Support::Conditional { .. } => CallVerdict::from_findings(kind, &findings),
         };
         let all = || findings.iter().chain(federation.iter().flatten());
         let hides_authority = !allow_not_visible && all().any(Finding::hides_authority);
@@ -173,7 +177,7 @@ impl Diagnosis {
         }
     }
 
-    /// Adds a finding to those of a tenant with federation.
+    /// Adds a finding about federation, if it is on.
     fn add_to_federation(&mut self, finding: &Finding) {
         if let Some(federation) = &mut self.federation {
             federation.push(finding.clone());
@@ -183,46 +187,33 @@ impl Diagnosis {
 
     fn text(&self) -> String {
         let mut text = format!("{} ({})\n", self.tenant, self.connector);
-        text.extend(self.findings.iter().map(|finding| line(finding, 2)));
+        text.extend(self.findings.iter().map(|finding| format_finding(finding, 2)));
         if let Some(federation) = &self.federation {
             text += "  federation\n";
-            text.extend(federation.iter().map(|finding| line(finding, 4)));
+            text.extend(federation.iter().map(|finding| format_finding(finding, 4)));
         }
         text += "  calls\n";
         for (kind, verdict) in &self.calls {
-            text += &format!("    {:<34} {}\n", kind.as_str(), verdict.word());
+            text += &format!("    {:<34} {}\n", kind.as_str(), verdict.label());
         }
         if self.hides_authority {
-            text += "  it is not visible who can set a user's customer: make it visible as said above, or check it by hand and \
-                     pass `--allow-not-visible`\n";
+            text += "  it is not visible who can set a user's customer: follow the fix above, or check it by hand and pass \
+                     `--allow-not-visible`\n";
         }
         text
     }
 }
 
-/// A finding, with what is behind it and how it is mended.
-fn line(finding: &Finding, indent: usize) -> String {
-    let mut text = format!("{:indent$}{:<12} {}\n", "", word(finding.verdict), finding.check);
+/// Formats a finding with its detail and its fix.
+fn format_finding(finding: &Finding, indent: usize) -> String {
+    let mut text = format!("{:indent$}{:<12} {}\n", "", verdict_label(finding.verdict), finding.check);
     let detail = finding.detail.clone();
     let fix = finding.fix.as_ref().map(|fix| format!("fix: {fix}"));
     text.extend([detail, fix].into_iter().flatten().map(|more| format!("{:width$}{more}\n", "", width = indent + 13)));
     text
 }
 
-/// The worst of what the findings say of a call; a call that none names is not known to work.
-fn judge(kind: CallKind, findings: &[Finding]) -> CallVerdict {
-    let about: Vec<_> =
-        findings.iter().filter(|finding| finding.calls.contains(&kind)).map(|finding| finding.verdict).collect();
-    if about.contains(&Verdict::Failed) {
-        CallVerdict::Failed
-    } else if about.is_empty() || about.contains(&Verdict::NotVisible) {
-        CallVerdict::NotVisible
-    } else {
-        CallVerdict::Ok
-    }
-}
-
-fn word(verdict: Verdict) -> &'static str {
+fn verdict_label(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Ok => "ok",
         Verdict::Failed => "FAILED",
@@ -231,7 +222,20 @@ fn word(verdict: Verdict) -> &'static str {
 }
 
 impl CallVerdict {
-    fn word(self) -> &'static str {
+    /// Returns the worst verdict of the findings about a call. A call without findings is not visible.
+    fn from_findings(kind: CallKind, findings: &[Finding]) -> Self {
+        let verdicts: Vec<_> =
+            findings.iter().filter(|finding| finding.calls.contains(&kind)).map(|finding| finding.verdict).collect();
+        if verdicts.contains(&Verdict::Failed) {
+            Self::Failed
+        } else if verdicts.is_empty() || verdicts.contains(&Verdict::NotVisible) {
+            Self::NotVisible
+        } else {
+            Self::Ok
+        }
+    }
+
+    fn label(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Failed => "FAILED",

@@ -1,4 +1,4 @@
-//! `keys`: the keys of signed calls.
+//! The command `keys`: generates the keys of signed calls.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -11,22 +11,22 @@ use idp_bridge_core::{Random as _, Secret, SystemRandom};
 use serde_json::json;
 
 use crate::config::Problem;
-use crate::report::{Ended, Exit, Failure, print, print_json};
+use crate::report::{CommandResult, Exit, Failure, print, print_json};
 
-/// What to do with keys.
+/// The subcommands of `keys`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make a key pair: the private half signs at the platform, the public half checks at the bridge
+    /// Generate a key pair: the platform signs with the private half, the bridge verifies with the public half
     New(New),
 }
 
-/// Which keys, and where to.
+/// The options of `keys new`.
 #[derive(Debug, Args)]
 pub(crate) struct New {
-    /// Make one key that platform and bridge share, for a platform that cannot sign with Ed25519
+    /// Generate one key that platform and bridge share, for a platform that cannot sign with Ed25519
     #[arg(long)]
     shared: bool,
-    /// Write the keys into this folder (`platform.key`, `bridge.key`, readable by you alone) instead of printing them
+    /// Write the keys to `platform.key` and `bridge.key` in this folder (mode 0600) instead of printing them
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
     /// Print JSON
@@ -35,21 +35,21 @@ pub(crate) struct New {
 }
 
 /// Runs the command.
-pub(crate) fn run(command: &Command) -> Ended {
+pub(crate) fn run(command: &Command) -> CommandResult {
     let Command::New(new) = command;
     let key = generate(new.shared)?;
     let (platform, bridge) = (key.to_text(), key.to_verifying_text());
     match &new.out {
-        Some(folder) => write(folder, &platform, &bridge, new)?,
+        Some(folder) => write_pair(folder, &platform, &bridge, new)?,
         None if new.json => print_json(&json!({"platform": platform.expose(), "bridge": bridge.expose()}))?,
         None if new.shared => print(&format!(
-            "for platform and bridge; whoever has it can sign calls, so give each tenant its own:\n\n  {}\n\n\
-             for the bridge: `webhook_keys_file` with the path of a file that holds it",
+            "for platform and bridge; it can sign calls, so use another one for each tenant and keep it secret:\n\n  {}\n\n\
+             for the bridge: set `webhook_keys_file` to the path of a file with this key",
             platform.expose()
         ))?,
         None => print(&format!(
-            "for the platform, which signs calls with it; keep it secret:\n\n  {}\n\n\
-             for the bridge, which checks them; no secret:\n\n  webhook_keys = [\"{}\"]",
+            "for the platform, to sign calls; keep it secret:\n\n  {}\n\n\
+             for the bridge, to verify them; public:\n\n  webhook_keys = [\"{}\"]",
             platform.expose(),
             bridge.expose()
         ))?,
@@ -57,11 +57,11 @@ pub(crate) fn run(command: &Command) -> Ended {
     Ok(Exit::Done)
 }
 
-/// Makes a key from the system's randomness.
+/// Generates a key from the system's randomness.
 pub(crate) fn generate(shared: bool) -> Result<SigningKey, Failure> {
     let mut bytes = [0; 32];
     let no_key =
-        |error: &dyn std::error::Error| Failure::negative(Problem::new(format!("no key can be made: {error}")));
+        |error: &dyn std::error::Error| Failure::negative(Problem::new(format!("no key can be generated: {error}")));
     SystemRandom.fill(&mut bytes).map_err(|error| no_key(&error))?;
     if shared {
         Ok(SigningKey::from_shared(bytes))
@@ -70,35 +70,37 @@ pub(crate) fn generate(shared: bool) -> Result<SigningKey, Failure> {
     }
 }
 
-fn write(folder: &Path, platform: &Secret, bridge: &Secret, new: &New) -> Result<(), Failure> {
+fn write_pair(folder: &Path, platform: &Secret, bridge: &Secret, new: &New) -> Result<(), Failure> {
     let (platform_file, bridge_file) = (folder.join("platform.key"), folder.join("bridge.key"));
-    std::fs::create_dir_all(folder).map_err(|error| not_written(folder, &error))?;
+    std::fs::create_dir_all(folder).map_err(|error| write_error(folder, &error))?;
     write_private(&platform_file, platform)?;
     write_private(&bridge_file, bridge).inspect_err(|_| {
-        // Half a pair is of no use, and it would be in the way of the next attempt.
+        // The remaining half would make the next attempt fail.
         let _ = std::fs::remove_file(&platform_file);
     })?;
     if new.json {
         return print_json(&json!({"platform": platform_file, "bridge": bridge_file}));
     }
     print(&format!(
-        "{}: for the platform, which signs calls with it; keep it secret\n{}: for the bridge, `webhook_keys_file = [\"{}\"]`",
+        "{}: for the platform, to sign calls; keep it secret\n{}: for the bridge, `webhook_keys_file = [\"{}\"]`",
         platform_file.display(),
         bridge_file.display(),
         bridge_file.display()
     ))
 }
 
-/// Writes a file that nobody else can read, and never over another one.
+/// Writes a new file that only its owner can read. Existing files are never overwritten.
 fn write_private(path: &Path, key: &Secret) -> Result<(), Failure> {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    file.and_then(|mut file| writeln!(file, "{}", key.expose())).map_err(|error| not_written(path, &error))
+    file.and_then(|mut file| writeln!(file, "{}", key.expose())).map_err(|error| write_error(path, &error))
 }
 
-fn not_written(path: &Path, error: &std::io::Error) -> Failure {
+fn write_error(path: &Path, error: &std::io::Error) -> Failure {
     let problem = Problem::new(format!("`{}` cannot be written: {error}", path.display()));
     match error.kind() {
-        std::io::ErrorKind::AlreadyExists => problem.hint("choose another folder: keys are never written over").into(),
+        std::io::ErrorKind::AlreadyExists => {
+            problem.with_hint("choose another folder: keys are never overwritten").into()
+        }
         _ => problem.into(),
     }
 }

@@ -1,33 +1,33 @@
-//! `schema`: documents for editors and code generators.
+//! The command `schema`: prints documents for editors and code generators.
 
 use clap::{Args, ValueEnum};
 use idp_bridge_core::{Registry, User};
 
 use crate::config;
-use crate::report::{Ended, Exit, print_json};
+use crate::report::{CommandResult, Exit, print_json};
 
-/// Which document.
+/// The options of the command.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Which document
+    /// The document to print
     document: Document,
 }
 
-/// A document.
+/// The documents.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Document {
-    /// JSON schema of the configuration, with the settings of every built-in connector
+    /// JSON schema of the configuration, with the settings of each built-in connector
     Config,
-    /// OpenAPI description of what the bridge serves
+    /// OpenAPI document of the bridge's HTTP API
     Openapi,
     /// JSON schema of a user
     User,
 }
 
 /// Runs the command.
-pub(crate) fn run(options: &Options, registry: &Registry) -> Ended {
+pub(crate) fn run(options: &Options, registry: &Registry) -> CommandResult {
     match options.document {
-        Document::Config => print_json(&config::schema(registry))?,
+        Document::Config => print_json(&config::json_schema(registry))?,
         Document::Openapi => print_json(&idp_bridge_server::openapi())?,
         Document::User => print_json(&schemars::schema_for!(User))?,
     }

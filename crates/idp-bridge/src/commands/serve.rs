@@ -1,4 +1,4 @@
-//! `serve`: the bridge itself, until it is told to stop.
+//! The command `serve`: runs the bridge until it receives SIGTERM or SIGINT.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,92 +15,93 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::no_runtime;
+use super::runtime_error;
 use crate::cli::ConfigOption;
 use crate::config::{self, Location, Problem, Settings};
 use crate::demo::Demo;
 use crate::log;
-use crate::report::{Ended, Exit, Failure, print};
+use crate::report::{CommandResult, Exit, Failure, print};
 
-/// A bridge waits for identity providers more than it computes.
-const MOST_THREADS: usize = 4;
+/// Maximum number of worker threads. The bridge mostly waits for identity providers.
+const MAX_THREADS: usize = 4;
 /// The exit code after a second signal.
 const KILLED: i32 = 1;
 
-/// How long threads that still work may take after the drain.
+/// Maximum time for blocking work to finish after the drain.
 const SHUTDOWN: Duration = Duration::from_secs(1);
 
-/// What to serve, and where.
+/// The options of the command.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     #[command(flatten)]
     config: ConfigOption,
-    /// The address and port to listen on, instead of the configured one; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", value_parser = listen)]
+    /// The address and port to listen on, instead of the configured one; port 0 selects a free port
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_listen)]
     listen: Option<SocketAddr>,
-    /// Make a new list of ended logins where the one in `state_dir` is gone: logins that were ended can be used again
+    /// Create a new revocation list if the one in `state_dir` is gone; ended logins are accepted again
     #[arg(long)]
     accept_lost_revocations: bool,
 }
 
-fn listen(text: &str) -> Result<SocketAddr, String> {
+fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     config::parse_listen(text).map_err(|wrong| wrong.replace('\n', "; "))
 }
 
 /// Runs the command. The first line on standard output is `listening on http://<address>`.
-pub(crate) fn run(options: &Options, registry: &Registry) -> Ended {
-    let served = match Location::find(options.config.config.as_deref()) {
-        Location::Path(path) => Served::configured(config::load(&path, registry)?, options.accept_lost_revocations)?,
-        Location::Nowhere => Served::demo()?,
+pub(crate) fn run(options: &Options, registry: &Registry) -> CommandResult {
+    let setup = match Location::find(options.config.config.as_deref()) {
+        Location::Path(path) => Setup::configured(config::load(&path, registry)?, options.accept_lost_revocations)?,
+        Location::Missing => Setup::demo()?,
     };
-    let listen = options.listen.unwrap_or(served.settings.listen);
-    if served.demo.is_some() && !listen.ip().is_loopback() {
-        return Err(Problem::new("the demo listens on loopback only: everyone could read its users")
-            .hint("use `--listen 127.0.0.1:8080`, or name a configuration with `--config`")
+    let listen = options.listen.unwrap_or(setup.settings.listen);
+    if setup.demo.is_some() && !listen.ip().is_loopback() {
+        return Err(Problem::new("the demo listens on loopback only, since its users have no protection")
+            .with_hint("use `--listen 127.0.0.1:8080`, or name a configuration with `--config`")
             .into());
     }
-    let _log = log::start(&served.settings.log)?;
+    let _log = log::start(&setup.settings.log)?;
     if options.accept_lost_revocations {
-        warn_of_accepted_loss(served.lost);
+        log_accepted_loss(setup.is_list_lost);
     }
-    allow_many_files();
+    raise_open_file_limit();
     let runtime = runtime()?;
-    let ended = runtime.block_on(served.serve(listen));
-    // Work that blocks a thread must not hold up the end of the program.
+    let result = runtime.block_on(setup.serve(listen));
+    // Blocking work must not delay the exit.
     runtime.shutdown_timeout(SHUTDOWN);
-    ended
+    result
 }
 
-/// What is served.
-struct Served {
+/// The settings and tenants to serve.
+struct Setup {
     settings: config::Server,
     tenants: Tenants,
-    /// The logins that were ended, if a tenant has federation; the demo keeps them in memory.
+    /// The revocation list, if a tenant has federation. The demo has none on disk.
     revocations: Option<FileRevocations>,
-    /// Whether the list that was made before is gone, and a new one was made.
-    lost: bool,
+    /// Whether the revocation list was gone, and a new one was created.
+    is_list_lost: bool,
     demo: Option<Demo>,
 }
 
-impl Served {
+impl Setup {
     fn configured(settings: Settings, accept_loss: bool) -> Result<Self, Failure> {
         let folder = settings.revocation_folder();
-        let lost = folder.filter(|_| accept_loss).map(FileRevocations::accept_loss).transpose();
-        let lost = lost.map_err(|error| Problem::of(&error))?.unwrap_or(false);
+        let is_list_lost = folder.filter(|_| accept_loss).map(FileRevocations::accept_loss).transpose();
+        let is_list_lost = is_list_lost.map_err(|error| Problem::from_error(&error))?.unwrap_or(false);
         let revocations = folder.map(|folder| FileRevocations::open(folder, Arc::new(SystemClock))).transpose();
-        let revocations = revocations.map_err(|error| Problem::of(&error))?;
-        Ok(Self { settings: settings.server, tenants: settings.tenants, revocations, lost, demo: None })
+        let revocations = revocations.map_err(|error| Problem::from_error(&error))?;
+        Ok(Self { settings: settings.server, tenants: settings.tenants, revocations, is_list_lost, demo: None })
     }
 
     fn demo() -> Result<Self, Failure> {
         let (demo, tenants) = Demo::new()?;
-        Ok(Self { settings: config::Server::default(), tenants, revocations: None, lost: false, demo: Some(demo) })
+        let settings = config::Server::default();
+        Ok(Self { settings, tenants, revocations: None, is_list_lost: false, demo: Some(demo) })
     }
 
-    async fn serve(self, listen: SocketAddr) -> Ended {
-        // Before anyone can know that the bridge runs, so that no signal is missed.
+    async fn serve(self, listen: SocketAddr) -> CommandResult {
+        // Signals are handled before the address is announced, so that none is missed.
         let signals = Signals::new().map_err(|error| Problem::new(format!("signals cannot be received: {error}")))?;
-        let listener = TcpListener::bind(listen).await.map_err(|error| not_bound(listen, &error))?;
+        let listener = TcpListener::bind(listen).await.map_err(|error| bind_error(listen, &error))?;
         let address = listener.local_addr()?;
         let url = format!("http://{address}");
         let mut announcement = format!("listening on {url}");
@@ -109,13 +110,13 @@ impl Served {
             announcement = format!("{announcement}\n{}", demo.introduction(&url)?);
         }
         announce(announcement)?;
-        self.server()?.serve(listener, signals.first()).await?;
+        self.into_server()?.serve(listener, signals.wait_for_stop()).await?;
         Ok(Exit::Done)
     }
 
-    fn server(self) -> Result<Server, Problem> {
+    fn into_server(self) -> Result<Server, Problem> {
         let server = Server::new(self.tenants, Arc::new(SystemClock), &SystemRandom, ServerLimits::default());
-        let mut server = server.map_err(|error| Problem::new(format!("the system gives no random bytes: {error}")))?;
+        let mut server = server.map_err(|error| Problem::new(format!("the system has no random bytes: {error}")))?;
         if self.demo.is_some() {
             server = server.with_demo();
         }
@@ -129,57 +130,55 @@ impl Served {
     }
 }
 
-fn warn_of_accepted_loss(lost: bool) {
-    if lost {
-        tracing::warn!(
-            "the revocation list was gone, and a new one was made: logins that were ended can be used again"
-        );
+fn log_accepted_loss(is_list_lost: bool) {
+    if is_list_lost {
+        tracing::warn!("the revocation list was gone, and a new one was created: ended logins are accepted again");
     } else {
-        tracing::warn!("no revocation list was lost: start without `--accept-lost-revocations` next time");
+        tracing::warn!("no revocation list was lost: remove `--accept-lost-revocations`");
     }
 }
 
-/// Prints on standard output. A reader that is gone or slow keeps no caller waiting: the bridge serves without it.
+/// Prints to standard output on a separate thread, so that a slow or missing reader does not delay the bridge.
 fn announce(text: String) -> io::Result<()> {
     let printing = std::thread::Builder::new().name("stdout".into());
     printing.spawn(move || {
         if print(&text).is_err() {
-            tracing::warn!("standard output cannot be written: the address is in this log only");
+            tracing::warn!("standard output cannot be written: the address is in the log only");
         }
     })?;
     Ok(())
 }
 
-/// Each connection is an open file, and the usual limit of 1,024 is for programs that know no other way to wait.
-fn allow_many_files() {
+/// Raises the limit of open files to its maximum. The usual limit of 1,024 would limit the number of connections.
+fn raise_open_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
-        tracing::warn!(%error, "the limit of open files cannot be raised");
+        tracing::warn!(%error, "the open file limit cannot be raised");
     }
 }
 
 fn runtime() -> Result<Runtime, Failure> {
-    let threads = available_parallelism().map_or(1, |cores| cores.get().min(MOST_THREADS));
-    Builder::new_multi_thread().worker_threads(threads).enable_all().build().map_err(no_runtime)
+    let threads = available_parallelism().map_or(1, |cores| cores.get().min(MAX_THREADS));
+    Builder::new_multi_thread().worker_threads(threads).enable_all().build().map_err(runtime_error)
 }
 
-fn not_bound(address: SocketAddr, error: &io::Error) -> Problem {
+fn bind_error(address: SocketAddr, error: &io::Error) -> Problem {
     let problem = Problem::new(format!("the bridge cannot listen on `{address}`: {error}"));
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            problem.hint("another program listens there: stop it, or choose another port with `--listen`")
+            problem.with_hint("another program uses this port: stop it, or choose another port with `--listen`")
         }
         io::ErrorKind::PermissionDenied => {
-            problem.hint("ports below 1024 need a right: choose a higher one with `--listen`")
+            problem.with_hint("ports below 1024 need a privilege: choose a higher one with `--listen`")
         }
         io::ErrorKind::AddrNotAvailable => {
-            problem.hint("this machine has no such address: try `--listen 0.0.0.0:8080`")
+            problem.with_hint("this machine does not have this address: try `--listen 0.0.0.0:8080`")
         }
         _ => problem,
     }
 }
 
-/// The signals that end a program, and the one that must not.
+/// SIGTERM and SIGINT, which stop the bridge, and SIGHUP, which is ignored.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -193,25 +192,25 @@ impl Signals {
         Ok(Self { terminate: terminate?, interrupt: interrupt?, hangup: hangup? })
     }
 
-    /// Waits for the first signal. The second one ends the program at once, whatever still runs.
-    async fn first(mut self) {
-        let name = self.next().await;
-        tracing::info!(signal = name, "told to stop; a second signal ends the bridge at once");
+    /// Waits for the first signal that stops the bridge. A second one exits at once.
+    async fn wait_for_stop(mut self) {
+        let name = self.next_stop().await;
+        tracing::info!(signal = name, "stopping; a second signal ends the bridge at once");
         tokio::spawn(async move {
-            let name = self.next().await;
-            tracing::warn!(signal = name, "told to stop again: calls in flight are cut off");
+            let name = self.next_stop().await;
+            tracing::warn!(signal = name, "second signal: calls in flight are cut off");
             std::process::exit(KILLED);
         });
     }
 
-    /// Waits for the next signal that ends the program, and returns its name.
-    async fn next(&mut self) -> &'static str {
+    /// Waits for the next SIGTERM or SIGINT and returns its name.
+    async fn next_stop(&mut self) -> &'static str {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return "SIGTERM",
                 _ = self.interrupt.recv() => return "SIGINT",
                 _ = self.hangup.recv() => {
-                    tracing::warn!(signal = "SIGHUP", "ignored: a changed configuration takes a restart");
+                    tracing::warn!(signal = "SIGHUP", "ignored: restart the bridge to load a changed configuration");
                 }
             }
         }

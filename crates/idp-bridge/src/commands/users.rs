@@ -1,4 +1,4 @@
-//! `users`: the seven calls straight through a configured connector, by the same dispatch that the server uses.
+//! The command `users`: makes calls directly through a configured connector, with the server's dispatch.
 
 use std::time::Duration;
 
@@ -10,21 +10,21 @@ use serde_json::json;
 use std::sync::Arc;
 
 use super::{load, runtime};
-use crate::cli::{ConfigOption, UserCommand, duration};
+use crate::cli::{ConfigOption, UserCommand, parse_duration};
 use crate::config::{Problem, Settings, list, nearest};
-use crate::report::{Ended, Exit, Failure, print, print_json, remark, with_causes};
+use crate::report::{CommandResult, Exit, Failure, print, print_json, print_note, with_causes};
 use crate::show;
 
-/// Through which tenant.
+/// The options of the command.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     #[command(flatten)]
     config: ConfigOption,
-    /// The tenant; not needed if only one is configured
+    /// The tenant [default: the configured one, if there is only one]
     #[arg(long)]
     tenant: Option<TenantId>,
     /// How long to wait [default: the tenant's deadline]
-    #[arg(long, value_parser = duration, allow_hyphen_values = true, value_name = "TIME")]
+    #[arg(long, value_parser = parse_duration, allow_hyphen_values = true, value_name = "TIME")]
     timeout: Option<Duration>,
     /// Print JSON
     #[arg(long)]
@@ -32,12 +32,12 @@ pub(crate) struct Options {
 }
 
 /// Runs the command.
-pub(crate) fn run(command: UserCommand<Options>, registry: &Registry) -> Ended {
+pub(crate) fn run(command: UserCommand<Options>, registry: &Registry) -> CommandResult {
     let (call, options) = command.into_parts();
     let settings = load(options.config.config.as_deref(), registry)?;
-    let tenant = choose(&settings, options.tenant.as_ref())?;
-    let answer = ask(&tenant, call, options.timeout.unwrap_or(tenant.deadline))?;
-    let answer = match answer {
+    let tenant = select_tenant(&settings, options.tenant.as_ref())?;
+    let result = perform(&tenant, call, options.timeout.unwrap_or(tenant.deadline))?;
+    let answer = match result {
         Ok(answer) => answer,
         Err(failure) if options.json => {
             print_json(&json!({
@@ -47,58 +47,56 @@ pub(crate) fn run(command: UserCommand<Options>, registry: &Registry) -> Ended {
             }))?;
             return Ok(Exit::Negative);
         }
-        Err(failure) => return Err(negative(&failure)),
+        Err(failure) => return Err(to_failure(&failure)),
     };
     if options.json {
         print_json(&answer)?
     } else {
-        print(&show::answer(&answer))?
+        print(&show::format_answer(&answer))?
     }
     Ok(Exit::Done)
 }
 
-/// The tenant with this id, or the only one.
-pub(super) fn choose(settings: &Settings, id: Option<&TenantId>) -> Result<Arc<Tenant>, Problem> {
-    let known = || list(settings.ids.iter().map(TenantId::as_str));
+/// Returns the tenant with this id, or the only tenant if there is no id.
+pub(super) fn select_tenant(settings: &Settings, id: Option<&TenantId>) -> Result<Arc<Tenant>, Problem> {
+    let configured = || list(settings.ids.iter().map(TenantId::as_str));
     let Some(id) = id else {
         let mut tenants = settings.tenants();
         return match (tenants.next(), tenants.next()) {
             (Some(only), None) => Ok(only),
-            _ => {
-                Err(Problem::new("several tenants are configured")
-                    .hint(format!("choose one with `--tenant`: {}", known())))
-            }
+            _ => Err(Problem::new("several tenants are configured")
+                .with_hint(format!("choose one with `--tenant`: {}", configured()))),
         };
     };
     settings.tenants.get(id).ok_or_else(|| {
         let problem = Problem::new(format!("no tenant `{id}` is configured"));
         match nearest(id.as_str(), settings.ids.iter().map(TenantId::as_str)) {
-            Some(near) => problem.hint(format!("did you mean `{near}`?")),
-            None => problem.hint(format!("there are {}", known())),
+            Some(near) => problem.with_hint(format!("did you mean `{near}`?")),
+            None => problem.with_hint(format!("the configured tenants are {}", configured())),
         }
     })
 }
 
-fn ask(tenant: &Tenant, call: Call, timeout: Duration) -> Result<Result<Answer, dispatch::Failure>, Failure> {
-    let answered = runtime()?.block_on(async {
+fn perform(tenant: &Tenant, call: Call, timeout: Duration) -> Result<Result<Answer, dispatch::Failure>, Failure> {
+    let result = runtime()?.block_on(async {
         let scope = CallScope::new("command-line", timeout);
         dispatch::call(tenant, call, &scope).await
     });
-    Ok(answered.map(|answer| match answer {
+    Ok(result.map(|answer| match answer {
         dispatch::Answer::User(user) => Answer::User(Box::new(answers::UserAnswer { user: *user })),
         dispatch::Answer::Deleted(deleted) => {
             if tenant.federation.is_some() {
-                remark(
-                    "the revocation list of the bridge was not written: an access token of the user lives until the identity \
-                     provider refuses it; `idp-bridge call delete` writes the list too, also for a user that is gone",
+                print_note(
+                    "the revocation list of the bridge was not written: the user's access tokens are accepted until the \
+                     identity provider refuses them; `idp-bridge call delete` writes the list, also for a deleted user",
                 );
             }
             Answer::Deleted(deleted.into())
         }
         dispatch::Answer::Done => Answer::Done(answers::DoneAnswer {}),
         dispatch::Answer::Concealed(reason) => {
-            remark(&format!(
-                "no mail was sent: {}; the platform is not told, since it asks for strangers",
+            print_note(&format!(
+                "no mail was sent: {}; the platform gets the same answer as for a sent mail, so that it does not reveal who is a user",
                 with_causes(&reason)
             ));
             Answer::Done(answers::DoneAnswer {})
@@ -106,14 +104,14 @@ fn ask(tenant: &Tenant, call: Call, timeout: Duration) -> Result<Result<Answer, 
     }))
 }
 
-fn negative(failure: &dispatch::Failure) -> Failure {
+fn to_failure(failure: &dispatch::Failure) -> Failure {
     let mut message = with_causes(&failure.error);
     if failure.outcome == Outcome::Unknown {
         message += "; the write may have taken effect";
     }
     let problem = Problem::new(message);
     Failure::negative(match failure.error.hint() {
-        Some(hint) => problem.hint(hint),
+        Some(hint) => problem.with_hint(hint),
         None => problem,
     })
 }

@@ -1,4 +1,4 @@
-//! Reads a connector's table: the keys that every connector has, and those that only it knows.
+//! Reads the table of a connector: the keys that all connectors share, and the connector's own.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,28 +14,28 @@ use super::path::KeyPath;
 use super::problem::{Problem, list, nearest};
 use super::regular::{MAX_FILE, read_file};
 use super::schema::Shape;
-use super::tenant::{Reader, read, report};
+use super::tenant::{Reader, deserialize, report};
 use crate::connectors;
 
 type Build = Box<dyn FnOnce(&ConnectorContext) -> Result<Arc<dyn IdentityProvider>, Error>>;
 
-/// A connector's settings that were read, so that all is left is to make the provider.
+/// The validated settings of a connector, from which its provider is built.
 pub(super) struct ConnectorSettings {
     pub(super) kind: &'static str,
-    federates: bool,
+    has_federation: bool,
     outbound: OutboundPolicy,
     build: Build,
 }
 
-/// How an address is reached, as several tables may say.
+/// The keys about outbound requests, which several tables share.
 #[derive(Debug, Default)]
-pub(super) struct Way {
+pub(super) struct OutboundKeys {
     pub(super) ca_file: Option<PathBuf>,
     pub(super) allow_http: bool,
     pub(super) proxy: Option<Secret>,
 }
 
-impl From<model::Connector> for Way {
+impl From<model::Connector> for OutboundKeys {
     fn from(connector: model::Connector) -> Self {
         let model::Connector { ca_file, allow_http, proxy, .. } = connector;
         Self { ca_file, allow_http, proxy }
@@ -43,8 +43,8 @@ impl From<model::Connector> for Way {
 }
 
 impl Reader<'_> {
-    /// Reads a connector's table; none if something is wrong with it.
-    pub(super) fn connector(
+    /// Reads a connector's table. Returns `None` after reporting problems.
+    pub(super) fn read_connector(
         &self,
         value: Value,
         tenant: &KeyPath,
@@ -56,110 +56,116 @@ impl Reader<'_> {
             problems.push(self.document.problem(path, "expected a table"));
             return None;
         };
-        let entry = self.entry(&table, path).map_err(|problem| problems.push(problem)).ok()?;
+        let entry = self.find_connector(&table, path).map_err(|problem| problems.push(problem)).ok()?;
         let schema = joined_schema(entry);
         let mut inspection = Inspection::new(self.document, &self.sources);
-        if let Some(shape) = Shape::of(&schema) {
-            inspection.table(shape, &mut table, path);
+        if let Some(shape) = Shape::new(&schema) {
+            inspection.inspect_table(shape, &mut table, path);
         }
         problems.append(&mut inspection.problems);
-        let (common, own) = split(table);
-        let common: Option<model::Connector> = read(self.document, common, path, problems);
-        let outbound = common.and_then(|common| self.policy(common.into(), path, problems));
+        let (common, own) = split_common_keys(table);
+        let common: Option<model::Connector> = deserialize(self.document, common, path, problems);
+        let outbound = common.and_then(|common| self.outbound_policy(common.into(), path, problems));
         let build = entry.read(&Value::Object(own)).map_err(|error| {
             report(self.document, &error.message, &path.join(&error.path), problems);
         });
         match (outbound, build) {
             (Some(outbound), Ok(build)) if problems.len() == before => {
-                let federates = entry.capabilities().federation().is_some();
-                Some(ConnectorSettings { kind: entry.kind(), federates, outbound, build })
+                let has_federation = entry.capabilities().federation().is_some();
+                Some(ConnectorSettings { kind: entry.kind(), has_federation, outbound, build })
             }
             _ => None,
         }
     }
 
-    /// Makes the provider of a tenant.
-    pub(super) fn build(
+    /// Builds the provider of a tenant.
+    pub(super) fn build_provider(
         &self,
         connector: ConnectorSettings,
         id: &TenantId,
         federation: Option<&model::Federation>,
         tenant: &KeyPath,
     ) -> Result<Arc<dyn IdentityProvider>, Problem> {
-        if federation.is_some() && !connector.federates {
+        if federation.is_some() && !connector.has_federation {
             let message = format!("the connector `{}` has no federation", connector.kind);
             let hint = "remove this table; `idp-bridge connectors` lists the connectors that have it";
-            return Err(self.document.problem(&tenant.key("federation"), message).hint(hint));
+            return Err(self.document.problem(&tenant.key("federation"), message).with_hint(hint));
         }
         let context = ConnectorContext {
             outbound: connector.outbound,
             host_credentials: self.server.aws_default_chain,
             host_roles: self.host_roles(id),
-            federation: federation.map(model::Federation::settings),
+            federation: federation.map(model::Federation::to_settings),
             ..ConnectorContext::new(id.clone())
         };
         (connector.build)(&context)
-            .map_err(|error| self.not_built(&error, &["connector", "federation"].map(|table| tenant.key(table))))
+            .map_err(|error| self.build_problem(&error, &["connector", "federation"].map(|table| tenant.key(table))))
     }
 
-    /// The roles that the tenant may take on with the host's credentials. One that brings its own settings needs a list.
+    /// Returns the roles that the tenant may assume with the host's credentials, or `None` for any role.
+    ///
+    /// If tenants bring their own settings, only listed roles are allowed.
     fn host_roles(&self, id: &TenantId) -> Option<Vec<String>> {
         let listed = self.server.aws_roles.get(id.as_str()).cloned();
-        let none = || (self.private_networks == PrivateNetworks::Deny).then(Vec::new);
-        listed.or_else(none)
+        let no_roles = || (self.private_networks == PrivateNetworks::Deny).then(Vec::new);
+        listed.or_else(no_roles)
     }
 
-    fn entry(&self, table: &Map<String, Value>, path: &KeyPath) -> Result<&RegistryEntry, Problem> {
+    fn find_connector(&self, table: &Map<String, Value>, path: &KeyPath) -> Result<&RegistryEntry, Problem> {
         let built_in = || list(self.registry.iter().map(RegistryEntry::kind));
         let Some(Value::String(kind)) = table.get("type") else {
             let (place, message) = match table.get("type") {
                 Some(_) => (path.key("type"), "expected the name of a connector"),
                 None => (path.clone(), "missing key `type`"),
             };
-            return Err(self.document.problem(&place, message).hint(format!("built in: {}", built_in())));
+            return Err(self.document.problem(&place, message).with_hint(format!("built in: {}", built_in())));
         };
         self.registry.get(kind).ok_or_else(|| {
-            let problem =
-                self.document.problem(&path.key("type"), format!("there is no connector `{kind}` in this program"));
+            let problem = self.document.problem(&path.key("type"), format!("this program has no connector `{kind}`"));
             if connectors::IN_TREE.contains(&kind.as_str()) {
-                return problem.hint(format!("build it with `--features {kind}`; built in: {}", built_in()));
+                return problem.with_hint(format!("build it with `--features {kind}`; built in: {}", built_in()));
             }
             match nearest(kind, self.registry.iter().map(RegistryEntry::kind)) {
-                Some(near) => problem.hint(format!("did you mean `{near}`?")),
-                None => problem.hint(format!("built in: {}", built_in())),
+                Some(near) => problem.with_hint(format!("did you mean `{near}`?")),
+                None => problem.with_hint(format!("built in: {}", built_in())),
             }
         })
     }
 
-    /// How requests are sent, by the keys of the table at this path.
-    pub(super) fn policy(&self, way: Way, path: &KeyPath, problems: &mut Vec<Problem>) -> Option<OutboundPolicy> {
-        if way.proxy.is_some() && self.private_networks == PrivateNetworks::Deny {
-            let message = "a proxy would see addresses that `outbound.private_networks = \"deny\"` refuses";
-            problems.push(self.document.problem(&path.key("proxy"), message).hint("remove the key"));
+    /// Creates the policy for outbound requests from the keys of the table at this path.
+    pub(super) fn outbound_policy(
+        &self,
+        keys: OutboundKeys,
+        path: &KeyPath,
+        problems: &mut Vec<Problem>,
+    ) -> Option<OutboundPolicy> {
+        if keys.proxy.is_some() && self.private_networks == PrivateNetworks::Deny {
+            let message = "a proxy could reach addresses that `outbound.private_networks = \"deny\"` refuses";
+            problems.push(self.document.problem(&path.key("proxy"), message).with_hint("remove the key"));
             return None;
         }
-        let ca_pem = match way.ca_file.map(|path| read_file(&path, MAX_FILE)).transpose() {
+        let ca_pem = match keys.ca_file.map(|path| read_file(&path, MAX_FILE)).transpose() {
             Ok(pem) => pem,
             Err(error) => {
                 let problem = self.document.problem(&path.key("ca_file"), format!("the file cannot be read: {error}"));
-                problems.push(problem.hint("check the path and its permissions"));
+                problems.push(problem.with_hint("check the path and its permissions"));
                 return None;
             }
         };
         Some(OutboundPolicy {
             private_networks: self.private_networks,
-            allow_http: way.allow_http,
+            allow_http: keys.allow_http,
             ca_pem,
-            proxy: way.proxy.map(|proxy| proxy.expose().to_owned()),
+            proxy: keys.proxy.map(|proxy| proxy.expose().to_owned()),
             ..OutboundPolicy::default()
         })
     }
 
-    /// What a part of the program says of settings that cannot be right: those of the first table, or of one of the others.
-    pub(super) fn not_built(&self, error: &Error, tables: &[KeyPath]) -> Problem {
+    /// Converts the error of a failed build into a problem, placed at the setting it names, or else at the first table.
+    pub(super) fn build_problem(&self, error: &Error, tables: &[KeyPath]) -> Problem {
         let setting = error.context("setting");
         let message = if setting.is_some() { error.message().to_owned() } else { error.to_string() };
-        // The settings that a message is about stand in backticks; the first one is where to look.
+        // Messages quote settings in backticks; the first quoted setting is the place.
         let quoted = message.split('`').nth(1).and_then(|quoted| quoted.split(' ').next());
         let named = setting.or(quoted);
         let named =
@@ -169,7 +175,7 @@ impl Reader<'_> {
     }
 }
 
-/// The connector's own schema, with the keys that every connector's table may have.
+/// Returns the connector's own schema, extended by the keys that all connectors share.
 pub(super) fn joined_schema(entry: &RegistryEntry) -> Value {
     let mut schema = entry.schema().to_value();
     let common = schemars::schema_for!(model::Connector).to_value();
@@ -184,9 +190,9 @@ pub(super) fn joined_schema(entry: &RegistryEntry) -> Value {
     schema
 }
 
-/// Parts the keys that every connector's table may have from the connector's own.
-fn split(table: Map<String, Value>) -> (Map<String, Value>, Map<String, Value>) {
+/// Separates the keys that all connectors share from the connector's own.
+fn split_common_keys(table: Map<String, Value>) -> (Map<String, Value>, Map<String, Value>) {
     let schema = schemars::schema_for!(model::Connector).to_value();
-    let common: Vec<&str> = Shape::of(&schema).into_iter().flat_map(Shape::keys).map(|(key, _)| key).collect();
+    let common: Vec<&str> = Shape::new(&schema).into_iter().flat_map(Shape::keys).map(|(key, _)| key).collect();
     table.into_iter().partition(|(key, _)| common.contains(&key.as_str()))
 }

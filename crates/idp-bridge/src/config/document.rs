@@ -1,4 +1,4 @@
-//! A configuration file: its text, its values, and where each key stands.
+//! Configuration files as TOML documents with the position of each key.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use super::path::{KeyPath, Step};
 use super::problem::{Place, Position, Problem};
 use super::regular::{MAX_FILE, read_text};
 
-/// A file that was read.
+/// The text of a configuration file.
 #[derive(Debug)]
 pub(crate) struct File {
     pub(crate) path: PathBuf,
@@ -27,19 +27,19 @@ impl File {
         }
     }
 
-    /// A text that is in no file, such as the one of the demo or of a test.
+    /// Creates a file from a text.
     #[cfg(test)]
-    pub(crate) fn of_text(path: &str, text: &str) -> Self {
+    pub(crate) fn from_text(path: &str, text: &str) -> Self {
         Self { path: path.into(), text: text.into() }
     }
 
-    /// What relative paths in it start from.
+    /// Returns the folder that relative paths start from.
     pub(crate) fn folder(&self) -> &Path {
         self.path.parent().unwrap_or_else(|| Path::new(""))
     }
 
-    /// Explains why the file is not TOML. Of a repeated table, its repeated keys are not reported as well.
-    fn explain_all(&self, errors: &[toml::de::Error]) -> Vec<Problem> {
+    /// Converts TOML errors into problems. The repeated keys of a repeated table are left out.
+    fn syntax_problems(&self, errors: &[toml::de::Error]) -> Vec<Problem> {
         let mut repeated = None;
         let mut problems = Vec::new();
         for error in errors {
@@ -52,7 +52,7 @@ impl File {
                     }
                     let is_header = header.is_some_and(|start| !self.since(start, span.start).contains('\n'));
                     repeated = header.filter(|_| is_header);
-                    self.repeated(span, repeated)
+                    self.repetition_problem(span, repeated)
                 }
                 _ => Problem::new(format!("the file is not TOML: {}", error.message().replace('\n', ", "))),
             };
@@ -61,7 +61,7 @@ impl File {
         problems
     }
 
-    /// Where the line of the last table header up to this offset begins.
+    /// Returns the offset of the last line with a table header up to this offset.
     fn header_before(&self, offset: usize) -> Option<usize> {
         let line_end = self.text.get(offset..)?.find('\n').map_or(self.text.len(), |length| offset + length);
         let mut start = 0;
@@ -79,17 +79,17 @@ impl File {
         self.text.get(start..end).unwrap_or_default()
     }
 
-    /// A table, with the beginning of its header, or a key that is there twice.
-    fn repeated(&self, key: &Range<usize>, header: Option<usize>) -> Problem {
+    /// Returns the problem of a repeated table, whose header begins at an offset, or of a repeated key.
+    fn repetition_problem(&self, key: &Range<usize>, header: Option<usize>) -> Problem {
         let Some(start) = header else {
-            let message = format!("the file is not TOML: the key `{}` is there twice", self.since(key.start, key.end));
-            return Problem::new(message).hint("keep one of them");
+            let message = format!("the file is not TOML: the key `{}` is repeated", self.since(key.start, key.end));
+            return Problem::new(message).with_hint("keep one of them");
         };
         let line = self.since(start, self.text.len()).lines().next().unwrap_or_default();
         let header = line.find(']').and_then(|end| line.get(..=end)).unwrap_or(line).trim();
         let first = self.text.lines().position(|line| line.trim().starts_with(header)).map_or(1, |index| index + 1);
-        Problem::new(format!("the file is not TOML: the table `{header}` is there twice"))
-            .hint(format!("it begins at line {first}: put all of its keys there, or give one of the two another name"))
+        Problem::new(format!("the file is not TOML: the table `{header}` is repeated"))
+            .with_hint(format!("it begins at line {first}: move all of its keys there, or rename one of the two"))
     }
 
     fn place(&self, span: Option<Range<usize>>) -> Place {
@@ -101,7 +101,7 @@ impl File {
     }
 }
 
-/// The TOML of a file.
+/// A parsed configuration file.
 #[derive(Debug)]
 pub(crate) struct Document<'f> {
     pub(crate) file: &'f File,
@@ -109,21 +109,21 @@ pub(crate) struct Document<'f> {
 }
 
 impl<'f> Document<'f> {
-    /// Reads the TOML; all of its mistakes are problems.
+    /// Parses a file and returns all of its syntax errors.
     pub(crate) fn parse(file: &'f File) -> Result<Self, Vec<Problem>> {
         let (root, errors) = DeTable::parse_recoverable(&file.text);
         if errors.is_empty() {
             return Ok(Self { file, root: DeValue::Table(root.into_inner()) });
         }
-        Err(file.explain_all(&errors))
+        Err(file.syntax_problems(&errors))
     }
 
-    /// The values, without their places.
+    /// Converts the values to JSON.
     pub(crate) fn to_json(&self) -> Value {
         to_json(&self.root)
     }
 
-    /// A problem with this key: it is placed where the key stands, or else where the nearest table above it begins.
+    /// Creates a problem at the position of a key, or of the nearest table above it if the key is missing.
     pub(crate) fn problem(&self, path: &KeyPath, message: impl Into<String>) -> Problem {
         let key = path.to_string();
         Problem {
@@ -133,7 +133,7 @@ impl<'f> Document<'f> {
         }
     }
 
-    /// Whether the file has this key.
+    /// Returns whether the file has this key.
     pub(crate) fn has(&self, path: &KeyPath) -> bool {
         self.find(path).1 == path.0.len()
     }
@@ -142,7 +142,7 @@ impl<'f> Document<'f> {
         self.find(path).0
     }
 
-    /// Where the key stands, or the nearest table above it, and how many steps of the path the file has.
+    /// Returns the position of the key, or of the nearest table above it, and the number of steps of the path that exist.
     fn find(&self, path: &KeyPath) -> (Option<Range<usize>>, usize) {
         let (mut here, mut span) = (&self.root, None);
         for (number, step) in path.0.iter().enumerate() {
@@ -158,7 +158,7 @@ impl<'f> Document<'f> {
     }
 }
 
-/// The entry with this key; a secret may be there as a file or an environment variable.
+/// Returns the entry with this key, which may be given as `key`, `key_file` or `key_env`.
 fn entry<'a, 'f>(table: &'a DeTable<'f>, key: &str) -> Option<(Range<usize>, &'a Spanned<DeValue<'f>>)> {
     ["", "_file", "_env"].iter().find_map(|form| {
         let mut entries = table.iter();
@@ -205,14 +205,14 @@ rest.tokens = [
 "#;
 
     fn position(path: &str) -> Option<(usize, usize)> {
-        let file = File::of_text("a.toml", TEXT);
+        let file = File::from_text("a.toml", TEXT);
         let document = Document::parse(&file).unwrap();
         let place = document.problem(&KeyPath::default().join(path), "").place.unwrap();
         place.position.map(|position| (position.line, position.column))
     }
 
     #[test]
-    fn every_key_is_found_and_a_missing_one_is_placed_at_its_table() {
+    fn missing_key_is_placed_at_its_table() {
         assert_eq!(position("server"), Some((2, 2)));
         assert_eq!(position("server.listen"), Some((3, 1)));
         assert_eq!(position("tenants.acme.customer.missing"), Some((6, 10)));
@@ -224,7 +224,7 @@ rest.tokens = [
 
     #[test]
     fn values_become_json() {
-        let file = File::of_text("a.toml", TEXT);
+        let file = File::from_text("a.toml", TEXT);
         let values = Document::parse(&file).unwrap().to_json();
         assert_eq!(values["tenants"]["acme"]["customer"], json!({"missing": "use_id"}));
         assert_eq!(values["tenants"]["acme"]["since"], "2026-01-02T03:04:05Z");
@@ -233,8 +233,8 @@ rest.tokens = [
     }
 
     #[test]
-    fn all_mistakes_of_a_file_that_is_no_toml_are_reported_without_its_text() {
-        let file = File::of_text("a.toml", "a = \"hunter2\nb = = 1\n");
+    fn syntax_errors_are_reported_without_text() {
+        let file = File::from_text("a.toml", "a = \"hunter2\nb = = 1\n");
         let problems = Document::parse(&file).unwrap_err();
         assert!(problems.len() > 1, "{problems:?}");
         assert!(!format!("{problems:?}").contains("hunter2"), "{problems:?}");

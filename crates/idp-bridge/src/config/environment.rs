@@ -1,25 +1,25 @@
-//! The one place that reads the environment.
+//! Reads environment variables. No other code of the program does.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Names the configuration, if `--config` does not.
+/// The path of the configuration, if `--config` is absent.
 pub(crate) const CONFIG: &str = "IDP_BRIDGE_CONFIG";
-/// Says which log lines are written, in the words of `server.log.filter`.
+/// The log filter, in the syntax of `server.log.filter`.
 pub(crate) const LOG: &str = "IDP_BRIDGE_LOG";
 
-/// The path in `IDP_BRIDGE_CONFIG`.
+/// Returns the path in `IDP_BRIDGE_CONFIG`.
 pub(crate) fn config() -> Option<PathBuf> {
     read(CONFIG).map(PathBuf::from)
 }
 
-/// The filter in `IDP_BRIDGE_LOG`.
-pub(crate) fn log() -> Option<String> {
+/// Returns the filter in `IDP_BRIDGE_LOG`.
+pub(crate) fn log_filter() -> Option<String> {
     read(LOG)?.into_string().ok()
 }
 
-/// A variable that a key names: none if it is not set, empty or no UTF-8.
-pub(crate) fn secret(name: &str) -> Option<String> {
+/// Returns the value of a variable, or `None` if it is unset, empty or not UTF-8.
+pub(crate) fn variable(name: &str) -> Option<String> {
     read(name)?.into_string().ok()
 }
 

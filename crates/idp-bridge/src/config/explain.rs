@@ -1,24 +1,24 @@
-//! Says in the words of a configuration what serde says in its own, without the value, which may be a secret.
+//! Translates serde's error messages into terms of the configuration, without values, which may be secrets.
 
 use super::problem::{list, nearest};
 
-/// What is wrong, and the next step.
+/// A translated message with the next step.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Explained {
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
-    /// The key that is unknown, which the path does not name.
+    /// The unknown key, which serde's path does not include.
     pub(crate) key: Option<String>,
 }
 
-/// Explains serde's message.
+/// Translates a message of serde.
 pub(crate) fn explain(text: &str) -> Explained {
     let plain = |message: String| Explained { message, hint: None, key: None };
-    if let Some((found, expected)) = invalid(text) {
-        return plain(format!("expected {}, found {}", wanted(expected), kind(found)));
+    if let Some((found, expected)) = parse_mismatch(text) {
+        return plain(format!("expected {}, found {}", expected_kind(expected), found_kind(found)));
     }
     if let Some(rest) = text.strip_prefix("unknown variant ") {
-        let (found, expected) = names(rest);
+        let (found, expected) = quoted_names(rest);
         let near = nearest(&found, expected.iter().map(String::as_str));
         return Explained {
             hint: near.map(|near| format!("did you mean `{near}`?")),
@@ -26,28 +26,28 @@ pub(crate) fn explain(text: &str) -> Explained {
         };
     }
     if let Some(rest) = text.strip_prefix("unknown field ") {
-        let (found, expected) = names(rest);
+        let (found, expected) = quoted_names(rest);
         let hint = match nearest(&found, expected.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("the keys here are {}", list(expected.iter().map(String::as_str))),
+            None => format!("the keys of this table are {}", list(expected.iter().map(String::as_str))),
         };
         return Explained { message: format!("unknown key `{found}`"), hint: Some(hint), key: Some(found) };
     }
     if let Some(field) = text.strip_prefix("missing field ") {
         return plain(format!("missing key {field}"));
     }
-    // A reader of one key puts the next step on a line of its own.
+    // Deserializers of single keys put the next step on a second line.
     let (message, hint) = text.split_once('\n').map_or((text, None), |(message, hint)| (message, Some(hint)));
     Explained { hint: hint.map(str::to_owned), ..plain(message.to_owned()) }
 }
 
-fn invalid(text: &str) -> Option<(&str, &str)> {
+fn parse_mismatch(text: &str) -> Option<(&str, &str)> {
     let rest = text.strip_prefix("invalid type: ").or_else(|| text.strip_prefix("invalid value: "))?;
     rest.rsplit_once(", expected ")
 }
 
-/// What was found, without the value itself.
-fn kind(found: &str) -> &'static str {
+/// Returns the kind of the value that was found, without the value itself.
+fn found_kind(found: &str) -> &'static str {
     match found.split(' ').next().unwrap_or_default() {
         "string" | "character" => "a text",
         "integer" | "floating" => "a number",
@@ -58,7 +58,7 @@ fn kind(found: &str) -> &'static str {
     }
 }
 
-fn wanted(expected: &str) -> &str {
+fn expected_kind(expected: &str) -> &str {
     match expected {
         "a sequence" => "a list",
         "a map" => "a table",
@@ -69,8 +69,8 @@ fn wanted(expected: &str) -> &str {
     }
 }
 
-/// The name that was found and those that were expected: serde puts all of them in backticks.
-fn names(text: &str) -> (String, Vec<String>) {
+/// Returns the name that was found and those that were expected. serde quotes all of them in backticks.
+fn quoted_names(text: &str) -> (String, Vec<String>) {
     let mut quoted = text.split('`').skip(1).step_by(2).map(str::to_owned);
     (quoted.next().unwrap_or_default(), quoted.collect())
 }
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_found_is_named_by_its_kind_and_never_shown() {
+    fn values_are_named_by_kind_and_never_shown() {
         let message = |text: &str| explain(text).message;
         assert_eq!(
             message("invalid type: string \"hunter2, expected\", expected a boolean"),

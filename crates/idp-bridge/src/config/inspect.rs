@@ -1,5 +1,4 @@
-//! Goes through a table before its type reads it: finds every unknown and missing key at once, and puts secrets and paths
-//! in place of what names them.
+//! Inspects a table before it is deserialized: reports all unknown and missing keys, and resolves secrets and paths.
 
 use serde_json::{Map, Value};
 
@@ -7,9 +6,9 @@ use super::document::Document;
 use super::path::KeyPath;
 use super::problem::{Problem, list, nearest};
 use super::schema::{FORMS, Kind, Shape};
-use super::secrets::{NotFetched, Sources};
+use super::secrets::{FetchError, Sources};
 
-/// Stands for a secret that could not be fetched, so that its key is not missing as well.
+/// Replaces a secret that could not be fetched, so that its key is not reported as missing too.
 const UNRESOLVED: &str = "unresolved";
 
 /// The inspection of one file's tables.
@@ -25,47 +24,47 @@ impl<'a> Inspection<'a> {
         Self { document, sources, problems: Vec::new() }
     }
 
-    /// Inspects a table of this shape, and what is in it.
-    pub(crate) fn table(&mut self, shape: Shape<'_>, table: &mut Map<String, Value>, path: &KeyPath) {
+    /// Inspects a table of this shape and the tables in it.
+    pub(crate) fn inspect_table(&mut self, shape: Shape<'_>, table: &mut Map<String, Value>, path: &KeyPath) {
         if shape.is_closed() {
-            self.unknown_keys(shape, table, path);
+            self.report_unknown_keys(shape, table, path);
         }
         for (key, kind) in shape.keys() {
             match kind {
-                Kind::Secret | Kind::Secrets => self.secret(key, kind, table, path),
-                Kind::Path => self.path(key, table, path),
+                Kind::Secret | Kind::Secrets => self.resolve_secret(key, kind, table, path),
+                Kind::Path => self.resolve_path(key, table, path),
                 Kind::Plain => {}
             }
         }
         for key in shape.required() {
             if !table.contains_key(key) {
-                self.missing(shape, key, path);
+                self.report_missing_key(shape, key, path);
             }
         }
         for (key, value) in table.iter_mut() {
             if shape.kind_of(key).is_none_or(|kind| kind == Kind::Plain)
                 && let Some(shape) = shape.key(key)
             {
-                self.value(shape, value, &path.key(key));
+                self.inspect_value(shape, value, &path.key(key));
             }
         }
     }
 
-    fn value(&mut self, shape: Shape<'_>, value: &mut Value, path: &KeyPath) {
+    fn inspect_value(&mut self, shape: Shape<'_>, value: &mut Value, path: &KeyPath) {
         match value {
-            Value::Object(table) => self.table(shape, table, path),
+            Value::Object(table) => self.inspect_table(shape, table, path),
             Value::Array(elements) => {
                 let Some(shape) = shape.elements() else { return };
                 for (index, element) in elements.iter_mut().enumerate() {
-                    self.value(shape, element, &path.index(index));
+                    self.inspect_value(shape, element, &path.index(index));
                 }
             }
             _ => {}
         }
     }
 
-    /// Reports each unknown key, and goes on as if the nearest known one had been written.
-    fn unknown_keys(&mut self, shape: Shape<'_>, table: &mut Map<String, Value>, path: &KeyPath) {
+    /// Reports each unknown key, and replaces it by the nearest known one to find further mistakes.
+    fn report_unknown_keys(&mut self, shape: Shape<'_>, table: &mut Map<String, Value>, path: &KeyPath) {
         let mut known: Vec<String> = shape
             .keys()
             .flat_map(|(key, kind)| match kind {
@@ -79,9 +78,9 @@ impl<'a> Inspection<'a> {
             let near = nearest(&key, known.iter().map(String::as_str));
             let hint = match near {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("the keys here are {}", list(known.iter().map(String::as_str))),
+                None => format!("the keys of this table are {}", list(known.iter().map(String::as_str))),
             };
-            self.problems.push(self.document.problem(&path.key(&key), format!("unknown key `{key}`")).hint(hint));
+            self.problems.push(self.document.problem(&path.key(&key), format!("unknown key `{key}`")).with_hint(hint));
             let value = table.remove(&key);
             if let (Some(near), Some(value)) = (near, value)
                 && !table.contains_key(near)
@@ -91,30 +90,30 @@ impl<'a> Inspection<'a> {
         }
     }
 
-    fn missing(&mut self, shape: Shape<'_>, key: &str, path: &KeyPath) {
+    fn report_missing_key(&mut self, shape: Shape<'_>, key: &str, path: &KeyPath) {
         let problem = self.document.problem(path, format!("missing key `{key}`"));
         let hint = match shape.kind_of(key) {
             Some(Kind::Secret) => {
-                format!("give `{key}_file` (a path), `{key}_env` (an environment variable) or `{key}`")
+                format!("set `{key}_file` (a path), `{key}_env` (an environment variable) or `{key}`")
             }
             Some(Kind::Secrets) => {
-                format!("give `{key}_file` (a list of paths), `{key}_env` (of environment variables) or `{key}`")
+                format!("set `{key}_file` (a list of paths), `{key}_env` (of environment variables) or `{key}`")
             }
             _ if shape.key(key).is_some_and(Shape::is_table) => format!("add a table `[{}]`", path.key(key)),
             _ => shape.summary(key).map_or_else(|| format!("add `{key} = …`"), |summary| format!("`{key}`: {summary}")),
         };
-        self.problems.push(problem.hint(hint));
+        self.problems.push(problem.with_hint(hint));
     }
 
-    /// Puts the secret itself in place of the file or variable that names it.
-    fn secret(&mut self, key: &str, kind: Kind, table: &mut Map<String, Value>, path: &KeyPath) {
+    /// Replaces the file or variable of a secret by the secret itself.
+    fn resolve_secret(&mut self, key: &str, kind: Kind, table: &mut Map<String, Value>, path: &KeyPath) {
         let given: Vec<String> =
             FORMS.iter().map(|form| format!("{key}{form}")).filter(|key| table.contains_key(key)).collect();
         let [form] = given.as_slice() else {
             if !given.is_empty() {
-                let message = format!("{} are both given", list(given.iter().map(String::as_str)));
+                let message = format!("only one of {} may be set", list(given.iter().map(String::as_str)));
                 let last = given.last().map_or(key, String::as_str);
-                self.problems.push(self.document.problem(&path.key(last), message).hint("keep one of them"));
+                self.problems.push(self.document.problem(&path.key(last), message).with_hint("keep one of them"));
                 given.iter().for_each(|form| drop(table.remove(form)));
                 table.insert(key.to_owned(), unresolved(kind));
             }
@@ -132,7 +131,7 @@ impl<'a> Inspection<'a> {
                 .map(Value::Array),
             (..) => {
                 let problem = self.document.problem(&path, "expected a list");
-                self.problems.push(problem.hint(format!("put brackets around it: `{form} = [\"…\"]`")));
+                self.problems.push(problem.with_hint(format!("put brackets around it: `{form} = [\"…\"]`")));
                 None
             }
         };
@@ -145,36 +144,37 @@ impl<'a> Inspection<'a> {
             return None;
         };
         let fetched = if is_value {
-            if text.is_empty() { Err(empty()) } else { Ok(text.clone()) }
+            if text.is_empty() { Err(empty_secret()) } else { Ok(text.clone()) }
         } else if form.ends_with("_file") {
-            self.sources.file(text)
+            self.sources.read_file(text)
         } else {
-            self.sources.variable(text)
+            self.sources.read_variable(text)
         };
-        self.take(fetched, path)
+        self.accept(fetched, path)
     }
 
-    fn path(&mut self, key: &str, table: &mut Map<String, Value>, path: &KeyPath) {
+    fn resolve_path(&mut self, key: &str, table: &mut Map<String, Value>, path: &KeyPath) {
         let Some(Value::String(text)) = table.get(key) else { return };
-        let full = self.sources.plain_path(text).map(|full| full.to_string_lossy().into_owned());
-        if let Some(full) = self.take(full, &path.key(key)) {
+        let full = self.sources.resolve_file(text).map(|full| full.to_string_lossy().into_owned());
+        if let Some(full) = self.accept(full, &path.key(key)) {
             table.insert(key.to_owned(), full);
         }
     }
 
-    fn take(&mut self, fetched: Result<String, NotFetched>, path: &KeyPath) -> Option<Value> {
+    /// Returns a fetched value, or reports why there is none.
+    fn accept(&mut self, fetched: Result<String, FetchError>, path: &KeyPath) -> Option<Value> {
         match fetched {
             Ok(text) => Some(text.into()),
-            Err(NotFetched { reason, hint }) => {
-                self.problems.push(self.document.problem(path, reason).hint(hint));
+            Err(FetchError { reason, hint }) => {
+                self.problems.push(self.document.problem(path, reason).with_hint(hint));
                 None
             }
         }
     }
 }
 
-fn empty() -> NotFetched {
-    NotFetched { reason: "the secret is empty".into(), hint: "write it between the quotation marks".into() }
+fn empty_secret() -> FetchError {
+    FetchError { reason: "the secret is empty".into(), hint: "write it between the quotation marks".into() }
 }
 
 fn unresolved(kind: Kind) -> Value {

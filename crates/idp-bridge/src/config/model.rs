@@ -1,4 +1,4 @@
-//! The keys of the configuration, as types: the one source of what is read, of the JSON schema and of the error messages.
+//! The types of the configuration, from which the JSON schema and the error messages are derived.
 
 mod federation;
 mod rest;
@@ -28,62 +28,62 @@ use crate::log::{FilterError, parse_filter};
 #[serde(deny_unknown_fields, default)]
 #[schemars(title = "idp-bridge configuration")]
 pub(crate) struct Root {
-    /// The bridge itself.
+    /// The settings of the bridge itself.
     pub(crate) server: Server,
-    /// What the bridge may connect to.
+    /// The rules for outbound connections.
     pub(crate) outbound: Outbound,
-    /// The tenants, by the platform's id of them.
+    /// The tenants, by the platform's tenant id.
     #[schemars(with = "BTreeMap<String, Tenant>")]
     pub(crate) tenants: BTreeMap<String, Value>,
 }
 
-/// The bridge itself.
+/// The settings of the bridge itself.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Server {
-    /// The address and port that calls come in at; port 0 takes a free one.
+    /// The address and port to listen on; port 0 selects a free port.
     #[schemars(with = "String")]
-    #[serde(deserialize_with = "listen")]
+    #[serde(deserialize_with = "deserialize_listen")]
     pub(crate) listen: SocketAddr,
-    /// Where the outside reaches the bridge, as applications are told: `https`, or `http` to loopback.
+    /// The public URL of the bridge, for applications: `https`, or `http` to loopback.
     pub(crate) public_url: Option<PublicUrl>,
-    /// The folder of what must survive a restart: the logins that were ended. Needed if a tenant has federation.
+    /// The folder of the revocation list, which must survive restarts. Required if a tenant has federation.
     #[schemars(extend("format" = "path"))]
     pub(crate) state_dir: Option<PathBuf>,
-    /// Whether tenants of Cognito that name no AWS credentials use the host's own: of its environment, instance or pod.
+    /// Whether Cognito tenants without AWS credentials use the host's own, from its environment, instance or pod.
     pub(crate) aws_default_chain: bool,
-    /// The roles (`role_arn`) that a tenant of Cognito may take on with the host's own credentials, by the platform's id of the
-    /// tenant. Such a tenant uses them for nothing else. Without an entry a tenant uses them for any role and for none, or not at
-    /// all if `outbound.private_networks` is `deny`.
+    /// The roles (`role_arn`) that a Cognito tenant may assume with the host's own credentials, by the platform's tenant id.
+    /// A tenant with an entry uses the host's credentials for these roles only. A tenant without an entry may use them with any
+    /// role or without one, or not at all if `outbound.private_networks` is `deny`.
     pub(crate) aws_roles: BTreeMap<String, Vec<String>>,
-    /// The only folder that tenants' files are read from if `outbound.private_networks` is `deny`.
+    /// The folder that tenants' files must be in if `outbound.private_networks` is `deny`.
     #[schemars(extend("format" = "path"))]
     pub(crate) secrets_dir: Option<PathBuf>,
     /// The log, on standard error.
     pub(crate) log: Log,
 }
 
-/// Reads an address and a port to listen on. An error is what is expected, and after a line break the next step.
+/// Parses an address and port to listen on. The second line of an error is the next step.
 pub(crate) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         let port = text.rsplit(':').next().unwrap_or_default().parse::<u16>();
         let host = text.rsplit_once(':').map_or("", |(host, _)| host);
         let hint = match (host, port) {
             ("", Ok(port)) => {
-                format!("write `127.0.0.1:{port}` for this host alone, or `0.0.0.0:{port}` for all of its networks")
+                format!("write `127.0.0.1:{port}` for this host only, or `0.0.0.0:{port}` for all of its networks")
             }
             ("localhost", Ok(port)) => format!("write `127.0.0.1:{port}`: a name may have several addresses"),
             _ if text.parse::<Ipv6Addr>().is_ok() => format!("add a port: `[{text}]:8080`"),
             _ if text == "localhost" => "write `127.0.0.1:8080`".to_owned(),
             _ if text.parse::<Ipv4Addr>().is_ok() => format!("add a port: `{text}:8080`"),
-            (_, Err(_)) => "end it with a port from 0 to 65535; 0 takes a free one".to_owned(),
-            (_, Ok(_)) => "write an address, not a name or a URL; `0.0.0.0` takes all networks of this host".to_owned(),
+            (_, Err(_)) => "end it with a port from 0 to 65535; 0 selects a free port".to_owned(),
+            (_, Ok(_)) => "write an address, not a name or a URL; `0.0.0.0` is all networks of this host".to_owned(),
         };
         format!("expected an address and a port such as `127.0.0.1:8080`\n{hint}")
     })
 }
 
-fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+fn deserialize_listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
     parse_listen(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }
 
@@ -105,14 +105,14 @@ impl Default for Server {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Log {
-    /// How a line looks.
+    /// The format of a log line.
     pub(crate) format: LogFormat,
-    /// Which lines are written: `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,idp_bridge=debug`.
-    #[serde(deserialize_with = "log_filter")]
+    /// The lines to log: `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,idp_bridge=debug`.
+    #[serde(deserialize_with = "deserialize_filter")]
     pub(crate) filter: String,
 }
 
-fn log_filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+fn deserialize_filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     match parse_filter(&text) {
         Ok(_) => Ok(text),
@@ -127,24 +127,24 @@ impl Default for Log {
     }
 }
 
-/// How a line of the log looks.
+/// The format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum LogFormat {
-    /// As text on a terminal, as JSON elsewhere.
+    /// Text on a terminal, JSON otherwise.
     Auto,
-    /// As text.
+    /// Text.
     Text,
-    /// As one JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// What the bridge may connect to.
+/// The rules for outbound connections.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Outbound {
-    /// Whether loopback and private addresses may be dialled. `deny` where tenants bring their own settings: it also keeps
-    /// them from naming files outside `server.secrets_dir`, other variables than `IDP_BRIDGE_SECRET_*`, and a proxy.
+    /// Whether the bridge may connect to loopback and private addresses. Use `deny` if tenants bring their own settings: it also
+    /// rejects files outside `server.secrets_dir`, variables other than `IDP_BRIDGE_SECRET_*`, and proxies.
     pub(crate) private_networks: PrivateNetworks,
 }
 
@@ -152,30 +152,30 @@ pub(crate) struct Outbound {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Tenant {
-    /// The keys that the platform's calls are checked with: `whpk_…` (public, preferred) or `whsec_…` (shared); one to four.
+    /// One to four keys to verify the platform's calls with: `whpk_…` (public, preferred) or `whsec_…` (shared).
     pub(crate) webhook_keys: Vec<Secret>,
-    /// How long a call may take, from 100 ms to 30 s.
+    /// The deadline of a call, from 100 ms to 30 s.
     #[serde(default)]
     pub(crate) deadline: Deadline,
-    /// What a user belongs to.
+    /// The customers of users.
     #[serde(default)]
     pub(crate) customer: Customer,
-    /// Calls that are switched off: they answer 403.
+    /// Calls that are switched off; they are answered 403.
     #[serde(default)]
     pub(crate) disabled_calls: BTreeSet<CallKind>,
     /// The REST surface.
     #[serde(default)]
     pub(crate) rest: Rest,
-    /// OAuth for applications: userinfo, logout and back-channel logout; off without this table.
+    /// OAuth for applications: userinfo, logout and back-channel logout. Off without this table.
     #[serde(default)]
     pub(crate) federation: Option<Federation>,
     /// The identity provider.
     #[schemars(with = "Connector")]
-    #[expect(dead_code, reason = "it is here for the schema: only the connector knows all of its keys")]
+    #[expect(dead_code, reason = "part of the schema only, since its keys depend on the connector")]
     pub(crate) connector: Value,
 }
 
-/// How long a call may take, from 100 ms to 30 s.
+/// The deadline of a call, from 100 ms to 30 s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Deadline(pub(crate) Duration);
 
@@ -187,13 +187,13 @@ impl Default for Deadline {
 
 impl<'de> Deserialize<'de> for Deadline {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        time(deserializer, Served::MIN_DEADLINE..=Served::MAX_DEADLINE, "expected a time from `100ms` to `30s`")
-            .map(Self)
+        let bounds = Served::MIN_DEADLINE..=Served::MAX_DEADLINE;
+        deserialize_time(deserializer, bounds, "expected a time from `100ms` to `30s`").map(Self)
     }
 }
 
-/// A time within these bounds, or else this error.
-fn time<'de, D: Deserializer<'de>>(
+/// Deserializes a time within these bounds, or fails with the given message.
+fn deserialize_time<'de, D: Deserializer<'de>>(
     deserializer: D,
     bounds: RangeInclusive<Duration>,
     expected: &'static str,
@@ -213,28 +213,28 @@ impl JsonSchema for Deadline {
     }
 }
 
-/// What a user belongs to.
+/// The customers of users.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Customer {
-    /// What becomes of a user without a customer id.
+    /// The treatment of a user without a customer id.
     pub(crate) missing: CustomerMissing,
 }
 
 /// The identity provider: these keys and the connector's own.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Connector {
-    /// Which connector: `idp-bridge connectors` lists them.
+    /// The connector, one of `idp-bridge connectors`.
     #[expect(dead_code, reason = "it is read before the connector's schema is known")]
     pub(crate) r#type: String,
     /// Certificate authorities (PEM) to trust instead of the system's.
     #[serde(default)]
     #[schemars(extend("format" = "path"))]
     pub(crate) ca_file: Option<PathBuf>,
-    /// Whether plain `http` may be spoken to other hosts than loopback.
+    /// Whether plain `http` is allowed to hosts other than loopback.
     #[serde(default)]
     pub(crate) allow_http: bool,
-    /// A proxy for all requests to the identity provider; the environment's proxy variables are never read.
+    /// A proxy for all requests to the identity provider. The environment's proxy variables are never read.
     #[serde(default)]
     pub(crate) proxy: Option<Secret>,
 }

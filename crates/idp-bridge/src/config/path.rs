@@ -1,18 +1,18 @@
-//! The path of a key: how an error names it, and how it is found in the file.
+//! Paths of keys, for messages and for lookups in a file.
 
 use std::fmt;
 
 /// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Into a table.
+    /// The key of a table.
     Key(String),
-    /// Into an array.
+    /// The index of an array.
     Index(usize),
 }
 
 impl Step {
-    /// The key, if it is one.
+    /// Returns the key, if the step is one.
     pub(crate) fn as_key(&self) -> Option<&str> {
         match self {
             Self::Key(key) => Some(key),
@@ -26,12 +26,12 @@ impl Step {
 pub(crate) struct KeyPath(pub(crate) Vec<Step>);
 
 impl KeyPath {
-    /// The same, one key further.
+    /// Returns the path extended by a key.
     pub(crate) fn key(&self, key: &str) -> Self {
         self.step(Step::Key(key.to_owned()))
     }
 
-    /// The same, one element further.
+    /// Returns the path extended by an index.
     pub(crate) fn index(&self, index: usize) -> Self {
         self.step(Step::Index(index))
     }
@@ -42,7 +42,7 @@ impl KeyPath {
         Self(steps)
     }
 
-    /// The same, followed by a path as `serde_path_to_error` writes it.
+    /// Returns the path extended by one in the notation of `serde_path_to_error`.
     pub(crate) fn join(&self, rest: &str) -> Self {
         let mut path = self.clone();
         for key in rest.split('.').filter(|key| !key.is_empty()) {
@@ -57,7 +57,7 @@ impl KeyPath {
         path
     }
 
-    /// The last key of the path.
+    /// Returns the last key of the path.
     pub(crate) fn last_key(&self) -> Option<&str> {
         self.0.iter().rev().find_map(Step::as_key)
     }
@@ -84,14 +84,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_a_path_and_a_plain_path_is_itself(text in "\\PC{0,40}", plain in "[a-z]{1,9}(\\[[1-9][0-9]{0,2}\\])?(\\.[a-z]{1,9}){0,3}") {
+        fn any_text_can_be_joined(text in "\\PC{0,40}", plain in "[a-z]{1,9}(\\[[1-9][0-9]{0,2}\\])?(\\.[a-z]{1,9}){0,3}") {
             KeyPath::default().join(&text);
             prop_assert_eq!(KeyPath::default().join(&plain).to_string(), plain);
         }
     }
 
     #[test]
-    fn a_path_is_read_as_it_is_written() {
+    fn joined_path_displays_as_written() {
         let base = KeyPath::default().key("tenants").key("acme");
         let path = base.join("federation.clients[10].id");
         assert_eq!(path.to_string(), "tenants.acme.federation.clients[10].id");

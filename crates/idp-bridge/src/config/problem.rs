@@ -1,19 +1,19 @@
-//! What is wrong with a configuration: where, which key, what was expected, and the next step.
+//! Problems of a configuration or a command, with their place, key and next step.
 
 use std::fmt;
 
 use idp_bridge_core::Error;
 use serde::Serialize;
 
-/// One thing that is wrong. It shows no value, since that may be a secret.
+/// A problem. It never contains values, which may be secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Problem {
-    /// What is wrong, and what was expected.
+    /// The mistake, and what was expected.
     pub(crate) message: String,
-    /// Where.
+    /// The place of the mistake.
     #[serde(flatten)]
     pub(crate) place: Option<Place>,
-    /// Which key.
+    /// The key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) key: Option<String>,
     /// The next step.
@@ -21,17 +21,17 @@ pub(crate) struct Problem {
     pub(crate) hint: Option<String>,
 }
 
-/// A place in a file; line and column count from one.
+/// A file, or a position in it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Place {
-    /// The file, as it was given.
+    /// The path of the file, as given.
     pub(crate) file: String,
-    /// The line, if it is about a part of the file.
+    /// The position, unless the problem is about the whole file.
     #[serde(flatten)]
     pub(crate) position: Option<Position>,
 }
 
-/// A line and a column.
+/// A line and a column, counted from one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Position {
     pub(crate) line: usize,
@@ -43,18 +43,19 @@ impl Problem {
         Self { message: message.into(), place: None, key: None, hint: None }
     }
 
-    /// An error with its own hint.
-    pub(crate) fn of(error: &Error) -> Self {
+    /// Creates a problem from an error and its hint.
+    pub(crate) fn from_error(error: &Error) -> Self {
         Self { hint: error.hint().map(str::to_owned), ..Self::new(error.to_string()) }
     }
 
+    /// Sets the next step.
     #[must_use]
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// The same about a file as a whole.
+    /// Sets the place to a whole file.
     #[must_use]
     pub(crate) fn in_file(mut self, file: &std::path::Path) -> Self {
         self.place = Some(Place { file: file.display().to_string(), position: None });
@@ -88,18 +89,18 @@ impl fmt::Display for Place {
     }
 }
 
-/// The name that was probably meant: the one that is the fewest slips of the finger away, if there are few.
+/// Returns the name with the smallest edit distance, if that is small enough for a typing mistake.
 pub(crate) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let most = (name.chars().count() / 3).clamp(1, 4);
+    let max_distance = (name.chars().count() / 3).clamp(1, 4);
     names
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(slips, _)| *slips <= most)
-        .min_by_key(|(slips, _)| *slips)
+        .filter(|(distance, _)| *distance <= max_distance)
+        .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
 
-/// Names as a person lists them: `` `a`, `b` and `c` ``.
+/// Formats names as `` `a`, `b` and `c` ``.
 pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     match (names.pop(), names.is_empty()) {
@@ -114,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_misspelt_name_has_a_nearest_one_and_a_foreign_name_has_none() {
+    fn only_misspelt_names_have_a_nearest_one() {
         let names = ["webhook_keys", "webhook_keys_file", "deadline", "customer", "url"];
         assert_eq!(nearest("webhok_keys", names), Some("webhook_keys"));
         assert_eq!(nearest("webhook_key_file", names), Some("webhook_keys_file"));
@@ -124,11 +125,11 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_reads_without_colour() {
+    fn problem_is_displayed_without_colour() {
         let place = Place { file: "a.toml".into(), position: Some(Position { line: 3, column: 1 }) };
         let problem = Problem { place: Some(place), key: Some("server.lisen".into()), ..Problem::new("unknown key") };
         assert_eq!(
-            problem.hint("did you mean `listen`?").to_string(),
+            problem.with_hint("did you mean `listen`?").to_string(),
             "error: unknown key\n   at: a.toml:3:1, key `server.lisen`\n hint: did you mean `listen`?"
         );
         assert_eq!(list(["a", "b", "c"]), "`a`, `b` and `c`");

@@ -1,4 +1,4 @@
-//! The configuration as others read it: a JSON schema for editors, and the settings of a connector as a list.
+//! The JSON schema of the configuration, and the list of a connector's settings.
 
 use idp_bridge_core::{Registry, RegistryEntry, Secret};
 use schemars::schema_for;
@@ -8,7 +8,7 @@ use super::connector::joined_schema;
 use super::model;
 use super::schema::{Kind, Shape};
 
-/// One setting of a connector.
+/// A setting of a connector.
 #[derive(Debug)]
 pub(crate) struct Setting {
     pub(crate) key: String,
@@ -16,10 +16,10 @@ pub(crate) struct Setting {
     pub(crate) summary: String,
 }
 
-/// The settings of a connector, with those that every connector has.
-pub(crate) fn settings_of(connector: &RegistryEntry) -> Vec<Setting> {
+/// Returns the settings of a connector, including those that all connectors share.
+pub(crate) fn connector_settings(connector: &RegistryEntry) -> Vec<Setting> {
     let schema = joined_schema(connector);
-    let Some(shape) = Shape::of(&schema) else { return Vec::new() };
+    let Some(shape) = Shape::new(&schema) else { return Vec::new() };
     let required: Vec<&str> = shape.required().collect();
     let own = shape.keys().filter(|(key, _)| *key != "type");
     own.map(|(key, _)| Setting {
@@ -30,8 +30,8 @@ pub(crate) fn settings_of(connector: &RegistryEntry) -> Vec<Setting> {
     .collect()
 }
 
-/// The JSON schema of a configuration file, with the settings of every built-in connector.
-pub(crate) fn schema(registry: &Registry) -> Value {
+/// Returns the JSON schema of a configuration file, with the settings of each built-in connector.
+pub(crate) fn json_schema(registry: &Registry) -> Value {
     let mut schema = schema_for!(model::Root).to_value();
     let (mut connectors, mut definitions) = (Vec::new(), Map::new());
     for entry in registry.iter() {
@@ -50,11 +50,11 @@ pub(crate) fn schema(registry: &Registry) -> Value {
     if let Some(Value::Object(own)) = schema.get_mut("$defs") {
         own.extend(definitions);
     }
-    offer_forms(&mut schema);
+    add_secret_forms(&mut schema);
     schema
 }
 
-/// Connectors may have definitions of one name; a secret is the same for all.
+/// Returns a name that is unique among connectors. They share the definition of secrets.
 fn definition_name(name: &str, connector: &str) -> String {
     if name == Secret::SCHEMA_NAME { name.to_owned() } else { format!("{connector}.{name}") }
 }
@@ -83,24 +83,24 @@ fn require_type(connector: &mut Map<String, Value>, kind: &str) {
     }
 }
 
-/// Lets each secret be given as a value, as a file or as an environment variable, and exactly one of them if it is required.
-fn offer_forms(schema: &mut Value) {
+/// Adds `_file` and `_env` forms for each secret. Exactly one of the three forms is required if the secret is.
+fn add_secret_forms(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
-            members.values_mut().for_each(offer_forms);
-            offer_forms_here(members);
+            members.values_mut().for_each(add_secret_forms);
+            add_forms_to_table(members);
         }
-        Value::Array(elements) => elements.iter_mut().for_each(offer_forms),
+        Value::Array(elements) => elements.iter_mut().for_each(add_secret_forms),
         _ => {}
     }
 }
 
-fn offer_forms_here(members: &mut Map<String, Value>) {
+fn add_forms_to_table(members: &mut Map<String, Value>) {
     if !members.contains_key("properties") {
         return;
     }
     let whole = Value::Object(members.clone());
-    let Some(shape) = Shape::of(&whole) else { return };
+    let Some(shape) = Shape::new(&whole) else { return };
     let secrets: Vec<(&str, Kind)> =
         shape.keys().filter(|(_, kind)| matches!(kind, Kind::Secret | Kind::Secrets)).collect();
     let required: Vec<&str> = shape.required().collect();

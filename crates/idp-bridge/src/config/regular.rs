@@ -1,33 +1,33 @@
-//! Reads files that an operator names: regular ones, up to a size, so that a pipe or a device never holds the program up.
+//! Reads regular files of bounded size, so that a pipe or a device cannot block the program.
 
 use std::fs::File;
 use std::io::{Error, Read as _, Result};
 use std::path::Path;
 
-/// The most bytes of a configuration or of certificates.
+/// Maximum size of a configuration or certificate file in bytes.
 pub(crate) const MAX_FILE: u64 = 4 * 1024 * 1024;
 
-/// Reads a regular file of at most `most` bytes. Links are followed.
-pub(crate) fn read_file(path: &Path, most: u64) -> Result<Vec<u8>> {
-    // Opening a pipe would wait for a writer, so that the path is looked at first.
-    let about = path.metadata()?;
-    if about.is_dir() {
+/// Reads a regular file of at most `max_bytes`. Links are followed.
+pub(crate) fn read_file(path: &Path, max_bytes: u64) -> Result<Vec<u8>> {
+    // The type is checked before opening, since opening a pipe would wait for a writer.
+    let metadata = path.metadata()?;
+    if metadata.is_dir() {
         return Err(Error::other("it is a folder"));
     }
-    if !about.is_file() {
+    if !metadata.is_file() {
         return Err(Error::other("it is not a regular file"));
     }
     let mut bytes = Vec::new();
-    File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
-        return Err(Error::other(format!("it is larger than {} KiB", most / 1024)));
+    File::open(path)?.take(max_bytes + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > max_bytes {
+        return Err(Error::other(format!("it is larger than {} KiB", max_bytes / 1024)));
     }
     Ok(bytes)
 }
 
-/// Reads a regular file of at most `most` bytes as UTF-8.
-pub(crate) fn read_text(path: &Path, most: u64) -> Result<String> {
-    String::from_utf8(read_file(path, most)?).map_err(|_| Error::other("it is not UTF-8"))
+/// Reads a regular UTF-8 file of at most `max_bytes`.
+pub(crate) fn read_text(path: &Path, max_bytes: u64) -> Result<String> {
+    String::from_utf8(read_file(path, max_bytes)?).map_err(|_| Error::other("it is not UTF-8"))
 }
 
 #[cfg(test)]
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_regular_files_of_bounded_size_are_read() {
+    fn only_small_regular_files_are_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         std::fs::write(path("data"), "secret").unwrap();

@@ -1,74 +1,74 @@
-//! What the JSON schema of a type says: which keys a table may have, which of them are secrets, which are paths.
+//! Queries on the JSON schema of a type: the keys of a table, and which of them are secrets or paths.
 
 use idp_bridge_core::Secret;
 use serde_json::{Map, Value};
 
-/// The schema of one value, with `$ref`s followed and `null` left aside.
+/// The schema of a value, with `$ref` resolved and `null` removed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape<'s> {
     root: &'s Value,
     own: &'s Map<String, Value>,
 }
 
-/// What kind of value a key has, as far as the configuration treats it in a special way.
+/// The kinds of values that are treated differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A secret: a value, a file or an environment variable.
+    /// A secret, given as a value, a file or an environment variable.
     Secret,
     /// A list of secrets.
     Secrets,
-    /// A path of a file, relative to the configuration's.
+    /// The path of a file, relative to the configuration's folder.
     Path,
-    /// Anything else.
+    /// Any other value.
     Plain,
 }
 
-/// The endings of the keys that a secret may be given as.
+/// The suffixes of the keys that a secret can be given as.
 pub(crate) const FORMS: [&str; 3] = ["", "_file", "_env"];
 
 impl<'s> Shape<'s> {
-    /// The shape of a whole schema.
-    pub(crate) fn of(schema: &'s Value) -> Option<Self> {
+    /// Creates the shape of a whole schema.
+    pub(crate) fn new(schema: &'s Value) -> Option<Self> {
         Self { root: schema, own: schema.as_object()? }.resolve()
     }
 
-    /// The keys that a table of this shape has, with their kinds.
+    /// Returns the keys of a table of this shape, with their kinds.
     pub(crate) fn keys(self) -> impl Iterator<Item = (&'s str, Kind)> {
         self.properties().into_iter().flatten().map(move |(key, schema)| (key.as_str(), self.kind(schema)))
     }
 
-    /// What kind of value this key has.
+    /// Returns the kind of the key's value.
     pub(crate) fn kind_of(self, key: &str) -> Option<Kind> {
         self.properties()?.get(key).map(|schema| self.kind(schema))
     }
 
-    /// The shape of this key's value.
+    /// Returns the shape of the key's value.
     pub(crate) fn key(self, key: &str) -> Option<Self> {
         let named = self.properties().and_then(|properties| properties.get(key));
         self.at(named.or_else(|| self.own.get("additionalProperties"))?)
     }
 
-    /// The shape of the elements.
+    /// Returns the shape of an array's elements.
     pub(crate) fn elements(self) -> Option<Self> {
         self.at(self.own.get("items")?)
     }
 
-    /// Whether it is a table with keys of its own.
+    /// Returns whether the value is a table.
     pub(crate) fn is_table(self) -> bool {
         self.properties().is_some()
     }
 
-    /// Whether a table of this shape may have no other keys.
+    /// Returns whether a table of this shape rejects unknown keys.
     pub(crate) fn is_closed(self) -> bool {
         self.own.get("additionalProperties") == Some(&Value::Bool(false))
     }
 
-    /// The keys that a table of this shape must have.
+    /// Returns the required keys of a table of this shape.
     pub(crate) fn required(self) -> impl Iterator<Item = &'s str> {
         self.own.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
     }
 
-    /// The first sentence of this key's documentation.
+    /// Returns the first sentence of the key's documentation.
     pub(crate) fn summary(self, key: &str) -> Option<String> {
         let text = self.properties()?.get(key)?.get("description")?.as_str()?;
         let first = text.split("\n\n").next().unwrap_or_default().replace('\n', " ");
@@ -83,7 +83,7 @@ impl<'s> Shape<'s> {
         Self { root: self.root, own: schema.as_object()? }.resolve()
     }
 
-    /// Follows `$ref`, and `anyOf` with `null`, which is how an optional value is written.
+    /// Resolves `$ref`, and `anyOf` with `null`, which is the schema of an optional value.
     fn resolve(self) -> Option<Self> {
         if let Some(name) = self.definition() {
             return self.at(self.root.get("$defs")?.get(name)?);

@@ -1,4 +1,4 @@
-//! What a configuration may say, what becomes of it, and what is said of each mistake.
+//! Tests of loading configurations and of the messages about mistakes.
 
 #![cfg(all(feature = "keycloak", feature = "memory"))]
 
@@ -18,7 +18,7 @@ use super::{Problem, Settings, load};
 const PUBLIC: &str = "whpk_OzHzv9dJQOjJf0cyLa6rPQCJhfbThuf70Bc1z9fVDQA=";
 const SHARED: &str = "whsec_MSRjPPxLmJtpK9OVH8KDqggkVjFnu0Oevow4dEoKvE0=";
 
-/// A folder with the files that a configuration may name.
+/// A folder with the files that the test configurations refer to.
 struct Folder(TempDir);
 
 impl Folder {
@@ -48,7 +48,7 @@ fn read(text: &str) -> Result<Settings, Vec<Problem>> {
     folder.load("idp-bridge.toml")
 }
 
-/// A right tenant `acme`, followed by more of its table, its connector's table and the whole.
+/// Returns a valid tenant `acme`, with more keys in its table and in its connector's table.
 fn tenant(keys: &str, connector: &str) -> String {
     let keys =
         if keys.contains("webhook_keys") { keys.to_owned() } else { format!("webhook_keys_file = [\"key\"]\n{keys}") };
@@ -59,7 +59,7 @@ fn tenant(keys: &str, connector: &str) -> String {
 const KEYCLOAK: &str = "type = \"keycloak\"\nurl = \"https://kc.example\"\nrealm = \"acme\"\nclient_id = \"b\"\nclient_secret_file = \"secret\"\n";
 
 #[test]
-fn a_small_configuration_has_the_documented_defaults() {
+fn small_configuration_has_documented_defaults() {
     let settings = read(&tenant("", "")).unwrap();
     assert_eq!(settings.server.listen.to_string(), "127.0.0.1:8080");
     let tenant = settings.tenants().next().unwrap();
@@ -70,7 +70,7 @@ fn a_small_configuration_has_the_documented_defaults() {
 }
 
 #[test]
-fn what_is_written_is_what_the_tenant_gets() {
+fn tenant_has_configured_values() {
     let settings = read(&tenant(
         "deadline = \"800ms\"\ncustomer.missing = \"use_id\"\ndisabled_calls = [\"users.delete\"]\n\
          rest.tokens = [{name = \"ops\", sha256 = \"00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00FF\", scopes = [\"users.read\"]}]",
@@ -85,7 +85,7 @@ fn what_is_written_is_what_the_tenant_gets() {
 }
 
 #[test]
-fn a_folder_has_a_file_for_each_tenant_and_one_for_the_rest() {
+fn folder_has_one_file_per_tenant() {
     let folder = Folder::new();
     let memory = format!("webhook_keys = [\"{PUBLIC}\"]\n[connector]\ntype = \"memory\"\nusers = []\n");
     folder.write("conf/idp-bridge.toml", "[server]\nlisten = \"127.0.0.1:9\"\n");
@@ -102,7 +102,7 @@ fn a_folder_has_a_file_for_each_tenant_and_one_for_the_rest() {
 }
 
 #[test]
-fn the_example_file_holds_no_credentials() {
+fn example_file_has_no_credentials() {
     let example = include_str!("../../../../docs/configuration.example.toml");
     let found =
         |text: &str| example.lines().filter(|line| !line.trim_start().starts_with('#') && line.contains(text)).count();
@@ -118,7 +118,7 @@ fn the_example_file_holds_no_credentials() {
 }
 
 #[test]
-fn the_example_file_has_every_key_and_is_right() {
+fn example_file_is_valid_and_has_all_keys() {
     let example = include_str!("../../../../docs/configuration.example.toml");
     let mut filled = example.replace("\"whpk_…\"", &format!("\"{PUBLIC}\""));
     for digest in ["5c", "c5"].map(|byte| byte.repeat(32)) {
@@ -152,9 +152,9 @@ fn the_example_file_has_every_key_and_is_right() {
     }
 }
 
-/// The keys of everything but of a user of the memory connector, which is data.
+/// Returns all keys except those of the memory connector's users, which are data.
 fn all_keys() -> Vec<String> {
-    let schema = super::schema(&crate::registry());
+    let schema = super::json_schema(&crate::registry());
     let mut keys = Vec::new();
     let mut tables = vec![&schema];
     tables.extend(
@@ -174,9 +174,9 @@ fn all_keys() -> Vec<String> {
 }
 
 #[test]
-fn every_mistake_is_named_with_its_place_its_key_and_the_next_step() {
+fn mistakes_are_reported_with_place_and_hint() {
     for (text, message, place, hint) in mistakes::all() {
-        let Err(problems) = read(&text) else { panic!("this was taken:\n{text}") };
+        let Err(problems) = read(&text) else { panic!("this was accepted:\n{text}") };
         let fits = |problem: &Problem| {
             let shown = problem.to_string();
             problem.message.contains(message)
@@ -184,27 +184,27 @@ fn every_mistake_is_named_with_its_place_its_key_and_the_next_step() {
                 && problem.hint.iter().all(|own| own.contains(hint))
         };
         let shown = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-        assert!(problems.iter().any(fits), "expected {message:?}, {place:?}, {hint:?} of\n{text}\nbut it is\n{shown}");
+        assert!(problems.iter().any(fits), "expected {message:?}, {place:?}, {hint:?} for\n{text}\nfound\n{shown}");
         assert!(!shown.contains("hunter2"), "a secret is shown: {shown}");
     }
 }
 
 #[test]
-fn a_repeated_table_is_reported_once() {
+fn repeated_table_is_reported_once() {
     let text = tenant("", "");
     let problems = read(&format!("{text}\n{text}")).err().unwrap();
     let messages: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
     assert_eq!(
         messages,
         [
-            "the file is not TOML: the table `[tenants.acme]` is there twice",
-            "the file is not TOML: the table `[tenants.acme.connector]` is there twice"
+            "the file is not TOML: the table `[tenants.acme]` is repeated",
+            "the file is not TOML: the table `[tenants.acme.connector]` is repeated"
         ]
     );
 }
 
 #[test]
-fn a_repeated_tenant_names_both_places() {
+fn repeated_tenant_is_reported_with_both_places() {
     let folder = Folder::new();
     let memory = format!("webhook_keys = [\"{PUBLIC}\"]\n[connector]\ntype = \"memory\"\nusers = []\n");
     folder.write("conf/acme.toml", &memory);
@@ -212,14 +212,14 @@ fn a_repeated_tenant_names_both_places() {
     folder.write("conf/idp-bridge.toml", &format!("[tenants.acme]\n{tables}"));
     let problems = folder.load("conf").err().unwrap();
     let shown = problems[0].to_string();
-    assert!(shown.contains("`acme` is there twice") && shown.contains("at: "), "{shown}");
+    assert!(shown.contains("`acme`") && shown.contains("twice") && shown.contains("at: "), "{shown}");
     assert!(shown.contains("conf/acme.toml"), "{shown}");
     let hint = problems[0].hint.as_deref().unwrap();
     assert!(hint.contains("conf/idp-bridge.toml:1:10") && hint.ends_with("too: remove one of them"), "{shown}");
 }
 
 #[test]
-fn a_tenant_file_with_another_ending_is_reported() {
+fn misspelt_file_extension_is_reported() {
     let folder = Folder::new();
     let memory = format!("webhook_keys = [\"{PUBLIC}\"]\n[connector]\ntype = \"memory\"\nusers = []\n");
     folder.write("conf/acme.toml", &memory);
@@ -231,7 +231,7 @@ fn a_tenant_file_with_another_ending_is_reported() {
 }
 
 #[test]
-fn all_mistakes_are_reported_at_once_in_the_order_of_the_file() {
+fn all_mistakes_are_reported_in_file_order() {
     let problems = read(
         "[server]\nlisen = \"127.0.0.1:1\"\n[tenants.acme]\nwebhook_keys = []\ndeadline = \"9h\"\ncustomer.missing = \"x\"\n\
          [tenants.acme.connector]\ntype = \"keycloak\"\nulr = \"https://kc.example\"\n[tenants.other]\nconnector.type = \"memory\"\n",
@@ -243,7 +243,7 @@ fn all_mistakes_are_reported_at_once_in_the_order_of_the_file() {
 }
 
 #[test]
-fn no_two_tenants_have_the_same_shared_key_or_the_same_id() {
+fn shared_keys_and_ids_are_unique() {
     let tenant = |id: &str, key: &str| {
         format!("[tenants.{id}]\nwebhook_keys = [\"{key}\"]\n[tenants.{id}.connector]\ntype = \"memory\"\nusers = []\n")
     };
@@ -258,11 +258,11 @@ fn no_two_tenants_have_the_same_shared_key_or_the_same_id() {
         &format!("webhook_keys = [\"{PUBLIC}\"]\nconnector = {{ type = \"memory\", users = [] }}"),
     );
     let problems = folder.load("conf").err().unwrap();
-    assert!(problems[0].message.contains("`a` is there twice"), "{}", problems[0]);
+    assert!(problems[0].message.contains("`a`") && problems[0].message.contains("twice"), "{}", problems[0]);
 }
 
 #[test]
-fn tenants_with_their_own_settings_are_kept_from_the_hosts_files_variables_and_network() {
+fn untrusted_settings_cannot_reach_the_host() {
     let folder = Folder::new();
     let deny = "[server]\nsecrets_dir = \"secrets\"\n[outbound]\nprivate_networks = \"deny\"\n";
     folder.write("secrets/key", PUBLIC);
@@ -277,7 +277,7 @@ fn tenants_with_their_own_settings_are_kept_from_the_hosts_files_variables_and_n
         ("file", at("key", keycloak), "is not under"),
         ("users", at("secrets/key", "type = \"memory\"\nusers_file = \"users.json\""), "is not under"),
         ("ca", at("secrets/key", &format!("{keycloak}ca_file = \"secret\"")), "is not under"),
-        ("proxy", at("secrets/key", &format!("{keycloak}proxy = \"http://127.0.0.1:1\"")), "a proxy would see"),
+        ("proxy", at("secrets/key", &format!("{keycloak}proxy = \"http://127.0.0.1:1\"")), "a proxy could reach"),
         ("env", at("secrets/key", &keycloak.replace("client_secret =", "client_secret_env =")), "IDP_BRIDGE_SECRET_"),
         ("url", at("secrets/key", &keycloak.replace("https://kc.example", "http://127.0.0.1:1")), "not dialled"),
     ] {
@@ -289,7 +289,7 @@ fn tenants_with_their_own_settings_are_kept_from_the_hosts_files_variables_and_n
 
 #[cfg(feature = "cognito")]
 #[test]
-fn tenants_take_on_listed_roles_only() {
+fn tenants_assume_listed_roles_only() {
     let folder = Folder::new();
     folder.write("secrets/key", PUBLIC);
     let role = "arn:aws:iam::123456789012:role/of-a";
@@ -319,7 +319,7 @@ fn tenants_take_on_listed_roles_only() {
 }
 
 #[test]
-fn a_connector_of_the_workspace_that_is_not_built_in_is_named_with_its_feature() {
+fn missing_connector_is_reported_with_its_feature() {
     let folder = Folder::new();
     let path = folder.write("idp-bridge.toml", &tenant("", ""));
     let problems = load(&path, &Registry::default()).err().unwrap();
@@ -327,7 +327,7 @@ fn a_connector_of_the_workspace_that_is_not_built_in_is_named_with_its_feature()
 }
 
 #[test]
-fn what_cannot_be_read_is_named() {
+fn unreadable_files_are_reported() {
     let problems = load(Path::new("/nowhere/idp-bridge.toml"), &crate::registry()).err().unwrap();
     assert!(problems[0].to_string().contains("at: /nowhere/idp-bridge.toml"), "{}", problems[0]);
     let folder = Folder::new();
@@ -339,12 +339,12 @@ fn what_cannot_be_read_is_named() {
 
 proptest! {
     #[test]
-    fn no_text_makes_the_reader_panic_or_show_a_value(
+    fn arbitrary_text_never_panics_or_shows_values(
         lines in prop::collection::vec(
             prop_oneof![
                 "\\PC{0,20}",
                 "\\[(server|outbound|tenants\\.a|tenants\\.a\\.connector|tenants\\.b\\.rest)\\]",
-                // A connector's name is no secret, and an unknown one is shown.
+                // The name of an unknown connector is shown, since it is not a secret.
                 "type = \"(keycloak|memory|ldap)\"",
                 "(listen|webhook_keys|webhook_keys_file|deadline|rest|customer|url|realm|client_secret|proxy|log|users) = (\"hunter2\"|\\[\"hunter2\"\\]|\\{hunter = \"hunter2\"\\}|2|true)",
             ],
@@ -353,7 +353,7 @@ proptest! {
     ) {
         let problems = read(&lines.join("\n")).err().unwrap_or_default();
         for problem in problems {
-            // The names of files and variables may be shown, the values of everything else may not.
+            // Names of files and variables may be shown, other values may not.
             let shown = problem.to_string();
             prop_assert!(!shown.contains("hunter2") || shown.contains("hunter2` cannot be read"), "{shown}");
         }

@@ -1,4 +1,4 @@
-//! Reads the filter of the log, and refuses a misspelt level, which would silence the log.
+//! Parses the log filter, and rejects a misspelt level, which would silence the log.
 
 use tracing_subscriber::EnvFilter;
 
@@ -6,31 +6,27 @@ use crate::config::nearest;
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Why a filter cannot be used, and the next step.
+/// The error of a filter that cannot be used.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct FilterError {
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
 }
 
-/// Reads levels and `target=level` directives.
+/// Parses levels and `target=level` directives.
 ///
-/// The library reads a bare word as the name of a target, so `warning` would switch off all lines but those of a target
-/// with this name. Here a bare word is a level.
+/// A bare word is a level. tracing-subscriber would take an unknown word as the name of a target, so that `warning` would
+/// switch off all lines except those of a target with this name.
 pub(crate) fn parse(text: &str) -> Result<EnvFilter, FilterError> {
-    for directive in text.split(',') {
-        if let Some(level) = level_of(directive.trim()) {
-            check_level(level)?;
-        }
-    }
-    EnvFilter::try_new(text).map_err(|error| FilterError {
-        message: format!("expected a filter of the log such as `info`: {error}"),
-        hint: None,
-    })
+    let directives: Vec<&str> = text.split(',').map(str::trim).collect();
+    directives.iter().filter_map(|directive| directive_level(directive)).try_for_each(check_level)?;
+    // The library does not trim directives.
+    EnvFilter::try_new(directives.join(","))
+        .map_err(|error| FilterError { message: format!("expected a log filter such as `info`: {error}"), hint: None })
 }
 
-/// The level of a directive; none for one without a level or with spans, which the library checks.
-fn level_of(directive: &str) -> Option<&str> {
+/// Returns the level of a directive, or `None` for a directive without a level or with spans.
+fn directive_level(directive: &str) -> Option<&str> {
     if directive.contains(['[', ']', '{', '}', '"']) || directive.is_empty() {
         return None;
     }
@@ -47,7 +43,7 @@ fn check_level(level: &str) -> Result<(), FilterError> {
     let starts = |name: &&&str| lower.starts_with(**name) || name.starts_with(&lower);
     let near = LEVELS.iter().find(starts).copied().or_else(|| nearest(&lower, LEVELS));
     Err(FilterError {
-        message: format!("`{level}` is no level of the log"),
+        message: format!("`{level}` is not a log level"),
         hint: Some(match near {
             Some(near) => format!("did you mean `{near}`?"),
             None => "expected a level such as `info`, or `target=level`".to_owned(),
@@ -64,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn misspelt_levels_are_refused_with_the_nearest() {
+    fn misspelt_level_is_rejected_with_suggestion() {
         for (text, near) in [
             ("warning", "warn"),
             ("inf", "info"),
@@ -83,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_and_directives_are_taken() {
+    fn levels_and_directives_are_accepted() {
         for text in
             ["info", "WARN", "off", "3", "info,idp_bridge_server=debug", "info, hyper=off", "[call{tenant=a}]=debug"]
         {

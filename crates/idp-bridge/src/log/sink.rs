@@ -1,4 +1,4 @@
-//! The end of the log that is allowed to wait and to fail: it counts lost lines, and reports them when it works again.
+//! The writer at the end of the log. It may block and fail, counts lost lines, and reports them once writing succeeds again.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -6,17 +6,17 @@ use std::sync::{Arc, OnceLock};
 
 use tracing_appender::non_blocking::ErrorCounter;
 
-/// Writes lines, and reports lost ones when all that waited is written and nothing fails any more.
+/// Writes lines, and reports lost ones as soon as the queue is empty and writing succeeds.
 pub(super) struct Sink<W> {
     output: W,
-    /// Logs that this many lines were lost.
+    /// Logs the number of lost lines.
     report: fn(usize),
     lost: Lost,
     reported: usize,
     failing: bool,
 }
 
-/// The number of lines that were lost, because the queue was full or because writing failed.
+/// Counts the lines that were lost because the queue was full or because writing failed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Lost(Arc<Counters>);
 
@@ -27,9 +27,9 @@ struct Counters {
 }
 
 impl Lost {
-    /// Counts the lines that the queue drops, too.
+    /// Adds the lines that the queue drops.
     pub(super) fn count_dropped(&self, counter: ErrorCounter) {
-        // It is set once, where the log starts.
+        // This is set once, when the log starts.
         let _ = self.0.dropped.set(counter);
     }
 
@@ -44,14 +44,14 @@ impl<W: Write> Sink<W> {
         Self { output, report, lost: Lost::default(), reported: 0, failing: false }
     }
 
-    /// The counters, which stay connected to this sink.
+    /// Returns a handle to the counters of this sink.
     pub(super) fn lost(&self) -> Lost {
         self.lost.clone()
     }
 }
 
 impl<W: Write> Write for Sink<W> {
-    /// Writes a whole line. An error is counted and not returned: there is nothing else that the caller could do.
+    /// Writes a whole line. Errors are counted and not returned, since the caller cannot handle them.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.failing = self.output.write_all(line).is_err();
         if self.failing {
@@ -60,7 +60,7 @@ impl<W: Write> Write for Sink<W> {
         Ok(line.len())
     }
 
-    /// Reports lost lines. It is called when the queue is empty, so that the report finds its place there.
+    /// Reports lost lines. The worker flushes when the queue is empty, so the report fits into it.
     fn flush(&mut self) -> io::Result<()> {
         let total = self.lost.total();
         if total > self.reported && !self.failing {
@@ -80,7 +80,7 @@ mod tests {
 
     use super::*;
 
-    /// An output that takes a line only when the test reads one.
+    /// An output that accepts a line only when the test reads one.
     struct Slow(SyncSender<String>);
 
     impl Write for Slow {
@@ -111,7 +111,7 @@ mod tests {
             writer.write_all(b"line\n").unwrap();
         }
         let dropped = lost.total();
-        assert!((91..=92).contains(&dropped), "the queue and the writing thread hold nine lines at most: {dropped}");
+        assert!((91..=92).contains(&dropped), "the queue and the writer hold at most nine lines: {dropped}");
         for _ in 0..100 - dropped {
             assert_eq!(read.recv().unwrap(), "line\n");
         }
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn failed_writes_are_reported_after_recovery() {
         static REPORTS: Mutex<Vec<usize>> = Mutex::new(Vec::new());
-        /// A disk that is full for the first two lines.
+        /// An output that fails for the first two lines.
         struct Full(usize);
         impl Write for Full {
             fn write(&mut self, line: &[u8]) -> io::Result<usize> {

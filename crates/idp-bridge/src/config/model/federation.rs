@@ -1,4 +1,4 @@
-//! The keys of `[tenants.X.federation]`: what applications may do with the tokens of their users.
+//! The keys of `[tenants.X.federation]`.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -8,61 +8,61 @@ use idp_bridge_server::{CustomerFrom, FederationRules};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
-use super::time;
+use super::deserialize_time;
 use super::url::{Origin, ReturnUrl};
 
-/// OAuth for applications: userinfo, logout and back-channel logout; off without this table.
+/// OAuth for applications: userinfo, logout and back-channel logout. Off without this table.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Federation {
-    /// The applications at the identity provider whose tokens are taken, each with its `id` and, unless it is public, its `secret`.
+    /// The applications at the identity provider whose tokens are accepted, each with its `id` and, unless it is public, its `secret`.
     #[schemars(length(min = 1))]
     pub(crate) clients: Vec<Client>,
-    /// The claim that names the customer; the connector's own default if absent.
+    /// The claim with the customer id. Each connector has its own default.
     #[serde(default)]
     pub(crate) customer_claim: Option<String>,
-    /// Whose customer userinfo answers: the claim's, or the user's at the identity provider.
+    /// The source of the customer in userinfo: the claim, or the user at the identity provider.
     #[serde(default)]
     pub(crate) customer: CustomerFrom,
-    /// For how long userinfo may answer without asking the identity provider, from 0 s to 60 s; the connector's own default if absent.
+    /// How long userinfo may answer from the cache, from 0 s to 60 s. Each connector has its own default.
     #[serde(default)]
     pub(crate) cache: Option<Cache>,
-    /// The longest life of an access token, from 1 min to 30 days; one that is issued for longer is refused.
+    /// The maximum lifetime of an access token, from 1 min to 30 days. Tokens with a longer lifetime are rejected.
     #[serde(default)]
     pub(crate) max_token_age: TokenAge,
-    /// Where the browser may return to after a logout, byte for byte.
+    /// The allowed redirect targets after a logout, compared byte for byte.
     #[serde(default)]
     pub(crate) post_logout_redirect_uris: Vec<ReturnUrl>,
     /// The origins whose pages may call userinfo and logout.
     #[serde(default)]
     pub(crate) cors_origins: Vec<Origin>,
-    /// Whether anybody may read at `…/federation` how an application logs users in.
+    /// Whether the login settings for applications are public at `…/federation`.
     #[serde(default)]
     pub(crate) metadata: bool,
-    /// What a logout does.
+    /// The behavior of a logout.
     #[serde(default)]
     pub(crate) logout: Logout,
-    /// How many tokens that were not proven good lately may reach the identity provider in a second.
+    /// The maximum number of tokens per second, not recently validated, that may reach the identity provider.
     #[serde(default = "anonymous_per_second")]
     pub(crate) anonymous_per_second: NonZeroU32,
 }
 
-/// An application that is registered at the identity provider.
+/// An application registered at the identity provider.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Client {
-    /// Its `client_id`.
+    /// The `client_id`.
     pub(crate) id: String,
-    /// Its secret; none if it is public.
+    /// The client secret. Public clients have none.
     #[serde(default)]
     pub(crate) secret: Option<Secret>,
 }
 
-/// What a logout does.
+/// The behavior of a logout.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Logout {
-    /// What it does where no single session can be ended.
+    /// The behavior if no single session can be ended.
     pub(crate) fallback: LogoutFallback,
 }
 
@@ -70,25 +70,26 @@ fn anonymous_per_second() -> NonZeroU32 {
     NonZeroU32::new(FederationRules::default().anonymous_per_second).unwrap_or(NonZeroU32::MIN)
 }
 
-/// For how long userinfo may answer without asking, from 0 s to 60 s.
+/// How long userinfo may answer from the cache, from 0 s to 60 s.
 #[derive(Debug, Clone, Copy, JsonSchema)]
 #[schemars(transparent, extend("examples" = ["0s", "30s"]))]
 pub(crate) struct Cache(#[schemars(with = "String")] Duration);
 
 impl<'de> Deserialize<'de> for Cache {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        time(deserializer, Duration::ZERO..=FederationRules::MAX_CACHE, "expected a time from `0s` to `60s`").map(Self)
+        let bounds = Duration::ZERO..=FederationRules::MAX_CACHE;
+        deserialize_time(deserializer, bounds, "expected a time from `0s` to `60s`").map(Self)
     }
 }
 
-/// The longest life of an access token, from 1 min to 30 days.
+/// The maximum lifetime of an access token, from 1 min to 30 days.
 #[derive(Debug, Clone, Copy, JsonSchema)]
 #[schemars(transparent, extend("default" = "24h", "examples" = ["10m", "24h"]))]
 pub(crate) struct TokenAge(#[schemars(with = "String")] Duration);
 
 impl TokenAge {
-    const LEAST: Duration = Duration::from_mins(1);
-    const MOST: Duration = Duration::from_hours(30 * 24);
+    const MIN: Duration = Duration::from_mins(1);
+    const MAX: Duration = Duration::from_hours(30 * 24);
 }
 
 impl Default for TokenAge {
@@ -99,13 +100,13 @@ impl Default for TokenAge {
 
 impl<'de> Deserialize<'de> for TokenAge {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        time(deserializer, Self::LEAST..=Self::MOST, "expected a time from `1m` to `720h`").map(Self)
+        deserialize_time(deserializer, Self::MIN..=Self::MAX, "expected a time from `1m` to `720h`").map(Self)
     }
 }
 
 impl Federation {
-    /// What the connector is told.
-    pub(crate) fn settings(&self) -> FederationSettings {
+    /// Returns the settings for the connector.
+    pub(crate) fn to_settings(&self) -> FederationSettings {
         let client = |client: &Client| OauthClient { id: client.id.clone(), secret: client.secret.clone() };
         FederationSettings {
             clients: self.clients.iter().map(client).collect(),
@@ -115,7 +116,7 @@ impl Federation {
         }
     }
 
-    /// What the server goes by.
+    /// Converts into the rules for the server.
     pub(crate) fn into_rules(self) -> FederationRules {
         FederationRules {
             clients: self.clients.into_iter().map(|client| client.id).collect(),

@@ -1,4 +1,4 @@
-//! The keys of `[tenants.X.rest]`: who may make the calls without a signature.
+//! The keys of `[tenants.X.rest]`.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -9,17 +9,17 @@ use idp_bridge_server::{Algorithm, RestToken, Scope};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
-/// The REST surface; off without tokens.
+/// The REST surface. Off without tokens.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Rest {
-    /// Who may use it.
+    /// The static bearer tokens.
     pub(crate) tokens: Vec<Token>,
-    /// Whose JWT access tokens (RFC 9068) are taken.
+    /// The issuer of accepted JWT access tokens (RFC 9068).
     pub(crate) jwt: Option<Jwt>,
 }
 
-/// A bearer token, of which only the hash is known.
+/// A static bearer token, stored as a hash.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Token {
@@ -28,12 +28,13 @@ pub(crate) struct Token {
     /// SHA-256 of the token, in hexadecimal: `printf %s "$TOKEN" | sha256sum`. The token has at least 32 random bytes.
     #[schemars(with = "String", regex(pattern = r"^[0-9a-fA-F]{64}$"))]
     pub(crate) sha256: Sha256,
-    /// What the caller may do.
+    /// The permissions of the caller.
     pub(crate) scopes: BTreeSet<Scope>,
 }
 
 impl Token {
-    pub(crate) fn into_served(self) -> RestToken {
+    /// Converts into the token of the server.
+    pub(crate) fn into_rest_token(self) -> RestToken {
         RestToken { name: self.name, sha256: self.sha256.0, scopes: self.scopes }
     }
 }
@@ -47,7 +48,7 @@ impl<'de> Deserialize<'de> for Sha256 {
         let text = String::deserialize(deserializer)?;
         let sha256 = parse_hex(&text).ok_or_else(|| serde::de::Error::custom("expected 64 hexadecimal digits"))?;
         if RestToken::is_trivial(&sha256) {
-            let message = "anyone can guess the token of this digest: make one with `openssl rand -hex 32`";
+            let message = "the token of this digest is guessable: generate one with `openssl rand -hex 32`";
             return Err(serde::de::Error::custom(message));
         }
         Ok(Self(sha256))
@@ -61,27 +62,27 @@ fn parse_hex(text: &str) -> Option<[u8; 32]> {
     bytes.try_into().ok()
 }
 
-/// The issuer of access tokens, whose `scope` says what their holders may do: `users.read`, `users.write`.
+/// The issuer of access tokens. Their `scope` contains the permissions: `users.read`, `users.write`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Jwt {
-    /// The issuer, byte for byte as its tokens name it (`iss`).
+    /// The issuer, compared byte for byte with the tokens' `iss`.
     pub(crate) issuer: String,
-    /// Whom a token must be meant for (`aud`).
+    /// The audience that the tokens' `aud` must contain.
     pub(crate) audience: String,
-    /// Where the issuer's keys are; no other key is taken, whatever a token says.
+    /// The URL of the issuer's keys. Keys from other places are never used.
     pub(crate) jwks_url: String,
-    /// How tokens may be signed; all of these if absent.
+    /// The accepted signature algorithms. The default is all of them.
     #[serde(default = "all_algorithms")]
     pub(crate) algorithms: Vec<SignedBy>,
     /// Certificate authorities (PEM) to trust instead of the system's.
     #[serde(default)]
     #[schemars(extend("format" = "path"))]
     pub(crate) ca_file: Option<PathBuf>,
-    /// Whether plain `http` may be spoken to other hosts than loopback.
+    /// Whether plain `http` is allowed to hosts other than loopback.
     #[serde(default)]
     pub(crate) allow_http: bool,
-    /// A proxy for the requests to the issuer; the environment's proxy variables are never read.
+    /// A proxy for the requests to the issuer. The environment's proxy variables are never read.
     #[serde(default)]
     pub(crate) proxy: Option<Secret>,
 }
@@ -90,7 +91,7 @@ fn all_algorithms() -> Vec<SignedBy> {
     Algorithm::ALL.map(SignedBy).to_vec()
 }
 
-/// How a token is signed.
+/// The signature algorithm of a token.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SignedBy(pub(crate) Algorithm);
 
@@ -102,7 +103,7 @@ impl<'de> Deserialize<'de> for SignedBy {
     }
 }
 
-/// The names, for a message that needs them at compile time; a test holds them against the algorithms.
+/// The names of all algorithms, for a message that needs them at compile time.
 const NAMES: [&str; 9] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
 
 impl JsonSchema for SignedBy {
@@ -111,7 +112,7 @@ impl JsonSchema for SignedBy {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"description": "How a token is signed.", "type": "string", "enum": NAMES})
+        json_schema!({"description": "The signature algorithm of a token.", "type": "string", "enum": NAMES})
     }
 }
 
@@ -120,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_algorithm_has_its_name() {
+    fn names_match_the_algorithms() {
         assert_eq!(Algorithm::ALL.map(Algorithm::name), NAMES);
     }
 }

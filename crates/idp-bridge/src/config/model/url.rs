@@ -1,21 +1,21 @@
-//! Addresses that others are told: each says what it expects, and is kept as it was written.
+//! URLs that are validated and kept exactly as written.
 
 use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use url::{Host, Url};
 
-/// Where the outside reaches the bridge: `https`, or `http` to loopback; no user, query or fragment.
+/// The public URL of the bridge: `https`, or `http` to loopback, without user, query or fragment.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
 #[schemars(transparent, extend("format" = "uri"))]
 pub(crate) struct PublicUrl(pub(crate) String);
 
-/// Where a browser may return to: `https`, or `http` to loopback; no user or fragment.
+/// A redirect target after a logout: `https`, or `http` to loopback, without user or fragment.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
 #[schemars(transparent, extend("format" = "uri"))]
 pub(crate) struct ReturnUrl(pub(crate) String);
 
-/// The origin of a page, exactly as browsers send it: `https://host` or `https://host:port`, or `http` to loopback.
+/// The origin of a page as browsers send it: `https://host` or `https://host:port`, or `http` to loopback.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
 #[schemars(transparent, extend("examples" = ["https://app.acme.example"]))]
 pub(crate) struct Origin(pub(crate) String);
@@ -23,7 +23,7 @@ pub(crate) struct Origin(pub(crate) String);
 impl<'de> Deserialize<'de> for PublicUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let url = trusted(&text).filter(|url| url.query().is_none() && url.fragment().is_none());
+        let url = parse_secure(&text).filter(|url| url.query().is_none() && url.fragment().is_none());
         let expected = "expected an `https` URL without a query (`http` only to loopback)";
         url.map(|_| Self(text)).ok_or_else(|| D::Error::custom(expected))
     }
@@ -32,7 +32,7 @@ impl<'de> Deserialize<'de> for PublicUrl {
 impl<'de> Deserialize<'de> for ReturnUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let url = trusted(&text).filter(|url| url.fragment().is_none());
+        let url = parse_secure(&text).filter(|url| url.fragment().is_none());
         let expected = "expected an `https` URL without a fragment (`http` only to loopback)";
         url.map(|_| Self(text)).ok_or_else(|| D::Error::custom(expected))
     }
@@ -41,15 +41,17 @@ impl<'de> Deserialize<'de> for ReturnUrl {
 impl<'de> Deserialize<'de> for Origin {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let as_sent = trusted(&text).map(|url| url.origin().ascii_serialization());
+        let as_sent = parse_secure(&text).map(|url| url.origin().ascii_serialization());
         let expected = "expected an origin as browsers send it, such as `https://app.acme.example`: `https` (`http` only \
-                        to loopback), lower case, no slash at the end, no port that is the scheme's own";
+                        to loopback), lower case, no slash at the end, no default port";
         if as_sent.as_ref() == Some(&text) { Ok(Self(text)) } else { Err(D::Error::custom(expected)) }
     }
 }
 
-/// A URL that nobody on the way can read or change. Parsers drop what is not visible, so that must not be there.
-fn trusted(text: &str) -> Option<Url> {
+/// Parses an `https` URL, or an `http` URL to loopback, without user and with visible ASCII characters only.
+///
+/// The parser drops some invisible characters, so the text is checked before.
+fn parse_secure(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_graphic()))?;
     let loopback = match url.host()? {
         Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
@@ -67,19 +69,19 @@ mod tests {
 
     use super::*;
 
-    fn takes<'de, T: Deserialize<'de>>(text: &'de str) -> bool {
+    fn is_accepted<'de, T: Deserialize<'de>>(text: &'de str) -> bool {
         T::deserialize(serde::de::value::BorrowedStrDeserializer::<serde_json::Error>::new(text)).is_ok()
     }
 
     #[test]
-    fn a_browser_returns_only_where_nobody_reads_along() {
+    fn redirect_targets_need_https_or_loopback() {
         for good in [
             "https://app.acme.example/bye?x=1",
             "https://app.acme.example",
             "http://127.0.0.1:3000/",
             "http://localhost",
         ] {
-            assert!(takes::<ReturnUrl>(good), "{good}");
+            assert!(is_accepted::<ReturnUrl>(good), "{good}");
         }
         for bad in [
             "",
@@ -98,16 +100,16 @@ mod tests {
             "https:///",
             "http://localhost.evil.example",
         ] {
-            assert!(!takes::<ReturnUrl>(bad), "{bad:?}");
+            assert!(!is_accepted::<ReturnUrl>(bad), "{bad:?}");
         }
     }
 
     #[test]
-    fn an_origin_is_written_as_browsers_send_it() {
+    fn origins_are_written_as_browsers_send_them() {
         for good in
             ["https://app.acme.example", "https://app.acme.example:8443", "http://localhost:3000", "http://[::1]:3000"]
         {
-            assert!(takes::<Origin>(good), "{good}");
+            assert!(is_accepted::<Origin>(good), "{good}");
         }
         for bad in [
             "",
@@ -125,15 +127,17 @@ mod tests {
             "file://",
             "https://*.acme.example\n",
         ] {
-            assert!(!takes::<Origin>(bad), "{bad:?}");
+            assert!(!is_accepted::<Origin>(bad), "{bad:?}");
         }
     }
 
     #[test]
-    fn the_public_address_is_a_prefix() {
-        assert!(takes::<PublicUrl>("https://bridge.acme.example/idp") && takes::<PublicUrl>("http://127.0.0.1:8080"));
+    fn public_url_may_have_a_path() {
+        for good in ["https://bridge.acme.example/idp", "http://127.0.0.1:8080"] {
+            assert!(is_accepted::<PublicUrl>(good), "{good}");
+        }
         for bad in ["https://bridge.acme.example/?", "https://bridge.acme.example/#", "http://bridge.acme.example"] {
-            assert!(!takes::<PublicUrl>(bad), "{bad}");
+            assert!(!is_accepted::<PublicUrl>(bad), "{bad}");
         }
         assert!(serde_json::from_value::<PublicUrl>(json!(1)).is_err());
     }

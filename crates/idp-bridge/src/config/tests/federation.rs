@@ -1,4 +1,4 @@
-//! The table `[tenants.X.federation]`: what is read of it, and what is said of its mistakes.
+//! Tests of the table `[tenants.X.federation]`.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use idp_bridge_server::{CustomerFrom, FederationRules};
 use super::mistakes::Mistake;
 use super::{KEYCLOAK, read};
 
-/// A tenant with these keys of federation; the first one stands in line 7.
+/// Returns a tenant with these keys of federation, beginning in line 7.
 fn federation(keys: &str) -> String {
     let server = "[server]\nstate_dir = \"state\"\npublic_url = \"https://bridge.example\"\n";
     let tenant = "[tenants.acme]\nwebhook_keys_file = [\"key\"]\n";
     format!("{server}{tenant}[tenants.acme.federation]\n{keys}\n[tenants.acme.connector]\n{KEYCLOAK}")
 }
 
-/// The same with a client, followed by more keys.
+/// Returns a tenant with one client and these keys of federation, beginning in line 8.
 fn with_client(keys: &str) -> String {
     federation(&format!("clients = [{{ id = \"app\" }}]\n{keys}"))
 }
@@ -27,12 +27,12 @@ fn rules(text: &str) -> FederationRules {
 }
 
 #[test]
-fn a_client_is_enough() {
+fn clients_are_the_only_required_key() {
     assert_eq!(rules(&with_client("")), FederationRules { clients: vec!["app".into()], ..FederationRules::default() });
 }
 
 #[test]
-fn what_is_written_is_what_the_server_goes_by() {
+fn rules_have_configured_values() {
     let text = federation(
         "clients = [{ id = \"app\" }, { id = \"portal\", secret_file = \"secret\" }]\n\
          customer = \"claim_compared\"\ncustomer_claim = \"customer_id\"\ncache = \"1m\"\nmax_token_age = \"30m\"\n\
@@ -53,33 +53,33 @@ fn what_is_written_is_what_the_server_goes_by() {
 }
 
 #[test]
-fn without_the_table_there_is_no_federation() {
+fn federation_is_off_without_its_table() {
     let settings = read(&super::tenant("", "")).unwrap_or_else(|problems| panic!("{problems:?}"));
     let tenant = settings.tenants().next().unwrap();
     assert!(tenant.federation.is_none() && tenant.provider.federation().is_none());
 }
 
 pub(super) fn mistakes() -> Vec<Mistake> {
-    [of_clients(), of_other_keys(), of_what_it_needs()].concat()
+    [client_mistakes(), key_mistakes(), missing_requirements()].concat()
 }
 
-fn of_clients() -> Vec<Mistake> {
+fn client_mistakes() -> Vec<Mistake> {
     vec![
         (federation(""), "missing key `clients`", ":6:15, key `tenants.acme.federation`", "each with its `id`"),
         (federation("clients = []"), "at least one client", ":7:1, key `tenants.acme.federation.clients`", "{ id = "),
         (federation("clients = [\"app\"]"), "expected a table", "federation.clients[0]", ""),
         (federation("clients = [{}]"), "missing key `id`", "federation.clients[0]", ""),
-        (federation("clients = [{ id = \"\" }]"), "1 to 256 characters", "federation.clients[0].id", ""),
-        (federation("clients = [{ id = \"a b\" }]"), "1 to 256 characters", "federation.clients[0].id", ""),
+        (federation("clients = [{ id = \"\" }]"), "1 to 256 visible characters", "federation.clients[0].id", ""),
+        (federation("clients = [{ id = \"a b\" }]"), "1 to 256 visible characters", "federation.clients[0].id", ""),
         (
             federation("clients = [{ id = \"app\" }, { id = \"app\", secret = \"hunter2\" }]"),
-            "this client is there twice",
+            "this client is listed twice",
             ":7:30, key `tenants.acme.federation.clients[1].id`",
             "keep one",
         ),
         (
             federation("clients = [{ id = \"app\", secret = \"hunter2\", secret_file = \"secret\" }]"),
-            "`secret` and `secret_file` are both given",
+            "only one of `secret` and `secret_file` may be set",
             "federation.clients[0].secret_file",
             "keep one",
         ),
@@ -98,10 +98,10 @@ fn of_clients() -> Vec<Mistake> {
     ]
 }
 
-fn of_other_keys() -> Vec<Mistake> {
+fn key_mistakes() -> Vec<Mistake> {
     vec![
         (with_client("customer_clam = \"c\""), "unknown key", ":8:1", "did you mean `customer_claim`"),
-        (with_client("customer_claim = \"\""), "1 to 256 characters", "federation.customer_claim", ""),
+        (with_client("customer_claim = \"\""), "1 to 256 visible characters", "federation.customer_claim", ""),
         (with_client("customer = \"both\""), "`claim`, `claim_compared` and `user`", "federation.customer", ""),
         (with_client("cache = \"61s\""), "`0s` to `60s`", ":8:1, key `tenants.acme.federation.cache`", ""),
         (with_client("cache = \"-1s\""), "`0s` to `60s`", "federation.cache", ""),
@@ -127,7 +127,7 @@ fn of_other_keys() -> Vec<Mistake> {
     ]
 }
 
-fn of_what_it_needs() -> Vec<Mistake> {
+fn missing_requirements() -> Vec<Mistake> {
     let memory = with_client("").replace(KEYCLOAK, "type = \"memory\"\nusers = []\n");
     vec![
         (

@@ -1,17 +1,17 @@
-//! Every mistake of a configuration that is worth a message of its own.
+//! The mistakes of configurations, with the expected messages.
 
 use super::tenant;
 
-/// A mistake: the file, and what the message, the place with its key, and the hint must hold.
+/// The text of a file, and parts of the expected message, of its place and key, and of its hint.
 pub(super) type Mistake = (String, &'static str, &'static str, &'static str);
 
-/// All of them.
+/// Returns all mistakes.
 pub(super) fn all() -> Vec<Mistake> {
     [
-        of_the_file(),
-        of_its_keys(),
-        of_a_tenant(),
-        of_a_connector(),
+        file_mistakes(),
+        webhook_key_mistakes(),
+        tenant_mistakes(),
+        connector_mistakes(),
         super::federation::mistakes(),
         super::rest::mistakes(),
     ]
@@ -24,7 +24,7 @@ fn listen(address: &str) -> String {
     format!("[server]\nlisten = \"{address}\"\n")
 }
 
-fn of_the_file() -> Vec<Mistake> {
+fn file_mistakes() -> Vec<Mistake> {
     vec![
         (String::new(), "no tenant is configured", "idp-bridge.toml", "[tenants.<id>]"),
         ("[server]\n".into(), "no tenant is configured", "", ""),
@@ -33,35 +33,35 @@ fn of_the_file() -> Vec<Mistake> {
         ("tenants = 1".into(), "expected a table", ":1:1, key `tenants`", ""),
         ("tenants.acme = 1".into(), "expected a table", ":1:9, key `tenants.acme`", ""),
         ("[tenant.acme]".into(), "unknown key `tenant`", ":1:2, key `tenant`", "did you mean `tenants`"),
-        ("[something]".into(), "unknown key", "", "the keys here are `outbound`, `server` and `tenants`"),
+        ("[something]".into(), "unknown key", "", "the keys of this table are `outbound`, `server` and `tenants`"),
         ("[server]\nlisten = \"localhost\"\n".into(), LISTEN, ":2:1, key `server.listen`", "`127.0.0.1:8080`"),
         (listen("localhost:8080"), LISTEN, "key `server.listen`", "write `127.0.0.1:8080`"),
-        (listen(":8080"), LISTEN, "", "write `127.0.0.1:8080` for this host alone, or `0.0.0.0:8080`"),
-        (listen("8080"), LISTEN, "", "write `127.0.0.1:8080` for this host alone, or `0.0.0.0:8080`"),
+        (listen(":8080"), LISTEN, "", "write `127.0.0.1:8080` for this host only, or `0.0.0.0:8080`"),
+        (listen("8080"), LISTEN, "", "write `127.0.0.1:8080` for this host only, or `0.0.0.0:8080`"),
         (listen("0.0.0.0"), LISTEN, "", "add a port: `0.0.0.0:8080`"),
         (listen("::1"), LISTEN, "", "add a port: `[::1]:8080`"),
         (listen("127.0.0.1:99999"), LISTEN, "", "a port from 0 to 65535"),
         (listen("http://127.0.0.1:8080"), LISTEN, "", "an address, not a name or a URL"),
         (
             "[server]\nlisten = \"127.0.0.1:1\"\n\n[server] # again\nlisten = \"127.0.0.1:1\"\n".into(),
-            "the table `[server]` is there twice",
+            "the table `[server]` is repeated",
             ":4:2",
             "it begins at line 1",
         ),
-        ("[server]\nlisten = \"a\"\nlisten = \"b\"\n".into(), "the key `listen` is there twice", ":3:1", "keep one"),
+        ("[server]\nlisten = \"a\"\nlisten = \"b\"\n".into(), "the key `listen` is repeated", ":3:1", "keep one"),
         ("[server]\nlisten = 8080\n".into(), "found a number", "`server.listen`", ""),
         ("[server]\nlog.formt = \"json\"\n".into(), "unknown key `formt`", ":2:5", "did you mean `format`"),
         ("[server]\nlog.format = \"jsn\"\n".into(), "`auto`, `text` and `json`", ":2:5", "did you mean `json`"),
         ("[server]\nlog.filter = \"warning\"\n".into(), "did you mean `warn`?", ":2:5", ""),
         ("[server]\nlog.filter = \"info,idp_bridge=inf\"\n".into(), "did you mean `info`?", ":2:5", ""),
-        ("[server]\nlog.filter = \"=x=\"\n".into(), "expected a filter of the log", ":2:5", ""),
+        ("[server]\nlog.filter = \"=x=\"\n".into(), "expected a log filter", ":2:5", ""),
         ("[outbound]\nprivate_networks = \"denied\"".into(), "`allow` and `deny`", ":2:1", "did you mean `deny`"),
     ]
 }
 
 const SHA256_OF_TEST: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
-fn of_its_keys() -> Vec<Mistake> {
+fn webhook_key_mistakes() -> Vec<Mistake> {
     vec![
         (tenant("webhook_keys = \"whpk_x\"", ""), "expected a list", ":2:1", "webhook_keys = [\"…\"]"),
         (tenant("webhook_keys = [1]", ""), "expected a text", ":2:17, key `tenants.acme.webhook_keys[0]`", ""),
@@ -99,7 +99,7 @@ fn of_its_keys() -> Vec<Mistake> {
         (tenant("webhook_keys_env = [\"NO_SUCH_VARIABLE\"]", ""), "`NO_SUCH_VARIABLE` is not set", ":2:21", "export"),
         (
             tenant("webhook_keys = []\nwebhook_keys_env = []", ""),
-            "`webhook_keys` and `webhook_keys_env` are both given",
+            "only one of `webhook_keys` and `webhook_keys_env` may be set",
             ":3:1",
             "keep one",
         ),
@@ -107,10 +107,10 @@ fn of_its_keys() -> Vec<Mistake> {
     ]
 }
 
-fn of_a_tenant() -> Vec<Mistake> {
+fn tenant_mistakes() -> Vec<Mistake> {
     let token = |token: &str| tenant(&format!("rest.tokens = [{token}]"), "");
     vec![
-        ("[tenants.\"a/b\"]".into(), "no tenant id: it may hold only", ":1:10", ""),
+        ("[tenants.\"a/b\"]".into(), "`a/b` is not a tenant id: it ", ":1:10", ""),
         (
             "[tenants.acme]".into(),
             "missing key `webhook_keys`",
@@ -132,7 +132,7 @@ fn of_a_tenant() -> Vec<Mistake> {
         ),
         (
             token(&format!("{{name = \"a\", sha256 = \"{SHA256_OF_TEST}\", scopes = []}}")),
-            "anyone can guess the token",
+            "the token of this digest is guessable",
             "rest.tokens[0].sha256",
             "",
         ),
@@ -140,7 +140,7 @@ fn of_a_tenant() -> Vec<Mistake> {
     ]
 }
 
-fn of_a_connector() -> Vec<Mistake> {
+fn connector_mistakes() -> Vec<Mistake> {
     let memory = |settings: &str| tenant("", &format!("type = \"memory\"\n{settings}"));
     vec![
         (
@@ -174,7 +174,12 @@ fn of_a_connector() -> Vec<Mistake> {
             "key `tenants.acme.connector.proxy`",
             "http://proxy",
         ),
-        (tenant("", "client_secret = \"hunter2\""), "are both given", "connector.client_secret_file", "keep one"),
+        (
+            tenant("", "client_secret = \"hunter2\""),
+            "only one of `client_secret` and `client_secret_file` may be set",
+            "connector.client_secret_file",
+            "keep one",
+        ),
         (tenant("", "customer_attribute = \"a b\""), "`customer_attribute` may hold only", ":10:1", ""),
         (
             tenant("", "email_link_lifespan = \"soon\""),
