@@ -72,7 +72,9 @@ impl TransportCause {
         if is_unresolved(error) {
             return Some(Self::NameNotFound);
         }
-        let io = find::<io::Error>(error).map(io::Error::kind);
+        // The HTTP client wraps errors of a handshake in an `io::Error` of the kind `Other`.
+        let mut kinds = causes(error).filter_map(|cause| cause.downcast_ref()).map(io::Error::kind);
+        let io = kinds.find(|kind| *kind != io::ErrorKind::Other);
         let connecting = error.is_connect();
         Some(match io {
             _ if error.is_timeout() && connecting => Self::ConnectTimeout,

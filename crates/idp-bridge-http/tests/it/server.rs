@@ -150,8 +150,8 @@ impl State {
     }
 }
 
-/// Reads a request. Returns `None` if the client has closed the connection.
-async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Received> {
+/// Reads a request. Returns `None` if the client has closed the connection, or after a response to bytes that are not HTTP.
+async fn read(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Option<Received> {
     let mut bytes = Vec::new();
     loop {
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -164,6 +164,10 @@ async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Received> {
             }
         }
         if stream.read_buf(&mut bytes).await.unwrap_or(0) == 0 {
+            return None;
+        }
+        if bytes.first().is_some_and(|first| !first.is_ascii_uppercase()) {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
             return None;
         }
     }
