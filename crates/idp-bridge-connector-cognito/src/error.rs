@@ -245,7 +245,7 @@ where
 fn from_credentials(error: &(dyn StdError + 'static)) -> Error {
     let causes = || causes(error);
     if let Some(own) = causes().find_map(|cause| cause.downcast_ref::<Error>()) {
-        return own.retold("AWS credentials could not be obtained").with("cause", own.message().to_owned());
+        return own.with_message("AWS credentials could not be obtained").with("cause", own.message().to_owned());
     }
     match causes().find_map(|cause| cause.downcast_ref::<CredentialsError>()) {
         Some(CredentialsError::ProviderTimedOut(_)) => timed_out(),

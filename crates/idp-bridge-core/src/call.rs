@@ -16,23 +16,23 @@ pub enum Call {
     GetByEmail(Email),
     /// Get the user of this customer.
     GetByCustomer(CustomerId),
-    /// Make sure that no user with this id exists.
+    /// Delete the user with this id, if it exists.
     Delete(UserId),
-    /// Mark the user's address as verified, if it is still the given one.
+    /// Mark the user's address as verified, if it equals the given one.
     MarkEmailVerified {
         /// The user.
         id: UserId,
-        /// The address that the caller means; any if absent.
+        /// The expected address. Any address is accepted if absent.
         email: Option<Email>,
     },
-    /// Have the identity provider send a mail that proves the address.
+    /// Request a mail that lets the user verify the address.
     SendVerificationEmail(UserId),
-    /// Have the identity provider send a mail that lets the user choose a new password.
+    /// Request a mail that lets the user choose a new password.
     SendPasswordResetEmail(Email),
 }
 
 impl Call {
-    /// Which of the seven it is.
+    /// Returns the kind of this call.
     pub fn kind(&self) -> CallKind {
         match self {
             Self::GetById(_) => CallKind::GetById,
@@ -97,7 +97,7 @@ impl CallKind {
         }
     }
 
-    /// Whether it changes something at the identity provider or sends a mail.
+    /// Returns whether the call changes a user or sends a mail.
     pub fn is_write(self) -> bool {
         !matches!(self, Self::GetById | Self::GetByEmail | Self::GetByCustomer)
     }
@@ -109,7 +109,7 @@ impl fmt::Display for CallKind {
     }
 }
 
-/// By what a user is looked up.
+/// The key of a user lookup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserKey<'a> {
     /// The identity provider's id.
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_serialized_name_is_the_displayed_one() {
+    fn serialized_and_displayed_names_are_equal() {
         for kind in CallKind::ALL {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }

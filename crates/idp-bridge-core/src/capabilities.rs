@@ -1,4 +1,4 @@
-//! What a connector, or a provider with a tenant's settings, can honestly promise.
+//! What a connector, or a provider with a tenant's settings, supports.
 
 use std::collections::BTreeMap;
 
@@ -7,36 +7,36 @@ use serde::{Deserialize, Serialize};
 
 use crate::{CallKind, Error, FederationCapabilities, Result};
 
-/// Whether a call is possible.
+/// Whether a call is supported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "support", rename_all = "snake_case")]
 pub enum Support {
-    /// Always.
+    /// Supported for every user.
     Supported,
-    /// For some users or with a limit, named by the reason.
+    /// Supported for some users, or with a limit.
     Conditional {
-        /// When it is possible, or what is limited.
+        /// The condition or limit.
         reason: String,
     },
-    /// Never with this identity provider and these settings.
+    /// Not supported by this identity provider with these settings.
     Unsupported {
-        /// Why, and what would make it possible.
+        /// Why, and the setting that would change it.
         reason: String,
     },
 }
 
 impl Support {
-    /// Conditional, with the reason.
+    /// Creates a conditional support with this reason.
     pub fn conditional(reason: impl Into<String>) -> Self {
         Self::Conditional { reason: reason.into() }
     }
 
-    /// Unsupported, with the reason.
+    /// Creates an unsupported call with this reason.
     pub fn unsupported(reason: impl Into<String>) -> Self {
         Self::Unsupported { reason: reason.into() }
     }
 
-    /// Whether the call may be tried at all.
+    /// Returns whether the call may be tried.
     pub fn is_possible(&self) -> bool {
         !matches!(self, Self::Unsupported { .. })
     }
@@ -50,19 +50,19 @@ impl Support {
     }
 }
 
-/// Where the value of a field comes from.
+/// The origin of a field's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Fidelity {
-    /// Never there: the identity provider cannot know it.
+    /// Never present: the identity provider does not store it.
     Absent,
-    /// Computed from something else, within limits that the connector's page names.
+    /// Computed from other data, within the limits that the connector's page documents.
     Derived,
     /// The identity provider's own value.
     Exact,
 }
 
-/// A field of the User model that not every identity provider knows.
+/// A field of the User model that an identity provider may lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Field {
@@ -85,7 +85,7 @@ pub enum Field {
 }
 
 impl Field {
-    /// All of them, in the order of the User model.
+    /// All fields, in the order of the User model.
     pub const ALL: [Self; 8] = [
         Self::Customer,
         Self::Email,
@@ -98,7 +98,7 @@ impl Field {
     ];
 }
 
-/// Per call whether it is possible, per field where it comes from, and what the OAuth side promises.
+/// The supported calls, the origin of each field, and the features of the OAuth side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Capabilities {
     calls: BTreeMap<CallKind, Support>,
@@ -108,7 +108,7 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
-    /// Every call supported and every field exact: what an ideal identity provider promises.
+    /// Creates capabilities with every call supported and every field exact.
     pub fn all() -> Self {
         Self {
             calls: CallKind::ALL.into_iter().map(|kind| (kind, Support::Supported)).collect(),
@@ -117,7 +117,7 @@ impl Capabilities {
         }
     }
 
-    /// No call supported, for the given reason, and every field absent.
+    /// Creates capabilities with no call, for this reason, and no field.
     pub fn none(reason: &str) -> Self {
         Self {
             calls: CallKind::ALL.into_iter().map(|kind| (kind, Support::unsupported(reason))).collect(),
@@ -126,38 +126,38 @@ impl Capabilities {
         }
     }
 
-    /// The same with this call changed.
+    /// Sets the support of a call.
     #[must_use]
     pub fn with_call(mut self, kind: CallKind, support: Support) -> Self {
         self.calls.insert(kind, support);
         self
     }
 
-    /// The same with this field changed.
+    /// Sets the origin of a field.
     #[must_use]
     pub fn with_field(mut self, field: Field, fidelity: Fidelity) -> Self {
         self.fields.insert(field, fidelity);
         self
     }
 
-    /// The same with the OAuth side, or without.
+    /// Sets or removes the OAuth side.
     #[must_use]
     pub fn with_federation(mut self, federation: Option<FederationCapabilities>) -> Self {
         self.federation = federation;
         self
     }
 
-    /// What the OAuth side promises; none without one.
+    /// Returns the features of the OAuth side, if there is one.
     pub fn federation(&self) -> Option<&FederationCapabilities> {
         self.federation.as_ref()
     }
 
-    /// Whether this call is possible. A call that is not listed is unsupported.
+    /// Returns the support of a call. A call that is not listed is unsupported.
     pub fn call(&self, kind: CallKind) -> Support {
         self.calls.get(&kind).cloned().unwrap_or_else(|| Support::unsupported("not declared"))
     }
 
-    /// Fails if this call is unsupported, with the reason.
+    /// Returns `Unsupported` with the reason if this call is unsupported.
     pub fn require(&self, kind: CallKind) -> Result<()> {
         match self.call(kind) {
             Support::Unsupported { reason } => Err(Error::unsupported(reason)),
@@ -165,12 +165,12 @@ impl Capabilities {
         }
     }
 
-    /// Where this field comes from. A field that is not listed is absent.
+    /// Returns the origin of a field. A field that is not listed is absent.
     pub fn field(&self, field: Field) -> Fidelity {
         self.fields.get(&field).copied().unwrap_or(Fidelity::Absent)
     }
 
-    /// Whether these promise no more than `most`: what a provider declares against what its connector declares.
+    /// Returns whether these declare nothing beyond `most`. A provider's capabilities are within its connector's.
     pub fn is_within(&self, most: &Self) -> bool {
         CallKind::ALL.into_iter().all(|kind| self.call(kind).rank() <= most.call(kind).rank())
             && Field::ALL.into_iter().all(|field| self.field(field) <= most.field(field))
@@ -186,7 +186,7 @@ mod tests {
     use crate::{Liveness, LogoutReach};
 
     #[test]
-    fn the_wire_form_is_the_documented_one() {
+    fn the_wire_form_is_as_documented() {
         let capabilities = Capabilities::all()
             .with_call(CallKind::Delete, Support::conditional("database users only"))
             .with_field(Field::LoginTime, Fidelity::Derived);
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_may_promise_less_than_its_connector_but_not_more() {
+    fn a_provider_may_declare_less_than_its_connector() {
         let most = Capabilities::all().with_field(Field::UpdateTime, Fidelity::Absent);
         assert!(most.is_within(&most));
         assert!(Capabilities::none("off").is_within(&most));

@@ -1,4 +1,4 @@
-//! Time and randomness as parts that a test can replace.
+//! Sources of time and randomness, which tests replace.
 
 use std::fmt;
 
@@ -6,22 +6,22 @@ use jiff::Timestamp;
 
 use crate::{Error, ErrorKind, Result};
 
-/// Tells the time.
+/// A source of wall-clock time.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
-    /// Now, as wall-clock time.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 }
 
-/// Gives random bytes that nobody can foresee.
+/// A source of cryptographically secure random bytes.
 pub trait Random: fmt::Debug + Send + Sync + 'static {
-    /// Fills the buffer; an error if the system has no randomness to give.
+    /// Fills the buffer. Fails if the system's random generator does.
     fn fill(&self, buffer: &mut [u8]) -> std::io::Result<()>;
 
-    /// A word of 32 hexadecimal digits that nobody had before.
+    /// Returns 32 random hexadecimal digits.
     fn word(&self) -> Result<String> {
         let mut bytes = [0; 16];
         self.fill(&mut bytes).map_err(|error| {
-            Error::ours(ErrorKind::Unexpected, "the system has no randomness to give").with_source(error)
+            Error::ours(ErrorKind::Unexpected, "the system's random generator failed").with_source(error)
         })?;
         Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
     }
@@ -53,14 +53,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_is_another_one_each_time() {
+    fn two_words_differ() {
         let words = [SystemRandom.word().unwrap(), SystemRandom.word().unwrap()];
         assert_ne!(words[0], words[1]);
         assert!(words.iter().all(|word| word.len() == 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit())));
     }
 
     #[test]
-    fn without_randomness_there_is_no_word() {
+    fn a_failed_generator_is_an_error() {
         #[derive(Debug)]
         struct Dry;
         impl Random for Dry {

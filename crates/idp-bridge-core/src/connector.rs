@@ -1,4 +1,4 @@
-//! What a connector is built from.
+//! The contract of a connector, and the context that it builds providers from.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,30 +12,30 @@ use crate::{
 
 /// Code for one identity provider product.
 pub trait Connector: Send + Sync + 'static {
-    /// The name in `connector.type`: lower case, as the product is known.
+    /// The value of `connector.type`: the product's name in lower case.
     const TYPE: &'static str;
 
     /// A tenant's settings. Derive `Deserialize` with `deny_unknown_fields` and document every field.
     type Config: DeserializeOwned + JsonSchema + 'static;
 
-    /// What [`build`](Self::build) makes.
+    /// The provider that [`build`](Self::build) returns.
     type Provider: IdentityProvider;
 
-    /// The most that this connector can promise, with the most generous settings.
+    /// Returns what this connector supports at most, with any settings.
     fn capabilities() -> Capabilities;
 
-    /// Makes the provider of one tenant. It checks the settings and asks no network; an error is `Misconfigured`.
+    /// Builds the provider of one tenant. Checks the settings without network access; an error is `Misconfigured`.
     fn build(config: Self::Config, context: &ConnectorContext) -> Result<Self::Provider>;
 }
 
-/// What a provider takes from the program instead of from the process's globals.
+/// The program's part in a provider: clock, randomness and network policy.
 #[derive(Debug, Clone)]
 pub struct ConnectorContext {
-    /// The tenant whose settings these are.
+    /// The tenant of the provider.
     pub tenant: TenantId,
-    /// Tells the time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Gives random bytes.
+    /// The random generator.
     pub random: Arc<dyn Random>,
     /// Where the provider may connect to, and how.
     pub outbound: OutboundPolicy,
@@ -48,7 +48,8 @@ pub struct ConnectorContext {
 }
 
 impl ConnectorContext {
-    /// The system's clock and randomness, the default policy, none of the host's credentials, and no federation.
+    /// Creates a context with the system's clock and random generator, the default policy, no host credentials and no
+    /// federation.
     pub fn new(tenant: TenantId) -> Self {
         Self {
             tenant,
@@ -62,16 +63,16 @@ impl ConnectorContext {
     }
 }
 
-/// Where a tenant's provider may connect to: plain data, obeyed by `idp-bridge-http`.
+/// Where a tenant's provider may connect to. `idp-bridge-http` enforces it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboundPolicy {
-    /// Whether loopback and private addresses may be dialled.
+    /// Whether connections to loopback and private addresses are allowed.
     pub private_networks: PrivateNetworks,
-    /// Whether plain `http` may be spoken to other hosts than loopback.
+    /// Whether plain `http` is allowed to hosts other than loopback.
     pub allow_http: bool,
     /// Certificate authorities (PEM) to trust instead of the system's.
     pub ca_pem: Option<Vec<u8>>,
-    /// A proxy that all requests go through; the environment's proxy variables are never read.
+    /// The proxy of all requests. Proxy variables of the environment are ignored.
     pub proxy: Option<String>,
     /// The longest time of a fetch that calls share: an access token, the keys, the discovery document.
     pub fetch_timeout: Duration,
@@ -94,13 +95,13 @@ impl Default for OutboundPolicy {
     }
 }
 
-/// Whether loopback and private addresses may be dialled.
+/// Whether connections to loopback and private addresses are allowed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PrivateNetworks {
-    /// They may: the identity provider often lives next door.
+    /// Allowed: an identity provider often runs in the same network.
     #[default]
     Allow,
-    /// They may not: for a host whose tenants bring their own settings.
+    /// Denied: for hosts whose tenants bring their own settings.
     Deny,
 }

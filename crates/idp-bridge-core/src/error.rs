@@ -1,4 +1,4 @@
-//! The one error of a call: a kind that says what the caller can do, and the rest for the log.
+//! The error of a call: a kind for the caller, and details for the log.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,57 +10,57 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What the caller can do about an error.
 ///
-/// The list is exhaustive on purpose: the server's table from kind to status is checked by the compiler.
+/// Deliberately exhaustive, so that the compiler checks the server's table from kinds to statuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
     /// No such user. Never an outage, never a missing permission, never a missing realm.
     NotFound,
     /// Several users match, and none may be chosen.
     Ambiguous,
-    /// The user is not what the caller assumed (another address, another writer).
+    /// The user differs from what the caller expects: another address, or another writer.
     Conflict,
-    /// The input can never be right for this identity provider.
+    /// The input is never valid for this identity provider.
     InvalidInput,
-    /// Never possible with this identity provider and these settings.
+    /// Not supported by this identity provider with these settings.
     Unsupported,
-    /// The user lacks something that the User model requires.
+    /// The user lacks a field that the User model requires.
     Incomplete,
     /// Not possible for a user in this state.
     State,
-    /// The token that the caller presented is not good, or no longer.
+    /// The presented token is invalid, expired or revoked.
     InvalidToken,
     /// The identity provider refused our credentials.
     Unauthenticated,
     /// Our credentials lack a right.
     PermissionDenied,
-    /// The identity provider asks to slow down.
+    /// The identity provider's rate limit is exceeded.
     RateLimited,
-    /// The identity provider cannot be reached or failed on its side.
+    /// The identity provider cannot be reached, or failed.
     Unavailable,
-    /// The deadline passed first.
+    /// The deadline passed.
     Timeout,
-    /// The identity provider's answer makes no sense.
+    /// The identity provider's answer is not one it should give.
     InvalidResponse,
-    /// The settings and the identity provider do not fit (no such realm, an undeclared attribute).
+    /// The settings do not match the identity provider, such as a realm that does not exist.
     Misconfigured,
-    /// A fault of our own.
+    /// A bug of the bridge.
     Unexpected,
 }
 
-/// Whose fault it is.
+/// The side that caused an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// Decided by the bridge.
+    /// The bridge.
     Ours,
-    /// Decided by the identity provider, or by the way to it.
+    /// The identity provider, or the connection to it.
     Upstream,
 }
 
 /// An error of a call.
 ///
-/// `Display` is for the log: a sentence and context pairs, never an upstream body, an address, an id or a secret.
-/// The [`hint`](Self::hint) stands apart, since people read it last, after the causes.
-/// The platform sees only what the server makes of the kind.
+/// `Display` is for the log: a message and context pairs, without upstream bodies, addresses, ids and secrets.
+/// The [`hint`](Self::hint) is separate, because reports print it after the causes.
+/// The platform sees only the status and code of the kind.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -75,27 +75,27 @@ struct Inner {
 }
 
 impl Error {
-    /// An error that the bridge itself decided on.
+    /// Creates an error that the bridge caused.
     pub fn ours(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self::build(kind, Origin::Ours, message.into())
     }
 
-    /// An error that the identity provider, or the way to it, caused.
+    /// Creates an error that the identity provider, or the connection to it, caused.
     pub fn upstream(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self::build(kind, Origin::Upstream, message.into())
     }
 
-    /// A call that this provider does not support, with the reason that its capabilities name.
+    /// Creates an `Unsupported` error with the reason that the capabilities declare.
     pub fn unsupported(reason: impl Into<Cow<'static, str>>) -> Self {
         Self::ours(ErrorKind::Unsupported, reason)
     }
 
-    /// Settings that cannot be right, found without asking the identity provider.
+    /// Creates a `Misconfigured` error for invalid settings.
     pub fn misconfigured(message: impl Into<Cow<'static, str>>) -> Self {
         Self::ours(ErrorKind::Misconfigured, message)
     }
 
-    /// A presented token that is not good; the reason is for the log alone.
+    /// Creates an `InvalidToken` error. Only the log contains the reason.
     pub fn invalid_token(reason: impl Into<Cow<'static, str>>) -> Self {
         Self::ours(ErrorKind::InvalidToken, reason)
     }
@@ -113,24 +113,24 @@ impl Error {
         )
     }
 
-    /// A user whose state does not allow the call.
+    /// Creates a `State` error with the state that prevents the call.
     pub fn state(message: impl Into<Cow<'static, str>>) -> Self {
         Self::ours(ErrorKind::State, message)
     }
 
-    /// A user that lacks `field`, which the User model or the call requires.
+    /// Creates an `Incomplete` error for a required field that the user lacks.
     pub fn incomplete(field: &'static str) -> Self {
         Self::ours(ErrorKind::Incomplete, "the user lacks a required field").with("field", field)
     }
 
-    /// A waiter's own error about a failure that several waited for: as bad as that one, for the same reason, and mended alike.
+    /// Creates an error for one of several callers that waited for the operation that failed with `cause`.
     pub fn caused_by(cause: Arc<Self>, message: impl Into<Cow<'static, str>>) -> Self {
-        cause.retold(message).with_source(cause)
+        cause.with_message(message).with_source(cause)
     }
 
-    /// The same in other words, without context and causes: where the error itself stays somewhere else.
+    /// Copies kind, origin, hint and retry hint into an error with this message, without context and source.
     #[must_use]
-    pub fn retold(&self, message: impl Into<Cow<'static, str>>) -> Self {
+    pub fn with_message(&self, message: impl Into<Cow<'static, str>>) -> Self {
         let mut error = Self::build(self.kind(), self.origin(), message.into());
         error.0.hint.clone_from(&self.0.hint);
         error.0.unanswered = self.0.unanswered;
@@ -150,30 +150,30 @@ impl Error {
         }))
     }
 
-    /// The same with the next step of whoever operates the tenant. Like the message, it must be neither secret nor personal.
+    /// Adds the next step for the tenant's operator. Must contain neither secrets nor personal data.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
         self.0.hint = Some(hint.into());
         self
     }
 
-    /// The same with a context pair for the log. The value must be neither secret nor personal.
+    /// Adds a context pair for the log. The value must contain neither secrets nor personal data.
     ///
-    /// The key `field` is special: the platform is told it (`customer`, `email`, `data.id` …).
+    /// The value of the key `field` is also sent to the platform (`customer`, `email`, `data.id` …).
     #[must_use]
     pub fn with(mut self, key: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         self.0.context.push((key, value.into()));
         self
     }
 
-    /// The same with the error that caused it.
+    /// Sets the error that caused this one.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
-    /// The same with how long the identity provider asks to wait.
+    /// Sets how long the identity provider requires callers to wait.
     #[must_use]
     pub fn with_retry_after(mut self, after: Option<Duration>) -> Self {
         self.0.retry_after = after;
@@ -192,32 +192,32 @@ impl Error {
         self.0.unanswered
     }
 
-    /// What the caller can do.
+    /// Returns the kind.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// Whose fault it is.
+    /// Returns the side that caused the error.
     pub fn origin(&self) -> Origin {
         self.0.origin
     }
 
-    /// The next step of whoever operates the tenant.
+    /// Returns the next step for the tenant's operator.
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
-    /// How long the identity provider asks to wait.
+    /// Returns how long the identity provider requires callers to wait.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// A context pair's value.
+    /// Returns the value of a context pair.
     pub fn context(&self, key: &str) -> Option<&str> {
         self.0.context.iter().find(|(own, _)| *own == key).map(|(_, value)| value.as_ref())
     }
 
-    /// The sentence for the log, without context, causes and hint.
+    /// Returns the message, without context, causes and hint.
     pub fn message(&self) -> &str {
         &self.0.message
     }

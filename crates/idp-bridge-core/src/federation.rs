@@ -1,4 +1,4 @@
-//! The OAuth half of the contract: whose a token is, whether it is alive, and how a login ends.
+//! The OAuth side of the contract: validating access tokens and ending logins.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ use crate::{CallScope, Error};
 /// - Keys come only from the settings or the discovery document, never from a token.
 #[async_trait]
 pub trait Federation: Send + Sync {
-    /// Says whose token it is, by what it proves itself, or by asking the identity provider where it proves nothing.
+    /// Identifies the user, client and session of a token: by its signature, or by introspection if it has none.
     ///
     /// # Behavior
     ///
@@ -32,7 +32,7 @@ pub trait Federation: Send + Sync {
     /// - A token that expired at most a day ago is accepted, so that its login can be ended.
     async fn identify(&self, scope: &CallScope, token: &AccessToken) -> Result<TokenIdentity>;
 
-    /// Says whose token it is, if the identity provider lets it live.
+    /// Validates the token with the identity provider and returns its user.
     ///
     /// # Behavior
     ///
@@ -44,7 +44,7 @@ pub trait Federation: Send + Sync {
     /// - Needs one request, once the keys are cached.
     async fn validate(&self, scope: &CallScope, token: &AccessToken) -> Result<TokenUser>;
 
-    /// Ends the login that a token belongs to: every step that this identity provider has for it.
+    /// Ends the login of a token, with every step that the identity provider offers.
     ///
     /// # Behavior
     ///
@@ -58,7 +58,7 @@ pub trait Federation: Send + Sync {
     /// - A refresh token of a client outside the tenant is `InvalidInput`.
     async fn log_out(&self, scope: &CallScope, logout: &Logout<'_>) -> Result<LoggedOut>;
 
-    /// The address that the browser goes to, so that the identity provider's own login page comes back.
+    /// Returns the URL that ends the browser's session at the identity provider.
     ///
     /// # Behavior
     ///
@@ -78,7 +78,7 @@ pub trait Federation: Send + Sync {
         Err(Error::unsupported("this identity provider sends no logout tokens"))
     }
 
-    /// What an application needs to know to log users in.
+    /// Returns the public settings that an application needs to log users in.
     ///
     /// # Behavior
     ///
@@ -94,30 +94,35 @@ pub trait Federation: Send + Sync {
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding>;
 }
 
-/// A tenant's settings of federation that its connector obeys.
+/// A tenant's federation settings, as far as a connector uses them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FederationSettings {
-    /// The applications whose tokens are taken.
+    /// The applications. Tokens of other clients are rejected.
     pub clients: Vec<OauthClient>,
-    /// The claim that names the customer; the connector's own default if absent.
+    /// The claim that contains the customer. The connector's default if absent.
     pub customer_claim: Option<String>,
-    /// What a logout does where no single session can be ended.
+    /// What a logout does if the identity provider cannot end a single session.
     pub fallback: LogoutFallback,
-    /// Where browsers may return to after a logout: for a diagnosis, since the server lets no other address through.
+    /// Where browsers may return to after a logout. Used by diagnoses; the server enforces it.
     pub post_logout_redirect_uris: Vec<String>,
 }
 
 impl FederationSettings {
-    /// The application with this id.
+    /// Returns the application with this id.
     pub fn client(&self, id: &str) -> Option<&OauthClient> {
         self.clients.iter().find(|client| client.id == id)
     }
 
-    /// Whether the identity provider lets browsers return after a logout of this client, by what it allows; none if the
-    /// tenant lists no address.
+    /// Compares the addresses that browsers may return to after a logout with those that the identity provider allows for
+    /// this client. Returns no finding if the tenant lists none.
     ///
-    /// An address that another client of the tenant is meant to return to need not be this one's.
-    pub fn check_way_back(&self, client: &str, allows: impl Fn(&str) -> bool, fix: &str) -> Option<Finding> {
+    /// Fails only if none of the listed addresses is allowed, because each may belong to another client of the tenant.
+    pub fn check_post_logout_redirect_uris(
+        &self,
+        client: &str,
+        allows: impl Fn(&str) -> bool,
+        fix: &str,
+    ) -> Option<Finding> {
         let check = format!("`{client}` may return from a logout to `post_logout_redirect_uris`");
         let listed = &self.post_logout_redirect_uris;
         let refused: Vec<String> = listed.iter().filter(|uri| !allows(uri)).map(|uri| format!("`{uri}`")).collect();
@@ -126,73 +131,74 @@ impl FederationSettings {
             _ if listed.is_empty() => None,
             0 => Some(Finding::ok(check, &[])),
             all if all == listed.len() => Some(Finding::failed(check, &[], fix).with_detail(detail)),
-            _ => Some(
-                Finding::ok(check, &[]).with_detail(format!("{detail}, which is right if they are another client's")),
-            ),
+            _ => {
+                Some(Finding::ok(check, &[]).with_detail(format!("{detail}; correct if they belong to other clients")))
+            }
         }
     }
 }
 
-/// An application that is registered at the identity provider.
+/// An application registered at the identity provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OauthClient {
-    /// Its `client_id`.
+    /// The `client_id`.
     pub id: String,
-    /// Its secret; none if it is public.
+    /// The client secret. `None` for a public client.
     pub secret: Option<Secret>,
 }
 
-/// What a logout does where the identity provider cannot end one session alone.
+/// What a logout does if the identity provider cannot end a single session.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LogoutFallback {
-    /// All sessions of the user end.
+    /// Ends all sessions of the user.
     #[default]
     User,
-    /// The logout is refused: `not_supported`.
+    /// Fails with `not_supported`.
     Refuse,
 }
 
-/// Whose token it is.
+/// The user, client and session of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenIdentity {
-    /// The user, by the id that a get by id takes.
+    /// The user's id, as a get by id takes it.
     pub subject: UserId,
-    /// The client that it was issued to; none only if the identity provider does not tell of this kind of token.
+    /// The client that the token was issued to. `None` only if the identity provider does not return it for this kind of
+    /// token.
     pub client: Option<String>,
-    /// The login that it belongs to, if the token names it.
+    /// The session of the token, if the token names it.
     pub session: Option<SessionId>,
-    /// When it was issued, by the identity provider's clock.
+    /// When the token was issued, by the identity provider's clock.
     pub issued_at: Option<Timestamp>,
-    /// When it ends, by the identity provider's clock.
+    /// When the token expires, by the identity provider's clock.
     pub expires_at: Option<Timestamp>,
 }
 
-/// A living token's user.
+/// The user of a valid token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenUser {
-    /// Whose token it is.
+    /// The user, client and session.
     pub identity: TokenIdentity,
-    /// The address, if the answer names it.
+    /// The address, if the answer contains it.
     pub email: Option<Email>,
-    /// Whether the address is proven, if the answer tells.
+    /// Whether the address is verified, if the answer contains it.
     pub email_verified: Option<bool>,
-    /// What the configured claim says.
+    /// The value of the configured claim.
     pub customer: Customer,
-    /// The user as a get by id answers, where the connector had to read it anyway.
+    /// The user's record, if the connector had to read it for the validation.
     pub record: Option<UserRecord>,
 }
 
-/// A login that is to be ended.
+/// A login to end.
 #[derive(Debug, Clone, Copy)]
 pub struct Logout<'a> {
-    /// The access token that the caller holds.
+    /// The caller's access token.
     pub token: &'a AccessToken,
-    /// Whose it is; none if the identity provider refuses a token that proves nothing by itself.
+    /// The token's user and session. `None` for an opaque token that the identity provider rejects.
     pub identity: Option<&'a TokenIdentity>,
-    /// The refresh token of the same login, if the caller has one.
+    /// The login's refresh token, if the caller sent it.
     pub refresh_token: Option<&'a Secret>,
-    /// The ID token of the same login, if the caller has one.
+    /// The login's ID token, if the caller sent it.
     pub id_token_hint: Option<&'a Secret>,
 }
 
@@ -206,33 +212,33 @@ pub enum LoggedOut {
         /// When that was, by the identity provider's clock.
         ended_at: Timestamp,
     },
-    /// Only the refresh token, and what was issued with it.
+    /// Only the refresh token, and the tokens issued with it.
     RefreshToken,
 }
 
-/// What the browser takes to the identity provider.
+/// The parameters of a logout in the browser.
 #[derive(Debug, Clone, Copy)]
 pub struct EndSession<'a> {
     /// One of the configured clients.
     pub client_id: &'a str,
-    /// Where the identity provider sends the browser afterwards; one of the configured ones.
+    /// One of the configured addresses to return to.
     pub post_logout_redirect_uri: &'a str,
-    /// The ID token of the login, handed through unread.
+    /// The login's ID token, passed on unread.
     pub id_token_hint: Option<&'a Secret>,
-    /// The application's own state, handed through unread.
+    /// The application's state, passed on unread.
     pub state: Option<&'a str>,
 }
 
-/// What a logout token says has ended.
+/// The content of a logout token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogoutNotice {
-    /// Whose tokens are refused from now on.
+    /// The session or user that was logged out.
     pub ended: Ended,
-    /// Up to when they were issued, by the identity provider's clock.
+    /// When the logout happened, by the identity provider's clock. Tokens issued until then are rejected.
     pub issued_at: Timestamp,
 }
 
-/// One session, or all of a user.
+/// One session, or all sessions of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
     /// This session.
@@ -241,46 +247,46 @@ pub enum Ended {
     User(UserId),
 }
 
-/// What an application needs to know to log users in: public.
+/// The public settings that an application needs to log users in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FederationMetadata {
     /// The issuer of ID tokens.
     pub issuer: String,
-    /// Where a login begins.
+    /// The URL that starts a login.
     pub authorization_endpoint: String,
-    /// Where a code is exchanged for tokens.
+    /// The URL that exchanges a code for tokens.
     pub token_endpoint: String,
-    /// Where the keys are.
+    /// The URL of the signing keys.
     pub jwks_uri: String,
-    /// The claim that names the customer, if one is configured.
+    /// The claim that contains the customer, if one is configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_claim: Option<String>,
-    /// The scopes to ask for, so that the tokens are good for the bridge's userinfo.
+    /// The scopes to request, so that the bridge's userinfo accepts the tokens.
     pub scopes: Vec<String>,
 }
 
-/// What the OAuth side can promise.
+/// The features of the OAuth side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FederationCapabilities {
-    /// How a living token is told from a dead one.
+    /// How revoked tokens are detected.
     pub liveness: Liveness,
     /// What a logout ends at the identity provider.
     pub logout: LogoutReach,
-    /// Whether the identity provider tells of logouts that happen elsewhere.
+    /// Whether the identity provider sends notices of logouts that happen elsewhere.
     pub back_channel: Support,
-    /// Whether access tokens may be opaque, so that only the identity provider can tell whose they are.
+    /// Whether access tokens may be opaque, so that only introspection identifies them.
     pub opaque_tokens: bool,
-    /// For how many seconds userinfo may answer from its cache unless the tenant says otherwise; 0 for not at all.
+    /// The default lifetime of userinfo's cache in seconds; 0 switches it off.
     pub cache_seconds: u32,
 }
 
-/// How a living token is told from a dead one.
+/// How revoked tokens are detected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Liveness {
-    /// The identity provider is asked, and knows of the end of sessions.
+    /// By the identity provider, which includes ended sessions.
     IdentityProvider,
-    /// By signature, time, and the state of the user; the end of a session shows only in the bridge's revocation list.
+    /// By signature, time and the user's state. Only the bridge's revocation list contains ended sessions.
     Signature,
 }
 
@@ -288,7 +294,7 @@ pub enum Liveness {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LogoutReach {
-    /// The one session.
+    /// One session.
     Session,
     /// What came of the refresh token if one is shown, else all sessions of the user.
     RefreshTokenOrUser,
@@ -312,11 +318,11 @@ mod tests {
     use crate::Verdict;
 
     #[test]
-    fn a_way_back_is_wrong_only_if_a_client_has_none_of_those_listed() {
+    fn a_client_needs_one_allowed_address() {
         let of = |listed: &[&str]| {
             let post_logout_redirect_uris = listed.iter().map(|uri| (*uri).to_owned()).collect();
             let settings = FederationSettings { post_logout_redirect_uris, ..FederationSettings::default() };
-            settings.check_way_back("shop", |uri| uri == "https://shop.example/bye", "add it")
+            settings.check_post_logout_redirect_uris("shop", |uri| uri == "https://shop.example/bye", "add it")
         };
         assert_eq!(of(&[]), None);
         assert_eq!(of(&["https://shop.example/bye"]).unwrap().detail, None);

@@ -1,44 +1,44 @@
-//! What a diagnosis says.
+//! The findings of a diagnosis.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{CallKind, Error, ErrorKind};
 
-/// How a check ended.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// It was seen to be right.
+    /// The check passed.
     Ok,
-    /// It was seen to be wrong.
+    /// The check failed.
     Failed,
-    /// It could not be seen with the rights at hand; this is never taken for right.
+    /// The bridge's rights do not suffice for the check. Does not count as passed.
     NotVisible,
 }
 
-/// One checked thing, the calls that need it, and the step that mends it.
+/// The result of one check, the calls that depend on it, and the fix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// What was checked, in a few words.
     pub check: String,
-    /// The calls that do not work without it; none if it only adds a field or a warning.
+    /// The calls that depend on it. Empty if it affects only a field or a warning.
     pub calls: Vec<CallKind>,
-    /// How it ended.
+    /// The result.
     pub verdict: Verdict,
     /// Whether the check is about who can set a user's customer. `doctor` does not pass while such a check is not visible.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub authority: bool,
-    /// What was seen, without secrets or personal data.
+    /// The observation, without secrets or personal data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// The exact step that mends it, or that makes it visible.
+    /// The exact step that fixes it, or that makes it visible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
 }
 
 impl Finding {
-    /// A check that passed.
+    /// Creates a passed check.
     pub fn ok(check: impl Into<String>, calls: &[CallKind]) -> Self {
         Self {
             check: check.into(),
@@ -50,27 +50,27 @@ impl Finding {
         }
     }
 
-    /// A check that failed, with the step that mends it.
+    /// Creates a failed check with its fix.
     pub fn failed(check: impl Into<String>, calls: &[CallKind], fix: impl Into<String>) -> Self {
         Self { verdict: Verdict::Failed, fix: Some(fix.into()), ..Self::ok(check, calls) }
     }
 
-    /// A check that a narrow permission hides, with the step that makes it visible.
+    /// Creates a check that the bridge's rights do not suffice for, with the step that makes it visible.
     pub fn not_visible(check: impl Into<String>, calls: &[CallKind], fix: impl Into<String>) -> Self {
         Self { verdict: Verdict::NotVisible, fix: Some(fix.into()), ..Self::ok(check, calls) }
     }
 
-    /// A check that failed with this error: `grant` mends a missing right, and the error's own hint most other faults.
+    /// Creates a check that failed with this error. `grant` is the fix for a missing right; for other errors it is their hint.
     pub fn failed_by(check: impl Into<String>, calls: &[CallKind], error: &Error, grant: String) -> Self {
         let fix = match (error.kind(), error.hint()) {
             (ErrorKind::PermissionDenied, _) => grant,
             (_, Some(hint)) => hint.to_owned(),
-            (_, None) => "run the check again; if it stays, look into the identity provider's log".into(),
+            (_, None) => "run the check again; if it still fails, read the identity provider's log".into(),
         };
         Self::failed(check, calls, fix).with_detail(error.to_string())
     }
 
-    /// A check of something that cannot be seen without a right: only its want hides it, any other error [fails](Self::failed_by) it.
+    /// Creates a check that is not visible if the error is a missing right, and [failed](Self::failed_by) for other errors.
     pub fn hidden_by(check: impl Into<String>, calls: &[CallKind], error: &Error, grant: String) -> Self {
         match error.kind() {
             ErrorKind::PermissionDenied => Self::not_visible(check, calls, grant),
@@ -94,7 +94,7 @@ impl Finding {
                 Self::failed(check, calls, hint.map_or(fix, str::to_owned)).with_detail(error.to_string())
             }
             Some((failed, _)) if number > failed => {
-                Self::not_visible(check, calls, "mend what failed before, and check again")
+                Self::not_visible(check, calls, "fix the failed check first, then check again")
             }
             _ => Self::ok(check, calls),
         };
@@ -154,14 +154,14 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_right_is_to_be_granted_and_any_other_fault_says_what_mends_it() {
+    fn the_fix_depends_on_the_error_kind() {
         let denied = Error::upstream(ErrorKind::PermissionDenied, "no").with_hint("ask an administrator");
         let refused = Error::upstream(ErrorKind::Unauthenticated, "wrong secret").with_hint("copy it anew");
         let down = Error::upstream(ErrorKind::Unavailable, "down");
         for (error, hidden, fix) in [
             (denied, Verdict::NotVisible, "grant it"),
             (refused, Verdict::Failed, "copy it anew"),
-            (down, Verdict::Failed, "run the check again; if it stays, look into the identity provider's log"),
+            (down, Verdict::Failed, "run the check again; if it still fails, read the identity provider's log"),
         ] {
             let failed = Finding::failed_by("check", &[], &error, "grant it".into());
             assert_eq!((failed.verdict, failed.fix.as_deref()), (Verdict::Failed, Some(fix)));

@@ -1,8 +1,10 @@
-//! The words of idp-bridge: what a user, a call, an identity provider and an error are.
+//! The types and contracts of idp-bridge: users, calls, identity providers and errors.
 //!
-//! Everything else depends on this crate, and this crate does no IO.
-//! A connector implements [`IdentityProvider`] for one identity provider product and
-//! [`Connector`] to be built from a tenant's settings; a [`Registry`] holds the connectors of a binary.
+//! Every other crate depends on this one. It does no IO.
+//!
+//! A connector implements [`Connector`], which builds a provider from a tenant's settings. Most providers are a
+//! [`Directory`] over a [`UserStore`]; a product that does not fit implements [`IdentityProvider`] itself.
+//! A [`Registry`] contains the connectors of a binary.
 
 mod call;
 mod capabilities;
@@ -41,6 +43,6 @@ pub use secret::Secret;
 pub use user::{Customer, User, UserRecord};
 pub use values::{AccessToken, CustomerId, Email, InvalidValue, SessionId, TenantId, UserId};
 
-/// Re-exported so that a connector names the same versions in its public types.
+/// Re-exported for connectors, so that their public types use the same versions.
 pub use async_trait::async_trait;
 pub use {jiff, schemars, serde};

@@ -1,60 +1,60 @@
-//! Marking an address as verified at an identity provider whose writes take no condition, as is so of all that are known.
+//! Marking an address as verified without conditional writes, which no supported product has.
 
 use crate::{Email, Error, ErrorKind, Result};
 
-/// How often the flag is written until it stays. One of two updates that meet may be lost: of 30 pairs at a Keycloak 26.7.3, 18
-/// lost one (November 2026).
+/// The most writes of the flag. One of two concurrent updates may be lost: Keycloak 26.7.3 lost one in 18 of 30 pairs
+/// (November 2026).
 const ROUNDS: usize = 3;
 
-/// A user's address and whether it is proven, as the identity provider has them now.
+/// A user's current address, and whether it is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmailStatus {
-    /// The address in force, if it is well-formed.
+    /// The address in force, if it is valid.
     pub email: Option<Email>,
     /// Whether it is marked as verified.
     pub verified: bool,
 }
 
 impl EmailStatus {
-    fn is_of(&self, address: &Email) -> bool {
+    fn has_email(&self, address: &Email) -> bool {
         self.email.as_ref().is_some_and(|own| own.matches(address))
     }
 }
 
-/// Keeps the promises of [`mark_email_verified`](crate::IdentityProvider::mark_email_verified) with a flag that is written blindly.
+/// Implements [`mark_email_verified`](crate::IdentityProvider::mark_email_verified) with an unconditional write.
 ///
-/// `now` is how the user was found, and `set` writes the flag and tells how the user is afterwards.
+/// `now` is the user's status before; `set` writes the flag and returns the status afterwards.
 ///
 /// # Behavior
 ///
-/// - No address is `State`, another one than the expected is `Conflict`, a verified one is Ok: all of them without a write.
-/// - Without an expected address the one in force now is meant, not one that replaces it meanwhile.
-/// - A flag that another writer undoes is written again, and is `Conflict` if it never stays.
-/// - If the address changes meanwhile, it is `Conflict`, and the flag is set back: it must not vouch for what nobody has proved.
+/// - Without a write: no address is `State`, an address other than the expected one is `Conflict`, a verified address is Ok.
+/// - Without an expected address, the current one is expected.
+/// - A flag that another writer resets is written again, at most three times; then it is `Conflict`.
+/// - If the address changes meanwhile, the flag is cleared, because the new address is not verified. It is `Conflict`.
 pub async fn mark_verified<F>(now: EmailStatus, expected: Option<&Email>, set: impl Fn(bool) -> F) -> Result<()>
 where
     F: Future<Output = Result<EmailStatus>>,
 {
     let Some(current) = &now.email else { return Err(Error::state("the user has no email")) };
     let address = expected.unwrap_or(current);
-    if !now.is_of(address) {
+    if !now.has_email(address) {
         return Err(other_address());
     }
     if now.verified {
         return Ok(());
     }
-    let after = until(|after| after.verified || !after.is_of(address), || set(true)).await?;
-    if after.is_of(address) {
+    let after = write_until(|after| after.verified || !after.has_email(address), || set(true)).await?;
+    if after.has_email(address) {
         return Ok(());
     }
     if after.verified {
-        until(|after| !after.verified, || set(false)).await?;
+        write_until(|after| !after.verified, || set(false)).await?;
     }
     Err(other_address())
 }
 
-/// Writes until the user is as wanted.
-async fn until<F>(is_wanted: impl Fn(&EmailStatus) -> bool, write: impl Fn() -> F) -> Result<EmailStatus>
+/// Writes until the condition holds.
+async fn write_until<F>(is_wanted: impl Fn(&EmailStatus) -> bool, write: impl Fn() -> F) -> Result<EmailStatus>
 where
     F: Future<Output = Result<EmailStatus>>,
 {

@@ -1,17 +1,17 @@
-//! The contract that every connector keeps.
+//! The contract of an identity provider.
 
 use async_trait::async_trait;
 
 use crate::{CallScope, Capabilities, Email, Error, Federation, Finding, Result, UserId, UserKey, UserRecord};
 
-/// How a delete ended. All three mean that no such user is there now.
+/// The result of a delete. In all three cases the user does not exist afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deleted {
-    /// The user was there.
+    /// The user existed.
     Existed,
-    /// There was no such user.
+    /// The user did not exist.
     Absent,
-    /// The identity provider does not tell.
+    /// The identity provider does not say whether the user existed.
     Unknown,
 }
 
@@ -35,7 +35,7 @@ pub trait IdentityProvider: Send + Sync + 'static {
     /// Returns the capabilities with the tenant's settings, at most those that the connector declares.
     fn capabilities(&self) -> &Capabilities;
 
-    /// Gets the one user with this key.
+    /// Returns the user with this key.
     ///
     /// Needs `users.get_by_id`, `users.get_by_email` or `users.get_by_customer`.
     ///
@@ -59,14 +59,14 @@ pub trait IdentityProvider: Send + Sync + 'static {
         Err(Error::unsupported("this connector cannot look users up"))
     }
 
-    /// Gets the user with this id as far as userinfo needs it, for the price of one request: what costs more may be absent.
+    /// Returns the user with this id, without the fields that cost more than one request.
     ///
-    /// It keeps what [`get`](Self::get) promises of an id.
+    /// Behaves otherwise as [`get`](Self::get) with an id.
     async fn get_for_userinfo(&self, scope: &CallScope, id: &UserId) -> Result<UserRecord> {
         self.get(scope, UserKey::Id(id)).await
     }
 
-    /// Makes sure that no user with this id exists.
+    /// Deletes the user with this id, if it exists.
     ///
     /// Needs `users.delete`.
     ///
@@ -99,7 +99,7 @@ pub trait IdentityProvider: Send + Sync + 'static {
         Err(Error::unsupported("this connector cannot mark addresses as verified"))
     }
 
-    /// Has the identity provider send a mail that proves the user's address.
+    /// Requests a mail that lets the user verify the address.
     ///
     /// Needs `users.send_verification_email`.
     ///
@@ -114,7 +114,7 @@ pub trait IdentityProvider: Send + Sync + 'static {
         Err(Error::unsupported("this connector cannot send verification emails"))
     }
 
-    /// Has the identity provider send a mail that lets the user with this address choose a new password.
+    /// Requests a mail that lets the user with this address choose a new password.
     ///
     /// Needs `users.send_password_reset_email`.
     ///
@@ -142,7 +142,7 @@ pub trait IdentityProvider: Send + Sync + 'static {
     /// - A check that needs a missing right is `not_visible` and names the right. It is never `ok`.
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding>;
 
-    /// The OAuth side, if the tenant's settings switch it on and the connector has it.
+    /// Returns the OAuth side, if the tenant's settings switch it on and the connector has one.
     ///
     /// # Behavior
     ///

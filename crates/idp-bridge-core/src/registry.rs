@@ -1,4 +1,4 @@
-//! The connectors of a binary, with their types erased.
+//! The connectors of a binary, type-erased.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{Capabilities, Connector, ConnectorContext, IdentityProvider, Result};
 
-/// The connectors that a binary was built with. Registration is a plain call:
+/// The connectors of a binary. Registration is a plain call:
 ///
 /// ```text
 /// Registry::default().with::<Keycloak>().with::<Mine>()
@@ -18,19 +18,19 @@ use crate::{Capabilities, Connector, ConnectorContext, IdentityProvider, Result}
 pub struct Registry(BTreeMap<&'static str, RegistryEntry>);
 
 impl Registry {
-    /// The same with this connector. A second one of the same type takes the first one's place.
+    /// Adds a connector. Replaces a connector with the same type.
     #[must_use]
     pub fn with<C: Connector>(mut self) -> Self {
         self.0.insert(C::TYPE, RegistryEntry::of::<C>());
         self
     }
 
-    /// The connector with this `connector.type`.
+    /// Returns the connector with this `connector.type`.
     pub fn get(&self, kind: &str) -> Option<&RegistryEntry> {
         self.0.get(kind)
     }
 
-    /// All connectors, by name.
+    /// Returns all connectors, ordered by type.
     pub fn iter(&self) -> impl Iterator<Item = &RegistryEntry> {
         self.0.values()
     }
@@ -45,7 +45,7 @@ pub struct RegistryEntry {
     read: fn(&Value) -> Result<Build, ConfigError>,
 }
 
-/// Makes the provider from settings that were read already.
+/// Builds a provider from parsed settings.
 type Build = Box<dyn FnOnce(&ConnectorContext) -> Result<Arc<dyn IdentityProvider>>>;
 
 impl RegistryEntry {
@@ -62,22 +62,22 @@ impl RegistryEntry {
         }
     }
 
-    /// The name in `connector.type`.
+    /// Returns the value of `connector.type`.
     pub fn kind(&self) -> &'static str {
         self.kind
     }
 
-    /// The most that this connector can promise.
+    /// Returns what this connector supports at most.
     pub fn capabilities(&self) -> Capabilities {
         (self.capabilities)()
     }
 
-    /// The JSON schema of its settings.
+    /// Returns the JSON schema of the connector's settings.
     pub fn schema(&self) -> Schema {
         (self.schema)()
     }
 
-    /// Reads a tenant's settings: the first half of making a provider, whose errors name a key.
+    /// Parses a tenant's settings. The result builds the provider.
     pub fn read(&self, settings: &Value) -> Result<Build, ConfigError> {
         (self.read)(settings)
     }
@@ -89,12 +89,12 @@ impl fmt::Debug for RegistryEntry {
     }
 }
 
-/// A setting that could not be read.
+/// An invalid setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    /// The path of the key within the settings, such as `federation.clients[0].id`; `.` for the settings as a whole.
+    /// The key's path within the settings, such as `federation.clients[0].id`; `.` for the settings as a whole.
     pub path: String,
-    /// What was expected.
+    /// What is wrong with the value, or what was expected.
     pub message: String,
 }
 
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_or_mistyped_setting_is_named_by_its_path() {
+    fn an_invalid_setting_is_named_by_its_path() {
         let registry = Registry::default().with::<Nothing>();
         let entry = registry.get("nothing").unwrap();
         let error = |settings| entry.read(&settings).err().unwrap();
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_connector_does_not_implement_is_unsupported() {
+    async fn unimplemented_calls_are_unsupported() {
         let registry = Registry::default().with::<Nothing>();
         let build = registry.get("nothing").unwrap().read(&json!({"pool": "x"})).unwrap();
         let provider = build(&ConnectorContext::new(TenantId::new("acme").unwrap())).unwrap();

@@ -1,4 +1,4 @@
-//! What travels with a call: its id, its deadline and a recorder of what it did upstream.
+//! The scope of a call: its id, its deadline and a recorder of its upstream requests.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
@@ -14,7 +14,7 @@ pub struct CallScope {
 }
 
 impl CallScope {
-    /// A scope that ends after `timeout`.
+    /// Creates a scope that ends after `timeout`.
     pub fn new(request_id: impl Into<Arc<str>>, timeout: Duration) -> Self {
         Self { request_id: request_id.into(), deadline: Instant::now() + timeout, recorder: Recorder::default() }
     }
@@ -25,22 +25,22 @@ impl CallScope {
         Self { deadline: Instant::now() + timeout, ..self.clone() }
     }
 
-    /// The id that the log and the answer name.
+    /// Returns the request id, which the log and the response contain.
     pub fn request_id(&self) -> &str {
         &self.request_id
     }
 
-    /// When the call must be over. Nothing may be started that cannot end before.
+    /// Returns the deadline. A request that cannot end before must not start.
     pub fn deadline(&self) -> Instant {
         self.deadline
     }
 
-    /// How much time is left; zero when the deadline has passed.
+    /// Returns the remaining time; zero after the deadline.
     pub fn remaining(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// The recorder of this call.
+    /// Returns the recorder.
     pub fn recorder(&self) -> &Recorder {
         &self.recorder
     }
@@ -49,15 +49,15 @@ impl CallScope {
 /// Whether a failed call may have changed something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Nothing was changed.
+    /// No write took effect.
     NotApplied,
     /// A write may have reached the identity provider.
     Unknown,
 }
 
-/// Counts what a call does upstream.
+/// Counts the upstream requests of a call.
 ///
-/// It lives outside the call's future, so that what it knows survives when the deadline drops that future.
+/// Clones share the counts, so that they survive when the deadline drops the call's future.
 #[derive(Clone, Default)]
 pub struct Recorder(Arc<Counts>);
 
@@ -71,17 +71,17 @@ struct Counts {
 }
 
 impl Recorder {
-    /// A logical request to the identity provider begins (its retries are attempts of it).
+    /// Records the start of a request to the identity provider. Its retries are attempts.
     pub fn request(&self) {
         self.0.requests.fetch_add(1, Relaxed);
     }
 
-    /// An attempt of a request is sent.
+    /// Records an attempt of a request.
     pub fn attempt(&self) {
         self.0.attempts.fetch_add(1, Relaxed);
     }
 
-    /// A write is about to leave: from now on its outcome is unknown.
+    /// Records that a write is about to be sent: its outcome is unknown from now on.
     pub fn write_begins(&self) {
         self.0.writes.fetch_add(1, Relaxed);
         self.0.has_written.store(true, Relaxed);
@@ -100,22 +100,22 @@ impl Recorder {
         self.0.has_written.load(Relaxed)
     }
 
-    /// The write that began last surely changed nothing: it was never sent, or the answer refused it.
+    /// Records that the last write had no effect: it was not sent, or the identity provider rejected it.
     pub fn write_refused(&self) {
         let _ = self.0.writes.fetch_update(Relaxed, Relaxed, |writes| writes.checked_sub(1));
     }
 
-    /// Logical requests so far.
+    /// Returns the number of requests.
     pub fn requests(&self) -> u32 {
         self.0.requests.load(Relaxed)
     }
 
-    /// Attempts so far.
+    /// Returns the number of attempts.
     pub fn attempts(&self) -> u32 {
         self.0.attempts.load(Relaxed)
     }
 
-    /// What a failed call must say of its writes.
+    /// Returns the outcome to report if the call fails.
     pub fn outcome(&self) -> Outcome {
         if self.0.writes.load(Relaxed) == 0 { Outcome::NotApplied } else { Outcome::Unknown }
     }

@@ -1,4 +1,4 @@
-//! A text that must not be shown.
+//! A secret that cannot be printed.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
-/// A secret of the configuration: not printable, not serializable, wiped when dropped.
+/// A secret of the configuration: cannot be printed or serialized, and is wiped when dropped.
 ///
 /// In a configuration file a key of this type may be given as a value, as `<key>_file` (a path) or as `<key>_env`
 /// (the name of an environment variable).
@@ -14,15 +14,15 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// The name that marks this type in a JSON schema: how the configuration knows which keys are secrets.
+    /// The name of this type in a JSON schema, by which the configuration finds the keys that are secrets.
     pub const SCHEMA_NAME: &'static str = "Secret";
 
-    /// Wraps a text.
+    /// Creates a secret from a string.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The text, for the one place that sends or compares it.
+    /// Returns the secret, to send or compare it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_never_shown_and_never_empty() {
+    fn a_secret_is_hidden_and_not_empty() {
         let secret: Secret = serde_json::from_str("\"hunter2\"").unwrap();
         assert_eq!(secret.expose(), "hunter2");
         assert!(!format!("{secret:?}").contains("hunter2"));

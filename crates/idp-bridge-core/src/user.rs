@@ -1,4 +1,4 @@
-//! The one User model: what a provider returns and what the wire carries.
+//! The User model: the record that a provider returns, and the user on the wire.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -6,22 +6,22 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{CustomerId, Email, TenantId, UserId};
 
-/// The customer that an identity provider names for a user.
+/// The customer of a user, as the identity provider stores it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Customer {
-    /// The identity provider holds no customer for this user.
+    /// No value.
     #[default]
     Absent,
-    /// Exactly one, well-formed.
+    /// Exactly one valid value.
     One(CustomerId),
-    /// More than one value, so that none can be chosen.
+    /// More than one value.
     Several,
-    /// A value that is no [`CustomerId`] (empty, too long, control characters).
+    /// One value that is not a valid [`CustomerId`]: empty, too long, or with control characters.
     Unusable,
 }
 
 impl Customer {
-    /// Reads the values of a multi-valued attribute, without choosing among several.
+    /// Converts the values of a multi-valued attribute. Does not choose one of several.
     pub fn from_values<S: AsRef<str>>(values: &[S]) -> Self {
         match values {
             [] => Self::Absent,
@@ -30,22 +30,23 @@ impl Customer {
         }
     }
 
-    /// Whether it is exactly this customer, byte for byte.
+    /// Returns whether this is exactly the given customer, byte for byte.
     pub fn is(&self, customer: &CustomerId) -> bool {
         matches!(self, Self::One(own) if own == customer)
     }
 }
 
-/// A user as the identity provider knows it: no tenant yet, and what it cannot know is absent.
+/// A user as the identity provider stores it, without a tenant.
 ///
-/// Only the server makes a [`User`] of it. Absent is never filled in: no zero, no creation time for an update time.
+/// A field that the identity provider does not store is absent. It is never replaced by another value, such as zero or the
+/// creation time. Only the server turns a record into a [`User`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserRecord {
     /// The identity provider's stable id of the user.
     pub id: UserId,
-    /// Whom the user belongs to, from a source that users cannot write themselves.
+    /// The customer this user belongs to, from a source that users cannot edit.
     pub customer: Customer,
-    /// The address in force, never a pending one; none if the user has none or it is not well-formed.
+    /// The address in force, not a pending one. `None` if the user has none, or if it is malformed.
     pub email: Option<Email>,
     /// When the user was created.
     pub create_time: Option<Timestamp>,
@@ -53,16 +54,16 @@ pub struct UserRecord {
     pub update_time: Option<Timestamp>,
     /// When the user last logged in.
     pub login_time: Option<Timestamp>,
-    /// How often the user logged in; never negative.
+    /// The number of logins; not negative.
     pub logins_count: Option<i64>,
-    /// Whether the address is proven to be the user's.
+    /// Whether the address is verified.
     pub email_verified: Option<bool>,
-    /// Whether the user is kept from logging in.
+    /// Whether the user is blocked from logging in.
     pub blocked: Option<bool>,
 }
 
 impl UserRecord {
-    /// A record of which only the id is known.
+    /// Creates a record with only an id.
     pub fn new(id: UserId) -> Self {
         Self {
             id,
@@ -78,14 +79,14 @@ impl UserRecord {
     }
 }
 
-/// A user on the wire: the same for every identity provider.
+/// A user on the wire, for every identity provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct User {
     /// The platform's id of the tenant.
     pub tenant: TenantId,
     /// The identity provider's id of the user.
     pub id: UserId,
-    /// The tenant's own id of whom the user belongs to.
+    /// The tenant's identifier for the customer this user belongs to.
     pub customer: CustomerId,
     /// The address in force.
     pub email: Email,
@@ -101,7 +102,7 @@ pub struct User {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("type" = "string", "format" = "date-time"))]
     pub login_time: Option<Timestamp>,
-    /// How often the user logged in: an int64 as a JSON string.
+    /// The number of logins: an int64 as a JSON string.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -110,18 +111,18 @@ pub struct User {
     )]
     #[schemars(with = "Option<String>", extend("type" = "string", "format" = "int64", "pattern" = "^[0-9]{1,19}$"))]
     pub logins_count: Option<i64>,
-    /// Whether the address is proven to be the user's.
+    /// Whether the address is verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<bool>", extend("type" = "boolean"))]
     pub email_verified: Option<bool>,
-    /// Whether the user is kept from logging in.
+    /// Whether the user is blocked from logging in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<bool>", extend("type" = "boolean"))]
     pub blocked: Option<bool>,
 }
 
 impl User {
-    /// Joins a provider's record with what only the server knows.
+    /// Completes a provider's record with the tenant, customer and email.
     pub fn from_record(record: UserRecord, tenant: TenantId, customer: CustomerId, email: Email) -> Self {
         Self {
             tenant,
@@ -145,7 +146,7 @@ fn int64_as_string<S: Serializer>(value: &Option<i64>, serializer: S) -> Result<
     }
 }
 
-/// Takes `"42"` and `42`: a reader that is lenient about the one thing that JSON libraries disagree on.
+/// Accepts `"42"` and `42`, because JSON libraries differ in how they write an int64.
 fn int64_from_string_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_rfc_3339_in_utc_and_counts_are_strings() {
+    fn times_are_utc_and_counts_are_strings() {
         let user = user(json!({
             "create_time": "2024-05-01T12:00:00+02:00", "login_time": "2024-05-01T10:00:00.250Z", "logins_count": 42
         }))
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_is_read_as_a_string_or_a_number_and_as_nothing_else() {
+    fn a_count_is_a_string_or_a_number() {
         assert_eq!(user(json!({"logins_count": "9223372036854775807"})).unwrap().logins_count, Some(i64::MAX));
         assert_eq!(user(json!({"logins_count": 7})).unwrap().logins_count, Some(7));
         for bad in [json!("9223372036854775808"), json!("seven"), json!(1.5), json!(true)] {
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn several_customer_values_are_never_reduced_to_the_first() {
+    fn several_customer_values_stay_several() {
         assert_eq!(Customer::from_values::<&str>(&[]), Customer::Absent);
         assert_eq!(Customer::from_values(&["c"]), Customer::One(CustomerId::new("c").unwrap()));
         assert_eq!(Customer::from_values(&["c", "c"]), Customer::Several);

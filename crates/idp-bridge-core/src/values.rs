@@ -1,4 +1,4 @@
-//! Ids, email addresses and customer ids as types: parsed once at the edge, safe everywhere after it.
+//! Validated ids, email addresses and customer ids.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,9 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Secret;
 
-/// Why a text is not the value that it should be.
-///
-/// It never holds the text itself, which may be personal data.
+/// The reason why a string is not a valid value. Does not contain the string, which may be personal data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidValue {
     what: &'static str,
@@ -18,12 +16,12 @@ pub struct InvalidValue {
 }
 
 impl InvalidValue {
-    /// What the text should have been: `id`, `email`, `customer`, `session`, `token` or `tenant`.
+    /// Returns the expected value: `id`, `email`, `customer`, `session`, `token` or `tenant`.
     pub fn what(&self) -> &'static str {
         self.what
     }
 
-    /// What is wrong with it.
+    /// Returns what is wrong.
     pub fn reason(&self) -> &'static str {
         self.reason
     }
@@ -37,7 +35,7 @@ impl fmt::Display for InvalidValue {
 
 impl std::error::Error for InvalidValue {}
 
-/// The rule that every value of a call shares.
+/// The rule for every value of a call.
 fn opaque(text: &str, max: usize) -> Result<(), &'static str> {
     if text.is_empty() {
         return Err("is empty");
@@ -64,7 +62,7 @@ fn email_rule(text: &str) -> Result<(), &'static str> {
         return Err("has no `@`");
     };
     if local.is_empty() || domain.is_empty() {
-        return Err("has nothing on one side of its `@`");
+        return Err("has an empty side of its `@`");
     }
     if domain.contains('@') {
         return Err("has more than one `@`");
@@ -87,7 +85,7 @@ fn tenant_rule(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// RFC 6750, section 2.1, and no longer than a request's head has room for.
+/// RFC 6750, section 2.1, with a length that fits into a request's headers.
 fn token_rule(text: &str) -> Result<(), &'static str> {
     if text.len() > 8192 {
         return Err("is longer than 8192 characters");
@@ -95,7 +93,7 @@ fn token_rule(text: &str) -> Result<(), &'static str> {
     let start = text.trim_end_matches('=');
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b);
     if start.is_empty() || !start.bytes().all(is_plain) {
-        return Err("is no bearer token");
+        return Err("is not a bearer token");
     }
     Ok(())
 }
@@ -109,7 +107,7 @@ macro_rules! value {
         pub struct $name(String);
 
         impl $name {
-            /// Takes a text that keeps the rule, whole and unchanged.
+            /// Creates the value from a valid string, without changing it.
             pub fn new(text: impl Into<String>) -> Result<Self, InvalidValue> {
                 let text = text.into();
                 match $rule(&text) {
@@ -118,7 +116,7 @@ macro_rules! value {
                 }
             }
 
-            /// The text as it was given.
+            /// Returns the string.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -151,7 +149,7 @@ value!(
 value!(
     /// An identity provider's id of a user: 1 to 256 bytes without control characters, not `.` or `..`.
     ///
-    /// It is opaque: compared byte for byte, never trimmed or folded. `Debug` hides it.
+    /// Opaque: compared byte for byte, without trimming or case folding. `Debug` hides it.
     UserId,
     "id",
     id_rule,
@@ -165,7 +163,7 @@ value!(
 );
 
 value!(
-    /// A tenant's own id of whom a user belongs to; the same rule as [`UserId`].
+    /// The tenant's identifier for a customer. Has the rule of [`UserId`].
     CustomerId,
     "customer",
     id_rule,
@@ -179,9 +177,9 @@ value!(
 );
 
 value!(
-    /// An email address: 3 to 320 bytes with one `@` and something on both sides of it, no control characters.
+    /// An email address: 3 to 320 bytes with one `@` between two non-empty sides, without control characters.
     ///
-    /// Two addresses are the same if they differ in ASCII case only: see [`Email::matches`]. `Debug` hides it.
+    /// Two addresses match if they differ only in ASCII case: [`Email::matches`]. `Debug` hides it.
     Email,
     "email",
     email_rule,
@@ -194,7 +192,7 @@ value!(
 );
 
 value!(
-    /// An identity provider's id of a login (`sid`, Cognito's `origin_jti`); the same rule as [`UserId`].
+    /// An identity provider's id of a login (`sid`, Cognito's `origin_jti`). Has the rule of [`UserId`].
     SessionId,
     "session",
     id_rule,
@@ -207,12 +205,12 @@ value!(
     )
 );
 
-/// A token as a caller presents it (RFC 6750, section 2.1): 1 to 8192 characters. `Debug` hides it.
+/// A bearer token (RFC 6750, section 2.1): 1 to 8192 characters. `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessToken(Secret);
 
 impl AccessToken {
-    /// Takes a text that keeps the rule, whole and unchanged.
+    /// Creates a token from a valid string, without changing it.
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidValue> {
         let text = text.into();
         match token_rule(&text) {
@@ -221,12 +219,12 @@ impl AccessToken {
         }
     }
 
-    /// The text, for whoever checks, hashes or sends it.
+    /// Returns the token, to check, hash or send it.
     pub fn expose(&self) -> &str {
         self.0.expose()
     }
 
-    /// Whether it has the three parts of a signed JWT, so that it must prove itself.
+    /// Returns whether it has the three parts of a signed JWT.
     pub fn is_jwt(&self) -> bool {
         self.expose().split('.').count() == 3
     }
@@ -239,7 +237,7 @@ impl fmt::Debug for AccessToken {
 }
 
 impl Email {
-    /// Whether both are the same address: ASCII case does not count, everything else does.
+    /// Returns whether both addresses are equal, ignoring ASCII case only.
     pub fn matches(&self, other: &Self) -> bool {
         self.0.eq_ignore_ascii_case(&other.0)
     }
@@ -259,7 +257,7 @@ impl fmt::Display for TenantId {
 
 macro_rules! hidden_debug {
     ($($name:ident),*) => {$(
-        /// Shows the length only, so that no log can hold the value by accident.
+        /// Prints only the length, to keep the value out of logs.
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write!(f, concat!(stringify!($name), "(<{} bytes>)"), self.0.len())
@@ -277,7 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_that_a_url_would_fold_or_a_log_would_break_on_are_refused() {
+    fn unsafe_ids_are_rejected() {
         for bad in ["", ".", "..", "a\nb", "a\u{7f}", "a\u{85}b", &"x".repeat(257)] {
             assert!(UserId::new(bad).is_err(), "{bad:?}");
             assert!(CustomerId::new(bad).is_err(), "{bad:?}");
@@ -288,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn an_email_has_one_at_sign_with_something_on_both_sides() {
+    fn an_email_has_one_at_sign_between_two_sides() {
         for bad in ["", "a", "@", "a@", "@b", "a@b@c", "a@b\r", &format!("{}@b", "x".repeat(319))] {
             assert!(Email::new(bad).is_err(), "{bad:?}");
         }
@@ -298,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_what_a_header_may_carry() {
+    fn a_token_has_bearer_syntax() {
         for bad in ["", "=", "a b", "a\n", "ä", "a=b", "\"a\"", &"x".repeat(8193)] {
             assert!(AccessToken::new(bad).is_err(), "{bad:?}");
         }
@@ -310,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn emails_match_without_ascii_case_and_nothing_else() {
+    fn emails_match_ignoring_only_ascii_case() {
         let email = |text: &str| Email::new(text).unwrap();
         assert!(email("Ada@Acme.Example").matches(&email("ada@acme.example")));
         assert!(!email("ä@b").matches(&email("Ä@b")));
@@ -318,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenant_is_a_plain_word() {
+    fn a_tenant_id_is_alphanumeric() {
         for bad in ["", "-a", "_a", "a b", "a/b", "ä", "a.b", &"x".repeat(129)] {
             assert!(TenantId::new(bad).is_err(), "{bad:?}");
         }
@@ -335,7 +333,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_accepted_value_is_kept_whole(text in "\\PC{1,64}") {
+        fn an_accepted_value_is_unchanged(text in "\\PC{1,64}") {
             if let Ok(id) = UserId::new(text.clone()) {
                 prop_assert_eq!(id.as_str(), text.as_str());
                 let json = serde_json::to_string(&id).unwrap();

@@ -148,9 +148,11 @@ impl Auth0Federation {
         let allowed = &settings.allowed_logout_urls;
         // The meaning of `*` is up to Auth0: a pattern with one may match.
         let allows = |uri: &str| allowed.iter().any(|own| own == uri || own.contains('*'));
-        let urls = self.settings.check_way_back(id, allows, &fix).unwrap_or_else(|| match allowed.as_slice() {
-            [] => Finding::failed(urls, NO_CALL, fix),
-            _ => Finding::ok(urls, NO_CALL),
+        let urls = self.settings.check_post_logout_redirect_uris(id, allows, &fix).unwrap_or_else(|| {
+            match allowed.as_slice() {
+                [] => Finding::failed(urls, NO_CALL, fix),
+                _ => Finding::ok(urls, NO_CALL),
+            }
         });
         let signed = match settings.signs_with_a_key() {
             true => Finding::ok(signed, NO_CALL),

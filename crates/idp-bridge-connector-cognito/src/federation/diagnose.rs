@@ -133,7 +133,8 @@ impl<'a> Diagnosis<'a> {
         let fix = "Login pages → Edit: add every URL of `post_logout_redirect_uris` to the allowed sign-out URLs";
         let sign_out = described.logout_urls();
         let is_allowed = |uri: &str| sign_out.iter().any(|own| own == uri);
-        let redirects = self.0.settings.check_way_back(&client.id, is_allowed, &format!("{page} → {fix}"));
+        let redirects =
+            self.0.settings.check_post_logout_redirect_uris(&client.id, is_allowed, &format!("{page} → {fix}"));
         let redirects = redirects.unwrap_or_else(|| finding(urls, !sign_out.is_empty(), fix));
         vec![
             finding(

@@ -170,7 +170,8 @@ impl<'a> Diagnosis<'a> {
         let fix = format!(
             "Clients → `{id}` → Settings → Valid post logout redirect URIs: add each of `post_logout_redirect_uris`"
         );
-        let redirects = self.federation.settings.check_way_back(id, |uri| application.may_redirect_to(uri), &fix);
+        let redirects =
+            self.federation.settings.check_post_logout_redirect_uris(id, |uri| application.may_redirect_to(uri), &fix);
         let redirects = redirects.filter(|_| application.has_standard_flow);
         let others =
             [self.introspection(id, application), subject(id, application), self.claim(id, application), back_channel];

@@ -84,5 +84,5 @@ impl fmt::Debug for AccessTokens {
 
 /// Adds the name of a setting to an error.
 fn with_setting(setting: &str, error: Error) -> Error {
-    error.retold(format!("`{setting}`: {}", error.message()))
+    error.with_message(format!("`{setting}`: {}", error.message()))
 }
