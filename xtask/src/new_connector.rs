@@ -1,4 +1,4 @@
-//! `cargo xtask new-connector`: a connector that compiles at once, and whose conformance suite says what is left.
+//! `cargo xtask new-connector`: creates the crate of a connector from a template.
 
 mod name;
 mod registration;
@@ -17,36 +17,36 @@ use crate::{environment, files, process, status};
 
 pub(crate) use self::self_test::{lint, test as self_test};
 
-/// What to make.
+/// The arguments of the command.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// The identity provider's name in lower case, such as `zitadel` or `ory-kratos`
     #[arg(required_unless_present = "self_test")]
     name: Option<String>,
 
-    /// Make one in a copy of the workspace, and check that all is green but what is left
+    /// Create one in a copy of the workspace, and check that only the unwritten cases fail
     #[arg(long, conflicts_with = "name")]
     self_test: bool,
 }
 
-/// Makes the connector, or tries in a copy whether one can be made.
+/// Creates the connector, or runs the self test.
 pub(crate) fn run(options: &Options, workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
     let Some(name) = &options.name else { return self_test::check(workspace, interrupt) };
     let name = Name::parse(name)?;
-    make(&workspace.root, &name, interrupt)?;
+    create(&workspace.root, &name, interrupt)?;
     let (package, page) = (name.package(), template::page(&name));
     status::step("Wrote", format!("crates/{package} and {page}"));
     status::step("Registered", format!("it in {}", registration::FILES.join(", ")));
     status::plain(format!(
-        "\nThe suite is red in what is left:\n\n    cargo test -p {package} --test conformance\n\n\
-         docs/connectors/new.md is the walk from there to green."
+        "\nThe suite fails the cases that are not written yet:\n\n    cargo test -p {package} --test conformance\n\n\
+         docs/connectors/new.md describes the next steps."
     ));
     Ok(())
 }
 
-/// Writes a connector into a workspace; nothing at all if a part of it cannot be written.
-fn make(root: &Path, name: &Name, interrupt: &Interrupt) -> Result<()> {
-    refuse_taken(root, name)?;
+/// Writes a connector into a workspace. Nothing is written if the registration fails.
+fn create(root: &Path, name: &Name, interrupt: &Interrupt) -> Result<()> {
+    check_available(root, name)?;
     let mut written = registration::register(root, name)?;
     written.extend(template::files(name));
     for (path, text) in written {
@@ -56,16 +56,16 @@ fn make(root: &Path, name: &Name, interrupt: &Interrupt) -> Result<()> {
         }
         files::write(&path, &text)?;
     }
-    // How lines are broken and imports sorted depends on the name.
+    // Line breaks and the order of imports depend on the name.
     let mut format = Command::new(environment::cargo());
     format.current_dir(root).args(["fmt", "--package", &name.package()]);
     process::run(&mut format, interrupt)
 }
 
-fn refuse_taken(root: &Path, name: &Name) -> Result<()> {
+fn check_available(root: &Path, name: &Name) -> Result<()> {
     let taken = [format!("crates/{}", name.package()), template::page(name)];
     if let Some(path) = taken.iter().find(|path| root.join(path).exists()) {
-        bail!("`{path}` exists already; hint: choose another name, or remove what is there");
+        bail!("`{path}` exists already; hint: choose another name, or remove it");
     }
     Ok(())
 }
@@ -75,10 +75,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connector_that_is_there_is_not_overwritten() {
+    fn an_existing_connector_is_not_overwritten() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let error = refuse_taken(&root, &Name::parse("memory").unwrap()).unwrap_err();
+        let error = check_available(&root, &Name::parse("memory").unwrap()).unwrap_err();
         assert!(error.to_string().contains("`crates/idp-bridge-connector-memory` exists already"), "{error}");
-        assert!(refuse_taken(&root, &Name::parse("nobodys-idp").unwrap()).is_ok());
+        assert!(check_available(&root, &Name::parse("unused-name").unwrap()).is_ok());
     }
 }

@@ -1,67 +1,46 @@
-//! The requests to Rolodex, what its answers mean, and how its people become users.
+//! Requests to Rolodex, and the conversion of its answers.
 
 use idp_bridge_core::ErrorKind::*;
 use idp_bridge_core::jiff::Timestamp;
-use idp_bridge_core::{
-    CallScope, Customer, Email, EmailStatus, Error, OutboundPolicy, Result, Secret, UserId, UserRecord,
-};
+use idp_bridge_core::{CallScope, Email, Error, OutboundPolicy, Result, Secret, StoredUser, UserId, UserRecord};
 use idp_bridge_http::{BaseUrl, Client, Request, Response, status_error};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::RolodexConfig;
 
-/// The people of one Rolodex.
+/// A client of Rolodex's API.
 pub(crate) struct People {
     http: Client,
     base: BaseUrl,
     key: Secret,
 }
 
-/// A person, as Rolodex shows them.
+/// A person, as Rolodex returns it.
 #[derive(Deserialize)]
 pub(crate) struct Person {
     id: String,
     mail: Option<String>,
     mail_verified: bool,
-    pub(crate) client: Option<String>,
+    client: Option<String>,
     suspended: bool,
     joined: Option<String>,
 }
 
 impl Person {
-    /// The address, if it is well-formed.
-    fn mail(&self) -> Option<Email> {
-        self.mail.as_deref().and_then(|text| Email::new(text).ok())
-    }
-
-    /// Whether this is the address.
-    pub(crate) fn has_mail(&self, email: &Email) -> bool {
-        self.mail().is_some_and(|own| own.matches(email))
-    }
-
-    /// What a mark of the address depends on.
-    pub(crate) fn status(&self) -> EmailStatus {
-        EmailStatus { email: self.mail(), verified: self.mail_verified }
-    }
-
-    /// The id, if the bridge can use it.
-    pub(crate) fn id(&self) -> Result<UserId> {
-        UserId::new(self.id.as_str()).map_err(|error| {
+    /// Converts the person to a user. A value that the bridge cannot use is left out; an unusable id is an error.
+    pub(crate) fn into_stored(self) -> Result<StoredUser> {
+        let id = UserId::new(self.id).map_err(|error| {
             Error::upstream(InvalidResponse, "rolodex returned a person with an unusable id").with_source(error)
-        })
-    }
-
-    /// The person as a user of the bridge.
-    pub(crate) fn record(&self) -> Result<UserRecord> {
-        Ok(UserRecord {
-            customer: Customer::from_values(self.client.as_slice()),
-            email: self.mail(),
-            create_time: self.joined.as_deref().and_then(|text| text.parse::<Timestamp>().ok()),
+        })?;
+        let record = UserRecord {
+            email: self.mail.and_then(|text| Email::new(text).ok()),
+            create_time: self.joined.and_then(|text| text.parse::<Timestamp>().ok()),
             email_verified: Some(self.mail_verified),
             blocked: Some(self.suspended),
-            ..UserRecord::new(self.id()?)
-        })
+            ..UserRecord::new(id)
+        };
+        Ok(StoredUser::new(record, ()).with_customers(self.client))
     }
 }
 
@@ -72,12 +51,12 @@ impl People {
         Ok(Self { http, base, key: config.key.clone() })
     }
 
-    /// The person with this id.
+    /// Reads the person with this id.
     pub(crate) async fn get(&self, scope: &CallScope, id: &UserId) -> Result<Person> {
         self.send(scope, Request::get(self.base.join(&["people", id.as_str()])?)).await?.json()
     }
 
-    /// The people with this value.
+    /// Searches the people with this value.
     pub(crate) async fn search(&self, scope: &CallScope, pair: (&str, &str)) -> Result<Vec<Person>> {
         #[derive(Deserialize)]
         struct Found {
@@ -88,7 +67,7 @@ impl People {
         Ok(found.people)
     }
 
-    /// Sets the flag and nothing else, and answers the person as they are afterwards.
+    /// Sets only the flag, and returns the person afterwards.
     pub(crate) async fn set_verified(&self, scope: &CallScope, id: &UserId, verified: bool) -> Result<Person> {
         let request = Request::patch(self.base.join(&["people", id.as_str()])?);
         self.send(scope, request.json(&json!({"mail_verified": verified}))?).await?.json()
@@ -99,7 +78,7 @@ impl People {
         self.send(scope, Request::delete(self.base.join(&["people", id.as_str()])?)).await?.check_empty()
     }
 
-    /// What the key may do.
+    /// Returns the rights of the key.
     pub(crate) async fn rights(&self, scope: &CallScope) -> Result<Vec<String>> {
         #[derive(Deserialize)]
         struct Key {
@@ -114,20 +93,20 @@ impl People {
     }
 }
 
-/// The body of a refusal by Rolodex. One with another body comes from a gateway or another server.
+/// The body of an error response of Rolodex. An error with another body comes from a gateway or another server.
 #[derive(Deserialize)]
 struct Refusal {
     error: String,
 }
 
-/// The error that a refusal by Rolodex means.
+/// Converts an error response of Rolodex.
 fn classify(status: u16, refusal: Refusal) -> Error {
     match status {
         401 => Error::upstream(Unauthenticated, "rolodex refused the key").with_hint("check `key`"),
         403 => Error::upstream(PermissionDenied, "the key lacks a right").with_hint("see it in Rolodex → Keys"),
-        // Only one word makes a user missing: a wrong path is 404 as well.
+        // Only this code means a missing user: a wrong path is a 404 as well.
         404 if refusal.error == "no_such_person" => Error::no_such_user(),
-        404 => Error::upstream(Misconfigured, "rolodex does not know the path").with_hint("check `url`"),
+        404 => Error::upstream(Misconfigured, "the path does not exist in rolodex").with_hint("check `url`"),
         _ => status_error(status),
     }
 }

@@ -1,4 +1,4 @@
-//! The built program, from outside: it has the connector, and everything else that idp-bridge has.
+//! Tests of the built program with the connector in it.
 
 use std::process::{Command, Output};
 
@@ -16,8 +16,8 @@ fn the_connector_is_listed_with_its_settings() {
 }
 
 #[test]
-fn a_configuration_that_names_the_connector_is_right() {
-    // Beside the configuration are keys, as the README says.
+fn check_accepts_the_example_configuration() {
+    // The configuration refers to keys in the folder beside it.
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("configured");
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();

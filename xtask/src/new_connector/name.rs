@@ -1,10 +1,10 @@
-//! The name of a new connector, in the forms that its files need.
+//! The name of a new connector in its forms.
 
 use anyhow::{Result, bail};
 
 use super::template;
 
-/// Longer names make no sense as a word in a configuration.
+/// The maximum length of a name, in bytes.
 const LONGEST: usize = 32;
 
 /// A name such as `ory-kratos`.
@@ -12,51 +12,51 @@ const LONGEST: usize = 32;
 pub(super) struct Name(String);
 
 impl Name {
-    /// Takes words of lower-case letters and digits, joined by `-`, that mean nothing else in the code.
+    /// Parses words of lower-case letters and digits, joined by `-`. Rejects names of types in the template.
     pub(super) fn parse(text: &str) -> Result<Self> {
         let is_word = |word: &str| {
             !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
         };
-        let begins_well = text.starts_with(|letter: char| letter.is_ascii_lowercase());
-        if !begins_well || text.len() > LONGEST || !text.split('-').all(is_word) {
+        let starts_with_letter = text.starts_with(|letter: char| letter.is_ascii_lowercase());
+        if !starts_with_letter || text.len() > LONGEST || !text.split('-').all(is_word) {
             bail!(
-                "`{text}` is no name of a connector; hint: lower-case letters and digits, a letter first, words joined by \
-                 `-`, at most {LONGEST} of them all, such as `zitadel` or `ory-kratos`"
+                "`{text}` is not a valid name of a connector; hint: start with a letter, use lower-case letters and digits, \
+                 join words by `-`, and keep it within {LONGEST} characters, such as `zitadel` or `ory-kratos`"
             );
         }
         let name = Self(text.to_owned());
         if template::has_word(&name.pascal()) {
-            bail!("`{}` means something else in the code of a connector; hint: choose another name", name.pascal());
+            bail!("`{}` is already a name in the code of every connector; hint: choose another name", name.pascal());
         }
         Ok(name)
     }
 
-    /// `ory-kratos`: in the configuration, and as a feature.
+    /// Returns the form for the configuration and the feature, such as `ory-kratos`.
     pub(super) fn kebab(&self) -> &str {
         &self.0
     }
 
-    /// `ory_kratos`: in the names of modules.
+    /// Returns the form for modules, such as `ory_kratos`.
     pub(super) fn snake(&self) -> String {
         self.0.replace('-', "_")
     }
 
-    /// `OryKratos`: in the names of types.
+    /// Returns the form for types, such as `OryKratos`.
     pub(super) fn pascal(&self) -> String {
         self.words().collect()
     }
 
-    /// `Ory Kratos`: in sentences.
+    /// Returns the form for sentences, such as `Ory Kratos`.
     pub(super) fn title(&self) -> String {
         self.words().collect::<Vec<_>>().join(" ")
     }
 
-    /// `idp-bridge-connector-ory-kratos`.
+    /// Returns the package, such as `idp-bridge-connector-ory-kratos`.
     pub(super) fn package(&self) -> String {
         format!("idp-bridge-connector-{}", self.0)
     }
 
-    /// Its words, each with a capital.
+    /// Returns the capitalized words.
     fn words(&self) -> impl Iterator<Item = String> {
         self.0.split('-').map(|word| {
             let (first, rest) = word.split_at(word.len().min(1));
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_has_the_forms_that_its_places_want() {
+    fn a_name_has_five_forms() {
         let name = Name::parse("ory-kratos2").unwrap();
         let forms = [name.kebab().to_owned(), name.snake(), name.pascal(), name.title(), name.package()];
         let expected = ["ory-kratos2", "ory_kratos2", "OryKratos2", "Ory Kratos2", "idp-bridge-connector-ory-kratos2"];
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_is_refused_with_an_example() {
+    fn an_invalid_name_is_rejected_with_an_example() {
         let long = "x".repeat(LONGEST + 1);
         for text in ["", "Zitadel", "2fa", "-x", "x-", "x--y", "a_b", "a b", "../x", "ä", "idp.example", &long] {
             let error = Name::parse(text).unwrap_err().to_string();
@@ -87,10 +87,10 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_the_code_already_uses_is_refused() {
+    fn a_name_of_the_template_is_rejected() {
         for text in ["self", "new", "client", "user-api", "secret", "identity-provider"] {
             let error = Name::parse(text).unwrap_err().to_string();
-            assert!(error.contains("means something else"), "{text}: {error}");
+            assert!(error.contains("is already a name"), "{text}: {error}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The few lines elsewhere that make a connector part of the program.
+//! The registration of a new connector in the files of the workspace.
 
 use std::path::Path;
 
@@ -12,10 +12,10 @@ const PROGRAM: &str = "crates/idp-bridge/Cargo.toml";
 const CONNECTORS: &str = "crates/idp-bridge/src/connectors.rs";
 const EXAMPLE: &str = "docs/configuration.example.toml";
 
-/// The files that have such lines.
+/// The files that registration changes.
 pub(super) const FILES: [&str; 4] = [ROOT, PROGRAM, CONNECTORS, EXAMPLE];
 
-/// What these files are with the connector in them; nothing is written.
+/// Returns the changed text of these files, without writing it.
 pub(super) fn register(root: &Path, name: &Name) -> Result<Vec<(String, String)>> {
     let edit = |path: &str, edit: &dyn Fn(&str) -> Result<String>| -> Result<(String, String)> {
         let text = std::fs::read_to_string(root.join(path)).with_context(|| format!("cannot read `{path}`"))?;
@@ -34,7 +34,7 @@ fn in_workspace(text: &str, name: &Name) -> Result<String> {
     let manifest: toml::Table = toml::from_str(text)?;
     let package = manifest.get("workspace").and_then(|workspace| workspace.get("package"));
     let version = package.and_then(|package| package.get("version")).and_then(toml::Value::as_str);
-    let (package, version) = (name.package(), version.context("its packages have no common version")?);
+    let (package, version) = (name.package(), version.context("the workspace has no `package.version`")?);
     let line = format!("{package} = {{ path = \"crates/{package}\", version = \"{version}\" }}");
     insert(text, &line, |line| line.starts_with("idp-bridge-connector-"))
 }
@@ -42,7 +42,7 @@ fn in_workspace(text: &str, name: &Name) -> Result<String> {
 fn in_program(text: &str, name: &Name) -> Result<String> {
     let (package, feature) = (name.package(), name.kebab());
     if text.lines().any(|line| line.starts_with(&format!("{feature} = "))) {
-        bail!("it has a feature `{feature}` already; hint: choose another name");
+        bail!("a feature `{feature}` exists already; hint: choose another name");
     }
     let text = insert(text, &format!("{feature} = [\"dep:{package}\"]"), |line| {
         line.contains(" = [\"dep:idp-bridge-connector-")
@@ -53,11 +53,11 @@ fn in_program(text: &str, name: &Name) -> Result<String> {
     in_default(&text, feature)
 }
 
-/// Adds a feature to the default ones.
+/// Adds a feature to the default features.
 fn in_default(text: &str, feature: &str) -> Result<String> {
     const START: &str = "default = [";
     let line = text.lines().find(|line| line.starts_with(START) && line.ends_with(']'));
-    let line = line.with_context(|| format!("no line of it is `{START}…]`"))?;
+    let line = line.with_context(|| format!("no line is `{START}…]`"))?;
     let own = format!("\"{feature}\"");
     let mut features: Vec<&str> = line.trim_start_matches(START).trim_end_matches(']').split(", ").collect();
     features.push(&own);
@@ -70,20 +70,20 @@ fn in_registry(text: &str, name: &Name) -> Result<String> {
     insert(text, &line, |line| line.contains("\" => idp_bridge_connector_"))
 }
 
-/// Adds a tenant to the configuration that shows every key, before the one of the demo.
+/// Adds a tenant to the example configuration, before the tenant of the demo.
 fn in_example(text: &str, name: &Name) -> Result<String> {
     const NEXT: &str = "[tenants.demo]\n";
-    let (before, after) = text.split_once(NEXT).with_context(|| format!("no line of it is `{}`", NEXT.trim()))?;
+    let (before, after) = text.split_once(NEXT).with_context(|| format!("no line is `{}`", NEXT.trim()))?;
     Ok([before, &template::example(name), NEXT, after].concat())
 }
 
-/// Inserts a line among those like it, which are sorted.
-fn insert(text: &str, line: &str, is_like: impl Fn(&str) -> bool) -> Result<String> {
+/// Inserts a line among similar lines, which are sorted.
+fn insert(text: &str, line: &str, is_similar: impl Fn(&str) -> bool) -> Result<String> {
     let mut lines: Vec<&str> = text.lines().collect();
-    let like = || lines.iter().enumerate().filter(|(_, other)| is_like(other));
-    let next = like().find(|(_, other)| **other > line).map(|(at, _)| at);
-    let at = next.or_else(|| like().last().map(|(at, _)| at + 1));
-    lines.insert(at.with_context(|| format!("no line of it is like `{}`", line.trim()))?, line);
+    let similar = || lines.iter().enumerate().filter(|(_, other)| is_similar(other));
+    let next = similar().find(|(_, other)| **other > line).map(|(at, _)| at);
+    let at = next.or_else(|| similar().last().map(|(at, _)| at + 1));
+    lines.insert(at.with_context(|| format!("no line is similar to `{}`", line.trim()))?, line);
     Ok(lines.join("\n") + "\n")
 }
 
@@ -95,13 +95,13 @@ mod tests {
         Name::parse(text).unwrap()
     }
 
-    /// The lines that are in one text and not in the other.
+    /// Returns the lines of `after` that are not in `before`.
     fn added<'a>(before: &str, after: &'a str) -> Vec<&'a str> {
         after.lines().filter(|line| !before.lines().any(|old| old == *line)).collect()
     }
 
     #[test]
-    fn a_connector_is_registered_by_five_lines_of_this_workspace_and_an_example() {
+    fn a_connector_is_registered_in_this_workspace() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let edited = register(&root, &name("ory-kratos")).unwrap();
         let mut lines = Vec::new();
@@ -129,17 +129,17 @@ mod tests {
     }
 
     #[test]
-    fn the_line_goes_to_its_sorted_place() {
+    fn a_line_is_inserted_in_order() {
         let text = "[x]\nb = 1\nd = 1\n\n[y]\nz = 2\n";
-        let is_like = |line: &str| line.ends_with("= 1");
-        assert_eq!(insert(text, "a = 1", is_like).unwrap(), "[x]\na = 1\nb = 1\nd = 1\n\n[y]\nz = 2\n");
-        assert_eq!(insert(text, "c = 1", is_like).unwrap(), "[x]\nb = 1\nc = 1\nd = 1\n\n[y]\nz = 2\n");
-        assert_eq!(insert(text, "e = 1", is_like).unwrap(), "[x]\nb = 1\nd = 1\ne = 1\n\n[y]\nz = 2\n");
-        assert!(insert("", "e = 1", is_like).is_err());
+        let is_similar = |line: &str| line.ends_with("= 1");
+        assert_eq!(insert(text, "a = 1", is_similar).unwrap(), "[x]\na = 1\nb = 1\nd = 1\n\n[y]\nz = 2\n");
+        assert_eq!(insert(text, "c = 1", is_similar).unwrap(), "[x]\nb = 1\nc = 1\nd = 1\n\n[y]\nz = 2\n");
+        assert_eq!(insert(text, "e = 1", is_similar).unwrap(), "[x]\nb = 1\nd = 1\ne = 1\n\n[y]\nz = 2\n");
+        assert!(insert("", "e = 1", is_similar).is_err());
     }
 
     #[test]
-    fn the_program_is_built_with_it_by_default() {
+    fn the_feature_becomes_a_default() {
         let text = "default = [\"keycloak\", \"memory\"]\nlab = []\n";
         let expected = "default = [\"keycloak\", \"memory\", \"okta\"]\nlab = []\n";
         assert_eq!(in_default(text, "okta").unwrap(), expected);
@@ -147,8 +147,8 @@ mod tests {
     }
 
     #[test]
-    fn a_feature_that_means_something_else_is_not_taken() {
+    fn a_taken_feature_is_rejected() {
         let error = in_program("lab = []\n", &name("lab")).unwrap_err();
-        assert!(error.to_string().contains("`lab` already"), "{error}");
+        assert!(error.to_string().contains("`lab` exists already"), "{error}");
     }
 }

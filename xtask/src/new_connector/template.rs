@@ -1,9 +1,9 @@
-//! The files of a new connector: those of one for an identity provider called "New IdP", renamed.
+//! The template of a connector, for an identity provider called "New IdP".
 
 use super::name::Name;
 
-/// Where each file goes below the crate's folder, and its text.
-const CRATE: [(&str, &str); 12] = [
+/// The path of each file in the crate's folder, and its text.
+const CRATE: [(&str, &str); 13] = [
     ("Cargo.toml", include_str!("template/Cargo.toml")),
     ("README.md", include_str!("template/README.md")),
     ("src/client.rs", include_str!("template/src/client.rs")),
@@ -15,32 +15,33 @@ const CRATE: [(&str, &str); 12] = [
     ("src/lib.rs", include_str!("template/src/lib.rs")),
     ("src/map.rs", include_str!("template/src/map.rs")),
     ("src/provider.rs", include_str!("template/src/provider.rs")),
+    ("src/store.rs", include_str!("template/src/store.rs")),
     ("tests/conformance.rs", include_str!("template/tests/conformance.rs")),
 ];
 
-/// The connector's page for operators.
+/// The connector's page in the documentation.
 const PAGE: &str = include_str!("template/page.md");
 
-/// A tenant of the connector, for the configuration that shows every key.
+/// A tenant with this connector, for the example configuration.
 const EXAMPLE: &str = include_str!("template/example.toml");
 
-/// All files of the connector, with their paths from the root of the workspace.
+/// Returns the files of the connector, with their paths in the workspace.
 pub(super) fn files(name: &Name) -> Vec<(String, String)> {
-    let of_crate = CRATE.iter().map(|(path, text)| (format!("crates/{}/{path}", name.package()), renamed(text, name)));
-    of_crate.chain([(page(name), renamed(PAGE, name))]).collect()
+    let in_crate = CRATE.iter().map(|(path, text)| (format!("crates/{}/{path}", name.package()), renamed(text, name)));
+    in_crate.chain([(page(name), renamed(PAGE, name))]).collect()
 }
 
-/// The connector's part of the configuration that shows every key.
+/// Returns the connector's part of the example configuration.
 pub(super) fn example(name: &Name) -> String {
     renamed(EXAMPLE, name)
 }
 
-/// Where the connector's page is.
+/// Returns the path of the connector's page.
 pub(super) fn page(name: &Name) -> String {
     format!("docs/connectors/{}.md", name.kebab())
 }
 
-/// Whether the files use this word, so that no type can be called so.
+/// Returns whether the files contain this word, so that no type can have this name.
 pub(super) fn has_word(word: &str) -> bool {
     CRATE.iter().any(|(_, text)| text.split(|letter: char| !letter.is_alphanumeric()).any(|own| own == word))
 }
@@ -58,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_file_keeps_the_name_of_the_template() {
+    fn no_file_contains_the_templates_name() {
         let name = Name::parse("ory-kratos").unwrap();
         for (path, text) in files(&name).into_iter().chain([("the example".to_owned(), example(&name))]) {
             for old in ["new-idp", "new_idp", "NEW_IDP", "newidp", "NewIdp", "New IdP", "NewIdP"] {

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 pub const KEY: &str = "key-of-the-bridge";
 /// A key that may only read.
 pub const READ_ONLY: &str = "key-that-only-reads";
-/// A key that may nothing.
+/// A key without rights.
 pub const POWERLESS: &str = "key-without-rights";
 
-/// What a Rolodex keeps.
+/// The people of the fake.
 #[derive(Default)]
 pub struct Cards {
     people: BTreeMap<String, Value>,
@@ -20,7 +20,7 @@ pub struct Cards {
 }
 
 impl Cards {
-    /// Makes a person, and answers the id: far from all others, so that one with a letter changed is nobody's.
+    /// Creates a person and returns its id. An id with one letter changed belongs to no other person.
     pub fn create(&mut self, mut person: Value) -> String {
         self.made += 1;
         let id = format!("p{:016x}", self.made.wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -29,7 +29,7 @@ impl Cards {
         id
     }
 
-    /// Changes the address of a person who is there.
+    /// Changes the address of a person, if it exists.
     pub fn change_mail(&mut self, id: &str, mail: &str) {
         if let Some(person) = self.people.get_mut(id) {
             person["mail"] = json!(mail);
@@ -39,23 +39,23 @@ impl Cards {
     fn search(&self, request: &Incoming) -> Option<Answer> {
         let query = request.query()?;
         let ((name, value), 1) = (query.first_key_value()?, query.len()) else { return None };
-        let is_meant = |person: &&Value| match (name.as_str(), &person[name]) {
+        let matches_query = |person: &&Value| match (name.as_str(), &person[name]) {
             ("mail", Value::String(mail)) => mail.eq_ignore_ascii_case(value),
             ("client", Value::String(client)) => client == value,
             _ => false,
         };
         matches!(name.as_str(), "mail" | "client")
-            .then(|| good(&json!({"people": self.people.values().filter(is_meant).collect::<Vec<_>>()})))
+            .then(|| success(&json!({"people": self.people.values().filter(matches_query).collect::<Vec<_>>()})))
     }
 
     fn person(&mut self, method: &str, id: &str, request: &Incoming) -> Answer {
         let Some(person) = self.people.get_mut(id) else { return refusal(404, "no_such_person") };
         match method {
-            "GET" => good(person),
+            "GET" => success(person),
             "PATCH" => match request.json().and_then(|change| change.get("mail_verified")?.as_bool()) {
                 Some(verified) => {
                     person["mail_verified"] = json!(verified);
-                    good(person)
+                    success(person)
                 }
                 None => refusal(400, "no_change"),
             },
@@ -80,7 +80,7 @@ impl Fake for Cards {
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         let needed = if request.method == "GET" { "read" } else { "write" };
         match segments.as_slice() {
-            ["key"] => good(&json!({"may": rights})),
+            ["key"] => success(&json!({"may": rights})),
             _ if !rights.contains(&needed) => refusal(403, "forbidden"),
             ["people"] => self.search(request).unwrap_or_else(|| refusal(400, "no_such_search")),
             ["people", id] => self.person(request.method.as_str(), id, request),
@@ -89,7 +89,7 @@ impl Fake for Cards {
     }
 }
 
-fn good(body: &Value) -> Answer {
+fn success(body: &Value) -> Answer {
     Answer::new(200, "application/json", body.to_string())
 }
 

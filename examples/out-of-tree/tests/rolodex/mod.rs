@@ -1,4 +1,4 @@
-//! What the conformance suite needs: a Rolodex, people in it, and providers for it that are right or wrong in one way.
+//! The harness of the conformance suite, for a fake Rolodex.
 
 mod fake;
 
@@ -21,7 +21,7 @@ pub struct RolodexHarness {
 }
 
 impl RolodexHarness {
-    /// Starts it, without people.
+    /// Starts the fake without people.
     pub async fn start() -> Staged<Self> {
         Ok(Self { server: FakeServer::start(Cards::default()).await? })
     }
@@ -45,13 +45,13 @@ impl Harness for RolodexHarness {
     fn not_applicable(&self, need: Need) -> Option<String> {
         let reason = match need {
             Need::SeveralCustomers => "a person of Rolodex has one client at most",
-            Need::ServiceAccount => "only people are in Rolodex",
-            Need::Login | Need::SelfEdit => "nobody has a password in Rolodex",
+            Need::ServiceAccount => "Rolodex has no service accounts",
+            Need::Login | Need::SelfEdit => "a person of Rolodex has no password",
             Need::SecondEmail => "a person of Rolodex has one address",
             Need::SecondOrigin => "Rolodex has one origin",
             Need::Mails | Need::UndeliverableMail | Need::UnacceptedMail(_) => "Rolodex sends no mails",
-            Need::Control(Control::WrongRealm) => "a Rolodex is a whole: there is no realm to get wrong",
-            Need::Control(Control::NarrowRole) => "Rolodex refuses a search that the key may not make",
+            Need::Control(Control::WrongRealm) => "Rolodex has no realms",
+            Need::Control(Control::NarrowRole) => "Rolodex refuses a search without the right",
             _ => return None,
         };
         Some(reason.to_owned())
@@ -79,7 +79,7 @@ impl Harness for RolodexHarness {
             Control::WrongSecret => "a-guess",
             Control::MissingRole => fake::POWERLESS,
             Control::ReadOnlyRole => fake::READ_ONLY,
-            other => return Err(format!("the harness does not know the control {other:?}").into()),
+            other => return Err(format!("the harness does not implement the control {other:?}").into()),
         };
         self.build(&self.server.url(), key)
     }

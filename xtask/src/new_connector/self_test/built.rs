@@ -1,15 +1,15 @@
-//! What cargo says of the tests that it built.
+//! The JSON messages of a cargo build.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-/// Everything that cargo said of a build.
+/// The messages of a build.
 #[derive(Debug)]
 pub(super) struct Built(Vec<Message>);
 
-/// One line of `cargo --message-format json`, as far as it is read.
+/// The parsed part of one line of `cargo --message-format json`.
 #[derive(Debug, Deserialize)]
 struct Message {
     package_id: Option<String>,
@@ -29,32 +29,32 @@ struct Diagnostic {
 }
 
 impl Message {
-    /// Whether it is about this package of the workspace.
+    /// Returns whether the message is about this package of the workspace.
     fn is_about(&self, package: &str) -> bool {
         self.package_id.as_ref().is_some_and(|id| id.contains(&format!("/crates/{package}#")))
     }
 }
 
 impl Built {
-    /// Reads the lines.
-    pub(super) fn read(lines: &str) -> Result<Self> {
+    /// Parses the lines.
+    pub(super) fn parse(lines: &str) -> Result<Self> {
         let messages: Result<_, _> = lines.lines().map(serde_json::from_str).collect();
-        Ok(Self(messages.context("cannot read what cargo says of a build")?))
+        Ok(Self(messages.context("cannot parse the messages of cargo")?))
     }
 
-    /// The program that runs the tests of this target.
+    /// Returns the path of a target's test program.
     pub(super) fn tests(&self, package: &str, target: &str) -> Result<&Path> {
-        let is_meant = |message: &&Message| {
+        let is_target = |message: &&Message| {
             message.is_about(package) && message.target.as_ref().is_some_and(|own| own.name == target)
         };
-        let built = self.0.iter().filter(is_meant).find_map(|message| message.executable.as_deref());
+        let built = self.0.iter().filter(is_target).find_map(|message| message.executable.as_deref());
         built.with_context(|| format!("cargo built no tests `{target}` of `{package}`"))
     }
 
-    /// The first complaint about a package.
+    /// Returns the first warning about a package.
     pub(super) fn warning(&self, package: &str) -> Option<&str> {
-        let complaints = self.0.iter().filter(|message| message.is_about(package));
-        complaints.filter_map(|message| message.message.as_ref()).find_map(|complaint| complaint.rendered.as_deref())
+        let warnings = self.0.iter().filter(|message| message.is_about(package));
+        warnings.filter_map(|message| message.message.as_ref()).find_map(|diagnostic| diagnostic.rendered.as_deref())
     }
 }
 
@@ -70,17 +70,17 @@ mod tests {
 
     #[test]
     fn tests_are_found_by_package_and_target() {
-        let built = Built::read(LINES).unwrap();
+        let built = Built::parse(LINES).unwrap();
         assert_eq!(built.tests("idp-bridge", "idp_bridge").unwrap(), Path::new("/w/target/idp_bridge-1"));
         assert!(built.tests("idp-bridge", "conformance").is_err());
         assert!(built.tests("bridge", "idp_bridge").is_err());
     }
 
     #[test]
-    fn a_warning_is_that_of_its_package() {
-        let built = Built::read(LINES).unwrap();
+    fn warnings_are_found_by_package() {
+        let built = Built::parse(LINES).unwrap();
         assert_eq!(built.warning("idp-bridge-core"), Some("warning: unused"));
         assert_eq!(built.warning("idp-bridge"), None);
-        assert!(Built::read("no json").is_err());
+        assert!(Built::parse("no json").is_err());
     }
 }

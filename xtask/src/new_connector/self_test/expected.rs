@@ -1,12 +1,12 @@
-//! What the suite must say of a new connector.
+//! The expected report of the suite for a new connector.
 
 use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
 use serde::Deserialize;
 
-/// The calls that are left to write; all but the first, which is the example.
-const LEFT: [&str; 6] = [
+/// The unwritten calls: all but `users.get_by_id`, which is the example.
+const UNWRITTEN: [&str; 6] = [
     "users.get_by_email",
     "users.get_by_customer",
     "users.delete",
@@ -15,7 +15,7 @@ const LEFT: [&str; 6] = [
     "users.send_password_reset_email",
 ];
 
-/// The report of the suite, as far as it is checked.
+/// The checked part of the suite's report.
 #[derive(Debug, Deserialize)]
 pub(super) struct Report {
     /// The cases that passed.
@@ -26,7 +26,7 @@ pub(super) struct Report {
     pub(super) not_applicable: Vec<Case>,
 }
 
-/// A case, with the reason why it did not pass.
+/// A case, with the reason if it did not pass.
 #[derive(Debug, Deserialize)]
 pub(super) struct Case {
     case: String,
@@ -35,33 +35,33 @@ pub(super) struct Case {
 }
 
 impl Case {
-    /// Many identity providers have no OAuth side: it is not left to write until somebody begins it.
+    /// Returns whether the case is about federation, which is optional for a connector.
     fn is_about_federation(&self) -> bool {
         self.case.starts_with("federation") && self.reason == "there is no federation"
     }
 
-    /// Whether it is about a field that the example declares absent.
+    /// Returns whether the case is about a field that the example declares absent.
     fn is_about_an_absent_field(&self) -> bool {
         self.reason.starts_with("the field ") && self.reason.ends_with("is declared Absent, not exact")
     }
 }
 
 impl Report {
-    /// Red is what is left and nothing else; whatever does not apply waits for that; the example is green.
+    /// Checks that only the expected cases fail, that every other reason is explained, and that the example passes.
     pub(super) fn check(&self) -> Result<()> {
-        let red = LEFT.map(|call| format!("capabilities::an_unsupported_call_is_not_just_unwritten/{call}"));
-        let mut expected = BTreeSet::from(red);
+        let unwritten = UNWRITTEN.map(|call| format!("capabilities::an_unsupported_call_is_not_just_unwritten/{call}"));
+        let mut expected = BTreeSet::from(unwritten);
         expected.insert("capabilities::nothing_is_left_to_stage".to_owned());
         let failed: BTreeSet<String> = self.failed.iter().map(|case| case.case.clone()).collect();
         if failed != expected {
-            bail!("the suite of a new connector should be red in {expected:#?}, and is red in {:#?}", self.failed);
+            bail!("the suite of a new connector should fail {expected:#?}, and fails {:#?}", self.failed);
         }
-        let says_so = |case: &&Case| {
-            let is_left = case.reason.contains("not written yet");
-            is_left || case.is_about_federation() || case.is_about_an_absent_field()
+        let is_explained = |case: &&Case| {
+            let is_unwritten = case.reason.contains("not written yet");
+            is_unwritten || case.is_about_federation() || case.is_about_an_absent_field()
         };
-        if let Some(case) = self.failed.iter().chain(&self.not_applicable).find(|case| !says_so(case)) {
-            bail!("a case is not green, and does not say that something is left to write: {case:?}");
+        if let Some(case) = self.failed.iter().chain(&self.not_applicable).find(|case| !is_explained(case)) {
+            bail!("a case did not pass, and its reason is not that something is unwritten: {case:?}");
         }
         let is_example = |case: &&Case| case.case.ends_with("/users.get_by_id");
         let green = self.passed.iter().filter(is_example).count();
@@ -81,38 +81,38 @@ mod tests {
     }
 
     fn report() -> Report {
-        let left = |name: String| case(&name, "`x` is not written yet: do it");
-        let mut failed: Vec<Case> = LEFT
+        let unwritten = |name: String| case(&name, "`x` is not written yet: do it");
+        let mut failed: Vec<Case> = UNWRITTEN
             .iter()
-            .map(|call| left(format!("capabilities::an_unsupported_call_is_not_just_unwritten/{call}")))
+            .map(|call| unwritten(format!("capabilities::an_unsupported_call_is_not_just_unwritten/{call}")))
             .collect();
-        failed.push(left("capabilities::nothing_is_left_to_stage".to_owned()));
+        failed.push(unwritten("capabilities::nothing_is_left_to_stage".to_owned()));
         let passed = (0..30).map(|number| case(&format!("get::case_{number}/users.get_by_id"), "")).collect();
-        Report { passed, failed, not_applicable: vec![left("delete::a".to_owned())] }
+        Report { passed, failed, not_applicable: vec![unwritten("delete::a".to_owned())] }
     }
 
     #[test]
-    fn the_page_says_how_many_cases_are_red() {
+    fn the_page_has_the_number_of_failures() {
         let page = include_str!("../../../../docs/connectors/new.md");
-        assert!(page.contains(&format!("passed; {} failed;", LEFT.len() + 1)), "the figure of the page is stale");
+        assert!(page.contains(&format!("passed; {} failed;", UNWRITTEN.len() + 1)), "the number in the page is out of date");
     }
 
     #[test]
-    fn red_must_be_what_is_left_and_nothing_else() {
+    fn only_the_unwritten_cases_may_fail() {
         report().check().unwrap();
-        let mut red_example = report();
-        red_example.failed.push(case("get::a/users.get_by_id", "not written yet"));
-        assert!(red_example.check().is_err());
-        let mut green = report();
-        green.failed.pop();
-        assert!(green.check().is_err());
+        let mut failing_example = report();
+        failing_example.failed.push(case("get::a/users.get_by_id", "not written yet"));
+        assert!(failing_example.check().is_err());
+        let mut complete = report();
+        complete.failed.pop();
+        assert!(complete.check().is_err());
     }
 
     #[test]
-    fn what_does_not_apply_must_wait_for_something_that_is_left() {
+    fn an_unexplained_reason_is_rejected() {
         let mut hidden = report();
-        hidden.not_applicable.push(case("faults::a", "nobody knows why"));
-        assert!(hidden.check().unwrap_err().to_string().contains("nobody knows why"));
+        hidden.not_applicable.push(case("faults::a", "for no known reason"));
+        assert!(hidden.check().unwrap_err().to_string().contains("for no known reason"));
         let mut without = report();
         without.not_applicable.push(case("federation_users::a", "there is no federation"));
         without.check().unwrap();

@@ -1,4 +1,4 @@
-//! The requests that the connector makes: New IdP's user API, each request one function.
+//! Requests to New IdP's user API, one function each.
 
 use idp_bridge_core::{CallScope, OutboundPolicy, Result, Secret, UserId};
 use idp_bridge_http::{BaseUrl, Client, Request, Response};
@@ -7,9 +7,9 @@ use crate::config::NewIdpConfig;
 use crate::error::{Step, check};
 use crate::map::NewIdpUser;
 
-/// New IdP's user API, spoken with the bridge's API token.
+/// A client of New IdP's user API that sends the bridge's API token.
 ///
-/// For an API that wants an access token instead, `idp_bridge_http::TokenCache` keeps one.
+/// For an API that requires an access token, `idp_bridge_http::TokenCache` fetches and caches one.
 pub(crate) struct UserApi {
     http: Client,
     base: BaseUrl,
@@ -24,7 +24,7 @@ impl UserApi {
         Ok(Self { http, base, token: config.api_token.clone() })
     }
 
-    /// The user with this id.
+    /// Reads the user with this id.
     pub(crate) async fn user(&self, scope: &CallScope, id: &UserId) -> Result<NewIdpUser> {
         let request = Request::get(self.base.join(&["api", "users", id.as_str()])?);
         self.send(scope, Step::ReadUsers, request).await?.json()

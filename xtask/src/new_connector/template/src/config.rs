@@ -10,13 +10,13 @@ use serde::Deserialize;
 #[schemars(rename = "NewIdp")]
 #[non_exhaustive]
 pub struct NewIdpConfig {
-    /// Where New IdP listens, such as `https://login.acme.example`.
+    /// The base URL of New IdP, such as `https://login.acme.example`.
     pub url: String,
 
-    /// The API token that the bridge uses.
+    /// The API token of the bridge.
     pub api_token: Secret,
 
-    /// The user attribute that holds the customer id. Users must not be able to write it themselves.
+    /// The user attribute with the customer id. Users must not be able to write it.
     #[serde(default = "default_customer_attribute")]
     pub customer_attribute: String,
 }
@@ -26,16 +26,16 @@ fn default_customer_attribute() -> String {
 }
 
 impl NewIdpConfig {
-    /// The settings that have no default.
+    /// Creates settings with the defaults.
     pub fn new(url: impl Into<String>, api_token: Secret) -> Self {
         Self { url: url.into(), api_token, customer_attribute: default_customer_attribute() }
     }
 
-    /// Whether the settings can be right at all; the URL is checked by whoever joins it.
+    /// Checks the settings without a request. The client checks the URL.
     pub(crate) fn check(&self) -> Result<()> {
         if self.customer_attribute.is_empty() {
             return Err(Error::misconfigured("`customer_attribute` is empty")
-                .with_hint("name the attribute that holds the customer id"));
+                .with_hint("name the attribute with the customer id"));
         }
         Ok(())
     }
@@ -57,19 +57,19 @@ mod tests {
     }
 
     #[test]
-    fn two_settings_suffice() {
+    fn two_settings_are_required() {
         let config = read(json!({})).unwrap();
         assert!(config.check().is_ok());
         assert_eq!(config.customer_attribute, "customer_id");
     }
 
     #[test]
-    fn a_misspelt_setting_is_refused() {
+    fn an_unknown_setting_is_rejected() {
         assert!(read(json!({"api_tokn": "s"})).unwrap_err().to_string().contains("`api_tokn`"));
     }
 
     #[test]
-    fn settings_that_cannot_be_right_are_refused_without_a_request() {
+    fn an_empty_attribute_is_rejected() {
         let error = read(json!({"customer_attribute": ""})).unwrap().check().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Misconfigured);
     }

@@ -1,35 +1,35 @@
-//! What `doctor` checks of a New IdP, and the step in its console that mends it.
+//! The checks of `doctor`, each with the step in New IdP's console that mends it.
 //!
-//! Every check is a read.
+//! Every check only reads.
 
 use idp_bridge_core::{CallKind, CallScope, Error, ErrorKind, Finding, Result, UserId, if_found};
 
 use crate::client::UserApi;
 use crate::config::NewIdpConfig;
 
-/// An id that no user has, to see whether users may be read at all.
-const NOBODY: &str = "idp-bridge-doctor";
+/// An id that no user has. Reading it shows whether the API token may read users.
+const UNKNOWN_ID: &str = "idp-bridge-doctor";
 
-/// A New IdP under diagnosis.
+/// A diagnosis of one tenant's New IdP.
 pub(crate) struct Diagnosis<'a> {
     api: &'a UserApi,
     config: &'a NewIdpConfig,
 }
 
 impl<'a> Diagnosis<'a> {
-    pub(crate) fn of(api: &'a UserApi, config: &'a NewIdpConfig) -> Self {
+    pub(crate) fn new(api: &'a UserApi, config: &'a NewIdpConfig) -> Self {
         Self { api, config }
     }
 
-    /// One read tells of three things, each of which hides the next.
+    /// Runs three checks with one request. A check that fails hides those after it.
     pub(crate) async fn run(&self, scope: &CallScope) -> Vec<Finding> {
         let url = &self.config.url;
         let checks = [
-            ("New IdP is reachable", format!("check that `{url}` is where New IdP listens, and can be reached from here")),
-            ("the API token is known", "make an API token in the console, and copy it to `api_token`".into()),
+            ("New IdP is reachable", format!("check that `{url}` is the base URL of New IdP, and that it can be reached from here")),
+            ("the API token is valid", "create an API token in the console, and copy it to `api_token`".into()),
             ("the API token may read users", "give the API token the right `users:read` in the console".into()),
         ];
-        let failed = match self.read_nobody(scope).await {
+        let failed = match self.read_unknown_user(scope).await {
             Ok(()) => None,
             Err(error) => Some(match error.kind() {
                 ErrorKind::Unauthenticated => (1, error.to_string()),
@@ -40,10 +40,10 @@ impl<'a> Diagnosis<'a> {
         Finding::chain(&CallKind::ALL, checks, failed)
     }
 
-    /// New IdP tells of an unknown user that there is none, but only to whoever may read users.
-    async fn read_nobody(&self, scope: &CallScope) -> Result<()> {
-        let nobody = UserId::new(NOBODY)
-            .map_err(|error| Error::ours(ErrorKind::Unexpected, "the id of nobody is unusable").with_source(error))?;
-        if_found(self.api.user(scope, &nobody).await).map(drop)
+    /// Reads a user that does not exist. New IdP answers that only with the right to read users.
+    async fn read_unknown_user(&self, scope: &CallScope) -> Result<()> {
+        let id = UserId::new(UNKNOWN_ID)
+            .map_err(|error| Error::ours(ErrorKind::Unexpected, "the id of the diagnosis is unusable").with_source(error))?;
+        if_found(self.api.user(scope, &id).await).map(drop)
     }
 }

@@ -1,14 +1,14 @@
-//! From New IdP's refusals to the kinds of error: the only place that reads a status.
+//! The conversion of New IdP's error responses. No other module reads a status.
 
 use idp_bridge_core::ErrorKind::*;
 use idp_bridge_core::{Error, Result};
 use idp_bridge_http::{Response, status_error};
 use serde::Deserialize;
 
-/// What was asked of New IdP. The same status means different things to different steps.
+/// The purpose of a request. A status can mean different things for different purposes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Read one user, or a list of users.
+    /// Reads one user or a list of users.
     ReadUsers,
 }
 
@@ -19,7 +19,7 @@ impl Step {
         }
     }
 
-    /// The narrowest right of the API token that allows the step.
+    /// Returns the narrowest right that allows the step.
     fn right(self) -> &'static str {
         match self {
             Self::ReadUsers => "users:read",
@@ -27,11 +27,12 @@ impl Step {
     }
 }
 
-/// Returns the answer if its status is a success, otherwise the error that New IdP's own words mean.
+/// Returns the response if its status is a success, otherwise the error.
 ///
-/// A refusal with another body than New IdP's comes from a gateway or another server, and says nothing about users and the token.
-pub(crate) fn check(step: Step, answer: Response) -> Result<Response> {
-    answer
+/// An error response with another body than New IdP's comes from a gateway or another server. It says nothing about users
+/// or the token.
+pub(crate) fn check(step: Step, response: Response) -> Result<Response> {
+    response
         .or_refusal(|status, refusal| classify(step, status, &refusal))
         .map_err(|error| error.with("step", step.name()))
 }
@@ -42,14 +43,14 @@ fn classify(step: Step, status: u16, refusal: &Refusal) -> Error {
         403 => Error::upstream(PermissionDenied, "the API token lacks a right")
             .with_hint("give it the right in the console")
             .with("right", step.right()),
-        // Only one code makes a user missing: a wrong path is 404 as well.
+        // Only this code means a missing user: a wrong path is a 404 as well.
         404 if refusal.code == "user_not_found" => Error::no_such_user(),
-        404 => Error::upstream(Misconfigured, "new-idp does not know the path").with_hint("check `url`"),
+        404 => Error::upstream(Misconfigured, "the path does not exist in new-idp").with_hint("check `url`"),
         _ => status_error(status),
     }
 }
 
-/// New IdP's error body, read for known words only and never shown.
+/// The body of an error response. Only known codes are read, and it is never shown.
 #[derive(Deserialize)]
 struct Refusal {
     code: String,
@@ -63,7 +64,7 @@ mod tests {
 
     use super::*;
 
-    /// What New IdP answers, and what a gateway in front of it may answer.
+    /// Error responses of New IdP, and of a gateway in front of it.
     const TABLE: &[(Step, u16, &str, ErrorKind)] = &[
         (ReadUsers, 401, r#"{"code":"invalid_token"}"#, Unauthenticated),
         (ReadUsers, 403, r#"{"code":"forbidden"}"#, PermissionDenied),
@@ -79,28 +80,28 @@ mod tests {
         (ReadUsers, 503, "<html>maintenance</html>", Unavailable),
     ];
 
-    fn refused_by(step: Step, status: u16, body: &str) -> Error {
+    fn error_of(step: Step, status: u16, body: &str) -> Error {
         let status = StatusCode::from_u16(status).unwrap();
         check(step, Response::new(status, HeaderMap::new(), body.to_owned())).unwrap_err()
     }
 
     #[test]
-    fn every_known_refusal_has_its_kind() {
+    fn error_responses_have_their_kind() {
         for (step, status, body, kind) in TABLE {
-            assert_eq!(refused_by(*step, *status, body).kind(), *kind, "{step:?} {status} {body}");
+            assert_eq!(error_of(*step, *status, body).kind(), *kind, "{step:?} {status} {body}");
         }
     }
 
     #[test]
     fn a_missing_right_is_named() {
-        assert_eq!(refused_by(ReadUsers, 403, r#"{"code":"forbidden"}"#).context("right"), Some("users:read"));
+        assert_eq!(error_of(ReadUsers, 403, r#"{"code":"forbidden"}"#).context("right"), Some("users:read"));
     }
 
     #[test]
     fn the_body_is_never_shown() {
         for (step, status, ..) in TABLE {
             for body in [r#"{"code":"s3cr3t"}"#, "s3cr3t"] {
-                let shown = format!("{:?}", refused_by(*step, *status, body));
+                let shown = format!("{:?}", error_of(*step, *status, body));
                 assert!(!shown.contains("s3cr3t"), "{shown}");
             }
         }

@@ -1,7 +1,7 @@
 //! The New IdP connector of idp-bridge.
 //!
-//! [`NewIdp`] answers the calls from New IdP's user API, with an API token.
-//! What New IdP does is written where the code relies on it, with where and when it was seen.
+//! [`NewIdp`] implements the calls with New IdP's user API and an API token.
+//! Comments that describe New IdP say where and when that was observed.
 
 mod client;
 mod config;
@@ -13,6 +13,7 @@ pub mod fake;
 pub mod harness;
 mod map;
 mod provider;
+mod store;
 
 pub use config::NewIdpConfig;
 pub use provider::NewIdp;

@@ -1,7 +1,7 @@
-//! A New IdP on 127.0.0.1 for tests: the part of its API that the connector uses, with users in memory.
+//! A fake New IdP on 127.0.0.1 with users in memory, and the part of its API that the connector uses.
 //!
-//! It answers as the original does, status and body as they were seen there, and is stricter: what no careful client
-//! sends is a 400.
+//! Its statuses and bodies were recorded from a real one. It is stricter: a request that a careful client never sends is
+//! a 400.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use idp_bridge_conformance::fake::{Answer, Exchange, Fake, FakeServer, Incoming}
 use idp_bridge_http::Method;
 use serde_json::{Value, json};
 
-/// A fake New IdP, alive until it is dropped.
+/// A fake New IdP that runs until it is dropped.
 pub struct FakeNewIdp(FakeServer<Users>);
 
-/// What the fake keeps: users, as its API shows them.
+/// The users, as the API returns them.
 #[derive(Default)]
 pub struct Users {
     by_id: BTreeMap<String, Value>,
@@ -22,30 +22,30 @@ pub struct Users {
 impl FakeNewIdp {
     /// An API token with every right.
     pub const TOKEN: &'static str = "token-with-every-right";
-    /// An API token that is known and has no right at all.
+    /// A valid API token without rights.
     pub const TOKEN_WITHOUT_RIGHTS: &'static str = "token-without-rights";
 
-    /// Starts a New IdP without users.
+    /// Starts the fake without users.
     pub async fn start() -> std::io::Result<Self> {
         Ok(Self(FakeServer::start(Users::default()).await?))
     }
 
-    /// The base URL, without a slash at its end.
+    /// Returns the base URL, without a trailing slash.
     pub fn url(&self) -> String {
         self.0.url()
     }
 
-    /// Makes a user with these members and answers its id.
+    /// Creates a user with these members and returns its id.
     pub fn create(&self, user: Value) -> String {
         self.0.with(|users| users.create(user))
     }
 
-    /// Changes a user as another writer does; one that is not there is left alone.
+    /// Changes a user, if it exists.
     pub fn change(&self, id: &str, change: impl FnOnce(&mut Value)) {
         self.0.with(|users| users.by_id.get_mut(id).map(change));
     }
 
-    /// All requests since the last time they were taken, with their answers.
+    /// Returns the requests since the last call of this method, with their answers.
     pub fn take_exchanges(&self) -> Vec<Exchange> {
         self.0.take_exchanges()
     }
@@ -54,7 +54,7 @@ impl FakeNewIdp {
 impl Users {
     fn create(&mut self, mut user: Value) -> String {
         self.made += 1;
-        // Far apart, so that an id with one letter changed is nobody's.
+        // An id with one letter changed belongs to no other user.
         let id = format!("{:016x}", self.made.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         if let Some(members) = user.as_object_mut() {
             members.insert("id".into(), json!(id));
@@ -64,7 +64,7 @@ impl Users {
     }
 
     fn user(&self, id: &str) -> Answer {
-        self.by_id.get(id).map_or_else(|| refusal(404, "user_not_found"), good)
+        self.by_id.get(id).map_or_else(|| refusal(404, "user_not_found"), success)
     }
 }
 
@@ -90,7 +90,7 @@ impl Fake for Users {
     }
 }
 
-fn good(body: &Value) -> Answer {
+fn success(body: &Value) -> Answer {
     Answer::new(200, "application/json", body.to_string())
 }
 

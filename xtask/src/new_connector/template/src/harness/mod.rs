@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use idp_bridge_conformance::{Control, Harness, Need, NewUser, Staged, async_trait};
 use idp_bridge_core::{
-    Capabilities, Clock as _, Connector, ConnectorContext, Email, IdentityProvider, Secret, SystemClock, TenantId,
-    UserId,
+    Capabilities, Clock as _, Connector, ConnectorContext, Directory, Email, IdentityProvider, Secret, SystemClock,
+    TenantId, UserId,
 };
 use serde_json::json;
 
@@ -18,22 +18,22 @@ pub struct NewIdpHarness {
 }
 
 impl NewIdpHarness {
-    /// Starts the fake, without users.
+    /// Starts the fake without users.
     pub async fn start() -> Staged<Self> {
         Ok(Self { fake: FakeNewIdp::start().await? })
     }
 
-    /// The settings of the right provider.
+    /// Returns working settings.
     pub fn config(&self) -> NewIdpConfig {
         NewIdpConfig::new(self.fake.url(), Secret::new(FakeNewIdp::TOKEN))
     }
 
-    /// Builds a provider from settings that a test has changed.
-    pub fn build(&self, config: NewIdpConfig) -> Staged<NewIdp> {
+    /// Builds a provider with these settings.
+    pub fn build(&self, config: NewIdpConfig) -> Staged<Directory<NewIdp>> {
         Ok(NewIdp::build(config, &ConnectorContext::new(TenantId::new("conformance")?))?)
     }
 
-    fn provider_of(&self, config: NewIdpConfig) -> Staged<Arc<dyn IdentityProvider>> {
+    fn build_shared(&self, config: NewIdpConfig) -> Staged<Arc<dyn IdentityProvider>> {
         Ok(Arc::new(self.build(config)?))
     }
 }
@@ -49,20 +49,20 @@ impl Harness for NewIdpHarness {
     }
 
     fn not_applicable(&self, need: Need) -> Option<String> {
-        // A line here is something left to stage, or to give the reason for why New IdP can never do it.
+        // Each line is a need to implement. If New IdP can never do it, replace the text by the reason.
         let reason = match need {
-            Need::ServiceAccount => "not written yet: does New IdP keep service accounts among its users?",
-            Need::Login => "not written yet: let the fake check passwords, and people log in",
-            Need::SelfEdit => "not written yet: let the fake's users edit what they can edit of themselves",
-            Need::SecondEmail => "not written yet: can a user of New IdP have more than one address?",
-            Need::SecondOrigin => "not written yet: does the connector speak to a second origin, such as a public API?",
-            Need::UnacceptedMail(_) => "not written yet: can New IdP's success say that it sends no mail?",
-            Need::Mails => "not written yet: let the fake keep the mails that it would have sent",
-            Need::UndeliverableMail => "not written yet: how does New IdP tell that a mail could not be sent?",
-            Need::Control(Control::WrongRealm) => "not written yet: is there a realm, pool or domain to get wrong?",
-            Need::Control(Control::NarrowRole) => "not written yet: is there a right with which searches find nobody?",
+            Need::ServiceAccount => "not written yet: are service accounts among the users of New IdP?",
+            Need::Login => "not written yet: let users of the fake log in with a password",
+            Need::SelfEdit => "not written yet: let users of the fake edit their own profile",
+            Need::SecondEmail => "not written yet: can a user of New IdP have several addresses?",
+            Need::SecondOrigin => "not written yet: does the connector use a second origin, such as a public API?",
+            Need::UnacceptedMail(_) => "not written yet: can a success response of New IdP say that no mail is sent?",
+            Need::Mails => "not written yet: let the fake record mails",
+            Need::UndeliverableMail => "not written yet: how does New IdP report that a mail could not be sent?",
+            Need::Control(Control::WrongRealm) => "not written yet: can the realm, pool or domain be wrong?",
+            Need::Control(Control::NarrowRole) => "not written yet: is there a right that lets searches return no users?",
             Need::Control(Control::ReadOnlyRole) => {
-                "not written yet: give the fake a token that may not write, and let the diagnosis notice"
+                "not written yet: give the fake a token without the right to write, and let the diagnosis check it"
             }
             _ => return None,
         };
@@ -70,7 +70,7 @@ impl Harness for NewIdpHarness {
     }
 
     async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        self.provider_of(self.config())
+        self.build_shared(self.config())
     }
 
     async fn create(&self, user: NewUser) -> Staged<UserId> {
@@ -95,9 +95,9 @@ impl Harness for NewIdpHarness {
         config.api_token = match control {
             Control::WrongSecret => Secret::new("wrong"),
             Control::MissingRole => Secret::new(FakeNewIdp::TOKEN_WITHOUT_RIGHTS),
-            other => return Err(format!("the harness does not know the control {other:?}").into()),
+            other => return Err(format!("the harness does not implement the control {other:?}").into()),
         };
-        self.provider_of(config)
+        self.build_shared(config)
     }
 
     async fn upstream(&self) -> Staged<String> {
@@ -107,6 +107,6 @@ impl Harness for NewIdpHarness {
     async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
         let mut config = self.config();
         base_url.clone_into(&mut config.url);
-        self.provider_of(config)
+        self.build_shared(config)
     }
 }
