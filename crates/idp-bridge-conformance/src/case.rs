@@ -1,4 +1,4 @@
-//! A case: what it proves, what it needs, and how it is run without taking others down.
+//! A case of the suite: its conditions, and how it is run.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,14 +9,14 @@ use std::time::Duration;
 use idp_bridge_core::{CallKind, Capabilities, FederationCapabilities, Fidelity, Field, Support};
 
 use crate::bullet::Bullet;
+use crate::context::CaseContext;
 use crate::observation::{Observation, Observations};
-use crate::scene::Scene;
 use crate::{Harness, Need, Staged};
 
-/// How long a case may take; far more than it needs, so that only a hang gets there.
+/// The time limit of a case. Only a case that hangs reaches it.
 const LIMIT: Duration = Duration::from_secs(60);
 
-type Run = dyn Fn(Scene) -> Pin<Box<dyn Future<Output = Staged<()>> + Send>> + Send + Sync;
+type Run = dyn Fn(CaseContext) -> Pin<Box<dyn Future<Output = Staged<()>> + Send>> + Send + Sync;
 
 /// One case of the suite.
 #[derive(Clone)]
@@ -28,18 +28,18 @@ pub(crate) struct Case {
     unsupported: Option<CallKind>,
     needs: Vec<Need>,
     promises: Vec<Promise>,
-    beside: Option<fn(&FederationCapabilities) -> bool>,
+    excluded_by: Option<fn(&FederationCapabilities) -> bool>,
     run: Arc<Run>,
 }
 
-/// Whether a provider's OAuth side promises what a case is about; why not if it does not.
+/// Returns `Ok` if federation promises the subject of a case, or the reason why not.
 type Promise = fn(&FederationCapabilities) -> Result<(), String>;
 
-/// A case with this name, that proves these bullets.
+/// Creates a case that proves these bullets.
 pub(crate) fn case<F>(
     name: impl Into<String>,
     proves: &[Bullet],
-    run: impl Fn(Scene) -> F + Send + Sync + 'static,
+    run: impl Fn(CaseContext) -> F + Send + Sync + 'static,
 ) -> Case
 where
     F: Future<Output = Staged<()>> + Send + 'static,
@@ -52,37 +52,37 @@ where
         unsupported: None,
         needs: Vec::new(),
         promises: Vec::new(),
-        beside: None,
-        run: Arc::new(move |scene| Box::pin(run(scene))),
+        excluded_by: None,
+        run: Arc::new(move |context| Box::pin(run(context))),
     }
 }
 
-/// A case about this call, for providers that can do it.
-pub(crate) fn case_of<F>(
+/// Creates a case about one call, for providers that support it.
+pub(crate) fn call_case<F>(
     name: &str,
     kind: CallKind,
     proves: &[Bullet],
-    run: impl Fn(Scene, CallKind) -> F + Send + Sync + 'static,
+    run: impl Fn(CaseContext, CallKind) -> F + Send + Sync + 'static,
 ) -> Case
 where
     F: Future<Output = Staged<()>> + Send + 'static,
 {
-    case(format!("{name}/{kind}"), proves, move |scene| run(scene, kind)).calls(&[kind])
+    case(format!("{name}/{kind}"), proves, move |context| run(context, kind)).calls(&[kind])
 }
 
-/// Whether a case is run in an environment.
+/// Whether a case runs with a harness.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Selection {
-    /// It is.
+    /// The case runs.
     Run,
-    /// It would be, if the environment could stage it or the provider could do it.
+    /// The provider or the harness does not support the case, for this reason.
     NotApplicable(String),
-    /// It is not meant for this provider: it tests what happens without a capability that is there.
-    Beside,
+    /// The case tests the absence of a capability that the provider has.
+    Excluded,
 }
 
 impl Case {
-    /// The same, for providers that can do these calls.
+    /// Limits the case to providers that support these calls.
     #[must_use]
     pub(crate) fn calls(mut self, calls: &[CallKind]) -> Self {
         self.calls.extend(calls);
@@ -96,31 +96,31 @@ impl Case {
         self
     }
 
-    /// The same, for providers that cannot do this call.
+    /// Limits the case to providers that do not support this call.
     #[must_use]
     pub(crate) fn unsupported(mut self, call: CallKind) -> Self {
         self.unsupported = Some(call);
         self
     }
 
-    /// The same, for environments that can stage these.
+    /// Limits the case to harnesses that implement these needs.
     #[must_use]
     pub(crate) fn needs(mut self, needs: &[Need]) -> Self {
         self.needs.extend(needs);
         self
     }
 
-    /// The same, for providers with an OAuth side that promises this.
+    /// Limits the case to providers with federation that makes this promise.
     #[must_use]
-    pub(crate) fn promised(mut self, promise: Promise) -> Self {
+    pub(crate) fn requires(mut self, promise: Promise) -> Self {
         self.promises.push(promise);
         self
     }
 
-    /// The same, for providers whose OAuth side lacks this.
+    /// Excludes providers with federation that has this capability.
     #[must_use]
     pub(crate) fn without(mut self, has: fn(&FederationCapabilities) -> bool) -> Self {
-        self.beside = Some(has);
+        self.excluded_by = Some(has);
         self
     }
 
@@ -132,18 +132,18 @@ impl Case {
         &self.proves
     }
 
-    /// What the environment must be able to stage.
+    /// Returns the needs of the case.
     pub(crate) fn needed(&self) -> &[Need] {
         &self.needs
     }
 
-    /// Whether it is run with this environment and a provider of these capabilities.
+    /// Returns whether the case runs with this harness and a provider of these capabilities.
     pub(crate) fn select(&self, harness: &dyn Harness, capabilities: &Capabilities) -> Selection {
         if self.unsupported.is_some_and(|call| capabilities.call(call).is_possible()) {
-            return Selection::Beside;
+            return Selection::Excluded;
         }
-        if self.beside.is_some_and(|has| capabilities.federation().is_some_and(has)) {
-            return Selection::Beside;
+        if self.excluded_by.is_some_and(|has| capabilities.federation().is_some_and(has)) {
+            return Selection::Excluded;
         }
         let unsupported = self.calls.iter().find_map(|call| match capabilities.call(*call) {
             Support::Unsupported { reason } => Some(format!("`{call}` is unsupported: {reason}")),
@@ -155,13 +155,13 @@ impl Case {
         };
         let reason = unsupported
             .or_else(|| self.exact.iter().find_map(inexact))
-            .or_else(|| self.unpromised(harness, capabilities))
+            .or_else(|| self.missing_promise(harness, capabilities))
             .or_else(|| self.needs.iter().find_map(|need| harness.not_applicable(*need)));
         reason.map_or(Selection::Run, Selection::NotApplicable)
     }
 
-    /// Why the OAuth side is not put to this case.
-    fn unpromised(&self, harness: &dyn Harness, capabilities: &Capabilities) -> Option<String> {
+    /// Returns the reason if federation is missing or does not make the required promises.
+    fn missing_promise(&self, harness: &dyn Harness, capabilities: &Capabilities) -> Option<String> {
         self.promises.first()?;
         match capabilities.federation().filter(|_| harness.federation().is_some()) {
             None => Some("there is no federation".to_owned()),
@@ -169,7 +169,7 @@ impl Case {
         }
     }
 
-    /// Runs it, and answers how it ended and what it saw; a panic and a hang are failures like any other.
+    /// Runs the case and returns its result and observations. A panic and a timeout are failures.
     pub(crate) async fn run(&self, harness: Arc<dyn Harness>) -> (Result<(), String>, Vec<Observation>) {
         let observations = Observations::default();
         let result = self.run_in(harness, observations.clone()).await;
@@ -177,7 +177,7 @@ impl Case {
     }
 
     async fn run_in(&self, harness: Arc<dyn Harness>, observations: Observations) -> Result<(), String> {
-        let case = (self.run)(Scene::new(harness, observations).map_err(|error| error.to_string())?);
+        let case = (self.run)(CaseContext::new(harness, observations).map_err(|error| error.to_string())?);
         match tokio::spawn(tokio::time::timeout(LIMIT, case)).await {
             Ok(Ok(Ok(()))) => Ok(()),
             Ok(Ok(Err(failure))) => Err(failure.to_string()),

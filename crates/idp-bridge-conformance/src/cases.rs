@@ -1,4 +1,4 @@
-//! The cases, one file for each part of the contract.
+//! The cases, one module for each part of the contract.
 
 mod capabilities;
 mod controls;
@@ -23,7 +23,7 @@ const READS: [CallKind; 3] = [CallKind::GetById, CallKind::GetByEmail, CallKind:
 const WRITES: [CallKind; 4] =
     [CallKind::Delete, CallKind::MarkEmailVerified, CallKind::SendVerificationEmail, CallKind::SendPasswordResetEmail];
 
-/// All of them, in the order of the contract.
+/// Returns all cases, in the order of the contract.
 pub(crate) fn all() -> Vec<Case> {
     let parts = [
         capabilities::cases(),
@@ -51,7 +51,7 @@ mod tests {
     use crate::bullet;
 
     #[test]
-    fn every_promise_is_proved_by_a_case() {
+    fn every_promise_has_a_case() {
         let proved: BTreeSet<_> = all().iter().flat_map(|case| case.proves().to_vec()).collect();
         for bullet in bullet::ALL {
             assert!(proved.contains(bullet), "no case proves this: {bullet}");
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn every_case_proves_something_and_has_a_name_of_its_own() {
+    fn every_case_has_a_promise_and_unique_name() {
         let cases = all();
         let names: BTreeSet<_> = cases.iter().map(Case::name).collect();
         assert_eq!(names.len(), cases.len());

@@ -1,7 +1,7 @@
-//! A stand-in for an identity provider, spoken to over HTTP on 127.0.0.1: the part that the fakes of connectors share.
+//! The HTTP server of fake identity providers, on 127.0.0.1.
 //!
-//! A fake keeps its users in one value, which is shown every request and answers as its original does: status, headers and body
-//! as they were seen there. It is stricter than the original wherever a careful client does not notice.
+//! A fake implements [`Fake`] on its state, with statuses, headers and bodies that were recorded from the product.
+//! It may be stricter than the product where a careful client does not depend on it.
 
 mod signing;
 
@@ -23,13 +23,13 @@ use tokio::task::{JoinHandle, JoinSet};
 
 pub use signing::{SigningKey, jwks};
 
-/// What a fake identity provider keeps, and how it answers.
+/// The state of a fake identity provider, and its responses.
 pub trait Fake: Send + 'static {
-    /// Answers a request; one after the other.
+    /// Answers a request. Requests are answered one after the other.
     fn answer(&mut self, request: &Incoming) -> Answer;
 }
 
-/// A fake that listens on a port of its own, alive until it is dropped.
+/// A running fake on its own port. It stops when it is dropped.
 pub struct FakeServer<F> {
     address: SocketAddr,
     shared: Arc<Mutex<Shared<F>>>,
@@ -41,18 +41,18 @@ struct Shared<F> {
     exchanges: Vec<Exchange>,
 }
 
-/// A request and its answer.
+/// A request and its response.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Exchange {
-    /// What was asked.
+    /// The request.
     pub request: Incoming,
-    /// What was answered.
+    /// The response.
     pub answer: Answer,
 }
 
 impl<F: Fake> FakeServer<F> {
-    /// Starts it.
+    /// Starts the fake.
     pub async fn start(fake: F) -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
@@ -61,22 +61,22 @@ impl<F: Fake> FakeServer<F> {
         Ok(Self { address, shared, accepting })
     }
 
-    /// The base URL, without a slash at its end.
+    /// Returns the base URL, without a trailing slash.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Looks at what the fake keeps, or changes it, between two requests.
+    /// Reads or changes the state of the fake between two requests.
     pub fn with<T>(&self, act: impl FnOnce(&mut F) -> T) -> T {
         act(&mut lock(&self.shared).fake)
     }
 
-    /// All requests so far, with their answers.
+    /// Returns all requests so far, with their responses.
     pub fn exchanges(&self) -> Vec<Exchange> {
         lock(&self.shared).exchanges.clone()
     }
 
-    /// All requests since the last time they were taken, with their answers.
+    /// Returns the requests since the last call of this method, with their responses.
     pub fn take_exchanges(&self) -> Vec<Exchange> {
         std::mem::take(&mut lock(&self.shared).exchanges)
     }
@@ -92,10 +92,10 @@ fn lock<F>(shared: &Mutex<Shared<F>>) -> MutexGuard<'_, Shared<F>> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Serves connections until it is aborted, which ends them all.
+/// Serves connections until the task is aborted.
 async fn accept<F: Fake>(listener: TcpListener, shared: Arc<Mutex<Shared<F>>>) {
     let mut connections = JoinSet::new();
-    // An error of accept ends the fake; the tests that go on without it say so.
+    // An error of `accept` ends the fake, and later requests fail.
     while let Ok((stream, _)) = listener.accept().await {
         connections.spawn(serve(stream, Arc::clone(&shared)));
         while connections.try_join_next().is_some() {}
@@ -103,12 +103,12 @@ async fn accept<F: Fake>(listener: TcpListener, shared: Arc<Mutex<Shared<F>>>) {
 }
 
 async fn serve<F: Fake>(stream: TcpStream, shared: Arc<Mutex<Shared<F>>>) {
-    let service = service_fn(move |request| answer(request, Arc::clone(&shared)));
-    // A client that goes away is no fault of the fake.
+    let service = service_fn(move |request| handle(request, Arc::clone(&shared)));
+    // A client may close the connection at any time.
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
-async fn answer<F: Fake>(
+async fn handle<F: Fake>(
     request: Request<HyperBody>,
     shared: Arc<Mutex<Shared<F>>>,
 ) -> Result<Response<Full<Bytes>>, hyper::Error> {
@@ -123,13 +123,13 @@ async fn answer<F: Fake>(
     Ok(response)
 }
 
-/// A request as it came.
+/// A received request.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Incoming {
     /// The method.
     pub method: Method,
-    /// Path and query, not decoded.
+    /// The path and the query, not decoded.
     pub target: String,
     /// The headers.
     pub headers: HeaderMap,
@@ -138,46 +138,46 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// A request without headers and body.
+    /// Creates a request without headers and body.
     pub fn new(method: Method, target: &str) -> Self {
         Self { method, target: target.to_owned(), headers: HeaderMap::new(), body: Bytes::new() }
     }
 
-    /// The path without its query, not decoded.
+    /// Returns the path without the query, not decoded.
     pub fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
     }
 
-    /// The segments of the path, decoded one by one; none if one of them is empty, folds (`.`, `%2e%2e`) or is no UTF-8.
+    /// Returns the decoded segments of the path. `None` if one is empty, a dot segment (`.`, `%2e%2e`) or not UTF-8.
     pub fn segments(&self) -> Option<Vec<String>> {
         let segments = self.path().trim_start_matches('/').split('/').map(decoded).collect::<Option<Vec<_>>>()?;
-        let folds = |segment: &String| matches!(segment.as_str(), "" | "." | "..");
-        (!segments.iter().any(folds)).then_some(segments)
+        let is_dot_or_empty = |segment: &String| matches!(segment.as_str(), "" | "." | "..");
+        (!segments.iter().any(is_dot_or_empty)).then_some(segments)
     }
 
-    /// The parameters of the query; none if one comes twice or is no UTF-8.
+    /// Returns the parameters of the query. `None` if one is repeated or not UTF-8.
     pub fn query(&self) -> Option<BTreeMap<String, String>> {
         pairs(self.target.split_once('?').map_or("", |(_, query)| query))
     }
 
-    /// The fields of the form in the body; none if it is none, or if one comes twice.
+    /// Returns the fields of a form body. `None` if the body is not a form, or if a field is repeated.
     pub fn form(&self) -> Option<BTreeMap<String, String>> {
         let is_form = self.header(&CONTENT_TYPE) == Some("application/x-www-form-urlencoded");
         is_form.then(|| pairs(std::str::from_utf8(&self.body).ok()?)).flatten()
     }
 
-    /// The JSON in the body; none if it is none.
+    /// Returns the JSON body. `None` if the body is not JSON.
     pub fn json(&self) -> Option<Value> {
         let is_json = self.header(&CONTENT_TYPE) == Some("application/json");
         is_json.then(|| serde_json::from_slice(&self.body).ok()).flatten()
     }
 
-    /// The bearer token.
+    /// Returns the bearer token.
     pub fn bearer(&self) -> Option<&str> {
         self.header(&AUTHORIZATION)?.strip_prefix("Bearer ")
     }
 
-    /// A header's value, if it is there and is visible ASCII.
+    /// Returns the value of a header, if it is visible ASCII.
     pub fn header(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -199,31 +199,31 @@ fn pairs(text: &str) -> Option<BTreeMap<String, String>> {
     Some(pairs)
 }
 
-/// An answer of a fake.
+/// A response of a fake.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Answer {
     /// The status.
     pub status: u16,
-    /// The headers, but for the length of the body.
+    /// The headers, without `content-length`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The body.
     pub body: Bytes,
 }
 
 impl Answer {
-    /// An answer without a body.
+    /// Creates a response without a body.
     pub fn empty(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: Bytes::new() }
     }
 
-    /// An answer with a body of this content type.
+    /// Creates a response with a body of this content type.
     pub fn new(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Self {
         let answer = Self { body: body.into(), ..Self::empty(status) };
         answer.with(CONTENT_TYPE, HeaderValue::from_static(content_type))
     }
 
-    /// The same with this header, in the place of any other of its name.
+    /// Sets a header, and replaces others of its name.
     #[must_use]
     pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.retain(|(own, _)| *own != name);
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn segments_are_decoded_one_by_one_and_none_may_fold() {
+    fn dot_segments_are_rejected() {
         let segments = |target| incoming(target, "", "").segments();
         assert_eq!(segments("/users/a%2Fb%7C%2e?x=/"), Some(vec!["users".into(), "a/b|.".into()]));
         for bad in ["/users//x", "/users/", "/users/..", "/users/%2E%2e", "/users/.", "/%ff"] {
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_are_form_decoded_and_none_may_come_twice() {
+    fn repeated_parameters_are_rejected() {
         let query = |target| incoming(target, "", "").query();
         assert_eq!(query("/users"), Some(BTreeMap::new()));
         assert_eq!(query("/?a=b+c%2Bd&e"), Some([("a", "b c+d"), ("e", "")].map(|(n, v)| (n.into(), v.into())).into()));
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_only_what_it_says_it_is() {
+    fn a_body_needs_its_content_type() {
         assert_eq!(incoming("/", "application/json", "{}").json(), Some(serde_json::json!({})));
         assert_eq!(incoming("/", "text/plain", "{}").json(), None);
         assert_eq!(incoming("/", "application/json", "{").json(), None);

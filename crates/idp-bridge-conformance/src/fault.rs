@@ -1,4 +1,4 @@
-//! The ways in which a request to an identity provider can go wrong.
+//! The faults that the proxy injects.
 
 use std::fmt;
 use std::pin::Pin;
@@ -15,38 +15,38 @@ use tokio::time::{Instant, Sleep};
 
 use crate::proxy::MARKER;
 
-/// What the proxy does instead of passing a request on.
+/// What the proxy does instead of forwarding a request.
 #[derive(Clone)]
 pub(crate) enum Fault {
-    /// An answer with this status and a small JSON body.
+    /// Responds with this status and a small JSON body.
     Status(u16),
-    /// `429` with this `retry-after`.
+    /// Responds `429` with this `retry-after`.
     RateLimit(&'static str),
-    /// A refusal by something in front of the identity provider.
+    /// Responds as a gateway in front of the identity provider.
     Gateway(Gateway),
-    /// `200` with this body, called JSON.
+    /// Responds `200` with this body as JSON.
     Body(Bytes),
-    /// `302` to another path of the proxy.
+    /// Responds `302` to another path of the proxy.
     Redirect,
-    /// `200` with a JSON document of 64 MiB; the number is told how many bytes of it were wanted.
+    /// Responds `200` with a JSON document of 64 MiB, and counts the bytes that were read.
     Oversized(Arc<AtomicUsize>),
-    /// The connection ends before the answer begins; the identity provider never sees the request.
+    /// Closes the connection without forwarding the request.
     CutBeforeAnswer,
-    /// The connection ends in the middle of the answer's body.
+    /// Closes the connection in the middle of the response body.
     CutInAnswer,
-    /// The identity provider gets the request and answers it, and the connection ends before the answer comes back.
+    /// Forwards the request, and closes the connection instead of returning the response.
     LostAnswer,
-    /// The body trickles, a byte every tenth of a second, and never ends.
+    /// Responds with an endless body, one byte every tenth of a second.
     Slow,
-    /// Nothing comes back.
+    /// Never responds.
     Hang,
-    /// The answers that were recorded before, one after the other: those to another question. After them, true ones.
+    /// Responds with the recorded responses in order, then forwards requests again.
     Replay,
-    /// The request is passed on after this has run.
+    /// Forwards the request after this function.
     After(Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>),
 }
 
-/// A refusal as gateways, firewalls and other servers send it, and no identity provider.
+/// An error response of a gateway, a firewall or another server.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Gateway {
     /// `401` without a challenge and without a body.
@@ -78,7 +78,7 @@ impl Gateway {
             Some("text/html") => format!("<h1>{status} {MARKER}</h1>"),
             Some(_) => format!(r#"{{"message":"{MARKER}"}}"#),
         };
-        let mut answer = Response::new(FaultyBody::whole(body));
+        let mut answer = Response::new(FaultyBody::complete(body));
         *answer.status_mut() = status;
         if let Some(kind) = kind {
             answer.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
@@ -92,29 +92,29 @@ impl Gateway {
 }
 
 impl Fault {
-    /// `200` with half of a JSON document.
+    /// Returns a fault that responds `200` with half of a JSON document.
     pub(crate) fn garbage() -> Self {
         Self::Body(format!(r#"[{{"id": "{MARKER}", "#).into())
     }
 }
 
-/// To which requests a fault happens.
+/// The requests that a fault applies to.
 #[derive(Clone)]
 pub(crate) enum When {
-    /// To all.
+    /// Every request.
     Always,
-    /// To the next one only.
+    /// Only the next request.
     Once,
-    /// To all after this many.
+    /// Every request after this many.
     After(usize),
-    /// To those that arrive after this recorder was told of a write.
+    /// Every request after this recorder announced a write.
     Writes(Recorder),
-    /// To the first of those only.
+    /// Only the first request after this recorder announced a write.
     FirstWrite(Recorder),
 }
 
 impl When {
-    /// Whether a request that arrives now, as the `arrived`th, is meant.
+    /// Returns whether the fault applies to the request with this number.
     pub(crate) fn is_now(&self, arrived: usize) -> bool {
         match self {
             Self::Always | Self::Once => true,
@@ -123,21 +123,21 @@ impl When {
         }
     }
 
-    /// Whether it is over after the first time.
+    /// Returns whether the fault applies to one request only.
     pub(crate) fn is_once(&self) -> bool {
         matches!(self, Self::Once | Self::FirstWrite(_))
     }
 }
 
-/// An answer that the proxy makes up.
-pub(crate) fn made_up(fault: &Fault) -> Option<Response<FaultyBody>> {
-    let json = || FaultyBody::whole(format!(r#"{{"error":"{MARKER}","users":[],"id":"{MARKER}"}}"#));
+/// Returns the response of a fault that needs no upstream.
+pub(crate) fn fault_response(fault: &Fault) -> Option<Response<FaultyBody>> {
+    let json = || FaultyBody::complete(format!(r#"{{"error":"{MARKER}","users":[],"id":"{MARKER}"}}"#));
     let (status, body) = match fault {
         Fault::Status(status) => (StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), json()),
         Fault::RateLimit(_) => (StatusCode::TOO_MANY_REQUESTS, json()),
         Fault::Gateway(gateway) => return Some(gateway.answer()),
-        Fault::Body(bytes) => (StatusCode::OK, FaultyBody::whole(bytes.clone())),
-        Fault::Redirect => (StatusCode::FOUND, FaultyBody::whole(String::new())),
+        Fault::Body(bytes) => (StatusCode::OK, FaultyBody::complete(bytes.clone())),
+        Fault::Redirect => (StatusCode::FOUND, FaultyBody::complete(String::new())),
         Fault::Oversized(sent) => (StatusCode::OK, FaultyBody::endless(Arc::clone(sent))),
         Fault::CutInAnswer => (StatusCode::OK, FaultyBody::cut()),
         Fault::Slow => (StatusCode::OK, FaultyBody::slow()),
@@ -158,7 +158,7 @@ pub(crate) fn made_up(fault: &Fault) -> Option<Response<FaultyBody>> {
     Some(answer)
 }
 
-/// A body that ends, or does not end, as a fault wants it to.
+/// A response body with a fault.
 pub(crate) struct FaultyBody {
     chunk: Bytes,
     chunks: usize,
@@ -168,7 +168,7 @@ pub(crate) struct FaultyBody {
     sent: Option<Arc<AtomicUsize>>,
 }
 
-/// The body, or the connection, that was cut on purpose.
+/// The error of a body or a connection that was cut on purpose.
 #[derive(Debug)]
 pub(crate) struct Cut;
 
@@ -181,24 +181,24 @@ impl fmt::Display for Cut {
 impl std::error::Error for Cut {}
 
 impl FaultyBody {
-    /// All of it at once.
-    pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
+    /// Returns a body without a fault.
+    pub(crate) fn complete(bytes: impl Into<Bytes>) -> Self {
         let chunk = bytes.into();
         let chunks = usize::from(!chunk.is_empty());
         Self { chunk, chunks, pause: Duration::ZERO, timer: None, cut: false, sent: None }
     }
 
     fn endless(sent: Arc<AtomicUsize>) -> Self {
-        Self { chunks: 64 * 16, sent: Some(sent), ..Self::whole(vec![b' '; 64 * 1024]) }
+        Self { chunks: 64 * 16, sent: Some(sent), ..Self::complete(vec![b' '; 64 * 1024]) }
     }
 
     fn cut() -> Self {
-        // The pause lets the first half leave before the connection is cut.
-        Self { cut: true, pause: Duration::from_millis(20), ..Self::whole(format!(r#"{{"id":"{MARKER}","#)) }
+        // The pause lets the first half be sent before the connection is cut.
+        Self { cut: true, pause: Duration::from_millis(20), ..Self::complete(format!(r#"{{"id":"{MARKER}","#)) }
     }
 
     fn slow() -> Self {
-        Self { chunks: usize::MAX, pause: Duration::from_millis(100), ..Self::whole(" ") }
+        Self { chunks: usize::MAX, pause: Duration::from_millis(100), ..Self::complete(" ") }
     }
 }
 

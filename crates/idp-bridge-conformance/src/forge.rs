@@ -1,4 +1,4 @@
-//! What an attacker can make of a good token without a key of the identity provider.
+//! Forged tokens that need no key of the identity provider.
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -11,7 +11,7 @@ use crate::Staged;
 use crate::fake::SigningKey;
 use crate::proxy::Proxy;
 
-/// A signed token, taken apart.
+/// The parts of a signed token.
 #[derive(Debug, Clone)]
 pub(crate) struct Jwt {
     pub(crate) header: Value,
@@ -20,31 +20,31 @@ pub(crate) struct Jwt {
 }
 
 impl Jwt {
-    /// Takes a compact JWT apart.
-    pub(crate) fn read(token: &AccessToken) -> Staged<Self> {
+    /// Parses a compact JWT, without verifying it.
+    pub(crate) fn parse(token: &AccessToken) -> Staged<Self> {
         let text = token.expose().to_owned();
         let mut parts = text.split('.').map(|part| -> Staged<Value> {
             let bytes = URL_SAFE_NO_PAD
                 .decode(part)
-                .map_err(|_| "the token is no JWT, and `Need::SignedToken` is not declared")?;
+                .map_err(|_| "the token is not a JWT, and `Need::SignedToken` is not declared as not applicable")?;
             Ok(serde_json::from_slice(&bytes)?)
         });
         let (header, claims) = (parts.next().ok_or("no header")??, parts.next().ok_or("no claims")??);
         Ok(Self { header, claims, text })
     }
 
-    /// The claims with this one changed; `null` removes it.
+    /// Returns the claims with one changed; `null` removes it.
     pub(crate) fn with(&self, claim: &str, value: Value) -> Value {
         changed(&self.claims, claim, value)
     }
 
-    /// Other claims under the same header and signature.
+    /// Returns a token with other claims, and the original header and signature.
     pub(crate) fn altered(&self, claims: &Value) -> String {
         let signature = self.text.rsplit('.').next().unwrap_or_default();
         format!("{}.{}.{signature}", part(&self.header), part(claims))
     }
 
-    /// The same claims under an algorithm that signs nothing.
+    /// Returns a token without a signature, with this algorithm.
     pub(crate) fn unsigned(&self, algorithm: &str) -> String {
         format!("{}.{}.", part(&changed(&self.header, "alg", json!(algorithm))), part(&self.claims))
     }
@@ -55,7 +55,7 @@ impl Jwt {
         format!("{input}.{}", URL_SAFE_NO_PAD.encode(tag))
     }
 
-    /// The same claims signed by somebody else, with these parts of the header changed.
+    /// Returns the claims signed with another key, and with changes of the header.
     fn forged(&self, key: &SigningKey, changes: &[(&str, Value)]) -> Staged<String> {
         let algorithm = ("alg", json!(key.algorithm()));
         let changes = std::iter::once(&algorithm).chain(changes);
@@ -64,20 +64,20 @@ impl Jwt {
     }
 }
 
-/// The member of an object; `null` if there is none.
+/// Returns a member of an object, or `null`.
 pub(crate) fn member<'a>(object: &'a Value, name: &str) -> &'a Value {
     object.get(name).unwrap_or(&Value::Null)
 }
 
-/// The JWKS document among the answers that the proxy has recorded.
+/// Returns the JWKS document among the recorded responses of the proxy.
 pub(crate) fn recorded_keys(proxy: &Proxy) -> Staged<Vec<u8>> {
     let has_keys =
         |body: &Bytes| serde_json::from_slice::<Value>(body).is_ok_and(|json| member(&json, "keys").is_array());
     let document = proxy.recorded().into_iter().find(has_keys);
-    Ok(document.ok_or("no answer with keys was seen at the base URL that the provider was given")?.to_vec())
+    Ok(document.ok_or("no response with keys was recorded by the proxy")?.to_vec())
 }
 
-/// An object with this member changed; `null` removes it.
+/// Returns an object with one member changed; `null` removes it.
 pub(crate) fn changed(object: &Value, name: &str, value: Value) -> Value {
     let mut object = object.clone();
     if let Some(members) = object.as_object_mut() {
@@ -93,50 +93,50 @@ fn part(json: &Value) -> String {
     URL_SAFE_NO_PAD.encode(json.to_string())
 }
 
-/// What an attacker has.
+/// The means of an attacker.
 pub(crate) struct Attacker {
-    /// A good token.
+    /// A valid token.
     pub(crate) token: Jwt,
-    /// A claim worth changing, and what the attacker would rather have there.
-    pub(crate) wish: (&'static str, Value),
-    /// The identity provider's JWKS document, which is public.
+    /// A claim, and the value that the attacker wants.
+    pub(crate) wanted_claim: (&'static str, Value),
+    /// The public JWKS document of the identity provider.
     pub(crate) jwks: Vec<u8>,
-    /// A place where the attacker's own keys are published.
-    pub(crate) elsewhere: String,
-    /// A key of the attacker's.
+    /// The URL of the attacker's own keys.
+    pub(crate) key_url: String,
+    /// The attacker's key.
     pub(crate) key: SigningKey,
 }
 
 impl Attacker {
-    /// Returns whether the token names none of the keys in the identity provider's document.
+    /// Returns whether the token names one of the keys in the identity provider's document.
     ///
-    /// Keys are refreshed at most once in an interval. Until the next refresh such a token may be one of a new key.
-    pub(crate) fn names_no_known_key(&self, token: &str) -> bool {
+    /// A token with an unknown key may be signed with a new key until the next refresh of the keys.
+    pub(crate) fn names_known_key(&self, token: &str) -> bool {
         let header = token.split('.').next().and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
         let header = header.and_then(|header| serde_json::from_slice::<Value>(&header).ok()).unwrap_or_default();
         let document = serde_json::from_slice::<Value>(&self.jwks).unwrap_or_default();
         let mut keys = member(&document, "keys").as_array().into_iter().flatten();
-        !keys.any(|key| member(key, "kid") == member(&header, "kid"))
+        keys.any(|key| member(key, "kid") == member(&header, "kid"))
     }
 }
 
-/// A way to forge, by the name of its case.
+/// The name of a case, and a function that forges tokens for it.
 pub(crate) type Forgery = (&'static str, fn(&Attacker) -> Staged<Vec<String>>);
 
-/// All of them.
+/// The forgeries.
 pub(crate) const FORGERIES: [Forgery; 8] = [
     ("an_altered_token", altered),
     ("a_token_with_another_signature", other_signatures),
     ("an_unsigned_token", unsigned),
-    ("a_token_signed_with_public_knowledge", public_secrets),
+    ("a_token_with_a_public_hmac_secret", public_secrets),
     ("a_token_of_an_unknown_key", unknown_keys),
-    ("a_token_that_brings_its_own_key", own_keys),
-    ("a_token_that_says_where_its_key_is", key_addresses),
-    ("a_token_with_an_extension_that_must_be_understood", critical),
+    ("a_token_with_an_embedded_key", own_keys),
+    ("a_token_with_a_key_url", key_addresses),
+    ("a_token_with_a_critical_extension", critical),
 ];
 
 fn altered(attacker: &Attacker) -> Staged<Vec<String>> {
-    let (claim, value) = &attacker.wish;
+    let (claim, value) = &attacker.wanted_claim;
     let token = &attacker.token;
     Ok(vec![
         token.altered(&token.with(claim, value.clone())),
@@ -177,9 +177,9 @@ fn public_secrets(attacker: &Attacker) -> Staged<Vec<String>> {
     Ok(pairs.map(|(algorithm, secret)| attacker.token.with_hmac(algorithm, secret)).collect())
 }
 
-/// The key as the PEM text that libraries read, which is what a careless verifier takes for the secret.
+/// Returns the key as PEM and DER, which a careless verifier may use as the secret of an HMAC.
 fn public_pem(n: &[u8], e: &[u8]) -> Vec<Vec<u8>> {
-    /// What says in DER that an RSA key follows.
+    /// The DER prefix of an RSA key.
     const RSA: [u8; 15] = [0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
     let integer = |bytes: &[u8]| der(2, &[&[0], bytes].concat());
     let exponent = der(2, e);
@@ -233,7 +233,7 @@ fn own_keys(attacker: &Attacker) -> Staged<Vec<String>> {
 }
 
 fn key_addresses(attacker: &Attacker) -> Staged<Vec<String>> {
-    let (kid, at) = (json!(attacker.key.kid()), json!(attacker.elsewhere));
+    let (kid, at) = (json!(attacker.key.kid()), json!(attacker.key_url));
     let forge = |name: &'static str| attacker.token.forged(&attacker.key, &[(name, at.clone()), ("kid", kid.clone())]);
     let mut forged = vec![forge("jku")?, forge("x5u")?, forge("iss")?];
     forged.push(attacker.token.forged(&attacker.key, &[("kid", at.clone())])?);
@@ -253,16 +253,16 @@ mod tests {
         let key = SigningKey::rs256("idp-1").unwrap();
         let token = key.sign(&key.header("JWT"), &json!({"sub": "u-1", "exp": 1})).unwrap();
         Attacker {
-            token: Jwt::read(&AccessToken::new(token).unwrap()).unwrap(),
-            wish: ("sub", json!("u-2")),
+            token: Jwt::parse(&AccessToken::new(token).unwrap()).unwrap(),
+            wanted_claim: ("sub", json!("u-2")),
             jwks: crate::fake::jwks([&key]).to_string().into_bytes(),
-            elsewhere: "http://127.0.0.1:1/jwks".to_owned(),
+            key_url: "http://127.0.0.1:1/jwks".to_owned(),
             key: SigningKey::rs256("attacker").unwrap(),
         }
     }
 
     #[test]
-    fn every_forgery_is_a_token_that_a_caller_may_present_and_none_is_the_good_one() {
+    fn forgeries_are_well_formed_and_not_the_original() {
         let attacker = attacker();
         for (name, forge) in FORGERIES {
             let forged = forge(&attacker).unwrap();
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn the_public_pem_made_of_a_jwk_is_the_one_of_the_key() {
+    fn public_pem_of_a_jwk_matches_the_key() {
         let key = SigningKey::rs256("k").unwrap();
         let jwk = key.jwk();
         let number = |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap()).unwrap();

@@ -1,7 +1,7 @@
-//! The suite that every idp-bridge connector passes, in tree or out of tree.
+//! The conformance suite for connectors of idp-bridge, in tree or out of tree.
 //!
-//! A connector brings a [`Harness`]: a way to make providers and users. The suite brings everything else: the cases, their
-//! selection by what the provider declares, a proxy that goes wrong on demand, and the report.
+//! A connector implements a [`Harness`], which creates providers and users. The suite contains the cases, selects them by the
+//! provider's capabilities, injects faults with its own proxy, and writes a report.
 //!
 //! # Use
 //!
@@ -16,27 +16,27 @@
 //! idp-bridge-conformance = "0.1"
 //! ```
 //!
-//! In `tests/conformance.rs` a harness, and [`main`]. `cargo test` then has a line for each case, takes a filter such as
-//! `cargo test --test conformance -- faults::`, and ends with how many cases passed, failed and do not apply.
-//! Elsewhere, [`run`] answers the same as a [`Report`].
+//! `tests/conformance.rs` contains a harness and calls [`main`]. `cargo test` then prints a line for each case, accepts a filter
+//! such as `cargo test --test conformance -- faults::`, and ends with the numbers of cases that passed, failed and do not apply.
+//! [`run`] returns a [`Report`] instead.
 //!
-//! # What a case is
+//! # Cases
 //!
-//! Each case names the promise that it proves, in the words of the contract
-//! ([`IdentityProvider`](idp_bridge_core::IdentityProvider)), so a failure says which promise is broken.
-//! A call that the provider declares unsupported has one case instead of its own ones: it answers so, without a request.
-//! A case whose [`Need`] the harness cannot stage is not applicable: it is counted with its reason, and never passes.
+//! Each case quotes the promise of the contract that it proves ([`IdentityProvider`](idp_bridge_core::IdentityProvider)).
+//! A call that the provider declares unsupported has one case: it must be `Unsupported` without a request.
+//! A case with a [`Need`] that the harness declares as not applicable is counted with the reason, and never as passed.
 //!
 //! # Federation
 //!
-//! A connector with an OAuth side brings a [`FederationHarness`] as well: logins, and a look at the identity provider itself.
-//! Whatever can be forged without a key of the identity provider, the suite forges itself, so that real ones are put to it, too.
-//! What it saw to die at a logout is no promise, but stands in the report as [`Observation`]s.
+//! A connector with federation also implements a [`FederationHarness`], which creates logins and inspects the identity provider.
+//! The suite forges tokens itself where that needs no key of the identity provider, so these cases also run against a real one.
+//! The report contains [`Observation`]s of the tokens that a logout ended.
 
-mod answer;
 mod bullet;
+mod call_result;
 mod case;
 mod cases;
+mod context;
 pub mod fake;
 mod fault;
 mod federation;
@@ -48,7 +48,6 @@ mod observation;
 mod proxy;
 mod report;
 mod run;
-mod scene;
 
 pub use federation::{Alive, ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Tokens};
 pub use harness::{Control, Harness, Need, NewUser, SecondOrigin, Staged, UserKind};
@@ -56,5 +55,5 @@ pub use observation::Observation;
 pub use report::{Failed, NotApplicable, Passed, Report};
 pub use run::{main, run, run_only};
 
-/// Re-exported so that a harness needs no dependency of its own for it.
+/// Re-exported for harnesses.
 pub use idp_bridge_core::async_trait;

@@ -1,4 +1,4 @@
-//! What the suite saw to die at a logout: no promise, but what people want to know before they rely on one.
+//! Observations of the tokens that a logout ended. They are not promises.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,26 +6,26 @@ use idp_bridge_core::serde::{self, Deserialize, Serialize};
 
 use crate::Alive;
 
-/// A thing that lived before a logout, and whether it lived afterwards.
+/// A token that was valid before a logout, and whether it was valid afterwards.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(crate = "self::serde")]
 #[non_exhaustive]
 pub struct Observation {
-    /// Which logout, such as `with the refresh token`.
+    /// The logout, such as `with all its tokens`.
     pub logout: String,
-    /// What was looked at, such as `access token at userinfo`.
+    /// The token and the endpoint, such as `access token at userinfo`.
     pub what: String,
-    /// Whether it lived afterwards.
+    /// Whether the token was valid afterwards.
     pub lives: bool,
 }
 
-/// What one case saw.
+/// The observations of one case.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Observations(Arc<Mutex<Vec<Observation>>>);
 
 impl Observations {
-    /// Notes what became of each thing that lived before.
-    pub(crate) fn note(&self, logout: &str, whose: &str, before: Alive, after: Alive) {
+    /// Records each token that was valid before. `prefix` describes the login, such as `another login's `.
+    pub(crate) fn note(&self, logout: &str, prefix: &str, before: Alive, after: Alive) {
         let things = [
             ("access token at userinfo", before.userinfo, after.userinfo),
             ("access token at introspection", before.introspection, after.introspection),
@@ -34,7 +34,7 @@ impl Observations {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (what, before, after) in things {
             if let (Some(true), Some(lives)) = (before, after) {
-                seen.push(Observation { logout: logout.to_owned(), what: format!("{whose}{what}"), lives });
+                seen.push(Observation { logout: logout.to_owned(), what: format!("{prefix}{what}"), lives });
             }
         }
     }
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_lived_before_and_was_looked_at_again_is_noted() {
+    fn only_tokens_valid_before_are_noted() {
         let seen = Observations::default();
         let before = Alive { userinfo: Some(true), introspection: Some(false), refresh: Some(true) };
         seen.note("alone", "", before, Alive { userinfo: Some(false), introspection: Some(false), refresh: None });

@@ -1,4 +1,4 @@
-//! The suite's own proxy before the identity provider, real or fake: it passes requests on, counts them, and goes wrong on demand.
+//! The suite's proxy in front of a real or fake identity provider: it forwards and counts requests, and injects faults.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -16,19 +16,19 @@ use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::Staged;
-use crate::fault::{Cut, Fault, FaultyBody, When, made_up};
+use crate::fault::{Cut, Fault, FaultyBody, When, fault_response};
 
-/// A word in every body that the proxy makes up; no error may show it.
+/// A word in every body of a fault. No error may contain it.
 pub(crate) const MARKER: &str = "conformance-marker-5f0c";
 
-/// Where the redirect of [`Fault::Redirect`] leads.
-const ELSEWHERE: &str = "/conformance-elsewhere";
+/// The target of [`Fault::Redirect`].
+const REDIRECT_TARGET: &str = "/conformance-redirect-target";
 
-/// Headers that belong to one connection and are not passed on.
+/// Headers that are not forwarded.
 const HOP_BY_HOP: [header::HeaderName; 5] =
     [header::CONNECTION, header::CONTENT_LENGTH, header::HOST, header::TRANSFER_ENCODING, header::UPGRADE];
 
-/// A running proxy; it stops when it is dropped.
+/// A running proxy. It stops when it is dropped.
 pub(crate) struct Proxy {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -45,30 +45,30 @@ struct Shared {
 #[derive(Default)]
 struct State {
     fault: Option<(Fault, When)>,
-    /// The paths of the requests that have arrived.
+    /// The paths of the requests.
     paths: Vec<String>,
-    /// What these requests were: target, headers and body.
+    /// The targets, headers and bodies of the requests.
     received: Vec<String>,
-    /// The credentials in their `authorization` headers, without the scheme.
+    /// The credentials in the `authorization` headers, without the scheme.
     authorizations: Vec<String>,
     faulted: usize,
     redirected: bool,
     keeps_connections: bool,
     recording: bool,
-    recorded: VecDeque<Answer>,
+    recorded: VecDeque<UpstreamResponse>,
 }
 
-/// An answer of the identity provider, read to its end.
-type Answer = Response<Bytes>;
+/// A complete response of the identity provider.
+type UpstreamResponse = Response<Bytes>;
 
 impl Proxy {
-    /// Starts one before this base URL.
+    /// Starts a proxy in front of this base URL.
     pub(crate) async fn start(upstream: &str) -> Staged<Self> {
         let url: Uri = upstream.parse()?;
-        let host = url.host().ok_or_else(|| format!("`{upstream}` names no host"))?;
+        let host = url.host().ok_or_else(|| format!("`{upstream}` has no host"))?;
         let authority = format!("{host}:{}", url.port_u16().unwrap_or(80));
         if url.scheme_str() != Some("http") {
-            return Err(format!("`{upstream}` is not `http`: the suite's proxy speaks no TLS").into());
+            return Err(format!("`{upstream}` is not `http`: the suite's proxy does not support TLS").into());
         }
         let path = url.path().trim_end_matches('/').to_owned();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -78,79 +78,79 @@ impl Proxy {
         Ok(Self { address, shared, accepting })
     }
 
-    /// The base URL that stands for the upstream's, with the same path.
+    /// Returns the base URL of the proxy, with the path of the upstream's.
     pub(crate) fn base_url(&self) -> String {
         format!("http://{}{}", self.address, self.shared.path)
     }
 
-    /// From now on this goes wrong; the counts begin anew.
+    /// Injects a fault from now on, and resets the counts.
     pub(crate) fn fail(&self, fault: Fault, when: When) {
-        self.forget();
+        self.reset_counts();
         let mut state = self.shared.state();
         state.fault = Some((fault, when));
         state.recording = false;
     }
 
-    /// From now on nothing goes wrong; the counts go on.
+    /// Stops injecting a fault. The counts continue.
     pub(crate) fn heal(&self) {
         self.shared.state().fault = None;
     }
 
-    /// The counts begin anew.
-    pub(crate) fn forget(&self) {
+    /// Resets the counts.
+    pub(crate) fn reset_counts(&self) {
         let mut state = self.shared.state();
         state.paths.clear();
         (state.faulted, state.redirected) = (0, false);
     }
 
-    /// From now on the answers are recorded, for [`Fault::Replay`]; what was recorded before is forgotten.
+    /// Records responses from now on, for [`Fault::Replay`], and clears earlier ones.
     pub(crate) fn record(&self) {
         let mut state = self.shared.state();
         state.recording = true;
         state.recorded.clear();
     }
 
-    /// From now on a connection serves more than one request.
+    /// Keeps connections open for several requests from now on.
     pub(crate) fn keep_connections(&self) {
         self.shared.state().keeps_connections = true;
     }
 
-    /// How many requests have arrived.
+    /// Returns the number of requests.
     pub(crate) fn requests(&self) -> usize {
         self.shared.state().paths.len()
     }
 
-    /// Which paths they asked for.
+    /// Returns the paths of the requests.
     pub(crate) fn paths(&self) -> Vec<String> {
         self.shared.state().paths.clone()
     }
 
-    /// What the requests were: target, headers and body, percent-decoded as well.
+    /// Returns the targets, headers and bodies of the requests, raw and percent-decoded.
     pub(crate) fn received(&self) -> Vec<String> {
         self.shared.state().received.clone()
     }
 
-    /// The credentials in their `authorization` headers, without the scheme.
+    /// The credentials in the `authorization` headers, without the scheme.
     pub(crate) fn authorizations(&self) -> Vec<String> {
         self.shared.state().authorizations.clone()
     }
 
-    /// The bodies of the answers since they are recorded.
+    /// Returns the recorded response bodies.
     pub(crate) fn recorded(&self) -> Vec<Bytes> {
         self.shared.state().recorded.iter().map(|answer| answer.body().clone()).collect()
     }
 
-    /// To how many of them the fault has happened.
+    /// Returns the number of requests that the fault applied to.
     pub(crate) fn faulted(&self) -> usize {
         self.shared.state().faulted
     }
 
-    /// Waits until the fault has happened to a request.
+    /// Waits until the fault applies to a request.
     pub(crate) async fn fault_happened(&self) {
         self.shared.happened.notified().await;
     }
 
-    /// Whether somebody followed the redirect.
+    /// Returns whether the redirect was followed.
     pub(crate) fn was_followed(&self) -> bool {
         self.shared.state().redirected
     }
@@ -160,12 +160,12 @@ impl Proxy {
         let accepting = self.accepting().take();
         if let Some(task) = accepting {
             task.abort();
-            // It has surely let go of the port only when it has ended.
+            // The port is free only when the task has ended.
             let _ = task.await;
         }
     }
 
-    /// Accepts connections again, on the same port.
+    /// Accepts connections again, on the previous port.
     pub(crate) async fn accept_again(&self) -> Staged<()> {
         let listener = TcpListener::bind(self.address).await?;
         *self.accepting() = Some(tokio::spawn(accept(listener, Arc::clone(&self.shared))));
@@ -185,7 +185,7 @@ impl Drop for Proxy {
     }
 }
 
-/// Serves connections until it is aborted, which ends them all.
+/// Serves connections until the task is aborted.
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
@@ -196,8 +196,8 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     let kept = shared.state().keeps_connections;
-    let service = service_fn(move |request| Arc::clone(&shared).answer(request));
-    // Mostly one request a connection: no case then depends on how quickly a client notices that a kept one was closed.
+    let service = service_fn(move |request| Arc::clone(&shared).handle(request));
+    // By default one request for each connection, so that no case depends on how fast a client notices a closed one.
     let mut builder = hyper::server::conn::http1::Builder::new();
     let _ = builder.keep_alive(kept).serve_connection(TokioIo::new(stream), service).await;
 }
@@ -207,11 +207,11 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a request, and answers what goes wrong with it.
+    /// Counts a request, and returns its fault.
     fn next_fault(&self, path: &str) -> Option<Fault> {
         let mut state = self.state();
         state.paths.push(path.to_owned());
-        state.redirected |= path == ELSEWHERE;
+        state.redirected |= path == REDIRECT_TARGET;
         let arrived = state.paths.len();
         let (fault, when) = state.fault.clone().filter(|(_, when)| when.is_now(arrived))?;
         state.faulted += 1;
@@ -222,34 +222,34 @@ impl Shared {
         Some(fault)
     }
 
-    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<FaultyBody>, Cut> {
+    async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<FaultyBody>, Cut> {
         let fault = self.next_fault(request.uri().path());
         let (head, body) = request.into_parts();
         let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
         let request = Request::from_parts(head, body);
-        self.keep(&request);
+        self.record_request(&request);
         match fault {
-            None => self.pass_on(request).await.map(whole),
+            None => self.forward(request).await.map(whole),
             Some(Fault::Replay) => {
                 let recorded = self.state().recorded.pop_front();
                 match recorded {
                     Some(answer) => Ok(whole(answer)),
-                    None => self.pass_on(request).await.map(whole),
+                    None => self.forward(request).await.map(whole),
                 }
             }
             Some(Fault::CutBeforeAnswer) => Err(Cut),
             Some(Fault::Hang) => std::future::pending().await,
-            Some(Fault::LostAnswer) => self.pass_on(request).await.and(Err(Cut)),
+            Some(Fault::LostAnswer) => self.forward(request).await.and(Err(Cut)),
             Some(Fault::After(first)) => {
                 first().await;
-                self.pass_on(request).await.map(whole)
+                self.forward(request).await.map(whole)
             }
-            Some(fault) => made_up(&fault).ok_or(Cut).map(|answer| self.with_location(answer)),
+            Some(fault) => fault_response(&fault).ok_or(Cut).map(|answer| self.with_location(answer)),
         }
     }
 
-    /// Keeps what a request holds, for the cases about credentials.
-    fn keep(&self, request: &Request<Bytes>) {
+    /// Records a request, for the cases about credentials.
+    fn record_request(&self, request: &Request<Bytes>) {
         let body = String::from_utf8_lossy(request.body());
         let text = format!("{} {:?} {body}", request.uri(), request.headers());
         let decoded = percent_decode_str(&text).decode_utf8_lossy().into_owned();
@@ -262,13 +262,13 @@ impl Shared {
 
     fn with_location(&self, mut answer: Response<FaultyBody>) -> Response<FaultyBody> {
         if answer.status().is_redirection() {
-            answer.headers_mut().insert(header::LOCATION, header::HeaderValue::from_static(ELSEWHERE));
+            answer.headers_mut().insert(header::LOCATION, header::HeaderValue::from_static(REDIRECT_TARGET));
         }
         answer
     }
 
-    async fn pass_on(&self, request: Request<Bytes>) -> Result<Answer, Cut> {
-        let answer = self.try_pass_on(request).await.map_err(|_| Cut)?;
+    async fn forward(&self, request: Request<Bytes>) -> Result<UpstreamResponse, Cut> {
+        let answer = self.try_forward(request).await.map_err(|_| Cut)?;
         let mut state = self.state();
         if state.recording {
             state.recorded.push_back(answer.clone());
@@ -276,18 +276,18 @@ impl Shared {
         Ok(answer)
     }
 
-    async fn try_pass_on(&self, request: Request<Bytes>) -> Staged<Answer> {
+    async fn try_forward(&self, request: Request<Bytes>) -> Staged<UpstreamResponse> {
         let stream = TcpStream::connect(&self.authority).await?;
         let (mut upstream, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         let (head, body) = request.into_parts();
-        // A request that names the upstream itself, as to a proxy, is passed on like any other.
+        // The target may be absolute, as in requests to an HTTP proxy.
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
-        let mut passed = Request::builder().method(head.method).uri(target).header(header::HOST, &self.authority);
+        let mut forwarded = Request::builder().method(head.method).uri(target).header(header::HOST, &self.authority);
         for (name, value) in head.headers.iter().filter(|(name, _)| !HOP_BY_HOP.contains(name)) {
-            passed = passed.header(name, value);
+            forwarded = forwarded.header(name, value);
         }
-        let answer = upstream.send_request(passed.body(Full::<Bytes>::new(body))?).await?;
+        let answer = upstream.send_request(forwarded.body(Full::<Bytes>::new(body))?).await?;
         let (mut head, body) = answer.into_parts();
         for name in &HOP_BY_HOP {
             head.headers.remove(name);
@@ -296,6 +296,6 @@ impl Shared {
     }
 }
 
-fn whole(answer: Answer) -> Response<FaultyBody> {
-    answer.map(FaultyBody::whole)
+fn whole(response: UpstreamResponse) -> Response<FaultyBody> {
+    response.map(FaultyBody::complete)
 }

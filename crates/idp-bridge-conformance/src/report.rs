@@ -1,4 +1,4 @@
-//! What the suite found, for people and for the support matrix.
+//! The report of the suite, for people and for the support matrix.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,22 +8,22 @@ use idp_bridge_core::serde::{self, Deserialize, Serialize};
 
 use crate::Observation;
 
-/// The result of a whole run.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(crate = "self::serde")]
 #[non_exhaustive]
 pub struct Report {
-    /// What was tested: [`Harness::name`](crate::Harness::name).
+    /// The name of the harness: [`Harness::name`](crate::Harness::name).
     pub harness: String,
-    /// What the tested provider declares.
+    /// The capabilities of the tested provider.
     pub capabilities: Capabilities,
     /// The cases that passed, by name.
     pub passed: Vec<Passed>,
     /// The cases that failed, by name.
     pub failed: Vec<Failed>,
-    /// The cases that this identity provider or this environment cannot be put to, by name.
+    /// The cases that do not apply to this provider or harness, by name.
     pub not_applicable: Vec<NotApplicable>,
-    /// What was seen to die at a logout, and what to live on.
+    /// The tokens that logouts ended and left valid.
     #[serde(default)]
     pub observations: Vec<Observation>,
 }
@@ -33,9 +33,9 @@ pub struct Report {
 #[serde(crate = "self::serde")]
 #[non_exhaustive]
 pub struct Passed {
-    /// Its name.
+    /// The name of the case.
     pub case: String,
-    /// The promises that it proves, in the words of the contract.
+    /// The promises of the contract that the case proves.
     pub proves: Vec<String>,
 }
 
@@ -44,11 +44,11 @@ pub struct Passed {
 #[serde(crate = "self::serde")]
 #[non_exhaustive]
 pub struct Failed {
-    /// Its name.
+    /// The name of the case.
     pub case: String,
     /// The promises that are broken.
     pub proves: Vec<String>,
-    /// What was seen.
+    /// The failure.
     pub reason: String,
 }
 
@@ -57,9 +57,9 @@ pub struct Failed {
 #[serde(crate = "self::serde")]
 #[non_exhaustive]
 pub struct NotApplicable {
-    /// Its name.
+    /// The name of the case.
     pub case: String,
-    /// Why, in the words of the harness or of the provider's capabilities.
+    /// The reason, from the harness or from the provider's capabilities.
     pub reason: String,
 }
 
@@ -75,7 +75,7 @@ impl Report {
         }
     }
 
-    /// The same in an order that does not depend on which case was quicker.
+    /// Sorts the cases, so that the report does not depend on the order of execution.
     pub(crate) fn sort(&mut self) {
         self.passed.sort_by(|one, other| one.case.cmp(&other.case));
         self.failed.sort_by(|one, other| one.case.cmp(&other.case));
@@ -84,22 +84,25 @@ impl Report {
         self.observations.dedup();
     }
 
-    /// Panics with the whole report if a case failed, or if none passed: an empty run proves nothing.
+    /// Panics with the report if a case failed or if no case passed.
     #[track_caller]
     pub fn assert_ok(&self) {
         assert!(self.failed.is_empty() && !self.passed.is_empty(), "{self}");
     }
 
-    /// How many cases passed, failed and do not apply, and a line for each reason why some do not.
+    /// Returns the numbers of cases that passed, failed and do not apply, and a line for each reason.
     pub fn summary(&self) -> String {
-        let (passed, failed, beside) = (self.passed.len(), self.failed.len(), self.not_applicable.len());
+        let (passed, failed, skipped) = (self.passed.len(), self.failed.len(), self.not_applicable.len());
         let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
         for case in &self.not_applicable {
             *reasons.entry(&case.reason).or_default() += 1;
         }
         let reasons: String =
             reasons.iter().map(|(reason, count)| format!("  not applicable, {count} cases: {reason}\n")).collect();
-        format!("conformance of {}: {passed} passed; {failed} failed; {beside} not applicable\n{reasons}", self.harness)
+        format!(
+            "conformance of {}: {passed} passed; {failed} failed; {skipped} not applicable\n{reasons}",
+            self.harness
+        )
     }
 }
 
@@ -122,15 +125,16 @@ mod tests {
 
     fn report() -> Report {
         let mut report = Report::new("toy", Capabilities::all());
-        let beside = |case: &str| NotApplicable { case: case.to_owned(), reason: "the toy has no upstream".to_owned() };
-        report.not_applicable = vec![beside("b"), beside("a")];
+        let not_applicable =
+            |case: &str| NotApplicable { case: case.to_owned(), reason: "the toy has no upstream".to_owned() };
+        report.not_applicable = vec![not_applicable("b"), not_applicable("a")];
         report.passed = vec![Passed { case: "c".to_owned(), proves: vec!["get: a promise".to_owned()] }];
         report.sort();
         report
     }
 
     #[test]
-    fn the_text_counts_and_groups_what_does_not_apply() {
+    fn the_text_groups_cases_by_reason() {
         let text = report().to_string();
         assert_eq!(
             text,
@@ -139,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_json_is_sorted_and_is_read_again() {
+    fn the_json_is_sorted_and_round_trips() {
         let report = report();
         let json = serde_json::to_string(&report).unwrap();
         assert!(json.find(r#""case":"a""#) < json.find(r#""case":"b""#));
@@ -148,7 +152,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "0 passed")]
-    fn a_run_that_tested_nothing_is_not_ok() {
+    fn an_empty_run_is_not_ok() {
         Report::new("toy", Capabilities::all()).assert_ok();
     }
 }

@@ -1,4 +1,4 @@
-//! Two ways to run the suite: as the `main` of a test binary with a line for each case, and as a function.
+//! Runs the suite, as the `main` of a test binary or as a function.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,22 +14,22 @@ use crate::case::{Case, Selection};
 use crate::report::{Failed, NotApplicable, Passed, Report};
 use crate::{Harness, Observation, Staged, cases};
 
-/// How many cases run at a time: most of them wait, for an identity provider or for a deadline.
-const AT_A_TIME: usize = 8;
+/// How many cases run at a time.
+const CONCURRENCY: usize = 8;
 
-/// Runs every case and answers what came of each. One that fails or panics stops no other.
+/// Runs every case and returns the report. A failure or a panic of one case does not stop the others.
 pub async fn run(harness: Arc<dyn Harness>) -> Staged<Report> {
     run_only(harness, |_| true).await
 }
 
-/// The same with those cases only whose name is wanted.
-pub async fn run_only(harness: Arc<dyn Harness>, wanted: impl Fn(&str) -> bool) -> Staged<Report> {
+/// Runs the cases with matching names.
+pub async fn run_only(harness: Arc<dyn Harness>, matches: impl Fn(&str) -> bool) -> Staged<Report> {
     let (mut report, selected) = select(&*harness).await?;
-    let mut waiting = selected.into_iter().filter(|case| wanted(case.name()));
+    let mut pending = selected.into_iter().filter(|case| matches(case.name()));
     let mut running = JoinSet::new();
     loop {
-        while running.len() < AT_A_TIME
-            && let Some(case) = waiting.next()
+        while running.len() < CONCURRENCY
+            && let Some(case) = pending.next()
         {
             let harness = Arc::clone(&harness);
             running.spawn(async move { (case.run(harness).await, case) });
@@ -42,10 +42,10 @@ pub async fn run_only(harness: Arc<dyn Harness>, wanted: impl Fn(&str) -> bool) 
     Ok(report)
 }
 
-/// The `main` of a test target with `harness = false`: one line for each case, and the options of a Rust test binary.
+/// The `main` of a test target with `harness = false`. Prints a line for each case, and accepts the options of a test binary.
 ///
-/// `folder` is where the report goes as JSON, named as the harness: `env!("CARGO_TARGET_TMPDIR")`.
-/// It is written when every case was run, so not if a filter was given.
+/// Writes the report as JSON to `folder`, which is `env!("CARGO_TARGET_TMPDIR")`, under the name of the harness.
+/// A run with a filter writes no report.
 ///
 /// ```text
 /// fn main() -> std::process::ExitCode {
@@ -54,22 +54,22 @@ pub async fn run_only(harness: Arc<dyn Harness>, wanted: impl Fn(&str) -> bool) 
 /// ```
 pub fn main<H: Harness>(folder: impl Into<PathBuf>, start: impl Future<Output = Staged<H>>) -> ExitCode {
     let arguments = Arguments::from_args();
-    match with_lines(arguments, &folder.into(), start) {
+    match run_with_output(arguments, &folder.into(), start) {
         Ok(code) => code,
         Err(error) => {
-            // There is nobody left to tell if even this fails.
+            // An error of `stderr` cannot be reported.
             let _ = writeln!(std::io::stderr(), "the conformance suite could not be run: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn with_lines<H: Harness>(
+fn run_with_output<H: Harness>(
     mut arguments: Arguments,
     folder: &Path,
     start: impl Future<Output = Staged<H>>,
 ) -> Staged<ExitCode> {
-    arguments.test_threads.get_or_insert(AT_A_TIME);
+    arguments.test_threads.get_or_insert(CONCURRENCY);
     let runtime = Runtime::new()?;
     let harness: Arc<dyn Harness> = Arc::new(runtime.block_on(start)?);
     let (report, selected) = runtime.block_on(select(&*harness))?;
@@ -110,7 +110,7 @@ fn save(report: &Report, folder: &Path) -> Staged<()> {
     Ok(())
 }
 
-/// The cases to run, and a report that holds those that do not apply.
+/// Returns the cases to run, and a report with those that do not apply.
 async fn select(harness: &dyn Harness) -> Staged<(Report, Vec<Case>)> {
     let capabilities: Capabilities = harness.provider().await?.capabilities().clone();
     let mut report = Report::new(harness.name(), capabilities.clone());
@@ -121,7 +121,7 @@ async fn select(harness: &dyn Harness) -> Staged<(Report, Vec<Case>)> {
             Selection::NotApplicable(reason) => {
                 report.not_applicable.push(NotApplicable { case: case.name().to_owned(), reason });
             }
-            Selection::Beside => {}
+            Selection::Excluded => {}
         }
     }
     Ok((report, selected))

@@ -59,7 +59,7 @@ impl UserStore for Rolodex {
             ("the key is valid", "create a key in Rolodex → Keys, and copy it to `key`".to_owned()),
         ];
         let step = |error: &Error| usize::from(error.kind() == ErrorKind::Unauthenticated);
-        let failed = rights.as_ref().err().map(|error| (step(error), error.to_string()));
+        let failed = rights.as_ref().err().map(|error| (step(error), error));
         let mut findings = Finding::chain(&CallKind::ALL, checks, failed);
         let writes = [CallKind::Delete, CallKind::MarkEmailVerified];
         for (right, calls) in [("read", &CallKind::ALL[..]), ("write", &writes)] {

@@ -1,12 +1,12 @@
-//! Negative controls: what a provider says whose secret, realm or rights are wrong.
+//! Negative controls: providers with a wrong secret, realm or right.
 
 use idp_bridge_core::{CallKind, ErrorKind, Verdict};
 
-use super::diagnose::are_helpful;
+use super::diagnose::check_helpful;
 use super::{READS, WRITES};
 use crate::bullet::{diagnose, every};
-use crate::case::{Case, case, case_of};
-use crate::scene::{Scene, ensure};
+use crate::case::{Case, call_case, case};
+use crate::context::{CaseContext, ensure};
 use crate::{Control, Need, Staged};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -15,22 +15,24 @@ pub(super) fn cases() -> Vec<Case> {
         let (name, need) = (name(control), Need::Control(control));
         let forbidden = if control == Control::ReadOnlyRole { &WRITES[..] } else { &CallKind::ALL[..] };
         for kind in forbidden {
-            let name = format!("controls::{name}_is_no_answer");
+            let name = format!("controls::{name}_is_an_error");
             cases.push(
-                case_of(&name, *kind, &[every::NEVER_NOT_FOUND], move |scene, kind| refused(scene, control, kind))
-                    .needs(&[need, Need::ControlOf(control, *kind)]),
+                call_case(&name, *kind, &[every::NEVER_NOT_FOUND], move |context, kind| {
+                    refused(context, control, kind)
+                })
+                .needs(&[need, Need::ControlOf(control, *kind)]),
             );
         }
         let proves: &[_] = if hides(control) { &[diagnose::BROKEN, diagnose::HIDDEN] } else { &[diagnose::BROKEN] };
         cases.push(
-            case(format!("controls::{name}_is_diagnosed"), proves, move |scene| diagnosed(scene, control))
+            case(format!("controls::{name}_is_diagnosed"), proves, move |context| diagnosed(context, control))
                 .needs(&[need]),
         );
     }
     for kind in READS {
         let need = Need::Control(Control::ReadOnlyRole);
         let name = "controls::a_read_only_role_is_enough_to_read";
-        cases.push(case_of(name, kind, &[diagnose::BROKEN], still_read).needs(&[need]));
+        cases.push(call_case(name, kind, &[diagnose::BROKEN], still_read).needs(&[need]));
     }
     cases
 }
@@ -57,35 +59,35 @@ fn kinds(control: Control) -> &'static [ErrorKind] {
     }
 }
 
-async fn refused(scene: Scene, control: Control, kind: CallKind) -> Staged<()> {
-    let ada = scene.person_for(kind, "ada").await?;
-    let healthy = scene.provider().await?;
-    let before = healthy.look(&ada).await?;
-    let asked = scene.broken(control).await?.ask(ada.call(kind)).await?;
-    asked.has_outcome(idp_bridge_core::Outcome::NotApplied)?;
-    asked.fails_with_one_of(kinds(control))?;
-    ensure!(healthy.look(&ada).await? == before, "the call was refused, and yet the user changed");
+async fn refused(context: CaseContext, control: Control, kind: CallKind) -> Staged<()> {
+    let ada = context.person_for(kind, "ada").await?;
+    let healthy = context.provider().await?;
+    let before = healthy.read(&ada).await?;
+    let answer = context.broken_provider(control).await?.run(ada.call(kind)).await?;
+    answer.has_outcome(idp_bridge_core::Outcome::NotApplied)?;
+    answer.fails_with_one_of(kinds(control))?;
+    ensure!(healthy.read(&ada).await? == before, "the call was refused, but the user changed");
     Ok(())
 }
 
-async fn still_read(scene: Scene, kind: CallKind) -> Staged<()> {
-    let ada = scene.person("ada").await?;
-    let user = scene.broken(Control::ReadOnlyRole).await?.ask(ada.call(kind)).await?.user()?;
-    ensure!(user.id == ada.id, "another user was answered");
+async fn still_read(context: CaseContext, kind: CallKind) -> Staged<()> {
+    let ada = context.person("ada").await?;
+    let user = context.broken_provider(Control::ReadOnlyRole).await?.run(ada.call(kind)).await?.user()?;
+    ensure!(user.id == ada.id, "another user was returned");
     Ok(())
 }
 
-async fn diagnosed(scene: Scene, control: Control) -> Staged<()> {
-    let provider = scene.broken(control).await?;
+async fn diagnosed(context: CaseContext, control: Control) -> Staged<()> {
+    let provider = context.broken_provider(control).await?;
     let findings = provider.diagnose().await?;
-    are_helpful(&findings)?;
+    check_helpful(&findings)?;
     ensure!(findings.iter().any(|finding| finding.verdict == Verdict::Failed), "nothing failed: {findings:?}");
     let denied = if control == Control::ReadOnlyRole { &WRITES[..] } else { &CallKind::ALL[..] };
-    let is_broken = |kind| scene.harness().not_applicable(Need::ControlOf(control, kind)).is_none();
-    for kind in denied.iter().filter(|kind| provider.can(**kind) && is_broken(**kind)) {
+    let is_broken = |kind| context.harness().not_applicable(Need::ControlOf(control, kind)).is_none();
+    for kind in denied.iter().filter(|kind| provider.supports(**kind) && is_broken(**kind)) {
         let mut about = findings.iter().filter(|finding| finding.calls.contains(kind));
-        let doubted = about.any(|finding| finding.verdict != Verdict::Ok);
-        ensure!(doubted, "`{kind}` cannot work, and the diagnosis finds nothing wrong with it: {findings:?}");
+        let is_doubted = about.any(|finding| finding.verdict != Verdict::Ok);
+        ensure!(is_doubted, "`{kind}` cannot work, but every finding about it is ok: {findings:?}");
     }
     Ok(())
 }

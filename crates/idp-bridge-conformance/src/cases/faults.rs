@@ -1,4 +1,4 @@
-//! What a call says when the way to the identity provider, or the identity provider, is out of order.
+//! Calls while the identity provider, or the connection to it, is faulty.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -9,22 +9,22 @@ use idp_bridge_core::{CallKind, ErrorKind, Outcome};
 
 use super::READS;
 use crate::bullet::{Bullet, every, get, protocol, reset};
-use crate::case::{Case, case_of};
+use crate::case::{Case, call_case};
+use crate::context::{CaseContext, Person, Provider, ensure, scope};
 use crate::fault::{Fault, Gateway, When};
 use crate::proxy::Proxy;
-use crate::scene::{Person, Provider, Scene, ensure, scope};
 use crate::{Need, Staged};
 
-/// The default of the program, where an answer comes.
+/// The deadline of a call that gets a response: the default of the program.
 pub(super) const DEADLINE: Duration = Duration::from_secs(4);
 
-/// Short enough to wait for an answer that does not come.
+/// The deadline of a call that gets no response.
 pub(super) const PATIENCE: Duration = Duration::from_millis(1500);
 
-/// What a refusal by something in front of the identity provider is called.
+/// The error kinds for an error response of a gateway.
 pub(super) const BY_GATEWAY: &[ErrorKind] = &[ErrorKind::InvalidResponse, ErrorKind::Unavailable];
 
-/// A fault with what it must be called.
+/// A fault with the error kinds that it must cause.
 pub(super) struct Row {
     pub(super) name: &'static str,
     pub(super) fault: Fault,
@@ -59,12 +59,12 @@ pub(super) fn rows() -> Vec<Row> {
             &[InvalidResponse, Misconfigured],
             &[protocol::NO_REDIRECTS, every::OUTAGE],
         ),
-        gateway("a_gateways_bare_401_is_no_refused_credential", Gateway::Bare401),
-        gateway("a_gateways_401_page_is_no_refused_credential", Gateway::Basic401),
-        gateway("a_gateways_403_page_is_no_missing_right", Gateway::Page403),
-        gateway("a_gateways_403_in_json_is_no_missing_right", Gateway::Json403),
-        gateway("a_gateways_404_page_is_no_missing_user", Gateway::Page404),
-        gateway("a_gateways_404_in_json_is_no_missing_user", Gateway::Json404),
+        gateway("a_gateways_bare_401_is_not_a_refused_credential", Gateway::Bare401),
+        gateway("a_gateways_401_page_is_not_a_refused_credential", Gateway::Basic401),
+        gateway("a_gateways_403_page_is_not_a_missing_right", Gateway::Page403),
+        gateway("a_gateways_403_in_json_is_not_a_missing_right", Gateway::Json403),
+        gateway("a_gateways_404_page_is_not_a_missing_user", Gateway::Page404),
+        gateway("a_gateways_404_in_json_is_not_a_missing_user", Gateway::Json404),
         row("a_cut_connection_is_unavailable", Fault::CutBeforeAnswer, &[Unavailable], &[every::OUTAGE]),
         row("a_cut_body_is_unavailable", Fault::CutInAnswer, &[Unavailable], &[every::OUTAGE]),
         row("a_trickling_body_is_a_timeout", Fault::Slow, &[Timeout], &[every::DEADLINE]),
@@ -72,7 +72,7 @@ pub(super) fn rows() -> Vec<Row> {
     ]
 }
 
-/// Answers of `200` that say nothing: to a look-up they are no user, and not the absence of one.
+/// Returns responses of `200` without content. A look-up must not convert them to a user or to `NotFound`.
 pub(super) fn empty_rows() -> Vec<Row> {
     let row = |name, body: Bytes| Row {
         name,
@@ -88,7 +88,7 @@ pub(super) fn empty_rows() -> Vec<Row> {
     ]
 }
 
-/// Waits that cannot be read, or not be waited for: the rate limit is one nevertheless.
+/// Values of `retry-after` that are malformed or too long. The error is `RateLimited` nevertheless.
 const ODD_WAITS: [(&str, &str); 4] = [
     ("a_date", "Wed, 21 Oct 2037 07:28:00 GMT"),
     ("a_huge_number", "99999999999999999999999"),
@@ -101,36 +101,36 @@ pub(super) fn cases() -> Vec<Case> {
     for kind in CallKind::ALL {
         for row in rows() {
             let Row { name, fault, kinds, proves } = row;
-            cases.push(case_of(&format!("faults::{name}"), kind, proves, move |scene, kind| {
-                fails(scene, kind, fault.clone(), kinds)
+            cases.push(call_case(&format!("faults::{name}"), kind, proves, move |context, kind| {
+                fails(context, kind, fault.clone(), kinds)
             }));
         }
-        cases.push(case_of("faults::a_refused_connection_is_unavailable", kind, &[every::OUTAGE], refused));
+        cases.push(call_case("faults::a_refused_connection_is_unavailable", kind, &[every::OUTAGE], refused));
     }
-    // The first request of a provider may be another one, such as that for a token; it fails in the same words.
+    // The first request of a provider may be another one, such as for a token. It must fail with these kinds, too.
     for row in rows().into_iter().chain(empty_rows()) {
         let Row { name, fault, kinds, proves } = row;
-        cases.push(case_of(&format!("faults::at_first_{name}"), CallKind::GetById, proves, move |scene, kind| {
-            fails_at_first(scene, kind, fault.clone(), kinds)
+        cases.push(call_case(&format!("faults::at_first_{name}"), CallKind::GetById, proves, move |context, kind| {
+            fails_at_first(context, kind, fault.clone(), kinds)
         }));
     }
     for (name, wait) in ODD_WAITS {
         let name = format!("faults::a_rate_limit_with_{name}_for_its_wait_is_rate_limited");
-        cases.push(case_of(&name, CallKind::GetById, &[every::RATE_LIMIT], move |scene, kind| {
-            fails(scene, kind, Fault::RateLimit(wait), &[ErrorKind::RateLimited])
+        cases.push(call_case(&name, CallKind::GetById, &[every::RATE_LIMIT], move |context, kind| {
+            fails(context, kind, Fault::RateLimit(wait), &[ErrorKind::RateLimited])
         }));
     }
     for kind in READS {
         for row in empty_rows() {
             let Row { name, fault, kinds, proves } = row;
-            cases.push(case_of(&format!("faults::{name}"), kind, proves, move |scene, kind| {
-                fails(scene, kind, fault.clone(), kinds)
+            cases.push(call_case(&format!("faults::{name}"), kind, proves, move |context, kind| {
+                fails(context, kind, fault.clone(), kinds)
             }));
         }
         cases.extend([
-            case_of("faults::the_answer_to_another_question_is_no_answer", kind, &[get::EXACT], other_answer),
-            case_of(
-                "faults::a_read_recovers_from_a_connection_closed_meanwhile",
+            call_case("faults::a_response_about_another_user_is_an_error", kind, &[get::EXACT], other_answer),
+            call_case(
+                "faults::a_read_recovers_from_a_closed_idle_connection",
                 kind,
                 &[protocol::READS_RECOVER],
                 closed,
@@ -138,42 +138,42 @@ pub(super) fn cases() -> Vec<Case> {
         ]);
         for (name, fault) in [("503", Fault::Status(503)), ("cut_connection", Fault::CutBeforeAnswer)] {
             let name = format!("faults::a_read_recovers_from_one_{name}");
-            cases.push(case_of(&name, kind, &[protocol::READS_RECOVER], move |scene, kind| {
-                recovers(scene, kind, fault.clone())
+            cases.push(call_case(&name, kind, &[protocol::READS_RECOVER], move |context, kind| {
+                recovers(context, kind, fault.clone())
             }));
         }
     }
     for kind in [CallKind::GetById, CallKind::Delete, CallKind::MarkEmailVerified, CallKind::SendVerificationEmail] {
-        let name = "faults::another_users_record_is_no_missing_user";
-        cases.push(case_of(name, kind, &[every::NOT_THE_IDP], other_user).calls(&[CallKind::GetById]));
+        let name = "faults::another_users_record_is_not_a_missing_user";
+        cases.push(call_case(name, kind, &[every::NOT_THE_IDP], other_user).calls(&[CallKind::GetById]));
     }
-    let (name, kind) = ("faults::the_answer_to_another_question_gets_no_mail", CallKind::SendPasswordResetEmail);
-    cases.push(case_of(name, kind, &[reset::NOBODY], other_answer));
+    let (name, kind) = ("faults::a_response_about_another_user_sends_no_mail", CallKind::SendPasswordResetEmail);
+    cases.push(call_case(name, kind, &[reset::NOBODY], other_answer));
     cases.into_iter().map(|case| case.needs(&[Need::Upstream])).collect()
 }
 
-async fn fails(scene: Scene, kind: CallKind, fault: Fault, kinds: &'static [ErrorKind]) -> Staged<()> {
-    let (ada, grace) = (scene.person_for(kind, "ada").await?, scene.person("grace").await?);
-    let (proxy, provider) = scene.proxied_and_warm(&ada).await?;
-    let before = provider.look(&ada).await?;
-    went_wrong(&proxy, &provider, fault, (&ada, kind, kinds)).await?;
-    works_again(&proxy, &provider, &grace).await?;
+async fn fails(context: CaseContext, kind: CallKind, fault: Fault, kinds: &'static [ErrorKind]) -> Staged<()> {
+    let (ada, grace) = (context.person_for(kind, "ada").await?, context.person("grace").await?);
+    let (proxy, provider) = context.proxied_and_warm(&ada).await?;
+    let before = provider.read(&ada).await?;
+    check_failure(&proxy, &provider, fault, (&ada, kind, kinds)).await?;
+    check_recovery(&proxy, &provider, &grace).await?;
     if kind != CallKind::Delete {
-        ensure!(provider.look(&ada).await? == before, "the identity provider got no request, and yet the user changed");
+        ensure!(provider.read(&ada).await? == before, "the identity provider got no request, but the user changed");
     } else {
-        provider.look(&ada).await?;
+        provider.read(&ada).await?;
     }
     Ok(())
 }
 
-async fn fails_at_first(scene: Scene, kind: CallKind, fault: Fault, kinds: &'static [ErrorKind]) -> Staged<()> {
-    let ada = scene.person("ada").await?;
-    let (proxy, provider) = scene.proxied().await?;
-    went_wrong(&proxy, &provider, fault, (&ada, kind, kinds)).await?;
-    works_again(&proxy, &provider, &ada).await
+async fn fails_at_first(context: CaseContext, kind: CallKind, fault: Fault, kinds: &'static [ErrorKind]) -> Staged<()> {
+    let ada = context.person("ada").await?;
+    let (proxy, provider) = context.proxied().await?;
+    check_failure(&proxy, &provider, fault, (&ada, kind, kinds)).await?;
+    check_recovery(&proxy, &provider, &ada).await
 }
 
-async fn went_wrong(
+async fn check_failure(
     proxy: &Proxy,
     provider: &Provider<'_>,
     fault: Fault,
@@ -181,18 +181,18 @@ async fn went_wrong(
 ) -> Staged<()> {
     proxy.fail(fault.clone(), When::Always);
     let deadline = if kinds.contains(&ErrorKind::Timeout) { PATIENCE } else { DEADLINE };
-    let asked = provider.ask_in(&scope(deadline), person.call(kind)).await?;
-    asked.arrived(proxy.faulted())?;
-    let error = asked.fails_with_one_of(kinds)?;
+    let answer = provider.run_in(&scope(deadline), person.call(kind)).await?;
+    answer.check_arrived(proxy.faulted())?;
+    let error = answer.fails_with_one_of(kinds)?;
     match fault {
         Fault::RateLimit("7") => {
             let wait = error.retry_after();
             ensure!(wait == Some(Duration::from_secs(7)), "`retry-after: 7` was read as {wait:?}");
         }
         Fault::Oversized(sent) => {
-            // Much of it is under way before the first byte is read, so the bound is generous.
+            // The bound is generous, because buffers fill before the first byte is read.
             let sent = sent.load(Relaxed);
-            ensure!(sent < 32 << 20, "{sent} bytes of an endless answer were read");
+            ensure!(sent < 32 << 20, "{sent} bytes of an endless response were read");
         }
         _ => {}
     }
@@ -200,80 +200,80 @@ async fn went_wrong(
     Ok(())
 }
 
-/// After a fault the same provider works, at once.
-async fn works_again(proxy: &Proxy, provider: &Provider<'_>, person: &Person) -> Staged<()> {
+/// Checks that the provider works right after the fault ended.
+async fn check_recovery(proxy: &Proxy, provider: &Provider<'_>, person: &Person) -> Staged<()> {
     proxy.heal();
-    let user = provider.look(person).await.map_err(|error| format!("after the fault has ended: {error}"))?;
-    ensure!(user.id == person.id, "after the fault has ended another user was answered");
+    let user = provider.read(person).await.map_err(|error| format!("after the fault ended: {error}"))?;
+    ensure!(user.id == person.id, "after the fault ended, another user was returned");
     Ok(())
 }
 
-async fn refused(scene: Scene, kind: CallKind) -> Staged<()> {
-    let ada = scene.person_for(kind, "ada").await?;
-    let (proxy, provider) = scene.proxied_and_warm(&ada).await?;
+async fn refused(context: CaseContext, kind: CallKind) -> Staged<()> {
+    let ada = context.person_for(kind, "ada").await?;
+    let (proxy, provider) = context.proxied_and_warm(&ada).await?;
     proxy.refuse().await;
-    provider.ask_in(&scope(DEADLINE), ada.call(kind)).await?.fails(ErrorKind::Unavailable)?;
+    provider.run_in(&scope(DEADLINE), ada.call(kind)).await?.fails(ErrorKind::Unavailable)?;
     proxy.accept_again().await?;
-    works_again(&proxy, &provider, &ada).await
+    check_recovery(&proxy, &provider, &ada).await
 }
 
-async fn recovers(scene: Scene, kind: CallKind, fault: Fault) -> Staged<()> {
-    let ada = scene.person("ada").await?;
-    let (proxy, provider) = scene.proxied_and_warm(&ada).await?;
+async fn recovers(context: CaseContext, kind: CallKind, fault: Fault) -> Staged<()> {
+    let ada = context.person("ada").await?;
+    let (proxy, provider) = context.proxied_and_warm(&ada).await?;
     proxy.fail(fault, When::Once);
-    let asked = provider.ask(ada.call(kind)).await?;
-    let attempts = asked.recorder.attempts();
-    ensure!(asked.user()?.id == ada.id, "another user was answered");
+    let answer = provider.run(ada.call(kind)).await?;
+    let attempts = answer.recorder.attempts();
+    ensure!(answer.user()?.id == ada.id, "another user was returned");
     ensure!(proxy.faulted() == 1 && attempts >= 2, "the second attempt was not recorded");
     Ok(())
 }
 
-/// The identity provider, or something before it, answers a question with the user of another one.
-async fn other_answer(scene: Scene, kind: CallKind) -> Staged<()> {
-    let (ada, grace) = (scene.person("ada").await?, scene.person("grace").await?);
-    let (proxy, provider) = scene.proxied_and_warm(&ada).await?;
+/// The response to a look-up contains the user of another look-up.
+async fn other_answer(context: CaseContext, kind: CallKind) -> Staged<()> {
+    let (ada, grace) = (context.person("ada").await?, context.person("grace").await?);
+    let (proxy, provider) = context.proxied_and_warm(&ada).await?;
     proxy.record();
-    let asked = match kind {
-        // The whole of such a call would send a mail, and its look-up is what matters.
-        CallKind::SendPasswordResetEmail => provider.ask(grace.call(CallKind::GetByEmail)).await?,
-        kind => provider.ask(grace.call(kind)).await?,
+    let answer = match kind {
+        // The call would send a mail; only its look-up is recorded.
+        CallKind::SendPasswordResetEmail => provider.run(grace.call(CallKind::GetByEmail)).await?,
+        kind => provider.run(grace.call(kind)).await?,
     };
-    asked.well()?;
+    answer.succeeds()?;
     proxy.fail(Fault::Replay, When::Always);
-    let asked = provider.ask_in(&scope(DEADLINE), ada.call(kind)).await?;
-    asked.arrived(proxy.faulted())?;
-    asked.has_outcome(Outcome::NotApplied)?;
-    asked.fails_with_one_of(&[ErrorKind::NotFound, ErrorKind::InvalidResponse])?;
-    works_again(&proxy, &provider, &ada).await
+    let answer = provider.run_in(&scope(DEADLINE), ada.call(kind)).await?;
+    answer.check_arrived(proxy.faulted())?;
+    answer.has_outcome(Outcome::NotApplied)?;
+    answer.fails_with_one_of(&[ErrorKind::NotFound, ErrorKind::InvalidResponse])?;
+    check_recovery(&proxy, &provider, &ada).await
 }
 
-/// The identity provider, or something before it, answers for one id with the record of another user.
-async fn other_user(scene: Scene, kind: CallKind) -> Staged<()> {
-    let (ada, grace) = (scene.person("ada").await?, scene.person("grace").await?);
-    let (proxy, provider) = scene.proxied_and_warm(&ada).await?;
-    let before = (provider.look(&ada).await?, provider.look(&grace).await?);
+/// The response for one id contains the record of another user.
+async fn other_user(context: CaseContext, kind: CallKind) -> Staged<()> {
+    let (ada, grace) = (context.person("ada").await?, context.person("grace").await?);
+    let (proxy, provider) = context.proxied_and_warm(&ada).await?;
+    let before = (provider.read(&ada).await?, provider.read(&grace).await?);
     proxy.record();
-    provider.ask(grace.call(CallKind::GetById)).await?.well()?;
+    provider.run(grace.call(CallKind::GetById)).await?.succeeds()?;
     proxy.fail(Fault::Replay, When::Always);
-    let asked = provider.ask_in(&scope(DEADLINE), ada.call(kind)).await?;
-    asked.arrived(proxy.faulted())?;
-    asked.fails(ErrorKind::InvalidResponse)?;
+    let answer = provider.run_in(&scope(DEADLINE), ada.call(kind)).await?;
+    answer.check_arrived(proxy.faulted())?;
+    answer.fails(ErrorKind::InvalidResponse)?;
     proxy.heal();
-    let after = (provider.look(&ada).await?, provider.look(&grace).await?);
-    ensure!(after == before, "the call failed, and yet a user changed");
+    let after = (provider.read(&ada).await?, provider.read(&grace).await?);
+    ensure!(after == before, "the call failed, but a user changed");
     Ok(())
 }
 
-/// The connections that the provider keeps for later are closed before it needs them.
-async fn closed(scene: Scene, kind: CallKind) -> Staged<()> {
-    let ada = scene.person("ada").await?;
-    let (proxy, provider) = scene.proxied().await?;
+/// Idle connections of the provider are closed before their next use.
+async fn closed(context: CaseContext, kind: CallKind) -> Staged<()> {
+    let ada = context.person("ada").await?;
+    let (proxy, provider) = context.proxied().await?;
     proxy.keep_connections();
     for _ in 0..3 {
-        ensure!(provider.ask(ada.call(kind)).await?.user()?.id == ada.id, "another user was answered");
+        ensure!(provider.run(ada.call(kind)).await?.user()?.id == ada.id, "another user was returned");
         proxy.refuse().await;
         proxy.accept_again().await?;
     }
-    ensure!(provider.ask(ada.call(kind)).await?.user()?.id == ada.id, "another user was answered");
+    ensure!(provider.run(ada.call(kind)).await?.user()?.id == ada.id, "another user was returned");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The OAuth side: whose a token is, whether it lives, and how a login ends.
+//! Federation: tokens, users and logouts.
 
 mod back_channel;
 mod logout;
@@ -12,13 +12,13 @@ use idp_bridge_core::{FederationCapabilities, Liveness, LogoutReach};
 
 use crate::bullet::{Bullet, federation};
 use crate::case::{Case, case};
-use crate::scene::{Scene, ensure};
+use crate::context::{CaseContext, ensure};
 use crate::{Need, Staged};
 
 pub(super) fn cases() -> Vec<Case> {
     let own = vec![
-        case("federation::it_is_there_exactly_if_it_is_declared", &[federation::DECLARED], declared),
-        oauth("federation::switched_off_it_is_neither_there_nor_declared", &[federation::DECLARED], switched_off)
+        case("federation::federation_is_implemented_exactly_if_declared", &[federation::DECLARED], declared),
+        oauth("federation::disabled_federation_is_not_declared", &[federation::DECLARED], switched_off)
             .needs(&[Need::FederationOff]),
     ];
     let parts = [
@@ -34,15 +34,15 @@ pub(super) fn cases() -> Vec<Case> {
     parts.into_iter().flatten().collect()
 }
 
-/// A case for providers with an OAuth side.
-fn oauth<F>(name: impl Into<String>, proves: &[Bullet], run: impl Fn(Scene) -> F + Send + Sync + 'static) -> Case
+/// Creates a case for providers with federation.
+fn oauth<F>(name: impl Into<String>, proves: &[Bullet], run: impl Fn(CaseContext) -> F + Send + Sync + 'static) -> Case
 where
     F: Future<Output = Staged<()>> + Send + 'static,
 {
-    case(name, proves, run).promised(|_| Ok(()))
+    case(name, proves, run).requires(|_| Ok(()))
 }
 
-/// Promises the end of access tokens.
+/// Requires that a logout ends access tokens.
 fn ends_access_tokens(own: &FederationCapabilities) -> Result<(), String> {
     match own.liveness {
         Liveness::IdentityProvider => Ok(()),
@@ -52,7 +52,7 @@ fn ends_access_tokens(own: &FederationCapabilities) -> Result<(), String> {
     }
 }
 
-/// Promises to end one session alone.
+/// Requires that a logout can end a single session.
 fn ends_one_session(own: &FederationCapabilities) -> Result<(), String> {
     match own.logout {
         LogoutReach::Session => Ok(()),
@@ -60,7 +60,7 @@ fn ends_one_session(own: &FederationCapabilities) -> Result<(), String> {
     }
 }
 
-/// Promises to end a login of which only the access token is shown.
+/// Requires that a logout needs only the access token.
 fn ends_without_refresh_token(own: &FederationCapabilities) -> Result<(), String> {
     match own.logout {
         LogoutReach::Session | LogoutReach::RefreshTokenOrUser => Ok(()),
@@ -68,21 +68,24 @@ fn ends_without_refresh_token(own: &FederationCapabilities) -> Result<(), String
     }
 }
 
-async fn declared(scene: Scene) -> Staged<()> {
-    let provider = scene.provider().await?;
-    let (declared, there) = (provider.capabilities().federation().is_some(), provider.federation().is_some());
-    ensure!(declared == there, "federation is declared: {declared}, and it is there: {there}");
-    let staged = scene.harness().federation().is_some();
-    let hint = "hint: implement `Harness::federation`, and give its providers settings of federation";
-    ensure!(declared == staged, "federation is declared: {declared}, and the harness stages it: {staged}; {hint}");
-    let most = scene.harness().connector_capabilities().federation().is_some();
-    ensure!(most == staged, "the connector declares federation: {most}, and the harness stages it: {staged}");
+async fn declared(context: CaseContext) -> Staged<()> {
+    let provider = context.provider().await?;
+    let (declared, implemented) = (provider.capabilities().federation().is_some(), provider.federation().is_some());
+    ensure!(declared == implemented, "federation is declared: {declared}, implemented: {implemented}");
+    let staged = context.harness().federation().is_some();
+    let hint = "hint: implement `Harness::federation`, and add federation to the settings of its providers";
+    ensure!(declared == staged, "federation is declared: {declared}, implemented by the harness: {staged}; {hint}");
+    let most = context.harness().connector_capabilities().federation().is_some();
+    ensure!(most == staged, "the connector declares federation: {most}, implemented by the harness: {staged}");
     Ok(())
 }
 
-async fn switched_off(scene: Scene) -> Staged<()> {
-    let provider = scene.around(scene.oauth()?.provider_without().await?);
-    let (declared, there) = (provider.capabilities().federation().is_some(), provider.federation().is_some());
-    ensure!(!declared && !there, "without settings federation is declared: {declared}, and it is there: {there}");
+async fn switched_off(context: CaseContext) -> Staged<()> {
+    let provider = context.wrap(context.oauth()?.provider_without().await?);
+    let (declared, implemented) = (provider.capabilities().federation().is_some(), provider.federation().is_some());
+    ensure!(
+        !declared && !implemented,
+        "without settings federation is declared: {declared}, implemented: {implemented}"
+    );
     Ok(())
 }

@@ -1,57 +1,59 @@
-//! Values made to reach somebody else: they find nobody and harm nobody.
+//! Hostile values, which must not find or change other users.
 
 use idp_bridge_core::{Call, CallKind, CustomerId, Email, InvalidValue, UserId, UserRecord};
 
 use crate::bullet::{delete, get, mark, reset, verification};
 use crate::case::{Case, case};
-use crate::scene::{Person, Provider, Scene, ensure};
+use crate::context::{CaseContext, Person, Provider, ensure};
 use crate::{Need, Staged};
 
 pub(super) fn cases() -> Vec<Case> {
     let values = &[get::PLAIN_CHARACTERS, get::OTHER_RESOURCE, get::EXACT];
     let (by_id, by_email, by_customer) = (CallKind::GetById, CallKind::GetByEmail, CallKind::GetByCustomer);
     vec![
-        case("hostile::an_id_full_of_metacharacters_finds_nobody", values, |s| ids(s, metacharacters, Call::GetById))
+        case("hostile::an_id_full_of_metacharacters_finds_no_user", values, |s| ids(s, metacharacters, Call::GetById))
             .calls(&[by_id]),
-        case("hostile::a_part_of_an_id_finds_nobody", &[get::WHOLE_VALUE], |s| ids(s, parts, Call::GetById))
+        case("hostile::a_part_of_an_id_finds_no_user", &[get::WHOLE_VALUE], |s| ids(s, parts, Call::GetById))
             .calls(&[by_id]),
-        case("hostile::an_address_full_of_metacharacters_finds_nobody", values, |s| emails(s, Call::GetByEmail))
+        case("hostile::an_address_full_of_metacharacters_finds_no_user", values, |s| emails(s, Call::GetByEmail))
             .calls(&[by_email]),
-        case("hostile::a_part_of_an_address_finds_nobody", &[get::WHOLE_VALUE], email_parts).calls(&[by_email]),
-        case("hostile::a_customer_full_of_metacharacters_finds_nobody", values, |s| customers(s, metacharacters))
+        case("hostile::a_part_of_an_address_finds_no_user", &[get::WHOLE_VALUE], email_parts).calls(&[by_email]),
+        case("hostile::a_customer_full_of_metacharacters_finds_no_user", values, |s| customers(s, metacharacters))
             .calls(&[by_customer]),
-        case("hostile::a_part_of_a_customer_finds_nobody", &[get::WHOLE_VALUE], |s| customers(s, parts))
+        case("hostile::a_part_of_a_customer_finds_no_user", &[get::WHOLE_VALUE], |s| customers(s, parts))
             .calls(&[by_customer]),
-        case("hostile::a_delete_of_metacharacters_harms_nobody", &[delete::NO_OTHER], |s| {
+        case("hostile::a_delete_of_metacharacters_changes_no_user", &[delete::NO_OTHER], |s| {
             ids(s, metacharacters, Call::Delete)
         })
         .calls(&[CallKind::Delete]),
-        case("hostile::a_delete_of_a_part_of_an_id_harms_nobody", &[delete::NO_OTHER], |s| ids(s, parts, Call::Delete))
-            .calls(&[CallKind::Delete]),
-        case("hostile::a_delete_of_a_reserved_id_harms_nobody", &[delete::NO_OTHER], |s| {
+        case("hostile::a_delete_of_a_part_of_an_id_changes_no_user", &[delete::NO_OTHER], |s| {
+            ids(s, parts, Call::Delete)
+        })
+        .calls(&[CallKind::Delete]),
+        case("hostile::a_delete_of_a_reserved_id_changes_no_user", &[delete::NO_OTHER], |s| {
             ids(s, |_, _| Vec::new(), Call::Delete)
         })
         .calls(&[CallKind::Delete]),
-        case("hostile::a_mark_of_metacharacters_harms_nobody", &[mark::NOBODY], |s| {
+        case("hostile::a_mark_of_metacharacters_changes_no_user", &[mark::NOBODY], |s| {
             ids(s, metacharacters, |id| Call::MarkEmailVerified { id, email: None })
         })
         .calls(&[CallKind::MarkEmailVerified]),
-        case("hostile::a_mark_of_a_part_of_an_id_harms_nobody", &[mark::NOBODY], |s| {
+        case("hostile::a_mark_of_a_part_of_an_id_changes_no_user", &[mark::NOBODY], |s| {
             ids(s, parts, |id| Call::MarkEmailVerified { id, email: None })
         })
         .calls(&[CallKind::MarkEmailVerified]),
-        case("hostile::a_verification_for_metacharacters_reaches_nobody", &[verification::NOBODY], |s| {
+        case("hostile::a_verification_for_metacharacters_reaches_no_user", &[verification::NOBODY], |s| {
             ids(s, metacharacters, Call::SendVerificationEmail)
         })
         .calls(&[CallKind::SendVerificationEmail]),
-        case("hostile::a_reset_for_metacharacters_reaches_nobody", &[reset::NOBODY], |s| {
+        case("hostile::a_reset_for_metacharacters_reaches_no_user", &[reset::NOBODY], |s| {
             emails(s, Call::SendPasswordResetEmail)
         })
         .calls(&[CallKind::SendPasswordResetEmail]),
     ]
 }
 
-/// Texts that mean something in a path, a query, a search filter or a shell.
+/// Metacharacters of paths, queries, search filters and shells.
 const METACHARACTERS: [&str; 60] = [
     "...",
     "../",
@@ -115,7 +117,7 @@ const METACHARACTERS: [&str; 60] = [
     "💥",
 ];
 
-/// The same, and others that are built around a real value, and long ones.
+/// Returns metacharacters alone, around a real value, and in long texts.
 fn metacharacters(real: &str, attribute: &str) -> Vec<String> {
     let built = [
         format!("{real}/"),
@@ -156,7 +158,7 @@ fn metacharacters(real: &str, attribute: &str) -> Vec<String> {
     METACHARACTERS.into_iter().map(str::to_owned).chain(built).chain(long).collect()
 }
 
-/// Parts and variants of a real value that are not the value.
+/// Returns parts and variants of a real value.
 fn parts(real: &str, _: &str) -> Vec<String> {
     let letters: Vec<char> = real.chars().collect();
     let slice = |range: std::ops::Range<usize>| letters.get(range).unwrap_or_default().iter().collect::<String>();
@@ -188,40 +190,40 @@ fn capitalized(letters: &[char]) -> String {
     letters.iter().enumerate().map(|(at, c)| if at % 2 == 0 { c.to_ascii_uppercase() } else { *c }).collect()
 }
 
-/// Two bystanders and what they look like.
+/// Two users that the calls must not change.
 struct Bystanders {
     people: [Person; 2],
     before: Vec<UserRecord>,
 }
 
 impl Bystanders {
-    async fn come(scene: &Scene, provider: &Provider<'_>) -> Staged<Self> {
-        let people = [scene.person("ada.sk").await?, scene.person("grace.sk").await?];
-        let before = Self::look(&people, provider).await?;
+    async fn create(context: &CaseContext, provider: &Provider<'_>) -> Staged<Self> {
+        let people = [context.person("ada.sk").await?, context.person("grace.sk").await?];
+        let before = Self::read(&people, provider).await?;
         Ok(Self { people, before })
     }
 
-    async fn look(people: &[Person; 2], provider: &Provider<'_>) -> Staged<Vec<UserRecord>> {
+    async fn read(people: &[Person; 2], provider: &Provider<'_>) -> Staged<Vec<UserRecord>> {
         let mut records = Vec::new();
         for person in people {
-            records.push(provider.look(person).await.map_err(|error| format!("a bystander is not whole: {error}"))?);
+            records.push(provider.read(person).await.map_err(|error| format!("a bystander cannot be read: {error}"))?);
         }
         Ok(records)
     }
 
-    async fn are_whole(&self, scene: &Scene, provider: &Provider<'_>) -> Staged<()> {
-        ensure!(Self::look(&self.people, provider).await? == self.before, "a bystander was changed");
-        if scene.harness().not_applicable(Need::Mails).is_none() {
+    async fn check_unchanged(&self, context: &CaseContext, provider: &Provider<'_>) -> Staged<()> {
+        ensure!(Self::read(&self.people, provider).await? == self.before, "a bystander was changed");
+        if context.harness().not_applicable(Need::Mails).is_none() {
             for person in &self.people {
-                ensure!(scene.mails(&person.email).await? == 0, "a bystander got a mail");
+                ensure!(context.mails(&person.email).await? == 0, "a bystander got a mail");
             }
         }
         Ok(())
     }
 }
 
-/// Asks for every text that is a well-formed value; those that are not never reach a provider.
-async fn ask_all<V>(
+/// Runs the call with each text that is a well-formed value. Others never reach a provider.
+async fn run_all<V>(
     provider: &Provider<'_>,
     texts: Vec<String>,
     value: impl Fn(String) -> Result<V, InvalidValue>,
@@ -229,60 +231,60 @@ async fn ask_all<V>(
 ) -> Staged<()> {
     for text in texts {
         if let Ok(value) = value(text.clone()) {
-            let nobody = match provider.ask(call(value)).await {
-                Ok(asked) => asked.found_nobody(),
+            let found = match provider.run(call(value)).await {
+                Ok(answer) => answer.finds_no_user(),
                 Err(error) => Err(error),
             };
-            nobody.map_err(|error| format!("for {text:?}: {error}"))?;
+            found.map_err(|error| format!("for {text:?}: {error}"))?;
         }
     }
     Ok(())
 }
 
-async fn ids(scene: Scene, texts: fn(&str, &str) -> Vec<String>, call: fn(UserId) -> Call) -> Staged<()> {
-    let provider = scene.provider().await?;
-    let bystanders = Bystanders::come(&scene, &provider).await?;
+async fn ids(context: CaseContext, texts: fn(&str, &str) -> Vec<String>, call: fn(UserId) -> Call) -> Staged<()> {
+    let provider = context.provider().await?;
+    let bystanders = Bystanders::create(&context, &provider).await?;
     let [ada, _] = &bystanders.people;
     let mut texts = texts(ada.id.as_str(), "id");
-    texts.extend(scene.harness().reserved_ids().iter().map(|id| id.as_str().to_owned()));
-    ask_all(&provider, texts, UserId::new, call).await?;
-    bystanders.are_whole(&scene, &provider).await
+    texts.extend(context.harness().reserved_ids().iter().map(|id| id.as_str().to_owned()));
+    run_all(&provider, texts, UserId::new, call).await?;
+    bystanders.check_unchanged(&context, &provider).await
 }
 
-async fn customers(scene: Scene, texts: fn(&str, &str) -> Vec<String>) -> Staged<()> {
-    let provider = scene.provider().await?;
-    let bystanders = Bystanders::come(&scene, &provider).await?;
+async fn customers(context: CaseContext, texts: fn(&str, &str) -> Vec<String>) -> Staged<()> {
+    let provider = context.provider().await?;
+    let bystanders = Bystanders::create(&context, &provider).await?;
     let [ada, _] = &bystanders.people;
     let texts = texts(ada.customer.as_str(), "customer_id");
-    ask_all(&provider, texts, CustomerId::new, Call::GetByCustomer).await?;
-    bystanders.are_whole(&scene, &provider).await
+    run_all(&provider, texts, CustomerId::new, Call::GetByCustomer).await?;
+    bystanders.check_unchanged(&context, &provider).await
 }
 
-async fn emails(scene: Scene, call: fn(Email) -> Call) -> Staged<()> {
-    let provider = scene.provider().await?;
-    let bystanders = Bystanders::come(&scene, &provider).await?;
+async fn emails(context: CaseContext, call: fn(Email) -> Call) -> Staged<()> {
+    let provider = context.provider().await?;
+    let bystanders = Bystanders::create(&context, &provider).await?;
     let [ada, _] = &bystanders.people;
     let local = ada.email.as_str().split('@').next().unwrap_or_default();
-    // The domain stays, so that a filter which is fooled by the local part has a whole address to find.
+    // The domain stays, so that a filter that the local part breaks could match the real address.
     let mut texts: Vec<String> = metacharacters(local, "email")
         .into_iter()
         .map(|text| format!("{}@conformance.example", text.replace('@', "")))
         .filter(|text| text != ada.email.as_str())
         .collect();
     texts.extend(metacharacters(ada.email.as_str(), "email"));
-    // The end of an address is none, not even to whoever takes every character for what it is.
+    // The end of an address is another address.
     texts.extend(ada.email.as_str().get(1..).map(str::to_owned));
-    ask_all(&provider, texts, Email::new, call).await?;
-    bystanders.are_whole(&scene, &provider).await
+    run_all(&provider, texts, Email::new, call).await?;
+    bystanders.check_unchanged(&context, &provider).await
 }
 
-async fn email_parts(scene: Scene) -> Staged<()> {
-    let provider = scene.provider().await?;
-    let bystanders = Bystanders::come(&scene, &provider).await?;
+async fn email_parts(context: CaseContext) -> Staged<()> {
+    let provider = context.provider().await?;
+    let bystanders = Bystanders::create(&context, &provider).await?;
     let [ada, _] = &bystanders.people;
     let mut texts = parts(ada.email.as_str(), "email");
     texts.retain(|text| !text.eq_ignore_ascii_case(ada.email.as_str()));
     texts.extend(["*@conformance.example", "%@conformance.example", "_@conformance.example"].map(str::to_owned));
-    ask_all(&provider, texts, Email::new, Call::GetByEmail).await?;
-    bystanders.are_whole(&scene, &provider).await
+    run_all(&provider, texts, Email::new, Call::GetByEmail).await?;
+    bystanders.check_unchanged(&context, &provider).await
 }

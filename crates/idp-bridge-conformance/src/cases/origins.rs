@@ -1,11 +1,11 @@
-//! Credentials go only to the origin that they are for.
+//! Credentials at identity providers with two origins.
 
 use idp_bridge_core::CallKind;
 
 use crate::bullet::every;
 use crate::case::{Case, case};
+use crate::context::{CaseContext, ensure};
 use crate::proxy::Proxy;
-use crate::scene::{Scene, ensure};
 use crate::{Need, Staged};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -17,20 +17,20 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-async fn second_origin(scene: Scene) -> Staged<()> {
-    let own = scene.harness().second_origin().await?;
-    let first = Proxy::start(&scene.harness().upstream().await?).await?;
+async fn second_origin(context: CaseContext) -> Staged<()> {
+    let own = context.harness().second_origin().await?;
+    let first = Proxy::start(&context.harness().upstream().await?).await?;
     let second = Proxy::start(&own.url).await?;
-    let inner = scene.harness().provider_at_two(&first.base_url(), &second.base_url()).await?;
-    let provider = scene.around(inner);
-    for kind in CallKind::ALL.into_iter().filter(|kind| provider.can(*kind)) {
-        let ada = scene.person_for(kind, kind.as_str().rsplit('.').next().unwrap_or_default()).await?;
-        provider.ask(ada.call(kind)).await?.well()?;
+    let inner = context.harness().provider_at_two(&first.base_url(), &second.base_url()).await?;
+    let provider = context.wrap(inner);
+    for kind in CallKind::ALL.into_iter().filter(|kind| provider.supports(*kind)) {
+        let ada = context.person_for(kind, kind.as_str().rsplit('.').next().unwrap_or_default()).await?;
+        provider.run(ada.call(kind)).await?.succeeds()?;
     }
     provider.diagnose().await?;
     ensure!(second.requests() > 0, "no request arrived at the second origin, so nothing was tested");
     let mut credentials = first.authorizations();
-    ensure!(!credentials.is_empty() || !own.credentials.is_empty(), "no credential is known, so nothing was tested");
+    ensure!(!credentials.is_empty() || !own.credentials.is_empty(), "no credential was seen, so nothing was tested");
     credentials.extend(own.credentials);
     let leaked = second.received().iter().any(|text| credentials.iter().any(|own| text.contains(own.as_str())));
     ensure!(!leaked, "a credential of the first origin was sent to the second");

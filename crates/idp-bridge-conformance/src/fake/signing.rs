@@ -1,4 +1,4 @@
-//! Keys that fakes sign their tokens with, and attackers theirs.
+//! Signing keys for the tokens of fakes and of forgeries.
 
 use std::fmt;
 use std::io;
@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-/// A private key that signs JWTs, with the id that its public half is published under.
+/// A private key that signs JWTs, with its key id.
 pub struct SigningKey {
     kid: String,
     pair: Pair,
@@ -23,24 +23,24 @@ enum Pair {
 }
 
 impl SigningKey {
-    /// A new RSA key of 2048 bits, for `RS256`.
+    /// Generates an RSA key of 2048 bits, for `RS256`.
     pub fn rs256(kid: impl Into<String>) -> io::Result<Self> {
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| no_key())?;
         Ok(Self { kid: kid.into(), pair: Pair::Rsa(Box::new(pair)) })
     }
 
-    /// A new key on P-256, for `ES256`.
+    /// Generates a P-256 key, for `ES256`.
     pub fn es256(kid: impl Into<String>) -> io::Result<Self> {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| no_key())?;
         Ok(Self { kid: kid.into(), pair: Pair::P256(pair) })
     }
 
-    /// Its id.
+    /// Returns the key id.
     pub fn kid(&self) -> &str {
         &self.kid
     }
 
-    /// Its algorithm, as a header names it.
+    /// Returns the name of the algorithm for a header.
     pub fn algorithm(&self) -> &'static str {
         match self.pair {
             Pair::Rsa(_) => "RS256",
@@ -48,23 +48,23 @@ impl SigningKey {
         }
     }
 
-    /// A header for a token of this type, that names the key.
+    /// Returns the header of a token with this type and key.
     pub fn header(&self, r#type: &str) -> Value {
         json!({"alg": self.algorithm(), "kid": self.kid, "typ": r#type})
     }
 
-    /// The public half, as a JWKS lists it.
+    /// Returns the public key as a JWK.
     pub fn jwk(&self) -> Value {
         let mut jwk = json!({"kid": self.kid, "use": "sig", "alg": self.algorithm()});
         let material = match &self.pair {
             Pair::Rsa(pair) => {
-                // The public half in DER is a sequence of two integers. Of a key of 2048 bits the first one begins after nine
-                // bytes; the second is always 65537.
+                // The public key in DER is a sequence of two integers. For 2048 bits the modulus begins after nine bytes,
+                // and the exponent is always 65537.
                 let der = pair.public_key().as_ref();
                 json!({"kty": "RSA", "n": URL_SAFE_NO_PAD.encode(der.get(9..265).unwrap_or_default()), "e": "AQAB"})
             }
             Pair::P256(pair) => {
-                // An uncompressed point: a byte that says so, and two numbers of 32 bytes.
+                // An uncompressed point: a prefix byte and two numbers of 32 bytes.
                 let point = pair.public_key().as_ref();
                 let half = |from: usize| URL_SAFE_NO_PAD.encode(point.get(from..from + 32).unwrap_or_default());
                 json!({"kty": "EC", "crv": "P-256", "x": half(1), "y": half(33)})
@@ -76,7 +76,7 @@ impl SigningKey {
         jwk
     }
 
-    /// The public half as PEM (X.509), which attackers use as the secret of an HMAC.
+    /// Returns the public key as PEM (X.509), which attackers use as the secret of an HMAC.
     pub fn public_pem(&self) -> io::Result<String> {
         let der: PublicKeyX509Der<'_> = match &self.pair {
             Pair::Rsa(pair) => pair.public_key().as_der(),
@@ -84,7 +84,7 @@ impl SigningKey {
         }
         .map_err(|_| no_key())?;
         let mut pem = "-----BEGIN PUBLIC KEY-----\n".to_owned();
-        // 48 bytes make a line of 64 characters.
+        // 48 bytes are a line of 64 characters.
         for line in der.as_ref().chunks(48) {
             pem.push_str(&STANDARD.encode(line));
             pem.push('\n');
@@ -92,10 +92,10 @@ impl SigningKey {
         Ok(pem + "-----END PUBLIC KEY-----\n")
     }
 
-    /// Signs a header and claims, whatever they say, into a compact JWT.
+    /// Signs any header and claims, and returns the compact JWT.
     pub fn sign(&self, header: &Value, claims: &Value) -> io::Result<String> {
         let input = format!("{}.{}", part(header), part(claims));
-        let failed = |_| io::Error::other("no signature could be made");
+        let failed = |_| io::Error::other("the token could not be signed");
         let signature = match &self.pair {
             Pair::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
@@ -108,7 +108,7 @@ impl SigningKey {
     }
 }
 
-/// A JWKS document of these keys.
+/// Returns a JWKS document with these keys.
 pub fn jwks<'a>(keys: impl IntoIterator<Item = &'a SigningKey>) -> Value {
     json!({"keys": keys.into_iter().map(SigningKey::jwk).collect::<Vec<_>>()})
 }
@@ -118,7 +118,7 @@ fn part(json: &Value) -> String {
 }
 
 fn no_key() -> io::Error {
-    io::Error::other("no key could be made")
+    io::Error::other("the key could not be generated")
 }
 
 impl fmt::Debug for SigningKey {
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_rsa_key_signs_is_verified_with_its_jwk() {
+    fn an_rsa_signature_verifies_with_the_jwk() {
         let key = SigningKey::rs256("k-1").unwrap();
         let token = key.sign(&key.header("at+jwt"), &json!({"sub": "u-1"})).unwrap();
         let (input, signature) = split(&token);
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_p256_key_signs_is_verified_with_its_jwk() {
+    fn a_p256_signature_verifies_with_the_jwk() {
         let key = SigningKey::es256("k-2").unwrap();
         let token = key.sign(&key.header("JWT"), &json!({})).unwrap();
         let (input, signature) = split(&token);
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_public_half_is_pem_too_and_debug_shows_no_key() {
+    fn debug_hides_the_key() {
         for key in [SigningKey::rs256("k").unwrap(), SigningKey::es256("k").unwrap()] {
             let pem = key.public_pem().unwrap();
             assert!(pem.starts_with("-----BEGIN PUBLIC KEY-----\nM"), "{pem}");

@@ -1,4 +1,4 @@
-//! The harness of the toy: nothing is not applicable to it, so that every case is put to the test.
+//! The harness of the toy. It meets every need, so that every case runs.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,113 +8,107 @@ use idp_bridge_core::{
     LogoutReach, Support, UserId,
 };
 
-use super::Sin;
+use super::Defect;
 use super::client::Client;
 use super::oauth::Oauth;
 use super::provider::Provider;
 use super::server::Server;
 use super::sessions::CLIENT_SECRET;
 
-/// The toy identity provider, and how its providers sin.
+/// The toy identity provider, and the defect of its providers.
 pub(crate) struct Toy {
     pub(super) server: Server,
-    sin: Option<Sin>,
-    cannot: Option<Need>,
-    unable: bool,
-    oauth: bool,
+    defect: Option<Defect>,
+    unmet_need: Option<Need>,
+    supports_calls: bool,
+    has_federation: bool,
 }
 
 impl Toy {
-    pub(crate) async fn honest() -> Arc<Self> {
-        Arc::new(Self { server: Server::start().await.unwrap(), sin: None, cannot: None, unable: false, oauth: true })
+    /// Starts a toy without defects.
+    pub(crate) async fn correct() -> Arc<Self> {
+        Arc::new(Self::start().await)
     }
 
-    pub(crate) async fn with(sin: Sin) -> Arc<Self> {
-        Arc::new(Self {
-            server: Server::start().await.unwrap(),
-            sin: Some(sin),
-            cannot: None,
-            unable: false,
-            oauth: true,
-        })
+    /// Starts a toy with one defect.
+    pub(crate) async fn with(defect: Defect) -> Arc<Self> {
+        Arc::new(Self { defect: Some(defect), ..Self::start().await })
     }
 
-    /// An honest one whose environment cannot stage this.
+    /// Starts a toy with one unmet need.
     pub(crate) async fn without(need: Need) -> Arc<Self> {
-        Arc::new(Self {
-            server: Server::start().await.unwrap(),
-            sin: None,
-            cannot: Some(need),
-            unable: false,
-            oauth: true,
-        })
+        Arc::new(Self { unmet_need: Some(need), ..Self::start().await })
     }
 
-    /// An honest one that supports no call.
-    pub(crate) async fn unable() -> Arc<Self> {
-        Arc::new(Self { server: Server::start().await.unwrap(), sin: None, cannot: None, unable: true, oauth: true })
+    /// Starts a toy that supports no call.
+    pub(crate) async fn without_calls() -> Arc<Self> {
+        Arc::new(Self { supports_calls: false, ..Self::start().await })
     }
 
-    /// An honest one without an OAuth side.
+    /// Starts a toy without federation.
     pub(crate) async fn without_oauth() -> Arc<Self> {
-        Arc::new(Self { server: Server::start().await.unwrap(), sin: None, cannot: None, unable: false, oauth: false })
+        Arc::new(Self { has_federation: false, ..Self::start().await })
+    }
+
+    async fn start() -> Self {
+        let server = Server::start().await.unwrap();
+        Self { server, defect: None, unmet_need: None, supports_calls: true, has_federation: true }
     }
 
     fn capabilities(&self) -> Capabilities {
         let all = Capabilities::all();
-        let own = match self.sin {
-            Some(Sin::LimitsWithoutReason) => all.with_call(CallKind::Delete, Support::conditional(" ")),
-            Some(Sin::LeavesACallUnwritten) => {
+        let own = match self.defect {
+            Some(Defect::LimitsWithoutReason) => all.with_call(CallKind::Delete, Support::conditional(" ")),
+            Some(Defect::LeavesACallUnwritten) => {
                 all.with_call(CallKind::Delete, Support::unsupported("not written yet: delete the user"))
             }
-            Some(Sin::TriesTheUnsupported) => Capabilities::none("the toy is out of order"),
-            _ if self.unable => Capabilities::none("the toy is out of order"),
+            Some(Defect::SendsUnsupportedCalls) => Capabilities::none("the toy is out of order"),
+            _ if !self.supports_calls => Capabilities::none("the toy is out of order"),
             _ => all,
         };
         own.with_federation(self.federation_capabilities())
     }
 
-    /// One that supports no call has no back channel either.
     fn federation_capabilities(&self) -> Option<FederationCapabilities> {
         let none = || Support::unsupported("the toy is out of order");
-        self.oauth.then(|| FederationCapabilities {
+        self.has_federation.then(|| FederationCapabilities {
             liveness: Liveness::IdentityProvider,
-            logout: match self.sin {
-                Some(Sin::ForgetsOtherLogins) => LogoutReach::RefreshToken,
+            logout: match self.defect {
+                Some(Defect::LeavesOtherLogins) => LogoutReach::RefreshToken,
                 _ => LogoutReach::Session,
             },
-            back_channel: if self.unable { none() } else { Support::Supported },
+            back_channel: if self.supports_calls { Support::Supported } else { none() },
             opaque_tokens: false,
             cache_seconds: 0,
         })
     }
 
     fn build(&self, authority: String, realm: &'static str, secret: &'static str) -> Arc<dyn IdentityProvider> {
-        Arc::new(self.provider_of(authority, realm, secret, CLIENT_SECRET))
+        Arc::new(self.new_provider(authority, realm, secret, CLIENT_SECRET))
     }
 
-    fn provider_of(
+    fn new_provider(
         &self,
         authority: String,
         realm: &'static str,
         secret: &'static str,
         client_secret: &'static str,
     ) -> Provider {
-        let at = |authority| Client { authority, realm, secret, sin: self.sin, token: Mutex::default() };
+        let at = |authority| Client { authority, realm, secret, defect: self.defect, token: Mutex::default() };
         let client = || at(authority.clone());
-        let back_channel = !self.unable;
+        let back_channel = self.supports_calls;
         let oauth = Oauth { client: client(), client_secret, back_channel, keys: Mutex::default() };
-        let oauth = Some(oauth).filter(|_| self.oauth && self.sin != Some(Sin::HidesItsFederation));
+        let oauth = Some(oauth).filter(|_| self.has_federation && self.defect != Some(Defect::OmitsItsFederation));
         Provider { client: client(), public: client(), capabilities: self.capabilities(), oauth }
     }
 
     pub(super) fn with_client_secret(&self, client_secret: &'static str) -> Arc<dyn IdentityProvider> {
-        Arc::new(self.provider_of(self.server.address.to_string(), "acme", "secret", client_secret))
+        Arc::new(self.new_provider(self.server.address.to_string(), "acme", "secret", client_secret))
     }
 
     pub(super) fn without_federation(&self) -> Arc<dyn IdentityProvider> {
-        let mut provider = self.provider_of(self.server.address.to_string(), "acme", "secret", CLIENT_SECRET);
-        if self.sin != Some(Sin::CannotBeSwitchedOff) {
+        let mut provider = self.new_provider(self.server.address.to_string(), "acme", "secret", CLIENT_SECRET);
+        if self.defect != Some(Defect::IgnoresFederationOff) {
             provider.oauth = None;
             provider.capabilities = provider.capabilities.with_federation(None);
         }
@@ -130,17 +124,17 @@ impl Harness for Toy {
 
     fn connector_capabilities(&self) -> Capabilities {
         let most = Capabilities::all().with_federation(self.federation_capabilities());
-        match self.sin {
-            Some(Sin::PromisesTooMuch) => most.with_field(Field::UpdateTime, Fidelity::Absent),
+        match self.defect {
+            Some(Defect::DeclaresTooMuch) => most.with_field(Field::UpdateTime, Fidelity::Absent),
             _ => most,
         }
     }
 
     fn not_applicable(&self, need: Need) -> Option<String> {
-        if self.sin == Some(Sin::LeavesANeedUnstaged) && need == Need::Login {
+        if self.defect == Some(Defect::LeavesANeedUnstaged) && need == Need::Login {
             return Some("not written yet: let people log in".to_owned());
         }
-        self.cannot.filter(|cannot| *cannot == need).map(|_| "the toy was told so".to_owned())
+        self.unmet_need.filter(|unmet| *unmet == need).map(|_| "unmet by this test".to_owned())
     }
 
     async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
@@ -187,7 +181,7 @@ impl Harness for Toy {
             Control::MissingRole => ("acme", "secret-none"),
             Control::NarrowRole => ("acme", "secret-narrow"),
             Control::ReadOnlyRole => ("acme", "secret-readonly"),
-            other => return Err(format!("the toy knows no {other:?}").into()),
+            other => return Err(format!("the toy does not implement {other:?}").into()),
         };
         Ok(self.build(self.server.address.to_string(), realm, secret))
     }
@@ -197,7 +191,7 @@ impl Harness for Toy {
     }
 
     fn federation(&self) -> Option<&dyn FederationHarness> {
-        Some(self as &dyn FederationHarness).filter(|_| self.oauth)
+        Some(self as &dyn FederationHarness).filter(|_| self.has_federation)
     }
 
     async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
@@ -211,7 +205,7 @@ impl Harness for Toy {
 
     async fn provider_at_two(&self, first: &str, second: &str) -> Staged<Arc<dyn IdentityProvider>> {
         let authority = |url: &str| url.strip_prefix("http://").map(str::to_owned).ok_or("not http");
-        let mut provider = self.provider_of(authority(first)?, "acme", "secret", CLIENT_SECRET);
+        let mut provider = self.new_provider(authority(first)?, "acme", "secret", CLIENT_SECRET);
         provider.public.authority = authority(second)?;
         Ok(Arc::new(provider))
     }

@@ -1,4 +1,4 @@
-//! Signed tokens of the toy: one key for all of them, and a reader.
+//! Signed tokens of the toy.
 
 use std::sync::LazyLock;
 
@@ -8,10 +8,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use idp_bridge_conformance::fake::SigningKey;
 use serde_json::Value;
 
-/// The key of every toy: making one takes longer than most cases.
+/// The key of every toy, shared because generating one is slow.
 pub(super) static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::rs256("toy-1").unwrap());
 
-/// A token, taken apart; nothing is checked yet.
+/// A parsed, unverified token.
 pub(super) struct Jwt {
     pub(super) header: Value,
     pub(super) claims: Value,
@@ -20,7 +20,7 @@ pub(super) struct Jwt {
 }
 
 impl Jwt {
-    pub(super) fn read(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let (input, signature) = text.rsplit_once('.')?;
         let (header, claims) = input.split_once('.')?;
         let json = |part: &str| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok();
@@ -28,7 +28,7 @@ impl Jwt {
         Some(Self { header: json(header)?, claims: json(claims)?, input: input.to_owned(), signature })
     }
 
-    /// Whether it is signed with the key of this JWK.
+    /// Returns whether the token is signed with the key of this JWK.
     pub(super) fn is_signed_with(&self, jwk: &Value) -> bool {
         let number = |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap_or_default()).unwrap_or_default();
         let key = RsaPublicKeyComponents { n: number("n"), e: number("e") };

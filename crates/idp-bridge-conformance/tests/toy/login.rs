@@ -1,4 +1,4 @@
-//! The OAuth side of the toy's harness.
+//! Federation of the toy's harness.
 
 use std::sync::Arc;
 

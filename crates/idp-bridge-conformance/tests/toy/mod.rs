@@ -1,6 +1,7 @@
-//! A toy identity provider, a provider for it, and the harness of both: honest, or with one sin.
+//! An invented identity provider, a provider for it with at most one defect, and the harness.
 
 mod client;
+mod defect;
 mod harness;
 mod jwt;
 mod login;
@@ -8,7 +9,6 @@ mod oauth;
 mod provider;
 mod server;
 mod sessions;
-mod sin;
 
+pub(crate) use defect::Defect;
 pub(crate) use harness::Toy;
-pub(crate) use sin::Sin;

@@ -1,4 +1,4 @@
-//! The provider for the toy: every promise kept, unless it sins.
+//! The provider for the toy, correct except for its defect.
 
 use http::Method;
 use idp_bridge_core::{
@@ -8,27 +8,27 @@ use idp_bridge_core::{
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::Sin;
-use super::client::{Ask, Client, invalid};
+use super::Defect;
+use super::client::{Client, Request, invalid};
 use super::oauth::Oauth;
 
 /// A provider for the toy identity provider.
 pub(super) struct Provider {
     pub(super) client: Client,
-    /// The API for everybody, which wants no token.
+    /// The public API, which needs no token.
     pub(super) public: Client,
     pub(super) capabilities: Capabilities,
     pub(super) oauth: Option<Oauth>,
 }
 
 impl Provider {
-    fn sins(&self, sin: Sin) -> bool {
-        self.client.sins(sin)
+    fn has(&self, defect: Defect) -> bool {
+        self.client.has(defect)
     }
 
     fn path(&self, id: &UserId, rest: &str) -> Result<String> {
-        if self.sins(Sin::AsksWithRawPaths) {
-            // As far as a URL goes at all: what it cannot hold is encoded, what means something in it is not.
+        if self.has(Defect::SendsRawPaths) {
+            // Replaces characters that a URL cannot contain, and keeps metacharacters.
             let raw = id.as_str().replace(['\\', ' ', '"', '<', '>', '^', '`', '{', '|', '}'], "_");
             let raw: String = raw.chars().filter(char::is_ascii).collect();
             return Ok(format!("users/{}{rest}", raw.split('#').next().unwrap_or_default()));
@@ -40,29 +40,29 @@ impl Provider {
     }
 
     async fn by_id(&self, scope: &CallScope, id: &UserId) -> Result<UserRecord> {
-        let reply = self.client.ask(scope, Ask::get(self.path(id, "")?)).await?;
+        let reply = self.client.send_authorized(scope, Request::get(self.path(id, "")?)).await?;
         let user = reply
             .json()
-            .or_else(|error| if self.sins(Sin::SwallowsGarbage) { Ok(json!({"id": id})) } else { Err(error) })?;
-        if user["id"].is_null() && self.sins(Sin::TakesNullForNobody) {
+            .or_else(|error| if self.has(Defect::SwallowsGarbage) { Ok(json!({"id": id})) } else { Err(error) })?;
+        if user["id"].is_null() && self.has(Defect::ConvertsNullToNotFound) {
             return Err(not_found());
         }
         let record = self.record(&user)?;
-        let same = record.id == *id || self.sins(Sin::AsksWithRawPaths) || self.sins(Sin::TrustsAnyAnswer);
+        let same = record.id == *id || self.has(Defect::SendsRawPaths) || self.has(Defect::TrustsAnyResponse);
         match same {
             true => Ok(record),
-            false if self.sins(Sin::TakesAnotherUserForNobody) => Err(not_found()),
+            false if self.has(Defect::ConvertsAnotherUserToNotFound) => Err(not_found()),
             false => Err(Error::another_user()),
         }
     }
 
     async fn search(&self, scope: &CallScope, name: &str, value: &str) -> Result<UserRecord> {
-        let everybody = self.sins(Sin::MatchesSubstrings) || self.sins(Sin::FoldsCase);
-        let path = if everybody { "users".to_owned() } else { format!("users?{name}={}", encoded(value)) };
-        let reply = self.client.ask(scope, Ask::get(path)).await?;
+        let everyone = self.has(Defect::MatchesSubstrings) || self.has(Defect::FoldsCase);
+        let path = if everyone { "users".to_owned() } else { format!("users?{name}={}", encoded(value)) };
+        let reply = self.client.send_authorized(scope, Request::get(path)).await?;
         let mut found = match reply.json() {
             Ok(Value::Array(found)) => found,
-            _ if self.sins(Sin::SwallowsGarbage) => Vec::new(),
+            _ if self.has(Defect::SwallowsGarbage) => Vec::new(),
             _ => return Err(invalid("the answer is no list")),
         };
         found.retain(|user| self.matches(user, name, value));
@@ -73,7 +73,7 @@ impl Provider {
             return Err(not_found());
         };
         let first = first?;
-        if records.next().is_some() && !self.sins(Sin::AnswersTheFirstOfSeveral) {
+        if records.next().is_some() && !self.has(Defect::ReturnsTheFirstOfSeveral) {
             return Err(Error::upstream(ErrorKind::Ambiguous, "several users match"));
         }
         let several = name == "customer" && first.customer == Customer::Several;
@@ -83,20 +83,20 @@ impl Provider {
     fn matches(&self, user: &Value, name: &str, value: &str) -> bool {
         let customers = user["customers"].as_array().into_iter().flatten();
         let own = if name == "email" { vec![&user["email"]] } else { customers.collect() };
-        own.into_iter().filter_map(Value::as_str).any(|own| match self.client.sin {
-            Some(Sin::TrustsAnyAnswer) => true,
-            Some(Sin::FoldsCase) => own.to_lowercase() == value.to_lowercase(),
-            Some(Sin::MatchesSubstrings) => own.to_lowercase().contains(&value.to_lowercase()),
+        own.into_iter().filter_map(Value::as_str).any(|own| match self.client.defect {
+            Some(Defect::TrustsAnyResponse) => true,
+            Some(Defect::FoldsCase) => own.to_lowercase() == value.to_lowercase(),
+            Some(Defect::MatchesSubstrings) => own.to_lowercase().contains(&value.to_lowercase()),
             _ if name == "email" => own.eq_ignore_ascii_case(value),
             _ => own == value,
         })
     }
 
     async fn check_right_to_read(&self, scope: &CallScope) -> Result<()> {
-        if self.sins(Sin::TakesEmptyForNobody) {
+        if self.has(Defect::ConvertsEmptyToNotFound) {
             return Ok(());
         }
-        let rights = self.client.ask(scope, Ask::get("rights")).await?.json()?;
+        let rights = self.client.send_authorized(scope, Request::get("rights")).await?.json()?;
         if rights["reads"] == true {
             return Ok(());
         }
@@ -105,35 +105,35 @@ impl Provider {
 
     fn record(&self, user: &Value) -> Result<UserRecord> {
         let malformed = || invalid("the user is not well-formed");
-        if user["service_account"] == true && !self.sins(Sin::FindsServiceAccounts) {
+        if user["service_account"] == true && !self.has(Defect::FindsServiceAccounts) {
             return Err(not_found());
         }
-        if user["blocked"] == true && self.sins(Sin::DropsBlockedUsers) {
+        if user["blocked"] == true && self.has(Defect::DropsBlockedUsers) {
             return Err(not_found());
         }
         let id = UserId::new(user["id"].as_str().ok_or_else(malformed)?).map_err(|_| malformed())?;
         let customers: Vec<&str> =
             user["customers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let customers =
-            if self.sins(Sin::PicksACustomer) { customers.into_iter().take(1).collect() } else { customers };
-        let own = user["self_written"].as_str().filter(|_| self.sins(Sin::ReadsWhatUsersWrite));
+            if self.has(Defect::PicksACustomer) { customers.into_iter().take(1).collect() } else { customers };
+        let own = user["self_written"].as_str().filter(|_| self.has(Defect::ReadsUserWrittenCustomers));
         let customers = own.map_or(customers, |own| vec![own]);
         let time = |name: &str| user[name].as_str().and_then(|text| text.parse().ok());
         let mut record = UserRecord {
             customer: Customer::from_values(&customers),
             email: user["email"].as_str().and_then(|text| Email::new(text).ok()),
             create_time: time("created"),
-            update_time: time(if self.sins(Sin::FixesTheUpdateTime) { "created" } else { "updated" }),
+            update_time: time(if self.has(Defect::NeverUpdatesTheUpdateTime) { "created" } else { "updated" }),
             login_time: time("last_login"),
             logins_count: user["logins"].as_i64(),
             email_verified: user["email_verified"].as_bool(),
             blocked: user["blocked"].as_bool(),
             ..UserRecord::new(id.clone())
         };
-        if self.sins(Sin::VerifiesAnyAddress) && user["second_email"][1] == true {
+        if self.has(Defect::VerifiesAnyAddress) && user["second_email"][1] == true {
             record.email_verified = Some(true);
         }
-        if self.sins(Sin::InventsFields) {
+        if self.has(Defect::InventsFields) {
             record.login_time = record.login_time.or(record.create_time);
             record.email = record.email.or_else(|| Email::new("unknown@example.com").ok());
             if record.customer == Customer::Absent {
@@ -143,45 +143,46 @@ impl Provider {
         Ok(record)
     }
 
-    /// Writes, and takes nothing but the documented answer for a success.
+    /// Sends a write, and checks its documented response.
     async fn write(&self, scope: &CallScope, method: Method, path: String, body: Value) -> Result<()> {
-        if self.sins(Sin::ClaimsWithoutDoing) {
+        if self.has(Defect::SkipsWrites) {
             return Ok(());
         }
-        let reply = self.client.ask(scope, Ask { method, path, body: body.to_string().into_bytes() }).await?;
-        let accepted = self.sins(Sin::TakesRefusedMailsForDone) && reply.json().is_ok_and(|body| body.is_object());
-        let done = reply.status == 204 || accepted || self.sins(Sin::SwallowsGarbage);
-        if done { Ok(()) } else { Err(invalid("the write was answered with something else")) }
+        let reply =
+            self.client.send_authorized(scope, Request { method, path, body: body.to_string().into_bytes() }).await?;
+        let accepted = self.has(Defect::IgnoresUnacceptedMails) && reply.json().is_ok_and(|body| body.is_object());
+        let done = reply.status == 204 || accepted || self.has(Defect::SwallowsGarbage);
+        if done { Ok(()) } else { Err(invalid("the response to the write is unexpected")) }
     }
 
     async fn mark(&self, scope: &CallScope, id: &UserId, verified: bool) -> Result<()> {
         let wipe = json!({"email_verified": verified, "customers": []});
-        let body = if self.sins(Sin::MarksAndWipes) { wipe } else { json!({"email_verified": verified}) };
+        let body = if self.has(Defect::MarksAndWipes) { wipe } else { json!({"email_verified": verified}) };
         self.write(scope, Method::PUT, self.path(id, "")?, body).await
     }
 
     async fn delete_by_prefix(&self, scope: &CallScope, id: &UserId) -> Result<Deleted> {
-        // Not by a shorter one: the users of other cases are spared.
-        let everybody = self.client.ask(scope, Ask::get("users")).await?.json()?;
-        let ids = everybody.as_array().into_iter().flatten().filter_map(|user| user["id"].as_str());
+        // Not with a shorter prefix, which would match users of other cases.
+        let everyone = self.client.send_authorized(scope, Request::get("users")).await?.json()?;
+        let ids = everyone.as_array().into_iter().flatten().filter_map(|user| user["id"].as_str());
         for user in ids.filter(|user| id.as_str().len() > 15 && user.starts_with(id.as_str())) {
             self.write(scope, Method::DELETE, format!("users/{user}"), Value::Null).await?;
         }
         Ok(Deleted::Absent)
     }
 
-    /// Checks at the API for everybody that passwords can be reset.
+    /// Checks at the public API that passwords can be reset.
     async fn check_public(&self, scope: &CallScope) -> Result<()> {
-        let leaks = self.sins(Sin::SendsTheTokenEverywhere);
+        let leaks = self.has(Defect::SendsTheTokenEverywhere);
         let token = if leaks { Some(self.client.token(scope).await?) } else { None };
-        let reply = self.public.send(scope, Ask::get("public"), token.as_deref()).await?;
-        self.public.judge(reply).map(drop)
+        let reply = self.public.send(scope, Request::get("public"), token.as_deref()).await?;
+        self.public.check(reply).map(drop)
     }
 
-    /// What the sins do that know no reason at all.
-    fn without_reason(&self) -> Result<()> {
-        assert!(!self.sins(Sin::Panics), "this provider panics");
-        if self.sins(Sin::CallsEverythingUnexpected) {
+    /// Applies the defects of every call.
+    fn check_blanket_defects(&self) -> Result<()> {
+        assert!(!self.has(Defect::Panics), "this provider panics");
+        if self.has(Defect::CallsEverythingUnexpected) {
             return Err(Error::ours(ErrorKind::Unexpected, "something went wrong"));
         }
         Ok(())
@@ -189,7 +190,9 @@ impl Provider {
 
     fn check_supported(&self, kind: CallKind) -> Result<()> {
         match self.capabilities.call(kind) {
-            Support::Unsupported { reason } if !self.sins(Sin::TriesTheUnsupported) => Err(Error::unsupported(reason)),
+            Support::Unsupported { reason } if !self.has(Defect::SendsUnsupportedCalls) => {
+                Err(Error::unsupported(reason))
+            }
             _ => Ok(()),
         }
     }
@@ -202,15 +205,15 @@ impl IdentityProvider for Provider {
     }
 
     async fn get(&self, scope: &CallScope, key: UserKey<'_>) -> Result<UserRecord> {
-        self.without_reason()?;
+        self.check_blanket_defects()?;
         self.check_supported(match key {
             UserKey::Id(_) => CallKind::GetById,
             UserKey::Email(_) => CallKind::GetByEmail,
             UserKey::Customer(_) => CallKind::GetByCustomer,
         })?;
-        if self.sins(Sin::AnswersAnybody) {
-            let everybody = self.client.ask(scope, Ask::get("users")).await?.json()?;
-            return self.record(&everybody[0]);
+        if self.has(Defect::ReturnsAnyUser) {
+            let everyone = self.client.send_authorized(scope, Request::get("users")).await?.json()?;
+            return self.record(&everyone[0]);
         }
         match key {
             UserKey::Id(id) => self.by_id(scope, id).await,
@@ -220,13 +223,13 @@ impl IdentityProvider for Provider {
     }
 
     async fn delete(&self, scope: &CallScope, id: &UserId) -> Result<Deleted> {
-        self.without_reason()?;
+        self.check_blanket_defects()?;
         self.check_supported(CallKind::Delete)?;
-        if self.sins(Sin::ClaimsWithoutDoing) {
+        if self.has(Defect::SkipsWrites) {
             return Ok(Deleted::Existed);
         }
         match self.by_id(scope, id).await {
-            Err(error) if error.kind() == ErrorKind::NotFound && self.sins(Sin::DeletesByPrefix) => {
+            Err(error) if error.kind() == ErrorKind::NotFound && self.has(Defect::DeletesByPrefix) => {
                 return self.delete_by_prefix(scope, id).await;
             }
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Deleted::Absent),
@@ -237,16 +240,16 @@ impl IdentityProvider for Provider {
     }
 
     async fn mark_email_verified(&self, scope: &CallScope, id: &UserId, expected: Option<&Email>) -> Result<()> {
-        self.without_reason()?;
+        self.check_blanket_defects()?;
         self.check_supported(CallKind::MarkEmailVerified)?;
-        let expected = expected.filter(|_| !self.sins(Sin::IgnoresTheExpectedAddress));
+        let expected = expected.filter(|_| !self.has(Defect::IgnoresTheExpectedAddress));
         let conflict = || Error::upstream(ErrorKind::Conflict, "the user has another address");
         let email = self.by_id(scope, id).await?.email.ok_or_else(no_address)?;
         if expected.is_some_and(|expected| !expected.matches(&email)) {
             return Err(conflict());
         }
         self.mark(scope, id, true).await?;
-        let Some(expected) = expected.filter(|_| !self.sins(Sin::LooksOnlyBefore)) else { return Ok(()) };
+        let Some(expected) = expected.filter(|_| !self.has(Defect::ChecksOnlyBeforeTheWrite)) else { return Ok(()) };
         if self.by_id(scope, id).await?.email.is_some_and(|email| expected.matches(&email)) {
             return Ok(());
         }
@@ -255,25 +258,25 @@ impl IdentityProvider for Provider {
     }
 
     async fn send_verification_email(&self, scope: &CallScope, id: &UserId) -> Result<()> {
-        self.without_reason()?;
+        self.check_blanket_defects()?;
         self.check_supported(CallKind::SendVerificationEmail)?;
         let user = self.by_id(scope, id).await?;
         user.email.ok_or_else(no_address)?;
-        if user.email_verified == Some(true) && !self.sins(Sin::MailsTheVerifiedAgain) {
+        if user.email_verified == Some(true) && !self.has(Defect::MailsVerifiedUsers) {
             return Ok(());
         }
-        if self.sins(Sin::MailsTwice) {
+        if self.has(Defect::MailsTwice) {
             self.write(scope, Method::POST, self.path(id, "/verification")?, Value::Null).await?;
         }
         self.write(scope, Method::POST, self.path(id, "/verification")?, Value::Null).await
     }
 
     async fn send_password_reset_email(&self, scope: &CallScope, email: &Email) -> Result<()> {
-        self.without_reason()?;
+        self.check_blanket_defects()?;
         self.check_supported(CallKind::SendPasswordResetEmail)?;
         let id = self.search(scope, "email", email.as_str()).await?.id;
         self.check_public(scope).await?;
-        if self.sins(Sin::SetsPasswordsAtOnce) {
+        if self.has(Defect::SetsPasswordsAtOnce) {
             self.write(scope, Method::PUT, self.path(&id, "")?, json!({"password": "changeme"})).await?;
         }
         self.write(scope, Method::POST, self.path(&id, "/reset")?, Value::Null).await
@@ -284,21 +287,21 @@ impl IdentityProvider for Provider {
     }
 
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {
-        let all = if self.sins(Sin::DiagnosisForgetsACall) { &CallKind::ALL[1..] } else { &CallKind::ALL[..] };
-        if self.sins(Sin::DiagnosisIsAlwaysFine) {
+        let all = if self.has(Defect::DiagnosisOmitsACall) { &CallKind::ALL[1..] } else { &CallKind::ALL[..] };
+        if self.has(Defect::DiagnosisIsAlwaysFine) {
             return vec![Finding::ok("everything", all)];
         }
-        if self.sins(Sin::DiagnosisWaitsForEver) {
+        if self.has(Defect::DiagnosisNeverEnds) {
             std::future::pending::<()>().await;
         }
-        if self.sins(Sin::DiagnosisSendsAMail) {
-            let everybody = self.client.ask(scope, Ask::get("users")).await.unwrap().json().unwrap();
-            for user in everybody.as_array().unwrap().iter().filter_map(|user| user["id"].as_str()) {
+        if self.has(Defect::DiagnosisSendsAMail) {
+            let everyone = self.client.send_authorized(scope, Request::get("users")).await.unwrap().json().unwrap();
+            for user in everyone.as_array().unwrap().iter().filter_map(|user| user["id"].as_str()) {
                 let _ = self.send_verification_email(scope, &UserId::new(user).unwrap()).await;
             }
         }
-        let fix = if self.sins(Sin::DiagnosisHasNoFix) { "" } else { "give the bridge's client the role `full`" };
-        match self.client.ask(scope, Ask::get("rights")).await.and_then(|reply| reply.json()) {
+        let fix = if self.has(Defect::DiagnosisHasNoFix) { "" } else { "give the bridge's client the role `full`" };
+        match self.client.send_authorized(scope, Request::get("rights")).await.and_then(|reply| reply.json()) {
             Err(error) => vec![Finding::failed(error.to_string(), all, fix)],
             Ok(rights) => {
                 let finding = |allowed: bool, check, calls: &[CallKind]| match allowed {

@@ -52,7 +52,7 @@ impl Server {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let server = serving.clone();
-                let service = service_fn(move |request| server.clone().answer(request));
+                let service = service_fn(move |request| server.clone().handle(request));
                 tokio::spawn(async move {
                     let mut builder = hyper::server::conn::http1::Builder::new();
                     let _ = builder.keep_alive(false).serve_connection(TokioIo::new(stream), service).await;
@@ -93,7 +93,7 @@ impl Server {
         (stored.user.email, stored.updated) = (Some(email.clone()), Some(SystemClock.now()));
     }
 
-    /// Lets a user write the one thing that users may write.
+    /// Writes the field that users may edit.
     pub(super) fn edit_self(&self, email: &Email, value: &CustomerId) {
         let mut state = self.state();
         let id = state.id_of(email).unwrap();
@@ -104,18 +104,18 @@ impl Server {
         let mut state = self.state();
         let id = state.id_of(email);
         let Some(stored) = id.and_then(|id| state.users.get_mut(&id)) else { return false };
-        let lets_in = stored.user.password.as_deref() == Some(password) && !stored.user.blocked;
-        if lets_in {
+        let is_allowed = stored.user.password.as_deref() == Some(password) && !stored.user.blocked;
+        if is_allowed {
             stored.logins.push(SystemClock.now());
         }
-        lets_in
+        is_allowed
     }
 
     pub(super) fn mails(&self, email: &Email) -> usize {
         self.state().mails.iter().filter(|to| to.eq_ignore_ascii_case(email.as_str())).count()
     }
 
-    async fn answer(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
+    async fn handle(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
         let (head, body) = request.into_parts();
         let body = body.collect().await?.to_bytes();
         let role = head.headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -200,7 +200,7 @@ impl Server {
 }
 
 impl State {
-    /// A name that nothing has had before, and far from all others.
+    /// Returns a unique name. A name with one letter changed is not in use.
     pub(super) fn new_name(&mut self, word: &str) -> String {
         self.made += 1;
         format!("{word}-{:016x}", self.made.wrapping_mul(0x9e37_79b9_7f4a_7c15))
@@ -263,7 +263,7 @@ fn decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
-/// The segments of a path, with `..` folded as real servers fold it.
+/// Returns the segments of a path, with dot segments resolved as real servers do.
 fn folded(path: &str) -> Vec<String> {
     let mut segments: Vec<String> = Vec::new();
     for segment in path.split('/').filter(|segment| !segment.is_empty() && *segment != ".") {

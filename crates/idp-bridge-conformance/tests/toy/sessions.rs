@@ -1,4 +1,4 @@
-//! The OAuth side of the toy identity provider: sessions, and what is issued in them.
+//! Federation of the toy identity provider: sessions and tokens.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ pub(super) fn sign(header: &Value, claims: &Value) -> String {
 impl Server {
     pub(super) fn sign_in(&self, sign_in: &SignIn) -> Staged<Tokens> {
         if !self.log_in(&sign_in.email, &sign_in.password) {
-            return Err("the toy lets nobody in with this password".into());
+            return Err("the password is wrong".into());
         }
         let mut state = self.state();
         let user = state.id_of(&sign_in.email).unwrap();
@@ -56,13 +56,13 @@ impl Server {
     }
 
     pub(super) fn flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
-        let good = Jwt::read(self.sign_in(sign_in)?.access.expose()).unwrap();
+        let good = Jwt::parse(self.sign_in(sign_in)?.access.expose()).unwrap();
         let mut claims = good.claims;
         match flaw {
             Flaw::AnotherIssuer => claims["iss"] = json!("https://toy.example/other"),
             Flaw::ServiceAccount => claims["service"] = json!(true),
             Flaw::SenderConstrained => claims["cnf"] = json!({"jkt": "thumbprint"}),
-            other => return Err(format!("the toy knows no {other:?}").into()),
+            other => return Err(format!("the toy does not implement {other:?}").into()),
         }
         Ok(AccessToken::new(sign(&good.header, &claims))?)
     }
@@ -74,9 +74,9 @@ impl Server {
         Alive { userinfo: Some(access), introspection: Some(access), refresh }
     }
 
-    /// Ends the session as its own logout page does; answers what it sends by the back channel.
+    /// Ends the session, and returns the logout token of the back channel.
     pub(super) fn end_login(&self, tokens: &Tokens) -> AccessToken {
-        let access = Jwt::read(tokens.access.expose()).unwrap();
+        let access = Jwt::parse(tokens.access.expose()).unwrap();
         self.state().sessions.remove(access.claims["sid"].as_str().unwrap());
         let claims = json!({
             "iss": ISSUER, "aud": CLIENT, "iat": now(), "exp": now() + 120, "jti": "j-1",
@@ -86,7 +86,7 @@ impl Server {
         AccessToken::new(sign(&KEY.header("logout+jwt"), &claims)).unwrap()
     }
 
-    /// What the OAuth side answers; none if the request is not meant for it.
+    /// Returns the response of federation, if the request is one of its own.
     pub(super) fn route_oauth(&self, method: &Method, rest: &[&str], token: &str, body: &[u8]) -> Option<Answer> {
         let mut state = self.state();
         Some(match (method, rest) {
@@ -110,21 +110,21 @@ impl Server {
 }
 
 impl State {
-    /// The living session that a token belongs to, of a user who may log in.
+    /// Returns the active session of a token, if its user is not blocked.
     fn session_of(&self, token: &str) -> Option<&Session> {
-        let jwt = Jwt::read(token).filter(|jwt| jwt.is_signed_with(&KEY.jwk()))?;
+        let jwt = Jwt::parse(token).filter(|jwt| jwt.is_signed_with(&KEY.jwk()))?;
         let session = self.sessions.get(jwt.claims["sid"].as_str()?)?;
         self.users.get(&session.user).filter(|stored| !stored.user.blocked)?;
         Some(session)
     }
 
     fn userinfo(&self, token: &str) -> Answer {
-        let lives = |jwt: &Jwt| jwt.claims["exp"].as_i64().is_some_and(|end| end > now());
-        let refused = || error(StatusCode::UNAUTHORIZED, "token");
-        let Some(session) = Jwt::read(token).filter(lives).and_then(|_| self.session_of(token)) else {
-            return refused();
+        let is_unexpired = |jwt: &Jwt| jwt.claims["exp"].as_i64().is_some_and(|end| end > now());
+        let unauthorized = || error(StatusCode::UNAUTHORIZED, "token");
+        let Some(session) = Jwt::parse(token).filter(is_unexpired).and_then(|_| self.session_of(token)) else {
+            return unauthorized();
         };
-        let Some(stored) = self.users.get(&session.user) else { return refused() };
+        let Some(stored) = self.users.get(&session.user) else { return unauthorized() };
         let own: Vec<&str> = stored.user.customers.iter().map(CustomerId::as_str).collect();
         let claim = session.claim.clone().unwrap_or_else(|| json!(own));
         let email = &stored.user.email;
@@ -139,7 +139,7 @@ impl State {
         if self.session_of(token).is_some_and(|session| session.client != CLIENT) {
             return error(StatusCode::BAD_REQUEST, "foreign");
         }
-        if let Some(jwt) = Jwt::read(token) {
+        if let Some(jwt) = Jwt::parse(token) {
             self.sessions.remove(jwt.claims["sid"].as_str().unwrap_or_default());
         }
         (StatusCode::NO_CONTENT, Value::Null)

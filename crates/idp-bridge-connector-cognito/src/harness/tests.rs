@@ -13,7 +13,7 @@ async fn run_customer_cases(groups: &[&str], settings: fn(&mut CognitoConfig)) {
     let is_selected = |case: &str| case.contains("customer") && groups.iter().any(|group| case.starts_with(group));
     let report = run_only(Arc::new(harness), is_selected).await.unwrap();
     let has_passed = |name: &str| report.passed.iter().any(|passed| passed.case.starts_with(name));
-    assert!(has_passed("get::the_asked_user_is_answered_among_others/users.get_by_customer"), "{report}");
+    assert!(has_passed("get::the_requested_user_is_returned_among_others/users.get_by_customer"), "{report}");
     assert!(report.failed.is_empty(), "{report}");
 }
 

@@ -1,4 +1,4 @@
-//! Where the browser goes to end its session: whatever the application hands through stays one parameter.
+//! The URL where a browser ends its session: each value of the application stays one parameter.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use percent_encoding::percent_decode_str;
 use super::oauth;
 use crate::bullet::end_session;
 use crate::case::Case;
-use crate::scene::{Scene, ensure};
+use crate::context::{CaseContext, ensure};
 use crate::{EndSessionForm, Staged};
 
-/// Values that mean something in a URL, in a header or in a page.
+/// Values with metacharacters of URLs, headers and pages.
 const HOSTILE: [&str; 9] = [
     "a&client_id=evil&post_logout_redirect_uri=https://evil.example&logout_uri=https://evil.example",
     "#fragment",
@@ -26,21 +26,17 @@ const HOSTILE: [&str; 9] = [
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        oauth("federation_session_end::the_address_is_the_identity_providers", &[end_session::PARAMETERS], plain),
-        oauth(
-            "federation_session_end::whatever_is_handed_through_is_one_parameter",
-            &[end_session::PARAMETERS],
-            hostile,
-        ),
+        oauth("federation_session_end::the_url_is_the_identity_providers", &[end_session::PARAMETERS], plain),
+        oauth("federation_session_end::each_value_is_one_parameter", &[end_session::PARAMETERS], hostile),
     ]
 }
 
-/// The parameters of an end-session address, which must lie where the identity provider has it.
+/// Parses the parameters of an end-session URL, and checks its base.
 fn parameters(url: &str, form: &EndSessionForm) -> Staged<BTreeMap<String, String>> {
     let query = url.strip_prefix(&form.url).and_then(|rest| rest.strip_prefix('?'));
     let query = query.ok_or_else(|| format!("`{url}` is not `{}` with a query", form.url))?;
     let visible = url.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}#".contains(&byte));
-    ensure!(visible, "`{url}` has a character that no URL has, or a fragment");
+    ensure!(visible, "`{url}` has a character that is invalid in a URL, or a fragment");
     let mut parameters = BTreeMap::new();
     for pair in query.split('&') {
         let (name, value) = pair.split_once('=').ok_or_else(|| format!("`{url}` has a parameter without a value"))?;
@@ -51,10 +47,10 @@ fn parameters(url: &str, form: &EndSessionForm) -> Staged<BTreeMap<String, Strin
     Ok(parameters)
 }
 
-/// That the address carries these values and no others.
-async fn carries(scene: &Scene, end: &EndSession<'_>) -> Staged<()> {
-    let form = scene.facts()?.end_session;
-    let url = scene.provider().await?.end_session_url(end).await?.good()?;
+/// Checks that the URL has exactly these values.
+async fn check_parameters(context: &CaseContext, end: &EndSession<'_>) -> Staged<()> {
+    let form = context.facts()?.end_session;
+    let url = context.provider().await?.end_session_url(end).await?.succeeds()?;
     let hint = end.id_token_hint.map(Secret::expose);
     let wanted = [
         (Some(form.client), Some(end.client_id)),
@@ -65,32 +61,32 @@ async fn carries(scene: &Scene, end: &EndSession<'_>) -> Staged<()> {
     let wanted: BTreeMap<String, String> =
         wanted.into_iter().filter_map(|(name, value)| Some((name?.to_owned(), value?.to_owned()))).collect();
     let parameters = parameters(&url, &form)?;
-    ensure!(parameters == wanted, "the address should carry {wanted:?}, not {parameters:?}");
+    ensure!(parameters == wanted, "the URL should have {wanted:?}, not {parameters:?}");
     Ok(())
 }
 
-async fn plain(scene: Scene) -> Staged<()> {
-    let way_back = "https://app.example/after?from=logout&to=home";
-    for client in scene.facts()?.clients {
+async fn plain(context: CaseContext) -> Staged<()> {
+    let redirect_uri = "https://app.example/after?from=logout&to=home";
+    for client in context.facts()?.clients {
         let end =
-            EndSession { client_id: &client, post_logout_redirect_uri: way_back, id_token_hint: None, state: None };
-        carries(&scene, &end).await?;
+            EndSession { client_id: &client, post_logout_redirect_uri: redirect_uri, id_token_hint: None, state: None };
+        check_parameters(&context, &end).await?;
     }
     Ok(())
 }
 
-async fn hostile(scene: Scene) -> Staged<()> {
-    let client = scene.client()?;
+async fn hostile(context: CaseContext) -> Staged<()> {
+    let client = context.client()?;
     let full = "s".repeat(512);
     for value in HOSTILE.into_iter().chain([full.as_str()]) {
-        let (hint, way_back) = (Secret::new(value), format!("https://app.example/after?x={value}"));
+        let (hint, redirect_uri) = (Secret::new(value), format!("https://app.example/after?x={value}"));
         let end = EndSession {
             client_id: &client,
-            post_logout_redirect_uri: &way_back,
+            post_logout_redirect_uri: &redirect_uri,
             id_token_hint: Some(&hint),
             state: Some(value),
         };
-        carries(&scene, &end).await.map_err(|error| format!("with {value:?}: {error}"))?;
+        check_parameters(&context, &end).await.map_err(|error| format!("with {value:?}: {error}"))?;
     }
     Ok(())
 }

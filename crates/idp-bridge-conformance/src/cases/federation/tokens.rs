@@ -1,4 +1,4 @@
-//! Tokens that are not good: refused by every method alike, and never believed about where their keys are.
+//! Invalid tokens.
 
 use std::collections::BTreeSet;
 
@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use super::oauth;
 use crate::bullet::{identify, oauth as every, validate};
 use crate::case::Case;
+use crate::context::{CaseContext, Provider, ensure};
 use crate::fake::{Answer, Fake, FakeServer, Incoming, SigningKey, jwks};
 use crate::forge::{Attacker, FORGERIES, Forgery, Jwt, changed, member, recorded_keys};
 use crate::login::Login;
 use crate::proxy::Proxy;
-use crate::scene::{Provider, Scene, ensure};
 use crate::{FederationFacts, Flaw, Need, Staged};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -22,7 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
         .into_iter()
         .map(|(name, forge)| {
             let proves = &[identify::BAD, validate::BAD, identify::BY_ITSELF, every::KEYS];
-            oauth(refused(name), proves, move |scene| forged(scene, (name, forge)))
+            oauth(refused(name), proves, move |context| forged(context, (name, forge)))
                 .needs(&[Need::Upstream, Need::SignedToken])
         })
         .collect();
@@ -31,87 +31,89 @@ pub(super) fn cases() -> Vec<Case> {
         ("a_service_accounts_token", Flaw::ServiceAccount),
         ("a_token_bound_to_its_sender", Flaw::SenderConstrained),
     ] {
-        cases.push(oauth(refused(name), proves, move |scene| flawed(scene, flaw)).needs(&[Need::Flawed(flaw)]));
+        cases.push(oauth(refused(name), proves, move |context| flawed(context, flaw)).needs(&[Need::Flawed(flaw)]));
     }
     for (name, twist) in TWISTS {
         let needs = [Need::SignedToken, Need::Signing];
-        cases.push(oauth(refused(name), proves, move |scene| twisted(scene, twist)).needs(&needs));
+        cases.push(oauth(refused(name), proves, move |context| twisted(context, twist)).needs(&needs));
     }
     cases.extend([
         oauth(refused("garbage"), proves, garbage).needs(&[Need::Upstream]),
         oauth(refused("another_clients_token"), proves, foreign).needs(&[Need::ForeignClient]),
         oauth(refused("an_id_token"), proves, id_token).needs(&[Need::IdToken]),
         oauth(refused("a_refresh_token"), proves, refresh_token).needs(&[Need::RefreshToken]),
-        oauth("federation_tokens::a_token_signed_anew_is_as_good", &[validate::USER], signed_anew)
+        oauth("federation_tokens::a_valid_token_signed_again_is_accepted", &[validate::USER], signed_anew)
             .needs(&[Need::SignedToken, Need::Signing]),
-        oauth("federation_tokens::a_token_is_told_for_a_day_after_its_end", &[identify::EXPIRED], within_a_day)
+        oauth("federation_tokens::an_expired_token_is_identified_for_a_day", &[identify::EXPIRED], within_a_day)
             .needs(&[Need::SignedToken, Need::Signing]),
     ]);
     cases
 }
 
-/// That both methods refuse a token.
-async fn is_refused(provider: &Provider<'_>, token: &AccessToken) -> Staged<()> {
-    provider.identify(token).await?.refuses()?;
-    provider.validate(token).await?.refuses()
+/// Checks that `identify` and `validate` reject a token.
+async fn check_rejected(provider: &Provider<'_>, token: &AccessToken) -> Staged<()> {
+    provider.identify(token).await?.rejects_token()?;
+    provider.validate(token).await?.rejects_token()
 }
 
-/// The same of a text, which must be one that a caller may present.
-async fn is_text_refused(provider: &Provider<'_>, text: &str) -> Staged<()> {
+/// Checks that a text, which must be well-formed as a bearer token, is rejected.
+async fn check_text_rejected(provider: &Provider<'_>, text: &str) -> Staged<()> {
     let shown: String = text.chars().take(200).collect();
-    is_refused(provider, &AccessToken::new(text)?).await.map_err(|error| format!("{error}\nthe token: {shown}").into())
+    check_rejected(provider, &AccessToken::new(text)?)
+        .await
+        .map_err(|error| format!("{error}\nthe token: {shown}").into())
 }
 
-/// Where an attacker publishes keys.
-struct Elsewhere(Value);
+/// A server with an attacker's keys.
+struct AttackerKeys(Value);
 
-impl Fake for Elsewhere {
+impl Fake for AttackerKeys {
     fn answer(&mut self, _: &Incoming) -> Answer {
         Answer::new(200, "application/json", self.0.to_string())
     }
 }
 
-async fn forged(scene: Scene, (_, forge): Forgery) -> Staged<()> {
-    let (ada, grace) = (scene.log_in("ada").await?, scene.log_in("grace").await?);
-    let (proxy, provider) = scene.proxied().await?;
+async fn forged(context: CaseContext, (_, forge): Forgery) -> Staged<()> {
+    let (ada, grace) = (context.log_in("ada").await?, context.log_in("grace").await?);
+    let (proxy, provider) = context.proxied().await?;
     proxy.record();
-    provider.identify(&ada.tokens.access).await?.good()?;
+    provider.identify(&ada.tokens.access).await?.succeeds()?;
     let keys: BTreeSet<String> = proxy.paths().into_iter().collect();
     let key = SigningKey::rs256("attacker")?;
-    let elsewhere = FakeServer::start(Elsewhere(jwks([&key]))).await?;
-    let subject = scene.facts()?.claims.subject;
+    let elsewhere = FakeServer::start(AttackerKeys(jwks([&key]))).await?;
+    let subject = context.facts()?.claims.subject;
     let attacker = Attacker {
-        token: Jwt::read(&ada.tokens.access)?,
-        wish: (subject, member(&Jwt::read(&grace.tokens.access)?.claims, subject).clone()),
+        token: Jwt::parse(&ada.tokens.access)?,
+        wanted_claim: (subject, member(&Jwt::parse(&grace.tokens.access)?.claims, subject).clone()),
         jwks: recorded_keys(&proxy)?,
-        elsewhere: format!("{}/jwks.json", elsewhere.url()),
+        key_url: format!("{}/jwks.json", elsewhere.url()),
         key,
     };
     for text in forge(&attacker)? {
-        if attacker.names_no_known_key(&text) {
-            let token = AccessToken::new(text)?;
-            provider.identify(&token).await?.refuses_or_waits()?;
-            provider.validate(&token).await?.refuses_or_waits()?;
+        if attacker.names_known_key(&text) {
+            check_text_rejected(&provider, &text).await?;
         } else {
-            is_text_refused(&provider, &text).await?;
+            let token = AccessToken::new(text)?;
+            provider.identify(&token).await?.rejects_or_defers_token()?;
+            provider.validate(&token).await?.rejects_or_defers_token()?;
         }
     }
-    ensure!(elsewhere.exchanges().is_empty(), "the keys were fetched from where the token says");
-    asked_only_for(&proxy, &keys)?;
-    provider.validate(&ada.tokens.access).await?.good().map(drop)
+    ensure!(elsewhere.exchanges().is_empty(), "the keys were fetched from an address in the token");
+    check_only_keys_requested(&proxy, &keys)?;
+    provider.validate(&ada.tokens.access).await?.succeeds().map(drop)
 }
 
-/// That nothing but the keys was asked for: a forged token is not worth a request.
-fn asked_only_for(proxy: &Proxy, keys: &BTreeSet<String>) -> Staged<()> {
+/// Checks that only the keys were requested.
+fn check_only_keys_requested(proxy: &Proxy, keys: &BTreeSet<String>) -> Staged<()> {
     let other: Vec<String> = proxy.paths().into_iter().filter(|path| !keys.contains(path)).collect();
-    ensure!(other.is_empty(), "a forged token was shown to the identity provider: {other:?}");
+    ensure!(other.is_empty(), "a forged token caused requests: {other:?}");
     Ok(())
 }
 
-async fn garbage(scene: Scene) -> Staged<()> {
-    let ada = scene.log_in("ada").await?;
-    let (proxy, provider) = scene.proxied_and_known(&ada).await?;
-    proxy.forget();
+async fn garbage(context: CaseContext) -> Staged<()> {
+    let ada = context.log_in("ada").await?;
+    let (proxy, provider) = context.proxied_and_known(&ada).await?;
+    proxy.reset_counts();
     let opaque = provider.capabilities().federation().is_some_and(|own| own.opaque_tokens);
     let long = "x".repeat(8192);
     let deep = jwt_of(&"[".repeat(2000), "{}");
@@ -134,9 +136,9 @@ async fn garbage(scene: Scene) -> Staged<()> {
         &no_object,
         &empty,
     ] {
-        is_text_refused(&provider, text).await?;
+        check_text_rejected(&provider, text).await?;
     }
-    ensure!(opaque || proxy.requests() == 0, "no opaque token is good, and yet one was shown to the identity provider");
+    ensure!(opaque || proxy.requests() == 0, "opaque tokens are not declared, but one caused a request");
     Ok(())
 }
 
@@ -146,50 +148,57 @@ fn jwt_of(header: &str, claims: &str) -> String {
     format!("{}.{}.{}", part(header), part(claims), part("signature"))
 }
 
-async fn flawed(scene: Scene, flaw: Flaw) -> Staged<()> {
-    let ada = scene.log_in("ada").await?;
-    let sign_in = scene.sign_in(&ada.person, |_| {});
-    let token = scene.oauth()?.flawed(flaw, &sign_in).await?;
-    scene.hide(token.expose());
-    let provider = scene.provider().await?;
-    is_refused(&provider, &token).await?;
-    provider.validate(&ada.tokens.access).await?.good().map(drop)
+async fn flawed(context: CaseContext, flaw: Flaw) -> Staged<()> {
+    let ada = context.log_in("ada").await?;
+    let sign_in = context.sign_in(&ada.person, |_| {});
+    let token = context.oauth()?.flawed(flaw, &sign_in).await?;
+    context.mark_private(token.expose());
+    let provider = context.provider().await?;
+    check_rejected(&provider, &token).await?;
+    provider.validate(&ada.tokens.access).await?.succeeds().map(drop)
 }
 
-async fn foreign(scene: Scene) -> Staged<()> {
-    let ada = scene.resident("ada", |_| {}).await?;
-    let login = scene.log_in_with(&ada, |sign_in| sign_in.foreign_client = true).await?;
-    is_refused(&scene.provider().await?, &login.tokens.access).await
+async fn foreign(context: CaseContext) -> Staged<()> {
+    let ada = context.person_with_password("ada", |_| {}).await?;
+    let login = context.log_in_with(&ada, |sign_in| sign_in.foreign_client = true).await?;
+    check_rejected(&context.provider().await?, &login.tokens.access).await
 }
 
-async fn id_token(scene: Scene) -> Staged<()> {
-    let ada = scene.log_in("ada").await?;
-    let token = ada.tokens.id.ok_or("the harness gives no ID token, and does not declare `Need::IdToken`")?;
-    is_refused(&scene.provider().await?, &AccessToken::new(token.expose())?).await
+async fn id_token(context: CaseContext) -> Staged<()> {
+    let ada = context.log_in("ada").await?;
+    let token = ada
+        .tokens
+        .id
+        .ok_or("the harness returns no ID token, and does not declare `Need::IdToken` as not applicable")?;
+    check_rejected(&context.provider().await?, &AccessToken::new(token.expose())?).await
 }
 
-async fn refresh_token(scene: Scene) -> Staged<()> {
-    let ada = scene.log_in("ada").await?;
-    let token =
-        ada.tokens.refresh.ok_or("the harness gives no refresh token, and does not declare `Need::RefreshToken`")?;
-    is_refused(&scene.provider().await?, &AccessToken::new(token.expose())?).await
+async fn refresh_token(context: CaseContext) -> Staged<()> {
+    let ada = context.log_in("ada").await?;
+    let token = ada
+        .tokens
+        .refresh
+        .ok_or("the harness returns no refresh token, and does not declare `Need::RefreshToken` as not applicable")?;
+    check_rejected(&context.provider().await?, &AccessToken::new(token.expose())?).await
 }
 
-/// Header and claims of a token that the identity provider would never make, or that is not meant for the bridge.
+/// Headers and claims of invalid tokens.
 type Parts = Vec<(Value, Value)>;
 
-/// What becomes of a good token; the time is the present one.
+/// Changes the header or the claims of a valid token. The last argument is the current time.
 type Twist = fn(&Jwt, &FederationFacts, i64) -> Parts;
 
-/// A day, as long as an expired token is told.
+/// How long an expired token can be identified, in seconds.
 const DAY: i64 = 24 * 3600;
 
 const TWISTS: [(&str, Twist); 10] = [
-    ("a_token_of_the_future", |token, _, now| with_claims(token, "nbf", [json!(now + 3600), json!("tomorrow")])),
+    ("a_token_that_is_not_valid_yet", |token, _, now| {
+        with_claims(token, "nbf", [json!(now + 3600), json!("tomorrow")])
+    }),
     ("a_token_that_expired_long_ago", |token, _, now| {
         with_claims(token, "exp", [json!(now - DAY - 3600), json!(0), json!(-1), json!(i64::MIN)])
     }),
-    ("a_token_without_an_end", |token, _, now| {
+    ("a_token_without_an_expiry", |token, _, now| {
         with_claims(token, "exp", [Value::Null, json!((now + 3600).to_string()), json!([now]), json!({}), json!(true)])
     }),
     ("a_token_that_names_another_issuer", |token, facts, _| {
@@ -205,7 +214,7 @@ const TWISTS: [(&str, Twist); 10] = [
     }),
     ("a_token_without_a_user", |token, facts, _| {
         let long = "x".repeat(257);
-        // Without the claim a token may still be good: of Keycloak's lightweight ones only the introspection says whose they are.
+        // A token without the claim may be valid: introspection returns the user of Keycloak's lightweight tokens.
         let values = [json!(""), json!(7), json!(["a"]), json!("a\nb"), json!(".."), json!(long)];
         with_claims(token, facts.claims.subject, values)
     }),
@@ -234,47 +243,47 @@ fn now() -> i64 {
     SystemClock.now().as_second()
 }
 
-async fn twisted(scene: Scene, twist: Twist) -> Staged<()> {
-    let ada = scene.log_in("ada").await?;
-    let facts = scene.facts()?;
-    let provider = scene.provider().await?;
-    for (header, claims) in twist(&Jwt::read(&ada.tokens.access)?, &facts, now()) {
-        let text = scene.oauth()?.sign(&header, &claims).await?;
-        let said = format!("\nsigned by the identity provider: {header} {claims}");
-        is_text_refused(&provider, &text).await.map_err(|error| format!("{error}{said}"))?;
+async fn twisted(context: CaseContext, twist: Twist) -> Staged<()> {
+    let ada = context.log_in("ada").await?;
+    let facts = context.facts()?;
+    let provider = context.provider().await?;
+    for (header, claims) in twist(&Jwt::parse(&ada.tokens.access)?, &facts, now()) {
+        let text = context.oauth()?.sign(&header, &claims).await?;
+        let signed = format!("\nsigned by the identity provider: {header} {claims}");
+        check_text_rejected(&provider, &text).await.map_err(|error| format!("{error}{signed}"))?;
     }
-    provider.validate(&ada.tokens.access).await?.good().map(drop)
+    provider.validate(&ada.tokens.access).await?.succeeds().map(drop)
 }
 
-/// A control of the others: what is signed and says nothing wrong is taken.
-async fn signed_anew(scene: Scene) -> Staged<()> {
-    let ada = scene.log_in("ada").await?;
-    let token = Jwt::read(&ada.tokens.access)?;
-    let text = scene.oauth()?.sign(&token.header, &token.with("conformance", json!("unheard of"))).await?;
-    let user = scene.provider().await?.validate(&AccessToken::new(text)?).await?.good()?;
-    ensure!(user.identity.subject == ada.person.id, "the token was taken for another user's");
+/// Checks that a valid token that was signed again is accepted.
+async fn signed_anew(context: CaseContext) -> Staged<()> {
+    let ada = context.log_in("ada").await?;
+    let token = Jwt::parse(&ada.tokens.access)?;
+    let text = context.oauth()?.sign(&token.header, &token.with("conformance", json!("unheard of"))).await?;
+    let user = context.provider().await?.validate(&AccessToken::new(text)?).await?.succeeds()?;
+    ensure!(user.identity.subject == ada.person.id, "the token identified another user");
     Ok(())
 }
 
-async fn within_a_day(scene: Scene) -> Staged<()> {
-    let ada = scene.log_in("ada").await?;
-    let provider = scene.provider().await?;
+async fn within_a_day(context: CaseContext) -> Staged<()> {
+    let ada = context.log_in("ada").await?;
+    let provider = context.provider().await?;
     for age in [3600, DAY - 600] {
-        let subject = told_at_age(&scene, &provider, &ada, age).await?;
-        ensure!(subject == ada.person.id, "the token was taken for another user's");
+        let subject = identify_at_age(&context, &provider, &ada, age).await?;
+        ensure!(subject == ada.person.id, "the token identified another user");
     }
     Ok(())
 }
 
-/// Whose a token is that ended so many seconds ago; it is not validated.
-async fn told_at_age(scene: &Scene, provider: &Provider<'_>, login: &Login, age: i64) -> Staged<UserId> {
-    let token = Jwt::read(&login.tokens.access)?;
+/// Identifies a token that expired `age` seconds ago, and checks that it is not validated.
+async fn identify_at_age(context: &CaseContext, provider: &Provider<'_>, login: &Login, age: i64) -> Staged<UserId> {
+    let token = Jwt::parse(&login.tokens.access)?;
     let end = now() - age;
     let claims = changed(&token.with("exp", json!(end)), "iat", json!(end - 60));
     let claims =
         if member(&claims, "auth_time").is_null() { claims } else { changed(&claims, "auth_time", json!(end - 60)) };
-    let text = scene.oauth()?.sign(&token.header, &claims).await?;
+    let text = context.oauth()?.sign(&token.header, &claims).await?;
     let token = AccessToken::new(text)?;
-    provider.validate(&token).await?.refuses()?;
-    Ok(provider.identify(&token).await?.good()?.subject)
+    provider.validate(&token).await?.rejects_token()?;
+    Ok(provider.identify(&token).await?.succeeds()?.subject)
 }

@@ -1,4 +1,4 @@
-//! What a good token says: whose it is, and who lets it live.
+//! Users of valid tokens, and tokens of ended logins.
 
 use std::time::Duration;
 
@@ -10,23 +10,23 @@ use tokio::task::JoinSet;
 use super::{ends_access_tokens, oauth};
 use crate::bullet::{identify, oauth as every, validate};
 use crate::case::Case;
+use crate::context::{CaseContext, Person, Provider, ample, ensure, scope};
 use crate::fault::{Fault, When};
 use crate::login::Login;
-use crate::scene::{Person, Provider, Scene, ample, ensure, scope};
 use crate::{Need, Staged};
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        oauth("federation_users::each_login_gives_its_own_user", &[validate::USER], own_user),
-        oauth("federation_users::tokens_shown_at_the_same_time_give_each_its_own_user", &[validate::USER], at_once),
-        oauth("federation_users::a_token_gives_the_id_that_a_get_takes", &[validate::USER], same_id)
+        oauth("federation_users::each_login_has_its_own_user", &[validate::USER], own_user),
+        oauth("federation_users::concurrent_tokens_have_their_own_users", &[validate::USER], at_once),
+        oauth("federation_users::the_subject_is_the_id_of_a_get", &[validate::USER], same_id)
             .calls(&[CallKind::GetById]),
-        oauth("federation_users::a_signed_token_is_judged_without_a_request", &[identify::BY_ITSELF], by_itself)
+        oauth("federation_users::a_signed_token_is_identified_without_a_request", &[identify::BY_ITSELF], by_itself)
             .needs(&[Need::Upstream, Need::SignedToken]),
         oauth("federation_users::validation_costs_one_request", &[validate::COST], one_request)
             .needs(&[Need::Upstream]),
         oauth(
-            "federation_users::an_expired_token_is_told_and_not_validated",
+            "federation_users::an_expired_token_is_identified_and_not_validated",
             &[identify::EXPIRED, validate::BAD],
             expired,
         )
@@ -34,87 +34,87 @@ pub(super) fn cases() -> Vec<Case> {
         oauth("federation_users::the_customer_is_the_users_own", &[validate::CUSTOMER], customers),
         oauth("federation_users::a_user_without_a_customer_has_none", &[validate::CUSTOMER], no_customer)
             .needs(&[Need::NoCustomer]),
-        oauth("federation_users::several_customers_are_told_apart_from_one", &[validate::CUSTOMER], several_customers)
+        oauth("federation_users::several_customers_are_not_one", &[validate::CUSTOMER], several_customers)
             .needs(&[Need::SeveralCustomers]),
-        oauth("federation_users::only_the_claim_says_the_customer", &[validate::CUSTOMER], other_claim)
+        oauth("federation_users::the_customer_comes_from_the_claim", &[validate::CUSTOMER], other_claim)
             .needs(&[Need::ClaimValue]),
-        oauth("federation_users::a_strange_claim_is_no_customer", &[validate::CUSTOMER], strange_claims)
+        oauth("federation_users::an_unusable_claim_is_not_a_customer", &[validate::CUSTOMER], strange_claims)
             .needs(&[Need::ClaimValue]),
-        oauth("federation_users::a_blocked_user_has_no_good_token", &[validate::ENDED], blocked)
+        oauth("federation_users::a_blocked_user_has_no_valid_token", &[validate::ENDED], blocked)
             .needs(&[Need::BlockedLogin]),
-        oauth("federation_users::a_deleted_user_has_no_good_token", &[validate::ENDED], deleted)
+        oauth("federation_users::a_deleted_user_has_no_valid_token", &[validate::ENDED], deleted)
             .needs(&[Need::DeletedLogin]),
         oauth("federation_users::the_end_of_a_session_ends_its_token", &[validate::ENDED], ended)
-            .promised(ends_access_tokens)
+            .requires(ends_access_tokens)
             .needs(&[Need::EndLogin]),
-        // Only a token that says itself whose it is can disagree with an answer.
-        oauth("federation_users::the_answer_about_another_token_is_no_answer", &[validate::USER], other_answer)
+        // Only a signed token can disagree with a response.
+        oauth("federation_users::a_response_about_another_token_is_an_error", &[validate::USER], other_answer)
             .needs(&[Need::Upstream, Need::SignedToken]),
-        oauth("federation_users::what_is_late_at_once_is_a_timeout", &[every::DEADLINE], late_at_once),
+        oauth("federation_users::a_validation_without_time_left_is_a_timeout", &[every::DEADLINE], late_at_once),
     ]
 }
 
-/// That a login was told to be this person's, of the client that it was made with, just now.
-fn is(identity: &TokenIdentity, person: &Person, scene: &Scene) -> Staged<()> {
-    ensure!(identity.subject == person.id, "the token was taken for another user's");
-    let client = scene.client()?;
-    let own = identity.client.as_ref().is_none_or(|told| *told == client);
-    ensure!(own, "the token was taken for another client's: {:?}", identity.client);
+/// Checks the user, the client and the times of an identity.
+fn check_identity(identity: &TokenIdentity, person: &Person, context: &CaseContext) -> Staged<()> {
+    ensure!(identity.subject == person.id, "the token identified another user");
+    let client = context.client()?;
+    let is_own = identity.client.as_ref().is_none_or(|other| *other == client);
+    ensure!(is_own, "the token identified another client: {:?}", identity.client);
     let now = SystemClock.now();
     let near = |time: Timestamp, most: i64| time.duration_since(now).abs() <= SignedDuration::from_secs(most);
     ensure!(
         identity.issued_at.is_none_or(|time| near(time, 300)),
-        "it was issued just now, not at {:?}",
+        "the token was issued just now, not at {:?}",
         identity.issued_at
     );
     let alive = identity.expires_at.is_none_or(|time| time > now && near(time, 32 * 24 * 3600));
-    ensure!(alive, "it lives, and is told to end at {:?}", identity.expires_at);
+    ensure!(alive, "the token is valid, but its expiry is {:?}", identity.expires_at);
     Ok(())
 }
 
-fn is_signed(scene: &Scene) -> bool {
-    scene.harness().not_applicable(Need::SignedToken).is_none()
+fn is_signed(context: &CaseContext) -> bool {
+    context.harness().not_applicable(Need::SignedToken).is_none()
 }
 
-async fn own_user(scene: Scene) -> Staged<()> {
-    let (ada, grace) = (scene.log_in("ada").await?, scene.log_in("grace").await?);
-    let again = scene.log_in_again(&ada.person).await?;
-    let provider = scene.provider().await?;
+async fn own_user(context: CaseContext) -> Staged<()> {
+    let (ada, grace) = (context.log_in("ada").await?, context.log_in("grace").await?);
+    let again = context.log_in_again(&ada.person).await?;
+    let provider = context.provider().await?;
     let mut sessions = Vec::new();
     for login in [&grace, &ada, &again] {
-        let identity = provider.identify(&login.tokens.access).await?.good()?;
-        is(&identity, &login.person, &scene)?;
-        if is_signed(&scene) {
+        let identity = provider.identify(&login.tokens.access).await?.succeeds()?;
+        check_identity(&identity, &login.person, &context)?;
+        if is_signed(&context) {
             let whole = identity.client.is_some() && identity.expires_at.is_some() && identity.issued_at.is_some();
-            ensure!(whole, "a signed token says its client and its time: {identity:?}");
+            ensure!(whole, "a signed token should give its client and times: {identity:?}");
         }
-        let user = provider.validate(&login.tokens.access).await?.good()?;
-        is(&user.identity, &login.person, &scene)?;
+        let user = provider.validate(&login.tokens.access).await?.succeeds()?;
+        check_identity(&user.identity, &login.person, &context)?;
         let same = user.identity.session.is_none() || user.identity.session == identity.session;
-        ensure!(same, "one token was told to be of two sessions");
-        is_record_of(&user, &login.person)?;
+        ensure!(same, "one token identified two sessions");
+        check_email_and_record(&user, &login.person)?;
         sessions.extend(identity.session);
     }
     sessions.sort();
     sessions.dedup();
-    ensure!(sessions.is_empty() || sessions.len() == 3, "three logins were told to be of {} sessions", sessions.len());
+    ensure!(sessions.is_empty() || sessions.len() == 3, "three logins identified {} sessions", sessions.len());
     Ok(())
 }
 
-/// That what else is told of the user is this person's.
-fn is_record_of(user: &TokenUser, person: &Person) -> Staged<()> {
+/// Checks that the email and the record are this person's.
+fn check_email_and_record(user: &TokenUser, person: &Person) -> Staged<()> {
     ensure!(user.email.as_ref().is_none_or(|email| email.matches(&person.email)), "the address is another one");
-    ensure!(user.email_verified != Some(false), "the address is proven, and was told not to be");
+    ensure!(user.email_verified != Some(false), "the address is verified, but `email_verified` is false");
     ensure!(user.record.as_ref().is_none_or(|record| record.id == person.id), "the record is another user's");
     Ok(())
 }
 
-async fn at_once(scene: Scene) -> Staged<()> {
+async fn at_once(context: CaseContext) -> Staged<()> {
     let mut logins = Vec::new();
     for name in ["ada", "grace", "linus", "mallory"] {
-        logins.push(scene.log_in(name).await?);
+        logins.push(context.log_in(name).await?);
     }
-    let provider = scene.provider().await?;
+    let provider = context.provider().await?;
     let mut calls = JoinSet::new();
     for login in logins.into_iter().cycle().take(16) {
         let provider = provider.handle();
@@ -135,64 +135,64 @@ async fn at_once(scene: Scene) -> Staged<()> {
     Ok(())
 }
 
-async fn same_id(scene: Scene) -> Staged<()> {
-    let ada = scene.log_in("ada").await?;
-    let provider = scene.provider().await?;
-    let subject = provider.validate(&ada.tokens.access).await?.good()?.identity.subject;
-    let user = provider.ask(Call::GetById(subject)).await?.user()?;
+async fn same_id(context: CaseContext) -> Staged<()> {
+    let ada = context.log_in("ada").await?;
+    let provider = context.provider().await?;
+    let subject = provider.validate(&ada.tokens.access).await?.succeeds()?.identity.subject;
+    let user = provider.run(Call::GetById(subject)).await?.user()?;
     ensure!(user.id == ada.person.id, "the token's subject is another user's id");
     Ok(())
 }
 
-async fn by_itself(scene: Scene) -> Staged<()> {
-    let (ada, grace) = (scene.log_in("ada").await?, scene.log_in("grace").await?);
-    let (proxy, provider) = scene.proxied().await?;
-    provider.identify(&ada.tokens.access).await?.good()?;
+async fn by_itself(context: CaseContext) -> Staged<()> {
+    let (ada, grace) = (context.log_in("ada").await?, context.log_in("grace").await?);
+    let (proxy, provider) = context.proxied().await?;
+    provider.identify(&ada.tokens.access).await?.succeeds()?;
     let keys = proxy.requests();
     ensure!(keys > 0, "no request for the keys arrived at the base URL that the provider was given");
     for login in [&grace, &ada] {
-        let told = provider.identify(&login.tokens.access).await?;
-        told.asked_nothing()?;
-        is(&told.good()?, &login.person, &scene)?;
+        let answer = provider.identify(&login.tokens.access).await?;
+        answer.makes_no_request()?;
+        check_identity(&answer.succeeds()?, &login.person, &context)?;
     }
-    ensure!(proxy.requests() == keys, "the keys were known, and yet {} requests were made", proxy.requests() - keys);
+    ensure!(proxy.requests() == keys, "the keys were cached, but {} requests were made", proxy.requests() - keys);
     Ok(())
 }
 
-async fn one_request(scene: Scene) -> Staged<()> {
-    let (ada, grace) = (scene.log_in("ada").await?, scene.log_in("grace").await?);
-    let (proxy, provider) = scene.proxied_and_known(&ada).await?;
+async fn one_request(context: CaseContext) -> Staged<()> {
+    let (ada, grace) = (context.log_in("ada").await?, context.log_in("grace").await?);
+    let (proxy, provider) = context.proxied_and_known(&ada).await?;
     for login in [&grace, &ada] {
-        proxy.forget();
-        let told = provider.validate(&login.tokens.access).await?;
-        let recorded = told.recorder.requests();
-        told.good()?;
-        ensure!(proxy.requests() == 1, "a validation cost {} requests: {:?}", proxy.requests(), proxy.paths());
-        ensure!(recorded == 1, "a validation cost one request, and {recorded} were recorded");
+        proxy.reset_counts();
+        let answer = provider.validate(&login.tokens.access).await?;
+        let recorded = answer.recorder.requests();
+        answer.succeeds()?;
+        ensure!(proxy.requests() == 1, "a validation made {} requests: {:?}", proxy.requests(), proxy.paths());
+        ensure!(recorded == 1, "a validation made one request, but {recorded} were recorded");
     }
     Ok(())
 }
 
-async fn expired(scene: Scene) -> Staged<()> {
-    let ada = scene.resident("ada", |_| {}).await?;
-    let login = scene.log_in_with(&ada, |sign_in| sign_in.expired = true).await?;
-    let provider = scene.provider().await?;
-    let identity = provider.identify(&login.tokens.access).await?.good()?;
-    ensure!(identity.subject == ada.id, "the token was taken for another user's");
+async fn expired(context: CaseContext) -> Staged<()> {
+    let ada = context.person_with_password("ada", |_| {}).await?;
+    let login = context.log_in_with(&ada, |sign_in| sign_in.expired = true).await?;
+    let provider = context.provider().await?;
+    let identity = provider.identify(&login.tokens.access).await?.succeeds()?;
+    ensure!(identity.subject == ada.id, "the token identified another user");
     ensure!(
         identity.expires_at.is_none_or(|end| end <= SystemClock.now()),
-        "the token has expired, and is told to live"
+        "the token has expired, but its expiry is in the future"
     );
-    provider.validate(&login.tokens.access).await?.refuses()
+    provider.validate(&login.tokens.access).await?.rejects_token()
 }
 
 async fn customer_of(provider: &Provider<'_>, login: &Login) -> Staged<Customer> {
-    Ok(provider.validate(&login.tokens.access).await?.good()?.customer)
+    Ok(provider.validate(&login.tokens.access).await?.succeeds()?.customer)
 }
 
-async fn customers(scene: Scene) -> Staged<()> {
-    let (ada, grace) = (scene.log_in("ada").await?, scene.log_in("grace").await?);
-    let provider = scene.provider().await?;
+async fn customers(context: CaseContext) -> Staged<()> {
+    let (ada, grace) = (context.log_in("ada").await?, context.log_in("grace").await?);
+    let provider = context.provider().await?;
     for login in [&ada, &grace] {
         let customer = customer_of(&provider, login).await?;
         ensure!(customer.is(&login.person.customer), "the customer is not the user's: {customer:?}");
@@ -200,48 +200,48 @@ async fn customers(scene: Scene) -> Staged<()> {
     Ok(())
 }
 
-async fn no_customer(scene: Scene) -> Staged<()> {
-    let ada = scene.resident("ada", |user| user.customers.clear()).await?;
-    let login = scene.log_in_again(&ada).await?;
-    let customer = customer_of(&scene.provider().await?, &login).await?;
-    ensure!(customer == Customer::Absent, "the user has no customer, and {customer:?} was told");
+async fn no_customer(context: CaseContext) -> Staged<()> {
+    let ada = context.person_with_password("ada", |user| user.customers.clear()).await?;
+    let login = context.log_in_again(&ada).await?;
+    let customer = customer_of(&context.provider().await?, &login).await?;
+    ensure!(customer == Customer::Absent, "the user has no customer, but the customer is {customer:?}");
     Ok(())
 }
 
-async fn several_customers(scene: Scene) -> Staged<()> {
-    let other = scene.customer("other")?;
-    let ada = scene.resident("ada", |user| user.customers.push(other)).await?;
-    let login = scene.log_in_again(&ada).await?;
-    let customer = customer_of(&scene.provider().await?, &login).await?;
-    ensure!(customer == Customer::Several, "two customers were told as {customer:?}");
+async fn several_customers(context: CaseContext) -> Staged<()> {
+    let other = context.customer("other")?;
+    let ada = context.person_with_password("ada", |user| user.customers.push(other)).await?;
+    let login = context.log_in_again(&ada).await?;
+    let customer = customer_of(&context.provider().await?, &login).await?;
+    ensure!(customer == Customer::Several, "two customers were returned as {customer:?}");
     Ok(())
 }
 
-async fn with_claim(scene: &Scene, person: &Person, claim: Value) -> Staged<Login> {
-    scene.log_in_with(person, |sign_in| sign_in.customer_claim = Some(claim)).await
+async fn with_claim(context: &CaseContext, person: &Person, claim: Value) -> Staged<Login> {
+    context.log_in_with(person, |sign_in| sign_in.customer_claim = Some(claim)).await
 }
 
-async fn other_claim(scene: Scene) -> Staged<()> {
-    let ada = scene.resident("ada", |_| {}).await?;
-    let claimed = scene.customer("claimed")?;
-    let provider = scene.provider().await?;
+async fn other_claim(context: CaseContext) -> Staged<()> {
+    let ada = context.person_with_password("ada", |_| {}).await?;
+    let claimed = context.customer("claimed")?;
+    let provider = context.provider().await?;
     for claim in [json!(claimed.as_str()), json!([claimed.as_str()])] {
-        let login = with_claim(&scene, &ada, claim).await?;
+        let login = with_claim(&context, &ada, claim).await?;
         let customer = customer_of(&provider, &login).await?;
-        ensure!(customer.is(&claimed), "the claim says something else than {customer:?}");
+        ensure!(customer.is(&claimed), "the customer should be the claim's, not {customer:?}");
     }
     for claim in [Value::Null, json!([])] {
-        let login = with_claim(&scene, &ada, claim).await?;
+        let login = with_claim(&context, &ada, claim).await?;
         let customer = customer_of(&provider, &login).await?;
-        ensure!(customer == Customer::Absent, "the claim says nothing, and the customer is {customer:?}");
+        ensure!(customer == Customer::Absent, "the claim is empty, but the customer is {customer:?}");
     }
     Ok(())
 }
 
-/// Claims that are one customer by no means.
-async fn strange_claims(scene: Scene) -> Staged<()> {
-    let ada = scene.resident("ada", |_| {}).await?;
-    let provider = scene.provider().await?;
+/// Claims that are not exactly one customer.
+async fn strange_claims(context: CaseContext) -> Staged<()> {
+    let ada = context.person_with_password("ada", |_| {}).await?;
+    let provider = context.provider().await?;
     let own = ada.customer.as_str();
     for claim in [
         json!(""),
@@ -261,13 +261,13 @@ async fn strange_claims(scene: Scene) -> Staged<()> {
         json!([""]),
         json!(vec![own; 100]),
     ] {
-        let login = with_claim(&scene, &ada, claim.clone()).await?;
+        let login = with_claim(&context, &ada, claim.clone()).await?;
         let shown: String = claim.to_string().chars().take(60).collect();
-        let told = provider.validate(&login.tokens.access).await?.result;
-        match told {
+        let answer = provider.validate(&login.tokens.access).await?.result;
+        match answer {
             Ok(user) => {
                 let single = matches!(user.customer, Customer::One(_));
-                ensure!(!single, "the claim `{shown}` was taken for one customer");
+                ensure!(!single, "the claim `{shown}` was converted to one customer");
             }
             Err(error) => {
                 let kind = error.kind();
@@ -278,50 +278,51 @@ async fn strange_claims(scene: Scene) -> Staged<()> {
     Ok(())
 }
 
-async fn blocked(scene: Scene) -> Staged<()> {
-    let (ada, grace) = (scene.log_in("ada").await?, scene.log_in("grace").await?);
-    let provider = scene.provider().await?;
-    provider.validate(&ada.tokens.access).await?.good()?;
-    scene.oauth()?.block(&ada.person.id).await?;
-    provider.validate(&ada.tokens.access).await?.refuses()?;
-    provider.validate(&grace.tokens.access).await?.good().map(drop)
+async fn blocked(context: CaseContext) -> Staged<()> {
+    let (ada, grace) = (context.log_in("ada").await?, context.log_in("grace").await?);
+    let provider = context.provider().await?;
+    provider.validate(&ada.tokens.access).await?.succeeds()?;
+    context.oauth()?.block(&ada.person.id).await?;
+    provider.validate(&ada.tokens.access).await?.rejects_token()?;
+    provider.validate(&grace.tokens.access).await?.succeeds().map(drop)
 }
 
-async fn deleted(scene: Scene) -> Staged<()> {
-    let (ada, grace) = (scene.log_in("ada").await?, scene.log_in("grace").await?);
-    let provider = scene.provider().await?;
-    provider.validate(&ada.tokens.access).await?.good()?;
-    scene.oauth()?.delete(&ada.person.id).await?;
-    provider.validate(&ada.tokens.access).await?.refuses()?;
-    provider.validate(&grace.tokens.access).await?.good().map(drop)
+async fn deleted(context: CaseContext) -> Staged<()> {
+    let (ada, grace) = (context.log_in("ada").await?, context.log_in("grace").await?);
+    let provider = context.provider().await?;
+    provider.validate(&ada.tokens.access).await?.succeeds()?;
+    context.oauth()?.delete(&ada.person.id).await?;
+    provider.validate(&ada.tokens.access).await?.rejects_token()?;
+    provider.validate(&grace.tokens.access).await?.succeeds().map(drop)
 }
 
-async fn ended(scene: Scene) -> Staged<()> {
-    let ada = scene.log_in("ada").await?;
-    let other = scene.log_in_again(&ada.person).await?;
-    let provider = scene.provider().await?;
-    provider.validate(&ada.tokens.access).await?.good()?;
-    scene.oauth()?.end_login(&ada.tokens).await?;
-    provider.validate(&ada.tokens.access).await?.refuses()?;
-    provider.validate(&other.tokens.access).await?.good().map(drop)
+async fn ended(context: CaseContext) -> Staged<()> {
+    let ada = context.log_in("ada").await?;
+    let other = context.log_in_again(&ada.person).await?;
+    let provider = context.provider().await?;
+    provider.validate(&ada.tokens.access).await?.succeeds()?;
+    context.oauth()?.end_login(&ada.tokens).await?;
+    provider.validate(&ada.tokens.access).await?.rejects_token()?;
+    provider.validate(&other.tokens.access).await?.succeeds().map(drop)
 }
 
-/// The identity provider, or something before it, answers about one token what is true of another.
-async fn other_answer(scene: Scene) -> Staged<()> {
-    let (ada, grace, linus) = (scene.log_in("ada").await?, scene.log_in("grace").await?, scene.log_in("linus").await?);
-    let (proxy, provider) = scene.proxied_and_known(&linus).await?;
+/// The response for one token is about another.
+async fn other_answer(context: CaseContext) -> Staged<()> {
+    let (ada, grace, linus) =
+        (context.log_in("ada").await?, context.log_in("grace").await?, context.log_in("linus").await?);
+    let (proxy, provider) = context.proxied_and_known(&linus).await?;
     proxy.record();
-    provider.validate(&grace.tokens.access).await?.good()?;
+    provider.validate(&grace.tokens.access).await?.succeeds()?;
     proxy.fail(Fault::Replay, When::Always);
-    let told = provider.validate(&ada.tokens.access).await?;
+    let answer = provider.validate(&ada.tokens.access).await?;
     ensure!(proxy.faulted() > 0, "no request of the validation arrived");
-    told.fails(&[ErrorKind::InvalidResponse, ErrorKind::InvalidToken])?;
+    answer.fails(&[ErrorKind::InvalidResponse, ErrorKind::InvalidToken])?;
     Ok(())
 }
 
-async fn late_at_once(scene: Scene) -> Staged<()> {
-    let ada = scene.log_in("ada").await?;
-    let provider = scene.provider().await?;
+async fn late_at_once(context: CaseContext) -> Staged<()> {
+    let ada = context.log_in("ada").await?;
+    let provider = context.provider().await?;
     provider.validate_in(&scope(Duration::ZERO), &ada.tokens.access).await?.fails(&[ErrorKind::Timeout])?;
-    provider.validate(&ada.tokens.access).await?.good().map(drop)
+    provider.validate(&ada.tokens.access).await?.succeeds().map(drop)
 }

@@ -29,14 +29,12 @@ impl<'a> Diagnosis<'a> {
             ("the API token is valid", "create an API token in the console, and copy it to `api_token`".into()),
             ("the API token may read users", "give the API token the right `users:read` in the console".into()),
         ];
-        let failed = match self.read_unknown_user(scope).await {
-            Ok(()) => None,
-            Err(error) => Some(match error.kind() {
-                ErrorKind::Unauthenticated => (1, error.to_string()),
-                ErrorKind::PermissionDenied => (2, error.to_string()),
-                _ => (0, error.to_string()),
-            }),
-        };
+        let result = self.read_unknown_user(scope).await;
+        let failed = result.as_ref().err().map(|error| match error.kind() {
+            ErrorKind::Unauthenticated => (1, error),
+            ErrorKind::PermissionDenied => (2, error),
+            _ => (0, error),
+        });
         Finding::chain(&CallKind::ALL, checks, failed)
     }
 

@@ -1,4 +1,4 @@
-//! What one case plays with: users that no other case has, and calls whose answers are looked at from every side.
+//! The context of a case: its users, its providers and its calls.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,15 +10,15 @@ use idp_bridge_core::{
 };
 use percent_encoding::percent_decode_str;
 
-use crate::answer::{Answer, Asked};
+use crate::call_result::{CallResult, CallSuccess};
 use crate::observation::Observations;
 use crate::proxy::{MARKER, Proxy};
 use crate::{Control, Harness, NewUser, Staged};
 
-/// The deadline of a call that nothing keeps from succeeding.
+/// The deadline of a call that should succeed.
 const AMPLE: Duration = Duration::from_secs(10);
 
-/// How much later than its deadline a call may end: a busy machine is no broken promise.
+/// How much later than its deadline a call may end, for busy machines.
 pub(crate) const GRACE: Duration = Duration::from_secs(1);
 
 /// Fails the case with a message unless the condition holds.
@@ -31,16 +31,16 @@ macro_rules! ensure {
 }
 pub(crate) use ensure;
 
-/// One case's view of the environment.
-pub(crate) struct Scene {
+/// The context of one case.
+pub(crate) struct CaseContext {
     harness: Arc<dyn Harness>,
     tag: String,
-    /// What no error may show.
+    /// Texts that no error may show.
     private: Mutex<BTreeSet<String>>,
     observations: Observations,
 }
 
-/// A user that the case made.
+/// A user of a case.
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
     pub(crate) id: UserId,
@@ -49,7 +49,7 @@ pub(crate) struct Person {
 }
 
 impl Person {
-    /// The call of this kind that means this user.
+    /// Returns the call of this kind for this user.
     pub(crate) fn call(&self, kind: CallKind) -> Call {
         match kind {
             CallKind::GetById => Call::GetById(self.id.clone()),
@@ -63,7 +63,7 @@ impl Person {
     }
 }
 
-impl Scene {
+impl CaseContext {
     pub(crate) fn new(harness: Arc<dyn Harness>, observations: Observations) -> Staged<Self> {
         let tag = SystemRandom.word()?.chars().take(12).collect();
         Ok(Self { harness, tag, private: Mutex::new(BTreeSet::from([MARKER.to_owned()])), observations })
@@ -81,39 +81,39 @@ impl Scene {
         Arc::clone(&self.harness)
     }
 
-    /// An address that only this case has.
+    /// Returns an address that only this case uses.
     pub(crate) fn email(&self, name: &str) -> Staged<Email> {
         let email = Email::new(format!("{name}.{}@conformance.example", self.tag))?;
-        self.hide(email.as_str());
+        self.mark_private(email.as_str());
         Ok(email)
     }
 
-    /// A customer that only this case has.
+    /// Returns a customer that only this case uses.
     pub(crate) fn customer(&self, name: &str) -> Staged<CustomerId> {
         let customer = CustomerId::new(format!("cust-{name}-{}", self.tag))?;
-        self.hide(customer.as_str());
+        self.mark_private(customer.as_str());
         Ok(customer)
     }
 
-    /// From now on no error may show this text.
-    pub(crate) fn hide(&self, text: &str) {
-        // A short text is found in any sentence by chance.
+    /// Fails the case if a later error shows this text.
+    pub(crate) fn mark_private(&self, text: &str) {
+        // A short text may occur in any message.
         if text.len() >= 12 {
             self.private.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned());
         }
     }
 
-    /// Makes a user with an address and one customer.
+    /// Creates a user with an address and one customer.
     pub(crate) async fn person(&self, name: &str) -> Staged<Person> {
         self.person_with(name, |_| {}).await
     }
 
-    /// The same, such that this call can be made of it: some identity providers reset passwords by proven addresses only.
+    /// Creates a user that this call supports: some identity providers reset passwords only with a verified address.
     pub(crate) async fn person_for(&self, kind: CallKind, name: &str) -> Staged<Person> {
         self.person_with(name, |user| user.email_verified = kind == CallKind::SendPasswordResetEmail).await
     }
 
-    /// Makes a user with an address and one customer, and whatever else the case wants of it.
+    /// Creates a user with an address and one customer. `shape` changes its properties first.
     pub(crate) async fn person_with(&self, name: &str, shape: impl FnOnce(&mut NewUser) + Send) -> Staged<Person> {
         let (email, customer) = (self.email(name)?, self.customer(name)?);
         let mut user = NewUser::person(email.clone());
@@ -123,57 +123,58 @@ impl Scene {
         Ok(Person { id, email, customer })
     }
 
-    /// Makes a user with exactly these properties.
+    /// Creates a user with exactly these properties.
     pub(crate) async fn create(&self, user: NewUser) -> Staged<UserId> {
         let id =
             self.harness.create(user).await.map_err(|error| format!("the harness could not create a user: {error}"))?;
-        self.hide(id.as_str());
+        self.mark_private(id.as_str());
         Ok(id)
     }
 
-    /// A provider with right settings.
+    /// Returns a provider with working settings.
     pub(crate) async fn provider(&self) -> Staged<Provider<'_>> {
-        Ok(self.around(self.harness.provider().await?))
+        Ok(self.wrap(self.harness.provider().await?))
     }
 
-    /// A provider that the harness made.
-    pub(crate) fn around(&self, inner: Arc<dyn IdentityProvider>) -> Provider<'_> {
-        Provider { scene: self, inner }
+    /// Wraps a provider of the harness.
+    pub(crate) fn wrap(&self, inner: Arc<dyn IdentityProvider>) -> Provider<'_> {
+        Provider { context: self, inner }
     }
 
-    /// The suite's proxy before the identity provider, and a provider that goes through it.
+    /// Starts the suite's proxy, and returns it with a provider behind it.
     pub(crate) async fn proxied(&self) -> Staged<(Proxy, Provider<'_>)> {
         let proxy = Proxy::start(&self.harness.upstream().await?).await?;
         let inner = self.harness.provider_at(&proxy.base_url()).await?;
-        Ok((proxy, self.around(inner)))
+        Ok((proxy, self.wrap(inner)))
     }
 
-    /// The same in its steady state: the credentials have been used, so that a call makes its own requests only.
+    /// Returns a provider behind the suite's proxy that has used its credentials, so that a call makes only its own requests.
     pub(crate) async fn proxied_and_warm(&self, person: &Person) -> Staged<(Proxy, Provider<'_>)> {
         let (proxy, provider) = self.proxied().await?;
         provider.warm(person).await?;
-        proxy.forget();
+        proxy.reset_counts();
         Ok((proxy, provider))
     }
 
-    /// A provider that this control broke.
-    pub(crate) async fn broken(&self, control: Control) -> Staged<Provider<'_>> {
-        Ok(self.around(self.harness.provider_broken(control).await?))
+    /// Returns a provider that is wrong in one way.
+    pub(crate) async fn broken_provider(&self, control: Control) -> Staged<Provider<'_>> {
+        Ok(self.wrap(self.harness.provider_broken(control).await?))
     }
 
-    /// How many mails this address has got.
+    /// Returns the number of mails to this address.
     pub(crate) async fn mails(&self, email: &Email) -> Staged<usize> {
         self.harness.mails(email).await
     }
 
-    pub(crate) fn check_clean(&self, error: &idp_bridge_core::Error) -> Staged<()> {
+    /// Checks that an error and its causes show no private text.
+    pub(crate) fn check_error(&self, error: &idp_bridge_core::Error) -> Staged<()> {
         let mut shown = format!("{error} {error:?}");
         let mut cause = std::error::Error::source(error);
         while let Some(error) = cause {
             shown.push_str(&format!(" {error} {error:?}"));
             cause = error.source();
         }
-        // A URL in a cause shows an address just as well, only encoded.
+        // A URL in a cause shows an address in percent encoding.
         let decoded = percent_decode_str(&shown).decode_utf8_lossy().to_lowercase();
         let private = self.private.lock().unwrap_or_else(PoisonError::into_inner);
         for secret in private.iter() {
@@ -186,16 +187,16 @@ impl Scene {
 
 /// A provider under test.
 pub(crate) struct Provider<'a> {
-    scene: &'a Scene,
+    context: &'a CaseContext,
     inner: Arc<dyn IdentityProvider>,
 }
 
 impl Provider<'_> {
-    pub(crate) fn scene(&self) -> &Scene {
-        self.scene
+    pub(crate) fn context(&self) -> &CaseContext {
+        self.context
     }
 
-    /// The provider itself, for calls at the same time.
+    /// Returns the provider for concurrent calls.
     pub(crate) fn handle(&self) -> Arc<dyn IdentityProvider> {
         Arc::clone(&self.inner)
     }
@@ -208,75 +209,77 @@ impl Provider<'_> {
         self.inner.federation()
     }
 
-    pub(crate) fn can(&self, kind: CallKind) -> bool {
+    pub(crate) fn supports(&self, kind: CallKind) -> bool {
         self.capabilities().call(kind).is_possible()
     }
 
-    /// Asks with ample time.
-    pub(crate) async fn ask(&self, call: Call) -> Staged<Asked> {
-        self.ask_in(&ample(), call).await
+    /// Runs a call with ample time.
+    pub(crate) async fn run(&self, call: Call) -> Staged<CallResult> {
+        self.run_in(&ample(), call).await
     }
 
-    /// Asks, and checks what holds for every call: it ends by its deadline, and its error shows nothing private.
-    pub(crate) async fn ask_in(&self, scope: &CallScope, call: Call) -> Staged<Asked> {
+    /// Runs a call, and checks that it ended by its deadline and that an error shows nothing private.
+    pub(crate) async fn run_in(&self, scope: &CallScope, call: Call) -> Staged<CallResult> {
         let kind = call.kind();
-        self.scene.hide(argument(&call));
+        self.context.mark_private(argument(&call));
         let allowed = scope.remaining() + GRACE;
         let Ok(result) = tokio::time::timeout(allowed, self.dispatch(scope, call)).await else {
             return Err(format!("`{kind}` had not ended {} ms after its deadline", GRACE.as_millis()).into());
         };
         if let Err(error) = &result {
-            self.scene.check_clean(error)?;
+            self.context.check_error(error)?;
         }
-        Ok(Asked { kind, result, recorder: scope.recorder().clone() })
+        Ok(CallResult { kind, result, recorder: scope.recorder().clone() })
     }
 
-    async fn dispatch(&self, scope: &CallScope, call: Call) -> idp_bridge_core::Result<Answer> {
+    async fn dispatch(&self, scope: &CallScope, call: Call) -> idp_bridge_core::Result<CallSuccess> {
         let provider = &self.inner;
         Ok(match call {
-            Call::GetById(id) => Answer::User(provider.get(scope, UserKey::Id(&id)).await?),
-            Call::GetByEmail(email) => Answer::User(provider.get(scope, UserKey::Email(&email)).await?),
-            Call::GetByCustomer(customer) => Answer::User(provider.get(scope, UserKey::Customer(&customer)).await?),
-            Call::Delete(id) => Answer::Deleted(provider.delete(scope, &id).await?),
+            Call::GetById(id) => CallSuccess::User(provider.get(scope, UserKey::Id(&id)).await?),
+            Call::GetByEmail(email) => CallSuccess::User(provider.get(scope, UserKey::Email(&email)).await?),
+            Call::GetByCustomer(customer) => {
+                CallSuccess::User(provider.get(scope, UserKey::Customer(&customer)).await?)
+            }
+            Call::Delete(id) => CallSuccess::Deleted(provider.delete(scope, &id).await?),
             Call::MarkEmailVerified { id, email } => {
                 provider.mark_email_verified(scope, &id, email.as_ref()).await?;
-                Answer::Done
+                CallSuccess::Done
             }
             Call::SendVerificationEmail(id) => {
                 provider.send_verification_email(scope, &id).await?;
-                Answer::Done
+                CallSuccess::Done
             }
             Call::SendPasswordResetEmail(email) => {
                 provider.send_password_reset_email(scope, &email).await?;
-                Answer::Done
+                CallSuccess::Done
             }
         })
     }
 
-    /// The user as this provider sees it, by the first look-up that it supports.
-    pub(crate) async fn look(&self, person: &Person) -> Staged<UserRecord> {
-        self.ask(person.call(self.first_read()?)).await?.user()
+    /// Reads a user with the first look-up that the provider supports.
+    pub(crate) async fn read(&self, person: &Person) -> Staged<UserRecord> {
+        self.run(person.call(self.first_read()?)).await?.user()
     }
 
     fn first_read(&self) -> Staged<CallKind> {
         let reads = CallKind::ALL.into_iter().filter(|kind| !kind.is_write());
-        reads.clone().find(|kind| self.can(*kind)).ok_or_else(|| "the provider supports no look-up".into())
+        reads.clone().find(|kind| self.supports(*kind)).ok_or_else(|| "the provider supports no look-up".into())
     }
 
-    /// Makes the provider use its credentials once.
+    /// Lets the provider use its credentials once.
     pub(crate) async fn warm(&self, person: &Person) -> Staged<()> {
-        self.look(person)
+        self.read(person)
             .await
             .map(|_| ())
-            .map_err(|error| format!("the healthy provider does not answer: {error}").into())
+            .map_err(|error| format!("the healthy provider does not read a user: {error}").into())
     }
 
-    /// The findings of a diagnosis, which must end in time, too.
+    /// Returns the findings of a diagnosis, which must end by its deadline.
     pub(crate) async fn diagnose(&self) -> Staged<Vec<Finding>> {
         self.diagnose_in(&ample()).await
     }
 
-    /// The same within this scope.
+    /// Returns the findings of a diagnosis with this scope.
     pub(crate) async fn diagnose_in(&self, scope: &CallScope) -> Staged<Vec<Finding>> {
         let allowed = scope.remaining() + GRACE;
         tokio::time::timeout(allowed, self.inner.diagnose(scope))
@@ -285,7 +288,7 @@ impl Provider<'_> {
     }
 }
 
-/// The value that a call is about.
+/// Returns the argument of a call.
 fn argument(call: &Call) -> &str {
     match call {
         Call::GetById(id) | Call::Delete(id) | Call::SendVerificationEmail(id) => id.as_str(),
@@ -295,12 +298,12 @@ fn argument(call: &Call) -> &str {
     }
 }
 
-/// A scope with ample time.
+/// Returns a scope with ample time.
 pub(crate) fn ample() -> CallScope {
     scope(AMPLE)
 }
 
-/// A scope with this much time.
+/// Returns a scope with this timeout.
 pub(crate) fn scope(timeout: Duration) -> CallScope {
     CallScope::new("conformance", timeout)
 }
