@@ -11,7 +11,7 @@ use idp_bridge_conformance::{Need, Report, run, run_only};
 use toy::{Defect, Toy};
 
 /// The number of cases for a provider that supports everything. Detects cases that are lost by accident.
-const CASES: usize = 498;
+const CASES: usize = 511;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_correct_provider_passes_every_case() {
