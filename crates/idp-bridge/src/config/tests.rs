@@ -250,7 +250,7 @@ fn shared_keys_and_ids_are_unique() {
     assert!(read(&(tenant("a", PUBLIC) + &tenant("b", PUBLIC))).is_ok());
     let problems = read(&(tenant("a", SHARED) + &tenant("b", SHARED))).err().unwrap();
     assert!(problems[0].to_string().contains(":6:10, key `tenants.b`"), "{}", problems[0]);
-    assert!(problems[0].message.contains("same shared key"), "{}", problems[0]);
+    assert!(problems[0].message.contains("share the key"), "{}", problems[0]);
     let folder = Folder::new();
     folder.write("conf/idp-bridge.toml", &tenant("a", PUBLIC));
     folder.write(
@@ -295,11 +295,11 @@ fn tenants_assume_listed_roles_only() {
     let role = "arn:aws:iam::123456789012:role/of-a";
     for (number, (server, connector, message)) in [
         ("", "", "listed roles only"),
-        ("", &*format!("role_arn = \"{role}\""), "no role that this tenant may take on"),
+        ("", &*format!("role_arn = \"{role}\""), "may not assume `role_arn`"),
         (
             &*format!("aws_roles.b = [\"{role}\"]"),
             &*format!("role_arn = \"{role}\""),
-            "no role that this tenant may take on",
+            "may not assume `role_arn`",
         ),
         (&*format!("aws_roles.a = [\"{role}\"]"), "", "listed roles only"),
     ]

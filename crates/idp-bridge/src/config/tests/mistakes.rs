@@ -180,7 +180,7 @@ fn connector_mistakes() -> Vec<Mistake> {
             "connector.client_secret_file",
             "keep one",
         ),
-        (tenant("", "customer_attribute = \"a b\""), "`customer_attribute` may hold only", ":10:1", ""),
+        (tenant("", "customer_attribute = \"a b\""), "`customer_attribute` may contain only", ":10:1", ""),
         (
             tenant("", "email_link_lifespan = \"soon\""),
             "",
