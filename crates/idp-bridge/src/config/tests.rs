@@ -296,11 +296,7 @@ fn tenants_assume_listed_roles_only() {
     for (number, (server, connector, message)) in [
         ("", "", "listed roles only"),
         ("", &*format!("role_arn = \"{role}\""), "may not assume `role_arn`"),
-        (
-            &*format!("aws_roles.b = [\"{role}\"]"),
-            &*format!("role_arn = \"{role}\""),
-            "may not assume `role_arn`",
-        ),
+        (&*format!("aws_roles.b = [\"{role}\"]"), &*format!("role_arn = \"{role}\""), "may not assume `role_arn`"),
         (&*format!("aws_roles.a = [\"{role}\"]"), "", "listed roles only"),
     ]
     .into_iter()
