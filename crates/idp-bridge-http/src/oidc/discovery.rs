@@ -85,7 +85,7 @@ impl Trust {
         if document.issuer != self.issuer {
             let message = "the discovery document names another issuer than the settings";
             return Err(Error::upstream(ErrorKind::Misconfigured, message).with_hint(
-                "check that the document is your provider's, then set the issuer exactly as it has it, with or without a `/` at its end",
+                "check that the document is your provider's, then set the issuer exactly as the document has it, with or without a `/` at its end",
             ));
         }
         let required = |name, text: String| self.endpoint(name, &text);
