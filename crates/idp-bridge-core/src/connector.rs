@@ -75,6 +75,8 @@ pub struct OutboundPolicy {
     /// The proxy of all requests. Proxy variables of the environment are ignored.
     pub proxy: Option<String>,
     /// The longest time of a fetch that calls share: an access token, the keys, the discovery document.
+    ///
+    /// No configuration key sets it; tests do.
     pub fetch_timeout: Duration,
 }
 

@@ -16,8 +16,8 @@ pub struct BearerChallenge {
 impl Response {
     /// Returns the first `Bearer` challenge among the `www-authenticate` headers.
     ///
-    /// A challenge without a scheme is accepted if it has an `error`, because Cognito documents such a header, and Hydra and
-    /// authentik send one (November 2026).
+    /// A challenge without a scheme is accepted if it has an `error`, because Cognito documents such a header and authentik
+    /// sends one (`protected_resource_view` in its `authentik/providers/oauth2/utils.py`, November 2026).
     pub fn bearer_challenge(&self) -> Option<BearerChallenge> {
         let headers = self.headers.get_all(WWW_AUTHENTICATE).into_iter();
         headers.filter_map(|header| header.to_str().ok()).find_map(parse)

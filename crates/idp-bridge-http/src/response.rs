@@ -148,7 +148,8 @@ impl Response {
         let challenge = self.bearer_challenge();
         let body = || serde_json::from_slice::<OauthError>(&self.body).ok().map(|body| body.error);
         match self.status.as_u16() {
-            // Dex and Hydra have other codes for an invalid token (November 2026).
+            // Dex sends `access_denied` for an invalid token, and Ory's fosite has `request_unauthorized` (its `errors.go`),
+            // both read in November 2026.
             401 => {
                 challenge.is_some()
                     || body().is_some_and(|error| {
