@@ -220,7 +220,7 @@ impl KeycloakHarness {
         self.administrator.send(Request::post(self.at(&path)?).json(mapper)?).await.map(drop)
     }
 
-    /// Sets the back channel's URL of [`realm::WEB`].
+    /// Sets the back channel's URL of the application `web`.
     pub async fn set_back_channel(&self, url: &str) -> Staged<()> {
         let mut client = self.client_representation(realm::WEB).await?;
         if let Some(attributes) = client.get_mut("attributes") {

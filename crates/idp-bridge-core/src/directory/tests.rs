@@ -1,3 +1,5 @@
+//! Tests of the directory against a store in memory.
+
 use std::sync::Mutex;
 use std::time::Duration;
 
