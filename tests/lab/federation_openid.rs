@@ -1,7 +1,7 @@
 //! Tests of federation with the lab's OpenID Provider.
 
 use idp_bridge_conformance::{FederationHarness as _, Harness as _, NewUser, SignIn, Tokens};
-use idp_bridge_connector_oidc::harness::ServerHarness;
+use idp_bridge_connector_oidc_testing::harness::ServerHarness;
 use idp_bridge_core::{CustomerId, Email, Random as _, SystemRandom};
 use serde_json::json;
 use tokio::runtime::Runtime;

@@ -6,7 +6,7 @@ mod settings;
 use std::process::ExitCode;
 
 use idp_bridge_conformance::Staged;
-use idp_bridge_connector_oidc::harness::ServerHarness;
+use idp_bridge_connector_oidc_testing::harness::ServerHarness;
 use settings::Lab;
 
 fn main() -> ExitCode {

@@ -6,14 +6,8 @@
 
 mod config;
 mod diagnose;
-#[cfg(feature = "fake")]
-pub mod fake;
 mod federation;
-#[cfg(feature = "fake")]
-pub mod harness;
 mod provider;
-#[cfg(test)]
-mod tests;
 
 pub use config::{ClientSecretIn, OidcConfig};
 pub use provider::Oidc;

@@ -9,6 +9,8 @@ use crate::workspace::{Built, Dependency, Package, Workspace};
 
 const CONNECTOR: &str = "idp-bridge-connector-";
 const CONFORMANCE: &str = "idp-bridge-conformance";
+/// Ends the name of the package with the fake and the harness of a connector, in the connector's folder.
+const TESTING: &str = "-testing";
 
 /// Prefixes of packages that the core must not depend on: it does no IO, and names no HTTP, TLS or SDK type.
 const NOT_IN_CORE: [&str; 9] =
@@ -47,19 +49,25 @@ fn is_allowed(package: &Package, dependency: &Dependency) -> bool {
         "idp-bridge-client" => ["core", "protocol"].contains(&target),
         "idp-bridge-server" => ["core", "protocol", "http"].contains(&target),
         "idp-bridge" => {
-            let is_optional_connector = dependency.name.starts_with(CONNECTOR) && dependency.optional;
+            let is_optional_connector =
+                dependency.name.starts_with(CONNECTOR) && !dependency.name.ends_with(TESTING) && dependency.optional;
             is_optional_connector || ["core", "http", "protocol", "server", "client"].contains(&target)
         }
-        // A connector offers its conformance harness to other crates' tests behind a feature.
-        name if name.starts_with(CONNECTOR) => {
-            ["core", "http"].contains(&target) || dependency.name == CONFORMANCE && dependency.optional
-        }
+        name if name.starts_with(CONNECTOR) => match name.strip_suffix(TESTING) {
+            Some(connector) => ["core", "http", "conformance"].contains(&target) || dependency.name == connector,
+            // Optional: the harnesses that are still behind a feature of their connector.
+            None => ["core", "http"].contains(&target) || dependency.name == CONFORMANCE && dependency.optional,
+        },
         _ => false,
     }
 }
 
 fn problem(package: &str, rule: String) -> Problem {
-    Problem { path: format!("crates/{package}/Cargo.toml"), line: None, rule }
+    let folder = match package.strip_suffix(TESTING) {
+        Some(connector) => format!("{connector}/testing"),
+        None => package.to_owned(),
+    };
+    Problem { path: format!("crates/{folder}/Cargo.toml"), line: None, rule }
 }
 
 #[cfg(test)]
@@ -102,6 +110,18 @@ mod tests {
         assert!(!allows(KEYCLOAK, CONFORMANCE, None, false));
         assert!(allows(KEYCLOAK, CONFORMANCE, None, true));
         assert!(allows(KEYCLOAK, CONFORMANCE, Some("dev"), false));
+    }
+
+    #[test]
+    fn a_testing_package_depends_on_its_connector() {
+        let testing = format!("{KEYCLOAK}-testing");
+        assert!(allows(&testing, KEYCLOAK, None, false));
+        assert!(allows(&testing, CONFORMANCE, None, false));
+        assert!(!allows(&testing, "idp-bridge-connector-memory", None, false));
+        assert!(!allows(&testing, "idp-bridge-protocol", None, false));
+        assert!(!allows(KEYCLOAK, &testing, None, false));
+        assert!(!allows("idp-bridge", &testing, None, false));
+        assert!(allows("idp-bridge", &testing, Some("dev"), false));
     }
 
     #[test]

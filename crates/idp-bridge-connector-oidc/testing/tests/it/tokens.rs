@@ -1,11 +1,11 @@
 //! Whose a token is, with and without introspection, signed and opaque.
 
+use idp_bridge_connector_oidc::Oidc;
+use idp_bridge_connector_oidc_testing::fake::Login;
 use idp_bridge_core::{Customer, CustomerId, ErrorKind, IdentityProvider as _};
 use serde_json::json;
 
-use crate::fake::Login;
-
-use super::{Bench, oauth, scope, token};
+use crate::bench::{Bench, oauth, scope, token};
 
 fn c_1() -> Customer {
     Customer::One(CustomerId::new("c-1").unwrap())
@@ -105,7 +105,7 @@ async fn where_no_claim_names_the_session_a_logout_token_is_of_the_user() {
     let bench = Bench::start().await;
     let tokens = bench.log_in();
     let logout = bench.harness.fake().with(|issuer| issuer.end_session(&tokens.access)).unwrap().unwrap();
-    let ended = async |provider: crate::Oidc| {
+    let ended = async |provider: Oidc| {
         oauth(&provider).check_logout_token(&scope(), &token(&logout)).await.unwrap().ended
     };
     let by_session = ended(bench.provider(|_, _| {})).await;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, Staged, Tokens, async_trait};
+use idp_bridge_connector_oidc::{Oidc, OidcConfig};
 use idp_bridge_core::{
     Capabilities, Connector, ConnectorContext, FederationSettings, IdentityProvider, OauthClient, OutboundPolicy,
     Secret, TenantId, UserId,
@@ -14,7 +15,6 @@ use serde_json::{Value, json};
 use super::browser::Browser;
 use super::logins::text;
 use super::scope;
-use crate::{Oidc, OidcConfig};
 
 /// Where the provider is, and who is who there. Every application has the same addresses.
 #[derive(Debug, Clone)]

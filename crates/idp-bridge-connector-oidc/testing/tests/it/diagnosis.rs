@@ -1,10 +1,10 @@
 //! What a diagnosis sees, one wrong thing at a time.
 
+use idp_bridge_connector_oidc::{ClientSecretIn, Oidc, OidcConfig};
 use idp_bridge_core::{FederationSettings, Finding, IdentityProvider as _, OauthClient, Secret, Verdict};
 use serde_json::{Value, json};
 
-use super::{Bench, oauth, scope};
-use crate::{ClientSecretIn, Oidc, OidcConfig};
+use crate::bench::{Bench, oauth, scope};
 
 async fn findings(provider: &Oidc) -> Vec<Finding> {
     let mut all = provider.diagnose(&scope()).await;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, Staged, async_trait};
+use idp_bridge_connector_oidc::{Oidc, OidcConfig};
 use idp_bridge_core::{
     CallScope, Capabilities, Connector, ConnectorContext, FederationSettings, IdentityProvider, OauthClient,
     OutboundPolicy, Secret, TenantId, UserId,
@@ -16,7 +17,6 @@ use idp_bridge_core::{
 use serde_json::{Value, json};
 
 use crate::fake::{Client, FakeOidc, User};
-use crate::{Oidc, OidcConfig};
 
 pub use server::{Server, ServerHarness};
 

@@ -1,12 +1,12 @@
 //! The end of a login, where the provider does less than the standards ask for, and where the bridge knows less.
 
+use idp_bridge_connector_oidc::Oidc;
+use idp_bridge_connector_oidc_testing::fake::Tokens;
 use idp_bridge_core::{
     Clock as _, EndSession, ErrorKind, LoggedOut, Logout, LogoutFallback, Result, Secret, SystemClock,
 };
 
-use super::{Bench, oauth, scope, token};
-use crate::Oidc;
-use crate::fake::Tokens;
+use crate::bench::{Bench, oauth, scope, token};
 
 /// Ends a login as the server does; where the token is refused, nothing is known of it.
 async fn log_out(provider: &Oidc, access: &str, refresh: Option<&str>) -> Result<LoggedOut> {

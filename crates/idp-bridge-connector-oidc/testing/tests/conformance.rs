@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use idp_bridge_connector_oidc::harness::OidcHarness;
+use idp_bridge_connector_oidc_testing::harness::OidcHarness;
 
 fn main() -> ExitCode {
     idp_bridge_conformance::main(env!("CARGO_TARGET_TMPDIR"), OidcHarness::start())

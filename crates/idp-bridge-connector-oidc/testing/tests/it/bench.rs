@@ -1,28 +1,24 @@
-//! The connector against its fake: what the conformance suite does not ask.
-
-mod diagnosis;
-mod logout;
-mod tokens;
+//! A fake with one user, and providers for it.
 
 use std::time::Duration;
 
+use idp_bridge_connector_oidc::{Oidc, OidcConfig};
+use idp_bridge_connector_oidc_testing::fake::{Issuer, Login, Tokens, User};
+use idp_bridge_connector_oidc_testing::harness::OidcHarness;
 use idp_bridge_core::{
     AccessToken, CallScope, Federation, FederationSettings, IdentityProvider as _, OutboundPolicy, UserId,
 };
 use serde_json::json;
 
-use crate::fake::{Issuer, Login, Tokens, User};
-use crate::harness::OidcHarness;
-use crate::{Oidc, OidcConfig};
 
 /// A fake with one user, and providers in front of it.
-struct Bench {
-    harness: OidcHarness,
-    user: String,
+pub(crate) struct Bench {
+    pub(crate) harness: OidcHarness,
+    pub(crate) user: String,
 }
 
 impl Bench {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let harness = OidcHarness::start().await.unwrap();
         let ada = User {
             email: Some("ada@acme.example".into()),
@@ -34,51 +30,51 @@ impl Bench {
         Self { harness, user }
     }
 
-    fn change(&self, change: impl FnOnce(&mut Issuer)) {
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Issuer)) {
         self.harness.fake().with(change);
     }
 
-    fn log_in(&self) -> Tokens {
+    pub(crate) fn log_in(&self) -> Tokens {
         self.log_in_with(|_| {})
     }
 
-    fn log_in_with(&self, shape: impl FnOnce(&mut Login)) -> Tokens {
+    pub(crate) fn log_in_with(&self, shape: impl FnOnce(&mut Login)) -> Tokens {
         let mut login = Login::new(&self.user, "shop");
         shape(&mut login);
         self.harness.fake().with(|issuer| issuer.log_in(login)).unwrap()
     }
 
     /// A provider with these settings changed.
-    fn provider(&self, change: impl FnOnce(&mut OidcConfig, &mut FederationSettings)) -> Oidc {
+    pub(crate) fn provider(&self, change: impl FnOnce(&mut OidcConfig, &mut FederationSettings)) -> Oidc {
         let (mut config, mut settings) = (self.harness.config(), OidcHarness::settings());
         change(&mut config, &mut settings);
         self.harness.build(config, Some(settings), OutboundPolicy::default()).unwrap()
     }
 
     /// One that asks userinfo.
-    fn without_introspection(&self) -> Oidc {
+    pub(crate) fn without_introspection(&self) -> Oidc {
         self.provider(|config, _| (config.client_id, config.client_secret) = (None, None))
     }
 
-    fn user(&self) -> UserId {
+    pub(crate) fn user(&self) -> UserId {
         UserId::new(&self.user).unwrap()
     }
 
     /// The paths that were asked since the last time.
-    fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         let exchanges = self.harness.fake().take_exchanges();
         exchanges.into_iter().map(|exchange| exchange.request.path().to_owned()).collect()
     }
 }
 
-fn oauth(provider: &Oidc) -> &dyn Federation {
+pub(crate) fn oauth(provider: &Oidc) -> &dyn Federation {
     provider.federation().unwrap()
 }
 
-fn scope() -> CallScope {
+pub(crate) fn scope() -> CallScope {
     CallScope::new("r-1", Duration::from_secs(10))
 }
 
-fn token(text: &str) -> AccessToken {
+pub(crate) fn token(text: &str) -> AccessToken {
     AccessToken::new(text).unwrap()
 }
