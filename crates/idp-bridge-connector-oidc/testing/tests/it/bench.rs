@@ -10,7 +10,6 @@ use idp_bridge_core::{
 };
 use serde_json::json;
 
-
 /// A fake with one user, and providers in front of it.
 pub(crate) struct Bench {
     pub(crate) harness: OidcHarness,

@@ -105,9 +105,8 @@ async fn where_no_claim_names_the_session_a_logout_token_is_of_the_user() {
     let bench = Bench::start().await;
     let tokens = bench.log_in();
     let logout = bench.harness.fake().with(|issuer| issuer.end_session(&tokens.access)).unwrap().unwrap();
-    let ended = async |provider: Oidc| {
-        oauth(&provider).check_logout_token(&scope(), &token(&logout)).await.unwrap().ended
-    };
+    let ended =
+        async |provider: Oidc| oauth(&provider).check_logout_token(&scope(), &token(&logout)).await.unwrap().ended;
     let by_session = ended(bench.provider(|_, _| {})).await;
     assert!(matches!(by_session, idp_bridge_core::Ended::Session(_)), "{by_session:?}");
     let by_user = ended(bench.provider(|config, _| config.session_claim = None)).await;
