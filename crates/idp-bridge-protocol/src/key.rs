@@ -4,6 +4,7 @@ mod weak;
 
 use std::fmt;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use aws_lc_rs::{constant_time, hmac};
 use base64::Engine;
@@ -111,6 +112,13 @@ impl VerifyingKey {
             Self::Public(public) => weak::check_public(public)?,
         }
         Ok(key)
+    }
+
+    /// Returns the SHA-256 digest of a shared key, or `None` for a public key.
+    pub fn shared_digest(&self) -> Option<[u8; 32]> {
+        let Self::Shared(shared) = self else { return None };
+        let digest = digest(&SHA256, &shared.bytes);
+        digest.as_ref().try_into().ok()
     }
 
     /// Parses a key without rejecting published ones, which tests use.

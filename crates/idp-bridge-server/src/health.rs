@@ -1,9 +1,11 @@
 //! Liveness and readiness. Neither depends on an identity provider: the outage of one tenant must not stop the others.
 
 use idp_bridge_protocol::Code;
+use serde::Serialize;
 
 use crate::error::Refusal;
 use crate::response::{self, JSON, Response};
+use crate::state::ServerState;
 
 /// Responds to `/healthz`.
 pub(crate) fn live() -> Response {
@@ -11,7 +13,30 @@ pub(crate) fn live() -> Response {
 }
 
 /// Responds to `/readyz`: 200 unless the server is draining.
-pub(crate) fn ready(is_draining: bool, is_demo: bool) -> Result<Response, Refusal> {
-    let body = if is_demo { r#"{"status":"ready","demo":true}"# } else { r#"{"status":"ready"}"# };
-    if is_draining { Err(Refusal::new(Code::ShuttingDown)) } else { Ok(response::new(body, JSON)) }
+///
+/// With `verbose` the body has the number of tenants, and of tenants with settings that could not be loaded.
+pub(crate) fn ready(state: &ServerState, is_verbose: bool) -> Result<Response, Refusal> {
+    if state.is_draining() {
+        return Err(Refusal::new(Code::ShuttingDown));
+    }
+    let tenants = &state.tenants;
+    let ready = Ready {
+        status: "ready",
+        demo: state.is_demo.then_some(true),
+        tenants: is_verbose.then(|| tenants.load().len()),
+        broken_tenants: is_verbose.then(|| tenants.broken()),
+    };
+    Ok(response::new(response::to_json(&ready), JSON))
+}
+
+/// The body of `/readyz`.
+#[derive(Serialize)]
+struct Ready {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    demo: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenants: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    broken_tenants: Option<usize>,
 }

@@ -32,6 +32,7 @@ mod router;
 mod server;
 mod state;
 mod tenant;
+mod tenants;
 mod token_gate;
 mod webhook;
 
@@ -40,4 +41,5 @@ pub use idp_bridge_http::oidc::Algorithm;
 pub use limits::ServerLimits;
 pub use openapi::openapi;
 pub use server::Server;
-pub use tenant::{CustomerFrom, CustomerMissing, FederationRules, Tenant, Tenants, TenantsError};
+pub use tenant::{CustomerFrom, CustomerMissing, FederationRules, Tenant};
+pub use tenants::{CurrentTenants, Tenants, TenantsError};

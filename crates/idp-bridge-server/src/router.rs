@@ -69,7 +69,7 @@ async fn route(
     let to_tenant = |tenant| TenantRequest { id: Arc::clone(request_id), tenant, head: &head, body };
     match find_route(&head)? {
         Route::Page(Page::Health) => Ok(health::live()),
-        Route::Page(Page::Ready) => health::ready(state.is_draining(), state.is_demo),
+        Route::Page(Page::Ready) => health::ready(state, head.uri.query() == Some("verbose")),
         Route::Page(Page::OpenApi) => Ok(openapi::document()),
         Route::Page(Page::Docs) => Ok(docs::page()),
         // Refuses requests itself while the server drains: pages of other origins must be able to read the refusal.

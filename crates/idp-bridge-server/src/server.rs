@@ -13,7 +13,7 @@ use crate::limits::ServerLimits;
 use crate::revocation::RevocationStore;
 use crate::router::Router;
 use crate::state::ServerState;
-use crate::tenant::Tenants;
+use crate::tenants::{CurrentTenants, Tenants};
 
 /// A server that is ready to accept connections.
 pub struct Server(ServerState);
@@ -38,6 +38,11 @@ impl Server {
         store: Arc<dyn IdempotencyStore>,
     ) -> std::io::Result<Self> {
         ServerState::new(tenants, clock, random, limits, store).map(Self)
+    }
+
+    /// Returns the tenants, which can be replaced while the server runs.
+    pub fn tenants(&self) -> Arc<CurrentTenants> {
+        Arc::clone(&self.0.tenants)
     }
 
     /// Replaces the revocation list in memory by one that survives a restart, or that several bridges share.
@@ -77,7 +82,7 @@ impl Server {
         tracing::info!(connections = connections.len(), "shutting down: running calls are finished");
         // New connections get `shutting_down`. They close when this function returns.
         let mut late = Connections::new(Router::new(Arc::clone(&state)), state.limits.clone());
-        let time_limit = state.limits.body + state.tenants.longest_deadline() + state.limits.write;
+        let time_limit = state.limits.body + state.tenants.load().longest_deadline() + state.limits.write;
         tokio::select! {
             () = late.accept(&listener) => {}
             drained = tokio::time::timeout(time_limit, drain(&state, connections)) => match drained {

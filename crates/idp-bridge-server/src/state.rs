@@ -14,12 +14,13 @@ use crate::process_key::ProcessKey;
 use crate::request;
 use crate::reset_limit::ResetLimiter;
 use crate::revocation::{MemoryRevocations, RevocationStore};
-use crate::tenant::{Tenant, Tenants};
+use crate::tenant::Tenant;
+use crate::tenants::{CurrentTenants, Tenants};
 use crate::token_gate::TokenGate;
 
 /// The state that all requests share.
 pub(crate) struct ServerState {
-    pub(crate) tenants: Tenants,
+    pub(crate) tenants: Arc<CurrentTenants>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) idempotency: Arc<dyn IdempotencyStore>,
     /// Tokens that are rejected although they may still be valid.
@@ -48,14 +49,14 @@ impl ServerState {
     ) -> std::io::Result<Self> {
         let tasks = TaskTracker::new();
         Ok(Self {
-            gate: TokenGate::new(&tenants, &tasks),
+            gate: TokenGate::new(&tasks),
             revocations: Arc::new(MemoryRevocations::new(Arc::clone(&clock))),
             resets: ResetLimiter::default(),
             key: ProcessKey::new(random)?,
             public_url: None,
             is_demo: false,
             is_draining: AtomicBool::new(false),
-            tenants,
+            tenants: Arc::new(CurrentTenants::new(tenants)),
             clock,
             idempotency,
             limits,
@@ -78,7 +79,8 @@ impl ServerState {
     /// An unknown id gets the deadline of some tenant, always the same one: the time after which a slow body is cut off
     /// must not reveal which tenants exist.
     pub(crate) fn body_timeout(&self, headers: &HeaderMap, id: &TenantId, tenant: Option<&Tenant>) -> Duration {
-        let deadlines = self.tenants.deadlines();
+        let tenants = self.tenants.load();
+        let deadlines = tenants.deadlines();
         let substitute = deadlines.get(self.key.pick(id, deadlines.len())).copied();
         let deadline = tenant.map(|tenant| tenant.deadline).or(substitute).unwrap_or(Tenant::DEFAULT_DEADLINE);
         request::body_timeout(headers, deadline, &self.limits)

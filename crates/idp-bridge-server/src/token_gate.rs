@@ -4,20 +4,17 @@ mod buckets;
 mod shared;
 mod token;
 
-use std::collections::HashMap;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use idp_bridge_core::{Error, ErrorKind, Result, TenantId};
+use idp_bridge_core::{Error, ErrorKind, Result};
 use moka::sync::Cache;
 use tokio_util::task::TaskTracker;
 
 use self::buckets::Buckets;
 use crate::flights::Flights;
-use crate::tenant::Tenants;
+use crate::tenant::Tenant;
 
 pub(crate) use self::buckets::Cost;
 pub(crate) use self::shared::{CachedUserinfo, LogoutKey, LogoutOutcome, SharedFailure};
@@ -32,7 +29,6 @@ const MAX_CACHED: u64 = 50_000;
 /// Limits the number of unvalidated tokens that reach an identity provider, and caches validated ones.
 pub(crate) struct TokenGate {
     cached: Cache<TokenKey, Arc<CachedUserinfo>>,
-    limits: HashMap<TenantId, DefaultDirectRateLimiter>,
     /// The rate limits of each token and each user.
     pub(crate) buckets: Buckets,
     /// The running validations.
@@ -42,15 +38,11 @@ pub(crate) struct TokenGate {
 }
 
 impl TokenGate {
-    /// Creates the gate of these tenants. Shared requests run as tasks of `tasks`.
-    pub(crate) fn new(tenants: &Tenants, tasks: &TaskTracker) -> Self {
-        let limits = tenants.iter().filter_map(|tenant| {
-            let max = NonZeroU32::new(tenant.federation.as_ref()?.anonymous_per_second).unwrap_or(NonZeroU32::MIN);
-            Some((tenant.id.clone(), RateLimiter::direct(Quota::per_second(max))))
-        });
+    /// Creates a gate. Shared requests run as tasks of `tasks`.
+    pub(crate) fn new(tasks: &TaskTracker) -> Self {
         let cached = Cache::builder().max_capacity(MAX_CACHED).time_to_live(CACHED_FOR).build();
         let (validations, logouts) = (Flights::new(tasks.clone()), Flights::new(tasks.clone()));
-        Self { cached, limits: limits.collect(), buckets: Buckets::new(), validations, logouts }
+        Self { cached, buckets: Buckets::new(), validations, logouts }
     }
 
     /// Returns the cached response for a validated token, which may be stale.
@@ -59,9 +51,8 @@ impl TokenGate {
     }
 
     /// Counts an unvalidated token against the tenant's limit.
-    pub(crate) fn check_rate(&self, tenant: &TenantId) -> Result<()> {
-        let Some(limit) = self.limits.get(tenant) else { return Ok(()) };
-        limit.check().map_err(|until| {
+    pub(crate) fn check_rate(&self, tenant: &Tenant) -> Result<()> {
+        tenant.unvalidated_tokens().check().map_err(|until| {
             let wait = until.wait_time_from(DefaultClock::default().now());
             Error::ours(ErrorKind::RateLimited, "too many unvalidated tokens").with_retry_after(Some(wait))
         })

@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["federation", "rest", "webhook"],
     &["pipeline"],
     &["state"],
-    &["dispatch", "idempotency", "reset_limit", "token_gate"],
+    &["dispatch", "idempotency", "reset_limit", "tenants", "token_gate"],
     &["html", "log", "request", "revocation", "tenant"],
     &["auth"],
     &["error"],

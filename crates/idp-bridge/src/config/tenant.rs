@@ -75,15 +75,14 @@ impl<'a> Reader<'a> {
         else {
             return Err(problems);
         };
-        Ok(Tenant {
-            deadline: settings.deadline.0,
-            customer_missing: settings.customer.missing,
-            access_tokens,
-            tokens: settings.rest.tokens.into_iter().map(model::Token::into_rest_token).collect(),
-            switched_off: settings.disabled_calls,
-            federation: federation.map(model::Federation::into_rules),
-            ..Tenant::new(id, kind, provider, keys)
-        })
+        let mut tenant = Tenant::new(id, kind, provider, keys);
+        tenant.deadline = settings.deadline.0;
+        tenant.customer_missing = settings.customer.missing;
+        tenant.access_tokens = access_tokens;
+        tenant.tokens = settings.rest.tokens.into_iter().map(model::Token::into_rest_token).collect();
+        tenant.switched_off = settings.disabled_calls;
+        tenant.federation = federation.map(model::Federation::into_rules);
+        Ok(tenant)
     }
 
     fn read_settings(

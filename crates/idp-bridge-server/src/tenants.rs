@@ -1,0 +1,201 @@
+//! The tenants of a server, and their replacement while it runs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use idp_bridge_core::TenantId;
+use idp_bridge_protocol::VerifyingKey;
+
+use crate::tenant::Tenant;
+
+/// The tenants of a server, by id.
+#[derive(Debug, Default)]
+pub struct Tenants {
+    by_id: HashMap<TenantId, Arc<Tenant>>,
+    deadlines: Vec<Duration>,
+}
+
+/// The error for tenants that cannot be served together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TenantsError {
+    /// Two tenants have equal ids.
+    #[error("the tenant `{0}` is configured twice")]
+    Twice(TenantId),
+    /// Two tenants share a signing key, so one could sign for the other.
+    #[error("the tenants `{0}` and `{1}` share the key `whsec_…`: give each tenant its own key, or use a key pair")]
+    SharedKey(TenantId, TenantId),
+    /// Two REST tokens of a tenant have equal names, which separate their idempotency keys.
+    #[error("two REST tokens of `{0}` have the name `{1}`: give each token its own name")]
+    TokenName(TenantId, String),
+    /// Two REST tokens of a tenant are equal.
+    #[error("the REST tokens `{1}` and `{2}` of `{0}` have equal `sha256`: remove one")]
+    SameToken(TenantId, String, String),
+}
+
+impl TenantsError {
+    /// Returns the tenant with the invalid settings.
+    pub fn tenant(&self) -> &TenantId {
+        match self {
+            Self::Twice(id) | Self::SharedKey(_, id) | Self::TokenName(id, _) | Self::SameToken(id, ..) => id,
+        }
+    }
+}
+
+impl Tenants {
+    /// Creates the set of tenants.
+    ///
+    /// Fails unless ids and shared keys are distinct, and the REST tokens of each tenant have distinct names and digests.
+    pub fn new<T: Into<Arc<Tenant>>>(tenants: impl IntoIterator<Item = T>) -> Result<Self, TenantsError> {
+        let mut by_id: HashMap<TenantId, Arc<Tenant>> = HashMap::new();
+        let mut shared_keys: HashMap<[u8; 32], TenantId> = HashMap::new();
+        for tenant in tenants {
+            let tenant: Arc<Tenant> = tenant.into();
+            if by_id.contains_key(&tenant.id) {
+                return Err(TenantsError::Twice(tenant.id.clone()));
+            }
+            for digest in tenant.keys.keys().iter().filter_map(VerifyingKey::shared_digest) {
+                match shared_keys.insert(digest, tenant.id.clone()) {
+                    Some(other) if other != tenant.id => return Err(TenantsError::SharedKey(other, tenant.id.clone())),
+                    _ => {}
+                }
+            }
+            check_tokens(&tenant)?;
+            by_id.insert(tenant.id.clone(), tenant);
+        }
+        let deadlines = by_id.values().map(|tenant| tenant.deadline).collect();
+        Ok(Self { by_id, deadlines })
+    }
+
+    /// Returns the number of tenants.
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Returns whether there is no tenant.
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// Returns the tenant with this id.
+    pub fn get(&self, id: &TenantId) -> Option<Arc<Tenant>> {
+        self.by_id.get(id).cloned()
+    }
+
+    /// Returns the deadlines of all tenants, in no particular order.
+    pub(crate) fn deadlines(&self) -> &[Duration] {
+        &self.deadlines
+    }
+
+    /// Returns the longest deadline.
+    pub(crate) fn longest_deadline(&self) -> Duration {
+        self.deadlines.iter().copied().max().unwrap_or_default()
+    }
+}
+
+/// The tenants of a running server, which a reload replaces.
+#[derive(Debug, Default)]
+pub struct CurrentTenants {
+    tenants: ArcSwap<Tenants>,
+    broken: AtomicUsize,
+}
+
+impl CurrentTenants {
+    /// Creates the tenants of a server that starts.
+    pub fn new(tenants: Tenants) -> Self {
+        Self { tenants: ArcSwap::from_pointee(tenants), broken: AtomicUsize::new(0) }
+    }
+
+    /// Returns the tenants of now.
+    pub fn load(&self) -> Arc<Tenants> {
+        self.tenants.load_full()
+    }
+
+    /// Replaces the tenants. Running calls finish with the earlier ones.
+    ///
+    /// `broken` is the number of tenants with settings that cannot be loaded, for `/readyz?verbose`.
+    pub fn replace(&self, tenants: Tenants, broken: usize) {
+        self.tenants.store(Arc::new(tenants));
+        self.set_broken(broken);
+    }
+
+    /// Sets the number of tenants with settings that cannot be loaded.
+    pub fn set_broken(&self, broken: usize) {
+        self.broken.store(broken, Relaxed);
+    }
+
+    /// Returns the number of tenants with settings that cannot be loaded.
+    pub(crate) fn broken(&self) -> usize {
+        self.broken.load(Relaxed)
+    }
+
+    /// Returns the tenant with this id.
+    pub(crate) fn get(&self, id: &TenantId) -> Option<Arc<Tenant>> {
+        self.tenants.load().get(id)
+    }
+}
+
+fn check_tokens(tenant: &Tenant) -> Result<(), TenantsError> {
+    for (index, token) in tenant.tokens.iter().enumerate() {
+        for other in tenant.tokens.iter().skip(index + 1) {
+            if token.name == other.name {
+                return Err(TenantsError::TokenName(tenant.id.clone(), token.name.clone()));
+            }
+            if token.sha256 == other.sha256 {
+                return Err(TenantsError::SameToken(tenant.id.clone(), token.name.clone(), other.name.clone()));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use idp_bridge_connector_memory::Memory;
+    use idp_bridge_protocol::{KeyRing, SigningKey};
+
+    use super::*;
+    use crate::auth::{RestToken, Scope};
+
+    fn tenant(id: &str, key: &SigningKey) -> Tenant {
+        let key = VerifyingKey::parse(key.to_verifying_text().expose()).unwrap();
+        let provider = Arc::new(Memory::with_users(Vec::new()).unwrap().provider());
+        Tenant::new(TenantId::new(id).unwrap(), "memory", provider, KeyRing::new(vec![key]).unwrap())
+    }
+
+    #[test]
+    fn shared_key_serves_one_tenant() {
+        let pair = SigningKey::from_seed([1; 32]).unwrap();
+        assert!(Tenants::new([tenant("a", &pair), tenant("b", &pair)]).is_ok());
+        let shared = SigningKey::from_shared([1; 32]);
+        let error = Tenants::new([tenant("a", &shared), tenant("b", &shared)]).unwrap_err();
+        assert!(matches!(&error, TenantsError::SharedKey(..)), "{error}");
+        assert!(Tenants::new([tenant("a", &shared), tenant("b", &SigningKey::from_shared([2; 32]))]).is_ok());
+    }
+
+    #[test]
+    fn ids_are_unique() {
+        let pair = SigningKey::from_seed([1; 32]).unwrap();
+        let error = Tenants::new([tenant("a", &pair), tenant("a", &pair)]).unwrap_err();
+        assert_eq!(error, TenantsError::Twice(TenantId::new("a").unwrap()));
+    }
+
+    #[test]
+    fn rest_tokens_and_names_are_unique() {
+        let token =
+            |name: &str, byte| RestToken { name: name.into(), sha256: [byte; 32], scopes: [Scope::Read].into() };
+        let with = |tokens: Vec<RestToken>| {
+            let mut tenant = tenant("a", &SigningKey::from_seed([1; 32]).unwrap());
+            tenant.tokens = tokens;
+            Tenants::new([tenant]).map(drop)
+        };
+        let id = TenantId::new("a").unwrap();
+        assert_eq!(with(vec![token("one", 1), token("two", 2)]), Ok(()));
+        let same_name = with(vec![token("one", 1), token("two", 2), token("one", 3)]);
+        assert_eq!(same_name, Err(TenantsError::TokenName(id.clone(), "one".into())));
+        let same_token = with(vec![token("one", 1), token("two", 1)]);
+        assert_eq!(same_token, Err(TenantsError::SameToken(id, "one".into(), "two".into())));
+    }
+}
