@@ -102,7 +102,8 @@ fn logout_survives_a_killed_process() {
     bridge.wait_for_exit();
     let bridge = federated.configured.serve();
     assert_always_rejected(&bridge, &ended);
-    let alive = federated.runtime.block_on(federated.harness.federation().unwrap().alive(&mut ended.clone())).unwrap();
+    let alive =
+        federated.runtime.block_on(federated.harness.federation().unwrap().check_tokens(&mut ended.clone())).unwrap();
     assert_eq!(alive.userinfo, Some(true), "the identity provider accepts it");
 }
 

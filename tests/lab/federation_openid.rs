@@ -70,10 +70,10 @@ fn login_has_customer_until_logout() {
         assert_eq!(stage.logout(&tokens).status, 204);
         stage.is_refused(&tokens);
     }
-    let alive = stage.runtime.block_on(stage.harness.alive(&mut tokens)).unwrap();
+    let alive = stage.runtime.block_on(stage.harness.check_tokens(&mut tokens)).unwrap();
     assert_eq!((alive.userinfo, alive.introspection, alive.refresh), (Some(false), Some(false), Some(false)));
     assert_eq!(stage.userinfo(&other).status, 200, "another login lives on");
-    assert_eq!(stage.runtime.block_on(stage.harness.alive(&mut other)).unwrap().refresh, Some(true));
+    assert_eq!(stage.runtime.block_on(stage.harness.check_tokens(&mut other)).unwrap().refresh, Some(true));
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn back_channel_logout_ends_the_login() {
     // Offline access survives the session, so only the logout token can end it at the bridge.
     let (mut tokens, other) = (stage.log_in(true), stage.log_in(true));
     let logout = stage.runtime.block_on(stage.harness.end_login(&tokens)).unwrap().unwrap();
-    let alive = stage.runtime.block_on(stage.harness.alive(&mut tokens)).unwrap();
+    let alive = stage.runtime.block_on(stage.harness.check_tokens(&mut tokens)).unwrap();
     assert_eq!((alive.userinfo, stage.userinfo(&tokens).status), (Some(true), 200));
     let post = |token: &str| {
         let form = [("logout_token", token)];
@@ -101,15 +101,17 @@ fn back_channel_logout_ends_the_login() {
 fn browser_logout_redirects_to_the_provider_only() {
     let stage = Stage::new();
     let at = |query: &str| Request::get(&format!("/v1/tenants/umbrella/logout?{query}")).send(stage.bridge.address());
-    let way_back = "https%3A%2F%2Fapp.umbrella.example%2Fgoodbye";
-    let sent = at(&format!("client_id=umbrella-app&post_logout_redirect_uri={way_back}&state=a%26b"));
+    let redirect_uri = "https%3A%2F%2Fapp.umbrella.example%2Fgoodbye";
+    let sent = at(&format!("client_id=umbrella-app&post_logout_redirect_uri={redirect_uri}&state=a%26b"));
     assert_eq!(sent.status, 303);
     let place = &sent.headers["location"];
     assert!(place.ends_with("/session/end?client_id=umbrella-app&post_logout_redirect_uri=https%3A%2F%2Fapp.umbrella.example%2Fgoodbye&state=a%26b"), "{place}");
     for bad in [
         "client_id=umbrella-app&post_logout_redirect_uri=https%3A%2F%2Fevil.example%2Fgoodbye".to_owned(),
-        format!("client_id=stranger&post_logout_redirect_uri={way_back}"),
-        format!("client_id=umbrella-app&post_logout_redirect_uri={way_back}&post_logout_redirect_uri={way_back}"),
+        format!("client_id=stranger&post_logout_redirect_uri={redirect_uri}"),
+        format!(
+            "client_id=umbrella-app&post_logout_redirect_uri={redirect_uri}&post_logout_redirect_uri={redirect_uri}"
+        ),
     ] {
         let refused = at(&bad);
         assert_eq!((refused.status, refused.headers.get("location")), (400, None), "{bad}");

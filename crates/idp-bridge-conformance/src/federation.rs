@@ -27,12 +27,12 @@ pub trait FederationHarness: Send + Sync {
     ///
     /// The check must not invalidate a token. If a refresh rotates the token, read the state of the fake, or replace `tokens` by
     /// the new ones.
-    async fn alive(&self, tokens: &mut Tokens) -> Staged<Alive>;
+    async fn check_tokens(&self, tokens: &mut Tokens) -> Staged<TokenStatus>;
 
     /// Returns a token of the identity provider that the bridge must reject. See [`Need::Flawed`](crate::Need::Flawed).
-    async fn flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
+    async fn issue_flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
         let _ = sign_in;
-        Err(unstaged("flawed", &format!("Flawed({flaw:?})")))
+        Err(unstaged("issue_flawed", &format!("Flawed({flaw:?})")))
     }
 
     /// Signs any header and claims with the identity provider's key in the header's `kid`.
@@ -69,8 +69,8 @@ pub trait FederationHarness: Send + Sync {
     }
 
     /// Builds a provider with working settings and without federation. See [`Need::FederationOff`](crate::Need::FederationOff).
-    async fn provider_without(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        Err(unstaged("provider_without", "FederationOff"))
+    async fn provider_without_federation(&self) -> Staged<Arc<dyn IdentityProvider>> {
+        Err(unstaged("provider_without_federation", "FederationOff"))
     }
 }
 
@@ -143,7 +143,7 @@ pub struct Tokens {
 
 /// The tokens of a login that the identity provider accepts. `None` if there is no such token or endpoint.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Alive {
+pub struct TokenStatus {
     /// Whether userinfo accepts the access token.
     pub userinfo: Option<bool>,
     /// Whether introspection reports the access token as active.
@@ -179,7 +179,7 @@ pub struct EndSessionForm {
     /// The parameter of the client, such as `client_id`.
     pub client: &'static str,
     /// The parameter of the redirect URI, such as `post_logout_redirect_uri`.
-    pub way_back: &'static str,
+    pub redirect_uri: &'static str,
     /// The parameter of the hint, such as `id_token_hint`. `None` if there is no such parameter.
     pub hint: Option<&'static str>,
     /// The parameter of the application's state, such as `state`. `None` if there is no such parameter.

@@ -255,7 +255,7 @@ pub enum Need {
     DeletedLogin,
     /// [`FederationHarness::provider_with_wrong_client_secret`].
     WrongClientSecret,
-    /// [`FederationHarness::provider_without`].
+    /// [`FederationHarness::provider_without_federation`].
     FederationOff,
 }
 

@@ -49,7 +49,9 @@ mod proxy;
 mod report;
 mod run;
 
-pub use federation::{Alive, ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Tokens};
+pub use federation::{
+    ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, TokenStatus, Tokens,
+};
 pub use harness::{Control, Harness, Need, NewUser, SecondOrigin, Staged, UserKind};
 pub use observation::Observation;
 pub use report::{Failed, NotApplicable, Passed, Report};

@@ -6,7 +6,7 @@ use idp_bridge_core::{
 };
 
 use crate::context::{CaseContext, GRACE, Person, Provider, ample, ensure};
-use crate::{Alive, FederationFacts, FederationHarness, NewUser, SignIn, Staged, Tokens};
+use crate::{FederationFacts, FederationHarness, NewUser, SignIn, Staged, TokenStatus, Tokens};
 
 /// The password of every user that logs in.
 const PASSWORD: &str = "Correct-Horse-7-Battery";
@@ -89,8 +89,8 @@ impl CaseContext {
     }
 
     /// Returns which tokens of a login the identity provider accepts.
-    pub(crate) async fn alive(&self, login: &mut Login) -> Staged<Alive> {
-        self.oauth()?.alive(&mut login.tokens).await
+    pub(crate) async fn check_tokens(&self, login: &mut Login) -> Staged<TokenStatus> {
+        self.oauth()?.check_tokens(&mut login.tokens).await
     }
 
     /// Returns a provider behind the suite's proxy that has validated a token, so that its keys are cached.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use idp_bridge_core::serde::{self, Deserialize, Serialize};
 
-use crate::Alive;
+use crate::TokenStatus;
 
 /// A token that was valid before a logout, and whether it was valid afterwards.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub(crate) struct Observations(Arc<Mutex<Vec<Observation>>>);
 
 impl Observations {
     /// Records each token that was valid before. `prefix` describes the login, such as `another login's `.
-    pub(crate) fn note(&self, logout: &str, prefix: &str, before: Alive, after: Alive) {
+    pub(crate) fn note(&self, logout: &str, prefix: &str, before: TokenStatus, after: TokenStatus) {
         let things = [
             ("access token at userinfo", before.userinfo, after.userinfo),
             ("access token at introspection", before.introspection, after.introspection),
@@ -51,8 +51,13 @@ mod tests {
     #[test]
     fn only_tokens_valid_before_are_noted() {
         let seen = Observations::default();
-        let before = Alive { userinfo: Some(true), introspection: Some(false), refresh: Some(true) };
-        seen.note("alone", "", before, Alive { userinfo: Some(false), introspection: Some(false), refresh: None });
+        let before = TokenStatus { userinfo: Some(true), introspection: Some(false), refresh: Some(true) };
+        seen.note(
+            "alone",
+            "",
+            before,
+            TokenStatus { userinfo: Some(false), introspection: Some(false), refresh: None },
+        );
         let noted = Observation { logout: "alone".into(), what: "access token at userinfo".into(), lives: false };
         assert_eq!(seen.take(), [noted]);
     }

@@ -138,8 +138,8 @@ pub(crate) async fn introspection(own: &OidcFederation, scope: &CallScope) -> Op
 async fn secret(own: &OidcFederation, client: &OauthClient, scope: &CallScope) -> Finding {
     let check = format!("the client `{}` is known, with this secret", client.id);
     // Nobody is sent there: the code that was never given is refused before.
-    let way_back = "https://idp-bridge.invalid/";
-    match own.openid.check_secret(scope, own.credentials(client), way_back).await {
+    let redirect_uri = "https://idp-bridge.invalid/";
+    match own.openid.check_secret(scope, own.credentials(client), redirect_uri).await {
         Ok(SecretCheck::Right) => Finding::ok(check, &[]),
         Ok(SecretCheck::Wrong) => {
             let fix =

@@ -1,6 +1,6 @@
 //! Tests of logout.
 
-use idp_bridge_conformance::{Alive, FederationHarness as _, Tokens};
+use idp_bridge_conformance::{FederationHarness as _, TokenStatus, Tokens};
 
 use super::stage::{Stage, TENANT, last_requests, log_out, userinfo};
 use crate::keycloak::form_request;
@@ -8,8 +8,8 @@ use crate::lab::{Lab, alone, running};
 use crate::support::bridge::{Bridge, until};
 use crate::support::http::Request;
 
-const GONE: Alive = Alive { userinfo: Some(false), introspection: Some(false), refresh: Some(false) };
-const ALIVE: Alive = Alive { userinfo: Some(true), introspection: Some(true), refresh: Some(true) };
+const GONE: TokenStatus = TokenStatus { userinfo: Some(false), introspection: Some(false), refresh: Some(false) };
+const ALIVE: TokenStatus = TokenStatus { userinfo: Some(true), introspection: Some(true), refresh: Some(true) };
 
 /// Requests userinfo many times, and expects 401 each time.
 #[track_caller]
@@ -29,11 +29,11 @@ fn logout_ends_online_and_offline_logins() {
     let bridge = stage.serve("");
     for tokens in &mut ended {
         assert_eq!(userinfo(&bridge, tokens.access.expose()).status, 200);
-        assert_eq!(stage.wait(stage.harness.alive(tokens)), ALIVE);
+        assert_eq!(stage.wait(stage.harness.check_tokens(tokens)), ALIVE);
         let reply = log_out(&bridge, tokens.access.expose(), &[]);
         assert_eq!((reply.status, reply.body.as_str()), (204, ""), "{reply:?}");
         assert_always_refused(&bridge, tokens);
-        assert_eq!(stage.wait(stage.harness.alive(tokens)), GONE);
+        assert_eq!(stage.wait(stage.harness.check_tokens(tokens)), GONE);
         assert_eq!(log_out(&bridge, tokens.access.expose(), &[]).status, 204, "once more");
     }
     drop(bridge);
@@ -45,7 +45,7 @@ fn logout_ends_online_and_offline_logins() {
         assert_eq!(last_requests(&bridge, &reply), 0, "the list alone refuses it");
     }
     assert_eq!(userinfo(&bridge, other.access.expose()).status, 200, "another login of the user lives on");
-    assert_eq!(stage.wait(stage.harness.alive(&mut other)), ALIVE);
+    assert_eq!(stage.wait(stage.harness.check_tokens(&mut other)), ALIVE);
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn logout_revokes_refresh_token_of_own_client() {
     assert_eq!(reply.problem(), (400, "invalid_request".to_owned()));
     let reply = log_out(&bridge, own.access.expose(), &[("refresh_token", &refresh(&own))]);
     assert_eq!(reply.status, 204, "{reply:?}");
-    assert_eq!(stage.wait(stage.harness.alive(&mut own)), GONE);
+    assert_eq!(stage.wait(stage.harness.check_tokens(&mut own)), GONE);
 
     // An application with lightweight tokens, and one without a secret.
     for client in ["light", "spa"] {
@@ -68,7 +68,7 @@ fn logout_revokes_refresh_token_of_own_client() {
         let reply = log_out(&bridge, tokens.access.expose(), &[("refresh_token", &refresh(&tokens))]);
         assert_eq!(reply.status, 204, "{client}: {reply:?}");
         let mut tokens = tokens;
-        assert_eq!(stage.wait(stage.harness.alive(&mut tokens)), GONE, "{client}");
+        assert_eq!(stage.wait(stage.harness.check_tokens(&mut tokens)), GONE, "{client}");
     }
 }
 
@@ -80,7 +80,7 @@ fn expired_token_ends_its_login() {
     for offline in [false, true] {
         let mut expired = stage.log_in_with(|sign_in| (sign_in.expired, sign_in.offline) = (true, offline));
         assert_eq!(log_out(&bridge, expired.access.expose(), &[]).status, 204);
-        assert_eq!(stage.wait(stage.harness.alive(&mut expired)), GONE);
+        assert_eq!(stage.wait(stage.harness.check_tokens(&mut expired)), GONE);
     }
 }
 
@@ -100,12 +100,12 @@ fn browser_logout_returns_to_application() {
     let query = String::from_utf8(form_request("", &fields).body).unwrap();
     let reply = Request::get(&format!("{TENANT}/logout?{query}")).send(bridge.address());
     assert_eq!(reply.status, 303, "{reply:?}");
-    assert_eq!(stage.wait(stage.harness.alive(&mut tokens)), ALIVE, "the bridge itself ends nothing here");
+    assert_eq!(stage.wait(stage.harness.check_tokens(&mut tokens)), ALIVE, "the bridge itself ends nothing here");
     let address = Lab::get_running().keycloak_address();
     let target = reply.headers["location"].strip_prefix(&format!("http://{address}")).unwrap().to_owned();
     let back = Request::get(&target).header("host", &address).send(&address);
     assert_eq!((back.status, back.headers["location"].as_str()), (302, "https://app.example/bye?state=a+b%26c%3Dd"));
-    assert_eq!(stage.wait(stage.harness.alive(&mut tokens)), GONE);
+    assert_eq!(stage.wait(stage.harness.check_tokens(&mut tokens)), GONE);
     assert_eq!(userinfo(&bridge, tokens.access.expose()).status, 401);
 
     let elsewhere = query.replace("app.example", "evil.example");
@@ -153,10 +153,10 @@ fn logout_during_outage_rejects_the_token() {
 
     lab.start_keycloak();
     lab.wait_for_keycloak();
-    assert_eq!(stage.wait(stage.harness.alive(&mut asked)).refresh, Some(true), "the login is not ended");
+    assert_eq!(stage.wait(stage.harness.check_tokens(&mut asked)).refresh, Some(true), "the login is not ended");
     assert_eq!(userinfo(&bridge, asked.access.expose()).status, 401, "it is still listed");
     let works = until(|| (userinfo(&bridge, other.access.expose()).status == 200).then_some(()));
     assert_eq!(works, Some(()), "the other login lives on");
     assert_eq!(log_out(&bridge, asked.access.expose(), &[]).status, 204);
-    assert_eq!(stage.wait(stage.harness.alive(&mut asked)), GONE);
+    assert_eq!(stage.wait(stage.harness.check_tokens(&mut asked)), GONE);
 }

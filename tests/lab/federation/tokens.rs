@@ -54,7 +54,7 @@ fn other_tokens_are_rejected() {
 
     let sign_in = stage.sign_in();
     for flaw in Flaw::ALL {
-        let token = stage.wait(stage.harness.flawed(flaw, &sign_in));
+        let token = stage.wait(stage.harness.issue_flawed(flaw, &sign_in));
         assert_refused(&userinfo(&bridge, token.expose()), &format!("{flaw:?}"));
     }
     let foreign = stage.log_in_with(|sign_in| sign_in.foreign_client = true);

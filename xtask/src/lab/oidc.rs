@@ -168,7 +168,7 @@ scopes = ["openid", "email", "customer"]
 
 [tenants.{TENANT}.federation]
 clients = [{{ id = {app}, secret = {app_secret} }}, {{ id = {public_app} }}]
-post_logout_redirect_uris = [{way_back}]
+post_logout_redirect_uris = [{redirect_uri}]
 "#,
         issuer = text(&provider.issuer)?,
         bridge = text(&provider.bridge.id)?,
@@ -176,7 +176,7 @@ post_logout_redirect_uris = [{way_back}]
         app = text(&provider.app.id)?,
         app_secret = text(&provider.app.secret)?,
         public_app = text(&provider.public_app_id)?,
-        way_back = text(&provider.post_logout_redirect_uri)?,
+        redirect_uri = text(&provider.post_logout_redirect_uri)?,
     ))
 }
 

@@ -81,7 +81,7 @@ async fn declared(context: CaseContext) -> Staged<()> {
 }
 
 async fn switched_off(context: CaseContext) -> Staged<()> {
-    let provider = context.wrap(context.oauth()?.provider_without().await?);
+    let provider = context.wrap(context.oauth()?.provider_without_federation().await?);
     let (declared, implemented) = (provider.capabilities().federation().is_some(), provider.federation().is_some());
     ensure!(
         !declared && !implemented,

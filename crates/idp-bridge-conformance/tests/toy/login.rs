@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use idp_bridge_conformance::{
-    Alive, ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Staged, Tokens, async_trait,
+    ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Staged, TokenStatus, Tokens,
+    async_trait,
 };
 use idp_bridge_core::{AccessToken, IdentityProvider, UserId};
 use serde_json::Value;
@@ -21,7 +22,7 @@ impl FederationHarness for Toy {
             end_session: EndSessionForm {
                 url: format!("{ISSUER}/end"),
                 client: "client_id",
-                way_back: "post_logout_redirect_uri",
+                redirect_uri: "post_logout_redirect_uri",
                 hint: Some("id_token_hint"),
                 state: Some("state"),
             },
@@ -32,12 +33,12 @@ impl FederationHarness for Toy {
         self.server.sign_in(sign_in)
     }
 
-    async fn alive(&self, tokens: &mut Tokens) -> Staged<Alive> {
-        Ok(self.server.alive(tokens))
+    async fn check_tokens(&self, tokens: &mut Tokens) -> Staged<TokenStatus> {
+        Ok(self.server.check_tokens(tokens))
     }
 
-    async fn flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
-        self.server.flawed(flaw, sign_in)
+    async fn issue_flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
+        self.server.issue_flawed(flaw, sign_in)
     }
 
     async fn sign(&self, header: &Value, claims: &Value) -> Staged<String> {
@@ -62,7 +63,7 @@ impl FederationHarness for Toy {
         Ok(self.with_client_secret("guess"))
     }
 
-    async fn provider_without(&self) -> Staged<Arc<dyn IdentityProvider>> {
+    async fn provider_without_federation(&self) -> Staged<Arc<dyn IdentityProvider>> {
         Ok(self.without_federation())
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::{Method, StatusCode};
-use idp_bridge_conformance::{Alive, Flaw, SignIn, Staged, Tokens};
+use idp_bridge_conformance::{Flaw, SignIn, Staged, TokenStatus, Tokens};
 use idp_bridge_core::{AccessToken, Clock as _, CustomerId, Secret, SystemClock};
 use serde_json::{Value, json};
 
@@ -55,7 +55,7 @@ impl Server {
         })
     }
 
-    pub(super) fn flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
+    pub(super) fn issue_flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
         let good = Jwt::parse(self.sign_in(sign_in)?.access.expose()).unwrap();
         let mut claims = good.claims;
         match flaw {
@@ -67,11 +67,11 @@ impl Server {
         Ok(AccessToken::new(sign(&good.header, &claims))?)
     }
 
-    pub(super) fn alive(&self, tokens: &Tokens) -> Alive {
+    pub(super) fn check_tokens(&self, tokens: &Tokens) -> TokenStatus {
         let state = self.state();
         let access = state.userinfo(tokens.access.expose()).0 == StatusCode::OK;
         let refresh = tokens.refresh.as_ref().map(|token| state.session_of(token.expose()).is_some());
-        Alive { userinfo: Some(access), introspection: Some(access), refresh }
+        TokenStatus { userinfo: Some(access), introspection: Some(access), refresh }
     }
 
     /// Ends the session, and returns the logout token of the back channel.

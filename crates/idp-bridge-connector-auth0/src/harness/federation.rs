@@ -7,7 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use idp_bridge_conformance::fake::SigningKey;
 use idp_bridge_conformance::{
-    Alive, ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Staged, Tokens, async_trait,
+    ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Staged, TokenStatus, Tokens,
+    async_trait,
 };
 use idp_bridge_core::{AccessToken, FederationSettings, IdentityProvider, OauthClient, Secret, UserId};
 use idp_bridge_http::{Request, Response, Url, header};
@@ -180,7 +181,7 @@ impl FederationHarness for Auth0Harness {
             end_session: EndSessionForm {
                 url: format!("{}oidc/logout", issuer()),
                 client: "client_id",
-                way_back: "post_logout_redirect_uri",
+                redirect_uri: "post_logout_redirect_uri",
                 hint: Some("id_token_hint"),
                 state: Some("state"),
             },
@@ -209,15 +210,15 @@ impl FederationHarness for Auth0Harness {
     }
 
     /// Checks the access token with userinfo, and the refresh token in the fake's state, since a rotating one ends with its use.
-    async fn alive(&self, tokens: &mut Tokens) -> Staged<Alive> {
+    async fn check_tokens(&self, tokens: &mut Tokens) -> Staged<TokenStatus> {
         let request = Request::get(self.base.join(&["userinfo"])?).bearer(&Secret::new(tokens.access.expose()))?;
         let answer = self.http.send(&scope(), request).await?;
         let refresh = tokens.refresh.as_ref();
         let refresh = refresh.map(|token| self.fake.with(|tenant| tenant.is_refreshable(token.expose())));
-        Ok(Alive { userinfo: Some(answer.status.is_success()), introspection: None, refresh })
+        Ok(TokenStatus { userinfo: Some(answer.status.is_success()), introspection: None, refresh })
     }
 
-    async fn flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
+    async fn issue_flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
         let token = self.sign_in(sign_in).await?.access;
         let token = match flaw {
             Flaw::AnotherIssuer => {
@@ -268,7 +269,7 @@ impl FederationHarness for Auth0Harness {
         Ok(Arc::new(self.build_with(self.config(), Some(settings))?))
     }
 
-    async fn provider_without(&self) -> Staged<Arc<dyn IdentityProvider>> {
+    async fn provider_without_federation(&self) -> Staged<Arc<dyn IdentityProvider>> {
         Ok(Arc::new(self.build_with(self.config(), None)?))
     }
 }

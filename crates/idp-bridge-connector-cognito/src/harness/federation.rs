@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use idp_bridge_conformance::fake::SigningKey;
 use idp_bridge_conformance::{
-    Alive, ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Staged, Tokens, async_trait,
+    ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Staged, TokenStatus, Tokens,
+    async_trait,
 };
 use idp_bridge_core::{
     AccessToken, Connector as _, ConnectorContext, FederationSettings, IdentityProvider, OauthClient, Secret, UserId,
@@ -36,7 +37,7 @@ pub(super) fn facts(issuer: &str, domain: &str, clients: Vec<String>) -> Federat
         end_session: EndSessionForm {
             url: format!("{domain}/logout"),
             client: "client_id",
-            way_back: "logout_uri",
+            redirect_uri: "logout_uri",
             hint: None,
             state: Some("state"),
         },
@@ -93,15 +94,15 @@ impl FederationHarness for CognitoHarness {
         Ok(tokens)
     }
 
-    async fn alive(&self, tokens: &mut Tokens) -> Staged<Alive> {
-        Ok(self.fake().with(|pool| Alive {
+    async fn check_tokens(&self, tokens: &mut Tokens) -> Staged<TokenStatus> {
+        Ok(self.fake().with(|pool| TokenStatus {
             userinfo: Some(pool.accepts_access_token(tokens.access.expose())),
             introspection: None,
             refresh: tokens.refresh.as_ref().map(|token| pool.accepts_refresh_token(token.expose())),
         }))
     }
 
-    async fn flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
+    async fn issue_flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
         let session = self.session(&self.sign_in(sign_in).await?)?;
         match flaw {
             Flaw::AnotherIssuer => {
@@ -149,7 +150,7 @@ impl FederationHarness for CognitoHarness {
         self.build_with(&context)
     }
 
-    async fn provider_without(&self) -> Staged<Arc<dyn IdentityProvider>> {
+    async fn provider_without_federation(&self) -> Staged<Arc<dyn IdentityProvider>> {
         self.build_with(&ConnectorContext { federation: None, ..context()? })
     }
 }

@@ -8,7 +8,9 @@ use aws_sdk_cognitoidentityprovider::types::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use idp_bridge_conformance::{Alive, FederationFacts, FederationHarness, Flaw, SignIn, Staged, Tokens, async_trait};
+use idp_bridge_conformance::{
+    FederationFacts, FederationHarness, Flaw, SignIn, Staged, TokenStatus, Tokens, async_trait,
+};
 use idp_bridge_core::{
     AccessToken, ConnectorContext, FederationSettings, IdentityProvider, OauthClient, Secret, UserId,
 };
@@ -123,16 +125,16 @@ impl FederationHarness for StandInHarness {
         self.application(app).sign_in(&username, &sign_in.password).await
     }
 
-    async fn alive(&self, tokens: &mut Tokens) -> Staged<Alive> {
+    async fn check_tokens(&self, tokens: &mut Tokens) -> Staged<TokenStatus> {
         let app = self.application(self.find_app(tokens)?);
         let refresh = match &tokens.refresh {
             Some(token) => Some(app.accepts_refresh(token).await?),
             None => None,
         };
-        Ok(Alive { userinfo: Some(app.accepts(&tokens.access).await?), introspection: None, refresh })
+        Ok(TokenStatus { userinfo: Some(app.accepts(&tokens.access).await?), introspection: None, refresh })
     }
 
-    async fn flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
+    async fn issue_flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
         match flaw {
             Flaw::AnotherIssuer => {
                 let pool = self.sdk.create_user_pool().pool_name("another").send().await?.user_pool;
@@ -170,7 +172,7 @@ impl FederationHarness for StandInHarness {
         self.build(self.config(), &self.context_with(Some(with_wrong_secret(self.apps.settings())))?)
     }
 
-    async fn provider_without(&self) -> Staged<Arc<dyn IdentityProvider>> {
+    async fn provider_without_federation(&self) -> Staged<Arc<dyn IdentityProvider>> {
         self.build(self.config(), &self.context_with(None)?)
     }
 }

@@ -45,7 +45,7 @@ impl Stage {
 
     /// Returns whether the access token and the refresh token are active.
     async fn active(&self, tokens: &Tokens) -> [Option<bool>; 2] {
-        let alive = self.harness.alive(&mut tokens.clone()).await.unwrap();
+        let alive = self.harness.check_tokens(&mut tokens.clone()).await.unwrap();
         [alive.userinfo, alive.refresh]
     }
 

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use idp_bridge_conformance::fake::{Answer, Fake, FakeServer, Incoming, SigningKey};
 use idp_bridge_conformance::{
-    Alive, ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Staged, Tokens,
+    ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Staged, TokenStatus, Tokens,
 };
 use idp_bridge_core::{
     AccessToken, Clock as _, Email, FederationSettings, IdentityProvider, OauthClient, Random as _, Secret,
@@ -259,7 +259,7 @@ impl FederationHarness for KeycloakHarness {
             end_session: EndSessionForm {
                 url: format!("{issuer}/protocol/openid-connect/logout"),
                 client: "client_id",
-                way_back: "post_logout_redirect_uri",
+                redirect_uri: "post_logout_redirect_uri",
                 hint: Some("id_token_hint"),
                 state: Some("state"),
             },
@@ -285,10 +285,10 @@ impl FederationHarness for KeycloakHarness {
         Ok(tokens)
     }
 
-    async fn alive(&self, tokens: &mut Tokens) -> Staged<Alive> {
+    async fn check_tokens(&self, tokens: &mut Tokens) -> Staged<TokenStatus> {
         let form = [("token", tokens.access.expose()), ("client_id", realm::BRIDGE), ("client_secret", realm::SECRET)];
         let introspected: Value = self.post(&["token", "introspect"], &form).await?.json()?;
-        let mut alive = Alive {
+        let mut alive = TokenStatus {
             userinfo: Some(self.userinfo(&tokens.access).await?),
             introspection: introspected.get("active").and_then(Value::as_bool),
             refresh: None,
@@ -306,7 +306,7 @@ impl FederationHarness for KeycloakHarness {
         Ok(alive)
     }
 
-    async fn flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
+    async fn issue_flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
         match flaw {
             Flaw::AnotherIssuer => self.token_of_another_realm(sign_in).await,
             Flaw::ServiceAccount => self.client_token().await,
@@ -355,7 +355,7 @@ impl FederationHarness for KeycloakHarness {
         Ok(Arc::new(Self::build_in(self.config(), &context)?))
     }
 
-    async fn provider_without(&self) -> Staged<Arc<dyn IdentityProvider>> {
+    async fn provider_without_federation(&self) -> Staged<Arc<dyn IdentityProvider>> {
         let mut context = Self::context()?;
         context.federation = None;
         Ok(Arc::new(Self::build_in(self.config(), &context)?))

@@ -11,7 +11,7 @@ use crate::case::Case;
 use crate::context::{CaseContext, Provider, ensure, scope};
 use crate::forge::Jwt;
 use crate::login::{Login, Shown};
-use crate::{Alive, Need, SignIn, Staged};
+use crate::{Need, SignIn, Staged, TokenStatus};
 
 pub(super) fn cases() -> Vec<Case> {
     let name = |name: &str| format!("federation_logout::{name}");
@@ -78,8 +78,8 @@ pub(super) async fn check_logged_out(
     context: &CaseContext,
     provider: &Provider<'_>,
     login: &mut Login,
-) -> Staged<Alive> {
-    let after = context.alive(login).await?;
+) -> Staged<TokenStatus> {
+    let after = context.check_tokens(login).await?;
     ensure!(after.refresh != Some(true), "after the logout the refresh token is still valid");
     let ends_access_tokens_too =
         provider.capabilities().federation().is_some_and(|own| ends_access_tokens(own).is_ok());
@@ -122,11 +122,11 @@ async fn ends(context: CaseContext, shown: Shown, title: &'static str, shape: fn
         let offline = context.log_in_with(&ada, |sign_in| sign_in.offline = true).await?;
         others.push(("another offline login's ", offline));
     }
-    let before = context.alive(&mut login).await?;
+    let before = context.check_tokens(&mut login).await?;
     ensure!(before.refresh != Some(false), "the refresh token was invalid before the logout");
     let mut others_before = Vec::new();
     for (_, other) in &mut others {
-        others_before.push(context.alive(other).await?);
+        others_before.push(context.check_tokens(other).await?);
     }
     let provider = context.provider().await?;
     let has_refresh_token = shown == Shown::All && login.tokens.refresh.is_some();
@@ -135,7 +135,7 @@ async fn ends(context: CaseContext, shown: Shown, title: &'static str, shape: fn
     let after = check_logged_out(&context, &provider, &mut login).await?;
     context.observations().note(title, "", before, after);
     for ((prefix, other), before) in others.iter_mut().zip(others_before) {
-        let after = context.alive(other).await?;
+        let after = context.check_tokens(other).await?;
         context.observations().note(title, prefix, before, after);
     }
     Ok(())
@@ -148,8 +148,8 @@ async fn others_live(context: CaseContext) -> Staged<()> {
     let provider = context.provider().await?;
     provider.log_out(&ended, Shown::All).await?.succeeds()?;
     check_logged_out(&context, &provider, &mut ended).await?;
-    check_alive(&context, &provider, &mut earlier).await?;
-    check_alive(&context, &provider, &mut later).await
+    check_active(&context, &provider, &mut earlier).await?;
+    check_active(&context, &provider, &mut later).await
 }
 
 /// Without a refresh token, a logout ends one session, or the bridge rejects the user's other logins as well.
@@ -167,10 +167,10 @@ async fn others_end(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn check_alive(context: &CaseContext, provider: &Provider<'_>, login: &mut Login) -> Staged<()> {
-    let alive = context.alive(login).await?;
-    let lives = [alive.userinfo, alive.introspection, alive.refresh].into_iter().all(|one| one != Some(false));
-    ensure!(lives, "another login ended as well: {alive:?}");
+async fn check_active(context: &CaseContext, provider: &Provider<'_>, login: &mut Login) -> Staged<()> {
+    let status = context.check_tokens(login).await?;
+    let is_active = [status.userinfo, status.introspection, status.refresh].into_iter().all(|one| one != Some(false));
+    ensure!(is_active, "another login ended as well: {status:?}");
     provider.validate(&login.tokens.access).await?.succeeds().map(drop)
 }
 
@@ -178,7 +178,7 @@ async fn other_users_live(context: CaseContext) -> Staged<()> {
     let (ada, mut grace) = (context.log_in("ada").await?, context.log_in("grace").await?);
     let provider = context.provider().await?;
     provider.log_out(&ada, Shown::All).await?.succeeds()?;
-    check_alive(&context, &provider, &mut grace).await
+    check_active(&context, &provider, &mut grace).await
 }
 
 async fn repeated(context: CaseContext) -> Staged<()> {
@@ -258,7 +258,7 @@ async fn other_hint(context: CaseContext) -> Staged<()> {
         if answer.result.is_err() {
             answer.fails(&[ErrorKind::InvalidInput, ErrorKind::InvalidToken])?;
         }
-        check_alive(&context, &provider, &mut grace).await?;
+        check_active(&context, &provider, &mut grace).await?;
     }
     Ok(())
 }
@@ -269,5 +269,5 @@ async fn late_at_once(context: CaseContext) -> Staged<()> {
     let identity = provider.identify(&ada.tokens.access).await?.succeeds()?;
     let late = scope(Duration::ZERO);
     provider.log_out_in(&late, &identity, &ada, Shown::All).await?.fails(&[ErrorKind::Timeout])?;
-    check_alive(&context, &provider, &mut ada).await
+    check_active(&context, &provider, &mut ada).await
 }

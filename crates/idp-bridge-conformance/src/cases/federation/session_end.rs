@@ -54,7 +54,7 @@ async fn check_parameters(context: &CaseContext, end: &EndSession<'_>) -> Staged
     let hint = end.id_token_hint.map(Secret::expose);
     let wanted = [
         (Some(form.client), Some(end.client_id)),
-        (Some(form.way_back), Some(end.post_logout_redirect_uri)),
+        (Some(form.redirect_uri), Some(end.post_logout_redirect_uri)),
         (form.hint, hint),
         (form.state, end.state),
     ];

@@ -99,9 +99,9 @@ async fn denied_right(context: CaseContext) -> Staged<()> {
 async fn no_side_effects(context: CaseContext) -> Staged<()> {
     let mut ada = context.log_in("ada").await?;
     let provider = context.provider().await?;
-    let before = context.alive(&mut ada).await?;
+    let before = context.check_tokens(&mut ada).await?;
     provider.diagnose_oauth_in(&ample()).await?;
-    ensure!(context.alive(&mut ada).await? == before, "the diagnosis changed a login");
+    ensure!(context.check_tokens(&mut ada).await? == before, "the diagnosis changed a login");
     provider.validate(&ada.tokens.access).await?.succeeds().map(drop)
 }
 

@@ -151,7 +151,7 @@ fn jwt_of(header: &str, claims: &str) -> String {
 async fn flawed(context: CaseContext, flaw: Flaw) -> Staged<()> {
     let ada = context.log_in("ada").await?;
     let sign_in = context.sign_in(&ada.person, |_| {});
-    let token = context.oauth()?.flawed(flaw, &sign_in).await?;
+    let token = context.oauth()?.issue_flawed(flaw, &sign_in).await?;
     context.mark_private(token.expose());
     let provider = context.provider().await?;
     check_rejected(&provider, &token).await?;

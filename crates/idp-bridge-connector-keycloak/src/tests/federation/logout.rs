@@ -1,11 +1,11 @@
 //! Logouts with active, expired and revoked tokens.
 
-use idp_bridge_conformance::{Alive, FederationHarness as _};
+use idp_bridge_conformance::{FederationHarness as _, TokenStatus};
 use idp_bridge_core::{ErrorKind, Secret, SessionId};
 
 use super::*;
 
-const ENDED: Alive = Alive { userinfo: Some(false), introspection: Some(false), refresh: Some(false) };
+const ENDED: TokenStatus = TokenStatus { userinfo: Some(false), introspection: Some(false), refresh: Some(false) };
 
 #[tokio::test]
 async fn online_session_is_deleted() {
@@ -17,7 +17,7 @@ async fn online_session_is_deleted() {
     let session = identity.session.as_ref().unwrap().as_str();
     let ended = [format!("DELETE sessions/{session}"), "GET openid-connect/userinfo".to_owned()];
     assert_eq!(without_logins(stage.requests()), ended);
-    assert_eq!(stage.harness.alive(&mut tokens).await.unwrap(), ENDED);
+    assert_eq!(stage.harness.check_tokens(&mut tokens).await.unwrap(), ENDED);
     stage.log_out(&tokens, &identity).await.unwrap();
 }
 
@@ -32,7 +32,7 @@ async fn offline_session_is_deleted_too() {
         let session = identity.session.as_ref().unwrap().as_str();
         let requests = without_logins(stage.requests());
         assert!(requests.contains(&format!("DELETE sessions/{session}?isOffline=true")), "{requests:?}");
-        assert_eq!(stage.harness.alive(&mut tokens).await.unwrap(), ENDED, "{client}");
+        assert_eq!(stage.harness.check_tokens(&mut tokens).await.unwrap(), ENDED, "{client}");
     }
 }
 
@@ -44,7 +44,7 @@ async fn revoked_token_ends_its_offline_session() {
     // The effect of `/revoke`: the access token is refused, and the refresh token stays valid.
     stage.fake.revoke_token(revoked.access.expose());
     stage.log_out(&revoked, &identity).await.unwrap();
-    assert_eq!(stage.harness.alive(&mut revoked).await.unwrap().refresh, Some(false));
+    assert_eq!(stage.harness.check_tokens(&mut revoked).await.unwrap().refresh, Some(false));
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn refresh_token_is_sent_as_its_client() {
         id_token_hint: None,
     };
     stage.federation().log_out(&scope(), &logout).await.unwrap();
-    assert_eq!(stage.harness.alive(&mut other).await.unwrap().refresh, Some(false));
+    assert_eq!(stage.harness.check_tokens(&mut other).await.unwrap().refresh, Some(false));
     assert_eq!(stage.validation_error(&tokens.access).await, Some(ErrorKind::InvalidToken));
 }
 

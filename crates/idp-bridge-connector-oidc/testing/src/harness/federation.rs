@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use idp_bridge_conformance::{
-    Alive, ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Staged, Tokens, async_trait,
+    ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Staged, TokenStatus, Tokens,
+    async_trait,
 };
 use idp_bridge_core::{AccessToken, IdentityProvider, OutboundPolicy, Secret, UserId};
 use serde_json::Value;
@@ -24,7 +25,7 @@ impl FederationHarness for OidcHarness {
             end_session: EndSessionForm {
                 url: format!("{}/end-session", self.fake.url()),
                 client: "client_id",
-                way_back: "post_logout_redirect_uri",
+                redirect_uri: "post_logout_redirect_uri",
                 hint: Some("id_token_hint"),
                 state: Some("state"),
             },
@@ -49,16 +50,16 @@ impl FederationHarness for OidcHarness {
         })
     }
 
-    async fn alive(&self, tokens: &mut Tokens) -> Staged<Alive> {
+    async fn check_tokens(&self, tokens: &mut Tokens) -> Staged<TokenStatus> {
         let access = tokens.access.expose();
         Ok(self.fake.with(|issuer| {
             let lives = Some(issuer.living(access).is_some());
             let refresh = tokens.refresh.as_ref().map(|refresh| issuer.refreshable(refresh.expose()).is_some());
-            Alive { userinfo: lives, introspection: lives, refresh }
+            TokenStatus { userinfo: lives, introspection: lives, refresh }
         }))
     }
 
-    async fn flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
+    async fn issue_flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
         let token = self.fake.with(|issuer| -> Staged<String> {
             let user = issuer.id_of(sign_in.email.as_str()).ok_or("there is no such user")?;
             match flaw {
@@ -101,7 +102,7 @@ impl FederationHarness for OidcHarness {
         Ok(Arc::new(self.build(self.config(), Some(settings), OutboundPolicy::default())?))
     }
 
-    async fn provider_without(&self) -> Staged<Arc<dyn IdentityProvider>> {
+    async fn provider_without_federation(&self) -> Staged<Arc<dyn IdentityProvider>> {
         Ok(Arc::new(self.build(self.config(), None, OutboundPolicy::default())?))
     }
 }

@@ -6,7 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use idp_bridge_conformance::fake::SigningKey;
 use idp_bridge_conformance::{
-    Alive, ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Staged, Tokens, async_trait,
+    ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Staged, TokenStatus, Tokens,
+    async_trait,
 };
 use idp_bridge_core::{
     AccessToken, Clock as _, IdentityProvider, OauthClient, OutboundPolicy, Random as _, Secret, SystemClock,
@@ -124,7 +125,7 @@ impl FederationHarness for ServerHarness {
             end_session: EndSessionForm {
                 url: format!("{}/session/end", self.server.issuer),
                 client: "client_id",
-                way_back: "post_logout_redirect_uri",
+                redirect_uri: "post_logout_redirect_uri",
                 hint: Some("id_token_hint"),
                 state: Some("state"),
             },
@@ -144,7 +145,7 @@ impl FederationHarness for ServerHarness {
         Ok(tokens)
     }
 
-    async fn alive(&self, tokens: &mut Tokens) -> Staged<Alive> {
+    async fn check_tokens(&self, tokens: &mut Tokens) -> Staged<TokenStatus> {
         let userinfo = Request::get(self.at(&["me"])?).bearer(&Secret::new(tokens.access.expose()))?;
         let userinfo = self.http.send(&scope(), userinfo).await?.status.is_success();
         let introspection = self.is_active(tokens.access.expose()).await?;
@@ -156,10 +157,10 @@ impl FederationHarness for ServerHarness {
             }
             None => None,
         };
-        Ok(Alive { userinfo: Some(userinfo), introspection: Some(introspection), refresh })
+        Ok(TokenStatus { userinfo: Some(userinfo), introspection: Some(introspection), refresh })
     }
 
-    async fn flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
+    async fn issue_flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
         let app = &self.server.app;
         match flaw {
             Flaw::ServiceAccount => {
@@ -218,7 +219,7 @@ impl FederationHarness for ServerHarness {
         self.build(self.config(), Some(settings), OutboundPolicy::default())
     }
 
-    async fn provider_without(&self) -> Staged<Arc<dyn IdentityProvider>> {
+    async fn provider_without_federation(&self) -> Staged<Arc<dyn IdentityProvider>> {
         self.build(self.config(), None, OutboundPolicy::default())
     }
 }
