@@ -87,15 +87,19 @@ impl Response {
 
     /// Returns the response if it is successful, otherwise the error that `classify` returns for the product's error body.
     ///
-    /// `B` is the type of the product's error bodies. A response with another body was sent by a gateway, a firewall or another
-    /// server and says nothing about users and credentials. It is `InvalidResponse`, or the usual error of a redirect, a rate limit
-    /// or an outage. The status and the retry hint are added to every error.
+    /// # Behavior
+    ///
+    /// - A redirect, a rate limit and an outage are the errors of their [status](status_error), with any body.
+    /// - `B` is the type of the product's error bodies. Any other response with another body was sent by a gateway, a firewall or
+    ///   another server, says nothing about users and credentials, and is `InvalidResponse`.
+    /// - The status and the retry hint are added to every error.
     pub fn or_refusal<B: DeserializeOwned>(self, classify: impl FnOnce(u16, B) -> Error) -> Result<Self> {
-        if self.status.is_success() {
-            return Ok(self);
+        let status = self.status.as_u16();
+        if self.status.is_success() || matches!(status, 300..=399 | 429 | 500..) {
+            return self.or_status();
         }
         let body = self.refusal()?;
-        Err(self.complete(classify(self.status.as_u16(), body)))
+        Err(self.complete(classify(status, body)))
     }
 
     /// Like [`or_refusal`](Self::or_refusal), for a userinfo response.
@@ -300,9 +304,14 @@ mod tests {
     #[test]
     fn product_refusal_gets_status_and_wait() {
         let refused = answer(&[(RETRY_AFTER, "7")], r#"{"code":"slow"}"#);
-        let error = Response { status: StatusCode::TOO_MANY_REQUESTS, ..refused }.or_refusal(classify).unwrap_err();
-        assert_eq!((error.message(), error.context("status")), ("429 slow", Some("429")));
+        let error = Response { status: StatusCode::CONFLICT, ..refused.clone() }.or_refusal(classify).unwrap_err();
+        assert_eq!((error.message(), error.context("status")), ("409 slow", Some("409")));
         assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+        for status in [302, 429, 500, 503].map(|code| StatusCode::from_u16(code).unwrap()) {
+            let error = Response { status, ..refused.clone() }.or_refusal(|_, _: ErrorBody| unreachable!()).unwrap_err();
+            assert_eq!(error.message(), status_error(status.as_u16()).message());
+            assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+        }
         for status in [300, 304, 400, 500].map(|code| StatusCode::from_u16(code).unwrap()) {
             assert!(Response { status, ..answer(&[], "") }.or_refusal(classify).is_err(), "{status}");
         }
