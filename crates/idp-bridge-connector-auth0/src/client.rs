@@ -162,15 +162,13 @@ impl Auth0Api {
         }
         let body = Body { client_id: &reset.client_id, email, connection: &reset.connection };
         let url = self.login_url(&["dbconnections", "change_password"])?;
-        let request = Request::post(url).json(&body)?.rate_limit_reset(RATE_LIMIT_RESET);
-        let response = check(Step::ResetPassword, self.http.send(scope, request).await?)?;
+        let request = Request::post(url).json(&body)?;
+        let response = send_without_token(&self.http, scope, Step::ResetPassword, request).await?;
         if is_sentence(response.header(&header::CONTENT_TYPE), &response.body) {
             return Ok(());
         }
-        Err(Error::upstream(
-            ErrorKind::InvalidResponse,
-            "auth0 did not confirm the password reset mail with its sentence",
-        ))
+        let message = "auth0 did not confirm the password reset mail with its sentence";
+        Err(Error::upstream(ErrorKind::InvalidResponse, message))
     }
 
     /// Returns the connection with this name, if it exists.
@@ -217,10 +215,15 @@ impl Auth0Api {
         self.send(scope, step, Request::get(self.url(path)?).query(query)).await?.json()
     }
 
+    /// Sends a request with a token of the bridge's application.
     async fn send(&self, scope: &CallScope, step: Step, request: Request) -> Result<Response> {
         let request = request.rate_limit_reset(RATE_LIMIT_RESET);
         check(step, self.tokens.send(&self.http, scope, request).await?)
     }
+}
+
+async fn send_without_token(http: &Client, scope: &CallScope, step: Step, request: Request) -> Result<Response> {
+    check(step, http.send(scope, request.rate_limit_reset(RATE_LIMIT_RESET)).await?)
 }
 
 /// Returns whether a response is a sentence for people. Documented is plain text, recorded `text/html` without markup.
@@ -289,9 +292,8 @@ impl ClientCredentials {
             form.extend(proof.fields()?);
             Ok(form)
         };
-        let request =
-            Request::post(self.token_url.clone()).read_only().form_with(form).rate_limit_reset(RATE_LIMIT_RESET);
-        check(Step::FetchToken, self.http.send(scope, request).await?)?.json()
+        let request = Request::post(self.token_url.clone()).read_only().form_with(form);
+        send_without_token(&self.http, scope, Step::FetchToken, request).await?.json()
     }
 }
 

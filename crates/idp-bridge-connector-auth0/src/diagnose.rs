@@ -42,13 +42,18 @@ impl<'a> Diagnosis<'a> {
         }
         let granted = granted.ok().flatten();
         findings.push(self.check_read(scope).await);
-        findings.push(self.check_scope("update:users", &UPDATERS, granted.as_deref()));
-        findings.push(self.check_scope("delete:users", &[CallKind::Delete], granted.as_deref()));
+        for (scope, calls) in [("update:users", &UPDATERS[..]), ("delete:users", &[CallKind::Delete])] {
+            let check = format!("the application has the scope `{scope}`");
+            findings.push(check_scope(self.config, check, calls, scope, granted.as_deref()));
+        }
         findings.extend(self.check_idp_tokens_hidden(granted.as_deref()));
+        let (template, name) = ("verify_email", "Verification Email (using Link)");
+        findings.push(self.check_template(scope, template, name, CallKind::SendVerificationEmail).await);
         if let Some(reset) = self.reset {
             findings.push(self.check_connection(scope, reset).await);
+            let (template, name) = ("reset_email", "Change Password (Link)");
+            findings.push(self.check_template(scope, template, name, CallKind::SendPasswordResetEmail).await);
         }
-        findings.extend(self.check_templates(scope).await);
         findings
     }
 
@@ -97,17 +102,6 @@ impl<'a> Diagnosis<'a> {
         }
     }
 
-    /// Checks a write's scope in the token response, without the write.
-    fn check_scope(&self, scope: &str, calls: &[CallKind], granted: Option<&[String]>) -> Finding {
-        let check = format!("the application has the scope `{scope}`");
-        match granted {
-            Some(granted) if granted.iter().any(|own| own == scope) => Finding::ok(check, calls),
-            Some(_) => Finding::failed(check, calls, self.config.grant_step(scope)),
-            None => Finding::not_visible(check, calls, self.config.grant_step(scope))
-                .with_detail("auth0's token response does not list the application's scopes"),
-        }
-    }
-
     /// Checks that the application lacks the scope that adds the tokens of upstream identity providers to users.
     fn check_idp_tokens_hidden(&self, granted: Option<&[String]>) -> Option<Finding> {
         let scope = "read:user_idp_tokens";
@@ -135,18 +129,6 @@ impl<'a> Diagnosis<'a> {
         }
     }
 
-    async fn check_templates(&self, scope: &CallScope) -> Vec<Finding> {
-        let verification = ("verify_email", "Verification Email (using Link)", CallKind::SendVerificationEmail, true);
-        let reset = ("reset_email", "Change Password (Link)", CallKind::SendPasswordResetEmail, self.reset.is_some());
-        let mut findings = Vec::new();
-        for (template, name, call, is_sent) in [verification, reset] {
-            if is_sent {
-                findings.push(self.check_template(scope, template, name, call).await);
-            }
-        }
-        findings
-    }
-
     /// Checks that a template is enabled. With a disabled one Auth0 accepts requests and sends no mail.
     async fn check_template(&self, scope: &CallScope, template: &str, name: &str, call: CallKind) -> Finding {
         let check = format!("the mail `{name}` is enabled");
@@ -158,5 +140,22 @@ impl<'a> Diagnosis<'a> {
                 .with_detail("auth0 does not show the status of templates that were never changed"),
             Err(error) => Finding::hidden_by(&check, &[call], &error, self.config.grant_step("read:email_templates")),
         }
+    }
+}
+
+/// Checks a scope in the token response, without a request that needs it.
+pub(crate) fn check_scope(
+    config: &Auth0Config,
+    check: String,
+    calls: &[CallKind],
+    scope: &str,
+    granted: Option<&[String]>,
+) -> Finding {
+    let fix = config.grant_step(scope);
+    match granted {
+        Some(granted) if granted.iter().any(|own| own == scope) => Finding::ok(check, calls),
+        Some(_) => Finding::failed(check, calls, fix),
+        None => Finding::not_visible(check, calls, fix)
+            .with_detail("auth0's token response does not list the application's scopes"),
     }
 }

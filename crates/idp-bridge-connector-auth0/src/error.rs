@@ -8,35 +8,25 @@ use serde::Deserialize;
 /// A request to Auth0. The meaning of a status depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Fetch a token for the bridge's application.
+    /// Fetches a token for the bridge's application.
     FetchToken,
-    /// Read one user, or a list of users.
+    /// Reads one user, or a list of users.
     ReadUsers,
-    /// Change one field of a user.
+    /// Changes one field of a user.
     UpdateUser,
-    /// Delete a user.
     DeleteUser,
-    /// Request a verification mail.
     SendVerification,
-    /// Request a password reset mail.
     ResetPassword,
-    /// Read a connection's name and strategy.
     ReadConnections,
-    /// Read whether an email template is enabled.
     ReadTemplates,
-    /// Read userinfo with the presented token.
     ReadUserinfo,
-    /// Revoke a refresh token as its application.
+    /// Revokes a refresh token as its application.
     RevokeToken,
-    /// End a session.
     RevokeSession,
-    /// End all sessions of a user.
+    /// Ends all sessions of a user.
     RevokeAccess,
-    /// List a user's refresh tokens.
     ReadCredentials,
-    /// Delete one of a user's refresh tokens.
     DeleteCredential,
-    /// Read an application's settings.
     ReadClients,
 }
 
@@ -82,9 +72,9 @@ impl Step {
 pub(crate) fn check(step: Step, answer: Response) -> Result<Response> {
     let checked = match step {
         Step::FetchToken => answer.or_refusal(token_refusal),
-        Step::RevokeToken => answer.or_refusal(client_refusal),
+        Step::RevokeToken => answer.or_refusal(|_, refusal| client_refusal(&refusal)),
         // The shape of the body is not known here: either is accepted.
-        Step::ResetPassword => answer.or_refusal(|status, _: AnyRefusal| reset_refusal(status)),
+        Step::ResetPassword => answer.or_refusal(|_, _: AnyRefusal| reset_refusal()),
         // The recorded body is the text `Unauthorized`, with the cause in the challenge.
         Step::ReadUserinfo => answer.or_token_refusal(|status, _: OauthRefusal| status_error(status)),
         _ => answer.or_refusal(|status, refusal| management_refusal(step, status, &refusal)),
@@ -95,7 +85,6 @@ pub(crate) fn check(step: Step, answer: Response) -> Result<Response> {
 fn management_refusal(step: Step, status: u16, refusal: &ManagementRefusal) -> Error {
     let code = refusal.code.as_deref().unwrap_or_default();
     match status {
-        300..=399 | 429 | 500.. => status_error(status),
         401 => Error::upstream(Unauthenticated, "auth0 refused the token of the bridge's application"),
         // The code is recorded for another part of the Management API that a plan does not have.
         403 if code == "insufficient_entitlement" => {
@@ -115,21 +104,16 @@ fn management_refusal(step: Step, status: u16, refusal: &ManagementRefusal) -> E
     }
 }
 
-fn reset_refusal(status: u16) -> Error {
-    match status {
-        300..=399 | 429 | 500.. => status_error(status),
-        _ => Error::upstream(Misconfigured, "auth0 refused a password reset for this application and connection").with_hint(
-            "check `email_client_id` and `connection`, and enable the connection under Applications → the application → \
-             Connections",
-        ),
-    }
+fn reset_refusal() -> Error {
+    Error::upstream(Misconfigured, "auth0 refused a password reset for this application and connection").with_hint(
+        "check `email_client_id` and `connection`, and enable the connection under Applications → the application → Connections",
+    )
 }
 
 /// Converts an error of the token endpoint. Its values come from SDK issues: node-auth0 #292 and #682, auth0-python #173,
 /// ruby-auth0 #190.
 fn token_refusal(status: u16, refusal: OauthRefusal) -> Error {
     match (status, refusal.error.as_str()) {
-        (300..=399 | 429 | 500.., _) => status_error(status),
         (_, "unauthorized_client") => Error::upstream(Misconfigured, "the application may not use client credentials")
             .with_hint(
                 "Applications → the application → Settings → Advanced Settings → Grant Types: tick `Client Credentials`",
@@ -155,9 +139,8 @@ fn token_refusal(status: u16, refusal: OauthRefusal) -> Error {
 }
 
 /// Converts an error of a request that one of `federation.clients` makes.
-fn client_refusal(status: u16, refusal: OauthRefusal) -> Error {
+fn client_refusal(refusal: &OauthRefusal) -> Error {
     match refusal.error.as_str() {
-        _ if matches!(status, 300..=399 | 429 | 500..) => status_error(status),
         "invalid_grant" | "invalid_request" | "unauthorized_client" => {
             Error::upstream(InvalidInput, "the refresh token does not belong to this application")
         }

@@ -7,28 +7,21 @@ use serde_json::{Map, Value};
 
 /// The part of Auth0's user that the bridge reads.
 ///
-/// Only the id must have the documented type. All other members are optional in practice and come in undocumented types: times as
-/// objects, flags as strings, ids as numbers (seen in issues of Auth0's SDKs: go-auth0, auth0-python #831, auth0-cli #840).
-#[derive(Deserialize)]
+/// Only the id is required and must have the documented type. All other members are optional in practice and come in undocumented
+/// types: times as objects, flags as strings, ids as numbers (seen in issues of Auth0's SDKs: go-auth0, auth0-python #831,
+/// auth0-cli #840).
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(crate) struct Auth0User {
     user_id: String,
-    #[serde(default)]
     email: Value,
-    #[serde(default)]
     email_verified: Value,
-    #[serde(default)]
     blocked: Value,
-    #[serde(default)]
     created_at: Value,
-    #[serde(default)]
     updated_at: Value,
-    #[serde(default)]
     last_login: Value,
-    #[serde(default)]
     logins_count: Value,
-    #[serde(default)]
     app_metadata: Value,
-    #[serde(default)]
     identities: Value,
 }
 

@@ -40,14 +40,9 @@ const PAGE: i32 = 60;
 pub(crate) struct UserPool {
     sdk: SdkClient,
     id: String,
-    app: Option<AppClient>,
+    /// The app client that requests mails.
+    app: Option<OauthClient>,
     random: Arc<dyn Random>,
-}
-
-/// The app client that requests mails.
-struct AppClient {
-    id: String,
-    secret: Option<Secret>,
 }
 
 /// The first app clients of a pool.
@@ -63,6 +58,18 @@ pub(crate) struct Page {
     pub(crate) users: Vec<PoolUser>,
     /// The token of the next page.
     pub(crate) next: Option<String>,
+}
+
+impl Page {
+    /// Returns the token of the next page. Fails if it is the token of this page, since the search would not end.
+    pub(crate) fn next_after(self, token: Option<&str>) -> Result<Option<String>> {
+        match self.next {
+            Some(next) if token == Some(next.as_str()) => {
+                Err(Error::upstream(ErrorKind::InvalidResponse, "the pages of a search do not end"))
+            }
+            next => Ok(next),
+        }
+    }
 }
 
 impl UserPool {
@@ -82,9 +89,14 @@ impl UserPool {
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .build();
         let cognito = with_endpoint(cognito, config.endpoint.as_deref());
-        let app = config.client_id.clone().map(|id| AppClient { id, secret: config.client_secret.clone() });
+        let app = config.client_id.clone().map(|id| OauthClient { id, secret: config.client_secret.clone() });
         let random = Arc::clone(&context.random);
         Ok(Self { sdk: SdkClient::new(&cognito), id: config.user_pool_id.clone(), app, random })
+    }
+
+    /// Returns the pool's id.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
     }
 
     /// Reads the user with this name: a username, the id of a user of the pool itself, or an alias.
@@ -159,7 +171,7 @@ impl UserPool {
     pub(crate) async fn resend_code(&self, scope: &CallScope, name: &str) -> Result<()> {
         let app = self.app()?;
         let request = self.sdk.resend_confirmation_code().client_id(&app.id).username(name);
-        let request = request.set_secret_hash(app.secret_hash(name));
+        let request = request.set_secret_hash(secret_hash(app, name));
         let answer = self.send(scope, Operation::ResendConfirmationCode, request.send()).await?;
         check_delivery(answer.code_delivery_details)
     }
@@ -178,7 +190,7 @@ impl UserPool {
     pub(crate) async fn forgot_password(&self, scope: &CallScope, name: &str) -> Result<()> {
         let app = self.app()?;
         let request = self.sdk.forgot_password().client_id(&app.id).username(name);
-        let request = request.set_secret_hash(app.secret_hash(name));
+        let request = request.set_secret_hash(secret_hash(app, name));
         let answer = self.send(scope, Operation::ForgotPassword, request.send()).await?;
         check_delivery(answer.code_delivery_details)
     }
@@ -223,7 +235,7 @@ impl UserPool {
         time.ok_or_else(|| incomplete("its time"))
     }
 
-    fn app(&self) -> Result<&AppClient> {
+    fn app(&self) -> Result<&OauthClient> {
         self.app.as_ref().ok_or_else(|| Error::unsupported("the settings name no app client"))
     }
 
@@ -253,18 +265,15 @@ impl UserPool {
         let deadline = Instant::from_std(scope.deadline());
         match timeout_at(deadline, transport::in_call(scope, operation.effect(), request)).await {
             Ok((answer, time)) => (answer.map_err(|error| to_error(operation, error)), time),
-            Err(_) => (Err(timed_out().with("step", operation.name())), None),
+            Err(_) => (Err(timed_out().with("step", operation.to_string())), None),
         }
     }
 }
 
-impl AppClient {
-    /// Returns Cognito's `SECRET_HASH`: a proof that the sender has the client's secret.
-    fn secret_hash(&self, name: &str) -> Option<String> {
-        let secret = self.secret.as_ref()?;
-        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
-        Some(STANDARD.encode(hmac::sign(&key, format!("{name}{}", self.id).as_bytes())))
-    }
+/// Returns Cognito's `SECRET_HASH`: a proof that the sender has the client's secret.
+fn secret_hash(client: &OauthClient, name: &str) -> Option<String> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, client.secret.as_ref()?.expose().as_bytes());
+    Some(STANDARD.encode(hmac::sign(&key, format!("{name}{}", client.id).as_bytes())))
 }
 
 /// Returns a configuration without the SDK's own network, retries and clock.

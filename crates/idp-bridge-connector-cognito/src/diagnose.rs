@@ -48,15 +48,15 @@ impl<'a> Diagnosis<'a> {
             findings.pop();
             findings.push(self.denied_pool(&listed));
         }
-        findings.push(self.allowed(Operation::AdminGetUser, &CallKind::ALL, read));
-        findings.push(self.allowed(Operation::ListUsers, &CallKind::ALL, listed));
+        findings.push(allowed(self.pool, Operation::AdminGetUser, &CallKind::ALL, read));
+        findings.push(allowed(self.pool, Operation::ListUsers, &CallKind::ALL, listed));
         let marked = self.try_mark(scope).await;
-        findings.push(self.allowed(Operation::AdminUpdateUserAttributes, &[CallKind::MarkEmailVerified], marked));
+        findings.push(allowed(self.pool, Operation::AdminUpdateUserAttributes, &[CallKind::MarkEmailVerified], marked));
         let deleted = self.try_delete(scope).await;
-        findings.push(self.allowed(Operation::AdminDeleteUser, &[CallKind::Delete], deleted));
+        findings.push(allowed(self.pool, Operation::AdminDeleteUser, &[CallKind::Delete], deleted));
         findings.extend(self.settings(scope).await);
         findings.extend(self.app_client(scope).await);
-        findings.push(self.writable(scope).await);
+        findings.push(check_not_writable(self.pool, scope, &self.config.customer_attribute, &READS).await);
         match self.config.customer_lookup {
             Some(CustomerLookup::Group) => findings.push(self.groups(scope).await),
             Some(CustomerLookup::Index) => findings.push(self.index_status()),
@@ -67,7 +67,7 @@ impl<'a> Diagnosis<'a> {
             let check = "the credentials may use `cognito-idp:AdminCreateUser`";
             let fix = format!(
                 "it is visible only when an invitation is sent once more: {}",
-                self.grant(Operation::AdminCreateUser)
+                grant(self.pool, Operation::AdminCreateUser)
             );
             findings.push(Finding::not_visible(check, &[CallKind::SendVerificationEmail], fix));
         }
@@ -105,7 +105,7 @@ impl<'a> Diagnosis<'a> {
                 Finding::failed(POOL_EXISTS, &CallKind::ALL, self.copy_pool_id()).with_detail(error.to_string())
             }
             _ => {
-                let fix = format!("{}; or {}", self.copy_pool_id(), self.grant(Operation::AdminGetUser));
+                let fix = format!("{}; or {}", self.copy_pool_id(), grant(self.pool, Operation::AdminGetUser));
                 Finding::not_visible(POOL_EXISTS, &CallKind::ALL, fix).with_detail(
                     "AWS denies access to every pool outside of the policy, even if the pool does not exist",
                 )
@@ -133,14 +133,6 @@ impl<'a> Diagnosis<'a> {
         self.pool.search(scope, &Search::by_id(&id)?, None).await.map(drop)
     }
 
-    fn allowed(&self, operation: Operation, calls: &[CallKind], tried: Result<()>) -> Finding {
-        allowed(operation, calls, tried, &self.config.user_pool_id)
-    }
-
-    fn grant(&self, operation: Operation) -> String {
-        grant(operation, &self.config.user_pool_id)
-    }
-
     /// Checks the settings of the pool, which need `DescribeUserPool`.
     async fn settings(&self, scope: &CallScope) -> Vec<Finding> {
         let has_mails = self.config.client_id.is_some();
@@ -149,7 +141,7 @@ impl<'a> Diagnosis<'a> {
             Ok(pool) => pool,
             Err(error) => {
                 let hidden = |check, calls: &[CallKind]| {
-                    Finding::hidden_by(check, calls, &error, self.grant(Operation::DescribeUserPool))
+                    Finding::hidden_by(check, calls, &error, grant(self.pool, Operation::DescribeUserPool))
                 };
                 let mails = has_mails.then(|| hidden(mails, &MAILS));
                 return [hidden(declared, &READS)].into_iter().chain(mails).collect();
@@ -195,7 +187,12 @@ impl<'a> Diagnosis<'a> {
         let client = match self.pool.app_client(scope, id).await {
             Ok(client) => client,
             Err(error) => {
-                return vec![Finding::hidden_by(check, &MAILS, &error, self.grant(Operation::DescribeUserPoolClient))];
+                return vec![Finding::hidden_by(
+                    check,
+                    &MAILS,
+                    &error,
+                    grant(self.pool, Operation::DescribeUserPoolClient),
+                )];
             }
         };
         let finding = match (&client.client_secret, &self.config.client_secret) {
@@ -221,7 +218,7 @@ impl<'a> Diagnosis<'a> {
 
     async fn groups(&self, scope: &CallScope) -> Finding {
         let tried = self.pool.check_groups_readable(scope).await;
-        self.allowed(Operation::ListUsersInGroup, &[CallKind::GetByCustomer], tried)
+        allowed(self.pool, Operation::ListUsersInGroup, &[CallKind::GetByCustomer], tried)
     }
 
     fn index_status(&self) -> Finding {
@@ -240,10 +237,6 @@ impl<'a> Diagnosis<'a> {
             }
         }
     }
-
-    async fn writable(&self, scope: &CallScope) -> Finding {
-        check_not_writable(self.pool, scope, &self.config.user_pool_id, &self.config.customer_attribute, &READS).await
-    }
 }
 
 fn is_denied(read: &Result<()>) -> bool {
@@ -254,13 +247,12 @@ fn is_denied(read: &Result<()>) -> bool {
 pub(crate) async fn check_not_writable(
     pool: &UserPool,
     scope: &CallScope,
-    pool_id: &str,
     attribute: &str,
     calls: &[CallKind],
 ) -> Finding {
     let check = format!("no app client lets users write `{attribute}`, the customer");
     let hidden = |error: &Error, operation| {
-        Finding::hidden_by(check.clone(), calls, error, grant(operation, pool_id)).with_authority()
+        Finding::hidden_by(check.clone(), calls, error, grant(pool, operation)).with_authority()
     };
     let AppClients { ids, has_more } = match pool.app_clients(scope).await {
         Ok(clients) => clients,
@@ -287,19 +279,19 @@ pub(crate) async fn check_not_writable(
 }
 
 /// Returns whether an action is allowed, by the result of a trial. The error of a missing user proves the right.
-pub(crate) fn allowed(operation: Operation, calls: &[CallKind], tried: Result<()>, pool_id: &str) -> Finding {
-    let check = format!("the credentials may use `cognito-idp:{}`", operation.name());
+pub(crate) fn allowed(pool: &UserPool, operation: Operation, calls: &[CallKind], tried: Result<()>) -> Finding {
+    let check = format!("the credentials may use `cognito-idp:{operation}`");
     match if_found(tried) {
         Ok(_) => Finding::ok(check, calls),
-        Err(error) => Finding::failed_by(check, calls, &error, grant(operation, pool_id)),
+        Err(error) => Finding::failed_by(check, calls, &error, grant(pool, operation)),
     }
 }
 
 /// Returns the step that grants an action.
-pub(crate) fn grant(operation: Operation, pool_id: &str) -> String {
-    let action = operation.name();
+pub(crate) fn grant(pool: &UserPool, operation: Operation) -> String {
+    let id = pool.id();
     format!(
-        "IAM → the bridge's user or role → Permissions: allow `cognito-idp:{action}` on the ARN of the pool `{pool_id}`"
+        "IAM → the bridge's user or role → Permissions: allow `cognito-idp:{operation}` on the ARN of the pool `{id}`"
     )
 }
 

@@ -1,6 +1,7 @@
 //! Converts Cognito's errors by their codes. The status of nearly all of them is 400.
 
 use std::error::Error as StdError;
+use std::fmt;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cognitoidentityprovider::error::{ConnectorError, ProvideErrorMetadata, SdkError};
@@ -11,7 +12,7 @@ use serde::Deserialize;
 
 use crate::transport::RetryAfter;
 
-/// An operation of Cognito. The meaning of some error codes depends on it.
+/// An operation of Cognito, with its name in the API. The meaning of some error codes depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
     AdminGetUser,
@@ -31,25 +32,6 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    /// Returns the name of the operation and of its IAM action.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::AdminGetUser => "AdminGetUser",
-            Self::ListUsers => "ListUsers",
-            Self::ListUsersInGroup => "ListUsersInGroup",
-            Self::AdminUpdateUserAttributes => "AdminUpdateUserAttributes",
-            Self::AdminDeleteUser => "AdminDeleteUser",
-            Self::AdminCreateUser => "AdminCreateUser",
-            Self::ResendConfirmationCode => "ResendConfirmationCode",
-            Self::ForgotPassword => "ForgotPassword",
-            Self::RevokeToken => "RevokeToken",
-            Self::AdminUserGlobalSignOut => "AdminUserGlobalSignOut",
-            Self::DescribeUserPool => "DescribeUserPool",
-            Self::ListUserPoolClients => "ListUserPoolClients",
-            Self::DescribeUserPoolClient => "DescribeUserPoolClient",
-        }
-    }
-
     /// Returns whether the operation changes something or sends a mail.
     pub(crate) fn effect(self) -> Effect {
         match self {
@@ -70,6 +52,13 @@ impl Operation {
     }
 }
 
+/// Writes the name of the operation and of its IAM action.
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
 /// Converts the error of an operation.
 pub(crate) fn to_error<E>(operation: Operation, error: SdkError<E>) -> Error
 where
@@ -86,7 +75,7 @@ where
     };
     // Errors of the transport have their own value.
     let wait = wait.or(error.retry_after());
-    error.with("step", operation.name()).with_retry_after(wait)
+    error.with("step", operation.to_string()).with_retry_after(wait)
 }
 
 /// Converts an error code. Where a code has several meanings, known words of the message decide.
@@ -126,7 +115,7 @@ fn from_code(operation: Operation, code: &str, message: &str) -> Error {
         }
         _ => from_common_code(code),
     };
-    if error.kind() == PermissionDenied { error.with("action", operation.name()) } else { error }
+    if error.kind() == PermissionDenied { error.with("action", operation.to_string()) } else { error }
 }
 
 /// Converts a code with one meaning for all operations, including AWS's common errors.

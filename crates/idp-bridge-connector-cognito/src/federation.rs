@@ -38,7 +38,6 @@ const SCOPES: [&str; 3] = ["openid", "profile", "email"];
 /// A user pool as an OpenID Provider.
 pub(crate) struct PoolFederation {
     pool: Arc<UserPool>,
-    pool_id: String,
     issuer: OpenIdProvider,
     jwks_uri: String,
     domain: Domain,
@@ -88,7 +87,6 @@ impl PoolFederation {
         };
         Ok(Some(Self {
             pool,
-            pool_id: config.user_pool_id.clone(),
             issuer: OpenIdProvider::new(http, open_id, Arc::clone(&context.clock))?,
             jwks_uri: jwks.into(),
             domain: Domain::new(&domain)?,

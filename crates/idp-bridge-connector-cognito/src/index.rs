@@ -198,22 +198,19 @@ impl Reader {
                 return Err(Error::misconfigured("the pool has more users than `customer_index.max_users`")
                     .with_hint("keep a group for each customer and set `customer_lookup = \"group\"`"));
             }
-            for user in page.users {
+            for user in &page.users {
                 let customer = user.attribute(&self.attribute).and_then(|text| CustomerId::new(text).ok());
                 if let Some(customer) = customer {
                     let ids = snapshot.users.entry(customer).or_default();
                     // A user that moves to another page during the refresh is read twice.
                     if !ids.contains(&user.id) {
-                        ids.push(user.id);
+                        ids.push(user.id.clone());
                     }
                 }
             }
-            match page.next {
-                None => return Ok(snapshot),
-                next if next == token => {
-                    return Err(Error::upstream(ErrorKind::InvalidResponse, "the pages of the pool do not end"));
-                }
-                next => token = next,
+            token = page.next_after(token.as_deref())?;
+            if token.is_none() {
+                return Ok(snapshot);
             }
         }
     }

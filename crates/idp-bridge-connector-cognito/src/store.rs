@@ -52,19 +52,15 @@ impl CognitoStore {
     /// Reads a user that Cognito does not find by the id: a user of another identity provider.
     async fn read_by_search(&self, scope: &CallScope, id: &UserId) -> Result<Option<User>> {
         let search = Search::by_id(id)?;
-        let mut cursor = None;
+        let mut token = None;
         loop {
-            let page = self.pool.search(scope, &search, cursor.clone()).await?;
+            let page = self.pool.search(scope, &search, token.clone()).await?;
             if let Some(user) = page.users.iter().find(|user| user.id == *id) {
                 return self.read_by_name(scope, &user.name).await;
             }
-            // A page may be empty without being the last.
-            match page.next {
-                None => return Ok(None),
-                next if next == cursor => {
-                    return Err(Error::upstream(ErrorKind::InvalidResponse, "the pages of a search do not end"));
-                }
-                next => cursor = next,
+            token = page.next_after(token.as_deref())?;
+            if token.is_none() {
+                return Ok(None);
             }
         }
     }

@@ -6,8 +6,8 @@ use idp_bridge_http::oidc::Claims;
 use idp_bridge_http::{Request, Response};
 use serde::{Deserialize, Serialize};
 
-use super::{Auth0Api, RATE_LIMIT_RESET};
-use crate::error::{Step, check};
+use super::{Auth0Api, send_without_token};
+use crate::error::Step;
 
 /// The page size of the list of device credentials.
 pub(crate) const CREDENTIALS: usize = 100;
@@ -53,7 +53,7 @@ impl Auth0Api {
     /// Reads userinfo. The claims are empty for a token without the scope `openid`.
     pub(crate) async fn userinfo(&self, scope: &CallScope, token: &AccessToken) -> Result<Claims> {
         let request = Request::get(self.login_url(&["userinfo"])?).bearer(&Secret::new(token.expose()))?;
-        Claims::from_response(&self.send_unauthenticated(scope, Step::ReadUserinfo, request).await?)
+        Claims::from_response(&send_without_token(&self.http, scope, Step::ReadUserinfo, request).await?)
     }
 
     /// Revokes a refresh token as its application. Succeeds for unknown tokens too.
@@ -61,7 +61,7 @@ impl Auth0Api {
         let mut form = vec![("client_id", client.id.as_str()), ("token", token.expose())];
         form.extend(client.secret.as_ref().map(|secret| ("client_secret", secret.expose())));
         let request = Request::post(self.login_url(&["oauth", "revoke"])?).form(&form);
-        check_confirmation(&self.send_unauthenticated(scope, Step::RevokeToken, request).await?)
+        check_confirmation(&send_without_token(&self.http, scope, Step::RevokeToken, request).await?)
     }
 
     /// Ends a session and its refresh tokens. Fails with `NotFound` if it ended earlier.
@@ -111,11 +111,6 @@ impl Auth0Api {
         let query =
             [("fields", "allowed_logout_urls,jwt_configuration".to_owned()), ("include_fields", "true".to_owned())];
         self.read(scope, Step::ReadClients, &["clients", client_id], &query).await
-    }
-
-    /// Sends a request without a token of the bridge's application.
-    async fn send_unauthenticated(&self, scope: &CallScope, step: Step, request: Request) -> Result<Response> {
-        check(step, self.http.send(scope, request.rate_limit_reset(RATE_LIMIT_RESET)).await?)
     }
 }
 

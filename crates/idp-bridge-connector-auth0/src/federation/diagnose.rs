@@ -4,6 +4,7 @@ use idp_bridge_core::{CallKind, CallScope, Finding, LogoutFallback, OauthClient}
 use idp_bridge_http::oidc::{ClientAuthentication, ClientCredentials, SecretCheck};
 
 use super::Auth0Federation;
+use crate::diagnose::check_scope;
 use crate::error::Step;
 
 /// Federation affects no call of the Users service.
@@ -35,22 +36,20 @@ impl Auth0Federation {
     async fn check_issuer(&self, scope: &CallScope) -> Vec<Finding> {
         let fix = || "set `custom_domain` to the domain where users log in; remove it if they use `domain`".to_owned();
         let (named, published) = ("the issuer is the domain where users log in", "the issuer's keys are usable");
-        let mut findings = Vec::new();
-        match self.open_id.discovery(scope).await {
-            Err(error) => findings.push(Finding::failed(named, NO_CALL, fix()).with_detail(error.to_string())),
+        let mut findings = match self.open_id.discovery(scope).await {
+            Err(error) => vec![Finding::failed(named, NO_CALL, fix()).with_detail(error.to_string())],
             Ok(discovery) => {
-                findings.push(Finding::ok(named, NO_CALL));
-                let check = "discovery names the logout page";
-                findings.push(match discovery.end_session_endpoint {
+                let (check, setting) = (
+                    "discovery names the logout page",
+                    "Settings → Advanced → Login and Logout: enable RP-Initiated Logout End Session Endpoint Discovery",
+                );
+                let page = match discovery.end_session_endpoint {
                     Some(_) => Finding::ok(check, NO_CALL),
-                    None => Finding::failed(
-                        check,
-                        NO_CALL,
-                        "Settings → Advanced → Login and Logout: enable RP-Initiated Logout End Session Endpoint Discovery",
-                    ),
-                });
+                    None => Finding::failed(check, NO_CALL, setting),
+                };
+                vec![Finding::ok(named, NO_CALL), page]
             }
-        }
+        };
         findings.push(match self.open_id.check_keys(scope).await {
             Ok(()) => Finding::ok(published, NO_CALL),
             Err(error) => Finding::failed_by(published, NO_CALL, &error, fix()),
@@ -88,13 +87,9 @@ impl Auth0Federation {
         let granted = if needed.is_empty() { Ok(None) } else { self.api.granted_scopes(scope).await };
         let one = |name: &&str| {
             let check = format!("the application has the scope `{name}` for logouts");
-            let fix = self.config.grant_step(name);
             match &granted {
-                Ok(Some(granted)) if granted.iter().any(|own| own == name) => Finding::ok(check, NO_CALL),
-                Ok(Some(_)) => Finding::failed(check, NO_CALL, fix),
-                Ok(None) => Finding::not_visible(check, NO_CALL, fix)
-                    .with_detail("auth0's token response does not list the application's scopes"),
-                Err(error) => Finding::failed_by(check, NO_CALL, error, fix),
+                Ok(granted) => check_scope(&self.config, check, NO_CALL, name, granted.as_deref()),
+                Err(error) => Finding::failed_by(check, NO_CALL, error, self.config.grant_step(name)),
             }
         };
         needed.iter().map(one).collect()

@@ -43,12 +43,6 @@ impl Filter {
         Some(Self { attribute: attribute.into(), is_prefix, value: read_double_quoted(quoted)? })
     }
 
-    /// Returns the searched value.
-    #[cfg(test)]
-    pub(crate) fn value(&self) -> &str {
-        &self.value
-    }
-
     /// Returns whether a user matches, without regard to case. (AWS documents that case matters for `username`.)
     pub(crate) fn matches(&self, user: &User) -> bool {
         let own = match self.attribute.as_str() {

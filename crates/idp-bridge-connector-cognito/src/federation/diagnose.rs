@@ -31,11 +31,11 @@ impl<'a> Diagnosis<'a> {
         }
         // The diagnosis of the pool checks `customer_attribute`.
         if self.0.customer_claim != self.0.customer_attribute {
-            findings.push(check_not_writable(&self.0.pool, scope, &self.0.pool_id, &self.0.customer_claim, &[]).await);
+            findings.push(check_not_writable(&self.0.pool, scope, &self.0.customer_claim, &[]).await);
         }
         if self.0.settings.fallback == LogoutFallback::User {
             let tried = self.try_sign_out(scope).await;
-            findings.push(allowed(Operation::AdminUserGlobalSignOut, &[], tried, &self.0.pool_id));
+            findings.push(allowed(&self.0.pool, Operation::AdminUserGlobalSignOut, &[], tried));
         }
         findings
     }
@@ -116,7 +116,7 @@ impl<'a> Diagnosis<'a> {
         let described = match described {
             Ok(described) => described,
             Err(error) => {
-                let fix = grant(Operation::DescribeUserPoolClient, &self.0.pool_id);
+                let fix = grant(&self.0.pool, Operation::DescribeUserPoolClient);
                 let mut hidden = checks.map(|check| Finding::hidden_by(check, &[], error, fix.clone()));
                 let [.., write] = &mut hidden;
                 write.authority = true;
