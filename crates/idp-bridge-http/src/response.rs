@@ -308,7 +308,8 @@ mod tests {
         assert_eq!((error.message(), error.context("status")), ("409 slow", Some("409")));
         assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
         for status in [302, 429, 500, 503].map(|code| StatusCode::from_u16(code).unwrap()) {
-            let error = Response { status, ..refused.clone() }.or_refusal(|_, _: ErrorBody| unreachable!()).unwrap_err();
+            let error =
+                Response { status, ..refused.clone() }.or_refusal(|_, _: ErrorBody| unreachable!()).unwrap_err();
             assert_eq!(error.message(), status_error(status.as_u16()).message());
             assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
         }
