@@ -11,38 +11,38 @@ use serde::Deserialize;
 #[schemars(rename = "Oidc")]
 #[non_exhaustive]
 pub struct OidcConfig {
-    /// The issuer, exactly as tokens and the discovery document name it, with or without a slash at its end. The document is at
+    /// The issuer, exactly as in tokens and in the discovery document, with or without a trailing slash. The document is at
     /// `/.well-known/openid-configuration` below it.
     pub issuer: String,
 
-    /// Hosts, beside the issuer's, that the endpoints of the discovery document may be at.
+    /// Additional hosts that the endpoints in the discovery document may have. The issuer's host is always allowed.
     #[serde(default)]
     pub hosts: Vec<String>,
 
-    /// The client that the bridge asks the introspection endpoint as. Without it the bridge asks userinfo, and takes only
-    /// access tokens that are signed.
+    /// The client that the bridge uses for introspection. Without it the bridge uses userinfo, and accepts only signed access
+    /// tokens.
     #[serde(default)]
     pub client_id: Option<String>,
 
-    /// That client's secret.
+    /// The client's secret.
     #[serde(default)]
     pub client_secret: Option<Secret>,
 
-    /// Where clients put their secret: this one, and those of `federation.clients`.
+    /// Where the clients send their secret: this client, and those of `federation.clients`.
     #[serde(default)]
     pub client_secret_in: ClientSecretIn,
 
-    /// The claim of access tokens, or of their introspection, that names the login, mostly `sid`. Without it a logout token
-    /// ends all that its user's tokens can do at the bridge.
+    /// The claim that identifies the login in access tokens or in their introspection, mostly `sid`. Without it a logout token
+    /// ends all logins of its user at the bridge.
     #[serde(default)]
     pub session_claim: Option<String>,
 
-    /// The scopes that applications must ask for, so that their tokens are good for the bridge's userinfo.
+    /// The scopes that applications must request, so that their tokens are accepted by the bridge's userinfo.
     #[serde(default = "default_scopes")]
     pub scopes: Vec<String>,
 }
 
-/// Where a client puts its secret.
+/// The place of a client's secret in a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientSecretIn {
@@ -58,7 +58,7 @@ fn default_scopes() -> Vec<String> {
 }
 
 impl OidcConfig {
-    /// The settings that have no default.
+    /// Creates settings with the default values.
     pub fn new(issuer: impl Into<String>) -> Self {
         Self {
             issuer: issuer.into(),
@@ -71,15 +71,15 @@ impl OidcConfig {
         }
     }
 
-    /// The client that asks introspection, if there is one; `Misconfigured` if half of it is missing.
-    pub(crate) fn client(&self) -> Result<Option<OauthClient>> {
+    /// Returns the client for introspection, if one is configured. `Misconfigured` if only its id or its secret is set.
+    pub(crate) fn introspection_client(&self) -> Result<Option<OauthClient>> {
         match (&self.client_id, &self.client_secret) {
             (None, None) => Ok(None),
             (Some(id), Some(secret)) if !id.is_empty() => {
                 Ok(Some(OauthClient { id: id.clone(), secret: Some(secret.clone()) }))
             }
-            _ => Err(Error::misconfigured("one of `client_id` and `client_secret` is missing")
-                .with_hint("introspection needs both; userinfo needs neither")),
+            _ => Err(Error::misconfigured("only one of `client_id` and `client_secret` is set")
+                .with_hint("set both to use introspection, or remove both to use userinfo")),
         }
     }
 
@@ -90,23 +90,25 @@ impl OidcConfig {
         }
     }
 
-    /// Whether the settings can be right at all; whoever uses the issuer checks it.
+    /// Checks all settings except the issuer, which is checked where it is parsed.
     pub(crate) fn check(&self) -> Result<()> {
         if !self.scopes.iter().any(|scope| scope == "openid") {
-            return Err(Error::misconfigured(
-                "`scopes` lack `openid`, without which there is no login by OpenID Connect",
-            ));
+            return Err(Error::misconfigured("`scopes` lacks `openid`")
+                .with_hint("add `openid`, which every login with OpenID Connect requests"));
         }
         let is_scope = |scope: &String| !scope.is_empty() && scope.bytes().all(|b| b.is_ascii_graphic() && b != b'"');
         if !self.scopes.iter().all(is_scope) {
-            return Err(Error::misconfigured("one of `scopes` is none").with_hint("write each as one text of its own"));
+            return Err(Error::misconfigured("`scopes` has an invalid entry")
+                .with_hint("write each scope as a separate string without spaces or quotes"));
         }
         if self.session_claim.as_deref().is_some_and(str::is_empty) {
-            return Err(Error::misconfigured("`session_claim` may be absent, but not empty"));
+            return Err(
+                Error::misconfigured("`session_claim` is empty").with_hint("name a claim, or remove the setting")
+            );
         }
         if self.hosts.iter().any(|host| host.is_empty() || host.contains(['/', ':'])) {
-            return Err(Error::misconfigured("one of `hosts` is no bare host name")
-                .with_hint("write it like `keys.acme.example`"));
+            return Err(Error::misconfigured("`hosts` has an entry that is not a host name")
+                .with_hint("write only the name, such as `keys.acme.example`"));
         }
         Ok(())
     }
@@ -119,38 +121,41 @@ mod tests {
 
     use super::*;
 
-    fn read(extra: Value) -> Result<OidcConfig, serde_json::Error> {
+    fn parse(extra: Value) -> Result<OidcConfig, serde_json::Error> {
         let mut settings = json!({"issuer": "https://login.acme.example"});
         settings.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
         serde_json::from_value(settings)
     }
 
     #[test]
-    fn the_issuer_suffices() {
-        let config = read(json!({})).unwrap();
+    fn only_the_issuer_is_required() {
+        let config = parse(json!({})).unwrap();
         assert!(config.check().is_ok());
-        assert_eq!((config.client().unwrap(), config.authentication()), (None, ClientAuthentication::Basic));
+        assert_eq!(
+            (config.introspection_client().unwrap(), config.authentication()),
+            (None, ClientAuthentication::Basic)
+        );
         assert_eq!(config.scopes, ["openid", "email"]);
     }
 
     #[test]
     fn introspection_needs_a_client_with_its_secret() {
-        let config = read(json!({"client_id": "bridge", "client_secret": "s", "client_secret_in": "form"})).unwrap();
-        assert_eq!(config.client().unwrap().unwrap().id, "bridge");
+        let config = parse(json!({"client_id": "bridge", "client_secret": "s", "client_secret_in": "form"})).unwrap();
+        assert_eq!(config.introspection_client().unwrap().unwrap().id, "bridge");
         assert_eq!(config.authentication(), ClientAuthentication::Post);
         for half in [
             json!({"client_id": "bridge"}),
             json!({"client_secret": "s"}),
             json!({"client_id": "", "client_secret": "s"}),
         ] {
-            let error = read(half.clone()).unwrap().client().unwrap_err();
+            let error = parse(half.clone()).unwrap().introspection_client().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Misconfigured, "{half}");
         }
     }
 
     #[test]
-    fn settings_that_cannot_be_right_are_refused_without_a_request() {
-        assert!(read(json!({"isuer": "x"})).unwrap_err().to_string().contains("`isuer`"));
+    fn invalid_settings_are_rejected() {
+        assert!(parse(json!({"isuer": "x"})).unwrap_err().to_string().contains("`isuer`"));
         for extra in [
             json!({"scopes": []}),
             json!({"scopes": ["email"]}),
@@ -161,7 +166,7 @@ mod tests {
             json!({"hosts": ["keys.acme.example:443"]}),
             json!({"hosts": [""]}),
         ] {
-            let error = read(extra.clone()).unwrap().check().unwrap_err();
+            let error = parse(extra.clone()).unwrap().check().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Misconfigured, "{extra}");
         }
     }

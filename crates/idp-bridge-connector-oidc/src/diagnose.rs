@@ -1,154 +1,158 @@
-//! What can be seen of an OpenID Provider without a login.
+//! The checks of `doctor` for an OpenID Provider, which need no login.
 
 use idp_bridge_core::{AccessToken, CallScope, Error, ErrorKind, Finding, OauthClient, Result};
 use idp_bridge_http::oidc::{Discovery, OpenIdProvider, SecretCheck};
 
 use crate::federation::OidcFederation;
 
-const DOCUMENT: &str = "the discovery document is the issuer's";
+const DOCUMENT: &str = "the discovery document belongs to the issuer";
 const KEYS: &str = "the issuer's keys can be used";
+/// The redirect URI of the made-up code that tests a client secret. It receives no request.
+const UNUSED_REDIRECT_URI: &str = "https://idp-bridge.invalid/";
 
-/// Checks the issuer itself.
-pub(crate) async fn issuer(openid: &OpenIdProvider, scope: &CallScope) -> Vec<Finding> {
-    let seen = |check: &str, result: Result<()>| match result {
+/// Checks the discovery document and the keys.
+pub(crate) async fn check_issuer(openid: &OpenIdProvider, scope: &CallScope) -> Vec<Finding> {
+    let finding = |check: &str, result: Result<()>| match result {
         Ok(()) => Finding::ok(check, &[]),
         Err(error) => failed(check, &error),
     };
     let document = openid.discovery(scope).await.map(drop);
     if document.is_err() {
-        let hidden = Finding::not_visible(KEYS, &[], "mend what failed before, and check again");
-        return vec![seen(DOCUMENT, document), hidden];
+        let hidden = Finding::not_visible(KEYS, &[], "correct the discovery document first, then check again");
+        return vec![finding(DOCUMENT, document), hidden];
     }
-    vec![seen(DOCUMENT, document), seen(KEYS, openid.check_keys(scope).await)]
+    vec![finding(DOCUMENT, document), finding(KEYS, openid.check_keys(scope).await)]
 }
 
-/// Checks what federation needs of it.
-pub(crate) async fn federation(own: &OidcFederation, scope: &CallScope) -> Vec<Finding> {
-    let discovery = match own.openid.discovery(scope).await {
+/// Checks the requirements of federation.
+pub(crate) async fn check_federation(federation: &OidcFederation, scope: &CallScope) -> Vec<Finding> {
+    let discovery = match federation.openid.discovery(scope).await {
         Ok(discovery) => discovery,
         Err(error) => return vec![failed(DOCUMENT, &error)],
     };
-    let mut findings = endpoints(own, &discovery);
-    findings.extend(scopes(own, &discovery));
-    findings.extend([customer_claim(own, &discovery), customer_source(own)]);
-    findings.push(back_channel(&discovery));
-    for client in &own.settings.clients {
-        findings.push(secret(own, client, scope).await);
+    let mut findings = check_endpoints(federation, &discovery);
+    findings.push(check_scopes(federation, &discovery));
+    findings.extend([check_customer_claim(federation, &discovery), check_claim_authority(federation)]);
+    findings.push(check_back_channel(&discovery));
+    for client in &federation.settings.clients {
+        findings.push(check_secret(federation, client, scope).await);
     }
     findings
 }
 
 fn failed(check: &str, error: &Error) -> Finding {
-    Finding::failed_by(check, &[], error, "let the client ask this at the identity provider".into())
+    Finding::failed_by(check, &[], error, "allow the client this request at the identity provider".into())
 }
 
-fn endpoints(own: &OidcFederation, discovery: &Discovery) -> Vec<Finding> {
-    let there = |name: &str, there: bool, fix: &str| {
-        let check = format!("the identity provider names its `{name}`");
-        if there { Finding::ok(check, &[]) } else { Finding::failed(check, &[], fix) }
+fn check_endpoints(federation: &OidcFederation, discovery: &Discovery) -> Vec<Finding> {
+    let finding = |name: &str, is_present: bool, fix: &str| {
+        let check = format!("the discovery document has `{name}`");
+        if is_present { Finding::ok(check, &[]) } else { Finding::failed(check, &[], fix) }
     };
-    let (asked, is_there, fix) = match own.bridge {
+    let validation = match federation.introspection_client {
         Some(_) => {
-            let fix = "switch introspection on there, or leave `client_id` out to ask userinfo";
-            ("introspection_endpoint", discovery.introspection_endpoint.is_some(), fix)
+            let fix = "enable introspection at the identity provider, or remove `client_id` to use userinfo";
+            finding("introspection_endpoint", discovery.introspection_endpoint.is_some(), fix)
         }
         None => {
-            let fix = "switch userinfo on there, or set `client_id` and `client_secret` to ask introspection";
-            ("userinfo_endpoint", discovery.userinfo_endpoint.is_some(), fix)
+            let fix = "enable userinfo at the identity provider, or set `client_id` and `client_secret` to use \
+                       introspection";
+            finding("userinfo_endpoint", discovery.userinfo_endpoint.is_some(), fix)
         }
     };
     vec![
-        there(asked, is_there, fix),
-        there(
+        validation,
+        finding(
             "revocation_endpoint",
             discovery.revocation_endpoint.is_some(),
-            "switch revocation (RFC 7009) on there: without it a logout ends nothing",
+            "enable revocation (RFC 7009) at the identity provider: without it a logout cannot end tokens",
         ),
-        there(
+        finding(
             "end_session_endpoint",
             discovery.end_session_endpoint.is_some(),
-            "switch RP-initiated logout on there: without it the browser stays logged in",
+            "enable RP-initiated logout at the identity provider: without it the browser stays logged in",
         ),
     ]
 }
 
-/// The scopes that applications are told to ask for, where the document lists what there is.
-fn scopes(own: &OidcFederation, discovery: &Discovery) -> Option<Finding> {
-    let check = "the scopes that applications ask for exist";
-    if discovery.scopes_supported.is_empty() {
-        return Some(Finding::not_visible(check, &[], "look into the identity provider: its document lists no scopes"));
+/// Checks that the configured scopes are supported, if the discovery document lists the supported ones.
+fn check_scopes(federation: &OidcFederation, discovery: &Discovery) -> Finding {
+    let check = "the configured scopes are supported";
+    let supported = &discovery.scopes_supported;
+    if supported.is_empty() {
+        let fix = "look up the scopes at the identity provider: the discovery document lists none";
+        return Finding::not_visible(check, &[], fix);
     }
-    let missing: Vec<&str> =
-        own.scopes.iter().filter(|scope| !discovery.scopes_supported.contains(scope)).map(String::as_str).collect();
-    let fix = "make the scope at the identity provider, or correct `scopes`";
-    Some(if missing.is_empty() {
-        Finding::ok(check, &[])
-    } else {
-        Finding::failed(check, &[], fix).with_detail(format!("not listed: `{}`", missing.join("`, `")))
-    })
+    let missing = federation.scopes.iter().filter(|scope| !supported.contains(scope));
+    let missing: Vec<&str> = missing.map(String::as_str).collect();
+    if missing.is_empty() {
+        return Finding::ok(check, &[]);
+    }
+    Finding::failed(check, &[], "create the scope at the identity provider, or correct `scopes`")
+        .with_detail(format!("not listed: `{}`", missing.join("`, `")))
 }
 
-fn customer_claim(own: &OidcFederation, discovery: &Discovery) -> Finding {
-    let check = format!("the claim `{}` is given", own.customer_claim);
-    if discovery.claims_supported.contains(&own.customer_claim) {
+fn check_customer_claim(federation: &OidcFederation, discovery: &Discovery) -> Finding {
+    let check = format!("the identity provider supports the claim `{}`", federation.customer_claim);
+    if discovery.claims_supported.contains(&federation.customer_claim) {
         return Finding::ok(check, &[]);
     }
     // The list need not be complete (OpenID Connect Discovery 1.0, section 3).
-    let fix = "log in once with the scopes above, and look for the claim in the bridge's userinfo";
+    let fix = "log in once with the configured scopes, and look for the claim in the bridge's userinfo";
     Finding::not_visible(check, &[], fix).with_detail("the discovery document does not list it")
 }
 
-/// No document of OpenID Connect says where the values of a claim come from.
-fn customer_source(own: &OidcFederation) -> Finding {
-    let claim = &own.customer_claim;
+/// Reports that an administrator must check the source of the claim, which OpenID Connect does not publish.
+fn check_claim_authority(federation: &OidcFederation) -> Finding {
+    let claim = &federation.customer_claim;
     let fix = format!(
-        "at the identity provider, look up where `{claim}` comes from: only administrators may set it, users must not be able to \
-         write it in their profile or when they register"
+        "look up the source of `{claim}` at the identity provider: only administrators may write it, and users must not be able \
+         to set it in their profile or at registration"
     );
     Finding::not_visible(format!("users cannot set the claim `{claim}` themselves"), &[], fix).with_authority()
 }
 
-fn back_channel(discovery: &Discovery) -> Finding {
-    let check = "the bridge hears of logouts elsewhere";
+fn check_back_channel(discovery: &Discovery) -> Finding {
+    let check = "logouts elsewhere reach the bridge through the back channel";
     let fix = "register the bridge's `…/backchannel-logout` as the `backchannel_logout_uri` of each client";
     let detail = match discovery.backchannel_logout_supported {
-        Some(true) => "the identity provider supports it; which addresses are registered, no document tells",
-        Some(false) => "the identity provider does not support it: logouts elsewhere show only in the tokens' end",
-        None => "the discovery document does not tell whether the identity provider supports it",
+        Some(true) => "the identity provider supports it, but does not publish which URLs are registered",
+        Some(false) => "the identity provider does not support it: the bridge notices other logouts by inactive tokens",
+        None => "the discovery document does not say whether the identity provider supports it",
     };
     Finding::not_visible(check, &[], fix).with_detail(detail)
 }
 
-/// Checks the bridge's own client, if it has one: asked about a token that was never given, the answer is no.
-pub(crate) async fn introspection(own: &OidcFederation, scope: &CallScope) -> Option<Finding> {
-    let bridge = own.bridge.as_ref()?;
-    let check = "the bridge may ask introspection";
-    let asked = match AccessToken::new("made-up-by-idp-bridge") {
-        Ok(token) => own.openid.introspect(scope, &token, own.credentials(bridge)).await.map(drop),
+/// Checks the introspection client, if one is configured: introspection of a made-up token must report it as inactive.
+pub(crate) async fn check_introspection(federation: &OidcFederation, scope: &CallScope) -> Option<Finding> {
+    let client = federation.introspection_client.as_ref()?;
+    let check = "the bridge can introspect tokens";
+    let result = match AccessToken::new("made-up-by-idp-bridge") {
+        Ok(token) => federation.openid.introspect(scope, &token, federation.credentials(client)).await.map(drop),
         Err(error) => Err(Error::ours(ErrorKind::Unexpected, error.to_string())),
     };
-    Some(match asked {
+    Some(match result {
         Err(error) if error.kind() == ErrorKind::InvalidToken => Finding::ok(check, &[]),
         Err(error) => failed(check, &error),
-        Ok(()) => Finding::failed(check, &[], "mend introspection there: it takes a token that was never given")
-            .with_detail("a made-up token is active"),
+        Ok(()) => {
+            Finding::failed(check, &[], "correct introspection there: it must reject tokens that it did not issue")
+                .with_detail("a made-up token is active")
+        }
     })
 }
 
-async fn secret(own: &OidcFederation, client: &OauthClient, scope: &CallScope) -> Finding {
-    let check = format!("the client `{}` is known, with this secret", client.id);
-    // Nobody is sent there: the code that was never given is refused before.
-    let redirect_uri = "https://idp-bridge.invalid/";
-    match own.openid.check_secret(scope, own.credentials(client), redirect_uri).await {
+async fn check_secret(federation: &OidcFederation, client: &OauthClient, scope: &CallScope) -> Finding {
+    let check = format!("the client `{}` exists and has this secret", client.id);
+    match federation.openid.check_secret(scope, federation.credentials(client), UNUSED_REDIRECT_URI).await {
         Ok(SecretCheck::Right) => Finding::ok(check, &[]),
         Ok(SecretCheck::Wrong) => {
             let fix =
                 "copy the client's id and secret to `federation.clients`; if both are right, try `client_secret_in`";
-            Finding::failed(check, &[], fix).with_detail("the identity provider refuses the client")
+            Finding::failed(check, &[], fix).with_detail("the identity provider rejects the client")
         }
         Ok(SecretCheck::Unknown) => {
             let fix = "log in once, and log out through the bridge";
-            Finding::not_visible(check, &[], fix).with_detail("the answer does not tell")
+            Finding::not_visible(check, &[], fix).with_detail("the response does not show whether the secret is right")
         }
         Err(error) => failed(&check, &error),
     }

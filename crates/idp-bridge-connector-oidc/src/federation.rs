@@ -1,4 +1,4 @@
-//! Whose a token is, whether it lives, and how its login ends, by what the standards say.
+//! Token validation and logout according to the standards.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,17 +18,17 @@ use idp_bridge_http::oidc::{
 use crate::config::OidcConfig;
 use crate::diagnose;
 
-/// The claim that names the customer, if the settings name no other.
+/// The default claim of the customer id.
 const CUSTOMER_CLAIM: &str = "customer_id";
-/// How long ago a token may have expired whose login is to be ended.
+/// The maximum age of an expired access token that can still end its login.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The OAuth side of one OpenID Provider.
+/// Federation with one OpenID Provider.
 pub(crate) struct OidcFederation {
     pub(crate) openid: OpenIdProvider,
     pub(crate) settings: FederationSettings,
-    /// The client that asks introspection; userinfo is asked without one.
-    pub(crate) bridge: Option<OauthClient>,
+    /// The client for introspection. Without one, userinfo validates tokens.
+    pub(crate) introspection_client: Option<OauthClient>,
     authentication: ClientAuthentication,
     pub(crate) customer_claim: String,
     pub(crate) scopes: Vec<String>,
@@ -45,7 +45,7 @@ impl OidcFederation {
     ) -> Result<Self> {
         Ok(Self {
             openid,
-            bridge: config.client()?,
+            introspection_client: config.introspection_client()?,
             authentication: config.authentication(),
             customer_claim: settings.customer_claim.clone().unwrap_or_else(|| CUSTOMER_CLAIM.into()),
             scopes: config.scopes.clone(),
@@ -60,26 +60,26 @@ impl OidcFederation {
         ClientCredentials { client, authentication: self.authentication }
     }
 
-    /// What a signed token proves by itself: nobody is asked, once the keys are known.
-    async fn proven(&self, scope: &CallScope, token: &AccessToken, rules: &Rules) -> Result<(Claims, TokenIdentity)> {
+    /// Verifies a signed token. Sends no request if the keys are cached.
+    async fn verify(&self, scope: &CallScope, token: &AccessToken, rules: &Rules) -> Result<(Claims, TokenIdentity)> {
         let claims = self.openid.verify(scope, token.expose(), rules).await?;
         let identity = self.identity(&claims)?;
         claims.check_not_id_token(identity.client.as_deref().unwrap_or_default())?;
         Ok((claims, identity))
     }
 
-    /// What introspection says of an opaque token, which proves nothing by itself.
-    async fn introspected(&self, scope: &CallScope, token: &AccessToken) -> Result<(Claims, TokenIdentity)> {
-        let bridge = self.bridge.as_ref().ok_or_else(|| {
-            Error::invalid_token("the token is opaque, and only introspection could tell which client's it is")
+    /// Introspects an opaque token.
+    async fn introspect_opaque(&self, scope: &CallScope, token: &AccessToken) -> Result<(Claims, TokenIdentity)> {
+        let client = self.introspection_client.as_ref().ok_or_else(|| {
+            Error::invalid_token("the token is opaque, and its client is unknown without introspection")
         })?;
-        let claims = self.openid.introspect(scope, token, self.credentials(bridge)).await?;
-        // Introspection takes refresh tokens as well, and only this tells them apart (RFC 7662, section 2.2).
+        let claims = self.openid.introspect(scope, token, self.credentials(client)).await?;
+        // Introspection also accepts refresh tokens. Only the type distinguishes them (RFC 7662, section 2.2).
         if !claims.text("token_type").is_some_and(is_bearer) {
-            return Err(Error::invalid_token("introspection does not say that the token is a bearer token"));
+            return Err(Error::invalid_token("introspection does not report the token as a bearer token"));
         }
         if claims.has("iss") && claims.text("iss") != Some(self.openid.issuer()) {
-            return Err(Error::invalid_token("the token is another issuer's"));
+            return Err(Error::invalid_token("the token belongs to another issuer"));
         }
         let identity = self.identity(&claims)?;
         if identity.expires_at.is_some_and(|end| end <= self.clock.now()) {
@@ -88,10 +88,10 @@ impl OidcFederation {
         Ok((claims, identity))
     }
 
-    /// What the identity provider says of a token that is proven to be its own: `InvalidToken` if it does not live.
-    async fn ask(&self, scope: &CallScope, token: &AccessToken) -> Result<Claims> {
-        match &self.bridge {
-            Some(bridge) => self.openid.introspect(scope, token, self.credentials(bridge)).await,
+    /// Returns the claims of an active token from introspection or userinfo. `InvalidToken` if the token is not active.
+    async fn active_claims(&self, scope: &CallScope, token: &AccessToken) -> Result<Claims> {
+        match &self.introspection_client {
+            Some(client) => self.openid.introspect(scope, token, self.credentials(client)).await,
             None => self.openid.userinfo(scope, token).await,
         }
     }
@@ -100,13 +100,14 @@ impl OidcFederation {
         let client = claims.check_client(|id| self.settings.client(id).is_some())?;
         claims.check_unbound()?;
         let subject = claims.text("sub").and_then(|text| UserId::new(text).ok());
-        let subject = subject.ok_or_else(|| Error::invalid_token("the token names no user"))?;
+        let subject = subject.ok_or_else(|| Error::invalid_token("the token has no usable `sub`"))?;
         // RFC 9068, section 2.2: without a user, the subject is the client itself.
         if subject.as_str() == client {
-            return Err(Error::invalid_token("the token is a client's own, without a user"));
+            return Err(Error::invalid_token("the token belongs to a client and not to a user"));
         }
         let session = self.session_claim.as_deref().and_then(|name| claims.text(name)).map(SessionId::new);
-        let session = session.transpose().map_err(|_| Error::invalid_token("the token's session is no usable id"))?;
+        let session =
+            session.transpose().map_err(|_| Error::invalid_token("the token's session claim is not a usable id"))?;
         Ok(TokenIdentity {
             client: Some(client.to_owned()),
             issued_at: claims.timestamp("iat"),
@@ -116,7 +117,7 @@ impl OidcFederation {
         })
     }
 
-    /// The user of a living token. The first of the sources that has a claim says it.
+    /// Returns the user of an active token. Each claim comes from the first source that has it.
     fn user(&self, identity: TokenIdentity, sources: &[Claims]) -> TokenUser {
         let with = |name: &str| sources.iter().find(|claims| claims.has(name));
         let email = with("email").and_then(|claims| Email::new(claims.text("email")?).ok());
@@ -130,66 +131,64 @@ impl OidcFederation {
         }
     }
 
-    /// Ends a refresh token, as the client that got it: the access token's, if that is known, else whichever it is.
+    /// Revokes a refresh token. Tries the client of the access token first, then the tenant's other clients.
     ///
-    /// That a client is told nothing against it does not mean that it is over: of a token that is unknown to a client, or
-    /// another's, some providers answer no more than of one that they ended (RFC 7009, section 2.2).
-    async fn end_refresh_token(&self, scope: &CallScope, token: &Secret, client: Option<&str>) -> Result<()> {
-        let known = client.and_then(|id| self.settings.client(id));
-        let others = self.settings.clients.iter().filter(|own| client != Some(&own.id));
-        let mut may_be_over = false;
-        for client in known.into_iter().chain(others) {
+    /// A successful response does not prove the revocation: for an unknown token or that of another client, some providers return
+    /// the response of a revoked one (RFC 7009, section 2.2).
+    async fn revoke_refresh_token(&self, scope: &CallScope, token: &Secret, client: Option<&str>) -> Result<()> {
+        let own_client = client.and_then(|id| self.settings.client(id));
+        let others = self.settings.clients.iter().filter(|other| client != Some(&other.id));
+        let mut may_be_revoked = false;
+        for client in own_client.into_iter().chain(others) {
             match self.openid.revoke(scope, token, TokenKind::Refresh, self.credentials(client)).await {
-                Ok(_) => match self.is_over(scope, token).await? {
+                Ok(_) => match self.is_revoked(scope, token).await? {
                     Some(true) => return Ok(()),
                     Some(false) => {}
-                    None if known.is_some() => return Ok(()),
-                    None => may_be_over = true,
+                    None if own_client.is_some() => return Ok(()),
+                    None => may_be_revoked = true,
                 },
                 Err(error) if error.kind() == ErrorKind::InvalidInput => {}
                 Err(error) => return Err(error),
             }
         }
-        if may_be_over {
+        if may_be_revoked {
             return Ok(());
         }
-        Err(Error::upstream(ErrorKind::InvalidInput, "the refresh token belongs to none of the tenant's clients"))
+        Err(Error::upstream(ErrorKind::InvalidInput, "the refresh token does not belong to a client of the tenant"))
     }
 
-    /// Whether a refresh token is over; none if there is nobody to ask.
-    async fn is_over(&self, scope: &CallScope, refresh_token: &Secret) -> Result<Option<bool>> {
-        let Some(bridge) = &self.bridge else { return Ok(None) };
-        // What is no token at all has nothing that could live.
+    /// Returns whether introspection reports a refresh token as inactive. `None` without introspection.
+    async fn is_revoked(&self, scope: &CallScope, refresh_token: &Secret) -> Result<Option<bool>> {
+        let Some(client) = &self.introspection_client else { return Ok(None) };
+        // A text that is not a token cannot be active.
         let Ok(token) = AccessToken::new(refresh_token.expose()) else { return Ok(Some(true)) };
-        match self.openid.introspect(scope, &token, self.credentials(bridge)).await {
+        match self.openid.introspect(scope, &token, self.credentials(client)).await {
             Err(error) if error.kind() == ErrorKind::InvalidToken => Ok(Some(true)),
             Err(error) => Err(error),
             Ok(_) => Ok(Some(false)),
         }
     }
 
-    /// Ends a login of which only the access token is known.
+    /// Ends a login without its refresh token.
     ///
-    /// No standard names the rest of that login, so the bridge has to refuse every token that the user got until now.
+    /// No standard identifies the other tokens of the login, so the bridge must reject all tokens issued to the user until now.
     async fn end_user(&self, scope: &CallScope, logout: &Logout<'_>) -> Result<LoggedOut> {
         if self.settings.fallback == LogoutFallback::Refuse {
-            return Err(Error::unsupported(
-                "without its refresh token a login can be ended only together with all others of the user",
-            )
-            .with_hint("send the refresh token of the same login, or set `logout.fallback = \"user\"`"));
+            return Err(Error::unsupported("without the refresh token all logins of the user would end")
+                .with_hint("send the refresh token of the same login, or set `logout.fallback = \"user\"`"));
         }
         let identity = logout
             .identity
-            .ok_or_else(|| Error::invalid_token("the token has ended, and no refresh token is shown"))?;
-        let ended_at = self.end_access_token(scope, logout.token, identity).await?;
+            .ok_or_else(|| Error::invalid_token("the token is not active, and the request has no refresh token"))?;
+        let ended_at = self.revoke_access_token(scope, logout.token, identity).await?;
         // The issuer's clock may be ahead of ours.
         let ended_at = identity.issued_at.map_or(ended_at, |issued_at| issued_at.max(ended_at));
         Ok(LoggedOut::User { ended_at })
     }
 
-    /// Ends an access token, checks that it does not live on, and returns when it ended, by the issuer's clock where an
-    /// answer says it.
-    async fn end_access_token(
+    /// Revokes an access token, checks that it is inactive, and returns the time of the revocation by the issuer's clock, if the
+    /// response has it.
+    async fn revoke_access_token(
         &self,
         scope: &CallScope,
         token: &AccessToken,
@@ -204,17 +203,19 @@ impl OidcFederation {
             let ended = self.openid.revoke(scope, &secret, TokenKind::Access, self.credentials(client)).await;
             match ended {
                 Ok(at) => ended_at = at.unwrap_or(ended_at),
-                // Not every provider can end signed ones, and they may have ended with their refresh token: the check below
+                // Some providers cannot revoke signed tokens, or revoked them with their refresh token. The check below
                 // decides.
                 Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::InvalidInput) => {}
                 Err(error) => return Err(error),
             }
         }
-        match self.ask(scope, token).await {
+        match self.active_claims(scope, token).await {
             Err(error) if error.kind() == ErrorKind::InvalidToken => Ok(ended_at),
             Err(error) => Err(error),
-            Ok(_) => Err(Error::upstream(ErrorKind::Unavailable, "the access token lives on after its revocation")
-                .with_hint("the identity provider must end access tokens that are revoked, or whose refresh token is")),
+            Ok(_) => Err(Error::upstream(ErrorKind::Unavailable, "the access token is active after its revocation")
+                .with_hint(
+                    "configure the identity provider to end access tokens on revocation, or with their refresh token",
+                )),
         }
     }
 }
@@ -222,34 +223,34 @@ impl OidcFederation {
 #[async_trait]
 impl Federation for OidcFederation {
     async fn identify(&self, scope: &CallScope, token: &AccessToken) -> Result<TokenIdentity> {
-        let told = if token.is_jwt() {
-            self.proven(scope, token, &Rules::access_token().with_expiry_tolerance(DAY)).await?
+        let (_, identity) = if token.is_jwt() {
+            self.verify(scope, token, &Rules::access_token().with_expiry_tolerance(DAY)).await?
         } else {
-            self.introspected(scope, token).await?
+            self.introspect_opaque(scope, token).await?
         };
-        Ok(told.1)
+        Ok(identity)
     }
 
     async fn validate(&self, scope: &CallScope, token: &AccessToken) -> Result<TokenUser> {
         let (mut sources, identity) = if token.is_jwt() {
-            let (claims, identity) = self.proven(scope, token, &Rules::access_token()).await?;
-            let answer = self.ask(scope, token).await?;
-            is_about(&answer, &claims)?;
-            if self.bridge.is_some() {
-                check_is_access_token(&answer, &claims)?;
+            let (claims, identity) = self.verify(scope, token, &Rules::access_token()).await?;
+            let response = self.active_claims(scope, token).await?;
+            check_same_token(&response, &claims)?;
+            if self.introspection_client.is_some() {
+                check_access_token(&response, &claims)?;
             }
-            (vec![answer, claims], identity)
+            (vec![response, claims], identity)
         } else {
-            let (claims, identity) = self.introspected(scope, token).await?;
+            let (claims, identity) = self.introspect_opaque(scope, token).await?;
             (vec![claims], identity)
         };
-        // Not every introspection has the claims that userinfo has.
-        if self.bridge.is_some() && !sources.iter().any(|claims| claims.has(&self.customer_claim)) {
-            let answer = self.openid.userinfo(scope, token).await?;
-            if answer.text("sub") != Some(identity.subject.as_str()) {
+        // Introspection may lack claims that userinfo has.
+        if self.introspection_client.is_some() && !sources.iter().any(|claims| claims.has(&self.customer_claim)) {
+            let response = self.openid.userinfo(scope, token).await?;
+            if response.text("sub") != Some(identity.subject.as_str()) {
                 return Err(another_token());
             }
-            sources.push(answer);
+            sources.push(response);
         }
         Ok(self.user(identity, &sources))
     }
@@ -257,9 +258,9 @@ impl Federation for OidcFederation {
     async fn log_out(&self, scope: &CallScope, logout: &Logout<'_>) -> Result<LoggedOut> {
         let Some(token) = logout.refresh_token else { return self.end_user(scope, logout).await };
         let client = logout.identity.and_then(|identity| identity.client.as_deref());
-        self.end_refresh_token(scope, token, client).await?;
+        self.revoke_refresh_token(scope, token, client).await?;
         if let Some(identity) = logout.identity {
-            self.end_access_token(scope, logout.token, identity).await?;
+            self.revoke_access_token(scope, logout.token, identity).await?;
         }
         Ok(LoggedOut::RefreshToken)
     }
@@ -275,7 +276,7 @@ impl Federation for OidcFederation {
 
     async fn check_logout_token(&self, scope: &CallScope, token: &AccessToken) -> Result<LogoutNotice> {
         let token = self.openid.check_logout_token(scope, token, &self.settings).await?;
-        // A session ends only what is known to belong to it.
+        // Without the claim, tokens cannot be assigned to a session.
         if self.session_claim.is_some() { Ok(token.into_notice()) } else { token.into_user_notice() }
     }
 
@@ -284,7 +285,7 @@ impl Federation for OidcFederation {
     }
 
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {
-        diagnose::federation(self, scope).await
+        diagnose::check_federation(self, scope).await
     }
 }
 
@@ -292,29 +293,29 @@ fn is_bearer(token_type: &str) -> bool {
     token_type.eq_ignore_ascii_case("bearer")
 }
 
-/// Fails unless the answer is about the token that was shown, whose claims are proven.
-fn is_about(answer: &Claims, proven: &Claims) -> Result<()> {
-    let agrees = |name| !answer.has(name) || !proven.has(name) || answer.get(name) == proven.get(name);
-    if !answer.has("sub") || !["sub", "client_id", "azp", "iss", "jti", "exp"].into_iter().all(agrees) {
+/// Checks that a response is about the token with these verified claims.
+fn check_same_token(response: &Claims, verified: &Claims) -> Result<()> {
+    let agrees = |name| !response.has(name) || !verified.has(name) || response.get(name) == verified.get(name);
+    if !response.has("sub") || !["sub", "client_id", "azp", "iss", "jti", "exp"].into_iter().all(agrees) {
         return Err(another_token());
     }
-    if answer.text("token_type").is_some_and(|token_type| !is_bearer(token_type)) {
-        return Err(Error::invalid_token("the token is no bearer token"));
+    if response.text("token_type").is_some_and(|token_type| !is_bearer(token_type)) {
+        return Err(Error::invalid_token("the token is not a bearer token"));
     }
-    answer.check_unbound()
+    response.check_unbound()
 }
 
-/// Fails unless the token itself or its introspection says that it is an access token.
+/// Checks that the type of the token or its introspection identifies it as an access token.
 ///
-/// Introspection calls a living refresh token active too, and signed ones may look like access tokens (RFC 7662, section 2.2).
-fn check_is_access_token(introspected: &Claims, proven: &Claims) -> Result<()> {
-    if proven.has_type("at+jwt") || introspected.text("token_type").is_some_and(is_bearer) {
+/// Introspection also reports refresh tokens as active, and a signed one may look like an access token (RFC 7662, section 2.2).
+fn check_access_token(introspected: &Claims, verified: &Claims) -> Result<()> {
+    if verified.has_type("at+jwt") || introspected.text("token_type").is_some_and(is_bearer) {
         return Ok(());
     }
-    Err(Error::invalid_token("neither the token nor its introspection says that it is an access token")
-        .with_hint("let introspection answer `token_type`, or access tokens have the type `at+jwt`"))
+    Err(Error::invalid_token("neither the token nor its introspection identifies it as an access token")
+        .with_hint("configure introspection to return `token_type`, or issue access tokens of the type `at+jwt`"))
 }
 
 fn another_token() -> Error {
-    Error::upstream(ErrorKind::InvalidResponse, "the identity provider's answer is not about the token that was shown")
+    Error::upstream(ErrorKind::InvalidResponse, "the identity provider's response is about another token")
 }

@@ -1,8 +1,8 @@
-//! The connector of idp-bridge for any OpenID Provider: its OAuth side, and no calls about users.
+//! The connector of idp-bridge for any OpenID Provider: federation, and no calls about users.
 //!
-//! [`Oidc`] reads where everything is from the discovery document, judges signed access tokens by the issuer's keys, and asks
-//! the provider's introspection, or its userinfo, whether a token lives.
-//! It knows no product: what the standards leave open is a setting, or is refused.
+//! [`Oidc`] reads the endpoints from the discovery document, verifies signed access tokens with the issuer's keys, and checks at the
+//! introspection or userinfo endpoint whether a token is active.
+//! It has no code for single products: a setting decides what the standards leave open, or the connector refuses it.
 
 mod config;
 mod diagnose;

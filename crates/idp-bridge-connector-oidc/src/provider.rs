@@ -1,4 +1,4 @@
-//! One OpenID Provider, as the identity provider of one tenant.
+//! The provider of one tenant: an OpenID Provider with federation, and without calls about users.
 
 use async_trait::async_trait;
 use idp_bridge_core::{
@@ -12,8 +12,8 @@ use crate::config::OidcConfig;
 use crate::diagnose;
 use crate::federation::OidcFederation;
 
-const NO_CALLS: &str = "OpenID Connect has no calls about users: they need a connector for the product itself";
-const BACK_CHANNEL: &str = "where the identity provider supports it, and is told the bridge's address";
+const NO_CALLS: &str = "OpenID Connect defines no calls about users: they need a connector for the product";
+const BACK_CHANNEL: &str = "if the identity provider supports it, and the bridge's URL is registered there";
 
 /// One OpenID Provider.
 pub struct Oidc {
@@ -22,8 +22,8 @@ pub struct Oidc {
     federation: Option<OidcFederation>,
 }
 
-/// What the OAuth side promises; of opaque tokens only introspection can tell the client.
-fn promises(opaque_tokens: bool) -> FederationCapabilities {
+/// Returns the capabilities. Opaque tokens need introspection, which returns their client.
+fn federation_capabilities(opaque_tokens: bool) -> FederationCapabilities {
     FederationCapabilities {
         liveness: Liveness::IdentityProvider,
         logout: LogoutReach::RefreshToken,
@@ -39,12 +39,12 @@ impl Connector for Oidc {
     type Provider = Self;
 
     fn capabilities() -> Capabilities {
-        Capabilities::none(NO_CALLS).with_federation(Some(promises(true)))
+        Capabilities::none(NO_CALLS).with_federation(Some(federation_capabilities(true)))
     }
 
     fn build(config: OidcConfig, context: &ConnectorContext) -> Result<Self> {
         config.check()?;
-        let introspects = config.client()?.is_some();
+        let has_introspection = config.introspection_client()?.is_some();
         let mut settings = OpenIdSettings::new(&config.issuer, &context.outbound);
         settings.hosts.clone_from(&config.hosts);
         let openid = OpenIdProvider::new(Client::new(&context.outbound)?, settings, context.clock.clone())?;
@@ -53,8 +53,8 @@ impl Connector for Oidc {
             .clone()
             .map(|settings| OidcFederation::new(openid.clone(), &config, settings, context.clock.clone()));
         let federation = federation.transpose()?;
-        let promises = federation.as_ref().map(|_| promises(introspects));
-        let capabilities = Capabilities::none(NO_CALLS).with_federation(promises);
+        let capabilities = Capabilities::none(NO_CALLS)
+            .with_federation(federation.as_ref().map(|_| federation_capabilities(has_introspection)));
         Ok(Self { openid, capabilities, federation })
     }
 }
@@ -66,12 +66,12 @@ impl IdentityProvider for Oidc {
     }
 
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {
-        let mut findings = diagnose::issuer(&self.openid, scope).await;
+        let mut findings = diagnose::check_issuer(&self.openid, scope).await;
         match &self.federation {
-            Some(federation) => findings.extend(diagnose::introspection(federation, scope).await),
+            Some(federation) => findings.extend(diagnose::check_introspection(federation, scope).await),
             None => {
-                let fix = "add `[tenants.<id>.federation]` with its `clients`: this connector does nothing else";
-                findings.push(Finding::failed("federation is switched on", &[], fix));
+                let fix = "add `[tenants.<id>.federation]` with `clients`: this connector supports only federation";
+                findings.push(Finding::failed("federation is enabled", &[], fix));
             }
         }
         findings

@@ -10,7 +10,7 @@ use idp_bridge_core::{
 };
 use serde_json::json;
 
-/// A fake with one user, and providers in front of it.
+/// A fake with one user.
 pub(crate) struct Bench {
     pub(crate) harness: OidcHarness,
     pub(crate) user: String,
@@ -43,15 +43,15 @@ impl Bench {
         self.harness.fake().with(|issuer| issuer.log_in(login)).unwrap()
     }
 
-    /// A provider with these settings changed.
+    /// Returns a provider with changed settings.
     pub(crate) fn provider(&self, change: impl FnOnce(&mut OidcConfig, &mut FederationSettings)) -> Oidc {
         let (mut config, mut settings) = (self.harness.config(), OidcHarness::settings());
         change(&mut config, &mut settings);
         self.harness.build(config, Some(settings), OutboundPolicy::default()).unwrap()
     }
 
-    /// One that asks userinfo.
-    pub(crate) fn without_introspection(&self) -> Oidc {
+    /// Returns a provider that uses userinfo.
+    pub(crate) fn userinfo_provider(&self) -> Oidc {
         self.provider(|config, _| (config.client_id, config.client_secret) = (None, None))
     }
 
@@ -59,14 +59,14 @@ impl Bench {
         UserId::new(&self.user).unwrap()
     }
 
-    /// The paths that were asked since the last time.
-    pub(crate) fn asked(&self) -> Vec<String> {
+    /// Returns the paths of the requests since the last call.
+    pub(crate) fn take_paths(&self) -> Vec<String> {
         let exchanges = self.harness.fake().take_exchanges();
         exchanges.into_iter().map(|exchange| exchange.request.path().to_owned()).collect()
     }
 }
 
-pub(crate) fn oauth(provider: &Oidc) -> &dyn Federation {
+pub(crate) fn federation(provider: &Oidc) -> &dyn Federation {
     provider.federation().unwrap()
 }
 

@@ -1,18 +1,18 @@
-//! What a diagnosis sees, one wrong thing at a time.
+//! The findings of a diagnosis, with one mistake at a time.
 
 use idp_bridge_connector_oidc::{ClientSecretIn, Oidc, OidcConfig};
 use idp_bridge_core::{FederationSettings, Finding, IdentityProvider as _, OauthClient, Secret, Verdict};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, oauth, scope};
+use crate::bench::{Bench, federation, scope};
 
 async fn findings(provider: &Oidc) -> Vec<Finding> {
     let mut all = provider.diagnose(&scope()).await;
-    all.extend(oauth(provider).diagnose(&scope()).await);
+    all.extend(federation(provider).diagnose(&scope()).await);
     all
 }
 
-/// The checks that did not end well, as the diagnosis names them.
+/// Returns the names of the failed checks.
 async fn failed(bench: &Bench, change: impl FnOnce(&mut OidcConfig, &mut FederationSettings)) -> Vec<String> {
     let all = findings(&bench.provider(change)).await;
     all.into_iter().filter(|finding| finding.verdict == Verdict::Failed).map(|finding| finding.check).collect()
@@ -32,28 +32,28 @@ async fn healthy_provider_hides_authority_and_back_channel() {
 }
 
 #[tokio::test]
-async fn a_wrong_client_is_named() {
+async fn wrong_clients_are_found() {
     let bench = Bench::start().await;
     let bridge = failed(&bench, |config, _| config.client_secret = Some(Secret::new("wrong"))).await;
-    assert_eq!(bridge, ["the bridge may ask introspection"]);
-    let may_not = failed(&bench, |config, _| config.client_id = Some("shop".into())).await;
-    assert_eq!(may_not, bridge);
+    assert_eq!(bridge, ["the bridge can introspect tokens"]);
+    let unprivileged = failed(&bench, |config, _| config.client_id = Some("shop".into())).await;
+    assert_eq!(unprivileged, bridge);
     let clients = failed(&bench, |_, settings| {
         settings.clients = [("shop", None), ("phone", Some("a")), ("unknown", None)]
             .map(|(id, secret)| OauthClient { id: id.into(), secret: secret.map(Secret::new) })
             .into();
     })
     .await;
-    assert_eq!(clients, ["shop", "phone", "unknown"].map(|id| format!("the client `{id}` is known, with this secret")));
+    assert_eq!(clients, ["shop", "phone", "unknown"].map(|id| format!("the client `{id}` exists and has this secret")));
 }
 
 #[tokio::test]
-async fn what_the_document_lacks_is_named() {
+async fn missing_endpoints_and_scopes_are_found() {
     let bench = Bench::start().await;
     for (name, value, check) in [
-        ("revocation_endpoint", Value::Null, "the identity provider names its `revocation_endpoint`"),
-        ("end_session_endpoint", Value::Null, "the identity provider names its `end_session_endpoint`"),
-        ("scopes_supported", json!(["openid"]), "the scopes that applications ask for exist"),
+        ("revocation_endpoint", Value::Null, "the discovery document has `revocation_endpoint`"),
+        ("end_session_endpoint", Value::Null, "the discovery document has `end_session_endpoint`"),
+        ("scopes_supported", json!(["openid"]), "the configured scopes are supported"),
     ] {
         bench.change(|issuer| drop(issuer.document.insert(name.into(), value)));
         assert_eq!(failed(&bench, |_, _| {}).await, [check]);
@@ -63,17 +63,17 @@ async fn what_the_document_lacks_is_named() {
     let introspection = failed(&bench, |_, _| {}).await;
     assert_eq!(
         introspection,
-        ["the bridge may ask introspection", "the identity provider names its `introspection_endpoint`"]
+        ["the bridge can introspect tokens", "the discovery document has `introspection_endpoint`"]
     );
     bench.change(|issuer| {
         issuer.document = [("userinfo_endpoint".to_owned(), Value::Null)].into();
     });
     let userinfo = failed(&bench, |config, _| (config.client_id, config.client_secret) = (None, None)).await;
-    assert_eq!(userinfo, ["the identity provider names its `userinfo_endpoint`"]);
+    assert_eq!(userinfo, ["the discovery document has `userinfo_endpoint`"]);
 }
 
 #[tokio::test]
-async fn what_the_document_need_not_tell_is_not_visible() {
+async fn optional_members_of_the_document_are_not_visible() {
     let bench = Bench::start().await;
     bench.change(|issuer| {
         for name in ["scopes_supported", "claims_supported", "backchannel_logout_supported"] {
@@ -86,7 +86,7 @@ async fn what_the_document_need_not_tell_is_not_visible() {
 }
 
 #[tokio::test]
-async fn another_issuer_is_named_and_hides_the_rest() {
+async fn another_issuer_hides_the_other_checks() {
     let bench = Bench::start().await;
     bench.change(|issuer| drop(issuer.document.insert("issuer".into(), json!("https://other.example"))));
     let all = findings(&bench.provider(|_, _| {})).await;

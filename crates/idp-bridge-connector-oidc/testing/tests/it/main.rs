@@ -1,4 +1,4 @@
-//! The connector against its fake: what the conformance suite does not ask.
+//! Tests of the connector with its fake, for cases that the conformance suite does not have.
 
 // `cfg(test)` is always true here. It lets clippy accept `unwrap` in helpers, too.
 #[cfg(test)]
