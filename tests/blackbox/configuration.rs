@@ -164,7 +164,7 @@ fn invalid_listen_option_has_a_hint() {
 fn environment_controls_log_colours() {
     let configured = Configured::with_tenant_keys("");
     let text = std::fs::read_to_string(configured.config()).unwrap();
-    configured.write("idp-bridge.toml", &format!("[server]\nlog.format = \"text\"\n{text}"));
+    configured.write("idp-bridge.toml", &format!("{text}log.format = \"text\"\n"));
     for (variables, coloured) in
         [(&["CLICOLOR_FORCE"][..], true), (&["CLICOLOR_FORCE", "NO_COLOR"], false), (&[], false)]
     {

@@ -22,10 +22,21 @@ pub(crate) struct Configured {
 
 impl Configured {
     /// Creates a configuration with the tenant `acme`, the sample users and additional keys in the tenant's table.
+    ///
+    /// The bridge stops without a delay.
     pub(crate) fn with_tenant_keys(more: &str) -> Self {
+        Self::with_samples(more, "shutdown_delay = \"0s\"")
+    }
+
+    /// Creates a configuration with the tenant `acme`, the sample users and these keys in the table of the server.
+    pub(crate) fn with_server_keys(server: &str) -> Self {
+        Self::with_samples("", server)
+    }
+
+    fn with_samples(tenant: &str, server: &str) -> Self {
         let text = format!(
-            "[tenants.{TENANT}]\nwebhook_keys_file = [\"webhook\"]\n{more}\n\
-             [tenants.{TENANT}.connector]\ntype = \"memory\"\nusers_file = \"users.json\"\n"
+            "[tenants.{TENANT}]\nwebhook_keys_file = [\"webhook\"]\n{tenant}\n\
+             [tenants.{TENANT}.connector]\ntype = \"memory\"\nusers_file = \"users.json\"\n[server]\n{server}\n"
         );
         let configured = Self::new(&text);
         configured.write("users.json", SAMPLE_USERS);

@@ -15,7 +15,7 @@ use crate::support::http::{Reply, Request, connect, exchange};
 fn serve_with_silent_provider(deadline: &str) -> (Bridge, TcpListener, Configured) {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let configured = Configured::new(&format!(
-        "[tenants.acme]\nwebhook_keys_file = [\"webhook\"]\ndeadline = \"{deadline}\"\n[tenants.acme.connector]\ntype = \"keycloak\"\n\
+        "[server]\nshutdown_delay = \"0s\"\n[tenants.acme]\nwebhook_keys_file = [\"webhook\"]\ndeadline = \"{deadline}\"\n[tenants.acme.connector]\ntype = \"keycloak\"\n\
          url = \"http://{}\"\nrealm = \"r\"\nclient_id = \"c\"\nclient_secret = \"s\"\n",
         silent.local_addr().unwrap()
     ));
@@ -51,6 +51,34 @@ fn calls_in_flight_are_finished() {
         assert_eq!(bridge.wait_for_exit().code(), Some(0));
         assert_eq!(std::io::Read::read(&mut idle, &mut [0]).unwrap_or(0), 0, "an idle connection is closed");
     }
+}
+
+#[test]
+fn calls_are_served_during_the_shutdown_delay() {
+    let mut bridge = Configured::with_server_keys("shutdown_delay = \"1s\"\nmetrics_listen = \"127.0.0.1:0\"").serve();
+    let line = bridge.wait_for_log("serving probes");
+    let probes = line.split("\"address\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    assert_eq!(Request::get("/readyz").send(probes).status, 200);
+    let begun = Instant::now();
+    bridge.signal(Signal::TERM);
+    bridge.wait_for_log("no longer ready");
+    for address in [bridge.address(), probes] {
+        assert_eq!(Request::get("/readyz").send(address).problem(), (503, "shutting_down".into()));
+        assert_eq!(Request::get("/healthz").send(address).status, 200);
+    }
+    let reply = signer().call("users.get_by_id", json!({"id": "u-1"})).send(bridge.address());
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert_eq!(bridge.wait_for_exit().code(), Some(0));
+    assert!(begun.elapsed().as_millis() >= 1000, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn second_signal_ends_the_delay() {
+    let mut bridge = Configured::with_server_keys("shutdown_delay = \"60s\"").serve();
+    bridge.signal(Signal::TERM);
+    bridge.wait_for_log("no longer ready");
+    bridge.signal(Signal::INT);
+    assert_eq!(bridge.wait_for_exit().code(), Some(1));
 }
 
 #[test]

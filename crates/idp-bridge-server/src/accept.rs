@@ -2,16 +2,21 @@
 //!
 //! Existing accept loops either wait without limit for a partial request head or do not limit the number of connections.
 
+mod peers;
+
 use std::convert::Infallible;
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use http::Request;
 use hyper::body::Incoming;
 use hyper::service::Service;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::peers::Peers;
 use crate::connection;
 use crate::limits::ServerLimits;
 use crate::response::Response;
@@ -21,8 +26,14 @@ pub(crate) struct Connections<S> {
     service: S,
     limits: ServerLimits,
     tasks: JoinSet<()>,
+    peers: Arc<Peers>,
+    /// The time of the last log line about a peer with too many connections.
+    last_warning: Option<Instant>,
     draining: CancellationToken,
 }
+
+/// The minimum time between two log lines about peers with too many connections.
+const WARNING_INTERVAL: Duration = Duration::from_secs(10);
 
 impl<S> Connections<S>
 where
@@ -34,7 +45,8 @@ where
 {
     /// Creates an empty set of connections.
     pub(crate) fn new(service: S, limits: ServerLimits) -> Self {
-        Self { service, limits, tasks: JoinSet::new(), draining: CancellationToken::new() }
+        let (peers, draining) = (Arc::default(), CancellationToken::new());
+        Self { service, limits, tasks: JoinSet::new(), peers, last_warning: None, draining }
     }
 
     /// Returns the number of open connections.
@@ -50,14 +62,28 @@ where
             tokio::select! {
                 Some(_) = self.tasks.join_next() => {}
                 accepted = listener.accept(), if has_room => match accepted {
-                    Ok((stream, _)) => {
-                        let (service, limits) = (self.service.clone(), self.limits.clone());
-                        self.tasks.spawn(connection::serve(stream, service, limits, self.draining.clone()));
-                    }
+                    Ok((stream, address)) => self.serve(stream, address),
                     Err(error) => pause_after(&error).await,
                 },
             }
         }
+    }
+
+    /// Serves a connection, or closes it if its peer has too many.
+    fn serve(&mut self, stream: TcpStream, address: SocketAddr) {
+        let Some(place) = self.peers.enter(address.ip(), self.limits.connections_per_peer) else {
+            if self.last_warning.is_none_or(|last| last.elapsed() >= WARNING_INTERVAL) {
+                self.last_warning = Some(Instant::now());
+                let limit = self.limits.connections_per_peer;
+                tracing::warn!(peer = %address.ip(), limit, "a peer has too many connections: further ones are closed");
+            }
+            return;
+        };
+        let (service, limits, draining) = (self.service.clone(), self.limits.clone(), self.draining.clone());
+        self.tasks.spawn(async move {
+            connection::serve(stream, service, limits, draining).await;
+            drop(place);
+        });
     }
 
     /// Closes idle connections now, and the others after their current response.

@@ -12,11 +12,11 @@ pub(crate) fn live() -> Response {
     response::new(r#"{"status":"ok"}"#, JSON)
 }
 
-/// Responds to `/readyz`: 200 unless the server is draining.
+/// Responds to `/readyz`: 200 unless the server is stopping.
 ///
 /// With `verbose` the body has the number of tenants, and of tenants with settings that could not be loaded.
 pub(crate) fn ready(state: &ServerState, is_verbose: bool) -> Result<Response, Refusal> {
-    if state.is_draining() {
+    if state.is_stopping() {
         return Err(Refusal::new(Code::ShuttingDown));
     }
     let tenants = &state.tenants;

@@ -21,6 +21,7 @@ mod limits;
 mod log;
 mod openapi;
 mod pipeline;
+mod probes;
 mod process_key;
 mod request;
 mod reset_limit;

@@ -22,6 +22,8 @@ pub(crate) const MAX_LOGOUT_URI: usize = 8 * 1024;
 pub struct ServerLimits {
     /// The maximum number of open connections. Further ones wait in the system's queue.
     pub connections: usize,
+    /// The maximum number of open connections from one address, or from one IPv6 network of 64 bits. Further ones are closed.
+    pub connections_per_peer: usize,
     /// The time limit for a request head, from its first byte.
     pub head: Duration,
     /// The time limit for a request body.
@@ -32,17 +34,21 @@ pub struct ServerLimits {
     pub write: Duration,
     /// The step to which the response time of a password reset is rounded up, so that it does not reveal the look-up's time.
     pub reset_step: Duration,
+    /// The time for which a stopping server still accepts and serves, so that load balancers notice its readiness first.
+    pub shutdown_delay: Duration,
 }
 
 impl Default for ServerLimits {
     fn default() -> Self {
         Self {
             connections: 10_000,
+            connections_per_peer: 5_000,
             head: Duration::from_secs(5),
             body: Duration::from_secs(5),
             idle: Duration::from_secs(75),
             write: Duration::from_secs(10),
             reset_step: Duration::from_millis(500),
+            shutdown_delay: Duration::from_secs(5),
         }
     }
 }
@@ -55,6 +61,7 @@ mod tests {
     fn defaults_are_documented() {
         let limits = ServerLimits::default();
         assert_eq!((limits.connections, MAX_HEAD, MAX_HEADERS, MAX_URI), (10_000, 16_384, 64, 2_048));
-        assert_eq!([limits.head, limits.body, limits.idle].map(|limit| limit.as_secs()), [5, 5, 75]);
+        let times = [limits.head, limits.body, limits.idle, limits.shutdown_delay];
+        assert_eq!(times.map(|limit| limit.as_secs()), [5, 5, 75, 5]);
     }
 }

@@ -39,6 +39,8 @@ pub(crate) enum Page {
 impl Page {
     /// All pages.
     pub(crate) const ALL: [Self; 4] = [Self::Health, Self::Ready, Self::OpenApi, Self::Docs];
+    /// The pages for the platform that runs the process.
+    pub(crate) const PROBES: [Self; 2] = [Self::Health, Self::Ready];
 
     /// Returns the path.
     pub(crate) fn path(self) -> &'static str {
@@ -76,6 +78,11 @@ impl<'a> Route<'a> {
             Self::Rest(_, resource) => resource.allow(),
             Self::Federation(_, resource) => resource.allow(),
         }
+    }
+
+    /// Returns whether this is a page of [`Page::PROBES`].
+    pub(crate) fn is_probe(&self) -> bool {
+        matches!(self, Self::Page(page) if Page::PROBES.contains(page))
     }
 
     /// Returns the maximum length of path and query in bytes.

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Request};
+use http::{HeaderName, HeaderValue, Request, header};
 use hyper::body::Incoming;
 use hyper::service::Service;
 use idp_bridge_protocol::Code;
@@ -23,12 +23,21 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The service of a connection.
 #[derive(Clone)]
-pub(crate) struct Router(Arc<ServerState>);
+pub(crate) struct Router {
+    state: Arc<ServerState>,
+    /// Whether only the pages of [`Page::PROBES`] are served.
+    probes_only: bool,
+}
 
 impl Router {
-    /// Creates a router over the shared state.
+    /// Creates a router for all routes.
     pub(crate) fn new(state: Arc<ServerState>) -> Self {
-        Self(state)
+        Self { state, probes_only: false }
+    }
+
+    /// Creates a router for the pages of [`Page::PROBES`].
+    pub(crate) fn for_probes(state: Arc<ServerState>) -> Self {
+        Self { state, probes_only: true }
     }
 }
 
@@ -38,15 +47,16 @@ impl Service<Request<Incoming>> for Router {
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let state = Arc::clone(&self.0);
-        Box::pin(async move { Ok(handle(&state, request).await) })
+        let router = self.clone();
+        Box::pin(async move { Ok(handle(&router, request).await) })
     }
 }
 
 /// Handles a request, also if a handler panics.
-async fn handle(state: &Arc<ServerState>, request: Request<Incoming>) -> Response {
+async fn handle(router: &Router, request: Request<Incoming>) -> Response {
+    let state = &router.state;
     let request_id: Arc<str> = state.key.next_request_id().into();
-    let mut response = match catch_panic(route(state, &request_id, request)).await {
+    let mut response = match catch_panic(route(router, &request_id, request)).await {
         Ok(Ok(response)) => response,
         Ok(Err(refusal)) => refusal.into_response(&request_id),
         Err(_) => {
@@ -57,17 +67,19 @@ async fn handle(state: &Arc<ServerState>, request: Request<Incoming>) -> Respons
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
+    if state.is_stopping() {
+        // Otherwise the drain could close an idle connection at the moment when its client sends the next call.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     response
 }
 
-async fn route(
-    state: &Arc<ServerState>,
-    request_id: &Arc<str>,
-    request: Request<Incoming>,
-) -> Result<Response, Refusal> {
+async fn route(router: &Router, request_id: &Arc<str>, request: Request<Incoming>) -> Result<Response, Refusal> {
+    let state = &router.state;
     let (head, body) = request.into_parts();
     let to_tenant = |tenant| TenantRequest { id: Arc::clone(request_id), tenant, head: &head, body };
     match find_route(&head)? {
+        route if router.probes_only && !route.is_probe() => Err(Refusal::new(Code::RouteNotFound)),
         Route::Page(Page::Health) => Ok(health::live()),
         Route::Page(Page::Ready) => health::ready(state, head.uri.query() == Some("verbose")),
         Route::Page(Page::OpenApi) => Ok(openapi::document()),

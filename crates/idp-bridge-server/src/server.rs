@@ -10,13 +10,17 @@ use tokio::net::TcpListener;
 use crate::accept::Connections;
 use crate::idempotency::{IdempotencyStore, MemoryStore};
 use crate::limits::ServerLimits;
+use crate::probes::Probes;
 use crate::revocation::RevocationStore;
 use crate::router::Router;
 use crate::state::ServerState;
 use crate::tenants::{CurrentTenants, Tenants};
 
 /// A server that is ready to accept connections.
-pub struct Server(ServerState);
+pub struct Server {
+    state: ServerState,
+    probes: Option<std::net::TcpListener>,
+}
 
 impl Server {
     /// Creates a server for these tenants. Fails if the system has no randomness.
@@ -37,46 +41,63 @@ impl Server {
         limits: ServerLimits,
         store: Arc<dyn IdempotencyStore>,
     ) -> std::io::Result<Self> {
-        ServerState::new(tenants, clock, random, limits, store).map(Self)
+        let state = ServerState::new(tenants, clock, random, limits, store)?;
+        Ok(Self { state, probes: None })
     }
 
     /// Returns the tenants, which can be replaced while the server runs.
     pub fn tenants(&self) -> Arc<CurrentTenants> {
-        Arc::clone(&self.0.tenants)
+        Arc::clone(&self.state.tenants)
     }
 
     /// Replaces the revocation list in memory by one that survives a restart, or that several bridges share.
     #[must_use]
     pub fn with_revocations(mut self, revocations: Arc<dyn RevocationStore>) -> Self {
-        self.0.revocations = revocations;
+        self.state.revocations = revocations;
         self
     }
 
     /// Sets the public address of the bridge. Without it no tenant's `federation` document is served.
     #[must_use]
     pub fn with_public_url(mut self, url: &str) -> Self {
-        self.0.public_url = Some(url.trim_end_matches('/').to_owned());
+        self.state.public_url = Some(url.trim_end_matches('/').to_owned());
         self
     }
 
     /// Marks the server in `/readyz` as a demo with sample users.
     #[must_use]
     pub fn with_demo(mut self) -> Self {
-        self.0.is_demo = true;
+        self.state.is_demo = true;
+        self
+    }
+
+    /// Adds a listener for `/healthz` and `/readyz`, with a thread of its own. The main listener serves them, too.
+    #[must_use]
+    pub fn with_probes(mut self, listener: std::net::TcpListener) -> Self {
+        self.probes = Some(listener);
         self
     }
 
     /// Serves until `shutdown` completes, and then drains.
     ///
-    /// While draining, `/readyz` responds with 503, idle connections are closed, running calls finish within their
-    /// deadlines, and new calls are refused. The drain takes no longer than a call can take.
+    /// From then on `/readyz` responds with 503. Calls are still served for [`ServerLimits::shutdown_delay`].
+    /// While draining, idle connections are closed, running calls finish within their deadlines, and new calls are refused.
+    /// The drain takes no longer than a call can take.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> std::io::Result<()> {
-        let state = Arc::new(self.0);
+        let state = Arc::new(self.state);
+        let _probes = self.probes.map(|listener| Probes::start(listener, &state)).transpose()?;
         tracing::info!(address = %listener.local_addr()?, "serving");
         let mut connections = Connections::new(Router::new(Arc::clone(&state)), state.limits.clone());
         tokio::select! {
             () = connections.accept(&listener) => {}
             () = shutdown => {}
+        }
+        state.set_stopping();
+        if !state.limits.shutdown_delay.is_zero() {
+            let delay_ms = state.limits.shutdown_delay.as_millis();
+            tracing::info!(delay_ms, "shutting down: no longer ready, and serving for the delay");
+            // Ends at the delay.
+            let _ = tokio::time::timeout(state.limits.shutdown_delay, connections.accept(&listener)).await;
         }
         state.set_draining();
         tracing::info!(connections = connections.len(), "shutting down: running calls are finished");
@@ -96,7 +117,7 @@ impl Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("tenants", &self.0.tenants).finish_non_exhaustive()
+        f.debug_struct("Server").field("tenants", &self.state.tenants).finish_non_exhaustive()
     }
 }
 

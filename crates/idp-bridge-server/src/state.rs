@@ -35,6 +35,7 @@ pub(crate) struct ServerState {
     pub(crate) tasks: TaskTracker,
     /// Whether the server has sample users.
     pub(crate) is_demo: bool,
+    is_stopping: AtomicBool,
     is_draining: AtomicBool,
 }
 
@@ -55,6 +56,7 @@ impl ServerState {
             key: ProcessKey::new(random)?,
             public_url: None,
             is_demo: false,
+            is_stopping: AtomicBool::new(false),
             is_draining: AtomicBool::new(false),
             tenants: Arc::new(CurrentTenants::new(tenants)),
             clock,
@@ -64,12 +66,22 @@ impl ServerState {
         })
     }
 
-    /// Returns whether the server is shutting down.
+    /// Returns whether the server is about to drain: it is not ready, and still serves calls.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Relaxed)
+    }
+
+    /// Records that the server is about to drain.
+    pub(crate) fn set_stopping(&self) {
+        self.is_stopping.store(true, Relaxed);
+    }
+
+    /// Returns whether the server refuses new calls.
     pub(crate) fn is_draining(&self) -> bool {
         self.is_draining.load(Relaxed)
     }
 
-    /// Records that the server is shutting down.
+    /// Records that the server refuses new calls.
     pub(crate) fn set_draining(&self) {
         self.is_draining.store(true, Relaxed);
     }

@@ -23,7 +23,7 @@ mod tenant;
 
 pub(crate) use environment::{log_filter, variable};
 pub(crate) use load::{FILE_NAME, Location, Settings, load};
-pub(crate) use model::{Log, LogFormat, Server, parse_listen};
+pub(crate) use model::{Log, LogFormat, Server, ShutdownDelay, parse_listen};
 pub(crate) use problem::{Problem, list, nearest};
 pub(crate) use published::{connector_settings, json_schema};
 pub(crate) use regular::read_text;

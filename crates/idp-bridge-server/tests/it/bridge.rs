@@ -36,10 +36,7 @@ impl Bridge {
     }
 
     pub(crate) async fn start(tenants: impl IntoIterator<Item = Tenant>) -> Self {
-        // Only the tests of password resets wait for their step.
-        let mut limits = ServerLimits::default();
-        limits.reset_step = Duration::ZERO;
-        Self::with_limits(tenants, limits).await
+        Self::with_limits(tenants, limits()).await
     }
 
     pub(crate) async fn with_limits(tenants: impl IntoIterator<Item = Tenant>, limits: ServerLimits) -> Self {
@@ -83,6 +80,13 @@ impl Bridge {
     pub(crate) async fn ended(self) {
         within(self.task).await.unwrap().unwrap();
     }
+}
+
+/// Returns the default limits without delays: only their own tests wait for the step of a reset and for the shutdown.
+pub(crate) fn limits() -> ServerLimits {
+    let mut limits = ServerLimits::default();
+    (limits.reset_step, limits.shutdown_delay) = (Duration::ZERO, Duration::ZERO);
+    limits
 }
 
 pub(crate) fn memory(users: Vec<MemoryUser>) -> Directory<Memory> {

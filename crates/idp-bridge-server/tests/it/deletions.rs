@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use idp_bridge_core::jiff::{SignedDuration, Timestamp};
 use idp_bridge_core::{Clock as _, Deleted, Error, ErrorKind, Result, TenantId, UserId, async_trait};
+use idp_bridge_server::FederationRules;
 use idp_bridge_server::revocation::{Revocation, RevocationStore, RevokedKey};
-use idp_bridge_server::{FederationRules, ServerLimits};
 use serde_json::json;
 
-use crate::bridge::{Bridge, envelope, signed_as, tenant};
+use crate::bridge::{Bridge, envelope, limits, signed_as, tenant};
 use crate::clock::TestClock;
 use crate::scripted::{Returned, Scripted, upstream};
 
@@ -40,7 +40,7 @@ async fn bridge(provider: Scripted, federation: Option<FederationRules>) -> (Bri
     let mut acme = tenant("acme", provider);
     acme.federation = federation;
     let list = Arc::clone(&spy);
-    let bridge = Bridge::with_server([acme], ServerLimits::default(), |server| server.with_revocations(list)).await;
+    let bridge = Bridge::with_server([acme], limits(), |server| server.with_revocations(list)).await;
     (bridge, spy)
 }
 

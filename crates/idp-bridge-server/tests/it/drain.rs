@@ -62,6 +62,30 @@ async fn drain_finishes_running_calls() {
 }
 
 #[tokio::test]
+async fn calls_are_served_until_the_delay_ends() {
+    let (provider, begun, gate) = gated();
+    let mut delayed = crate::bridge::limits();
+    delayed.shutdown_delay = Duration::from_millis(500);
+    let mut bridge = Bridge::with_limits([tenant("acme", provider)], delayed).await;
+    let mut kept = Connection::open(bridge.address).await;
+    assert_eq!(kept.send(&Request::new("GET", "/readyz")).await.status, 200);
+    let stopped = Instant::now();
+    bridge.stop();
+    let not_ready = async { while bridge.send(&Request::new("GET", "/readyz")).await.status != 503 {} };
+    within(not_ready).await;
+    gate.add_permits(1);
+    let answer = bridge.send(&delete()).await;
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    assert!(stopped.elapsed() < Duration::from_millis(500), "the machine is too slow for this test");
+    within(begun.acquire()).await.unwrap().forget();
+    // A connection that was idle is still served, and closes with its next response.
+    assert_eq!(kept.send(&Request::new("GET", "/healthz")).await.header("connection"), Some("close"));
+    kept.closed().await;
+    bridge.ended().await;
+    assert!(stopped.elapsed() >= Duration::from_millis(500), "{:?}", stopped.elapsed());
+}
+
+#[tokio::test]
 async fn a_write_without_a_caller_is_waited_for() {
     let (provider, begun, gate) = gated();
     let mut bridge = Bridge::with_provider(provider.clone()).await;

@@ -21,10 +21,10 @@ use std::sync::Arc;
 
 use idp_bridge_core::IdentityProvider;
 use idp_bridge_server::revocation::RevocationStore;
-use idp_bridge_server::{FederationRules, ServerLimits, Tenant};
+use idp_bridge_server::{FederationRules, Tenant};
 use serde_json::Value;
 
-use crate::bridge::{Bridge, memory, tenant};
+use crate::bridge::{Bridge, limits, memory, tenant};
 use crate::http::{Answer, Request};
 use idp::Idp;
 
@@ -56,14 +56,13 @@ fn acme(provider: impl IdentityProvider, rules: FederationRules) -> Tenant {
 /// Starts a bridge for `acme` and for `quiet`, which has no federation.
 async fn bridge(idp: &Idp, rules: FederationRules) -> Bridge {
     let tenants = [acme(idp.clone(), rules), tenant("quiet", memory(Vec::new()))];
-    Bridge::with_server(tenants, ServerLimits::default(), |server| server.with_public_url(PUBLIC_URL)).await
+    Bridge::with_server(tenants, limits(), |server| server.with_public_url(PUBLIC_URL)).await
 }
 
 /// Starts a bridge for `acme` with this revocation list.
 async fn listing(idp: &Idp, store: impl RevocationStore) -> Bridge {
     let store = Arc::new(store);
-    Bridge::with_server([acme(idp.clone(), rules())], ServerLimits::default(), |server| server.with_revocations(store))
-        .await
+    Bridge::with_server([acme(idp.clone(), rules())], limits(), |server| server.with_revocations(store)).await
 }
 
 fn path(name: &str) -> String {

@@ -230,6 +230,61 @@ async fn connections_beyond_the_limit_wait() {
     assert_eq!(second.send(&health()).await.status, 200);
 }
 
+/// Opens a connection from an address of this host.
+async fn open_from(source: &str, bridge: &Bridge) -> Connection {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{source}:0").parse().unwrap()).unwrap();
+    Connection::over(socket.connect(bridge.address).await.unwrap())
+}
+
+#[tokio::test]
+async fn peer_cannot_take_all_connections() {
+    let bridge = impatient(|limits| limits.connections_per_peer = 2).await;
+    let mut first = open_from("127.0.0.2", &bridge).await;
+    let mut second = open_from("127.0.0.2", &bridge).await;
+    assert_eq!(first.send(&health()).await.status, 200);
+    assert_eq!(second.send(&health()).await.status, 200);
+    open_from("127.0.0.2", &bridge).await.closed().await;
+    assert_eq!(open_from("127.0.0.3", &bridge).await.send(&health()).await.status, 200);
+    drop(first);
+    let freed = async {
+        loop {
+            let mut next = open_from("127.0.0.2", &bridge).await;
+            next.write(health().to_bytes()).await;
+            if next.answer().await.is_some_and(|answer| answer.status == 200) {
+                return;
+            }
+        }
+    };
+    within(freed).await;
+}
+
+#[tokio::test]
+async fn probes_have_a_listener_of_their_own() {
+    let probes = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = probes.local_addr().unwrap();
+    let mut full = crate::bridge::limits();
+    full.connections = 1;
+    let acme = tenant("acme", memory(sample_users()));
+    let mut bridge = Bridge::with_server([acme], full, |server| server.with_probes(probes)).await;
+    let mut only = Connection::open(bridge.address).await;
+    assert_eq!(only.send(&health()).await.status, 200);
+    let probe = async |path: &str| Connection::open(address).await.send(&Request::new("GET", path)).await;
+    assert_eq!((probe("/healthz").await.status, probe("/readyz").await.status), (200, 200));
+    for other in ["/docs", "/openapi.json", "/v1/tenants/acme/users/u-1", "/"] {
+        assert_eq!(probe(other).await.verdict(), (404, "route_not_found".into()), "{other}");
+    }
+    bridge.stop();
+    only.closed().await;
+    within(bridge.ended()).await;
+    let refused = async {
+        while tokio::net::TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    within(refused).await;
+}
+
 #[tokio::test]
 async fn caller_that_does_not_read_is_disconnected() {
     let bridge = impatient(|limits| {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use idp_bridge_core::{Registry, SystemClock, SystemRandom};
 use idp_bridge_server::revocation::FileRevocations;
-use idp_bridge_server::{Server, ServerLimits, Tenants};
+use idp_bridge_server::{Server, Tenants};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -94,14 +94,16 @@ impl Setup {
 
     fn demo() -> Result<Self, Failure> {
         let (demo, tenants) = Demo::new()?;
-        let settings = config::Server::default();
+        // No load balancer waits for a demo.
+        let settings = config::Server { shutdown_delay: config::ShutdownDelay::ZERO, ..config::Server::default() };
         Ok(Self { settings, tenants, revocations: None, is_list_lost: false, demo: Some(demo) })
     }
 
     async fn serve(self, listen: SocketAddr) -> CommandResult {
         // Signals are handled before the address is announced, so that none is missed.
         let signals = Signals::new().map_err(|error| Problem::new(format!("signals cannot be received: {error}")))?;
-        let listener = TcpListener::bind(listen).await.map_err(|error| bind_error(listen, &error))?;
+        let listener = TcpListener::bind(listen).await.map_err(|error| bind_error("listen", listen, &error))?;
+        let probes = self.settings.metrics_listen.map(bind_probes).transpose()?;
         let address = listener.local_addr()?;
         let url = format!("http://{address}");
         let mut announcement = format!("listening on {url}");
@@ -110,12 +112,17 @@ impl Setup {
             announcement = format!("{announcement}\n{}", demo.introduction(&url)?);
         }
         announce(announcement)?;
-        self.into_server()?.serve(listener, signals.wait_for_stop()).await?;
+        let mut server = self.into_server()?;
+        if let Some(probes) = probes {
+            tracing::info!(address = %probes.local_addr()?, "serving probes");
+            server = server.with_probes(probes);
+        }
+        server.serve(listener, signals.wait_for_stop()).await?;
         Ok(Exit::Done)
     }
 
     fn into_server(self) -> Result<Server, Problem> {
-        let server = Server::new(self.tenants, Arc::new(SystemClock), &SystemRandom, ServerLimits::default());
+        let server = Server::new(self.tenants, Arc::new(SystemClock), &SystemRandom, self.settings.limits());
         let mut server = server.map_err(|error| Problem::new(format!("the system has no random bytes: {error}")))?;
         if self.demo.is_some() {
             server = server.with_demo();
@@ -162,20 +169,26 @@ fn runtime() -> Result<Runtime, Failure> {
     Builder::new_multi_thread().worker_threads(threads).enable_all().build().map_err(runtime_error)
 }
 
-fn bind_error(address: SocketAddr, error: &io::Error) -> Problem {
+fn bind_probes(address: SocketAddr) -> Result<std::net::TcpListener, Problem> {
+    std::net::TcpListener::bind(address).map_err(|error| bind_error("metrics_listen", address, &error))
+}
+
+fn bind_error(setting: &str, address: SocketAddr, error: &io::Error) -> Problem {
     let problem = Problem::new(format!("the bridge cannot listen on `{address}`: {error}"));
-    match error.kind() {
+    let option = if setting == "listen" { "`--listen`".to_owned() } else { format!("`server.{setting}`") };
+    let hint = match error.kind() {
         io::ErrorKind::AddrInUse => {
-            problem.with_hint("another program uses this port: stop it, or choose another port with `--listen`")
+            format!("another program uses this port: stop it, or choose another port with {option}")
         }
         io::ErrorKind::PermissionDenied => {
-            problem.with_hint("ports below 1024 need a privilege: choose a higher one with `--listen`")
+            format!("ports below 1024 need a privilege: choose a higher one with {option}")
         }
         io::ErrorKind::AddrNotAvailable => {
-            problem.with_hint("this machine does not have this address: try `--listen 0.0.0.0:8080`")
+            format!("this machine does not have this address: use `0.0.0.0:{}` with {option}", address.port())
         }
-        _ => problem,
-    }
+        _ => return problem,
+    };
+    problem.with_hint(hint)
 }
 
 /// SIGTERM and SIGINT, which stop the bridge, and SIGHUP, which is ignored.

@@ -1,7 +1,9 @@
 //! The types of the configuration, from which the JSON schema and the error messages are derived.
 
 mod federation;
+mod limits;
 mod rest;
+mod time;
 mod url;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,15 +14,17 @@ use std::time::Duration;
 
 use idp_bridge_core::jiff::SignedDuration;
 use idp_bridge_core::{CallKind, PrivateNetworks, Secret};
-use idp_bridge_server::{CustomerMissing, Tenant as Served};
+use idp_bridge_server::{CustomerMissing, ServerLimits, Tenant as Served};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 pub(crate) use federation::Federation;
+pub(crate) use limits::{Limits, ShutdownDelay};
 pub(crate) use rest::{Jwt, Rest, Token};
 pub(crate) use url::PublicUrl;
 
+use self::time::Time;
 use crate::log::{FilterError, parse_filter};
 
 /// The configuration of idp-bridge.
@@ -45,6 +49,10 @@ pub(crate) struct Server {
     #[schemars(with = "String")]
     #[serde(deserialize_with = "deserialize_listen")]
     pub(crate) listen: SocketAddr,
+    /// The address and port of a second listener for `/healthz` and `/readyz`, which no load on the first one reaches.
+    #[schemars(with = "Option<String>")]
+    #[serde(deserialize_with = "deserialize_optional_listen")]
+    pub(crate) metrics_listen: Option<SocketAddr>,
     /// The public URL of the bridge, for applications: `https`, or `http` to loopback.
     pub(crate) public_url: Option<PublicUrl>,
     /// The folder of the revocation list, which must survive restarts. Required if a tenant has federation.
@@ -59,6 +67,11 @@ pub(crate) struct Server {
     /// The folder that tenants' files must be in if `outbound.private_networks` is `deny`.
     #[schemars(extend("format" = "path"))]
     pub(crate) secrets_dir: Option<PathBuf>,
+    /// The time for which a stopping bridge still serves while `/readyz` is 503, so that load balancers notice first; from 0 s to
+    /// 5 min.
+    pub(crate) shutdown_delay: ShutdownDelay,
+    /// The limits that protect the bridge as a whole.
+    pub(crate) limits: Limits,
     /// The log, on standard error.
     pub(crate) log: Log,
 }
@@ -87,15 +100,22 @@ fn deserialize_listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sock
     parse_listen(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }
 
+fn deserialize_optional_listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    deserialize_listen(deserializer).map(Some)
+}
+
 impl Default for Server {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            metrics_listen: None,
             public_url: None,
             state_dir: None,
             aws_default_chain: false,
             aws_roles: BTreeMap::new(),
             secrets_dir: None,
+            shutdown_delay: Time(ServerLimits::default().shutdown_delay),
+            limits: Limits::default(),
             log: Log::default(),
         }
     }
@@ -196,7 +216,7 @@ impl<'de> Deserialize<'de> for Deadline {
 fn deserialize_time<'de, D: Deserializer<'de>>(
     deserializer: D,
     bounds: RangeInclusive<Duration>,
-    expected: &'static str,
+    expected: &str,
 ) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
     let time = text.parse().ok().and_then(|time: SignedDuration| Duration::try_from(time).ok());
