@@ -3,7 +3,7 @@
 //! The identity provider is the fake of Auth0, which accepts access tokens even after a logout. Only the bridge rejects them.
 
 use idp_bridge_conformance::{Harness as _, NewUser, SignIn, Tokens};
-use idp_bridge_connector_auth0::harness::Auth0Harness;
+use idp_bridge_connector_auth0_testing::harness::Auth0Harness;
 use idp_bridge_core::{CustomerId, Email, Secret};
 use rustix::process::Signal;
 use serde_json::json;

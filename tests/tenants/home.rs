@@ -1,7 +1,7 @@
 //! The identity provider of a tenant, behind a wire tap, with one user.
 
 use idp_bridge_conformance::{Harness, NewUser, Staged};
-use idp_bridge_connector_auth0::harness::Auth0Harness;
+use idp_bridge_connector_auth0_testing::harness::Auth0Harness;
 use idp_bridge_connector_cognito::harness::CognitoHarness;
 use idp_bridge_connector_keycloak::harness::KeycloakHarness;
 use idp_bridge_core::{CustomerId, Email, Secret, UserId};

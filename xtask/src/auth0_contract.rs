@@ -11,8 +11,8 @@ use crate::interrupt::Interrupt;
 use crate::workspace::Workspace;
 use crate::{environment, process};
 
-/// The connector's package, the program in it that compares, and an integration test of it.
-const PACKAGE: &str = "idp-bridge-connector-auth0";
+/// The connector's testing package, the program in it that compares, and an integration test of it.
+const PACKAGE: &str = "idp-bridge-connector-auth0-testing";
 const PROGRAM: &str = "auth0-contract";
 const TEST: &str = "conformance";
 /// The default folder of the material, relative to the root of the workspace.
@@ -46,7 +46,7 @@ pub(crate) fn run(options: &Options, workspace: &Workspace, interrupt: &Interrup
     if let Some(missing) = material.missing() {
         bail!("`{}` does not exist; hint: use --recordings and --openapi", environment::readable(missing));
     }
-    process::run(&mut workspace.cargo(&["test", "--package", PACKAGE, "--all-features", "--lib"]), interrupt)?;
+    process::run(&mut workspace.cargo(&["test", "--package", PACKAGE, "--test", "it", "contract"]), interrupt)?;
     compare(&material, workspace, interrupt)
 }
 

@@ -19,8 +19,6 @@ use crate::error::{Step, check};
 use crate::map::{Auth0User, IdentityName, named_identity};
 use crate::search::{Hit, Hits};
 
-#[cfg(feature = "contract")]
-pub(crate) use federation::is_confirmation;
 pub(crate) use federation::{CREDENTIALS, CredentialKind};
 
 /// The end of a rate limit, in seconds since 1970. Recorded with successes, and documented for refusals, only some of which have a
@@ -227,7 +225,7 @@ async fn send_without_token(http: &Client, scope: &CallScope, step: Step, reques
 }
 
 /// Returns whether a response is a sentence for people. Documented is plain text, recorded `text/html` without markup.
-pub(crate) fn is_sentence(content_type: Option<&str>, body: &[u8]) -> bool {
+fn is_sentence(content_type: Option<&str>, body: &[u8]) -> bool {
     content_type.is_some_and(|kind| kind.starts_with("text/"))
         && std::str::from_utf8(body).is_ok_and(|text| !text.is_empty() && !text.starts_with('<'))
 }

@@ -71,8 +71,9 @@ pub struct Auth0Config {
     pub endpoint: Option<String>,
 
     /// The base URL of the Authentication API instead of `endpoint`, for tests of tenants with a custom domain.
+    #[doc(hidden)]
     #[serde(skip)]
-    pub(crate) login_endpoint: Option<String>,
+    pub login_endpoint: Option<String>,
 }
 
 fn default_customer_key() -> String {

@@ -8,21 +8,13 @@
 mod assertion;
 mod client;
 mod config;
-#[cfg(feature = "contract")]
-pub mod contract;
 mod diagnose;
 mod error;
-#[cfg(feature = "fake")]
-pub mod fake;
 mod federation;
-#[cfg(feature = "fake")]
-pub mod harness;
 mod map;
 mod provider;
 mod search;
 mod store;
-#[cfg(test)]
-mod tests;
 
 pub use config::Auth0Config;
 pub use map::Identities;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
@@ -83,13 +83,18 @@ impl SigningKey {
             Pair::P256(pair) => pair.public_key().as_der(),
         }
         .map_err(|_| no_key())?;
-        let mut pem = "-----BEGIN PUBLIC KEY-----\n".to_owned();
-        // 48 bytes are a line of 64 characters.
-        for line in der.as_ref().chunks(48) {
-            pem.push_str(&STANDARD.encode(line));
-            pem.push('\n');
+        Ok(pem("PUBLIC KEY", der.as_ref()))
+    }
+
+    /// Returns the private key as PEM (PKCS #8), for clients that authenticate with a key.
+    pub fn private_pem(&self) -> io::Result<String> {
+        match &self.pair {
+            Pair::Rsa(pair) => {
+                let der: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| no_key())?;
+                Ok(pem("PRIVATE KEY", der.as_ref()))
+            }
+            Pair::P256(pair) => Ok(pem("PRIVATE KEY", pair.to_pkcs8v1().map_err(|_| no_key())?.as_ref())),
         }
-        Ok(pem + "-----END PUBLIC KEY-----\n")
     }
 
     /// Signs any header and claims, and returns the compact JWT.
@@ -111,6 +116,16 @@ impl SigningKey {
 /// Returns a JWKS document with these keys.
 pub fn jwks<'a>(keys: impl IntoIterator<Item = &'a SigningKey>) -> Value {
     json!({"keys": keys.into_iter().map(SigningKey::jwk).collect::<Vec<_>>()})
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    let mut pem = format!("-----BEGIN {label}-----\n");
+    // 48 bytes are a line of 64 characters.
+    for line in der.chunks(48) {
+        pem.push_str(&STANDARD.encode(line));
+        pem.push('\n');
+    }
+    pem + &format!("-----END {label}-----\n")
 }
 
 fn part(json: &Value) -> String {

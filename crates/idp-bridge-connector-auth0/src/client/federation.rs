@@ -123,6 +123,6 @@ fn check_confirmation(answer: &Response) -> Result<()> {
 
 /// Returns whether a body only confirms a request. Revocation of a token returns `OK` (documented) or nothing (recorded), that of a
 /// session `{}` (recorded).
-pub(crate) fn is_confirmation(body: &[u8]) -> bool {
+fn is_confirmation(body: &[u8]) -> bool {
     matches!(body.trim_ascii(), b"" | b"OK" | b"{}")
 }

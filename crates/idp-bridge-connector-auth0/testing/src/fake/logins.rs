@@ -1,0 +1,269 @@
+//! The state of logins: sessions, codes, tokens and signing keys.
+
+use std::collections::BTreeMap;
+
+use idp_bridge_conformance::fake::SigningKey;
+use idp_bridge_core::{Clock as _, SystemClock};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+use serde_json::{Map, Value, json};
+
+use super::answer::{Outcome, oauth, oauth_refusal};
+use super::tenant::Tenant;
+use super::{FakeAuth0, set, text};
+
+/// The lifetime of access tokens: Auth0's default for an API.
+const ACCESS_SECONDS: i64 = 86_400;
+/// The lifetime of ID tokens: Auth0's default.
+const ID_SECONDS: i64 = 36_000;
+
+/// The logins of a tenant.
+#[derive(Default)]
+pub(crate) struct Logins {
+    pub(crate) keys: Vec<SigningKey>,
+    /// Started logins, by the state parameter of the login page.
+    pub(crate) waiting: BTreeMap<String, Authorization>,
+    pub(crate) codes: BTreeMap<String, Authorization>,
+    /// The user ids of active sessions.
+    pub(crate) sessions: BTreeMap<String, String>,
+    pub(crate) refresh_tokens: BTreeMap<String, RefreshToken>,
+    opaque: BTreeMap<String, Grant>,
+    /// The number of userinfo requests of each user.
+    pub(crate) userinfo_requests: BTreeMap<String, usize>,
+}
+
+/// An authorization request, with the user and the session after the login.
+pub(crate) struct Authorization {
+    pub(crate) redirect_uri: String,
+    pub(crate) state: Option<String>,
+    pub(crate) challenge: Option<String>,
+    pub(crate) grant: Grant,
+}
+
+/// The result of a login to an application.
+#[derive(Clone, Default)]
+pub(crate) struct Grant {
+    pub(crate) user_id: String,
+    pub(crate) client_id: String,
+    pub(crate) session: Option<String>,
+    pub(crate) scope: String,
+    pub(crate) audience: Option<String>,
+    pub(crate) nonce: Option<String>,
+}
+
+impl Grant {
+    fn has_scope(&self, scope: &str) -> bool {
+        self.scope.split(' ').any(|own| own == scope)
+    }
+}
+
+/// A refresh token.
+pub(crate) struct RefreshToken {
+    pub(crate) grant: Grant,
+    /// The id of its device credential, which a family of rotating tokens shares.
+    pub(crate) credential: String,
+    pub(crate) rotates: bool,
+    /// Whether it was replaced by its successor.
+    pub(crate) is_spent: bool,
+}
+
+impl Tenant {
+    /// Returns the issuer of all tokens.
+    pub fn issuer() -> String {
+        format!("https://{}/", FakeAuth0::DOMAIN)
+    }
+
+    /// Returns the audience of Auth0's userinfo.
+    pub(crate) fn userinfo_audience() -> String {
+        format!("{}userinfo", Self::issuer())
+    }
+
+    /// Signs any header and claims with the key that the header names, or with the current key.
+    pub fn sign(&self, header: &Value, claims: &Value) -> std::io::Result<String> {
+        let named = self.logins.keys.iter().find(|key| Some(key.kid()) == text(header, "kid"));
+        let key = named.or(self.logins.keys.last()).ok_or_else(|| std::io::Error::other("the fake has no key"))?;
+        key.sign(header, claims)
+    }
+
+    /// Returns the header of a token of this type, with the current key.
+    pub fn header(&self, r#type: &str) -> Value {
+        self.logins.keys.last().map_or_else(|| json!({}), |key| key.header(r#type))
+    }
+
+    /// Adds a signing key. The earlier ones stay published.
+    pub fn rotate_key(&mut self) -> std::io::Result<()> {
+        let kid = format!("key-{}", self.new_id());
+        self.logins.keys.push(SigningKey::rs256(kid)?);
+        Ok(())
+    }
+
+    /// Returns whether a refresh token is valid.
+    pub fn is_refreshable(&self, token: &str) -> bool {
+        self.logins.refresh_tokens.get(token).is_some_and(|refresh| !refresh.is_spent)
+    }
+
+    /// Creates refresh tokens of a user, as several logins do.
+    pub fn make_refresh_tokens(&mut self, user_id: &str, client_id: &str, count: usize) {
+        let grant = Grant { user_id: user_id.into(), client_id: client_id.into(), ..Grant::default() };
+        for _ in 0..count {
+            self.new_refresh(&grant);
+        }
+    }
+
+    /// Returns whether a session is active.
+    pub fn has_session(&self, session: &str) -> bool {
+        self.logins.sessions.contains_key(session)
+    }
+
+    /// Ends a session as the logout page does. Refresh tokens stay valid, as documented.
+    ///
+    /// Returns the logout token for the application's back channel.
+    pub fn end_session(&mut self, session: &str, client_id: &str) -> std::io::Result<Option<String>> {
+        let Some(user_id) = self.logins.sessions.remove(session) else { return Ok(None) };
+        let mut claims = claims_of(&user_id, json!(client_id), 120);
+        let events = json!({"http://schemas.openid.net/event/backchannel-logout": {}});
+        set(&mut claims, [("jti", json!(self.new_id())), ("sid", json!(session)), ("events", events)]);
+        // The code samples of Auth0's documentation require this type instead of `logout+jwt`.
+        self.sign(&self.header("JWT"), &claims).map(Some)
+    }
+
+    /// Deletes a user with all sessions and refresh tokens. Access tokens stay valid.
+    pub fn remove(&mut self, id: &str) {
+        self.users.retain(|user| text(user, "user_id") != Some(id));
+        self.end_logins(id);
+    }
+
+    /// Ends all sessions and refresh tokens of a user.
+    pub(crate) fn end_logins(&mut self, user_id: &str) {
+        self.logins.sessions.retain(|_, own| own != user_id);
+        self.logins.refresh_tokens.retain(|_, refresh| refresh.grant.user_id != user_id);
+    }
+
+    pub(crate) fn delete_credential(&mut self, credential: &str) {
+        if self.keeps_credentials {
+            return;
+        }
+        self.logins.refresh_tokens.retain(|_, refresh| refresh.credential != credential);
+    }
+
+    /// Returns a token response, with the given refresh token or a new one if the scope requests it.
+    pub(crate) fn issue(&mut self, grant: &Grant, refresh: Option<String>) -> Outcome {
+        let failed = |_| oauth_refusal(500, "server_error", "the token could not be signed");
+        let access = match &grant.audience {
+            None => self.issue_opaque(grant),
+            Some(audience) => self.sign_access(grant, audience).map_err(failed)?,
+        };
+        let mut answer =
+            json!({"access_token": access, "expires_in": ACCESS_SECONDS, "token_type": "Bearer", "scope": grant.scope});
+        if grant.has_scope("openid") {
+            set(&mut answer, [("id_token", json!(self.sign_id(grant).map_err(failed)?))]);
+        }
+        if let Some(refresh) = refresh.or_else(|| grant.has_scope("offline_access").then(|| self.new_refresh(grant))) {
+            set(&mut answer, [("refresh_token", json!(refresh))]);
+        }
+        Ok(oauth(200, &answer))
+    }
+
+    /// Issues an opaque token of 32 characters, as recorded.
+    fn issue_opaque(&mut self, grant: &Grant) -> String {
+        let token = format!("opaque--{}", self.new_id());
+        self.logins.opaque.insert(token.clone(), grant.clone());
+        token
+    }
+
+    fn sign_access(&mut self, grant: &Grant, api: &str) -> std::io::Result<String> {
+        let audience = if grant.has_scope("openid") { json!([api, Self::userinfo_audience()]) } else { json!(api) };
+        let mut claims = claims_of(&grant.user_id, audience, ACCESS_SECONDS);
+        set(&mut claims, [("scope", json!(grant.scope))]);
+        self.add_customer(&mut claims, &grant.user_id);
+        // The two profiles of access tokens have different claims for the client.
+        if self.apis.get(api).copied().unwrap_or_default() {
+            set(&mut claims, [("client_id", json!(grant.client_id)), ("jti", json!(self.new_id()))]);
+            return self.sign(&self.header("at+jwt"), &claims);
+        }
+        set(&mut claims, [("azp", json!(grant.client_id))]);
+        self.sign(&self.header("JWT"), &claims)
+    }
+
+    fn sign_id(&self, grant: &Grant) -> std::io::Result<String> {
+        let mut claims = claims_of(&grant.user_id, json!(grant.client_id), ID_SECONDS);
+        for (name, value) in [("sid", &grant.session), ("nonce", &grant.nonce)] {
+            if let Some(value) = value {
+                set(&mut claims, [(name, json!(value))]);
+            }
+        }
+        self.add_customer(&mut claims, &grant.user_id);
+        self.sign(&self.header("JWT"), &claims)
+    }
+
+    /// Adds the claim that the tenant's Action sets.
+    fn add_customer(&self, claims: &mut Value, user_id: &str) {
+        let customer = self.user(user_id).and_then(|user| user.pointer("/app_metadata/customer_id"));
+        if let (Some(claim), Some(customer)) = (&self.customer_claim, customer) {
+            set(claims, [(claim, customer.clone())]);
+        }
+    }
+
+    fn new_refresh(&mut self, grant: &Grant) -> String {
+        let credential = format!("dcr_{}", self.short_id());
+        let rotates = self.application(&grant.client_id).is_some_and(|application| application.rotates);
+        self.keep_refresh(grant.clone(), credential, rotates)
+    }
+
+    pub(crate) fn keep_refresh(&mut self, grant: Grant, credential: String, rotates: bool) -> String {
+        let token = format!("v1.{}", self.new_id());
+        let refresh = RefreshToken { grant, credential, rotates, is_spent: false };
+        self.logins.refresh_tokens.insert(token.clone(), refresh);
+        token
+    }
+
+    /// Returns the userinfo of an access token, empty if it lacks the scope `openid`.
+    pub(crate) fn profile_of(&mut self, token: &str) -> Option<Value> {
+        let grant = match self.logins.opaque.get(token) {
+            Some(grant) => grant.clone(),
+            None => self.read_access(token)?,
+        };
+        let user = self.user(&grant.user_id)?;
+        if !grant.has_scope("openid") {
+            return Some(json!({}));
+        }
+        let mut profile = Map::from_iter([("sub".to_owned(), json!(grant.user_id))]);
+        let claims = [("email", &["email", "email_verified"][..]), ("profile", &["nickname", "picture", "updated_at"])];
+        for name in claims.into_iter().filter(|(scope, _)| grant.has_scope(scope)).flat_map(|(_, names)| names) {
+            profile.extend(user.get(*name).map(|value| ((*name).to_owned(), value.clone())));
+        }
+        let mut profile = Value::Object(profile);
+        self.add_customer(&mut profile, &grant.user_id);
+        Some(profile)
+    }
+
+    /// Returns the user and the scope of a signed access token with userinfo as an audience.
+    fn read_access(&self, token: &str) -> Option<Grant> {
+        let claims = self.verify(token, &Self::userinfo_audience(), true)?;
+        let member = |name| text(&claims, name).map(str::to_owned);
+        Some(Grant { user_id: member("sub")?, scope: member("scope")?, ..Grant::default() })
+    }
+
+    /// Returns the user of an ID token of this application, which may have expired.
+    pub(crate) fn read_id(&self, token: &str, client_id: &str) -> Option<String> {
+        text(&self.verify(token, client_id, false)?, "sub").map(str::to_owned)
+    }
+
+    /// Returns the claims of a token with this audience that the fake signed.
+    fn verify(&self, token: &str, audience: &str, checks_expiry: bool) -> Option<Value> {
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.set_audience(&[audience]);
+        validation.set_issuer(&[Self::issuer()]);
+        validation.leeway = 0;
+        validation.validate_exp = checks_expiry;
+        self.logins.keys.iter().find_map(|key| {
+            let key = DecodingKey::from_jwk(&serde_json::from_value(key.jwk()).ok()?).ok()?;
+            decode::<Value>(token, &key, &validation).ok().map(|decoded| decoded.claims)
+        })
+    }
+}
+
+/// Returns the claims of every token.
+fn claims_of(user_id: &str, audience: Value, seconds: i64) -> Value {
+    let now = SystemClock.now().as_second();
+    json!({"iss": Tenant::issuer(), "sub": user_id, "aud": audience, "iat": now, "exp": now + seconds})
+}

@@ -1,0 +1,322 @@
+//! The conformance harness for the fake.
+
+pub mod federation;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+use idp_bridge_conformance::fake::SigningKey;
+use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, SecondOrigin, Staged, async_trait};
+use idp_bridge_connector_auth0::{Auth0, Auth0Config, Auth0Store};
+use idp_bridge_core::{
+    CallKind, CallScope, Capabilities, Clock as _, Connector, ConnectorContext, CustomerId, Directory, Email,
+    FederationSettings, IdentityProvider, OutboundPolicy, Secret, SystemClock, TenantId, UserId,
+};
+use idp_bridge_http::{BaseUrl, Client, Request, Response};
+use serde_json::{Value, json};
+
+use crate::fake::{Application, FakeAuth0};
+
+/// The bridge's application.
+const BRIDGE: &str = "bridge";
+/// The scopes of the bridge's application.
+const SCOPES: [&str; 8] = [
+    "read:users",
+    "update:users",
+    "delete:users",
+    "read:connections",
+    "read:email_templates",
+    "read:device_credentials",
+    "delete:device_credentials",
+    "read:clients",
+];
+/// A bridge's application with scopes for each user's own data only, which do not suffice for others.
+const NO_SCOPE: &str = "no-scope";
+/// A bridge's application that may only read.
+const READ_ONLY: &str = "read-only";
+/// The application that creates users.
+const ADMINISTRATOR: &str = "administrator";
+/// The application that users log in to.
+const APPLICATION: &str = "application";
+/// The secret of all applications.
+const SECRET: &str = "s3cret-of-the-harness";
+/// The default database.
+pub const DATABASE: &str = "Username-Password-Authentication";
+/// A database for users with an address that is taken in the default one.
+const OTHER_DATABASE: &str = "Other-Passwords";
+/// The connection of users without an address.
+const SMS: &str = "sms";
+
+/// A harness with a fake tenant.
+pub struct Auth0Harness {
+    fake: FakeAuth0,
+    http: Client,
+    base: BaseUrl,
+    settings: fn(&mut Auth0Config),
+    made: AtomicU32,
+}
+
+impl Auth0Harness {
+    /// Starts a tenant with applications and connections, without users.
+    pub async fn start() -> Staged<Self> {
+        let fake = FakeAuth0::start().await?;
+        fake.with(|tenant| {
+            tenant.applications = vec![
+                Application::machine(BRIDGE, SECRET, &SCOPES),
+                Application::machine(NO_SCOPE, SECRET, &["read:current_user", "delete:current_user"]),
+                Application::machine(READ_ONLY, SECRET, &["read:users"]),
+                Application::machine(ADMINISTRATOR, SECRET, &["create:users"]),
+            ];
+            federation::set_up(tenant);
+            let databases = [DATABASE, OTHER_DATABASE].map(|name| (name, "auth0"));
+            let connections = databases.into_iter().chain([SMS, "google-oauth2"].map(|name| (name, name)));
+            tenant.connections = connections.map(|(name, strategy)| (name.to_owned(), strategy.to_owned())).collect();
+            tenant.templates = BTreeMap::from([("verify_email".into(), true), ("reset_email".into(), true)]);
+        });
+        let policy = OutboundPolicy::default();
+        let (http, base) = (Client::new(&policy)?, BaseUrl::parse(&fake.url(), &policy)?);
+        Ok(Self { fake, http, base, settings: |_| {}, made: AtomicU32::new(0) })
+    }
+
+    /// Sets a function that changes the settings of all providers.
+    #[must_use]
+    pub fn with(mut self, settings: fn(&mut Auth0Config)) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Returns the tenant.
+    pub fn fake(&self) -> &FakeAuth0 {
+        &self.fake
+    }
+
+    /// Returns the settings of the healthy provider.
+    pub fn config(&self) -> Auth0Config {
+        let mut config = Auth0Config::new(FakeAuth0::DOMAIN, BRIDGE, Secret::new(SECRET));
+        config.endpoint = Some(self.fake.url());
+        config.connection = Some(DATABASE.into());
+        config.email_client_id = Some(APPLICATION.into());
+        (self.settings)(&mut config);
+        config
+    }
+
+    /// Returns the settings of a provider that authenticates with a new key, which replaces the secret at the fake too.
+    pub fn config_with_key(&self) -> Staged<Auth0Config> {
+        let (mut config, key) = (self.config(), SigningKey::rs256("unused")?);
+        config.client_id = "bridge-with-key".into();
+        (config.client_secret, config.private_key) = (None, Some(Secret::new(key.private_pem()?)));
+        let mut application = Application::machine(&config.client_id, "", &SCOPES);
+        (application.secret, application.public_key) = (None, Some(key.public_pem()?));
+        self.fake.with(|tenant| tenant.applications.push(application));
+        Ok(config)
+    }
+
+    /// Builds a provider.
+    pub fn build(&self, config: Auth0Config) -> Staged<Directory<Auth0Store>> {
+        self.build_with(config, Some(federation::settings()))
+    }
+
+    /// Builds a provider with these federation settings.
+    pub fn build_with(
+        &self,
+        config: Auth0Config,
+        federation: Option<FederationSettings>,
+    ) -> Staged<Directory<Auth0Store>> {
+        let context = ConnectorContext { federation, ..ConnectorContext::new(TenantId::new("conformance")?) };
+        Ok(Auth0::build(config, &context)?)
+    }
+
+    /// Builds a provider with changed settings.
+    fn provider_with(&self, change: impl FnOnce(&mut Auth0Config)) -> Staged<Arc<dyn IdentityProvider>> {
+        let mut config = self.config();
+        change(&mut config);
+        Ok(Arc::new(self.build(config)?))
+    }
+
+    async fn create_in(&self, token: &Secret, connection: &str, user: &NewUser) -> Staged<Response> {
+        let metadata = match user.customers.as_slice() {
+            [] => json!({}),
+            [customer] => json!({"customer_id": customer}),
+            customers => json!({"customer_id": customers}),
+        };
+        let mut given = json!({"connection": connection, "blocked": user.blocked, "app_metadata": metadata});
+        let more = match &user.email {
+            Some(email) => {
+                let password = user.password.as_deref().unwrap_or("Passw0rd-of-no-one");
+                json!({"email": email, "email_verified": user.email_verified, "password": password})
+            }
+            None => json!({"phone_number": format!("+4915100{:05}", self.made.fetch_add(1, Relaxed))}),
+        };
+        extend(&mut given, more);
+        let request = Request::post(self.base.join(&["api", "v2", "users"])?).json(&given)?.bearer(token)?;
+        Ok(self.http.send(&scope(), request).await?)
+    }
+
+    /// Links a social identity with another address to a user.
+    fn link(&self, id: &UserId, email: &Email, verified: bool) {
+        let number = self.made.fetch_add(1, Relaxed);
+        let identity = json!({
+            "connection": "google-oauth2", "provider": "google-oauth2", "user_id": format!("{number}"), "isSocial": true,
+            "profileData": {"email": email, "email_verified": verified},
+        });
+        self.fake.change(id.as_str(), |user| {
+            if let Some(identities) = user.get_mut("identities").and_then(Value::as_array_mut) {
+                identities.push(identity);
+            }
+        });
+    }
+
+    /// Requests a token as an application with the harness's secret, or as a public one.
+    async fn token(&self, client_id: &str, form: &[(&str, &str)]) -> Staged<Response> {
+        let secret = (client_id != federation::BROWSER_APPLICATION).then_some(("client_secret", SECRET));
+        let form: Vec<_> = form.iter().copied().chain([("client_id", client_id)]).chain(secret).collect();
+        let request = Request::post(self.base.join(&["oauth", "token"])?).read_only().form(&form);
+        Ok(self.http.send(&scope(), request).await?)
+    }
+}
+
+fn scope() -> CallScope {
+    CallScope::new("harness", Duration::from_secs(60))
+}
+
+/// Sets members of an object.
+pub(crate) fn extend(object: &mut Value, members: Value) {
+    if let (Some(own), Value::Object(members)) = (object.as_object_mut(), members) {
+        own.extend(members);
+    }
+}
+
+#[async_trait]
+impl Harness for Auth0Harness {
+    fn name(&self) -> &str {
+        "auth0 (fake)"
+    }
+
+    fn connector_capabilities(&self) -> Capabilities {
+        <Auth0 as Connector>::capabilities()
+    }
+
+    fn not_applicable(&self, need: Need) -> Option<String> {
+        let reason = match need {
+            Need::ServiceAccount => "Auth0 has no service accounts among its users: applications are separate",
+            Need::UnacceptedMail(CallKind::SendPasswordResetEmail) => {
+                "Auth0 answers every request of a password reset with one sentence"
+            }
+            Need::UndeliverableMail => "Auth0 sends mails later, and reports no failed delivery",
+            Need::Control(Control::NarrowRole) => {
+                "Auth0 refuses a search without its scope, and never answers it with an empty list"
+            }
+            Need::ControlOf(Control::ReadOnlyRole, CallKind::SendPasswordResetEmail) => {
+                "Auth0's Authentication API sends such mails without any scope"
+            }
+            Need::ForeignRefreshToken => "Auth0 accepts the revocation of unknown refresh tokens",
+            Need::TypedLogoutToken => {
+                "Auth0's logout tokens have the type of its other tokens, and are recognized by their event"
+            }
+            _ => return None,
+        };
+        Some(reason.into())
+    }
+
+    async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
+        self.provider_with(|_| {})
+    }
+
+    async fn create(&self, user: NewUser) -> Staged<UserId> {
+        let audience = format!("https://{}/api/v2/", FakeAuth0::DOMAIN);
+        let form = [("grant_type", "client_credentials"), ("audience", &*audience)];
+        let token = Secret::new(text(&self.token(ADMINISTRATOR, &form).await?.json()?, "access_token")?);
+        let connections = if user.email.is_some() { &[DATABASE, OTHER_DATABASE][..] } else { &[SMS] };
+        for connection in connections {
+            let answer = self.create_in(&token, connection, &user).await?;
+            match answer.status.as_u16() {
+                201 => {
+                    let id = UserId::new(text(&answer.json()?, "user_id")?)?;
+                    if let Some((second, verified)) = &user.second_email {
+                        self.link(&id, second, *verified);
+                    }
+                    return Ok(id);
+                }
+                409 => {}
+                status => return Err(format!("{status}: {}", answer.text().unwrap_or_default()).into()),
+            }
+        }
+        Err("the address is taken in every database".into())
+    }
+
+    fn reserved_ids(&self) -> Vec<UserId> {
+        ["../tenants/settings", "../../v2/users", "users", "auth0", "|", "auth0|", "|auth0", "%7C", "."]
+            .into_iter()
+            .filter_map(|id| UserId::new(id).ok())
+            .collect()
+    }
+
+    async fn change_email(&self, id: &UserId, email: &Email) -> Staged<()> {
+        let members = json!({"email": email, "updated_at": SystemClock.now()});
+        self.fake.change(id.as_str(), |user| extend(user, members));
+        Ok(())
+    }
+
+    /// Writes `user_metadata`, the only member that users can write.
+    async fn edit_self(&self, email: &Email, password: &str, value: &CustomerId) -> Staged<()> {
+        if !self.log_in(email, password).await? {
+            return Err("the user cannot log in".into());
+        }
+        let id = self.fake.with(|tenant| tenant.id_of(email.as_str())).ok_or("no user has this address")?;
+        let written = json!({"customer_id": value, "app_metadata": {"customer_id": value}});
+        self.fake.change(&id, |user| extend(user, json!({"user_metadata": written})));
+        Ok(())
+    }
+
+    async fn log_in(&self, email: &Email, password: &str) -> Staged<bool> {
+        let form =
+            [("grant_type", "password"), ("realm", DATABASE), ("username", email.as_str()), ("password", password)];
+        Ok(self.token(APPLICATION, &form).await?.status.is_success())
+    }
+
+    async fn mails(&self, email: &Email) -> Staged<usize> {
+        Ok(self.fake.mails().iter().filter(|mail| mail.to.eq_ignore_ascii_case(email.as_str())).count())
+    }
+
+    async fn provider_broken(&self, control: Control) -> Staged<Arc<dyn IdentityProvider>> {
+        let mut config = self.config();
+        match control {
+            Control::WrongSecret => config.client_secret = Some(Secret::new("wrong")),
+            Control::WrongRealm => config.domain = "no-such-tenant.eu.auth0.com".into(),
+            Control::MissingRole => config.client_id = NO_SCOPE.into(),
+            Control::ReadOnlyRole => config.client_id = READ_ONLY.into(),
+            other => return Err(format!("the harness does not support the control {other:?}").into()),
+        }
+        Ok(Arc::new(self.build(config)?))
+    }
+
+    async fn upstream(&self) -> Staged<String> {
+        Ok(self.fake.url())
+    }
+
+    async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
+        self.provider_with(|config| config.endpoint = Some(base_url.to_owned()))
+    }
+
+    /// Returns the origin of the Authentication API, a custom domain.
+    async fn second_origin(&self) -> Staged<SecondOrigin> {
+        Ok(SecondOrigin { url: self.fake.url(), credentials: vec![SECRET.to_owned()] })
+    }
+
+    async fn provider_at_two(&self, first: &str, second: &str) -> Staged<Arc<dyn IdentityProvider>> {
+        self.provider_with(|config| {
+            (config.endpoint, config.login_endpoint) = (Some(first.to_owned()), Some(second.to_owned()));
+        })
+    }
+
+    fn federation(&self) -> Option<&dyn FederationHarness> {
+        Some(self)
+    }
+}
+
+fn text(value: &Value, name: &str) -> Staged<String> {
+    let text = value.get(name).and_then(Value::as_str);
+    Ok(text.ok_or_else(|| format!("auth0's response has no text `{name}`"))?.to_owned())
+}
