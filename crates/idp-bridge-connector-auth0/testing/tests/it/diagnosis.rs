@@ -47,7 +47,11 @@ async fn each_broken_setting_has_one_finding() {
         (|tenant| tenant.set_scope("bridge", "read:connections", false), NotVisible, "tick `read:connections`"),
         (|tenant| tenant.set_scope("bridge", "read:user_idp_tokens", true), Failed, "untick `read:user_idp_tokens`"),
         (|tenant| tenant.templates.extend([("verify_email".into(), false)]), Failed, "Branding → Email Templates"),
-        (|tenant| tenant.templates.retain(|name, _| name != "verify_email"), NotVisible, "`Verification Email (using Link)`"),
+        (
+            |tenant| tenant.templates.retain(|name, _| name != "verify_email"),
+            NotVisible,
+            "`Verification Email (using Link)`",
+        ),
         (|tenant| tenant.connections.clear(), Failed, "Authentication → Database"),
         (
             |tenant| tenant.connections = BTreeMap::from([(DATABASE.into(), "google-oauth2".into())]),
