@@ -7,7 +7,6 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::interrupt::Interrupt;
 use crate::workspace::Workspace;
 use crate::{environment, process};
 
@@ -37,7 +36,7 @@ pub(crate) struct Material {
 }
 
 /// Runs the tests of the program that compares, then compares.
-pub(crate) fn run(options: &Options, workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
+pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<()> {
     let Material { recordings, openapi } = Material::in_folder(&workspace.root.join(BESIDE));
     let material = Material {
         recordings: options.recordings.clone().unwrap_or(recordings),
@@ -46,15 +45,15 @@ pub(crate) fn run(options: &Options, workspace: &Workspace, interrupt: &Interrup
     if let Some(missing) = material.missing() {
         bail!("`{}` does not exist; hint: use --recordings and --openapi", environment::readable(missing));
     }
-    process::run(&mut workspace.cargo(&["test", "--package", PACKAGE, "--test", "it", "contract"]), interrupt)?;
-    compare(&material, workspace, interrupt)
+    process::run(&mut workspace.cargo(&["test", "--package", PACKAGE, "--test", "it", "contract"]))?;
+    compare(&material, workspace)
 }
 
 /// Compares: prints the counts of each call, and fails on any mismatch.
-pub(crate) fn compare(material: &Material, workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
-    let mut program = Command::new(workspace.build_program(PROGRAM, TEST, interrupt)?);
+pub(crate) fn compare(material: &Material, workspace: &Workspace) -> Result<()> {
+    let mut program = Command::new(workspace.build_program(PROGRAM, TEST)?);
     program.arg("--recordings").arg(&material.recordings).arg("--openapi").arg(&material.openapi);
-    process::run(&mut program, interrupt).context("the Auth0 connector does not match its recordings")
+    process::run(&mut program).context("the Auth0 connector does not match its recordings")
 }
 
 impl Material {

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::interrupt::Interrupt;
 use crate::workspace::{EVERYTHING, Workspace};
 use crate::{codegen, dependencies, features, new_connector, out_of_tree, process, status, test, tidy};
 
@@ -12,40 +11,35 @@ use crate::{codegen, dependencies, features, new_connector, out_of_tree, process
 type Step<'a> = (&'static str, &'a dyn Fn() -> Result<()>);
 
 /// Runs every step, even after one failed, and reports at the end which failed.
-pub(crate) fn run(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
-    let cargo = |arguments: &[&str]| process::run(&mut workspace.cargo(arguments), interrupt);
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let cargo = |arguments: &[&str]| process::run(&mut workspace.cargo(arguments));
     let [packages, features] = EVERYTHING;
     let clippy = ["clippy", packages, features, "--all-targets", "--", "--deny", "warnings"];
     let doc = ["doc", packages, features, "--no-deps"];
-    run_steps(
-        &[
-            ("format", &|| cargo(&["fmt", "--all", "--check"])),
-            ("tidy", &|| tidy::run(workspace)),
-            ("dependencies", &|| dependencies::check(workspace, interrupt)),
-            ("clippy", &|| cargo(&clippy)),
-            ("documentation", &|| {
-                process::run(workspace.cargo(&doc).env("RUSTDOCFLAGS", "--deny warnings"), interrupt)
-            }),
-            ("test", &|| test::run(workspace, interrupt)),
-            // After the tests: the support matrix shows their results.
-            ("generated files", &|| codegen::check(workspace, interrupt)),
-            // Last, since these build with other features.
-            ("new connector", &|| new_connector::lint(workspace, interrupt)),
-            ("example out of tree", &|| out_of_tree::check(workspace, interrupt)),
-            ("features", &|| features::check(workspace, interrupt)),
-        ],
-        interrupt,
-    )
+    run_steps(&[
+        ("format", &|| cargo(&["fmt", "--all", "--check"])),
+        ("tidy", &|| tidy::run(workspace)),
+        ("dependencies", &|| dependencies::check(workspace)),
+        ("clippy", &|| cargo(&clippy)),
+        ("documentation", &|| process::run(workspace.cargo(&doc).env("RUSTDOCFLAGS", "--deny warnings"))),
+        ("test", &|| test::run(workspace)),
+        // After the tests: the support matrix shows their results.
+        ("generated files", &|| codegen::check(workspace)),
+        // Last, since these build with other features.
+        ("new connector", &|| new_connector::lint(workspace)),
+        ("example out of tree", &|| out_of_tree::check(workspace)),
+        ("features", &|| features::check(workspace)),
+    ])
 }
 
-fn run_steps(steps: &[Step<'_>], interrupt: &Interrupt) -> Result<()> {
+fn run_steps(steps: &[Step<'_>]) -> Result<()> {
     let all_started = Instant::now();
     let mut failed = Vec::new();
     for (name, step) in steps {
         let started = Instant::now();
         status::step("Step", name);
         let result = step();
-        interrupt.check()?;
+        process::check_interrupt()?;
         match result {
             Ok(()) => status::step("Passed", format!("{name} in {}", status::elapsed(started.elapsed()))),
             Err(error) => {
@@ -75,7 +69,7 @@ mod tests {
             ran.set(true);
             Ok(())
         };
-        let error = run_steps(&[("one", &fails), ("two", &passes)], &Interrupt::default()).unwrap_err();
+        let error = run_steps(&[("one", &fails), ("two", &passes)]).unwrap_err();
         assert_eq!(error.to_string(), "failed: one");
         assert!(ran.get());
     }

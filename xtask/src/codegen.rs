@@ -9,7 +9,6 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::interrupt::Interrupt;
 use crate::workspace::Workspace;
 use crate::{conformance, environment, files, process, status};
 
@@ -33,11 +32,11 @@ struct Document {
 }
 
 /// Writes the documents, or compares them.
-pub(crate) fn run(options: &Options, workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
+pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<()> {
     if options.check {
-        return check(workspace, interrupt);
+        return check(workspace);
     }
-    for document in generate(workspace, interrupt)? {
+    for document in generate(workspace)? {
         if document.is_current() {
             status::step("Unchanged", environment::readable(&document.path));
             continue;
@@ -49,8 +48,8 @@ pub(crate) fn run(options: &Options, workspace: &Workspace, interrupt: &Interrup
 }
 
 /// Fails if a document differs from the generated one.
-pub(crate) fn check(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
-    let documents = generate(workspace, interrupt)?;
+pub(crate) fn check(workspace: &Workspace) -> Result<()> {
+    let documents = generate(workspace)?;
     let stale: Vec<_> = documents.iter().filter(|document| !document.is_current()).collect();
     if !stale.is_empty() {
         let paths: Vec<_> = stale.iter().map(|document| environment::readable(&document.path)).collect();
@@ -66,8 +65,8 @@ impl Document {
     }
 }
 
-fn generate(workspace: &Workspace, interrupt: &Interrupt) -> Result<Vec<Document>> {
-    let program = workspace.build_program(PROGRAM, TEST, interrupt)?;
+fn generate(workspace: &Workspace) -> Result<Vec<Document>> {
+    let program = workspace.build_program(PROGRAM, TEST)?;
     let output = |arguments: &[&str]| process::output(Command::new(&program).args(arguments));
     let docs = workspace.root.join("docs");
     let reports = conformance::read_reports(workspace)?;

@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, bail};
 
-use crate::interrupt::Interrupt;
 use crate::workspace::{Built, EVERYTHING, Workspace};
 use crate::{files, process, status};
 
 /// Checks the dependencies, without the database of vulnerabilities, which needs the network.
-pub(crate) fn check(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
+pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     if process::output(&mut workspace.cargo(&["deny", "--version"])).is_ok() {
         let arguments = ["deny", "--all-features", "check", "bans", "licenses", "sources"];
-        return process::run(&mut workspace.cargo(&arguments), interrupt);
+        return process::run(&mut workspace.cargo(&arguments));
     }
     status::note(
         "cargo-deny is not installed, so licences are not checked, only banned packages and sources; \

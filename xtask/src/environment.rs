@@ -1,20 +1,20 @@
-//! The only place of these tasks that reads the environment.
+//! Reads the environment of these tasks.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// The value of a variable, if it is set and not empty.
-#[expect(clippy::disallowed_methods, reason = "these tasks are a program of their own, and this is their one reader")]
+/// Returns a variable that is set and not empty.
+#[expect(clippy::disallowed_methods, reason = "these tasks are a separate program, which reads its environment here")]
 pub(crate) fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// The cargo that runs these tasks, so that they use the same toolchain.
+/// Returns the cargo that runs these tasks.
 pub(crate) fn cargo() -> PathBuf {
     variable("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
 }
 
-/// The path as people type it where they are: relative, if it lies below.
+/// Formats a path for people: relative to the current folder, if it is below it.
 pub(crate) fn readable(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(here).unwrap_or(path).display().to_string()

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, bail};
 
-use crate::interrupt::Interrupt;
 use crate::workspace::Workspace;
 use crate::{process, status};
 
@@ -14,13 +13,13 @@ const CONNECTOR: &str = "idp-bridge-connector-";
 const COGNITO: &str = "cognito";
 
 /// Lints the program with each connector alone and with none; without Cognito it must not need the AWS SDK.
-pub(crate) fn check(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
+pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     let connectors = connectors(workspace);
     for connector in [""].iter().chain(&connectors) {
         // The package alone: the other packages of the workspace would enable features that the program itself lacks.
         let selection = ["clippy", "--quiet", "--package", PROGRAM, "--no-default-features", "--features", connector];
         let name = if connector.is_empty() { "no connector" } else { connector };
-        process::run(workspace.cargo(&selection).args(["--", "--deny", "warnings"]), interrupt)
+        process::run(workspace.cargo(&selection).args(["--", "--deny", "warnings"]))
             .with_context(|| format!("the program does not build with {name} alone"))?;
     }
     let others: Vec<&str> = connectors.iter().copied().filter(|connector| *connector != COGNITO).collect();

@@ -1,45 +1,37 @@
-//! Reads, writes and removes files. An interrupted write leaves the old file.
+//! Reads, writes and removes files.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, Permissions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+
+/// The mode of a file with a secret.
+pub(crate) const PRIVATE: u32 = 0o600;
+/// The mode of a script.
+pub(crate) const EXECUTABLE: u32 = 0o700;
 
 /// Reads a text file.
 pub(crate) fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))
 }
 
-/// Writes a file that every user can read.
+/// Writes a file that all users can read.
 pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
     write_with_mode(path, text, 0o644)
 }
 
-/// Writes a file with a secret, which only its owner can read.
-pub(crate) fn write_private(path: &Path, text: &str) -> Result<()> {
-    write_with_mode(path, text, 0o600)
-}
-
-/// Writes a script that its owner can execute.
-pub(crate) fn write_executable(path: &Path, text: &str) -> Result<()> {
-    write_with_mode(path, text, 0o700)
-}
-
-/// Readers see the old file or the new one, never a part.
-fn write_with_mode(path: &Path, text: &str, mode: u32) -> Result<()> {
-    let partial = path.with_added_extension("partial");
-    let written = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(mode)
-        .open(&partial)
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .and_then(|()| fs::set_permissions(&partial, fs::Permissions::from_mode(mode)))
-        .and_then(|()| fs::rename(&partial, path));
-    written.with_context(|| format!("cannot write `{}`", path.display()))
+/// Writes a file with this mode. A reader sees the old or the new content, never a part.
+pub(crate) fn write_with_mode(path: &Path, text: &str, mode: u32) -> Result<()> {
+    let write = || -> Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(path.parent().context("the path has no folder")?)?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().set_permissions(Permissions::from_mode(mode))?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().with_context(|| format!("cannot write `{}`", path.display()))
 }
 
 /// Removes a file or a folder, if it exists.
@@ -61,8 +53,7 @@ pub(crate) fn create_folder(path: &Path) -> Result<()> {
 /// Copies the files of a folder that contains no folders.
 pub(crate) fn copy_flat_folder(from: &Path, to: &Path) -> Result<()> {
     create_folder(to)?;
-    let entries = fs::read_dir(from).with_context(|| format!("cannot list `{}`", from.display()))?;
-    for entry in entries {
+    for entry in fs::read_dir(from).with_context(|| format!("cannot list `{}`", from.display()))? {
         let entry = entry?;
         fs::copy(entry.path(), to.join(entry.file_name()))
             .with_context(|| format!("cannot copy `{}`", entry.path().display()))?;
@@ -70,12 +61,11 @@ pub(crate) fn copy_flat_folder(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Returns the last lines of a file, indented.
-pub(crate) fn tail(path: &Path, lines: usize) -> String {
-    let text = fs::read(path).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let all: Vec<&str> = text.lines().collect();
-    all.iter().skip(all.len().saturating_sub(lines)).map(|line| format!("    {line}\n")).collect()
+/// Returns the last 15 lines of a file, indented.
+pub(crate) fn tail(path: &Path) -> String {
+    let text = String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned();
+    let skipped = text.lines().count().saturating_sub(15);
+    text.lines().skip(skipped).map(|line| format!("    {line}\n")).collect()
 }
 
 #[cfg(test)]
@@ -86,12 +76,12 @@ mod tests {
     fn a_private_file_replaces_a_readable_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
-        fs::write(&path, "old").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        write_private(&path, "new").unwrap();
+        write(&path, "old").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
+        write_with_mode(&path, "new", PRIVATE).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no partial file is left");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, PRIVATE);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
     }
 
     #[test]
@@ -107,8 +97,8 @@ mod tests {
     fn the_tail_is_the_last_lines() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
-        assert_eq!(tail(&path, 2), "");
-        fs::write(&path, "one\ntwo\nthree\n").unwrap();
-        assert_eq!(tail(&path, 2), "    two\n    three\n");
+        assert_eq!(tail(&path), "");
+        fs::write(&path, "one\n".repeat(3) + &"two\n".repeat(15)).unwrap();
+        assert_eq!(tail(&path), "    two\n".repeat(15));
     }
 }

@@ -1,174 +1,212 @@
-//! The lab: an identity provider on this machine with sample users, and a configuration for the bridge.
+//! The labs: identity providers on this machine with sample users, and configurations for the bridge.
 
-mod bridge;
 mod cognito;
 mod keycloak;
 mod oidc;
+pub(crate) mod packages;
 mod place;
-mod ports;
-mod python;
 mod server;
 mod settings;
 
 use std::fs::File;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
-use serde::Serialize;
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 use self::place::Place;
 use self::server::Launched;
 use self::settings::{Bridge, SampleUser};
 use crate::environment::readable;
-use crate::interrupt::Interrupt;
-use crate::prerequisites::{self, Node, Tools};
+use crate::prerequisites::{self, Tool};
 use crate::workspace::Workspace;
-use crate::{files, status};
+use crate::{files, process, status};
 
-/// Which identity provider.
-#[derive(Debug, clap::Subcommand)]
-pub(crate) enum Command {
-    /// Keycloak with a fresh realm `acme`, an SMTP sink, and a configuration for the bridge; until Ctrl-C.
-    ///
-    /// Everything lies under `.lab/` and listens on 127.0.0.1 only; `xtask/README.md` describes the files.
-    Keycloak(Options<keycloak::Ports>),
-    /// A stand-in for Amazon Cognito with a fresh user pool, and a configuration for the bridge; until Ctrl-C.
-    ///
-    /// Everything lies under `.lab/` and listens on 127.0.0.1 only; `xtask/README.md` describes the files.
-    Cognito(Options<cognito::Ports>),
-    /// node-oidc-provider, an OpenID Provider, with applications and users, and a configuration for the bridge; until Ctrl-C.
-    ///
-    /// Everything lies under `.lab/` and listens on 127.0.0.1 only; `xtask/README.md` describes the files.
-    Oidc(Options<oidc::Ports>),
+/// How many ports after the usual one are tried.
+const PORT_TRIES: u16 = 100;
+
+/// A lab on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Name {
+    /// Keycloak with a new realm, and an SMTP server that keeps its mails
+    Keycloak,
+    /// ministack, which stands in for Amazon Cognito, with a new user pool
+    Cognito,
+    /// node-oidc-provider, an OpenID Provider, with applications and users
+    Oidc,
 }
 
-/// How to run it.
+impl Name {
+    const ALL: [Self; 3] = [Self::Keycloak, Self::Cognito, Self::Oidc];
+
+    fn description(self) -> &'static Description {
+        match self {
+            Self::Keycloak => &keycloak::LAB,
+            Self::Cognito => &cognito::LAB,
+            Self::Oidc => &oidc::LAB,
+        }
+    }
+}
+
+/// The options of `cargo xtask lab`.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Options<Ports: clap::Args> {
+pub(crate) struct Options {
+    /// The identity provider
+    lab: Name,
     #[command(flatten)]
     ports: Ports,
-    /// Leave it running in the background; `--stop` stops it
+    /// Leave the lab running in the background
     #[arg(long)]
     detach: bool,
-    /// Stop the one that runs
-    #[arg(long, exclusive = true)]
+    /// Stop the running lab
+    #[arg(long, conflicts_with_all = ["port", "management_port", "smtp_port", "bridge_port", "detach"])]
     stop: bool,
 }
 
+/// The ports on 127.0.0.1 that were chosen on the command line.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Ports {
+    /// Port of the identity provider [default: the first free one from 8180 (keycloak), 4566 (cognito) or 8280 (oidc)]
+    #[arg(long)]
+    port: Option<u16>,
+    /// Port of Keycloak's health [default: the first free one from 9180]
+    #[arg(long)]
+    management_port: Option<u16>,
+    /// Port of the SMTP server for Keycloak [default: the first free one from 8125]
+    #[arg(long)]
+    smtp_port: Option<u16>,
+    /// Port in the bridge's configuration [default: the first free one from 8080 (keycloak), 8081 (cognito) or 8082 (oidc)]
+    #[arg(long)]
+    bridge_port: Option<u16>,
+}
+
+/// What a lab consists of.
+#[derive(Debug)]
+pub(crate) struct Description {
+    /// The name on the command line and of the files.
+    name: &'static str,
+    /// The tenant in the bridge's configuration.
+    tenant: &'static str,
+    /// The names of the bridge's configuration file and of the file with its webhook key.
+    config: &'static str,
+    key: &'static str,
+    /// The programs that the lab needs.
+    tools: &'static [&'static Tool],
+    /// The servers, in the order in which they are stopped.
+    servers: &'static [&'static str],
+    /// The usual port of the bridge.
+    bridge_port: u16,
+    /// Whether the connector has calls about users.
+    has_calls: bool,
+    /// Installs and starts the servers, for a bridge on this port.
+    start: fn(&Place, &Ports, u16) -> Result<Started>,
+}
+
+/// Servers that run, and their settings.
+#[derive(Debug)]
+struct Started {
+    servers: Vec<Launched>,
+    /// The name and version of the identity provider.
+    title: String,
+    /// Names and addresses to print.
+    parts: Vec<(&'static str, String)>,
+    users: Vec<SampleUser>,
+    /// The settings for tests, without those of the bridge.
+    settings: Value,
+    /// The tables of the bridge's configuration.
+    connector: Value,
+    federation: Value,
+}
+
 /// Runs the command.
-pub(crate) fn run(command: Command, workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
-    match command {
-        Command::Keycloak(options) => run_one(&keycloak::place(workspace), &options, interrupt, |ports| {
-            keycloak::start(workspace, ports, &prerequisites::ensure(interrupt)?, interrupt)
-        }),
-        Command::Cognito(options) => run_one(&cognito::place(workspace), &options, interrupt, |ports| {
-            cognito::start(workspace, ports, &prerequisites::ensure_python(interrupt)?, interrupt)
-        }),
-        Command::Oidc(options) => run_one(&oidc::place(workspace), &options, interrupt, |ports| {
-            oidc::start(workspace, ports, &prerequisites::ensure_node(interrupt)?, interrupt)
-        }),
-    }
-}
-
-fn run_one<Ports: clap::Args>(
-    place: &Place,
-    options: &Options<Ports>,
-    interrupt: &Interrupt,
-    start: impl FnOnce(&Ports) -> Result<Lab>,
-) -> Result<()> {
+pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<()> {
+    let place = Place::new(folder(workspace), options.lab.description());
     if options.stop {
-        return place.stop(interrupt);
+        return place.stop();
     }
-    let lab = start(&options.ports)?;
+    if options.lab != Name::Keycloak && options.ports.management_port.or(options.ports.smtp_port).is_some() {
+        bail!("only the lab `keycloak` has `--management-port` and `--smtp-port`");
+    }
+    let lab = Lab::start(place, &options.ports)?;
     lab.introduce(options.detach);
-    if options.detach { lab.leave_running() } else { lab.wait(interrupt) }
+    if options.detach { lab.leave_running() } else { lab.wait() }
 }
 
-/// Where the files of all labs lie: in this folder tests find their settings.
+/// Returns the folder of all labs. Tests find the settings there.
 pub(crate) fn folder(workspace: &Workspace) -> PathBuf {
     workspace.root.join(".lab")
 }
 
-/// Fails if a lab runs already, before somebody waits long for their own.
+/// Fails if a lab runs.
 pub(crate) fn expect_none(workspace: &Workspace) -> Result<()> {
-    keycloak::place(workspace).lock()?;
-    cognito::place(workspace).lock()?;
-    oidc::place(workspace).lock().map(drop)
+    Name::ALL.iter().try_for_each(|name| Place::new(folder(workspace), name.description()).lock().map(drop))
 }
 
-/// Starts the lab with Keycloak, on free ports.
-pub(crate) fn start_keycloak(workspace: &Workspace, tools: &Tools, interrupt: &Interrupt) -> Result<Lab> {
-    keycloak::start(workspace, &keycloak::Ports::default(), tools, interrupt)
+/// Starts a lab on free ports.
+pub(crate) fn start(name: Name, workspace: &Workspace) -> Result<Lab> {
+    let lab = Lab::start(Place::new(folder(workspace), name.description()), &Ports::default())?;
+    status::step("Started", format!("the lab `{}` in {}", lab.place.lab.name, status::elapsed(lab.took)));
+    Ok(lab)
 }
 
-/// Starts one of each, on free ports.
-pub(crate) fn start_all(workspace: &Workspace, tools: &Tools, node: &Node, interrupt: &Interrupt) -> Result<[Lab; 3]> {
-    let keycloak = start_keycloak(workspace, tools, interrupt)?;
-    let cognito = cognito::start(workspace, &cognito::Ports::default(), &tools.python, interrupt)?;
-    let oidc = oidc::start(workspace, &oidc::Ports::default(), node, interrupt)?;
-    Ok([keycloak, cognito, oidc])
+/// Starts every lab on free ports.
+pub(crate) fn start_all(workspace: &Workspace) -> Result<Vec<Lab>> {
+    Name::ALL.into_iter().map(|name| start(name, workspace)).collect()
 }
 
-/// A running lab. Dropping it stops it.
+/// Returns the wanted port, which must be free, or the first free one from the usual one on.
+///
+/// The usual ports are below those that systems assign, so that a restarted server finds its port free.
+fn choose_port(wanted: Option<u16>, usual: u16) -> Result<u16> {
+    let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    match wanted {
+        Some(port) => bind(port).map(|_| port).with_context(|| {
+            format!("port {port} on 127.0.0.1 cannot be used; hint: without the option, a free port is chosen")
+        }),
+        None => (usual..usual.saturating_add(PORT_TRIES))
+            .find(|port| bind(*port).is_ok())
+            .with_context(|| format!("no port from {usual} on is free")),
+    }
+}
+
+/// A running lab. It is stopped when dropped.
 #[derive(Debug)]
 pub(crate) struct Lab {
     place: Place,
-    introduction: Introduction,
+    started: Started,
+    bridge: Bridge,
     took: Duration,
     leave_running: bool,
-    // Dropped, and so stopped, in this order; the lock last.
-    servers: Vec<Launched>,
+    // Dropped last.
     _lock: File,
 }
 
-/// What people are told about a lab that is ready.
-#[derive(Debug)]
-struct Introduction {
-    /// What runs, in a few words.
-    title: String,
-    /// Where its parts are, a line each.
-    parts: String,
-    users: Vec<SampleUser>,
-    bridge: Bridge,
-    /// Whether the connector has calls about users.
-    has_calls: bool,
-}
-
 impl Lab {
-    /// A lab whose servers run: from here on others find it by its settings.
-    fn ready(
-        place: Place,
-        lock: File,
-        started: Instant,
-        servers: Vec<Launched>,
-        (settings, introduction): (impl Serialize, Introduction),
-    ) -> Result<Self> {
-        settings::write(&settings, place.settings())?;
-        Ok(Self { place, introduction, took: started.elapsed(), leave_running: false, servers, _lock: lock })
-    }
-
-    /// What it is, such as `keycloak`.
-    pub(crate) fn name(&self) -> &'static str {
-        self.place.name()
-    }
-
-    /// How long the start took, without what was installed before it.
-    pub(crate) fn took(&self) -> Duration {
-        self.took
+    fn start(place: Place, ports: &Ports) -> Result<Self> {
+        prerequisites::ensure(place.lab.tools)?;
+        let lock = place.take()?;
+        let begun = Instant::now();
+        let bridge_port = choose_port(ports.bridge_port, place.lab.bridge_port)?;
+        let started = (place.lab.start)(&place, ports, bridge_port)?;
+        let bridge = settings::configure_bridge(&place, bridge_port, &started.connector, &started.federation)?;
+        let settings = settings::to_json(&started.settings, &bridge)?;
+        files::write_with_mode(&place.settings(), &settings, files::PRIVATE)?;
+        Ok(Self { place, started, bridge, took: begun.elapsed(), leave_running: false, _lock: lock })
     }
 
     fn leave_running(mut self) -> Result<()> {
         files::write(&self.place.detached(), "")?;
         self.leave_running = true;
-        self.servers.iter_mut().for_each(Launched::leave_running);
+        self.started.servers.iter_mut().for_each(Launched::leave_running);
         Ok(())
     }
 
-    /// Waits for Ctrl-C, or until another terminal stopped the lab.
-    fn wait(self, interrupt: &Interrupt) -> Result<()> {
-        while !interrupt.is_raised() && self.place.settings().exists() {
-            interrupt.rest(Duration::from_millis(500));
+    /// Waits for Ctrl-C, or until the lab is stopped in another terminal.
+    fn wait(self) -> Result<()> {
+        while !process::is_interrupted() && self.place.settings().exists() {
+            process::pause();
         }
         status::step("Stopping", "the lab");
         drop(self);
@@ -177,21 +215,15 @@ impl Lab {
     }
 
     fn introduce(&self, detached: bool) {
-        let Introduction { title, parts, users, bridge, has_calls } = &self.introduction;
+        let Started { title, parts, users, .. } = &self.started;
         status::step("Ready", format!("{title}, after {}", status::elapsed(self.took)));
-        let end = if detached {
-            format!("`cargo xtask lab {} --stop` stops the lab.", self.name())
-        } else {
-            "Ctrl-C stops the lab.".to_owned()
+        let parts: String = parts.iter().map(|(name, address)| format!("  {name:<10} {address}\n")).collect();
+        let users: String = users.iter().map(SampleUser::line).collect();
+        let (settings, config) = (readable(&self.place.settings()), readable(&self.bridge.config));
+        let end = match detached {
+            true => format!("`cargo xtask lab {} --stop` stops the lab.", self.place.lab.name),
+            false => "Ctrl-C stops the lab.".to_owned(),
         };
-        let call = has_calls.then(|| {
-            let email = users.first().map_or("", |user| user.email.as_str());
-            let Bridge { listen, tenant, webhook_key_file, .. } = bridge;
-            let key = readable(webhook_key_file);
-            format!(
-                "\n  cargo run -- call get-by-email {email} --url http://{listen} --tenant {tenant} --key-file {key}"
-            )
-        });
         status::plain(format!(
             "
 {parts}  settings   {settings}
@@ -203,19 +235,38 @@ In another terminal:
   cargo run -- serve --config {config}{call}
 
 {end}",
-            call = call.unwrap_or_default(),
-            settings = readable(self.place.settings()),
-            users = users.iter().map(SampleUser::line).collect::<String>(),
-            config = readable(&bridge.config),
+            call = self.sample_call().unwrap_or_default(),
         ));
+    }
+
+    fn sample_call(&self) -> Option<String> {
+        let Bridge { listen, tenant, webhook_key_file, .. } = &self.bridge;
+        let email = self.started.users.first().filter(|_| self.place.lab.has_calls)?.email.as_str();
+        let key = readable(webhook_key_file);
+        let options = format!("--url http://{listen} --tenant {tenant} --key-file {key}");
+        Some(format!("\n  cargo run -- call get-by-email {email} {options}"))
     }
 }
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        // The file goes first, so that nobody trusts a lab that is being stopped. The servers follow by their own drops.
+        // Removed before the servers are stopped, so that no test finds a lab that is ending.
         if !self.leave_running {
-            let _ = files::remove(self.place.settings());
+            let _ = files::remove(&self.place.settings());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wanted_port_must_be_free() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let error = choose_port(Some(port), 0).unwrap_err().to_string();
+        assert!(error.contains(&port.to_string()), "{error}");
+        assert!(choose_port(None, port).unwrap() > port);
     }
 }

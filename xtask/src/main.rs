@@ -7,14 +7,10 @@ mod conformance;
 mod dependencies;
 mod environment;
 mod features;
-mod federation_app;
 mod files;
-mod interrupt;
 mod lab;
 mod new_connector;
-mod npm;
 mod out_of_tree;
-mod pid;
 mod prerequisites;
 mod process;
 mod screenshots;
@@ -28,7 +24,6 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::interrupt::Interrupt;
 use crate::workspace::Workspace;
 
 /// The project's own tasks.
@@ -50,14 +45,15 @@ enum Task {
     ///
     /// Every step runs, even after one failed; the last line names those that failed.
     Ci,
-    /// Run an identity provider on this machine, or what stands in for it, to try the bridge against.
-    #[command(subcommand)]
-    Lab(lab::Command),
+    /// Run an identity provider on this machine, with sample users and a configuration for the bridge, until Ctrl-C.
+    ///
+    /// Everything is below `.lab/` and listens on 127.0.0.1 only. `xtask/README.md` describes the files.
+    Lab(lab::Options),
     /// Write the documents under `docs/` that are generated from the program.
     Codegen(codegen::Options),
-    /// Write the pictures under `docs/images`: the browser test takes them as it runs.
+    /// Write the pictures under `docs/images`, which the browser tests take.
     Screenshots,
-    /// Write a new connector, whose conformance suite says what is left to write.
+    /// Write a new connector, which its conformance suite helps to complete.
     NewConnector(new_connector::Options),
     /// Compare the Auth0 connector and its fake with recorded traffic and Auth0's API description.
     Auth0Contract(auth0_contract::Options),
@@ -67,11 +63,9 @@ enum Task {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let result = Interrupt::install().and_then(|interrupt| {
-        // Replaces the error of an interrupted step.
-        run(cli, &interrupt).map_err(|error| interrupt.check().err().unwrap_or(error))
-    });
-    match result {
+    let result = process::catch_signals().and_then(|()| run(cli));
+    // The error of an interrupted step is replaced.
+    match result.map_err(|error| process::check_interrupt().err().unwrap_or(error)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             status::error(&error);
@@ -80,16 +74,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli, interrupt: &Interrupt) -> Result<()> {
+fn run(cli: Cli) -> Result<()> {
     let workspace = Workspace::read()?;
     match cli.task {
-        Task::Test => test::run(&workspace, interrupt),
-        Task::Ci => ci::run(&workspace, interrupt),
-        Task::Lab(command) => lab::run(command, &workspace, interrupt),
-        Task::Codegen(options) => codegen::run(&options, &workspace, interrupt),
-        Task::Screenshots => screenshots::run(&workspace, interrupt),
-        Task::NewConnector(options) => new_connector::run(&options, &workspace, interrupt),
-        Task::Auth0Contract(options) => auth0_contract::run(&options, &workspace, interrupt),
+        Task::Test => test::run(&workspace),
+        Task::Ci => ci::run(&workspace),
+        Task::Lab(options) => lab::run(&options, &workspace),
+        Task::Codegen(options) => codegen::run(&options, &workspace),
+        Task::Screenshots => screenshots::run(&workspace),
+        Task::NewConnector(options) => new_connector::run(&options, &workspace),
+        Task::Auth0Contract(options) => auth0_contract::run(&options, &workspace),
         Task::Tidy => tidy::run(&workspace),
     }
 }

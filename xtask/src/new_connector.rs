@@ -11,7 +11,6 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use self::name::Name;
-use crate::interrupt::Interrupt;
 use crate::workspace::Workspace;
 use crate::{environment, files, process, status};
 
@@ -30,10 +29,10 @@ pub(crate) struct Options {
 }
 
 /// Creates the connector, or runs the self test.
-pub(crate) fn run(options: &Options, workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
-    let Some(name) = &options.name else { return self_test::check(workspace, interrupt) };
+pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<()> {
+    let Some(name) = &options.name else { return self_test::check(workspace) };
     let name = Name::parse(name)?;
-    create(&workspace.root, &name, interrupt)?;
+    create(&workspace.root, &name)?;
     let (package, page) = (name.package(), template::page(&name));
     status::step("Wrote", format!("crates/{package} and {page}"));
     status::step("Registered", format!("it in {}", registration::FILES.join(", ")));
@@ -45,7 +44,7 @@ pub(crate) fn run(options: &Options, workspace: &Workspace, interrupt: &Interrup
 }
 
 /// Writes a connector into a workspace. Nothing is written if the registration fails.
-fn create(root: &Path, name: &Name, interrupt: &Interrupt) -> Result<()> {
+fn create(root: &Path, name: &Name) -> Result<()> {
     check_available(root, name)?;
     let mut written = registration::register(root, name)?;
     written.extend(template::files(name));
@@ -59,7 +58,7 @@ fn create(root: &Path, name: &Name, interrupt: &Interrupt) -> Result<()> {
     // Line breaks and the order of imports depend on the name.
     let mut format = Command::new(environment::cargo());
     format.current_dir(root).args(["fmt", "--package", &name.package()]);
-    process::run(&mut format, interrupt)
+    process::run(&mut format)
 }
 
 fn check_available(root: &Path, name: &Name) -> Result<()> {

@@ -4,7 +4,6 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::interrupt::Interrupt;
 use crate::workspace::Workspace;
 use crate::{environment, process};
 
@@ -12,9 +11,9 @@ const FOLDER: &str = "examples/out-of-tree";
 const LOCK_FILE: &str = "Cargo.lock";
 
 /// Checks its format and lints it.
-pub(crate) fn check(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
+pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     for arguments in [&["fmt", "--check"][..], &["clippy", "--quiet", "--all-targets", "--", "--deny", "warnings"]] {
-        process::run(cargo(workspace)?.args(arguments), interrupt)?;
+        process::run(cargo(workspace)?.args(arguments))?;
     }
     Ok(())
 }

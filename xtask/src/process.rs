@@ -1,125 +1,131 @@
-//! Running other programs: each in a process group of its own, ended with all that it started when a signal comes.
+//! Runs other programs. Each has a process group of its own, which ends when a signal arrives.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use crate::interrupt::Interrupt;
+use crate::status::Progress;
 use crate::{files, status};
 
-/// How often a running child is looked at.
-const GLANCE: Duration = Duration::from_millis(50);
-/// How often a long step says that it still runs.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
-/// How long an interrupted child may take to end before it is killed.
+/// Interval between two checks of a process.
+pub(crate) const INTERVAL: Duration = Duration::from_millis(50);
+/// Time for an interrupted program to end, before it is killed.
 const GRACE: Duration = Duration::from_secs(10);
-/// How long the last lines of a child that ended may take to arrive.
+/// Time for the last lines of a program that has ended to arrive.
 const LAST_LINES: Duration = Duration::from_secs(5);
 
-/// Runs a program whose output people see. Fails unless it succeeds.
-pub(crate) fn run(command: &mut Command, interrupt: &Interrupt) -> Result<()> {
+/// Whether Ctrl-C or another signal to end has arrived.
+static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+
+/// Records signals to end, so that these tasks stop their servers first.
+pub(crate) fn catch_signals() -> Result<()> {
+    for signal in [SIGHUP, SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&INTERRUPTED)).context("cannot handle signals")?;
+    }
+    Ok(())
+}
+
+/// Whether a signal to end has arrived.
+pub(crate) fn is_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::SeqCst)
+}
+
+/// Fails if a signal to end has arrived.
+pub(crate) fn check_interrupt() -> Result<()> {
+    if is_interrupted() { bail!("interrupted") } else { Ok(()) }
+}
+
+/// Waits until the next check of a process.
+pub(crate) fn pause() {
+    thread::park_timeout(INTERVAL);
+}
+
+/// Runs a program with visible output. Fails unless it succeeds.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
     let child = spawn(command)?;
-    let status = wait(child, interrupt, || {})?;
+    let status = wait(child, &INTERRUPTED, || {})?;
     expect_success(command, status)
 }
 
-/// Runs a program whose output goes to a log. Fails unless it succeeds, and then shows the end of the log.
-pub(crate) fn run_logged(command: &mut Command, log: &Path, interrupt: &Interrupt) -> Result<()> {
+/// Runs a program whose output goes to a log. Fails unless it succeeds; the error has the end of the log.
+pub(crate) fn run_logged(command: &mut Command, log: &Path) -> Result<()> {
     let file = File::create(log).with_context(|| format!("cannot write `{}`", log.display()))?;
-    command.stdout(file.try_clone()?).stderr(file);
-    let child = spawn(command)?;
-    let (started, mut last_sign) = (Instant::now(), Instant::now());
-    let status = wait(child, interrupt, || {
-        if last_sign.elapsed() >= SIGN_OF_LIFE {
-            last_sign = Instant::now();
-            status::step("Running", format!("still, after {}", status::elapsed(started.elapsed())));
-        }
-    })?;
+    let child = spawn(command.stdout(file.try_clone()?).stderr(file))?;
+    let mut progress = Progress::new("Running");
+    let status = wait(child, &INTERRUPTED, || progress.show())?;
     expect_success(command, status)
-        .with_context(|| format!("see `{}`, which ends with\n{}", log.display(), files::tail(log, 15)))
+        .with_context(|| format!("see `{}`, which ends with\n{}", log.display(), files::tail(log)))
 }
 
-/// Runs a program, hands its standard output through and shows every line of it to `on_line`. Fails unless it succeeds.
-pub(crate) fn run_read<Read>(command: &mut Command, interrupt: &Interrupt, on_line: Read) -> Result<()>
-where
-    Read: FnMut(&str) + Send + 'static,
-{
-    command.stdout(Stdio::piped());
-    let mut child = spawn(command)?;
-    let output = child.stdout.take().context("the child has no standard output")?;
-    let mut on_line = on_line;
-    let reader = thread::spawn(move || {
-        for line in BufReader::new(output).lines().map_while(Result::ok) {
-            status::child_output(&line);
-            on_line(&line);
-        }
-    });
-    let status = wait(child, interrupt, || {})?;
-    // Something that the child left running may hold the pipe open for ever: its lines are not waited for.
-    let ended = Instant::now();
-    while !reader.is_finished() && ended.elapsed() < LAST_LINES {
-        interrupt.rest(GLANCE);
+/// Runs a program, and prints and reads each line of its standard output. Fails unless it succeeds.
+pub(crate) fn run_read(command: &mut Command, mut read: impl FnMut(&str)) -> Result<()> {
+    let mut child = spawn(command.stdout(Stdio::piped()))?;
+    let output = BufReader::new(child.stdout.take().context("the program has no standard output")?);
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    let mut handle = |line: String| {
+        status::child_output(&line);
+        read(&line);
+    };
+    let status = wait(child, &INTERRUPTED, || lines.try_iter().for_each(&mut handle))?;
+    // Limited, since a process that the program left behind may hold the pipe open.
+    while let Ok(line) = lines.recv_timeout(LAST_LINES) {
+        handle(line);
     }
     expect_success(command, status)
 }
 
-/// Runs a program quietly and answers its standard output. Fails unless it succeeds.
+/// Runs a program and returns its standard output. Fails unless it succeeds.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot run {}", title(command)))?;
     if !output.status.success() {
         bail!("{} failed: {}", title(command), String::from_utf8_lossy(&output.stderr).trim());
     }
-    String::from_utf8(output.stdout).with_context(|| format!("{} did not answer in UTF-8", title(command)))
+    String::from_utf8(output.stdout).with_context(|| format!("the output of {} is not UTF-8", title(command)))
 }
 
-fn spawn(command: &mut Command) -> Result<Child> {
-    command.stdin(Stdio::null()).process_group(0);
-    command.spawn().with_context(|| format!("cannot run {}", title(command)))
+/// Starts a program in a process group of its own.
+pub(crate) fn spawn(command: &mut Command) -> Result<Child> {
+    let child = command.stdin(Stdio::null()).process_group(0).spawn();
+    child.with_context(|| format!("cannot run {}", title(command)))
 }
 
-fn wait(mut child: Child, interrupt: &Interrupt, mut meanwhile: impl FnMut()) -> Result<ExitStatus> {
-    let mut asked: Option<Instant> = None;
-    loop {
+/// Waits for the end of a program. Ends its process group if a signal arrives.
+fn wait(mut child: Child, interrupted: &AtomicBool, mut meanwhile: impl FnMut()) -> Result<ExitStatus> {
+    while !interrupted.load(Ordering::SeqCst) {
         if let Some(status) = child.try_wait()? {
-            interrupt.check()?;
             return Ok(status);
         }
-        match asked {
-            None if interrupt.is_raised() => {
-                signal_group(&child, Signal::TERM);
-                asked = Some(Instant::now());
-            }
-            Some(since) if since.elapsed() > GRACE => signal_group(&child, Signal::KILL),
-            _ => meanwhile(),
-        }
-        interrupt.rest(GLANCE);
+        meanwhile();
+        pause();
     }
-}
-
-/// A child that has just ended needs no signal, so a failure to send one is none.
-fn signal_group(child: &Child, signal: Signal) {
-    let _ = kill_process_group(Pid::from_child(child), signal);
+    // Errors are ignored: the group may have ended.
+    let group = Pid::from_child(&child);
+    let _ = kill_process_group(group, Signal::TERM);
+    let asked = Instant::now();
+    while child.try_wait()?.is_none() && asked.elapsed() < GRACE {
+        pause();
+    }
+    let _ = kill_process_group(group, Signal::KILL);
+    child.wait()?;
+    bail!("interrupted")
 }
 
 fn expect_success(command: &Command, status: ExitStatus) -> Result<()> {
-    if status.success() {
-        return Ok(());
-    }
-    match (status.code(), status.signal()) {
-        (Some(code), _) => bail!("{} failed with exit code {code}", title(command)),
-        (None, Some(signal)) => bail!("{} was ended by signal {signal}", title(command)),
-        (None, None) => bail!("{} failed", title(command)),
-    }
+    if status.success() { Ok(()) } else { bail!("{} failed with {status}", title(command)) }
 }
 
-/// The program and its arguments, as people would type them.
+/// Returns the program and its arguments, as in a shell.
 fn title(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     let words = std::iter::once(program).chain(command.get_args()).map(|word| word.to_string_lossy());
@@ -128,7 +134,7 @@ fn title(command: &Command) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::io::Read;
 
     use super::*;
 
@@ -139,45 +145,37 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_names_the_program_and_its_exit_code() {
-        let error = run(&mut shell("exit 7"), &Interrupt::default()).unwrap_err();
-        assert_eq!(error.to_string(), "`sh -c exit 7` failed with exit code 7");
-    }
-
-    #[test]
-    fn a_program_that_is_not_there_is_named() {
-        let error = run(&mut Command::new("no-such-program"), &Interrupt::default()).unwrap_err();
+    fn failures_name_the_program() {
+        let error = run(&mut shell("exit 7")).unwrap_err();
+        assert_eq!(error.to_string(), "`sh -c exit 7` failed with exit status: 7");
+        let error = run(&mut Command::new("no-such-program")).unwrap_err();
         assert_eq!(error.to_string(), "cannot run `no-such-program`");
     }
 
     #[test]
-    fn every_line_is_read_before_the_run_ends() {
-        let (sender, receiver) = mpsc::channel();
-        let on_line = move |line: &str| sender.send(line.to_owned()).unwrap();
-        run_read(&mut shell("echo one; echo two"), &Interrupt::default(), on_line).unwrap();
-        assert_eq!(receiver.iter().collect::<Vec<_>>(), ["one", "two"]);
+    fn all_lines_are_read() {
+        let mut lines = Vec::new();
+        run_read(&mut shell("echo one; echo two"), |line| lines.push(line.to_owned())).unwrap();
+        assert_eq!(lines, ["one", "two"]);
     }
 
     #[test]
-    fn a_failed_logged_run_shows_the_end_of_its_log() {
+    fn a_failed_logged_run_shows_its_log() {
         let folder = tempfile::tempdir().unwrap();
-        let log = folder.path().join("log");
-        let error = run_logged(&mut shell("echo why >&2; exit 1"), &log, &Interrupt::default()).unwrap_err();
+        let error = run_logged(&mut shell("echo why >&2; exit 1"), &folder.path().join("log")).unwrap_err();
         assert!(error.to_string().contains("    why\n"), "{error}");
     }
 
     #[test]
-    fn an_interrupt_ends_the_child_and_what_it_started() {
-        let (sender, receiver) = mpsc::channel();
-        let interrupt = Interrupt::default();
-        let raise = interrupt.clone();
-        let on_line = move |line: &str| {
-            raise.raise();
-            sender.send(line.parse::<i32>().unwrap()).unwrap();
-        };
-        let error = run_read(&mut shell("sleep 600 & echo $!; wait"), &interrupt, on_line).unwrap_err();
+    fn an_interrupt_ends_the_whole_group() {
+        let mut child = spawn(shell("sleep 600 & echo; exec sleep 600").stdout(Stdio::piped())).unwrap();
+        let mut output = child.stdout.take().unwrap();
+        output.read_exact(&mut [0]).unwrap();
+        let error = wait(child, &AtomicBool::new(true), || {}).unwrap_err();
         assert_eq!(error.to_string(), "interrupted");
-        let grandchild = Pid::from_raw(receiver.recv().unwrap()).unwrap();
-        assert!(!crate::pid::is_alive(grandchild), "the grandchild must have been ended too");
+        let (sender, end) = mpsc::channel();
+        thread::spawn(move || sender.send(output.read(&mut [0])));
+        let read = end.recv_timeout(GRACE).expect("no process of the group holds the output");
+        assert_eq!(read.unwrap(), 0);
     }
 }

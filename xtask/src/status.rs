@@ -1,63 +1,71 @@
-//! What people see: lines like cargo's own, on standard error.
+//! Prints lines for people, like those of cargo, to standard error.
 
 use std::fmt::Display;
-use std::io::IsTerminal;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::environment;
+/// Time between two lines about a long step.
+const REPORT_INTERVAL: Duration = Duration::from_secs(15);
 
-const GREEN: &str = "\x1b[1;32m";
-const YELLOW: &str = "\x1b[1;33m";
-const RED: &str = "\x1b[1;31m";
-const RESET: &str = "\x1b[0m";
-
-/// A step that begins or ended: a verb, right-aligned as cargo does, and what it is about.
+/// Prints the start or end of a step: a verb, right-aligned as in cargo, and its object.
 pub(crate) fn step(verb: &str, what: impl Display) {
-    line(GREEN, &format!("{verb:>12}"), &format!(" {what}"));
+    anstream::eprintln!("\x1b[1;32m{verb:>12}\x1b[0m {what}");
 }
 
-/// Something that is not wrong but should be known.
+/// Prints a fact that is not an error.
 pub(crate) fn note(what: impl Display) {
-    line(YELLOW, "note", &format!(": {what}"));
+    anstream::eprintln!("\x1b[1;33mnote\x1b[0m: {what}");
 }
 
-/// An error with its causes, one a line.
+/// Prints an error with its causes, one per line.
 pub(crate) fn error(error: &anyhow::Error) {
-    line(RED, "error", &format!(": {error}"));
+    anstream::eprintln!("\x1b[1;31merror\x1b[0m: {error}");
     for cause in error.chain().skip(1) {
         plain(format!("  caused by: {cause}"));
     }
 }
 
-/// Text as it is.
-#[expect(clippy::print_stderr, reason = "the one place of these tasks that prints what people read")]
+/// Prints text.
 pub(crate) fn plain(text: impl Display) {
-    eprintln!("{text}");
+    anstream::eprintln!("{text}");
 }
 
-/// A line of a child's standard output, handed through.
-#[expect(clippy::print_stdout, reason = "the output of `cargo test` stays where it was: on standard output")]
+/// Prints a line that another program wrote to its standard output.
 pub(crate) fn child_output(text: &str) {
-    println!("{text}");
+    anstream::println!("{text}");
 }
 
-/// A time as people say it: `0.4s`, `12s`, `3m 07s`.
+/// Formats a time: `0.4s`, `12s`, `3m 07s`.
 pub(crate) fn elapsed(time: Duration) -> String {
-    let seconds = time.as_secs();
-    if seconds < 10 {
-        format!("{:.1}s", time.as_secs_f64())
-    } else if seconds < 60 {
-        format!("{seconds}s")
-    } else {
-        format!("{}m {:02}s", seconds / 60, seconds % 60)
+    match time.as_secs() {
+        0..10 => format!("{:.1}s", time.as_secs_f64()),
+        seconds @ 10..60 => format!("{seconds}s"),
+        seconds => format!("{}m {:02}s", seconds / 60, seconds % 60),
     }
 }
 
-fn line(colour: &str, head: &str, rest: &str) {
-    if std::io::stderr().is_terminal() && environment::variable("NO_COLOR").is_none() {
-        plain(format!("{colour}{head}{RESET}{rest}"));
-    } else {
-        plain(format!("{head}{rest}"));
+/// Prints a line every 15 seconds during a long step.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    verb: &'static str,
+    started: Instant,
+    printed: Instant,
+}
+
+impl Progress {
+    pub(crate) fn new(verb: &'static str) -> Self {
+        Self { verb, started: Instant::now(), printed: Instant::now() }
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Prints a line if the last one is old enough.
+    pub(crate) fn show(&mut self) {
+        if self.printed.elapsed() >= REPORT_INTERVAL {
+            self.printed = Instant::now();
+            step(self.verb, format!("still, after {}", elapsed(self.elapsed())));
+        }
     }
 }
 
@@ -66,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_read_well_at_every_length() {
+    fn times_are_readable() {
         assert_eq!(elapsed(Duration::from_millis(440)), "0.4s");
         assert_eq!(elapsed(Duration::from_secs(12)), "12s");
         assert_eq!(elapsed(Duration::from_secs(187)), "3m 07s");

@@ -3,18 +3,14 @@
 mod tally;
 
 use std::process::Command;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
 use self::tally::Tally;
 use crate::auth0_contract::Material;
-use crate::interrupt::Interrupt;
 use crate::workspace::{EVERYTHING, Workspace};
-use crate::{
-    auth0_contract, conformance, federation_app, lab, new_connector, out_of_tree, prerequisites, process, status,
-};
+use crate::{auth0_contract, conformance, lab, new_connector, out_of_tree, prerequisites, process, status};
 
 /// The feature of the test targets that need real servers.
 const LAB_FEATURE: &str = "lab";
@@ -22,9 +18,9 @@ const LAB_FEATURE: &str = "lab";
 const LAB_VARIABLE: &str = "IDP_BRIDGE_LAB";
 
 /// Runs every test and reports how many there were.
-pub(crate) fn run(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let started = Instant::now();
-    let (tools, node) = prerequisites::ensure_all(interrupt)?;
+    prerequisites::ensure(&prerequisites::ALL)?;
     lab::expect_none(workspace)?;
     if !workspace.has_tests_with(LAB_FEATURE) {
         bail!("no test target has `required-features = [\"{LAB_FEATURE}\"]`, so real servers would not be tested");
@@ -32,22 +28,19 @@ pub(crate) fn run(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
     conformance::remove_reports(workspace)?;
 
     status::step("Building", "the tests");
-    process::run(cargo_test(workspace).arg("--no-run"), interrupt).context("the tests do not build")?;
-    let skipped = compare_auth0(workspace, interrupt)?;
-    federation_app::install(workspace, &node, interrupt)?;
-    let labs = lab::start_all(workspace, &tools, &node, interrupt)?;
-    for lab in &labs {
-        status::step("Started", format!("the lab `{}` in {}", lab.name(), status::elapsed(lab.took())));
-    }
-    let mut tally = run_tests("the workspace", cargo_test(workspace).arg("--no-fail-fast"), interrupt)?;
+    process::run(cargo_test(workspace).arg("--no-run")).context("the tests do not build")?;
+    let skipped = compare_auth0(workspace)?;
+    install_example(workspace)?;
+    let labs = lab::start_all(workspace)?;
+    let mut tally = run_tests("the workspace", cargo_test(workspace).arg("--no-fail-fast"))?;
     drop(labs);
 
     for report in conformance::keep_reports(workspace)? {
         status::step("Conformance", report.summary());
     }
     // After the reports are kept, since these two test connectors outside this workspace.
-    new_connector::self_test(workspace, interrupt)?;
-    tally += run_tests("the example out of tree", &mut out_of_tree::test(workspace)?, interrupt)?;
+    new_connector::self_test(workspace)?;
+    tally += run_tests("the example out of tree", &mut out_of_tree::test(workspace)?)?;
     let note = skipped.as_ref().map_or("", |_| ", one comparison not run");
     status::step("Finished", format!("{tally}{note} in {}", status::elapsed(started.elapsed())));
     if let Some(skipped) = skipped {
@@ -63,12 +56,18 @@ pub(crate) fn cargo_test(workspace: &Workspace) -> Command {
     command
 }
 
+/// Installs the packages of the example application, which the tests with a browser run.
+pub(crate) fn install_example(workspace: &Workspace) -> Result<()> {
+    let log = lab::folder(workspace).join("log/federation-app.log");
+    lab::packages::install_node(&workspace.root.join("examples/federation-app"), &log)
+}
+
 /// Compares the Auth0 connector with recorded traffic. Without recordings, returns a sentence about what was skipped.
-fn compare_auth0(workspace: &Workspace, interrupt: &Interrupt) -> Result<Option<String>> {
+fn compare_auth0(workspace: &Workspace) -> Result<Option<String>> {
     match Material::beside(workspace) {
         Ok(material) => {
             status::step("Comparing", "the Auth0 connector with recorded traffic");
-            auth0_contract::compare(&material, workspace, interrupt)?;
+            auth0_contract::compare(&material, workspace)?;
             Ok(None)
         }
         Err(skipped) => {
@@ -79,14 +78,11 @@ fn compare_auth0(workspace: &Workspace, interrupt: &Interrupt) -> Result<Option<
 }
 
 /// Runs one `cargo test` and counts its tests. An ignored test is a failure.
-fn run_tests(title: &str, command: &mut Command, interrupt: &Interrupt) -> Result<Tally> {
+fn run_tests(title: &str, command: &mut Command) -> Result<Tally> {
     let started = Instant::now();
     status::step("Testing", title);
-    let tally = Arc::new(Mutex::new(Tally::default()));
-    let counted = Arc::clone(&tally);
-    let on_line = move |line: &str| counted.lock().unwrap_or_else(PoisonError::into_inner).read_line(line);
-    process::run_read(command, interrupt, on_line).with_context(|| format!("the tests of {title} failed"))?;
-    let tally = *tally.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut tally = Tally::default();
+    process::run_read(command, |line| tally.read_line(line)).with_context(|| format!("the tests of {title} failed"))?;
     tally.check().with_context(|| format!("the tests of {title} are incomplete"))?;
     status::step("Tested", format!("{title}: {tally} in {}", status::elapsed(started.elapsed())));
     Ok(tally)
@@ -97,7 +93,7 @@ mod tests {
     use super::*;
 
     fn run_script(script: &str) -> Result<Tally> {
-        run_tests("the sample", Command::new("sh").args(["-c", script]), &Interrupt::default())
+        run_tests("the sample", Command::new("sh").args(["-c", script]))
     }
 
     #[test]

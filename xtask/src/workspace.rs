@@ -7,7 +7,6 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use crate::interrupt::Interrupt;
 use crate::{environment, process};
 
 /// The packages and features that every check and test is built with. Each other selection builds dependencies again.
@@ -86,9 +85,9 @@ impl Workspace {
     /// Builds a program with the features of the tests, so that nothing is built twice, and returns its path.
     ///
     /// `test` is an integration test of the program's package: cargo builds the programs of a package for such a test.
-    pub(crate) fn build_program(&self, name: &str, test: &str, interrupt: &Interrupt) -> Result<PathBuf> {
+    pub(crate) fn build_program(&self, name: &str, test: &str) -> Result<PathBuf> {
         let mut cargo = self.cargo(&["test", "--no-run", "--quiet", "--test", test]);
-        process::run(cargo.args(EVERYTHING), interrupt).with_context(|| format!("cannot build `{name}`"))?;
+        process::run(cargo.args(EVERYTHING)).with_context(|| format!("cannot build `{name}`"))?;
         Ok(self.target_directory.join("debug").join(name))
     }
 

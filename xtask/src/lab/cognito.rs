@@ -1,156 +1,147 @@
-//! A stand-in for Amazon Cognito with a fresh user pool.
+//! ministack, which stands in for Amazon Cognito, with a new user pool. Cognito itself runs at AWS only.
 
-mod ministack;
-mod settings;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
-use std::time::Instant;
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use anyhow::Result;
+use super::place::Place;
+use super::settings::SampleUser;
+use super::{Description, Ports, Started, choose_port, packages, server};
+use crate::prerequisites::PYTHON;
+use crate::{files, process, status};
 
-use self::ministack::{Ministack, REGION, ROOT, VERSION};
-use self::settings::{Pool, Settings};
-use super::bridge::{self, Files};
-use super::place::{Kind, Place};
-use super::{Introduction, Lab, ports};
-use crate::interrupt::Interrupt;
-use crate::status;
-use crate::workspace::Workspace;
+pub(crate) static LAB: Description = Description {
+    name: "cognito",
+    tenant: "initech",
+    config: "cognito.toml",
+    key: "cognito.key",
+    tools: &[&PYTHON],
+    servers: &[SERVER],
+    bridge_port: 8081,
+    has_calls: true,
+    start,
+};
 
-static KIND: Kind = Kind { name: "cognito", servers: &[SERVER] };
 const SERVER: &str = "ministack";
-const TENANT: &str = "initech";
+/// The version that the connector was tested with.
+const VERSION: &str = "1.5.33";
+const REGION: &str = "us-east-1";
+/// The access key of the root user, which is part of ministack.
+const ROOT: (&str, &str) = ("test", "test");
+const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// Where everything listens, on 127.0.0.1.
-#[derive(Debug, Default, clap::Args)]
-pub(crate) struct Ports {
-    /// Port of ministack [default: the first free one from 4566 on]
-    #[arg(long)]
-    port: Option<u16>,
-    /// Port that the bridge is configured to listen on [default: the first free one from 8081 on]
-    #[arg(long)]
-    bridge_port: Option<u16>,
+/// The output of `provision.py`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Pool {
+    id: String,
+    /// The app client of the bridge and of logins.
+    client_id: String,
+    client_secret: String,
+    callback_url: String,
+    sign_out_url: String,
+    /// The access key of the bridge's IAM user.
+    access_key_id: String,
+    secret_access_key: String,
+    customer_attribute: String,
+    users: Vec<SampleUser>,
 }
 
-/// Where its files lie.
-pub(crate) fn place(workspace: &Workspace) -> Place {
-    Place::new(workspace, &KIND)
-}
-
-/// Starts everything, from whatever an earlier run left.
-pub(crate) fn start(
-    workspace: &Workspace,
-    ports: &Ports,
-    python: &std::path::Path,
-    interrupt: &Interrupt,
-) -> Result<Lab> {
-    let place = place(workspace);
-    let lock = place.take(interrupt)?;
-    let ministack = Ministack::install(place.folder(), python, interrupt)?;
-
-    let started = Instant::now();
-    let port = ports::choose(ports.port, 4566)?;
+fn start(place: &Place, ports: &Ports, _bridge_port: u16) -> Result<Started> {
+    // Without `cryptography`, the signatures of tokens are invalid.
+    let packages = [&*format!("ministack=={VERSION}"), "cryptography"];
+    let home = place.folder.join("ministack");
+    let python = packages::install_python(&home, &packages, "import cryptography, ministack", &place.log("pip"))?;
+    let port = choose_port(ports.port, 4566)?;
     let url = format!("http://127.0.0.1:{port}");
     status::step("Starting", format!("ministack {VERSION} at {url}"));
-    let running = ministack.start(&place.server(SERVER), port, interrupt)?;
-    let pool = ministack.provision(&url)?;
-    let bridge_port = ports::choose(ports.bridge_port, 8081)?;
-    let files = Files { config: "cognito.toml", key: "cognito.key" };
-    let settings = Settings {
-        bridge: bridge::write(place.folder(), &files, bridge_port, TENANT, &connector(&url, &pool)?)?,
-        ministack: settings::Ministack {
-            mails_url: format!("{url}/_ministack/ses/messages"),
-            url,
-            region: REGION.to_owned(),
-            access_key_id: ROOT.0.to_owned(),
-            secret_access_key: ROOT.1.to_owned(),
-            process: place.server(SERVER),
-        },
-        pool,
-    };
-    let introduction = introduce(&settings);
-    Lab::ready(place, lock, started, vec![running], (settings, introduction))
+    let state = place.folder.join("ministack-state");
+    files::remove(&state)?;
+    let script = place.folder.join("serve.py");
+    files::write(&script, include_str!("cognito/serve.py"))?;
+    let variables = [
+        // Checks signatures, policies and secret hashes.
+        ("AUTH", "true"),
+        ("BIND_HOST", "127.0.0.1"),
+        ("GATEWAY_PORT", &port.to_string()),
+        ("MINISTACK_HOST", "127.0.0.1"),
+        ("STATE_DIR", &state.to_string_lossy()),
+        // These listen on every address, regardless of `BIND_HOST` (1.5.33, November 2026).
+        ("IOT_MTLS_ENABLED", "0"),
+        ("SFTP_ENABLED", "0"),
+    ];
+    let command = [&*python.to_string_lossy(), &*script.to_string_lossy()];
+    let server = place.server(SERVER);
+    let is_ready = || server::responds(&format!("{url}/_ministack/health"));
+    let launched = server.launch(&variables, &command, START_LIMIT, is_ready).context("cannot start ministack")?;
+    let pool = provision(place, &python, &url)?;
+    let mails_url = format!("{url}/_ministack/ses/messages");
+    Ok(Started {
+        title: format!("ministack {VERSION}, a stand-in for Cognito, with a new pool"),
+        parts: vec![
+            ("ministack", format!("{url} (region {REGION}, root key `{}` / `{}`)", ROOT.0, ROOT.1)),
+            ("pool", format!("{}, the bridge's app client {}", pool.id, pool.client_id)),
+            ("mails", mails_url.clone()),
+        ],
+        users: pool.users.clone(),
+        connector: connector(&url, &pool),
+        federation: json!({
+            "clients": [{"id": pool.client_id, "secret": pool.client_secret}],
+            "post_logout_redirect_uris": [pool.sign_out_url],
+            "metadata": true,
+        }),
+        settings: json!({
+            "ministack": {
+                "url": url, "region": REGION, "access_key_id": ROOT.0, "secret_access_key": ROOT.1,
+                "mails_url": mails_url, "process": server,
+            },
+            "pool": pool,
+        }),
+        servers: vec![launched],
+    })
 }
 
-/// The connector's table of the configuration, and that of federation.
-fn connector(url: &str, pool: &Pool) -> Result<String> {
-    let text = bridge::text;
-    Ok(format!(
-        r#"type = "cognito"
-domain = {url}
-endpoint = {url}
-issuer_endpoint = {url}
-user_pool_id = {id}
-client_id = {client_id}
-client_secret = {client_secret}
-access_key_id = {access_key_id}
-secret_access_key = {secret_access_key}
-customer_attribute = {customer_attribute}
-customer_lookup = "attribute"
-resend_invitations = true
-
-[tenants.{TENANT}.federation]
-clients = [{{ id = {client_id}, secret = {client_secret} }}]
-post_logout_redirect_uris = [{sign_out_url}]
-metadata = true
-"#,
-        url = text(url)?,
-        id = text(&pool.id)?,
-        client_id = text(&pool.client_id)?,
-        client_secret = text(&pool.client_secret)?,
-        access_key_id = text(&pool.access_key_id)?,
-        secret_access_key = text(&pool.secret_access_key)?,
-        customer_attribute = text(&pool.customer_attribute)?,
-        sign_out_url = text(&pool.sign_out_url)?,
-    ))
+/// Creates the pool, its sample users and the bridge's IAM user.
+fn provision(place: &Place, python: &Path, url: &str) -> Result<Pool> {
+    let script = place.folder.join("provision.py");
+    files::write(&script, include_str!("cognito/provision.py"))?;
+    let users = place.folder.join("cognito-users.json");
+    files::write(&users, include_str!("cognito/users.json"))?;
+    let mut command = Command::new(python);
+    // Hides the caller's AWS settings from the SDK.
+    command.env_clear().envs([("AWS_CONFIG_FILE", "/dev/null"), ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")]);
+    command.envs([("AWS_ENDPOINT_URL", url), ("AWS_DEFAULT_REGION", REGION)]);
+    command.envs([("AWS_ACCESS_KEY_ID", ROOT.0), ("AWS_SECRET_ACCESS_KEY", ROOT.1)]);
+    let created = process::output(command.arg(script).arg(users)).context("cannot create the user pool")?;
+    serde_json::from_str(&created).context("cannot read the output of `provision.py`")
 }
 
-fn introduce(Settings { ministack, pool, bridge }: &Settings) -> Introduction {
-    let parts = format!(
-        "  ministack  {url} (region {region}, root key `{key}` / `{secret}`)
-  pool       {id}, its app client {client} for the bridge
-  mails      {mails}
-",
-        url = ministack.url,
-        region = ministack.region,
-        key = ministack.access_key_id,
-        secret = ministack.secret_access_key,
-        id = pool.id,
-        client = pool.client_id,
-        mails = ministack.mails_url,
-    );
-    let title = format!("ministack {VERSION}, a stand-in for Cognito, with a fresh pool");
-    Introduction { title, parts, users: pool.users.clone(), bridge: bridge.clone(), has_calls: true }
+fn connector(url: &str, pool: &Pool) -> Value {
+    json!({
+        "type": "cognito",
+        "domain": url,
+        "endpoint": url,
+        "issuer_endpoint": url,
+        "user_pool_id": pool.id,
+        "client_id": pool.client_id,
+        "client_secret": pool.client_secret,
+        "access_key_id": pool.access_key_id,
+        "secret_access_key": pool.secret_access_key,
+        "customer_attribute": pool.customer_attribute,
+        "customer_lookup": "attribute",
+        "resend_invitations": true,
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
 
     #[test]
-    fn the_tables_are_toml_whatever_the_secrets_are() {
-        let secret = "a \"quoted\" \\secret";
-        let pool = Pool {
-            id: "us-east-1_abc".to_owned(),
-            client_id: "app".to_owned(),
-            client_secret: secret.to_owned(),
-            callback_url: "http://127.0.0.1:8090/back".to_owned(),
-            sign_out_url: "http://127.0.0.1:8090/bye".to_owned(),
-            access_key_id: "AKIA".to_owned(),
-            secret_access_key: secret.to_owned(),
-            customer_attribute: "preferred_username".to_owned(),
-            users: Vec::new(),
-        };
-        let written: toml::Table = connector("http://127.0.0.1:4566", &pool).unwrap().parse().unwrap();
-        assert_eq!(written["client_secret"].as_str(), Some(secret));
-        assert_eq!(written["secret_access_key"].as_str(), Some(secret));
-        let clients = written["tenants"][TENANT]["federation"]["clients"].as_array().unwrap();
-        assert_eq!(clients[0]["secret"].as_str(), Some(secret));
-    }
-
-    #[test]
-    fn the_sample_users_are_of_every_state_that_the_bridge_tells_apart() {
+    fn sample_users_have_every_state() {
         let users: Vec<Value> = serde_json::from_str(include_str!("cognito/users.json")).unwrap();
         for state in ["confirmed", "unconfirmed", "invited"] {
             assert!(users.iter().any(|user| user["state"] == state), "{state}");

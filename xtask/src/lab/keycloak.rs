@@ -1,188 +1,137 @@
-//! A real Keycloak with a fresh realm, and an SMTP sink for its mails.
+//! Keycloak with a new realm, and an SMTP server that keeps its mails.
 
 mod admin;
 mod distribution;
 mod realm;
 mod settings;
-mod smtp;
 
-use std::time::Instant;
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::Path;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
 
 use self::admin::Admin;
-use self::distribution::{ADMIN, Address, Keycloak, VERSION};
+use self::distribution::{ADMIN, Keycloak, VERSION};
 use self::realm::Fresh;
-use self::settings::Settings;
-use super::bridge::{self, Files};
-use super::place::{Kind, Place};
-use super::{Introduction, Lab, ports};
+use self::settings::Realm;
+use super::place::Place;
+use super::server::Launched;
+use super::settings::new_secret;
+use super::{Description, Ports, Started, choose_port, packages};
 use crate::environment::readable;
-use crate::interrupt::Interrupt;
-use crate::prerequisites::Tools;
-use crate::workspace::Workspace;
+use crate::prerequisites::{JAVA, MAVEN, PYTHON};
 use crate::{files, status};
 
-static KIND: Kind = Kind { name: "keycloak", servers: &[SERVER, SINK] };
+pub(crate) static LAB: Description = Description {
+    name: "keycloak",
+    tenant: realm::NAME,
+    config: "idp-bridge.toml",
+    key: "webhook.key",
+    tools: &[&JAVA, &MAVEN, &PYTHON],
+    servers: &[SERVER, SMTP],
+    bridge_port: 8080,
+    has_calls: true,
+    start,
+};
+
 const SERVER: &str = "keycloak";
-const SINK: &str = "smtp-sink";
-/// Holds the secret of the application that has one, for the example application.
+const SMTP: &str = "smtp-sink";
+const SMTP_START_LIMIT: Duration = Duration::from_secs(30);
+/// The file with the secret of the confidential application, for the example application.
 const WEB_SECRET: &str = "platform-web.secret";
 
-/// Where everything listens, on 127.0.0.1.
-#[derive(Debug, Default, clap::Args)]
-pub(crate) struct Ports {
-    /// Port of Keycloak [default: the first free one from 8180 on]
-    #[arg(long)]
-    port: Option<u16>,
-    /// Port of Keycloak's health [default: the first free one from 9180 on]
-    #[arg(long)]
-    management_port: Option<u16>,
-    /// Port of the SMTP sink [default: the first free one from 8125 on]
-    #[arg(long)]
-    smtp_port: Option<u16>,
-    /// Port that the bridge is configured to listen on [default: the first free one from 8080 on]
-    #[arg(long)]
-    bridge_port: Option<u16>,
+fn start(place: &Place, ports: &Ports, bridge_port: u16) -> Result<Started> {
+    let keycloak = Keycloak::install(place)?;
+    let import = "import aiosmtpd";
+    let python =
+        packages::install_python(&place.folder.join("venv"), &["aiosmtpd==1.4.6"], import, &place.log("venv"))?;
+
+    let smtp_port = choose_port(ports.smtp_port, 8125)?;
+    let (port, management_port) = (choose_port(ports.port, 8180)?, choose_port(ports.management_port, 9180)?);
+    let [url, management_url] = [port, management_port].map(|port| format!("http://127.0.0.1:{port}"));
+    status::step("Starting", format!("Keycloak {VERSION} at {url}"));
+    let maildir = place.folder.join("mail");
+    let smtp = start_smtp(place, &python, &maildir, smtp_port)?;
+    let server = keycloak.start(&place.server(SERVER), (port, management_port)).context("cannot start Keycloak")?;
+    let realm = create_realm(&url, smtp_port, bridge_port)?;
+    files::write_with_mode(&place.folder.join(WEB_SECRET), &realm.web_client_secret, files::PRIVATE)?;
+    Ok(Started {
+        title: format!("Keycloak {VERSION} with a new realm"),
+        parts: vec![
+            ("Keycloak", format!("{url}/admin ({} / {})", ADMIN.0, ADMIN.1)),
+            ("realm", format!("{}, the bridge's client `{}`", realm.name, realm.client_id)),
+            ("mails", format!("{}, from the SMTP server 127.0.0.1:{smtp_port}", readable(&maildir.join("new")))),
+        ],
+        users: realm.users.clone(),
+        connector: json!({
+            "type": "keycloak",
+            "url": url,
+            "realm": realm.name,
+            "client_id": realm.client_id,
+            "client_secret": realm.client_secret,
+            "customer_attribute": realm.customer_attribute,
+            "login_events": true,
+        }),
+        federation: federation(&realm),
+        settings: json!({
+            "keycloak": {
+                "url": url, "management_url": management_url, "admin_username": ADMIN.0, "admin_password": ADMIN.1,
+                "process": place.server(SERVER),
+            },
+            "realm": realm,
+            "smtp": {"host": "127.0.0.1", "port": smtp_port, "maildir": maildir, "process": place.server(SMTP)},
+        }),
+        servers: vec![server, smtp],
+    })
 }
 
-/// Where its files lie.
-pub(crate) fn place(workspace: &Workspace) -> Place {
-    Place::new(workspace, &KIND)
+/// Starts an SMTP server with an empty mailbox.
+fn start_smtp(place: &Place, python: &Path, maildir: &Path, port: u16) -> Result<Launched> {
+    files::remove(maildir)?;
+    files::write(&place.folder.join("sink.py"), include_str!("keycloak/sink.py"))?;
+    let (python, maildir, address) = (python.to_string_lossy(), maildir.to_string_lossy(), format!("127.0.0.1:{port}"));
+    let command = [&*python, "-m", "aiosmtpd", "-n", "-l", &address, "-c", "sink.Sink", &*maildir];
+    let variables = [("PYTHONPATH", &*place.folder.to_string_lossy())];
+    let launched = place.server(SMTP).launch(&variables, &command, SMTP_START_LIMIT, || greets(port));
+    launched.context("cannot start the SMTP server")
 }
 
-/// Starts everything, from whatever an earlier run left.
-pub(crate) fn start(workspace: &Workspace, ports: &Ports, tools: &Tools, interrupt: &Interrupt) -> Result<Lab> {
-    let place = place(workspace);
-    let lock = place.take(interrupt)?;
-    let keycloak = Keycloak::install(place.folder(), tools, interrupt)?;
-    let python = smtp::install(place.folder(), &tools.python, interrupt)?;
-
-    let started = Instant::now();
-    let smtp_port = ports::choose(ports.smtp_port, 8125)?;
-    let address =
-        Address { http: ports::choose(ports.port, 8180)?, management: ports::choose(ports.management_port, 9180)? };
-    status::step("Starting", format!("Keycloak {VERSION} at {}", address.url()));
-    let maildir = place.folder().join("mail");
-    let sink = smtp::start(&place.server(SINK), &python, &maildir, smtp_port, interrupt)?;
-    let running = keycloak.start(&place.server(SERVER), address, interrupt)?;
-
-    let bridge_port = ports::choose(ports.bridge_port, 8080)?;
-    let realm = provision(address, smtp_port, bridge_port)?;
-    files::write_private(&place.folder().join(WEB_SECRET), &realm.web_client_secret)?;
-    let files = Files { config: "idp-bridge.toml", key: "webhook.key" };
-    let tables = connector(&address, &realm)? + &federation(&realm)?;
-    let settings = Settings {
-        bridge: bridge::write(place.folder(), &files, bridge_port, realm::NAME, &tables)?,
-        keycloak: settings::Keycloak {
-            url: address.url(),
-            management_url: address.management_url(),
-            admin_username: ADMIN.0.to_owned(),
-            admin_password: ADMIN.1.to_owned(),
-            process: place.server(SERVER),
-        },
-        realm,
-        smtp: settings::Smtp { host: "127.0.0.1".to_owned(), port: smtp_port, maildir, process: place.server(SINK) },
-    };
-    let introduction = introduce(&settings);
-    Lab::ready(place, lock, started, vec![running, sink], (settings, introduction))
+/// Whether an SMTP server sends its greeting.
+fn greets(port: u16) -> bool {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_secs(1)) else { return false };
+    let mut greeting = [0; 3];
+    stream.set_read_timeout(Some(Duration::from_secs(5))).is_ok()
+        && stream.read_exact(&mut greeting).is_ok()
+        && &greeting == b"220"
 }
 
-fn provision(address: Address, smtp_port: u16, bridge_port: u16) -> Result<settings::Realm> {
+fn create_realm(url: &str, smtp_port: u16, bridge_port: u16) -> Result<Realm> {
     let fresh = Fresh {
-        client_secret: bridge::new_secret()?,
-        web_client_secret: bridge::new_secret()?,
+        client_secret: new_secret()?,
+        web_client_secret: new_secret()?,
         smtp_port,
         back_channel: format!("http://127.0.0.1:{bridge_port}/v1/tenants/{}/backchannel-logout", realm::NAME),
     };
     let representation = realm::representation(&fresh)?;
-    let admin = Admin::new(&address.url());
+    let admin = Admin::new(url);
     admin.create_realm(&representation, ADMIN.0, ADMIN.1)?;
     admin.check_client(realm::NAME, realm::CLIENT_ID, &fresh.client_secret)?;
     Ok(realm::settings(&representation, &fresh))
 }
 
-/// The connector's table of the configuration.
-fn connector(address: &Address, realm: &settings::Realm) -> Result<String> {
-    let text = bridge::text;
-    Ok(format!(
-        r#"type = "keycloak"
-url = {url}
-realm = {name}
-client_id = {client_id}
-client_secret = {client_secret}
-customer_attribute = {customer_attribute}
-login_events = true
-"#,
-        url = text(&address.url())?,
-        name = text(&realm.name)?,
-        client_id = text(&realm.client_id)?,
-        client_secret = text(&realm.client_secret)?,
-        customer_attribute = text(&realm.customer_attribute)?,
-    ))
-}
-
-/// The table of federation: the realm's applications, from wherever the example application runs.
-fn federation(realm: &settings::Realm) -> Result<String> {
-    let text = bridge::text;
-    let public = realm::APPLICATIONS.iter().skip(1).map(|id| Ok(format!("  {{ id = {} }},\n", text(id)?)));
-    Ok(format!(
-        r#"
-[tenants.{tenant}.federation]
-clients = [
-  {{ id = {web}, secret = {secret} }},
-{public}]
-metadata = true
-post_logout_redirect_uris = ["http://127.0.0.1:3000/logged-out"]
-cors_origins = ["http://127.0.0.1:3000"]
-"#,
-        tenant = realm.name,
-        web = text(&realm.web_client_id)?,
-        secret = text(&realm.web_client_secret)?,
-        public = public.collect::<Result<String>>()?,
-    ))
-}
-
-fn introduce(Settings { keycloak, realm, smtp, bridge }: &Settings) -> Introduction {
-    let parts = format!(
-        "  Keycloak   {url}/admin ({admin} / {password})
-  realm      {realm}, its client `{client}` for the bridge
-  mails      {mails}, as SMTP server 127.0.0.1:{smtp_port}
-",
-        url = keycloak.url,
-        admin = keycloak.admin_username,
-        password = keycloak.admin_password,
-        realm = realm.name,
-        client = realm.client_id,
-        mails = readable(&smtp.maildir.join("new")),
-        smtp_port = smtp.port,
-    );
-    let title = format!("Keycloak {VERSION} with a fresh realm");
-    Introduction { title, parts, users: realm.users.clone(), bridge: bridge.clone(), has_calls: true }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_tables_are_toml_whatever_the_secrets_are() {
-        let secret = "a \"quoted\" \\secret";
-        let fresh = Fresh {
-            client_secret: secret.to_owned(),
-            web_client_secret: secret.to_owned(),
-            smtp_port: 8125,
-            back_channel: String::new(),
-        };
-        let realm = realm::settings(&realm::representation(&fresh).unwrap(), &fresh);
-        let written: toml::Table =
-            connector(&Address { http: 8180, management: 9180 }, &realm).unwrap().parse().unwrap();
-        assert_eq!(written["client_secret"].as_str(), Some(secret));
-        assert_eq!(written["url"].as_str(), Some("http://127.0.0.1:8180"));
-        let written: toml::Table = federation(&realm).unwrap().parse().unwrap();
-        let clients = written["tenants"]["acme"]["federation"]["clients"].as_array().unwrap();
-        let ids: Vec<_> = clients.iter().map(|client| client["id"].as_str().unwrap()).collect();
-        assert_eq!(ids, realm::APPLICATIONS);
-        assert_eq!(clients[0]["secret"].as_str(), Some(secret));
-    }
+/// Returns the federation table: the applications of the realm, with the URLs of the example application.
+fn federation(realm: &Realm) -> Value {
+    let public = realm::APPLICATIONS.iter().skip(1).map(|id| json!({"id": id}));
+    let confidential = json!({"id": realm.web_client_id, "secret": realm.web_client_secret});
+    let clients: Vec<_> = [confidential].into_iter().chain(public).collect();
+    json!({
+        "clients": clients,
+        "metadata": true,
+        "post_logout_redirect_uris": ["http://127.0.0.1:3000/logged-out"],
+        "cors_origins": ["http://127.0.0.1:3000"],
+    })
 }

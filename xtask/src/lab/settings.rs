@@ -1,47 +1,34 @@
-//! What every lab tells the tests and the people who use it; `xtask/README.md` describes each field for those who read it.
+//! The files that a lab writes: its settings for tests, which `xtask/README.md` describes, and the bridge's configuration.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
+use super::place::Place;
 use crate::files;
 
-/// A user of the fresh realm or pool.
+/// A user of the new realm or pool.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct SampleUser {
     /// The id at the identity provider.
     pub(crate) id: String,
-    /// The name to log in with.
     pub(crate) username: String,
-    /// The address.
     pub(crate) email: String,
-    /// The password.
     pub(crate) password: String,
-    /// The customer id, absent for the user who has none.
+    /// The customer id. One user has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) customer: Option<String>,
-    /// Whether the address is verified.
     pub(crate) email_verified: bool,
     /// Whether the user may log in.
     pub(crate) enabled: bool,
 }
 
-/// The configuration written for the bridge.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Bridge {
-    /// The configuration file.
-    pub(crate) config: PathBuf,
-    /// Where that file makes the bridge listen.
-    pub(crate) listen: String,
-    /// The tenant in it.
-    pub(crate) tenant: String,
-    /// A file with the tenant's webhook key, to sign calls with.
-    pub(crate) webhook_key_file: PathBuf,
-}
-
 impl SampleUser {
-    /// The user in a line for people.
+    /// Formats the user as a line.
     pub(crate) fn line(&self) -> String {
         let customer = self.customer.as_deref().unwrap_or("no customer");
         let state = match (self.enabled, self.email_verified) {
@@ -53,8 +40,94 @@ impl SampleUser {
     }
 }
 
-/// Writes the settings of a lab, readable by their owner alone, since they hold secrets.
-pub(crate) fn write(settings: &impl Serialize, path: &Path) -> Result<()> {
-    let json = serde_json::to_string_pretty(settings)?;
-    files::write_private(path, &(json + "\n"))
+/// The bridge's configuration, as the settings describe it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Bridge {
+    /// The configuration file.
+    pub(crate) config: PathBuf,
+    /// The address in it.
+    pub(crate) listen: String,
+    /// The tenant in it.
+    pub(crate) tenant: &'static str,
+    /// The file with the key to sign calls with.
+    pub(crate) webhook_key_file: PathBuf,
+}
+
+/// Returns the settings of a lab with those of the bridge.
+pub(crate) fn to_json(lab: &Value, bridge: &Bridge) -> Result<String> {
+    #[derive(Serialize)]
+    struct Settings<'a> {
+        #[serde(flatten)]
+        lab: &'a Value,
+        bridge: &'a Bridge,
+    }
+    Ok(serde_json::to_string_pretty(&Settings { lab, bridge })? + "\n")
+}
+
+/// Writes a configuration of the bridge with one tenant, and a new webhook key.
+pub(crate) fn configure_bridge(place: &Place, port: u16, connector: &Value, federation: &Value) -> Result<Bridge> {
+    let tenant = place.lab.tenant;
+    let bridge = Bridge {
+        config: place.folder.join(place.lab.config),
+        listen: format!("127.0.0.1:{port}"),
+        tenant,
+        webhook_key_file: place.folder.join(place.lab.key),
+    };
+    // Empty, since the lab's users are new.
+    let state = place.folder.join(format!("state-{tenant}"));
+    files::remove(&state)?;
+    files::create_folder(&state)?;
+    let key = format!("whsec_{}\n", STANDARD.encode(random()?));
+    files::write_with_mode(&bridge.webhook_key_file, &key, files::PRIVATE)?;
+    let key_files = [&bridge.webhook_key_file];
+    let configuration = json!({
+        "server": {"listen": bridge.listen, "public_url": format!("http://{}", bridge.listen), "state_dir": state},
+        "tenants": {tenant: {"webhook_keys_file": key_files, "connector": connector, "federation": federation}},
+    });
+    let text = toml::to_string(&configuration).context("the configuration cannot be written as TOML")?;
+    let text = format!("# Written by `cargo xtask lab` at every start.\n{text}");
+    files::write_with_mode(&bridge.config, &text, files::PRIVATE)?;
+    Ok(bridge)
+}
+
+/// Returns a new secret.
+pub(crate) fn new_secret() -> Result<String> {
+    Ok(URL_SAFE_NO_PAD.encode(random()?))
+}
+
+fn random() -> Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).context("the system has no random bytes")?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::cognito;
+
+    #[test]
+    fn the_configuration_has_key_and_tables() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::new(folder.path().to_owned(), &cognito::LAB);
+        let secret = "a \"quoted\" \\secret";
+        let client = json!({"id": "app", "secret": secret});
+        let connector = json!({"type": "memory", "secret": secret});
+        let bridge = configure_bridge(&place, 8080, &connector, &json!({"clients": [client]})).unwrap();
+        let written: toml::Table = std::fs::read_to_string(&bridge.config).unwrap().parse().unwrap();
+        assert!(std::path::Path::new(written["server"]["state_dir"].as_str().unwrap()).is_dir());
+        assert_eq!(written["server"]["listen"].as_str(), Some("127.0.0.1:8080"));
+        let tenant = &written["tenants"]["initech"];
+        assert_eq!(tenant["connector"]["secret"].as_str(), Some(secret));
+        assert_eq!(tenant["federation"]["clients"][0]["secret"].as_str(), Some(secret));
+        let key = std::fs::read_to_string(tenant["webhook_keys_file"][0].as_str().unwrap()).unwrap();
+        assert_eq!(STANDARD.decode(key.trim().strip_prefix("whsec_").unwrap()).unwrap().len(), 32);
+        let settings: Value = serde_json::from_str(&to_json(&json!({"pool": 1}), &bridge).unwrap()).unwrap();
+        assert_eq!((&settings["pool"], &settings["bridge"]["tenant"]), (&json!(1), &json!("initech")));
+    }
+
+    #[test]
+    fn secrets_are_unique() {
+        assert_ne!(new_secret().unwrap(), new_secret().unwrap());
+    }
 }

@@ -13,7 +13,6 @@ use anyhow::{Context, Result, bail};
 use self::built::Built;
 use self::expected::Report;
 use super::name::Name;
-use crate::interrupt::Interrupt;
 use crate::workspace::Workspace;
 use crate::{environment, files, process, status, tidy};
 
@@ -26,20 +25,20 @@ const PROGRAM: &str = "idp-bridge";
 const SUITE: &str = "conformance";
 
 /// Creates a connector in a copy of the workspace, and runs the lints and the tests.
-pub(super) fn check(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
-    let probe = Probe::create(workspace, interrupt)?;
-    probe.lint(interrupt)?;
-    probe.test(interrupt)
+pub(super) fn check(workspace: &Workspace) -> Result<()> {
+    let probe = Probe::create(workspace)?;
+    probe.lint()?;
+    probe.test()
 }
 
 /// Checks that a new connector passes the lints of this repository.
-pub(crate) fn lint(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
-    Probe::create(workspace, interrupt)?.lint(interrupt)
+pub(crate) fn lint(workspace: &Workspace) -> Result<()> {
+    Probe::create(workspace)?.lint()
 }
 
 /// Checks that a new connector compiles, and that its suite fails only the unwritten cases.
-pub(crate) fn test(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
-    Probe::create(workspace, interrupt)?.test(interrupt)
+pub(crate) fn test(workspace: &Workspace) -> Result<()> {
+    Probe::create(workspace)?.test()
 }
 
 /// A copy of the workspace with a new connector in it.
@@ -51,29 +50,29 @@ struct Probe {
 
 impl Probe {
     /// Creates the copy. It is always in one place, so that a second build is short.
-    fn create(workspace: &Workspace, interrupt: &Interrupt) -> Result<Self> {
+    fn create(workspace: &Workspace) -> Result<Self> {
         let root = workspace.target_directory.join("new-connector");
         files::remove(&root)?;
         copy(&workspace.root, &root)?;
         // `git ls-files` lists the copy, which lies in an ignored folder, only if it is a repository.
         process::output(Command::new("git").current_dir(&root).args(["init", "--quiet"]))?;
         let probe = Self { root, target: workspace.target_directory.clone(), name: Name::parse(NAME)? };
-        super::create(&probe.root, &probe.name, interrupt)?;
+        super::create(&probe.root, &probe.name)?;
         Ok(probe)
     }
 
-    fn lint(&self, interrupt: &Interrupt) -> Result<()> {
+    fn lint(&self) -> Result<()> {
         let clippy = ["--quiet", "--all-targets", "--", "--deny", "warnings"];
-        process::run(self.cargo("clippy").args(["--package", &self.name.package()]).args(clippy), interrupt)?;
+        process::run(self.cargo("clippy").args(["--package", &self.name.package()]).args(clippy))?;
         tidy::run(&Workspace::read_at(&self.root)?)
     }
 
-    fn test(&self, interrupt: &Interrupt) -> Result<()> {
+    fn test(&self) -> Result<()> {
         let started = Instant::now();
         let built = self.build()?;
         for package in [&self.name.package(), PROGRAM] {
             let tests = built.tests(package, &package.replace('-', "_"))?;
-            process::run(Command::new(tests).arg("--quiet").current_dir(self.folder(package)), interrupt)?;
+            process::run(Command::new(tests).arg("--quiet").current_dir(self.folder(package)))?;
         }
         let report = self.run_suite(built.tests(&self.name.package(), SUITE)?)?;
         report.check()?;

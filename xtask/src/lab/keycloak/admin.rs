@@ -65,9 +65,3 @@ impl Admin {
         Ok(answer.body_mut().read_json::<Token>()?.access_token)
     }
 }
-
-/// Whether the server at this management URL says that it is ready.
-pub(crate) fn is_ready(management_url: &str) -> bool {
-    let agent: Agent = Agent::config_builder().timeout_global(Some(Duration::from_secs(2))).proxy(None).build().into();
-    agent.get(format!("{management_url}/health/ready")).call().is_ok()
-}
