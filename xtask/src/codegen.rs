@@ -2,7 +2,6 @@
 
 mod logout_table;
 mod support_matrix;
-mod target;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

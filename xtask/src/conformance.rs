@@ -42,6 +42,12 @@ struct Case {
 }
 
 impl Report {
+    /// Returns the connector and the server it was tested with: `fake`, the name of a stand-in, or `real`.
+    pub(crate) fn target(&self) -> (&str, &str) {
+        let named = self.harness.strip_suffix(')').and_then(|name| name.split_once(" ("));
+        named.unwrap_or((&self.harness, "real"))
+    }
+
     /// Returns the number of passed cases.
     pub(crate) fn passed(&self) -> usize {
         self.passed.len()

@@ -2,7 +2,6 @@
 
 mod arrows;
 mod invariants;
-mod length;
 
 use std::fmt;
 use std::process::Command;
@@ -11,6 +10,11 @@ use anyhow::{Context, Result, bail};
 
 use crate::workspace::Workspace;
 use crate::{process, status};
+
+/// The number of lines above which a file is noted.
+const FILE_AIM: usize = 400;
+/// The number of lines of the longest allowed file.
+const FILE_LIMIT: usize = 600;
 
 /// A file of the repository.
 #[derive(Debug)]
@@ -51,13 +55,10 @@ impl fmt::Display for Problem {
 /// Checks every rule, and fails with all places that break one.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let sources = sources(workspace)?;
-    for note in sources.iter().filter_map(length::note) {
-        status::note(note);
-    }
     let mut problems = arrows::check(workspace)?;
     for source in &sources {
         problems.extend(check_header(source));
-        problems.extend(length::check(source));
+        problems.extend(check_length(source));
     }
     problems.extend(invariants::check(&sources, workspace));
     if !problems.is_empty() {
@@ -72,6 +73,18 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 fn check_header(source: &Source) -> Option<Problem> {
     let is_missing = source.is_rust() && !source.text.starts_with("//! ");
     is_missing.then(|| Problem::whole(source, "begin the file with a `//!` comment on what it contains"))
+}
+
+/// Limits the length of a Rust file, and notes one that is near the limit.
+fn check_length(source: &Source) -> Option<Problem> {
+    match source.text.lines().count() {
+        lines if !source.is_rust() || lines <= FILE_AIM => None,
+        lines if lines <= FILE_LIMIT => {
+            status::note(format!("{}: {lines} lines, aim for {FILE_AIM}", source.path));
+            None
+        }
+        lines => Some(Problem::whole(source, format!("{lines} lines, at most {FILE_LIMIT}: split it by topic"))),
+    }
 }
 
 /// Reads all text files that git tracks or would track.
@@ -135,6 +148,14 @@ mod tests {
         let source = Source::new("src/a.rs", "");
         assert_eq!(Problem::at(&source, 3, "wrong").to_string(), "src/a.rs:3: wrong");
         assert_eq!(Problem::whole(&source, "wrong").to_string(), "src/a.rs: wrong");
+    }
+
+    #[test]
+    fn long_rust_files_are_problems() {
+        let file = |path: &str, lines: usize| Source::new(path, &"//\n".repeat(lines));
+        assert_eq!(check_length(&file("a.rs", FILE_LIMIT)), None);
+        assert!(check_length(&file("a.rs", FILE_LIMIT + 1)).is_some());
+        assert_eq!(check_length(&file("a.json", FILE_LIMIT + 1)), None);
     }
 
     #[test]

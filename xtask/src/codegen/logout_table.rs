@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::target::Target;
 use crate::conformance::Report;
 
 /// The observed logouts in the order of the page, with their headings.
@@ -62,8 +61,8 @@ fn section(reports: &[&Report], logout: &str, heading: &str) -> String {
         if lives.is_empty() {
             continue;
         }
-        let target = Target::new(report);
-        rows += &format!("| {} ({}) |", target.connector, target.place());
+        let (connector, server) = report.target();
+        rows += &format!("| {connector} ({server}) |");
         for (what, _) in THINGS {
             rows += match lives.get(what) {
                 Some(true) => " lives |",
