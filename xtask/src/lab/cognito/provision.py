@@ -1,7 +1,7 @@
-"""Makes a user pool in ministack, and an IAM user with the rights that the bridge needs.
+"""Creates a user pool in ministack, and an IAM user with the rights of the bridge.
 
-The sample users are read from the file named first; what was made goes to standard output.
-The environment tells the SDK where ministack listens and who its administrator is.
+The first argument is the file with the sample users. The result is written to standard output as JSON.
+The environment has the address of ministack and the access key of its root user, for the SDK.
 """
 
 import base64
@@ -12,7 +12,7 @@ import sys
 
 from botocore.session import get_session
 
-# What the calls and doctor need on the pool; docs/connectors/cognito.md has the same list.
+# The actions of the calls and of doctor on the pool. docs/connectors/cognito.md has the same list.
 ACTIONS = [
     "AdminCreateUser",
     "AdminDeleteUser",
@@ -25,7 +25,7 @@ ACTIONS = [
     "ListUsers",
 ]
 
-# Where the browser of an application goes: with a code, and after a logout.
+# The redirect URLs of a login and of a logout.
 CALLBACK = "http://127.0.0.1:8090/back"
 SIGNED_OUT = "http://127.0.0.1:8090/bye"
 
@@ -50,7 +50,7 @@ client = cognito.create_user_pool_client(
     CallbackURLs=[CALLBACK],
     LogoutURLs=[SIGNED_OUT],
     SupportedIdentityProviders=["COGNITO"],
-    # Without the list users could write the attribute with the customer id themselves.
+    # Without this list, users could write the attribute with the customer id.
     WriteAttributes=["email"],
 )["UserPoolClient"]
 
@@ -61,13 +61,13 @@ def secret_hash(username):
 
 
 def make(user):
-    """Makes a user in the state that is asked for, and answers the user's id."""
+    """Creates a user in its state, and returns the id."""
     names = {"UserPoolId": pool["Id"], "Username": user["username"]}
     attributes = {"email": user["email"]}
     if "customer" in user:
         attributes["preferred_username"] = user["customer"]
     if user["state"] == "unconfirmed":
-        # As the user's own sign-up leaves it, so the one attribute that users may not write comes after it.
+        # A sign-up, after which the attribute that users cannot write is added.
         own = [{"Name": "email", "Value": user["email"]}]
         cognito.sign_up(
             ClientId=client["ClientId"],
@@ -95,7 +95,7 @@ def make(user):
 
 
 def make_bridge():
-    """Makes the IAM user of the bridge, and answers its key."""
+    """Creates the IAM user of the bridge, and returns its access key."""
     iam.create_user(UserName="idp-bridge")
     statement = {"Effect": "Allow", "Action": [f"cognito-idp:{name}" for name in ACTIONS], "Resource": pool["Arn"]}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})

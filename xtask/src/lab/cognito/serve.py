@@ -1,7 +1,7 @@
-"""Starts ministack, with threads that take turns only where one of them waits.
+"""Starts ministack with long turns for its threads.
 
-Every operation of ministack 1.5.33 has a thread of its own, and userInfo looks for its user among those that the others add: where
-they take turns in between it finds nobody, and refuses a good token (seen in November 2026: 28 of 1,307 at very short turns).
+ministack 1.5.33 runs every operation in a thread, and userInfo reads the users while other threads add some.
+If the threads change in between, it finds no user and refuses a valid token (November 2026: 28 of 1,307 with very short turns).
 """
 
 import sys

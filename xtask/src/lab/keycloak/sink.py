@@ -1,4 +1,4 @@
-"""The SMTP sink of the lab: it keeps every mail, and refuses the recipients that tests call undeliverable."""
+"""The handler of the SMTP server: keeps every mail, and refuses recipients that begin with `undeliverable`."""
 
 from aiosmtpd.handlers import Mailbox
 

@@ -1,7 +1,7 @@
-// The OpenID Provider of the lab: node-oidc-provider, with users and whatever it stores in memory, and a few paths below /lab by
-// which tests stage users and read the logout tokens that applications are sent.
+// The OpenID Provider of the lab: node-oidc-provider with all data in memory, and a few paths below /lab, through which tests
+// create users and read the logout tokens that were sent to applications.
 //
-// `node provider.mjs settings.json`: port, control key, clients and sample users are in the settings.
+// `node provider.mjs settings.json`: the settings have the port, the control key, the clients and the sample users.
 
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -127,7 +127,7 @@ const provider = new Provider(issuer, {
     dPoP: { enabled: true },
     introspection: {
       enabled: true,
-      // It asks for no account by itself: without this the tokens of blocked users would be active.
+      // The provider itself does not look up the account: without this, the tokens of blocked users would be active.
       allowedPolicy: (ctx, client, token) => client.clientId === bridge.id && (!token.accountId || Boolean(allowed(token.accountId))),
     },
     revocation: { enabled: true },
@@ -137,12 +137,12 @@ const provider = new Provider(issuer, {
     const user = allowed(id);
     return user && { accountId: id, claims: () => claimsOf(id, user) };
   },
-  // So that introspection names the customer too.
+  // Adds the customer to introspection.
   extraTokenClaims: (ctx, token) => {
     const user = token.accountId && users.get(token.accountId);
     return user ? claimsOf(token.accountId, user) : undefined;
   },
-  // Its own dispatcher connects to no address of this machine.
+  // The default dispatcher refuses the addresses of this machine.
   fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   interactions: { url: (ctx, interaction) => `/lab/login/${interaction.uid}` },
   issueRefreshToken: () => true,
