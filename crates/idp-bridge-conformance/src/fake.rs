@@ -3,6 +3,7 @@
 //! A fake implements [`Fake`] on its state, with statuses, headers and bodies that were recorded from the product.
 //! It may be stricter than the product where a careful client does not depend on it.
 
+pub mod openid;
 mod signing;
 
 use std::collections::BTreeMap;

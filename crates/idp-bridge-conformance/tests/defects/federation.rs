@@ -126,6 +126,8 @@ defects! {
         "federation_users::validation_costs_one_request"
     ]
     skips_writes SkipsWrites [
+        "federation_logout::a_blocked_user_is_logged_out"
+        "federation_logout::a_deleted_user_is_not_an_error"
         "federation_logout::a_logout_ends_an_offline_login"
         "federation_logout::a_logout_ends_the_login"
         "federation_logout::a_logout_without_time_left_does_nothing"

@@ -1,15 +1,9 @@
-//! Signed tokens of the toy.
-
-use std::sync::LazyLock;
+//! Signed tokens, for the provider of the toy.
 
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use idp_bridge_conformance::fake::SigningKey;
 use serde_json::Value;
-
-/// The key of every toy, shared because generating one is slow.
-pub(super) static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::rs256("toy-1").unwrap());
 
 /// A parsed, unverified token.
 pub(super) struct Jwt {

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Method;
+use idp_bridge_conformance::fake::openid::CLIENT;
 use idp_bridge_core::jiff::Timestamp;
 use idp_bridge_core::{
     AccessToken, CallScope, Clock as _, Customer, Email, EndSession, Ended, Error, ErrorKind, Federation,
@@ -17,7 +18,7 @@ use serde_json::Value;
 use super::Defect;
 use super::client::{Client, Reply, Request, invalid};
 use super::jwt::Jwt;
-use super::sessions::{CLIENT, ISSUER};
+use super::sessions::ISSUER;
 
 /// How long an expired token can be identified, in seconds.
 const DAY: i64 = 24 * 3600;
@@ -104,9 +105,9 @@ impl Oauth {
     async fn identify_signed(&self, scope: &CallScope, token: &AccessToken) -> Result<TokenIdentity> {
         self.check_blanket_defects()?;
         let claims = self.verified(scope, token, "at+jwt").await?;
-        let other_client = claims["azp"] != CLIENT && !self.has(Defect::AcceptsAnyClient);
+        let other_client = claims["client_id"] != CLIENT && !self.has(Defect::AcceptsAnyClient);
         let bound = !claims["cnf"].is_null() && !self.has(Defect::AcceptsBoundTokens);
-        let service = claims["service"] == true && !self.has(Defect::FindsServiceAccounts);
+        let service = claims["sub"] == claims["client_id"] && !self.has(Defect::FindsServiceAccounts);
         let early = !claims["nbf"].is_null() && claims["nbf"].as_i64().is_none_or(|from| from > now());
         let early = early && !self.has(Defect::IgnoresTime);
         let end = claims["exp"].as_i64().filter(|end| *end > now() - DAY || self.has(Defect::IgnoresTime));
@@ -116,7 +117,7 @@ impl Oauth {
         let time = |second: i64| Timestamp::from_second(second).ok();
         Ok(TokenIdentity {
             subject: claims["sub"].as_str().and_then(|id| UserId::new(id).ok()).ok_or_else(|| bad("without a user"))?,
-            client: claims["azp"].as_str().map(str::to_owned),
+            client: claims["client_id"].as_str().map(str::to_owned),
             session: claims["sid"].as_str().and_then(|id| SessionId::new(id).ok()),
             issued_at: claims["iat"].as_i64().and_then(time),
             expires_at: time(end),
@@ -260,7 +261,7 @@ impl Federation for Oauth {
 
     async fn end_session_url(&self, _: &CallScope, end: &EndSession<'_>) -> Result<String> {
         self.check_blanket_defects()?;
-        let mut url = format!("{ISSUER}/end?client_id={}", self.encoded(end.client_id));
+        let mut url = format!("{ISSUER}/end-session?client_id={}", self.encoded(end.client_id));
         url += &format!("&post_logout_redirect_uri={}", self.encoded(end.post_logout_redirect_uri));
         if let Some(hint) = end.id_token_hint {
             url += &format!("&id_token_hint={}", self.encoded(hint.expose()));

@@ -10,6 +10,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use idp_bridge_conformance::fake::openid::OpenId;
 use idp_bridge_conformance::{NewUser, UserKind};
 use idp_bridge_core::jiff::Timestamp;
 use idp_bridge_core::{Clock as _, CustomerId, Email, SystemClock, UserId};
@@ -17,7 +18,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::sessions::Sessions;
+use super::sessions::openid;
 
 /// A running identity provider.
 #[derive(Clone)]
@@ -26,13 +27,15 @@ pub(super) struct Server {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Default)]
 pub(super) struct State {
-    pub(super) users: BTreeMap<String, Stored>,
-    pub(super) sessions: Sessions,
+    pub(super) openid: OpenId<UserTable>,
     mails: Vec<String>,
     made: u64,
 }
+
+/// The users, by id.
+#[derive(Default)]
+pub(super) struct UserTable(pub(super) BTreeMap<String, Stored>);
 
 pub(super) struct Stored {
     pub(super) user: NewUser,
@@ -47,7 +50,8 @@ pub(super) type Answer = (StatusCode, Value);
 impl Server {
     pub(super) async fn start() -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let server = Self { address: listener.local_addr()?, state: Arc::default() };
+        let state = State { openid: openid(), mails: Vec::new(), made: 0 };
+        let server = Self { address: listener.local_addr()?, state: Arc::new(Mutex::new(state)) };
         let serving = server.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -71,39 +75,39 @@ impl Server {
         let id = state.new_name("Toy");
         let created = SystemClock.now();
         let stored = Stored { user, created, updated: None, logins: Vec::new(), self_written: None };
-        state.users.insert(id.clone(), stored);
+        state.users().insert(id.clone(), stored);
         UserId::new(id).unwrap()
     }
 
     pub(super) fn block(&self, id: &UserId) {
-        self.state().users.get_mut(id.as_str()).unwrap().user.blocked = true;
+        self.state().users().get_mut(id.as_str()).unwrap().user.blocked = true;
     }
 
     pub(super) fn delete(&self, id: &UserId) {
-        self.state().users.remove(id.as_str()).unwrap();
+        self.state().users().remove(id.as_str()).unwrap();
     }
 
     pub(super) fn exists(&self, id: &UserId) -> bool {
-        self.state().users.contains_key(id.as_str())
+        self.state().users().contains_key(id.as_str())
     }
 
     pub(super) fn change_email(&self, id: &UserId, email: &Email) {
         let mut state = self.state();
-        let stored = state.users.get_mut(id.as_str()).unwrap();
+        let stored = state.users().get_mut(id.as_str()).unwrap();
         (stored.user.email, stored.updated) = (Some(email.clone()), Some(SystemClock.now()));
     }
 
     /// Writes the field that users may edit.
     pub(super) fn edit_self(&self, email: &Email, value: &CustomerId) {
         let mut state = self.state();
-        let id = state.id_of(email).unwrap();
-        state.users.get_mut(&id).unwrap().self_written = Some(value.clone());
+        let id = state.openid.users.id_of(email.as_str()).unwrap();
+        state.users().get_mut(&id).unwrap().self_written = Some(value.clone());
     }
 
     pub(super) fn log_in(&self, email: &Email, password: &str) -> bool {
         let mut state = self.state();
-        let id = state.id_of(email);
-        let Some(stored) = id.and_then(|id| state.users.get_mut(&id)) else { return false };
+        let id = state.openid.users.id_of(email.as_str());
+        let Some(stored) = id.and_then(|id| state.users().get_mut(&id)) else { return false };
         let is_allowed = stored.user.password.as_deref() == Some(password) && !stored.user.blocked;
         if is_allowed {
             stored.logins.push(SystemClock.now());
@@ -160,8 +164,8 @@ impl Server {
     fn search(&self, query: &str) -> Answer {
         let mut parts = query.splitn(2, '=');
         let (name, value) = (parts.next().unwrap(), decoded(parts.next().unwrap_or_default()));
-        let state = self.state();
-        let found = state.users.iter().filter(|(_, stored)| match name {
+        let mut state = self.state();
+        let found = state.users().iter().filter(|(_, stored)| match name {
             "email" => stored.user.email.as_ref().is_some_and(|email| email.as_str().eq_ignore_ascii_case(&value)),
             "customer" => stored.user.customers.iter().any(|customer| customer.as_str() == value),
             _ => true,
@@ -170,14 +174,15 @@ impl Server {
     }
 
     fn get(&self, id: &str) -> Answer {
-        let state = self.state();
-        let found = state.users.get(id).map(|stored| (StatusCode::OK, stored.json(id)));
+        let mut state = self.state();
+        let found = state.users().get(id).map(|stored| (StatusCode::OK, stored.json(id)));
         found.unwrap_or_else(|| error(StatusCode::NOT_FOUND, "user"))
     }
 
     fn write(&self, method: &Method, id: &str, rest: &[&str], body: &[u8]) -> Answer {
         let mut guard = self.state();
-        let State { users, mails, .. } = &mut *guard;
+        let State { openid, mails, .. } = &mut *guard;
+        let users = &mut openid.users.0;
         let Some(stored) = users.get_mut(id) else { return error(StatusCode::NOT_FOUND, "user") };
         match (method, rest) {
             (&Method::DELETE, []) => drop(users.remove(id)),
@@ -201,14 +206,20 @@ impl Server {
 
 impl State {
     /// Returns a unique name. A name with one letter changed is not in use.
-    pub(super) fn new_name(&mut self, word: &str) -> String {
+    fn new_name(&mut self, word: &str) -> String {
         self.made += 1;
         format!("{word}-{:016x}", self.made.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
-    pub(super) fn id_of(&self, email: &Email) -> Option<String> {
-        let mut found = self.users.iter().filter(|(_, stored)| stored.user.email.as_ref() == Some(email));
-        found.next().map(|(id, _)| id.clone())
+    fn users(&mut self) -> &mut BTreeMap<String, Stored> {
+        &mut self.openid.users.0
+    }
+}
+
+impl UserTable {
+    pub(super) fn id_of(&self, email: &str) -> Option<String> {
+        let is_meant = |stored: &Stored| stored.user.email.as_ref().is_some_and(|own| own.as_str() == email);
+        self.0.iter().find(|(_, stored)| is_meant(stored)).map(|(id, _)| id.clone())
     }
 }
 

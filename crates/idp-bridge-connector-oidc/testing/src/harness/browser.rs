@@ -1,4 +1,4 @@
-//! Just enough of a browser to log people in and out: cookies, redirects and two forms.
+//! A browser for logins and logouts: cookies, redirects and two forms.
 
 use std::collections::BTreeMap;
 
@@ -7,46 +7,52 @@ use idp_bridge_http::{Client, HeaderValue, Request, Response, Url, header};
 
 use super::scope;
 
-/// More redirects than any login has.
-const MANY: usize = 10;
+/// The maximum number of redirects.
+const MAX_REDIRECTS: usize = 10;
 
-/// A browser that has been at one provider.
+/// A browser with the cookies of one provider.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Browser {
     cookies: BTreeMap<String, String>,
 }
 
-/// Where a browser has come to.
-pub(super) enum Arrived {
-    /// At a page of the provider.
+/// The result of following redirects.
+pub(super) enum Target {
+    /// A page of the provider.
     Page(Url, String),
-    /// At an address of an application, which it was not sent to.
-    Away(Url),
+    /// A URL of an application, which was not requested.
+    Application(Url),
 }
 
 impl Browser {
-    /// Follows redirects from this request until there is a page, or they lead away from the issuer.
-    pub(super) async fn go(&mut self, http: &Client, issuer: &Url, request: Request, mut at: Url) -> Staged<Arrived> {
+    /// Sends a request, and follows redirects to a page or to a URL outside the issuer.
+    pub(super) async fn follow(
+        &mut self,
+        http: &Client,
+        issuer: &Url,
+        request: Request,
+        mut url: Url,
+    ) -> Staged<Target> {
         let mut request = request;
-        for _ in 0..MANY {
-            let answer = self.send(http, request).await?;
-            let Some(place) = answer.header(&header::LOCATION) else {
-                return Ok(Arrived::Page(at, answer.text().unwrap_or_default().to_owned()));
+        for _ in 0..MAX_REDIRECTS {
+            let response = self.send(http, request).await?;
+            let Some(location) = response.header(&header::LOCATION) else {
+                return Ok(Target::Page(url, response.text().unwrap_or_default().to_owned()));
             };
-            at = at.join(place)?;
-            if at.origin() != issuer.origin() {
-                return Ok(Arrived::Away(at));
+            url = url.join(location)?;
+            if url.origin() != issuer.origin() {
+                return Ok(Target::Application(url));
             }
-            request = Request::get(at.clone());
+            request = Request::get(url.clone());
         }
-        Err("the browser is sent round in a circle".into())
+        Err("too many redirects".into())
     }
 
     async fn send(&mut self, http: &Client, request: Request) -> Staged<Response> {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = request.header(header::COOKIE, HeaderValue::from_str(&cookies.join("; "))?);
-        let answer = http.send(&scope(), request).await?;
-        for cookie in answer.headers.get_all(header::SET_COOKIE) {
+        let response = http.send(&scope(), request).await?;
+        for cookie in response.headers.get_all(header::SET_COOKIE) {
             let pair = cookie.to_str()?.split(';').next().and_then(|pair| pair.split_once('='));
             let (name, value) = pair.ok_or("a cookie has no name")?;
             if value.is_empty() {
@@ -55,19 +61,19 @@ impl Browser {
                 self.cookies.insert(name.to_owned(), value.to_owned());
             }
         }
-        Ok(answer)
+        Ok(response)
     }
 }
 
-/// The value of the hidden field with this name.
+/// Returns the value of a hidden field.
 pub(super) fn field<'a>(page: &'a str, name: &str) -> Staged<&'a str> {
     let start = format!("name=\"{name}\" value=\"");
     let value = page.split_once(&start).and_then(|(_, rest)| rest.split('"').next());
     value.ok_or_else(|| format!("the page has no field `{name}`").into())
 }
 
-/// A parameter of an address.
+/// Returns a query parameter.
 pub(super) fn parameter(url: &Url, name: &str) -> Staged<String> {
     let found = url.query_pairs().find(|(own, _)| own == name);
-    Ok(found.ok_or_else(|| format!("the provider sends the browser back without `{name}`"))?.1.into_owned())
+    Ok(found.ok_or_else(|| format!("the redirect has no parameter `{name}`"))?.1.into_owned())
 }

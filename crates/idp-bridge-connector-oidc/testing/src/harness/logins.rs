@@ -1,4 +1,4 @@
-//! Logins at a real OpenID Provider, as applications and people make them.
+//! The federation harness of a real OpenID Provider, with logins in a browser.
 
 use std::sync::{Arc, PoisonError};
 
@@ -16,18 +16,18 @@ use idp_bridge_core::{
 use idp_bridge_http::{HeaderName, HeaderValue, Request, Response, Url};
 use serde_json::{Value, json};
 
-use super::browser::{Arrived, Browser, field, parameter};
-use super::scope;
+use super::browser::{Browser, Target, field, parameter};
 use super::server::ServerHarness;
+use super::{scope, with_wrong_secret};
 
-/// What an application asks for.
+/// The scopes of a login.
 const SCOPES: &str = "openid email customer";
 
 impl ServerHarness {
-    /// Goes through the login pages as a person, and comes back with a code.
+    /// Logs a user in with the login page, and returns the browser and the code.
     async fn authorize(&self, client: &OauthClient, sign_in: &SignIn) -> Staged<(Browser, String)> {
         let scope = if sign_in.offline { &format!("{SCOPES} offline_access") } else { SCOPES };
-        let mut asked = vec![
+        let mut query = vec![
             ("response_type", "code"),
             ("client_id", client.id.as_str()),
             ("redirect_uri", self.server.redirect_uri.as_str()),
@@ -36,26 +36,31 @@ impl ServerHarness {
             ("nonce", "n"),
         ];
         if sign_in.offline {
-            // Without asking for consent there is no offline access (OpenID Connect Core 1.0, section 11).
-            asked.push(("prompt", "consent"));
+            // Offline access needs a consent (OpenID Connect Core 1.0, section 11).
+            query.push(("prompt", "consent"));
         }
         let (mut browser, issuer) = (Browser::default(), self.at(&[])?);
-        let begin = Request::get(self.at(&["auth"])?).query(&asked);
-        let Arrived::Page(at, _) = browser.go(&self.http, &issuer, begin, self.at(&["auth"])?).await? else {
-            return Err("there was no login page".into());
+        let begin = Request::get(self.at(&["auth"])?).query(&query);
+        let Target::Page(url, _) = browser.follow(&self.http, &issuer, begin, self.at(&["auth"])?).await? else {
+            return Err("the provider returned no login page".into());
         };
         let form = [("email", sign_in.email.as_str()), ("password", sign_in.password.as_str())];
-        match browser.go(&self.http, &issuer, Request::post(at.clone()).form(&form), at).await? {
-            Arrived::Away(back) => Ok((browser, parameter(&back, "code")?)),
-            Arrived::Page(..) => Err("the provider did not let the user in".into()),
+        match browser.follow(&self.http, &issuer, Request::post(url.clone()).form(&form), url).await? {
+            Target::Application(callback) => Ok((browser, parameter(&callback, "code")?)),
+            Target::Page(..) => Err("the provider rejected the login".into()),
         }
     }
 
-    /// Asks the token endpoint as this application.
-    async fn token(&self, client: &OauthClient, form: &[(&str, &str)], proof: Option<&str>) -> Staged<Response> {
+    /// Sends a token request of an application.
+    async fn request_token(
+        &self,
+        client: &OauthClient,
+        form: &[(&str, &str)],
+        proof: Option<&str>,
+    ) -> Staged<Response> {
         let mut request = Request::post(self.at(&["token"])?).form(form);
         if let Some(secret) = &client.secret {
-            // Neither the ids nor the secrets of the lab have a character that would have to be encoded.
+            // The lab's ids and secrets have no characters that need encoding.
             request = request.basic(&client.id, secret)?;
         }
         if let Some(proof) = proof {
@@ -67,15 +72,15 @@ impl ServerHarness {
     async fn redeem(&self, client: &OauthClient, code: &str, proof: Option<&str>) -> Staged<Tokens> {
         let form =
             [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", self.server.redirect_uri.as_str())];
-        let answer = self.token(client, &form, proof).await?;
+        let answer = self.request_token(client, &form, proof).await?;
         let body: Value = answer.json()?;
         let secret = |name: &str| text(&body, name).ok().map(Secret::new);
         let access = AccessToken::new(text(&body, "access_token")?)?;
         Ok(Tokens { access, refresh: secret("refresh_token"), id: secret("id_token") })
     }
 
-    /// A proof of possession for the token endpoint (RFC 9449).
-    fn proof(&self) -> Staged<String> {
+    /// Returns a proof of possession for the token endpoint (RFC 9449).
+    fn new_proof(&self) -> Staged<String> {
         let key = SigningKey::es256("dpop")?;
         let header = json!({"typ": "dpop+jwt", "alg": key.algorithm(), "jwk": key.jwk()});
         let claims = json!({
@@ -85,32 +90,32 @@ impl ServerHarness {
         Ok(key.sign(&header, &claims)?)
     }
 
-    /// Asks the provider itself whether a token lives.
+    /// Returns whether introspection reports a token as active.
     async fn is_active(&self, token: &str) -> Staged<bool> {
         let bridge = &self.server.bridge;
         let secret = bridge.secret.as_ref().ok_or("the bridge's client has no secret")?;
         let request = Request::post(self.at(&["token", "introspection"])?).form(&[("token", token)]);
         let answer = self.http.send(&scope(), request.basic(&bridge.id, secret)?).await?;
         let active = answer.json::<Value>()?.get("active").and_then(Value::as_bool);
-        active.ok_or_else(|| "introspection says nothing".into())
+        active.ok_or_else(|| "the introspection response has no `active`".into())
     }
 
-    async fn id_of(&self, sign_in: &SignIn) -> Staged<String> {
+    async fn subject_of(&self, sign_in: &SignIn) -> Staged<String> {
         let (_, code) = self.authorize(&self.server.app, sign_in).await?;
         let tokens = self.redeem(&self.server.app, &code, None).await?;
         Ok(text(&claims_of(&tokens)?, "sub")?.to_owned())
     }
 }
 
-/// A member that is a text.
+/// Returns a string member.
 pub(super) fn text<'a>(answer: &'a Value, name: &str) -> Staged<&'a str> {
     let text = answer.get(name).and_then(Value::as_str);
-    text.ok_or_else(|| format!("the provider's answer lacks `{name}`: {answer}").into())
+    text.ok_or_else(|| format!("the response has no `{name}`: {answer}").into())
 }
 
-/// What the ID token says.
+/// Returns the claims of the ID token.
 fn claims_of(tokens: &Tokens) -> Staged<Value> {
-    let id = tokens.id.as_ref().ok_or("there is no ID token")?;
+    let id = tokens.id.as_ref().ok_or("the login has no ID token")?;
     let claims = id.expose().split('.').nth(1).ok_or("the ID token has no claims")?;
     Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims)?)?)
 }
@@ -134,8 +139,8 @@ impl FederationHarness for ServerHarness {
 
     async fn sign_in(&self, sign_in: &SignIn) -> Staged<Tokens> {
         if let Some(claim) = &sign_in.customer_claim {
-            // The claim is what the user has when the tokens are issued.
-            self.change(&self.id_of(sign_in).await?, &json!({"customer": claim})).await?;
+            // The claim has the user's value when the tokens are issued.
+            self.change(&self.subject_of(sign_in).await?, &json!({"customer": claim})).await?;
         }
         let client = if sign_in.foreign_client { &self.server.stranger } else { &self.server.app };
         let (browser, code) = self.authorize(client, sign_in).await?;
@@ -151,9 +156,9 @@ impl FederationHarness for ServerHarness {
         let introspection = self.is_active(tokens.access.expose()).await?;
         let refresh = match &tokens.refresh {
             Some(token) => {
-                // The provider does not rotate refresh tokens, so that asking with one leaves it as it is.
+                // The provider does not rotate refresh tokens, so using one does not change it.
                 let form = [("grant_type", "refresh_token"), ("refresh_token", token.expose())];
-                Some(self.token(&self.server.app, &form, None).await?.status.is_success())
+                Some(self.request_token(&self.server.app, &form, None).await?.status.is_success())
             }
             None => None,
         };
@@ -164,41 +169,42 @@ impl FederationHarness for ServerHarness {
         let app = &self.server.app;
         match flaw {
             Flaw::ServiceAccount => {
-                let answer = self.token(app, &[("grant_type", "client_credentials")], None).await?.json::<Value>()?;
+                let answer =
+                    self.request_token(app, &[("grant_type", "client_credentials")], None).await?.json::<Value>()?;
                 Ok(AccessToken::new(text(&answer, "access_token")?)?)
             }
             Flaw::SenderConstrained => {
                 let (_, code) = self.authorize(app, sign_in).await?;
-                Ok(self.redeem(app, &code, Some(&self.proof()?)).await?.access)
+                Ok(self.redeem(app, &code, Some(&self.new_proof()?)).await?.access)
             }
-            _ => Err("there is no such flaw".into()),
+            other => Err(format!("the harness does not support the flaw {other:?}").into()),
         }
     }
 
     async fn end_login(&self, tokens: &Tokens) -> Staged<Option<AccessToken>> {
-        let mut browser = self.browser_of(tokens).ok_or("nobody logged in with this token")?;
-        let hint = tokens.id.as_ref().ok_or("there is no ID token")?.expose();
-        let asked = [
+        let mut browser = self.browser_of(tokens).ok_or("no browser logged in with this token")?;
+        let hint = tokens.id.as_ref().ok_or("the login has no ID token")?.expose();
+        let query = [
             ("id_token_hint", hint),
             ("client_id", self.server.app.id.as_str()),
             ("post_logout_redirect_uri", self.server.post_logout_redirect_uri.as_str()),
         ];
         let (issuer, end) = (self.at(&[])?, self.at(&["session", "end"])?);
-        let begin = Request::get(end.clone()).query(&asked);
-        let Arrived::Page(at, page) = browser.go(&self.http, &issuer, begin, end).await? else {
-            return Err("nobody was asked whether to log out".into());
+        let begin = Request::get(end.clone()).query(&query);
+        let Target::Page(url, page) = browser.follow(&self.http, &issuer, begin, end).await? else {
+            return Err("the provider returned no logout page".into());
         };
         let confirm = Request::post(self.at(&["session", "end", "confirm"])?)
             .form(&[("xsrf", field(&page, "xsrf")?), ("logout", "yes")]);
-        let Arrived::Away(back) = browser.go(&self.http, &issuer, confirm, at).await? else {
-            return Err("the browser was not sent back after the logout".into());
+        let Target::Application(callback) = browser.follow(&self.http, &issuer, confirm, url).await? else {
+            return Err("the logout did not redirect to the application".into());
         };
-        if back != Url::parse(&self.server.post_logout_redirect_uri)? {
-            return Err("the browser was sent elsewhere after the logout".into());
+        if callback != Url::parse(&self.server.post_logout_redirect_uri)? {
+            return Err("the logout redirected to another URL".into());
         }
         let claims = claims_of(tokens)?;
         let session = text(&claims, "sid")?;
-        let answer = self.stage(Request::get(self.at(&["lab", "logouts", session])?)).await?.json::<Value>()?;
+        let answer = self.send_control(Request::get(self.at(&["lab", "logouts", session])?)).await?.json::<Value>()?;
         Ok(Some(AccessToken::new(text(&answer, "logout_token")?)?))
     }
 
@@ -207,15 +213,12 @@ impl FederationHarness for ServerHarness {
     }
 
     async fn delete(&self, id: &UserId) -> Staged<()> {
-        let answer = self.stage(Request::delete(self.at(&["lab", "users", id.as_str()])?)).await?;
-        if answer.status.is_success() { Ok(()) } else { Err("there is no such user".into()) }
+        let answer = self.send_control(Request::delete(self.at(&["lab", "users", id.as_str()])?)).await?;
+        if answer.status.is_success() { Ok(()) } else { Err("the user does not exist".into()) }
     }
 
     async fn provider_with_wrong_client_secret(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        let mut settings = self.settings();
-        if let Some(first) = settings.clients.first_mut() {
-            first.secret = Some(Secret::new("wrong"));
-        }
+        let settings = with_wrong_secret(self.settings());
         self.build(self.config(), Some(settings), OutboundPolicy::default())
     }
 

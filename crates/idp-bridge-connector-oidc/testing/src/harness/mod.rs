@@ -1,4 +1,4 @@
-//! The harnesses of the conformance suite: for the fake, and for a real OpenID Provider.
+//! The harnesses of the conformance suite, for the fake and for a real OpenID Provider.
 
 mod browser;
 mod federation;
@@ -8,6 +8,7 @@ mod server;
 use std::sync::Arc;
 use std::time::Duration;
 
+use idp_bridge_conformance::fake::openid::{CLIENT, Client, FOREIGN_CLIENT};
 use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, Staged, async_trait};
 use idp_bridge_connector_oidc::{Oidc, OidcConfig};
 use idp_bridge_core::{
@@ -16,48 +17,41 @@ use idp_bridge_core::{
 };
 use serde_json::{Value, json};
 
-use crate::fake::{Client, FakeOidc, User};
+use crate::fake::{self, FakeOidc, User};
 
 pub use server::{Server, ServerHarness};
 
-/// The client that the bridge asks introspection as.
-pub(crate) const BRIDGE: &str = "bridge";
+/// The bridge's client, which introspects tokens.
+const BRIDGE: &str = "bridge";
 /// The tenant's applications: one with a secret, and one without.
-pub(crate) const CLIENTS: [&str; 2] = ["shop", "phone"];
-/// An application that is none of the tenant's.
-pub(crate) const STRANGER: &str = "stranger";
-/// The secret of all that have one; it has what breaks careless encodings.
-pub(crate) const SECRET: &str = "s3cret of:the%harness+";
+const CLIENTS: [&str; 2] = [CLIENT, "phone"];
+/// The secret of all confidential clients, with characters that must be encoded.
+const SECRET: &str = "s3cret of:the%harness+";
 
 /// A fake OpenID Provider under test.
 pub struct OidcHarness {
-    fake: Arc<FakeOidc>,
+    fake: FakeOidc,
 }
 
 impl OidcHarness {
-    /// Starts one with clients and without users.
+    /// Starts a fake with clients and without users.
     pub async fn start() -> Staged<Self> {
-        let fake = FakeOidc::start().await?;
+        let fake = fake::start().await?;
         fake.with(|issuer| {
-            let secret = || Some(SECRET.to_owned());
-            for (id, secret, introspects) in [
-                (BRIDGE, secret(), true),
-                ("shop", secret(), false),
-                ("phone", None, false),
-                (STRANGER, secret(), false),
-            ] {
-                issuer.clients.insert(id.to_owned(), Client { secret, introspects });
+            for (id, is_public) in [(BRIDGE, false), (CLIENT, false), ("phone", true), (FOREIGN_CLIENT, false)] {
+                let secret = (!is_public).then(|| SECRET.to_owned());
+                issuer.clients.insert(id.to_owned(), Client { secret, introspects: id == BRIDGE });
             }
         });
-        Ok(Self { fake: Arc::new(fake) })
+        Ok(Self { fake })
     }
 
-    /// The OpenID Provider.
+    /// Returns the fake.
     pub fn fake(&self) -> &FakeOidc {
         &self.fake
     }
 
-    /// The settings of the right provider.
+    /// Returns working settings.
     pub fn config(&self) -> OidcConfig {
         let mut config = OidcConfig::new(self.fake.url());
         config.client_id = Some(BRIDGE.to_owned());
@@ -66,27 +60,22 @@ impl OidcHarness {
         config
     }
 
-    /// The settings of federation of the right provider.
+    /// Returns working federation settings.
     pub fn settings() -> FederationSettings {
-        let secret = |id: &str| (id == "shop").then(|| Secret::new(SECRET));
+        let secret = |id: &str| (id == CLIENT).then(|| Secret::new(SECRET));
         let clients = CLIENTS.map(|id| OauthClient { id: id.to_owned(), secret: secret(id) });
         FederationSettings { clients: clients.into(), ..FederationSettings::default() }
     }
 
-    /// Builds a provider.
-    pub fn build(
-        &self,
-        config: OidcConfig,
-        federation: Option<FederationSettings>,
-        outbound: OutboundPolicy,
-    ) -> Staged<Oidc> {
-        let context = ConnectorContext { federation, outbound, ..ConnectorContext::new(TenantId::new("conformance")?) };
-        Ok(Oidc::build(config, &context)?)
+    fn build(&self, config: OidcConfig, outbound: OutboundPolicy) -> Staged<Arc<dyn IdentityProvider>> {
+        Ok(Arc::new(build(config, Some(Self::settings()), outbound)?))
     }
+}
 
-    fn provider_of(&self, config: OidcConfig, outbound: OutboundPolicy) -> Staged<Arc<dyn IdentityProvider>> {
-        Ok(Arc::new(self.build(config, Some(Self::settings()), outbound)?))
-    }
+/// Builds a provider.
+pub fn build(config: OidcConfig, federation: Option<FederationSettings>, outbound: OutboundPolicy) -> Staged<Oidc> {
+    let context = ConnectorContext { federation, outbound, ..ConnectorContext::new(TenantId::new("conformance")?) };
+    Ok(Oidc::build(config, &context)?)
 }
 
 #[async_trait]
@@ -104,21 +93,21 @@ impl Harness for OidcHarness {
     }
 
     async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        self.provider_of(self.config(), OutboundPolicy::default())
+        self.build(self.config(), OutboundPolicy::default())
     }
 
     async fn create(&self, user: NewUser) -> Staged<UserId> {
         let customer = customer_claim(&user);
         let email = user.email.map(|email| email.as_str().to_owned());
         let (email_verified, blocked) = (user.email_verified, user.blocked);
-        let id = self.fake.with(|issuer| issuer.add(User { email, email_verified, blocked, customer }))?;
+        let id = self.fake.with(|issuer| issuer.users.add(User { email, email_verified, blocked, customer }))?;
         Ok(UserId::new(id)?)
     }
 
     async fn provider_broken(&self, control: Control) -> Staged<Arc<dyn IdentityProvider>> {
         let mut config = self.config();
         break_settings(&mut config, control)?;
-        self.provider_of(config, OutboundPolicy::default())
+        self.build(config, OutboundPolicy::default())
     }
 
     async fn upstream(&self) -> Staged<String> {
@@ -126,7 +115,7 @@ impl Harness for OidcHarness {
     }
 
     async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
-        self.provider_of(self.config(), through(base_url))
+        self.build(self.config(), through_proxy(base_url))
     }
 
     fn federation(&self) -> Option<&dyn FederationHarness> {
@@ -134,13 +123,13 @@ impl Harness for OidcHarness {
     }
 }
 
-/// What no OpenID Provider can stage.
+/// Returns why a need cannot be met by any OpenID Provider.
 fn never_applicable(need: Need) -> Option<String> {
     match need {
         Need::Control(Control::MissingRole | Control::NarrowRole | Control::ReadOnlyRole) => {
-            Some("OpenID Connect knows no rights of whoever asks".into())
+            Some("OpenID Connect has no roles of the bridge's client".into())
         }
-        Need::ServiceAccount => Some("OpenID Connect has no list of users, so none of service accounts".into()),
+        Need::ServiceAccount => Some("OpenID Connect has no list of users or service accounts".into()),
         Need::ChangeEmail | Need::Mails | Need::UndeliverableMail | Need::Login => {
             Some("OpenID Connect has no calls about users".into())
         }
@@ -148,7 +137,7 @@ fn never_applicable(need: Need) -> Option<String> {
     }
 }
 
-/// What the claim says of a user.
+/// Returns the customer claim of a user.
 fn customer_claim(user: &NewUser) -> Value {
     let customers: Vec<&str> = user.customers.iter().map(|customer| customer.as_str()).collect();
     match customers.as_slice() {
@@ -162,17 +151,25 @@ fn break_settings(config: &mut OidcConfig, control: Control) -> Staged<()> {
     match control {
         Control::WrongSecret => config.client_secret = Some(Secret::new("wrong")),
         Control::WrongRealm => config.issuer.push_str("/nowhere"),
-        _ => return Err("there is no such control".into()),
+        other => return Err(format!("the harness does not support the control {other:?}").into()),
     }
     Ok(())
 }
 
-/// All requests go to this address, and stay what they are.
-fn through(proxy: &str) -> OutboundPolicy {
+/// Replaces the secret of the first client.
+fn with_wrong_secret(mut settings: FederationSettings) -> FederationSettings {
+    if let Some(first) = settings.clients.first_mut() {
+        first.secret = Some(Secret::new("wrong"));
+    }
+    settings
+}
+
+/// Returns a policy that sends all requests through this proxy.
+fn through_proxy(proxy: &str) -> OutboundPolicy {
     OutboundPolicy { proxy: Some(proxy.to_owned()), ..OutboundPolicy::default() }
 }
 
-/// A scope of the harness's own requests.
+/// Returns a scope for the harness's own requests.
 fn scope() -> CallScope {
     CallScope::new("harness", Duration::from_secs(30))
 }

@@ -1,13 +1,12 @@
-//! The harness of the conformance suite for a real OpenID Provider: the one that the lab runs.
+//! The harness of the conformance suite for a real OpenID Provider, which the lab runs.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, Staged, Tokens, async_trait};
+use idp_bridge_conformance::{Control, FederationHarness, Flaw, Harness, Need, NewUser, Staged, Tokens, async_trait};
 use idp_bridge_connector_oidc::{Oidc, OidcConfig};
 use idp_bridge_core::{
-    Capabilities, Connector, ConnectorContext, FederationSettings, IdentityProvider, OauthClient, OutboundPolicy,
-    Secret, TenantId, UserId,
+    Capabilities, Connector, FederationSettings, IdentityProvider, OauthClient, OutboundPolicy, Secret, UserId,
 };
 use idp_bridge_http::{BaseUrl, Client, Request, Response, Url};
 use serde_json::{Value, json};
@@ -16,26 +15,26 @@ use super::browser::Browser;
 use super::logins::text;
 use super::scope;
 
-/// Where the provider is, and who is who there. Every application has the same addresses.
+/// A running provider, with its clients. All applications have the same redirect URIs.
 #[derive(Debug, Clone)]
 pub struct Server {
-    /// What it is, such as `oidc (node-oidc-provider)`.
+    /// The name for the report, such as `oidc (node-oidc-provider)`.
     pub name: String,
-    /// The issuer, which has paths below `/lab` to stage users with.
+    /// The issuer. Paths below `/lab` create and change users.
     pub issuer: String,
     /// The bearer token of those paths.
     pub control_key: Secret,
-    /// The tenant's application, with its secret.
+    /// The tenant's confidential application.
     pub app: OauthClient,
-    /// The tenant's application without a secret.
+    /// The tenant's public application.
     pub public_app: OauthClient,
-    /// An application that is none of the tenant's.
+    /// An application that does not belong to the tenant.
     pub stranger: OauthClient,
     /// The bridge's client.
     pub bridge: OauthClient,
-    /// Where a login ends.
+    /// The redirect URI of a login.
     pub redirect_uri: String,
-    /// Where a logout ends.
+    /// The redirect URI of a logout.
     pub post_logout_redirect_uri: String,
 }
 
@@ -49,14 +48,14 @@ pub struct ServerHarness {
 }
 
 impl ServerHarness {
-    /// Finds the server; it asks nothing yet.
+    /// Creates a harness, without a request.
     pub fn new(server: Server) -> Staged<Self> {
         let policy = OutboundPolicy::default();
         let (http, base) = (Client::new(&policy)?, BaseUrl::parse(&server.issuer, &policy)?);
         Ok(Self { server, http, base, browsers: Mutex::default() })
     }
 
-    /// The settings of the right provider.
+    /// Returns working settings.
     pub fn config(&self) -> OidcConfig {
         let mut config = OidcConfig::new(&self.server.issuer);
         config.client_id = Some(self.server.bridge.id.clone());
@@ -66,7 +65,7 @@ impl ServerHarness {
         config
     }
 
-    /// The settings of federation of the right provider.
+    /// Returns working federation settings.
     pub fn settings(&self) -> FederationSettings {
         let clients = vec![self.server.app.clone(), self.server.public_app.clone()];
         FederationSettings { clients, ..FederationSettings::default() }
@@ -78,26 +77,26 @@ impl ServerHarness {
         federation: Option<FederationSettings>,
         outbound: OutboundPolicy,
     ) -> Staged<Arc<dyn IdentityProvider>> {
-        let context = ConnectorContext { federation, outbound, ..ConnectorContext::new(TenantId::new("conformance")?) };
-        Ok(Arc::new(Oidc::build(config, &context)?))
+        Ok(Arc::new(super::build(config, federation, outbound)?))
     }
 
+    /// Returns a URL below the issuer.
     pub(super) fn at(&self, segments: &[&str]) -> Staged<Url> {
         Ok(self.base.join(segments)?)
     }
 
-    /// Sends a request to one of the paths that stage something.
-    pub(super) async fn stage(&self, request: Request) -> Staged<Response> {
+    /// Sends a request to one of the paths below `/lab`.
+    pub(super) async fn send_control(&self, request: Request) -> Staged<Response> {
         Ok(self.http.send(&scope(), request.bearer(&self.server.control_key)?).await?)
     }
 
     /// Changes a user.
     pub(super) async fn change(&self, id: &str, change: &Value) -> Staged<()> {
-        let answer = self.stage(Request::post(self.at(&["lab", "users", id])?).json(change)?).await?;
-        if answer.status.is_success() {
+        let response = self.send_control(Request::post(self.at(&["lab", "users", id])?).json(change)?).await?;
+        if response.status.is_success() {
             Ok(())
         } else {
-            Err(format!("the user cannot be changed: {}", answer.status).into())
+            Err(format!("the user cannot be changed: {}", response.status).into())
         }
     }
 
@@ -120,11 +119,11 @@ impl Harness for ServerHarness {
     fn not_applicable(&self, need: Need) -> Option<String> {
         match need {
             Need::SignedToken | Need::Signing => {
-                Some("its access tokens are opaque: those that are signed it neither introspects nor revokes".into())
+                Some("its access tokens are opaque: it neither introspects nor revokes signed ones".into())
             }
-            Need::ExpiredLogin => Some("an opaque token that has expired is no one's".into()),
-            Need::Flawed(idp_bridge_conformance::Flaw::AnotherIssuer) => {
-                Some("an opaque token of another issuer is as unknown as a made-up one".into())
+            Need::ExpiredLogin => Some("an expired opaque token cannot be assigned to a user".into()),
+            Need::Flawed(Flaw::AnotherIssuer) => {
+                Some("an opaque token of another issuer is unknown, like a made-up one".into())
             }
             other => super::never_applicable(other),
         }
@@ -135,15 +134,15 @@ impl Harness for ServerHarness {
     }
 
     async fn create(&self, user: NewUser) -> Staged<UserId> {
-        let made = json!({
+        let body = json!({
             "email": user.email.as_ref().map(|email| email.as_str()),
             "email_verified": user.email_verified,
             "blocked": user.blocked,
             "password": user.password,
             "customer": super::customer_claim(&user),
         });
-        let answer = self.stage(Request::post(self.at(&["lab", "users"])?).json(&made)?).await?.json::<Value>()?;
-        Ok(UserId::new(text(&answer, "id")?)?)
+        let user = self.send_control(Request::post(self.at(&["lab", "users"])?).json(&body)?).await?.json::<Value>()?;
+        Ok(UserId::new(text(&user, "id")?)?)
     }
 
     async fn provider_broken(&self, control: Control) -> Staged<Arc<dyn IdentityProvider>> {
@@ -157,7 +156,7 @@ impl Harness for ServerHarness {
     }
 
     async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
-        self.build(self.config(), Some(self.settings()), super::through(base_url))
+        self.build(self.config(), Some(self.settings()), super::through_proxy(base_url))
     }
 
     fn federation(&self) -> Option<&dyn FederationHarness> {

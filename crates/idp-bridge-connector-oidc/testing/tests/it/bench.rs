@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use idp_bridge_conformance::Tokens;
+use idp_bridge_conformance::fake::openid::Login;
 use idp_bridge_connector_oidc::{Oidc, OidcConfig};
-use idp_bridge_connector_oidc_testing::fake::{Issuer, Login, Tokens, User};
-use idp_bridge_connector_oidc_testing::harness::OidcHarness;
-use idp_bridge_core::{
-    AccessToken, CallScope, Federation, FederationSettings, IdentityProvider as _, OutboundPolicy, UserId,
-};
+use idp_bridge_connector_oidc_testing::fake::{Issuer, User};
+use idp_bridge_connector_oidc_testing::harness::{OidcHarness, build};
+use idp_bridge_core::{CallScope, Federation, FederationSettings, IdentityProvider as _, OutboundPolicy, UserId};
 use serde_json::json;
 
 /// A fake with one user.
@@ -25,7 +25,7 @@ impl Bench {
             blocked: false,
             customer: json!("c-1"),
         };
-        let user = harness.fake().with(|issuer| issuer.add(ada)).unwrap();
+        let user = harness.fake().with(|issuer| issuer.users.add(ada)).unwrap();
         Self { harness, user }
     }
 
@@ -47,7 +47,7 @@ impl Bench {
     pub(crate) fn provider(&self, change: impl FnOnce(&mut OidcConfig, &mut FederationSettings)) -> Oidc {
         let (mut config, mut settings) = (self.harness.config(), OidcHarness::settings());
         change(&mut config, &mut settings);
-        self.harness.build(config, Some(settings), OutboundPolicy::default()).unwrap()
+        build(config, Some(settings), OutboundPolicy::default()).unwrap()
     }
 
     /// Returns a provider that uses userinfo.
@@ -72,8 +72,4 @@ pub(crate) fn federation(provider: &Oidc) -> &dyn Federation {
 
 pub(crate) fn scope() -> CallScope {
     CallScope::new("r-1", Duration::from_secs(10))
-}
-
-pub(crate) fn token(text: &str) -> AccessToken {
-    AccessToken::new(text).unwrap()
 }
