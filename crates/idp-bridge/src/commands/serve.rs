@@ -1,5 +1,7 @@
 //! The command `serve`: runs the bridge until it receives SIGTERM or SIGINT.
 
+mod reload;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,7 +19,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::runtime_error;
 use crate::cli::ConfigOption;
-use crate::config::{self, Location, Problem, Settings};
+use self::reload::ReloadTrigger;
+use crate::config::{self, Loader, Location, Problem, Settings};
 use crate::demo::Demo;
 use crate::log;
 use crate::report::{CommandResult, Exit, Failure, print};
@@ -50,7 +53,7 @@ fn parse_listen(text: &str) -> Result<SocketAddr, String> {
 /// Runs the command. The first line on standard output is `listening on http://<address>`.
 pub(crate) fn run(options: &Options, registry: &Registry) -> CommandResult {
     let setup = match Location::find(options.config.config.as_deref()) {
-        Location::Path(path) => Setup::configured(config::load(&path, registry)?, options.accept_lost_revocations)?,
+        Location::Path(path) => Setup::configured(Loader::start(&path, registry)?, options.accept_lost_revocations)?,
         Location::Missing => Setup::demo()?,
     };
     let listen = options.listen.unwrap_or(setup.settings.listen);
@@ -79,27 +82,33 @@ struct Setup {
     revocations: Option<FileRevocations>,
     /// Whether the revocation list was gone, and a new one was created.
     is_list_lost: bool,
+    /// Loads the configuration again. The demo has none.
+    loader: Option<Loader>,
     demo: Option<Demo>,
 }
 
 impl Setup {
-    fn configured(settings: Settings, accept_loss: bool) -> Result<Self, Failure> {
+    fn configured((settings, mut loader): (Settings, Loader), accept_loss: bool) -> Result<Self, Failure> {
         let folder = settings.revocation_folder();
         let is_list_lost = folder.filter(|_| accept_loss).map(FileRevocations::accept_loss).transpose();
         let is_list_lost = is_list_lost.map_err(|error| Problem::from_error(&error))?.unwrap_or(false);
         let revocations = folder.map(|folder| FileRevocations::open(folder, Arc::new(SystemClock))).transpose();
         let revocations = revocations.map_err(|error| Problem::from_error(&error))?;
-        Ok(Self { settings: settings.server, tenants: settings.tenants, revocations, is_list_lost, demo: None })
+        if revocations.is_none() {
+            loader.refuse_federation();
+        }
+        let (settings, tenants) = (settings.server, settings.tenants);
+        Ok(Self { settings, tenants, revocations, is_list_lost, loader: Some(loader), demo: None })
     }
 
     fn demo() -> Result<Self, Failure> {
         let (demo, tenants) = Demo::new()?;
         // No load balancer waits for a demo.
         let settings = config::Server { shutdown_delay: config::ShutdownDelay::ZERO, ..config::Server::default() };
-        Ok(Self { settings, tenants, revocations: None, is_list_lost: false, demo: Some(demo) })
+        Ok(Self { settings, tenants, revocations: None, is_list_lost: false, loader: None, demo: Some(demo) })
     }
 
-    async fn serve(self, listen: SocketAddr) -> CommandResult {
+    async fn serve(mut self, listen: SocketAddr) -> CommandResult {
         // Signals are handled before the address is announced, so that none is missed.
         let signals = Signals::new().map_err(|error| Problem::new(format!("signals cannot be received: {error}")))?;
         let listener = TcpListener::bind(listen).await.map_err(|error| bind_error("listen", listen, &error))?;
@@ -112,12 +121,14 @@ impl Setup {
             announcement = format!("{announcement}\n{}", demo.introduction(&url)?);
         }
         announce(announcement)?;
+        let loader = self.loader.take();
         let mut server = self.into_server()?;
         if let Some(probes) = probes {
             tracing::info!(address = %probes.local_addr()?, "serving probes");
             server = server.with_probes(probes);
         }
-        server.serve(listener, signals.wait_for_stop()).await?;
+        let reload = loader.map(|loader| reload::start(loader, server.tenants())).transpose()?;
+        server.serve(listener, signals.wait_for_stop(reload)).await?;
         Ok(Exit::Done)
     }
 
@@ -191,7 +202,7 @@ fn bind_error(setting: &str, address: SocketAddr, error: &io::Error) -> Problem 
     problem.with_hint(hint)
 }
 
-/// SIGTERM and SIGINT, which stop the bridge, and SIGHUP, which is ignored.
+/// SIGTERM and SIGINT, which stop the bridge, and SIGHUP, which reloads the configuration.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -206,25 +217,26 @@ impl Signals {
     }
 
     /// Waits for the first signal that stops the bridge. A second one exits at once.
-    async fn wait_for_stop(mut self) {
-        let name = self.next_stop().await;
+    async fn wait_for_stop(mut self, reload: Option<ReloadTrigger>) {
+        let name = self.next_stop(reload.as_ref()).await;
         tracing::info!(signal = name, "stopping; a second signal ends the bridge at once");
         tokio::spawn(async move {
-            let name = self.next_stop().await;
+            let name = self.next_stop(reload.as_ref()).await;
             tracing::warn!(signal = name, "second signal: calls in flight are cut off");
             std::process::exit(KILLED);
         });
     }
 
-    /// Waits for the next SIGTERM or SIGINT and returns its name.
-    async fn next_stop(&mut self) -> &'static str {
+    /// Waits for the next SIGTERM or SIGINT and returns its name. Each SIGHUP reloads the configuration.
+    async fn next_stop(&mut self, reload: Option<&ReloadTrigger>) -> &'static str {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return "SIGTERM",
                 _ = self.interrupt.recv() => return "SIGINT",
-                _ = self.hangup.recv() => {
-                    tracing::warn!(signal = "SIGHUP", "ignored: restart the bridge to load a changed configuration");
-                }
+                _ = self.hangup.recv() => match reload {
+                    Some(reload) => reload.reload(),
+                    None => tracing::warn!(signal = "SIGHUP", "ignored: the demo has no configuration"),
+                },
             }
         }
     }

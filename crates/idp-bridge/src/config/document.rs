@@ -19,6 +19,11 @@ pub(crate) struct File {
 }
 
 impl File {
+    /// Returns the text.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Reads a file.
     pub(crate) fn read(path: &Path) -> Result<Self, Problem> {
         match read_text(path, MAX_FILE) {

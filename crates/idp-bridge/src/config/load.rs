@@ -1,21 +1,23 @@
-//! Locates the configuration and loads the tenants in it.
+//! Locates the configuration, loads the tenants in it, and loads them again when it has changed.
 
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use idp_bridge_core::{Registry, TenantId};
 use idp_bridge_server::{Tenant, Tenants, TenantsError};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::document::{Document, File};
 use super::environment;
-use super::inspect::Inspection;
-use super::model::{self, Outbound, Server};
+use super::files::Files;
+use super::inputs::{Digest, Inputs};
+use super::model::Server;
 use super::path::KeyPath;
 use super::problem::Problem;
-use super::schema::Shape;
-use super::secrets::{Reach, Sources};
-use super::tenant::{Reader, deserialize};
+use super::root::RootTables;
+use super::tenant::Reader;
 
 /// The name of the default file, and of the file in a folder with the settings of the bridge itself.
 pub(crate) const FILE_NAME: &str = "idp-bridge.toml";
@@ -61,87 +63,271 @@ impl Settings {
 
 /// Loads a file, or a folder with one file per tenant. Returns all problems at once.
 pub(crate) fn load(path: &Path, registry: &Registry) -> Result<Settings, Vec<Problem>> {
-    let files = Files::read(path)?;
-    let mut problems = Vec::new();
-    let main = files.main.as_ref().map(Document::parse).transpose().map_err(|errors| problems.extend(errors));
-    let tenant_files: Vec<_> = files
-        .tenants
-        .iter()
-        .filter_map(|file| Document::parse(file).map_err(|errors| problems.extend(errors)).ok())
-        .collect();
-    let Ok(main) = main else { return Err(problems) };
-    let root = main.as_ref().map(|document| RootTables::read(document, &mut problems)).unwrap_or_default();
-    let reader = |document| Reader::new(document, registry, &root.server, root.outbound);
-    let mut tenants = Vec::new();
-    if let Some(document) = &main {
-        for (id, value) in root.tenants {
-            let path = KeyPath::default().key("tenants").key(&id);
-            let tenant = reader(document).read_tenant(&id, value, &path);
-            tenants.push(TenantEntry { document, path, tenant });
-        }
-    }
-    for document in &tenant_files {
-        let id = document.file.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let path = KeyPath::default();
-        let tenant = reader(document).read_tenant(&id, document.to_json(), &path);
-        tenants.push(TenantEntry { document, path, tenant });
-    }
-    if tenants.is_empty() && problems.is_empty() {
-        problems.push(Problem::new("no tenant is configured").in_file(path).with_hint("add a table `[tenants.<id>]`"));
-    }
-    let (ids, tenants) = combine(tenants, &mut problems);
-    if problems.is_empty() {
-        return Ok(Settings { server: root.server, ids, tenants });
-    }
-    problems.sort_by(|one, other| one.place.cmp(&other.place));
-    Err(problems)
+    Loader::start(path, registry).map(|(settings, _)| settings)
 }
 
-/// A tenant that was read, and its location.
-struct TenantEntry<'d, 'f> {
-    document: &'d Document<'f>,
-    path: KeyPath,
-    tenant: Result<Tenant, Vec<Problem>>,
+/// Loads a configuration, and loads it again when it has changed.
+pub(crate) struct Loader {
+    path: PathBuf,
+    registry: Registry,
+    /// The tables of the bridge itself, when it started.
+    settings: Value,
+    /// Whether a tenant with federation can be added.
+    has_revocations: bool,
+    /// The tenants that are served.
+    loaded: HashMap<TenantId, LoadedTenant>,
 }
 
-/// The location of a valid tenant.
-struct TenantPlace<'d, 'f> {
-    id: TenantId,
-    document: &'d Document<'f>,
-    path: KeyPath,
+/// The result of loading a configuration again.
+pub(crate) struct Reload {
+    pub(crate) tenants: Tenants,
+    /// The tenants with new settings.
+    pub(crate) changed: Vec<TenantId>,
+    /// The tenants that are no longer configured.
+    pub(crate) removed: Vec<TenantId>,
+    /// The ids of the tenants whose new settings are invalid. They keep their earlier settings, if they had any.
+    pub(crate) broken: Vec<String>,
+    pub(crate) problems: Vec<Problem>,
+    /// The keys with new values that only a restart applies.
+    pub(crate) keys_for_restart: Vec<String>,
 }
 
-/// Collects the valid tenants, and reports their conflicts with each other.
-fn combine(entries: Vec<TenantEntry<'_, '_>>, problems: &mut Vec<Problem>) -> (Vec<TenantId>, Tenants) {
-    let (mut places, mut tenants) = (Vec::new(), Vec::new());
-    for TenantEntry { document, path, tenant } in entries {
-        match tenant {
-            Ok(tenant) => {
-                places.push(TenantPlace { id: tenant.id.clone(), document, path });
-                tenants.push(tenant);
+/// A tenant, and what it was read from.
+#[derive(Clone)]
+struct LoadedTenant {
+    inputs: Inputs,
+    tenant: Arc<Tenant>,
+}
+
+impl Loader {
+    /// Loads a configuration for the first time. Returns all problems at once.
+    pub(crate) fn start(path: &Path, registry: &Registry) -> Result<(Settings, Self), Vec<Problem>> {
+        let mut loader =
+            Self {
+                path: path.to_owned(),
+                registry: registry.clone(),
+                settings: Value::Null,
+                has_revocations: true,
+                loaded: HashMap::new(),
+            };
+        let Pass { root, entries, mut problems } = loader.read()?;
+        let mut ids = Vec::new();
+        for TenantEntry { tenant, .. } in entries {
+            match tenant {
+                Ok(loaded) => {
+                    ids.push(loaded.tenant.id.clone());
+                    loader.loaded.insert(loaded.tenant.id.clone(), loaded);
+                }
+                Err(more) => problems.extend(more),
             }
-            Err(more) => problems.extend(more),
+        }
+        if !problems.is_empty() {
+            problems.sort_by(|one, other| one.place.cmp(&other.place));
+            return Err(problems);
+        }
+        let tenants = Tenants::new(loader.loaded.values().map(|loaded| Arc::clone(&loaded.tenant)));
+        // Conflicts are among the problems.
+        let tenants = tenants.map_err(|error| vec![Problem::new(error.to_string())])?;
+        loader.settings = root.settings;
+        Ok((Settings { server: root.server, ids, tenants }, loader))
+    }
+
+    /// Refuses tenants with federation in a reload, since the server has no revocation list for them.
+    pub(crate) fn refuse_federation(&mut self) {
+        self.has_revocations = false;
+    }
+
+    /// Loads the configuration again.
+    ///
+    /// Tenants with equal settings and files are kept, with their connections. A tenant with invalid settings keeps the
+    /// earlier ones. Fails without any change if the main file is invalid, or if tenants conflict with each other.
+    pub(crate) fn reload(&mut self) -> Result<Reload, Vec<Problem>> {
+        let Pass { root, entries, mut problems } = self.read()?;
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let (mut loaded, mut changed, mut broken) = (HashMap::new(), Vec::new(), Vec::new());
+        for TenantEntry { id, tenant } in entries {
+            let earlier = TenantId::new(&id).ok().and_then(|id| self.loaded.get(&id));
+            let tenant = match (tenant, earlier) {
+                (Ok(new), earlier) => {
+                    if !earlier.is_some_and(|earlier| Arc::ptr_eq(&earlier.tenant, &new.tenant)) {
+                        changed.push(new.tenant.id.clone());
+                    }
+                    Some(new)
+                }
+                (Err(more), earlier) => {
+                    problems.extend(more);
+                    broken.push(id);
+                    earlier.cloned()
+                }
+            };
+            if let Some(tenant) = tenant {
+                loaded.insert(tenant.tenant.id.clone(), tenant);
+            }
+        }
+        let tenants = Tenants::new(loaded.values().map(|loaded| Arc::clone(&loaded.tenant)))
+            .map_err(|error| vec![Problem::new(error.to_string())])?;
+        let removed = self.loaded.keys().filter(|id| !loaded.contains_key(*id)).cloned().collect();
+        self.loaded = loaded;
+        let keys_for_restart = root.keys_for_restart(&self.settings);
+        Ok(Reload { tenants, changed, removed, broken, problems, keys_for_restart })
+    }
+
+    /// Returns the folders with files of the configuration, which include links to such files.
+    pub(crate) fn folders(&self) -> BTreeSet<PathBuf> {
+        let own = if self.path.is_dir() { Some(self.path.as_path()) } else { folder_of(&self.path) };
+        let files = self.loaded.values().flat_map(|loaded| &loaded.inputs.files);
+        own.into_iter().chain(files.filter_map(|file| folder_of(&file.path))).map(Path::to_owned).collect()
+    }
+
+    /// Reads all files. Fails if the main file cannot be read.
+    fn read(&self) -> Result<Pass, Vec<Problem>> {
+        let files = Files::read(&self.path)?;
+        let mut problems = Vec::new();
+        let main = files.main.as_ref().map(Document::parse).transpose()?.map(Rc::new);
+        let root = main.as_ref().map(|document| RootTables::read(document, &mut problems));
+        let mut root = root.unwrap_or_default();
+        let (mut entries, mut places) = (Vec::new(), Vec::new());
+        let tables = std::mem::take(&mut root.tenants);
+        let shared = root.tenant_settings();
+        if let Some(document) = &main {
+            for (id, table) in tables {
+                let path = KeyPath::default().key("tenants").key(&id);
+                let settings = Digest::new(&[&shared, &table.to_string()]);
+                let tenant = self.unchanged(&id, settings).map_or_else(
+                    || self.read_tenant(&root, &TenantSource { id: &id, document, path: &path, settings }, table),
+                    Ok,
+                );
+                let document = Some(Rc::clone(document));
+                places.push(TenantPlace { id: id.clone(), path, document });
+                entries.push(TenantEntry { id, tenant });
+            }
+        }
+        for tenant_file in &files.tenants {
+            let id = tenant_file.id.clone();
+            let tenant = match &tenant_file.file {
+                Ok(file) => {
+                    let (tenant, document) = self.read_tenant_file(&root, &shared, &id, file);
+                    places.push(TenantPlace { id: id.clone(), path: KeyPath::default(), document });
+                    tenant
+                }
+                Err(problem) => Err(vec![problem.clone()]),
+            };
+            entries.push(TenantEntry { id, tenant });
+        }
+        if entries.is_empty() && problems.is_empty() {
+            let problem = Problem::new("no tenant is configured").in_file(&self.path);
+            problems.push(problem.with_hint("add a table `[tenants.<id>]`"));
+        }
+        let valid = entries.iter().filter_map(|entry| Some(Arc::clone(&entry.tenant.as_ref().ok()?.tenant)));
+        if let Err(error) = Tenants::new(valid) {
+            problems.extend(conflict_problem(&places, &error));
+        }
+        Ok(Pass { root, entries, problems })
+    }
+
+    /// Returns the loaded tenant if its settings and files are still as they were.
+    fn unchanged(&self, id: &str, settings: Digest) -> Option<LoadedTenant> {
+        let loaded = self.loaded.get(&TenantId::new(id).ok()?)?;
+        loaded.inputs.are_current(settings).then(|| loaded.clone())
+    }
+
+    /// Reads the file of a tenant. Returns the document, too, unless the tenant is unchanged or the file is not TOML.
+    fn read_tenant_file<'f>(
+        &self,
+        root: &RootTables,
+        shared: &str,
+        id: &str,
+        file: &'f File,
+    ) -> (Result<LoadedTenant, Vec<Problem>>, Option<Rc<Document<'f>>>) {
+        let settings = Digest::new(&[shared, file.text()]);
+        if let Some(unchanged) = self.unchanged(id, settings) {
+            return (Ok(unchanged), None);
+        }
+        match Document::parse(file) {
+            Ok(document) => {
+                let source = TenantSource { id, document: &document, path: &KeyPath::default(), settings };
+                let tenant = self.read_tenant(root, &source, document.to_json());
+                (tenant, Some(Rc::new(document)))
+            }
+            Err(problems) => (Err(problems), None),
         }
     }
-    match Tenants::new(tenants) {
-        Ok(tenants) => (places.into_iter().map(|place| place.id).collect(), tenants),
-        Err(error) => {
-            problems.extend(conflict_problem(&places, &error));
-            Default::default()
+
+    fn read_tenant(
+        &self,
+        root: &RootTables,
+        source: &TenantSource<'_, '_>,
+        table: Value,
+    ) -> Result<LoadedTenant, Vec<Problem>> {
+        let reader = Reader::new(source.document, &self.registry, &root.server, root.outbound);
+        let tenant = Arc::new(reader.read_tenant(source.id, table, source.path)?);
+        if tenant.federation.is_some() && !self.has_revocations {
+            let message = "the bridge runs without a revocation list, since no tenant had federation when it started";
+            let problem = source.document.problem(&source.path.key("federation"), message);
+            return Err(vec![problem.with_hint("restart the bridge")]);
+        }
+        let inputs = Inputs { settings: source.settings, files: reader.sources.into_files() };
+        Ok(LoadedTenant { inputs, tenant })
+    }
+}
+
+/// Returns the folder of a file.
+fn folder_of(path: &Path) -> Option<&Path> {
+    let folder = path.parent()?;
+    Some(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
+}
+
+/// All that was read in one pass.
+struct Pass {
+    root: RootTables,
+    entries: Vec<TenantEntry>,
+    /// The problems of the main file, and conflicts between tenants.
+    problems: Vec<Problem>,
+}
+
+/// A tenant that was read.
+struct TenantEntry {
+    id: String,
+    tenant: Result<LoadedTenant, Vec<Problem>>,
+}
+
+/// The settings of a tenant, before they are read.
+struct TenantSource<'a, 'f> {
+    id: &'a str,
+    document: &'a Document<'f>,
+    path: &'a KeyPath,
+    settings: Digest,
+}
+
+/// The location of a tenant.
+struct TenantPlace<'f> {
+    id: String,
+    path: KeyPath,
+    /// `None` for an unchanged tenant.
+    document: Option<Rc<Document<'f>>>,
+}
+
+impl TenantPlace<'_> {
+    fn problem(&self, path: &KeyPath, message: String) -> Problem {
+        match &self.document {
+            Some(document) => document.problem(path, message),
+            None => Problem::new(message),
         }
     }
 }
 
 /// Returns the problem of two conflicting tenants, or of two conflicting tokens of one tenant.
-fn conflict_problem(places: &[TenantPlace<'_, '_>], error: &TenantsError) -> Option<Problem> {
-    let problem_at = |place: &TenantPlace<'_, '_>| {
+fn conflict_problem(places: &[TenantPlace<'_>], error: &TenantsError) -> Option<Problem> {
+    let problem_at = |place: &TenantPlace<'_>| {
         let is_about_tokens = matches!(error, TenantsError::TokenName(..) | TenantsError::SameToken(..));
         let path = if is_about_tokens { place.path.key("rest").key("tokens") } else { place.path.clone() };
-        place.document.problem(&path, error.to_string())
+        place.problem(&path, error.to_string())
     };
-    let last = places.iter().rev().find(|place| place.id == *error.tenant()).map(problem_at)?;
+    let last = places.iter().rev().find(|place| place.id == error.tenant().as_str()).map(problem_at)?;
     let first_place =
-        |id: &TenantId| places.iter().find(|place| place.id == *id).map(problem_at).and_then(|first| first.place);
+        |id: &TenantId| places.iter().find(|place| place.id == id.as_str()).map(problem_at).and_then(|first| first.place);
     let hint = match error {
         TenantsError::Twice(id) => first_place(id).map(|place| format!("it is at {place} too: remove one of them")),
         TenantsError::SharedKey(id, _) => first_place(id).map(|place| format!("the other one is at {place}")),
@@ -151,79 +337,4 @@ fn conflict_problem(places: &[TenantPlace<'_, '_>], error: &TenantsError) -> Opt
         Some(hint) => last.with_hint(hint),
         None => last,
     })
-}
-
-/// The tables of the main file.
-#[derive(Default)]
-struct RootTables {
-    server: Server,
-    outbound: Outbound,
-    /// The tables of the tenants, which are read later.
-    tenants: Map<String, Value>,
-}
-
-impl RootTables {
-    fn read(document: &Document<'_>, problems: &mut Vec<Problem>) -> Self {
-        let Value::Object(mut table) = document.to_json() else { return Self::default() };
-        let path = KeyPath::default();
-        let tenants = table.remove("tenants");
-        let schema = schemars::schema_for!(model::Root).to_value();
-        let sources = Sources::new(document.file.folder(), Reach::Everything);
-        let mut inspection = Inspection::new(document, &sources);
-        if let Some(shape) = Shape::new(&schema) {
-            inspection.inspect_table(shape, &mut table, &path);
-        }
-        problems.append(&mut inspection.problems);
-        let root: model::Root = deserialize(document, table, &path, problems).unwrap_or_default();
-        let tenants = match tenants {
-            Some(Value::Object(tenants)) => tenants,
-            Some(_) => {
-                problems.push(document.problem(&path.key("tenants"), "expected a table"));
-                Map::new()
-            }
-            None => Map::new(),
-        };
-        Self { server: root.server, outbound: root.outbound, tenants }
-    }
-}
-
-/// The files of a configuration.
-struct Files {
-    main: Option<File>,
-    tenants: Vec<File>,
-}
-
-impl Files {
-    fn read(path: &Path) -> Result<Self, Vec<Problem>> {
-        let unreadable = |error: std::io::Error| {
-            let problem = Problem::new(format!("the configuration cannot be read: {error}")).in_file(path);
-            vec![problem.with_hint("name a file or a folder with `--config`; without one, `serve` runs a demo")]
-        };
-        if !path.metadata().map_err(unreadable)?.is_dir() {
-            return Ok(Self { main: Some(File::read(path).map_err(|problem| vec![problem])?), tenants: Vec::new() });
-        }
-        let (mut paths, mut problems) = (Vec::new(), Vec::new());
-        for entry in path.read_dir().map_err(unreadable)? {
-            let path = entry.map_err(unreadable)?.path();
-            let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-            let extension = path.extension().filter(|_| !hidden).unwrap_or_default();
-            if extension == "toml" {
-                paths.push(path);
-            } else if extension.eq_ignore_ascii_case("toml") {
-                let message = "the file would be ignored: its name must end with `.toml` in lower case";
-                let hint = format!("rename it to `{}`", path.with_extension("toml").display());
-                problems.push(Problem::new(message).in_file(&path).with_hint(hint));
-            }
-        }
-        paths.sort();
-        let mut files = Self { main: None, tenants: Vec::new() };
-        for path in paths {
-            match File::read(&path) {
-                Ok(file) if path.file_name().is_some_and(|name| name == FILE_NAME) => files.main = Some(file),
-                Ok(file) => files.tenants.push(file),
-                Err(problem) => problems.push(problem),
-            }
-        }
-        if problems.is_empty() { Ok(files) } else { Err(problems) }
-    }
 }

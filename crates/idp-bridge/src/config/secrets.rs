@@ -1,8 +1,10 @@
 //! Fetches secrets from files and environment variables.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use super::environment;
+use super::inputs::InputFile;
 use super::regular::read_text;
 
 /// Maximum size of a file with a secret in bytes.
@@ -16,6 +18,8 @@ pub(crate) struct Sources {
     folder: PathBuf,
     reach: Reach,
     variable: fn(&str) -> Option<String>,
+    /// The files that were read so far.
+    files: RefCell<Vec<InputFile>>,
 }
 
 /// The scope of the files and variables.
@@ -43,7 +47,22 @@ impl FetchError {
 impl Sources {
     /// Creates sources with relative paths starting from a folder.
     pub(crate) fn new(folder: &Path, reach: Reach) -> Self {
-        Self { folder: folder.to_owned(), reach, variable: environment::variable }
+        Self {
+            folder: folder.to_owned(),
+            reach,
+            variable: environment::variable,
+            files: RefCell::default(),
+        }
+    }
+
+    /// Returns the files that were read, with their contents at that time.
+    pub(crate) fn into_files(self) -> Vec<InputFile> {
+        self.files.into_inner()
+    }
+
+    /// Records a file as one that was read. Links are kept, since a mounted volume replaces them.
+    fn record(&self, text: &str) {
+        self.files.borrow_mut().push(InputFile::read(self.folder.join(text)));
     }
 
     /// Resolves a path, and checks that it is allowed.
@@ -80,6 +99,7 @@ impl Sources {
 
     /// Resolves the path of a file or folder that a connector reads. It need not exist yet.
     pub(crate) fn resolve_file(&self, text: &str) -> Result<PathBuf, FetchError> {
+        self.record(text);
         let path = self.resolve(text)?;
         match path.metadata() {
             Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => Err(FetchError::new(
@@ -92,6 +112,8 @@ impl Sources {
 
     /// Reads the secret in a file, without the newline at its end.
     pub(crate) fn read_file(&self, text: &str) -> Result<String, FetchError> {
+        // Before the secret is read, so that a change in between is noticed by the next reload.
+        self.record(text);
         let path = self.resolve(text)?;
         let shown = path.display();
         let mut secret = read_text(&path, MAX_SECRET).map_err(|error| {

@@ -1,0 +1,163 @@
+//! Loads the configuration again on SIGHUP, and when its files change.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant};
+
+use idp_bridge_server::CurrentTenants;
+use notify::event::{AccessKind, AccessMode};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher, recommended_watcher};
+
+use crate::config::{Loader, Problem, Reload};
+
+/// The time without further changes after which the configuration is loaded.
+const QUIET: Duration = Duration::from_millis(100);
+/// The longest time from a change until the configuration is loaded.
+const MAX_WAIT: Duration = Duration::from_secs(2);
+
+/// The reason for a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    Signal,
+    FileChange,
+}
+
+/// Starts reloads of a running server.
+#[derive(Debug, Clone)]
+pub(super) struct ReloadTrigger(SyncSender<Reason>);
+
+impl ReloadTrigger {
+    /// Reloads the configuration soon.
+    pub(super) fn reload(&self) {
+        self.send(Reason::Signal);
+    }
+
+    fn send(&self, reason: Reason) {
+        match self.0.try_send(reason) {
+            // A full channel has a reload waiting.
+            Ok(()) | Err(TrySendError::Full(_)) => {}
+            Err(TrySendError::Disconnected(_)) => tracing::error!("the configuration is no longer reloaded: restart the bridge"),
+        }
+    }
+}
+
+/// Reloads the configuration in a thread of its own, since files can be slow.
+pub(super) fn start(loader: Loader, tenants: Arc<CurrentTenants>) -> std::io::Result<ReloadTrigger> {
+    let (sender, reasons) = sync_channel(16);
+    let trigger = ReloadTrigger(sender);
+    let mut reloader = Reloader { loader, tenants, watched: BTreeSet::new(), watcher: watcher(trigger.clone()) };
+    reloader.watch_folders();
+    std::thread::Builder::new().name("reload".into()).spawn(move || reloader.run(&reasons))?;
+    Ok(trigger)
+}
+
+/// Creates a watcher of folders. Without one, only SIGHUP reloads the configuration.
+fn watcher(trigger: ReloadTrigger) -> Option<RecommendedWatcher> {
+    let watcher = recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // Reading the files must not start the next reload.
+        let is_read = |kind: &EventKind| {
+            matches!(kind, EventKind::Access(access) if *access != AccessKind::Close(AccessMode::Write))
+        };
+        if event.is_ok_and(|event| !is_read(&event.kind)) {
+            trigger.send(Reason::FileChange);
+        }
+    });
+    watcher.map_err(|error| warn_unwatched(&error)).ok()
+}
+
+fn warn_unwatched(error: &notify::Error) {
+    tracing::warn!(%error, "changes of the configuration are not noticed: send SIGHUP to load them");
+}
+
+/// The thread that reloads.
+struct Reloader {
+    loader: Loader,
+    tenants: Arc<CurrentTenants>,
+    watcher: Option<RecommendedWatcher>,
+    watched: BTreeSet<PathBuf>,
+}
+
+impl Reloader {
+    fn run(mut self, reasons: &Receiver<Reason>) {
+        while let Ok(first) = reasons.recv() {
+            let reason = wait_until_quiet(reasons, first);
+            self.reload(reason);
+            self.watch_folders();
+        }
+    }
+
+    fn reload(&mut self, reason: Reason) {
+        let started = Instant::now();
+        let result = self.loader.reload();
+        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match result {
+            Ok(Reload { tenants, changed, removed, broken, problems, keys_for_restart }) => {
+                let has_changes = !changed.is_empty() || !removed.is_empty();
+                self.tenants.replace(tenants, broken.len());
+                log_problems(&problems);
+                for id in &broken {
+                    tracing::error!(tenant.id = id, "the new settings of the tenant are invalid: earlier ones remain");
+                }
+                for key in keys_for_restart {
+                    tracing::warn!(key, "a changed setting is applied by a restart only");
+                }
+                if has_changes || reason == Reason::Signal {
+                    let (changed, removed, broken) = (changed.len(), removed.len(), broken.len());
+                    tracing::info!(changed, removed, broken, duration_ms, "configuration reloaded");
+                }
+            }
+            Err(problems) => {
+                self.tenants.set_broken(problems.len());
+                log_problems(&problems);
+                tracing::error!(duration_ms, "the configuration is invalid: all tenants keep their settings");
+            }
+        }
+    }
+
+    /// Watches the folders of the files that were read.
+    fn watch_folders(&mut self) {
+        let Some(watcher) = &mut self.watcher else { return };
+        let folders = self.loader.folders();
+        for folder in self.watched.difference(&folders) {
+            // Fails for a folder that was removed, which is no longer watched.
+            let _ = watcher.unwatch(folder);
+        }
+        let mut watched = BTreeSet::new();
+        for folder in folders {
+            if self.watched.contains(&folder) {
+                watched.insert(folder);
+                continue;
+            }
+            match watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                Ok(()) => drop(watched.insert(folder)),
+                Err(error) => warn_unwatched(&error),
+            }
+        }
+        self.watched = watched;
+    }
+}
+
+/// Waits until changes pause, and returns the strongest reason. Editors and mounted volumes change several files at once.
+fn wait_until_quiet(reasons: &Receiver<Reason>, first: Reason) -> Reason {
+    let started = Instant::now();
+    let mut strongest = first;
+    while started.elapsed() < MAX_WAIT
+        && let Ok(next) = reasons.recv_timeout(QUIET)
+    {
+        if next == Reason::Signal {
+            strongest = next;
+        }
+    }
+    strongest
+}
+
+fn log_problems(problems: &[Problem]) {
+    for problem in problems {
+        let Problem { message, place, key, hint } = problem;
+        let place = place.as_ref().map(ToString::to_string).unwrap_or_default();
+        let (key, hint) = (key.as_deref().unwrap_or_default(), hint.as_deref().unwrap_or_default());
+        tracing::error!(place, key, hint, "{message}");
+    }
+}

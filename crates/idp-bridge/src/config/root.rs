@@ -1,0 +1,72 @@
+//! Reads the tables of the main file that are not about one tenant.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::document::Document;
+use super::inspect::Inspection;
+use super::model::{self, Outbound, Server};
+use super::path::KeyPath;
+use super::problem::Problem;
+use super::schema::Shape;
+use super::secrets::{Reach, Sources};
+use super::tenant::deserialize;
+
+/// The tables of the main file.
+#[derive(Default)]
+pub(super) struct RootTables {
+    pub(super) server: Server,
+    pub(super) outbound: Outbound,
+    /// The tables of the tenants, which are read later.
+    pub(super) tenants: Map<String, Value>,
+    /// All other tables, as written.
+    pub(super) settings: Value,
+}
+
+impl RootTables {
+    /// Reads the tables, and adds their problems to `problems`.
+    pub(super) fn read(document: &Document<'_>, problems: &mut Vec<Problem>) -> Self {
+        let Value::Object(mut table) = document.to_json() else { return Self::default() };
+        let path = KeyPath::default();
+        let tenants = table.remove("tenants");
+        let settings = table.clone();
+        let schema = schemars::schema_for!(model::Root).to_value();
+        let sources = Sources::new(document.file.folder(), Reach::Everything);
+        let mut inspection = Inspection::new(document, &sources);
+        if let Some(shape) = Shape::new(&schema) {
+            inspection.inspect_table(shape, &mut table, &path);
+        }
+        problems.append(&mut inspection.problems);
+        let root: model::Root = deserialize(document, table, &path, problems).unwrap_or_default();
+        let tenants = match tenants {
+            Some(Value::Object(tenants)) => tenants,
+            Some(_) => {
+                problems.push(document.problem(&path.key("tenants"), "expected a table"));
+                Map::new()
+            }
+            None => Map::new(),
+        };
+        Self { server: root.server, outbound: root.outbound, tenants, settings: Value::Object(settings) }
+    }
+}
+
+/// The keys of `server` that a reload applies, since they are about tenants.
+const RELOADED: [&str; 3] = ["aws_default_chain", "aws_roles", "secrets_dir"];
+
+impl RootTables {
+    /// Returns the names of the keys that differ from those of `earlier` and are applied by a restart only.
+    pub(super) fn keys_for_restart(&self, earlier: &Value) -> Vec<String> {
+        let table = |settings: &Value| settings.get("server").and_then(Value::as_object).cloned().unwrap_or_default();
+        let (now, before) = (table(&self.settings), table(earlier));
+        let keys: BTreeSet<&String> = now.keys().chain(before.keys()).collect();
+        let is_changed = |key: &&&String| now.get(**key) != before.get(**key) && !RELOADED.contains(&key.as_str());
+        keys.iter().filter(is_changed).map(|key| format!("server.{key}")).collect()
+    }
+
+    /// Returns the settings that apply to tenants, as a text.
+    pub(super) fn tenant_settings(&self) -> String {
+        let server = RELOADED.map(|key| self.settings.get("server").and_then(|server| server.get(key)).cloned());
+        format!("{server:?} {:?}", self.settings.get("outbound"))
+    }
+}
