@@ -20,6 +20,8 @@ mod log_secrets;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod rest;
 #[cfg(test)]
 mod signals;

@@ -4,6 +4,7 @@
 
 mod federation;
 mod mistakes;
+mod reload;
 mod rest;
 
 use std::path::{Path, PathBuf};

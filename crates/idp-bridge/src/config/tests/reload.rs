@@ -1,0 +1,159 @@
+//! Tests of loading a configuration again.
+
+use std::os::unix::fs::symlink;
+use std::sync::Arc;
+
+use idp_bridge_core::TenantId;
+use idp_bridge_server::Tenants;
+
+use super::{Folder, PUBLIC};
+use crate::config::{Loader, Reload};
+
+const MEMORY: &str = "webhook_keys_file = [\"../key\"]\n[connector]\ntype = \"memory\"\nusers = []\n";
+const SERVER: &str = "[server]\nstate_dir = \"state\"\npublic_url = \"https://bridge.example\"\n";
+
+/// A folder with the tenants `a` and `b`, which was loaded once.
+struct Loaded {
+    folder: Folder,
+    loader: Loader,
+    tenants: Tenants,
+}
+
+impl Loaded {
+    fn new() -> Self {
+        let folder = Folder::new();
+        folder.write("conf/idp-bridge.toml", SERVER);
+        folder.write("conf/a.toml", MEMORY);
+        folder.write("conf/b.toml", MEMORY);
+        Self::load(folder)
+    }
+
+    fn load(folder: Folder) -> Self {
+        let loaded = Loader::start(&folder.0.path().join("conf"), &crate::registry());
+        let (settings, loader) = loaded.unwrap_or_else(|problems| panic!("{problems:?}"));
+        Self { folder, loader, tenants: settings.tenants }
+    }
+
+    /// Writes a file and loads again.
+    fn reload(&mut self, name: &str, text: &str) -> Reload {
+        self.folder.write(name, text);
+        self.loader.reload().unwrap_or_else(|problems| panic!("{problems:?}"))
+    }
+
+    /// Returns whether a tenant is the object of the first load.
+    fn is_kept(&self, reload: &Reload, id: &str) -> bool {
+        let id = TenantId::new(id).unwrap();
+        Arc::ptr_eq(&self.tenants.get(&id).unwrap(), &reload.tenants.get(&id).unwrap())
+    }
+}
+
+fn names(ids: &[TenantId]) -> Vec<&str> {
+    ids.iter().map(TenantId::as_str).collect()
+}
+
+#[test]
+fn unchanged_tenants_are_kept() {
+    let mut loaded = Loaded::new();
+    let reload = loaded.reload("conf/a.toml", MEMORY);
+    assert!(loaded.is_kept(&reload, "a") && loaded.is_kept(&reload, "b"));
+    assert!(reload.changed.is_empty() && reload.removed.is_empty() && reload.broken.is_empty());
+    let reload = loaded.reload("conf/a.toml", &format!("deadline = \"1s\"\n{MEMORY}"));
+    assert!(!loaded.is_kept(&reload, "a") && loaded.is_kept(&reload, "b"));
+    assert_eq!(names(&reload.changed), ["a"]);
+}
+
+#[test]
+fn tenants_are_added_and_removed() {
+    let mut loaded = Loaded::new();
+    std::fs::remove_file(loaded.folder.0.path().join("conf/a.toml")).unwrap();
+    let reload = loaded.reload("conf/c.toml", MEMORY);
+    assert_eq!((names(&reload.changed), names(&reload.removed), reload.tenants.len()), (vec!["c"], vec!["a"], 2));
+}
+
+#[test]
+fn changed_secret_file_changes_the_tenant() {
+    let mut loaded = Loaded::new();
+    let reload = loaded.reload("key", &format!("{PUBLIC}\n# \n"));
+    assert_eq!(reload.broken, ["a", "b"], "a key with more text is invalid");
+    let reload = loaded.reload("key", "whsec_MSRjPPxLmJtpK9OVH8KDqggkVjFnu0Oevow4dEoKvE1=");
+    assert_eq!(reload.broken, ["a", "b"], "{:?}", reload.problems);
+    let reload = loaded.reload("key", &format!("{PUBLIC} "));
+    assert_eq!(reload.changed.len(), 2, "{:?}", reload.problems);
+}
+
+#[test]
+fn swapped_volume_changes_the_tenant() {
+    let folder = Folder::new();
+    let path = folder.0.path().to_owned();
+    folder.write("volume/..1/key", PUBLIC);
+    folder.write("volume/..2/key", &format!("{PUBLIC}\n"));
+    symlink("..1", path.join("volume/..data")).unwrap();
+    symlink("..data/key", path.join("volume/key")).unwrap();
+    folder.write("conf/a.toml", &MEMORY.replace("../key", "../volume/key"));
+    let mut loaded = Loaded::load(folder);
+    assert!(loaded.loader.folders().contains(&path.join("conf/../volume")));
+    symlink("..2", path.join("volume/..new")).unwrap();
+    std::fs::rename(path.join("volume/..new"), path.join("volume/..data")).unwrap();
+    let reload = loaded.loader.reload().unwrap_or_else(|problems| panic!("{problems:?}"));
+    assert_eq!(names(&reload.changed), ["a"]);
+}
+
+#[test]
+fn broken_tenant_keeps_its_settings() {
+    let mut loaded = Loaded::new();
+    for broken in ["not = = toml", "[connector]\ntype = \"memory\"\n"] {
+        let reload = loaded.reload("conf/a.toml", broken);
+        assert!(loaded.is_kept(&reload, "a") && !reload.problems.is_empty());
+        assert_eq!((reload.broken, reload.changed.len()), (vec!["a".to_owned()], 0));
+    }
+    loaded.folder.write("conf/b.toml", &format!("deadline = \"1s\"\n{MEMORY}"));
+    let reload = loaded.reload("conf/new.toml", "not toml");
+    assert_eq!((names(&reload.changed), reload.broken.len(), reload.tenants.len()), (vec!["b"], 2, 2));
+    let reload = loaded.reload("conf/a.toml", MEMORY);
+    assert!(loaded.is_kept(&reload, "a"), "the settings are as they were");
+}
+
+#[test]
+fn broken_main_file_changes_nothing() {
+    let mut loaded = Loaded::new();
+    loaded.folder.write("conf/a.toml", &format!("deadline = \"1s\"\n{MEMORY}"));
+    loaded.folder.write("conf/idp-bridge.toml", "[server]\nlisten = 1\n");
+    assert!(loaded.loader.reload().is_err());
+    let reload = loaded.reload("conf/idp-bridge.toml", SERVER);
+    assert_eq!(names(&reload.changed), ["a"]);
+}
+
+#[test]
+fn conflicting_tenants_change_nothing() {
+    let mut loaded = Loaded::new();
+    let shared = MEMORY.replace("_file = [\"../key\"]", &format!(" = [\"{}\"]", super::SHARED));
+    loaded.folder.write("conf/a.toml", &shared);
+    loaded.folder.write("conf/b.toml", &shared);
+    let problems = loaded.loader.reload().err().unwrap();
+    assert!(problems[0].message.contains("share the key"), "{problems:?}");
+}
+
+#[test]
+fn settings_of_the_bridge_need_a_restart() {
+    let mut loaded = Loaded::new();
+    let reload = loaded.reload("conf/idp-bridge.toml", &format!("{SERVER}listen = \"127.0.0.1:9\"\n"));
+    assert_eq!(reload.keys_for_restart, ["server.listen"]);
+    assert!(loaded.is_kept(&reload, "a"));
+    let denied = format!("{SERVER}secrets_dir = \"..\"\n[outbound]\nprivate_networks = \"deny\"\n");
+    let reload = loaded.reload("conf/idp-bridge.toml", &denied);
+    assert!(reload.keys_for_restart.is_empty());
+    assert_eq!(reload.changed.len(), 2, "{:?}", reload.problems);
+}
+
+#[test]
+fn first_federation_needs_a_restart() {
+    let mut loaded = Loaded::new();
+    loaded.loader.refuse_federation();
+    let keycloak = super::KEYCLOAK.replace("\"secret\"", "\"../secret\"");
+    let tenant = format!(
+        "webhook_keys_file = [\"../key\"]\n[federation]\nclients = [{{ id = \"app\" }}]\n[connector]\n{keycloak}"
+    );
+    let reload = loaded.reload("conf/a.toml", &tenant);
+    assert_eq!(reload.broken, ["a"]);
+    assert_eq!(reload.problems[0].hint.as_deref(), Some("restart the bridge"), "{:?}", reload.problems);
+}
