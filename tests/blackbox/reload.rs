@@ -71,7 +71,7 @@ fn broken_settings_change_nothing() {
     assert_eq!(broken_tenants(&bridge), 0);
     let config = std::fs::read_to_string(configured.config()).unwrap();
     configured.write("idp-bridge.toml", &config.replace("webhook_keys_file", "webhook_key_file"));
-    bridge.wait_for_log("earlier ones remain");
+    assert!(bridge.wait_for_log("settings of a tenant are invalid").contains("\"is_served\":true"));
     assert!(bridge.wait_for_log("webhook_key_file").contains("idp-bridge.toml"));
     assert_eq!((get(&signer(), &bridge).status, broken_tenants(&bridge)), (200, 1));
     configured.write("idp-bridge.toml", "not toml");

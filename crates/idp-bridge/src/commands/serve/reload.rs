@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
+use idp_bridge_core::TenantId;
 use idp_bridge_server::CurrentTenants;
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher, recommended_watcher};
@@ -47,8 +48,7 @@ impl ReloadTrigger {
 pub(super) fn start(loader: Loader, tenants: Arc<CurrentTenants>) -> std::io::Result<ReloadTrigger> {
     let (sender, reasons) = sync_channel(16);
     let trigger = ReloadTrigger(sender);
-    let mut reloader = Reloader { loader, tenants, watched: BTreeSet::new(), watcher: watcher(trigger.clone()) };
-    reloader.watch_folders();
+    let reloader = Reloader { loader, tenants, watched: BTreeSet::new(), watcher: watcher(trigger.clone()) };
     std::thread::Builder::new().name("reload".into()).spawn(move || reloader.run(&reasons))?;
     Ok(trigger)
 }
@@ -81,6 +81,7 @@ struct Reloader {
 
 impl Reloader {
     fn run(mut self, reasons: &Receiver<Reason>) {
+        self.watch_folders();
         while let Ok(first) = reasons.recv() {
             let reason = wait_until_quiet(reasons, first);
             self.reload(reason);
@@ -98,7 +99,9 @@ impl Reloader {
                 self.tenants.replace(tenants, broken.len());
                 log_problems(&problems);
                 for id in &broken {
-                    tracing::error!(tenant.id = id, "the new settings of the tenant are invalid: earlier ones remain");
+                    let tenant = TenantId::new(id).ok().and_then(|id| self.tenants.load().get(&id));
+                    let is_served = tenant.is_some();
+                    tracing::error!(tenant.id = id, is_served, "the new settings of a tenant are invalid");
                 }
                 for key in keys_for_restart {
                     tracing::warn!(key, "a changed setting is applied by a restart only");
@@ -117,25 +120,35 @@ impl Reloader {
     }
 
     /// Watches the folders of the files that were read.
+    ///
+    /// Reloads if a folder is new, since its files may have changed between the load and the start of the watch.
     fn watch_folders(&mut self) {
-        let Some(watcher) = &mut self.watcher else { return };
+        while self.update_watcher() {
+            self.reload(Reason::FileChange);
+        }
+    }
+
+    /// Updates the watched folders, and returns whether one is new.
+    fn update_watcher(&mut self) -> bool {
+        let Some(watcher) = &mut self.watcher else { return false };
         let folders = self.loader.folders();
         for folder in self.watched.difference(&folders) {
             // Fails for a folder that was removed, which is no longer watched.
             let _ = watcher.unwatch(folder);
         }
-        let mut watched = BTreeSet::new();
+        let (mut watched, mut has_new) = (BTreeSet::new(), false);
         for folder in folders {
             if self.watched.contains(&folder) {
                 watched.insert(folder);
                 continue;
             }
             match watcher.watch(&folder, RecursiveMode::NonRecursive) {
-                Ok(()) => drop(watched.insert(folder)),
+                Ok(()) => has_new |= watched.insert(folder),
                 Err(error) => warn_unwatched(&error),
             }
         }
         self.watched = watched;
+        has_new
     }
 }
 
