@@ -17,9 +17,9 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use self::reload::ReloadTrigger;
 use super::runtime_error;
 use crate::cli::ConfigOption;
-use self::reload::ReloadTrigger;
 use crate::config::{self, Loader, Location, Problem, Settings};
 use crate::demo::Demo;
 use crate::log;

@@ -102,14 +102,13 @@ struct LoadedTenant {
 impl Loader {
     /// Loads a configuration for the first time. Returns all problems at once.
     pub(crate) fn start(path: &Path, registry: &Registry) -> Result<(Settings, Self), Vec<Problem>> {
-        let mut loader =
-            Self {
-                path: path.to_owned(),
-                registry: registry.clone(),
-                settings: Value::Null,
-                has_revocations: true,
-                loaded: HashMap::new(),
-            };
+        let mut loader = Self {
+            path: path.to_owned(),
+            registry: registry.clone(),
+            settings: Value::Null,
+            has_revocations: true,
+            loaded: HashMap::new(),
+        };
         let Pass { root, entries, mut problems } = loader.read()?;
         let mut ids = Vec::new();
         for TenantEntry { tenant, .. } in entries {
@@ -326,8 +325,9 @@ fn conflict_problem(places: &[TenantPlace<'_>], error: &TenantsError) -> Option<
         place.problem(&path, error.to_string())
     };
     let last = places.iter().rev().find(|place| place.id == error.tenant().as_str()).map(problem_at)?;
-    let first_place =
-        |id: &TenantId| places.iter().find(|place| place.id == id.as_str()).map(problem_at).and_then(|first| first.place);
+    let first_place = |id: &TenantId| {
+        places.iter().find(|place| place.id == id.as_str()).map(problem_at).and_then(|first| first.place)
+    };
     let hint = match error {
         TenantsError::Twice(id) => first_place(id).map(|place| format!("it is at {place} too: remove one of them")),
         TenantsError::SharedKey(id, _) => first_place(id).map(|place| format!("the other one is at {place}")),

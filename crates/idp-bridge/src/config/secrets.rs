@@ -47,12 +47,7 @@ impl FetchError {
 impl Sources {
     /// Creates sources with relative paths starting from a folder.
     pub(crate) fn new(folder: &Path, reach: Reach) -> Self {
-        Self {
-            folder: folder.to_owned(),
-            reach,
-            variable: environment::variable,
-            files: RefCell::default(),
-        }
+        Self { folder: folder.to_owned(), reach, variable: environment::variable, files: RefCell::default() }
     }
 
     /// Returns the files that were read, with their contents at that time.

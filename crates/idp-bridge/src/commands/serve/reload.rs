@@ -39,7 +39,9 @@ impl ReloadTrigger {
         match self.0.try_send(reason) {
             // A full channel has a reload waiting.
             Ok(()) | Err(TrySendError::Full(_)) => {}
-            Err(TrySendError::Disconnected(_)) => tracing::error!("the configuration is no longer reloaded: restart the bridge"),
+            Err(TrySendError::Disconnected(_)) => {
+                tracing::error!("the configuration is no longer reloaded: restart the bridge")
+            }
         }
     }
 }
@@ -57,9 +59,7 @@ pub(super) fn start(loader: Loader, tenants: Arc<CurrentTenants>) -> std::io::Re
 fn watcher(trigger: ReloadTrigger) -> Option<RecommendedWatcher> {
     let watcher = recommended_watcher(move |event: notify::Result<notify::Event>| {
         // Reading the files must not start the next reload.
-        let is_read = |kind: &EventKind| {
-            matches!(kind, EventKind::Access(access) if *access != AccessKind::Close(AccessMode::Write))
-        };
+        let is_read = |kind: &EventKind| matches!(kind, EventKind::Access(access) if *access != AccessKind::Close(AccessMode::Write));
         if event.is_ok_and(|event| !is_read(&event.kind)) {
             trigger.send(Reason::FileChange);
         }
