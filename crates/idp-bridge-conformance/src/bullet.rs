@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bullet_of_the_contract_has_a_name_here() {
+    fn every_bullet_of_the_contract_is_listed() {
         let documented = documented();
         assert!(documented.len() >= 66, "found only {}", documented.len());
         for (method, text) in documented {
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_here_is_in_the_contract_word_by_word() {
+    fn every_listed_bullet_is_in_the_contract() {
         let documentation = |source: &str| -> String {
             source
                 .lines()

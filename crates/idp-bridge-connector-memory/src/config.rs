@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_the_file_the_entry_and_the_line() {
+    fn error_names_file_entry_and_line() {
         for (text, parts) in [
             (r#"[{"id":"u-1"},{"id":"u-2","email":"nobody"}]"#, ["[1].email", "has no `@`", "line 1"]),
             (r#"[{"id":"u-1","emial":"a@b.c"}]"#, ["[0].emial", "unknown field", "line 1"]),

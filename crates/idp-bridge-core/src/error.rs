@@ -256,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn display_reads_alone_and_keeps_the_cause_and_the_hint_apart() {
+    fn display_has_neither_cause_nor_hint() {
         let error = Error::upstream(ErrorKind::Misconfigured, "no such realm")
             .with("status", "404")
             .with("step", "read user")
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn everyone_who_waited_gets_the_same_reason_in_an_error_of_their_own() {
+    fn waiting_callers_get_equal_errors() {
         let wait = Some(Duration::from_secs(7));
         let cause = Error::upstream(ErrorKind::RateLimited, "slow down").with_hint("wait").with_retry_after(wait);
         let cause = Arc::new(cause);

@@ -105,7 +105,7 @@ mod tests {
     fn nobody(_: usize, _: &mut EmailStatus) {}
 
     #[tokio::test]
-    async fn one_write_marks_the_address_in_force_or_the_expected_one_in_any_case() {
+    async fn expected_address_matches_in_any_case() {
         for expected in [None, Some("ada@acme.example"), Some("ADA@acme.example")] {
             let (ended, user, written) = mark(status("Ada@acme.example", false), expected, nobody).await;
             assert_eq!((ended, user, written), (Ok(()), status("Ada@acme.example", true), vec![true]), "{expected:?}");
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_needs_no_write_or_may_have_none_gets_none() {
+    async fn unneeded_or_forbidden_writes_are_not_sent() {
         for (now, expected, ended) in [
             (status("a@b", true), None, Ok(())),
             (status("a@b", true), Some("a@b"), Ok(())),
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_flag_that_is_undone_is_written_again_but_not_for_ever() {
+    async fn undone_flag_is_written_again_a_few_times() {
         let undone = |times| move |write, user: &mut EmailStatus| user.verified = write > times;
         let (ended, user, written) = mark(status("a@b", false), None, undone(2)).await;
         assert_eq!((ended, user.verified, written.len()), (Ok(()), true, 3));
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_that_changes_meanwhile_is_not_left_verified_whatever_was_expected() {
+    async fn address_changed_meanwhile_is_not_left_verified() {
         for expected in [None, Some("a@b")] {
             let moved = |_, user: &mut EmailStatus| user.email = Email::new("c@d").ok();
             let ended = mark(status("a@b", false), expected, moved).await;

@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_write_is_unknown_until_it_is_surely_refused() {
+    fn write_is_unknown_until_it_is_refused() {
         let scope = CallScope::new("r-1", Duration::from_secs(1));
         let seen_from_outside = scope.recorder().clone();
         assert_eq!(seen_from_outside.outcome(), Outcome::NotApplied);

@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn an_email_has_one_at_sign_between_two_sides() {
+    fn email_has_one_at_sign_between_two_parts() {
         for bad in ["", "a", "@", "a@", "@b", "a@b@c", "a@b\r", &format!("{}@b", "x".repeat(319))] {
             assert!(Email::new(bad).is_err(), "{bad:?}");
         }

@@ -208,7 +208,7 @@ async fn refresh_survives_its_hasty_caller() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failed_refresh_keeps_the_value_and_delays_no_other_fetch() {
+async fn failed_refresh_keeps_value_and_delays_no_fetch() {
     let bench = Bench::new();
     let first = bench.cache.get(&scope()).await.unwrap();
     bench.down(true);

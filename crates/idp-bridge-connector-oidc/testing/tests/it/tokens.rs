@@ -106,7 +106,7 @@ async fn signed_refresh_tokens_are_rejected() {
 }
 
 #[tokio::test]
-async fn without_session_claim_a_logout_token_ends_the_user() {
+async fn logout_token_without_session_ends_the_user() {
     let bench = Bench::start().await;
     let tokens = bench.log_in();
     let logout = bench.harness.fake().with(|issuer| issuer.end_login(&tokens)).unwrap().unwrap();

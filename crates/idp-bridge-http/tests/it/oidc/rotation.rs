@@ -23,7 +23,7 @@ fn signed_by(issuer: &Issuer, key: &Key, kid: Option<&str>) -> String {
 }
 
 #[tokio::test]
-async fn new_key_is_found_and_withdrawn_key_not_accepted() {
+async fn new_key_is_found_and_withdrawn_key_refused() {
     let issuer = Issuer::start(Key::p256()).await;
     let old = issuer.token();
     issuer.verify(&old).await.unwrap();
