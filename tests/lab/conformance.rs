@@ -6,7 +6,7 @@ mod settings;
 use std::process::ExitCode;
 
 use idp_bridge_conformance::Staged;
-use idp_bridge_connector_keycloak::harness::KeycloakHarness;
+use idp_bridge_connector_keycloak_testing::harness::KeycloakHarness;
 use settings::Lab;
 
 fn main() -> ExitCode {

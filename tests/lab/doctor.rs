@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use idp_bridge_conformance::Staged;
-use idp_bridge_connector_keycloak::harness::KeycloakHarness;
+use idp_bridge_connector_keycloak_testing::harness::KeycloakHarness;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use idp_bridge_connector_keycloak::harness::{Maildir, Server, SmtpServer};
+use idp_bridge_connector_keycloak_testing::harness::{Maildir, Server, SmtpServer};
 use idp_bridge_connector_oidc_testing::harness::Server as OpenIdServer;
 use idp_bridge_core::{OauthClient, Secret};
 use serde_json::Value;

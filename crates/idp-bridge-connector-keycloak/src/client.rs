@@ -1,16 +1,14 @@
 //! Requests to Keycloak's Admin REST API.
 
-use async_trait::async_trait;
-use idp_bridge_core::{CallScope, Error, MailKind, OutboundPolicy, Result, Secret, UserId};
-use idp_bridge_http::{BaseUrl, Client, Request, Response, Token, TokenCache, TokenResponse, TokenSource, Url};
+use idp_bridge_core::{CallScope, Error, MailKind, OutboundPolicy, Result, UserId};
+use idp_bridge_http::{BaseUrl, Client, Request, Response, TokenCache, TokenRequest, Url};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::config::KeycloakConfig;
 use crate::error::{Step, check};
 use crate::map::KeycloakUser;
-use crate::person;
-use crate::search::Filter;
 
 /// A client of one realm's Admin REST API. Cheap to clone.
 #[derive(Clone)]
@@ -18,8 +16,8 @@ pub(crate) struct AdminApi {
     http: Client,
     base: BaseUrl,
     realm: String,
-    tokens: TokenCache<ClientCredentials>,
-    login: ClientCredentials,
+    login: TokenRequest,
+    tokens: TokenCache<TokenRequest>,
     mail_query: Vec<(&'static str, String)>,
 }
 
@@ -31,12 +29,13 @@ impl AdminApi {
         let token_url = base
             .join(&["realms", &config.realm, "protocol", "openid-connect", "token"])
             .map_err(|error| Error::misconfigured("`realm` is not a valid name of a realm").with_source(error))?;
-        let login = ClientCredentials {
-            http: http.clone(),
-            token_url,
-            client_id: config.client_id.clone(),
-            client_secret: config.client_secret.clone(),
-        };
+        let login = Request::post(token_url).read_only().form(&[
+            ("grant_type", "client_credentials"),
+            ("client_id", &config.client_id),
+            ("client_secret", config.client_secret.expose()),
+        ]);
+        let check_login = |response| check(Step::FetchToken, response);
+        let login = TokenRequest { client: http.clone(), request: login, check: check_login };
         let mail_query = [
             ("client_id", config.email_client_id.clone()),
             ("redirect_uri", config.email_redirect_uri.clone()),
@@ -44,7 +43,7 @@ impl AdminApi {
         ];
         let mail_query = mail_query.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         let tokens = TokenCache::new(&http, login.clone());
-        Ok(Self { http, base, realm: config.realm.clone(), tokens, login, mail_query })
+        Ok(Self { http, base, realm: config.realm.clone(), login, tokens, mail_query })
     }
 
     /// Returns the HTTP client.
@@ -59,7 +58,7 @@ impl AdminApi {
 
     /// Fetches a new token for the bridge's client, without the cache.
     pub(crate) async fn check_login(&self, scope: &CallScope) -> Result<()> {
-        self.login.fetch(scope).await.map(drop)
+        self.login.send(scope).await.map(drop)
     }
 
     /// Reads the user with this id.
@@ -67,31 +66,19 @@ impl AdminApi {
         self.read(scope, Step::ReadUsers, &["users", id.as_str()], &[]).await
     }
 
-    /// Reads one page of the users that match a filter.
-    pub(crate) async fn users(&self, scope: &CallScope, filter: &Filter, first: usize) -> Result<Vec<KeycloakUser>> {
-        self.read(scope, Step::ReadUsers, &["users"], &filter.query(first)).await
+    /// Searches for users. Empty if the client may search but not view users.
+    pub(crate) async fn users(&self, scope: &CallScope, query: &[(&str, String)]) -> Result<Vec<KeycloakUser>> {
+        self.read(scope, Step::ReadUsers, &["users"], query).await
     }
 
-    /// Reads the users with exactly this name, service accounts included. Empty if the client may search but not view users.
-    pub(crate) async fn users_named(&self, scope: &CallScope, username: &str) -> Result<Vec<KeycloakUser>> {
-        let query = [("username", username.to_owned()), ("exact", "true".into()), ("max", "2".into())];
-        self.read(scope, Step::ReadUsers, &["users"], &query).await
-    }
-
-    /// Reads at most [`person::PAGE`] people with this user name, address, first or last name.
-    pub(crate) async fn people_named(&self, scope: &CallScope, name: &str) -> Result<Vec<KeycloakUser>> {
-        let query = [("search", format!("\"{name}\"")), ("max", person::PAGE.to_string())];
-        self.read(scope, Step::ReadUsers, &["users"], &query).await
+    /// Reads the users with exactly this name, service accounts included.
+    pub(crate) async fn users_named(&self, scope: &CallScope, name: &str) -> Result<Vec<KeycloakUser>> {
+        self.users(scope, &[("username", name.to_owned()), ("exact", "true".into()), ("max", "2".into())]).await
     }
 
     /// Sets the flag of the user's address. The update is partial and keeps every other field.
     pub(crate) async fn set_email_verified(&self, scope: &CallScope, id: &UserId, verified: bool) -> Result<()> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Change {
-            email_verified: bool,
-        }
-        let request = Request::put(self.url(&["users", id.as_str()])?).json(&Change { email_verified: verified })?;
+        let request = Request::put(self.url(&["users", id.as_str()])?).json(&json!({"emailVerified": verified}))?;
         self.write(scope, Step::UpdateUser, request).await
     }
 
@@ -102,10 +89,10 @@ impl AdminApi {
 
     /// Requests a mail to the user. (The older `reset-password-email` is deprecated.)
     pub(crate) async fn send_mail(&self, scope: &CallScope, mail: MailKind, id: &UserId) -> Result<()> {
-        let to = |path| Ok::<_, Error>(Request::put(self.url(&["users", id.as_str(), path])?).query(&self.mail_query));
+        let put = |path| Ok::<_, Error>(Request::put(self.url(&["users", id.as_str(), path])?).query(&self.mail_query));
         let request = match mail {
-            MailKind::Verification => to("send-verify-email")?,
-            MailKind::PasswordReset => to("execute-actions-email")?.json(&["UPDATE_PASSWORD"])?,
+            MailKind::Verification => put("send-verify-email")?,
+            MailKind::PasswordReset => put("execute-actions-email")?.json(&["UPDATE_PASSWORD"])?,
         };
         self.write(scope, Step::SendMail, request).await
     }
@@ -149,27 +136,5 @@ impl AdminApi {
 
     async fn send(&self, scope: &CallScope, step: Step, request: Request) -> Result<Response> {
         check(step, self.tokens.send(&self.http, scope, request).await?)
-    }
-}
-
-/// Fetches tokens with the client credentials grant.
-#[derive(Clone)]
-struct ClientCredentials {
-    http: Client,
-    token_url: Url,
-    client_id: String,
-    client_secret: Secret,
-}
-
-#[async_trait]
-impl TokenSource for ClientCredentials {
-    async fn fetch(&self, scope: &CallScope) -> Result<Token> {
-        let request = Request::post(self.token_url.clone()).read_only().form(&[
-            ("grant_type", "client_credentials"),
-            ("client_id", &self.client_id),
-            ("client_secret", self.client_secret.expose()),
-        ]);
-        let response = check(Step::FetchToken, self.http.send(scope, request).await?)?;
-        Ok(response.json::<TokenResponse>()?.into())
     }
 }

@@ -17,7 +17,7 @@ pub struct KeycloakConfig {
     /// The name of the realm, as in the URL of its admin console.
     pub realm: String,
 
-    /// The confidential client whose service account the bridge uses.
+    /// The confidential client. The bridge uses its service account.
     pub client_id: String,
 
     /// That client's secret: Clients → the client → Credentials.
@@ -60,28 +60,6 @@ fn default_customer_attribute() -> String {
 }
 
 impl KeycloakConfig {
-    /// Creates settings with defaults for all optional ones.
-    pub fn new(
-        url: impl Into<String>,
-        realm: impl Into<String>,
-        client_id: impl Into<String>,
-        client_secret: Secret,
-    ) -> Self {
-        Self {
-            url: url.into(),
-            realm: realm.into(),
-            client_id: client_id.into(),
-            client_secret,
-            customer_attribute: default_customer_attribute(),
-            issuer: None,
-            login_events: false,
-            brute_force: false,
-            email_client_id: None,
-            email_redirect_uri: None,
-            email_link_lifespan: None,
-        }
-    }
-
     /// Checks the settings, except `url` and `realm`.
     pub(crate) fn check(&self) -> Result<()> {
         if self.client_id.is_empty() {

@@ -2,7 +2,6 @@
 
 mod diagnose;
 mod endpoints;
-mod error;
 mod token;
 
 use std::sync::Arc;

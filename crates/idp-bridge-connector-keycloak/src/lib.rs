@@ -7,19 +7,13 @@ mod client;
 mod config;
 mod diagnose;
 mod error;
-#[cfg(feature = "fake")]
-pub mod fake;
 mod federation;
-#[cfg(feature = "fake")]
-pub mod harness;
 mod logins;
 mod map;
 mod person;
 mod provider;
 mod search;
 mod store;
-#[cfg(test)]
-mod tests;
 
 pub use config::KeycloakConfig;
 pub use provider::Keycloak;

@@ -44,27 +44,29 @@ impl EventsConfig {
     }
 }
 
+/// The time of one event, in milliseconds since 1970.
+#[derive(Deserialize)]
+struct LoginEvent {
+    time: i64,
+}
+
 impl Logins {
-    /// Reads the user's logins.
+    /// Reads the user's logins, by paging, because Keycloak has no count of events.
     ///
     /// Without the right to view events, or if the realm does not save logins, both fields are absent:
     /// an empty list would look like a user without logins, and an old list like one without recent ones.
+    /// A count that takes too long is absent, never partial.
     pub(crate) async fn read(api: &AdminApi, scope: &CallScope, id: &UserId) -> Result<Self> {
         match EventsConfig::read(api, scope).await {
-            Ok(config) if config.keeps_logins() => Self::count(api, scope, id).await,
-            Ok(_) => Ok(Self::default()),
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(Self::default()),
-            Err(error) => Err(error),
+            Ok(config) if config.keeps_logins() => {}
+            Err(error) if error.kind() != ErrorKind::PermissionDenied => return Err(error),
+            Ok(_) | Err(_) => return Ok(Self::default()),
         }
-    }
-
-    /// Counts by paging, because Keycloak has no count of events. A count that takes too long is absent, never partial.
-    async fn count(api: &AdminApi, scope: &CallScope, id: &UserId) -> Result<Self> {
         let reserve = scope.remaining() / 2;
-        let mut logins = Self::default();
-        let mut seen = 0;
+        let (mut logins, mut seen) = (Self::default(), 0);
         for _ in 0..MAX_PAGES {
-            let page = page(api, scope, id, seen).await?;
+            // The newest first.
+            let page: Vec<LoginEvent> = api.read(scope, Step::ReadEvents, &["events"], &query(id, seen)).await?;
             if let (0, Some(newest)) = (seen, page.first()) {
                 logins.last = Timestamp::from_millisecond(newest.time).ok();
             }
@@ -81,19 +83,12 @@ impl Logins {
     }
 }
 
-/// The time of one event, in milliseconds since 1970.
-#[derive(Deserialize)]
-struct LoginEvent {
-    time: i64,
-}
-
-/// Reads one page of the user's logins, the newest first.
-async fn page(api: &AdminApi, scope: &CallScope, id: &UserId, first: usize) -> Result<Vec<LoginEvent>> {
-    let query = [
+/// Returns the query of the page of the user's logins that begins with this event.
+fn query(id: &UserId, first: usize) -> [(&'static str, String); 4] {
+    [
         ("type", "LOGIN".into()),
-        ("user", id.as_str().to_owned()),
+        ("user", id.as_str().into()),
         ("first", first.to_string()),
         ("max", PAGE_SIZE.to_string()),
-    ];
-    api.read(scope, Step::ReadEvents, &["events"], &query).await
+    ]
 }

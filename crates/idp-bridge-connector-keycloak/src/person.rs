@@ -9,8 +9,8 @@ use idp_bridge_core::{CallScope, Error, Result};
 use crate::client::AdminApi;
 use crate::map::KeycloakUser;
 
-/// The maximum number of hits of a search for a name.
-pub(crate) const PAGE: usize = 100;
+/// The maximum number of people that a search for a name returns.
+const PAGE: usize = 100;
 
 /// Returns whether the user is a person. Fails with `State` if Keycloak's answers prove neither.
 pub(crate) async fn is_person(api: &AdminApi, scope: &CallScope, user: &KeycloakUser) -> Result<bool> {
@@ -18,8 +18,12 @@ pub(crate) async fn is_person(api: &AdminApi, scope: &CallScope, user: &Keycloak
     if user.is_federated() {
         return Ok(true);
     }
+    let unknown_kind =
+        || Error::state("keycloak does not show whether this user is a person or the service account of a client");
+    // Keycloak cannot search for a whole name with a space.
     let name = user.username.as_deref().filter(|name| !name.contains(char::is_whitespace)).ok_or_else(unknown_kind)?;
-    let people = api.people_named(scope, name).await?;
+    let query = [("search", format!("\"{name}\"")), ("max", PAGE.to_string())];
+    let people = api.users(scope, &query).await?;
     if people.iter().any(|person| person.id == user.id) {
         return Ok(true);
     }
@@ -27,8 +31,4 @@ pub(crate) async fn is_person(api: &AdminApi, scope: &CallScope, user: &Keycloak
     // A full page may have cut the user off.
     let is_omitted = people.len() < PAGE && named.iter().any(|own| own.id == user.id);
     if is_omitted { Ok(false) } else { Err(unknown_kind()) }
-}
-
-fn unknown_kind() -> Error {
-    Error::state("keycloak does not show whether this user is a person or the service account of a client")
 }

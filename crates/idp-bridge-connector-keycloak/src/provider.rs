@@ -27,19 +27,16 @@ impl Connector for Keycloak {
     fn build(config: KeycloakConfig, context: &ConnectorContext) -> Result<Directory<KeycloakStore>> {
         config.check()?;
         let api = AdminApi::new(&config, &context.outbound)?;
-        let mut capabilities = Self::capabilities();
+        let settings = context.federation.as_ref();
+        let federation = settings.map(|settings| RealmFederation::new(api.clone(), &config, settings, context));
+        let federation = federation.transpose()?;
+        let declared = federation.as_ref().map(|_| federation::capabilities());
+        let mut capabilities = Self::capabilities().with_federation(declared);
         if !config.login_events {
-            capabilities = capabilities
-                .with_field(Field::LoginTime, Fidelity::Absent)
-                .with_field(Field::LoginsCount, Fidelity::Absent);
-        }
-        let federation = match &context.federation {
-            Some(settings) => Some(RealmFederation::new(api.clone(), &config, settings, context)?),
-            None => {
-                capabilities = capabilities.with_federation(None);
-                None
+            for field in [Field::LoginTime, Field::LoginsCount] {
+                capabilities = capabilities.with_field(field, Fidelity::Absent);
             }
-        };
+        }
         Ok(Directory::new(KeycloakStore { api, config, capabilities, federation }))
     }
 }

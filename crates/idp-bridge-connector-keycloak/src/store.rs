@@ -69,7 +69,7 @@ impl UserStore for KeycloakStore {
     async fn search(&self, scope: &CallScope, key: SearchKey<'_>, cursor: Option<&str>) -> Result<Page<KeycloakUser>> {
         let filter = Filter::new(key, &self.config.customer_attribute)?;
         let first = cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
-        let users = self.api.users(scope, &filter, first).await?;
+        let users = self.api.users(scope, &filter.query(first)).await?;
         if first == 0 && users.is_empty() {
             // Without `view-users` every search is an empty list. The roles in the cached token may be outdated.
             self.api.check_may_view_users(scope).await?;

@@ -50,7 +50,7 @@ pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 pub use refusal::status_error;
 pub use request::{Effect, Request};
 pub use response::Response;
-pub use token::{Token, TokenCache, TokenResponse, TokenSource};
+pub use token::{Token, TokenCache, TokenRequest, TokenResponse, TokenSource};
 pub use transport::{Peer, TransportCause};
 
 /// The URL type of [`BaseUrl::join`] and [`Request`].

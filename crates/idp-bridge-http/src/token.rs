@@ -46,6 +46,31 @@ impl From<TokenResponse> for Token {
     }
 }
 
+/// Fetches tokens with the same request each time.
+#[derive(Clone)]
+pub struct TokenRequest {
+    /// The client that sends the request.
+    pub client: Client,
+    /// The request to the token endpoint.
+    pub request: Request,
+    /// Returns the response if it is successful, otherwise the error that it means.
+    pub check: fn(Response) -> Result<Response>,
+}
+
+impl TokenRequest {
+    /// Sends the request and returns the parsed response.
+    pub async fn send(&self, scope: &CallScope) -> Result<TokenResponse> {
+        (self.check)(self.client.send(scope, self.request.clone()).await?)?.json()
+    }
+}
+
+#[async_trait]
+impl TokenSource for TokenRequest {
+    async fn fetch(&self, scope: &CallScope) -> Result<Token> {
+        self.send(scope).await.map(Token::from)
+    }
+}
+
 /// Caches one token for all calls of a tenant. Cheap to clone.
 ///
 /// # Behavior

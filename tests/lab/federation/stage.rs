@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use idp_bridge_conformance::{FederationHarness as _, Harness as _, NewUser, SignIn, Staged, Tokens, fixture};
-use idp_bridge_connector_keycloak::harness::KeycloakHarness;
+use idp_bridge_connector_keycloak_testing::harness::KeycloakHarness;
 use idp_bridge_core::{Email, UserId};
 use serde_json::Value;
 use tempfile::TempDir;

@@ -2,11 +2,11 @@
 
 use idp_bridge_core::{AccessToken, CallScope, Error, ErrorKind, OauthClient, OutboundPolicy, Result, Secret};
 use idp_bridge_http::oidc::Claims;
-use idp_bridge_http::{BaseUrl, Client, Request, Response, StatusCode, Url, header};
+use idp_bridge_http::{BaseUrl, Client, Request, Response, StatusCode, Url};
 
-use super::error::{Endpoint, check};
 use crate::client::AdminApi;
 use crate::config::KeycloakConfig;
+use crate::error::{Step, check};
 
 /// A client of a realm's public endpoints, at the address by which the bridge reaches Keycloak.
 pub(super) struct Endpoints {
@@ -78,9 +78,8 @@ impl Endpoints {
         if let Some(refusal) = parse_challenge(&response) {
             return Ok(refusal);
         }
-        let response = check(Endpoint::Userinfo, response)?;
-        let content_type = response.header(&header::CONTENT_TYPE).unwrap_or_default();
-        if content_type.starts_with("application/jwt") {
+        let response = check(Step::ReadUserinfo, response)?;
+        if response.media_type().as_deref() == Some("application/jwt") {
             let message = "keycloak signs or encrypts userinfo for this client, which the bridge does not read";
             return Err(Error::upstream(ErrorKind::Misconfigured, message).with_hint(
                 "Clients → the application → Advanced: `User info signed response algorithm` is `Unsigned`",
@@ -94,7 +93,7 @@ impl Endpoints {
         let form = [("token", token.expose()), ("token_type_hint", "access_token")];
         let request = Request::post(self.openid(&["token", "introspect"])?).read_only();
         let request = request.form(&with_client(&self.bridge, &form));
-        let response = check(Endpoint::Introspection, self.http.send(scope, request).await?)?;
+        let response = check(Step::Introspect, self.http.send(scope, request).await?)?;
         let claims = Claims::from_response(&response)?;
         match claims.get("active").and_then(serde_json::Value::as_bool) {
             Some(true) => Ok(Some(claims)),
@@ -109,7 +108,7 @@ impl Endpoints {
     pub(super) async fn log_out(&self, scope: &CallScope, client: &OauthClient, refresh: &Secret) -> Result<()> {
         let form = [("refresh_token", refresh.expose())];
         let request = Request::post(self.openid(&["logout"])?).form(&with_client(client, &form));
-        check(Endpoint::Logout, self.http.send(scope, request).await?)?.check_empty()
+        check(Step::EndRefreshToken, self.http.send(scope, request).await?)?.check_empty()
     }
 }
 

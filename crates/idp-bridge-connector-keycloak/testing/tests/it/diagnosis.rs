@@ -1,0 +1,95 @@
+//! The findings for a realm with one fault.
+
+use idp_bridge_conformance::{Control, Harness as _};
+use idp_bridge_core::{CallKind, Finding, IdentityProvider, Verdict};
+use serde_json::json;
+
+use crate::bench::{Stage, scope};
+use idp_bridge_connector_keycloak::KeycloakConfig;
+
+/// Returns all findings of a provider with all options.
+async fn findings(stage: &Stage) -> Vec<Finding> {
+    let mut config: KeycloakConfig = stage.harness.config();
+    (config.login_events, config.brute_force) = (true, true);
+    stage.harness.build(config).unwrap().diagnose(&scope()).await
+}
+
+/// Checks the verdict and the fix of the only finding that is not ok.
+async fn only(stage: &Stage, verdict: Verdict, fix: &str) {
+    let findings = findings(stage).await;
+    let wrong: Vec<&Finding> = findings.iter().filter(|finding| finding.verdict != Verdict::Ok).collect();
+    let [wrong] = wrong.as_slice() else { panic!("{wrong:#?}") };
+    assert_eq!(wrong.verdict, verdict, "{wrong:?}");
+    assert!(wrong.fix.as_deref().unwrap().contains(fix), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn healthy_realm_has_no_fault() {
+    let stage = Stage::new().await;
+    stage.harness.detect_brute_force(true).await.unwrap();
+    stage.requests();
+    let findings = findings(&stage).await;
+    assert!(findings.iter().all(|finding| finding.verdict == Verdict::Ok), "{findings:#?}");
+    assert_eq!(findings.len(), 9);
+    let requests = stage.requests();
+    assert!(requests.iter().all(|request| request.starts_with("GET") || request.ends_with("token")), "{requests:?}");
+}
+
+#[tokio::test]
+async fn each_fault_is_found_alone() {
+    let stage = Stage::new().await;
+    let harness = &stage.harness;
+    harness.detect_brute_force(true).await.unwrap();
+
+    harness.declare_customer(None).await.unwrap();
+    only(&stage, Verdict::Failed, "Create attribute").await;
+    harness.declare_customer(Some(json!({"view": ["admin"], "edit": ["admin", "user"]}))).await.unwrap();
+    only(&stage, Verdict::Failed, "`Who can edit?` only Admin").await;
+    harness.declare_customer(Some(json!({"view": ["user"], "edit": []}))).await.unwrap();
+    only(&stage, Verdict::Failed, "`Who can view?` Admin").await;
+    harness.declare_customer(Some(json!({"view": ["admin"], "edit": ["admin"]}))).await.unwrap();
+
+    harness.change_realm(json!({"smtpServer": {}})).await.unwrap();
+    only(&stage, Verdict::Failed, "Realm settings → Email").await;
+    harness.change_realm(json!({"smtpServer": {"host": "127.0.0.1", "from": "a@b.example"}})).await.unwrap();
+
+    harness.change_realm(json!({"eventsEnabled": false})).await.unwrap();
+    only(&stage, Verdict::Failed, "Save events").await;
+    harness.change_realm(json!({"eventsEnabled": true})).await.unwrap();
+
+    harness.detect_brute_force(false).await.unwrap();
+    only(&stage, Verdict::Failed, "Brute force detection").await;
+    harness.detect_brute_force(true).await.unwrap();
+
+    harness.set_role("view-realm", false).await.unwrap();
+    only(&stage, Verdict::NotVisible, "`view-realm` of `realm-management`").await;
+    harness.set_role("view-realm", true).await.unwrap();
+
+    harness.set_role("view-events", false).await.unwrap();
+    only(&stage, Verdict::Failed, "`view-events` of `realm-management`").await;
+    harness.set_role("view-events", true).await.unwrap();
+
+    harness.set_role("view-users", true).await.unwrap();
+    harness.set_role("manage-users", false).await.unwrap();
+    only(&stage, Verdict::Failed, "`manage-users` of `realm-management`").await;
+}
+
+#[tokio::test]
+async fn failed_logins_are_found_first() {
+    let stage = Stage::new().await;
+    for (control, verdicts, fix) in [
+        (Control::WrongSecret, [Verdict::Ok, Verdict::Ok, Verdict::Failed], "Client Secret"),
+        (Control::WrongRealm, [Verdict::Ok, Verdict::Failed, Verdict::NotVisible], "`no-such-realm`"),
+    ] {
+        let findings = stage.harness.provider_broken(control).await.unwrap().diagnose(&scope()).await;
+        assert_eq!(findings.iter().map(|finding| finding.verdict).collect::<Vec<_>>(), verdicts);
+        let failed = findings.iter().find(|finding| finding.verdict == Verdict::Failed).unwrap();
+        assert_eq!(failed.calls, CallKind::ALL);
+        assert!(failed.fix.as_deref().unwrap().contains(fix), "{failed:?}");
+    }
+    let mut config = stage.harness.config();
+    config.url = "http://127.0.0.1:1".into();
+    let findings = stage.harness.build(config).unwrap().diagnose(&scope()).await;
+    let verdicts: Vec<Verdict> = findings.iter().map(|finding| finding.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Failed, Verdict::NotVisible, Verdict::NotVisible]);
+}
