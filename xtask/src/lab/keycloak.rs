@@ -1,6 +1,5 @@
 //! Keycloak with a new realm, and an SMTP server that keeps its mails.
 
-mod admin;
 mod distribution;
 mod realm;
 mod settings;
@@ -10,15 +9,14 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use self::admin::Admin;
 use self::distribution::{ADMIN, Keycloak, VERSION};
 use self::realm::Fresh;
 use self::settings::Realm;
 use super::place::Place;
-use super::server::Launched;
+use super::server::{Launched, responds};
 use super::settings::new_secret;
 use super::{Description, Ports, Started, choose_port, packages};
 use crate::environment::readable;
@@ -55,8 +53,10 @@ fn start(place: &Place, ports: &Ports, bridge_port: u16) -> Result<Started> {
     status::step("Starting", format!("Keycloak {VERSION} at {url}"));
     let maildir = place.folder.join("mail");
     let smtp = start_smtp(place, &python, &maildir, smtp_port)?;
-    let server = keycloak.start(&place.server(SERVER), (port, management_port)).context("cannot start Keycloak")?;
-    let realm = create_realm(&url, smtp_port, bridge_port)?;
+    let (representation, realm) = new_realm(smtp_port, bridge_port)?;
+    let server = keycloak.start(&place.server(SERVER), &representation, (port, management_port));
+    let server = server.context("cannot start Keycloak")?;
+    ensure!(responds(&format!("{url}/realms/{}", realm.name)), "Keycloak did not import the realm");
     files::write_with_mode(&place.folder.join(WEB_SECRET), &realm.web_client_secret, files::PRIVATE)?;
     Ok(Started {
         title: format!("Keycloak {VERSION} with a new realm"),
@@ -109,7 +109,8 @@ fn greets(port: u16) -> bool {
         && &greeting == b"220"
 }
 
-fn create_realm(url: &str, smtp_port: u16, bridge_port: u16) -> Result<Realm> {
+/// Returns the realm with new secrets: its representation, and its description for tests.
+fn new_realm(smtp_port: u16, bridge_port: u16) -> Result<(Value, Realm)> {
     let fresh = Fresh {
         client_secret: new_secret()?,
         web_client_secret: new_secret()?,
@@ -117,10 +118,8 @@ fn create_realm(url: &str, smtp_port: u16, bridge_port: u16) -> Result<Realm> {
         back_channel: format!("http://127.0.0.1:{bridge_port}/v1/tenants/{}/backchannel-logout", realm::NAME),
     };
     let representation = realm::representation(&fresh)?;
-    let admin = Admin::new(url);
-    admin.create_realm(&representation, ADMIN.0, ADMIN.1)?;
-    admin.check_client(realm::NAME, realm::CLIENT_ID, &fresh.client_secret)?;
-    Ok(realm::settings(&representation, &fresh))
+    let settings = realm::settings(&representation, &fresh);
+    Ok((representation, settings))
 }
 
 /// Returns the federation table: the applications of the realm, with the URLs of the example application.

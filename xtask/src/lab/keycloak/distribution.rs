@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 
 use crate::lab::place::Place;
 use crate::lab::server::{Launched, Server, responds};
@@ -66,10 +67,18 @@ impl Keycloak {
         files::copy_flat_folder(&self.home.join("data/h2"), &self.home.join("empty-database"))
     }
 
-    /// Starts the server with an empty database, on these ports for HTTP and management.
-    pub(crate) fn start(&self, server: &Server, (port, management_port): (u16, u16)) -> Result<Launched> {
-        files::remove(&self.home.join("data"))?;
-        files::copy_flat_folder(&self.home.join("empty-database"), &self.home.join("data/h2"))?;
+    /// Starts the server with an empty database and this realm, on these ports for HTTP and management.
+    pub(crate) fn start(
+        &self,
+        server: &Server,
+        realm: &Value,
+        (port, management_port): (u16, u16),
+    ) -> Result<Launched> {
+        let data = self.home.join("data");
+        files::remove(&data)?;
+        files::copy_flat_folder(&self.home.join("empty-database"), &data.join("h2"))?;
+        files::create_folder(&data.join("import"))?;
+        files::write_with_mode(&data.join("import/realm.json"), &realm.to_string(), files::PRIVATE)?;
         let script = self.script();
         let command = [
             &*script.to_string_lossy(),
@@ -82,6 +91,8 @@ impl Keycloak {
             // Fixed, so that tokens and links in mails do not follow the `Host` header.
             &format!("--hostname=http://127.0.0.1:{port}"),
             "--cache=local",
+            // Before the server is ready. A restart keeps the realm.
+            "--import-realm",
         ];
         let variables = [("JAVA", &*self.java.to_string_lossy()), JAVA_OPTIONS];
         let health = format!("http://127.0.0.1:{management_port}/health/ready");
