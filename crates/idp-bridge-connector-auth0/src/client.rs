@@ -4,10 +4,9 @@ mod federation;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use idp_bridge_core::{CallScope, ConnectorContext, Email, Error, ErrorKind, Result, Secret, UserId};
 use idp_bridge_http::{
-    BaseUrl, Client, HeaderName, HeaderValue, Request, Response, Token, TokenCache, TokenResponse, TokenSource, Url,
+    BaseUrl, Client, HeaderName, HeaderValue, Request, Response, TokenCache, TokenRequest, Url,
     header,
 };
 use serde::de::DeserializeOwned;
@@ -35,8 +34,8 @@ pub(crate) struct Auth0Api {
     login_base: BaseUrl,
     custom_domain: Option<HeaderValue>,
     email_client_id: Option<String>,
-    tokens: TokenCache<ClientCredentials>,
-    credentials: ClientCredentials,
+    tokens: TokenCache<TokenRequest>,
+    login: TokenRequest,
 }
 
 /// The members of a connection that `doctor` checks.
@@ -66,12 +65,10 @@ impl Auth0Api {
         let http = Client::new(&context.outbound)?;
         let setting = if config.endpoint.is_some() { "endpoint" } else { "domain" };
         let base = BaseUrl::parse_setting(setting, &config.base(), &context.outbound)?;
-        let credentials = ClientCredentials {
-            http: http.clone(),
-            token_url: base.join(&["oauth", "token"])?,
-            audience: config.audience(),
-            client_id: config.client_id.clone(),
-            proof: Proof::new(config, context)?,
+        let login = TokenRequest {
+            client: http.clone(),
+            request: token_request(base.join(&["oauth", "token"])?, config, Proof::new(config, context)?),
+            check: |response| check(Step::FetchToken, response),
         };
         let custom_domain = config
             .custom_domain
@@ -79,7 +76,7 @@ impl Auth0Api {
             .map(HeaderValue::from_str)
             .transpose()
             .map_err(|_| Error::misconfigured("`custom_domain` has characters that are invalid in a header"))?;
-        let tokens = TokenCache::new(&http, credentials.clone());
+        let tokens = TokenCache::new(&http, login.clone());
         Ok(Self {
             http,
             login_base: BaseUrl::parse_setting(setting, &config.login_base(), &context.outbound)?,
@@ -87,13 +84,13 @@ impl Auth0Api {
             custom_domain,
             email_client_id: config.email_client_id.clone(),
             tokens,
-            credentials,
+            login,
         })
     }
 
     /// Fetches a new token and returns its scopes, if the response names them.
     pub(crate) async fn granted_scopes(&self, scope: &CallScope) -> Result<Option<Vec<String>>> {
-        let scopes = self.credentials.fetch_token(scope).await?.scope;
+        let scopes = self.login.send(scope).await?.scope;
         Ok(scopes.map(|scopes| scopes.split_ascii_whitespace().map(str::to_owned).collect()))
     }
 
@@ -237,16 +234,6 @@ pub(crate) struct PasswordReset {
     pub(crate) client_id: String,
 }
 
-/// The client credentials grant of the bridge's application.
-#[derive(Clone)]
-struct ClientCredentials {
-    http: Client,
-    token_url: Url,
-    audience: String,
-    client_id: String,
-    proof: Proof,
-}
-
 /// The authentication of the application.
 #[derive(Clone)]
 enum Proof {
@@ -277,27 +264,18 @@ impl Proof {
     }
 }
 
-impl ClientCredentials {
-    async fn fetch_token(&self, scope: &CallScope) -> Result<TokenResponse> {
-        let (audience, client_id, proof) = (self.audience.clone(), self.client_id.clone(), self.proof.clone());
-        // Each attempt needs a new assertion.
-        let form = move || {
-            let mut form = vec![
-                ("grant_type", "client_credentials".to_owned()),
-                ("audience", audience.clone()),
-                ("client_id", client_id.clone()),
-            ];
-            form.extend(proof.fields()?);
-            Ok(form)
-        };
-        let request = Request::post(self.token_url.clone()).read_only().form_with(form);
-        send_without_token(&self.http, scope, Step::FetchToken, request).await?.json()
-    }
-}
-
-#[async_trait]
-impl TokenSource for ClientCredentials {
-    async fn fetch(&self, scope: &CallScope) -> Result<Token> {
-        self.fetch_token(scope).await.map(Token::from)
-    }
+/// Returns the request for a token of the bridge's application.
+fn token_request(url: Url, config: &Auth0Config, proof: Proof) -> Request {
+    let (audience, client_id) = (config.audience(), config.client_id.clone());
+    // Each attempt needs a new assertion.
+    let form = move || {
+        let mut form = vec![
+            ("grant_type", "client_credentials".to_owned()),
+            ("audience", audience.clone()),
+            ("client_id", client_id.clone()),
+        ];
+        form.extend(proof.fields()?);
+        Ok(form)
+    };
+    Request::post(url).read_only().form_with(form).rate_limit_reset(RATE_LIMIT_RESET)
 }

@@ -9,6 +9,7 @@ mod realm;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
 
 use idp_bridge_conformance::fake::FakeServer;
 use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, Staged, UserKind, async_trait};
@@ -22,6 +23,7 @@ use keycloak::types::{
     UserRepresentation,
 };
 use keycloak::{DefaultResponse, KeycloakAdmin, KeycloakError, KeycloakRealmAdmin};
+use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 
 use admin::{Administrator, Login};
@@ -29,6 +31,9 @@ use federation::BackChannel;
 pub use mails::{Maildir, Mails};
 
 use crate::fake::FakeKeycloak;
+
+/// The time limit of a request. A real Keycloak takes seconds for its first realm.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A Keycloak to be tested against.
 #[derive(Clone)]
@@ -102,7 +107,7 @@ pub struct KeycloakHarness {
 impl KeycloakHarness {
     /// Creates the realm, with clients and without users.
     pub async fn start(server: Server) -> Staged<Self> {
-        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
+        let http = reqwest::Client::builder().no_proxy().redirect(Policy::none()).timeout(TIMEOUT).build()?;
         let login = Login::new(http.clone(), &server.admin, &server.password);
         let administrator = KeycloakAdmin::new(&server.url, login, http.clone());
         let realm = format!("conformance-{}", SystemRandom.word()?);
