@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use idp_bridge_core::{CallScope, ConnectorContext, Email, Error, ErrorKind, Result, Secret, UserId};
 use idp_bridge_http::{
-    BaseUrl, Client, HeaderName, HeaderValue, Request, Response, TokenCache, TokenRequest, Url,
-    header,
+    BaseUrl, Client, HeaderName, HeaderValue, Request, Response, TokenCache, TokenRequest, Url, header,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
