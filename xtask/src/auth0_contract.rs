@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::workspace::Workspace;
-use crate::{environment, process};
+use crate::{environment, process, status};
 
 /// The connector's testing package, the program in it that compares, and an integration test of it.
 const PACKAGE: &str = "idp-bridge-connector-auth0-testing";
@@ -17,8 +17,12 @@ const TEST: &str = "conformance";
 /// The default folder of the material, relative to the root of the workspace.
 const BESIDE: &str = "../shared/fixtures/auth0";
 
+/// A note on a comparison that was skipped.
+pub(crate) const SKIPPED: &str = "not run: the comparison with recorded Auth0 traffic, which needs a folder beside the \
+                                  checkout; `xtask/README.md` describes it";
+
 /// The material to compare with.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(crate) struct Options {
     /// Folder of recorded exchanges [default: ../shared/fixtures/auth0/recorded, beside the checkout]
     #[arg(long, value_name = "DIR")]
@@ -28,50 +32,39 @@ pub(crate) struct Options {
     openapi: Option<PathBuf>,
 }
 
-/// Recordings and API description that exist.
-#[derive(Debug)]
-pub(crate) struct Material {
-    recordings: PathBuf,
-    openapi: PathBuf,
-}
-
 /// Runs the tests of the program that compares, then compares.
 pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<()> {
-    let Material { recordings, openapi } = Material::in_folder(&workspace.root.join(BESIDE));
-    let material = Material {
-        recordings: options.recordings.clone().unwrap_or(recordings),
-        openapi: options.openapi.clone().unwrap_or(openapi),
-    };
-    if let Some(missing) = material.missing() {
-        bail!("`{}` does not exist; hint: use --recordings and --openapi", environment::readable(missing));
-    }
+    let material = options.find(&workspace.root.join(BESIDE))?;
     process::run(&mut workspace.cargo(&["test", "--package", PACKAGE, "--test", "it", "contract"]))?;
     compare(&material, workspace)
 }
 
-/// Compares: prints the counts of each call, and fails on any mismatch.
-pub(crate) fn compare(material: &Material, workspace: &Workspace) -> Result<()> {
+/// Compares with the material beside the checkout. Returns whether it exists.
+pub(crate) fn compare_if_available(workspace: &Workspace) -> Result<bool> {
+    let Ok(material) = Options::default().find(&workspace.root.join(BESIDE)) else {
+        status::note(SKIPPED);
+        return Ok(false);
+    };
+    status::step("Comparing", "the Auth0 connector with recorded traffic");
+    compare(&material, workspace).map(|()| true)
+}
+
+/// Prints the counts of each call, and fails on any mismatch.
+fn compare([recordings, openapi]: &[PathBuf; 2], workspace: &Workspace) -> Result<()> {
     let mut program = Command::new(workspace.build_program(PROGRAM, TEST)?);
-    program.arg("--recordings").arg(&material.recordings).arg("--openapi").arg(&material.openapi);
+    program.arg("--recordings").arg(recordings).arg("--openapi").arg(openapi);
     process::run(&mut program).context("the Auth0 connector does not match its recordings")
 }
 
-impl Material {
-    /// Returns the material beside the checkout, or a phrase that says what cannot run without it.
-    pub(crate) fn beside(workspace: &Workspace) -> Result<Self, String> {
-        let material = Self::in_folder(&workspace.root.join(BESIDE));
-        match material.missing() {
-            None => Ok(material),
-            Some(_) => Err(format!("the comparison with recorded Auth0 traffic, since `{BESIDE}` does not exist")),
+impl Options {
+    /// Returns the recordings and the document, which must exist. `folder` has the default ones.
+    fn find(&self, folder: &Path) -> Result<[PathBuf; 2]> {
+        let options = [(&self.recordings, "recorded"), (&self.openapi, "auth0-subset.openapi.json")];
+        let material = options.map(|(chosen, name)| chosen.clone().unwrap_or_else(|| folder.join(name)));
+        if let Some(missing) = material.iter().find(|path| !path.exists()) {
+            bail!("`{}` does not exist; hint: use --recordings and --openapi", environment::readable(missing));
         }
-    }
-
-    fn in_folder(folder: &Path) -> Self {
-        Self { recordings: folder.join("recorded"), openapi: folder.join("auth0-subset.openapi.json") }
-    }
-
-    fn missing(&self) -> Option<&Path> {
-        [&self.recordings, &self.openapi].into_iter().find(|path| !path.exists()).map(PathBuf::as_path)
+        Ok(material)
     }
 }
 
@@ -82,11 +75,11 @@ mod tests {
     #[test]
     fn material_needs_recordings_and_description() {
         let folder = tempfile::tempdir().unwrap();
-        let material = Material::in_folder(folder.path());
-        assert_eq!(material.missing(), Some(&*folder.path().join("recorded")));
+        let find = || Options::default().find(folder.path()).map_err(|error| error.to_string());
+        assert!(find().unwrap_err().contains("recorded` does not exist"));
         std::fs::create_dir(folder.path().join("recorded")).unwrap();
-        assert_eq!(material.missing(), Some(&*folder.path().join("auth0-subset.openapi.json")));
+        assert!(find().unwrap_err().contains("auth0-subset.openapi.json` does not exist"));
         std::fs::write(folder.path().join("auth0-subset.openapi.json"), "{}").unwrap();
-        assert_eq!(material.missing(), None);
+        assert_eq!(find().unwrap()[0], folder.path().join("recorded"));
     }
 }

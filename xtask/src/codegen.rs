@@ -23,25 +23,18 @@ pub(crate) struct Options {
     check: bool,
 }
 
-/// A generated document.
-#[derive(Debug)]
-struct Document {
-    path: PathBuf,
-    text: String,
-}
-
 /// Writes the documents, or compares them.
 pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<()> {
     if options.check {
         return check(workspace);
     }
-    for document in generate(workspace)? {
-        if document.is_current() {
-            status::step("Unchanged", environment::readable(&document.path));
+    for (path, text) in generate(workspace)? {
+        if is_current(&path, &text) {
+            status::step("Unchanged", environment::readable(&path));
             continue;
         }
-        files::write(&document.path, &document.text)?;
-        status::step("Wrote", environment::readable(&document.path));
+        files::write(&path, &text)?;
+        status::step("Wrote", environment::readable(&path));
     }
     Ok(())
 }
@@ -49,35 +42,35 @@ pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<()> {
 /// Fails if a document differs from the generated one.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     let documents = generate(workspace)?;
-    let stale: Vec<_> = documents.iter().filter(|document| !document.is_current()).collect();
+    let stale = documents.iter().filter(|(path, text)| !is_current(path, text));
+    let stale: Vec<_> = stale.map(|(path, _)| environment::readable(path)).collect();
     if !stale.is_empty() {
-        let paths: Vec<_> = stale.iter().map(|document| environment::readable(&document.path)).collect();
-        bail!("not current: {}; hint: run `cargo xtask codegen` and commit what it writes", paths.join(", "));
+        bail!("not current: {}; hint: run `cargo xtask codegen` and commit what it writes", stale.join(", "));
     }
     status::step("Current", format!("{} generated documents", documents.len()));
     Ok(())
 }
 
-impl Document {
-    fn is_current(&self) -> bool {
-        std::fs::read_to_string(&self.path).is_ok_and(|text| text == self.text)
-    }
+fn is_current(path: &Path, text: &str) -> bool {
+    std::fs::read_to_string(path).is_ok_and(|current| current == text)
 }
 
-fn generate(workspace: &Workspace) -> Result<Vec<Document>> {
+/// Returns the paths and texts of the documents.
+fn generate(workspace: &Workspace) -> Result<[(PathBuf, String); 4]> {
     let program = workspace.build_program(PROGRAM, TEST)?;
     let output = |arguments: &[&str]| process::output(Command::new(&program).args(arguments));
-    let docs = workspace.root.join("docs");
     let reports = conformance::read_reports(workspace)?;
+    let [openapi, schema, matrix, logouts] =
+        ["openapi.json", "configuration.schema.json", "support-matrix.md", "logout-table.md"]
+            .map(|name| workspace.root.join("docs").join(name));
     let committed = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
-    let (matrix, logouts) = (docs.join("support-matrix.md"), docs.join("logout-table.md"));
     let matrix_text = support_matrix::render(&output(&["connectors", "--markdown"])?, &reports, &committed(&matrix));
     let logouts_text = logout_table::render(&reports, &committed(&logouts));
-    Ok(vec![
-        Document { path: docs.join("openapi.json"), text: with_newline(&output(&["schema", "openapi"])?) },
-        Document { path: docs.join("configuration.schema.json"), text: with_newline(&output(&["schema", "config"])?) },
-        Document { path: matrix, text: matrix_text },
-        Document { path: logouts, text: logouts_text },
+    Ok([
+        (openapi, with_newline(&output(&["schema", "openapi"])?)),
+        (schema, with_newline(&output(&["schema", "config"])?)),
+        (matrix, matrix_text),
+        (logouts, logouts_text),
     ])
 }
 
@@ -93,11 +86,11 @@ mod tests {
     fn a_current_document_is_equal_byte_by_byte() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("openapi.json");
-        let document = Document { path: path.clone(), text: with_newline("{}") };
-        assert!(!document.is_current());
+        let text = with_newline("{}");
+        assert!(!is_current(&path, &text));
         std::fs::write(&path, "{}").unwrap();
-        assert!(!document.is_current());
+        assert!(!is_current(&path, &text));
         std::fs::write(&path, "{}\n").unwrap();
-        assert!(document.is_current());
+        assert!(is_current(&path, &text));
     }
 }

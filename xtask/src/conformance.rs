@@ -48,19 +48,9 @@ impl Report {
         named.unwrap_or((&self.harness, "real"))
     }
 
-    /// Returns the number of passed cases.
-    pub(crate) fn passed(&self) -> usize {
-        self.passed.len()
-    }
-
-    /// Returns the number of cases that ran.
-    pub(crate) fn run(&self) -> usize {
-        self.passed.len() + self.failed.len()
-    }
-
-    /// Returns how many cases about federation passed, and how many ran.
-    pub(crate) fn federation(&self) -> (usize, usize) {
-        let count = |cases: &[Case]| cases.iter().filter(|case| case.case.starts_with("federation_")).count();
+    /// Returns how many cases passed and how many ran, of those whose name has this prefix.
+    pub(crate) fn counts(&self, prefix: &str) -> (usize, usize) {
+        let count = |cases: &[Case]| cases.iter().filter(|case| case.case.starts_with(prefix)).count();
         let passed = count(&self.passed);
         (passed, passed + count(&self.failed))
     }
@@ -76,45 +66,41 @@ impl Report {
 
     /// Returns the counts as one line.
     pub(crate) fn summary(&self) -> String {
-        let Self { harness, failed, not_applicable, .. } = self;
-        let counts = format!("{} cases passed, {} failed", self.passed(), failed.len());
-        format!("{harness}: {counts}, {} not applicable", not_applicable.len())
+        let Self { harness, passed, failed, not_applicable, .. } = self;
+        let [passed, failed, skipped] = [passed, failed, not_applicable].map(Vec::len);
+        format!("{harness}: {passed} cases passed, {failed} failed, {skipped} not applicable")
     }
 }
 
-/// The folder that the suite writes to, in `CARGO_TARGET_TMPDIR`.
-fn fresh_folder(workspace: &Workspace) -> PathBuf {
-    workspace.target_directory.join("tmp/conformance")
-}
-
-/// The folder with the reports of the last complete run.
-fn kept_folder(workspace: &Workspace) -> PathBuf {
-    workspace.target_directory.join("conformance")
+/// Returns the folder that the suite writes to, and the folder with the reports of the last complete run.
+fn folders(workspace: &Workspace) -> [PathBuf; 2] {
+    ["tmp/conformance", "conformance"].map(|folder| workspace.target_directory.join(folder))
 }
 
 /// Removes the reports of earlier runs.
 pub(crate) fn remove_reports(workspace: &Workspace) -> Result<()> {
-    files::remove(&fresh_folder(workspace))?;
-    files::remove(&kept_folder(workspace))
+    folders(workspace).iter().try_for_each(|folder| files::remove(folder))
 }
 
 /// Keeps the reports of a complete run that passed, and returns them.
 pub(crate) fn keep_reports(workspace: &Workspace) -> Result<Vec<Report>> {
-    if fresh_folder(workspace).exists() {
-        files::copy_flat_folder(&fresh_folder(workspace), &kept_folder(workspace))?;
+    let [written, kept] = folders(workspace);
+    if written.exists() {
+        files::copy_flat_folder(&written, &kept)?;
     }
     read_reports(workspace)
 }
 
 /// Returns the reports of the last complete run, sorted by name.
 pub(crate) fn read_reports(workspace: &Workspace) -> Result<Vec<Report>> {
-    let Ok(entries) = fs::read_dir(kept_folder(workspace)) else { return Ok(Vec::new()) };
+    let [_, kept] = folders(workspace);
+    let Ok(entries) = fs::read_dir(kept) else { return Ok(Vec::new()) };
     let mut reports: Vec<Report> = Vec::new();
     for entry in entries {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "json") {
-            let text = fs::read_to_string(&path)?;
-            reports.push(serde_json::from_str(&text).with_context(|| format!("cannot read `{}`", path.display()))?);
+            let report = serde_json::from_str(&files::read(&path)?);
+            reports.push(report.with_context(|| format!("cannot parse `{}`", path.display()))?);
         }
     }
     reports.sort_by(|one, other| one.harness.cmp(&other.harness));
@@ -151,7 +137,7 @@ mod tests {
     fn a_report_has_a_one_line_summary() {
         let report = Report::sample("keycloak (fake)");
         assert_eq!(report.summary(), "keycloak (fake): 1 cases passed, 1 failed, 1 not applicable");
-        assert_eq!(report.federation(), (1, 1));
+        assert_eq!((report.counts("federation_"), report.counts("")), ((1, 1), (1, 2)));
         assert_eq!(report.not_applicable(), BTreeMap::from([("no clock to turn", 1)]));
     }
 }

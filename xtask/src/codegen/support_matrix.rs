@@ -31,10 +31,12 @@ fn render_proof(reports: &[Report]) -> String {
          | Connector | Tested with | All cases | Not applicable | Cases about federation |\n|---|---|---|---|---|\n"
     );
     for report in reports {
-        let ((connector, server), (passed, run)) = (report.target(), report.federation());
-        let federation = if run > 0 { format!("{passed} of {run}") } else { "–".to_owned() };
+        let (connector, server) = report.target();
+        let [all, federation] = ["", "federation_"].map(|prefix| match report.counts(prefix) {
+            (_, 0) => "–".to_owned(),
+            (passed, run) => format!("{passed} of {run}"),
+        });
         let skipped: usize = report.not_applicable().values().sum();
-        let all = format!("{} of {}", report.passed(), report.run());
         text += &format!("| {connector} | {server} | {all} | {skipped} | {federation} |\n");
     }
     text += "\nCases that are not applicable, and why:\n\n";
