@@ -6,6 +6,8 @@
 mod endpoints;
 mod harness;
 mod login;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::io;
