@@ -78,6 +78,37 @@ pub struct OutboundPolicy {
     ///
     /// No configuration key sets it; tests do.
     pub fetch_timeout: Duration,
+    /// The tenant, for the log.
+    pub tenant: Option<TenantId>,
+    /// The limits on requests to an identity provider that fails.
+    pub limits: UpstreamLimits,
+}
+
+/// The limits on a tenant's requests to an identity provider that fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamLimits {
+    /// The maximum number of retries and second requests, as a percentage of the requests.
+    pub retry_percent: u32,
+    /// The number of retries beyond that percentage, so that a tenant with few requests can retry. Requests refill it.
+    pub retry_reserve: u32,
+    /// The number of failed attempts in a row after which a host is considered down. 0 switches its circuit breaker off.
+    pub breaker_failures: u32,
+    /// The minimum time in which they fail. Also the time after which an attempt that ends without a result has failed.
+    pub breaker_after: Duration,
+    /// The time between two requests to a host that is down.
+    pub breaker_pause: Duration,
+}
+
+impl Default for UpstreamLimits {
+    fn default() -> Self {
+        Self {
+            retry_percent: 10,
+            retry_reserve: 10,
+            breaker_failures: 5,
+            breaker_after: Duration::from_secs(1),
+            breaker_pause: Duration::from_secs(1),
+        }
+    }
 }
 
 impl OutboundPolicy {
@@ -93,6 +124,8 @@ impl Default for OutboundPolicy {
             ca_pem: None,
             proxy: None,
             fetch_timeout: Self::DEFAULT_FETCH_TIMEOUT,
+            tenant: None,
+            limits: UpstreamLimits::default(),
         }
     }
 }

@@ -13,12 +13,14 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use url::Url;
 
 use crate::address::Reach;
+use crate::breaker::Breakers;
+use crate::budget::RetryBudget;
 use crate::fault::Fault;
 use crate::request::{Body, Effect, Request};
 use crate::resolver::CheckedResolver;
 use crate::response::Response;
 use crate::retry::{self, Attempt};
-use crate::{BaseUrl, Peer, TransportCause, base_url, tls};
+use crate::{BaseUrl, Peer, TransportCause, base_url, status_error, tls};
 
 /// The maximum size of a response body: 1 MiB.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -41,6 +43,8 @@ struct Inner {
     reach: Reach,
     needs_system_store: bool,
     fetch_timeout: Duration,
+    breakers: Breakers,
+    budget: RetryBudget,
 }
 
 impl Client {
@@ -80,6 +84,8 @@ impl Client {
             reach: policy.into(),
             needs_system_store: policy.ca_pem.is_none(),
             fetch_timeout: policy.fetch_timeout,
+            breakers: Breakers::new(policy),
+            budget: RetryBudget::new(&policy.limits),
         })))
     }
 
@@ -101,6 +107,8 @@ impl Client {
     ///
     /// - A response of any status is `Ok`, including a redirect (which is not followed) and a 429.
     /// - A read without a response after half of the remaining time is sent a second time. The first response is returned.
+    /// - Retries and second requests are limited to a share of the requests (see [`UpstreamLimits`](idp_bridge_core::UpstreamLimits)).
+    /// - A host that is down gets single requests. All others fail with its last error and a retry hint, and are not sent.
     /// - No response before the scope's deadline is `Timeout`. A failed or broken connection is `Unavailable`.
     /// - A response that is not HTTP or larger than [`MAX_BODY`] is `InvalidResponse`.
     /// - An untrusted certificate, or an address that the policy refuses, is `Misconfigured`.
@@ -122,6 +130,7 @@ impl Client {
 
     async fn send_with_retries(&self, scope: &CallScope, request: &Request, sent: &mut u32) -> Result<Response> {
         base_url::check(&request.url, self.0.reach)?;
+        self.0.budget.deposit();
         let deadline = Instant::from_std(scope.deadline());
         if Instant::now() >= deadline {
             return Err(timed_out());
@@ -134,7 +143,7 @@ impl Client {
                 let last = Attempt { number: *sent, took: begun.elapsed(), retry_after };
                 let left = deadline.saturating_duration_since(Instant::now());
                 match retry::pause(last, left, fastrand::f64()) {
-                    Some(pause) if can_retry(&result, request) => sleep(pause).await,
+                    Some(pause) if can_retry(&result, request) && self.0.budget.withdraw() => sleep(pause).await,
                     _ => return result.map_err(|fault| fault.error),
                 }
             }
@@ -161,6 +170,9 @@ impl Client {
         if let Ok(result) = timeout(half, &mut first).await {
             return result;
         }
+        if !self.0.budget.withdraw() {
+            return first.await;
+        }
         *sent += 1;
         let mut second = pin!(self.attempt(recorder, request));
         let (result, other) = tokio::select! {
@@ -171,8 +183,25 @@ impl Client {
     }
 
     async fn attempt(&self, recorder: &Recorder, request: &Request) -> Result<Response, Fault> {
-        let is_write = request.effect == Effect::Write;
         let body = request.body.as_ref().map(Body::build).transpose().map_err(Fault::unbuilt_body)?;
+        let attempt = self.0.breakers.admit(&request.url).map_err(Fault::held_back)?;
+        let result = self.exchange(recorder, request, body).await;
+        match &result {
+            Ok(response) if retry::is_outage(request.effective_status(response)) => {
+                attempt.fail(status_error(request.effective_status(response).as_u16()));
+            }
+            Ok(_) => attempt.succeed(),
+            Err(fault) if fault.is_transient => {
+                attempt.fail(fault.error.with_message(fault.error.message().to_owned()))
+            }
+            Err(_) => attempt.ignore(),
+        }
+        result
+    }
+
+    /// Sends a request and reads the response.
+    async fn exchange(&self, recorder: &Recorder, request: &Request, body: Option<Bytes>) -> Result<Response, Fault> {
+        let is_write = request.effect == Effect::Write;
         recorder.attempt();
         if is_write {
             recorder.write_begins();

@@ -40,6 +40,11 @@ impl Fault {
         Self { error, sent: false, is_transient: false }
     }
 
+    /// Creates the fault of an attempt that an open circuit breaker refused.
+    pub(crate) fn held_back(error: Error) -> Self {
+        Self { error, sent: false, is_transient: false }
+    }
+
     /// Creates the fault of a response larger than [`MAX_BODY`](crate::MAX_BODY).
     pub(crate) fn too_large() -> Self {
         let error = Error::upstream(ErrorKind::InvalidResponse, "the identity provider's answer is larger than 1 MiB");

@@ -26,6 +26,8 @@
 
 mod address;
 mod base_url;
+mod breaker;
+mod budget;
 mod cache;
 mod challenge;
 mod client;

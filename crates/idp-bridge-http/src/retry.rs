@@ -16,6 +16,11 @@ pub(crate) fn is_transient(status: StatusCode, effect: Effect) -> bool {
     matches!((effect, status.as_u16()), (_, 429) | (Effect::Read, 408 | 500 | 502 | 503 | 504))
 }
 
+/// Returns whether this status shows an outage of the identity provider.
+pub(crate) fn is_outage(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 500 | 502 | 503 | 504)
+}
+
 /// A failed attempt.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attempt {
@@ -30,9 +35,7 @@ pub(crate) struct Attempt {
 /// Returns the pause before the next attempt, or `None` if there must be no further attempt.
 ///
 /// The next attempt is expected to take as long as the last one, and is not made if it cannot end within the time `left`.
-/// `roll` is a random number in `0.0..=1.0`.
-//
-// A future retry budget (10 % of a tenant's calls, with a reserve) belongs here.
+/// `roll` is a random number in `0.0..=1.0`. The tenant's [`RetryBudget`](crate::budget::RetryBudget) may refuse the attempt.
 pub(crate) fn pause(last: Attempt, left: Duration, roll: f64) -> Option<Duration> {
     if last.number >= MAX_ATTEMPTS {
         return None;

@@ -6,6 +6,8 @@ mod client;
 #[cfg(test)]
 mod oidc;
 #[cfg(test)]
+mod outages;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod tls;
