@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{CustomerId, Email, UserId};
 
 /// A call with its validated arguments.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Call {
     /// Get the user with this id.
     GetById(UserId),

@@ -1,5 +1,6 @@
 //! Limits on the size, time and number of connections and requests.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// The maximum size of a request head in bytes.
@@ -24,6 +25,8 @@ pub struct ServerLimits {
     pub connections: usize,
     /// The maximum number of open connections from one address, or from one IPv6 network of 64 bits. Further ones are closed.
     pub connections_per_peer: usize,
+    /// The maximum number of calls of all tenants that run or wait. Further ones are refused, before memory grows.
+    pub calls: usize,
     /// The time limit for a request head, from its first byte.
     pub head: Duration,
     /// The time limit for a request body.
@@ -43,6 +46,7 @@ impl Default for ServerLimits {
         Self {
             connections: 10_000,
             connections_per_peer: 5_000,
+            calls: 5_000,
             head: Duration::from_secs(5),
             body: Duration::from_secs(5),
             idle: Duration::from_secs(75),
@@ -50,6 +54,25 @@ impl Default for ServerLimits {
             reset_step: Duration::from_millis(500),
             shutdown_delay: Duration::from_secs(5),
         }
+    }
+}
+
+/// The limits on the calls of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantLimits {
+    /// The maximum number of calls that use the identity provider at the same time.
+    pub in_flight: usize,
+    /// The maximum number of further calls that wait, for a place or for an equal call. Others are refused.
+    pub queue: usize,
+    /// The longest time for which a call waits for a place.
+    pub queue_time: Duration,
+    /// The maximum number of calls in a second. `None` for any number.
+    pub calls_per_second: Option<NonZeroU32>,
+}
+
+impl Default for TenantLimits {
+    fn default() -> Self {
+        Self { in_flight: 64, queue: 256, queue_time: Duration::from_secs(1), calls_per_second: None }
     }
 }
 

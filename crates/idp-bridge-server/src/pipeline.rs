@@ -1,6 +1,9 @@
-//! Runs admitted calls: a write with an idempotency key at most once, and each call with one log line.
+//! Runs admitted calls: within the limits of their tenant, a write with an idempotency key at most once, and each call with one
+//! log line.
 
 mod admitted;
+mod guarded;
+mod read;
 mod reset;
 
 use std::sync::Arc;
@@ -9,8 +12,9 @@ use bytes::Bytes;
 use idp_bridge_core::{Call, CallScope, Outcome, UserId};
 use idp_bridge_protocol::{Code, Operation};
 
-use crate::dispatch::{self, Answer};
-use crate::error::{Failure, Refusal};
+use crate::dispatch;
+use crate::error::{Failure, Refusal, Rejection};
+use crate::guard::Seat;
 use crate::idempotency::{self, Begun, Failed};
 use crate::response::{self, JSON, Response};
 use crate::revocation::Revocation;
@@ -38,15 +42,13 @@ pub(crate) async fn run(state: &Arc<ServerState>, mut admitted: AdmittedCall) ->
     let kind = admitted.call.kind();
     admitted.log.set_call(kind.as_str());
     admitted.log.set_scope(&admitted.scope);
-    let result = if admitted.tenant.switched_off.contains(&kind) {
-        let refusal = Refusal::new(Code::Forbidden).with_detail("this operation is switched off for the tenant");
-        admitted.log.write_refusal(&refusal, None);
-        Err(refusal)
-    } else if kind.is_write() {
-        let task = state.tasks.spawn(run_once(Arc::clone(state), admitted));
-        task.await.unwrap_or_else(|_| Err(Refusal::new(Code::Internal).with_outcome(Outcome::Unknown)))
-    } else {
-        execute(state, admitted).await.map(Success::new)
+    let result = match check(state, &admitted) {
+        Err(rejection) => return admitted.log.reject(rejection),
+        Ok(seat) if kind.is_write() => {
+            let task = state.tasks.spawn(run_once(Arc::clone(state), admitted, seat));
+            task.await.unwrap_or_else(|_| Err(Refusal::new(Code::Internal).with_outcome(Outcome::Unknown)))
+        }
+        Ok(_seat) => read::get(state, admitted).await.map(Success::new),
     };
     match result {
         Ok(Success { body, is_replay }) => {
@@ -60,8 +62,17 @@ pub(crate) async fn run(state: &Arc<ServerState>, mut admitted: AdmittedCall) ->
     }
 }
 
+/// Fails if the tenant has disabled the call, or has too many calls.
+fn check(state: &ServerState, admitted: &AdmittedCall) -> Result<Seat, Rejection> {
+    if admitted.tenant.switched_off.contains(&admitted.call.kind()) {
+        let refusal = Refusal::new(Code::Forbidden).with_detail("this operation is switched off for the tenant");
+        return Err(refusal.into());
+    }
+    Ok(admitted.tenant.guard().admit(&state.guard)?)
+}
+
 /// Executes a write, or returns the result of an earlier call with an equal key.
-async fn run_once(state: Arc<ServerState>, mut admitted: AdmittedCall) -> Result<Success, Refusal> {
+async fn run_once(state: Arc<ServerState>, mut admitted: AdmittedCall, _seat: Seat) -> Result<Success, Refusal> {
     let Some(key) = admitted.key.take() else {
         return execute(&state, admitted).await.map(Success::new);
     };
@@ -83,20 +94,18 @@ async fn run_once(state: Arc<ServerState>, mut admitted: AdmittedCall) -> Result
     }
 }
 
-/// Dispatches a call to the provider, and writes the log line.
+/// Dispatches a write to the provider, and writes the log line.
 async fn execute(state: &Arc<ServerState>, admitted: AdmittedCall) -> Result<Bytes, Refusal> {
     if let Call::SendPasswordResetEmail(email) = &admitted.call {
         let email = email.clone();
         return reset::send(state, admitted, email).await;
     }
     let AdmittedCall { tenant, call, scope, mut log, .. } = admitted;
-    if let Call::GetById(id) | Call::Delete(id) | Call::MarkEmailVerified { id, .. } | Call::SendVerificationEmail(id) =
-        &call
-    {
+    if let Call::Delete(id) | Call::MarkEmailVerified { id, .. } | Call::SendVerificationEmail(id) = &call {
         log.set_user(state.key.user_hash(&tenant.id, id));
     }
     let deleted = if let Call::Delete(id) = &call { Some(id.clone()) } else { None };
-    let mut result = dispatch::call(&tenant, call, &scope).await;
+    let mut result = guarded::dispatch(&tenant, call, &scope).await;
     if let (true, Some(id)) = (result.is_ok(), deleted)
         && let Err(failure) = revoke_deleted_user(state, &tenant, &scope, id).await
     {
@@ -104,9 +113,6 @@ async fn execute(state: &Arc<ServerState>, admitted: AdmittedCall) -> Result<Byt
     }
     match result {
         Ok(answer) => {
-            if let Answer::User(user) = &answer {
-                log.set_user(state.key.user_hash(&tenant.id, &user.id));
-            }
             log.write_success(answer.concealed());
             Ok(answer.to_body())
         }

@@ -8,9 +8,12 @@ use http::HeaderMap;
 use idp_bridge_core::{Clock, Random, TenantId};
 use tokio_util::task::TaskTracker;
 
+use crate::flights::Flights;
+use crate::guard::ProcessGuard;
 use crate::idempotency::IdempotencyStore;
 use crate::limits::ServerLimits;
 use crate::process_key::ProcessKey;
+use crate::reads::{ReadKey, SharedRead};
 use crate::request;
 use crate::reset_limit::ResetLimiter;
 use crate::revocation::{MemoryRevocations, RevocationStore};
@@ -28,6 +31,9 @@ pub(crate) struct ServerState {
     pub(crate) gate: TokenGate,
     pub(crate) resets: ResetLimiter,
     pub(crate) limits: ServerLimits,
+    pub(crate) guard: ProcessGuard,
+    /// The running reads.
+    pub(crate) reads: Flights<ReadKey, SharedRead>,
     pub(crate) key: ProcessKey,
     /// The public address of this server, without a slash at the end.
     pub(crate) public_url: Option<String>,
@@ -51,6 +57,8 @@ impl ServerState {
         let tasks = TaskTracker::new();
         Ok(Self {
             gate: TokenGate::new(&tasks),
+            guard: ProcessGuard::new(limits.calls),
+            reads: Flights::new_abandonable(tasks.clone()),
             revocations: Arc::new(MemoryRevocations::new(Arc::clone(&clock))),
             resets: ResetLimiter::default(),
             key: ProcessKey::new(random)?,

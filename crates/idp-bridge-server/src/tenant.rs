@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::auth::{AccessTokens, RestToken};
+use crate::guard::TenantGuard;
+use crate::limits::TenantLimits;
 
 /// A tenant of the server.
 pub struct Tenant {
@@ -36,6 +39,8 @@ pub struct Tenant {
     pub switched_off: BTreeSet<CallKind>,
     /// The rules for userinfo and logout. `None` if federation is off.
     pub federation: Option<FederationRules>,
+    /// The limits on its calls.
+    pub limits: TenantLimits,
     state: TenantState,
 }
 
@@ -44,6 +49,10 @@ pub struct Tenant {
 struct TenantState {
     /// The rate limit of unvalidated tokens, created when it is first used.
     unvalidated_tokens: OnceLock<DefaultDirectRateLimiter>,
+    /// The places of its calls, created with the first one.
+    guard: OnceLock<TenantGuard>,
+    /// The number of completed writes.
+    writes: AtomicU64,
 }
 
 impl Tenant {
@@ -67,6 +76,7 @@ impl Tenant {
             access_tokens: None,
             switched_off: BTreeSet::new(),
             federation: None,
+            limits: TenantLimits::default(),
             state: TenantState::default(),
         }
     }
@@ -77,6 +87,21 @@ impl Tenant {
             let max = self.federation.as_ref().map_or(0, |rules| rules.anonymous_per_second);
             RateLimiter::direct(Quota::per_second(NonZeroU32::new(max).unwrap_or(NonZeroU32::MIN)))
         })
+    }
+
+    /// Returns the places of the tenant's calls.
+    pub(crate) fn guard(&self) -> &TenantGuard {
+        self.state.guard.get_or_init(|| TenantGuard::new(&self.limits))
+    }
+
+    /// Returns the number of completed writes.
+    pub(crate) fn writes(&self) -> u64 {
+        self.state.writes.load(SeqCst)
+    }
+
+    /// Counts a completed write, whether or not it took effect.
+    pub(crate) fn count_write(&self) {
+        self.state.writes.fetch_add(1, SeqCst);
     }
 
     /// Returns the customer of a user without one: the user's id if the rule is `use_id`.

@@ -87,6 +87,7 @@ async fn log_out(
     let federated = Federated::new(state, tenant).ok_or_else(Refusal::bad_token)?;
     // Other callers may wait for this logout, so it has the tenant's deadline. This caller may stop waiting earlier.
     let scope = federated.start_call(log, Tenant::MAX_DEADLINE);
+    let _seat = federated.tenant.guard().admit(&state.guard)?;
     let caller = log.call_scope(request.timeout.min(federated.tenant.deadline));
     let logout = SharedLogout::new(&federated, request, scope);
     with_deadline(&caller, federated.check_rate(&logout.scope, &logout.presented)).await?;
@@ -131,6 +132,7 @@ async fn run(federated: &Federated<'_>, logout: &SharedLogout, user: &mut Option
     }
     let buckets = &federated.state.gate.buckets;
     buckets.take_for_token(Cost::Logout, &logout.presented.key)?;
+    let _running = federated.tenant.guard().enter(logout.scope.deadline()).await?;
     match federated.idp.identify(&logout.scope, &logout.presented.token).await {
         Ok(identity) => {
             *user = Some(identity.subject.clone());

@@ -79,6 +79,7 @@ async fn respond(
     let federated = Federated::new(state, tenant).ok_or_else(Refusal::bad_token)?;
     // Other callers may wait for this validation, so it has the tenant's deadline. This caller may stop waiting earlier.
     let scope = federated.start_call(log, Tenant::MAX_DEADLINE);
+    let _seat = federated.tenant.guard().admit(&state.guard)?;
     let deadline = log.call_scope(request.timeout.min(federated.tenant.deadline)).deadline();
     let presented = PresentedToken::new(&federated.tenant.id, request.token);
     let userinfo = tokio::time::timeout_at(deadline.into(), get(&federated, &scope, presented)).await;
@@ -148,6 +149,7 @@ async fn validate(
     if let Some(identity) = &identity {
         buckets.take_for_user(Cost::Userinfo, tenant, &identity.subject)?;
     }
+    let _running = federated.tenant.guard().enter(scope.deadline()).await?;
     let user = federated.idp.validate(scope, token).await?;
     if identity.is_none() {
         // This request counted against the tenant's limit, so an empty bucket does not matter yet.

@@ -11,7 +11,8 @@ use idp_bridge_protocol::Code;
 use tokio::sync::Notify;
 
 use super::admitted::AdmittedCall;
-use crate::dispatch::{self, Answer};
+use super::guarded;
+use crate::dispatch::Answer;
 use crate::error::{Failure, Refusal};
 use crate::state::ServerState;
 
@@ -67,7 +68,7 @@ impl Order {
     /// Makes the call, and writes its log line. The result counts only if no write began.
     async fn run(self) -> Result<Bytes, Refusal> {
         let Self { admitted: AdmittedCall { tenant, mut log, scope: caller, .. }, email, scope } = self;
-        let call = dispatch::call(&tenant, Call::SendPasswordResetEmail(email), &scope);
+        let call = guarded::dispatch(&tenant, Call::SendPasswordResetEmail(email), &scope);
         let result = tokio::select! {
             result = call => result,
             () = wait_for_late_look_up(caller.deadline(), scope.recorder()) => Err(late_look_up()),

@@ -14,9 +14,10 @@ const LAYERS: &[&[&str]] = &[
     &["federation", "rest", "webhook"],
     &["pipeline"],
     &["state"],
+    &["reads"],
     &["dispatch", "idempotency", "reset_limit", "tenants", "token_gate"],
     &["html", "log", "request", "revocation", "tenant"],
-    &["auth"],
+    &["auth", "guard"],
     &["error"],
     &["catch_panic", "digest", "flights", "limits", "process_key", "response"],
 ];

@@ -26,6 +26,8 @@ mod http;
 #[cfg(test)]
 mod idempotency;
 #[cfg(test)]
+mod isolation;
+#[cfg(test)]
 mod layers;
 #[cfg(test)]
 mod limits;

@@ -23,7 +23,7 @@ type Build = Box<dyn FnOnce(&ConnectorContext) -> Result<Arc<dyn IdentityProvide
 pub(super) struct ConnectorSettings {
     pub(super) kind: &'static str,
     has_federation: bool,
-    outbound: OutboundPolicy,
+    pub(super) outbound: OutboundPolicy,
     build: Build,
 }
 
@@ -92,7 +92,7 @@ impl Reader<'_> {
             return Err(self.document.problem(&tenant.key("federation"), message).with_hint(hint));
         }
         let context = ConnectorContext {
-            outbound: connector.outbound,
+            outbound: OutboundPolicy { tenant: Some(id.clone()), ..connector.outbound },
             host_credentials: self.server.aws_default_chain,
             host_roles: self.host_roles(id),
             federation: federation.map(model::Federation::to_settings),

@@ -20,7 +20,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 pub(crate) use federation::Federation;
-pub(crate) use limits::{Limits, ShutdownDelay};
+pub(crate) use limits::{CallLimits, Limits, ShutdownDelay};
 pub(crate) use rest::{Jwt, Rest, Token};
 pub(crate) use url::PublicUrl;
 
@@ -180,6 +180,9 @@ pub(crate) struct Tenant {
     /// The customers of users.
     #[serde(default)]
     pub(crate) customer: Customer,
+    /// The limits on its calls, which keep its identity provider from slowing down other tenants.
+    #[serde(default)]
+    pub(crate) limits: CallLimits,
     /// Calls that are switched off; they are answered 403.
     #[serde(default)]
     pub(crate) disabled_calls: BTreeSet<CallKind>,

@@ -62,7 +62,10 @@ impl<'a> Reader<'a> {
         }
         let jwt = settings.as_mut().and_then(|settings| settings.rest.jwt.take());
         let access_tokens = jwt.and_then(|jwt| self.read_access_tokens(jwt, path, &mut problems));
-        let connector = connector.and_then(|connector| self.read_connector(connector, path, &mut problems));
+        let mut connector = connector.and_then(|connector| self.read_connector(connector, path, &mut problems));
+        if let (Some(connector), Some(settings)) = (&mut connector, &settings) {
+            connector.outbound.limits = settings.limits.for_requests(settings.deadline.0);
+        }
         // Without the federation's valid settings, the build could report misleading problems.
         let is_buildable = has_federation == federation.is_some();
         let built = id.as_ref().ok().zip(connector.filter(|_| is_buildable)).and_then(|(id, connector)| {
@@ -80,6 +83,7 @@ impl<'a> Reader<'a> {
         tenant.customer_missing = settings.customer.missing;
         tenant.access_tokens = access_tokens;
         tenant.tokens = settings.rest.tokens.into_iter().map(model::Token::into_rest_token).collect();
+        tenant.limits = settings.limits.for_calls();
         tenant.switched_off = settings.disabled_calls;
         tenant.federation = federation.map(model::Federation::into_rules);
         Ok(tenant)

@@ -1,0 +1,61 @@
+//! Reads: equal ones in flight at the same time share one request.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use idp_bridge_core::{Call, CallScope, ErrorKind, Outcome};
+
+use super::admitted::AdmittedCall;
+use super::guarded;
+use crate::dispatch::Answer;
+use crate::error::{Refusal, Rejection};
+use crate::reads::{ReadAnswer, ReadKey, SharedRead};
+use crate::state::ServerState;
+use crate::token_gate::SharedFailure;
+
+/// Gets a user, and writes the log line.
+pub(super) async fn get(state: &Arc<ServerState>, admitted: AdmittedCall) -> Result<Bytes, Refusal> {
+    let AdmittedCall { tenant, call, scope, mut log, .. } = admitted;
+    if let Call::GetById(id) = &call {
+        log.set_user(state.key.user_hash(&tenant.id, id));
+    }
+    match join(state, &ReadKey::new(Arc::clone(&tenant), call), &scope).await {
+        Ok(answer) => {
+            if let Some(user) = &answer.user {
+                log.set_user(state.key.user_hash(&tenant.id, user));
+            }
+            log.write_success(None);
+            Ok(answer.body)
+        }
+        Err(failure) => {
+            let Rejection { refusal, cause } = failure.into();
+            log.write_refusal(&refusal, cause.as_deref());
+            Err(refusal)
+        }
+    }
+}
+
+/// Waits for the running read with this key, or starts one.
+///
+/// A read ends at the deadline of the caller who started it. A caller with time left starts another one.
+async fn join(state: &ServerState, key: &ReadKey, scope: &CallScope) -> SharedRead {
+    loop {
+        let mut is_own = false;
+        let read = state.reads.join(key.clone(), || {
+            is_own = true;
+            run(key.clone(), scope.clone())
+        });
+        match tokio::time::timeout_at(scope.deadline().into(), read).await {
+            Ok(Some(Err(failure))) if !is_own && failure.error.kind() == ErrorKind::Timeout => {}
+            Ok(result) => return result.unwrap_or_else(|| Err(SharedFailure::panicked())),
+            Err(_) => return Err(SharedFailure::timed_out(Outcome::NotApplied)),
+        }
+    }
+}
+
+async fn run(key: ReadKey, scope: CallScope) -> SharedRead {
+    let answer = guarded::dispatch(&key.tenant, key.call, &scope).await;
+    let answer = answer.map_err(|failure| SharedFailure { error: failure.error.into(), outcome: failure.outcome })?;
+    let user = if let Answer::User(user) = &answer { Some(user.id.clone()) } else { None };
+    Ok(ReadAnswer { user, body: answer.to_body() })
+}
