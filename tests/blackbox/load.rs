@@ -12,7 +12,7 @@ use crate::support::bridge::Bridge;
 use crate::support::http::{Request, exchange};
 
 /// Raises the open file limit, since each connection is an open file on both sides.
-fn raise_open_file_limit() {
+pub(crate) fn raise_open_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
 }

@@ -14,6 +14,8 @@ mod federation;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod isolation;
+#[cfg(test)]
 mod load;
 #[cfg(test)]
 mod log_secrets;

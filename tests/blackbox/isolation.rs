@@ -1,0 +1,252 @@
+//! Tests of the isolation of tenants: with a tenant whose identity provider hangs, and in an outage.
+
+mod relay;
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use idp_bridge_conformance::{Harness as _, NewUser};
+use idp_bridge_connector_keycloak_testing::harness::KeycloakHarness;
+use idp_bridge_core::{CustomerId, Email};
+use serde_json::json;
+use tokio::runtime::Runtime;
+
+use self::relay::{Mode, Relay};
+use crate::fixture::{Configured, KEY};
+use crate::load::raise_open_file_limit;
+use crate::support::bridge::{Bridge, PATIENCE, until};
+use crate::support::http::{Reply, Request};
+use crate::support::sign::Signer;
+
+/// The number of tenants. The first one is behind the relay.
+const TENANTS: usize = 10;
+/// The number of callers of the tenant that hangs. They never close their connections.
+const STUCK_CALLERS: usize = 2_000;
+/// The number of calls of each other tenant in a measurement.
+const CALLS: usize = 40;
+
+/// Tenants of one Keycloak, the first of them behind a relay.
+struct Stage {
+    bridge: Bridge,
+    relay: Relay,
+    user: String,
+    _configured: Configured,
+    _harness: KeycloakHarness,
+    runtime: Runtime,
+}
+
+impl Stage {
+    fn start(deadline: &str) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let (harness, url, user) = runtime.block_on(async {
+            let harness = KeycloakHarness::start_with_fake().await.unwrap();
+            let url = harness.upstream().await.unwrap();
+            let mut user = NewUser::person(Email::new("ada@acme.example").unwrap());
+            user.customers = vec![CustomerId::new("c-1").unwrap()];
+            let user = harness.create(user).await.unwrap();
+            (harness, url, user.as_str().to_owned())
+        });
+        let relay = Relay::start(&url);
+        let config = harness.config();
+        let table = |number: usize| {
+            let url = if number == 0 { relay.url() } else { url.clone() };
+            format!(
+                "[tenants.t{number}]\nwebhook_keys = [\"{}\"]\ndeadline = \"{deadline}\"\n[tenants.t{number}.connector]\n\
+                 type = \"keycloak\"\nurl = \"{url}\"\nrealm = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
+                 customer_attribute = \"{}\"\n",
+                key(number),
+                config.realm,
+                config.client_id,
+                config.client_secret.expose(),
+                config.customer_attribute
+            )
+        };
+        let server = "[server]\nshutdown_delay = \"0s\"\nmetrics_listen = \"127.0.0.1:0\"\n";
+        let configured = Configured::new(&format!("{server}{}", (0..TENANTS).map(table).collect::<String>()));
+        let bridge = configured.serve();
+        Self { bridge, relay, user, _configured: configured, _harness: harness, runtime }
+    }
+
+    /// Gets the user of a tenant.
+    fn get(&self, tenant: usize) -> Reply {
+        call(tenant, &self.user).send(self.bridge.address())
+    }
+
+    /// Makes calls of all tenants except the first, one after the other. Returns their durations, sorted.
+    fn measure_others(&self) -> Vec<Duration> {
+        let calls = (0..CALLS).flat_map(|_| 1..TENANTS).map(|tenant| {
+            let begun = Instant::now();
+            let reply = self.get(tenant);
+            assert_eq!(reply.status, 200, "t{tenant}: {reply:?}");
+            begun.elapsed()
+        });
+        let mut times: Vec<_> = calls.collect();
+        times.sort();
+        times
+    }
+}
+
+/// Returns the key of a tenant.
+fn key(tenant: usize) -> String {
+    format!("whsec_{}{tenant}{}", &KEY["whsec_".len()..][..22], "A".repeat(9))
+}
+
+fn call(tenant: usize, user: &str) -> Request {
+    Signer::new(&key(tenant), &format!("t{tenant}")).call("users.get_by_id", json!({"id": user}))
+}
+
+fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+    sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)]
+}
+
+/// The callers of the first tenant. They repeat their calls until this is dropped, and keep their connections open.
+struct StuckCallers {
+    stop: Arc<AtomicBool>,
+    answered: Arc<AtomicUsize>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl StuckCallers {
+    fn start(stage: &Stage) -> Self {
+        let address: SocketAddr = stage.bridge.address().parse().unwrap();
+        // Another address, as another client would have.
+        let connect = async || {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+            socket.connect(address).await.unwrap().into_std().unwrap()
+        };
+        let mut callers: Vec<TcpStream> = stage.runtime.block_on(async {
+            let mut callers = Vec::new();
+            for _ in 0..STUCK_CALLERS {
+                callers.push(connect().await);
+            }
+            callers
+        });
+        let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&answered));
+        let thread = std::thread::spawn(move || {
+            for (number, caller) in callers.iter_mut().enumerate() {
+                send_call(caller, number);
+            }
+            while !stopped.load(SeqCst) {
+                for (number, caller) in callers.iter_mut().enumerate() {
+                    if has_answer(caller) {
+                        counted.fetch_add(1, SeqCst);
+                        send_call(caller, number);
+                        // The machine is for the bridge, not for its callers.
+                        std::thread::park_timeout(Duration::from_millis(5));
+                    }
+                }
+                std::thread::park_timeout(Duration::from_millis(5));
+            }
+        });
+        Self { stop, answered, thread: Some(thread) }
+    }
+}
+
+impl Drop for StuckCallers {
+    fn drop(&mut self) {
+        self.stop.store(true, SeqCst);
+        self.thread.take().map(JoinHandle::join);
+    }
+}
+
+fn send_call(caller: &mut TcpStream, number: usize) {
+    let bytes = call(0, &format!("u-{number}")).bytes();
+    let text = String::from_utf8(bytes).unwrap().replace("connection: close\r\n", "");
+    caller.write_all(text.as_bytes()).unwrap();
+}
+
+fn has_answer(caller: &mut TcpStream) -> bool {
+    match caller.read(&mut [0; 4096]) {
+        Ok(0) => panic!("the bridge closed a connection"),
+        Ok(_) => true,
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::WouldBlock);
+            false
+        }
+    }
+}
+
+#[test]
+fn hanging_tenant_does_not_disturb_others() {
+    raise_open_file_limit();
+    let stage = Stage::start("4s");
+    assert_eq!(stage.get(0).status, 200);
+    stage.measure_others();
+    let before = stage.measure_others();
+    stage.relay.set(Mode::Hang);
+    let callers = StuckCallers::start(&stage);
+    until(|| (callers.answered.load(SeqCst) > 0).then_some(())).expect("calls beyond the queue are answered");
+    let probes = stage.bridge.wait_for_log("serving probes");
+    let probes = probes.split("\"address\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let (begun, mut during, mut health) = (Instant::now(), Vec::new(), Vec::new());
+    // Longer than a deadline, so that the calls that wait for the identity provider end, too.
+    while begun.elapsed() < Duration::from_secs(6) {
+        during.extend(stage.measure_others());
+        for address in [stage.bridge.address(), probes] {
+            let asked = Instant::now();
+            assert_eq!(Request::get("/healthz").send(address).status, 200);
+            health.push(asked.elapsed());
+        }
+    }
+    during.sort();
+    health.sort();
+    let (p99_before, p99_during) = (percentile(&before, 99), percentile(&during, 99));
+    println!(
+        "{} calls before: p50 {:?}, p99 {p99_before:?}; {} calls with {STUCK_CALLERS} stuck callers ({} answers): p50 {:?}, \
+         p99 {p99_during:?} ({:.2} times); /healthz {:?} at most",
+        before.len(),
+        percentile(&before, 50),
+        during.len(),
+        callers.answered.load(SeqCst),
+        percentile(&during, 50),
+        p99_during.as_secs_f64() / p99_before.as_secs_f64(),
+        health.last().unwrap()
+    );
+    assert!(p99_during < 10 * p99_before + Duration::from_millis(250), "{p99_before:?} became {p99_during:?}");
+    assert!(*health.last().unwrap() < Duration::from_millis(500), "{health:?}");
+}
+
+/// Runs an outage, and returns the number of calls and of upstream requests after its first second, and the time to recover.
+fn run_outage(mode: Mode) -> (usize, usize, Duration) {
+    let stage = Stage::start("1s");
+    assert_eq!(stage.get(0).status, 200);
+    stage.relay.set(mode);
+    let begun = Instant::now();
+    let line = until(|| {
+        assert!([503, 504].contains(&stage.get(0).status));
+        let is_open = |line: &String| line.contains("\"circuit\":\"open\"") && line.contains("\"tenant.id\":\"t0\"");
+        stage.bridge.log().into_iter().find(is_open)
+    });
+    println!("{mode:?}: the breaker opened after {:?}: {}", begun.elapsed(), line.expect("the breaker opens"));
+    let (mut calls, before) = (0, stage.relay.accepted());
+    let measured = Instant::now();
+    while measured.elapsed() < Duration::from_secs(3) {
+        let reply = stage.get(0);
+        assert!([503, 504].contains(&reply.status), "{reply:?}");
+        calls += 1;
+    }
+    let requests = stage.relay.accepted() - before;
+    assert_eq!(stage.get(1).status, 200, "another tenant");
+    stage.relay.set(Mode::Up);
+    let ended = Instant::now();
+    until(|| (stage.get(0).status == 200).then_some(())).expect("the tenant is served again");
+    let recovered = ended.elapsed();
+    stage.bridge.wait_for_log("\"circuit\":\"closed\"");
+    (calls, requests, recovered)
+}
+
+#[test]
+fn outage_is_not_multiplied_and_ends_soon() {
+    for mode in [Mode::Down, Mode::Hang] {
+        let (calls, requests, recovered) = run_outage(mode);
+        println!("{mode:?}: {calls} calls, {requests} upstream requests; recovered after {recovered:?}");
+        assert!(5 * requests <= 6 * calls, "{mode:?}: {requests} requests for {calls} calls");
+        assert!(recovered < Duration::from_secs(3) && recovered < PATIENCE, "{mode:?}: {recovered:?}");
+    }
+}
