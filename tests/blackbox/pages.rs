@@ -57,7 +57,7 @@ fn read(path: &Path) -> Page {
             let reason = before.strip_prefix("<!-- not run: ").and_then(|rest| rest.strip_suffix(" -->"));
             let place = format!("{}:{}", path.display(), number + 1);
             page.shell.push(Block { place, script: body.join("\n"), reason: reason.map(str::to_owned) });
-        } else if language == "toml" && is_complete(&body) {
+        } else if language == "toml" && is_complete(&body) && !before.starts_with("<!-- checked by ") {
             page.configurations.push(body.join("\n"));
         }
         before = "";

@@ -1,12 +1,21 @@
-//! The user store: Rolodex's people, as the directory of the core reads and changes them.
+//! The user store: Rolodex's operations on people.
+//!
+//! [`Directory`](idp_bridge_core::Directory) builds the calls on them. It compares ids and search hits, refuses ambiguous
+//! matches, and skips service accounts, so the store only converts requests and responses.
 
 use idp_bridge_core::{
-    CallKind, CallScope, Capabilities, Deleted, Error, ErrorKind, Finding, MailKind, Page, Result, SearchKey,
-    StoredUser, UserId, UserStore, async_trait, if_found,
+    CallScope, Capabilities, Deleted, Finding, MailKind, Page, Result, SearchKey, StoredUser, UserId, UserStore,
+    async_trait, if_found,
 };
 
 use crate::Rolodex;
-use crate::client::Person;
+use crate::map::Person;
+
+impl Rolodex {
+    fn convert(&self, person: Person) -> Result<StoredUser> {
+        person.into_stored(&self.config.customer_field)
+    }
+}
 
 #[async_trait]
 impl UserStore for Rolodex {
@@ -17,17 +26,19 @@ impl UserStore for Rolodex {
     }
 
     async fn read(&self, scope: &CallScope, id: &UserId) -> Result<Option<StoredUser>> {
-        if_found(self.people.get(scope, id).await)?.map(Person::into_stored).transpose()
+        if_found(self.api.person(scope, id).await)?.map(|person| self.convert(person)).transpose()
     }
 
     async fn search(&self, scope: &CallScope, key: SearchKey<'_>, _: Option<&str>) -> Result<Page<()>> {
-        let pair = match key {
-            SearchKey::Email(email) => ("mail", email.as_str()),
-            SearchKey::Customer(customer) => ("client", customer.as_str()),
+        let people = match key {
+            SearchKey::Email(email) => self.api.search(scope, "mail", email.as_str()).await?,
+            SearchKey::Customer(customer) => {
+                let field = format!("fields.{}", self.config.customer_field);
+                self.api.search(scope, &field, customer.as_str()).await?
+            }
         };
-        let people = self.people.search(scope, pair).await?;
-        // Rolodex has no pages.
-        Ok(Page::last(people.into_iter().map(Person::into_stored).collect::<Result<Vec<_>>>()?))
+        let users: Result<Vec<_>> = people.into_iter().map(|person| self.convert(person)).collect();
+        Ok(Page::last(users?))
     }
 
     fn reads_before_delete(&self) -> bool {
@@ -36,7 +47,7 @@ impl UserStore for Rolodex {
     }
 
     async fn delete(&self, scope: &CallScope, id: &UserId, _: Option<&StoredUser>) -> Result<Deleted> {
-        Ok(if_found(self.people.delete(scope, id).await)?.map_or(Deleted::Absent, |()| Deleted::Existed))
+        Ok(if_found(self.api.delete(scope, id).await)?.map_or(Deleted::Absent, |()| Deleted::Existed))
     }
 
     async fn set_email_verified(
@@ -45,31 +56,18 @@ impl UserStore for Rolodex {
         user: &StoredUser,
         verified: bool,
     ) -> Result<Option<StoredUser>> {
-        self.people.set_verified(scope, &user.record.id, verified).await?.into_stored().map(Some)
+        self.convert(self.api.set_verified(scope, &user.record.id, verified).await?).map(Some)
     }
 
-    async fn send_mail(&self, _: &CallScope, _: MailKind, _: &StoredUser) -> Result<()> {
-        Err(Error::unsupported("Rolodex sends no mails"))
+    async fn send_mail(&self, scope: &CallScope, mail: MailKind, user: &StoredUser) -> Result<()> {
+        let kind = match mail {
+            MailKind::Verification => "verification",
+            MailKind::PasswordReset => "password_reset",
+        };
+        self.api.send_mail(scope, &user.record.id, kind).await
     }
 
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {
-        let rights = self.people.rights(scope).await;
-        let checks = [
-            ("Rolodex is reachable", "check `url`, and that it can be reached from here".to_owned()),
-            ("the key is valid", "create a key in Rolodex → Keys, and copy it to `key`".to_owned()),
-        ];
-        let step = |error: &Error| usize::from(error.kind() == ErrorKind::Unauthenticated);
-        let failed = rights.as_ref().err().map(|error| (step(error), error));
-        let mut findings = Finding::chain(&CallKind::ALL, checks, failed);
-        let writes = [CallKind::Delete, CallKind::MarkEmailVerified];
-        for (right, calls) in [("read", &CallKind::ALL[..]), ("write", &writes)] {
-            let (check, fix) = (format!("the key may {right}"), format!("tick `{right}` in Rolodex → Keys"));
-            findings.push(match &rights {
-                Ok(rights) if rights.iter().any(|own| own == right) => Finding::ok(check, calls),
-                Ok(_) => Finding::failed(check, calls, fix),
-                Err(_) => Finding::not_visible(check, calls, "mend what failed before, and check again"),
-            });
-        }
-        findings
+        crate::diagnose::check_key(&self.api, scope).await
     }
 }

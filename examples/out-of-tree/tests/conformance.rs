@@ -1,7 +1,7 @@
-//! The conformance suite against a fake Rolodex.
+//! The conformance suite against the fake.
 
-mod rolodex;
+mod harness;
 
 fn main() -> std::process::ExitCode {
-    idp_bridge_conformance::main(env!("CARGO_TARGET_TMPDIR"), rolodex::RolodexHarness::start())
+    idp_bridge_conformance::main(env!("CARGO_TARGET_TMPDIR"), harness::RolodexHarness::start())
 }

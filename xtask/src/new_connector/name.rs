@@ -12,7 +12,7 @@ const LONGEST: usize = 32;
 pub(super) struct Name(String);
 
 impl Name {
-    /// Parses words of lower-case letters and digits, joined by `-`. Rejects names of types in the template.
+    /// Parses words of lower-case letters and digits, joined by `-`. Rejects names of types in the example.
     pub(super) fn parse(text: &str) -> Result<Self> {
         let is_word = |word: &str| {
             !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
@@ -41,27 +41,18 @@ impl Name {
         self.0.replace('-', "_")
     }
 
-    /// Returns the form for types, such as `OryKratos`.
+    /// Returns the form for types and sentences, such as `OryKratos`.
     pub(super) fn pascal(&self) -> String {
-        self.words().collect()
-    }
-
-    /// Returns the form for sentences, such as `Ory Kratos`.
-    pub(super) fn title(&self) -> String {
-        self.words().collect::<Vec<_>>().join(" ")
+        let capitalized = self.0.split('-').map(|word| {
+            let (first, rest) = word.split_at(word.len().min(1));
+            first.to_ascii_uppercase() + rest
+        });
+        capitalized.collect()
     }
 
     /// Returns the package, such as `idp-bridge-connector-ory-kratos`.
     pub(super) fn package(&self) -> String {
         format!("idp-bridge-connector-{}", self.0)
-    }
-
-    /// Returns the capitalized words.
-    fn words(&self) -> impl Iterator<Item = String> {
-        self.0.split('-').map(|word| {
-            let (first, rest) = word.split_at(word.len().min(1));
-            first.to_ascii_uppercase() + rest
-        })
     }
 }
 
@@ -70,10 +61,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_has_five_forms() {
+    fn a_name_has_four_forms() {
         let name = Name::parse("ory-kratos2").unwrap();
-        let forms = [name.kebab().to_owned(), name.snake(), name.pascal(), name.title(), name.package()];
-        let expected = ["ory-kratos2", "ory_kratos2", "OryKratos2", "Ory Kratos2", "idp-bridge-connector-ory-kratos2"];
+        let forms = [name.kebab().to_owned(), name.snake(), name.pascal(), name.package()];
+        let expected = ["ory-kratos2", "ory_kratos2", "OryKratos2", "idp-bridge-connector-ory-kratos2"];
         assert_eq!(forms, expected);
     }
 
@@ -87,8 +78,8 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_the_template_is_rejected() {
-        for text in ["self", "new", "client", "user-api", "secret", "identity-provider"] {
+    fn a_name_of_the_example_is_rejected() {
+        for text in ["self", "client", "people-api", "secret", "identity-provider"] {
             let error = Name::parse(text).unwrap_err().to_string();
             assert!(error.contains("is already a name"), "{text}: {error}");
         }

@@ -74,7 +74,7 @@ fn in_registry(text: &str, name: &Name) -> Result<String> {
 fn in_example(text: &str, name: &Name) -> Result<String> {
     const NEXT: &str = "[tenants.demo]\n";
     let (before, after) = text.split_once(NEXT).with_context(|| format!("no line is `{}`", NEXT.trim()))?;
-    Ok([before, &template::example(name), NEXT, after].concat())
+    Ok([before, &template::example(name)?, NEXT, after].concat())
 }
 
 /// Inserts a line among similar lines, which are sorted.

@@ -1,39 +1,57 @@
-//! The template of a connector, for an identity provider called "New IdP".
+//! The source of a new connector: the example `examples/out-of-tree`, with its names replaced.
+
+use anyhow::{Context, Result};
 
 use super::name::Name;
 
-/// The path of each file in the crate's folder, and its text.
-const CRATE: [(&str, &str); 13] = [
-    ("Cargo.toml", include_str!("template/Cargo.toml")),
-    ("README.md", include_str!("template/README.md")),
-    ("src/client.rs", include_str!("template/src/client.rs")),
-    ("src/config.rs", include_str!("template/src/config.rs")),
-    ("src/diagnose.rs", include_str!("template/src/diagnose.rs")),
-    ("src/error.rs", include_str!("template/src/error.rs")),
-    ("src/fake/mod.rs", include_str!("template/src/fake/mod.rs")),
-    ("src/harness/mod.rs", include_str!("template/src/harness/mod.rs")),
-    ("src/lib.rs", include_str!("template/src/lib.rs")),
-    ("src/map.rs", include_str!("template/src/map.rs")),
-    ("src/provider.rs", include_str!("template/src/provider.rs")),
-    ("src/store.rs", include_str!("template/src/store.rs")),
-    ("tests/conformance.rs", include_str!("template/tests/conformance.rs")),
+macro_rules! example {
+    ($path:literal) => {
+        ($path, include_str!(concat!("../../../examples/out-of-tree/", $path)))
+    };
+}
+
+/// The copied files of the example's crate.
+const CRATE: [(&str, &str); 11] = [
+    example!("src/client.rs"),
+    example!("src/config.rs"),
+    example!("src/diagnose.rs"),
+    example!("src/error.rs"),
+    example!("src/lib.rs"),
+    example!("src/map.rs"),
+    example!("src/provider.rs"),
+    example!("src/store.rs"),
+    example!("tests/conformance.rs"),
+    example!("tests/harness/fake.rs"),
+    example!("tests/harness/mod.rs"),
 ];
 
-/// The connector's page in the documentation.
-const PAGE: &str = include_str!("template/page.md");
+/// The example's manifest.
+const MANIFEST: &str = example!("Cargo.toml").1;
 
-/// A tenant with this connector, for the example configuration.
-const EXAMPLE: &str = include_str!("template/example.toml");
+/// The page for people who set up a tenant.
+const PAGE: &str = example!("rolodex.md").1;
+
+/// The package of the program, which only the example's own program needs.
+const PROGRAM: &str = "idp-bridge";
 
 /// Returns the files of the connector, with their paths in the workspace.
-pub(super) fn files(name: &Name) -> Vec<(String, String)> {
-    let in_crate = CRATE.iter().map(|(path, text)| (format!("crates/{}/{path}", name.package()), renamed(text, name)));
-    in_crate.chain([(page(name), renamed(PAGE, name))]).collect()
+pub(super) fn files(name: &Name) -> Result<Vec<(String, String)>> {
+    let folder = format!("crates/{}", name.package());
+    let mut files = vec![
+        (format!("{folder}/Cargo.toml"), manifest(name)?),
+        (format!("{folder}/README.md"), readme(name)),
+        (page(name), renamed(PAGE, name)),
+    ];
+    files.extend(CRATE.iter().map(|(path, text)| (format!("{folder}/{path}"), unverified(&renamed(text, name)))));
+    Ok(files)
 }
 
 /// Returns the connector's part of the example configuration.
-pub(super) fn example(name: &Name) -> String {
-    renamed(EXAMPLE, name)
+pub(super) fn example(name: &Name) -> Result<String> {
+    let block = configuration(PAGE).context("the page of the example has no configuration")?;
+    let tenant = renamed(block, name).replace("tenants.acme", &format!("tenants.{}", name.kebab()));
+    let heading = format!("\n# The keys of the connector for {}: {}.\n[tenants", name.pascal(), page(name));
+    Ok(tenant.replacen("\n[tenants", &heading, 1) + "\n")
 }
 
 /// Returns the path of the connector's page.
@@ -46,12 +64,55 @@ pub(super) fn has_word(word: &str) -> bool {
     CRATE.iter().any(|(_, text)| text.split(|letter: char| !letter.is_alphanumeric()).any(|own| own == word))
 }
 
+/// Returns the first TOML block of a page.
+fn configuration(page: &str) -> Option<&str> {
+    Some(page.split_once("```toml\n")?.1.split_once("```")?.0)
+}
+
+/// Returns the manifest, with the example's dependencies from the workspace.
+fn manifest(name: &Name) -> Result<String> {
+    let example: toml::Table = toml::from_str(MANIFEST)?;
+    let inherited = |table: &str| {
+        let packages = example.get(table).and_then(toml::Value::as_table).into_iter().flat_map(toml::Table::keys);
+        let lines =
+            packages.filter(|package| *package != PROGRAM).map(|package| format!("{package}.workspace = true\n"));
+        format!("[{table}]\n{}\n", lines.collect::<String>())
+    };
+    let keys = ["version", "edition", "rust-version", "license", "repository"];
+    Ok(format!(
+        "[package]\nname = \"{}\"\ndescription = \"The {} connector of idp-bridge.\"\n{}\n[lints]\nworkspace = true\n\n\
+         {}{}[[test]]\nname = \"conformance\"\nharness = false\n",
+        name.package(),
+        name.pascal(),
+        keys.map(|key| format!("{key}.workspace = true\n")).concat(),
+        inherited("dependencies"),
+        inherited("dev-dependencies"),
+    ))
+}
+
+fn readme(name: &Name) -> String {
+    format!(
+        "# {}\n\nThe {} connector of idp-bridge.\n\n[{page}](../../{page}) describes its setup, settings and capabilities.\n\
+         `tests/harness/` has a fake identity provider, and the harness of the conformance suite.\n",
+        name.package(),
+        name.pascal(),
+        page = page(name)
+    )
+}
+
+/// Marks the reasons in the harness as open, so that the suite fails until each is verified.
+fn unverified(text: &str) -> String {
+    text.replace(
+        "Some(reason.to_owned())",
+        "Some(format!(\"not written yet: verify that {reason}, and remove this mark\"))",
+    )
+}
+
 fn renamed(text: &str, name: &Name) -> String {
-    text.replace("new-idp", name.kebab())
-        .replace("new_idp", &name.snake())
-        .replace("NEW_IDP", &name.snake().to_uppercase())
-        .replace("NewIdp", &name.pascal())
-        .replace("New IdP", &name.title())
+    text.replace("rolodex_bridge", &format!("idp_bridge_connector_{}", name.snake()))
+        .replace("rolodex", name.kebab())
+        .replace("ROLODEX", &name.snake().to_uppercase())
+        .replace("Rolodex", &name.pascal())
 }
 
 #[cfg(test)]
@@ -59,12 +120,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_file_contains_the_templates_name() {
+    fn no_file_contains_the_examples_name() {
         let name = Name::parse("ory-kratos").unwrap();
-        for (path, text) in files(&name).into_iter().chain([("the example".to_owned(), example(&name))]) {
-            for old in ["new-idp", "new_idp", "NEW_IDP", "newidp", "NewIdp", "New IdP", "NewIdP"] {
-                assert!(!text.contains(old) && !path.contains(old), "{path} has `{old}`");
-            }
+        let example = ("the example".to_owned(), example(&name).unwrap());
+        for (path, text) in files(&name).unwrap().into_iter().chain([example]) {
+            assert!(!text.to_lowercase().contains("rolodex") && !path.contains("rolodex"), "{path}:\n{text}");
         }
+    }
+
+    #[test]
+    fn the_harness_starts_with_open_needs() {
+        let files = files(&Name::parse("ory-kratos").unwrap()).unwrap();
+        assert_eq!(files.iter().filter(|(_, text)| text.contains("\"not written yet: verify that")).count(), 1);
+    }
+
+    #[test]
+    fn dependencies_come_from_the_workspace() {
+        let manifest: toml::Table = toml::from_str(&manifest(&Name::parse("ory-kratos").unwrap()).unwrap()).unwrap();
+        let names = |table: &str| manifest[table].as_table().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names("dependencies"), ["idp-bridge-core", "idp-bridge-http", "schemars", "serde", "serde_json"]);
+        assert_eq!(names("dev-dependencies"), ["idp-bridge-conformance"]);
+    }
+
+    #[test]
+    fn the_guide_shows_the_configuration() {
+        let guide = include_str!("../../../docs/connectors/new.md");
+        let expected = renamed(configuration(PAGE).unwrap(), &Name::parse("toyidp").unwrap());
+        assert_eq!(configuration(guide).unwrap(), expected);
     }
 }

@@ -11,23 +11,22 @@ use idp_bridge_core::{
     UserId,
 };
 use rolodex_bridge::{Rolodex, RolodexConfig};
-use serde_json::json;
 
-use fake::Cards;
+use fake::{People, Person};
 
 /// A fake Rolodex under test.
-pub struct RolodexHarness {
-    server: FakeServer<Cards>,
+pub(crate) struct RolodexHarness {
+    server: FakeServer<People>,
 }
 
 impl RolodexHarness {
     /// Starts the fake without people.
-    pub async fn start() -> Staged<Self> {
-        Ok(Self { server: FakeServer::start(Cards::default()).await? })
+    pub(crate) async fn start() -> Staged<Self> {
+        Ok(Self { server: FakeServer::start(People::default()).await? })
     }
 
     fn build(&self, url: &str, key: &str) -> Staged<Arc<dyn IdentityProvider>> {
-        let config = RolodexConfig { url: url.to_owned(), key: Secret::new(key) };
+        let config = RolodexConfig::new(url, Secret::new(key));
         Ok(Arc::new(Rolodex::build(config, &ConnectorContext::new(TenantId::new("conformance")?))?))
     }
 }
@@ -44,12 +43,11 @@ impl Harness for RolodexHarness {
 
     fn not_applicable(&self, need: Need) -> Option<String> {
         let reason = match need {
-            Need::SeveralCustomers => "a person of Rolodex has one client at most",
+            Need::SeveralCustomers => "a field of a person has one value",
             Need::ServiceAccount => "Rolodex has no service accounts",
             Need::Login | Need::SelfEdit => "a person of Rolodex has no password",
             Need::SecondEmail => "a person of Rolodex has one address",
             Need::SecondOrigin => "Rolodex has one origin",
-            Need::Mails | Need::UndeliverableMail | Need::UnacceptedMail(_) => "Rolodex sends no mails",
             Need::Control(Control::WrongRealm) => "Rolodex has no realms",
             Need::Control(Control::NarrowRole) => "Rolodex refuses a search without the right",
             _ => return None,
@@ -62,16 +60,25 @@ impl Harness for RolodexHarness {
     }
 
     async fn create(&self, user: NewUser) -> Staged<UserId> {
-        let person = json!({
-            "mail": user.email, "mail_verified": user.email_verified, "suspended": user.blocked,
-            "client": user.customers.first(), "joined": SystemClock.now(),
-        });
-        Ok(UserId::new(self.server.with(|cards| cards.create(person)))?)
+        let customers = user.customers.iter().map(|customer| ("client".to_owned(), customer.as_str().to_owned()));
+        let person = Person {
+            id: String::new(),
+            mail: user.email,
+            mail_verified: user.email_verified,
+            suspended: user.blocked,
+            joined: SystemClock.now(),
+            fields: customers.collect(),
+        };
+        Ok(UserId::new(self.server.with(|people| people.create(person)))?)
     }
 
     async fn change_email(&self, id: &UserId, email: &Email) -> Staged<()> {
-        self.server.with(|cards| cards.change_mail(id.as_str(), email.as_str()));
+        self.server.with(|people| people.change_mail(id.as_str(), email));
         Ok(())
+    }
+
+    async fn mails(&self, email: &Email) -> Staged<usize> {
+        Ok(self.server.with(|people| people.mails(email)))
     }
 
     async fn provider_broken(&self, control: Control) -> Staged<Arc<dyn IdentityProvider>> {
