@@ -75,18 +75,18 @@ bullets! {
         MARKED "Afterwards a get returns `email_verified: true`, and no other field has changed."
         ALREADY "Succeeds for a verified user."
         EXPECTED "With `expected`, another address is `Conflict`, before and after the write. If the address changed during the write, the flag is reset."
-        NOBODY "A missing user is `NotFound`. A user without an email is `State`."
-        ANYBODY "Works for a blocked user and for a user without a customer."
+        REFUSED "A missing user is `NotFound`. A user without an email is `State`."
+        ANY_USER "Works for a blocked user and for a user without a customer."
     }
     verification "send_verification_email" {
         SENT "`Ok` means that the identity provider accepted the request. One mail is sent, only to the user's address."
         ALREADY "Succeeds for a verified user. Sends no mail if the identity provider allows skipping it."
-        NOBODY "A missing user is `NotFound`. A user without an email, or one that gets no mails because it is blocked, is `State`."
+        REFUSED "A missing user is `NotFound`. A user without an email, or one that gets no mails because it is blocked, is `State`."
         MAIL_FAILURE "A failure of the identity provider's mail system is `Unavailable` with an unknown outcome."
     }
     reset "send_password_reset_email" {
         SENT "`Ok` means that the identity provider accepted the request. The current password stays valid until the user sets a new one."
-        NOBODY "An unknown address is `NotFound`, several users are `Ambiguous`, and a user without password reset (blocked) is `State`. No mail is sent then. (The server hides these errors from the platform.)"
+        REFUSED "An unknown address is `NotFound`, several users are `Ambiguous`, and a user without password reset (blocked) is `State`. No mail is sent then. (The server hides these errors from the platform.)"
         MAIL_FAILURE "A failure of the identity provider's mail system is `Unavailable` with an unknown outcome."
     }
     diagnose "diagnose" {

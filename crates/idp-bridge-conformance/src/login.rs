@@ -2,7 +2,7 @@
 
 use idp_bridge_core::{
     AccessToken, CallScope, EndSession, Error, ErrorKind, Federation, FederationMetadata, Finding, LoggedOut, Logout,
-    LogoutNotice, Recorder, Result, TokenIdentity, TokenUser,
+    LogoutNotice, Recorder, Result, Secret, TokenIdentity, TokenUser,
 };
 
 use crate::context::{CaseContext, GRACE, Person, Provider, ample, ensure};
@@ -25,6 +25,22 @@ pub(crate) enum Shown {
     All,
     /// Only the access token.
     AccessToken,
+}
+
+impl Login {
+    pub(crate) fn id_token(&self) -> Staged<&Secret> {
+        Self::token(&self.tokens.id, "ID token", "IdToken")
+    }
+
+    pub(crate) fn refresh_token(&self) -> Staged<&Secret> {
+        Self::token(&self.tokens.refresh, "refresh token", "RefreshToken")
+    }
+
+    fn token<'a>(token: &'a Option<Secret>, name: &str, need: &str) -> Staged<&'a Secret> {
+        token.as_ref().ok_or_else(|| {
+            format!("the harness returns no {name}, and does not declare `Need::{need}` as not applicable").into()
+        })
+    }
 }
 
 impl CaseContext {

@@ -33,12 +33,12 @@ async fn healthy(context: CaseContext) -> Staged<()> {
     check_helpful(&findings)
 }
 
-/// Checks that each finding names its check, and how to mend a failure.
+/// Checks that each finding names its check, and how to repair a failure.
 pub(super) fn check_helpful(findings: &[Finding]) -> Staged<()> {
     for finding in findings {
         ensure!(!finding.check.trim().is_empty(), "a finding does not say what was checked: {finding:?}");
         let has_fix = finding.fix.as_deref().is_some_and(|fix| !fix.trim().is_empty());
-        ensure!(finding.verdict == Verdict::Ok || has_fix, "a finding does not say how to mend it: {finding:?}");
+        ensure!(finding.verdict == Verdict::Ok || has_fix, "a finding does not say how to repair it: {finding:?}");
     }
     Ok(())
 }

@@ -148,7 +148,7 @@ pub(super) fn cases() -> Vec<Case> {
         cases.push(call_case(name, kind, &[every::NOT_THE_IDP], other_user).calls(&[CallKind::GetById]));
     }
     let (name, kind) = ("faults::a_response_about_another_user_sends_no_mail", CallKind::SendPasswordResetEmail);
-    cases.push(call_case(name, kind, &[reset::NOBODY], other_answer));
+    cases.push(call_case(name, kind, &[reset::REFUSED], other_answer));
     cases.into_iter().map(|case| case.needs(&[Need::Upstream])).collect()
 }
 

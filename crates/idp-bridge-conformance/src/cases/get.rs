@@ -155,24 +155,24 @@ fn check_record(user: &UserRecord, person: &Person, provider: &Provider<'_>) -> 
     Ok(())
 }
 
+/// Creates two users with the same changed property.
+pub(super) async fn two_users(context: &CaseContext, shape: impl Fn(&mut NewUser) + Send + Sync) -> Staged<()> {
+    for name in ["first", "second"] {
+        context.person_with(name, |user| shape(user)).await?;
+    }
+    Ok(())
+}
+
 async fn shared_email(context: CaseContext) -> Staged<()> {
     let shared = context.email("shared")?;
-    for name in ["first", "second"] {
-        let email = Some(shared.clone());
-        context.person_with(name, |user| user.email = email).await?;
-    }
-    context.provider().await?.run(GetByEmail(shared)).await?.fails(ErrorKind::Ambiguous)?;
-    Ok(())
+    two_users(&context, |user| user.email = Some(shared.clone())).await?;
+    context.provider().await?.run(GetByEmail(shared)).await?.fails(ErrorKind::Ambiguous).map(drop)
 }
 
 async fn shared_customer(context: CaseContext) -> Staged<()> {
     let shared = context.customer("shared")?;
-    for name in ["first", "second"] {
-        let customers = vec![shared.clone()];
-        context.person_with(name, |user| user.customers = customers).await?;
-    }
-    context.provider().await?.run(GetByCustomer(shared)).await?.fails(ErrorKind::Ambiguous)?;
-    Ok(())
+    two_users(&context, |user| user.customers = vec![shared.clone()]).await?;
+    context.provider().await?.run(GetByCustomer(shared)).await?.fails(ErrorKind::Ambiguous).map(drop)
 }
 
 async fn any_case(context: CaseContext) -> Staged<()> {

@@ -34,19 +34,19 @@ pub(super) fn cases() -> Vec<Case> {
             ids(s, |_, _| Vec::new(), Call::Delete)
         })
         .calls(&[CallKind::Delete]),
-        case("hostile::a_mark_of_metacharacters_changes_no_user", &[mark::NOBODY], |s| {
+        case("hostile::a_mark_of_metacharacters_changes_no_user", &[mark::REFUSED], |s| {
             ids(s, metacharacters, |id| Call::MarkEmailVerified { id, email: None })
         })
         .calls(&[CallKind::MarkEmailVerified]),
-        case("hostile::a_mark_of_a_part_of_an_id_changes_no_user", &[mark::NOBODY], |s| {
+        case("hostile::a_mark_of_a_part_of_an_id_changes_no_user", &[mark::REFUSED], |s| {
             ids(s, parts, |id| Call::MarkEmailVerified { id, email: None })
         })
         .calls(&[CallKind::MarkEmailVerified]),
-        case("hostile::a_verification_for_metacharacters_reaches_no_user", &[verification::NOBODY], |s| {
+        case("hostile::a_verification_for_metacharacters_reaches_no_user", &[verification::REFUSED], |s| {
             ids(s, metacharacters, Call::SendVerificationEmail)
         })
         .calls(&[CallKind::SendVerificationEmail]),
-        case("hostile::a_reset_for_metacharacters_reaches_no_user", &[reset::NOBODY], |s| {
+        case("hostile::a_reset_for_metacharacters_reaches_no_user", &[reset::REFUSED], |s| {
             emails(s, Call::SendPasswordResetEmail)
         })
         .calls(&[CallKind::SendPasswordResetEmail]),

@@ -3,7 +3,7 @@
 use idp_bridge_core::CallKind::{SendPasswordResetEmail, SendVerificationEmail};
 use idp_bridge_core::{Call, CallKind, ErrorKind, Outcome};
 
-use super::get::sibling;
+use super::get::{sibling, two_users};
 use crate::bullet::{reset, verification};
 use crate::case::{Case, call_case, case};
 use crate::context::{CaseContext, Person, ensure};
@@ -11,47 +11,47 @@ use crate::{Need, NewUser, Staged, UserKind};
 
 pub(super) fn cases() -> Vec<Case> {
     let (verify, choose) = (SendVerificationEmail, SendPasswordResetEmail);
-    let one_mail = "mail::exactly_one_mail_goes_to_the_user";
-    let unknown_name = "mail::an_unknown_user_is_not_found";
-    let failure_name = "mail::a_failing_mail_system_is_unavailable_and_unknown";
-    let unaccepted_name = "mail::an_unaccepted_mail_is_an_error";
-    let robot_name = "mail::a_service_account_gets_no_mail";
-    vec![
-        call_case(one_mail, verify, &[verification::SENT], sent).needs(&[Need::Mails]),
-        call_case(one_mail, choose, &[reset::SENT], sent).needs(&[Need::Mails]),
+    let mut cases = vec![
         case("mail::a_requested_verification_changes_no_user", &[verification::SENT], nothing_changes).calls(&[verify]),
         case("mail::a_verified_user_gets_no_second_verification", &[verification::ALREADY], verified)
             .calls(&[verify])
             .needs(&[Need::Mails]),
-        call_case(unknown_name, verify, &[verification::NOBODY], unknown),
-        call_case(unknown_name, choose, &[reset::NOBODY], unknown),
-        case("mail::a_user_without_an_email_is_a_state_error", &[verification::NOBODY], no_email)
+        case("mail::a_user_without_an_email_is_a_state_error", &[verification::REFUSED], no_email)
             .calls(&[verify])
             .needs(&[Need::NoEmail]),
         case(
             "mail::a_verification_for_a_blocked_user_is_sent_or_refused",
-            &[verification::NOBODY],
+            &[verification::REFUSED],
             blocked_verification,
         )
         .calls(&[verify])
         .needs(&[Need::Mails, Need::BlockedUser]),
-        case("mail::a_blocked_user_gets_no_reset", &[reset::NOBODY], blocked_reset)
+        case("mail::a_blocked_user_gets_no_reset", &[reset::REFUSED], blocked_reset)
             .calls(&[choose])
             .needs(&[Need::Mails, Need::BlockedUser]),
-        case("mail::a_shared_address_is_ambiguous_and_gets_no_reset", &[reset::NOBODY], shared)
+        case("mail::a_shared_address_is_ambiguous_and_gets_no_reset", &[reset::REFUSED], shared)
             .calls(&[choose])
             .needs(&[Need::Mails, Need::SharedEmail]),
         case("mail::a_requested_reset_keeps_the_password", &[reset::SENT], password_works)
             .calls(&[choose])
             .needs(&[Need::Login]),
-        call_case(robot_name, verify, &[verification::NOBODY], service_account)
-            .needs(&[Need::Mails, Need::ServiceAccount]),
-        call_case(robot_name, choose, &[reset::NOBODY], service_account).needs(&[Need::Mails, Need::ServiceAccount]),
-        call_case(failure_name, verify, &[verification::MAIL_FAILURE], undeliverable).needs(&[Need::UndeliverableMail]),
-        call_case(unaccepted_name, verify, &[verification::SENT], unaccepted).needs(&[Need::UnacceptedMail(verify)]),
-        call_case(unaccepted_name, choose, &[reset::SENT], unaccepted).needs(&[Need::UnacceptedMail(choose)]),
-        call_case(failure_name, choose, &[reset::MAIL_FAILURE], undeliverable).needs(&[Need::UndeliverableMail]),
-    ]
+    ];
+    for (kind, sent_bullet, refused, failure) in [
+        (verify, verification::SENT, verification::REFUSED, verification::MAIL_FAILURE),
+        (choose, reset::SENT, reset::REFUSED, reset::MAIL_FAILURE),
+    ] {
+        cases.extend([
+            call_case("mail::exactly_one_mail_goes_to_the_user", kind, &[sent_bullet], sent).needs(&[Need::Mails]),
+            call_case("mail::an_unknown_user_is_not_found", kind, &[refused], unknown),
+            call_case("mail::a_service_account_gets_no_mail", kind, &[refused], service_account)
+                .needs(&[Need::Mails, Need::ServiceAccount]),
+            call_case("mail::a_failing_mail_system_is_unavailable_and_unknown", kind, &[failure], undeliverable)
+                .needs(&[Need::UndeliverableMail]),
+            call_case("mail::an_unaccepted_mail_is_an_error", kind, &[sent_bullet], unaccepted)
+                .needs(&[Need::UnacceptedMail(kind)]),
+        ]);
+    }
+    cases
 }
 
 async fn sent(context: CaseContext, kind: CallKind) -> Staged<()> {
@@ -124,10 +124,7 @@ async fn blocked_reset(context: CaseContext) -> Staged<()> {
 
 async fn shared(context: CaseContext) -> Staged<()> {
     let shared = context.email("shared")?;
-    for name in ["first", "second"] {
-        let email = Some(shared.clone());
-        context.person_with(name, |user| user.email = email).await?;
-    }
+    two_users(&context, |user| user.email = Some(shared.clone())).await?;
     let before = context.mails(&shared).await?;
     context.provider().await?.run(Call::SendPasswordResetEmail(shared.clone())).await?.fails(ErrorKind::Ambiguous)?;
     ensure!(context.mails(&shared).await? == before, "the address is ambiguous, but a mail was sent");

@@ -19,9 +19,9 @@ pub(super) fn cases() -> Vec<Case> {
         case("mark::a_verified_user_is_not_an_error", &[mark::ALREADY], |context| {
             marks(context, |user| user.email_verified = true)
         }),
-        case("mark::a_blocked_user_is_marked", &[mark::ANYBODY], |context| marks(context, |user| user.blocked = true))
+        case("mark::a_blocked_user_is_marked", &[mark::ANY_USER], |context| marks(context, |user| user.blocked = true))
             .needs(&[Need::BlockedUser]),
-        case("mark::a_user_without_a_customer_is_marked", &[mark::ANYBODY], |context| {
+        case("mark::a_user_without_a_customer_is_marked", &[mark::ANY_USER], |context| {
             marks(context, |user| user.customers.clear())
         })
         .needs(&[Need::NoCustomer]),
@@ -29,9 +29,9 @@ pub(super) fn cases() -> Vec<Case> {
         case("mark::another_expected_address_is_a_conflict", &[mark::EXPECTED], unexpected),
         case("mark::an_address_that_changes_meanwhile_is_set_back", &[mark::EXPECTED], changed_meanwhile)
             .needs(&[Need::Upstream, Need::ChangeEmail]),
-        case("mark::an_unknown_user_is_not_found", &[mark::NOBODY], unknown),
-        case("mark::a_user_without_an_email_is_a_state_error", &[mark::NOBODY], no_email).needs(&[Need::NoEmail]),
-        case("mark::a_service_account_is_not_found", &[mark::NOBODY], service_account).needs(&[Need::ServiceAccount]),
+        case("mark::an_unknown_user_is_not_found", &[mark::REFUSED], unknown),
+        case("mark::a_user_without_an_email_is_a_state_error", &[mark::REFUSED], no_email).needs(&[Need::NoEmail]),
+        case("mark::a_service_account_is_not_found", &[mark::REFUSED], service_account).needs(&[Need::ServiceAccount]),
     ];
     cases.into_iter().map(|case| case.calls(&[CallKind::MarkEmailVerified])).collect()
 }

@@ -15,6 +15,9 @@ use crate::{Need, SignIn, Staged, TokenStatus};
 
 pub(super) fn cases() -> Vec<Case> {
     let name = |name: &str| format!("federation_logout::{name}");
+    let before = |title: &str, end: Need| {
+        oauth(name(title), &[log_out::NOTHING_LEFT], move |context| invalid_before(context, end)).needs(&[end])
+    };
     vec![
         oauth(name("a_logout_ends_the_login"), &[log_out::DEAD, log_out::EVERY_STEP], |context| {
             ends(context, Shown::All, "with all its tokens", |_| {})
@@ -55,12 +58,9 @@ pub(super) fn cases() -> Vec<Case> {
         oauth(name("other_logins_end_without_single_session_logout"), &[log_out::OTHERS_END], others_end),
         oauth(name("logins_of_other_users_stay_valid"), &[log_out::OTHERS_LIVE], other_users_live),
         oauth(name("a_repeated_logout_is_not_an_error"), &[log_out::NOTHING_LEFT], repeated),
-        oauth(name("a_login_that_has_ended_is_not_an_error"), &[log_out::NOTHING_LEFT], ended_before)
-            .needs(&[Need::EndLogin]),
-        oauth(name("a_deleted_user_is_not_an_error"), &[log_out::NOTHING_LEFT], deleted_before)
-            .needs(&[Need::DeletedLogin]),
-        oauth(name("a_blocked_user_is_logged_out"), &[log_out::NOTHING_LEFT], blocked_before)
-            .needs(&[Need::BlockedLogin]),
+        before("a_login_that_has_ended_is_not_an_error", Need::EndLogin),
+        before("a_deleted_user_is_not_an_error", Need::DeletedLogin),
+        before("a_blocked_user_is_logged_out", Need::BlockedLogin),
         oauth(name("another_clients_refresh_token_is_invalid_input"), &[log_out::FOREIGN], foreign).needs(&[
             Need::ForeignClient,
             Need::RefreshToken,
@@ -190,26 +190,15 @@ async fn repeated(context: CaseContext) -> Staged<()> {
     check_logged_out(&context, &provider, &mut ada).await.map(drop)
 }
 
-async fn ended_before(context: CaseContext) -> Staged<()> {
+/// Logs out a login that is already invalid at the identity provider.
+async fn invalid_before(context: CaseContext, end: Need) -> Staged<()> {
     let mut ada = context.log_in("ada").await?;
     let provider = context.provider().await?;
-    context.oauth()?.end_login(&ada.tokens).await?;
-    provider.log_out(&ada, Shown::All).await?.succeeds()?;
-    check_logged_out(&context, &provider, &mut ada).await.map(drop)
-}
-
-async fn deleted_before(context: CaseContext) -> Staged<()> {
-    let mut ada = context.log_in("ada").await?;
-    let provider = context.provider().await?;
-    context.oauth()?.delete(&ada.person.id).await?;
-    provider.log_out(&ada, Shown::All).await?.succeeds()?;
-    check_logged_out(&context, &provider, &mut ada).await.map(drop)
-}
-
-async fn blocked_before(context: CaseContext) -> Staged<()> {
-    let mut ada = context.log_in("ada").await?;
-    let provider = context.provider().await?;
-    context.oauth()?.block(&ada.person.id).await?;
+    match end {
+        Need::DeletedLogin => context.oauth()?.delete(&ada.person.id).await?,
+        Need::BlockedLogin => context.oauth()?.block(&ada.person.id).await?,
+        _ => drop(context.oauth()?.end_login(&ada.tokens).await?),
+    }
     provider.log_out(&ada, Shown::All).await?.succeeds()?;
     check_logged_out(&context, &provider, &mut ada).await.map(drop)
 }
@@ -241,11 +230,7 @@ async fn made_up(context: CaseContext) -> Staged<()> {
 async fn other_hint(context: CaseContext) -> Staged<()> {
     let mut grace = context.log_in("grace").await?;
     let provider = context.provider().await?;
-    let id = grace
-        .tokens
-        .id
-        .clone()
-        .ok_or("the harness returns no ID token, and does not declare `Need::IdToken` as not applicable")?;
+    let id = grace.id_token()?.clone();
     let issued = Jwt::parse(&AccessToken::new(id.expose())?)?;
     for (name, hint) in [
         ("ada", id.expose().to_owned()),

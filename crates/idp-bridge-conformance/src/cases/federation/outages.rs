@@ -165,13 +165,14 @@ async fn any_step(context: CaseContext, fault: Fault, kinds: &'static [ErrorKind
 async fn wrong_secret(context: CaseContext) -> Staged<()> {
     let ada = context.log_in("ada").await?;
     let provider = context.wrap(context.oauth()?.provider_with_wrong_client_secret().await?);
-    let answer = provider.validate(&ada.tokens.access).await?;
-    if answer.result.is_err() {
-        answer.fails(&[ErrorKind::Unauthenticated, ErrorKind::Misconfigured, ErrorKind::PermissionDenied])?;
+    let kinds = &[ErrorKind::Unauthenticated, ErrorKind::Misconfigured, ErrorKind::PermissionDenied];
+    let validated = provider.validate(&ada.tokens.access).await?;
+    if validated.result.is_err() {
+        validated.fails(kinds)?;
     }
-    let answer = provider.log_out(&ada, Shown::All).await?;
-    if answer.result.is_err() {
-        answer.fails(&[ErrorKind::Unauthenticated, ErrorKind::Misconfigured, ErrorKind::PermissionDenied])?;
+    let logged_out = provider.log_out(&ada, Shown::All).await?;
+    if logged_out.result.is_err() {
+        logged_out.fails(kinds)?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use idp_bridge_core::{AccessToken, Clock as _, SystemClock, UserId};
+use idp_bridge_core::{AccessToken, Clock as _, Secret, SystemClock, UserId};
 use serde_json::{Value, json};
 
 use super::oauth;
@@ -40,8 +40,9 @@ pub(super) fn cases() -> Vec<Case> {
     cases.extend([
         oauth(refused("garbage"), proves, garbage).needs(&[Need::Upstream]),
         oauth(refused("another_clients_token"), proves, foreign).needs(&[Need::ForeignClient]),
-        oauth(refused("an_id_token"), proves, id_token).needs(&[Need::IdToken]),
-        oauth(refused("a_refresh_token"), proves, refresh_token).needs(&[Need::RefreshToken]),
+        oauth(refused("an_id_token"), proves, |context| other_token(context, Login::id_token)).needs(&[Need::IdToken]),
+        oauth(refused("a_refresh_token"), proves, |context| other_token(context, Login::refresh_token))
+            .needs(&[Need::RefreshToken]),
         oauth("federation_tokens::a_valid_token_signed_again_is_accepted", &[validate::USER], signed_anew)
             .needs(&[Need::SignedToken, Need::Signing]),
         oauth("federation_tokens::an_expired_token_is_identified_for_a_day", &[identify::EXPIRED], within_a_day)
@@ -164,22 +165,10 @@ async fn foreign(context: CaseContext) -> Staged<()> {
     check_rejected(&context.provider().await?, &login.tokens.access).await
 }
 
-async fn id_token(context: CaseContext) -> Staged<()> {
+/// Uses another token of a login as the access token.
+async fn other_token(context: CaseContext, token: fn(&Login) -> Staged<&Secret>) -> Staged<()> {
     let ada = context.log_in("ada").await?;
-    let token = ada
-        .tokens
-        .id
-        .ok_or("the harness returns no ID token, and does not declare `Need::IdToken` as not applicable")?;
-    check_rejected(&context.provider().await?, &AccessToken::new(token.expose())?).await
-}
-
-async fn refresh_token(context: CaseContext) -> Staged<()> {
-    let ada = context.log_in("ada").await?;
-    let token = ada
-        .tokens
-        .refresh
-        .ok_or("the harness returns no refresh token, and does not declare `Need::RefreshToken` as not applicable")?;
-    check_rejected(&context.provider().await?, &AccessToken::new(token.expose())?).await
+    check_rejected(&context.provider().await?, &AccessToken::new(token(&ada)?.expose())?).await
 }
 
 /// Headers and claims of invalid tokens.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use idp_bridge_core::jiff::{SignedDuration, Timestamp};
-use idp_bridge_core::{Call, CallKind, Clock as _, Customer, ErrorKind, SystemClock, TokenIdentity, TokenUser};
+use idp_bridge_core::{
+    Call, CallKind, Clock as _, Customer, CustomerId, ErrorKind, SystemClock, TokenIdentity, TokenUser,
+};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -13,9 +15,10 @@ use crate::case::Case;
 use crate::context::{CaseContext, Person, Provider, ample, ensure, scope};
 use crate::fault::{Fault, When};
 use crate::login::Login;
-use crate::{Need, Staged};
+use crate::{Need, NewUser, Staged};
 
 pub(super) fn cases() -> Vec<Case> {
+    let end = |name: &str, end: Need| oauth(name, &[validate::ENDED], move |context| ended(context, end)).needs(&[end]);
     vec![
         oauth("federation_users::each_login_has_its_own_user", &[validate::USER], own_user),
         oauth("federation_users::concurrent_tokens_have_their_own_users", &[validate::USER], at_once),
@@ -32,21 +35,21 @@ pub(super) fn cases() -> Vec<Case> {
         )
         .needs(&[Need::ExpiredLogin]),
         oauth("federation_users::the_customer_is_the_users_own", &[validate::CUSTOMER], customers),
-        oauth("federation_users::a_user_without_a_customer_has_none", &[validate::CUSTOMER], no_customer)
-            .needs(&[Need::NoCustomer]),
-        oauth("federation_users::several_customers_are_not_one", &[validate::CUSTOMER], several_customers)
-            .needs(&[Need::SeveralCustomers]),
+        oauth("federation_users::a_user_without_a_customer_has_none", &[validate::CUSTOMER], |context| {
+            shaped(context, |user| user.customers.clear(), Customer::Absent)
+        })
+        .needs(&[Need::NoCustomer]),
+        oauth("federation_users::several_customers_are_not_one", &[validate::CUSTOMER], |context| {
+            shaped(context, |user| user.customers.extend(CustomerId::new("cust-other")), Customer::Several)
+        })
+        .needs(&[Need::SeveralCustomers]),
         oauth("federation_users::the_customer_comes_from_the_claim", &[validate::CUSTOMER], other_claim)
             .needs(&[Need::ClaimValue]),
         oauth("federation_users::an_unusable_claim_is_not_a_customer", &[validate::CUSTOMER], strange_claims)
             .needs(&[Need::ClaimValue]),
-        oauth("federation_users::a_blocked_user_has_no_valid_token", &[validate::ENDED], blocked)
-            .needs(&[Need::BlockedLogin]),
-        oauth("federation_users::a_deleted_user_has_no_valid_token", &[validate::ENDED], deleted)
-            .needs(&[Need::DeletedLogin]),
-        oauth("federation_users::the_end_of_a_session_ends_its_token", &[validate::ENDED], ended)
-            .requires(ends_access_tokens)
-            .needs(&[Need::EndLogin]),
+        end("federation_users::a_blocked_user_has_no_valid_token", Need::BlockedLogin),
+        end("federation_users::a_deleted_user_has_no_valid_token", Need::DeletedLogin),
+        end("federation_users::the_end_of_a_session_ends_its_token", Need::EndLogin).requires(ends_access_tokens),
         // Only a signed token can disagree with a response.
         oauth("federation_users::a_response_about_another_token_is_an_error", &[validate::USER], other_answer)
             .needs(&[Need::Upstream, Need::SignedToken]),
@@ -200,20 +203,12 @@ async fn customers(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn no_customer(context: CaseContext) -> Staged<()> {
-    let ada = context.person_with_password("ada", |user| user.customers.clear()).await?;
+/// Checks the customer of a user that `shape` changed.
+async fn shaped(context: CaseContext, shape: fn(&mut NewUser), expected: Customer) -> Staged<()> {
+    let ada = context.person_with_password("ada", shape).await?;
     let login = context.log_in_again(&ada).await?;
     let customer = customer_of(&context.provider().await?, &login).await?;
-    ensure!(customer == Customer::Absent, "the user has no customer, but the customer is {customer:?}");
-    Ok(())
-}
-
-async fn several_customers(context: CaseContext) -> Staged<()> {
-    let other = context.customer("other")?;
-    let ada = context.person_with_password("ada", |user| user.customers.push(other)).await?;
-    let login = context.log_in_again(&ada).await?;
-    let customer = customer_of(&context.provider().await?, &login).await?;
-    ensure!(customer == Customer::Several, "two customers were returned as {customer:?}");
+    ensure!(customer == expected, "the customer should be {expected:?}, not {customer:?}");
     Ok(())
 }
 
@@ -278,30 +273,18 @@ async fn strange_claims(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn blocked(context: CaseContext) -> Staged<()> {
-    let (ada, grace) = (context.log_in("ada").await?, context.log_in("grace").await?);
-    let provider = context.provider().await?;
-    provider.validate(&ada.tokens.access).await?.succeeds()?;
-    context.oauth()?.block(&ada.person.id).await?;
-    provider.validate(&ada.tokens.access).await?.rejects_token()?;
-    provider.validate(&grace.tokens.access).await?.succeeds().map(drop)
-}
-
-async fn deleted(context: CaseContext) -> Staged<()> {
-    let (ada, grace) = (context.log_in("ada").await?, context.log_in("grace").await?);
-    let provider = context.provider().await?;
-    provider.validate(&ada.tokens.access).await?.succeeds()?;
-    context.oauth()?.delete(&ada.person.id).await?;
-    provider.validate(&ada.tokens.access).await?.rejects_token()?;
-    provider.validate(&grace.tokens.access).await?.succeeds().map(drop)
-}
-
-async fn ended(context: CaseContext) -> Staged<()> {
+/// Blocks or deletes a user, or ends one login, and checks that only the token of that login becomes invalid.
+async fn ended(context: CaseContext, end: Need) -> Staged<()> {
     let ada = context.log_in("ada").await?;
-    let other = context.log_in_again(&ada.person).await?;
+    let other =
+        if end == Need::EndLogin { context.log_in_again(&ada.person).await? } else { context.log_in("grace").await? };
     let provider = context.provider().await?;
     provider.validate(&ada.tokens.access).await?.succeeds()?;
-    context.oauth()?.end_login(&ada.tokens).await?;
+    match end {
+        Need::DeletedLogin => context.oauth()?.delete(&ada.person.id).await?,
+        Need::BlockedLogin => context.oauth()?.block(&ada.person.id).await?,
+        _ => drop(context.oauth()?.end_login(&ada.tokens).await?),
+    }
     provider.validate(&ada.tokens.access).await?.rejects_token()?;
     provider.validate(&other.tokens.access).await?.succeeds().map(drop)
 }
