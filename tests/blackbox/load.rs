@@ -48,13 +48,13 @@ fn send_bad_requests(bridge: &Bridge, round: usize) {
     let address = bridge.address();
     let id = format!("x{round}");
     let requests = [
-        signer().call("users.get_by_id", json!({"id": id})).bytes(),
-        signer().call("users.create", json!({})).bytes(),
-        signer().sign("msg", 1, "{}").bytes(),
-        signer().call("ping", json!({})).with("webhook-id", &id).bytes(),
-        Request::get(&format!("/{}", id.repeat(500))).bytes(),
-        Request::new("POST", "/v1/tenants/acme/webhook").body(vec![b'x'; 20_000]).bytes(),
-        Request::new("POST", &format!("/v1/tenants/{id}/webhook")).json(&json!({})).bytes(),
+        signer().call("users.get_by_id", json!({"id": id})).to_last_bytes(),
+        signer().call("users.create", json!({})).to_last_bytes(),
+        signer().sign("msg", 1, "{}").to_last_bytes(),
+        signer().call("ping", json!({})).with("webhook-id", &id).to_last_bytes(),
+        Request::get(&format!("/{}", id.repeat(500))).to_last_bytes(),
+        Request::new("POST", "/v1/tenants/acme/webhook").body(vec![b'x'; 20_000]).to_last_bytes(),
+        Request::new("POST", &format!("/v1/tenants/{id}/webhook")).json(&json!({})).to_last_bytes(),
         format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(30_000)).into_bytes(),
         b"\x00\x01\x02".to_vec(),
     ];

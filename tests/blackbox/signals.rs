@@ -26,7 +26,7 @@ fn serve_with_silent_provider(deadline: &str) -> (Bridge, TcpListener, Configure
 fn call_in_flight(bridge: &Bridge, silent: &TcpListener) -> mpsc::Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     let (address, bytes) =
-        (bridge.address().to_owned(), signer().call("users.get_by_id", json!({"id": "u-1"})).bytes());
+        (bridge.address().to_owned(), signer().call("users.get_by_id", json!({"id": "u-1"})).to_last_bytes());
     std::thread::spawn(move || sender.send(exchange(&address, &bytes)));
     let (stream, _) = silent.accept().unwrap();
     // The connection stays open for the rest of the test.

@@ -80,7 +80,7 @@ fn invalid_requests() -> Vec<(&'static str, Request, u16, &'static str)> {
         |seconds: i64| signer().sign("msg_1", now() + seconds, json!({"type": "ping", "tenant": "acme"}).to_string());
     let stranger = Signer::new("whsec_c3RyYW5nZXJzdHJhbmdlcnN0cmFuZ2Vyc3RyYW5nZXI=", "acme");
     let elsewhere = Signer::new(&signer().key, "nobody");
-    let path = |path: &str| Request { path: path.into(), ..valid() };
+    let path = |path: &str| Request { target: path.into(), ..valid() };
     let method = |method: &str| Request { method: method.into(), ..valid() };
     let body = |text: &[u8]| signer().sign("msg_1", now(), text);
     vec![

@@ -4,16 +4,15 @@
 
 mod application;
 mod chromium;
-mod relay;
 
 use std::path::{Path, PathBuf};
 
+use idp_bridge_test_http::Relay;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use self::application::Application;
 use self::chromium::Chromium;
-use self::relay::Relay;
 use crate::keycloak::{PASSWORD, form_request};
 use crate::lab::{Lab, running};
 use crate::support::bridge::Bridge;

@@ -5,8 +5,7 @@ use idp_bridge_connector_auth0_testing::harness::Auth0Harness;
 use idp_bridge_connector_cognito::harness::CognitoHarness;
 use idp_bridge_connector_keycloak_testing::harness::KeycloakHarness;
 use idp_bridge_core::{CustomerId, Email, Secret, UserId};
-
-use crate::tap::Tap;
+use idp_bridge_test_http::Relay;
 
 /// The email address of the user, equal for all tenants.
 pub(crate) const EMAIL: &str = "ada@acme.example";
@@ -22,18 +21,25 @@ pub(crate) struct Home {
     /// The id of its user.
     pub(crate) user: UserId,
     /// The wire tap before its identity provider.
-    pub(crate) tap: Tap,
+    pub(crate) tap: Relay,
     /// The settings of its connector.
     settings: String,
     /// Keeps the identity provider running.
     _harness: Box<dyn Harness>,
 }
 
+/// Starts a wire tap before the identity provider at this `http` URL.
+fn tap(upstream: &str) -> Relay {
+    let relay = Relay::start();
+    relay.set_target(upstream.strip_prefix("http://").unwrap());
+    relay
+}
+
 impl Home {
     /// Starts one for each identity provider.
     pub(crate) async fn start_all() -> Staged<Vec<Self>> {
         let keycloak = KeycloakHarness::start_with_fake().await?;
-        let tap = Tap::start(&keycloak.upstream().await?);
+        let tap = self::tap(&keycloak.upstream().await?);
         let config = keycloak.config();
         let settings = format!(
             "url = \"{}\"\nrealm = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\ncustomer_attribute = \"{}\"\n",
@@ -46,7 +52,7 @@ impl Home {
         let keycloak = Self::new("keycloak", tap, settings, Box::new(keycloak)).await?;
 
         let auth0 = Auth0Harness::start().await?;
-        let tap = Tap::start(&auth0.upstream().await?);
+        let tap = self::tap(&auth0.upstream().await?);
         let config = auth0.config();
         let settings = format!(
             "domain = \"{}\"\nendpoint = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\ncustomer_key = \"{}\"\n\
@@ -62,7 +68,7 @@ impl Home {
         let auth0 = Self::new("auth0", tap, settings, Box::new(auth0)).await?;
 
         let cognito = CognitoHarness::start_with_fake().await?;
-        let tap = Tap::start(&cognito.upstream().await?);
+        let tap = self::tap(&cognito.upstream().await?);
         let config = cognito.config();
         let settings = format!(
             "endpoint = \"{}\"\nuser_pool_id = \"{}\"\naccess_key_id = \"{}\"\nsecret_access_key = \"{}\"\nclient_id = \"{}\"\n\
@@ -79,7 +85,7 @@ impl Home {
         Ok(vec![keycloak, auth0, cognito])
     }
 
-    async fn new(tenant: &'static str, tap: Tap, settings: String, harness: Box<dyn Harness>) -> Staged<Self> {
+    async fn new(tenant: &'static str, tap: Relay, settings: String, harness: Box<dyn Harness>) -> Staged<Self> {
         let mut user = NewUser::person(Email::new(EMAIL)?);
         user.customers = vec![CustomerId::new(CUSTOMER)?];
         let user = harness.create(user).await?;

@@ -9,8 +9,6 @@ mod served;
 #[expect(dead_code, reason = "the black box tests use the rest of it")]
 #[path = "../support/mod.rs"]
 mod support;
-#[cfg(test)]
-mod tap;
 
 use serde_json::{Value, json};
 

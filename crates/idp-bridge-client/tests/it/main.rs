@@ -3,5 +3,3 @@
 // `cfg(test)` is always true here. Clippy then allows `unwrap` in the helpers too.
 #[cfg(test)]
 mod calls;
-#[cfg(test)]
-mod server;

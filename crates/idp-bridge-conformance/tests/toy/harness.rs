@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use idp_bridge_conformance::fake::FakeServer;
 use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, SecondOrigin, Staged, async_trait};
 use idp_bridge_core::{
     CallKind, Capabilities, CustomerId, Email, FederationCapabilities, Fidelity, Field, IdentityProvider, Liveness,
@@ -18,6 +19,7 @@ use super::sessions::CLIENT_SECRET;
 /// The toy identity provider, and the defect of its providers.
 pub(crate) struct Toy {
     pub(super) server: Server,
+    _serving: FakeServer<Server>,
     defect: Option<Defect>,
     unmet_need: Option<Need>,
     supports_calls: bool,
@@ -51,8 +53,8 @@ impl Toy {
     }
 
     async fn start() -> Self {
-        let server = Server::start().await.unwrap();
-        Self { server, defect: None, unmet_need: None, supports_calls: true, has_federation: true }
+        let (server, _serving) = Server::start().await.unwrap();
+        Self { server, _serving, defect: None, unmet_need: None, supports_calls: true, has_federation: true }
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -103,11 +105,11 @@ impl Toy {
     }
 
     pub(super) fn with_client_secret(&self, client_secret: &'static str) -> Arc<dyn IdentityProvider> {
-        Arc::new(self.new_provider(self.server.address.to_string(), "acme", "secret", client_secret))
+        Arc::new(self.new_provider(self.server.address.clone(), "acme", "secret", client_secret))
     }
 
     pub(super) fn without_federation(&self) -> Arc<dyn IdentityProvider> {
-        let mut provider = self.new_provider(self.server.address.to_string(), "acme", "secret", CLIENT_SECRET);
+        let mut provider = self.new_provider(self.server.address.clone(), "acme", "secret", CLIENT_SECRET);
         if self.defect != Some(Defect::IgnoresFederationOff) {
             provider.oauth = None;
             provider.capabilities = provider.capabilities.with_federation(None);
@@ -138,7 +140,7 @@ impl Harness for Toy {
     }
 
     async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        Ok(self.build(self.server.address.to_string(), "acme", "secret"))
+        Ok(self.build(self.server.address.clone(), "acme", "secret"))
     }
 
     async fn create(&self, user: NewUser) -> Staged<UserId> {
@@ -183,7 +185,7 @@ impl Harness for Toy {
             Control::ReadOnlyRole => ("acme", "secret-readonly"),
             other => return Err(format!("the toy does not implement {other:?}").into()),
         };
-        Ok(self.build(self.server.address.to_string(), realm, secret))
+        Ok(self.build(self.server.address.clone(), realm, secret))
     }
 
     async fn upstream(&self) -> Staged<String> {

@@ -1,29 +1,23 @@
 //! The toy identity provider: users in memory, behind HTTP, with rights and a mail system.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use http::header::AUTHORIZATION;
+use http::{Method, StatusCode};
 use idp_bridge_conformance::fake::openid::OpenId;
+use idp_bridge_conformance::fake::{self, Fake, FakeServer, Incoming};
 use idp_bridge_conformance::{NewUser, UserKind};
 use idp_bridge_core::jiff::Timestamp;
 use idp_bridge_core::{Clock as _, CustomerId, Email, SystemClock, UserId};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 use super::sessions::openid;
 
-/// A running identity provider.
-#[derive(Clone)]
+/// The identity provider, at its address.
 pub(super) struct Server {
-    pub(super) address: SocketAddr,
+    pub(super) address: String,
     state: Arc<Mutex<State>>,
 }
 
@@ -48,22 +42,11 @@ pub(super) struct Stored {
 pub(super) type Answer = (StatusCode, Value);
 
 impl Server {
-    pub(super) async fn start() -> std::io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let state = State { openid: openid(), mails: Vec::new(), made: 0 };
-        let server = Self { address: listener.local_addr()?, state: Arc::new(Mutex::new(state)) };
-        let serving = server.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let server = serving.clone();
-                let service = service_fn(move |request| server.clone().handle(request));
-                tokio::spawn(async move {
-                    let mut builder = hyper::server::conn::http1::Builder::new();
-                    let _ = builder.keep_alive(false).serve_connection(TokioIo::new(stream), service).await;
-                });
-            }
-        });
-        Ok(server)
+    /// Starts the identity provider, which stops when the second value is dropped.
+    pub(super) async fn start() -> std::io::Result<(Self, FakeServer<Self>)> {
+        let state = Arc::new(Mutex::new(State { openid: openid(), mails: Vec::new(), made: 0 }));
+        let serving = FakeServer::start(Self { address: String::new(), state: Arc::clone(&state) }).await?;
+        Ok((Self { address: serving.url().replace("http://", ""), state }, serving))
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -117,17 +100,6 @@ impl Server {
 
     pub(super) fn mails(&self, email: &Email) -> usize {
         self.state().mails.iter().filter(|to| to.eq_ignore_ascii_case(email.as_str())).count()
-    }
-
-    async fn handle(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
-        let (head, body) = request.into_parts();
-        let body = body.collect().await?.to_bytes();
-        let role = head.headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let (status, value) = self.route(&head.method, head.uri.path(), head.uri.query(), role, &body);
-        let body = if status == StatusCode::NO_CONTENT { Bytes::new() } else { value.to_string().into() };
-        let mut response = Response::new(Full::new(body));
-        *response.status_mut() = status;
-        Ok(response)
     }
 
     fn route(&self, method: &Method, path: &str, query: Option<&str>, role: &str, body: &[u8]) -> Answer {
@@ -201,6 +173,16 @@ impl Server {
             _ => return error(StatusCode::NOT_FOUND, "path"),
         }
         (StatusCode::NO_CONTENT, Value::Null)
+    }
+}
+
+impl Fake for Server {
+    fn answer(&mut self, request: &Incoming) -> fake::Answer {
+        let query = request.target.split_once('?').map(|(_, query)| query);
+        let role = request.header(&AUTHORIZATION).unwrap_or_default();
+        let (status, value) = self.route(&request.method, request.path(), query, role, &request.body);
+        let body = if status == StatusCode::NO_CONTENT { String::new() } else { value.to_string() };
+        fake::Answer::new(status.as_u16(), "application/json", body)
     }
 }
 

@@ -1,11 +1,11 @@
 //! Tests of attempts, limits and faults.
 
-use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use idp_bridge_core::{CallScope, Error, ErrorKind, Origin, OutboundPolicy, Outcome};
 use idp_bridge_http::{Client, HeaderName, HeaderValue, MAX_BODY, Request, Response, StatusCode, Url};
+use idp_bridge_test_http::unused_address;
 
 use crate::server::{Reply, Server, answer, everything, scope};
 
@@ -194,11 +194,7 @@ async fn redirects_are_not_followed() {
 
 #[tokio::test]
 async fn refused_connection_is_retried_for_writes_too() {
-    let port = {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        listener.local_addr().unwrap().port()
-    };
-    let url = Url::parse(&format!("http://127.0.0.1:{port}/users?email=ada%40acme.example")).unwrap();
+    let url = Url::parse(&format!("http://{}/users?email=ada%40acme.example", unused_address())).unwrap();
     for request in writes(&url).into_iter().chain([Request::get(url.clone())]) {
         let scope = scope();
         let error = client().send(&scope, request).await.unwrap_err();

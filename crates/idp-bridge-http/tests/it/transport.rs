@@ -45,7 +45,7 @@ async fn each_failure_names_its_cause_and_hint() {
     let (own_ca, pem) = server_of_own_ca("localhost").await;
     let (other_host, other_pem) = server_of_own_ca("idp.example").await;
     let (tls, _) = server_of_own_ca("localhost").await;
-    let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap().local_addr().unwrap().port();
+    let closed = idp_bridge_test_http::unused_address().port();
     let http = Server::start(|_, _| answer(200, &[], "ok")).await;
     let cut = Server::start(|_, _| Reply::Cut(Vec::new())).await;
     let noise = Server::start(|_, _| Reply::Cut(b"SSH-2.0-x\r\n\r\n".to_vec())).await;

@@ -1,5 +1,7 @@
 //! The server over real sockets, with well-behaved and hostile callers.
 
+use idp_bridge_test_http as http;
+
 // `cfg(test)` is always true here. It lets clippy accept `unwrap` in helpers, too.
 #[cfg(test)]
 mod access_tokens;
@@ -21,8 +23,6 @@ mod envelopes;
 mod errors;
 #[cfg(test)]
 mod federation;
-#[cfg(test)]
-mod http;
 #[cfg(test)]
 mod idempotency;
 #[cfg(test)]

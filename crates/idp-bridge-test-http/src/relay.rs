@@ -1,4 +1,4 @@
-//! A relay with a fixed address before changing bridges, which records the sent bytes.
+//! A relay with a fixed address before changing servers, which records the sent bytes.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -6,21 +6,22 @@ use std::sync::{Arc, Mutex};
 
 /// Forwards bytes in both directions.
 #[derive(Debug, Clone)]
-pub(crate) struct Relay {
+pub struct Relay {
     address: String,
     shared: Arc<Shared>,
 }
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// The address of the bridge, or an empty string.
+    /// The address of the server, or an empty string.
     target: Mutex<String>,
     /// The bytes of all clients, in the order of arrival.
     sent: Mutex<Vec<u8>>,
 }
 
 impl Relay {
-    pub(crate) fn start() -> Self {
+    /// Starts a relay without a target.
+    pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let relay = Self { address: listener.local_addr().unwrap().to_string(), shared: Arc::default() };
         let shared = Arc::clone(&relay.shared);
@@ -33,18 +34,24 @@ impl Relay {
         relay
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Returns the base URL of the relay, without a trailing slash.
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Sets the target of new connections.
-    pub(crate) fn set_target(&self, address: &str) {
+    pub fn set_target(&self, address: &str) {
         address.clone_into(&mut self.shared.target.lock().unwrap());
+    }
+
+    /// Returns the number of recorded bytes.
+    pub fn sent(&self) -> usize {
+        self.shared.sent.lock().unwrap().len()
     }
 
     /// Returns the token after the last occurrence of a text in the recorded bytes.
     #[track_caller]
-    pub(crate) fn last_after(&self, start: &str) -> String {
+    pub fn last_after(&self, start: &str) -> String {
         let sent = String::from_utf8_lossy(&self.shared.sent.lock().unwrap()).into_owned();
         let (_, rest) = sent.rsplit_once(start).unwrap_or_else(|| panic!("{start:?} was not sent"));
         rest.chars().take_while(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(*letter)).collect()
@@ -52,13 +59,13 @@ impl Relay {
 }
 
 impl Shared {
-    /// Serves one connection. Without a bridge, the bytes are recorded and the connection is closed.
+    /// Serves one connection. Without a server, the bytes are recorded and the connection is closed.
     fn serve(&self, mut client: TcpStream) {
-        let mut bridge: Option<TcpStream> = None;
+        let mut server: Option<TcpStream> = None;
         let mut buffer = [0; 16 * 1024];
         while let Ok(length @ 1..) = client.read(&mut buffer) {
             self.sent.lock().unwrap().extend_from_slice(&buffer[..length]);
-            if bridge.is_none() {
+            if server.is_none() {
                 let target = self.target.lock().unwrap().clone();
                 let Ok(stream) = TcpStream::connect(target) else { break };
                 let (mut back, mut to) = (stream.try_clone().unwrap(), client.try_clone().unwrap());
@@ -66,14 +73,14 @@ impl Shared {
                     let _ = std::io::copy(&mut back, &mut to);
                     let _ = to.shutdown(Shutdown::Both);
                 });
-                bridge = Some(stream);
+                server = Some(stream);
             }
-            if bridge.as_mut().is_none_or(|bridge| bridge.write_all(&buffer[..length]).is_err()) {
+            if server.as_mut().is_none_or(|server| server.write_all(&buffer[..length]).is_err()) {
                 break;
             }
         }
         // The end of one side ends the other.
-        for stream in [Some(client), bridge].into_iter().flatten() {
+        for stream in [Some(client), server].into_iter().flatten() {
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
