@@ -1,7 +1,7 @@
 //! Tests that the log contains no secrets, even at `trace`.
 
 use idp_bridge_conformance::{Harness as _, NewUser};
-use idp_bridge_connector_cognito::harness::CognitoHarness;
+use idp_bridge_connector_cognito_testing::harness::CognitoHarness;
 use idp_bridge_core::{Email, Secret};
 use serde_json::json;
 use tokio::runtime::Runtime;

@@ -6,7 +6,7 @@ mod settings;
 use std::process::ExitCode;
 
 use idp_bridge_conformance::Staged;
-use idp_bridge_connector_cognito::harness::{StandIn, StandInHarness};
+use idp_bridge_connector_cognito_testing::harness::{StandIn, StandInHarness};
 use settings::Lab;
 
 fn main() -> ExitCode {

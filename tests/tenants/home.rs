@@ -2,7 +2,7 @@
 
 use idp_bridge_conformance::{Harness, NewUser, Staged};
 use idp_bridge_connector_auth0_testing::harness::Auth0Harness;
-use idp_bridge_connector_cognito::harness::CognitoHarness;
+use idp_bridge_connector_cognito_testing::harness::CognitoHarness;
 use idp_bridge_connector_keycloak_testing::harness::KeycloakHarness;
 use idp_bridge_core::{CustomerId, Email, Secret, UserId};
 use idp_bridge_test_http::Relay;

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming as HyperBody;
@@ -178,6 +178,12 @@ impl Incoming {
         self.header(&AUTHORIZATION)?.strip_prefix("Bearer ")
     }
 
+    /// Returns the value of a cookie.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let cookies = self.header(&COOKIE)?.split("; ");
+        cookies.filter_map(|cookie| cookie.split_once('=')).find(|(own, _)| *own == name).map(|(_, value)| value)
+    }
+
     /// Returns the value of a header, if it is visible ASCII.
     pub fn header(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -199,6 +205,9 @@ fn pairs(text: &str) -> Option<BTreeMap<String, String>> {
     }
     Some(pairs)
 }
+
+/// A response of a fake, or a refusal that ends the handling of a request with `?`.
+pub type Outcome = Result<Answer, Answer>;
 
 /// A response of a fake.
 #[derive(Debug, Clone, PartialEq)]
@@ -222,6 +231,30 @@ impl Answer {
     pub fn new(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Self {
         let answer = Self { body: body.into(), ..Self::empty(status) };
         answer.with(CONTENT_TYPE, HeaderValue::from_static(content_type))
+    }
+
+    /// Creates a response with a JSON body.
+    pub fn json(status: u16, body: &Value) -> Self {
+        Self::new(status, "application/json", body.to_string())
+    }
+
+    /// Creates a redirect.
+    pub fn redirect(to: &str) -> Self {
+        Self::empty(302).with_text(LOCATION, to)
+    }
+
+    /// Sets a header to a text. Does nothing if no header can have the text as its value.
+    #[must_use]
+    pub fn with_text(self, name: HeaderName, value: &str) -> Self {
+        match HeaderValue::from_str(value) {
+            Ok(value) => self.with(name, value),
+            Err(_) => self,
+        }
+    }
+
+    /// Returns the value of a header, if it is visible ASCII.
+    pub fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.headers.iter().find(|(own, _)| own == name)?.1.to_str().ok()
     }
 
     /// Sets a header, and replaces others of its name.
@@ -265,6 +298,15 @@ mod tests {
         assert_eq!(query("/users"), Some(BTreeMap::new()));
         assert_eq!(query("/?a=b+c%2Bd&e"), Some([("a", "b c+d"), ("e", "")].map(|(n, v)| (n.into(), v.into())).into()));
         assert_eq!(query("/?a=1&a=2"), None);
+    }
+
+    #[test]
+    fn cookies_are_found_by_name() {
+        let mut request = incoming("/", "", "");
+        request.headers.insert(COOKIE, HeaderValue::from_static("a=1; session=2=3"));
+        assert_eq!((request.cookie("session"), request.cookie("ession")), (Some("2=3"), None));
+        assert_eq!(Answer::redirect("/there").header(&LOCATION), Some("/there"));
+        assert_eq!(Answer::redirect("\n").header(&LOCATION), None);
     }
 
     #[test]

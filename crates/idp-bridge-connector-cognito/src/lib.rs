@@ -10,18 +10,12 @@ mod config;
 mod credentials;
 mod diagnose;
 mod error;
-#[cfg(feature = "fake")]
-pub mod fake;
 mod federation;
-#[cfg(feature = "fake")]
-pub mod harness;
 mod index;
 mod map;
 mod provider;
 mod search;
 mod store;
-#[cfg(test)]
-mod tests;
 mod transport;
 
 pub use config::{CognitoConfig, CustomerIndexConfig, CustomerLookup};

@@ -61,8 +61,7 @@ fn check_response(operation: &Operation<'_>, Exchange { answer, .. }: &Exchange,
         report.without_schema += 1;
         return Vec::new();
     }
-    let content_type = answer.headers.iter().find(|(name, _)| *name == header::CONTENT_TYPE);
-    let content_type = content_type.and_then(|(_, value)| value.to_str().ok());
+    let content_type = answer.header(&header::CONTENT_TYPE);
     let body = match serde_json::from_slice(&answer.body) {
         _ if answer.body.is_empty() => Value::Null,
         Ok(body) => body,

@@ -2,15 +2,12 @@
 
 use idp_bridge_conformance::fake::Answer;
 use idp_bridge_core::{Clock as _, SystemClock};
-use idp_bridge_http::{HeaderName, HeaderValue, StatusCode, header};
+use idp_bridge_http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
-
-/// A success or a refusal. Both are responses, so that `?` works.
-pub(crate) type Outcome = Result<Answer, Answer>;
 
 /// Returns a success. Only successes have the headers of the rate limit.
 pub(crate) fn good(status: u16, body: &Value) -> Answer {
@@ -22,14 +19,9 @@ pub(crate) fn no_content() -> Answer {
     with_limit(Answer::empty(204), "50", "49", 1)
 }
 
-/// Returns a response of the OAuth endpoints.
-pub(crate) fn oauth(status: u16, body: &Value) -> Answer {
-    Answer::new(status, "application/json", body.to_string())
-}
-
 /// Returns an error of the OAuth endpoints.
 pub(crate) fn oauth_refusal(status: u16, error: &str, description: &str) -> Answer {
-    oauth(status, &json!({"error": error, "error_description": description}))
+    Answer::json(status, &json!({"error": error, "error_description": description}))
 }
 
 /// Returns an error of the Management API. Some have no code.
@@ -73,14 +65,6 @@ pub(crate) fn too_many_requests(seconds: i64) -> Answer {
 /// Returns the error for a request that Auth0 accepts and the connector must not make.
 pub(crate) fn stricter_than_auth0(why: &str) -> Answer {
     refusal(400, &format!("the fake is stricter than Auth0: {why}"), "stricter_than_auth0")
-}
-
-pub(crate) fn redirect(to: &str) -> Answer {
-    Answer::empty(302).with(header::LOCATION, header_value(to))
-}
-
-pub(crate) fn header_value(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("/"))
 }
 
 fn with_limit(answer: Answer, limit: &'static str, remaining: &'static str, seconds: i64) -> Answer {

@@ -3,13 +3,11 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use idp_bridge_conformance::fake::{Answer, Incoming, jwks};
-use idp_bridge_http::{HeaderValue, Url, header};
+use idp_bridge_conformance::fake::{Answer, Incoming, Outcome, jwks};
+use idp_bridge_http::{Url, header};
 use serde_json::json;
 
-use super::answer::{
-    Outcome, good, header_value, oauth, oauth_refusal, redirect, stricter_than_auth0, too_many_requests,
-};
+use super::answer::{good, oauth_refusal, stricter_than_auth0, too_many_requests};
 use super::logins::{Authorization, Grant};
 use super::tenant::{Application, Tenant};
 use super::{Fields, is_true, set, text};
@@ -36,11 +34,11 @@ impl Tenant {
         if !self.hides_logout {
             set(&mut discovery, [("end_session_endpoint", json!(format!("{issuer}oidc/logout")))]);
         }
-        oauth(200, &discovery)
+        Answer::json(200, &discovery)
     }
 
     pub(crate) fn jwks(&self) -> Answer {
-        oauth(200, &jwks(&self.logins.keys))
+        Answer::json(200, &jwks(&self.logins.keys))
     }
 
     pub(crate) fn authorize(&mut self, request: &Incoming) -> Outcome {
@@ -75,7 +73,7 @@ impl Tenant {
         };
         let state = self.new_id();
         self.logins.waiting.insert(state.clone(), authorization);
-        Ok(redirect(&format!("/u/login?state={state}")))
+        Ok(Answer::redirect(&format!("/u/login?state={state}")))
     }
 
     /// Logs a user in: redirects the browser to the application with a code, and sets the cookie of the session.
@@ -92,7 +90,7 @@ impl Tenant {
             &[("code", Some(&code)), ("state", authorization.state.as_deref())],
         );
         self.logins.codes.insert(code, authorization);
-        Ok(back.with(header::SET_COOKIE, header_value(&format!("auth0={session}; Path=/; HttpOnly; SameSite=Lax"))))
+        Ok(back.with_text(header::SET_COOKIE, &format!("auth0={session}; Path=/; HttpOnly; SameSite=Lax")))
     }
 
     /// Returns the id of the user with this address and password, unless the user is blocked.
@@ -162,8 +160,8 @@ impl Tenant {
 
     pub(crate) fn userinfo(&mut self, request: &Incoming) -> Outcome {
         let unauthorized = || {
-            let challenge = HeaderValue::from_static("Bearer realm=\"Users\", error=\"invalid_token\"");
-            Answer::new(401, "text/plain; charset=utf-8", "Unauthorized").with(header::WWW_AUTHENTICATE, challenge)
+            let challenge = "Bearer realm=\"Users\", error=\"invalid_token\"";
+            Answer::new(401, "text/plain; charset=utf-8", "Unauthorized").with_text(header::WWW_AUTHENTICATE, challenge)
         };
         let profile = request.bearer().and_then(|token| self.profile_of(token)).ok_or_else(unauthorized)?;
         let subject = text(&profile, "sub").unwrap_or_default().to_owned();
@@ -185,14 +183,13 @@ impl Tenant {
         if !self.application(query.get("client_id")).is_some_and(is_allowed) {
             return Err(oauth_refusal(400, "invalid_request", "The \"post_logout_redirect_uri\" is not allowed"));
         }
-        let cookies = request.header(&header::COOKIE).unwrap_or_default().split("; ");
-        let session = cookies.filter_map(|cookie| cookie.strip_prefix("auth0=")).next();
+        let session = request.cookie("auth0");
         if !self.is_hinted(&query, session) {
-            return Ok(redirect("/u/logout-confirmation"));
+            return Ok(Answer::redirect("/u/logout-confirmation"));
         }
         self.logins.sessions.remove(session.unwrap_or_default());
-        let no_cookie = HeaderValue::from_static("auth0=; Path=/; Max-Age=0");
-        Ok(redirect_with(target, &[("state", query.find("state"))]).with(header::SET_COOKIE, no_cookie))
+        let back = redirect_with(target, &[("state", query.find("state"))]);
+        Ok(back.with_text(header::SET_COOKIE, "auth0=; Path=/; Max-Age=0"))
     }
 
     /// Returns whether a logout request names the user of the browser's session, or the session itself.
@@ -210,5 +207,5 @@ impl Tenant {
 fn redirect_with(to: &str, parameters: &[(&str, Option<&str>)]) -> Answer {
     let Ok(mut url) = Url::parse(to) else { return stricter_than_auth0("the redirect target is not a URL") };
     url.query_pairs_mut().extend_pairs(parameters.iter().filter_map(|(name, value)| Some((name, (*value)?))));
-    redirect(url.as_str())
+    Answer::redirect(url.as_str())
 }

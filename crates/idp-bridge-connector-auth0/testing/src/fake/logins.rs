@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use idp_bridge_conformance::fake::SigningKey;
+use idp_bridge_conformance::fake::{Answer, Outcome, SigningKey};
 use idp_bridge_core::{Clock as _, SystemClock};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use serde_json::{Map, Value, json};
 
-use super::answer::{Outcome, oauth, oauth_refusal};
+use super::answer::oauth_refusal;
 use super::tenant::Tenant;
 use super::{FakeAuth0, set, text};
 
@@ -160,7 +160,7 @@ impl Tenant {
         if let Some(refresh) = refresh.or_else(|| grant.has_scope("offline_access").then(|| self.new_refresh(grant))) {
             set(&mut answer, [("refresh_token", json!(refresh))]);
         }
-        Ok(oauth(200, &answer))
+        Ok(Answer::json(200, &answer))
     }
 
     /// Issues an opaque token of 32 characters, as recorded.

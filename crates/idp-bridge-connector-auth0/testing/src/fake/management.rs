@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use idp_bridge_conformance::fake::Incoming;
+use idp_bridge_conformance::fake::{Answer, Incoming, Outcome};
 use idp_bridge_http::HeaderName;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::{
-    Outcome, good, invalid_body, no_content, no_such_user, not_found, not_supported, refusal, stricter_than_auth0,
+    good, invalid_body, no_content, no_such_user, not_found, not_supported, refusal, stricter_than_auth0,
 };
 use super::tenant::{Mail, Tenant, now};
 use super::{Fields, body, text};
@@ -24,7 +24,7 @@ pub(crate) struct Call<'a> {
 
 impl Call<'_> {
     /// Fails without one of these scopes.
-    pub(crate) fn require(&self, scopes: &[&str]) -> Result<(), super::Answer> {
+    pub(crate) fn require(&self, scopes: &[&str]) -> Result<(), Answer> {
         if scopes.is_empty() || scopes.iter().any(|scope| self.granted.contains(*scope)) {
             return Ok(());
         }
@@ -102,7 +102,7 @@ impl Tenant {
     }
 
     /// Returns the requested custom domain. Fails without one if the tenant has several.
-    pub(crate) fn custom_domain(&self, request: &Incoming) -> Result<Option<String>, super::Answer> {
+    pub(crate) fn custom_domain(&self, request: &Incoming) -> Result<Option<String>, Answer> {
         let named = request.header(&HeaderName::from_static("auth0-custom-domain")).map(str::to_owned);
         if self.has_rival_domains && named.is_none() {
             return Err(refusal(409, "There are several custom domains.", "custom_domain_conflict"));

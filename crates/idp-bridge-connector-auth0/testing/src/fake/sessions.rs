@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use idp_bridge_conformance::fake::{Answer, Outcome};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::{Outcome, good, refusal, stricter_than_auth0};
+use super::answer::{good, refusal, stricter_than_auth0};
 use super::management::Call;
 use super::tenant::Tenant;
 use super::{Fields, body};
@@ -37,7 +38,7 @@ impl Tenant {
     }
 
     /// Checks that the scopes and the plan allow ending sessions. The error code is recorded for another feature of a plan.
-    fn check_may_end_sessions(&self, call: &Call<'_>) -> Result<(), super::Answer> {
+    fn check_may_end_sessions(&self, call: &Call<'_>) -> Result<(), Answer> {
         call.require(&["delete:refresh_tokens"])?;
         if self.is_enterprise {
             return Ok(());

@@ -1,11 +1,11 @@
 //! The Authentication API: tokens and password reset mails.
 
-use idp_bridge_conformance::fake::{Answer, Incoming};
+use idp_bridge_conformance::fake::{Answer, Incoming, Outcome};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::{Outcome, oauth, oauth_refusal, stricter_than_auth0};
+use super::answer::{oauth_refusal, stricter_than_auth0};
 use super::tenant::{Application, Mail, Tenant, now};
 use super::{FakeAuth0, Fields, body, is_true, set, text};
 
@@ -46,7 +46,7 @@ impl Tenant {
             set(&mut answer, [("scope", json!(Vec::from_iter(scopes.clone()).join(" ")))]);
         }
         self.tokens.insert(token, scopes);
-        Ok(oauth(200, &answer))
+        Ok(Answer::json(200, &answer))
     }
 
     /// Authenticates an application with its secret or an unused assertion.
@@ -80,7 +80,10 @@ impl Tenant {
             return Err(oauth_refusal(403, "unauthorized", "user is blocked"));
         }
         let token = format!("fake-opaque-{}", self.new_id());
-        Ok(oauth(200, &json!({"access_token": token, "expires_in": 86_400, "token_type": "Bearer", "scope": "openid"})))
+        Ok(Answer::json(
+            200,
+            &json!({"access_token": token, "expires_in": 86_400, "token_type": "Bearer", "scope": "openid"}),
+        ))
     }
 
     /// Returns one sentence for existing and missing users, as documented.

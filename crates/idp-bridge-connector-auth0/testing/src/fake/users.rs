@@ -1,12 +1,12 @@
 //! The Management API of users.
 
+use idp_bridge_conformance::fake::{Answer, Outcome};
+use idp_bridge_http::quote::read_double_quoted;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use idp_bridge_http::quote::read_double_quoted;
-
 use super::answer::{
-    Outcome, good, invalid_body, invalid_query, no_content, no_such_user, not_supported, refusal, stricter_than_auth0,
+    good, invalid_body, invalid_query, no_content, no_such_user, not_supported, refusal, stricter_than_auth0,
 };
 use super::management::{Call, can_verify};
 use super::tenant::{Tenant, has_connection, now};
@@ -129,7 +129,7 @@ impl Tenant {
 }
 
 /// Checks that a path ends with an id that has a provider, and that there is no query.
-fn check_path(call: &Call<'_>) -> Result<(), super::Answer> {
+fn check_path(call: &Call<'_>) -> Result<(), Answer> {
     Fields::query(call.request, &[])?;
     match call.id.split_once('|') {
         Some((provider, rest)) if !provider.is_empty() && !rest.is_empty() => Ok(()),

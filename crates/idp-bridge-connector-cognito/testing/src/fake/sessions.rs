@@ -1,0 +1,229 @@
+//! The logins of the pool, their tokens, and the operations that end them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use idp_bridge_conformance::fake::{Outcome, SigningKey};
+use idp_bridge_core::{Clock as _, SystemClock};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::answer::{empty, invalid_parameter, refusal, success};
+use super::oauth::{Authorization, Code};
+use super::pool::{Pool, User};
+use super::{FakeCognito, Named};
+
+/// The lifetime of an access token, in seconds.
+const LIFE: i64 = 3600;
+
+/// The signing key of all fakes, since generating one takes longer than most tests.
+static KEY: OnceLock<SigningKey> = OnceLock::new();
+
+/// The logins of a pool, and the state of its domain.
+#[derive(Default)]
+pub(crate) struct Logins {
+    /// The signing key; set when the fake starts.
+    pub(crate) key: Option<&'static SigningKey>,
+    /// The URL of the fake and of the pool's domain.
+    pub(crate) url: String,
+    pub(crate) codes: BTreeMap<String, Code>,
+    /// All signed tokens.
+    signed: BTreeSet<String>,
+    sessions: Vec<Session>,
+}
+
+impl Logins {
+    pub(crate) fn new(url: String) -> std::io::Result<Self> {
+        let key = match KEY.get() {
+            Some(key) => key,
+            None => {
+                let key = SigningKey::rs256("fake-access-1")?;
+                KEY.get_or_init(|| key)
+            }
+        };
+        Ok(Self { key: Some(key), url, ..Self::default() })
+    }
+}
+
+/// A login: a refresh token, and the tokens issued with it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Session {
+    /// The `origin_jti` of its tokens.
+    pub origin: String,
+    /// A claim that replaces the user's in the responses of userInfo.
+    pub claimed: Option<(String, Value)>,
+    /// The refresh token.
+    pub refresh: String,
+    pub(super) client_id: String,
+    pub(super) scopes: Vec<String>,
+    user_id: String,
+    username: String,
+    nonce: Option<String>,
+    began: i64,
+    ended: bool,
+}
+
+/// A revocation of a refresh token.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct Revocation {
+    client_id: String,
+    client_secret: Option<String>,
+    token: String,
+}
+
+impl Pool {
+    /// Starts a login. `None` if the user no longer exists or is disabled.
+    pub(super) fn begin(&mut self, user_id: &str, request: Authorization) -> Option<Session> {
+        let username = self.user(user_id).filter(|user| user.enabled)?.username.clone();
+        let (origin, word) = (self.new_id(), self.new_id());
+        let session = Session {
+            origin,
+            claimed: None,
+            // Cognito's is an encrypted JWT with five parts.
+            refresh: format!("eyJjdHkiOiJKV1QifQ.a2V5.aXY.{}.dGFn", word.replace('-', "")),
+            client_id: request.client_id,
+            scopes: request.scopes,
+            user_id: user_id.into(),
+            username,
+            nonce: request.nonce,
+            began: seconds(),
+            ended: false,
+        };
+        self.logins.sessions.push(session.clone());
+        Some(session)
+    }
+
+    /// Returns the user of a login, if the login has not ended and the user is enabled.
+    pub(super) fn active_user(&self, session: &Session) -> Option<&User> {
+        self.user(&session.user_id).filter(|user| user.enabled && (!session.ended || self.ends_late))
+    }
+
+    /// Returns the first login that matches.
+    pub fn session(&self, matches: impl Fn(&Session) -> bool) -> Option<&Session> {
+        self.logins.sessions.iter().find(|session| matches(session))
+    }
+
+    /// Changes the logins that match.
+    pub fn change_sessions(&mut self, matches: impl Fn(&Session) -> bool, change: impl FnMut(&mut Session)) {
+        self.logins.sessions.iter_mut().filter(|session| matches(session)).for_each(change);
+    }
+
+    /// Ends the login with this refresh token.
+    pub fn end(&mut self, refresh: &str) {
+        self.change_sessions(|session| session.refresh == refresh, |session| session.ended = true);
+    }
+
+    /// Returns whether this refresh token is active.
+    pub fn accepts_refresh_token(&self, token: &str) -> bool {
+        self.session(|session| session.refresh == token).is_some_and(|session| self.active_user(session).is_some())
+    }
+
+    /// Returns whether userInfo accepts this token.
+    pub fn accepts_access_token(&self, token: &str) -> bool {
+        self.find_login(token).is_some_and(|(_, _, scopes)| scopes.contains("openid"))
+    }
+
+    /// Returns the login, the user and the scopes of an active access token.
+    pub(super) fn find_login(&self, token: &str) -> Option<(&Session, &User, BTreeSet<String>)> {
+        let claims = self.claims(token)?;
+        let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
+        let session = self.session(|session| session.origin == text("origin_jti"))?;
+        let is_current = claims.get("exp").and_then(Value::as_i64).is_some_and(|end| end > seconds());
+        let user = self.active_user(session).filter(|_| is_current && text("token_use") == "access")?;
+        let scopes = text("scope").split(' ').map(str::to_owned).collect();
+        (user.id() == text("sub")).then_some((session, user, scopes))
+    }
+
+    /// Returns the claims of a token of the pool.
+    pub(super) fn claims(&self, token: &str) -> Option<Value> {
+        let payload = token.split('.').nth(1).filter(|_| self.logins.signed.contains(token))?;
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+    }
+
+    /// Signs a token with the pool's key, and records it as issued.
+    pub fn sign(&mut self, header: &Value, claims: &Value) -> std::io::Result<String> {
+        let key = self.logins.key.ok_or_else(|| std::io::Error::other("the fake does not listen yet"))?;
+        let token = key.sign(header, claims)?;
+        self.logins.signed.insert(token.clone());
+        Ok(token)
+    }
+
+    /// Returns the header of tokens. As with Cognito it has no `typ`.
+    pub fn header(&self) -> Value {
+        json!({"kid": self.logins.key.map(SigningKey::kid), "alg": "RS256"})
+    }
+
+    /// Returns the claims of a new access token.
+    pub fn access_claims(&mut self, session: &Session) -> Value {
+        let own = json!({
+            "version": 2,
+            "client_id": session.client_id,
+            "token_use": "access",
+            "scope": session.scopes.join(" "),
+            "username": session.username,
+        });
+        self.claims_of(session, &[own])
+    }
+
+    /// Returns the claims of a new ID token.
+    pub(super) fn id_claims(&mut self, session: &Session) -> Value {
+        let attributes = self.user(&session.user_id).map(|user| json!(user.attributes)).unwrap_or_default();
+        let own = json!({
+            "aud": session.client_id,
+            "token_use": "id",
+            "cognito:username": session.username,
+            "nonce": session.nonce,
+        });
+        self.claims_of(session, &[attributes, own])
+    }
+
+    fn claims_of(&mut self, session: &Session, more: &[Value]) -> Value {
+        let common = json!({
+            "sub": session.user_id,
+            "iss": FakeCognito::ISSUER,
+            "origin_jti": session.origin,
+            "event_id": self.new_id(),
+            "auth_time": session.began,
+            "iat": seconds(),
+            "exp": seconds() + LIFE,
+            "jti": self.new_id(),
+        });
+        let members = more.iter().chain([&common]).filter_map(Value::as_object).flatten();
+        members.filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    pub(crate) fn revoke_token(&mut self, Revocation { client_id, client_secret, token }: Revocation) -> Outcome {
+        let unauthorized = || refusal("UnauthorizedException", "Client is not authorized to revoke the token");
+        let client = self.app_client(&client_id).filter(|client| client.secret == client_secret);
+        if !client.ok_or_else(unauthorized)?.revokes_tokens {
+            return Err(refusal("UnsupportedOperationException", "Token revocation is not enabled for the client"));
+        }
+        if !token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_=.".contains(&byte)) {
+            return Err(invalid_parameter("Value at 'token' failed to satisfy a constraint"));
+        }
+        match self.session(|session| session.refresh == token) {
+            Some(session) if session.client_id != client_id => Err(unauthorized()),
+            // Repeated revocations succeed.
+            Some(_) => {
+                self.end(&token);
+                Ok(empty())
+            }
+            None => Err(refusal("UnsupportedTokenTypeException", "Token is not a refresh token")),
+        }
+    }
+
+    pub(crate) fn admin_user_global_sign_out(&mut self, request: &Named) -> Outcome {
+        let id = self.user_named(&request.username)?.id().to_owned();
+        self.change_sessions(|session| session.user_id == id, |session| session.ended = true);
+        Ok(success(&json!({})))
+    }
+}
+
+/// Returns the current Unix time in seconds.
+pub(super) fn seconds() -> i64 {
+    SystemClock.now().as_second()
+}
