@@ -64,7 +64,7 @@ impl<'a> Federated<'a> {
         if let Some(cached) = gate.cached(&presented.key) {
             return Ok(Some(cached.identity.clone()));
         }
-        match gate.check_rate(&self.tenant) {
+        match gate.check_rate(self.tenant) {
             Err(_) if presented.token.is_jwt() => self.idp.identify(scope, &presented.token).await.map(Some),
             result => result.map(|()| None),
         }

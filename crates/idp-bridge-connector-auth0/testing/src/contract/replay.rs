@@ -80,10 +80,10 @@ pub(super) async fn check(recording: &Recording, report: &mut Report) -> Staged<
     }
     report.count(recording, Count::Replayed);
     let exchanges = server.take_exchanges();
-    let sent = exchanges.iter().map(|exchange| &exchange.request);
+    let mut sent = exchanges.iter().map(|exchange| &exchange.request);
     let is_meant =
         |sent: &&Incoming| Topic::from_request(&sent.method, &sent.segments().unwrap_or_default()) == recording.topic();
-    match sent.filter(is_meant).next() {
+    match sent.find(is_meant) {
         Some(sent) => differences(recording, sent).iter().for_each(|problem| report.problem(&recording.id, problem)),
         None => report.problem(&recording.id, "the call did not make the request"),
     }
