@@ -157,7 +157,7 @@ fn application_shows_customer_and_logs_out() {
     assert_eq!((refreshed.status, &refreshed.json()["error"]), (400, &"invalid_grant".into()), "{refreshed:?}");
 
     stage.go_to_login();
-    browser.type_into("#password", "is asked for again");
+    browser.type_into("#password", "a-password");
     assert!(browser.url().contains(&stage.lab.keycloak_address()), "{}", browser.url());
 }
 
@@ -195,7 +195,7 @@ fn logout_without_bridge_ends_no_login() {
 
     let bridge = stage.serve();
     browser.go_to(stage.application.url());
-    assert_eq!(browser.text("#customer"), person.customer, "the login goes on");
+    assert_eq!(browser.text("#customer"), person.customer, "the login continues");
     browser.click("#log-out");
     assert_eq!(browser.text("#notice"), "You are logged out.");
     assert_eq!((stage.keycloak_userinfo(&token), stage.userinfo(&bridge, &token).status), (401, 401));

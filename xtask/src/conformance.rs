@@ -48,7 +48,7 @@ impl Report {
         named.unwrap_or((&self.harness, "real"))
     }
 
-    /// Returns how many cases passed and how many ran, of those whose name has this prefix.
+    /// Returns how many cases with this prefix passed, and how many ran.
     pub(crate) fn counts(&self, prefix: &str) -> (usize, usize) {
         let count = |cases: &[Case]| cases.iter().filter(|case| case.case.starts_with(prefix)).count();
         let passed = count(&self.passed);

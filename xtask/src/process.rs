@@ -112,8 +112,8 @@ fn wait(mut child: Child, interrupted: &AtomicBool, mut meanwhile: impl FnMut())
     // Errors are ignored: the group may have ended.
     let group = Pid::from_child(&child);
     let _ = kill_process_group(group, Signal::TERM);
-    let asked = Instant::now();
-    while child.try_wait()?.is_none() && asked.elapsed() < GRACE {
+    let ending = Instant::now();
+    while child.try_wait()?.is_none() && ending.elapsed() < GRACE {
         pause();
     }
     let _ = kill_process_group(group, Signal::KILL);

@@ -137,13 +137,13 @@ fn logout_during_outage_rejects_the_token() {
     let lab = Lab::get_running();
     let stage = Stage::new();
     let bridge = stage.serve("");
-    let (mut asked, other) = (stage.log_in(), stage.log_in());
-    assert_eq!(userinfo(&bridge, asked.access.expose()).status, 200);
+    let (mut listed, other) = (stage.log_in(), stage.log_in());
+    assert_eq!(userinfo(&bridge, listed.access.expose()).status, 200);
 
     lab.stop_keycloak();
-    let reply = log_out(&bridge, asked.access.expose(), &[]);
+    let reply = log_out(&bridge, listed.access.expose(), &[]);
     assert!(matches!(reply.problem().0, 503 | 504), "{reply:?}");
-    assert_eq!(userinfo(&bridge, asked.access.expose()).status, 401, "it is listed");
+    assert_eq!(userinfo(&bridge, listed.access.expose()).status, 401, "it is listed");
     let unknown = userinfo(&bridge, other.access.expose());
     assert!(matches!(unknown.problem().0, 503 | 504), "an outage must not end logins: {unknown:?}");
     drop(bridge);
@@ -153,10 +153,10 @@ fn logout_during_outage_rejects_the_token() {
 
     lab.start_keycloak();
     lab.wait_for_keycloak();
-    assert_eq!(stage.wait(stage.harness.check_tokens(&mut asked)).refresh, Some(true), "the login is not ended");
-    assert_eq!(userinfo(&bridge, asked.access.expose()).status, 401, "it is still listed");
+    assert_eq!(stage.wait(stage.harness.check_tokens(&mut listed)).refresh, Some(true), "the login is not ended");
+    assert_eq!(userinfo(&bridge, listed.access.expose()).status, 401, "it is still listed");
     let works = until(|| (userinfo(&bridge, other.access.expose()).status == 200).then_some(()));
     assert_eq!(works, Some(()), "the other login lives on");
-    assert_eq!(log_out(&bridge, asked.access.expose(), &[]).status, 204);
-    assert_eq!(stage.wait(stage.harness.check_tokens(&mut asked)), GONE);
+    assert_eq!(log_out(&bridge, listed.access.expose(), &[]).status, 204);
+    assert_eq!(stage.wait(stage.harness.check_tokens(&mut listed)), GONE);
 }

@@ -27,11 +27,11 @@ fn assert_refused(reply: &Reply, what: &str) {
 fn claim_and_cache_determine_requests() {
     let _running = running();
     let stage = Stage::new();
-    let (introspected, asked) = (stage.log_in(), stage.log_in_at("spa", "openid"));
+    let (introspected, queried) = (stage.log_in(), stage.log_in_at("spa", "openid"));
     let expected = json!({
         "sub": stage.user, "email": "ada@acme.example", "email_verified": true, "customer": "c-1", "tenant": "t"
     });
-    for token in [&introspected, &asked] {
+    for token in [&introspected, &queried] {
         let bridge = stage.serve("");
         assert_eq!(userinfo(&bridge, token.access.expose()).json(), expected);
         assert_eq!(requests(&bridge, token.access.expose()), 1);

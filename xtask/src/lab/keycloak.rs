@@ -2,7 +2,6 @@
 
 mod distribution;
 mod realm;
-mod settings;
 
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -13,11 +12,9 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use self::distribution::{ADMIN, Keycloak, VERSION};
-use self::realm::Fresh;
-use self::settings::Realm;
+use self::realm::Realm;
 use super::place::Place;
 use super::server::{Launched, responds};
-use super::settings::new_secret;
 use super::{Description, Ports, Started, choose_port, packages};
 use crate::environment::readable;
 use crate::prerequisites::{JAVA, MAVEN, PYTHON};
@@ -53,7 +50,8 @@ fn start(place: &Place, ports: &Ports, bridge_port: u16) -> Result<Started> {
     status::step("Starting", format!("Keycloak {VERSION} at {url}"));
     let maildir = place.folder.join("mail");
     let smtp = start_smtp(place, &python, &maildir, smtp_port)?;
-    let (representation, realm) = new_realm(smtp_port, bridge_port)?;
+    let back_channel = format!("http://127.0.0.1:{bridge_port}/v1/tenants/{}/backchannel-logout", realm::NAME);
+    let (representation, realm) = realm::new(smtp_port, &back_channel)?;
     let server = keycloak.start(&place.server(SERVER), &representation, (port, management_port));
     let server = server.context("cannot start Keycloak")?;
     ensure!(responds(&format!("{url}/realms/{}", realm.name)), "Keycloak did not import the realm");
@@ -107,19 +105,6 @@ fn greets(port: u16) -> bool {
     stream.set_read_timeout(Some(Duration::from_secs(5))).is_ok()
         && stream.read_exact(&mut greeting).is_ok()
         && &greeting == b"220"
-}
-
-/// Returns the realm with new secrets: its representation, and its description for tests.
-fn new_realm(smtp_port: u16, bridge_port: u16) -> Result<(Value, Realm)> {
-    let fresh = Fresh {
-        client_secret: new_secret()?,
-        web_client_secret: new_secret()?,
-        smtp_port,
-        back_channel: format!("http://127.0.0.1:{bridge_port}/v1/tenants/{}/backchannel-logout", realm::NAME),
-    };
-    let representation = realm::representation(&fresh)?;
-    let settings = realm::settings(&representation, &fresh);
-    Ok((representation, settings))
 }
 
 /// Returns the federation table: the applications of the realm, with the URLs of the example application.

@@ -73,14 +73,14 @@ impl Server {
 
     /// Stops the server, if it runs.
     pub(crate) fn stop(&self) -> Result<()> {
-        let asked = Instant::now();
+        let started = Instant::now();
         // Errors are ignored: the process may have ended.
         if let Some(pid) = self.pid() {
             // Only to this process: `kc.sh` forwards SIGTERM to its Java. SIGKILL would leave Java running (26.7.3).
             let _ = kill_process(pid, Signal::TERM);
         }
         while let Some(pid) = self.pid() {
-            if asked.elapsed() > STOP_LIMIT {
+            if started.elapsed() > STOP_LIMIT {
                 status::note(format!("`{}` does not stop, and is killed", self.start.display()));
                 let _ = kill_process_group(pid, Signal::KILL);
                 break;

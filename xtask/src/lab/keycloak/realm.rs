@@ -1,75 +1,61 @@
-//! The realm `acme` of the lab, made anew at every start.
+//! The realm `acme` of the lab, with new secrets at every start.
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
-use super::settings::Realm;
-use crate::lab::settings::SampleUser;
+use crate::lab::settings::{SampleUser, new_secret};
 
-/// The realm's name, and the tenant's.
+/// The name of the realm and of the tenant.
 pub(crate) const NAME: &str = "acme";
+/// The applications of the tenant. The first one has a secret.
+pub(crate) const APPLICATIONS: [&str; 3] = ["platform-web", "platform-spa", "acme-app"];
 /// The bridge's client.
-pub(crate) const CLIENT_ID: &str = "idp-bridge";
-/// The attribute with the customer id, declared in `user-profile.json`: administrators edit it, users only see it.
-pub(crate) const CUSTOMER_ATTRIBUTE: &str = "customer_id";
+const CLIENT_ID: &str = "idp-bridge";
+/// The attribute with the customer id. In `user-profile.json`, only administrators can edit it.
+const CUSTOMER_ATTRIBUTE: &str = "customer_id";
 
-/// The applications whose tokens the bridge takes, the one with a secret first.
-pub(crate) const APPLICATIONS: [&str; 3] = [WEB_CLIENT_ID, "platform-spa", APP_CLIENT_ID];
-const WEB_CLIENT_ID: &str = "platform-web";
-const APP_CLIENT_ID: &str = "acme-app";
-const REALM: &str = include_str!("realm-acme.json");
-const USER_PROFILE: &str = include_str!("user-profile.json");
-
-/// What is another with every start.
-#[derive(Debug)]
-pub(crate) struct Fresh {
-    /// The secret of the bridge's client.
+/// The realm's settings for tests. `xtask/README.md` describes the fields.
+#[derive(Debug, Serialize)]
+pub(crate) struct Realm {
+    pub(crate) name: &'static str,
+    pub(crate) client_id: &'static str,
     pub(crate) client_secret: String,
-    /// The secret of the application that has one.
+    pub(crate) customer_attribute: &'static str,
+    pub(crate) app_client_id: &'static str,
+    pub(crate) web_client_id: &'static str,
     pub(crate) web_client_secret: String,
-    /// Where mails go.
-    pub(crate) smtp_port: u16,
-    /// Where the bridge will be told of logouts.
-    pub(crate) back_channel: String,
+    pub(crate) users: Vec<SampleUser>,
 }
 
-/// What Keycloak is given to make the realm.
-pub(crate) fn representation(fresh: &Fresh) -> Result<Value> {
-    let mut realm: Value = serde_json::from_str(REALM).context("`realm-acme.json` is not JSON")?;
-    let profile: Value = serde_json::from_str(USER_PROFILE).context("`user-profile.json` is not JSON")?;
-    // Keycloak reads the port, and the whole user profile, from texts.
-    set(&mut realm, "/smtpServer/port", json!(fresh.smtp_port.to_string()))?;
-    set(&mut realm, "/clients/0/secret", json!(fresh.client_secret))?;
-    set(&mut realm, "/clients/1/secret", json!(fresh.web_client_secret))?;
-    for application in ["/clients/1", "/clients/2"] {
-        set(&mut realm, &format!("{application}/attributes/backchannel.logout.url"), json!(fresh.back_channel))?;
-    }
-    let components = json!({
-        "org.keycloak.userprofile.UserProfileProvider": [{
-            "providerId": "declarative-user-profile",
-            "config": { "kc.user.profile.config": [profile.to_string()] }
-        }]
-    });
-    realm.as_object_mut().context("`realm-acme.json` is not an object")?.insert("components".to_owned(), components);
-    Ok(realm)
+/// Returns Keycloak's representation of the realm, and the settings.
+pub(crate) fn new(smtp_port: u16, back_channel: &str) -> Result<(Value, Realm)> {
+    let (client_secret, web_client_secret) = (new_secret()?, new_secret()?);
+    // Keycloak reads the user profile from a string.
+    let profile = serde_json::to_string(include_str!("user-profile.json"))?;
+    let text = include_str!("realm-acme.json")
+        .replace("\"{user_profile}\"", &profile)
+        .replace("{smtp_port}", &smtp_port.to_string())
+        .replace("{client_secret}", &client_secret)
+        .replace("{web_client_secret}", &web_client_secret)
+        .replace("{back_channel}", back_channel);
+    let representation: Value = serde_json::from_str(&text).context("`realm-acme.json` is not JSON")?;
+    let users = representation.get("users").and_then(Value::as_array).into_iter().flatten();
+    let [web_client_id, _, app_client_id] = APPLICATIONS;
+    let realm = Realm {
+        name: NAME,
+        client_id: CLIENT_ID,
+        client_secret,
+        customer_attribute: CUSTOMER_ATTRIBUTE,
+        app_client_id,
+        web_client_id,
+        web_client_secret,
+        users: users.filter_map(sample_user).collect(),
+    };
+    Ok((representation, realm))
 }
 
-/// What tests and people are told about the realm.
-pub(crate) fn settings(realm: &Value, fresh: &Fresh) -> Realm {
-    let users = realm.get("users").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    Realm {
-        name: NAME.to_owned(),
-        client_id: CLIENT_ID.to_owned(),
-        client_secret: fresh.client_secret.clone(),
-        customer_attribute: CUSTOMER_ATTRIBUTE.to_owned(),
-        app_client_id: APP_CLIENT_ID.to_owned(),
-        web_client_id: WEB_CLIENT_ID.to_owned(),
-        web_client_secret: fresh.web_client_secret.clone(),
-        users: users.iter().filter_map(sample_user).collect(),
-    }
-}
-
-/// Service accounts have no address and are no sample users.
+/// Returns a sample user, or `None` for a service account, which has no address.
 fn sample_user(user: &Value) -> Option<SampleUser> {
     let text = |pointer: &str| user.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     Some(SampleUser {
@@ -83,75 +69,62 @@ fn sample_user(user: &Value) -> Option<SampleUser> {
     })
 }
 
-fn set(value: &mut Value, pointer: &str, new: Value) -> Result<()> {
-    *value.pointer_mut(pointer).with_context(|| format!("`realm-acme.json` has no `{pointer}`"))? = new;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
-    fn fresh() -> Fresh {
-        Fresh {
-            client_secret: "the-secret".to_owned(),
-            web_client_secret: "another-secret".to_owned(),
-            smtp_port: 8125,
-            back_channel: "http://127.0.0.1:8080/v1/tenants/acme/backchannel-logout".to_owned(),
-        }
-    }
-
-    fn realm() -> Value {
-        representation(&fresh()).unwrap()
-    }
+    const BACK_CHANNEL: &str = "http://127.0.0.1:8080/v1/tenants/acme/backchannel-logout";
 
     #[test]
-    fn the_secret_goes_to_the_bridges_own_client() {
-        let client = realm().pointer("/clients/0").cloned().unwrap();
-        assert_eq!(client["clientId"], CLIENT_ID);
-        assert_eq!(client["secret"], "the-secret");
+    fn the_realm_has_new_secrets_and_addresses() {
+        let (realm, settings) = new(8125, BACK_CHANNEL).unwrap();
+        assert_eq!((&realm["realm"], &realm["smtpServer"]["port"]), (&json!(NAME), &json!("8125")));
+        let client = &realm["clients"][0];
+        assert_eq!((&client["clientId"], &client["secret"]), (&json!(CLIENT_ID), &json!(settings.client_secret)));
         assert_eq!(client["directAccessGrantsEnabled"], false);
+        assert_eq!(realm["clients"][1]["secret"], settings.web_client_secret);
+        assert_ne!(settings.client_secret, settings.web_client_secret);
     }
 
     #[test]
-    fn the_applications_of_the_bridge_are_there_and_are_told_of_logouts() {
-        let realm = realm();
+    fn applications_have_pkce_and_logout_urls() {
+        let (realm, _) = new(8125, BACK_CHANNEL).unwrap();
         let clients = realm["clients"].as_array().unwrap();
         for id in APPLICATIONS {
             assert!(clients.iter().any(|client| client["clientId"] == id), "{id}");
         }
-        assert_eq!(clients[1]["clientId"], WEB_CLIENT_ID);
-        assert_eq!(clients[1]["secret"], "another-secret");
+        assert_eq!(clients[1]["clientId"], APPLICATIONS[0]);
         for client in &clients[1..3] {
-            assert_eq!(client["attributes"]["backchannel.logout.url"], fresh().back_channel);
+            assert_eq!(client["attributes"]["backchannel.logout.url"], BACK_CHANNEL);
             assert_eq!(client["attributes"]["pkce.code.challenge.method"], "S256");
         }
     }
 
     #[test]
-    fn the_bridge_gets_the_least_rights_that_all_calls_and_doctor_need() {
-        let realm = realm();
-        let account =
-            realm["users"].as_array().unwrap().iter().find(|user| user["serviceAccountClientId"] == CLIENT_ID);
-        let roles = account.unwrap()["clientRoles"]["realm-management"].clone();
-        assert_eq!(roles, json!(["manage-users", "view-events", "view-realm", "view-clients"]));
+    fn the_bridge_has_the_fewest_roles() {
+        let (realm, _) = new(8125, BACK_CHANNEL).unwrap();
+        let mut users = realm["users"].as_array().unwrap().iter();
+        let account = users.find(|user| user["serviceAccountClientId"] == CLIENT_ID).unwrap();
+        let roles = json!(["manage-users", "view-events", "view-realm", "view-clients"]);
+        assert_eq!(account["clientRoles"]["realm-management"], roles);
     }
 
     #[test]
-    fn users_cannot_edit_their_own_customer_id() {
-        let profile = realm()["components"]["org.keycloak.userprofile.UserProfileProvider"][0]["config"]
-            ["kc.user.profile.config"][0]
-            .as_str()
-            .map(|text| serde_json::from_str::<Value>(text).unwrap())
-            .unwrap();
-        let attributes = profile["attributes"].as_array().unwrap();
-        let customer = attributes.iter().find(|attribute| attribute["name"] == CUSTOMER_ATTRIBUTE).unwrap();
+    fn users_cannot_edit_their_customer_id() {
+        let (realm, _) = new(8125, BACK_CHANNEL).unwrap();
+        let component = &realm["components"]["org.keycloak.userprofile.UserProfileProvider"][0];
+        let profile = component["config"]["kc.user.profile.config"][0].as_str().unwrap();
+        let profile: Value = serde_json::from_str(profile).unwrap();
+        let mut attributes = profile["attributes"].as_array().unwrap().iter();
+        let customer = attributes.find(|attribute| attribute["name"] == CUSTOMER_ATTRIBUTE).unwrap();
         assert_eq!(customer["permissions"]["edit"], json!(["admin"]));
     }
 
     #[test]
-    fn the_sample_users_are_of_every_kind_that_the_bridge_tells_apart() {
-        let users = settings(&realm(), &fresh()).users;
+    fn sample_users_have_every_state() {
+        let users = new(8125, BACK_CHANNEL).unwrap().1.users;
         assert_eq!(users.len(), 5);
         assert!(users.iter().any(|user| !user.email_verified));
         assert!(users.iter().any(|user| !user.enabled));

@@ -11,24 +11,24 @@ import { Provider } from 'oidc-provider';
 const settings = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const issuer = `http://127.0.0.1:${settings.port}`;
 
-/** By id: email, email_verified, password, customer, blocked. */
+/** The users by id: email, email_verified, password, customer, blocked. */
 const users = new Map();
 
 for (const { id, email, email_verified, password, customer, enabled } of settings.users) {
   users.set(id, { email, email_verified, password, customer, blocked: !enabled });
 }
 
-/** Who may use their tokens. */
+/** Returns the user, unless blocked. */
 const allowed = (id) => {
   const user = users.get(id);
   return user && !user.blocked ? user : undefined;
 };
 
-/** What userinfo and introspection say of a user; a claim without a value is left out. */
+/** Returns the claims of a user in userinfo and introspection. A claim without a value is absent. */
 const claimsOf = (id, { email, email_verified, customer }) =>
   JSON.parse(JSON.stringify({ sub: id, email, email_verified, customer_id: customer ?? undefined }));
 
-/** Where the provider keeps what it issues: everything, since the one of its own forgets what is beyond a thousand. */
+/** Stores all issued data. The default adapter of the provider keeps at most a thousand entries. */
 const stored = new Map();
 
 class Memory {
@@ -95,7 +95,7 @@ const application = (id, secret, more = {}) => ({
 
 const { app, public_app, stranger, bridge } = settings.clients;
 
-/** Every application is the house's own, so that nobody is asked for consent. */
+/** Grants every application without a consent page. */
 async function grant(ctx) {
   const { client, session, params } = ctx.oidc;
   const known = ctx.oidc.result?.consent?.grantId ?? session.grantIdFor(client.clientId);
@@ -155,7 +155,7 @@ const provider = new Provider(issuer, {
 provider.on('backchannel.error', (ctx, error) => console.error(error));
 provider.on('server_error', (ctx, error) => console.error(error));
 
-/** The logout tokens that came by the back channel, the latest for each session. */
+/** The latest logout token of each session, received over the back channel. */
 const logouts = new Map();
 
 const textOf = async (request) => {
@@ -174,7 +174,7 @@ const page = (response, status, body) => {
   response.end(`<!doctype html><title>Lab</title>${body}`);
 };
 
-/** The login page, which is all that people see. */
+/** The login page. */
 async function logIn(request, response) {
   const { prompt, params, grantId } = await provider.interactionDetails(request, response);
   if (prompt.name === 'consent') {
@@ -194,7 +194,7 @@ async function logIn(request, response) {
   return provider.interactionFinished(request, response, { login: { accountId: found[0] } });
 }
 
-/** What tests use, with the control key. */
+/** The paths for tests, which need the control key. */
 async function stage(request, response, path) {
   if (request.headers.authorization !== `Bearer ${settings.control_key}`) return answer(response, 401);
   const [kind, id] = path;
