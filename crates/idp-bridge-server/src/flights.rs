@@ -53,12 +53,12 @@ where
         let (end, ended) = watch::channel(None);
         let end = Arc::new(end);
         running.insert(key.clone(), Arc::clone(&end));
-        let entry = Entry { running: Arc::clone(&self.running), key };
+        let entry = Entry { running: Arc::clone(&self.running), key, end: Arc::clone(&end) };
         let (request, is_abandonable) = (start(), self.is_abandonable);
         self.tasks.spawn(async move {
             let result = tokio::select! {
                 result = request => result,
-                () = entry.wait_until_abandoned(&end), if is_abandonable => return,
+                () = entry.wait_until_abandoned(), if is_abandonable => return,
             };
             // Later callers start a new request, so that no result is older than the request for it.
             drop(entry);
@@ -72,16 +72,17 @@ where
 struct Entry<K: Eq + Hash, T> {
     running: Arc<Mutex<Running<K, T>>>,
     key: K,
+    end: Arc<watch::Sender<Option<T>>>,
 }
 
 impl<K: Eq + Hash, T> Entry<K, T> {
     /// Waits until no caller is left, and removes the entry at that moment.
-    async fn wait_until_abandoned(&self, end: &watch::Sender<Option<T>>) {
+    async fn wait_until_abandoned(&self) {
         loop {
-            end.closed().await;
+            self.end.closed().await;
             let mut running = lock(&self.running);
             // A caller may have joined since.
-            if end.receiver_count() == 0 {
+            if self.end.receiver_count() == 0 {
                 running.remove(&self.key);
                 return;
             }
@@ -91,7 +92,11 @@ impl<K: Eq + Hash, T> Entry<K, T> {
 
 impl<K: Eq + Hash, T> Drop for Entry<K, T> {
     fn drop(&mut self) {
-        lock(&self.running).remove(&self.key);
+        let mut running = lock(&self.running);
+        // A later request may have the key after this one was abandoned.
+        if running.get(&self.key).is_some_and(|end| Arc::ptr_eq(end, &self.end)) {
+            running.remove(&self.key);
+        }
     }
 }
 
@@ -164,6 +169,16 @@ mod tests {
         flights.tasks.wait().await;
         assert_eq!((gate.available_permits(), Arc::strong_count(&guard)), (0, 1), "the request is dropped");
         assert!(lock(&flights.running).is_empty());
+    }
+
+    #[tokio::test]
+    async fn abandoned_request_leaves_later_ones_alone() {
+        let flights = Flights::<u8, u8>::new_abandonable(TaskTracker::new());
+        let [earlier, later] = [(); 2].map(|()| Arc::new(watch::channel(None).0));
+        let entry = Entry { running: Arc::clone(&flights.running), key: 1, end: earlier };
+        lock(&flights.running).insert(1, Arc::clone(&later));
+        drop(entry);
+        assert!(lock(&flights.running).get(&1).is_some_and(|end| Arc::ptr_eq(end, &later)));
     }
 
     /// Polls a future once, and returns whether it is pending.
