@@ -1,15 +1,15 @@
 //! The state of logins: sessions, codes, tokens and signing keys.
 
 use std::collections::BTreeMap;
+use std::io;
 
-use idp_bridge_conformance::fake::{Answer, Outcome, SigningKey};
+use idp_bridge_conformance::fake::SigningKey;
 use idp_bridge_core::{Clock as _, SystemClock};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use serde_json::{Map, Value, json};
 
-use super::answer::oauth_refusal;
 use super::tenant::Tenant;
-use super::{FakeAuth0, set, text};
+use super::{FakeAuth0, is_true, set, text};
 
 /// The lifetime of access tokens: Auth0's default for an API.
 const ACCESS_SECONDS: i64 = 86_400;
@@ -20,23 +20,12 @@ const ID_SECONDS: i64 = 36_000;
 #[derive(Default)]
 pub(crate) struct Logins {
     pub(crate) keys: Vec<SigningKey>,
-    /// Started logins, by the state parameter of the login page.
-    pub(crate) waiting: BTreeMap<String, Authorization>,
-    pub(crate) codes: BTreeMap<String, Authorization>,
     /// The user ids of active sessions.
     pub(crate) sessions: BTreeMap<String, String>,
     pub(crate) refresh_tokens: BTreeMap<String, RefreshToken>,
     opaque: BTreeMap<String, Grant>,
     /// The number of userinfo requests of each user.
     pub(crate) userinfo_requests: BTreeMap<String, usize>,
-}
-
-/// An authorization request, with the user and the session after the login.
-pub(crate) struct Authorization {
-    pub(crate) redirect_uri: String,
-    pub(crate) state: Option<String>,
-    pub(crate) challenge: Option<String>,
-    pub(crate) grant: Grant,
 }
 
 /// The result of a login to an application.
@@ -47,13 +36,24 @@ pub(crate) struct Grant {
     pub(crate) session: Option<String>,
     pub(crate) scope: String,
     pub(crate) audience: Option<String>,
-    pub(crate) nonce: Option<String>,
 }
 
 impl Grant {
     fn has_scope(&self, scope: &str) -> bool {
         self.scope.split(' ').any(|own| own == scope)
     }
+}
+
+/// The tokens of a login.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Issued {
+    /// The access token.
+    pub access: String,
+    /// The ID token, with the scope `openid`.
+    pub id: Option<String>,
+    /// The refresh token, with the scope `offline_access`.
+    pub refresh: Option<String>,
 }
 
 /// A refresh token.
@@ -78,9 +78,9 @@ impl Tenant {
     }
 
     /// Signs any header and claims with the key that the header names, or with the current key.
-    pub fn sign(&self, header: &Value, claims: &Value) -> std::io::Result<String> {
+    pub fn sign(&self, header: &Value, claims: &Value) -> io::Result<String> {
         let named = self.logins.keys.iter().find(|key| Some(key.kid()) == text(header, "kid"));
-        let key = named.or(self.logins.keys.last()).ok_or_else(|| std::io::Error::other("the fake has no key"))?;
+        let key = named.or(self.logins.keys.last()).ok_or_else(|| io::Error::other("the fake has no key"))?;
         key.sign(header, claims)
     }
 
@@ -90,7 +90,7 @@ impl Tenant {
     }
 
     /// Adds a signing key. The earlier ones stay published.
-    pub fn rotate_key(&mut self) -> std::io::Result<()> {
+    pub fn rotate_key(&mut self) -> io::Result<()> {
         let kid = format!("key-{}", self.new_id());
         self.logins.keys.push(SigningKey::rs256(kid)?);
         Ok(())
@@ -117,7 +117,7 @@ impl Tenant {
     /// Ends a session as the logout page does. Refresh tokens stay valid, as documented.
     ///
     /// Returns the logout token for the application's back channel.
-    pub fn end_session(&mut self, session: &str, client_id: &str) -> std::io::Result<Option<String>> {
+    pub fn end_session(&mut self, session: &str, client_id: &str) -> io::Result<Option<String>> {
         let Some(user_id) = self.logins.sessions.remove(session) else { return Ok(None) };
         let mut claims = claims_of(&user_id, json!(client_id), 120);
         let events = json!({"http://schemas.openid.net/event/backchannel-logout": {}});
@@ -145,22 +145,41 @@ impl Tenant {
         self.logins.refresh_tokens.retain(|_, refresh| refresh.credential != credential);
     }
 
-    /// Returns a token response, with the given refresh token or a new one if the scope requests it.
-    pub(crate) fn issue(&mut self, grant: &Grant, refresh: Option<String>) -> Outcome {
-        let failed = |_| oauth_refusal(500, "server_error", "the token could not be signed");
+    /// Logs a user in to an application, as the login page does. Without an API the access token is opaque.
+    pub fn log_in(
+        &mut self,
+        (email, password): (&str, &str),
+        client_id: &str,
+        scope: &str,
+        audience: Option<&str>,
+    ) -> io::Result<Issued> {
+        let user = self.find_in(None, email).filter(|user| self.has_password(user, password));
+        let user_id = user.filter(|user| !is_true(user, "blocked")).and_then(|user| text(user, "user_id"));
+        let user_id = user_id.ok_or_else(|| io::Error::other("wrong email or password"))?.to_owned();
+        let session = self.new_id();
+        self.logins.sessions.insert(session.clone(), user_id.clone());
+        let (client_id, audience) = (client_id.to_owned(), audience.map(str::to_owned));
+        let grant = Grant { user_id, client_id, session: Some(session), scope: scope.to_owned(), audience };
         let access = match &grant.audience {
-            None => self.issue_opaque(grant),
-            Some(audience) => self.sign_access(grant, audience).map_err(failed)?,
+            None => self.issue_opaque(&grant),
+            Some(audience) => self.sign_access(&grant, audience)?,
         };
-        let mut answer =
-            json!({"access_token": access, "expires_in": ACCESS_SECONDS, "token_type": "Bearer", "scope": grant.scope});
-        if grant.has_scope("openid") {
-            set(&mut answer, [("id_token", json!(self.sign_id(grant).map_err(failed)?))]);
-        }
-        if let Some(refresh) = refresh.or_else(|| grant.has_scope("offline_access").then(|| self.new_refresh(grant))) {
-            set(&mut answer, [("refresh_token", json!(refresh))]);
-        }
-        Ok(Answer::json(200, &answer))
+        let id = grant.has_scope("openid").then(|| self.sign_id(&grant)).transpose()?;
+        let refresh = grant.has_scope("offline_access").then(|| self.new_refresh(&grant));
+        Ok(Issued { access, id, refresh })
+    }
+
+    /// Uses a rotating refresh token: returns the next token of its family.
+    pub fn rotate(&mut self, token: &str) -> Option<String> {
+        let refresh = self.logins.refresh_tokens.get_mut(token).filter(|refresh| refresh.rotates)?;
+        refresh.is_spent = true;
+        let (grant, credential) = (refresh.grant.clone(), refresh.credential.clone());
+        Some(self.keep_refresh(grant, credential, true))
+    }
+
+    /// Returns whether userinfo accepts an access token.
+    pub fn accepts_access_token(&mut self, token: &str) -> bool {
+        self.profile_of(token).is_some()
     }
 
     /// Issues an opaque token of 32 characters, as recorded.
@@ -170,7 +189,7 @@ impl Tenant {
         token
     }
 
-    fn sign_access(&mut self, grant: &Grant, api: &str) -> std::io::Result<String> {
+    fn sign_access(&mut self, grant: &Grant, api: &str) -> io::Result<String> {
         let audience = if grant.has_scope("openid") { json!([api, Self::userinfo_audience()]) } else { json!(api) };
         let mut claims = claims_of(&grant.user_id, audience, ACCESS_SECONDS);
         set(&mut claims, [("scope", json!(grant.scope))]);
@@ -184,13 +203,9 @@ impl Tenant {
         self.sign(&self.header("JWT"), &claims)
     }
 
-    fn sign_id(&self, grant: &Grant) -> std::io::Result<String> {
+    fn sign_id(&self, grant: &Grant) -> io::Result<String> {
         let mut claims = claims_of(&grant.user_id, json!(grant.client_id), ID_SECONDS);
-        for (name, value) in [("sid", &grant.session), ("nonce", &grant.nonce)] {
-            if let Some(value) = value {
-                set(&mut claims, [(name, json!(value))]);
-            }
-        }
+        set(&mut claims, [("sid", json!(grant.session)), ("nonce", json!("n"))]);
         self.add_customer(&mut claims, &grant.user_id);
         self.sign(&self.header("JWT"), &claims)
     }
@@ -209,7 +224,7 @@ impl Tenant {
         self.keep_refresh(grant.clone(), credential, rotates)
     }
 
-    pub(crate) fn keep_refresh(&mut self, grant: Grant, credential: String, rotates: bool) -> String {
+    fn keep_refresh(&mut self, grant: Grant, credential: String, rotates: bool) -> String {
         let token = format!("v1.{}", self.new_id());
         let refresh = RefreshToken { grant, credential, rotates, is_spent: false };
         self.logins.refresh_tokens.insert(token.clone(), refresh);

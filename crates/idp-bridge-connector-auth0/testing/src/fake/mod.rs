@@ -22,7 +22,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use answer::{invalid_body, invalid_query, not_found, stricter_than_auth0};
-pub use tenant::{Application, Mail, Tenant};
+pub use logins::Issued;
+pub use tenant::{Application, Mail, Tenant, now};
 
 /// A fake Auth0 tenant, alive until it is dropped.
 pub struct FakeAuth0(FakeServer<Tenant>);
@@ -82,8 +83,6 @@ impl Fake for Tenant {
             (_, ["api", "v2", path @ ..]) => self.management(path, request),
             ("GET", [".well-known", "openid-configuration"]) => Ok(self.discovery()),
             ("GET", [".well-known", "jwks.json"]) => Ok(self.jwks()),
-            ("GET", ["authorize"]) => self.authorize(request),
-            ("POST", ["u", "login"]) => self.log_in(request),
             ("GET", ["oidc", "logout"]) => self.log_out(request),
             ("GET" | "POST", ["userinfo"]) => self.userinfo(request),
             ("POST", ["oauth", "token"]) => self.token(request),

@@ -35,7 +35,8 @@ pub struct Tenant {
     /// Whether discovery omits the logout page, as in older tenants.
     pub hides_logout: bool,
     pub(crate) users: Vec<Value>,
-    pub(crate) passwords: BTreeMap<String, String>,
+    /// The passwords, by user id.
+    pub passwords: BTreeMap<String, String>,
     pub(crate) mails: Vec<Mail>,
     pub(crate) tokens: BTreeMap<String, BTreeSet<String>>,
     pub(crate) logins: Logins,
@@ -57,8 +58,6 @@ pub struct Application {
     pub public_key: Option<String>,
     /// The scopes of its grant for the Management API. Without a grant it gets no token.
     pub scopes: Option<BTreeSet<String>>,
-    /// The allowed callback URLs.
-    pub callbacks: Vec<String>,
     /// The allowed logout URLs.
     pub logout_urls: Vec<String>,
     /// Whether its refresh tokens rotate.
@@ -188,7 +187,7 @@ impl Tenant {
     }
 
     /// Returns a unique id of 24 hexadecimal digits that resembles no other.
-    pub(crate) fn new_id(&mut self) -> String {
+    pub fn new_id(&mut self) -> String {
         self.made += 1;
         let spread = self.made.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         format!("{spread:016x}{:08x}", spread.rotate_left(17) & 0xffff_ffff)
@@ -201,7 +200,7 @@ impl Tenant {
 }
 
 /// Returns the current time in Auth0's format.
-pub(crate) fn now() -> Value {
+pub fn now() -> Value {
     let now = SystemClock.now();
     json!(Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now).to_string())
 }

@@ -5,9 +5,7 @@ use idp_bridge_http::quote::read_double_quoted;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::{
-    good, invalid_body, invalid_query, no_content, no_such_user, not_supported, refusal, stricter_than_auth0,
-};
+use super::answer::{good, invalid_query, no_content, no_such_user, not_supported, refusal, stricter_than_auth0};
 use super::management::{Call, can_verify};
 use super::tenant::{Tenant, has_connection, now};
 use super::{Fields, body, set, text};
@@ -52,57 +50,6 @@ impl Tenant {
         Ok(good(200, &found.into_iter().skip(page * per_page).take(per_page).cloned().collect()))
     }
 
-    pub(crate) fn create(&mut self, call: &Call<'_>) -> Outcome {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Given {
-            connection: String,
-            email: Option<String>,
-            #[serde(default)]
-            email_verified: bool,
-            blocked: Option<bool>,
-            password: Option<String>,
-            phone_number: Option<String>,
-            app_metadata: Option<Value>,
-        }
-        let given: Given = body(call.request)?;
-        self.custom_domain(call.request)?;
-        let strategy = self.connections.get(&given.connection).cloned();
-        let strategy = strategy.ok_or_else(|| invalid_body("'Missing required property: connection'"))?;
-        let is_whole = match strategy.as_str() {
-            "auth0" => given.email.is_some() && given.password.is_some(),
-            "sms" => given.phone_number.is_some(),
-            _ => false,
-        };
-        if !is_whole {
-            return Err(invalid_body("the body lacks members for this connection"));
-        }
-        let email = given.email.map(|email| email.to_lowercase());
-        if email.as_deref().is_some_and(|email| self.find_in(&given.connection, email).is_some()) {
-            return Err(refusal(409, "The user already exists.", "auth0_idp_error"));
-        }
-        let id = self.new_id();
-        let user_id = format!("{strategy}|{id}");
-        let mut user = json!({
-            "created_at": now(), "updated_at": now(), "user_id": user_id, "picture": "https://example.com/picture.png",
-            "identities": [{"connection": given.connection, "user_id": id, "provider": strategy, "isSocial": false}],
-        });
-        if let Some(email) = email {
-            set(&mut user, [("email", json!(email)), ("email_verified", json!(given.email_verified))]);
-        }
-        let others = [
-            ("blocked", json!(given.blocked)),
-            ("phone_number", json!(given.phone_number)),
-            ("app_metadata", json!(given.app_metadata)),
-        ];
-        others.into_iter().filter(|(_, value)| !value.is_null()).for_each(|member| set(&mut user, [member]));
-        if let Some(password) = given.password {
-            self.passwords.insert(user_id, password);
-        }
-        self.users.push(user.clone());
-        Ok(good(201, &user))
-    }
-
     /// Replaces the given root members. The connector sends no metadata, which Auth0 would merge.
     pub(crate) fn update(&mut self, call: &Call<'_>) -> Outcome {
         #[derive(Deserialize)]
@@ -121,10 +68,11 @@ impl Tenant {
         Ok(good(200, user))
     }
 
-    /// Returns the user of a connection with this address.
-    pub(crate) fn find_in(&self, connection: &str, email: &str) -> Option<&Value> {
+    /// Returns the user with this address, of one connection if it is given.
+    pub fn find_in(&self, connection: Option<&str>, email: &str) -> Option<&Value> {
         let email = email.to_lowercase();
-        self.users.iter().find(|user| text(user, "email") == Some(&email) && has_connection(user, connection))
+        let is_in = |user: &Value| connection.is_none_or(|connection| has_connection(user, connection));
+        self.users.iter().find(|user| text(user, "email") == Some(&email) && is_in(user))
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use idp_bridge_conformance::fake::SigningKey;
@@ -11,10 +10,9 @@ use idp_bridge_conformance::{
     async_trait,
 };
 use idp_bridge_core::{AccessToken, FederationSettings, IdentityProvider, OauthClient, Secret, UserId};
-use idp_bridge_http::{Request, Url, header};
 use serde_json::{Value, json};
 
-use super::{APPLICATION, Auth0Harness, BRIDGE, SECRET, extend, scope, text};
+use super::{APPLICATION, Auth0Harness, BRIDGE, SECRET, extend};
 use crate::fake::{Application, Tenant};
 
 /// A public application.
@@ -27,17 +25,12 @@ pub const API: &str = "https://api.acme.example";
 pub const CUSTOMER_CLAIM: &str = "https://acme.example/customer_id";
 /// The logout URL of the applications.
 pub const LOGGED_OUT: &str = "https://shop.acme.example/";
-/// The redirect URI of logins.
-const CALLBACK: &str = "https://shop.acme.example/callback";
-/// The PKCE verifier.
-const VERIFIER: &str = "a-verifier-of-more-than-forty-three-characters";
-
 /// Creates applications, an API and an Action.
 pub(super) fn set_up(tenant: &mut Tenant) {
     let (web, mut browser) = (Application::web(APPLICATION, SECRET), Application::public(BROWSER_APPLICATION));
     browser.rotates = true;
     for mut application in [web, browser, Application::web(FOREIGN_APPLICATION, SECRET)] {
-        (application.callbacks, application.logout_urls) = (vec![CALLBACK.into()], vec![LOGGED_OUT.into()]);
+        application.logout_urls = vec![LOGGED_OUT.into()];
         tenant.applications.push(application);
     }
     tenant.apis.insert(API.into(), false);
@@ -72,48 +65,12 @@ impl Login<'_> {
 }
 
 impl Auth0Harness {
-    /// Logs a user in with the authorization code flow.
-    pub async fn log_in_as(&self, email: &str, password: &str, login: Login<'_>) -> Staged<Tokens> {
-        let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, VERIFIER.as_bytes()));
-        let mut query = vec![
-            ("response_type", "code"),
-            ("client_id", login.client_id),
-            ("redirect_uri", CALLBACK),
-            ("scope", login.scope),
-            ("state", "s"),
-            ("nonce", "n"),
-            ("code_challenge", &challenge),
-            ("code_challenge_method", "S256"),
-        ];
-        query.extend(login.audience.map(|audience| ("audience", audience)));
-        let page = self.browse(Request::get(self.base.join(&["authorize"])?).query(&query)).await?;
-        let form = [("username", email), ("password", password), ("state", &parameter(&page, "state")?)];
-        let callback = self.browse(Request::post(self.base.join(&["u", "login"])?).form(&form)).await?;
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("code", &parameter(&callback, "code")?),
-            ("redirect_uri", CALLBACK),
-            ("code_verifier", VERIFIER),
-        ];
-        let answer = self.token(login.client_id, &form).await?.json::<Value>()?;
-        let secret = |name: &str| text(&answer, name).ok().map(Secret::new);
-        let access = AccessToken::new(text(&answer, "access_token")?)?;
-        Ok(Tokens { access, refresh: secret("refresh_token"), id: secret("id_token") })
-    }
-
-    /// Exchanges a refresh token for the next one.
-    pub async fn refresh(&self, client_id: &str, token: &Secret) -> Staged<Secret> {
-        let form = [("grant_type", "refresh_token"), ("refresh_token", token.expose())];
-        let answer = self.token(client_id, &form).await?.json::<Value>()?;
-        Ok(Secret::new(text(&answer, "refresh_token")?))
-    }
-
-    /// Sends a browser's request and returns the redirect target.
-    pub async fn browse(&self, request: Request) -> Staged<Url> {
-        let answer = self.http.send(&scope(), request).await?;
-        let location = answer.header(&header::LOCATION);
-        let location = location.ok_or_else(|| format!("{}: {}", answer.status, answer.text().unwrap_or_default()))?;
-        Ok(self.base.as_url().join(location)?)
+    /// Logs a user in.
+    pub fn log_in_as(&self, email: &str, password: &str, login: Login<'_>) -> Staged<Tokens> {
+        let Login { client_id, scope, audience } = login;
+        let issued = self.fake.with(|tenant| tenant.log_in((email, password), client_id, scope, audience))?;
+        let (refresh, id) = (issued.refresh.map(Secret::new), issued.id.map(Secret::new));
+        Ok(Tokens { access: AccessToken::new(issued.access)?, refresh, id })
     }
 
     /// Enables ending sessions: an Enterprise plan for the tenant, and the scopes for the bridge's application.
@@ -132,11 +89,6 @@ impl Auth0Harness {
         change(&mut claims);
         Ok(self.fake.with(|tenant| tenant.sign(&header, &claims))?)
     }
-}
-
-fn parameter(url: &Url, name: &str) -> Staged<String> {
-    let found = url.query_pairs().find(|(own, _)| own == name);
-    Ok(found.ok_or_else(|| format!("the fake's redirect has no parameter `{name}`"))?.1.into_owned())
 }
 
 fn part(token: &str, number: usize) -> Staged<Value> {
@@ -169,7 +121,7 @@ impl FederationHarness for Auth0Harness {
     async fn sign_in(&self, sign_in: &SignIn) -> Staged<Tokens> {
         let client_id = if sign_in.foreign_client { FOREIGN_APPLICATION } else { APPLICATION };
         let login = Login { client_id, ..Login::ORDINARY };
-        let mut tokens = self.log_in_as(sign_in.email.as_str(), &sign_in.password, login).await?;
+        let mut tokens = self.log_in_as(sign_in.email.as_str(), &sign_in.password, login)?;
         let access = self.altered(tokens.access.expose(), |claims| {
             if let Some(customer) = &sign_in.customer_claim {
                 extend(claims, json!({CUSTOMER_CLAIM: customer}));
@@ -183,13 +135,12 @@ impl FederationHarness for Auth0Harness {
         Ok(tokens)
     }
 
-    /// Checks the access token with userinfo, and the refresh token in the fake's state, since a rotating one ends with its use.
     async fn check_tokens(&self, tokens: &mut Tokens) -> Staged<TokenStatus> {
-        let request = Request::get(self.base.join(&["userinfo"])?).bearer(&Secret::new(tokens.access.expose()))?;
-        let answer = self.http.send(&scope(), request).await?;
-        let refresh = tokens.refresh.as_ref();
-        let refresh = refresh.map(|token| self.fake.with(|tenant| tenant.is_refreshable(token.expose())));
-        Ok(TokenStatus { userinfo: Some(answer.status.is_success()), introspection: None, refresh })
+        Ok(self.fake.with(|tenant| TokenStatus {
+            userinfo: Some(tenant.accepts_access_token(tokens.access.expose())),
+            introspection: None,
+            refresh: tokens.refresh.as_ref().map(|token| tenant.is_refreshable(token.expose())),
+        }))
     }
 
     async fn issue_flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
@@ -216,8 +167,8 @@ impl FederationHarness for Auth0Harness {
 
     async fn end_login(&self, tokens: &Tokens) -> Staged<Option<AccessToken>> {
         let claims = claims_of(tokens.id.as_ref().ok_or("the login has no ID token")?.expose())?;
-        let (session, client_id) = (text(&claims, "sid")?, text(&claims, "aud")?);
-        let token = self.fake.with(|tenant| tenant.end_session(&session, &client_id))?;
+        let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
+        let token = self.fake.with(|tenant| tenant.end_session(text("sid"), text("aud")))?;
         Ok(token.map(AccessToken::new).transpose()?)
     }
 

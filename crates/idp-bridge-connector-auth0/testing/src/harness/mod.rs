@@ -5,19 +5,17 @@ pub mod federation;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::time::Duration;
 
 use idp_bridge_conformance::fake::SigningKey;
 use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, SecondOrigin, Staged, async_trait};
 use idp_bridge_connector_auth0::{Auth0, Auth0Config, Auth0Store};
 use idp_bridge_core::{
-    CallKind, CallScope, Capabilities, Clock as _, Connector, ConnectorContext, CustomerId, Directory, Email,
-    FederationSettings, IdentityProvider, OutboundPolicy, Secret, SystemClock, TenantId, UserId,
+    CallKind, Capabilities, Clock as _, Connector, ConnectorContext, CustomerId, Directory, Email, FederationSettings,
+    IdentityProvider, Secret, SystemClock, TenantId, UserId,
 };
-use idp_bridge_http::{BaseUrl, Client, Request, Response};
 use serde_json::{Value, json};
 
-use crate::fake::{Application, FakeAuth0};
+use crate::fake::{Application, FakeAuth0, now};
 
 /// The bridge's application.
 const BRIDGE: &str = "bridge";
@@ -36,8 +34,6 @@ const SCOPES: [&str; 8] = [
 const NO_SCOPE: &str = "no-scope";
 /// A bridge's application that may only read.
 const READ_ONLY: &str = "read-only";
-/// The application that creates users.
-const ADMINISTRATOR: &str = "administrator";
 /// The application that users log in to.
 const APPLICATION: &str = "application";
 /// The secret of all applications.
@@ -52,8 +48,6 @@ const SMS: &str = "sms";
 /// A harness with a fake tenant.
 pub struct Auth0Harness {
     fake: FakeAuth0,
-    http: Client,
-    base: BaseUrl,
     settings: fn(&mut Auth0Config),
     made: AtomicU32,
 }
@@ -67,7 +61,6 @@ impl Auth0Harness {
                 Application::machine(BRIDGE, SECRET, &SCOPES),
                 Application::machine(NO_SCOPE, SECRET, &["read:current_user", "delete:current_user"]),
                 Application::machine(READ_ONLY, SECRET, &["read:users"]),
-                Application::machine(ADMINISTRATOR, SECRET, &["create:users"]),
             ];
             federation::set_up(tenant);
             let databases = [DATABASE, OTHER_DATABASE].map(|name| (name, "auth0"));
@@ -75,9 +68,7 @@ impl Auth0Harness {
             tenant.connections = connections.map(|(name, strategy)| (name.to_owned(), strategy.to_owned())).collect();
             tenant.templates = BTreeMap::from([("verify_email".into(), true), ("reset_email".into(), true)]);
         });
-        let policy = OutboundPolicy::default();
-        let (http, base) = (Client::new(&policy)?, BaseUrl::parse(&fake.url(), &policy)?);
-        Ok(Self { fake, http, base, settings: |_| {}, made: AtomicU32::new(0) })
+        Ok(Self { fake, settings: |_| {}, made: AtomicU32::new(0) })
     }
 
     /// Sets a function that changes the settings of all providers.
@@ -135,25 +126,6 @@ impl Auth0Harness {
         Ok(Arc::new(self.build(config)?))
     }
 
-    async fn create_in(&self, token: &Secret, connection: &str, user: &NewUser) -> Staged<Response> {
-        let metadata = match user.customers.as_slice() {
-            [] => json!({}),
-            [customer] => json!({"customer_id": customer}),
-            customers => json!({"customer_id": customers}),
-        };
-        let mut given = json!({"connection": connection, "blocked": user.blocked, "app_metadata": metadata});
-        let more = match &user.email {
-            Some(email) => {
-                let password = user.password.as_deref().unwrap_or("Passw0rd-of-no-one");
-                json!({"email": email, "email_verified": user.email_verified, "password": password})
-            }
-            None => json!({"phone_number": format!("+4915100{:05}", self.made.fetch_add(1, Relaxed))}),
-        };
-        extend(&mut given, more);
-        let request = Request::post(self.base.join(&["api", "v2", "users"])?).json(&given)?.bearer(token)?;
-        Ok(self.http.send(&scope(), request).await?)
-    }
-
     /// Links a social identity with another address to a user.
     fn link(&self, id: &UserId, email: &Email, verified: bool) {
         let number = self.made.fetch_add(1, Relaxed);
@@ -167,18 +139,6 @@ impl Auth0Harness {
             }
         });
     }
-
-    /// Requests a token as an application with the harness's secret, or as a public one.
-    async fn token(&self, client_id: &str, form: &[(&str, &str)]) -> Staged<Response> {
-        let secret = (client_id != federation::BROWSER_APPLICATION).then_some(("client_secret", SECRET));
-        let form: Vec<_> = form.iter().copied().chain([("client_id", client_id)]).chain(secret).collect();
-        let request = Request::post(self.base.join(&["oauth", "token"])?).read_only().form(&form);
-        Ok(self.http.send(&scope(), request).await?)
-    }
-}
-
-fn scope() -> CallScope {
-    CallScope::new("harness", Duration::from_secs(60))
 }
 
 /// Sets members of an object.
@@ -225,25 +185,37 @@ impl Harness for Auth0Harness {
     }
 
     async fn create(&self, user: NewUser) -> Staged<UserId> {
-        let audience = format!("https://{}/api/v2/", FakeAuth0::DOMAIN);
-        let form = [("grant_type", "client_credentials"), ("audience", &*audience)];
-        let token = Secret::new(text(&self.token(ADMINISTRATOR, &form).await?.json()?, "access_token")?);
-        let connections = if user.email.is_some() { &[DATABASE, OTHER_DATABASE][..] } else { &[SMS] };
-        for connection in connections {
-            let answer = self.create_in(&token, connection, &user).await?;
-            match answer.status.as_u16() {
-                201 => {
-                    let id = UserId::new(text(&answer.json()?, "user_id")?)?;
-                    if let Some((second, verified)) = &user.second_email {
-                        self.link(&id, second, *verified);
-                    }
-                    return Ok(id);
+        let metadata = match user.customers.as_slice() {
+            [] => json!({}),
+            [customer] => json!({"customer_id": customer}),
+            customers => json!({"customer_id": customers}),
+        };
+        let mut given =
+            json!({"blocked": user.blocked, "app_metadata": metadata, "created_at": now(), "updated_at": now()});
+        let id = self.fake.with(|tenant| {
+            let number = tenant.new_id();
+            let connection = match &user.email {
+                Some(email) => {
+                    extend(&mut given, json!({"email": email, "email_verified": user.email_verified}));
+                    let is_taken = tenant.find_in(Some(DATABASE), email.as_str()).is_some();
+                    if is_taken { OTHER_DATABASE } else { DATABASE }
                 }
-                409 => {}
-                status => return Err(format!("{status}: {}", answer.text().unwrap_or_default()).into()),
-            }
+                None => SMS,
+            };
+            let provider = if connection == SMS { "sms" } else { "auth0" };
+            let id = format!("{provider}|{number}");
+            let identity =
+                json!({"connection": connection, "user_id": number, "provider": provider, "isSocial": false});
+            extend(&mut given, json!({"user_id": id, "identities": [identity]}));
+            tenant.passwords.extend(user.password.clone().map(|password| (id.clone(), password)));
+            tenant.insert(given);
+            id
+        });
+        let id = UserId::new(id)?;
+        if let Some((second, verified)) = &user.second_email {
+            self.link(&id, second, *verified);
         }
-        Err("the address is taken in every database".into())
+        Ok(id)
     }
 
     fn reserved_ids(&self) -> Vec<UserId> {
@@ -271,9 +243,7 @@ impl Harness for Auth0Harness {
     }
 
     async fn log_in(&self, email: &Email, password: &str) -> Staged<bool> {
-        let form =
-            [("grant_type", "password"), ("realm", DATABASE), ("username", email.as_str()), ("password", password)];
-        Ok(self.token(APPLICATION, &form).await?.status.is_success())
+        Ok(self.fake.with(|tenant| tenant.log_in_to(DATABASE, email.as_str(), password)))
     }
 
     async fn mails(&self, email: &Email) -> Staged<usize> {
@@ -314,9 +284,4 @@ impl Harness for Auth0Harness {
     fn federation(&self) -> Option<&dyn FederationHarness> {
         Some(self)
     }
-}
-
-fn text(value: &Value, name: &str) -> Staged<String> {
-    let text = value.get(name).and_then(Value::as_str);
-    Ok(text.ok_or_else(|| format!("auth0's response has no text `{name}`"))?.to_owned())
 }

@@ -101,7 +101,7 @@ impl Bench {
     }
 
     pub(crate) async fn log_in(&self, name: &str, login: Login<'_>) -> Tokens {
-        let tokens = self.harness.log_in_as(email(name).as_str(), PASSWORD, login).await.unwrap();
+        let tokens = self.harness.log_in_as(email(name).as_str(), PASSWORD, login).unwrap();
         self.fake().take_exchanges();
         tokens
     }

@@ -1,4 +1,4 @@
-//! The operations of app clients: mails with codes, and the sign-in by password.
+//! The operations of app clients: mails with codes.
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -7,7 +7,7 @@ use idp_bridge_conformance::fake::{Answer, Outcome};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::answer::{invalid_parameter, no_such_client, not_authorized, refusal, success};
+use super::answer::{invalid_parameter, no_such_client, not_authorized, success};
 use super::pool::{AppClient, Pool, Status, User};
 
 /// An order of a mail with a code.
@@ -16,23 +16,6 @@ use super::pool::{AppClient, Pool, Status, User};
 pub(crate) struct Order {
     client_id: String,
     username: String,
-    secret_hash: Option<String>,
-}
-
-/// A sign-in by password.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(crate) struct SignIn {
-    client_id: String,
-    auth_flow: String,
-    auth_parameters: Parameters,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
-struct Parameters {
-    username: String,
-    password: String,
     secret_hash: Option<String>,
 }
 
@@ -76,22 +59,6 @@ impl Pool {
         let to = to.ok_or_else(|| invalid_parameter("User has no email"))?;
         self.send(&to, operation, Some(&client_id))?;
         Ok(delivery("email", "EMAIL"))
-    }
-
-    pub(crate) fn initiate_auth(&mut self, SignIn { client_id, auth_flow, auth_parameters }: SignIn) -> Outcome {
-        if auth_flow != "USER_PASSWORD_AUTH" {
-            return Err(invalid_parameter("Auth flow not enabled for this client"));
-        }
-        let Parameters { username, password, secret_hash } = auth_parameters;
-        self.client(&client_id, secret_hash.as_deref(), &username)?;
-        match self.user_with_password(&username, &password).map(|user| user.status) {
-            Some(Status::Confirmed) => {
-                Ok(success(&json!({"AuthenticationResult": {"ExpiresIn": 3600, "TokenType": "Bearer"}})))
-            }
-            Some(Status::Unconfirmed) => Err(refusal("UserNotConfirmedException", "User is not confirmed.")),
-            Some(Status::ResetRequired) => Err(refusal("PasswordResetRequiredException", "Password reset required")),
-            _ => Err(not_authorized("Incorrect username or password.")),
-        }
     }
 
     /// Returns the client of a request, if the secret hash is right.

@@ -1,4 +1,4 @@
-//! A fake Cognito user pool on 127.0.0.1: the operations that the connector uses, the sign-in by password, and the pool's domain.
+//! A fake Cognito user pool on 127.0.0.1: the operations that the connector uses, and the pool's domain.
 //!
 //! The pool has users, groups, app clients and IAM principals. It verifies signatures, and records mails instead of sending them.
 //! The responses follow AWS's documentation; they were not recorded from the live service. The fake is stricter than Cognito: it
@@ -22,7 +22,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use answer::{invalid_parameter, no_such_pool, refusal, unexpected_request};
-pub use oauth::CALLBACK;
 pub use pool::{AppClient, Mail, Pool, Principal, Status, User};
 pub use sessions::Session;
 
@@ -107,7 +106,6 @@ impl Pool {
             // Operations of app clients, without IAM.
             "ResendConfirmationCode" => return self.resend_confirmation_code(parse(body)?),
             "ForgotPassword" => return self.forgot_password(parse(body)?),
-            "InitiateAuth" => return self.initiate_auth(parse(body)?),
             "RevokeToken" => return self.revoke_token(parse(body)?),
             _ => {}
         }

@@ -1,21 +1,16 @@
-//! The pool's domain and the issuer's documents: sign-in, tokens, userInfo and sign-out. Browsers keep no session.
+//! The pool's domain and the issuer's documents: userInfo, sign-out and the authentication of clients. There are no pages to sign
+//! in: tests use [`Pool::sign_in`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use aws_lc_rs::digest;
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use idp_bridge_conformance::fake::{Answer, Incoming, Outcome, jwks};
-use idp_bridge_http::{Url, header};
+use idp_bridge_http::header;
 use serde_json::{Map, Value, json};
 
 use super::FakeCognito;
 use super::answer::refusal;
-use super::pool::{AppClient, Pool, Status, User};
-use super::sessions::Session;
+use super::pool::{AppClient, Pool, User};
 
-/// The default callback URL of clients.
-pub const CALLBACK: &str = "https://app.conformance.example/back";
 /// The default sign-out URL of clients.
 pub(crate) const SIGNED_OUT: &str = "https://app.conformance.example/bye";
 
@@ -37,36 +32,13 @@ const PROFILE: [&str; 14] = [
     "updated_at",
 ];
 
-type Form = BTreeMap<String, String>;
-
-/// An authorization code.
-pub(crate) struct Code {
-    request: Authorization,
-    user_id: String,
-}
-
-/// An authorization request.
-pub(crate) struct Authorization {
-    pub(crate) client_id: String,
-    pub(crate) scopes: Vec<String>,
-    pub(crate) nonce: Option<String>,
-    redirect_uri: String,
-    challenge: Option<String>,
-    state: Option<String>,
-}
-
 impl Pool {
     /// Handles a request to the domain or for the issuer's documents.
-    pub(super) fn handle_oauth(&mut self, request: &Incoming) -> Outcome {
+    pub(super) fn handle_oauth(&self, request: &Incoming) -> Outcome {
         let path = request.path();
         match (request.method.as_str(), path.strip_prefix(&format!("/{}/.well-known", Self::ID)).unwrap_or(path)) {
             ("GET", "/jwks.json") => Ok(json(200, &jwks(self.logins.key))),
             ("GET", "/openid-configuration") => Ok(json(200, &self.discovery())),
-            ("GET", "/oauth2/authorize") => {
-                let query = request.target.split_once('?').map_or("", |(_, query)| query);
-                self.authorization_request(request).map(|_| Answer::redirect(&format!("/login?{query}")))
-            }
-            ("POST", "/login") => self.sign_in(request),
             ("GET", "/logout") => self.sign_out(request),
             ("POST", "/oauth2/token") => self.token(request),
             ("GET", "/oauth2/userInfo") => self.user_info(request),
@@ -93,48 +65,6 @@ impl Pool {
         })
     }
 
-    /// Parses and checks an authorization request.
-    fn authorization_request(&self, request: &Incoming) -> Result<Authorization, Answer> {
-        let query = request.query().ok_or_else(|| error_page("a parameter is repeated"))?;
-        let take = |name: &str| query.get(name).cloned();
-        let client = take("client_id").and_then(|id| self.app_client(&id));
-        let client = client.ok_or_else(|| error_page("invalid_client"))?;
-        let redirect_uri = take("redirect_uri").filter(|uri| client.callback_urls.contains(uri));
-        let redirect_uri = redirect_uri.ok_or_else(|| error_page("redirect_mismatch"))?;
-        let requested = take("scope").unwrap_or_else(|| client.scopes.join(" "));
-        let scopes: Vec<String> = requested.split(' ').map(str::to_owned).collect();
-        let is_code = take("response_type").as_deref() == Some("code");
-        let is_pkce = take("code_challenge").is_none() || take("code_challenge_method").as_deref() == Some("S256");
-        if !is_code || !is_pkce || !scopes.iter().all(|scope| client.scopes.contains(scope)) {
-            return Err(error_page("invalid_request"));
-        }
-        Ok(Authorization {
-            client_id: client.client_id.clone(),
-            scopes,
-            nonce: take("nonce"),
-            redirect_uri,
-            challenge: take("code_challenge"),
-            state: take("state"),
-        })
-    }
-
-    /// Handles the sign-in form: redirects to the application with a code.
-    fn sign_in(&mut self, request: &Incoming) -> Outcome {
-        let authorization = self.authorization_request(request)?;
-        let form = request.form().unwrap_or_default();
-        let given = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
-        let user = self.user_with_password(given("username"), given("password"));
-        let user = user.filter(|user| user.status == Status::Confirmed);
-        let user_id = user.ok_or_else(|| error_page("Incorrect username or password."))?.id().to_owned();
-        let code = self.new_id();
-        let pairs = [("code", Some(&code)), ("state", authorization.state.as_ref())];
-        let pairs = pairs.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        let back =
-            Url::parse_with_params(&authorization.redirect_uri, pairs).map_err(|_| error_page("redirect_mismatch"))?;
-        self.logins.codes.insert(code, Code { request: authorization, user_id });
-        Ok(Answer::redirect(back.as_str()))
-    }
-
     /// Ends the browser's session, but no tokens. `state` is not returned (reported: awsdocs, issue 15 of the guide, 2021).
     fn sign_out(&self, request: &Incoming) -> Outcome {
         let query = request.query().unwrap_or_default();
@@ -144,66 +74,16 @@ impl Pool {
         Ok(Answer::redirect(to.ok_or_else(|| error_page("invalid_request"))?))
     }
 
-    fn token(&mut self, request: &Incoming) -> Outcome {
+    /// Authenticates the client by the form. No code is valid, since there are no pages to sign in.
+    fn token(&self, request: &Incoming) -> Outcome {
         let form = request.form().ok_or_else(|| refused("invalid_request"))?;
-        let client = self.authenticated(request, &form)?.clone();
+        let client = form.get("client_id").and_then(|id| self.app_client(id));
+        let client = client.filter(|client| client.secret.as_ref() == form.get("client_secret"));
+        client.ok_or_else(|| refused("invalid_client"))?;
         match form.get("grant_type").map(String::as_str) {
-            Some("authorization_code") => self.redeem(&client, &form),
-            Some("refresh_token") => self.refresh(&client, &form),
+            Some("authorization_code") => Err(refused("invalid_grant")),
             _ => Err(refused("unsupported_grant_type")),
         }
-    }
-
-    /// Authenticates the client by the header or the form.
-    fn authenticated(&self, request: &Incoming, form: &Form) -> Result<&AppClient, Answer> {
-        let basic = request.header(&header::AUTHORIZATION).and_then(|text| text.strip_prefix("Basic "));
-        let basic = basic.and_then(|text| String::from_utf8(STANDARD.decode(text).ok()?).ok());
-        let (id, secret) = match basic.as_deref().map(|pair| pair.split_once(':')) {
-            Some(Some((id, secret))) => (id.to_owned(), Some(secret.to_owned())),
-            _ => (form.get("client_id").cloned().unwrap_or_default(), form.get("client_secret").cloned()),
-        };
-        let client = self.app_client(&id).filter(|client| client.secret == secret);
-        client.ok_or_else(|| refused("invalid_client"))
-    }
-
-    fn redeem(&mut self, client: &AppClient, form: &Form) -> Outcome {
-        let invalid = || refused("invalid_grant");
-        let given = |name: &str| form.get(name).map(String::as_str);
-        // A failed attempt invalidates the code too.
-        let code = given("code").and_then(|code| self.logins.codes.remove(code));
-        let Code { request, user_id } = code.ok_or_else(invalid)?;
-        let proof = given("code_verifier")
-            .map(|verifier| URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes())));
-        let is_redirect = given("redirect_uri") == Some(&request.redirect_uri);
-        if request.client_id != client.client_id || !is_redirect || proof != request.challenge {
-            return Err(invalid());
-        }
-        let session = self.begin(&user_id, request).ok_or_else(invalid)?;
-        let refresh = session.refresh.clone();
-        self.tokens(&session, Some(&refresh))
-    }
-
-    fn refresh(&mut self, client: &AppClient, form: &Form) -> Outcome {
-        let token = form.get("refresh_token").ok_or_else(|| refused("invalid_request"))?;
-        let session = self.session(|session| session.refresh == *token && session.client_id == client.client_id);
-        let session = session.filter(|session| self.active_user(session).is_some()).cloned();
-        self.tokens(&session.ok_or_else(|| refused("invalid_grant"))?, None)
-    }
-
-    fn tokens(&mut self, session: &Session, refresh: Option<&str>) -> Outcome {
-        let failed = |_| Answer::empty(500);
-        let (header, access) = (self.header(), self.access_claims(session));
-        let mut body = Map::from_iter([
-            ("access_token".to_owned(), json!(self.sign(&header, &access).map_err(failed)?)),
-            ("token_type".to_owned(), json!("Bearer")),
-            ("expires_in".to_owned(), json!(3600)),
-        ]);
-        if session.scopes.iter().any(|scope| scope == "openid") {
-            let id = self.id_claims(session);
-            body.insert("id_token".into(), json!(self.sign(&header, &id).map_err(failed)?));
-        }
-        body.extend(refresh.map(|refresh| ("refresh_token".into(), json!(refresh))));
-        Ok(json(200, &Value::Object(body)))
     }
 
     /// Answers with the user's attributes, as far as the token's scopes and the client's permissions allow. All values are texts.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::FakeCognito;
 use super::answer::{no_such_user, refusal};
-use super::oauth::{CALLBACK, SIGNED_OUT};
+use super::oauth::SIGNED_OUT;
 use super::sessions::Logins;
 
 /// A user pool.
@@ -82,8 +82,6 @@ pub struct AppClient {
     pub secret: Option<String>,
     /// Whether errors hide which users exist (`PreventUserExistenceErrors`). Some errors then look like success.
     pub hides_users: bool,
-    /// The allowed callback URLs.
-    pub callback_urls: Vec<String>,
     /// The allowed sign-out URLs.
     pub logout_urls: Vec<String>,
     /// The allowed scopes.
@@ -103,7 +101,6 @@ impl AppClient {
             client_id: client_id.into(),
             secret: Some(secret.into()),
             hides_users: true,
-            callback_urls: vec![CALLBACK.into()],
             logout_urls: vec![SIGNED_OUT.into()],
             scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
             readable: None,
@@ -289,7 +286,7 @@ impl Pool {
     }
 
     /// Returns the enabled user with this name and password.
-    pub(crate) fn user_with_password(&self, name: &str, password: &str) -> Option<&User> {
+    pub fn user_with_password(&self, name: &str, password: &str) -> Option<&User> {
         self.user_named(name).ok().filter(|user| user.enabled && user.password.as_deref() == Some(password))
     }
 

@@ -1,6 +1,7 @@
 //! The logins of the pool, their tokens, and the operations that end them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::io;
 use std::sync::OnceLock;
 
 use base64::Engine as _;
@@ -11,8 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::{empty, invalid_parameter, refusal, success};
-use super::oauth::{Authorization, Code};
-use super::pool::{Pool, User};
+use super::pool::{Pool, Status, User};
 use super::{FakeCognito, Named};
 
 /// The lifetime of an access token, in seconds.
@@ -28,14 +28,13 @@ pub(crate) struct Logins {
     pub(crate) key: Option<&'static SigningKey>,
     /// The URL of the fake and of the pool's domain.
     pub(crate) url: String,
-    pub(crate) codes: BTreeMap<String, Code>,
     /// All signed tokens.
     signed: BTreeSet<String>,
     sessions: Vec<Session>,
 }
 
 impl Logins {
-    pub(crate) fn new(url: String) -> std::io::Result<Self> {
+    pub(crate) fn new(url: String) -> io::Result<Self> {
         let key = match KEY.get() {
             Some(key) => key,
             None => {
@@ -58,10 +57,9 @@ pub struct Session {
     /// The refresh token.
     pub refresh: String,
     pub(super) client_id: String,
-    pub(super) scopes: Vec<String>,
+    scopes: Vec<String>,
     user_id: String,
     username: String,
-    nonce: Option<String>,
     began: i64,
     ended: bool,
 }
@@ -76,29 +74,27 @@ pub(crate) struct Revocation {
 }
 
 impl Pool {
-    /// Starts a login. `None` if the user no longer exists or is disabled.
-    pub(super) fn begin(&mut self, user_id: &str, request: Authorization) -> Option<Session> {
-        let username = self.user(user_id).filter(|user| user.enabled)?.username.clone();
+    /// Signs a user in with an app client, as the domain's page does. Returns the login, its access token and its ID token.
+    pub fn sign_in(&mut self, name: &str, password: &str, client_id: &str) -> io::Result<(Session, String, String)> {
+        let user = self.user_with_password(name, password).filter(|user| user.status == Status::Confirmed);
+        let user = user.ok_or_else(|| io::Error::other("incorrect user name or password"))?;
+        let (user_id, username) = (user.id().to_owned(), user.username.clone());
+        let client = self.app_client(client_id).ok_or_else(|| io::Error::other("the pool has no such app client"))?;
+        let (client_id, scopes) = (client.client_id.clone(), client.scopes.clone());
         let (origin, word) = (self.new_id(), self.new_id());
-        let session = Session {
-            origin,
-            claimed: None,
-            // Cognito's is an encrypted JWT with five parts.
-            refresh: format!("eyJjdHkiOiJKV1QifQ.a2V5.aXY.{}.dGFn", word.replace('-', "")),
-            client_id: request.client_id,
-            scopes: request.scopes,
-            user_id: user_id.into(),
-            username,
-            nonce: request.nonce,
-            began: seconds(),
-            ended: false,
-        };
+        // Cognito's refresh token is an encrypted JWT with five parts.
+        let refresh = format!("eyJjdHkiOiJKV1QifQ.a2V5.aXY.{}.dGFn", word.replace('-', ""));
+        let began = seconds();
+        let session =
+            Session { origin, claimed: None, refresh, client_id, scopes, user_id, username, began, ended: false };
         self.logins.sessions.push(session.clone());
-        Some(session)
+        let (header, access, id) = (self.header(), self.access_claims(&session), self.id_claims(&session));
+        let (access, id) = (self.sign(&header, &access)?, self.sign(&header, &id)?);
+        Ok((session, access, id))
     }
 
     /// Returns the user of a login, if the login has not ended and the user is enabled.
-    pub(super) fn active_user(&self, session: &Session) -> Option<&User> {
+    fn active_user(&self, session: &Session) -> Option<&User> {
         self.user(&session.user_id).filter(|user| user.enabled && (!session.ended || self.ends_late))
     }
 
@@ -145,8 +141,8 @@ impl Pool {
     }
 
     /// Signs a token with the pool's key, and records it as issued.
-    pub fn sign(&mut self, header: &Value, claims: &Value) -> std::io::Result<String> {
-        let key = self.logins.key.ok_or_else(|| std::io::Error::other("the fake does not listen yet"))?;
+    pub fn sign(&mut self, header: &Value, claims: &Value) -> io::Result<String> {
+        let key = self.logins.key.ok_or_else(|| io::Error::other("the fake does not listen yet"))?;
         let token = key.sign(header, claims)?;
         self.logins.signed.insert(token.clone());
         Ok(token)
@@ -170,13 +166,12 @@ impl Pool {
     }
 
     /// Returns the claims of a new ID token.
-    pub(super) fn id_claims(&mut self, session: &Session) -> Value {
+    fn id_claims(&mut self, session: &Session) -> Value {
         let attributes = self.user(&session.user_id).map(|user| json!(user.attributes)).unwrap_or_default();
         let own = json!({
             "aud": session.client_id,
             "token_use": "id",
             "cognito:username": session.username,
-            "nonce": session.nonce,
         });
         self.claims_of(session, &[attributes, own])
     }

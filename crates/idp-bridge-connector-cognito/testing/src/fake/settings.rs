@@ -66,7 +66,6 @@ impl Pool {
             "AllowedOAuthFlowsUserPoolClient": true,
             "AllowedOAuthFlows": ["code"],
             "AllowedOAuthScopes": client.scopes,
-            "CallbackURLs": client.callback_urls,
             "LogoutURLs": client.logout_urls,
             "ReadAttributes": client.readable,
             "EnableTokenRevocation": client.revokes_tokens,

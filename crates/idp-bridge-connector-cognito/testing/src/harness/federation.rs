@@ -1,4 +1,4 @@
-//! The federation harness of the fake: logins through its pages, and tokens signed with its key.
+//! The federation harness of the fake: logins in its memory, and tokens signed with its key.
 
 use std::sync::Arc;
 
@@ -6,12 +6,11 @@ use idp_bridge_conformance::fake::SigningKey;
 use idp_bridge_conformance::{
     FederationFacts, FederationHarness, Flaw, SignIn, Staged, TokenStatus, Tokens, async_trait,
 };
-use idp_bridge_core::{AccessToken, Clock as _, IdentityProvider, SystemClock, UserId};
+use idp_bridge_core::{AccessToken, Clock as _, IdentityProvider, Secret, SystemClock, UserId};
 use serde_json::{Value, json};
 
-use super::application::Application;
-use super::{APP_CLIENT, APP_SECRET, CognitoHarness, FOREIGN_CLIENT, client};
-use crate::fake::{CALLBACK, Session};
+use super::{APP_CLIENT, CognitoHarness, FOREIGN_CLIENT};
+use crate::fake::Session;
 
 /// The issuer of another pool.
 const ANOTHER_ISSUER: &str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_OtherPool";
@@ -42,11 +41,12 @@ impl FederationHarness for CognitoHarness {
 
     async fn sign_in(&self, sign_in: &SignIn) -> Staged<Tokens> {
         let client_id = if sign_in.foreign_client { FOREIGN_CLIENT } else { APP_CLIENT };
-        let (client, domain) = (client(client_id, Some(APP_SECRET)), &self.site.url);
-        let app = Application { http: &self.http, domain, client: &client, callback: CALLBACK };
-        let username = self.fake.with(|pool| pool.username_of(sign_in.email.as_str()));
-        let mut tokens = app.sign_in(&username.ok_or("no user has this address")?, &sign_in.password).await?;
-        let session = self.session(&tokens)?;
+        let (session, access, id) = self.fake.with(|pool| -> Staged<_> {
+            let name = pool.username_of(sign_in.email.as_str()).ok_or("no user has this address")?;
+            Ok(pool.sign_in(&name, &sign_in.password, client_id)?)
+        })?;
+        let (refresh, id) = (Some(Secret::new(session.refresh.as_str())), Some(Secret::new(id)));
+        let mut tokens = Tokens { access: AccessToken::new(access)?, refresh, id };
         if let Some(claim) = sign_in.customer_claim.clone() {
             let claimed = (self.config().customer_attribute, claim);
             self.fake.with(|pool| {

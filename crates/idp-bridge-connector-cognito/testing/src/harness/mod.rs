@@ -13,15 +13,12 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, Staged, async_trait};
 use idp_bridge_connector_cognito::{Cognito, CognitoConfig, CognitoStore, CustomerLookup};
 use idp_bridge_core::{
-    Capabilities, Connector, CustomerId, Directory, Email, FederationSettings, IdentityProvider, OauthClient,
-    OutboundPolicy, Secret, UserId,
+    Capabilities, Connector, CustomerId, Directory, Email, FederationSettings, IdentityProvider, OauthClient, Secret,
+    UserId,
 };
-use idp_bridge_http::{BaseUrl, Bytes, Client, HeaderName, HeaderValue, Request, header};
-use serde_json::json;
 
 use crate::fake::{AppClient, FakeCognito, Principal, Status, User};
-use application::scope;
-use site::{ACTIONS, GROUP_PREFIX, Key, Keys, Site, reads, secret_hash};
+use site::{ACTIONS, GROUP_PREFIX, Key, Keys, Site, reads};
 pub use stand_in::{StandIn, StandInHarness};
 
 /// The secret of all IAM users.
@@ -40,7 +37,6 @@ const FEDERATED: &str = "google_1234";
 /// A fake user pool under test.
 pub struct CognitoHarness {
     fake: FakeCognito,
-    http: Client,
     name: &'static str,
     site: Site,
     created: AtomicU32,
@@ -80,8 +76,7 @@ impl CognitoHarness {
         });
         let clients = vec![client(APP_CLIENT, Some(APP_SECRET)), client(PUBLIC_CLIENT, None)];
         let site = Site { url: fake.url(), pool: FakeCognito::POOL.into(), keys, clients, settings: |_| {} };
-        let http = Client::new(&OutboundPolicy::default())?;
-        Ok(Self { fake, http, name: "cognito (fake)", site, created: AtomicU32::new(0) })
+        Ok(Self { fake, name: "cognito (fake)", site, created: AtomicU32::new(0) })
     }
 
     /// Sets the name, and a change of the settings of all providers.
@@ -183,20 +178,10 @@ impl Harness for CognitoHarness {
     }
 
     async fn log_in(&self, email: &Email, password: &str) -> Staged<bool> {
-        let name = self.fake.with(|pool| pool.username_of(email.as_str())).ok_or("no user has this address")?;
-        let secret_hash = secret_hash(&client(APP_CLIENT, Some(APP_SECRET)), &name);
-        let body = json!({
-            "ClientId": APP_CLIENT,
-            "AuthFlow": "USER_PASSWORD_AUTH",
-            "AuthParameters": {"USERNAME": name, "PASSWORD": password, "SECRET_HASH": secret_hash},
-        });
-        let (target, operation) = ("x-amz-target", "AWSCognitoIdentityProviderService.InitiateAuth");
-        let base = BaseUrl::parse(&self.fake.url(), &OutboundPolicy::default())?;
-        let request = Request::post(base.as_url().clone())
-            .bytes(Bytes::from(body.to_string()))
-            .header(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"))
-            .header(HeaderName::from_static(target), HeaderValue::from_static(operation));
-        Ok(self.http.send(&scope(), request).await?.status.is_success())
+        self.fake.with(|pool| {
+            let name = pool.username_of(email.as_str()).ok_or("no user has this address")?;
+            Ok(pool.user_with_password(&name, password).is_some_and(|user| user.status == Status::Confirmed))
+        })
     }
 
     /// Sets `name`: the app clients let users write only `email` and `name`.

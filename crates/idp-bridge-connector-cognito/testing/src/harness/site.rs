@@ -2,9 +2,6 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::hmac;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use idp_bridge_conformance::{ClaimNames, Control, EndSessionForm, FederationFacts, Need, Staged};
 use idp_bridge_connector_cognito::{Cognito, CognitoConfig, CognitoStore, CustomerLookup};
 use idp_bridge_core::{
@@ -178,11 +175,4 @@ pub(super) fn not_applicable(need: Need) -> Option<&'static str> {
         Need::OfflineLogin => "all refresh tokens of Cognito are of one kind",
         _ => return None,
     })
-}
-
-/// Returns Cognito's `SECRET_HASH` for a user name.
-pub(super) fn secret_hash(client: &OauthClient, name: &str) -> String {
-    let secret = client.secret.as_ref().map(Secret::expose).unwrap_or_default();
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-    STANDARD.encode(hmac::sign(&key, format!("{name}{}", client.id).as_bytes()))
 }

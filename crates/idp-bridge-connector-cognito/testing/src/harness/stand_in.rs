@@ -9,19 +9,24 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_credential_types::Credentials;
+use aws_lc_rs::hmac;
 use aws_sdk_cognitoidentityprovider::Client as SdkClient;
 use aws_sdk_cognitoidentityprovider::config::{BehaviorVersion, Config, Region};
 use aws_sdk_cognitoidentityprovider::types::AuthFlowType::UserPasswordAuth;
 use aws_sdk_cognitoidentityprovider::types::{AttributeType, MessageActionType, UserType, VerifiedAttributeType};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use idp_bridge_conformance::{Control, FederationHarness, Flaw, Harness, Need, NewUser, Staged, async_trait};
 use idp_bridge_connector_cognito::Cognito;
-use idp_bridge_core::{Capabilities, Connector, CustomerId, Email, IdentityProvider, OutboundPolicy, Secret, UserId};
+use idp_bridge_core::{
+    Capabilities, Connector, CustomerId, Email, IdentityProvider, OauthClient, OutboundPolicy, Secret, UserId,
+};
 use idp_bridge_http::{BaseUrl, Client, Request, quote};
 use serde_json::Value;
 
 use super::application::scope;
 use super::iam::Iam;
-use super::site::{self, ACTIONS, Key, Keys, Site, reads, secret_hash};
+use super::site::{self, ACTIONS, Key, Keys, Site, reads};
 use super::stand_in_federation::Apps;
 
 /// The password of users that do not sign in.
@@ -164,6 +169,13 @@ impl StandInHarness {
 
 fn attribute(name: &str, value: &str) -> Staged<AttributeType> {
     Ok(AttributeType::builder().name(name).value(value).build()?)
+}
+
+/// Returns Cognito's `SECRET_HASH` for a user name.
+fn secret_hash(client: &OauthClient, name: &str) -> String {
+    let secret = client.secret.as_ref().map(Secret::expose).unwrap_or_default();
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    STANDARD.encode(hmac::sign(&key, format!("{name}{}", client.id).as_bytes()))
 }
 
 #[async_trait]
