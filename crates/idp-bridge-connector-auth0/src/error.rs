@@ -12,7 +12,6 @@ pub(crate) enum Step {
     FetchToken,
     /// Reads one user, or a list of users.
     ReadUsers,
-    /// Changes one field of a user.
     UpdateUser,
     DeleteUser,
     SendVerification,
@@ -23,7 +22,6 @@ pub(crate) enum Step {
     /// Revokes a refresh token as its application.
     RevokeToken,
     RevokeSession,
-    /// Ends all sessions of a user.
     RevokeAccess,
     ReadCredentials,
     DeleteCredential,
