@@ -55,8 +55,7 @@ fn is_allowed(package: &Package, dependency: &Dependency) -> bool {
         }
         name if name.starts_with(CONNECTOR) => match name.strip_suffix(TESTING) {
             Some(connector) => ["core", "http", "conformance"].contains(&target) || dependency.name == connector,
-            // Optional: the harnesses that are still behind a feature of their connector.
-            None => ["core", "http"].contains(&target) || dependency.name == CONFORMANCE && dependency.optional,
+            None => ["core", "http"].contains(&target),
         },
         _ => false,
     }
@@ -108,7 +107,7 @@ mod tests {
     #[test]
     fn the_conformance_suite_is_for_tests() {
         assert!(!allows(KEYCLOAK, CONFORMANCE, None, false));
-        assert!(allows(KEYCLOAK, CONFORMANCE, None, true));
+        assert!(!allows(KEYCLOAK, CONFORMANCE, None, true));
         assert!(allows(KEYCLOAK, CONFORMANCE, Some("dev"), false));
     }
 
