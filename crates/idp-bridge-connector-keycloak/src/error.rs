@@ -108,14 +108,19 @@ fn public_refusal(step: Step, status: u16, error: &str) -> Error {
 }
 
 fn bad_request(body: &ErrorBody) -> Error {
-    match body.message() {
+    let (message, names_field) = match body {
+        ErrorBody::Error { .. } => ("", false),
+        ErrorBody::Message { error_message, field } => (error_message.as_str(), field.is_some()),
+        ErrorBody::Fields { errors } => ("", errors.iter().any(|error| error.field.is_some())),
+    };
+    match message {
         "User is disabled" => Error::upstream(State, "the user is disabled"),
         "User email missing" => Error::upstream(State, "the user has no email"),
         "Client doesn't exist" | "Client is not enabled" | "Client id missing" | "Invalid redirect uri." => {
             Error::upstream(Misconfigured, "keycloak has no such client or redirect URI for mails")
                 .with_hint("check `email_client_id` and `email_redirect_uri` against the client's Valid redirect URIs")
         }
-        _ if body.names_field() => {
+        _ if names_field => {
             Error::upstream(State, "the user breaks the realm's user profile, which must be mended first")
         }
         _ => Error::upstream(InvalidResponse, "keycloak rejected the request as malformed"),
@@ -141,19 +146,6 @@ impl ErrorBody {
     /// Returns the `error`, or an empty text.
     fn error(&self) -> &str {
         if let Self::Error { error } = self { error } else { "" }
-    }
-
-    fn message(&self) -> &str {
-        if let Self::Message { error_message, .. } = self { error_message } else { "" }
-    }
-
-    /// Returns whether it names a field of the user that breaks the user profile.
-    fn names_field(&self) -> bool {
-        match self {
-            Self::Error { .. } => false,
-            Self::Message { field, .. } => field.is_some(),
-            Self::Fields { errors } => errors.iter().any(|error| error.field.is_some()),
-        }
     }
 }
 
