@@ -156,9 +156,7 @@ impl Drop for StuckCallers {
 }
 
 fn send_call(caller: &mut TcpStream, number: usize) {
-    let bytes = call(0, &format!("u-{number}")).bytes();
-    let text = String::from_utf8(bytes).unwrap().replace("connection: close\r\n", "");
-    caller.write_all(text.as_bytes()).unwrap();
+    caller.write_all(&call(0, &format!("u-{number}")).to_bytes()).unwrap();
 }
 
 fn has_answer(caller: &mut TcpStream) -> bool {
