@@ -121,7 +121,7 @@ async fn stale_hits_are_read_again() {
 #[tokio::test]
 async fn full_pages_of_stale_hits_are_skipped() {
     // Five hits are a full page, so the next page does not exist.
-    for (stale, has_user) in [(5, false), (7, true)] {
+    for (stale, has_user) in [(5, false), (4, true), (7, true)] {
         let bench = Bench::new().await;
         let ids: Vec<UserId> = (0..stale)
             .map(|number| {
