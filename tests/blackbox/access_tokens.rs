@@ -53,7 +53,7 @@ impl Served {
 
     fn call(&self, method: &str, token: &str) -> Reply {
         Request::new(method, "/v1/tenants/acme/users/u-1")
-            .header("authorization", &format!("Bearer {token}"))
+            .header("authorization", format!("Bearer {token}"))
             .send(self.bridge.address())
     }
 }

@@ -73,7 +73,7 @@ fn configuration(harness: &Auth0Harness) -> String {
 
 fn call(bridge: &Bridge, method: &str, path: &str, tokens: &Tokens) -> Reply {
     let authorization = format!("Bearer {}", tokens.access.expose());
-    Request::new(method, &format!("/v1/tenants/acme/{path}"))
+    Request::new(method, format!("/v1/tenants/acme/{path}"))
         .header("authorization", &authorization)
         .send(bridge.address())
 }

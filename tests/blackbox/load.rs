@@ -54,7 +54,7 @@ fn send_bad_requests(bridge: &Bridge, round: usize) {
         signer().call("ping", json!({})).with("webhook-id", &id).to_last_bytes(),
         Request::get(&format!("/{}", id.repeat(500))).to_last_bytes(),
         Request::new("POST", "/v1/tenants/acme/webhook").body(vec![b'x'; 20_000]).to_last_bytes(),
-        Request::new("POST", &format!("/v1/tenants/{id}/webhook")).json(&json!({})).to_last_bytes(),
+        Request::new("POST", format!("/v1/tenants/{id}/webhook")).json(&json!({})).to_last_bytes(),
         format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(30_000)).into_bytes(),
         b"\x00\x01\x02".to_vec(),
     ];

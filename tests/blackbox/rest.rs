@@ -24,7 +24,7 @@ fn sha256(text: &str) -> String {
 }
 
 fn request(method: &str, path: &str, token: &str) -> Request {
-    Request::new(method, &format!("/v1/tenants/acme/{path}")).header("authorization", &format!("Bearer {token}"))
+    Request::new(method, format!("/v1/tenants/acme/{path}")).header("authorization", format!("Bearer {token}"))
 }
 
 #[test]
@@ -54,6 +54,6 @@ fn invalid_tokens_and_tenants_are_rejected() {
         assert_eq!(reply.problem(), (401, "invalid_token".into()));
         assert!(reply.headers["www-authenticate"].starts_with("Bearer"));
     }
-    let unknown = Request::get("/v1/tenants/nobody/users/u-1").header("authorization", &format!("Bearer {READER}"));
+    let unknown = Request::get("/v1/tenants/nobody/users/u-1").header("authorization", format!("Bearer {READER}"));
     assert_eq!(unknown.send(bridge.address()).problem(), (401, "invalid_token".into()));
 }

@@ -105,7 +105,7 @@ impl Stage {
 }
 
 fn bearer(request: Request, token: &str) -> Request {
-    request.header("authorization", &format!("Bearer {token}"))
+    request.header("authorization", format!("Bearer {token}"))
 }
 
 #[test]

@@ -104,7 +104,7 @@ impl Stage {
 }
 
 fn bearer(path: &str, token: &str) -> Request {
-    Request::get(path).header("authorization", &format!("Bearer {token}"))
+    Request::get(path).header("authorization", format!("Bearer {token}"))
 }
 
 /// Returns the folder for pictures, which is set by `cargo xtask screenshots` only.

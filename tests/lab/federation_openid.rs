@@ -39,7 +39,7 @@ impl Stage {
     }
 
     fn send(&self, request: Request, tokens: &Tokens) -> Reply {
-        request.header("authorization", &format!("Bearer {}", tokens.access.expose())).send(self.bridge.address())
+        request.header("authorization", format!("Bearer {}", tokens.access.expose())).send(self.bridge.address())
     }
 
     fn userinfo(&self, tokens: &Tokens) -> Reply {

@@ -86,7 +86,7 @@ impl Lab {
         let token = self.post_form("/realms/master/protocol/openid-connect/token", &form).json();
         let path = format!("/admin/realms/{}{path}", self.text("/realm/name"));
         let request = Request::new(method, &path)
-            .header("authorization", &format!("Bearer {}", token["access_token"].as_str().unwrap()));
+            .header("authorization", format!("Bearer {}", token["access_token"].as_str().unwrap()));
         let request = if body.is_null() { request } else { request.json(body) };
         request.send(&self.keycloak_address())
     }

@@ -42,10 +42,10 @@ impl Signer {
             // The independent implementation accepts UTF-8 only.
             Err(_) => signature::sign(&[SigningKey::parse(&self.key).unwrap()], id, timestamp, &body),
         };
-        Request::new("POST", &format!("/v1/tenants/{}/webhook", self.tenant))
+        Request::new("POST", format!("/v1/tenants/{}/webhook", self.tenant))
             .header("content-type", "application/json")
             .header("webhook-id", id)
-            .header("webhook-timestamp", &timestamp.to_string())
+            .header("webhook-timestamp", timestamp.to_string())
             .header("webhook-signature", &signature)
             .body(body)
     }

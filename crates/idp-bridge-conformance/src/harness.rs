@@ -243,7 +243,7 @@ pub enum Need {
     TypedLogoutToken,
     /// [`SignIn::customer_claim`](crate::SignIn::customer_claim).
     ClaimValue,
-    /// [`FederationHarness::flawed`] with this flaw.
+    /// [`FederationHarness::issue_flawed`] with this flaw.
     Flawed(Flaw),
     /// [`FederationHarness::sign`].
     Signing,

@@ -117,7 +117,7 @@ pub(super) fn log_out(bridge: &Bridge, token: &str, fields: &[(&str, &str)]) -> 
 }
 
 fn bearer(request: Request, token: &str) -> Request {
-    request.header("authorization", &format!("Bearer {token}"))
+    request.header("authorization", format!("Bearer {token}"))
 }
 
 /// Returns the number of requests to Keycloak for an answer, read from the log.

@@ -128,6 +128,6 @@ fn configuration_of_lab_has_federation() {
     let bridge = lab.serve();
     let token = lab.access_token("grace", "grace-password");
     let path = format!("/v1/tenants/{}/userinfo", lab.text("/bridge/tenant"));
-    let reply = Request::get(&path).header("authorization", &format!("Bearer {token}")).send(bridge.address());
+    let reply = Request::get(&path).header("authorization", format!("Bearer {token}")).send(bridge.address());
     assert_eq!((reply.status, &reply.json()["customer"]), (200, &json!("c-1002")), "{reply:?}");
 }
