@@ -52,7 +52,7 @@ impl Browser {
 
     fn send_once(&mut self, request: &Request) -> Reply {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let reply = request.clone().header("cookie", &cookies.join("; ")).send(&self.address);
+        let reply = request.clone().header("cookie", cookies.join("; ")).send(&self.address);
         for cookie in reply.headers.get("set-cookie").into_iter().flat_map(|all| all.lines()) {
             let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
             self.cookies.insert(name.to_owned(), value.to_owned());
