@@ -29,18 +29,25 @@ pub(crate) struct InputFile {
 impl InputFile {
     /// Reads the file.
     pub(crate) fn read(path: PathBuf) -> Self {
-        let contents = read_file(&path, MAX_FILE).ok().map(|bytes| {
-            let mut hasher = DefaultHasher::new();
-            bytes.hash(&mut hasher);
-            hasher.finish()
-        });
+        let contents = read_file(&path, MAX_FILE).ok().map(|bytes| hash(&bytes));
         Self { path, contents }
+    }
+
+    /// Creates the record of a file that was read.
+    pub(crate) fn with_contents(path: PathBuf, contents: &[u8]) -> Self {
+        Self { path, contents: Some(hash(contents)) }
     }
 
     /// Returns whether the file has changed since it was read.
     pub(crate) fn has_changed(&self) -> bool {
         Self::read(self.path.clone()) != *self
     }
+}
+
+fn hash(contents: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    contents.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// All that a tenant was read from.
@@ -71,6 +78,7 @@ mod tests {
         std::fs::write(&path, "one").unwrap();
         assert!(missing.has_changed());
         let read = InputFile::read(path.clone());
+        assert_eq!(read, InputFile::with_contents(path.clone(), b"one"));
         std::fs::write(&path, "one").unwrap();
         assert!(!read.has_changed(), "written again with equal contents");
         std::fs::write(&path, "two").unwrap();

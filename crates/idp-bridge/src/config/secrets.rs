@@ -55,11 +55,6 @@ impl Sources {
         self.files.into_inner()
     }
 
-    /// Records a file as one that was read. Links are kept, since a mounted volume replaces them.
-    fn record(&self, text: &str) {
-        self.files.borrow_mut().push(InputFile::read(self.folder.join(text)));
-    }
-
     /// Resolves a path, and checks that it is allowed.
     fn resolve(&self, text: &str) -> Result<PathBuf, FetchError> {
         let path = self.folder.join(text);
@@ -94,7 +89,8 @@ impl Sources {
 
     /// Resolves the path of a file or folder that a connector reads. It need not exist yet.
     pub(crate) fn resolve_file(&self, text: &str) -> Result<PathBuf, FetchError> {
-        self.record(text);
+        // The path is kept with its links, since a mounted volume replaces them.
+        self.files.borrow_mut().push(InputFile::read(self.folder.join(text)));
         let path = self.resolve(text)?;
         match path.metadata() {
             Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => Err(FetchError::new(
@@ -107,8 +103,6 @@ impl Sources {
 
     /// Reads the secret in a file, without the newline at its end.
     pub(crate) fn read_file(&self, text: &str) -> Result<String, FetchError> {
-        // Before the secret is read, so that a change in between is noticed by the next reload.
-        self.record(text);
         let path = self.resolve(text)?;
         let shown = path.display();
         let mut secret = read_text(&path, MAX_SECRET).map_err(|error| {
@@ -117,6 +111,7 @@ impl Sources {
                 "check the path and the permissions of the file",
             )
         })?;
+        self.files.borrow_mut().push(InputFile::with_contents(self.folder.join(text), secret.as_bytes()));
         // Editors add a newline to the end of a file, which is not part of the secret.
         let length = secret.trim_end_matches(['\r', '\n']).len();
         secret.truncate(length);
