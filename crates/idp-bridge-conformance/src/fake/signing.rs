@@ -1,7 +1,9 @@
 //! Signing keys for the tokens of fakes and of forgeries.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
@@ -18,15 +20,28 @@ pub struct SigningKey {
 }
 
 enum Pair {
-    Rsa(Box<RsaKeyPair>),
+    Rsa(Arc<RsaKeyPair>),
     P256(EcdsaKeyPair),
 }
 
+/// The RSA keys of this process, by key id.
+static RSA_KEYS: LazyLock<Mutex<BTreeMap<String, Arc<RsaKeyPair>>>> = LazyLock::new(Mutex::default);
+
 impl SigningKey {
-    /// Generates an RSA key of 2048 bits, for `RS256`.
+    /// Returns the process's RSA key of 2048 bits with this id, for `RS256`.
+    ///
+    /// Generates it at the first call, which takes a large part of a second.
     pub fn rs256(kid: impl Into<String>) -> io::Result<Self> {
-        let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| no_key())?;
-        Ok(Self { kid: kid.into(), pair: Pair::Rsa(Box::new(pair)) })
+        let kid = kid.into();
+        let mut keys = RSA_KEYS.lock().unwrap_or_else(PoisonError::into_inner);
+        let pair = match keys.get(&kid) {
+            Some(pair) => Arc::clone(pair),
+            None => {
+                let pair = Arc::new(RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| no_key())?);
+                Arc::clone(keys.entry(kid.clone()).or_insert(pair))
+            }
+        };
+        Ok(Self { kid, pair: Pair::Rsa(pair) })
     }
 
     /// Generates a P-256 key, for `ES256`.
@@ -182,6 +197,13 @@ mod tests {
         let point = [vec![4], decoded(&jwk["x"]), decoded(&jwk["y"])].concat();
         let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point);
         public.verify(input.as_bytes(), &signature).unwrap();
+    }
+
+    #[test]
+    fn rsa_keys_are_generated_once_per_id() {
+        let jwk = |kid| SigningKey::rs256(kid).unwrap().jwk()["n"].clone();
+        assert_eq!(jwk("k-1"), jwk("k-1"));
+        assert_ne!(jwk("k-1"), jwk("k-3"));
     }
 
     #[test]

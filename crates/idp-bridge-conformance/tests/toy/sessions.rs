@@ -1,6 +1,6 @@
 //! Federation of the toy identity provider: the shared fake OpenID Provider behind the toy's own paths.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use http::{Method, StatusCode};
 use idp_bridge_conformance::fake::SigningKey;
@@ -12,9 +12,6 @@ use super::server::{Answer, Server, UserTable, error};
 
 pub(super) const ISSUER: &str = "https://toy.example/acme";
 pub(super) const CLIENT_SECRET: &str = "shop-secret";
-
-/// The key of every toy, shared because generating one is slow.
-static KEY: LazyLock<Arc<SigningKey>> = LazyLock::new(|| Arc::new(SigningKey::rs256("toy-1").unwrap()));
 
 impl Users for UserTable {
     fn find(&self, email: &str) -> Option<String> {
@@ -30,7 +27,7 @@ impl Users for UserTable {
 
 /// Returns a provider whose refresh tokens are signed, as its access tokens are.
 pub(super) fn openid() -> OpenId<UserTable> {
-    let mut openid = OpenId::new(ISSUER, UserTable::default(), Arc::clone(&KEY));
+    let mut openid = OpenId::new(ISSUER, UserTable::default(), Arc::new(SigningKey::rs256("toy-1").unwrap()));
     openid.refresh_type = Some("refresh+jwt");
     openid
 }

@@ -37,7 +37,7 @@ impl Pool {
     pub(super) fn handle_oauth(&self, request: &Incoming) -> Outcome {
         let path = request.path();
         match (request.method.as_str(), path.strip_prefix(&format!("/{}/.well-known", Self::ID)).unwrap_or(path)) {
-            ("GET", "/jwks.json") => Ok(json(200, &jwks(self.logins.key))),
+            ("GET", "/jwks.json") => Ok(json(200, &jwks(&self.logins.key))),
             ("GET", "/openid-configuration") => Ok(json(200, &self.discovery())),
             ("GET", "/logout") => self.sign_out(request),
             ("POST", "/oauth2/token") => self.token(request),

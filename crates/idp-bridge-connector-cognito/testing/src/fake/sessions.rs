@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::OnceLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,14 +17,11 @@ use super::{FakeCognito, Named};
 /// The lifetime of an access token, in seconds.
 const LIFE: i64 = 3600;
 
-/// The signing key of all fakes, since generating one takes longer than most tests.
-static KEY: OnceLock<SigningKey> = OnceLock::new();
-
 /// The logins of a pool, and the state of its domain.
 #[derive(Default)]
 pub(crate) struct Logins {
     /// The signing key; set when the fake starts.
-    pub(crate) key: Option<&'static SigningKey>,
+    pub(crate) key: Option<SigningKey>,
     /// The URL of the fake and of the pool's domain.
     pub(crate) url: String,
     /// All signed tokens.
@@ -35,14 +31,7 @@ pub(crate) struct Logins {
 
 impl Logins {
     pub(crate) fn new(url: String) -> io::Result<Self> {
-        let key = match KEY.get() {
-            Some(key) => key,
-            None => {
-                let key = SigningKey::rs256("fake-access-1")?;
-                KEY.get_or_init(|| key)
-            }
-        };
-        Ok(Self { key: Some(key), url, ..Self::default() })
+        Ok(Self { key: Some(SigningKey::rs256("fake-access-1")?), url, ..Self::default() })
     }
 }
 
@@ -142,7 +131,7 @@ impl Pool {
 
     /// Signs a token with the pool's key, and records it as issued.
     pub fn sign(&mut self, header: &Value, claims: &Value) -> io::Result<String> {
-        let key = self.logins.key.ok_or_else(|| io::Error::other("the fake does not listen yet"))?;
+        let key = self.logins.key.as_ref().ok_or_else(|| io::Error::other("the fake does not listen yet"))?;
         let token = key.sign(header, claims)?;
         self.logins.signed.insert(token.clone());
         Ok(token)
@@ -150,7 +139,7 @@ impl Pool {
 
     /// Returns the header of tokens. As with Cognito it has no `typ`.
     pub fn header(&self) -> Value {
-        json!({"kid": self.logins.key.map(SigningKey::kid), "alg": "RS256"})
+        json!({"kid": self.logins.key.as_ref().map(SigningKey::kid), "alg": "RS256"})
     }
 
     /// Returns the claims of a new access token.
