@@ -32,5 +32,7 @@ mod streams;
 #[cfg(test)]
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(all(test, feature = "auth0", feature = "cognito", feature = "keycloak"))]
+mod tenants;
 #[cfg(test)]
 mod wire;

@@ -55,7 +55,7 @@ pub use federation::{
 pub use harness::{Control, Harness, Need, NewUser, SecondOrigin, Staged, UserKind};
 pub use observation::Observation;
 pub use report::{Failed, NotApplicable, Passed, Report};
-pub use run::{main, run, run_only};
+pub use run::{Suites, main, run, run_only};
 
 /// Re-exported for harnesses.
 pub use idp_bridge_core::async_trait;

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -52,48 +53,99 @@ pub async fn run_only(harness: Arc<dyn Harness>, matches: impl Fn(&str) -> bool)
 ///     idp_bridge_conformance::main(env!("CARGO_TARGET_TMPDIR"), MyHarness::start())
 /// }
 /// ```
-pub fn main<H: Harness>(folder: impl Into<PathBuf>, start: impl Future<Output = Staged<H>>) -> ExitCode {
-    let arguments = Arguments::from_args();
-    match run_with_output(arguments, &folder.into(), start) {
-        Ok(code) => code,
-        Err(error) => {
+pub fn main<H: Harness>(folder: impl Into<PathBuf>, start: impl Future<Output = Staged<H>> + 'static) -> ExitCode {
+    Suites::new(folder).add("", start).run()
+}
+
+/// The suite with several harnesses, as the `main` of one test target.
+///
+/// The names of the cases begin with the name of the harness, such as `keycloak::get::…`.
+/// A filter that begins so starts this harness alone.
+///
+/// ```text
+/// fn main() -> std::process::ExitCode {
+///     Suites::new(env!("CARGO_TARGET_TMPDIR")).add("mine", MyHarness::start()).add("other", Other::start()).run()
+/// }
+/// ```
+pub struct Suites {
+    folder: PathBuf,
+    starts: Vec<(String, Start)>,
+}
+
+type Start = Pin<Box<dyn Future<Output = Staged<Arc<dyn Harness>>>>>;
+
+/// The report of a run that other threads add results to.
+type SharedReport = Arc<Mutex<Report>>;
+
+impl Suites {
+    /// Creates a program without harnesses, which writes reports to this folder.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), starts: Vec::new() }
+    }
+
+    /// Adds a harness, which is started in [`run`](Self::run).
+    #[must_use]
+    pub fn add<H: Harness>(mut self, name: &str, start: impl Future<Output = Staged<H>> + 'static) -> Self {
+        let prefix = if name.is_empty() { String::new() } else { format!("{name}::") };
+        let start = async move { Ok(Arc::new(start.await?) as Arc<dyn Harness>) };
+        self.starts.push((prefix, Box::pin(start)));
+        self
+    }
+
+    /// Runs the cases that the command line selects, and prints a line for each.
+    pub fn run(self) -> ExitCode {
+        self.run_with(Arguments::from_args()).unwrap_or_else(|error| {
             // An error of `stderr` cannot be reported.
             let _ = writeln!(std::io::stderr(), "the conformance suite could not be run: {error}");
             ExitCode::FAILURE
+        })
+    }
+
+    /// Removes the harnesses that a filter with the name of another one excludes.
+    fn keep_selected(&mut self, filter: &str) {
+        let names = |prefix: &str| !prefix.is_empty() && filter.starts_with(prefix);
+        if self.starts.iter().any(|(prefix, _)| names(prefix)) {
+            self.starts.retain(|(prefix, _)| names(prefix));
         }
+    }
+
+    fn run_with(mut self, mut arguments: Arguments) -> Staged<ExitCode> {
+        arguments.test_threads.get_or_insert(CONCURRENCY);
+        let filter = arguments.filter.as_deref().unwrap_or_default();
+        self.keep_selected(filter);
+        let runtime = Runtime::new()?;
+        let (mut trials, mut reports) = (Vec::new(), Vec::new());
+        for (prefix, start) in self.starts {
+            let harness = runtime.block_on(start)?;
+            let (report, selected) = runtime.block_on(select(&*harness))?;
+            let report = Arc::new(Mutex::new(report));
+            trials.extend(selected.into_iter().map(|case| trial(&prefix, case, &runtime, &harness, &report)));
+            reports.push(report);
+        }
+        let conclusion = libtest_mimic::run(&arguments, trials);
+        if !arguments.list {
+            let is_whole = conclusion.num_filtered_out == 0 && conclusion.num_ignored == 0;
+            reports.iter().try_for_each(|report| finish(report, is_whole.then_some(&*self.folder)))?;
+        }
+        Ok(conclusion.exit_code())
     }
 }
 
-fn run_with_output<H: Harness>(
-    mut arguments: Arguments,
-    folder: &Path,
-    start: impl Future<Output = Staged<H>>,
-) -> Staged<ExitCode> {
-    arguments.test_threads.get_or_insert(CONCURRENCY);
-    let runtime = Runtime::new()?;
-    let harness: Arc<dyn Harness> = Arc::new(runtime.block_on(start)?);
-    let (report, selected) = runtime.block_on(select(&*harness))?;
-    let report = Arc::new(Mutex::new(report));
-    let trials = selected.into_iter().map(|case| trial(case, &runtime, &harness, &report)).collect();
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    if !arguments.list {
-        let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
-        report.sort();
-        writeln!(std::io::stdout(), "{}", report.summary())?;
-        if conclusion.num_filtered_out == 0 && conclusion.num_ignored == 0 {
-            save(&report, folder)?;
-        }
-    }
-    Ok(conclusion.exit_code())
-}
-
-fn trial(case: Case, runtime: &Runtime, harness: &Arc<dyn Harness>, report: &Arc<Mutex<Report>>) -> Trial {
+fn trial(prefix: &str, case: Case, runtime: &Runtime, harness: &Arc<dyn Harness>, report: &SharedReport) -> Trial {
     let (runtime, harness, report) = (runtime.handle().clone(), Arc::clone(harness), Arc::clone(report));
-    Trial::test(case.name().to_owned(), move || {
+    Trial::test(format!("{prefix}{}", case.name()), move || {
         let (result, seen) = runtime.block_on(case.run(harness));
         report.lock().unwrap_or_else(PoisonError::into_inner).add(&case, result.clone(), seen);
         result.map_err(|reason| format!("{reason}\n{}", promises(&case)).into())
     })
+}
+
+/// Prints the summary of a run, and writes its report to the folder.
+fn finish(report: &SharedReport, folder: Option<&Path>) -> Staged<()> {
+    let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
+    report.sort();
+    writeln!(std::io::stdout(), "{}", report.summary())?;
+    folder.map_or(Ok(()), |folder| save(&report, folder))
 }
 
 fn promises(case: &Case) -> String {
@@ -134,6 +186,25 @@ impl Report {
         match result {
             Ok(()) => self.passed.push(Passed { case: name, proves }),
             Err(reason) => self.failed.push(Failed { case: name, proves, reason }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_with_a_name_select_one_harness() {
+        let selected = |filter: &str| {
+            let start = |prefix: &str| (prefix.to_owned(), Box::pin(async { Err("not started".into()) }) as Start);
+            let mut suites = Suites { folder: PathBuf::new(), starts: vec![start("one::"), start("two::")] };
+            suites.keep_selected(filter);
+            suites.starts.into_iter().map(|(prefix, _)| prefix).collect::<Vec<_>>()
+        };
+        assert_eq!(selected("two::get::"), ["two::"]);
+        for filter in ["", "get::", "two", "x::two::"] {
+            assert_eq!(selected(filter), ["one::", "two::"], "{filter}");
         }
     }
 }

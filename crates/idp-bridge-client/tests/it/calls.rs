@@ -185,3 +185,13 @@ async fn debug_hides_secrets_and_personal_data() {
         assert!(!shown.contains(hidden), "{shown}");
     }
 }
+
+#[test]
+fn random_ids_are_valid_and_distinct() {
+    let (one, two) = (WebhookId::random().unwrap(), WebhookId::random().unwrap());
+    assert_ne!(one, two);
+    assert_eq!(one.as_str().parse::<WebhookId>().unwrap(), one);
+    for bad in ["", "a b", "a\r\nb", "ä", "a.b", &"x".repeat(129)] {
+        assert!(bad.parse::<WebhookId>().is_err(), "{bad:?}");
+    }
+}

@@ -6,7 +6,7 @@
 
 mod answer;
 mod app;
-mod filter;
+pub mod filter;
 mod oauth;
 mod pool;
 mod sessions;

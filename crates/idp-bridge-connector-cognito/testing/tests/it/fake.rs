@@ -1,6 +1,7 @@
 //! The fake rejects what Cognito rejects, also where the connector never sends it.
 
 use idp_bridge_conformance::fake::{Answer, Fake as _, Incoming};
+use idp_bridge_connector_cognito_testing::fake::filter::Filter;
 use idp_bridge_connector_cognito_testing::fake::{AppClient, FakeCognito, Status, User};
 use idp_bridge_core::{UserId, UserKey};
 use idp_bridge_http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -159,5 +160,31 @@ async fn refresh_tokens_are_bound_to_their_client() {
     for _ in 0..2 {
         assert_eq!(operate(&fake, "RevokeToken", &json!({"ClientId": "app", "Token": session.refresh})), "ok");
         assert!(!fake.with(|pool| pool.accepts_access_token(&access) || pool.accepts_refresh_token(&session.refresh)));
+    }
+}
+
+#[test]
+fn only_one_quoted_value_is_parsed() {
+    for (text, attribute, value) in [
+        (r#"email = "a@b""#, "email", "a@b"),
+        (r#"email="a@b""#, "email", "a@b"),
+        (r#"sub = "a\"b\\c""#, "sub", r#"a"b\c"#),
+        (r#"email = "x\" or email = \"y""#, "email", r#"x" or email = "y"#),
+    ] {
+        assert_eq!(Filter::parse(text), Some(Filter { attribute, value: value.into() }), "{text}");
+    }
+    let long = format!(r#"email = "{}""#, "x".repeat(250));
+    for text in [
+        "",
+        "email = a@b",
+        r#"email "a""#,
+        r#"email = "a"#,
+        r#"email = "a\""#,
+        r#"email = "a" or email = "b""#,
+        r#"custom:customer_id = "a""#,
+        r#" = "a""#,
+        &long,
+    ] {
+        assert_eq!(Filter::parse(text), None, "{text}");
     }
 }

@@ -8,7 +8,7 @@ mod answer;
 mod claims;
 mod import;
 mod openid;
-pub(crate) mod query;
+pub mod query;
 mod realm;
 mod session;
 mod token;

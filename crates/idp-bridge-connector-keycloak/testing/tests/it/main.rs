@@ -14,6 +14,8 @@ mod fields;
 #[cfg(test)]
 mod mails;
 #[cfg(test)]
+mod query;
+#[cfg(test)]
 mod reads;
 #[cfg(test)]
 mod recorded;

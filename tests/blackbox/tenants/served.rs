@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use crate::home::Home;
+use super::home::Home;
 use crate::support::bridge::Bridge;
 use crate::support::http::Reply;
 use crate::support::sign::Signer;

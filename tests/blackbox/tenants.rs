@@ -1,19 +1,12 @@
 //! Tests of the isolation between tenants of one bridge, with one tenant for each identity provider.
 
-// `cfg(test)` is always true here. It allows `unwrap` in helper functions for clippy.
-#[cfg(test)]
 mod home;
-#[cfg(test)]
 mod served;
-#[cfg(test)]
-#[expect(dead_code, reason = "the black box tests use the rest of it")]
-#[path = "../support/mod.rs"]
-mod support;
 
 use serde_json::{Value, json};
 
-use crate::home::{CUSTOMER, EMAIL};
-use crate::served::Served;
+use self::home::{CUSTOMER, EMAIL};
+use self::served::Served;
 
 /// Returns all seven calls for a user. The last one deletes it.
 fn calls(user: &str) -> [(&'static str, Value); 7] {
