@@ -13,7 +13,7 @@ use percent_encoding::percent_decode_str;
 use crate::call_result::{CallResult, CallSuccess};
 use crate::observation::Observations;
 use crate::proxy::{MARKER, Proxy};
-use crate::{Control, Harness, NewUser, Staged};
+use crate::{Harness, NewUser, Setup, Staged};
 
 /// The deadline of a call that should succeed.
 const AMPLE: Duration = Duration::from_secs(10);
@@ -133,19 +133,19 @@ impl CaseContext {
 
     /// Returns a provider with working settings.
     pub(crate) async fn provider(&self) -> Staged<Provider<'_>> {
-        Ok(self.wrap(self.harness.provider().await?))
+        self.provider_with(Setup::Working).await
     }
 
-    /// Wraps a provider of the harness.
-    pub(crate) fn wrap(&self, inner: Arc<dyn IdentityProvider>) -> Provider<'_> {
-        Provider { context: self, inner }
+    /// Returns a provider with these settings.
+    pub(crate) async fn provider_with(&self, setup: Setup<'_>) -> Staged<Provider<'_>> {
+        Ok(Provider { context: self, inner: self.harness.provider(setup).await? })
     }
 
     /// Starts the suite's proxy, and returns it with a provider behind it.
     pub(crate) async fn proxied(&self) -> Staged<(Proxy, Provider<'_>)> {
         let proxy = Proxy::start(&self.harness.upstream().await?).await?;
-        let inner = self.harness.provider_at(&proxy.base_url()).await?;
-        Ok((proxy, self.wrap(inner)))
+        let provider = self.provider_with(Setup::At(&proxy.base_url())).await?;
+        Ok((proxy, provider))
     }
 
     /// Returns a provider behind the suite's proxy that has used its credentials, so that a call makes only its own requests.
@@ -154,11 +154,6 @@ impl CaseContext {
         provider.warm(person).await?;
         proxy.reset_counts();
         Ok((proxy, provider))
-    }
-
-    /// Returns a provider that is wrong in one way.
-    pub(crate) async fn broken_provider(&self, control: Control) -> Staged<Provider<'_>> {
-        Ok(self.wrap(self.harness.provider_broken(control).await?))
     }
 
     /// Returns the number of mails to this address.

@@ -1,8 +1,6 @@
 //! The harness of the federation cases: logins, tokens and the state of the identity provider.
 
-use std::sync::Arc;
-
-use idp_bridge_core::{AccessToken, Email, IdentityProvider, Secret, UserId, async_trait};
+use idp_bridge_core::{AccessToken, Email, Secret, UserId, async_trait};
 use serde_json::Value;
 
 use crate::Staged;
@@ -11,7 +9,7 @@ use crate::Staged;
 ///
 /// If [`Harness::federation`](crate::Harness::federation) returns one, every provider of the harness has federation enabled, with
 /// settings that match [`facts`](Self::facts).
-/// [`Harness::provider_at`](crate::Harness::provider_at) then uses the base URL as the provider's HTTP proxy, because the issuer and
+/// [`Setup::At`](crate::Setup::At) then uses the base URL as the provider's HTTP proxy, because the issuer and
 /// the endpoints in its discovery document must not change.
 ///
 /// A method with a default body belongs to a [`Need`](crate::Need). Implement the method, or declare the need as not applicable.
@@ -61,16 +59,6 @@ pub trait FederationHarness: Send + Sync {
     async fn delete(&self, id: &UserId) -> Staged<()> {
         let _ = id;
         Err(unstaged("delete", "DeletedLogin"))
-    }
-
-    /// Builds a provider with a wrong secret for the first client. See [`Need::WrongClientSecret`](crate::Need::WrongClientSecret).
-    async fn provider_with_wrong_client_secret(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        Err(unstaged("provider_with_wrong_client_secret", "WrongClientSecret"))
-    }
-
-    /// Builds a provider with working settings and without federation. See [`Need::FederationOff`](crate::Need::FederationOff).
-    async fn provider_without_federation(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        Err(unstaged("provider_without_federation", "FederationOff"))
     }
 }
 

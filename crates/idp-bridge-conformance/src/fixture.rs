@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use idp_bridge_core::{CallScope, CustomerId, Email};
+use idp_bridge_core::{CallScope, CustomerId, Email, FederationSettings, Secret};
 
 /// Returns the address of a user with this name.
 #[expect(clippy::expect_used, reason = "a test with an invalid value must fail")]
@@ -19,4 +19,10 @@ pub fn customer(text: &str) -> CustomerId {
 /// Returns a scope with ample time.
 pub fn scope() -> CallScope {
     CallScope::new("test", Duration::from_secs(10))
+}
+
+/// Returns the settings with a wrong secret of the first client, for [`Setup::WrongClientSecret`](crate::Setup).
+pub fn with_wrong_secret(mut settings: FederationSettings) -> FederationSettings {
+    settings.clients.iter_mut().take(1).for_each(|client| client.secret = Some(Secret::new("wrong")));
+    settings
 }

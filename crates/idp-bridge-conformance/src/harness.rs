@@ -35,9 +35,10 @@ pub trait Harness: Send + Sync + 'static {
         None
     }
 
-    /// Builds a new provider with working settings, without a request, as
-    /// [`Connector::build`](idp_bridge_core::Connector::build) does.
-    async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>>;
+    /// Builds a new provider, without a request, as [`Connector::build`](idp_bridge_core::Connector::build) does.
+    ///
+    /// Return [`Setup::unsupported`] for a setup that the harness declares as not applicable.
+    async fn provider(&self, setup: Setup<'_>) -> Staged<Arc<dyn IdentityProvider>>;
 
     /// Creates a user at the identity provider, not through the connector, and returns its id.
     ///
@@ -87,13 +88,6 @@ pub trait Harness: Send + Sync + 'static {
         Err("the harness does not implement `mails`, and does not declare `Need::Mails` as not applicable".into())
     }
 
-    /// Builds a provider with one wrong setting or right. See [`Need::Control`].
-    async fn provider_broken(&self, control: Control) -> Staged<Arc<dyn IdentityProvider>> {
-        let _ = control;
-        Err("the harness does not implement `provider_broken`, and does not declare `Need::Control` as not applicable"
-            .into())
-    }
-
     /// Returns the base URL of the identity provider: `http`, without a trailing slash, with its path.
     ///
     /// The suite starts its proxy in front of it. See [`Need::Upstream`].
@@ -101,30 +95,43 @@ pub trait Harness: Send + Sync + 'static {
         Err("the harness does not implement `upstream`, and does not declare `Need::Upstream` as not applicable".into())
     }
 
-    /// Builds a provider that sends all requests to this base URL instead of [`upstream`](Self::upstream).
-    ///
-    /// The proxy forwards path, query, headers and bodies unchanged, with the upstream's `host`.
-    /// If a signature covers the host, use the base URL as the provider's HTTP proxy.
-    async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
-        let _ = base_url;
-        Err("the harness does not implement `provider_at`, and does not declare `Need::Upstream` as not applicable"
-            .into())
-    }
-
     /// Returns the second origin of the identity provider. See [`Need::SecondOrigin`].
     async fn second_origin(&self) -> Staged<SecondOrigin> {
         Err("the harness does not implement `second_origin`, and does not declare `Need::SecondOrigin` as not applicable".into())
     }
 
-    /// Builds a provider that sends its requests to these two base URLs. See [`Need::SecondOrigin`].
-    async fn provider_at_two(&self, first: &str, second: &str) -> Staged<Arc<dyn IdentityProvider>> {
-        let _ = (first, second);
-        Err("the harness does not implement `provider_at_two`, and does not declare `Need::SecondOrigin` as not applicable".into())
-    }
-
     /// Returns the federation of the harness, if the connector has one.
     fn federation(&self) -> Option<&dyn FederationHarness> {
         None
+    }
+}
+
+/// The settings of a provider under test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Setup<'a> {
+    /// Working settings.
+    Working,
+    /// One wrong setting or right. See [`Need::Control`].
+    Broken(Control),
+    /// All requests go to this base URL instead of [`Harness::upstream`]. See [`Need::Upstream`].
+    ///
+    /// The proxy forwards path, query, headers and bodies unchanged, with the upstream's `host`.
+    /// If a signature covers the host, or with federation, use the base URL as the provider's HTTP proxy.
+    At(&'a str),
+    /// Requests go to the first base URL instead of [`Harness::upstream`], and to the second instead of
+    /// [`Harness::second_origin`]. See [`Need::SecondOrigin`].
+    AtTwo(&'a str, &'a str),
+    /// A wrong secret of the first client of federation. See [`Need::WrongClientSecret`].
+    WrongClientSecret,
+    /// Working settings without federation. See [`Need::FederationOff`].
+    WithoutFederation,
+}
+
+impl Setup<'_> {
+    /// Returns the error of a harness that does not support this setup.
+    pub fn unsupported(self) -> Box<dyn std::error::Error + Send + Sync> {
+        format!("the harness builds no provider for `{self:?}`, and does not declare the need as not applicable").into()
     }
 }
 
@@ -217,11 +224,11 @@ pub enum Need {
     SecondEmail,
     /// [`Harness::edit_self`].
     SelfEdit,
-    /// [`Harness::upstream`] and [`Harness::provider_at`].
+    /// [`Harness::upstream`] and [`Setup::At`].
     Upstream,
-    /// [`Harness::second_origin`] and [`Harness::provider_at_two`].
+    /// [`Harness::second_origin`] and [`Setup::AtTwo`].
     SecondOrigin,
-    /// [`Harness::provider_broken`] with this control.
+    /// [`Setup::Broken`] with this control.
     Control(Control),
     /// This control breaks this call. Declare it as not applicable if the call needs no right.
     ControlOf(Control, CallKind),
@@ -253,9 +260,9 @@ pub enum Need {
     BlockedLogin,
     /// [`FederationHarness::delete`].
     DeletedLogin,
-    /// [`FederationHarness::provider_with_wrong_client_secret`].
+    /// [`Setup::WrongClientSecret`].
     WrongClientSecret,
-    /// [`FederationHarness::provider_without_federation`].
+    /// [`Setup::WithoutFederation`].
     FederationOff,
 }
 

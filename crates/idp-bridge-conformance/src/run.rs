@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::case::{Case, Selection};
 use crate::report::{Failed, NotApplicable, Passed, Report};
-use crate::{Harness, Observation, Staged, cases};
+use crate::{Harness, Observation, Setup, Staged, cases};
 
 /// How many cases run at a time.
 const CONCURRENCY: usize = 8;
@@ -164,7 +164,7 @@ fn save(report: &Report, folder: &Path) -> Staged<()> {
 
 /// Returns the cases to run, and a report with those that do not apply.
 async fn select(harness: &dyn Harness) -> Staged<(Report, Vec<Case>)> {
-    let capabilities: Capabilities = harness.provider().await?.capabilities().clone();
+    let capabilities: Capabilities = harness.provider(Setup::Working).await?.capabilities().clone();
     let mut report = Report::new(harness.name(), capabilities.clone());
     let mut selected = Vec::new();
     for case in cases::all() {

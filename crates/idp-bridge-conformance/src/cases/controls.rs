@@ -7,7 +7,7 @@ use super::{READS, WRITES};
 use crate::bullet::{diagnose, every};
 use crate::case::{Case, call_case, case};
 use crate::context::{CaseContext, ensure};
-use crate::{Control, Need, Staged};
+use crate::{Control, Need, Setup, Staged};
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -63,7 +63,7 @@ async fn refused(context: CaseContext, control: Control, kind: CallKind) -> Stag
     let ada = context.person_for(kind, "ada").await?;
     let healthy = context.provider().await?;
     let before = healthy.read(&ada).await?;
-    let answer = context.broken_provider(control).await?.run(ada.call(kind)).await?;
+    let answer = context.provider_with(Setup::Broken(control)).await?.run(ada.call(kind)).await?;
     answer.has_outcome(idp_bridge_core::Outcome::NotApplied)?;
     answer.fails_with_one_of(kinds(control))?;
     ensure!(healthy.read(&ada).await? == before, "the call was refused, but the user changed");
@@ -72,13 +72,13 @@ async fn refused(context: CaseContext, control: Control, kind: CallKind) -> Stag
 
 async fn still_read(context: CaseContext, kind: CallKind) -> Staged<()> {
     let ada = context.person("ada").await?;
-    let user = context.broken_provider(Control::ReadOnlyRole).await?.run(ada.call(kind)).await?.user()?;
+    let user = context.provider_with(Setup::Broken(Control::ReadOnlyRole)).await?.run(ada.call(kind)).await?.user()?;
     ensure!(user.id == ada.id, "another user was returned");
     Ok(())
 }
 
 async fn diagnosed(context: CaseContext, control: Control) -> Staged<()> {
-    let provider = context.broken_provider(control).await?;
+    let provider = context.provider_with(Setup::Broken(control)).await?;
     let findings = provider.diagnose().await?;
     check_helpful(&findings)?;
     ensure!(findings.iter().any(|finding| finding.verdict == Verdict::Failed), "nothing failed: {findings:?}");

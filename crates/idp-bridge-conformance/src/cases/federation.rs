@@ -13,7 +13,7 @@ use idp_bridge_core::{FederationCapabilities, Liveness, LogoutReach};
 use crate::bullet::{Bullet, federation};
 use crate::case::{Case, case};
 use crate::context::{CaseContext, ensure};
-use crate::{Need, Staged};
+use crate::{Need, Setup, Staged};
 
 pub(super) fn cases() -> Vec<Case> {
     let own = vec![
@@ -81,7 +81,7 @@ async fn declared(context: CaseContext) -> Staged<()> {
 }
 
 async fn switched_off(context: CaseContext) -> Staged<()> {
-    let provider = context.wrap(context.oauth()?.provider_without_federation().await?);
+    let provider = context.provider_with(Setup::WithoutFederation).await?;
     let (declared, implemented) = (provider.capabilities().federation().is_some(), provider.federation().is_some());
     ensure!(
         !declared && !implemented,

@@ -6,7 +6,7 @@ use crate::bullet::every;
 use crate::case::{Case, case};
 use crate::context::{CaseContext, ensure};
 use crate::proxy::Proxy;
-use crate::{Need, Staged};
+use crate::{Need, Setup, Staged};
 
 pub(super) fn cases() -> Vec<Case> {
     let name = "origins::the_second_origin_gets_no_credential_of_the_first";
@@ -21,8 +21,7 @@ async fn second_origin(context: CaseContext) -> Staged<()> {
     let own = context.harness().second_origin().await?;
     let first = Proxy::start(&context.harness().upstream().await?).await?;
     let second = Proxy::start(&own.url).await?;
-    let inner = context.harness().provider_at_two(&first.base_url(), &second.base_url()).await?;
-    let provider = context.wrap(inner);
+    let provider = context.provider_with(Setup::AtTwo(&first.base_url(), &second.base_url())).await?;
     for kind in CallKind::ALL.into_iter().filter(|kind| provider.supports(*kind)) {
         let ada = context.person_for(kind, kind.as_str().rsplit('.').next().unwrap_or_default()).await?;
         provider.run(ada.call(kind)).await?.succeeds()?;

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use idp_bridge_conformance::fake::FakeServer;
-use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, SecondOrigin, Staged, async_trait};
+use idp_bridge_conformance::{
+    Control, FederationHarness, Harness, Need, NewUser, SecondOrigin, Setup, Staged, async_trait,
+};
 use idp_bridge_core::{
     CallKind, Capabilities, CustomerId, Email, FederationCapabilities, Fidelity, Field, IdentityProvider, Liveness,
     LogoutReach, Support, UserId,
@@ -85,10 +87,6 @@ impl Toy {
         })
     }
 
-    fn build(&self, authority: String, realm: &'static str, secret: &'static str) -> Arc<dyn IdentityProvider> {
-        Arc::new(self.new_provider(authority, realm, secret, CLIENT_SECRET))
-    }
-
     fn new_provider(
         &self,
         authority: String,
@@ -102,19 +100,6 @@ impl Toy {
         let oauth = Oauth { client: client(), client_secret, back_channel, keys: Mutex::default() };
         let oauth = Some(oauth).filter(|_| self.has_federation && self.defect != Some(Defect::OmitsItsFederation));
         Provider { client: client(), public: client(), capabilities: self.capabilities(), oauth }
-    }
-
-    pub(super) fn with_client_secret(&self, client_secret: &'static str) -> Arc<dyn IdentityProvider> {
-        Arc::new(self.new_provider(self.server.address.clone(), "acme", "secret", client_secret))
-    }
-
-    pub(super) fn without_federation(&self) -> Arc<dyn IdentityProvider> {
-        let mut provider = self.new_provider(self.server.address.clone(), "acme", "secret", CLIENT_SECRET);
-        if self.defect != Some(Defect::IgnoresFederationOff) {
-            provider.oauth = None;
-            provider.capabilities = provider.capabilities.with_federation(None);
-        }
-        Arc::new(provider)
     }
 }
 
@@ -139,8 +124,34 @@ impl Harness for Toy {
         self.unmet_need.filter(|unmet| *unmet == need).map(|_| "unmet by this test".to_owned())
     }
 
-    async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        Ok(self.build(self.server.address.clone(), "acme", "secret"))
+    async fn provider(&self, setup: Setup<'_>) -> Staged<Arc<dyn IdentityProvider>> {
+        let authority = |url: &str| url.strip_prefix("http://").map(str::to_owned).ok_or("not http");
+        let own = self.server.address.clone();
+        let new = |realm, secret| self.new_provider(own.clone(), realm, secret, CLIENT_SECRET);
+        Ok(Arc::new(match setup {
+            Setup::Working => new("acme", "secret"),
+            Setup::Broken(Control::WrongSecret) => new("acme", "guess"),
+            Setup::Broken(Control::WrongRealm) => new("nowhere", "secret"),
+            Setup::Broken(Control::MissingRole) => new("acme", "secret-none"),
+            Setup::Broken(Control::NarrowRole) => new("acme", "secret-narrow"),
+            Setup::Broken(Control::ReadOnlyRole) => new("acme", "secret-readonly"),
+            Setup::At(url) => self.new_provider(authority(url)?, "acme", "secret", CLIENT_SECRET),
+            Setup::AtTwo(first, second) => {
+                let mut provider = self.new_provider(authority(first)?, "acme", "secret", CLIENT_SECRET);
+                provider.public.authority = authority(second)?;
+                provider
+            }
+            Setup::WrongClientSecret => self.new_provider(own, "acme", "secret", "guess"),
+            Setup::WithoutFederation => {
+                let mut provider = new("acme", "secret");
+                if self.defect != Some(Defect::IgnoresFederationOff) {
+                    provider.oauth = None;
+                    provider.capabilities = provider.capabilities.with_federation(None);
+                }
+                provider
+            }
+            other => return Err(other.unsupported()),
+        }))
     }
 
     async fn create(&self, user: NewUser) -> Staged<UserId> {
@@ -176,18 +187,6 @@ impl Harness for Toy {
         Ok(self.server.mails(email))
     }
 
-    async fn provider_broken(&self, control: Control) -> Staged<Arc<dyn IdentityProvider>> {
-        let (realm, secret) = match control {
-            Control::WrongSecret => ("acme", "guess"),
-            Control::WrongRealm => ("nowhere", "secret"),
-            Control::MissingRole => ("acme", "secret-none"),
-            Control::NarrowRole => ("acme", "secret-narrow"),
-            Control::ReadOnlyRole => ("acme", "secret-readonly"),
-            other => return Err(format!("the toy does not implement {other:?}").into()),
-        };
-        Ok(self.build(self.server.address.clone(), realm, secret))
-    }
-
     async fn upstream(&self) -> Staged<String> {
         Ok(format!("http://{}", self.server.address))
     }
@@ -196,19 +195,7 @@ impl Harness for Toy {
         Some(self as &dyn FederationHarness).filter(|_| self.has_federation)
     }
 
-    async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
-        let authority = base_url.strip_prefix("http://").ok_or("not http")?;
-        Ok(self.build(authority.to_owned(), "acme", "secret"))
-    }
-
     async fn second_origin(&self) -> Staged<SecondOrigin> {
         Ok(SecondOrigin { url: self.upstream().await?, credentials: Vec::new() })
-    }
-
-    async fn provider_at_two(&self, first: &str, second: &str) -> Staged<Arc<dyn IdentityProvider>> {
-        let authority = |url: &str| url.strip_prefix("http://").map(str::to_owned).ok_or("not http");
-        let mut provider = self.new_provider(authority(first)?, "acme", "secret", CLIENT_SECRET);
-        provider.public.authority = authority(second)?;
-        Ok(Arc::new(provider))
     }
 }

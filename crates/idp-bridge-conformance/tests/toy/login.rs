@@ -1,12 +1,10 @@
 //! Federation of the toy's harness.
 
-use std::sync::Arc;
-
 use idp_bridge_conformance::fake::openid::CLIENT;
 use idp_bridge_conformance::{
     FederationFacts, FederationHarness, Flaw, SignIn, Staged, TokenStatus, Tokens, async_trait,
 };
-use idp_bridge_core::{AccessToken, IdentityProvider, UserId};
+use idp_bridge_core::{AccessToken, UserId};
 use serde_json::Value;
 
 use super::harness::Toy;
@@ -48,13 +46,5 @@ impl FederationHarness for Toy {
     async fn delete(&self, id: &UserId) -> Staged<()> {
         self.server.delete(id);
         Ok(())
-    }
-
-    async fn provider_with_wrong_client_secret(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        Ok(self.with_client_secret("guess"))
-    }
-
-    async fn provider_without_federation(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        Ok(self.without_federation())
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use idp_bridge_conformance::{Harness, Need, NewUser, Staged, UserKind, async_trait};
+use idp_bridge_conformance::{Harness, Need, NewUser, Setup, Staged, UserKind, async_trait};
 use idp_bridge_connector_memory::{Customers, Memory, MemoryUser};
 use idp_bridge_core::{Capabilities, Clock as _, Connector, Email, IdentityProvider, SystemClock, UserId};
 
@@ -42,8 +42,11 @@ impl Harness for InProcess {
         Some(reason.to_owned())
     }
 
-    async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        Ok(Arc::new(self.memory.provider()))
+    async fn provider(&self, setup: Setup<'_>) -> Staged<Arc<dyn IdentityProvider>> {
+        match setup {
+            Setup::Working => Ok(Arc::new(self.memory.provider())),
+            other => Err(other.unsupported()),
+        }
     }
 
     async fn create(&self, user: NewUser) -> Staged<UserId> {

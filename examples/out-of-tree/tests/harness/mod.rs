@@ -5,7 +5,7 @@ mod fake;
 use std::sync::Arc;
 
 use idp_bridge_conformance::fake::FakeServer;
-use idp_bridge_conformance::{Control, Harness, Need, NewUser, Staged, async_trait};
+use idp_bridge_conformance::{Control, Harness, Need, NewUser, Setup, Staged, async_trait};
 use idp_bridge_core::{
     Capabilities, Clock as _, Connector, ConnectorContext, Email, IdentityProvider, Secret, SystemClock, TenantId,
     UserId,
@@ -55,8 +55,17 @@ impl Harness for RolodexHarness {
         Some(reason.to_owned())
     }
 
-    async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        self.build(&self.server.url(), fake::KEY)
+    async fn provider(&self, setup: Setup<'_>) -> Staged<Arc<dyn IdentityProvider>> {
+        let (mut url, mut key) = (self.server.url(), fake::KEY);
+        match setup {
+            Setup::Working => {}
+            Setup::Broken(Control::WrongSecret) => key = "a-guess",
+            Setup::Broken(Control::MissingRole) => key = fake::POWERLESS,
+            Setup::Broken(Control::ReadOnlyRole) => key = fake::READ_ONLY,
+            Setup::At(base_url) => url = base_url.to_owned(),
+            other => return Err(other.unsupported()),
+        }
+        self.build(&url, key)
     }
 
     async fn create(&self, user: NewUser) -> Staged<UserId> {
@@ -81,21 +90,7 @@ impl Harness for RolodexHarness {
         Ok(self.server.with(|people| people.mails(email)))
     }
 
-    async fn provider_broken(&self, control: Control) -> Staged<Arc<dyn IdentityProvider>> {
-        let key = match control {
-            Control::WrongSecret => "a-guess",
-            Control::MissingRole => fake::POWERLESS,
-            Control::ReadOnlyRole => fake::READ_ONLY,
-            other => return Err(format!("the harness does not implement the control {other:?}").into()),
-        };
-        self.build(&self.server.url(), key)
-    }
-
     async fn upstream(&self) -> Staged<String> {
         Ok(self.server.url())
-    }
-
-    async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
-        self.build(base_url, fake::KEY)
     }
 }

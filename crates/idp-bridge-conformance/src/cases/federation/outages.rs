@@ -13,7 +13,7 @@ use crate::context::{CaseContext, Provider, ensure, scope};
 use crate::fault::{Fault, Gateway, When};
 use crate::login::{Login, Shown};
 use crate::proxy::Proxy;
-use crate::{Need, Staged};
+use crate::{Need, Setup, Staged};
 
 /// An upper bound of the requests of a logout.
 const MAX_REQUESTS: usize = 20;
@@ -164,7 +164,7 @@ async fn any_step(context: CaseContext, fault: Fault, kinds: &'static [ErrorKind
 /// A wrong client secret either has no effect, or the error is about the settings and not about the token.
 async fn wrong_secret(context: CaseContext) -> Staged<()> {
     let ada = context.log_in("ada").await?;
-    let provider = context.wrap(context.oauth()?.provider_with_wrong_client_secret().await?);
+    let provider = context.provider_with(Setup::WrongClientSecret).await?;
     let kinds = &[ErrorKind::Unauthenticated, ErrorKind::Misconfigured, ErrorKind::PermissionDenied];
     let validated = provider.validate(&ada.tokens.access).await?;
     if validated.result.is_err() {

@@ -11,7 +11,7 @@ use crate::case::Case;
 use crate::cases::diagnose::check_helpful;
 use crate::context::{CaseContext, ample, ensure, scope};
 use crate::fault::{Fault, When};
-use crate::{Control, Need, Staged};
+use crate::{Control, Need, Setup, Staged};
 
 pub(super) fn cases() -> Vec<Case> {
     let name = |name: &str| format!("federation_settings::{name}");
@@ -79,7 +79,7 @@ async fn healthy(context: CaseContext) -> Staged<()> {
 }
 
 async fn wrong_secret(context: CaseContext) -> Staged<()> {
-    let provider = context.wrap(context.oauth()?.provider_with_wrong_client_secret().await?);
+    let provider = context.provider_with(Setup::WrongClientSecret).await?;
     let findings = provider.diagnose_oauth_in(&ample()).await?;
     ensure!(!failed(&findings).is_empty(), "a client's secret is wrong, but no check failed: {findings:?}");
     check_helpful(&findings)
@@ -87,7 +87,8 @@ async fn wrong_secret(context: CaseContext) -> Staged<()> {
 
 async fn denied_right(context: CaseContext) -> Staged<()> {
     let seen = context.provider().await?.diagnose_oauth_in(&ample()).await?;
-    let findings = context.broken_provider(Control::MissingRole).await?.diagnose_oauth_in(&ample()).await?;
+    let findings =
+        context.provider_with(Setup::Broken(Control::MissingRole)).await?.diagnose_oauth_in(&ample()).await?;
     check_helpful(&findings)?;
     for finding in findings.iter().filter(|finding| finding.verdict == Verdict::Ok) {
         let hidden = seen.iter().any(|other| other.check == finding.check && other.verdict != Verdict::Ok);

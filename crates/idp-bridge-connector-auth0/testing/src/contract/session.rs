@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use idp_bridge_conformance::fake::Exchange;
-use idp_bridge_conformance::{Control, Harness as _, NewUser, Staged};
+use idp_bridge_conformance::{Control, Harness as _, NewUser, Setup, Staged};
 use idp_bridge_core::{AccessToken, CallScope, CustomerId, Email, IdentityProvider, Logout, Secret, UserId, UserKey};
 use idp_bridge_http::header;
 use serde_json::{Value, json};
@@ -98,12 +98,12 @@ async fn exchanges() -> Staged<Vec<Exchange>> {
         people.read(&harness.build(config)?).await;
     }
     for control in [Control::WrongSecret, Control::WrongRealm, Control::MissingRole, Control::ReadOnlyRole] {
-        let broken = harness.provider_broken(control).await?;
+        let broken = harness.provider(Setup::Broken(control)).await?;
         people.read(&*broken).await;
         people.change(&*broken).await;
     }
     log_in_and_out(&harness).await?;
-    people.change(&*harness.provider().await?).await;
+    people.change(&*harness.provider(Setup::Working).await?).await;
     Ok(harness.fake().take_exchanges())
 }
 

@@ -1,7 +1,5 @@
 //! The OAuth side of the harness: logins at the fake, with the requests of an application and a browser.
 
-use std::sync::Arc;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use idp_bridge_conformance::fake::SigningKey;
@@ -9,7 +7,7 @@ use idp_bridge_conformance::{
     ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Staged, TokenStatus, Tokens,
     async_trait,
 };
-use idp_bridge_core::{AccessToken, FederationSettings, IdentityProvider, OauthClient, Secret, UserId};
+use idp_bridge_core::{AccessToken, FederationSettings, OauthClient, Secret, UserId};
 use serde_json::{Value, json};
 
 use super::{APPLICATION, Auth0Harness, BRIDGE, SECRET, extend};
@@ -180,17 +178,5 @@ impl FederationHarness for Auth0Harness {
     async fn delete(&self, id: &UserId) -> Staged<()> {
         self.fake.with(|tenant| tenant.remove(id.as_str()));
         Ok(())
-    }
-
-    async fn provider_with_wrong_client_secret(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        let mut settings = settings();
-        if let Some(client) = settings.clients.first_mut() {
-            client.secret = Some(Secret::new("wrong"));
-        }
-        Ok(Arc::new(self.build_with(self.config(), Some(settings))?))
-    }
-
-    async fn provider_without_federation(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        Ok(Arc::new(self.build_with(self.config(), None)?))
     }
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use idp_bridge_conformance::fake::SigningKey;
-use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, SecondOrigin, Staged, async_trait};
+use idp_bridge_conformance::{
+    Control, FederationHarness, Harness, Need, NewUser, SecondOrigin, Setup, Staged, async_trait, fixture,
+};
 use idp_bridge_connector_auth0::{Auth0, Auth0Config, Auth0Store};
 use idp_bridge_core::{
     CallKind, Capabilities, Clock as _, Connector, ConnectorContext, CustomerId, Directory, Email, FederationSettings,
@@ -119,13 +121,6 @@ impl Auth0Harness {
         Ok(Auth0::build(config, &context)?)
     }
 
-    /// Builds a provider with changed settings.
-    fn provider_with(&self, change: impl FnOnce(&mut Auth0Config)) -> Staged<Arc<dyn IdentityProvider>> {
-        let mut config = self.config();
-        change(&mut config);
-        Ok(Arc::new(self.build(config)?))
-    }
-
     /// Links a social identity with another address to a user.
     fn link(&self, id: &UserId, email: &Email, verified: bool) {
         let number = self.made.fetch_add(1, Relaxed);
@@ -180,8 +175,23 @@ impl Harness for Auth0Harness {
         Some(reason.into())
     }
 
-    async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        self.provider_with(|_| {})
+    async fn provider(&self, setup: Setup<'_>) -> Staged<Arc<dyn IdentityProvider>> {
+        let (mut config, mut federation) = (self.config(), Some(federation::settings()));
+        match setup {
+            Setup::Working => {}
+            Setup::Broken(Control::WrongSecret) => config.client_secret = Some(Secret::new("wrong")),
+            Setup::Broken(Control::WrongRealm) => config.domain = "no-such-tenant.eu.auth0.com".into(),
+            Setup::Broken(Control::MissingRole) => config.client_id = NO_SCOPE.into(),
+            Setup::Broken(Control::ReadOnlyRole) => config.client_id = READ_ONLY.into(),
+            Setup::At(base_url) => config.endpoint = Some(base_url.to_owned()),
+            Setup::AtTwo(first, second) => {
+                (config.endpoint, config.login_endpoint) = (Some(first.to_owned()), Some(second.to_owned()));
+            }
+            Setup::WrongClientSecret => federation = federation.map(fixture::with_wrong_secret),
+            Setup::WithoutFederation => federation = None,
+            other => return Err(other.unsupported()),
+        }
+        Ok(Arc::new(self.build_with(config, federation)?))
     }
 
     async fn create(&self, user: NewUser) -> Staged<UserId> {
@@ -250,35 +260,13 @@ impl Harness for Auth0Harness {
         Ok(self.fake.mails().iter().filter(|mail| mail.to.eq_ignore_ascii_case(email.as_str())).count())
     }
 
-    async fn provider_broken(&self, control: Control) -> Staged<Arc<dyn IdentityProvider>> {
-        let mut config = self.config();
-        match control {
-            Control::WrongSecret => config.client_secret = Some(Secret::new("wrong")),
-            Control::WrongRealm => config.domain = "no-such-tenant.eu.auth0.com".into(),
-            Control::MissingRole => config.client_id = NO_SCOPE.into(),
-            Control::ReadOnlyRole => config.client_id = READ_ONLY.into(),
-            other => return Err(format!("the harness does not support the control {other:?}").into()),
-        }
-        Ok(Arc::new(self.build(config)?))
-    }
-
     async fn upstream(&self) -> Staged<String> {
         Ok(self.fake.url())
-    }
-
-    async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
-        self.provider_with(|config| config.endpoint = Some(base_url.to_owned()))
     }
 
     /// Returns the origin of the Authentication API, a custom domain.
     async fn second_origin(&self) -> Staged<SecondOrigin> {
         Ok(SecondOrigin { url: self.fake.url(), credentials: vec![SECRET.to_owned()] })
-    }
-
-    async fn provider_at_two(&self, first: &str, second: &str) -> Staged<Arc<dyn IdentityProvider>> {
-        self.provider_with(|config| {
-            (config.endpoint, config.login_endpoint) = (Some(first.to_owned()), Some(second.to_owned()));
-        })
     }
 
     fn federation(&self) -> Option<&dyn FederationHarness> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use idp_bridge_conformance::fixture::scope;
-use idp_bridge_conformance::{Control, Harness as _};
+use idp_bridge_conformance::{Control, Harness as _, Setup};
 use idp_bridge_connector_auth0::Auth0Config;
 use idp_bridge_connector_auth0_testing::fake::{Application, Tenant};
 use idp_bridge_connector_auth0_testing::harness::DATABASE;
@@ -106,7 +106,7 @@ async fn failed_login_hides_the_other_checks() {
     for (control, number, fix) in
         [(Control::WrongSecret, 2, "`bridge` → Settings"), (Control::WrongRealm, 1, "never a custom domain")]
     {
-        let findings = bench.harness.provider_broken(control).await.unwrap().diagnose(&scope()).await;
+        let findings = bench.harness.provider(Setup::Broken(control)).await.unwrap().diagnose(&scope()).await;
         assert_eq!(findings.len(), 3);
         let failed = &findings[number];
         assert_eq!((failed.verdict, failed.calls.as_slice()), (Failed, CallKind::ALL.as_slice()));

@@ -1,12 +1,10 @@
 //! The federation harness of the fake: logins in its memory, and tokens signed with its key.
 
-use std::sync::Arc;
-
 use idp_bridge_conformance::fake::SigningKey;
 use idp_bridge_conformance::{
     FederationFacts, FederationHarness, Flaw, SignIn, Staged, TokenStatus, Tokens, async_trait,
 };
-use idp_bridge_core::{AccessToken, Clock as _, IdentityProvider, Secret, SystemClock, UserId};
+use idp_bridge_core::{AccessToken, Clock as _, Secret, SystemClock, UserId};
 use serde_json::{Value, json};
 
 use super::{APP_CLIENT, CognitoHarness, FOREIGN_CLIENT};
@@ -108,14 +106,6 @@ impl FederationHarness for CognitoHarness {
     async fn delete(&self, id: &UserId) -> Staged<()> {
         self.fake.with(|pool| pool.remove(id.as_str()));
         Ok(())
-    }
-
-    async fn provider_with_wrong_client_secret(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        self.site.provider_with(Some(self.site.federation_with_wrong_secret()))
-    }
-
-    async fn provider_without_federation(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        self.site.provider_with(None)
     }
 }
 

@@ -10,7 +10,7 @@ mod stand_in_federation;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, Staged, async_trait};
+use idp_bridge_conformance::{FederationHarness, Harness, Need, NewUser, Setup, Staged, async_trait};
 use idp_bridge_connector_cognito::{Cognito, CognitoConfig, CognitoStore, CustomerLookup};
 use idp_bridge_core::{
     Capabilities, Connector, CustomerId, Directory, Email, FederationSettings, IdentityProvider, OauthClient, Secret,
@@ -131,8 +131,8 @@ impl Harness for CognitoHarness {
         Some(reason.into())
     }
 
-    async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        self.site.provider()
+    async fn provider(&self, setup: Setup<'_>) -> Staged<Arc<dyn IdentityProvider>> {
+        self.site.provider(setup)
     }
 
     /// Creates a verified user as confirmed, and an unverified user as unconfirmed, so that each can get its mail.
@@ -198,16 +198,8 @@ impl Harness for CognitoHarness {
         Ok(self.fake.mails().iter().filter(|mail| mail.to.eq_ignore_ascii_case(email.as_str())).count())
     }
 
-    async fn provider_broken(&self, control: Control) -> Staged<Arc<dyn IdentityProvider>> {
-        self.site.provider_broken(control)
-    }
-
     async fn upstream(&self) -> Staged<String> {
         Ok(self.site.url.clone())
-    }
-
-    async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
-        self.site.provider_at(base_url)
     }
 
     fn federation(&self) -> Option<&dyn FederationHarness> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use idp_bridge_conformance::{ClaimNames, Control, EndSessionForm, FederationFacts, Need, Staged};
+use idp_bridge_conformance::{ClaimNames, Control, EndSessionForm, FederationFacts, Need, Setup, Staged, fixture};
 use idp_bridge_connector_cognito::{Cognito, CognitoConfig, CognitoStore, CustomerLookup};
 use idp_bridge_core::{
     CallKind, Connector as _, ConnectorContext, Directory, FederationSettings, IdentityProvider, OauthClient, Secret,
@@ -91,57 +91,38 @@ impl Site {
         FederationSettings { clients: self.clients.clone(), ..FederationSettings::default() }
     }
 
-    /// Returns the federation settings with a wrong secret of the first client.
-    pub(super) fn federation_with_wrong_secret(&self) -> FederationSettings {
-        let mut settings = self.federation();
-        settings.clients.iter_mut().take(1).for_each(|client| client.secret = Some(Secret::new("wrong")));
-        settings
-    }
-
     pub(super) fn build(
         &self,
         config: CognitoConfig,
         federation: Option<FederationSettings>,
     ) -> Staged<Directory<CognitoStore>> {
-        self.build_in(config, ConnectorContext { federation, ..ConnectorContext::new(TenantId::new("conformance")?) })
-    }
-
-    fn build_in(&self, config: CognitoConfig, context: ConnectorContext) -> Staged<Directory<CognitoStore>> {
+        let context = ConnectorContext { federation, ..ConnectorContext::new(TenantId::new("conformance")?) };
         Ok(Cognito::build(config, &context)?)
     }
 
-    pub(super) fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        self.provider_with(Some(self.federation()))
-    }
-
-    /// Builds a provider with these federation settings.
-    pub(super) fn provider_with(&self, federation: Option<FederationSettings>) -> Staged<Arc<dyn IdentityProvider>> {
-        Ok(Arc::new(self.build(self.config(), federation)?))
-    }
-
-    pub(super) fn provider_broken(&self, control: Control) -> Staged<Arc<dyn IdentityProvider>> {
+    /// Builds a provider for the suite.
+    pub(super) fn provider(&self, setup: Setup<'_>) -> Staged<Arc<dyn IdentityProvider>> {
         let mut config = self.config();
-        match control {
-            Control::WrongSecret => config.secret_access_key = Some(Secret::new("wrong")),
+        let federation = Some(self.federation());
+        let mut context = ConnectorContext { federation, ..ConnectorContext::new(TenantId::new("conformance")?) };
+        match setup {
+            Setup::Working => {}
+            Setup::Broken(Control::WrongSecret) => config.secret_access_key = Some(Secret::new("wrong")),
             // The bridge's key has rights only for its pool, and IAM would deny access to another.
-            Control::WrongRealm => {
+            Setup::Broken(Control::WrongRealm) => {
                 config = self.config_for(&self.keys.every_pool);
                 let region = self.pool.split('_').next().unwrap_or_default();
                 config.user_pool_id = format!("{region}_NoSuchPool");
             }
-            Control::MissingRole => config = self.config_for(&self.keys.no_right),
-            Control::ReadOnlyRole => config = self.config_for(&self.keys.read_only),
-            other => return Err(format!("the harness does not support the control {other:?}").into()),
+            Setup::Broken(Control::MissingRole) => config = self.config_for(&self.keys.no_right),
+            Setup::Broken(Control::ReadOnlyRole) => config = self.config_for(&self.keys.read_only),
+            // As a proxy, since the signature covers the host.
+            Setup::At(base_url) => context.outbound.proxy = Some(base_url.to_owned()),
+            Setup::WrongClientSecret => context.federation = context.federation.map(fixture::with_wrong_secret),
+            Setup::WithoutFederation => context.federation = None,
+            other => return Err(other.unsupported()),
         }
-        Ok(Arc::new(self.build(config, Some(self.federation()))?))
-    }
-
-    /// Connects through a proxy, since the signature covers the host.
-    pub(super) fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
-        let federation = Some(self.federation());
-        let mut context = ConnectorContext { federation, ..ConnectorContext::new(TenantId::new("conformance")?) };
-        context.outbound.proxy = Some(base_url.to_owned());
-        Ok(Arc::new(self.build_in(self.config(), context)?))
+        Ok(Arc::new(Cognito::build(config, &context)?))
     }
 
     pub(super) fn facts(&self) -> FederationFacts {

@@ -16,7 +16,7 @@ use aws_sdk_cognitoidentityprovider::types::AuthFlowType::UserPasswordAuth;
 use aws_sdk_cognitoidentityprovider::types::{AttributeType, MessageActionType, UserType, VerifiedAttributeType};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use idp_bridge_conformance::{Control, FederationHarness, Flaw, Harness, Need, NewUser, Staged, async_trait};
+use idp_bridge_conformance::{FederationHarness, Flaw, Harness, Need, NewUser, Setup, Staged, async_trait};
 use idp_bridge_connector_cognito::Cognito;
 use idp_bridge_core::{
     Capabilities, Connector, CustomerId, Email, IdentityProvider, OauthClient, OutboundPolicy, Secret, UserId,
@@ -208,8 +208,8 @@ impl Harness for StandInHarness {
         Some(reason.into())
     }
 
-    async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        self.site.provider()
+    async fn provider(&self, setup: Setup<'_>) -> Staged<Arc<dyn IdentityProvider>> {
+        self.site.provider(setup)
     }
 
     async fn create(&self, new: NewUser) -> Staged<UserId> {
@@ -269,16 +269,8 @@ impl Harness for StandInHarness {
         }
     }
 
-    async fn provider_broken(&self, control: Control) -> Staged<Arc<dyn IdentityProvider>> {
-        self.site.provider_broken(control)
-    }
-
     async fn upstream(&self) -> Staged<String> {
         Ok(self.site.url.clone())
-    }
-
-    async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
-        self.site.provider_at(base_url)
     }
 
     fn federation(&self) -> Option<&dyn FederationHarness> {

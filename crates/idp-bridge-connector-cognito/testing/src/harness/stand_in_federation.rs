@@ -1,7 +1,5 @@
 //! The federation harness of ministack: its hosted sign-in with PKCE, and several app clients.
 
-use std::sync::Arc;
-
 use aws_sdk_cognitoidentityprovider::Client as SdkClient;
 use aws_sdk_cognitoidentityprovider::types::ExplicitAuthFlowsType::AllowUserPasswordAuth;
 use aws_sdk_cognitoidentityprovider::types::{
@@ -12,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use idp_bridge_conformance::{
     FederationFacts, FederationHarness, Flaw, SignIn, Staged, TokenStatus, Tokens, async_trait,
 };
-use idp_bridge_core::{AccessToken, IdentityProvider, OauthClient, Secret, UserId};
+use idp_bridge_core::{AccessToken, OauthClient, Secret, UserId};
 use serde_json::Value;
 
 use super::application::Application;
@@ -141,13 +139,5 @@ impl FederationHarness for StandInHarness {
         let name = self.name_of("sub", id.as_str()).await?;
         self.sdk.admin_delete_user().user_pool_id(&self.site.pool).username(name).send().await?;
         Ok(())
-    }
-
-    async fn provider_with_wrong_client_secret(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        self.site.provider_with(Some(self.site.federation_with_wrong_secret()))
-    }
-
-    async fn provider_without_federation(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        self.site.provider_with(None)
     }
 }

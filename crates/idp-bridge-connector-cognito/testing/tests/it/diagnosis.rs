@@ -1,7 +1,7 @@
 //! The checks of `doctor` for a pool and for federation, with one fault each.
 
 use idp_bridge_conformance::fixture::scope;
-use idp_bridge_conformance::{Control, Harness as _};
+use idp_bridge_conformance::{Control, Harness as _, Setup};
 use idp_bridge_connector_cognito::CustomerLookup;
 use idp_bridge_core::{CallKind, Finding, IdentityProvider as _, Secret, Verdict};
 use serde_json::{Value, json};
@@ -173,7 +173,7 @@ async fn wrong_credentials_and_pool_come_first() {
     for (control, number, fix) in
         [(Control::WrongSecret, 1, "Security credentials"), (Control::WrongRealm, 2, "`eu-west-1_NoSuchPool`")]
     {
-        let findings = bench.harness.provider_broken(control).await.unwrap().diagnose(&scope()).await;
+        let findings = bench.harness.provider(Setup::Broken(control)).await.unwrap().diagnose(&scope()).await;
         assert_eq!(findings.len(), 3);
         let failed = &findings[number];
         assert_eq!((failed.verdict, failed.calls.as_slice()), (Failed, CallKind::ALL.as_slice()));

@@ -1,6 +1,5 @@
 //! Logins to a realm under test, and their tokens.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -11,8 +10,8 @@ use idp_bridge_conformance::{
     async_trait,
 };
 use idp_bridge_core::{
-    AccessToken, Clock as _, Email, FederationSettings, IdentityProvider, OauthClient, Random as _, Secret,
-    SystemClock, SystemRandom, UserId,
+    AccessToken, Clock as _, Email, FederationSettings, OauthClient, Random as _, Secret, SystemClock, SystemRandom,
+    UserId,
 };
 use keycloak::types::{ComponentRepresentation, ProtocolMapperRepresentation, UserRepresentation};
 use reqwest::{RequestBuilder, Response};
@@ -353,17 +352,5 @@ impl FederationHarness for KeycloakHarness {
 
     async fn delete(&self, id: &UserId) -> Staged<()> {
         done(self.admin().users_with_user_id_delete(id.as_str()).await)
-    }
-
-    async fn provider_with_wrong_client_secret(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        let mut settings = settings();
-        if let Some(first) = settings.clients.first_mut() {
-            first.secret = Some(Secret::new("wrong"));
-        }
-        self.provider_in(|context| context.federation = Some(settings))
-    }
-
-    async fn provider_without_federation(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        self.provider_in(|context| context.federation = None)
     }
 }

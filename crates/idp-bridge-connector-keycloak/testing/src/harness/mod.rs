@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use idp_bridge_conformance::fake::FakeServer;
-use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, Staged, UserKind, async_trait};
+use idp_bridge_conformance::{
+    Control, FederationHarness, Harness, Need, NewUser, Setup, Staged, UserKind, async_trait, fixture,
+};
 use idp_bridge_connector_keycloak::{Keycloak, KeycloakConfig, KeycloakStore};
 use idp_bridge_core::{
     Capabilities, Connector, ConnectorContext, CustomerId, Directory, Email, IdentityProvider, Random as _, Secret,
@@ -130,15 +132,10 @@ impl KeycloakHarness {
     }
 
     /// Returns valid settings.
-    pub fn config(&self) -> KeycloakConfig {
-        self.config_with_client(realm::BRIDGE)
-    }
-
-    /// Returns settings with this client.
     #[expect(clippy::expect_used, reason = "a test with invalid settings must fail")]
-    fn config_with_client(&self, client: &str) -> KeycloakConfig {
+    pub fn config(&self) -> KeycloakConfig {
         let settings = json!({
-            "url": self.server.url, "realm": self.realm, "client_id": client, "client_secret": realm::SECRET,
+            "url": self.server.url, "realm": self.realm, "client_id": realm::BRIDGE, "client_secret": realm::SECRET,
             "customer_attribute": realm::ATTRIBUTE,
         });
         serde_json::from_value(settings).expect("the settings must be complete")
@@ -147,13 +144,6 @@ impl KeycloakHarness {
     /// Builds a provider from settings that a test has changed.
     pub fn build(&self, config: KeycloakConfig) -> Staged<Directory<KeycloakStore>> {
         Ok(Keycloak::build(config, &Self::context()?)?)
-    }
-
-    /// Builds a provider in a changed context.
-    fn provider_in(&self, change: impl FnOnce(&mut ConnectorContext)) -> Staged<Arc<dyn IdentityProvider>> {
-        let mut context = Self::context()?;
-        change(&mut context);
-        Ok(Arc::new(Keycloak::build(self.config(), &context)?))
     }
 
     /// Creates a context with federation.
@@ -308,8 +298,22 @@ impl Harness for KeycloakHarness {
         Some(reason.to_owned())
     }
 
-    async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        Ok(Arc::new(self.build(self.config())?))
+    async fn provider(&self, setup: Setup<'_>) -> Staged<Arc<dyn IdentityProvider>> {
+        let (mut config, mut context) = (self.config(), Self::context()?);
+        match setup {
+            Setup::Working => {}
+            Setup::Broken(Control::WrongSecret) => config.client_secret = Secret::new("wrong"),
+            Setup::Broken(Control::WrongRealm) => config.realm = "no-such-realm".into(),
+            Setup::Broken(Control::MissingRole) => config.client_id = realm::NO_ROLE.into(),
+            Setup::Broken(Control::NarrowRole) => config.client_id = realm::NARROW.into(),
+            Setup::Broken(Control::ReadOnlyRole) => config.client_id = realm::READ_ONLY.into(),
+            // As a proxy, so that the issuer does not change.
+            Setup::At(base_url) => context.outbound.proxy = Some(base_url.to_owned()),
+            Setup::WrongClientSecret => context.federation = Some(fixture::with_wrong_secret(federation::settings())),
+            Setup::WithoutFederation => context.federation = None,
+            other => return Err(other.unsupported()),
+        }
+        Ok(Arc::new(Keycloak::build(config, &context)?))
     }
 
     async fn create(&self, user: NewUser) -> Staged<UserId> {
@@ -362,26 +366,8 @@ impl Harness for KeycloakHarness {
         self.server.mails.count(email.as_str())
     }
 
-    async fn provider_broken(&self, control: Control) -> Staged<Arc<dyn IdentityProvider>> {
-        let mut config = self.config();
-        match control {
-            Control::WrongSecret => config.client_secret = Secret::new("wrong"),
-            Control::WrongRealm => config.realm = "no-such-realm".into(),
-            Control::MissingRole => config = self.config_with_client(realm::NO_ROLE),
-            Control::NarrowRole => config = self.config_with_client(realm::NARROW),
-            Control::ReadOnlyRole => config = self.config_with_client(realm::READ_ONLY),
-            other => return Err(format!("the harness does not implement the control {other:?}").into()),
-        }
-        Ok(Arc::new(self.build(config)?))
-    }
-
     async fn upstream(&self) -> Staged<String> {
         Ok(self.server.url.clone())
-    }
-
-    async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
-        // As a proxy, so that the issuer does not change.
-        self.provider_in(|context| context.outbound.proxy = Some(base_url.to_owned()))
     }
 
     fn federation(&self) -> Option<&dyn FederationHarness> {

@@ -1,6 +1,6 @@
 //! The findings for a realm with one fault.
 
-use idp_bridge_conformance::{Control, Harness as _};
+use idp_bridge_conformance::{Control, Harness as _, Setup};
 use idp_bridge_core::{CallKind, Finding, IdentityProvider, Verdict};
 use serde_json::json;
 
@@ -81,7 +81,7 @@ async fn failed_logins_are_found_first() {
         (Control::WrongSecret, [Verdict::Ok, Verdict::Ok, Verdict::Failed], "Client Secret"),
         (Control::WrongRealm, [Verdict::Ok, Verdict::Failed, Verdict::NotVisible], "`no-such-realm`"),
     ] {
-        let findings = stage.harness.provider_broken(control).await.unwrap().diagnose(&scope()).await;
+        let findings = stage.harness.provider(Setup::Broken(control)).await.unwrap().diagnose(&scope()).await;
         assert_eq!(findings.iter().map(|finding| finding.verdict).collect::<Vec<_>>(), verdicts);
         let failed = findings.iter().find(|finding| finding.verdict == Verdict::Failed).unwrap();
         assert_eq!(failed.calls, CallKind::ALL);

@@ -1,6 +1,6 @@
 //! Lookups: their requests and results.
 
-use idp_bridge_conformance::{Control, Harness as _, NewUser, UserKind};
+use idp_bridge_conformance::{Control, Harness as _, NewUser, Setup, UserKind};
 use idp_bridge_core::{Customer, CustomerId, ErrorKind, IdentityProvider as _, UserKey};
 use proptest::prop_assert;
 use proptest::test_runner::{Config, TestRunner};
@@ -210,7 +210,7 @@ async fn empty_search_checks_the_role() {
     let error = stage.provider.get(&scope(), UserKey::Email(&email("unknown"))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert_eq!(stage.requests().len(), 2);
-    let broken = stage.harness.provider_broken(Control::NarrowRole).await.unwrap();
+    let broken = stage.harness.provider(Setup::Broken(Control::NarrowRole)).await.unwrap();
     let error = broken.get(&scope(), UserKey::Email(&email("unknown"))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
 }

@@ -1,14 +1,12 @@
 //! The federation harness of the fake.
 
-use std::sync::Arc;
-
 use idp_bridge_conformance::{
     FederationFacts, FederationHarness, Flaw, SignIn, Staged, TokenStatus, Tokens, async_trait,
 };
-use idp_bridge_core::{AccessToken, IdentityProvider, OutboundPolicy, UserId};
+use idp_bridge_core::{AccessToken, UserId};
 use serde_json::Value;
 
-use super::{CLIENTS, OidcHarness, build, with_wrong_secret};
+use super::{CLIENTS, OidcHarness};
 
 #[async_trait]
 impl FederationHarness for OidcHarness {
@@ -44,14 +42,5 @@ impl FederationHarness for OidcHarness {
     async fn delete(&self, id: &UserId) -> Staged<()> {
         let found = self.fake.with(|issuer| issuer.users.0.remove(id.as_str()));
         found.map(drop).ok_or_else(|| "the user does not exist".into())
-    }
-
-    async fn provider_with_wrong_client_secret(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        let settings = Some(with_wrong_secret(Self::settings()));
-        Ok(Arc::new(build(self.config(), settings, OutboundPolicy::default())?))
-    }
-
-    async fn provider_without_federation(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        Ok(Arc::new(build(self.config(), None, OutboundPolicy::default())?))
     }
 }

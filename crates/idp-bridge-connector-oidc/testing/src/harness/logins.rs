@@ -1,6 +1,6 @@
 //! The federation harness of a real OpenID Provider, with logins in a browser.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,16 +9,13 @@ use idp_bridge_conformance::{
     ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Staged, TokenStatus, Tokens,
     async_trait,
 };
-use idp_bridge_core::{
-    AccessToken, Clock as _, IdentityProvider, OauthClient, OutboundPolicy, Random as _, Secret, SystemClock,
-    SystemRandom, UserId,
-};
+use idp_bridge_core::{AccessToken, Clock as _, OauthClient, Random as _, Secret, SystemClock, SystemRandom, UserId};
 use idp_bridge_http::{HeaderName, HeaderValue, Request, Response, Url};
 use serde_json::{Value, json};
 
 use super::browser::{Browser, Target, field, parameter};
+use super::scope;
 use super::server::ServerHarness;
-use super::{scope, with_wrong_secret};
 
 /// The scopes of a login.
 const SCOPES: &str = "openid email customer";
@@ -215,14 +212,5 @@ impl FederationHarness for ServerHarness {
     async fn delete(&self, id: &UserId) -> Staged<()> {
         let answer = self.send_control(Request::delete(self.at(&["lab", "users", id.as_str()])?)).await?;
         if answer.status.is_success() { Ok(()) } else { Err("the user does not exist".into()) }
-    }
-
-    async fn provider_with_wrong_client_secret(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        let settings = with_wrong_secret(self.settings());
-        self.build(self.config(), Some(settings), OutboundPolicy::default())
-    }
-
-    async fn provider_without_federation(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        self.build(self.config(), None, OutboundPolicy::default())
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use idp_bridge_conformance::fake::openid::{CLIENT, Client, FOREIGN_CLIENT};
-use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, Staged, async_trait};
+use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, Setup, Staged, async_trait, fixture};
 use idp_bridge_connector_oidc::{Oidc, OidcConfig};
 use idp_bridge_core::{
     CallScope, Capabilities, Connector, ConnectorContext, FederationSettings, IdentityProvider, OauthClient,
@@ -66,10 +66,6 @@ impl OidcHarness {
         let clients = CLIENTS.map(|id| OauthClient { id: id.to_owned(), secret: secret(id) });
         FederationSettings { clients: clients.into(), ..FederationSettings::default() }
     }
-
-    fn build(&self, config: OidcConfig, outbound: OutboundPolicy) -> Staged<Arc<dyn IdentityProvider>> {
-        Ok(Arc::new(build(config, Some(Self::settings()), outbound)?))
-    }
 }
 
 /// Builds a provider.
@@ -92,8 +88,8 @@ impl Harness for OidcHarness {
         never_applicable(need)
     }
 
-    async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        self.build(self.config(), OutboundPolicy::default())
+    async fn provider(&self, setup: Setup<'_>) -> Staged<Arc<dyn IdentityProvider>> {
+        build_for(setup, self.config(), Self::settings())
     }
 
     async fn create(&self, user: NewUser) -> Staged<UserId> {
@@ -104,23 +100,32 @@ impl Harness for OidcHarness {
         Ok(UserId::new(id)?)
     }
 
-    async fn provider_broken(&self, control: Control) -> Staged<Arc<dyn IdentityProvider>> {
-        let mut config = self.config();
-        break_settings(&mut config, control)?;
-        self.build(config, OutboundPolicy::default())
-    }
-
     async fn upstream(&self) -> Staged<String> {
         Ok(self.fake.url())
-    }
-
-    async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
-        self.build(self.config(), through_proxy(base_url))
     }
 
     fn federation(&self) -> Option<&dyn FederationHarness> {
         Some(self)
     }
+}
+
+/// Builds a provider for the suite from working settings.
+fn build_for(
+    setup: Setup<'_>,
+    mut config: OidcConfig,
+    federation: FederationSettings,
+) -> Staged<Arc<dyn IdentityProvider>> {
+    let (mut federation, mut outbound) = (Some(federation), OutboundPolicy::default());
+    match setup {
+        Setup::Working => {}
+        Setup::Broken(Control::WrongSecret) => config.client_secret = Some(Secret::new("wrong")),
+        Setup::Broken(Control::WrongRealm) => config.issuer.push_str("/nowhere"),
+        Setup::At(base_url) => outbound.proxy = Some(base_url.to_owned()),
+        Setup::WrongClientSecret => federation = federation.map(fixture::with_wrong_secret),
+        Setup::WithoutFederation => federation = None,
+        other => return Err(other.unsupported()),
+    }
+    Ok(Arc::new(build(config, federation, outbound)?))
 }
 
 /// Returns why a need cannot be met by any OpenID Provider.
@@ -145,28 +150,6 @@ fn customer_claim(user: &NewUser) -> Value {
         [one] => json!(one),
         several => json!(several),
     }
-}
-
-fn break_settings(config: &mut OidcConfig, control: Control) -> Staged<()> {
-    match control {
-        Control::WrongSecret => config.client_secret = Some(Secret::new("wrong")),
-        Control::WrongRealm => config.issuer.push_str("/nowhere"),
-        other => return Err(format!("the harness does not support the control {other:?}").into()),
-    }
-    Ok(())
-}
-
-/// Replaces the secret of the first client.
-fn with_wrong_secret(mut settings: FederationSettings) -> FederationSettings {
-    if let Some(first) = settings.clients.first_mut() {
-        first.secret = Some(Secret::new("wrong"));
-    }
-    settings
-}
-
-/// Returns a policy that sends all requests through this proxy.
-fn through_proxy(proxy: &str) -> OutboundPolicy {
-    OutboundPolicy { proxy: Some(proxy.to_owned()), ..OutboundPolicy::default() }
 }
 
 /// Returns a scope for the harness's own requests.

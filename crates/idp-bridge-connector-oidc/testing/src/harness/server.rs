@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use idp_bridge_conformance::{Control, FederationHarness, Flaw, Harness, Need, NewUser, Staged, Tokens, async_trait};
+use idp_bridge_conformance::{FederationHarness, Flaw, Harness, Need, NewUser, Setup, Staged, Tokens, async_trait};
 use idp_bridge_connector_oidc::{Oidc, OidcConfig};
 use idp_bridge_core::{
     Capabilities, Connector, FederationSettings, IdentityProvider, OauthClient, OutboundPolicy, Secret, UserId,
@@ -71,15 +71,6 @@ impl ServerHarness {
         FederationSettings { clients, ..FederationSettings::default() }
     }
 
-    pub(super) fn build(
-        &self,
-        config: OidcConfig,
-        federation: Option<FederationSettings>,
-        outbound: OutboundPolicy,
-    ) -> Staged<Arc<dyn IdentityProvider>> {
-        Ok(Arc::new(super::build(config, federation, outbound)?))
-    }
-
     /// Returns a URL below the issuer.
     pub(super) fn at(&self, segments: &[&str]) -> Staged<Url> {
         Ok(self.base.join(segments)?)
@@ -129,8 +120,8 @@ impl Harness for ServerHarness {
         }
     }
 
-    async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        self.build(self.config(), Some(self.settings()), OutboundPolicy::default())
+    async fn provider(&self, setup: Setup<'_>) -> Staged<Arc<dyn IdentityProvider>> {
+        super::build_for(setup, self.config(), self.settings())
     }
 
     async fn create(&self, user: NewUser) -> Staged<UserId> {
@@ -145,18 +136,8 @@ impl Harness for ServerHarness {
         Ok(UserId::new(text(&user, "id")?)?)
     }
 
-    async fn provider_broken(&self, control: Control) -> Staged<Arc<dyn IdentityProvider>> {
-        let mut config = self.config();
-        super::break_settings(&mut config, control)?;
-        self.build(config, Some(self.settings()), OutboundPolicy::default())
-    }
-
     async fn upstream(&self) -> Staged<String> {
         Ok(self.server.issuer.clone())
-    }
-
-    async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
-        self.build(self.config(), Some(self.settings()), super::through_proxy(base_url))
     }
 
     fn federation(&self) -> Option<&dyn FederationHarness> {
