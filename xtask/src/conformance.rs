@@ -15,8 +15,10 @@ use crate::workspace::Workspace;
 pub(crate) struct Report {
     /// The connector and what it was tested with, such as `keycloak (fake)`.
     pub(crate) harness: String,
-    passed: Vec<Case>,
-    failed: Vec<Case>,
+    /// The cases that passed.
+    pub(crate) passed: Vec<Case>,
+    /// The cases that failed.
+    pub(crate) failed: Vec<Case>,
     not_applicable: Vec<Case>,
     /// Which tokens were valid after a logout.
     #[serde(default)]
@@ -34,11 +36,12 @@ pub(crate) struct Observation {
     pub(crate) lives: bool,
 }
 
+/// A case, with the reason why it failed or is not applicable.
 #[derive(Debug, Deserialize)]
-struct Case {
-    case: String,
+pub(crate) struct Case {
+    pub(crate) case: String,
     #[serde(default)]
-    reason: String,
+    pub(crate) reason: String,
 }
 
 impl Report {

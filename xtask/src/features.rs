@@ -51,13 +51,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connectors_are_the_optional_dependencies() {
-        let workspace = Workspace::read().unwrap();
-        let connectors = connectors(&workspace);
-        assert!(connectors.contains("memory") && connectors.contains("keycloak"), "{connectors:?}");
-    }
-
-    #[test]
     fn cryptography_is_not_the_aws_sdk() {
         assert!(is_aws_sdk("aws-config") && is_aws_sdk("aws-smithy-types"));
         assert!(!is_aws_sdk("aws-lc-rs") && !is_aws_sdk("aws-lc-sys") && !is_aws_sdk("serde"));

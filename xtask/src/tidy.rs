@@ -144,13 +144,6 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_names_its_place() {
-        let source = Source::new("src/a.rs", "");
-        assert_eq!(Problem::at(&source, 3, "wrong").to_string(), "src/a.rs:3: wrong");
-        assert_eq!(Problem::whole(&source, "wrong").to_string(), "src/a.rs: wrong");
-    }
-
-    #[test]
     fn long_rust_files_are_problems() {
         let file = |path: &str, lines: usize| Source::new(path, &"//\n".repeat(lines));
         assert_eq!(check_length(&file("a.rs", FILE_LIMIT)), None);

@@ -30,7 +30,6 @@ pub(crate) struct Package {
     pub(crate) name: String,
     /// The dependencies in its manifest.
     pub(crate) dependencies: Vec<Dependency>,
-    targets: Vec<Target>,
 }
 
 /// A dependency in a manifest.
@@ -42,13 +41,6 @@ pub(crate) struct Dependency {
     pub(crate) kind: Option<String>,
     /// Whether only a feature enables it.
     pub(crate) optional: bool,
-}
-
-#[derive(Debug, Deserialize)]
-struct Target {
-    kind: Vec<String>,
-    #[serde(default, rename = "required-features")]
-    required_features: Vec<String>,
 }
 
 /// A package in a dependency tree, on any platform.
@@ -103,13 +95,6 @@ impl Workspace {
         let mut cargo = self.cargo(&["tree", "--target=all", "--prefix=none", "--format={p}"]);
         Ok(process::output(cargo.args(selection))?.lines().filter_map(Built::parse).collect())
     }
-
-    /// Whether a test target requires this feature.
-    pub(crate) fn has_tests_with(&self, feature: &str) -> bool {
-        let targets = self.packages.iter().flat_map(|package| &package.targets);
-        let mut tests = targets.filter(|target| target.kind.iter().any(|kind| kind == "test"));
-        tests.any(|test| test.required_features.iter().any(|required| required == feature))
-    }
 }
 
 impl Built {
@@ -136,8 +121,6 @@ impl Built {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -148,24 +131,5 @@ mod tests {
         let member = Built::parse("idp-bridge v0.1.0 (/work/idp-bridge)").unwrap();
         assert!(!member.from_git);
         assert_eq!(Built::parse(""), None);
-    }
-
-    #[test]
-    fn direct_dependencies_are_listed() {
-        let dependencies = Workspace::read().unwrap().dependencies(&["--package=xtask"]).unwrap();
-        assert!(dependencies.iter().any(|package| package.name == "clap"), "{dependencies:?}");
-    }
-
-    #[test]
-    fn only_test_targets_count_as_tests() {
-        let workspace = |kind: &str| -> Workspace {
-            let targets = json!([{"kind": [kind], "required-features": ["lab"]}]);
-            let packages = json!([{"name": "bridge", "dependencies": [], "targets": targets}]);
-            let metadata = json!({"workspace_root": "/w", "target_directory": "/w/target", "packages": packages});
-            serde_json::from_value(metadata).unwrap()
-        };
-        assert!(workspace("test").has_tests_with("lab"));
-        assert!(!workspace("test").has_tests_with("other"));
-        assert!(!workspace("example").has_tests_with("lab"));
     }
 }

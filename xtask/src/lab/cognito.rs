@@ -135,20 +135,3 @@ fn connector(url: &str, pool: &Pool) -> Value {
         "resend_invitations": true,
     })
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sample_users_have_every_state() {
-        let users: Vec<Value> = serde_json::from_str(include_str!("cognito/users.json")).unwrap();
-        for state in ["confirmed", "unconfirmed", "invited"] {
-            assert!(users.iter().any(|user| user["state"] == state), "{state}");
-        }
-        let confirmed = |user: &&Value| user["state"] == "confirmed";
-        assert!(users.iter().filter(confirmed).any(|user| user["email_verified"] == false));
-        assert!(users.iter().any(|user| user["enabled"] == false));
-        assert!(users.iter().any(|user| user.get("customer").is_none()));
-    }
-}

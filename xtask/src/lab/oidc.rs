@@ -143,12 +143,4 @@ mod tests {
         assert!(version().unwrap().starts_with("9."));
         assert!(!LOCK_FILE.contains("\"resolved\""));
     }
-
-    #[test]
-    fn sample_users_have_every_state() {
-        let users = sample_users().unwrap();
-        assert!(users.iter().any(|user| user.customer.is_none()));
-        assert!(users.iter().any(|user| !user.enabled) && users.iter().any(|user| !user.email_verified));
-        assert_eq!(users[0].id, format!("umbrella-{}", users[0].username));
-    }
 }

@@ -100,34 +100,3 @@ fn random() -> Result<[u8; 32]> {
     getrandom::fill(&mut bytes).context("the system has no random bytes")?;
     Ok(bytes)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::lab::cognito;
-
-    #[test]
-    fn the_configuration_has_key_and_tables() {
-        let folder = tempfile::tempdir().unwrap();
-        let place = Place::new(folder.path().to_owned(), &cognito::LAB);
-        let secret = "a \"quoted\" \\secret";
-        let client = json!({"id": "app", "secret": secret});
-        let connector = json!({"type": "memory", "secret": secret});
-        let bridge = configure_bridge(&place, 8080, &connector, &json!({"clients": [client]})).unwrap();
-        let written: toml::Table = std::fs::read_to_string(&bridge.config).unwrap().parse().unwrap();
-        assert!(std::path::Path::new(written["server"]["state_dir"].as_str().unwrap()).is_dir());
-        assert_eq!(written["server"]["listen"].as_str(), Some("127.0.0.1:8080"));
-        let tenant = &written["tenants"]["initech"];
-        assert_eq!(tenant["connector"]["secret"].as_str(), Some(secret));
-        assert_eq!(tenant["federation"]["clients"][0]["secret"].as_str(), Some(secret));
-        let key = std::fs::read_to_string(tenant["webhook_keys_file"][0].as_str().unwrap()).unwrap();
-        assert_eq!(STANDARD.decode(key.trim().strip_prefix("whsec_").unwrap()).unwrap().len(), 32);
-        let settings: Value = serde_json::from_str(&to_json(&json!({"pool": 1}), &bridge).unwrap()).unwrap();
-        assert_eq!((&settings["pool"], &settings["bridge"]["tenant"]), (&json!(1), &json!("initech")));
-    }
-
-    #[test]
-    fn secrets_are_unique() {
-        assert_ne!(new_secret().unwrap(), new_secret().unwrap());
-    }
-}

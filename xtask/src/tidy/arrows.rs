@@ -79,48 +79,40 @@ mod tests {
 
     fn allows(from: &str, to: &str, kind: Option<&str>, optional: bool) -> bool {
         let dependencies = json!([{"name": to, "kind": kind, "optional": optional}]);
-        let package = json!({"name": from, "dependencies": dependencies, "targets": []});
+        let package = json!({"name": from, "dependencies": dependencies});
         check_package(&serde_json::from_value(package).unwrap()).is_empty()
     }
 
     #[test]
-    fn documented_dependencies_are_allowed() {
-        assert!(allows("idp-bridge-server", "idp-bridge-protocol", None, false));
-        assert!(allows(KEYCLOAK, "idp-bridge-http", None, false));
-        assert!(allows("idp-bridge-core", "serde", None, false));
-    }
-
-    #[test]
-    fn other_dependencies_are_problems() {
-        assert!(!allows("idp-bridge-server", KEYCLOAK, None, true));
-        assert!(!allows(KEYCLOAK, "idp-bridge-protocol", None, false));
-        assert!(!allows(KEYCLOAK, "idp-bridge-connector-memory", None, false));
-        assert!(!allows("idp-bridge-core", "idp-bridge-http", None, false));
-    }
-
-    #[test]
-    fn connectors_must_be_optional() {
-        assert!(allows("idp-bridge", KEYCLOAK, None, true));
-        assert!(!allows("idp-bridge", KEYCLOAK, None, false));
-    }
-
-    #[test]
-    fn the_conformance_suite_is_for_tests() {
-        assert!(!allows(KEYCLOAK, CONFORMANCE, None, false));
-        assert!(!allows(KEYCLOAK, CONFORMANCE, None, true));
-        assert!(allows(KEYCLOAK, CONFORMANCE, Some("dev"), false));
-    }
-
-    #[test]
-    fn a_testing_package_depends_on_its_connector() {
-        let testing = format!("{KEYCLOAK}-testing");
-        assert!(allows(&testing, KEYCLOAK, None, false));
-        assert!(allows(&testing, CONFORMANCE, None, false));
-        assert!(!allows(&testing, "idp-bridge-connector-memory", None, false));
-        assert!(!allows(&testing, "idp-bridge-protocol", None, false));
-        assert!(!allows(KEYCLOAK, &testing, None, false));
-        assert!(!allows("idp-bridge", &testing, None, false));
-        assert!(allows("idp-bridge", &testing, Some("dev"), false));
+    fn only_documented_dependencies_are_allowed() {
+        const SERVER: &str = "idp-bridge-server";
+        const TESTING: &str = "idp-bridge-connector-keycloak-testing";
+        const MEMORY: &str = "idp-bridge-connector-memory";
+        for (from, to, kind, optional, allowed) in [
+            (SERVER, "idp-bridge-protocol", None, false, true),
+            (SERVER, KEYCLOAK, None, true, false),
+            (KEYCLOAK, "idp-bridge-http", None, false, true),
+            (KEYCLOAK, "idp-bridge-protocol", None, false, false),
+            (KEYCLOAK, MEMORY, None, false, false),
+            (KEYCLOAK, TESTING, None, false, false),
+            ("idp-bridge-core", "serde", None, false, true),
+            ("idp-bridge-core", "idp-bridge-http", None, false, false),
+            // Connectors are optional.
+            ("idp-bridge", KEYCLOAK, None, true, true),
+            ("idp-bridge", KEYCLOAK, None, false, false),
+            ("idp-bridge", TESTING, None, false, false),
+            ("idp-bridge", TESTING, Some("dev"), false, true),
+            // The suite is for tests.
+            (KEYCLOAK, CONFORMANCE, None, false, false),
+            (KEYCLOAK, CONFORMANCE, None, true, false),
+            (KEYCLOAK, CONFORMANCE, Some("dev"), false, true),
+            (TESTING, KEYCLOAK, None, false, true),
+            (TESTING, CONFORMANCE, None, false, true),
+            (TESTING, MEMORY, None, false, false),
+            (TESTING, "idp-bridge-protocol", None, false, false),
+        ] {
+            assert_eq!(allows(from, to, kind, optional), allowed, "{from} on {to}, {kind:?}, {optional}");
+        }
     }
 
     #[test]
