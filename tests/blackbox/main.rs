@@ -20,6 +20,8 @@ mod load;
 #[cfg(test)]
 mod log_secrets;
 #[cfg(test)]
+mod operator;
+#[cfg(test)]
 mod pages;
 #[cfg(test)]
 mod reload;

@@ -56,13 +56,12 @@ fn calls_in_flight_are_finished() {
 #[test]
 fn calls_are_served_during_the_shutdown_delay() {
     let mut bridge = Configured::with_server_keys("shutdown_delay = \"1s\"\nmetrics_listen = \"127.0.0.1:0\"").serve();
-    let line = bridge.wait_for_log("serving probes");
-    let probes = line.split("\"address\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
-    assert_eq!(Request::get("/readyz").send(probes).status, 200);
+    let probes = bridge.probes_address();
+    assert_eq!(Request::get("/readyz").send(&probes).status, 200);
     let begun = Instant::now();
     bridge.signal(Signal::TERM);
     bridge.wait_for_log("no longer ready");
-    for address in [bridge.address(), probes] {
+    for address in [bridge.address(), &probes] {
         assert_eq!(Request::get("/readyz").send(address).problem(), (503, "shutting_down".into()));
         assert_eq!(Request::get("/healthz").send(address).status, 200);
     }

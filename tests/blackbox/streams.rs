@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::json;
@@ -13,6 +14,10 @@ use crate::support::program::{command, finish};
 
 /// Number of calls whose log lines do not fit a pipe.
 const CALLS: usize = 1_000;
+/// The time for which the reader of the log stalls, the interval between calls, and the duration of a slow one.
+const STALL: Duration = Duration::from_secs(5);
+const INTERVAL: Duration = Duration::from_millis(5);
+const SLOW: Duration = Duration::from_millis(50);
 /// Number of calls whose log lines do not fit the queue either.
 const MORE_CALLS: usize = 5_000;
 
@@ -88,6 +93,30 @@ fn broken_output_does_not_block_calls() {
         assert_served(&bridge);
         assert_stops(bridge);
     }
+}
+
+#[test]
+fn stalled_log_slows_no_call() {
+    let configured = Configured::with_tenant_keys("");
+    let (bridge, pipe) = Bridge::serve_with_unread_log(&configured.config());
+    let begun = Instant::now();
+    let mut slow = Vec::new();
+    let mut number = 0;
+    while begun.elapsed() < STALL || number < CALLS {
+        let started = Instant::now();
+        let reply = signer().call("users.get_by_id", json!({"id": "u-1"})).send(bridge.address());
+        assert_eq!(reply.status, 200, "{reply:?}");
+        if started.elapsed() > SLOW {
+            slow.push((number, started.elapsed()));
+        }
+        number += 1;
+        // Until the time of the next call at the rate.
+        std::thread::park_timeout((INTERVAL * number as u32).saturating_sub(begun.elapsed()));
+    }
+    // The machine may pause a call, but a log that blocks would pause every call.
+    assert!(slow.len() * 1_000 <= number * 5, "{} of {number} calls were slow: {slow:?}", slow.len());
+    assert_stops(bridge);
+    drop(pipe);
 }
 
 /// Returns a pipe without a reader.

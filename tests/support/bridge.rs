@@ -84,6 +84,13 @@ impl Bridge {
         &self.address
     }
 
+    /// Returns the host and port of the listener for probes.
+    #[track_caller]
+    pub(crate) fn probes_address(&self) -> String {
+        let line = self.wait_for_log("serving probes");
+        line.split("\"address\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned()
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }

@@ -114,6 +114,15 @@ impl VerifyingKey {
         Ok(key)
     }
 
+    /// Returns the key's id for logs: the first eight hexadecimal digits of the SHA-256 of its decoded bytes.
+    pub fn id(&self) -> String {
+        let bytes = match self {
+            Self::Shared(shared) => &shared.bytes[..],
+            Self::Public(public) => &public[..],
+        };
+        digest(&SHA256, bytes).as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// Returns the SHA-256 digest of a shared key, or `None` for a public key.
     pub fn shared_digest(&self) -> Option<[u8; 32]> {
         let Self::Shared(shared) = self else { return None };

@@ -37,6 +37,15 @@ pub enum SignatureError {
     TimestampOutOfRange,
 }
 
+/// A call with a valid signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified<'a> {
+    /// The webhook id.
+    pub id: &'a str,
+    /// The id of the key that signed, see [`VerifyingKey::id`].
+    pub key_id: String,
+}
+
 /// A tenant's one to four keys. A signature with any of them is accepted.
 #[derive(Debug, Clone)]
 pub struct KeyRing(Vec<VerifyingKey>);
@@ -61,29 +70,32 @@ impl KeyRing {
     ///
     /// `now` is in seconds since 1970.
     pub fn verify<'a>(&self, headers: &'a HeaderMap, body: &[u8], now: i64) -> Result<&'a str, SignatureError> {
-        self.verify_counted(headers, body, now).0
+        self.verify_counted(headers, body, now).0.map(|verified| verified.id)
     }
 
-    /// Like [`verify`](Self::verify), and also returns the number of signature checks.
+    /// Like [`verify`](Self::verify), and also returns the id of the key and the number of signature checks.
     pub fn verify_counted<'a>(
         &self,
         headers: &'a HeaderMap,
         body: &[u8],
         now: i64,
-    ) -> (Result<&'a str, SignatureError>, usize) {
+    ) -> (Result<Verified<'a>, SignatureError>, usize) {
         let Some(signed) = Signed::from_headers(headers) else {
             return (Err(SignatureError::Invalid), 0);
         };
-        let (is_authentic, checks) = self.check(&message(signed.id, signed.timestamp, body), signed.signature);
-        let verified = if is_authentic { signed.check_time(now) } else { Err(SignatureError::Invalid) };
+        let (key, checks) = self.check(&message(signed.id, signed.timestamp, body), signed.signature);
+        let verified = match key {
+            Some(key) => signed.check_time(now).map(|id| Verified { id, key_id: key.id() }),
+            None => Err(SignatureError::Invalid),
+        };
         (verified, checks)
     }
 
-    /// Returns whether a token is valid for one of the keys, and the number of checks.
+    /// Returns the key for which a token is valid, and the number of checks.
     ///
     /// The number of checks of a rejected call depends only on the header, not on the ring: each token is checked with the first
     /// key of its scheme, then each with the second, up to [`MAX_CHECKS`]. A missing key is replaced by a dummy key.
-    fn check(&self, message: &[u8], signature: &str) -> (bool, usize) {
+    fn check(&self, message: &[u8], signature: &str) -> (Option<&VerifyingKey>, usize) {
         let tokens: Vec<_> = tokens(signature).collect();
         let pairs = (0..MAX_KEYS).flat_map(|nth| tokens.iter().map(move |token| (nth, token))).take(MAX_CHECKS);
         let mut checks = 0;
@@ -92,10 +104,10 @@ impl KeyRing {
             let own = self.0.iter().filter(|key| key.scheme() == *scheme).nth(nth);
             let is_valid = own.unwrap_or_else(|| dummy_key(*scheme)).verifies(message, signature);
             if std::hint::black_box(is_valid) && own.is_some() {
-                return (true, checks);
+                return (own, checks);
             }
         }
-        (false, checks)
+        (None, checks)
     }
 }
 

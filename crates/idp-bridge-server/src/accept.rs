@@ -81,7 +81,7 @@ where
         };
         let (service, limits, draining) = (self.service.clone(), self.limits.clone(), self.draining.clone());
         self.tasks.spawn(async move {
-            connection::serve(stream, service, limits, draining).await;
+            connection::serve(stream, address, service, (limits, draining)).await;
             drop(place);
         });
     }

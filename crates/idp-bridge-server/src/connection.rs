@@ -5,6 +5,7 @@ mod head_timer;
 
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,14 +23,19 @@ use tokio_util::sync::CancellationToken;
 use self::activity::{Activity, Watched};
 use self::head_timer::HeadTimer;
 use crate::limits::{MAX_HEAD, MAX_HEADERS, ServerLimits};
+use crate::peer::Peer;
 use crate::response::Response;
 
 /// The time and the number of bytes for which a rejected request is still read, so that the client receives the response.
 const LINGER: (Duration, usize) = (Duration::from_secs(1), 256 * 1024);
 
 /// Serves a connection until either side closes it.
-pub(crate) async fn serve<S>(stream: TcpStream, service: S, limits: ServerLimits, draining: CancellationToken)
-where
+pub(crate) async fn serve<S>(
+    stream: TcpStream,
+    address: SocketAddr,
+    service: S,
+    (limits, draining): (ServerLimits, CancellationToken),
+) where
     S: Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + Sync,
 {
     // Responses are written whole, so Nagle's algorithm only delays them. A failure shows at the first read.
@@ -37,7 +43,11 @@ where
     let activity = Arc::new(Activity::default());
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity), limits.write));
     let builder = builder(&limits, &activity);
-    let service = service_fn(|request| Box::pin(watch_request(&service, &activity, request)));
+    let peer = Arc::new(Peer { address });
+    let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Arc::clone(&peer));
+        Box::pin(watch_request(&service, &activity, request))
+    });
     let mut connection = builder.serve_connection(io, service);
     let ended = tokio::select! {
         ended = poll_fn(|context| connection.poll_without_shutdown(context)) => ended,

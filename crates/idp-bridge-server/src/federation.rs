@@ -34,17 +34,17 @@ pub(crate) use self::userinfo::UserInfo;
 
 /// Handles a request to an OAuth route.
 pub(crate) async fn handle(state: &Arc<ServerState>, request: TenantRequest<'_>, resource: Resource) -> Response {
-    let TenantRequest { id, tenant: tenant_id, head, body } = request;
+    let TenantRequest { origin: request_origin, tenant: tenant_id, head, body } = request;
     let tenant = state.tenants.get(&tenant_id);
     let origin = cors::allowed_origin(tenant.as_deref(), &head.headers);
     if head.method == Method::OPTIONS {
         return cors::preflight(resource, origin);
     }
     let mut response = if state.is_draining() {
-        Refusal::new(Code::ShuttingDown).into_response(&id)
+        Refusal::new(Code::ShuttingDown).into_response(&request_origin.id)
     } else {
         let body = FormBody { body, timeout: state.body_timeout(&head.headers, &tenant_id, tenant.as_deref()) };
-        let log = RequestLog::new(id, resource.surface(), tenant_id);
+        let log = RequestLog::new(request_origin, resource.surface(), tenant_id);
         let request = FederationRequest { state, tenant, head, body, log };
         match resource {
             Resource::Userinfo => userinfo::handle(request).await,

@@ -5,6 +5,7 @@
 //! [`IdentityProvider`](idp_bridge_core::IdentityProvider) and names no connector.
 
 mod accept;
+mod access;
 mod auth;
 mod catch_panic;
 mod connection;
@@ -20,7 +21,11 @@ mod html;
 pub mod idempotency;
 mod limits;
 mod log;
+mod log_filter;
 mod openapi;
+mod operator;
+mod origin;
+mod peer;
 mod pipeline;
 mod probes;
 mod process_key;
@@ -37,11 +42,13 @@ mod state;
 mod tenant;
 mod tenants;
 mod token_gate;
+mod trace;
 mod webhook;
 
 pub use auth::{AccessTokenSettings, AccessTokens, RestToken, Scope};
 pub use idp_bridge_http::oidc::Algorithm;
 pub use limits::{ServerLimits, TenantLimits};
+pub use log_filter::LogFilter;
 pub use openapi::openapi;
 pub use server::Server;
 pub use tenant::{CustomerFrom, CustomerMissing, FederationRules, Tenant};

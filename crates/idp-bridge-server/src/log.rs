@@ -1,6 +1,6 @@
 //! The log line of each request to a tenant: caller, call, result and upstream requests.
 //!
-//! It never contains a body, an address, a customer, a token, a secret or a query string. A user is a hash with a random key.
+//! It never contains a body, an email address, a customer, a token, a secret or a query string. A user is a keyed hash.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -12,7 +12,9 @@ use tracing::Level;
 use tracing::field::display;
 
 use crate::error::{Refusal, Rejection};
+use crate::origin::RequestOrigin;
 use crate::response::Response;
+use crate::trace::TraceId;
 
 /// The interface that received a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,12 +51,14 @@ impl Surface {
 /// Dropping it without a result logs a caller that disconnected.
 #[derive(Debug)]
 pub(crate) struct RequestLog {
-    request_id: Arc<str>,
+    origin: RequestOrigin,
     surface: Surface,
     tenant: TenantId,
     started: Instant,
     connector: Option<String>,
     caller: Option<String>,
+    webhook_id: Option<String>,
+    key_id: Option<String>,
     call: Option<&'static str>,
     user: Option<String>,
     note: Option<&'static str>,
@@ -77,14 +81,16 @@ struct Ending<'a> {
 
 impl RequestLog {
     /// Starts the log of a request. The tenant is that of the path, which may not exist.
-    pub(crate) fn new(request_id: Arc<str>, surface: Surface, tenant: TenantId) -> Self {
+    pub(crate) fn new(origin: RequestOrigin, surface: Surface, tenant: TenantId) -> Self {
         Self {
-            request_id,
+            origin,
             surface,
             tenant,
             started: Instant::now(),
             connector: None,
             caller: None,
+            webhook_id: None,
+            key_id: None,
             call: None,
             user: None,
             note: None,
@@ -96,7 +102,7 @@ impl RequestLog {
 
     /// Returns the request id, which the response contains, too.
     pub(crate) fn request_id(&self) -> &Arc<str> {
-        &self.request_id
+        &self.origin.id
     }
 
     /// Returns the time when the request began.
@@ -106,12 +112,18 @@ impl RequestLog {
 
     /// Creates the scope of a call. Its timeout starts when the request began.
     pub(crate) fn call_scope(&self, timeout: Duration) -> CallScope {
-        CallScope::new(Arc::clone(&self.request_id), timeout.saturating_sub(self.started.elapsed()))
+        CallScope::new(Arc::clone(&self.origin.id), timeout.saturating_sub(self.started.elapsed()))
     }
 
     /// Sets the type of the tenant's connector.
     pub(crate) fn set_connector(&mut self, connector: &str) {
         self.connector = Some(connector.to_owned());
+    }
+
+    /// Sets the webhook id and the id of the key that signed.
+    pub(crate) fn set_signature(&mut self, webhook_id: &str, key_id: String) {
+        self.webhook_id = Some(webhook_id.to_owned());
+        self.key_id = Some(key_id);
     }
 
     /// Sets the name of the REST caller.
@@ -179,7 +191,7 @@ impl RequestLog {
     /// Writes the line of a rejected request, and returns the response.
     pub(crate) fn reject(self, rejection: impl Into<Rejection>) -> Response {
         let Rejection { refusal, cause } = rejection.into();
-        let response = refusal.clone().into_response(&self.request_id);
+        let response = refusal.clone().into_response(&self.origin.id);
         self.write_refusal(&refusal, cause.as_deref());
         response
     }
@@ -207,7 +219,11 @@ impl RequestLog {
             ($level:expr) => {
                 tracing::event!(
                     $level,
-                    request.id = %self.request_id,
+                    request.id = %self.origin.id,
+                    webhook.id = self.webhook_id.as_deref(),
+                    trace.id = self.origin.trace.as_ref().map(TraceId::as_str),
+                    peer = self.origin.peer.map(display),
+                    key.id = self.key_id.as_deref(),
                     tenant.id = %self.tenant,
                     connector = self.connector.as_deref(),
                     surface = self.surface.as_str(),

@@ -1,7 +1,6 @@
 //! Reads parts of a request: body, media type, timeout, bearer token and percent-encoded text.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,10 +15,11 @@ use percent_encoding::percent_decode_str;
 
 use crate::error::Refusal;
 use crate::limits::ServerLimits;
+use crate::origin::RequestOrigin;
 
 /// A request to a tenant, before its body is read.
 pub(crate) struct TenantRequest<'a> {
-    pub(crate) id: Arc<str>,
+    pub(crate) origin: RequestOrigin,
     /// The tenant of the path, which may not exist.
     pub(crate) tenant: TenantId,
     pub(crate) head: &'a Parts,

@@ -114,7 +114,7 @@ impl<'a> Resource<'a> {
 
 /// Handles a REST request.
 pub(crate) async fn handle(state: &Arc<ServerState>, request: TenantRequest<'_>, resource: Resource<'_>) -> Response {
-    let mut log = RequestLog::new(Arc::clone(&request.id), Surface::Rest, request.tenant.clone());
+    let mut log = RequestLog::new(request.origin.clone(), Surface::Rest, request.tenant.clone());
     match admit(state, request, resource, &mut log).await {
         Ok(Admitted { tenant, call, key, scope }) => {
             pipeline::run(state, AdmittedCall { tenant, call, key, scope, log }).await

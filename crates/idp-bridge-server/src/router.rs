@@ -13,11 +13,12 @@ use idp_bridge_protocol::Code;
 use crate::catch_panic::catch_panic;
 use crate::error::Refusal;
 use crate::limits::MAX_URI;
+use crate::origin::RequestOrigin;
 use crate::request::TenantRequest;
 use crate::response::Response;
 use crate::route::{Page, Route};
 use crate::state::ServerState;
-use crate::{docs, federation, health, openapi, rest, webhook};
+use crate::{docs, federation, health, openapi, operator, rest, webhook};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -25,7 +26,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Clone)]
 pub(crate) struct Router {
     state: Arc<ServerState>,
-    /// Whether only the pages of [`Page::PROBES`] are served.
+    /// Whether only the pages of [`Page::PROBES`] and those for operators are served.
     probes_only: bool,
 }
 
@@ -35,7 +36,7 @@ impl Router {
         Self { state, probes_only: false }
     }
 
-    /// Creates a router for the pages of [`Page::PROBES`].
+    /// Creates a router for the pages of [`Page::PROBES`] and those for operators.
     pub(crate) fn for_probes(state: Arc<ServerState>) -> Self {
         Self { state, probes_only: true }
     }
@@ -77,7 +78,11 @@ async fn handle(router: &Router, request: Request<Incoming>) -> Response {
 async fn route(router: &Router, request_id: &Arc<str>, request: Request<Incoming>) -> Result<Response, Refusal> {
     let state = &router.state;
     let (head, body) = request.into_parts();
-    let to_tenant = |tenant| TenantRequest { id: Arc::clone(request_id), tenant, head: &head, body };
+    if let Some(resource) = operator::Resource::parse(head.uri.path()).filter(|_| router.probes_only) {
+        return operator::handle(state, resource, &head, body).await;
+    }
+    let origin = RequestOrigin::new(Arc::clone(request_id), &head);
+    let to_tenant = |tenant| TenantRequest { origin, tenant, head: &head, body };
     match find_route(&head)? {
         route if router.probes_only && !route.is_probe() => Err(Refusal::new(Code::RouteNotFound)),
         Route::Page(Page::Health) => Ok(health::live()),

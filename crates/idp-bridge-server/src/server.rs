@@ -8,8 +8,10 @@ use idp_bridge_core::{Clock, Random};
 use tokio::net::TcpListener;
 
 use crate::accept::Connections;
+use crate::access::OperatorAccess;
 use crate::idempotency::{IdempotencyStore, MemoryStore};
 use crate::limits::ServerLimits;
+use crate::log_filter::{LogFilter, LogLevel};
 use crate::probes::Probes;
 use crate::revocation::RevocationStore;
 use crate::router::Router;
@@ -71,7 +73,30 @@ impl Server {
         self
     }
 
-    /// Adds a listener for `/healthz` and `/readyz`, with a thread of its own. The main listener serves them, too.
+    /// Sets the salt of the hashes of users in the log, which makes them equal after a restart and in other processes.
+    #[must_use]
+    pub fn with_user_salt(mut self, salt: &[u8]) -> Self {
+        self.state.key.set_user_salt(salt);
+        self
+    }
+
+    /// Lets operators replace the filter of the log at `/log-level` of the listener for probes.
+    #[must_use]
+    pub fn with_log_filter(mut self, filter: Arc<dyn LogFilter>) -> Self {
+        self.state.log_level = Some(LogLevel::new(filter));
+        self
+    }
+
+    /// Sets the bearer token for pages that otherwise only loopback peers may use.
+    #[must_use]
+    pub fn with_operator_token(mut self, token: &str) -> Self {
+        self.state.access = OperatorAccess::with_token(token);
+        self
+    }
+
+    /// Adds a listener for `/healthz`, `/readyz` and the pages for operators, with a thread of its own.
+    ///
+    /// The main listener serves the first two, too.
     #[must_use]
     pub fn with_probes(mut self, listener: std::net::TcpListener) -> Self {
         self.probes = Some(listener);

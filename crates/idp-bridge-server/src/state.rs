@@ -8,10 +8,12 @@ use http::HeaderMap;
 use idp_bridge_core::{Clock, Random, TenantId};
 use tokio_util::task::TaskTracker;
 
+use crate::access::OperatorAccess;
 use crate::flights::Flights;
 use crate::guard::ProcessGuard;
 use crate::idempotency::IdempotencyStore;
 use crate::limits::ServerLimits;
+use crate::log_filter::LogLevel;
 use crate::process_key::ProcessKey;
 use crate::reads::{ReadKey, SharedRead};
 use crate::request;
@@ -35,6 +37,10 @@ pub(crate) struct ServerState {
     /// The running reads.
     pub(crate) reads: Flights<ReadKey, SharedRead>,
     pub(crate) key: ProcessKey,
+    /// The access to the pages for operators.
+    pub(crate) access: OperatorAccess,
+    /// The filter of the log, if it can be replaced.
+    pub(crate) log_level: Option<LogLevel>,
     /// The public address of this server, without a slash at the end.
     pub(crate) public_url: Option<String>,
     /// Writes and shared requests, which continue when their caller disconnects.
@@ -62,6 +68,8 @@ impl ServerState {
             revocations: Arc::new(MemoryRevocations::new(Arc::clone(&clock))),
             resets: ResetLimiter::default(),
             key: ProcessKey::new(random)?,
+            access: OperatorAccess::default(),
+            log_level: None,
             public_url: None,
             is_demo: false,
             is_stopping: AtomicBool::new(false),

@@ -25,7 +25,7 @@ struct Verified {
 
 /// Handles a signed call.
 pub(crate) async fn handle(state: &Arc<ServerState>, request: TenantRequest<'_>) -> Response {
-    let mut log = RequestLog::new(Arc::clone(&request.id), Surface::Webhook, request.tenant.clone());
+    let mut log = RequestLog::new(request.origin.clone(), Surface::Webhook, request.tenant.clone());
     let Verified { tenant, operation, key, scope } = match verify(state, request, &mut log).await {
         Ok(verified) => verified,
         Err(refusal) => return log.reject(refusal),
@@ -56,7 +56,8 @@ async fn verify(state: &ServerState, request: TenantRequest<'_>, log: &mut Reque
     let keys = tenant.as_ref().map_or(&no_keys, |tenant| &tenant.keys);
     let (verified, checks) = keys.verify_counted(headers, &body, state.clock.now().as_second());
     log.set_signature_checks(checks);
-    let webhook_id = verified?;
+    let verified = verified?;
+    log.set_signature(verified.id, verified.key_id);
     let tenant = tenant.ok_or(Refusal::new(Code::InvalidSignature))?;
     log.set_connector(&tenant.connector);
     let envelope = Envelope::parse(&body)?;
@@ -64,7 +65,7 @@ async fn verify(state: &ServerState, request: TenantRequest<'_>, log: &mut Reque
         return Err(Refusal::invalid("tenant", "`tenant` is not the tenant of the path"));
     }
     let timeout = request::timeout(headers, tenant.deadline)?;
-    let key = Key::for_webhook(&tenant.id, webhook_id);
+    let key = Key::for_webhook(&tenant.id, verified.id);
     let scope = log.call_scope(timeout);
     Ok(Verified { tenant, operation: envelope.operation, key, scope })
 }

@@ -3,11 +3,12 @@
 //! A separate thread writes the lines, so that callers never wait for standard error. Lines that do not fit the queue are
 //! dropped and counted.
 
+mod control;
 mod filter;
 mod sink;
 
 use std::io::{self, IsTerminal as _};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
@@ -17,7 +18,9 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::{Subscriber, format::FmtSpan};
 use tracing_subscriber::layer::SubscriberExt as _;
 
+pub(crate) use self::control::FilterControl;
 pub(crate) use self::filter::{FilterError, parse as parse_filter};
+pub(crate) use self::sink::Lost;
 use self::sink::Sink;
 use crate::config::{Log, LogFormat, Problem, log_filter};
 
@@ -26,12 +29,17 @@ const QUEUED_LINES: usize = 4_096;
 /// Maximum time for writing queued lines before the program exits.
 const FLUSH: Duration = Duration::from_secs(2);
 
-/// Writes the queued lines when it is dropped, for at most [`FLUSH`].
-#[derive(Debug)]
-pub(crate) struct LogGuard(Option<WorkerGuard>);
+/// The running log. Dropping it writes the queued lines, for at most [`FLUSH`].
+pub(crate) struct RunningLog {
+    guard: Option<WorkerGuard>,
+    /// Replaces the filter.
+    pub(crate) filter: Arc<FilterControl>,
+    /// The lines that were lost.
+    pub(crate) lost: Lost,
+}
 
 /// Starts the log for the rest of the program.
-pub(crate) fn start(settings: &Log) -> Result<LogGuard, Problem> {
+pub(crate) fn start(settings: &Log) -> Result<RunningLog, Problem> {
     check_environment_filter()?;
     let directives = log_filter().unwrap_or_else(|| settings.filter.clone());
     let filter = parse_filter(&directives).map_err(|error| Problem::new(error.message))?;
@@ -52,14 +60,18 @@ pub(crate) fn start(settings: &Log) -> Result<LogGuard, Problem> {
         LogFormat::Text => false,
         LogFormat::Auto => !terminal,
     };
-    let started = if json {
-        tracing::subscriber::set_global_default(log.json().flatten_event(true).finish().with(filter_fn(is_safe)))
+    let (started, filter) = if json {
+        let log = log.json().flatten_event(true).with_filter_reloading();
+        let filter = FilterControl::new(directives, log.reload_handle());
+        (tracing::subscriber::set_global_default(log.finish().with(filter_fn(is_safe))), filter)
     } else {
-        tracing::subscriber::set_global_default(log.finish().with(filter_fn(is_safe)))
+        let log = log.with_filter_reloading();
+        let filter = FilterControl::new(directives, log.reload_handle());
+        (tracing::subscriber::set_global_default(log.finish().with(filter_fn(is_safe))), filter)
     };
     started.map_err(|_| Problem::new("the log was started twice"))?;
     log_panics();
-    Ok(LogGuard(Some(guard)))
+    Ok(RunningLog { guard: Some(guard), filter: Arc::new(filter), lost })
 }
 
 fn report_lost(lines: usize) {
@@ -85,9 +97,9 @@ fn log_panics() {
     }));
 }
 
-impl Drop for LogGuard {
+impl Drop for RunningLog {
     fn drop(&mut self) {
-        let guard = self.0.take();
+        let guard = self.guard.take();
         // The guard prints to standard output if the queue stays full, which may fail or block as well.
         let (ended, end) = mpsc::channel();
         let flushing = std::thread::Builder::new().spawn(move || {

@@ -145,6 +145,13 @@ fn rejected_call_takes_four_checks_with_any_ring() {
 }
 
 #[test]
+fn key_id_is_the_beginning_of_a_digest() {
+    // printf 0123456789abcdef0123456789abcdef | sha256sum
+    let shared = VerifyingKey::parse("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=").unwrap();
+    assert_eq!(shared.id(), "3eb1bd43");
+}
+
+#[test]
 fn at_most_four_pairs_are_checked() {
     let keys: Vec<_> = (1..=4).map(|seed| SigningKey::from_seed([seed; 32]).unwrap()).collect();
     let texts: Vec<_> = keys.iter().map(|key| key.to_verifying_text().expose().to_owned()).collect();
@@ -158,7 +165,9 @@ fn at_most_four_pairs_are_checked() {
     for (count, before, by, checks) in [(1, 0, 1, 1), (1, 3, 1, 4), (2, 1, 1, 2), (2, 1, 2, 4), (4, 0, 4, 4)] {
         let headers = signed(before, by);
         let counted = ring(count).verify_counted(&headers, b"{}", NOW);
-        assert_eq!(counted, (Ok("msg_1"), checks), "{count} {before} {by}");
+        let signed_by = ring(count).keys()[by - 1].id();
+        let verified = Verified { id: "msg_1", key_id: signed_by };
+        assert_eq!(counted, (Ok(verified), checks), "{count} {before} {by}");
     }
     for (count, before, by) in [(1, 4, 1), (2, 2, 2), (3, 1, 3)] {
         let headers = signed(before, by);

@@ -11,15 +11,15 @@ const LAYERS: &[&[&str]] = &[
     &["connection", "docs", "health"],
     &["openapi"],
     &["route"],
-    &["federation", "rest", "webhook"],
+    &["federation", "operator", "rest", "webhook"],
     &["pipeline"],
     &["state"],
     &["reads"],
-    &["dispatch", "idempotency", "reset_limit", "tenants", "token_gate"],
+    &["access", "dispatch", "idempotency", "reset_limit", "tenants", "token_gate"],
     &["html", "log", "request", "revocation", "tenant"],
-    &["auth", "guard"],
+    &["auth", "guard", "origin"],
     &["error"],
-    &["catch_panic", "digest", "flights", "limits", "process_key", "response"],
+    &["catch_panic", "digest", "flights", "limits", "log_filter", "peer", "process_key", "response", "trace"],
 ];
 
 /// The path of a module, such as `["federation", "form"]`.

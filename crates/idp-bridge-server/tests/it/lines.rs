@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tracing::Dispatch;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::bridge::{Bridge, envelope, memory, signed, tenant};
+use crate::bridge::{Bridge, envelope, limits, memory, platform_key, signed, tenant, verifying};
 use crate::http::{Connection, Request, within};
 use crate::scripted::Scripted;
 
@@ -90,6 +90,49 @@ async fn call_is_one_line_without_user() {
     for secret in ["ada@", "u-1", "cust-1", "v1a,"] {
         assert!(!log.text().contains(secret), "{secret}");
     }
+}
+
+#[tokio::test]
+async fn line_identifies_caller_key_and_trace() {
+    let log = Log::default();
+    let _guard = log.begin();
+    let bridge = Bridge::with_samples().await;
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let call = signed(&envelope("users.get_by_id", json!({"id": "u-1"})));
+    let webhook_id = call.headers.iter().find(|(name, _)| name == "webhook-id").unwrap().1.clone();
+    bridge.send(&call.header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"))).await;
+    let [line] = log.lines().try_into().unwrap();
+    assert_eq!((&line["webhook.id"], &line["trace.id"]), (&json!(webhook_id), &json!(trace)));
+    assert_eq!((&line["peer"], &line["key.id"]), (&json!("127.0.0.1"), &json!(verifying(&platform_key()).id())));
+}
+
+#[tokio::test]
+async fn unsigned_call_has_no_webhook_id() {
+    let log = Log::default();
+    let _guard = log.begin();
+    let bridge = Bridge::with_samples().await;
+    let call = signed(&envelope("users.get_by_id", json!({"id": "u-1"}))).body("{}");
+    assert_eq!(bridge.send(&call.header("traceparent", "00-nonsense")).await.status, 401);
+    let [line] = log.lines().try_into().unwrap();
+    for absent in ["webhook.id", "key.id", "trace.id"] {
+        assert!(line.get(absent).is_none(), "{absent}: {line}");
+    }
+    assert_eq!(line["peer"], "127.0.0.1");
+}
+
+#[tokio::test]
+async fn equal_salts_join_lines_of_two_bridges() {
+    let mut hashes = Vec::new();
+    for salt in ["one", "one", "two"] {
+        let log = Log::default();
+        let _guard = log.begin();
+        let tenants = [tenant("acme", memory(sample_users()))];
+        let bridge = Bridge::with_server(tenants, limits(), |server| server.with_user_salt(salt.as_bytes())).await;
+        bridge.call("users.get_by_id", json!({"id": "u-1"})).await;
+        hashes.push(log.lines()[0]["user.hash"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(hashes[0], hashes[1]);
+    assert_ne!(hashes[0], hashes[2]);
 }
 
 #[tokio::test]

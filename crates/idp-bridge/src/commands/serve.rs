@@ -1,6 +1,7 @@
 //! The command `serve`: runs the bridge until it receives SIGTERM or SIGINT.
 
 mod reload;
+mod user_salt;
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,7 +23,7 @@ use super::runtime_error;
 use crate::cli::ConfigOption;
 use crate::config::{self, Loader, Location, Problem, Settings};
 use crate::demo::Demo;
-use crate::log;
+use crate::log::{self, RunningLog};
 use crate::report::{CommandResult, Exit, Failure, print};
 
 /// Maximum number of worker threads. The bridge mostly waits for identity providers.
@@ -62,13 +63,13 @@ pub(crate) fn run(options: &Options, registry: &Registry) -> CommandResult {
             .with_hint("use `--listen 127.0.0.1:8080`, or name a configuration with `--config`")
             .into());
     }
-    let _log = log::start(&setup.settings.log)?;
+    let log = log::start(&setup.settings.log)?;
     if options.accept_lost_revocations {
         log_accepted_loss(setup.is_list_lost);
     }
     raise_open_file_limit();
     let runtime = runtime()?;
-    let result = runtime.block_on(setup.serve(listen));
+    let result = runtime.block_on(setup.serve(listen, &log));
     // Blocking work must not delay the exit.
     runtime.shutdown_timeout(SHUTDOWN);
     result
@@ -108,7 +109,7 @@ impl Setup {
         Ok(Self { settings, tenants, revocations: None, is_list_lost: false, loader: None, demo: Some(demo) })
     }
 
-    async fn serve(mut self, listen: SocketAddr) -> CommandResult {
+    async fn serve(mut self, listen: SocketAddr, log: &RunningLog) -> CommandResult {
         // Signals are handled before the address is announced, so that none is missed.
         let signals = Signals::new().map_err(|error| Problem::new(format!("signals cannot be received: {error}")))?;
         let listener = TcpListener::bind(listen).await.map_err(|error| bind_error("listen", listen, &error))?;
@@ -122,7 +123,7 @@ impl Setup {
         }
         announce(announcement)?;
         let loader = self.loader.take();
-        let mut server = self.into_server()?;
+        let mut server = self.into_server()?.with_log_filter(log.filter.clone());
         if let Some(probes) = probes {
             tracing::info!(address = %probes.local_addr()?, "serving probes");
             server = server.with_probes(probes);
@@ -135,6 +136,12 @@ impl Setup {
     fn into_server(self) -> Result<Server, Problem> {
         let server = Server::new(self.tenants, Arc::new(SystemClock), &SystemRandom, self.settings.limits());
         let mut server = server.map_err(|error| Problem::new(format!("the system has no random bytes: {error}")))?;
+        if let Some(salt) = user_salt::load(&self.settings)? {
+            server = server.with_user_salt(salt.expose().as_bytes());
+        }
+        if let Some(token) = &self.settings.metrics_token {
+            server = server.with_operator_token(token.expose().trim());
+        }
         if self.demo.is_some() {
             server = server.with_demo();
         }

@@ -49,10 +49,14 @@ pub(crate) struct Server {
     #[schemars(with = "String")]
     #[serde(deserialize_with = "deserialize_listen")]
     pub(crate) listen: SocketAddr,
-    /// The address and port of a second listener for `/healthz` and `/readyz`, which no load on the first one reaches.
+    /// The address and port of a second listener for `/healthz`, `/readyz`, `/metrics` and `/log-level`, which no load on the
+    /// first one reaches.
     #[schemars(with = "Option<String>")]
     #[serde(deserialize_with = "deserialize_optional_listen")]
     pub(crate) metrics_listen: Option<SocketAddr>,
+    /// The bearer token for `/log-level`, which otherwise only loopback peers may use; at least 16 characters.
+    #[serde(deserialize_with = "deserialize_long_secret")]
+    pub(crate) metrics_token: Option<Secret>,
     /// The public URL of the bridge, for applications: `https`, or `http` to loopback.
     pub(crate) public_url: Option<PublicUrl>,
     /// The folder of the revocation list, which must survive restarts. Required if a tenant has federation.
@@ -109,6 +113,7 @@ impl Default for Server {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             metrics_listen: None,
+            metrics_token: None,
             public_url: None,
             state_dir: None,
             aws_default_chain: false,
@@ -130,6 +135,19 @@ pub(crate) struct Log {
     /// The lines to log: `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,idp_bridge=debug`.
     #[serde(deserialize_with = "deserialize_filter")]
     pub(crate) filter: String,
+    /// The salt of the hashes that stand for users, at least 16 characters. Equal salts give equal hashes in all replicas. The
+    /// default is a random salt in `server.state_dir`, or one that changes with each start.
+    #[serde(deserialize_with = "deserialize_long_secret")]
+    pub(crate) user_salt: Option<Secret>,
+}
+
+/// Deserializes a secret that cannot be guessed.
+fn deserialize_long_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    let secret = Secret::deserialize(deserializer)?;
+    if secret.expose().trim().len() < 16 {
+        return Err(serde::de::Error::custom("expected at least 16 characters; generate it with `openssl rand -hex 32`"));
+    }
+    Ok(Some(secret))
 }
 
 fn deserialize_filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -143,7 +161,7 @@ fn deserialize_filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Stri
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: LogFormat::Auto, filter: "info".into() }
+        Self { format: LogFormat::Auto, filter: "info".into(), user_salt: None }
     }
 }
 

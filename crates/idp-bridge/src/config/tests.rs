@@ -127,6 +127,8 @@ fn example_file_is_valid_and_has_all_keys() {
     }
     let folder = Folder::new();
     for name in [
+        "metrics-token",
+        "log-user-salt",
         "acme-webhook",
         "acme-portal",
         "acme-keycloak",

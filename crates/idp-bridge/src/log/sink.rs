@@ -18,7 +18,7 @@ pub(super) struct Sink<W> {
 
 /// Counts the lines that were lost because the queue was full or because writing failed.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Lost(Arc<Counters>);
+pub(crate) struct Lost(Arc<Counters>);
 
 #[derive(Debug, Default)]
 struct Counters {
@@ -33,7 +33,8 @@ impl Lost {
         let _ = self.0.dropped.set(counter);
     }
 
-    fn total(&self) -> usize {
+    /// Returns the number of lost lines.
+    pub(crate) fn total(&self) -> usize {
         let dropped = self.0.dropped.get().map_or(0, ErrorCounter::dropped_lines);
         dropped.saturating_add(self.0.failed.load(Relaxed))
     }
