@@ -37,7 +37,10 @@ impl ProcessKey {
     /// Returns the hash of a user for the log. It depends on the salt, or else on the process.
     pub(crate) fn user_hash(&self, tenant: &TenantId, id: &UserId) -> String {
         // A tenant's id contains no NUL.
-        format!("{:016x}", digest::<8>(&self.users, &[b"user", tenant.as_str().as_bytes(), b"\0", id.as_str().as_bytes()]))
+        format!(
+            "{:016x}",
+            digest::<8>(&self.users, &[b"user", tenant.as_str().as_bytes(), b"\0", id.as_str().as_bytes()])
+        )
     }
 
     /// Returns the hash of a tenant's email address, independent of ASCII case.

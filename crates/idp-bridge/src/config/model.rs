@@ -145,7 +145,9 @@ pub(crate) struct Log {
 fn deserialize_long_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
     let secret = Secret::deserialize(deserializer)?;
     if secret.expose().trim().len() < 16 {
-        return Err(serde::de::Error::custom("expected at least 16 characters; generate it with `openssl rand -hex 32`"));
+        return Err(serde::de::Error::custom(
+            "expected at least 16 characters; generate it with `openssl rand -hex 32`",
+        ));
     }
     Ok(Some(secret))
 }
