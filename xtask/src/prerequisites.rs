@@ -66,11 +66,16 @@ mod table {
         debian: "chromium-driver",
         elsewhere: "`brew install --cask chromedriver`, or your distribution's package, as new as the browser",
     };
+    pub(crate) const REDIS: Tool = Tool {
+        name: "Redis", purpose: "is the shared store of the tests",
+        candidates: &["redis-server"], probe: &["--version"], oldest: 0,
+        debian: "redis-server", elsewhere: "`brew install redis`, or your distribution's package",
+    };
 }
-pub(crate) use table::{CHROMEDRIVER, CHROMIUM, JAVA, MAVEN, NODE, NPM, PYTHON};
+pub(crate) use table::{CHROMEDRIVER, CHROMIUM, JAVA, MAVEN, NODE, NPM, PYTHON, REDIS};
 
 /// All programs, for the tests.
-pub(crate) const ALL: [&Tool; 7] = [&JAVA, &MAVEN, &PYTHON, &NODE, &NPM, &CHROMIUM, &CHROMEDRIVER];
+pub(crate) const ALL: [&Tool; 8] = [&JAVA, &MAVEN, &PYTHON, &NODE, &NPM, &CHROMIUM, &CHROMEDRIVER, &REDIS];
 
 /// Finds programs. As root on Debian, installs the missing ones.
 pub(crate) fn ensure(tools: &[&Tool]) -> Result<()> {
