@@ -2,9 +2,12 @@
 //!
 //! The identity provider is the fake of Auth0, which accepts access tokens even after a logout. Only the bridge rejects them.
 
+use std::time::{Duration, Instant};
+
 use idp_bridge_conformance::{Harness as _, NewUser, SignIn, Tokens};
 use idp_bridge_connector_auth0_testing::harness::Auth0Harness;
 use idp_bridge_core::{CustomerId, Email, Secret};
+use idp_bridge_test_redis::RedisServer;
 use rustix::process::Signal;
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -28,15 +31,22 @@ struct Federated {
 }
 
 impl Federated {
+    /// Starts with a store in the folder `state`.
     fn new() -> Self {
+        let federated = Self::with_store("state_dir = \"state\"");
+        std::fs::create_dir(federated.configured.folder().join("state")).unwrap();
+        federated
+    }
+
+    /// Starts with these keys of the server.
+    fn with_store(store: &str) -> Self {
         let runtime = Runtime::new().unwrap();
         let harness = runtime.block_on(Auth0Harness::start()).unwrap();
         let mut user = NewUser::person(Email::new(EMAIL).unwrap());
         user.customers = vec![CustomerId::new("cust-1").unwrap()];
         user.password = Some(PASSWORD.into());
         let user = runtime.block_on(harness.create(user)).unwrap().as_str().to_owned();
-        let configured = Configured::new(&configuration(&harness));
-        std::fs::create_dir(configured.folder().join("state")).unwrap();
+        let configured = Configured::new(&configuration(&harness, store));
         Self { configured, harness, user, runtime }
     }
 
@@ -53,11 +63,11 @@ impl Federated {
     }
 }
 
-fn configuration(harness: &Auth0Harness) -> String {
+fn configuration(harness: &Auth0Harness, store: &str) -> String {
     let (config, facts) = (harness.config(), harness.federation().unwrap().facts());
     let secret = config.client_secret.as_ref().map(Secret::expose).unwrap();
     format!(
-        "[server]\nstate_dir = \"state\"\npublic_url = \"https://bridge.acme.example/idp/\"\n\
+        "[server]\n{store}\npublic_url = \"https://bridge.acme.example/idp/\"\n\
          [tenants.acme]\nwebhook_keys_file = [\"webhook\"]\n\
          [tenants.acme.federation]\nmetadata = true\nanonymous_per_second = 100000\ncache = \"60s\"\n\
          clients = [{{ id = \"{}\", secret = \"{secret}\" }}, {{ id = \"{}\" }}]\n\
@@ -175,10 +185,79 @@ fn lost_revocation_list_prevents_start() {
 }
 
 #[test]
-fn users_delete_warns_about_revocation_list() {
+fn users_delete_writes_the_list_in_a_file() {
     let federated = Federated::new();
-    let ran = run_in(federated.configured.folder(), ["users", "delete", &federated.user]).with_code(0);
-    assert!(ran.stderr.contains("the revocation list of the bridge was not written"), "{ran:?}");
+    let tokens = federated.sign_in();
+    let delete = || run_in(federated.configured.folder(), ["users", "delete", &federated.user]);
+    let bridge = federated.configured.serve();
+    assert_eq!(call(&bridge, "GET", "userinfo", &tokens).status, 200);
+    let ran = delete().with_code(2);
+    assert!(ran.stderr.contains("is in use by another process"), "{ran:?}");
+    assert!(ran.stderr.contains("hint: delete the user through the running bridge"), "{ran:?}");
+    assert_eq!(call(&bridge, "GET", "userinfo", &tokens).status, 200, "nothing was deleted");
+    drop(bridge);
+    delete().with_code(0);
+    let bridge = federated.configured.serve();
+    assert_always_rejected(&bridge, &tokens);
+}
+
+#[test]
+fn users_delete_writes_the_shared_list() {
+    let redis = RedisServer::start();
+    let federated = Federated::with_store(&in_redis(&redis));
+    let tokens = federated.sign_in();
+    let bridge = federated.configured.serve();
+    assert_eq!(call(&bridge, "GET", "userinfo", &tokens).status, 200);
+    run_in(federated.configured.folder(), ["users", "delete", &federated.user]).with_code(0);
+    assert_eq!(call(&bridge, "GET", "userinfo", &tokens).problem(), (401, "invalid_token".into()));
+}
+
+fn in_redis(redis: &RedisServer) -> String {
+    format!("store = {{ type = \"redis\", urls = [\"{}\"] }}", redis.url())
+}
+
+#[test]
+fn logout_holds_on_all_replicas() {
+    let mut redis = RedisServer::start();
+    let federated = Federated::with_store(&in_redis(&redis));
+    let (ended, active) = (federated.sign_in(), federated.sign_in());
+    let (one, other) = (federated.configured.serve(), federated.configured.serve());
+    for (bridge, tokens) in [(&one, &ended), (&other, &ended), (&other, &active)] {
+        assert_eq!(call(bridge, "GET", "userinfo", tokens).status, 200);
+    }
+    assert_eq!(call(&one, "POST", "logout", &ended).status, 204);
+    // The other bridge has the token in its cache.
+    assert_eq!(call(&other, "GET", "userinfo", &ended).problem(), (401, "invalid_token".into()));
+    assert_eq!(call(&other, "GET", "userinfo", &active).status, 200);
+    for bridge in [one, other] {
+        bridge.signal(Signal::KILL);
+    }
+    redis.kill();
+    redis.restart();
+    for bridge in [federated.configured.serve(), federated.configured.serve()] {
+        assert_always_rejected(&bridge, &ended);
+        assert_eq!(call(&bridge, "GET", "userinfo", &active).status, 200);
+    }
+}
+
+#[test]
+fn logout_and_userinfo_fail_while_the_store_is_away() {
+    let redis = RedisServer::start();
+    let federated = Federated::with_store(&in_redis(&redis));
+    let tokens = federated.sign_in();
+    let bridge = federated.configured.serve();
+    assert_eq!(call(&bridge, "GET", "userinfo", &tokens).status, 200);
+    redis.pause();
+    for (method, path) in [("GET", "userinfo"), ("POST", "logout")] {
+        let reply = call(&bridge, method, path, &tokens);
+        assert_eq!(reply.problem(), (503, "overloaded".into()), "{path}");
+        assert!(reply.header("retry-after").is_some());
+    }
+    redis.resume();
+    let begun = Instant::now();
+    while call(&bridge, "GET", "userinfo", &tokens).status != 200 {
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", bridge.log());
+    }
 }
 
 #[test]

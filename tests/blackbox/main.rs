@@ -28,6 +28,8 @@ mod reload;
 #[cfg(test)]
 mod rest;
 #[cfg(test)]
+mod shared_store;
+#[cfg(test)]
 mod signals;
 #[cfg(test)]
 mod streams;

@@ -2,6 +2,9 @@
 
 use aws_lc_rs::digest;
 
+/// A SHA-256.
+pub(crate) type Digest = [u8; 32];
+
 /// Returns the SHA-256 of these bytes.
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     to_array(digest::digest(&digest::SHA256, bytes))

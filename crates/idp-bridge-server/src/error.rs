@@ -8,9 +8,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use idp_bridge_core::{Error, ErrorKind, Origin, Outcome};
 use idp_bridge_protocol::{Code, EnvelopeError, MEDIA_TYPE, Problem, SignatureError};
+use serde::{Deserialize, Serialize};
 
 use crate::response::{self, Response};
 
@@ -159,6 +161,38 @@ impl Refusal {
             retry_after: error.retry_after(),
             ..bare
         }
+    }
+}
+
+/// The parts of a refusal that another replica needs to repeat it.
+#[derive(Serialize, Deserialize)]
+struct SharedRefusal {
+    code: String,
+    is_unknown: bool,
+    field: Option<String>,
+    detail: Option<String>,
+    retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    /// Encodes the refusal of a write for other replicas.
+    pub(crate) fn to_shared(&self) -> Bytes {
+        response::to_json(&SharedRefusal {
+            code: self.code.as_str().to_owned(),
+            is_unknown: self.outcome == Outcome::Unknown,
+            field: self.field.as_deref().map(str::to_owned),
+            detail: self.detail.as_deref().map(str::to_owned),
+            retry_after: self.retry_after,
+        })
+    }
+
+    /// Decodes the refusal of a write on another replica. Returns `None` if this version does not know its code.
+    pub(crate) fn from_shared(bytes: &[u8]) -> Option<Self> {
+        let SharedRefusal { code, is_unknown, field, detail, retry_after } = serde_json::from_slice(bytes).ok()?;
+        let code = Code::ALL.iter().copied().find(|known| known.as_str() == code)?;
+        let outcome = if is_unknown { Outcome::Unknown } else { Outcome::NotApplied };
+        let (field, detail) = (field.map(Cow::Owned), detail.map(Cow::Owned));
+        Some(Self { outcome, field, detail, retry_after, ..Self::new(code) })
     }
 }
 

@@ -9,17 +9,15 @@ mod reset;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use idp_bridge_core::{Call, CallScope, Outcome, UserId};
+use idp_bridge_core::{Call, Outcome};
 use idp_bridge_protocol::{Code, Operation};
 
 use crate::dispatch;
 use crate::error::{Failure, Refusal, Rejection};
 use crate::guard::Seat;
-use crate::idempotency::{self, Begun, Failed};
+use crate::idempotency::{Begun, Failed};
 use crate::response::{self, JSON, Response};
-use crate::revocation::Revocation;
 use crate::state::ServerState;
-use crate::tenant::Tenant;
 
 pub(crate) use admitted::AdmittedCall;
 
@@ -77,18 +75,19 @@ async fn run_once(state: Arc<ServerState>, mut admitted: AdmittedCall, _seat: Se
         return execute(&state, admitted).await.map(Success::new);
     };
     let fingerprint = Operation::Users(admitted.call.clone()).fingerprint();
-    match idempotency::begin(&*state.idempotency, key, fingerprint, admitted.scope.deadline()).await {
+    let begun = state.store.begin_write(key, fingerprint, admitted.scope.deadline()).await;
+    match Begun::from_store(begun) {
         Begun::Run(claim) => {
             let result = execute(&state, admitted).await;
-            claim.finish(result.clone().map_err(Failed)).await;
+            state.store.finish_write(claim, result.clone().map_err(Failed)).await;
             result.map(Success::new)
         }
         Begun::Replay(body) => {
             admitted.log.write_replay();
             Ok(Success { body, is_replay: true })
         }
-        Begun::Refused(refusal) => {
-            admitted.log.write_refusal(&refusal, None);
+        Begun::Refused(Rejection { refusal, cause }) => {
+            admitted.log.write_refusal(&refusal, cause.as_deref());
             Err(refusal)
         }
     }
@@ -107,9 +106,10 @@ async fn execute(state: &Arc<ServerState>, admitted: AdmittedCall) -> Result<Byt
     let deleted = if let Call::Delete(id) = &call { Some(id.clone()) } else { None };
     let mut result = guarded::dispatch(&tenant, call, &scope).await;
     if let (true, Some(id)) = (result.is_ok(), deleted)
-        && let Err(failure) = revoke_deleted_user(state, &tenant, &scope, id).await
+        && let Err(error) = dispatch::with_deadline(&scope, state.store.revoke_deleted_user(&tenant, id)).await
     {
-        result = Err(failure);
+        // The platform has to repeat the delete.
+        result = Err(Failure { error, outcome: Outcome::Unknown });
     }
     match result {
         Ok(answer) => {
@@ -122,17 +122,4 @@ async fn execute(state: &Arc<ServerState>, admitted: AdmittedCall) -> Result<Byt
             Err(refusal)
         }
     }
-}
-
-/// Revokes the tokens of a deleted user. If this fails, the platform has to repeat the delete.
-async fn revoke_deleted_user(
-    state: &ServerState,
-    tenant: &Tenant,
-    scope: &CallScope,
-    id: UserId,
-) -> Result<(), Failure> {
-    let Some(federation) = &tenant.federation else { return Ok(()) };
-    let entry = Revocation::of_deleted_user(id, state.clock.now(), federation.max_token_age);
-    let revoked = dispatch::with_deadline(scope, state.revocations.revoke(&tenant.id, &[entry])).await;
-    revoked.map_err(|error| Failure { error, outcome: Outcome::Unknown })
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use aws_lc_rs::hmac;
-use idp_bridge_core::{Email, Random, TenantId, UserId};
+use idp_bridge_core::{Random, TenantId, UserId};
 
 /// A random key that never leaves the process.
 #[derive(Debug)]
@@ -41,12 +41,6 @@ impl ProcessKey {
             "{:016x}",
             digest::<8>(&self.users, &[b"user", tenant.as_str().as_bytes(), b"\0", id.as_str().as_bytes()])
         )
-    }
-
-    /// Returns the hash of a tenant's email address, independent of ASCII case.
-    pub(crate) fn address_hash(&self, tenant: &TenantId, email: &Email) -> u128 {
-        let email = email.as_str().to_ascii_lowercase();
-        digest::<16>(&self.key, &[b"address", tenant.as_str().as_bytes(), b"\0", email.as_bytes()])
     }
 
     /// Returns a number below `count` that is stable for a tenant, or 0 if `count` is 0.
@@ -111,17 +105,5 @@ mod tests {
         let picked: std::collections::BTreeSet<_> = (0..200).map(|number| pick(number, 3)).collect();
         assert_eq!(picked, (0..3).collect());
         assert_eq!((pick(1, 3), pick(1, 0)), (pick(1, 3), 0));
-    }
-
-    #[test]
-    fn address_hash_ignores_ascii_case() {
-        let (key, next) = (ProcessKey::new(&SystemRandom).unwrap(), ProcessKey::new(&SystemRandom).unwrap());
-        let hash = |key: &ProcessKey, tenant: &str, email: &str| {
-            key.address_hash(&TenantId::new(tenant).unwrap(), &Email::new(email).unwrap())
-        };
-        assert_eq!(hash(&key, "a", "Ada@acme.example"), hash(&key, "a", "ada@ACME.example"));
-        assert_ne!(hash(&key, "a", "ada@acme.example"), hash(&key, "b", "ada@acme.example"));
-        assert_ne!(hash(&key, "a", "ada@acme.example"), hash(&key, "a", "bda@acme.example"));
-        assert_ne!(hash(&key, "a", "ada@acme.example"), hash(&next, "a", "ada@acme.example"));
     }
 }

@@ -3,29 +3,59 @@
 //! The platform sends resets for strangers, so each address counts before any look-up, whether or not a user has it.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use idp_bridge_core::{Email, Error, ErrorKind, Result, TenantId};
+use aws_lc_rs::hmac;
+use idp_bridge_core::{Email, Random, Result, TenantId, async_trait};
 use jiff::Timestamp;
 
-use crate::process_key::ProcessKey;
-
 /// The maximum number of resets for an address within [`WINDOW`].
-const MAX_RESETS: usize = 5;
+pub(crate) const MAX_RESETS: usize = 5;
 
 /// The time for which a reset counts.
-const WINDOW: Duration = Duration::from_secs(60 * 60);
+pub(crate) const WINDOW: Duration = Duration::from_secs(60 * 60);
 
 /// The maximum number of addresses that are counted for a tenant. Beyond that the oldest entry is removed.
 const MAX_ADDRESSES: usize = 10_000;
 
-/// The keyed hash of an address, so that memory contains no addresses.
-type AddressHash = u128;
+/// The keyed hash of an address, so that neither memory nor a store contains addresses.
+pub(crate) type AddressHash = u128;
+
+/// Counts the resets of each address. Several bridges may share a limiter.
+#[async_trait]
+pub trait ResetLimiter: fmt::Debug + Send + Sync + 'static {
+    /// Counts a reset. Returns the time to wait if the address had five in the last hour; such a reset does not count.
+    async fn count(&self, tenant: &TenantId, email: &Email, now: Timestamp) -> Result<Option<Duration>>;
+}
+
+/// The key of the hashes of addresses.
+#[derive(Clone)]
+pub(crate) struct AddressKey(hmac::Key);
+
+impl AddressKey {
+    /// Creates a key from random bytes.
+    pub(crate) fn new(bytes: &[u8]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
+    }
+
+    /// Returns the hash of a tenant's email address, independent of ASCII case.
+    pub(crate) fn hash(&self, tenant: &TenantId, email: &Email) -> AddressHash {
+        let mut context = hmac::Context::with_key(&self.0);
+        // A tenant's id contains no NUL.
+        for part in [tenant.as_str().as_bytes(), b"\0", email.as_str().to_ascii_lowercase().as_bytes()] {
+            context.update(part);
+        }
+        context.sign().as_ref().iter().take(16).fold(0, |number, byte| number << 8 | u128::from(*byte))
+    }
+}
 
 /// Counts the resets of each address in memory.
-#[derive(Debug, Default)]
-pub(crate) struct ResetLimiter(Mutex<HashMap<TenantId, Counts>>);
+pub(crate) struct MemoryResets {
+    key: AddressKey,
+    tenants: Mutex<HashMap<TenantId, Counts>>,
+}
 
 /// The resets of a tenant's addresses.
 #[derive(Debug, Default)]
@@ -36,16 +66,27 @@ struct Counts {
     order: VecDeque<(Timestamp, AddressHash)>,
 }
 
-impl ResetLimiter {
-    /// Counts a reset. Fails with `RateLimited` if the address had too many in the last hour.
-    pub(crate) fn count(&self, key: &ProcessKey, now: Timestamp, tenant: &TenantId, email: &Email) -> Result<()> {
-        let address = key.address_hash(tenant, email);
-        let mut tenants = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let counted = tenants.entry(tenant.clone()).or_default().count(now, address);
-        counted.map_err(|wait| {
-            Error::ours(ErrorKind::RateLimited, "too many password resets for one address in an hour")
-                .with_retry_after(Some(wait))
-        })
+impl MemoryResets {
+    /// Creates an empty limiter. Fails if the system has no randomness.
+    pub(crate) fn new(random: &dyn Random) -> std::io::Result<Self> {
+        let mut key = [0; 32];
+        random.fill(&mut key)?;
+        Ok(Self { key: AddressKey::new(&key), tenants: Mutex::default() })
+    }
+}
+
+impl fmt::Debug for MemoryResets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MemoryResets")
+    }
+}
+
+#[async_trait]
+impl ResetLimiter for MemoryResets {
+    async fn count(&self, tenant: &TenantId, email: &Email, now: Timestamp) -> Result<Option<Duration>> {
+        let address = self.key.hash(tenant, email);
+        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(tenants.entry(tenant.clone()).or_default().count(now, address).err())
     }
 }
 
@@ -144,5 +185,17 @@ mod tests {
             assert_eq!(counts.count(at(60), 1), Ok(()));
         }
         assert_eq!(counts.count(at(0), 1), Err(WINDOW));
+    }
+
+    #[test]
+    fn address_hash_ignores_ascii_case() {
+        let (key, next) = (AddressKey::new(&[1; 32]), AddressKey::new(&[2; 32]));
+        let hash = |key: &AddressKey, tenant: &str, email: &str| {
+            key.hash(&TenantId::new(tenant).unwrap(), &Email::new(email).unwrap())
+        };
+        assert_eq!(hash(&key, "a", "Ada@acme.example"), hash(&key, "a", "ada@ACME.example"));
+        assert_ne!(hash(&key, "a", "ada@acme.example"), hash(&key, "b", "ada@acme.example"));
+        assert_ne!(hash(&key, "a", "ada@acme.example"), hash(&key, "a", "bda@acme.example"));
+        assert_ne!(hash(&key, "a", "ada@acme.example"), hash(&next, "a", "ada@acme.example"));
     }
 }

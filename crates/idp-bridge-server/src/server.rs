@@ -9,13 +9,12 @@ use tokio::net::TcpListener;
 
 use crate::accept::Connections;
 use crate::access::OperatorAccess;
-use crate::idempotency::{IdempotencyStore, MemoryStore};
 use crate::limits::ServerLimits;
 use crate::log_filter::{LogFilter, LogLevel};
 use crate::probes::Probes;
-use crate::revocation::RevocationStore;
 use crate::router::Router;
 use crate::state::ServerState;
+use crate::store::Store;
 use crate::tenants::{CurrentTenants, Tenants};
 
 /// A server that is ready to accept connections.
@@ -25,25 +24,14 @@ pub struct Server {
 }
 
 impl Server {
-    /// Creates a server for these tenants. Fails if the system has no randomness.
+    /// Creates a server for these tenants, with a store in memory. Fails if the system has no randomness.
     pub fn new(
         tenants: Tenants,
         clock: Arc<dyn Clock>,
         random: &dyn Random,
         limits: ServerLimits,
     ) -> std::io::Result<Self> {
-        Self::with_store(tenants, clock, random, limits, Arc::new(MemoryStore::default()))
-    }
-
-    /// Creates a server with its own idempotency store, such as one that several bridges share.
-    pub fn with_store(
-        tenants: Tenants,
-        clock: Arc<dyn Clock>,
-        random: &dyn Random,
-        limits: ServerLimits,
-        store: Arc<dyn IdempotencyStore>,
-    ) -> std::io::Result<Self> {
-        let state = ServerState::new(tenants, clock, random, limits, store)?;
+        let state = ServerState::new(tenants, clock, random, limits)?;
         Ok(Self { state, probes: None })
     }
 
@@ -52,10 +40,10 @@ impl Server {
         Arc::clone(&self.state.tenants)
     }
 
-    /// Replaces the revocation list in memory by one that survives a restart, or that several bridges share.
+    /// Replaces the store in memory by one that survives a restart, or that several bridges share.
     #[must_use]
-    pub fn with_revocations(mut self, revocations: Arc<dyn RevocationStore>) -> Self {
-        self.state.revocations = revocations;
+    pub fn with_store(mut self, store: Store) -> Self {
+        self.state.store = store;
         self
     }
 

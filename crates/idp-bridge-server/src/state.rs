@@ -11,14 +11,12 @@ use tokio_util::task::TaskTracker;
 use crate::access::OperatorAccess;
 use crate::flights::Flights;
 use crate::guard::ProcessGuard;
-use crate::idempotency::IdempotencyStore;
 use crate::limits::ServerLimits;
 use crate::log_filter::LogLevel;
 use crate::process_key::ProcessKey;
 use crate::reads::{ReadKey, SharedRead};
 use crate::request;
-use crate::reset_limit::ResetLimiter;
-use crate::revocation::{MemoryRevocations, RevocationStore};
+use crate::store::Store;
 use crate::tenant::Tenant;
 use crate::tenants::{CurrentTenants, Tenants};
 use crate::token_gate::TokenGate;
@@ -27,11 +25,8 @@ use crate::token_gate::TokenGate;
 pub(crate) struct ServerState {
     pub(crate) tenants: Arc<CurrentTenants>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) idempotency: Arc<dyn IdempotencyStore>,
-    /// Tokens that are rejected although they may still be valid.
-    pub(crate) revocations: Arc<dyn RevocationStore>,
+    pub(crate) store: Store,
     pub(crate) gate: TokenGate,
-    pub(crate) resets: ResetLimiter,
     pub(crate) limits: ServerLimits,
     pub(crate) guard: ProcessGuard,
     /// The running reads.
@@ -52,21 +47,19 @@ pub(crate) struct ServerState {
 }
 
 impl ServerState {
-    /// Creates the state. Fails if the system has no randomness.
+    /// Creates the state, with a store in memory. Fails if the system has no randomness.
     pub(crate) fn new(
         tenants: Tenants,
         clock: Arc<dyn Clock>,
         random: &dyn Random,
         limits: ServerLimits,
-        idempotency: Arc<dyn IdempotencyStore>,
     ) -> std::io::Result<Self> {
         let tasks = TaskTracker::new();
         Ok(Self {
             gate: TokenGate::new(&tasks),
             guard: ProcessGuard::new(limits.calls),
             reads: Flights::new_abandonable(tasks.clone()),
-            revocations: Arc::new(MemoryRevocations::new(Arc::clone(&clock))),
-            resets: ResetLimiter::default(),
+            store: Store::in_memory(Arc::clone(&clock), random)?,
             key: ProcessKey::new(random)?,
             access: OperatorAccess::default(),
             log_level: None,
@@ -76,7 +69,6 @@ impl ServerState {
             is_draining: AtomicBool::new(false),
             tenants: Arc::new(CurrentTenants::new(tenants)),
             clock,
-            idempotency,
             limits,
             tasks,
         })

@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod keys;
 pub(crate) mod schema;
 pub(crate) mod serve;
+mod store;
 pub(crate) mod users;
 
 use std::path::Path;

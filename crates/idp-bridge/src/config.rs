@@ -22,6 +22,7 @@ mod rest;
 mod root;
 mod schema;
 mod secrets;
+mod store;
 mod tenant;
 
 pub(crate) use environment::{log_filter, variable};
@@ -31,6 +32,7 @@ pub(crate) use problem::{Problem, list, nearest};
 pub(crate) use published::{connector_settings, json_schema};
 pub(crate) use regular::read_text;
 pub(crate) use secrets::MAX_SECRET;
+pub(crate) use store::StoreSettings;
 
 #[cfg(test)]
 mod tests;

@@ -92,7 +92,7 @@ impl<'a> Federated<'a> {
 
     /// Returns whether an entry of any of these keys rejects a token with this issue time.
     pub(super) async fn is_revoked(&self, keys: &[RevokedKey], issued_at: Option<Timestamp>) -> Result<bool> {
-        self.state.revocations.is_revoked(&self.tenant.id, keys, issued_at).await.map_err(unavailable)
+        self.state.store.is_revoked(&self.tenant.id, keys, issued_at).await.map_err(unavailable)
     }
 
     /// Adds entries to the revocation list.
@@ -100,7 +100,7 @@ impl<'a> Federated<'a> {
         if entries.is_empty() {
             return Ok(());
         }
-        self.state.revocations.revoke(&self.tenant.id, entries).await.map_err(unavailable)
+        self.state.store.revoke(&self.tenant.id, entries).await.map_err(unavailable)
     }
 }
 

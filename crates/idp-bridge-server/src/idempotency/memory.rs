@@ -127,7 +127,7 @@ impl IdempotencyStore for MemoryStore {
 
 #[async_trait]
 impl Claim for MemoryClaim {
-    async fn finish(mut self: Box<Self>, result: WriteResult) {
+    async fn finish(mut self: Box<Self>, result: WriteResult) -> Result<()> {
         if let Ok(body) = &result {
             lock(&self.state).keep(&self.key, body);
         } else {
@@ -136,6 +136,7 @@ impl Claim for MemoryClaim {
         if let Some(sender) = self.result.take() {
             sender.send_replace(Some(result));
         }
+        Ok(())
     }
 }
 

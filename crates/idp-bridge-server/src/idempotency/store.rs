@@ -12,6 +12,9 @@ use crate::error::Refusal;
 /// The time for which a success is kept.
 pub const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// The time after the deadline of a write for which a persistent or shared store keeps its claim.
+pub const LEASE_GRACE: Duration = Duration::from_secs(5);
+
 /// The idempotency key of a write: its tenant, and a digest of surface, tenant, caller and the caller's id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
@@ -56,6 +59,18 @@ pub type WriteResult = Result<Bytes, Failed>;
 #[derive(Debug, Clone)]
 pub struct Failed(pub(crate) Refusal);
 
+impl Failed {
+    /// Encodes the failure, for a store that several bridges share.
+    pub fn to_bytes(&self) -> Bytes {
+        self.0.to_shared()
+    }
+
+    /// Decodes a failure. Returns `None` if it is from a later version of the bridge.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Refusal::from_shared(bytes).map(Self)
+    }
+}
+
 /// The response of a store to a write that is about to begin.
 pub enum Begin {
     /// The write should run, and then finish the claim.
@@ -86,6 +101,8 @@ impl fmt::Debug for Begin {
 /// - Of concurrent writes with equal key and fingerprint one runs. The others wait for its end or their deadline.
 /// - A success is kept for [`KEPT`] from its end. A failure is passed to the waiting writes and removed.
 /// - A claim that is dropped without a result is removed: the next write with its key runs.
+/// - The claim of a bridge that crashed lasts until [`LEASE_GRACE`] after the deadline of its write. Then the next write with its
+///   key runs.
 /// - After an error the write must not run.
 #[async_trait]
 pub trait IdempotencyStore: fmt::Debug + Send + Sync + 'static {
@@ -96,8 +113,8 @@ pub trait IdempotencyStore: fmt::Debug + Send + Sync + 'static {
 /// The claim of a running write to its key.
 #[async_trait]
 pub trait Claim: Send {
-    /// Records the result of the write.
-    async fn finish(self: Box<Self>, result: WriteResult);
+    /// Records the result of the write. After an error it is recorded later or not at all.
+    async fn finish(self: Box<Self>, result: WriteResult) -> Result<()>;
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use super::admitted::AdmittedCall;
 use super::guarded;
-use crate::dispatch::Answer;
+use crate::dispatch::{self, Answer};
 use crate::error::{Failure, Refusal};
 use crate::state::ServerState;
 
@@ -26,9 +26,10 @@ const FAILED_LATER: &str = "the mail was not ordered: it failed after the platfo
 pub(super) async fn send(state: &Arc<ServerState>, admitted: AdmittedCall, email: Email) -> Result<Bytes, Refusal> {
     let started = admitted.log.started();
     let deadline = admitted.scope.deadline();
-    if let Err(error) = state.resets.count(&state.key, state.clock.now(), &admitted.tenant.id, &email) {
+    let counted = state.store.count_reset(&admitted.tenant.id, &email);
+    if let Err(error) = dispatch::with_deadline(&admitted.scope, counted).await {
         let refusal = Refusal::from_error(&error, Outcome::NotApplied);
-        admitted.log.write_refusal(&refusal, None);
+        admitted.log.write_refusal(&refusal, Some(&error));
         return Err(refusal);
     }
     let (order, write_begun) = Order::new(admitted, email);

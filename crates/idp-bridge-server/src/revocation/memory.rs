@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use idp_bridge_core::{Clock, Result, TenantId, async_trait};
 use jiff::Timestamp;
 
-use super::store::{Digest, Kept, Revocation, RevocationStore, RevokedKey};
+use super::store::{Kept, Revocation, RevocationStore, RevokedKey};
+use crate::digest::Digest;
 
 /// Keeps the revocation list in memory.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::fmt;
 use idp_bridge_core::{Result, SessionId, TenantId, UserId, async_trait};
 use jiff::Timestamp;
 
-use crate::digest::sha256_of_parts;
+use crate::digest::{Digest, sha256_of_parts};
 
 /// The key of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,12 +54,9 @@ pub trait RevocationStore: fmt::Debug + Send + Sync + 'static {
     async fn is_revoked(&self, tenant: &TenantId, keys: &[RevokedKey], issued_at: Option<Timestamp>) -> Result<bool>;
 }
 
-/// The SHA-256 of tenant, kind and key of an entry, so that a store contains no ids.
-pub(super) type Digest = [u8; 32];
-
 impl RevokedKey {
-    /// Returns the digest under which a store keeps the entry.
-    pub(super) fn digest(&self, tenant: &TenantId) -> Digest {
+    /// Returns the digest of tenant, kind and key, under which a store keeps the entry. A store contains no ids.
+    pub(crate) fn digest(&self, tenant: &TenantId) -> Digest {
         let (kind, key) = match self {
             Self::Token(sha256) => ("token", &sha256[..]),
             Self::Session(session) => ("session", session.as_str().as_bytes()),
@@ -72,19 +69,19 @@ impl RevokedKey {
 
 /// The stored value of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Kept {
-    pub(super) not_before: Option<Timestamp>,
-    pub(super) until: Timestamp,
+pub(crate) struct Kept {
+    pub(crate) not_before: Option<Timestamp>,
+    pub(crate) until: Timestamp,
 }
 
 impl Kept {
     /// Returns whether the entry may still reject a token.
-    pub(super) fn is_active(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_active(&self, now: Timestamp) -> bool {
         now < self.until
     }
 
     /// Returns whether the entry rejects a token with this issue time.
-    pub(super) fn rejects(&self, issued_at: Option<Timestamp>) -> bool {
+    pub(crate) fn rejects(&self, issued_at: Option<Timestamp>) -> bool {
         match (self.not_before, issued_at) {
             (Some(not_before), Some(issued_at)) => issued_at <= not_before,
             _ => true,
@@ -92,7 +89,7 @@ impl Kept {
     }
 
     /// Combines two entries of a key.
-    pub(super) fn merge(self, other: Self) -> Self {
+    pub(crate) fn merge(self, other: Self) -> Self {
         let not_before = self.not_before.zip(other.not_before).map(|(one, another)| one.max(another));
         Self { not_before, until: self.until.max(other.until) }
     }

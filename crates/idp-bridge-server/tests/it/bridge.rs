@@ -8,6 +8,8 @@ use std::time::Duration;
 use idp_bridge_connector_memory::{Memory, MemoryUser, sample_users};
 use idp_bridge_core::{Directory, IdentityProvider, SystemRandom, TenantId};
 use idp_bridge_protocol::{KeyRing, SigningKey, VerifyingKey, signature};
+use idp_bridge_server::revocation::RevocationStore;
+use idp_bridge_server::store::Store;
 use idp_bridge_server::{Server, ServerLimits, Tenant, Tenants};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -80,6 +82,11 @@ impl Bridge {
     pub(crate) async fn ended(self) {
         within(self.task).await.unwrap().unwrap();
     }
+}
+
+/// Returns a store in memory with this revocation list.
+pub(crate) fn store_with(revocations: Arc<dyn RevocationStore>) -> Store {
+    Store::in_memory(Arc::new(TestClock::default()), &SystemRandom).unwrap().with_revocations(revocations)
 }
 
 /// Returns the default limits without delays: only their own tests wait for the step of a reset and for the shutdown.

@@ -8,7 +8,7 @@ use idp_bridge_server::FederationRules;
 use idp_bridge_server::revocation::{Revocation, RevocationStore, RevokedKey};
 use serde_json::json;
 
-use crate::bridge::{Bridge, envelope, limits, signed_as, tenant};
+use crate::bridge::{Bridge, envelope, limits, signed_as, store_with, tenant};
 use crate::clock::TestClock;
 use crate::scripted::{Returned, Scripted, upstream};
 
@@ -40,7 +40,7 @@ async fn bridge(provider: Scripted, federation: Option<FederationRules>) -> (Bri
     let mut acme = tenant("acme", provider);
     acme.federation = federation;
     let list = Arc::clone(&spy);
-    let bridge = Bridge::with_server([acme], limits(), |server| server.with_revocations(list)).await;
+    let bridge = Bridge::with_server([acme], limits(), |server| server.with_store(store_with(list))).await;
     (bridge, spy)
 }
 

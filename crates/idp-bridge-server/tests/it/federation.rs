@@ -12,6 +12,7 @@ mod lines;
 mod logout;
 mod outages;
 mod races;
+pub(crate) mod shared;
 mod signatures;
 mod store;
 mod tokens;
@@ -24,7 +25,7 @@ use idp_bridge_server::revocation::RevocationStore;
 use idp_bridge_server::{FederationRules, Tenant};
 use serde_json::Value;
 
-use crate::bridge::{Bridge, limits, memory, tenant};
+use crate::bridge::{Bridge, limits, memory, store_with, tenant};
 use crate::http::{Answer, Request};
 use idp::Idp;
 
@@ -62,18 +63,18 @@ async fn bridge(idp: &Idp, rules: FederationRules) -> Bridge {
 /// Starts a bridge for `acme` with this revocation list.
 async fn listing(idp: &Idp, store: impl RevocationStore) -> Bridge {
     let store = Arc::new(store);
-    Bridge::with_server([acme(idp.clone(), rules())], limits(), |server| server.with_revocations(store)).await
+    Bridge::with_server([acme(idp.clone(), rules())], limits(), |server| server.with_store(store_with(store))).await
 }
 
 fn path(name: &str) -> String {
     format!("/v1/tenants/acme/{name}")
 }
 
-fn userinfo(token: &str) -> Request {
+pub(crate) fn userinfo(token: &str) -> Request {
     Request::new("GET", path("userinfo")).header("authorization", format!("Bearer {token}"))
 }
 
-fn logout(token: &str) -> Request {
+pub(crate) fn logout(token: &str) -> Request {
     Request::new("POST", path("logout")).header("authorization", format!("Bearer {token}"))
 }
 

@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["federation", "operator", "rest", "webhook"],
     &["pipeline"],
     &["state"],
-    &["reads"],
+    &["reads", "store"],
     &["access", "dispatch", "idempotency", "reset_limit", "tenants", "token_gate"],
     &["html", "log", "request", "revocation", "tenant"],
     &["auth", "guard", "origin"],

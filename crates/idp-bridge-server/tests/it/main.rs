@@ -44,4 +44,6 @@ mod rest;
 #[cfg(test)]
 mod scripted;
 #[cfg(test)]
+mod shared_store;
+#[cfg(test)]
 mod signatures;

@@ -2,13 +2,13 @@
 
 use clap::Args;
 use idp_bridge_core::{CallKind, Registry, Support};
-use idp_bridge_server::revocation::{FileRevocations, FolderState};
+use idp_bridge_server::store::{FileStore, FolderState};
 use idp_bridge_server::{CustomerMissing, FederationRules, Tenant};
 use serde_json::{Value, json};
 
 use super::load;
 use crate::cli::ConfigOption;
-use crate::config::{Problem, Settings};
+use crate::config::{Problem, Settings, StoreSettings};
 use crate::log;
 use crate::report::{CommandResult, Exit, Failure, print, print_json};
 
@@ -28,17 +28,23 @@ pub(crate) fn run(options: &Options, registry: &Registry) -> CommandResult {
     log::check_environment_filter()?;
     let state = inspect_state_dir(&settings)?;
     if options.json {
-        print_json(&json!({"ok": true, "state_dir": state.map(state_name), "tenants": tenants(&settings)}))?;
+        let store = match &settings.store {
+            StoreSettings::Memory => "memory",
+            StoreSettings::File(_) => "file",
+            StoreSettings::Redis(_) => "redis",
+        };
+        let state = state.map(state_name);
+        print_json(&json!({"ok": true, "store": store, "state_dir": state, "tenants": tenants(&settings)}))?;
     } else {
         print(&summary(&settings, state))?;
     }
     Ok(Exit::Done)
 }
 
-/// Inspects the folder of the revocation list, if a tenant has federation.
+/// Inspects the folder of a store in a file.
 fn inspect_state_dir(settings: &Settings) -> Result<Option<FolderState>, Failure> {
-    let state = settings.revocation_folder().map(FileRevocations::inspect).transpose();
-    Ok(state.map_err(|error| Problem::from_error(&error))?)
+    let StoreSettings::File(folder) = &settings.store else { return Ok(None) };
+    Ok(Some(FileStore::inspect(folder).map_err(|error| Problem::from_error(&error))?))
 }
 
 fn state_name(state: FolderState) -> &'static str {
@@ -72,10 +78,13 @@ fn tenant_json(tenant: &Tenant) -> Value {
 fn summary(settings: &Settings, state: Option<FolderState>) -> String {
     let mut text = format!("the configuration is valid; the bridge listens on {}\n", settings.server.listen);
     text += match state {
+        None if matches!(settings.store, StoreSettings::Redis(_)) => {
+            "the store is in Redis; `idp-bridge doctor` checks that it can be reached\n"
+        }
+        None => "the store is in memory: after a restart, repeated writes run again\n",
         Some(FolderState::New) => "`state_dir` can be used; the revocation list is created at the first start\n",
         Some(FolderState::Kept) => "`state_dir` can be used, and has a revocation list\n",
         Some(FolderState::InUse) => "`state_dir` can be used, and has a revocation list that a running bridge uses\n",
-        None => "",
     };
     text.extend(settings.tenants().map(|tenant| tenant_summary(&tenant)));
     text

@@ -2,18 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, IsTerminal as _};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use idp_bridge_core::{CallKind, CallScope, Finding, Registry, Support, TenantId, Verdict};
 use idp_bridge_server::Tenant;
-use idp_bridge_server::revocation::{FileRevocations, FolderState};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
-use super::{load, runtime, users};
+use super::{load, runtime, store, users};
 use crate::cli::{ConfigOption, parse_duration};
 use crate::report::{CommandResult, Exit, print, print_json, print_note};
 
@@ -51,32 +49,15 @@ pub(crate) fn run(options: &Options, registry: &Registry) -> CommandResult {
         let names: Vec<_> = tenants.iter().map(|tenant| tenant.id.as_str()).collect();
         print_note(&format!("checking the identity provider of {} …", names.join(", ")));
     }
-    let mut diagnoses = runtime()?.block_on(diagnose_all(tenants, options));
-    if let Some(folder) = settings.revocation_folder() {
-        let finding = check_state_dir(folder);
-        diagnoses.iter_mut().for_each(|diagnosis| diagnosis.add_to_federation(&finding));
-    }
+    let both = async { tokio::join!(diagnose_all(tenants, options), store::diagnose(&settings.store)) };
+    let (mut diagnoses, of_store) = runtime()?.block_on(both);
+    diagnoses.iter_mut().for_each(|diagnosis| diagnosis.add(&of_store));
     if options.json {
         print_json(&diagnoses)?;
     } else {
         print(&diagnoses.iter().map(Diagnosis::text).collect::<Vec<_>>().join("\n"))?;
     }
     Ok(if diagnoses.iter().all(|diagnosis| diagnosis.ok) { Exit::Done } else { Exit::Negative })
-}
-
-/// Checks that the revocation list can be opened, without changing it.
-fn check_state_dir(folder: &Path) -> Finding {
-    let check = "`state_dir` can be used";
-    match FileRevocations::inspect(folder) {
-        Ok(FolderState::New) => {
-            Finding::ok(check, &[]).with_detail("the revocation list is created at the first start".to_owned())
-        }
-        Ok(FolderState::Kept | FolderState::InUse) => Finding::ok(check, &[]),
-        Err(error) => {
-            let fix = error.hint().unwrap_or("check the folder and its permissions").to_owned();
-            Finding::failed(check, &[], fix).with_detail(error.to_string())
-        }
-    }
 }
 
 /// The diagnosis of one tenant.
@@ -177,12 +158,10 @@ impl Diagnosis {
         }
     }
 
-    /// Adds a finding about federation, if it is on.
-    fn add_to_federation(&mut self, finding: &Finding) {
-        if let Some(federation) = &mut self.federation {
-            federation.push(finding.clone());
-            self.ok &= finding.verdict != Verdict::Failed;
-        }
+    /// Adds the findings about the store, which federation needs most.
+    fn add(&mut self, of_store: &[Finding]) {
+        self.federation.as_mut().unwrap_or(&mut self.findings).extend_from_slice(of_store);
+        self.ok &= of_store.iter().all(|finding| finding.verdict != Verdict::Failed);
     }
 
     fn text(&self) -> String {

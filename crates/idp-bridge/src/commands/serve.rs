@@ -10,8 +10,8 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::Args;
-use idp_bridge_core::{Registry, SystemClock, SystemRandom};
-use idp_bridge_server::revocation::FileRevocations;
+use idp_bridge_core::{Finding, Registry, SystemClock, SystemRandom, Verdict};
+use idp_bridge_server::store::{FileStore, Store};
 use idp_bridge_server::{Server, Tenants};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
@@ -19,9 +19,9 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::reload::ReloadTrigger;
-use super::runtime_error;
+use super::{runtime_error, store};
 use crate::cli::ConfigOption;
-use crate::config::{self, Loader, Location, Problem, Settings};
+use crate::config::{self, Loader, Location, Problem, Settings, StoreSettings};
 use crate::demo::Demo;
 use crate::log::{self, RunningLog};
 use crate::report::{CommandResult, Exit, Failure, print};
@@ -79,8 +79,8 @@ pub(crate) fn run(options: &Options, registry: &Registry) -> CommandResult {
 struct Setup {
     settings: config::Server,
     tenants: Tenants,
-    /// The revocation list, if a tenant has federation. The demo has none on disk.
-    revocations: Option<FileRevocations>,
+    store: Store,
+    store_settings: StoreSettings,
     /// Whether the revocation list was gone, and a new one was created.
     is_list_lost: bool,
     /// Loads the configuration again. The demo has none.
@@ -90,23 +90,27 @@ struct Setup {
 
 impl Setup {
     fn configured((settings, mut loader): (Settings, Loader), accept_loss: bool) -> Result<Self, Failure> {
-        let folder = settings.revocation_folder();
-        let is_list_lost = folder.filter(|_| accept_loss).map(FileRevocations::accept_loss).transpose();
-        let is_list_lost = is_list_lost.map_err(|error| Problem::from_error(&error))?.unwrap_or(false);
-        let revocations = folder.map(|folder| FileRevocations::open(folder, Arc::new(SystemClock))).transpose();
-        let revocations = revocations.map_err(|error| Problem::from_error(&error))?;
-        if revocations.is_none() {
-            loader.refuse_federation();
-        }
-        let (settings, tenants) = (settings.server, settings.tenants);
-        Ok(Self { settings, tenants, revocations, is_list_lost, loader: Some(loader), demo: None })
+        let Settings { server: settings, store: store_settings, tenants, .. } = settings;
+        let is_list_lost = match &store_settings {
+            StoreSettings::File(folder) if accept_loss => {
+                FileStore::accept_loss(folder).map_err(|error| Problem::from_error(&error))?
+            }
+            StoreSettings::Memory => {
+                loader.refuse_federation();
+                false
+            }
+            StoreSettings::File(_) | StoreSettings::Redis(_) => false,
+        };
+        let store = store::open(&store_settings)?;
+        Ok(Self { settings, tenants, store, store_settings, is_list_lost, loader: Some(loader), demo: None })
     }
 
     fn demo() -> Result<Self, Failure> {
         let (demo, tenants) = Demo::new()?;
         // No load balancer waits for a demo.
         let settings = config::Server { shutdown_delay: config::ShutdownDelay::ZERO, ..config::Server::default() };
-        Ok(Self { settings, tenants, revocations: None, is_list_lost: false, loader: None, demo: Some(demo) })
+        let (store, store_settings) = (store::in_memory()?, StoreSettings::Memory);
+        Ok(Self { settings, tenants, store, store_settings, is_list_lost: false, loader: None, demo: Some(demo) })
     }
 
     async fn serve(mut self, listen: SocketAddr, log: &RunningLog) -> CommandResult {
@@ -123,6 +127,9 @@ impl Setup {
         }
         announce(announcement)?;
         let loader = self.loader.take();
+        if let StoreSettings::Redis(_) = &self.store_settings {
+            tokio::spawn(log_store_findings(self.store_settings.clone()));
+        }
         let mut server = self.into_server()?.with_log_filter(log.filter.clone());
         if let Some(probes) = probes {
             tracing::info!(address = %probes.local_addr()?, "serving probes");
@@ -148,10 +155,7 @@ impl Setup {
         if let Some(url) = &self.settings.public_url {
             server = server.with_public_url(&url.0);
         }
-        if let Some(revocations) = self.revocations {
-            server = server.with_revocations(Arc::new(revocations));
-        }
-        Ok(server)
+        Ok(server.with_store(self.store))
     }
 }
 
@@ -160,6 +164,14 @@ fn log_accepted_loss(is_list_lost: bool) {
         tracing::warn!("the revocation list was gone, and a new one was created: ended logins are accepted again");
     } else {
         tracing::warn!("no revocation list was lost: remove `--accept-lost-revocations`");
+    }
+}
+
+/// Logs the failed checks of the store. The bridge serves in any case, since reads need no store.
+async fn log_store_findings(settings: StoreSettings) {
+    for finding in store::diagnose(&settings).await.into_iter().filter(|finding| finding.verdict == Verdict::Failed) {
+        let Finding { check, detail, fix, .. } = finding;
+        tracing::error!(check, detail, fix, "a check of the shared store failed");
     }
 }
 

@@ -5,13 +5,14 @@ use std::time::Duration;
 use clap::Args;
 use idp_bridge_client::{Answer, answers};
 use idp_bridge_core::{Call, CallScope, Outcome, Registry, TenantId};
+use idp_bridge_server::store::Store;
 use idp_bridge_server::{Tenant, dispatch};
 use serde_json::json;
 use std::sync::Arc;
 
-use super::{load, runtime};
+use super::{load, runtime, store};
 use crate::cli::{ConfigOption, UserCommand, parse_duration};
-use crate::config::{Problem, Settings, list, nearest};
+use crate::config::{Problem, Settings, StoreSettings, list, nearest};
 use crate::report::{CommandResult, Exit, Failure, print, print_json, print_note, with_causes};
 use crate::show;
 
@@ -36,7 +37,9 @@ pub(crate) fn run(command: UserCommand<Options>, registry: &Registry) -> Command
     let (call, options) = command.into_parts();
     let settings = load(options.config.config.as_deref(), registry)?;
     let tenant = select_tenant(&settings, options.tenant.as_ref())?;
-    let result = perform(&tenant, call, options.timeout.unwrap_or(tenant.deadline))?;
+    let is_revoking = matches!(call, Call::Delete(_)) && tenant.federation.is_some();
+    let store = if is_revoking { Some(open_store(&settings)?) } else { None };
+    let result = perform(&tenant, call, store.as_ref(), options.timeout.unwrap_or(tenant.deadline))?;
     let answer = match result {
         Ok(answer) => answer,
         Err(failure) if options.json => {
@@ -77,22 +80,38 @@ pub(super) fn select_tenant(settings: &Settings, id: Option<&TenantId>) -> Resul
     })
 }
 
-fn perform(tenant: &Tenant, call: Call, timeout: Duration) -> Result<Result<Answer, dispatch::Failure>, Failure> {
+/// Opens the store, before anything is deleted.
+fn open_store(settings: &Settings) -> Result<Store, Failure> {
+    let in_use = "delete the user through the running bridge with `idp-bridge call delete`, which also revokes the user's \
+                  access tokens; or stop the bridge first";
+    let is_file = matches!(settings.store, StoreSettings::File(_));
+    store::open(&settings.store).map_err(|problem| {
+        let is_in_use = is_file && problem.message.contains("in use");
+        Failure::from(if is_in_use { problem.with_hint(in_use) } else { problem })
+    })
+}
+
+/// Makes the call. A successful delete revokes the user's access tokens in the store.
+fn perform(
+    tenant: &Tenant,
+    call: Call,
+    store: Option<&Store>,
+    timeout: Duration,
+) -> Result<Result<Answer, dispatch::Failure>, Failure> {
     let result = runtime()?.block_on(async {
         let scope = CallScope::new("command-line", timeout);
-        dispatch::call(tenant, call, &scope).await
+        let deleted = if let Call::Delete(id) = &call { Some(id.clone()) } else { None };
+        let answer = dispatch::call(tenant, call, &scope).await?;
+        if let (Some(store), Some(id)) = (store, deleted) {
+            // The command has to be repeated.
+            let revoked = store.revoke_deleted_user(tenant, id).await;
+            revoked.map_err(|error| dispatch::Failure { error, outcome: Outcome::Unknown })?;
+        }
+        Ok(answer)
     });
     Ok(result.map(|answer| match answer {
         dispatch::Answer::User(user) => Answer::User(Box::new(answers::UserAnswer { user: *user })),
-        dispatch::Answer::Deleted(deleted) => {
-            if tenant.federation.is_some() {
-                print_note(
-                    "the revocation list of the bridge was not written: the user's access tokens are accepted until the \
-                     identity provider refuses them; `idp-bridge call delete` writes the list, also for a deleted user",
-                );
-            }
-            Answer::Deleted(deleted.into())
-        }
+        dispatch::Answer::Deleted(deleted) => Answer::Deleted(deleted.into()),
         dispatch::Answer::Done => Answer::Done(answers::DoneAnswer {}),
         dispatch::Answer::Concealed(reason) => {
             print_note(&format!(

@@ -11,10 +11,10 @@ impl Reader<'_> {
     /// Checks the federation of the tenant at this path.
     pub(super) fn check_federation(&self, federation: &Federation, tenant: &KeyPath, problems: &mut Vec<Problem>) {
         let path = tenant.key("federation");
-        if self.server.state_dir.is_none() {
+        if !self.server.keeps_revocations() {
             let message = "federation needs `server.state_dir`, so that ended logins stay ended after a restart";
-            let hint =
-                "set a folder that survives restarts, such as `state_dir = \"/var/lib/idp-bridge\"`, in `[server]`";
+            let hint = "set a folder that survives restarts, such as `state_dir = \"/var/lib/idp-bridge\"`, in `[server]`; \
+                        several replicas need `[server.store]` with `type = \"redis\"` instead";
             problems.push(self.document.problem(&path, message).with_hint(hint));
         }
         if federation.metadata && self.server.public_url.is_none() {

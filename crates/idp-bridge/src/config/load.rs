@@ -17,6 +17,7 @@ use super::model::Server;
 use super::path::KeyPath;
 use super::problem::Problem;
 use super::root::RootTables;
+use super::store::StoreSettings;
 use super::tenant::Reader;
 
 /// The name of the default file, and of the file in a folder with the settings of the bridge itself.
@@ -43,6 +44,7 @@ impl Location {
 /// A loaded configuration, with a provider for each tenant.
 pub(crate) struct Settings {
     pub(crate) server: Server,
+    pub(crate) store: StoreSettings,
     /// The ids of the tenants, in the order of the files.
     pub(crate) ids: Vec<TenantId>,
     pub(crate) tenants: Tenants,
@@ -54,11 +56,6 @@ impl Settings {
         self.ids.iter().filter_map(|id| self.tenants.get(id))
     }
 
-    /// Returns the folder of the revocation list, if a tenant has federation.
-    pub(crate) fn revocation_folder(&self) -> Option<&Path> {
-        let has_federation = self.tenants().any(|tenant| tenant.federation.is_some());
-        self.server.state_dir.as_deref().filter(|_| has_federation)
-    }
 }
 
 /// Loads a file, or a folder with one file per tenant. Returns all problems at once.
@@ -128,7 +125,7 @@ impl Loader {
         // Conflicts are among the problems.
         let tenants = tenants.map_err(|error| vec![Problem::new(error.to_string())])?;
         loader.settings = root.settings;
-        Ok((Settings { server: root.server, ids, tenants }, loader))
+        Ok((Settings { server: root.server, store: root.store, ids, tenants }, loader))
     }
 
     /// Refuses tenants with federation in a reload, since the server has no revocation list for them.
@@ -263,7 +260,7 @@ impl Loader {
         let reader = Reader::new(source.document, &self.registry, &root.server, root.outbound);
         let tenant = Arc::new(reader.read_tenant(source.id, table, source.path)?);
         if tenant.federation.is_some() && !self.has_revocations {
-            let message = "the bridge runs without a revocation list, since no tenant had federation when it started";
+            let message = "the store was in memory when the bridge started, which is not enough for federation";
             let problem = source.document.problem(&source.path.key("federation"), message);
             return Err(vec![problem.with_hint("restart the bridge")]);
         }

@@ -3,6 +3,7 @@
 mod federation;
 mod limits;
 mod rest;
+mod store;
 mod time;
 mod url;
 
@@ -22,6 +23,7 @@ use serde_json::Value;
 pub(crate) use federation::Federation;
 pub(crate) use limits::{CallLimits, Limits, ShutdownDelay};
 pub(crate) use rest::{Jwt, Rest, Token};
+pub(crate) use store::{ParsedUrl, Store, StoreType, StoreUrl};
 pub(crate) use url::PublicUrl;
 
 use self::time::Time;
@@ -59,9 +61,13 @@ pub(crate) struct Server {
     pub(crate) metrics_token: Option<Secret>,
     /// The public URL of the bridge, for applications: `https`, or `http` to loopback.
     pub(crate) public_url: Option<PublicUrl>,
-    /// The folder of the revocation list, which must survive restarts. Required if a tenant has federation.
+    /// The folder of the store of a single replica, which must survive restarts. If a tenant has federation, this or a store of
+    /// the type `redis` is required.
     #[schemars(extend("format" = "path"))]
     pub(crate) state_dir: Option<PathBuf>,
+    /// The place of idempotency keys, the revocation list and the limits of reset mails. The default is a file in `state_dir`, or
+    /// memory if that is not set.
+    pub(crate) store: Option<Store>,
     /// Whether Cognito tenants without AWS credentials use the host's own, from its environment, instance or pod.
     pub(crate) aws_default_chain: bool,
     /// The roles (`role_arn`) that a Cognito tenant may assume with the host's own credentials, by the platform's tenant id.
@@ -116,6 +122,7 @@ impl Default for Server {
             metrics_token: None,
             public_url: None,
             state_dir: None,
+            store: None,
             aws_default_chain: false,
             aws_roles: BTreeMap::new(),
             secrets_dir: None,

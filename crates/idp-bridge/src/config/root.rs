@@ -11,12 +11,14 @@ use super::path::KeyPath;
 use super::problem::Problem;
 use super::schema::Shape;
 use super::secrets::{Reach, Sources};
+use super::store::StoreSettings;
 use super::tenant::deserialize;
 
 /// The tables of the main file.
 #[derive(Default)]
 pub(super) struct RootTables {
     pub(super) server: Server,
+    pub(super) store: StoreSettings,
     pub(super) outbound: Outbound,
     /// The tables of the tenants, which are read later.
     pub(super) tenants: Map<String, Value>,
@@ -47,7 +49,8 @@ impl RootTables {
             }
             None => Map::new(),
         };
-        Self { server: root.server, outbound: root.outbound, tenants, settings: Value::Object(settings) }
+        let store = StoreSettings::read(&root.server, document, problems);
+        Self { server: root.server, store, outbound: root.outbound, tenants, settings: Value::Object(settings) }
     }
 }
 

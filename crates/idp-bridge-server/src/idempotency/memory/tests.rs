@@ -38,7 +38,7 @@ async fn body(begin: Begin) -> Bytes {
 #[tokio::test(start_paused = true)]
 async fn success_is_kept_for_a_day() {
     let store = MemoryStore::default();
-    claim(&store, 1).await.finish(Ok("{}".into())).await;
+    claim(&store, 1).await.finish(Ok("{}".into())).await.unwrap();
     tokio::time::advance(KEPT - Duration::from_secs(1)).await;
     assert_eq!(body(begin(&store, 1).await).await, "{}");
     tokio::time::advance(Duration::from_secs(1)).await;
@@ -54,7 +54,7 @@ async fn failure_reaches_waiting_write_and_is_removed() {
         async move { begin(&store, 1).await }
     });
     tokio::task::yield_now().await;
-    first.finish(Err(Failed(Refusal::new(Code::Internal)))).await;
+    first.finish(Err(Failed(Refusal::new(Code::Internal)))).await.unwrap();
     let Begin::Ended(Err(Failed(refusal))) = waiting.await.unwrap() else {
         panic!("the waiting write got another result")
     };
@@ -69,7 +69,7 @@ async fn equal_write_waits_until_its_deadline() {
     let begun = tokio::time::Instant::now();
     assert!(matches!(begin(&store, 1).await, Begin::StillRunning));
     assert_eq!(begun.elapsed().as_secs(), 4);
-    first.finish(Ok("{}".into())).await;
+    first.finish(Ok("{}".into())).await.unwrap();
     assert_eq!(body(begin(&store, 1).await).await, "{}");
 }
 
@@ -78,7 +78,7 @@ async fn other_write_with_equal_key_is_refused() {
     let store = MemoryStore::default();
     let running = claim(&store, 1).await;
     assert!(matches!(store.begin(key(1), [1; 32], deadline()).await.unwrap(), Begin::Reused));
-    running.finish(Ok("{}".into())).await;
+    running.finish(Ok("{}".into())).await.unwrap();
     assert!(matches!(store.begin(key(1), [1; 32], deadline()).await.unwrap(), Begin::Reused));
 }
 
@@ -93,7 +93,7 @@ async fn dropped_claim_lets_waiting_write_run() {
     tokio::task::yield_now().await;
     drop(first);
     let Begin::Run(second) = waiting.await.unwrap() else { panic!("the waiting write did not run") };
-    second.finish(Ok("{}".into())).await;
+    second.finish(Ok("{}".into())).await.unwrap();
     assert_eq!(body(begin(&store, 1).await).await, "{}");
 }
 
@@ -103,7 +103,7 @@ async fn flood_of_one_tenant_evicts_no_other() {
     let run = async |tenant: &str, id: usize| {
         let key = Key::for_webhook(&TenantId::new(tenant).unwrap(), &id.to_string());
         match store.begin(key, [0; 32], deadline()).await.unwrap() {
-            Begin::Run(claim) => claim.finish(Ok("{}".into())).await,
+            Begin::Run(claim) => claim.finish(Ok("{}".into())).await.unwrap(),
             other => panic!("{tenant} {id}: {other:?}"),
         }
     };
@@ -128,11 +128,11 @@ async fn oldest_finished_write_is_evicted() {
     let store = MemoryStore::with_max(3);
     let running = claim(&store, 0).await;
     for id in 1..=3 {
-        claim(&store, id).await.finish(Ok("{}".into())).await;
+        claim(&store, id).await.finish(Ok("{}".into())).await.unwrap();
     }
     assert_eq!((store.evicted(), lock(&store.state).entries.len()), (1, 3));
     assert!(matches!(store.begin(key(0), [1; 32], deadline()).await.unwrap(), Begin::Reused), "it still runs");
     assert!(matches!(begin(&store, 3).await, Begin::Ended(_)), "the newest is kept");
     assert!(matches!(begin(&store, 1).await, Begin::Run(_)), "the oldest is not");
-    running.finish(Ok("{}".into())).await;
+    running.finish(Ok("{}".into())).await.unwrap();
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use idp_bridge_core::{Customer, ErrorKind};
 use idp_bridge_server::FederationRules;
-use idp_bridge_server::revocation::FileRevocations;
+use idp_bridge_server::store::FileStore;
 
 use super::idp::{Idp, customer};
 use super::races::gated;
@@ -29,7 +29,7 @@ async fn completed_logout_is_answered_from_the_list() {
     let idp = Idp::new();
     idp.ada("a.d.a").ada("opaque");
     let folder = tempfile::tempdir().unwrap();
-    let open = || FileRevocations::open(folder.path(), Arc::new(TestClock::default())).unwrap();
+    let open = || FileStore::open(folder.path(), Arc::new(TestClock::default())).unwrap();
     let mut before = listing(&idp, open()).await;
     for token in ["a.d.a", "opaque"] {
         assert_eq!(before.send(&logout(token)).await.status, 204);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use idp_bridge_core::{ErrorKind, LoggedOut};
 use idp_bridge_server::FederationRules;
-use idp_bridge_server::revocation::FileRevocations;
+use idp_bridge_server::store::FileStore;
 
 use super::idp::{Idp, LogoutTokens, at};
 use super::store::Store;
@@ -46,7 +46,7 @@ async fn file_list_survives_a_restart() {
     let idp = Idp::new();
     idp.ada("a.d.a").token("a.other.s", |user| user.identity.session = "t".parse().ok());
     let folder = tempfile::tempdir().unwrap();
-    let open = || FileRevocations::open(folder.path(), Arc::new(TestClock::default())).unwrap();
+    let open = || FileStore::open(folder.path(), Arc::new(TestClock::default())).unwrap();
     let mut before = listing(&idp, open()).await;
     assert_eq!(before.send(&logout("a.d.a")).await.status, 204);
     before.stop();

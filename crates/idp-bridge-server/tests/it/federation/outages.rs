@@ -7,7 +7,7 @@ use idp_bridge_core::ErrorKind;
 use super::idp::Idp;
 use super::store::{Mood, Store};
 use super::{acme, bridge, form, listing, logout, path, refused, rules, userinfo, verdict};
-use crate::bridge::{Bridge, limits};
+use crate::bridge::{Bridge, limits, store_with};
 use crate::http::Request;
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn hanging_list_respects_the_deadline() {
     let mut tenant = acme(idp, rules());
     tenant.deadline = Duration::from_millis(150);
     let list = std::sync::Arc::new(store.clone());
-    let bridge = Bridge::with_server([tenant], limits(), |server| server.with_revocations(list)).await;
+    let bridge = Bridge::with_server([tenant], limits(), |server| server.with_store(store_with(list))).await;
     store.becomes(Mood::Hanging);
     for request in [userinfo("a.d.a"), logout("a.d.a")] {
         assert_eq!(verdict(&bridge.send(&request).await), (504, "deadline_exceeded".into()), "{request:?}");

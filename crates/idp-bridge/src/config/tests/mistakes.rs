@@ -14,6 +14,7 @@ pub(super) fn all() -> Vec<Mistake> {
         connector_mistakes(),
         super::federation::mistakes(),
         super::rest::mistakes(),
+        super::store::mistakes(),
     ]
     .concat()
 }

@@ -4,16 +4,18 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use redb::{BackendError, ReadableDatabase as _, ReadableTableMetadata as _, StorageBackend};
 
-use super::*;
-use crate::revocation::tests::{Still, entry, session, tenant, time};
+use idp_bridge_core::ErrorKind;
 
-async fn list(folder: &Path) -> FileRevocations {
-    let list = FileRevocations::open(folder, Still::at(100)).unwrap();
+use super::*;
+use crate::store::tests::{Still, entry, session, tenant, time};
+
+async fn list(folder: &Path) -> FileStore {
+    let list = FileStore::open(folder, Still::at(100)).unwrap();
     list.revoke(&tenant("acme"), &[entry(session("login-of-ada"), None, 1_000)]).await.unwrap();
     list
 }
 
-async fn refuses(list: &FileRevocations, key: &str) -> Result<bool> {
+async fn refuses(list: &FileStore, key: &str) -> Result<bool> {
     list.is_revoked(&tenant("acme"), &[session(key)], Some(time(1))).await
 }
 
@@ -25,7 +27,7 @@ async fn entries_survive_a_crash() {
         list.revoke(&tenant("acme"), &[entry(session(&number.to_string()), None, 1_000)]).await.unwrap();
         // The file as after a kill of the process.
         std::fs::copy(folder.path().join(FILE_NAME), crashed.path().join(FILE_NAME)).unwrap();
-        let again = FileRevocations::open(crashed.path(), Still::at(100)).unwrap();
+        let again = FileStore::open(crashed.path(), Still::at(100)).unwrap();
         for kept in 0..=number {
             assert!(refuses(&again, &kept.to_string()).await.unwrap(), "{kept} of {number}");
         }
@@ -36,17 +38,17 @@ async fn entries_survive_a_crash() {
 async fn file_has_one_process_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let list = list(folder.path()).await;
-    let error = FileRevocations::open(folder.path(), Still::at(100)).unwrap_err();
+    let error = FileStore::open(folder.path(), Still::at(100)).unwrap_err();
     assert!(error.message().contains("is in use by another process"), "{error}");
     assert!(error.hint().is_some_and(|hint| hint.contains("stop that process first")));
     drop(list);
-    assert!(FileRevocations::open(folder.path(), Still::at(100)).is_ok());
+    assert!(FileStore::open(folder.path(), Still::at(100)).is_ok());
 }
 
 #[test]
 fn missing_folder_is_not_created() {
     let folder = tempfile::tempdir().unwrap();
-    let error = FileRevocations::open(&folder.path().join("state"), Still::at(100)).unwrap_err();
+    let error = FileStore::open(&folder.path().join("state"), Still::at(100)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Misconfigured);
     assert!(error.message().contains("state/revocations.redb` cannot be opened: "), "{error}");
     assert!(error.hint().is_some_and(|hint| hint.contains("the folder must exist")));
@@ -65,7 +67,7 @@ async fn damaged_file_fails_or_keeps_its_entries() {
             let mut bytes = whole.clone();
             bytes[place] = change(bytes[place]);
             std::fs::write(damaged.path().join(FILE_NAME), bytes).unwrap();
-            match FileRevocations::open(damaged.path(), Still::at(100)) {
+            match FileStore::open(damaged.path(), Still::at(100)) {
                 Ok(list) => {
                     assert!(refuses(&list, "login-of-ada").await.unwrap(), "byte {place}");
                     taken += 1;
@@ -87,7 +89,7 @@ fn other_file_is_not_changed() {
     for other in ["a", "-- another table --\n"] {
         let other = other.repeat(1000);
         std::fs::write(&path, &other).unwrap();
-        let error = FileRevocations::open(folder.path(), Still::at(100)).unwrap_err();
+        let error = FileStore::open(folder.path(), Still::at(100)).unwrap_err();
         assert!(error.message().contains("is damaged or not a revocation list"), "{error}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), other);
     }
@@ -111,7 +113,7 @@ async fn file_is_private_and_contains_no_ids() {
 async fn expired_entries_are_removed() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Still::at(100);
-    let list = FileRevocations::open(folder.path(), clock.clone()).unwrap();
+    let list = FileStore::open(folder.path(), clock.clone()).unwrap();
     let many: Vec<_> = (0..1_000).map(|number| entry(session(&number.to_string()), None, 110)).collect();
     list.revoke(&tenant("acme"), &many).await.unwrap();
     clock.set(110);
@@ -123,11 +125,13 @@ async fn expired_entries_are_removed() {
     assert_eq!(left, [1_000, 744, 487, 230, 1, 1]);
 }
 
-fn count(list: &FileRevocations) -> u64 {
-    let opened = list.store.database.read().unwrap();
-    let read = opened.database.as_ref().unwrap().begin_read().unwrap();
-    let entries = read.open_table(entries::ENTRIES).unwrap().len().unwrap();
-    assert_eq!(entries, read.open_table(entries::ENDS).unwrap().len().unwrap());
+fn count(list: &FileStore) -> u64 {
+    let counts = list.database.inspect(|database| {
+        let read = database.begin_read()?;
+        Ok((read.open_table(revocations::ENTRIES)?.len()?, read.open_table(revocations::ENDS)?.len()?))
+    });
+    let (entries, ends) = counts.unwrap();
+    assert_eq!(entries, ends);
     entries
 }
 
@@ -186,7 +190,7 @@ async fn full_disk_is_a_temporary_outage() {
             Ok(Database::builder().create_with_backend(Disk { file, is_full: Arc::clone(&is_full) })?)
         }
     };
-    let list = FileRevocations::with(Box::new(open), Duration::ZERO, Still::at(100)).unwrap();
+    let list = FileStore::with(Box::new(open), Duration::ZERO, Still::at(100)).unwrap();
     is_full.store(true, Relaxed);
     for _ in 0..3 {
         let error = list.revoke(&tenant("acme"), &[entry(session("new"), None, 1_000)]).await.unwrap_err();
@@ -201,7 +205,7 @@ async fn full_disk_is_a_temporary_outage() {
 }
 
 fn error_of(folder: &Path) -> Error {
-    FileRevocations::open(folder, Still::at(100)).map(drop).unwrap_err()
+    FileStore::open(folder, Still::at(100)).map(drop).unwrap_err()
 }
 
 #[tokio::test]
@@ -215,7 +219,7 @@ async fn lost_list_is_not_replaced() {
         } else {
             std::fs::remove_file(&path).unwrap();
         }
-        for error in [error_of(folder.path()), FileRevocations::inspect(folder.path()).unwrap_err()] {
+        for error in [error_of(folder.path()), FileStore::inspect(folder.path()).unwrap_err()] {
             assert!(
                 error.message().ends_with("revocations.redb` existed before and is now missing or empty"),
                 "{error}"
@@ -223,22 +227,22 @@ async fn lost_list_is_not_replaced() {
             assert!(error.hint().is_some_and(|hint| hint.contains("--accept-lost-revocations")));
         }
         assert_eq!(path.exists(), is_empty, "no file was created");
-        assert!(FileRevocations::accept_loss(folder.path()).unwrap());
+        assert!(FileStore::accept_loss(folder.path()).unwrap());
         assert!(!refuses(&list_in(folder.path()), "login-of-ada").await.unwrap());
-        assert!(!FileRevocations::accept_loss(folder.path()).unwrap(), "the list exists again");
-        assert!(FileRevocations::open(folder.path(), Still::at(100)).is_ok());
+        assert!(!FileStore::accept_loss(folder.path()).unwrap(), "the list exists again");
+        assert!(FileStore::open(folder.path(), Still::at(100)).is_ok());
     }
 }
 
-fn list_in(folder: &Path) -> FileRevocations {
-    FileRevocations::open(folder, Still::at(100)).unwrap()
+fn list_in(folder: &Path) -> FileStore {
+    FileStore::open(folder, Still::at(100)).unwrap()
 }
 
 #[tokio::test]
 async fn accepted_loss_spares_a_kept_list() {
     let folder = tempfile::tempdir().unwrap();
     drop(list(folder.path()).await);
-    assert!(!FileRevocations::accept_loss(folder.path()).unwrap());
+    assert!(!FileStore::accept_loss(folder.path()).unwrap());
     assert!(refuses(&list_in(folder.path()), "login-of-ada").await.unwrap());
 }
 
@@ -255,7 +259,7 @@ async fn list_lost_while_running_is_an_outage() {
             Ok(Database::builder().create_with_backend(Disk { file, is_full: Arc::clone(&fails) })?)
         }
     };
-    let list = FileRevocations::with(Box::new(open), Duration::ZERO, Still::at(100)).unwrap();
+    let list = FileStore::with(Box::new(open), Duration::ZERO, Still::at(100)).unwrap();
     std::fs::remove_file(folder.path().join(FILE_NAME)).unwrap();
     fails.store(true, Relaxed);
     assert!(list.revoke(&tenant("acme"), &[entry(session("new"), None, 1_000)]).await.is_err());
@@ -269,7 +273,7 @@ async fn list_lost_while_running_is_an_outage() {
 #[tokio::test]
 async fn inspection_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let inspect = || FileRevocations::inspect(folder.path()).unwrap();
+    let inspect = || FileStore::inspect(folder.path()).unwrap();
     assert_eq!(inspect(), FolderState::New);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     let list = list(folder.path()).await;
@@ -277,7 +281,7 @@ async fn inspection_changes_nothing() {
     drop(list);
     assert_eq!(inspect(), FolderState::Kept);
     for other in ["nowhere", FILE_NAME] {
-        let error = FileRevocations::inspect(&folder.path().join(other)).unwrap_err();
+        let error = FileStore::inspect(&folder.path().join(other)).unwrap_err();
         assert!(error.hint().is_some_and(|hint| hint.contains("the folder must exist")), "{error}");
     }
 }

@@ -1,9 +1,10 @@
-//! The tables of the file: entries by digest, and their digests by expiry.
+//! The tables of the revocation list: entries by digest, and their digests by expiry.
 
 use jiff::Timestamp;
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, StorageError, Table, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, StorageError, Table, TableDefinition, WriteTransaction};
 
-use crate::revocation::store::{Digest, Kept};
+use crate::digest::Digest;
+use crate::revocation::Kept;
 
 /// `not_before` and `until`, in nanoseconds since 1970.
 pub(super) type Row = (Option<i128>, i128);
@@ -16,25 +17,19 @@ pub(super) const ENDS: TableDefinition<'_, (i128, &[u8; 32]), ()> = TableDefinit
 const REMOVE: usize = 256;
 
 /// Creates missing tables.
-pub(super) fn prepare(database: &Database) -> Result<(), redb::Error> {
-    let write = database.begin_write()?;
-    write.open_table(ENTRIES)?;
-    write.open_table(ENDS)?;
-    Ok(write.commit()?)
+pub(super) fn prepare(transaction: &WriteTransaction) -> Result<(), redb::Error> {
+    transaction.open_table(ENTRIES)?;
+    transaction.open_table(ENDS)?;
+    Ok(())
 }
 
-/// Adds entries, and returns when they are on the disk.
-pub(super) fn add(database: &Database, new: &[(Digest, Kept)], now: Timestamp) -> Result<(), redb::Error> {
-    let mut write = database.begin_write()?;
-    write.set_durability(Durability::Immediate)?;
-    {
-        let mut tables = Tables { entries: write.open_table(ENTRIES)?, ends: write.open_table(ENDS)? };
-        for (digest, kept) in new.iter().filter(|(_, kept)| kept.is_active(now)) {
-            tables.add(digest, *kept, now)?;
-        }
-        tables.remove_expired(now, new.len().saturating_add(REMOVE))?;
+/// Adds entries.
+pub(super) fn add(transaction: &WriteTransaction, new: &[(Digest, Kept)], now: Timestamp) -> Result<(), redb::Error> {
+    let mut tables = Tables { entries: transaction.open_table(ENTRIES)?, ends: transaction.open_table(ENDS)? };
+    for (digest, kept) in new.iter().filter(|(_, kept)| kept.is_active(now)) {
+        tables.add(digest, *kept, now)?;
     }
-    Ok(write.commit()?)
+    tables.remove_expired(now, new.len().saturating_add(REMOVE))
 }
 
 /// Returns the stored entries, including expired ones that are not removed yet.
@@ -43,7 +38,7 @@ pub(super) fn find(database: &Database, digests: &[Digest]) -> Result<Vec<Kept>,
     let mut found = Vec::new();
     for digest in digests {
         if let Some(row) = entries.get(digest)? {
-            found.push(kept(row.value())?);
+            found.push(to_kept(row.value())?);
         }
     }
     Ok(found)
@@ -56,7 +51,7 @@ struct Tables<'w> {
 
 impl Tables<'_> {
     fn add(&mut self, digest: &Digest, new: Kept, now: Timestamp) -> Result<(), redb::Error> {
-        let old = self.entries.get(digest)?.map(|row| kept(row.value())).transpose()?;
+        let old = self.entries.get(digest)?.map(|row| to_kept(row.value())).transpose()?;
         if let Some(old) = old {
             self.ends.remove((old.until.as_nanosecond(), digest))?;
         }
@@ -86,7 +81,7 @@ impl Tables<'_> {
     }
 }
 
-fn kept((not_before, until): Row) -> Result<Kept, StorageError> {
+fn to_kept((not_before, until): Row) -> Result<Kept, StorageError> {
     let timestamp = |nanoseconds: i128| {
         Timestamp::from_nanosecond(nanoseconds).map_err(|_| StorageError::Corrupted("a time is out of range".into()))
     };

@@ -1,74 +1,17 @@
-//! The behavior of every revocation store, case by case and against a model.
+//! The behavior of every revocation list, case by case and against a model.
 
 use std::collections::HashMap;
-use std::path::Path;
-use std::sync::{Arc, Mutex};
 
-use idp_bridge_core::Clock;
+use idp_bridge_core::UserId;
 use proptest::prelude::*;
-use tempfile::TempDir;
 
 use super::*;
-use idp_bridge_core::{SessionId, TenantId, UserId};
-use jiff::Timestamp;
-
-/// A clock that a test sets.
-#[derive(Debug)]
-pub(super) struct Still(Mutex<Timestamp>);
-
-impl Still {
-    pub(super) fn at(second: i64) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(time(second))))
-    }
-
-    pub(super) fn set(&self, second: i64) {
-        *self.0.lock().unwrap() = time(second);
-    }
-}
-
-impl Clock for Still {
-    fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap()
-    }
-}
-
-pub(super) fn time(second: i64) -> Timestamp {
-    Timestamp::from_second(second).unwrap()
-}
-
-pub(super) fn tenant(id: &str) -> TenantId {
-    TenantId::new(id).unwrap()
-}
-
-pub(super) fn session(id: &str) -> RevokedKey {
-    RevokedKey::Session(SessionId::new(id).unwrap())
-}
 
 fn subject(id: &str) -> RevokedKey {
     RevokedKey::Subject(UserId::new(id).unwrap())
 }
 
-pub(super) fn entry(key: RevokedKey, not_before: Option<i64>, until: i64) -> Revocation {
-    Revocation { key, not_before: not_before.map(time), until: time(until) }
-}
-
-/// A store and its folder.
-struct Fixture {
-    clock: Arc<Still>,
-    store: Arc<dyn RevocationStore>,
-    folder: Option<TempDir>,
-}
-
 impl Fixture {
-    /// Returns a fixture for each kind of store, at second 100.
-    fn both() -> [Self; 2] {
-        let (clock, folder) = (Still::at(100), tempfile::tempdir().unwrap());
-        let in_memory = Self { store: Arc::new(MemoryRevocations::new(clock.clone())), clock, folder: None };
-        let clock = Still::at(100);
-        let in_file = Self { store: file(folder.path(), &clock), clock, folder: Some(folder) };
-        [in_memory, in_file]
-    }
-
     async fn revoke(&self, entries: &[Revocation]) {
         self.store.revoke(&tenant("acme"), entries).await.unwrap();
     }
@@ -76,23 +19,11 @@ impl Fixture {
     async fn refuses(&self, key: RevokedKey, issued_at: Option<i64>) -> bool {
         self.store.is_revoked(&tenant("acme"), &[key], issued_at.map(time)).await.unwrap()
     }
-
-    /// Opens a persistent store again.
-    fn restart(&mut self) {
-        if let Some(folder) = &self.folder {
-            self.store = Arc::new(MemoryRevocations::new(self.clock.clone()));
-            self.store = file(folder.path(), &self.clock);
-        }
-    }
-}
-
-fn file(folder: &Path, clock: &Arc<Still>) -> Arc<dyn RevocationStore> {
-    Arc::new(FileRevocations::open(folder, clock.clone()).unwrap())
 }
 
 #[tokio::test]
 async fn entries_reject_until_their_end() {
-    for mut list in Fixture::both() {
+    for mut list in Fixture::all() {
         assert!(!list.refuses(session("s"), Some(1)).await);
         list.revoke(&[entry(session("s"), None, 200), entry(RevokedKey::Token([7; 32]), None, 150)]).await;
         for _ in 0..2 {
@@ -110,7 +41,7 @@ async fn entries_reject_until_their_end() {
 
 #[tokio::test]
 async fn issue_time_decides() {
-    for list in Fixture::both() {
+    for list in Fixture::all() {
         list.revoke(&[entry(subject("u"), Some(90), 200)]).await;
         assert!(list.refuses(subject("u"), Some(89)).await && list.refuses(subject("u"), Some(90)).await);
         assert!(!list.refuses(subject("u"), Some(91)).await);
@@ -120,7 +51,7 @@ async fn issue_time_decides() {
 
 #[tokio::test]
 async fn fractions_of_a_second_are_kept() {
-    for mut list in Fixture::both() {
+    for mut list in Fixture::all() {
         let at = |nanosecond| Timestamp::from_nanosecond(nanosecond).unwrap();
         let exact = Revocation { key: subject("u"), not_before: Some(at(90_000_000_001)), until: time(200) };
         list.revoke(&[exact]).await;
@@ -140,7 +71,7 @@ async fn stricter_of_two_entries_counts() {
     ];
     for ([one, other], (not_before, until)) in cases {
         for (first, second) in [(one, other), (other, one)] {
-            for list in Fixture::both() {
+            for list in Fixture::all() {
                 list.revoke(&[entry(session("s"), first.0, first.1)]).await;
                 list.revoke(&[entry(session("s"), second.0, second.1)]).await;
                 assert_eq!(list.refuses(session("s"), Some(99)).await, not_before.is_none());
@@ -156,7 +87,7 @@ async fn stricter_of_two_entries_counts() {
 
 #[tokio::test]
 async fn expired_entry_is_not_merged() {
-    for list in Fixture::both() {
+    for list in Fixture::all() {
         list.revoke(&[entry(session("s"), None, 150)]).await;
         list.clock.set(150);
         list.revoke(&[entry(session("s"), Some(120), 300), entry(session("other"), None, 150)]).await;
@@ -167,7 +98,7 @@ async fn expired_entry_is_not_merged() {
 
 #[tokio::test]
 async fn keys_depend_on_tenant_kind_and_text() {
-    for list in Fixture::both() {
+    for list in Fixture::all() {
         list.revoke(&[entry(session("a"), None, 200)]).await;
         for other in [subject("a"), session("A"), session("a "), session("aa"), RevokedKey::Token([b'a'; 32])] {
             assert!(!list.refuses(other, None).await);
@@ -187,10 +118,10 @@ fn boundaries_of_key_parts_count() {
 
 #[tokio::test]
 async fn concurrent_writes_are_all_kept() {
-    for mut list in Fixture::both() {
+    for mut list in Fixture::all() {
         let writes: Vec<_> = (0..200)
             .map(|number| {
-                let store = Arc::clone(&list.store);
+                let store = Arc::clone(&list.store.revocations);
                 let entry = entry(session(&format!("s{number}")), None, 200);
                 tokio::spawn(async move { store.revoke(&tenant("acme"), &[entry]).await })
             })
@@ -256,9 +187,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
     #[test]
     fn stores_agree_with_the_model(steps in prop::collection::vec(step(), 1..40)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (tenants, keys) = ([tenant("acme"), tenant("other")], keys());
-        for mut list in Fixture::both() {
+        for mut list in Fixture::all() {
             let (mut model, mut now) = (Model::default(), 100);
             for step in &steps {
                 match *step {

@@ -1,0 +1,16 @@
+//! A bridge with federation and any store, for the tests of shared stores.
+
+use idp_bridge_server::store::Store;
+
+use super::idp::Idp;
+use super::{acme, rules};
+use crate::bridge::{Bridge, limits};
+
+pub(crate) use super::{logout, userinfo};
+
+/// Starts a bridge with this store, whose userinfo caches tokens for some seconds. The tokens are `a.d.a` and `w.a.rm`.
+pub(crate) async fn federated(cache_seconds: u32, store: Store) -> Bridge {
+    let idp = Idp::with(|federation| federation.cache_seconds = cache_seconds);
+    idp.ada("a.d.a").ada("w.a.rm");
+    Bridge::with_server([acme(idp, rules())], limits(), |server| server.with_store(store)).await
+}

@@ -1,0 +1,83 @@
+//! Servers over one Redis server, and the number of commands that a call costs.
+
+use std::sync::Arc;
+
+use idp_bridge_core::{Deleted, SystemRandom};
+use idp_bridge_server::store::{RedisServer as Address, RedisSettings, Store};
+use idp_bridge_test_redis::RedisServer;
+use serde_json::json;
+
+use crate::bridge::{Bridge, envelope, limits, signed, tenant};
+use crate::clock::TestClock;
+use crate::federation::shared::{federated, logout, userinfo};
+use crate::http::Request;
+use crate::scripted::{ProviderCall, Returned, Scripted, record};
+
+fn in_redis(redis: &RedisServer) -> Store {
+    let settings = RedisSettings::new(Address { host: "127.0.0.1".into(), port: redis.port() });
+    Store::in_redis(&settings, Arc::new(TestClock::default()), &SystemRandom).unwrap()
+}
+
+/// Returns the number of commands that clients have sent.
+fn commands(redis: &RedisServer) -> usize {
+    let stats = redis.command(&["INFO", "commandstats"]);
+    let calls = |name: &str| {
+        let line = stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{name}:calls=")));
+        line.map_or(0, |rest| rest.split(',').next().unwrap().parse().unwrap())
+    };
+    calls("evalsha") + calls("mget")
+}
+
+/// Returns the number of commands for a request with this status. An equal request has loaded the scripts.
+async fn count(redis: &RedisServer, bridge: &Bridge, request: &Request, status: u16) -> usize {
+    let before = commands(redis);
+    let answer = bridge.send(request).await;
+    assert_eq!(answer.status, status, "{answer:?}");
+    commands(redis) - before
+}
+
+#[tokio::test]
+async fn commands_of_calls_are_few() {
+    let redis = RedisServer::start();
+    let provider = Scripted::at_once(|call| match call {
+        ProviderCall::Id(_) => Ok(Returned::User(record("u", "c", "a@b"))),
+        ProviderCall::Delete => Ok(Returned::Deleted(Deleted::Existed)),
+        _ => Ok(Returned::Done),
+    });
+    let store = in_redis(&redis);
+    let bridge = Bridge::with_server([tenant("acme", provider)], limits(), |server| server.with_store(store)).await;
+    let call = |kind: &str, data| signed(&envelope(kind, data));
+    let write = || call("users.send_verification_email", json!({"id": "u"}));
+    let reset = || call("users.send_password_reset_email", json!({"email": "a@b"}));
+    for request in [write(), reset()] {
+        assert_eq!(bridge.send(&request).await.status, 200);
+    }
+    let repeated = write();
+    assert_eq!(count(&redis, &bridge, &call("users.get_by_id", json!({"id": "u"})), 200).await, 0, "a read");
+    assert_eq!(count(&redis, &bridge, &repeated, 200).await, 2, "a write");
+    assert_eq!(count(&redis, &bridge, &repeated, 200).await, 1, "a repeated write");
+    assert_eq!(count(&redis, &bridge, &reset(), 200).await, 3, "a password reset");
+}
+
+#[tokio::test]
+async fn commands_of_federation_are_few() {
+    let redis = RedisServer::start();
+    let bridge = federated(60, in_redis(&redis)).await;
+    assert_eq!(bridge.send(&userinfo("w.a.rm")).await.status, 200);
+    assert_eq!(bridge.send(&logout("w.a.rm")).await.status, 204);
+    assert_eq!(count(&redis, &bridge, &userinfo("a.d.a"), 200).await, 3, "a validation");
+    assert_eq!(count(&redis, &bridge, &userinfo("a.d.a"), 200).await, 1, "a cached token");
+    assert_eq!(count(&redis, &bridge, &logout("a.d.a"), 204).await, 3, "a logout");
+    assert_eq!(count(&redis, &bridge, &logout("a.d.a"), 204).await, 1, "a repeated logout");
+}
+
+#[tokio::test]
+async fn logout_ends_tokens_in_the_caches_of_other_servers() {
+    let redis = RedisServer::start();
+    let (one, other) = (federated(60, in_redis(&redis)).await, federated(60, in_redis(&redis)).await);
+    for bridge in [&one, &other] {
+        assert_eq!(bridge.send(&userinfo("a.d.a")).await.status, 200);
+    }
+    assert_eq!(one.send(&logout("a.d.a")).await.status, 204);
+    assert_eq!(other.send(&userinfo("a.d.a")).await.status, 401);
+}
