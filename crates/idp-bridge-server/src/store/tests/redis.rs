@@ -1,12 +1,12 @@
 //! The settings of the Redis server, and the diagnosis.
 
-use idp_bridge_core::{Finding, Secret, Verdict};
+use idp_bridge_core::{Finding, Secret, SystemRandom, Verdict};
 use idp_bridge_test_redis::RedisServer;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
-use super::{Still, session, settings, tenant};
-use crate::store::{RedisSettings, RedisStore};
+use super::{Still, entry, session, settings, tenant};
 use crate::revocation::RevocationStore as _;
-use idp_bridge_core::SystemRandom;
+use crate::store::{RedisServer as Address, RedisSettings, RedisStore};
 
 async fn diagnose(settings: &RedisSettings) -> Vec<Finding> {
     RedisStore::new(settings, Still::at(100), &SystemRandom).unwrap().diagnose().await
@@ -58,8 +58,47 @@ async fn prefixes_separate_bridges() {
         RedisStore::new(&settings, Still::at(100), &SystemRandom).unwrap()
     };
     let (one, other) = (store("one:"), store("other:"));
-    one.revoke(&tenant("acme"), &[super::entry(session("a"), None, 1_000)]).await.unwrap();
+    one.revoke(&tenant("acme"), &[entry(session("a"), None, 1_000)]).await.unwrap();
     assert!(one.is_revoked(&tenant("acme"), &[session("a")], None).await.unwrap());
     assert!(!other.is_revoked(&tenant("acme"), &[session("a")], None).await.unwrap());
     assert!(server.command(&["KEYS", "*"]).starts_with("one:"));
+}
+
+/// Returns the certificate of a new authority, a certificate of it for `localhost`, and the key of that one, as PEM.
+fn certificates() -> [String; 3] {
+    let mut params = CertificateParams::new([]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca_key = KeyPair::generate().unwrap();
+    let ca = params.self_signed(&ca_key).unwrap().pem();
+    let key = KeyPair::generate().unwrap();
+    let named = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    [ca, named.signed_by(&key, &Issuer::new(params, ca_key)).unwrap().pem(), key.serialize_pem()]
+}
+
+#[tokio::test]
+async fn certificate_of_the_server_is_verified() {
+    let [[ca, certificate, key], [other_ca, ..]] = [certificates(), certificates()];
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (certificate, key) = (file("certificate", &certificate), file("key", &key));
+    let _server = RedisServer::start_with(&[
+        ["--tls-port", &port.to_string()],
+        ["--tls-cert-file", &certificate],
+        ["--tls-key-file", &key],
+        ["--tls-auth-clients", "no"],
+    ].concat());
+    let with = |ca: &str| RedisSettings {
+        uses_tls: true,
+        ca_pem: Some(ca.into()),
+        ..RedisSettings::new(Address { host: "localhost".into(), port })
+    };
+    assert_eq!(verdicts(&diagnose(&with(&ca)).await), [Verdict::Ok; 3]);
+    let findings = diagnose(&with(&other_ca)).await;
+    assert_eq!(verdicts(&findings), [Verdict::Failed]);
+    assert!(findings[0].detail.as_ref().is_some_and(|detail| detail.contains("UnknownIssuer")), "{findings:?}");
 }
