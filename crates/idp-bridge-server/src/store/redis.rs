@@ -7,6 +7,7 @@ mod health;
 mod link;
 mod scripts;
 mod settings;
+mod target;
 
 use std::fmt;
 use std::sync::Arc;

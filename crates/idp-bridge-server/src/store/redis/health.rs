@@ -21,8 +21,13 @@ pub(super) async fn diagnose(link: &Link) -> Vec<Finding> {
 
 fn unreached(check: &str, error: &Error) -> Finding {
     let fix = error.hint().unwrap_or("check `[server.store]` and the server").to_owned();
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    Finding::failed(check, &[], fix).with_detail(format!("{error}{cause}"))
+    let mut detail = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        detail += &format!(": {error}");
+        cause = error.source();
+    }
+    Finding::failed(check, &[], fix).with_detail(detail)
 }
 
 fn check_eviction(info: &str) -> Finding {

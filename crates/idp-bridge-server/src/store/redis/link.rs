@@ -6,32 +6,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use idp_bridge_core::{Error, ErrorKind, Result};
-use redis::aio::{ConnectionLike, MultiplexedConnection};
-use redis::cluster::{ClusterClient, ClusterClientBuilder};
-use redis::cluster_async::ClusterConnection;
-use redis::io::tcp::TcpSettings;
-use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, FromRedisValue, Pipeline, RedisConnectionInfo,
-    RedisError, RedisFuture, RedisResult, ScriptInvocation, ServerErrorKind, TlsCertificates, TlsMode, Value,
-};
+use redis::{Cmd, FromRedisValue, RedisError, RedisResult, ScriptInvocation, ServerErrorKind};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use super::settings::{RedisSettings, RedisTopology};
+use super::settings::RedisSettings;
+use super::target::{CONNECT, Connection, Target};
 use crate::flights::Flights;
 
 /// The time limit of an operation, including a new connection.
 const OPERATION: Duration = Duration::from_secs(1);
 
-/// The time limit of an attempt to connect.
-const CONNECT: Duration = Duration::from_secs(2);
-
 /// The first and the longest interval between two attempts to connect. Each one is twice as long as the last.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(400));
-
-/// The number of commands that wait to be sent. Further ones wait for a place.
-const SEND_BUFFER: usize = 1_024;
 
 /// The connection to the server.
 pub(super) struct Link {
@@ -64,48 +51,6 @@ struct Failed {
     error: Arc<Error>,
     at: Instant,
     pause: Duration,
-}
-
-/// The way to a connection.
-enum Target {
-    Single(Client),
-    Sentinel(tokio::sync::Mutex<SentinelClient>),
-    Cluster(ClusterClient),
-}
-
-/// An open connection. Its clones share it.
-#[derive(Clone)]
-enum Connection {
-    Server(MultiplexedConnection),
-    Cluster(ClusterConnection),
-}
-
-impl ConnectionLike for Connection {
-    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
-        match self {
-            Self::Server(connection) => connection.req_packed_command(command),
-            Self::Cluster(connection) => connection.req_packed_command(command),
-        }
-    }
-
-    fn req_packed_commands<'a>(
-        &'a mut self,
-        pipeline: &'a Pipeline,
-        offset: usize,
-        count: usize,
-    ) -> RedisFuture<'a, Vec<Value>> {
-        match self {
-            Self::Server(connection) => connection.req_packed_commands(pipeline, offset, count),
-            Self::Cluster(connection) => connection.req_packed_commands(pipeline, offset, count),
-        }
-    }
-
-    fn get_db(&self) -> i64 {
-        match self {
-            Self::Server(connection) => connection.get_db(),
-            Self::Cluster(connection) => connection.get_db(),
-        }
-    }
 }
 
 impl Link {
@@ -257,96 +202,4 @@ impl Shared {
 
 fn is_refused_login(error: &RedisError) -> bool {
     error.kind() == redis::ErrorKind::AuthenticationFailed || matches!(error.code(), Some("NOAUTH" | "WRONGPASS"))
-}
-
-impl Target {
-    fn new(settings: &RedisSettings) -> RedisResult<Self> {
-        let RedisSettings { servers, topology, uses_tls, ca_pem, database, username, password, .. } = settings;
-        if *uses_tls {
-            // Fails if the program has chosen a provider already.
-            let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        }
-        let certificates = TlsCertificates { client_tls: None, root_cert: ca_pem.clone() };
-        let certificates = Some(certificates).filter(|_| *uses_tls);
-        let addresses = servers.iter().map(|server| match uses_tls {
-            true => {
-                ConnectionAddr::TcpTls { host: server.host.clone(), port: server.port, insecure: false, tls_params: None }
-            }
-            false => ConnectionAddr::Tcp(server.host.clone(), server.port),
-        });
-        let tcp = TcpSettings::default().set_nodelay(true);
-        let mut login = RedisConnectionInfo::default().set_db(i64::from(*database));
-        if let Some(username) = username {
-            login = login.set_username(username);
-        }
-        if let Some(password) = password {
-            login = login.set_password(password.expose());
-        }
-        let to_info = |address| -> RedisResult<ConnectionInfo> {
-            let info = redis::IntoConnectionInfo::into_connection_info(address)?;
-            Ok(info.set_redis_settings(login.clone()).set_tcp_settings(tcp.clone()))
-        };
-        match topology {
-            RedisTopology::Single => {
-                let Some(address) = addresses.into_iter().next() else { return Err(no_servers()) };
-                let info = to_info(address)?;
-                Ok(Self::Single(match certificates {
-                    Some(certificates) => Client::build_with_tls(info, certificates)?,
-                    None => Client::open(info)?,
-                }))
-            }
-            RedisTopology::Sentinel { master } => {
-                let mut builder = SentinelClientBuilder::new(addresses, master, SentinelServerType::Master)?
-                    .set_client_to_redis_db(i64::from(*database))
-                    .set_client_to_redis_tcp_settings(tcp.clone())
-                    .set_client_to_sentinel_tcp_settings(tcp);
-                if let Some(certificates) = certificates {
-                    builder = builder
-                        .set_client_to_redis_tls_mode(TlsMode::Secure)
-                        .set_client_to_redis_certificates(certificates.clone())
-                        .set_client_to_sentinel_certificates(certificates);
-                }
-                if let Some(username) = username {
-                    builder = builder.set_client_to_redis_username(username);
-                }
-                if let Some(password) = password {
-                    builder = builder.set_client_to_redis_password(password.expose());
-                }
-                Ok(Self::Sentinel(tokio::sync::Mutex::new(builder.build()?)))
-            }
-            RedisTopology::Cluster => {
-                let nodes: Vec<_> = addresses.map(to_info).collect::<RedisResult<_>>()?;
-                let mut builder = ClusterClientBuilder::new(nodes)
-                    .connection_timeout(OPERATION)
-                    .response_timeout(OPERATION)
-                    .retries(3)
-                    .tcp_settings(tcp);
-                if let Some(certificates) = certificates {
-                    builder = builder.certs(certificates);
-                }
-                Ok(Self::Cluster(builder.build()?))
-            }
-        }
-    }
-
-    async fn open(&self) -> RedisResult<Connection> {
-        // Each operation has its own time limit.
-        let config = AsyncConnectionConfig::new()
-            .set_response_timeout(None)
-            .set_connection_timeout(Some(CONNECT))
-            .set_pipeline_buffer_size(SEND_BUFFER);
-        Ok(match self {
-            Self::Single(client) => {
-                Connection::Server(client.get_multiplexed_async_connection_with_config(&config).await?)
-            }
-            Self::Sentinel(client) => {
-                Connection::Server(client.lock().await.get_async_connection_with_config(&config).await?)
-            }
-            Self::Cluster(client) => Connection::Cluster(client.get_async_connection().await?),
-        })
-    }
-}
-
-fn no_servers() -> RedisError {
-    RedisError::from((redis::ErrorKind::InvalidClientConfig, "no server is configured"))
 }

@@ -8,9 +8,9 @@ use crate::bridge::{Bridge, limits};
 
 pub(crate) use super::{logout, userinfo};
 
-/// Starts a bridge with this store, whose userinfo caches tokens for some seconds. The tokens are `a.d.a` and `w.a.rm`.
+/// Starts a bridge with this store, whose userinfo caches tokens for some seconds. The token is `a.d.a`.
 pub(crate) async fn federated(cache_seconds: u32, store: Store) -> Bridge {
     let idp = Idp::with(|federation| federation.cache_seconds = cache_seconds);
-    idp.ada("a.d.a").ada("w.a.rm");
+    idp.ada("a.d.a");
     Bridge::with_server([acme(idp, rules())], limits(), |server| server.with_store(store)).await
 }
