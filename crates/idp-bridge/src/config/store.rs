@@ -42,7 +42,7 @@ impl StoreSettings {
         let result = match store.r#type {
             StoreType::Memory => checks.refuse_keys(server, store).map(|()| Self::Memory),
             StoreType::File => checks.refuse_keys(server, store).map(|()| in_folder()),
-            StoreType::Redis => checks.read_redis(server, store).map(|redis| Self::Redis(Box::new(redis))),
+            StoreType::Redis => checks.read_redis(store).map(|redis| Self::Redis(Box::new(redis))),
         };
         result.unwrap_or_else(|problem| {
             problems.push(problem);
@@ -75,27 +75,14 @@ impl Checks<'_> {
             let hint = "remove the key, or set `type = \"redis\"`";
             return Err(self.problem(key, format!("`{key}` belongs to a store of the type `redis`"), hint));
         }
-        match (store.r#type, &server.state_dir) {
-            (StoreType::File, None) => {
-                let hint = "set a folder that survives restarts, such as `state_dir = \"/var/lib/idp-bridge\"`, in `[server]`";
-                Err(self.problem("type", "a store of the type `file` needs `server.state_dir`", hint))
-            }
-            (StoreType::Memory, Some(_)) => Err(self.unused_folder(StoreType::Memory)),
-            _ => Ok(()),
+        if store.r#type == StoreType::File && server.state_dir.is_none() {
+            let hint = "set a folder that survives restarts, such as `state_dir = \"/var/lib/idp-bridge\"`, in `[server]`";
+            return Err(self.problem("type", "a store of the type `file` needs `server.state_dir`", hint));
         }
+        Ok(())
     }
 
-    fn unused_folder(&self, r#type: StoreType) -> Problem {
-        let name = if r#type == StoreType::Redis { "redis" } else { "memory" };
-        let path = KeyPath::default().key("server").key("state_dir");
-        let message = format!("`state_dir` is not used by a store of the type `{name}`");
-        self.document.problem(&path, message).with_hint("remove one of them: a folder is the store of one replica")
-    }
-
-    fn read_redis(&self, server: &Server, store: &Store) -> Result<RedisSettings, Problem> {
-        if server.state_dir.is_some() {
-            return Err(self.unused_folder(StoreType::Redis));
-        }
+    fn read_redis(&self, store: &Store) -> Result<RedisSettings, Problem> {
         let example = "such as `urls = [\"rediss://redis.example:6379\"]`";
         let Some(StoreUrl(first)) = store.urls.first() else {
             let problem = self.document.problem(&self.path, "a store of the type `redis` needs `urls`");

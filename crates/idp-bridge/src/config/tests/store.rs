@@ -58,7 +58,6 @@ fn redis_suffices_for_federation() {
 }
 
 pub(super) fn mistakes() -> Vec<Mistake> {
-    let with_folder = |text: String| text.replacen("[server]\n", "[server]\nstate_dir = \"state\"", 1);
     let one = "urls = [\"redis://a\"]\n";
     let two = "urls = [\"redis://a\", \"redis://b\"]\n";
     vec![
@@ -66,8 +65,6 @@ pub(super) fn mistakes() -> Vec<Mistake> {
         (store("type = \"etcd\""), "`memory`, `file` and `redis`", "key `server.store.type`", ""),
         (store("type = \"file\""), "needs `server.state_dir`", ":4:1, key `server.store.type`", "state_dir = "),
         (store(&format!("type = \"memory\"\n{one}")), "belongs to a store of the type `redis`", ":5:1", "remove the key"),
-        (with_folder(store("type = \"memory\"")), "is not used", "key `server.state_dir`", "remove one of them"),
-        (with_folder(redis(one)), "is not used", ":2:1, key `server.state_dir`", "remove one of them"),
         (redis(""), "needs `urls`", "key `server.store`", "rediss://"),
         (redis("urls = [\"http://a\"]"), "expected a URL such as `redis://", "server.store.urls[0]", ""),
         (redis("urls = [\"redis://:hunter2@a\"]"), "without user and password", "server.store.urls[0]", ""),
