@@ -24,7 +24,10 @@ fn unreached(check: &str, error: &Error) -> Finding {
     let mut detail = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        detail += &format!(": {error}");
+        // The text of some errors contains that of their cause.
+        if !detail.ends_with(&error.to_string()) {
+            detail += &format!(": {error}");
+        }
         cause = error.source();
     }
     Finding::failed(check, &[], fix).with_detail(detail)
