@@ -54,7 +54,11 @@ impl Keycloak {
                         "emailVerified": false, "attributes": {"customer_id": ["c-1"]}});
                     answer(200, &[json], &user.to_string())
                 }
-                _ => answer(200, &[json], &json!({"access_token": "t", "expires_in": 3600, "token_type": "Bearer"}).to_string()),
+                _ => answer(
+                    200,
+                    &[json],
+                    &json!({"access_token": "t", "expires_in": 3600, "token_type": "Bearer"}).to_string(),
+                ),
             }
         });
         Self { server: server.await, mails }
@@ -241,7 +245,8 @@ async fn reads_go_on_while_the_store_is_away() {
 #[test]
 fn unsafe_and_unreachable_stores_are_reported() {
     let mut redis = RedisServer::start_with(&["--maxmemory-policy", "allkeys-lru", "--requirepass", "hunter2"]);
-    let server = format!("[server.store]\ntype = \"redis\"\nurls = [\"{}\"]\npassword_file = \"password\"", redis.url());
+    let server =
+        format!("[server.store]\ntype = \"redis\"\nurls = [\"{}\"]\npassword_file = \"password\"", redis.url());
     let configured = Configured::with_server_keys(&server);
     configured.write("password", "hunter2\n");
     let run = |arguments: &[&str]| crate::support::program::run_in(configured.folder(), arguments);

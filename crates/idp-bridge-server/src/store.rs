@@ -65,7 +65,13 @@ impl Store {
     pub fn in_memory(clock: Arc<dyn Clock>, random: &dyn Random) -> std::io::Result<Self> {
         let revocations = Arc::new(MemoryRevocations::new(Arc::clone(&clock)));
         let resets = Arc::new(MemoryResets::new(random)?);
-        Ok(Self { writes: Arc::new(MemoryStore::default()), revocations, resets, clock, is_away: AtomicBool::new(false) })
+        Ok(Self {
+            writes: Arc::new(MemoryStore::default()),
+            revocations,
+            resets,
+            clock,
+            is_away: AtomicBool::new(false),
+        })
     }
 
     /// Opens the store in the file of a folder, for a single replica. The limits of resets are in memory.
@@ -161,7 +167,10 @@ impl Store {
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store").field("writes", &self.writes).field("revocations", &self.revocations).finish_non_exhaustive()
+        f.debug_struct("Store")
+            .field("writes", &self.writes)
+            .field("revocations", &self.revocations)
+            .finish_non_exhaustive()
     }
 }
 

@@ -75,7 +75,8 @@ impl RedisServer {
         command.args(["--appendfsync", "always", "--maxmemory-policy", "noeviction"]).args(&self.options);
         let log = self.folder.path().join("log");
         self.child = Some(spawn(command.current_dir(self.folder.path()), &log));
-        let is_ready = || client::send(self.port, &["PING"]).is_ok_and(|reply| reply == "PONG") || self.wants_password();
+        let is_ready =
+            || client::send(self.port, &["PING"]).is_ok_and(|reply| reply == "PONG") || self.wants_password();
         wait_until(is_ready, &log);
     }
 

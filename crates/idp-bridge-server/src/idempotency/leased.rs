@@ -268,7 +268,13 @@ impl<T: LeaseTable> Claim for Lease<T> {
             Ok(Ok(recorded)) => recorded,
             Ok(Err(_)) => Err(Error::ours(ErrorKind::Unexpected, "the result of a write was not recorded")),
             // The lease of a failure ends by itself.
-            Err(_) => if has_succeeded { Err(late()) } else { Ok(()) },
+            Err(_) => {
+                if has_succeeded {
+                    Err(late())
+                } else {
+                    Ok(())
+                }
+            }
         }
     }
 }

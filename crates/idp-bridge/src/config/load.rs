@@ -55,7 +55,6 @@ impl Settings {
     pub(crate) fn tenants(&self) -> impl Iterator<Item = Arc<Tenant>> {
         self.ids.iter().filter_map(|id| self.tenants.get(id))
     }
-
 }
 
 /// Loads a file, or a folder with one file per tenant. Returns all problems at once.

@@ -76,7 +76,8 @@ impl Checks<'_> {
             return Err(self.problem(key, format!("`{key}` belongs to a store of the type `redis`"), hint));
         }
         if store.r#type == StoreType::File && server.state_dir.is_none() {
-            let hint = "set a folder that survives restarts, such as `state_dir = \"/var/lib/idp-bridge\"`, in `[server]`";
+            let hint =
+                "set a folder that survives restarts, such as `state_dir = \"/var/lib/idp-bridge\"`, in `[server]`";
             return Err(self.problem("type", "a store of the type `file` needs `server.state_dir`", hint));
         }
         Ok(())
@@ -124,7 +125,8 @@ impl Checks<'_> {
             (None, true) => Ok(RedisTopology::Cluster),
             (None, false) if store.urls.len() == 1 => Ok(RedisTopology::Single),
             (None, false) => {
-                let hint = "set `sentinel_master` if they are Sentinels, or `cluster = true` if they are nodes of a Cluster";
+                let hint =
+                    "set `sentinel_master` if they are Sentinels, or `cluster = true` if they are nodes of a Cluster";
                 Err(self.problem("urls", "several URLs are of Sentinels or of a Cluster", hint))
             }
         }

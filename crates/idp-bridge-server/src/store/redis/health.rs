@@ -16,7 +16,11 @@ pub(super) async fn diagnose(link: &Link) -> Vec<Finding> {
     collect_text(&info, &mut text);
     let version = values(&text, "redis_version").next().map(|version| format!("version {version}"));
     let reached = Finding::ok(reached, &[]);
-    vec![version.map_or(reached.clone(), |version| reached.with_detail(version)), check_eviction(&text), check_aof(&text)]
+    vec![
+        version.map_or(reached.clone(), |version| reached.with_detail(version)),
+        check_eviction(&text),
+        check_aof(&text),
+    ]
 }
 
 fn unreached(check: &str, error: &Error) -> Finding {
@@ -38,7 +42,9 @@ fn check_eviction(info: &str) -> Finding {
     let setting = "`maxmemory-policy`";
     match values(info, "maxmemory_policy").find(|policy| *policy != "noeviction") {
         Some(policy) => {
-            let fix = format!("set {setting} to `noeviction`: an evicted entry of the revocation list lets an ended login in");
+            let fix = format!(
+                "set {setting} to `noeviction`: an evicted entry of the revocation list lets an ended login in"
+            );
             Finding::failed(check, &[], fix).with_detail(format!("{setting} is `{policy}`"))
         }
         None => visible(check, info, "maxmemory_policy"),
@@ -66,7 +72,9 @@ fn visible(check: &str, info: &str, name: &str) -> Finding {
 
 /// Returns the values of a name, one for each node.
 fn values<'i>(info: &'i str, name: &str) -> impl Iterator<Item = &'i str> {
-    info.lines().filter_map(move |line| line.split_once(':').filter(|(own, _)| *own == name)).map(|(_, value)| value.trim())
+    info.lines()
+        .filter_map(move |line| line.split_once(':').filter(|(own, _)| *own == name))
+        .map(|(_, value)| value.trim())
 }
 
 /// Appends all texts of a value. A cluster returns one text for each node.

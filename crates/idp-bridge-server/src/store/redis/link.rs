@@ -56,9 +56,8 @@ struct Failed {
 impl Link {
     /// Creates a link. Fails with `Misconfigured` if the settings are invalid.
     pub(super) fn new(settings: &RedisSettings) -> Result<Self> {
-        let target = Target::new(settings).map_err(|error| {
-            Error::misconfigured("the settings of the shared store are invalid").with_source(error)
-        })?;
+        let target = Target::new(settings)
+            .map_err(|error| Error::misconfigured("the settings of the shared store are invalid").with_source(error))?;
         let name = settings.servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let shared = Arc::new(Shared { target, name, state: Mutex::default() });
         Ok(Self { shared, attempts: Flights::new(TaskTracker::new()) })

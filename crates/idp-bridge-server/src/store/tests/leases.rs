@@ -32,8 +32,10 @@ impl Tables {
     async fn pass_a_second(&self) {
         self.file.1.set(101);
         let name = self.redis.1.command(&["KEYS", "*write:*"]);
-        let has_ended = async || while self.redis.1.command(&["EXISTS", &name]) == "1" {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+        let has_ended = async || {
+            while self.redis.1.command(&["EXISTS", &name]) == "1" {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
         };
         tokio::time::timeout(Duration::from_secs(10), has_ended()).await.unwrap();
     }

@@ -86,12 +86,15 @@ async fn certificate_of_the_server_is_verified() {
     };
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (certificate, key) = (file("certificate", &certificate), file("key", &key));
-    let _server = RedisServer::start_with(&[
-        ["--tls-port", &port.to_string()],
-        ["--tls-cert-file", &certificate],
-        ["--tls-key-file", &key],
-        ["--tls-auth-clients", "no"],
-    ].concat());
+    let _server = RedisServer::start_with(
+        &[
+            ["--tls-port", &port.to_string()],
+            ["--tls-cert-file", &certificate],
+            ["--tls-key-file", &key],
+            ["--tls-auth-clients", "no"],
+        ]
+        .concat(),
+    );
     let with = |ca: &str| RedisSettings {
         uses_tls: true,
         ca_pem: Some(ca.into()),
@@ -100,5 +103,8 @@ async fn certificate_of_the_server_is_verified() {
     assert_eq!(verdicts(&diagnose(&with(&ca)).await), [Verdict::Ok; 3]);
     let findings = diagnose(&with(&other_ca)).await;
     assert_eq!(verdicts(&findings), [Verdict::Failed]);
-    assert!(findings[0].detail.as_ref().is_some_and(|detail| detail.contains("invalid peer certificate")), "{findings:?}");
+    assert!(
+        findings[0].detail.as_ref().is_some_and(|detail| detail.contains("invalid peer certificate")),
+        "{findings:?}"
+    );
 }

@@ -76,7 +76,9 @@ impl<'de> Deserialize<'de> for StoreUrl {
         let text = String::deserialize(deserializer)?;
         let has_login = text.split("://").nth(1).is_some_and(|rest| rest.contains('@'));
         if has_login {
-            return Err(D::Error::custom("expected a URL without user and password; use `username` and `password_file`"));
+            return Err(D::Error::custom(
+                "expected a URL without user and password; use `username` and `password_file`",
+            ));
         }
         let expected = "expected a URL such as `redis://redis.example:6379/0`, or `rediss://…` for TLS";
         parse(&text).map(Self).ok_or_else(|| D::Error::custom(expected))

@@ -64,7 +64,12 @@ pub(super) fn mistakes() -> Vec<Mistake> {
         (store(""), "missing key `type`", "key `server.store`", ""),
         (store("type = \"etcd\""), "`memory`, `file` and `redis`", "key `server.store.type`", ""),
         (store("type = \"file\""), "needs `server.state_dir`", ":4:1, key `server.store.type`", "state_dir = "),
-        (store(&format!("type = \"memory\"\n{one}")), "belongs to a store of the type `redis`", ":5:1", "remove the key"),
+        (
+            store(&format!("type = \"memory\"\n{one}")),
+            "belongs to a store of the type `redis`",
+            ":5:1",
+            "remove the key",
+        ),
         (redis(""), "needs `urls`", "key `server.store`", "rediss://"),
         (redis("urls = [\"http://a\"]"), "expected a URL such as `redis://", "server.store.urls[0]", ""),
         (redis("urls = [\"redis://:hunter2@a\"]"), "without user and password", "server.store.urls[0]", ""),
@@ -75,7 +80,12 @@ pub(super) fn mistakes() -> Vec<Mistake> {
         (redis(&format!("{one}ca_file = \"key\"")), "needs URLs with TLS", ":6:1, key `server.store.ca_file`", ""),
         (redis("urls = [\"rediss://a\"]\nca_file = \"nowhere\""), "cannot be read", "store.ca_file", "permissions"),
         (redis(&format!("{one}prefix = \"{{a}}\"")), "without braces", "server.store.prefix", "`idp-bridge:`"),
-        (redis(&format!("{one}pasword = \"hunter2\"")), "unknown key `pasword`", "store.pasword", "did you mean `password`"),
+        (
+            redis(&format!("{one}pasword = \"hunter2\"")),
+            "unknown key `pasword`",
+            "store.pasword",
+            "did you mean `password`",
+        ),
         (redis(&format!("{one}password_env = \"NO_SUCH_VARIABLE\"")), "is not set", "store.password_env", "export"),
     ]
 }
