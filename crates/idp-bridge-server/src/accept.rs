@@ -4,49 +4,33 @@
 
 mod peers;
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use http::Request;
-use hyper::body::Incoming;
-use hyper::service::Service;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use self::peers::Peers;
-use crate::connection;
+use self::peers::{PeerPlace, Peers};
+use crate::connection::{self, HttpService, Listening, Phases, Serving};
 use crate::limits::ServerLimits;
-use crate::response::Response;
+use crate::proxy_protocol;
 
 /// The open connections of a service. They are closed when this is dropped.
 pub(crate) struct Connections<S> {
-    service: S,
-    limits: ServerLimits,
+    serving: Serving<S>,
+    listening: Arc<Listening>,
     tasks: JoinSet<()>,
     peers: Arc<Peers>,
-    /// The time of the last log line about a peer with too many connections.
-    last_warning: Option<Instant>,
-    draining: CancellationToken,
 }
 
-/// The minimum time between two log lines about peers with too many connections.
-const WARNING_INTERVAL: Duration = Duration::from_secs(10);
-
-impl<S> Connections<S>
-where
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-{
+impl<S: HttpService> Connections<S> {
     /// Creates an empty set of connections.
-    pub(crate) fn new(service: S, limits: ServerLimits) -> Self {
-        let (peers, draining) = (Arc::default(), CancellationToken::new());
-        Self { service, limits, tasks: JoinSet::new(), peers, last_warning: None, draining }
+    pub(crate) fn new(service: S, limits: ServerLimits, listening: Arc<Listening>) -> Self {
+        let peers = Arc::new(Peers::new(limits.connections_per_peer));
+        let serving = Serving { service, limits: Arc::new(limits), phases: Phases::default() };
+        Self { serving, listening, tasks: JoinSet::new(), peers }
     }
 
     /// Returns the number of open connections.
@@ -56,7 +40,7 @@ where
 
     /// Accepts connections until the returned future is dropped.
     pub(crate) async fn accept(&mut self, listener: &TcpListener) {
-        let max = self.limits.connections.max(1);
+        let max = self.serving.limits.connections.max(1);
         loop {
             let has_room = self.tasks.len() < max;
             tokio::select! {
@@ -70,26 +54,65 @@ where
     }
 
     /// Serves a connection, or closes it if its peer has too many.
-    fn serve(&mut self, stream: TcpStream, address: SocketAddr) {
-        let Some(place) = self.peers.enter(address.ip(), self.limits.connections_per_peer) else {
-            if self.last_warning.is_none_or(|last| last.elapsed() >= WARNING_INTERVAL) {
-                self.last_warning = Some(Instant::now());
-                let limit = self.limits.connections_per_peer;
-                tracing::warn!(peer = %address.ip(), limit, "a peer has too many connections: further ones are closed");
-            }
-            return;
-        };
-        let (service, limits, draining) = (self.service.clone(), self.limits.clone(), self.draining.clone());
-        self.tasks.spawn(async move {
-            connection::serve(stream, address, service, (limits, draining)).await;
-            drop(place);
-        });
+    fn serve(&mut self, mut stream: TcpStream, address: SocketAddr) {
+        let (listening, serving) = (Arc::clone(&self.listening), self.serving.clone());
+        let proxy = address.ip().to_canonical();
+        if listening.proxies.iter().any(|network| network.contains(&proxy)) {
+            let peers = Arc::clone(&self.peers);
+            self.tasks.spawn(async move {
+                if let Some((address, place)) = read_client(&mut stream, address, &peers, &serving).await {
+                    connection::serve(stream, address, &listening, serving).await;
+                    drop(place);
+                }
+            });
+        } else if let Some(place) = self.peers.enter(address.ip()) {
+            self.tasks.spawn(async move {
+                connection::serve(stream, address, &listening, serving).await;
+                drop(place);
+            });
+        }
+    }
+
+    /// Lets clients of HTTP/2 move to other connections, which are still accepted. Running requests are finished.
+    ///
+    /// Clients of HTTP/1.1 get `connection: close` in their next response.
+    pub(crate) fn retire(&mut self) {
+        self.serving.phases.retiring.cancel();
+        self.serving.phases.retiring = CancellationToken::new();
     }
 
     /// Closes idle connections now, and the others after their current response.
     pub(crate) async fn drain(mut self) {
-        self.draining.cancel();
+        self.serving.phases.draining.cancel();
         while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Reads the address of a proxy's client from the header of its connection, and takes the client's place.
+///
+/// Returns `None` if the connection must be closed.
+async fn read_client<S>(
+    stream: &mut TcpStream,
+    proxy: SocketAddr,
+    peers: &Arc<Peers>,
+    serving: &Serving<S>,
+) -> Option<(SocketAddr, Option<PeerPlace>)> {
+    let header = tokio::time::timeout(serving.limits.head, proxy_protocol::read_header(stream));
+    let header = tokio::select! {
+        header = header => header,
+        () = serving.phases.draining.cancelled() => return None,
+    };
+    match header {
+        Ok(Ok(Some(client))) => Some((client, Some(peers.enter(client.ip())?))),
+        Ok(Ok(None)) => Some((proxy, None)),
+        Ok(Err(error)) => {
+            peers.warn(|| tracing::warn!(peer = %proxy.ip(), %error, "a proxy sent no valid PROXY protocol header: its connection is closed"));
+            None
+        }
+        Err(_) => {
+            peers.warn(|| tracing::warn!(peer = %proxy.ip(), "a proxy sent no PROXY protocol header in time: its connection is closed"));
+            None
+        }
     }
 }
 

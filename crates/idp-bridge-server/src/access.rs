@@ -43,6 +43,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::peer::ClientCertificate;
 
     fn check(access: &OperatorAccess, peer: &str, token: Option<&str>) -> Result<(), Code> {
         let mut request = http::Request::builder();
@@ -50,7 +51,8 @@ mod tests {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         let (mut head, ()) = request.body(()).unwrap().into_parts();
-        head.extensions.insert(Arc::new(Peer { address: SocketAddr::new(peer.parse().unwrap(), 1) }));
+        let address = SocketAddr::new(peer.parse().unwrap(), 1);
+        head.extensions.insert(Arc::new(Peer { address, certificate: ClientCertificate::NotRequested }));
         access.check(&head).map_err(|refusal| refusal.code())
     }
 

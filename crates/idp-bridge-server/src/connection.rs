@@ -1,114 +1,122 @@
-//! One HTTP/1.1 connection, with limits on time and size that a client cannot evade.
+//! One connection, with limits on time and size that a client cannot evade.
+//!
+//! A connection begins with the TLS handshake or, in clear text, with the choice between HTTP/1.1 and HTTP/2.
 
 mod activity;
 mod head_timer;
+mod http1;
+mod http2;
+mod serving;
+mod watched;
 
-use std::convert::Infallible;
-use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use http::Request;
-use http_body::Body;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use ipnet::IpNet;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_util::sync::CancellationToken;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
-use self::activity::{Activity, Watched};
-use self::head_timer::HeadTimer;
-use crate::limits::{MAX_HEAD, MAX_HEADERS, ServerLimits};
-use crate::peer::Peer;
-use crate::response::Response;
+use self::activity::Activity;
+use self::serving::Accepted;
+pub(crate) use self::serving::{HttpService, Phases, Serving};
+use self::watched::Watched;
+use crate::limits::ServerLimits;
+use crate::peer::{ClientCertificate, Peer};
+use crate::tls::{CertificateNames, CurrentTls, HTTP_2, Tls};
 
-/// The time and the number of bytes for which a rejected request is still read, so that the client receives the response.
-const LINGER: (Duration, usize) = (Duration::from_secs(1), 256 * 1024);
+/// The first bytes of an HTTP/2 connection (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// The settings of a listener.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Listening {
+    /// The certificate. `None` for clear text.
+    pub(crate) tls: Option<Arc<CurrentTls>>,
+    /// Whether clients may use HTTP/2 in clear text.
+    pub(crate) h2c: bool,
+    /// The networks of the proxies with connections that begin with a header of the PROXY protocol.
+    pub(crate) proxies: Vec<IpNet>,
+}
 
 /// Serves a connection until either side closes it.
-pub(crate) async fn serve<S>(
+pub(crate) async fn serve<S: HttpService>(
     stream: TcpStream,
     address: SocketAddr,
-    service: S,
-    (limits, draining): (ServerLimits, CancellationToken),
-) where
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + Sync,
-{
+    listening: &Listening,
+    serving: Serving<S>,
+) {
     // Responses are written whole, so Nagle's algorithm only delays them. A failure shows at the first read.
     let _ = stream.set_nodelay(true);
-    let activity = Arc::new(Activity::default());
-    let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity), limits.write));
-    let builder = builder(&limits, &activity);
-    let peer = Arc::new(Peer { address });
-    let service = service_fn(|mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Arc::clone(&peer));
-        Box::pin(watch_request(&service, &activity, request))
-    });
-    let mut connection = builder.serve_connection(io, service);
-    let ended = tokio::select! {
-        ended = poll_fn(|context| connection.poll_without_shutdown(context)) => ended,
-        () = draining.cancelled() => {
-            // Without a complete head there is no request to finish.
-            if !activity.has_request() {
-                return;
-            }
-            Pin::new(&mut connection).graceful_shutdown();
-            poll_fn(|context| connection.poll_without_shutdown(context)).await
-        }
+    let begin = tokio::time::timeout(serving.limits.head, begin(stream, address, listening, &serving.limits));
+    let began = tokio::select! {
+        began = begin => began,
+        () = serving.phases.draining.cancelled() => return,
     };
-    match ended {
-        Ok(()) if activity.was_rejected_early() => linger(connection.into_parts().io.into_inner()).await,
-        Ok(()) => {}
-        Err(error) => tracing::debug!(%error, "a connection ended"),
+    match began {
+        Ok(Ok(Begun::Plain(accepted))) => serve_requests(accepted, serving).await,
+        Ok(Ok(Begun::Encrypted(accepted))) => Box::pin(serve_requests(*accepted, serving)).await,
+        Ok(Err(error)) => tracing::debug!(%error, peer = %address.ip(), "a connection ended before its first request"),
+        Err(_) => tracing::debug!(peer = %address.ip(), "a connection began too slowly"),
     }
 }
 
-fn builder(limits: &ServerLimits, activity: &Arc<Activity>) -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(HeadTimer::new(limits, Arc::clone(activity)))
-        .header_read_timeout(limits.head)
-        .max_headers(MAX_HEADERS)
-        .max_header_size(MAX_HEAD)
-        .max_buf_size(2 * MAX_HEAD);
-    builder
-}
-
-/// Calls the service, and records whether it rejected a request with a body.
-async fn watch_request<S>(service: &S, activity: &Activity, request: Request<Incoming>) -> Result<Response, Infallible>
+async fn serve_requests<S, IO>(accepted: Accepted<IO>, serving: Serving<S>)
 where
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible>,
+    S: HttpService,
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    activity.set_has_request();
-    let has_body = !request.body().is_end_stream();
-    let response = service.call(request).await?;
-    if has_body && !response.status().is_success() {
-        activity.set_rejected_early();
-    }
-    Ok(response)
+    if accepted.is_http2 { http2::serve(accepted, serving).await } else { http1::serve(accepted, serving).await }
 }
 
-/// Closes the sending side, and reads for a moment longer.
-///
-/// Closing a socket with unread bytes resets the connection, and the reset may overtake the response.
-async fn linger(stream: Watched<TcpStream>) {
-    let (time_limit, mut bytes_left) = LINGER;
-    let mut stream = pin!(stream);
-    let read_on = async {
-        stream.shutdown().await?;
-        let mut scratch = [0; 4096];
-        while bytes_left > 0 {
-            match stream.read(&mut scratch).await? {
-                0 => break,
-                read => bytes_left = bytes_left.saturating_sub(read),
-            }
+/// A connection that can receive requests.
+enum Begun {
+    Plain(Accepted<TcpStream>),
+    Encrypted(Box<Accepted<TlsStream<TcpStream>>>),
+}
+
+/// Completes the TLS handshake, or reads the first bytes to determine the version of HTTP.
+async fn begin(
+    mut stream: TcpStream,
+    address: SocketAddr,
+    listening: &Listening,
+    limits: &ServerLimits,
+) -> std::io::Result<Begun> {
+    let activity = Arc::new(Activity::default());
+    if let Some(tls) = &listening.tls {
+        let tls = tls.load();
+        let stream = TlsAcceptor::from(tls.config()).accept(stream).await?;
+        let (_, session) = stream.get_ref();
+        let is_http2 = session.alpn_protocol() == Some(HTTP_2);
+        let peer = Arc::new(Peer { address, certificate: client_certificate(&tls, session) });
+        let io = Watched::new(stream, Arc::clone(&activity), limits.write);
+        return Ok(Begun::Encrypted(Box::new(Accepted { io, activity, peer, is_http2 })));
+    }
+    let (first, is_http2) = if listening.h2c { read_preface(&mut stream).await? } else { (Vec::new(), false) };
+    let peer = Arc::new(Peer { address, certificate: ClientCertificate::NotRequested });
+    let io = Watched::new(stream, Arc::clone(&activity), limits.write).with_first_bytes(first);
+    Ok(Begun::Plain(Accepted { io, activity, peer, is_http2 }))
+}
+
+fn client_certificate(tls: &Tls, session: &rustls::ServerConnection) -> ClientCertificate {
+    let names = session.peer_certificates().and_then(<[_]>::first).map(CertificateNames::read);
+    match names {
+        Some(names) => ClientCertificate::Valid(Arc::new(names)),
+        None if tls.has_client_ca() => ClientCertificate::Missing,
+        None => ClientCertificate::NotRequested,
+    }
+}
+
+/// Reads bytes while they are those of [`PREFACE`]. Returns them, and whether the preface is complete.
+async fn read_preface(stream: &mut TcpStream) -> std::io::Result<(Vec<u8>, bool)> {
+    let mut first = Vec::with_capacity(PREFACE.len());
+    while first.len() < PREFACE.len() && PREFACE.starts_with(&first) {
+        let mut rest = (&mut *stream).take((PREFACE.len() - first.len()) as u64);
+        if rest.read_buf(&mut first).await? == 0 {
+            break;
         }
-        std::io::Result::Ok(())
-    };
-    // The connection closes in either case.
-    let _ = tokio::time::timeout(time_limit, read_on).await;
+    }
+    let is_complete = first == PREFACE;
+    Ok((first, is_complete))
 }

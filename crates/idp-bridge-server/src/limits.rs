@@ -9,6 +9,9 @@ pub(crate) const MAX_HEAD: usize = 16 * 1024;
 /// The maximum number of header fields of a request.
 pub(crate) const MAX_HEADERS: usize = 64;
 
+/// The maximum number of requests at the same time on a connection with HTTP/2.
+pub(crate) const MAX_STREAMS: u32 = 100;
+
 /// The maximum length of path and query in bytes.
 pub(crate) const MAX_URI: usize = 2 * 1024;
 

@@ -35,7 +35,7 @@ impl Probes {
             connections_per_peer: MAX_CONNECTIONS,
             ..state.limits.clone()
         };
-        let mut connections = Connections::new(Router::for_probes(Arc::clone(state)), limits);
+        let mut connections = Connections::new(Router::for_probes(Arc::clone(state)), limits, Arc::default());
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let serve = move || {

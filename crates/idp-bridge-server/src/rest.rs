@@ -153,6 +153,7 @@ async fn admit(
         return Err(Refusal::bad_token().into());
     };
     log.set_caller(&caller.name);
+    tenant.check_client(&head.extensions)?;
     caller.require(resource.scope(&head.method))?;
     let call = resource.parse_call(&head.method, &body)?;
     let key = match idempotency_key(headers)? {

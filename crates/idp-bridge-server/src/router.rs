@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Request, header};
+use http::{HeaderName, HeaderValue, Request, Version, header};
 use hyper::body::Incoming;
 use hyper::service::Service;
 use idp_bridge_protocol::Code;
@@ -14,6 +14,7 @@ use crate::catch_panic::catch_panic;
 use crate::error::Refusal;
 use crate::limits::MAX_URI;
 use crate::origin::RequestOrigin;
+use crate::peer::Peer;
 use crate::request::TenantRequest;
 use crate::response::Response;
 use crate::route::{Page, Route};
@@ -56,6 +57,7 @@ impl Service<Request<Incoming>> for Router {
 /// Handles a request, also if a handler panics.
 async fn handle(router: &Router, request: Request<Incoming>) -> Response {
     let state = &router.state;
+    let is_http1 = request.version() <= Version::HTTP_11;
     let request_id: Arc<str> = state.key.next_request_id().into();
     let mut response = match catch_panic(route(router, &request_id, request)).await {
         Ok(Ok(response)) => response,
@@ -68,7 +70,10 @@ async fn handle(router: &Router, request: Request<Incoming>) -> Response {
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    if state.is_stopping() {
+    if !is_http1 {
+        // The header is not allowed in HTTP/2, which has a frame for this.
+        response.headers_mut().remove(header::CONNECTION);
+    } else if state.is_stopping() {
         // Otherwise the drain could close an idle connection at the moment when its client sends the next call.
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
@@ -92,9 +97,20 @@ async fn route(router: &Router, request_id: &Arc<str>, request: Request<Incoming
         // Refuses requests itself while the server drains: pages of other origins must be able to read the refusal.
         Route::Federation(tenant, resource) => Ok(federation::handle(state, to_tenant(tenant), resource).await),
         _ if state.is_draining() => Err(Refusal::new(Code::ShuttingDown)),
-        Route::Webhook(tenant) => Ok(webhook::handle(state, to_tenant(tenant)).await),
-        Route::Rest(tenant, resource) => Ok(rest::handle(state, to_tenant(tenant), resource).await),
+        Route::Webhook(tenant) => {
+            require_certificate(&head)?;
+            Ok(webhook::handle(state, to_tenant(tenant)).await)
+        }
+        Route::Rest(tenant, resource) => {
+            require_certificate(&head)?;
+            Ok(rest::handle(state, to_tenant(tenant), resource).await)
+        }
     }
+}
+
+/// Fails if callers need a client certificate, and the connection has none. Applications of the OAuth routes need none.
+fn require_certificate(head: &Parts) -> Result<(), Refusal> {
+    Peer::of(&head.extensions).map_or(Ok(()), Peer::require_certificate)
 }
 
 /// Returns the route of a request if its path, length and method are valid.

@@ -5,10 +5,12 @@ use std::future::Future;
 use std::sync::Arc;
 
 use idp_bridge_core::{Clock, Random};
+use ipnet::IpNet;
 use tokio::net::TcpListener;
 
 use crate::accept::Connections;
 use crate::access::OperatorAccess;
+use crate::connection::Listening;
 use crate::limits::ServerLimits;
 use crate::log_filter::{LogFilter, LogLevel};
 use crate::probes::Probes;
@@ -16,10 +18,12 @@ use crate::router::Router;
 use crate::state::ServerState;
 use crate::store::Store;
 use crate::tenants::{CurrentTenants, Tenants};
+use crate::tls::{CurrentTls, Tls};
 
 /// A server that is ready to accept connections.
 pub struct Server {
     state: ServerState,
+    listening: Listening,
     probes: Option<std::net::TcpListener>,
 }
 
@@ -32,7 +36,7 @@ impl Server {
         limits: ServerLimits,
     ) -> std::io::Result<Self> {
         let state = ServerState::new(tenants, clock, random, limits)?;
-        Ok(Self { state, probes: None })
+        Ok(Self { state, listening: Listening::default(), probes: None })
     }
 
     /// Returns the tenants, which can be replaced while the server runs.
@@ -82,6 +86,31 @@ impl Server {
         self
     }
 
+    /// Serves TLS, with HTTP/1.1 and HTTP/2. Returns the certificate, too, which can be replaced while the server runs.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Tls) -> (Self, Arc<CurrentTls>) {
+        let tls = Arc::new(CurrentTls::new(tls));
+        self.listening.tls = Some(Arc::clone(&tls));
+        self.state.tls = Some(Arc::clone(&tls));
+        (self, tls)
+    }
+
+    /// Accepts HTTP/2 in clear text, too, from clients that begin with it (prior knowledge).
+    #[must_use]
+    pub fn with_h2c(mut self) -> Self {
+        self.listening.h2c = true;
+        self
+    }
+
+    /// Sets the networks of the proxies with connections that begin with a header of the PROXY protocol, version 2.
+    ///
+    /// A connection from these networks without such a header is closed.
+    #[must_use]
+    pub fn with_proxies(mut self, networks: Vec<IpNet>) -> Self {
+        self.listening.proxies = networks;
+        self
+    }
+
     /// Adds a listener for `/healthz`, `/readyz` and the pages for operators, with a thread of its own.
     ///
     /// The main listener serves the first two, too.
@@ -100,12 +129,15 @@ impl Server {
         let state = Arc::new(self.state);
         let _probes = self.probes.map(|listener| Probes::start(listener, &state)).transpose()?;
         tracing::info!(address = %listener.local_addr()?, "serving");
-        let mut connections = Connections::new(Router::new(Arc::clone(&state)), state.limits.clone());
+        let listening = Arc::new(self.listening);
+        let create = || Connections::new(Router::new(Arc::clone(&state)), state.limits.clone(), Arc::clone(&listening));
+        let mut connections = create();
         tokio::select! {
             () = connections.accept(&listener) => {}
             () = shutdown => {}
         }
         state.set_stopping();
+        connections.retire();
         if !state.limits.shutdown_delay.is_zero() {
             let delay_ms = state.limits.shutdown_delay.as_millis();
             tracing::info!(delay_ms, "shutting down: no longer ready, and serving for the delay");
@@ -115,7 +147,7 @@ impl Server {
         state.set_draining();
         tracing::info!(connections = connections.len(), "shutting down: running calls are finished");
         // New connections get `shutting_down`. They close when this function returns.
-        let mut late = Connections::new(Router::new(Arc::clone(&state)), state.limits.clone());
+        let mut late = create();
         let time_limit = state.limits.body + state.tenants.load().longest_deadline() + state.limits.write;
         tokio::select! {
             () = late.accept(&listener) => {}

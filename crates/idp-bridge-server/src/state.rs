@@ -19,11 +19,14 @@ use crate::request;
 use crate::store::Store;
 use crate::tenant::Tenant;
 use crate::tenants::{CurrentTenants, Tenants};
+use crate::tls::CurrentTls;
 use crate::token_gate::TokenGate;
 
 /// The state that all requests share.
 pub(crate) struct ServerState {
     pub(crate) tenants: Arc<CurrentTenants>,
+    /// The certificate of the main listener. `None` for clear text.
+    pub(crate) tls: Option<Arc<CurrentTls>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Store,
     pub(crate) gate: TokenGate,
@@ -64,6 +67,7 @@ impl ServerState {
             access: OperatorAccess::default(),
             log_level: None,
             public_url: None,
+            tls: None,
             is_demo: false,
             is_stopping: AtomicBool::new(false),
             is_draining: AtomicBool::new(false),

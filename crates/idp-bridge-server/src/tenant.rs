@@ -8,14 +8,17 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use http::Extensions;
 use idp_bridge_core::{CallKind, CustomerId, IdentityProvider, TenantId, UserId};
-use idp_bridge_protocol::KeyRing;
+use idp_bridge_protocol::{Code, KeyRing};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::auth::{AccessTokens, RestToken};
+use crate::error::Refusal;
 use crate::guard::TenantGuard;
 use crate::limits::TenantLimits;
+use crate::peer::Peer;
 
 /// A tenant of the server.
 pub struct Tenant {
@@ -39,6 +42,9 @@ pub struct Tenant {
     pub switched_off: BTreeSet<CallKind>,
     /// The rules for userinfo and logout. `None` if federation is off.
     pub federation: Option<FederationRules>,
+    /// The DNS names and URIs of the client certificates that may make signed calls and REST calls. Any valid certificate may
+    /// if this is empty.
+    pub client_names: Vec<String>,
     /// The limits on its calls.
     pub limits: TenantLimits,
     state: TenantState,
@@ -76,6 +82,7 @@ impl Tenant {
             access_tokens: None,
             switched_off: BTreeSet::new(),
             federation: None,
+            client_names: Vec::new(),
             limits: TenantLimits::default(),
             state: TenantState::default(),
         }
@@ -102,6 +109,15 @@ impl Tenant {
     /// Counts a completed write, whether or not it took effect.
     pub(crate) fn count_write(&self) {
         self.state.writes.fetch_add(1, SeqCst);
+    }
+
+    /// Fails unless the client certificate of a request's connection may call this tenant.
+    pub(crate) fn check_client(&self, request: &Extensions) -> Result<(), Refusal> {
+        let is_allowed = || Peer::of(request).is_some_and(|peer| peer.has_name(&self.client_names));
+        if self.client_names.is_empty() || is_allowed() {
+            return Ok(());
+        }
+        Err(Refusal::new(Code::Forbidden).with_detail("the client certificate may not call this tenant"))
     }
 
     /// Returns the customer of a user without one: the user's id if the rule is `use_id`.

@@ -60,6 +60,8 @@ async fn verify(state: &ServerState, request: TenantRequest<'_>, log: &mut Reque
     log.set_signature(verified.id, verified.key_id);
     let tenant = tenant.ok_or(Refusal::new(Code::InvalidSignature))?;
     log.set_connector(&tenant.connector);
+    // Only after the signature, since responses must not reveal which tenants exist.
+    tenant.check_client(&request.head.extensions)?;
     let envelope = Envelope::parse(&body)?;
     if envelope.tenant != tenant.id {
         return Err(Refusal::invalid("tenant", "`tenant` is not the tenant of the path"));

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::{Answer, Request};
@@ -32,8 +32,8 @@ pub fn exchange(address: &str, bytes: &[u8]) -> Vec<u8> {
 }
 
 /// A connection for several requests.
-pub struct Connection {
-    stream: TcpStream,
+pub struct Connection<S = TcpStream> {
+    stream: S,
     read: Vec<u8>,
 }
 
@@ -42,9 +42,11 @@ impl Connection {
     pub async fn open(address: SocketAddr) -> Self {
         Self::over(within(TcpStream::connect(address)).await.unwrap())
     }
+}
 
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Uses an open connection.
-    pub fn over(stream: TcpStream) -> Self {
+    pub fn over(stream: S) -> Self {
         Self { stream, read: Vec::new() }
     }
 

@@ -1,24 +1,57 @@
-//! Observes the bytes of a connection.
+//! The observed state of a connection: its reads and its requests.
 
-use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::limits::ServerLimits;
+
+/// The number of requests that a client may reset in excess of those that it lets complete.
+const MAX_RESETS: usize = 100;
 
 /// The observed state of a connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Activity {
     reads: AtomicU64,
     has_request: AtomicBool,
     rejected_early: AtomicBool,
+    requests: Mutex<Requests>,
+    reset_flood: Notify,
+    quiet: Notify,
+}
+
+/// The requests of a connection with HTTP/2.
+#[derive(Debug)]
+struct Requests {
+    running: usize,
+    /// The number of reset requests, less the number of completed ones.
+    resets: usize,
+    /// The time when the last request ended, or the connection began.
+    last_end: Instant,
+}
+
+impl Default for Activity {
+    fn default() -> Self {
+        let requests = Requests { running: 0, resets: 0, last_end: Instant::now() };
+        Self {
+            reads: AtomicU64::new(0),
+            has_request: AtomicBool::new(false),
+            rejected_early: AtomicBool::new(false),
+            requests: Mutex::new(requests),
+            reset_flood: Notify::new(),
+            quiet: Notify::new(),
+        }
+    }
 }
 
 impl Activity {
+    /// Records a read that returned bytes.
+    pub(super) fn count_read(&self) {
+        self.reads.fetch_add(1, Relaxed);
+    }
+
     /// Returns the number of reads that returned bytes.
     pub(super) fn reads(&self) -> u64 {
         self.reads.load(Relaxed)
@@ -43,77 +76,81 @@ impl Activity {
     pub(super) fn was_rejected_early(&self) -> bool {
         self.rejected_early.load(Relaxed)
     }
+
+    /// Records a request of HTTP/2 until the returned value is dropped.
+    pub(super) fn begin_request(self: &Arc<Self>) -> RunningRequest {
+        self.set_has_request();
+        self.lock().running += 1;
+        RunningRequest { activity: Arc::clone(self), is_complete: false }
+    }
+
+    /// Waits until no request has run for the idle timeout. The first request has the time limit of a head.
+    pub(super) async fn wait_until_idle(&self, limits: &ServerLimits) {
+        loop {
+            let time_limit = if self.has_request() { limits.idle } else { limits.head };
+            let (is_running, last_end) = {
+                let requests = self.lock();
+                (requests.running > 0, requests.last_end)
+            };
+            let now = Instant::now();
+            // A running request ends later, and the next check is at the idle timeout after that at the latest.
+            let idle_at = if is_running { now + time_limit } else { last_end + time_limit };
+            if idle_at <= now {
+                return;
+            }
+            tokio::time::sleep_until(idle_at).await;
+        }
+    }
+
+    /// Waits until no request runs.
+    pub(super) async fn wait_until_quiet(&self) {
+        let mut quiet = std::pin::pin!(self.quiet.notified());
+        loop {
+            quiet.as_mut().enable();
+            if self.lock().running == 0 {
+                return;
+            }
+            quiet.as_mut().await;
+            quiet.set(self.quiet.notified());
+        }
+    }
+
+    /// Waits until the client has reset too many requests.
+    pub(super) async fn wait_for_reset_flood(&self) {
+        self.reset_flood.notified().await;
+    }
+
+    /// Locks the requests. A poisoned lock is fine, since they are consistent after every statement.
+    fn lock(&self) -> MutexGuard<'_, Requests> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// A stream that records reads, and fails when a write stays pending too long.
+/// A running request. Counts as reset if it is dropped before it is complete.
 #[derive(Debug)]
-pub(super) struct Watched<S> {
-    stream: S,
+pub(super) struct RunningRequest {
     activity: Arc<Activity>,
-    write_timeout: Duration,
-    /// Set while a write is pending.
-    stalled: Option<Pin<Box<Sleep>>>,
+    is_complete: bool,
 }
 
-impl<S> Watched<S> {
-    pub(super) fn new(stream: S, activity: Arc<Activity>, write_timeout: Duration) -> Self {
-        Self { stream, activity, write_timeout, stalled: None }
+impl RunningRequest {
+    /// Records that the request has a response.
+    pub(super) fn complete(mut self) {
+        self.is_complete = true;
     }
+}
 
-    /// Returns the result of a write, or an error if it has been pending too long.
-    fn bounded<T>(&mut self, poll: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
-        if poll.is_ready() {
-            self.stalled = None;
-            return poll;
+impl Drop for RunningRequest {
+    fn drop(&mut self) {
+        let mut requests = self.activity.lock();
+        requests.running -= 1;
+        requests.last_end = Instant::now();
+        requests.resets = if self.is_complete { requests.resets.saturating_sub(1) } else { requests.resets + 1 };
+        if requests.resets > MAX_RESETS {
+            self.activity.reset_flood.notify_one();
         }
-        let timeout = self.write_timeout;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + timeout)));
-        ready!(stalled.as_mut().poll(context));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read the response")))
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = ready!(Pin::new(&mut self.stream).poll_read(context, buffer));
-        if buffer.filled().len() > before {
-            self.activity.reads.fetch_add(1, Relaxed);
+        if requests.running == 0 {
+            self.activity.quiet.notify_waiters();
         }
-        Poll::Ready(read)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let poll = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.bounded(poll, context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let poll = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.bounded(poll, context)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let poll = Pin::new(&mut self.stream).poll_flush(context);
-        self.bounded(poll, context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let poll = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.bounded(poll, context)
     }
 }

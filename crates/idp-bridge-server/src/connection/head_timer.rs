@@ -86,7 +86,7 @@ mod tests {
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    use super::super::activity::Watched;
+    use super::super::watched::Watched;
     use super::*;
 
     fn limits() -> ServerLimits {

@@ -18,8 +18,20 @@ const LAYERS: &[&[&str]] = &[
     &["access", "dispatch", "idempotency", "reset_limit", "tenants", "token_gate"],
     &["html", "log", "request", "revocation", "tenant"],
     &["auth", "guard", "origin"],
+    &["peer"],
     &["error"],
-    &["catch_panic", "digest", "flights", "limits", "log_filter", "peer", "process_key", "response", "trace"],
+    &[
+        "catch_panic",
+        "digest",
+        "flights",
+        "limits",
+        "log_filter",
+        "process_key",
+        "proxy_protocol",
+        "response",
+        "tls",
+        "trace",
+    ],
 ];
 
 /// The path of a module, such as `["federation", "form"]`.

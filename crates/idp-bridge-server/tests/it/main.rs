@@ -24,6 +24,8 @@ mod errors;
 #[cfg(test)]
 mod federation;
 #[cfg(test)]
+mod http2;
+#[cfg(test)]
 mod idempotency;
 #[cfg(test)]
 mod isolation;
@@ -38,6 +40,8 @@ mod operations;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod proxied;
+#[cfg(test)]
 mod resets;
 #[cfg(test)]
 mod rest;
@@ -47,3 +51,5 @@ mod scripted;
 mod shared_store;
 #[cfg(test)]
 mod signatures;
+#[cfg(test)]
+mod tls;
