@@ -39,4 +39,8 @@ mod support;
 #[cfg(all(test, feature = "auth0", feature = "cognito", feature = "keycloak"))]
 mod tenants;
 #[cfg(test)]
+mod tls;
+#[cfg(test)]
+mod under_load;
+#[cfg(test)]
 mod wire;

@@ -34,6 +34,12 @@ impl Bridge {
         Self::serve_with_options(config, &[])
     }
 
+    /// Serves a configuration at this address.
+    pub(crate) fn serve_at(config: &Path, address: &str) -> Self {
+        let mut command = program::command(config.parent().unwrap());
+        Self::start(command.args(["serve", "--listen", address, "--config"]).arg(config))
+    }
+
     /// Serves a configuration with additional options.
     pub(crate) fn serve_with_options(config: &Path, options: &[&str]) -> Self {
         let folder = config.parent().unwrap();
@@ -75,7 +81,8 @@ impl Bridge {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (stdout, stderr) = (Lines::read(child.stdout.take().unwrap()), Lines::read(child.stderr.take().unwrap()));
         let line = stdout.wait_for("listening on ").unwrap_or_else(|| panic!("no start: {:?}", stderr.all()));
-        let address = line.trim_start_matches("listening on http://").to_owned();
+        let (_, address) = line.split_once("://").unwrap();
+        let address = address.to_owned();
         Self { child, stdout, stderr, address }
     }
 

@@ -2,5 +2,6 @@
 
 pub(crate) mod bridge;
 pub(crate) mod http;
+pub(crate) mod load;
 pub(crate) mod program;
 pub(crate) mod sign;

@@ -4,6 +4,7 @@
 //! against the JSON schema of its types, which finds all unknown and missing keys at once and resolves secrets.
 //! It is deserialized into those types, which finds all other mistakes.
 
+mod conflict;
 mod connector;
 mod document;
 mod environment;
@@ -24,9 +25,10 @@ mod schema;
 mod secrets;
 mod store;
 mod tenant;
+mod tls;
 
 pub(crate) use environment::{log_filter, variable};
-pub(crate) use load::{FILE_NAME, Loader, Location, Reload, Settings, load};
+pub(crate) use load::{FILE_NAME, Loader, Location, Reload, Settings, TlsChange, load};
 pub(crate) use model::{Log, LogFormat, Server, ShutdownDelay, parse_listen};
 pub(crate) use problem::{Problem, list, nearest};
 pub(crate) use published::{connector_settings, json_schema};

@@ -3,10 +3,11 @@
 use clap::Args;
 use idp_bridge_core::{CallKind, Registry, Support};
 use idp_bridge_server::store::{FileStore, FolderState};
-use idp_bridge_server::{CustomerMissing, FederationRules, Tenant};
+use idp_bridge_server::{CustomerMissing, FederationRules, Tenant, Tls};
 use serde_json::{Value, json};
 
 use super::load;
+use crate::certificate;
 use crate::cli::ConfigOption;
 use crate::config::{Problem, Settings, StoreSettings};
 use crate::log;
@@ -34,7 +35,10 @@ pub(crate) fn run(options: &Options, registry: &Registry) -> CommandResult {
             StoreSettings::Redis(_) => "redis",
         };
         let state = state.map(state_name);
-        print_json(&json!({"ok": true, "store": store, "state_dir": state, "tenants": tenants(&settings)}))?;
+        let tls = settings.tls.as_ref().map(tls_json);
+        print_json(
+            &json!({"ok": true, "store": store, "state_dir": state, "tls": tls, "tenants": tenants(&settings)}),
+        )?;
     } else {
         print(&summary(&settings, state))?;
     }
@@ -65,6 +69,7 @@ fn tenant_json(tenant: &Tenant) -> Value {
         "id": tenant.id,
         "connector": tenant.connector,
         "webhook_keys": {"public": count_keys(tenant, false), "shared": count_keys(tenant, true)},
+        "client_certificates": tenant.client_names,
         "deadline_ms": tenant.deadline.as_millis(),
         "customer_missing": tenant.customer_missing,
         "disabled_calls": tenant.switched_off,
@@ -77,6 +82,7 @@ fn tenant_json(tenant: &Tenant) -> Value {
 
 fn summary(settings: &Settings, state: Option<FolderState>) -> String {
     let mut text = format!("the configuration is valid; the bridge listens on {}\n", settings.server.listen);
+    text.extend(settings.tls.as_ref().map(tls_summary));
     text += match state {
         None if matches!(settings.store, StoreSettings::Redis(_)) => {
             "the store is in Redis; `idp-bridge doctor` checks that it can be reached\n"
@@ -88,6 +94,22 @@ fn summary(settings: &Settings, state: Option<FolderState>) -> String {
     };
     text.extend(settings.tenants().map(|tenant| tenant_summary(&tenant)));
     text
+}
+
+fn tls_json(tls: &Tls) -> Value {
+    json!({"expires": tls.expiry(), "expires_soon": certificate::expires_soon(tls)})
+}
+
+fn tls_summary(tls: &Tls) -> String {
+    let (expiry, remaining) = (tls.expiry(), certificate::remaining(tls));
+    let days = remaining.as_hours() / 24;
+    if remaining.is_negative() {
+        format!("warning: the certificate expired at {expiry}: replace it, since callers refuse it\n")
+    } else if certificate::expires_soon(tls) {
+        format!("warning: the certificate expires at {expiry}, in {days} days: check that it is renewed\n")
+    } else {
+        format!("the certificate expires at {expiry}, in {days} days\n")
+    }
 }
 
 fn tenant_summary(tenant: &Tenant) -> String {
@@ -105,7 +127,11 @@ fn tenant_summary(tenant: &Tenant) -> String {
         ("switched off", join_or_none(tenant.switched_off.iter().map(ToString::to_string))),
     ]
     .map(|(name, value)| format!("  {name:<14} {value}\n"));
-    format!("\n{} ({})\n{}", tenant.id, tenant.connector, lines.concat())
+    let certificates = match tenant.client_names.join(", ") {
+        names if names.is_empty() => names,
+        names => format!("  {:<14} {names}\n", "certificates"),
+    };
+    format!("\n{} ({})\n{}{certificates}", tenant.id, tenant.connector, lines.concat())
 }
 
 fn count_keys(tenant: &Tenant, shared: bool) -> usize {

@@ -12,13 +12,13 @@ use std::time::Duration;
 use clap::Args;
 use idp_bridge_core::{Finding, Registry, SystemClock, SystemRandom, Verdict};
 use idp_bridge_server::store::{FileStore, Store};
-use idp_bridge_server::{Server, Tenants};
+use idp_bridge_server::{CurrentTls, Server, Tenants, Tls};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use self::reload::ReloadTrigger;
+use self::reload::{ReloadTrigger, log_certificate};
 use super::{runtime_error, store};
 use crate::cli::ConfigOption;
 use crate::config::{self, Loader, Location, Problem, Settings, StoreSettings};
@@ -51,7 +51,7 @@ fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     config::parse_listen(text).map_err(|wrong| wrong.replace('\n', "; "))
 }
 
-/// Runs the command. The first line on standard output is `listening on http://<address>`.
+/// Runs the command. The first line on standard output is `listening on http://<address>`, or `https` with TLS.
 pub(crate) fn run(options: &Options, registry: &Registry) -> CommandResult {
     let setup = match Location::find(options.config.config.as_deref()) {
         Location::Path(path) => Setup::configured(Loader::start(&path, registry)?, options.accept_lost_revocations)?,
@@ -81,6 +81,8 @@ struct Setup {
     tenants: Tenants,
     store: Store,
     store_settings: StoreSettings,
+    /// The certificate. `None` for clear text.
+    tls: Option<Tls>,
     /// Whether the revocation list was gone, and a new one was created.
     is_list_lost: bool,
     /// Loads the configuration again. The demo has none.
@@ -90,7 +92,7 @@ struct Setup {
 
 impl Setup {
     fn configured((settings, mut loader): (Settings, Loader), accept_loss: bool) -> Result<Self, Failure> {
-        let Settings { server: settings, store: store_settings, tenants, .. } = settings;
+        let Settings { server: settings, store: store_settings, tenants, tls, .. } = settings;
         let is_list_lost = match &store_settings {
             StoreSettings::File(folder) if accept_loss => {
                 FileStore::accept_loss(folder).map_err(|error| Problem::from_error(&error))?
@@ -102,7 +104,7 @@ impl Setup {
             StoreSettings::File(_) | StoreSettings::Redis(_) => false,
         };
         let store = store::open(&store_settings)?;
-        Ok(Self { settings, tenants, store, store_settings, is_list_lost, loader: Some(loader), demo: None })
+        Ok(Self { settings, tenants, store, store_settings, tls, is_list_lost, loader: Some(loader), demo: None })
     }
 
     fn demo() -> Result<Self, Failure> {
@@ -110,7 +112,16 @@ impl Setup {
         // No load balancer waits for a demo.
         let settings = config::Server { shutdown_delay: config::ShutdownDelay::ZERO, ..config::Server::default() };
         let (store, store_settings) = (store::in_memory()?, StoreSettings::Memory);
-        Ok(Self { settings, tenants, store, store_settings, is_list_lost: false, loader: None, demo: Some(demo) })
+        Ok(Self {
+            settings,
+            tenants,
+            store,
+            store_settings,
+            tls: None,
+            is_list_lost: false,
+            loader: None,
+            demo: Some(demo),
+        })
     }
 
     async fn serve(mut self, listen: SocketAddr, log: &RunningLog) -> CommandResult {
@@ -119,7 +130,8 @@ impl Setup {
         let listener = TcpListener::bind(listen).await.map_err(|error| bind_error("listen", listen, &error))?;
         let probes = self.settings.metrics_listen.map(bind_probes).transpose()?;
         let address = listener.local_addr()?;
-        let url = format!("http://{address}");
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{address}");
         let mut announcement = format!("listening on {url}");
         if let Some(demo) = &self.demo {
             tracing::warn!("no configuration was found: this is a demo with sample users in memory");
@@ -130,17 +142,18 @@ impl Setup {
         if let StoreSettings::Redis(_) = &self.store_settings {
             tokio::spawn(log_store_findings(self.store_settings.clone()));
         }
-        let mut server = self.into_server()?.with_log_filter(log.filter.clone());
+        let (server, tls) = self.into_server()?;
+        let mut server = server.with_log_filter(log.filter.clone());
         if let Some(probes) = probes {
             tracing::info!(address = %probes.local_addr()?, "serving probes");
             server = server.with_probes(probes);
         }
-        let reload = loader.map(|loader| reload::start(loader, server.tenants())).transpose()?;
+        let reload = loader.map(|loader| reload::start(loader, server.tenants(), tls)).transpose()?;
         server.serve(listener, signals.wait_for_stop(reload)).await?;
         Ok(Exit::Done)
     }
 
-    fn into_server(self) -> Result<Server, Problem> {
+    fn into_server(self) -> Result<(Server, Option<Arc<CurrentTls>>), Problem> {
         let server = Server::new(self.tenants, Arc::new(SystemClock), &SystemRandom, self.settings.limits());
         let mut server = server.map_err(|error| Problem::new(format!("the system has no random bytes: {error}")))?;
         if let Some(salt) = user_salt::load(&self.settings)? {
@@ -155,7 +168,15 @@ impl Setup {
         if let Some(url) = &self.settings.public_url {
             server = server.with_public_url(&url.0);
         }
-        Ok(server.with_store(self.store))
+        server = server.with_store(self.store);
+        if self.settings.h2c {
+            server = server.with_h2c();
+        }
+        server = server.with_proxies(self.settings.proxy_protocol_from.iter().map(|network| network.0).collect());
+        let Some(tls) = self.tls else { return Ok((server, None)) };
+        log_certificate(&tls, "serving TLS");
+        let (server, tls) = server.with_tls(tls);
+        Ok((server, Some(tls)))
     }
 }
 

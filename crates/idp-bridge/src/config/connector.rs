@@ -1,7 +1,7 @@
 //! Reads the table of a connector: the keys that all connectors share, and the connector's own.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use idp_bridge_core::{
     ConnectorContext, Error, IdentityProvider, OutboundPolicy, PrivateNetworks, RegistryEntry, Secret, TenantId,
@@ -16,6 +16,9 @@ use super::regular::{MAX_FILE, read_file};
 use super::schema::Shape;
 use super::tenant::{Reader, deserialize, report};
 use crate::connectors;
+
+/// The schema of the keys that all connectors share.
+static COMMON_SCHEMA: LazyLock<Value> = LazyLock::new(|| schemars::schema_for!(model::Connector).to_value());
 
 type Build = Box<dyn FnOnce(&ConnectorContext) -> Result<Arc<dyn IdentityProvider>, Error>>;
 
@@ -178,9 +181,8 @@ impl Reader<'_> {
 /// Returns the connector's own schema, extended by the keys that all connectors share.
 pub(super) fn joined_schema(entry: &RegistryEntry) -> Value {
     let mut schema = entry.schema().to_value();
-    let common = schemars::schema_for!(model::Connector).to_value();
     for part in ["properties", "$defs"] {
-        let Some(Value::Object(more)) = common.get(part).cloned() else { continue };
+        let Some(Value::Object(more)) = COMMON_SCHEMA.get(part).cloned() else { continue };
         if let Some(whole) = schema.as_object_mut()
             && let Value::Object(own) = whole.entry(part).or_insert_with(|| Value::Object(Map::new()))
         {
@@ -192,7 +194,6 @@ pub(super) fn joined_schema(entry: &RegistryEntry) -> Value {
 
 /// Separates the keys that all connectors share from the connector's own.
 fn split_common_keys(table: Map<String, Value>) -> (Map<String, Value>, Map<String, Value>) {
-    let schema = schemars::schema_for!(model::Connector).to_value();
-    let common: Vec<&str> = Shape::new(&schema).into_iter().flat_map(Shape::keys).map(|(key, _)| key).collect();
+    let common: Vec<&str> = Shape::new(&COMMON_SCHEMA).into_iter().flat_map(Shape::keys).map(|(key, _)| key).collect();
     table.into_iter().partition(|(key, _)| common.contains(&key.as_str()))
 }

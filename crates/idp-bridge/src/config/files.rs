@@ -1,6 +1,6 @@
 //! The files of a configuration.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::document::File;
 use super::load::FILE_NAME;
@@ -16,11 +16,11 @@ pub(super) struct Files {
 pub(super) struct TenantFile {
     /// The tenant's id, which is the name of the file.
     pub(super) id: String,
-    pub(super) file: Result<File, Problem>,
+    pub(super) path: PathBuf,
 }
 
 impl Files {
-    /// Reads a file, or the files in a folder.
+    /// Reads a file, or lists the files in a folder and reads the one with the settings of the bridge itself.
     pub(super) fn read(path: &Path) -> Result<Self, Vec<Problem>> {
         let unreadable = |error: std::io::Error| {
             let problem = Problem::new(format!("the configuration cannot be read: {error}")).in_file(path);
@@ -44,18 +44,21 @@ impl Files {
                 files.main = Some(File::read(&path).map_err(|problem| vec![problem])?);
             } else {
                 let id = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                files.tenants.push(TenantFile { id, file: read_tenant(&path) });
+                files.tenants.push(TenantFile { id, path });
             }
         }
         Ok(files)
     }
 }
 
-fn read_tenant(path: &Path) -> Result<File, Problem> {
-    if path.extension().is_some_and(|extension| extension == "toml") {
-        return File::read(path);
+impl TenantFile {
+    /// Reads the file.
+    pub(super) fn read(&self) -> Result<File, Problem> {
+        if self.path.extension().is_some_and(|extension| extension == "toml") {
+            return File::read(&self.path);
+        }
+        let message = "the file would be ignored: its name must end with `.toml` in lower case";
+        let hint = format!("rename it to `{}`", self.path.with_extension("toml").display());
+        Err(Problem::new(message).in_file(&self.path).with_hint(hint))
     }
-    let message = "the file would be ignored: its name must end with `.toml` in lower case";
-    let hint = format!("rename it to `{}`", path.with_extension("toml").display());
-    Err(Problem::new(message).in_file(path).with_hint(hint))
 }

@@ -6,19 +6,21 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use idp_bridge_core::{Registry, TenantId};
-use idp_bridge_server::{Tenant, Tenants, TenantsError};
+use idp_bridge_server::{Tenant, Tenants, Tls};
 use serde_json::Value;
 
+use super::conflict::{TenantPlace, conflict_problem};
 use super::document::{Document, File};
 use super::environment;
-use super::files::Files;
-use super::inputs::{Digest, Inputs};
+use super::files::{Files, TenantFile};
+use super::inputs::{Digest, Inputs, OwnFile, Stamp};
 use super::model::Server;
 use super::path::KeyPath;
 use super::problem::Problem;
 use super::root::RootTables;
 use super::store::StoreSettings;
 use super::tenant::Reader;
+use super::tls::TlsEntry;
 
 /// The name of the default file, and of the file in a folder with the settings of the bridge itself.
 pub(crate) const FILE_NAME: &str = "idp-bridge.toml";
@@ -48,6 +50,8 @@ pub(crate) struct Settings {
     /// The ids of the tenants, in the order of the files.
     pub(crate) ids: Vec<TenantId>,
     pub(crate) tenants: Tenants,
+    /// The certificate of the main listener. `None` for clear text.
+    pub(crate) tls: Option<Tls>,
 }
 
 impl Settings {
@@ -72,6 +76,26 @@ pub(crate) struct Loader {
     has_revocations: bool,
     /// The tenants that are served.
     loaded: HashMap<TenantId, LoadedTenant>,
+    /// The files of tenants whose settings are invalid. One of them may be missing.
+    broken_files: Vec<PathBuf>,
+    tls: Option<LoadedTls>,
+}
+
+/// The files of the certificate, and the digest of those that are used.
+struct LoadedTls {
+    files: Vec<PathBuf>,
+    digest: Option<Digest>,
+}
+
+/// A change of the certificate.
+#[derive(Debug)]
+pub(crate) enum TlsChange {
+    /// The certificate that is used is that of the files, or TLS is off.
+    Unchanged,
+    /// The files have a new certificate.
+    Replaced(Tls),
+    /// The files are invalid. The earlier certificate is still used.
+    Broken,
 }
 
 /// The result of loading a configuration again.
@@ -84,6 +108,7 @@ pub(crate) struct Reload {
     /// The ids of the tenants whose new settings are invalid. They keep their earlier settings, if they had any.
     pub(crate) broken: Vec<String>,
     pub(crate) problems: Vec<Problem>,
+    pub(crate) tls: TlsChange,
     /// The keys with new values that only a restart applies.
     pub(crate) keys_for_restart: Vec<String>,
 }
@@ -104,8 +129,14 @@ impl Loader {
             settings: Value::Null,
             has_revocations: true,
             loaded: HashMap::new(),
+            broken_files: Vec::new(),
+            tls: None,
         };
-        let Pass { root, entries, mut problems } = loader.read()?;
+        let Pass { root, entries, tls, mut problems } = loader.read()?;
+        let tls = tls.and_then(|TlsEntry { files, digest, tls }| {
+            loader.tls = Some(LoadedTls { files, digest });
+            tls.map_err(|problem| problems.push(problem)).ok()
+        });
         let mut ids = Vec::new();
         for TenantEntry { tenant, .. } in entries {
             match tenant {
@@ -113,7 +144,7 @@ impl Loader {
                     ids.push(loaded.tenant.id.clone());
                     loader.loaded.insert(loaded.tenant.id.clone(), loaded);
                 }
-                Err(more) => problems.extend(more),
+                Err(broken) => problems.extend(broken.problems),
             }
         }
         if !problems.is_empty() {
@@ -124,7 +155,7 @@ impl Loader {
         // Conflicts are among the problems.
         let tenants = tenants.map_err(|error| vec![Problem::new(error.to_string())])?;
         loader.settings = root.settings;
-        Ok((Settings { server: root.server, store: root.store, ids, tenants }, loader))
+        Ok((Settings { server: root.server, store: root.store, ids, tenants, tls }, loader))
     }
 
     /// Refuses tenants with federation in a reload, since the server has no revocation list for them.
@@ -137,10 +168,11 @@ impl Loader {
     /// Tenants with equal settings and files are kept, with their connections. A tenant with invalid settings keeps the
     /// earlier ones. Fails without any change if the main file is invalid, or if tenants conflict with each other.
     pub(crate) fn reload(&mut self) -> Result<Reload, Vec<Problem>> {
-        let Pass { root, entries, mut problems } = self.read()?;
+        let Pass { root, entries, tls, mut problems } = self.read()?;
         if !problems.is_empty() {
             return Err(problems);
         }
+        let mut broken_files = Vec::new();
         let (mut loaded, mut changed, mut broken) = (HashMap::new(), Vec::new(), Vec::new());
         for TenantEntry { id, tenant } in entries {
             let earlier = TenantId::new(&id).ok().and_then(|id| self.loaded.get(&id));
@@ -151,8 +183,9 @@ impl Loader {
                     }
                     Some(new)
                 }
-                (Err(more), earlier) => {
-                    problems.extend(more);
+                (Err(invalid), earlier) => {
+                    problems.extend(invalid.problems);
+                    broken_files.extend(invalid.files);
                     broken.push(id);
                     earlier.cloned()
                 }
@@ -164,20 +197,50 @@ impl Loader {
         let tenants = Tenants::new(loaded.values().map(|loaded| Arc::clone(&loaded.tenant)))
             .map_err(|error| vec![Problem::new(error.to_string())])?;
         let removed = self.loaded.keys().filter(|id| !loaded.contains_key(*id)).cloned().collect();
-        self.loaded = loaded;
+        (self.loaded, self.broken_files) = (loaded, broken_files);
+        let tls = self.replace_tls(tls, &mut problems);
         let keys_for_restart = root.keys_for_restart(&self.settings);
-        Ok(Reload { tenants, changed, removed, broken, problems, keys_for_restart })
+        Ok(Reload { tenants, changed, removed, broken, problems, tls, keys_for_restart })
+    }
+
+    /// Compares the certificate with the one that is used. Only a restart begins or ends TLS.
+    fn replace_tls(&mut self, entry: Option<TlsEntry>, problems: &mut Vec<Problem>) -> TlsChange {
+        let (Some(loaded), Some(TlsEntry { files, digest, tls })) = (&mut self.tls, entry) else {
+            return TlsChange::Unchanged;
+        };
+        loaded.files = files;
+        match tls {
+            Ok(_) if loaded.digest == digest => TlsChange::Unchanged,
+            Ok(tls) => {
+                loaded.digest = digest;
+                TlsChange::Replaced(tls)
+            }
+            Err(problem) => {
+                problems.push(problem);
+                TlsChange::Broken
+            }
+        }
     }
 
     /// Returns the folders with files of the configuration, which include links to such files.
+    ///
+    /// Of a missing folder it returns the next one above it, in which it may appear.
     pub(crate) fn folders(&self) -> BTreeSet<PathBuf> {
         let own = if self.path.is_dir() { Some(self.path.as_path()) } else { folder_of(&self.path) };
-        let files = self.loaded.values().flat_map(|loaded| &loaded.inputs.files);
-        own.into_iter().chain(files.filter_map(|file| folder_of(&file.path))).map(Path::to_owned).collect()
+        let files = self.loaded.values().flat_map(|loaded| &loaded.inputs.files).map(|file| &file.path);
+        let files = files.chain(&self.broken_files).chain(self.tls.iter().flat_map(|tls| &tls.files));
+        let folders: BTreeSet<&Path> = own.into_iter().chain(files.filter_map(|file| folder_of(file))).collect();
+        folders.into_iter().filter_map(existing_folder).map(Path::to_owned).collect()
+    }
+
+    /// Returns the number of a tenant's files that the next load reads only if they have changed.
+    #[cfg(test)]
+    pub(crate) fn count_conclusive(&self, id: &str) -> usize {
+        TenantId::new(id).ok().and_then(|id| self.loaded.get(&id)).map_or(0, |loaded| loaded.inputs.count_conclusive())
     }
 
     /// Reads all files. Fails if the main file cannot be read.
-    fn read(&self) -> Result<Pass, Vec<Problem>> {
+    fn read(&mut self) -> Result<Pass, Vec<Problem>> {
         let files = Files::read(&self.path)?;
         let mut problems = Vec::new();
         let main = files.main.as_ref().map(Document::parse).transpose()?.map(Rc::new);
@@ -186,6 +249,8 @@ impl Loader {
         let (mut entries, mut places) = (Vec::new(), Vec::new());
         let tables = std::mem::take(&mut root.tenants);
         let shared = root.tenant_settings();
+        let settings = main.as_ref().zip(root.server.tls.as_ref());
+        let tls = settings.map(|(document, settings)| TlsEntry::read(document, settings));
         if let Some(document) = &main {
             for (id, table) in tables {
                 let path = KeyPath::default().key("tenants").key(&id);
@@ -199,17 +264,22 @@ impl Loader {
                 entries.push(TenantEntry { id, tenant });
             }
         }
-        for tenant_file in &files.tenants {
-            let id = tenant_file.id.clone();
-            let tenant = match &tenant_file.file {
-                Ok(file) => {
-                    let (tenant, document) = self.read_tenant_file(&root, &shared, &id, file);
-                    places.push(TenantPlace { id: id.clone(), path: KeyPath::default(), document });
-                    tenant
+        let shared_digest = Digest::new(&[&shared]);
+        let texts: Vec<_> = files.tenants.iter().map(|file| self.read_changed_file(file, shared_digest)).collect();
+        for (TenantFile { id, .. }, text) in files.tenants.iter().zip(&texts) {
+            let (tenant, document) = match text {
+                TenantText::Unchanged(tenant) => (Ok(tenant.clone()), None),
+                TenantText::Read(file, own_file) => {
+                    let (mut tenant, document) = self.read_tenant_file(&root, &shared, id, file);
+                    if let Ok(tenant) = &mut tenant {
+                        tenant.inputs.own_file = *own_file;
+                    }
+                    (tenant, document)
                 }
-                Err(problem) => Err(vec![problem.clone()]),
+                TenantText::Unreadable(problem) => (Err(vec![problem.clone()].into()), None),
             };
-            entries.push(TenantEntry { id, tenant });
+            places.push(TenantPlace { id: id.clone(), path: KeyPath::default(), document });
+            entries.push(TenantEntry { id: id.clone(), tenant });
         }
         if entries.is_empty() && problems.is_empty() {
             let problem = Problem::new("no tenant is configured").in_file(&self.path);
@@ -219,23 +289,38 @@ impl Loader {
         if let Err(error) = Tenants::new(valid) {
             problems.extend(conflict_problem(&places, &error));
         }
-        Ok(Pass { root, entries, problems })
+        Ok(Pass { root, entries, tls, problems })
+    }
+
+    /// Reads the file of a tenant, unless its stamp shows that it has not changed.
+    fn read_changed_file(&mut self, file: &TenantFile, shared: Digest) -> TenantText {
+        let loaded = TenantId::new(&file.id).ok().and_then(|id| self.loaded.get_mut(&id));
+        if let Some(loaded) = loaded
+            && loaded.inputs.are_current_unread(&file.path, shared)
+        {
+            return TenantText::Unchanged(loaded.clone());
+        }
+        let own_file = Stamp::read(&file.path).map(|stamp| OwnFile { stamp, shared });
+        match file.read() {
+            Ok(file) => TenantText::Read(file, own_file),
+            Err(problem) => TenantText::Unreadable(problem),
+        }
     }
 
     /// Returns the loaded tenant if its settings and files are still as they were.
-    fn unchanged(&self, id: &str, settings: Digest) -> Option<LoadedTenant> {
-        let loaded = self.loaded.get(&TenantId::new(id).ok()?)?;
+    fn unchanged(&mut self, id: &str, settings: Digest) -> Option<LoadedTenant> {
+        let loaded = self.loaded.get_mut(&TenantId::new(id).ok()?)?;
         loaded.inputs.are_current(settings).then(|| loaded.clone())
     }
 
     /// Reads the file of a tenant. Returns the document, too, unless the tenant is unchanged or the file is not TOML.
     fn read_tenant_file<'f>(
-        &self,
+        &mut self,
         root: &RootTables,
         shared: &str,
         id: &str,
         file: &'f File,
-    ) -> (Result<LoadedTenant, Vec<Problem>>, Option<Rc<Document<'f>>>) {
+    ) -> (Result<LoadedTenant, BrokenTenant>, Option<Rc<Document<'f>>>) {
         let settings = Digest::new(&[shared, file.text()]);
         if let Some(unchanged) = self.unchanged(id, settings) {
             return (Ok(unchanged), None);
@@ -246,7 +331,7 @@ impl Loader {
                 let tenant = self.read_tenant(root, &source, document.to_json());
                 (tenant, Some(Rc::new(document)))
             }
-            Err(problems) => (Err(problems), None),
+            Err(problems) => (Err(problems.into()), None),
         }
     }
 
@@ -255,15 +340,22 @@ impl Loader {
         root: &RootTables,
         source: &TenantSource<'_, '_>,
         table: Value,
-    ) -> Result<LoadedTenant, Vec<Problem>> {
+    ) -> Result<LoadedTenant, BrokenTenant> {
         let reader = Reader::new(source.document, &self.registry, &root.server, root.outbound);
-        let tenant = Arc::new(reader.read_tenant(source.id, table, source.path)?);
+        let tenant = reader.read_tenant(source.id, table, source.path);
+        let files = reader.sources.into_files();
+        let tenant = match tenant {
+            Ok(tenant) => Arc::new(tenant),
+            Err(problems) => {
+                return Err(BrokenTenant { problems, files: files.into_iter().map(|file| file.path).collect() });
+            }
+        };
         if tenant.federation.is_some() && !self.has_revocations {
             let message = "the store was in memory when the bridge started, which is not enough for federation";
             let problem = source.document.problem(&source.path.key("federation"), message);
-            return Err(vec![problem.with_hint("restart the bridge")]);
+            return Err(vec![problem.with_hint("restart the bridge")].into());
         }
-        let inputs = Inputs { settings: source.settings, files: reader.sources.into_files() };
+        let inputs = Inputs { settings: source.settings, own_file: None, files };
         Ok(LoadedTenant { inputs, tenant })
     }
 }
@@ -274,10 +366,16 @@ fn folder_of(path: &Path) -> Option<&Path> {
     Some(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
 }
 
+/// Returns the folder, or the next one above it that exists.
+fn existing_folder(folder: &Path) -> Option<&Path> {
+    folder.ancestors().find(|folder| folder.is_dir())
+}
+
 /// All that was read in one pass.
 struct Pass {
     root: RootTables,
     entries: Vec<TenantEntry>,
+    tls: Option<TlsEntry>,
     /// The problems of the main file, and conflicts between tenants.
     problems: Vec<Problem>,
 }
@@ -285,7 +383,26 @@ struct Pass {
 /// A tenant that was read.
 struct TenantEntry {
     id: String,
-    tenant: Result<LoadedTenant, Vec<Problem>>,
+    tenant: Result<LoadedTenant, BrokenTenant>,
+}
+
+/// The problems of a tenant, and the files that were read until then.
+struct BrokenTenant {
+    problems: Vec<Problem>,
+    files: Vec<PathBuf>,
+}
+
+impl From<Vec<Problem>> for BrokenTenant {
+    fn from(problems: Vec<Problem>) -> Self {
+        Self { problems, files: Vec::new() }
+    }
+}
+
+/// The file of a tenant.
+enum TenantText {
+    Unchanged(LoadedTenant),
+    Read(File, Option<OwnFile>),
+    Unreadable(Problem),
 }
 
 /// The settings of a tenant, before they are read.
@@ -294,43 +411,4 @@ struct TenantSource<'a, 'f> {
     document: &'a Document<'f>,
     path: &'a KeyPath,
     settings: Digest,
-}
-
-/// The location of a tenant.
-struct TenantPlace<'f> {
-    id: String,
-    path: KeyPath,
-    /// `None` for an unchanged tenant.
-    document: Option<Rc<Document<'f>>>,
-}
-
-impl TenantPlace<'_> {
-    fn problem(&self, path: &KeyPath, message: String) -> Problem {
-        match &self.document {
-            Some(document) => document.problem(path, message),
-            None => Problem::new(message),
-        }
-    }
-}
-
-/// Returns the problem of two conflicting tenants, or of two conflicting tokens of one tenant.
-fn conflict_problem(places: &[TenantPlace<'_>], error: &TenantsError) -> Option<Problem> {
-    let problem_at = |place: &TenantPlace<'_>| {
-        let is_about_tokens = matches!(error, TenantsError::TokenName(..) | TenantsError::SameToken(..));
-        let path = if is_about_tokens { place.path.key("rest").key("tokens") } else { place.path.clone() };
-        place.problem(&path, error.to_string())
-    };
-    let last = places.iter().rev().find(|place| place.id == error.tenant().as_str()).map(problem_at)?;
-    let first_place = |id: &TenantId| {
-        places.iter().find(|place| place.id == id.as_str()).map(problem_at).and_then(|first| first.place)
-    };
-    let hint = match error {
-        TenantsError::Twice(id) => first_place(id).map(|place| format!("it is at {place} too: remove one of them")),
-        TenantsError::SharedKey(id, _) => first_place(id).map(|place| format!("the other one is at {place}")),
-        TenantsError::TokenName(..) | TenantsError::SameToken(..) => None,
-    };
-    Some(match hint {
-        Some(hint) => last.with_hint(hint),
-        None => last,
-    })
 }

@@ -2,6 +2,7 @@
 
 mod federation;
 mod limits;
+mod listener;
 mod rest;
 mod store;
 mod time;
@@ -22,6 +23,7 @@ use serde_json::Value;
 
 pub(crate) use federation::Federation;
 pub(crate) use limits::{CallLimits, Limits, ShutdownDelay};
+pub(crate) use listener::{CertificateName, Network, Tls};
 pub(crate) use rest::{Jwt, Rest, Token};
 pub(crate) use store::{ParsedUrl, Store, StoreType, StoreUrl};
 pub(crate) use url::PublicUrl;
@@ -59,6 +61,12 @@ pub(crate) struct Server {
     /// The bearer token for `/log-level`, which otherwise only loopback peers may use; at least 16 characters.
     #[serde(deserialize_with = "deserialize_long_secret")]
     pub(crate) metrics_token: Option<Secret>,
+    /// TLS on the main listener. Clear text without this table.
+    pub(crate) tls: Option<Tls>,
+    /// Whether callers may use HTTP/2 in clear text, such as a sidecar. With TLS it is always possible.
+    pub(crate) h2c: bool,
+    /// The networks of the proxies that send the PROXY protocol, version 2. Connections from there without it are closed.
+    pub(crate) proxy_protocol_from: Vec<Network>,
     /// The public URL of the bridge, for applications: `https`, or `http` to loopback.
     pub(crate) public_url: Option<PublicUrl>,
     /// The folder of the store of a single replica, which must survive restarts. If a tenant has federation, this or a store of
@@ -120,6 +128,9 @@ impl Default for Server {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             metrics_listen: None,
             metrics_token: None,
+            tls: None,
+            h2c: false,
+            proxy_protocol_from: Vec::new(),
             public_url: None,
             state_dir: None,
             store: None,
@@ -210,6 +221,10 @@ pub(crate) struct Tenant {
     /// The limits on its calls, which keep its identity provider from slowing down other tenants.
     #[serde(default)]
     pub(crate) limits: CallLimits,
+    /// The DNS names and URIs of the client certificates that may make signed calls and REST calls. Any certificate of
+    /// `server.tls.client_ca_file` may if there is none.
+    #[serde(default)]
+    pub(crate) client_certificates: Vec<CertificateName>,
     /// Calls that are switched off; they are answered 403.
     #[serde(default)]
     pub(crate) disabled_calls: BTreeSet<CallKind>,

@@ -54,7 +54,7 @@ impl RootTables {
     }
 }
 
-/// The keys of `server` that a reload applies, since they are about tenants.
+/// The keys of `server` that a reload applies to tenants.
 const RELOADED: [&str; 3] = ["aws_default_chain", "aws_roles", "secrets_dir"];
 
 impl RootTables {
@@ -63,13 +63,18 @@ impl RootTables {
         let table = |settings: &Value| settings.get("server").and_then(Value::as_object).cloned().unwrap_or_default();
         let (now, before) = (table(&self.settings), table(earlier));
         let keys: BTreeSet<&String> = now.keys().chain(before.keys()).collect();
-        let is_changed = |key: &&&String| now.get(**key) != before.get(**key) && !RELOADED.contains(&key.as_str());
+        let is_changed = |key: &&&String| match key.as_str() {
+            // The files are reloaded. Only a restart begins or ends TLS.
+            "tls" => now.contains_key("tls") != before.contains_key("tls"),
+            key => now.get(key) != before.get(key) && !RELOADED.contains(&key),
+        };
         keys.iter().filter(is_changed).map(|key| format!("server.{key}")).collect()
     }
 
     /// Returns the settings that apply to tenants, as a text.
     pub(super) fn tenant_settings(&self) -> String {
         let server = RELOADED.map(|key| self.settings.get("server").and_then(|server| server.get(key)).cloned());
-        format!("{server:?} {:?}", self.settings.get("outbound"))
+        let requests_certificates = self.server.tls.as_ref().is_some_and(|tls| tls.client_ca_file.is_some());
+        format!("{server:?} {:?} {requests_certificates}", self.settings.get("outbound"))
     }
 }

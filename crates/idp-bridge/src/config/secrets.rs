@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use super::environment;
-use super::inputs::InputFile;
+use super::inputs::{InputFile, Stamp};
 use super::regular::read_text;
 
 /// Maximum size of a file with a secret in bytes.
@@ -89,7 +89,6 @@ impl Sources {
 
     /// Resolves the path of a file or folder that a connector reads. It need not exist yet.
     pub(crate) fn resolve_file(&self, text: &str) -> Result<PathBuf, FetchError> {
-        // The path is kept with its links, since a mounted volume replaces them.
         self.files.borrow_mut().push(InputFile::read(self.folder.join(text)));
         let path = self.resolve(text)?;
         match path.metadata() {
@@ -103,15 +102,26 @@ impl Sources {
 
     /// Reads the secret in a file, without the newline at its end.
     pub(crate) fn read_file(&self, text: &str) -> Result<String, FetchError> {
-        let path = self.resolve(text)?;
+        // The path is kept with its links, since a mounted volume replaces them.
+        let named = self.folder.join(text);
+        let stamp = Stamp::read(&named);
+        let secret = self.resolve(text).and_then(|path| {
+            let text = read_text(&path, MAX_SECRET).map_err(|error| {
+                FetchError::new(
+                    format!("`{}` cannot be read: {error}", path.display()),
+                    "check the path and the permissions of the file",
+                )
+            });
+            Ok((text?, path))
+        });
+        let input = match &secret {
+            Ok((secret, _)) => InputFile::with_contents(named, stamp, secret.as_bytes()),
+            // A later reload reads it again, and its folder is watched until then.
+            Err(_) => InputFile::unreadable(named),
+        };
+        self.files.borrow_mut().push(input);
+        let (mut secret, path) = secret?;
         let shown = path.display();
-        let mut secret = read_text(&path, MAX_SECRET).map_err(|error| {
-            FetchError::new(
-                format!("`{shown}` cannot be read: {error}"),
-                "check the path and the permissions of the file",
-            )
-        })?;
-        self.files.borrow_mut().push(InputFile::with_contents(self.folder.join(text), secret.as_bytes()));
         // Editors add a newline to the end of a file, which is not part of the secret.
         let length = secret.trim_end_matches(['\r', '\n']).len();
         secret.truncate(length);

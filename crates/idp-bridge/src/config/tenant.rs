@@ -1,5 +1,7 @@
 //! Reads the table of a tenant.
 
+use std::sync::LazyLock;
+
 use idp_bridge_core::{PrivateNetworks, Registry, Secret, TenantId};
 use idp_bridge_protocol::{KeyRing, VerifyingKey};
 use idp_bridge_server::Tenant;
@@ -14,6 +16,9 @@ use super::path::{KeyPath, Step};
 use super::problem::Problem;
 use super::schema::Shape;
 use super::secrets::{Reach, Sources};
+
+/// The schema of a tenant's table.
+static SCHEMA: LazyLock<Value> = LazyLock::new(|| schemars::schema_for!(model::Tenant).to_value());
 
 /// Reads the tenants of one file.
 #[derive(Debug)]
@@ -60,6 +65,9 @@ impl<'a> Reader<'a> {
         if let Some(federation) = &federation {
             self.check_federation(federation, path, &mut problems);
         }
+        if let Some(settings) = &settings {
+            self.check_client_certificates(settings, path, &mut problems);
+        }
         let jwt = settings.as_mut().and_then(|settings| settings.rest.jwt.take());
         let access_tokens = jwt.and_then(|jwt| self.read_access_tokens(jwt, path, &mut problems));
         let mut connector = connector.and_then(|connector| self.read_connector(connector, path, &mut problems));
@@ -83,6 +91,7 @@ impl<'a> Reader<'a> {
         tenant.customer_missing = settings.customer.missing;
         tenant.access_tokens = access_tokens;
         tenant.tokens = settings.rest.tokens.into_iter().map(model::Token::into_rest_token).collect();
+        tenant.client_names = settings.client_certificates.into_iter().map(|name| name.0).collect();
         tenant.limits = settings.limits.for_calls();
         tenant.switched_off = settings.disabled_calls;
         tenant.federation = federation.map(model::Federation::into_rules);
@@ -101,12 +110,20 @@ impl<'a> Reader<'a> {
             table.insert("connector".into(), Value::Null);
         }
         let before = problems.len();
-        let schema = schemars::schema_for!(model::Tenant).to_value();
-        let shape = Shape::new(&schema)?;
+        let shape = Shape::new(&SCHEMA)?;
         let mut inspection = Inspection::new(self.document, &self.sources);
         inspection.inspect_table(shape, &mut table, path);
         problems.append(&mut inspection.problems);
         deserialize(self.document, table, path, problems).filter(|_| problems.len() == before)
+    }
+
+    fn check_client_certificates(&self, settings: &model::Tenant, path: &KeyPath, problems: &mut Vec<Problem>) {
+        let has_authority = self.server.tls.as_ref().is_some_and(|tls| tls.client_ca_file.is_some());
+        if !settings.client_certificates.is_empty() && !has_authority {
+            let message = "client certificates need their authorities: `server.tls.client_ca_file` is missing";
+            let hint = "set it in `[server.tls]`, or remove `client_certificates`";
+            problems.push(self.document.problem(&path.key("client_certificates"), message).with_hint(hint));
+        }
     }
 
     fn read_keys(&self, keys: &[Secret], path: &KeyPath, problems: &mut Vec<Problem>) -> Option<KeyRing> {

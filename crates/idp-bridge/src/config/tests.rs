@@ -7,6 +7,7 @@ mod mistakes;
 mod reload;
 mod rest;
 mod store;
+mod tls;
 
 use std::path::{Path, PathBuf};
 
@@ -143,6 +144,10 @@ fn example_file_is_valid_and_has_all_keys() {
     let ca = include_str!("tests/ca.pem");
     folder.write("secrets/acme-ca.pem", ca);
     folder.write("secrets/platform-ca.pem", ca);
+    let (certificate, key) = tls::issue();
+    folder.write("tls/idp-bridge.pem", &certificate);
+    folder.write("tls/idp-bridge.key", &key);
+    folder.write("tls/platform-ca.pem", ca);
     folder.write("idp-bridge.toml", &filled);
     if let Err(problems) = folder.load("idp-bridge.toml") {
         panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));

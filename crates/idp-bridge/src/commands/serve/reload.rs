@@ -7,11 +7,12 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
 use idp_bridge_core::TenantId;
-use idp_bridge_server::CurrentTenants;
+use idp_bridge_server::{CurrentTenants, CurrentTls, Tls};
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher, recommended_watcher};
 
-use crate::config::{Loader, Problem, Reload};
+use crate::certificate;
+use crate::config::{Loader, Problem, Reload, TlsChange};
 
 /// The time without further changes after which the configuration is loaded.
 const QUIET: Duration = Duration::from_millis(100);
@@ -47,10 +48,14 @@ impl ReloadTrigger {
 }
 
 /// Reloads the configuration in a thread of its own, since files can be slow.
-pub(super) fn start(loader: Loader, tenants: Arc<CurrentTenants>) -> std::io::Result<ReloadTrigger> {
+pub(super) fn start(
+    loader: Loader,
+    tenants: Arc<CurrentTenants>,
+    tls: Option<Arc<CurrentTls>>,
+) -> std::io::Result<ReloadTrigger> {
     let (sender, reasons) = sync_channel(16);
     let trigger = ReloadTrigger(sender);
-    let reloader = Reloader { loader, tenants, watched: BTreeSet::new(), watcher: watcher(trigger.clone()) };
+    let reloader = Reloader { loader, tenants, tls, watched: BTreeSet::new(), watcher: watcher(trigger.clone()) };
     std::thread::Builder::new().name("reload".into()).spawn(move || reloader.run(&reasons))?;
     Ok(trigger)
 }
@@ -75,6 +80,8 @@ fn warn_unwatched(error: &notify::Error) {
 struct Reloader {
     loader: Loader,
     tenants: Arc<CurrentTenants>,
+    /// The certificate. `None` for clear text.
+    tls: Option<Arc<CurrentTls>>,
     watcher: Option<RecommendedWatcher>,
     watched: BTreeSet<PathBuf>,
 }
@@ -94,7 +101,7 @@ impl Reloader {
         let result = self.loader.reload();
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match result {
-            Ok(Reload { tenants, changed, removed, broken, problems, keys_for_restart }) => {
+            Ok(Reload { tenants, changed, removed, broken, problems, tls, keys_for_restart }) => {
                 let has_changes = !changed.is_empty() || !removed.is_empty();
                 self.tenants.replace(tenants, broken.len());
                 log_problems(&problems);
@@ -103,6 +110,7 @@ impl Reloader {
                     let is_served = tenant.is_some();
                     tracing::error!(tenant.id = id, is_served, "the new settings of a tenant are invalid");
                 }
+                self.apply_tls(tls);
                 for key in keys_for_restart {
                     tracing::warn!(key, "a changed setting is applied by a restart only");
                 }
@@ -115,6 +123,21 @@ impl Reloader {
                 self.tenants.set_broken(problems.len());
                 log_problems(&problems);
                 tracing::error!(duration_ms, "the configuration is invalid: all tenants keep their settings");
+            }
+        }
+    }
+
+    fn apply_tls(&self, change: TlsChange) {
+        let Some(current) = &self.tls else { return };
+        match change {
+            TlsChange::Unchanged => current.set_broken(false),
+            TlsChange::Replaced(tls) => {
+                log_certificate(&tls, "the certificate was replaced");
+                current.replace(tls);
+            }
+            TlsChange::Broken => {
+                current.set_broken(true);
+                tracing::error!("the new certificate is invalid: the earlier one is still used");
             }
         }
     }
@@ -164,6 +187,16 @@ fn wait_until_quiet(reasons: &Receiver<Reason>, first: Reason) -> Reason {
         }
     }
     strongest
+}
+
+/// Logs the use of a certificate, as a warning if it expires soon.
+pub(super) fn log_certificate(tls: &Tls, message: &str) {
+    let expiry = tls.expiry();
+    if certificate::expires_soon(tls) {
+        tracing::warn!(%expiry, "{message}, and expires soon or has expired");
+    } else {
+        tracing::info!(%expiry, "{message}");
+    }
 }
 
 fn log_problems(problems: &[Problem]) {

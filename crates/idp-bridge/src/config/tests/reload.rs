@@ -7,6 +7,7 @@ use idp_bridge_core::TenantId;
 use idp_bridge_server::Tenants;
 
 use super::{Folder, PUBLIC};
+use crate::config::inputs::SETTLED;
 use crate::config::{Loader, Reload};
 
 const MEMORY: &str = "webhook_keys_file = [\"../key\"]\n[connector]\ntype = \"memory\"\nusers = []\n";
@@ -82,6 +83,28 @@ fn changed_secret_file_changes_the_tenant() {
 }
 
 #[test]
+fn unchanged_files_are_not_read_again() {
+    let mut loaded = Loaded::new();
+    let path = loaded.folder.0.path().join("conf/a.toml");
+    let unchanged = |loaded: &mut Loaded| {
+        let reload = loaded.loader.reload().unwrap_or_else(|problems| panic!("{problems:?}"));
+        (reload.changed.len(), reload.broken.len(), loaded.loader.count_conclusive("a"))
+    };
+    // The files were written a moment ago, so that they could change again without a new time.
+    assert_eq!(unchanged(&mut loaded), (0, 0, 0));
+    let is_settled = || path.metadata().unwrap().modified().unwrap().elapsed().unwrap() > SETTLED;
+    while !is_settled() {
+        std::thread::park_timeout(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(unchanged(&mut loaded), (0, 0, 2), "they are read once more");
+    assert_eq!(unchanged(&mut loaded), (0, 0, 2));
+    let reload = loaded.reload("conf/a.toml", &format!("deadline = \"1s\"\n{MEMORY}"));
+    assert_eq!(names(&reload.changed), ["a"]);
+    let reload = loaded.reload("key", &format!("{PUBLIC} "));
+    assert_eq!(reload.changed.len(), 2, "{:?}", reload.problems);
+}
+
+#[test]
 fn swapped_volume_changes_the_tenant() {
     let folder = Folder::new();
     let path = folder.0.path().to_owned();
@@ -111,6 +134,23 @@ fn broken_tenant_keeps_its_settings() {
     assert_eq!((names(&reload.changed), reload.broken.len(), reload.tenants.len()), (vec!["b"], 2, 2));
     let reload = loaded.reload("conf/a.toml", MEMORY);
     assert!(loaded.is_kept(&reload, "a"), "the settings are as they were");
+}
+
+#[test]
+fn missing_files_of_broken_tenants_are_watched() {
+    let mut loaded = Loaded::new();
+    let path = loaded.folder.0.path().to_owned();
+    std::fs::create_dir(path.join("later")).unwrap();
+    for (named, watched) in [("../later/key", "conf/../later"), ("../later/on/key", "conf/../later"), ("x/key", "conf")]
+    {
+        let reload = loaded.reload("conf/new.toml", &MEMORY.replace("../key", named));
+        assert_eq!(reload.broken, ["new"], "{:?}", reload.problems);
+        let folders = loaded.loader.folders();
+        assert!(folders.contains(&path.join(watched)), "{named}: {folders:?}");
+    }
+    loaded.reload("conf/new.toml", &MEMORY.replace("../key", "../later/key"));
+    let reload = loaded.reload("later/key", PUBLIC);
+    assert_eq!((names(&reload.changed), reload.broken.len()), (vec!["new"], 0), "{:?}", reload.problems);
 }
 
 #[test]

@@ -1,0 +1,147 @@
+//! Two bridges behind a balancer that follows `/readyz` are restarted in turn while they are called.
+
+use std::fs::write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::{CALLS_PER_SECOND, IS_FULL};
+use crate::fixture::{Configured, KEY, TENANT};
+use crate::support::bridge::{Bridge, until};
+use crate::support::http::{Request, unused_address};
+use crate::support::load::{Load, Target};
+
+/// The number of restarts.
+const RESTARTS: usize = if IS_FULL { 20 } else { 2 };
+/// The time between two requests for the readiness of a bridge.
+const INTERVAL: Duration = Duration::from_millis(50);
+
+/// Follows the readiness of two bridges.
+struct Follower {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Follower {
+    /// Calls `apply` with the ready addresses when they change.
+    fn start(addresses: [String; 2], mut apply: impl FnMut(&[String]) + Send + 'static) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let is_stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let mut applied = Vec::new();
+            while !is_stopped.load(SeqCst) {
+                let ready: Vec<_> = addresses.iter().filter(|address| is_ready(address)).cloned().collect();
+                if ready != applied && !ready.is_empty() {
+                    apply(&ready);
+                    applied = ready;
+                }
+                std::thread::park_timeout(INTERVAL);
+            }
+        });
+        Self { stop, thread }
+    }
+
+    fn stop(self) {
+        self.stop.store(true, SeqCst);
+        self.thread.join().unwrap();
+    }
+}
+
+fn is_ready(address: &str) -> bool {
+    // A stopped bridge refuses the connection.
+    std::net::TcpStream::connect(address).is_ok() && Request::get("/readyz").send(address).status == 200
+}
+
+/// An nginx before the bridges.
+struct Nginx {
+    folder: tempfile::TempDir,
+    process: Child,
+    address: String,
+}
+
+impl Nginx {
+    fn start(ready: &[String]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let address = unused_address().to_string();
+        let config = configuration(folder.path(), &address, ready);
+        let process = Command::new("nginx").arg("-c").arg(&config).spawn().unwrap();
+        until(|| std::net::TcpStream::connect(&address).ok()).expect("nginx starts");
+        Self { folder, process, address }
+    }
+
+    /// Returns what changes the upstreams of the running nginx.
+    fn reloader(&self) -> impl FnMut(&[String]) + Send + 'static {
+        let (folder, address) = (self.folder.path().to_owned(), self.address.clone());
+        move |ready| {
+            let config = configuration(&folder, &address, ready);
+            let status = Command::new("nginx").arg("-c").arg(config).args(["-s", "reload"]).status().unwrap();
+            assert!(status.success());
+        }
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
+        let _ = self.process.wait();
+    }
+}
+
+/// Writes a configuration of nginx with these upstreams.
+fn configuration(folder: &Path, address: &str, ready: &[String]) -> PathBuf {
+    let servers: String = ready.iter().map(|address| format!("server {address};")).collect();
+    let shown = folder.display();
+    let text = format!(
+        "daemon off; pid {shown}/pid; error_log {shown}/error; events {{ worker_connections 4096; }}\n\
+         http {{ access_log off; client_body_temp_path {shown}/b; proxy_temp_path {shown}/p; fastcgi_temp_path {shown}/f;\n\
+         uwsgi_temp_path {shown}/u; scgi_temp_path {shown}/s;\n\
+         upstream bridges {{ {servers} keepalive 64; }}\n\
+         server {{ listen {address}; location / {{ proxy_pass http://bridges; proxy_http_version 1.1;\n\
+         proxy_set_header Connection \"\"; proxy_read_timeout 35s; }} }} }}\n"
+    );
+    let path = folder.join("nginx.conf");
+    write(&path, text).unwrap();
+    path
+}
+
+#[test]
+fn restarts_fail_no_call() {
+    let configured = Configured::with_server_keys("shutdown_delay = \"1s\"");
+    let addresses = [unused_address().to_string(), unused_address().to_string()];
+    let mut bridges: Vec<_> = addresses.iter().map(|address| Bridge::serve_at(&configured.config(), address)).collect();
+    let nginx = IS_FULL.then(|| Nginx::start(&addresses));
+    let urls = match &nginx {
+        Some(nginx) => vec![format!("http://{}", nginx.address)],
+        None => addresses.iter().map(|address| format!("http://{address}")).collect(),
+    };
+    let target = Arc::new(Target::new(TENANT, &urls, &[KEY]));
+    let follower = match &nginx {
+        Some(nginx) => Follower::start(addresses.clone(), nginx.reloader()),
+        None => {
+            let target = Arc::clone(&target);
+            let urls = |ready: &[String]| ready.iter().map(|address| format!("http://{address}")).collect::<Vec<_>>();
+            Follower::start(addresses.clone(), move |ready| target.set_urls(&urls(ready)))
+        }
+    };
+    let load = Load::start(&[Arc::clone(&target)], CALLS_PER_SECOND);
+    let mut clean = 0;
+    for restart in 0..RESTARTS {
+        let (failed, calls) = (target.counts().failed, target.counts().calls);
+        until(|| (target.counts().calls > calls + 50).then_some(())).expect("calls before the restart");
+        let bridge = &mut bridges[restart % 2];
+        bridge.signal(Signal::TERM);
+        assert_eq!(bridge.wait_for_exit().code(), Some(0));
+        bridges[restart % 2] = Bridge::serve_at(&configured.config(), &addresses[restart % 2]);
+        clean += usize::from(target.counts().failed == failed);
+    }
+    load.stop();
+    follower.stop();
+    let counts = target.counts();
+    println!("{clean} of {RESTARTS} restarts without a failed call, {} calls", counts.calls);
+    assert!(counts.calls > 100 * RESTARTS && counts.failed == 0, "{counts:?}");
+}
