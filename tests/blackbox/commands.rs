@@ -5,6 +5,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
+use idp_bridge_conformance::fake::SigningKey;
+
 use crate::fixture::{Configured, KEY};
 use crate::support::program::{command, run, run_in};
 
@@ -200,6 +202,23 @@ fn new_keys_match_and_are_private() {
 }
 
 #[test]
+fn public_half_of_a_private_key_is_a_jwks() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = SigningKey::es256("k-1").unwrap();
+    std::fs::write(folder.path().join("private.pem"), key.private_pem().unwrap()).unwrap();
+    let public = ["keys", "public", "--file", "private.pem"];
+    let with_id = [&public[..], &["--key-id", "k-1"]].concat();
+    assert_eq!(run_in(folder.path(), with_id).with_code(0).json()["keys"], serde_json::json!([key.jwk()]));
+    let rsa = run_in(folder.path(), [&public[..], &["--algorithm", "PS256"]].concat()).with_code(2);
+    assert!(rsa.stderr.contains("`private.pem` is not an RSA key") && rsa.stderr.contains("\"hint\""), "{rsa:?}");
+    std::fs::write(folder.path().join("private.pem"), "hunter2").unwrap();
+    let ran = run_in(folder.path(), public).with_code(2);
+    assert!(ran.stderr.contains("openssl genpkey") && !ran.stderr.contains("hunter2"), "{ran:?}");
+    run_in(folder.path(), ["keys", "public", "--file", "nothing"]).with_code(2);
+    run_in(folder.path(), [&public[..], &["--algorithm", "HS256"]].concat()).with_code(2);
+}
+
+#[test]
 fn connectors_and_schemas_are_json() {
     let connectors = run("connectors --json").with_code(0).json();
     let types: Vec<_> = connectors.as_array().unwrap().iter().map(|connector| connector["type"].clone()).collect();
@@ -225,7 +244,7 @@ fn completions_manual_and_help_are_printed() {
     }
     assert!(run("--help").stdout.contains("Print the manual page"));
     assert!(run("man").with_code(0).stdout.contains("idp-bridge"));
-    for line in ["--help", "call --help", "call get-by-id --help", "serve --help", "keys new --help"] {
+    for line in ["--help", "call --help", "call get-by-id --help", "serve --help", "keys new --help", "keys public --help"] {
         let ran = run(line).with_code(0);
         assert!(ran.stdout.contains("Usage: idp-bridge"), "{line}");
         let mut prose = ran.stdout.lines().filter(|line| !line.starts_with("Usage:"));

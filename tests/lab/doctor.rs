@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use idp_bridge_conformance::Staged;
+use idp_bridge_conformance::fake::SigningKey;
+use idp_bridge_connector_keycloak::KeycloakConfig;
 use idp_bridge_connector_keycloak_testing::harness::KeycloakHarness;
+use idp_bridge_core::Secret;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -44,17 +47,21 @@ impl Realm {
 
 /// Runs `doctor` for the realm.
 fn doctor(realm: &Realm) -> Output {
+    doctor_with(&realm.harness.config())
+}
+
+fn doctor_with(config: &KeycloakConfig) -> Output {
     let folder = tempfile::tempdir().unwrap();
-    let config = realm.harness.config();
+    let credential = match (&config.client_secret, &config.private_key) {
+        (Some(secret), None) => format!("client_secret = {:?}", secret.expose()),
+        (None, Some(key)) => format!("private_key = {:?}", key.expose()),
+        _ => panic!("expected one credential"),
+    };
     let text = format!(
         "[tenants.t]\nwebhook_keys = [\"whpk_OzHzv9dJQOjJf0cyLa6rPQCJhfbThuf70Bc1z9fVDQA=\"]\n[tenants.t.connector]\n\
-         type = \"keycloak\"\nurl = \"{}\"\nrealm = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
-         customer_attribute = \"{}\"\nlogin_events = true\n",
-        config.url,
-        config.realm,
-        config.client_id,
-        config.client_secret.expose(),
-        config.customer_attribute
+         type = \"keycloak\"\nurl = \"{}\"\nrealm = \"{}\"\nclient_id = \"{}\"\n{credential}\n\
+         customer_attribute = \"{}\"\nlogin_events = {}\n",
+        config.url, config.realm, config.client_id, config.customer_attribute, config.private_key.is_none(),
     );
     std::fs::write(folder.path().join("idp-bridge.toml"), text).unwrap();
     run_in(folder.path(), ["doctor", "--json", "--timeout", "20s"])
@@ -124,4 +131,18 @@ fn missing_settings_are_found_with_fix() {
     realm.change(realm.harness.remove());
     let gone = steps(doctor(&realm), 1);
     assert!(gone.iter().any(|(_, fix)| fix.contains("realm")), "{gone:?}");
+}
+
+#[test]
+fn private_key_replaces_the_secret() {
+    let _running = running();
+    let realm = Realm::new();
+    for key in [SigningKey::rs256("k-1").unwrap(), SigningKey::es256("k-2").unwrap()] {
+        let mut config = realm.change(realm.harness.config_with_key(&key));
+        // The client has only the role that the calls need.
+        assert_only(&steps(doctor_with(&config), 0), "not_visible", "tick `view-realm`");
+        config.private_key = Some(Secret::new(SigningKey::es256("k-3").unwrap().private_pem().unwrap()));
+        let refused = steps(doctor_with(&config), 1);
+        assert!(refused.iter().any(|(_, fix)| fix.contains("`idp-bridge keys public` prints")), "{refused:?}");
+    }
 }

@@ -3,6 +3,7 @@
 //! A fake implements [`Fake`] on its state, with statuses, headers and bodies that were recorded from the product.
 //! It may be stricter than the product where a careful client does not depend on it.
 
+mod assertions;
 pub mod openid;
 mod signing;
 
@@ -22,6 +23,7 @@ use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
+pub use assertions::{AssertionRules, UsedAssertions};
 pub use signing::{SigningKey, jwks};
 
 /// The state of a fake identity provider, and its responses.

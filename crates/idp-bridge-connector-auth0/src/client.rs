@@ -2,16 +2,13 @@
 
 mod federation;
 
-use std::sync::Arc;
-
-use idp_bridge_core::{CallScope, ConnectorContext, Email, Error, ErrorKind, Result, Secret, UserId};
+use idp_bridge_core::{CallScope, ConnectorContext, Email, Error, ErrorKind, Result, UserId};
 use idp_bridge_http::{
-    BaseUrl, Client, HeaderName, HeaderValue, Request, Response, TokenCache, TokenRequest, Url, header,
+    BaseUrl, Client, ClientProof, HeaderName, HeaderValue, Request, Response, TokenCache, TokenRequest, Url, header,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::assertion::Assertions;
 use crate::config::Auth0Config;
 use crate::error::{Step, check};
 use crate::map::{Auth0User, IdentityName, named_identity};
@@ -66,7 +63,7 @@ impl Auth0Api {
         let base = BaseUrl::parse_setting(setting, &config.base(), &context.outbound)?;
         let login = TokenRequest {
             client: http.clone(),
-            request: token_request(base.join(&["oauth", "token"])?, config, Proof::new(config, context)?),
+            request: token_request(base.join(&["oauth", "token"])?, config, config.proof(context)?),
             check: |response| check(Step::FetchToken, response),
         };
         let custom_domain = config
@@ -233,39 +230,9 @@ pub(crate) struct PasswordReset {
     pub(crate) client_id: String,
 }
 
-/// The authentication of the application.
-#[derive(Clone)]
-enum Proof {
-    Secret(Secret),
-    Key(Arc<Assertions>),
-}
-
-impl Proof {
-    fn new(config: &Auth0Config, context: &ConnectorContext) -> Result<Self> {
-        match (&config.client_secret, &config.private_key) {
-            (Some(secret), None) => Ok(Self::Secret(secret.clone())),
-            (None, Some(key)) => {
-                let (clock, random) = (context.clock.clone(), context.random.clone());
-                Ok(Self::Key(Arc::new(Assertions::new(key, &config.client_id, &config.domain, clock, random)?)))
-            }
-            _ => Err(Error::misconfigured("set either `client_secret` or `private_key`")),
-        }
-    }
-
-    fn fields(&self) -> Result<Vec<(&'static str, String)>> {
-        Ok(match self {
-            Self::Secret(secret) => vec![("client_secret", secret.expose().to_owned())],
-            Self::Key(assertions) => vec![
-                ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer".into()),
-                ("client_assertion", assertions.next()?),
-            ],
-        })
-    }
-}
-
 /// Returns the request for a token of the bridge's application.
-fn token_request(url: Url, config: &Auth0Config, proof: Proof) -> Request {
-    let (audience, client_id) = (config.audience(), config.client_id.clone());
+fn token_request(url: Url, config: &Auth0Config, proof: ClientProof) -> Request {
+    let (audience, client_id, own_issuer) = (config.audience(), config.client_id.clone(), config.own_issuer());
     // Each attempt needs a new assertion.
     let form = move || {
         let mut form = vec![
@@ -273,7 +240,7 @@ fn token_request(url: Url, config: &Auth0Config, proof: Proof) -> Request {
             ("audience", audience.clone()),
             ("client_id", client_id.clone()),
         ];
-        form.extend(proof.fields()?);
+        form.extend(proof.form_fields(&own_issuer)?);
         Ok(form)
     };
     Request::post(url).read_only().form_with(form).rate_limit_reset(RATE_LIMIT_RESET)

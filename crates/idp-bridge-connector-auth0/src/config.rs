@@ -1,6 +1,7 @@
 //! A tenant's settings of the Auth0 connector.
 
-use idp_bridge_core::{Error, Result, Secret};
+use idp_bridge_core::{ConnectorContext, Error, Result, Secret};
+use idp_bridge_http::{AssertionAlgorithm, ClientProof, PrivateKey};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -21,10 +22,18 @@ pub struct Auth0Config {
     #[serde(default)]
     pub client_secret: Option<Secret>,
 
-    /// The RSA key (PEM) whose public half is registered under Applications → the application → Credentials → Private Key JWT,
-    /// with the algorithm RS256. Set this or `client_secret`.
+    /// The RSA key (PEM) whose public half is registered under Applications → the application → Credentials → Private Key JWT.
+    /// Set this or `client_secret`.
     #[serde(default)]
     pub private_key: Option<Secret>,
+
+    /// The registered algorithm of the private key: `RS256` or `PS256`. Defaults to `RS256`.
+    #[serde(default)]
+    pub private_key_algorithm: Option<AssertionAlgorithm>,
+
+    /// The id (`kid`) of the private key, which Auth0 shows under Credentials. Auth0 tries each registered key without it.
+    #[serde(default)]
+    pub private_key_id: Option<String>,
 
     /// The key of the customer id in the user's `app_metadata`.
     #[serde(default = "default_customer_key")]
@@ -88,6 +97,8 @@ impl Auth0Config {
             client_id: client_id.into(),
             client_secret: Some(client_secret),
             private_key: None,
+            private_key_algorithm: None,
+            private_key_id: None,
             customer_key: default_customer_key(),
             prefer_connections: Vec::new(),
             connection: None,
@@ -128,6 +139,32 @@ impl Auth0Config {
         format!("https://{}/api/v2/", self.domain)
     }
 
+    /// Returns the issuer by the tenant's own domain, the audience of client assertions
+    /// (<https://auth0.com/docs/get-started/authentication-and-authorization-flow/authenticate-with-private-key-jwt>, November 2026).
+    pub(crate) fn own_issuer(&self) -> String {
+        format!("https://{}/", self.domain)
+    }
+
+    /// Returns the proof of the application's identity.
+    pub(crate) fn proof(&self, context: &ConnectorContext) -> Result<ClientProof> {
+        // Auth0 lists RS256, RS384 and PS256 (in the same place).
+        if self.private_key_algorithm == Some(AssertionAlgorithm::Es256) {
+            return Err(Error::misconfigured("`private_key_algorithm` is `ES256`, which Auth0 does not accept")
+                .with_hint("use an RSA key, and register it with RS256 or PS256"));
+        }
+        // An RSA key is also required by default, so that a P-256 key is refused here and not by Auth0.
+        let algorithm = self.private_key.as_ref().map(|_| self.private_key_algorithm.unwrap_or(AssertionAlgorithm::Rs256));
+        let algorithm = algorithm.or(self.private_key_algorithm);
+        let key = PrivateKey::from_settings(self.private_key.as_ref(), algorithm, self.private_key_id.as_deref())?;
+        match ClientProof::from_settings(&self.client_id, self.client_secret.as_ref(), key.as_ref(), context)? {
+            Some(ClientProof::Certificate) | None => {
+                Err(Error::misconfigured("the application has neither `client_secret` nor `private_key`")
+                    .with_hint("set `client_secret_file` or `private_key_file`"))
+            }
+            Some(proof) => Ok(proof),
+        }
+    }
+
     /// Returns the step in the Dashboard that grants a scope to the bridge's application.
     pub(crate) fn grant_step(&self, scope: &str) -> String {
         let client = &self.client_id;
@@ -150,9 +187,6 @@ impl Auth0Config {
         if self.client_id.is_empty() {
             return Err(Error::misconfigured("`client_id` is empty")
                 .with_hint("set it to the Client ID of the bridge's application"));
-        }
-        if self.client_secret.is_some() == self.private_key.is_some() {
-            return Err(Error::misconfigured("set either `client_secret` or `private_key`"));
         }
         // The key is part of a search query, where other characters could be operators of Lucene.
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';

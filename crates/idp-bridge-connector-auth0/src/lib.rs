@@ -5,7 +5,6 @@
 //! It was not tested against a live tenant. Unless a comment names another source, statements about Auth0 come from its
 //! documentation and from traffic that Auth0's own SDKs recorded against real tenants, both read in November 2026.
 
-mod assertion;
 mod client;
 mod config;
 mod diagnose;

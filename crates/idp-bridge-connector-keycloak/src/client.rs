@@ -1,7 +1,7 @@
 //! Requests to Keycloak's Admin REST API.
 
-use idp_bridge_core::{CallScope, Error, MailKind, OutboundPolicy, Result, UserId};
-use idp_bridge_http::{BaseUrl, Client, Request, Response, TokenCache, TokenRequest, Url};
+use idp_bridge_core::{CallScope, ConnectorContext, Error, MailKind, Result, UserId};
+use idp_bridge_http::{BaseUrl, Client, ClientProof, Request, Response, TokenCache, TokenRequest, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -16,24 +16,50 @@ pub(crate) struct AdminApi {
     http: Client,
     base: BaseUrl,
     realm: String,
+    public_realm: BaseUrl,
+    bridge: BridgeClient,
     login: TokenRequest,
     tokens: TokenCache<TokenRequest>,
     mail_query: Vec<(&'static str, String)>,
 }
 
+/// The bridge's client of the realm.
+#[derive(Clone)]
+pub(crate) struct BridgeClient {
+    pub(crate) id: String,
+    pub(crate) proof: ClientProof,
+    /// The realm's issuer, which is the audience of assertions.
+    pub(crate) issuer: String,
+}
+
+impl BridgeClient {
+    /// Adds a form and the client's credentials to a request.
+    pub(crate) fn authenticate(&self, request: Request, form: &[(&'static str, &str)]) -> Request {
+        let form = form.iter().copied().chain([("client_id", self.id.as_str())]);
+        let form: Vec<_> = form.map(|(name, value)| (name, value.to_owned())).collect();
+        let (proof, issuer) = (self.proof.clone(), self.issuer.clone());
+        // Each attempt needs a new assertion.
+        request.form_with(move || Ok([form.clone(), proof.form_fields(&issuer)?].concat()))
+    }
+}
+
 impl AdminApi {
-    pub(crate) fn new(config: &KeycloakConfig, policy: &OutboundPolicy) -> Result<Self> {
+    pub(crate) fn new(config: &KeycloakConfig, context: &ConnectorContext) -> Result<Self> {
+        let policy = &context.outbound;
         let http = Client::new(policy)?;
         let base = BaseUrl::parse_setting("url", &config.url, policy)?;
         http.prepare(&base)?;
-        let token_url = base
-            .join(&["realms", &config.realm, "protocol", "openid-connect", "token"])
+        let realm = base
+            .join(&["realms", &config.realm])
             .map_err(|error| Error::misconfigured("`realm` is not a valid name of a realm").with_source(error))?;
-        let login = Request::post(token_url).read_only().form(&[
-            ("grant_type", "client_credentials"),
-            ("client_id", &config.client_id),
-            ("client_secret", config.client_secret.expose()),
-        ]);
+        let public_realm = BaseUrl::parse(realm.as_str(), policy)?;
+        let bridge = BridgeClient {
+            id: config.client_id.clone(),
+            proof: config.proof(context)?,
+            issuer: config.issuer.clone().unwrap_or_else(|| public_realm.to_string()),
+        };
+        let token_url = public_realm.join(&["protocol", "openid-connect", "token"])?;
+        let login = bridge.authenticate(Request::post(token_url).read_only(), &[("grant_type", "client_credentials")]);
         let check_login = |response| check(Step::FetchToken, response);
         let login = TokenRequest { client: http.clone(), request: login, check: check_login };
         let mail_query = [
@@ -43,7 +69,7 @@ impl AdminApi {
         ];
         let mail_query = mail_query.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         let tokens = TokenCache::new(&http, login.clone());
-        Ok(Self { http, base, realm: config.realm.clone(), login, tokens, mail_query })
+        Ok(Self { http, base, realm: config.realm.clone(), public_realm, bridge, login, tokens, mail_query })
     }
 
     /// Returns the HTTP client.
@@ -52,8 +78,13 @@ impl AdminApi {
     }
 
     /// Returns the base URL of the realm's public endpoints.
-    pub(crate) fn public_realm(&self, policy: &OutboundPolicy) -> Result<BaseUrl> {
-        BaseUrl::parse(self.base.join(&["realms", &self.realm])?.as_str(), policy)
+    pub(crate) fn public_realm(&self) -> &BaseUrl {
+        &self.public_realm
+    }
+
+    /// Returns the bridge's client.
+    pub(crate) fn bridge(&self) -> &BridgeClient {
+        &self.bridge
     }
 
     /// Fetches a new token for the bridge's client, without the cache.

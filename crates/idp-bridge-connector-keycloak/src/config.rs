@@ -1,7 +1,8 @@
 //! The settings of the connector.
 
 use idp_bridge_core::jiff::SignedDuration;
-use idp_bridge_core::{Error, Result, Secret};
+use idp_bridge_core::{ConnectorContext, Error, Result, Secret};
+use idp_bridge_http::{AssertionAlgorithm, ClientProof, PrivateKey};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -20,15 +21,29 @@ pub struct KeycloakConfig {
     /// The confidential client. The bridge uses its service account.
     pub client_id: String,
 
-    /// That client's secret: Clients → the client → Credentials.
-    pub client_secret: Secret,
+    /// That client's secret: Clients → the client → Credentials. Set this, `private_key` or the client certificate.
+    #[serde(default)]
+    pub client_secret: Option<Secret>,
+
+    /// That client's private key (PEM, RSA or P-256), instead of a secret: Clients → the client → Credentials → Client Authenticator
+    /// is `Signed JWT`, and Keys has the public half.
+    #[serde(default)]
+    pub private_key: Option<Secret>,
+
+    /// The signature algorithm of the private key: `RS256`, `PS256` or `ES256`. Defaults to `RS256` for an RSA key.
+    #[serde(default)]
+    pub private_key_algorithm: Option<AssertionAlgorithm>,
+
+    /// The id (`kid`) of the private key, if the client has several keys in a JWKS.
+    #[serde(default)]
+    pub private_key_id: Option<String>,
 
     /// The user attribute with the customer id. It must be declared in the realm's user profile, and only administrators may edit it.
     #[serde(default = "default_customer_attribute")]
     #[schemars(regex(pattern = r"^[A-Za-z0-9._-]+$"))]
     pub customer_attribute: String,
 
-    /// The issuer in the realm's tokens. Needed by federation if Keycloak's `hostname` differs from the host of `url`.
+    /// The issuer in the realm's tokens. Needed by federation and by `private_key` if Keycloak's `hostname` differs from the host of `url`.
     #[serde(default)]
     pub issuer: Option<String>,
 
@@ -60,7 +75,18 @@ fn default_customer_attribute() -> String {
 }
 
 impl KeycloakConfig {
-    /// Checks the settings, except `url` and `realm`.
+    /// Returns the proof of the client's identity.
+    pub(crate) fn proof(&self, context: &ConnectorContext) -> Result<ClientProof> {
+        let (algorithm, id) = (self.private_key_algorithm, self.private_key_id.as_deref());
+        let key = PrivateKey::from_settings(self.private_key.as_ref(), algorithm, id)?;
+        let proof = ClientProof::from_settings(&self.client_id, self.client_secret.as_ref(), key.as_ref(), context)?;
+        proof.ok_or_else(|| {
+            Error::misconfigured("the client has neither `client_secret` nor `private_key` nor a client certificate")
+                .with_hint("set `client_secret_file`, `private_key_file`, or `client_certificate_file` and `client_key_file`")
+        })
+    }
+
+    /// Checks the settings, except `url`, `realm` and the client's credentials.
     pub(crate) fn check(&self) -> Result<()> {
         if self.client_id.is_empty() {
             return Err(

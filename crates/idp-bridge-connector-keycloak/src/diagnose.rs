@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use idp_bridge_core::{CallKind, CallScope, ErrorKind, Finding, Result, Verdict};
+use idp_bridge_core::{CallKind, CallScope, Error, ErrorKind, Finding, Result, Verdict};
+use idp_bridge_http::ClientProof;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -51,6 +52,7 @@ impl<'a> Diagnosis<'a> {
     /// Checks the connection, the realm and the client by one login. A failure hides the later ones.
     async fn login(&self, scope: &CallScope) -> Vec<Finding> {
         let KeycloakConfig { realm, client_id, .. } = self.config;
+        let failure = self.api.check_login(scope).await.err();
         let checks = [
             ("Keycloak is reachable", "check that Keycloak runs at `url` and can be reached from here".to_owned()),
             (
@@ -63,12 +65,11 @@ impl<'a> Diagnosis<'a> {
                 "the client can log in",
                 format!(
                     "Clients → `{client_id}` → Settings → Capability config: switch `Client authentication` and \
-                     `Service accounts roles` on; then Clients → `{client_id}` → Credentials: \
-                     copy the Client Secret to `client_secret`"
+                     `Service accounts roles` on; then {}",
+                    self.credentials_fix(failure.as_ref())
                 ),
             ),
         ];
-        let failure = self.api.check_login(scope).await.err();
         let failed = failure.as_ref().map(|error| match error.context("status") {
             // Sent by another server or a gateway. Keycloak's own refusals have other kinds.
             _ if error.kind() == ErrorKind::InvalidResponse => (0, error),
@@ -77,6 +78,22 @@ impl<'a> Diagnosis<'a> {
             _ => (0, error),
         });
         Finding::chain(&CallKind::ALL, checks, failed)
+    }
+
+    /// Returns the steps that register the configured credentials of the client.
+    fn credentials_fix(&self, failure: Option<&Error>) -> String {
+        let page = format!("Clients → `{}` → Credentials", self.config.client_id);
+        match &self.api.bridge().proof {
+            ClientProof::Secret(_) => format!("{page}: copy the Client Secret to `client_secret`"),
+            ClientProof::PrivateKey(_) => {
+                let hint = failure.and_then(Error::hint).unwrap_or_default();
+                format!("{page} → Client Authenticator: `Signed JWT`; {hint}")
+            }
+            ClientProof::Certificate => format!(
+                "{page} → Client Authenticator: `X509 Certificate`; Subject DN: that of the client certificate; and check that \
+                 Keycloak runs with `https-client-auth` and trusts the certificate's authority"
+            ),
+        }
     }
 
     async fn view_role(&self, scope: &CallScope) -> Finding {

@@ -57,7 +57,7 @@ fn refusal(step: Step, status: u16, body: &ErrorBody) -> Error {
         (Step::SendMail, 500) => Error::upstream(Unavailable, "keycloak could not hand the mail to its mail server"),
         (_, 300..=399 | 429 | 500..) => status_error(status),
         (Step::FetchToken | Step::ReadUserinfo | Step::Introspect | Step::EndRefreshToken, _) => {
-            public_refusal(step, status, body.error())
+            public_refusal(step, status, body)
         }
         // The first is the spelling of 26.7.3.
         (Step::EndSession, 404) if matches!(body.error(), "Sesssion not found" | "Session not found") => {
@@ -78,17 +78,18 @@ fn refusal(step: Step, status: u16, body: &ErrorBody) -> Error {
 }
 
 /// Converts a refusal of one of the realm's public endpoints.
-fn public_refusal(step: Step, status: u16, error: &str) -> Error {
-    match (step, status, error) {
+fn public_refusal(step: Step, status: u16, body: &ErrorBody) -> Error {
+    match (step, status, body.error()) {
+        (Step::FetchToken | Step::Introspect, 400, "invalid_client") => refused_assertion(body.description()),
         (Step::FetchToken, 400, _) => Error::upstream(Misconfigured, "keycloak requires more than a client secret")
             .with_hint("set Clients → the client → Credentials → Client Authenticator to `Client Id and Secret`"),
         (Step::FetchToken, 401, _) => Error::upstream(Unauthenticated, "keycloak refused the client").with_hint(
-            "check `client_id` and `client_secret`, \
+            "check `client_id` and its credentials, \
              and that the client has `Client authentication` and `Service accounts roles` on",
         ),
         (Step::Introspect, 401 | 403, "invalid_client" | "unauthorized_client") => {
             Error::upstream(Unauthenticated, "keycloak refused the bridge's client")
-                .with_hint("check `client_id` and `client_secret`")
+                .with_hint("check `client_id` and its credentials")
         }
         (Step::EndRefreshToken, 400, "invalid_grant") => {
             Error::upstream(InvalidInput, "keycloak refused the refresh token for the client that it names")
@@ -105,6 +106,43 @@ fn public_refusal(step: Step, status: u16, error: &str) -> Error {
             .with_hint("check `realm` and the path of `url`"),
         _ => status_error(status),
     }
+}
+
+/// Converts the refusal of a client assertion (`private_key_jwt`). The texts were recorded, and the cause is unknown with another one.
+fn refused_assertion(description: &str) -> Error {
+    let (message, hint) = match description {
+        "Unable to load public key" => (
+            "keycloak has no public key for the client's assertion",
+            "Clients → the bridge's client → Keys → Import: the JSON Web Key Set that `idp-bridge keys public` prints; \
+             `private_key_id` must be its `kid`, or absent",
+        ),
+        "Client authentication with signed JWT failed: Signature on JWT token failed validation" => (
+            "keycloak has another public key for the client than that of `private_key`",
+            "Clients → the bridge's client → Keys → Import: the JSON Web Key Set that `idp-bridge keys public` prints",
+        ),
+        "Invalid signature algorithm" => (
+            "keycloak refuses the algorithm of the client's assertion",
+            "set `private_key_algorithm` to that of Clients → the bridge's client → Credentials → Signature algorithm",
+        ),
+        "Invalid token audience" => (
+            "keycloak refuses the audience of the client's assertion, which is the realm's issuer",
+            "set `issuer` to the `issuer` in `.well-known/openid-configuration` of the realm",
+        ),
+        "Token is not active" | "Token expiration is too far in the future and iat claim not present in token" => (
+            "keycloak refuses the time of the client's assertion",
+            "check the clocks of this host and of Keycloak: they may differ by 30 seconds",
+        ),
+        "Parameter client_assertion_type is missing" => (
+            "keycloak requires a signed assertion of the client",
+            "set `private_key_file`, or Clients → the bridge's client → Credentials → Client Authenticator to \
+             `Client Id and Secret`",
+        ),
+        _ => (
+            "keycloak refused the assertion of the client",
+            "Clients → the bridge's client → Credentials → Client Authenticator: `Signed JWT`; Keys → Import: the public key",
+        ),
+    };
+    Error::upstream(Unauthenticated, message).with_hint(hint)
 }
 
 fn bad_request(body: &ErrorBody) -> Error {
@@ -129,10 +167,10 @@ fn bad_request(body: &ErrorBody) -> Error {
 
 /// Keycloak's error bodies. They are compared with known texts and never shown.
 #[derive(Deserialize)]
-#[serde(untagged, rename_all_fields = "camelCase")]
+#[serde(untagged)]
 enum ErrorBody {
-    Error { error: String },
-    Message { error_message: String, field: Option<String> },
+    Error { error: String, error_description: Option<String> },
+    Message { #[serde(rename = "errorMessage")] error_message: String, field: Option<String> },
     Fields { errors: Vec<FieldError> },
 }
 
@@ -145,7 +183,13 @@ struct FieldError {
 impl ErrorBody {
     /// Returns the `error`, or an empty text.
     fn error(&self) -> &str {
-        if let Self::Error { error } = self { error } else { "" }
+        if let Self::Error { error, .. } = self { error } else { "" }
+    }
+
+    /// Returns the `error_description`, or an empty text.
+    fn description(&self) -> &str {
+        let Self::Error { error_description: Some(description), .. } = self else { return "" };
+        description
     }
 }
 
@@ -171,6 +215,8 @@ mod tests {
             Unauthenticated,
         ),
         (FetchToken, &["realm unknown", "realm disabled", "missing grant type"], Misconfigured),
+        (FetchToken, ASSERTIONS, Unauthenticated),
+        (Introspect, ASSERTIONS, Unauthenticated),
         (ReadUsers, &["unauthorized"], Unauthenticated),
         (ReadUsers, &["forbidden"], PermissionDenied),
         (ReadUsers, &["user not found"], NotFound),
@@ -200,6 +246,17 @@ mod tests {
         (Introspect, &["introspection unauthenticated"], Unauthenticated),
         (Introspect, &["realm disabled", "realm unknown"], Misconfigured),
         (ReadUserinfo, &["realm unknown"], Misconfigured),
+    ];
+
+    const ASSERTIONS: &[&str] = &[
+        "assertion algorithm wrong",
+        "assertion audience wrong",
+        "assertion expired",
+        "assertion key unknown",
+        "assertion missing",
+        "assertion signature wrong",
+        "assertion too long",
+        "assertion used before",
     ];
 
     /// Responses of gateways, and of Keycloak without its body.
@@ -259,6 +316,25 @@ mod tests {
     }
 
     #[test]
+    fn refused_assertion_names_its_setting() {
+        let recorded: BTreeMap<String, (u16, Value)> = serde_json::from_str(RECORDED).unwrap();
+        for (name, setting) in [
+            ("assertion algorithm wrong", "`private_key_algorithm`"),
+            ("assertion audience wrong", "`issuer`"),
+            ("assertion expired", "clocks"),
+            ("assertion key unknown", "`private_key_id`"),
+            ("assertion missing", "`private_key_file`"),
+            ("assertion signature wrong", "`idp-bridge keys public`"),
+            ("assertion too long", "clocks"),
+            ("assertion used before", "`Signed JWT`"),
+        ] {
+            let (status, body) = &recorded[name];
+            let error = error_of(FetchToken, *status, &body.to_string());
+            assert!(error.hint().is_some_and(|hint| hint.contains(setting)), "{name}: {error:?}");
+        }
+    }
+
+    #[test]
     fn missing_role_is_named() {
         for (step, role) in [
             (ReadUsers, "view-users"),
@@ -278,6 +354,7 @@ mod tests {
         for (step, status) in steps.flat_map(|step| [400, 401, 403, 404, 409, 500].map(|status| (step, status))) {
             for body in [
                 r#"{"error":"s3cr3t"}"#,
+                r#"{"error":"invalid_client","error_description":"s3cr3t"}"#,
                 r#"{"errorMessage":"s3cr3t","field":"s3cr3t"}"#,
                 r#"{"errors":[{"field":"s3cr3t"}]}"#,
                 "s3cr3t",

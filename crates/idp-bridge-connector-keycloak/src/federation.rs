@@ -63,13 +63,12 @@ impl RealmFederation {
         settings: &FederationSettings,
         context: &ConnectorContext,
     ) -> Result<Self> {
-        let endpoints = Endpoints::new(&admin, config, &context.outbound)?;
-        let issuer = config.issuer.clone().unwrap_or_else(|| endpoints.realm().to_string());
+        let endpoints = Endpoints::new(&admin);
         let openid = OpenIdSettings {
             discovery: Some(endpoints.discovery()?),
             // The document may contain addresses for browsers, which the bridge may not reach.
             jwks: Some(endpoints.keys()?),
-            ..OpenIdSettings::new(issuer, &context.outbound)
+            ..OpenIdSettings::new(&admin.bridge().issuer, &context.outbound)
         };
         Ok(Self {
             openid: OpenIdProvider::new(admin.http().clone(), openid, Arc::clone(&context.clock))?,

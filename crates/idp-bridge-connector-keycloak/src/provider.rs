@@ -26,7 +26,7 @@ impl Connector for Keycloak {
 
     fn build(config: KeycloakConfig, context: &ConnectorContext) -> Result<Directory<KeycloakStore>> {
         config.check()?;
-        let api = AdminApi::new(&config, &context.outbound)?;
+        let api = AdminApi::new(&config, context)?;
         let settings = context.federation.as_ref();
         let federation = settings.map(|settings| RealmFederation::new(api.clone(), &config, settings, context));
         let federation = federation.transpose()?;

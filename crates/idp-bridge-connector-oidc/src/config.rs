@@ -1,7 +1,8 @@
 //! A tenant's settings of the connector for any OpenID Provider.
 
-use idp_bridge_core::{Error, OauthClient, Result, Secret};
-use idp_bridge_http::oidc::ClientAuthentication;
+use idp_bridge_core::{ConnectorContext, Error, OauthClient, Result, Secret};
+use idp_bridge_http::oidc::{AssertionAudience, ClientAuthentication, ClientCredentials};
+use idp_bridge_http::{AssertionAlgorithm, AssertionSigner, ClientProof, PrivateKey};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -24,9 +25,26 @@ pub struct OidcConfig {
     #[serde(default)]
     pub client_id: Option<String>,
 
-    /// The client's secret.
+    /// The client's secret. Set this, `private_key` or the client certificate.
     #[serde(default)]
     pub client_secret: Option<Secret>,
+
+    /// The client's private key (PEM, RSA or P-256), instead of a secret (`private_key_jwt`). Register its public half, which
+    /// `idp-bridge keys public` prints, as the client's JWKS.
+    #[serde(default)]
+    pub private_key: Option<Secret>,
+
+    /// The signature algorithm of the private key: `RS256`, `PS256` or `ES256`. Defaults to `RS256` for an RSA key.
+    #[serde(default)]
+    pub private_key_algorithm: Option<AssertionAlgorithm>,
+
+    /// The id (`kid`) of the private key in the client's JWKS.
+    #[serde(default)]
+    pub private_key_id: Option<String>,
+
+    /// The audience of the assertions that the private key signs. Some older providers accept only `token_endpoint`.
+    #[serde(default)]
+    pub private_key_audience: AssertionAudience,
 
     /// Where the clients send their secret: this client, and those of `federation.clients`.
     #[serde(default)]
@@ -40,6 +58,23 @@ pub struct OidcConfig {
     /// The scopes that applications must request, so that their tokens are accepted by the bridge's userinfo.
     #[serde(default = "default_scopes")]
     pub scopes: Vec<String>,
+}
+
+/// The bridge's client for introspection.
+#[derive(Debug)]
+pub(crate) struct IntrospectionClient {
+    pub(crate) client: OauthClient,
+    /// The signer of its assertions, if it has a private key.
+    pub(crate) signer: Option<AssertionSigner>,
+    pub(crate) audience: AssertionAudience,
+}
+
+impl IntrospectionClient {
+    /// Returns the credentials, with a secret sent in this way.
+    pub(crate) fn credentials<'a>(&'a self, secret: ClientAuthentication<'a>) -> ClientCredentials<'a> {
+        let key = self.signer.as_ref().map(|signer| ClientAuthentication::PrivateKey(signer, self.audience));
+        ClientCredentials { client: &self.client, authentication: key.unwrap_or(secret) }
+    }
 }
 
 /// The place of a client's secret in a request.
@@ -65,25 +100,42 @@ impl OidcConfig {
             hosts: Vec::new(),
             client_id: None,
             client_secret: None,
+            private_key: None,
+            private_key_algorithm: None,
+            private_key_id: None,
+            private_key_audience: AssertionAudience::default(),
             client_secret_in: ClientSecretIn::Header,
             session_claim: None,
             scopes: default_scopes(),
         }
     }
 
-    /// Returns the client for introspection, if one is configured. `Misconfigured` if only its id or its secret is set.
-    pub(crate) fn introspection_client(&self) -> Result<Option<OauthClient>> {
-        match (&self.client_id, &self.client_secret) {
-            (None, None) => Ok(None),
-            (Some(id), Some(secret)) if !id.is_empty() => {
-                Ok(Some(OauthClient { id: id.clone(), secret: Some(secret.clone()) }))
+    /// Returns the client for introspection, if one is configured. `Misconfigured` without its id or its credentials.
+    pub(crate) fn introspection_client(&self, context: &ConnectorContext) -> Result<Option<IntrospectionClient>> {
+        let (algorithm, key_id) = (self.private_key_algorithm, self.private_key_id.as_deref());
+        let key = PrivateKey::from_settings(self.private_key.as_ref(), algorithm, key_id)?;
+        let id = self.client_id.as_deref().unwrap_or_default();
+        let proof = ClientProof::from_settings(id, self.client_secret.as_ref(), key.as_ref(), context)?;
+        match (&self.client_id, proof) {
+            // A gateway may require a client certificate, too.
+            (None, None | Some(ClientProof::Certificate)) => Ok(None),
+            (Some(id), Some(proof)) if !id.is_empty() => {
+                let secret = if let ClientProof::Secret(secret) = &proof { Some(secret.clone()) } else { None };
+                let signer = if let ClientProof::PrivateKey(signer) = proof { Some(signer) } else { None };
+                let client = OauthClient { id: id.clone(), secret };
+                Ok(Some(IntrospectionClient { client, signer, audience: self.private_key_audience }))
             }
-            _ => Err(Error::misconfigured("only one of `client_id` and `client_secret` is set")
-                .with_hint("set both to use introspection, or remove both to use userinfo")),
+            (Some(_), _) => Err(Error::misconfigured("`client_id` is empty, or its client has no credentials").with_hint(
+                "set `client_secret_file`, `private_key_file`, or `client_certificate_file` and `client_key_file` to use \
+                 introspection, or remove `client_id` to use userinfo",
+            )),
+            (None, _) => Err(Error::misconfigured("`client_secret` or `private_key` is set without `client_id`")
+                .with_hint("set `client_id` to use introspection, or remove the credentials to use userinfo")),
         }
     }
 
-    pub(crate) fn authentication(&self) -> ClientAuthentication {
+    /// Returns how clients with a secret authenticate.
+    pub(crate) fn authentication(&self) -> ClientAuthentication<'static> {
         match self.client_secret_in {
             ClientSecretIn::Header => ClientAuthentication::Basic,
             ClientSecretIn::Form => ClientAuthentication::Post,
@@ -116,7 +168,7 @@ impl OidcConfig {
 
 #[cfg(test)]
 mod tests {
-    use idp_bridge_core::ErrorKind;
+    use idp_bridge_core::{ErrorKind, TenantId};
     use serde_json::{Value, json};
 
     use super::*;
@@ -127,28 +179,33 @@ mod tests {
         serde_json::from_value(settings)
     }
 
+    fn context() -> ConnectorContext {
+        ConnectorContext::new(TenantId::new("acme").unwrap())
+    }
+
     #[test]
     fn only_the_issuer_is_required() {
         let config = parse(json!({})).unwrap();
         assert!(config.check().is_ok());
-        assert_eq!(
-            (config.introspection_client().unwrap(), config.authentication()),
-            (None, ClientAuthentication::Basic)
-        );
+        assert!(config.introspection_client(&context()).unwrap().is_none());
+        assert!(matches!(config.authentication(), ClientAuthentication::Basic));
         assert_eq!(config.scopes, ["openid", "email"]);
     }
 
     #[test]
     fn introspection_needs_a_client_with_its_secret() {
         let config = parse(json!({"client_id": "bridge", "client_secret": "s", "client_secret_in": "form"})).unwrap();
-        assert_eq!(config.introspection_client().unwrap().unwrap().id, "bridge");
-        assert_eq!(config.authentication(), ClientAuthentication::Post);
+        assert_eq!(config.introspection_client(&context()).unwrap().unwrap().client.id, "bridge");
+        assert!(matches!(config.authentication(), ClientAuthentication::Post));
         for half in [
             json!({"client_id": "bridge"}),
             json!({"client_secret": "s"}),
             json!({"client_id": "", "client_secret": "s"}),
+            json!({"client_id": "bridge", "client_secret": "s", "private_key": "k"}),
+            json!({"client_id": "bridge", "client_secret": "s", "private_key_id": "k"}),
+            json!({"client_id": "bridge", "private_key": "s"}),
         ] {
-            let error = parse(half.clone()).unwrap().introspection_client().unwrap_err();
+            let error = parse(half.clone()).unwrap().introspection_client(&context()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Misconfigured, "{half}");
         }
     }

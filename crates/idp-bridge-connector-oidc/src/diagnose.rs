@@ -128,11 +128,16 @@ pub(crate) async fn check_introspection(federation: &OidcFederation, scope: &Cal
     let client = federation.introspection_client.as_ref()?;
     let check = "the bridge can introspect tokens";
     let result = match AccessToken::new("made-up-by-idp-bridge") {
-        Ok(token) => federation.openid.introspect(scope, &token, federation.credentials(client)).await.map(drop),
+        Ok(token) => federation.introspect(scope, &token, client).await.map(drop),
         Err(error) => Err(Error::ours(ErrorKind::Unexpected, error.to_string())),
     };
     Some(match result {
         Err(error) if error.kind() == ErrorKind::InvalidToken => Finding::ok(check, &[]),
+        Err(error) if error.kind() == ErrorKind::Unauthenticated && client.signer.is_some() => {
+            let fix = "register the JWKS that `idp-bridge keys public` prints at the client, with `private_key_jwt` as its \
+                       authentication method; if it is registered, try `private_key_audience` and check this host's clock";
+            Finding::failed(check, &[], fix).with_detail("the identity provider rejects the client's assertion")
+        }
         Err(error) => failed(check, &error),
         Ok(()) => {
             Finding::failed(check, &[], "correct introspection there: it must reject tokens that it did not issue")

@@ -15,7 +15,7 @@ use idp_bridge_http::oidc::{
     end_session_url,
 };
 
-use crate::config::OidcConfig;
+use crate::config::{IntrospectionClient, OidcConfig};
 use crate::diagnose;
 
 /// The default claim of the customer id.
@@ -28,8 +28,8 @@ pub(crate) struct OidcFederation {
     pub(crate) openid: OpenIdProvider,
     pub(crate) settings: FederationSettings,
     /// The client for introspection. Without one, userinfo validates tokens.
-    pub(crate) introspection_client: Option<OauthClient>,
-    authentication: ClientAuthentication,
+    pub(crate) introspection_client: Option<IntrospectionClient>,
+    authentication: ClientAuthentication<'static>,
     pub(crate) customer_claim: String,
     pub(crate) scopes: Vec<String>,
     session_claim: Option<String>,
@@ -40,19 +40,29 @@ impl OidcFederation {
     pub(crate) fn new(
         openid: OpenIdProvider,
         config: &OidcConfig,
-        settings: FederationSettings,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self> {
-        Ok(Self {
+        introspection_client: Option<IntrospectionClient>,
+        (settings, clock): (FederationSettings, Arc<dyn Clock>),
+    ) -> Self {
+        Self {
             openid,
-            introspection_client: config.introspection_client()?,
+            introspection_client,
             authentication: config.authentication(),
             customer_claim: settings.customer_claim.clone().unwrap_or_else(|| CUSTOMER_CLAIM.into()),
             scopes: config.scopes.clone(),
             session_claim: config.session_claim.clone(),
             settings,
             clock,
-        })
+        }
+    }
+
+    /// Introspects a token as the bridge's client.
+    pub(crate) async fn introspect(
+        &self,
+        scope: &CallScope,
+        token: &AccessToken,
+        client: &IntrospectionClient,
+    ) -> Result<Claims> {
+        self.openid.introspect(scope, token, client.credentials(self.authentication)).await
     }
 
     /// Returns the credentials of a client, sent in the configured way.
@@ -73,7 +83,7 @@ impl OidcFederation {
         let client = self.introspection_client.as_ref().ok_or_else(|| {
             Error::invalid_token("the token is opaque, and its client is unknown without introspection")
         })?;
-        let claims = self.openid.introspect(scope, token, self.credentials(client)).await?;
+        let claims = self.introspect(scope, token, client).await?;
         // Introspection also accepts refresh tokens. Only the type distinguishes them (RFC 7662, section 2.2).
         if !claims.text("token_type").is_some_and(is_bearer) {
             return Err(Error::invalid_token("introspection does not report the token as a bearer token"));
@@ -91,7 +101,7 @@ impl OidcFederation {
     /// Returns the claims of an active token from introspection or userinfo. `InvalidToken` if the token is not active.
     async fn active_claims(&self, scope: &CallScope, token: &AccessToken) -> Result<Claims> {
         match &self.introspection_client {
-            Some(client) => self.openid.introspect(scope, token, self.credentials(client)).await,
+            Some(client) => self.introspect(scope, token, client).await,
             None => self.openid.userinfo(scope, token).await,
         }
     }
@@ -162,7 +172,7 @@ impl OidcFederation {
         let Some(client) = &self.introspection_client else { return Ok(None) };
         // A text that is not a token cannot be active.
         let Ok(token) = AccessToken::new(refresh_token.expose()) else { return Ok(Some(true)) };
-        match self.openid.introspect(scope, &token, self.credentials(client)).await {
+        match self.introspect(scope, &token, client).await {
             Err(error) if error.kind() == ErrorKind::InvalidToken => Ok(Some(true)),
             Err(error) => Err(error),
             Ok(_) => Ok(Some(false)),

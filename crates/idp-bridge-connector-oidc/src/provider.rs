@@ -44,15 +44,14 @@ impl Connector for Oidc {
 
     fn build(config: OidcConfig, context: &ConnectorContext) -> Result<Self> {
         config.check()?;
-        let has_introspection = config.introspection_client()?.is_some();
+        let introspection_client = config.introspection_client(context)?;
+        let has_introspection = introspection_client.is_some();
         let mut settings = OpenIdSettings::new(&config.issuer, &context.outbound);
         settings.hosts.clone_from(&config.hosts);
         let openid = OpenIdProvider::new(Client::new(&context.outbound)?, settings, context.clock.clone())?;
-        let federation = context
-            .federation
-            .clone()
-            .map(|settings| OidcFederation::new(openid.clone(), &config, settings, context.clock.clone()));
-        let federation = federation.transpose()?;
+        let federation = context.federation.clone().map(|settings| {
+            OidcFederation::new(openid.clone(), &config, introspection_client, (settings, context.clock.clone()))
+        });
         let capabilities = Capabilities::none(NO_CALLS)
             .with_federation(federation.as_ref().map(|_| federation_capabilities(has_introspection)));
         Ok(Self { openid, capabilities, federation })

@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Capabilities, Clock, FederationSettings, IdentityProvider, Random, Result, SystemClock, SystemRandom, TenantId,
+    Capabilities, Clock, FederationSettings, IdentityProvider, Random, Result, Secret, SystemClock, SystemRandom,
+    TenantId,
 };
 
 /// Code for one identity provider product.
@@ -72,6 +73,8 @@ pub struct OutboundPolicy {
     pub allow_http: bool,
     /// Certificate authorities (PEM) to trust instead of the system's.
     pub ca_pem: Option<Vec<u8>>,
+    /// The client certificate of all TLS connections (RFC 8705), if there is one.
+    pub client_certificate: Option<ClientCertificate>,
     /// The proxy of all requests. Proxy variables of the environment are ignored.
     pub proxy: Option<String>,
     /// The longest time of a fetch that calls share: an access token, the keys, the discovery document.
@@ -80,13 +83,25 @@ pub struct OutboundPolicy {
     pub fetch_timeout: Duration,
     /// The tenant, for the log.
     pub tenant: Option<TenantId>,
-    /// The limits on requests to an identity provider that fails.
+    /// The limits on requests to the identity provider.
     pub limits: UpstreamLimits,
 }
 
-/// The limits on a tenant's requests to an identity provider that fails.
+/// A client certificate and its private key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The certificate, followed by its intermediate certificates (PEM).
+    pub chain_pem: Vec<u8>,
+    /// The private key (PEM).
+    pub key_pem: Secret,
+}
+
+/// The limits on a tenant's requests to an identity provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpstreamLimits {
+    /// The maximum number of connections in use at the same time. With HTTP/2, whose requests share a connection, the maximum
+    /// number of requests. Further ones wait until their deadline.
+    pub connections: usize,
     /// The maximum number of retries and second requests, as a percentage of the requests.
     pub retry_percent: u32,
     /// The number of retries beyond that percentage, so that a tenant with few requests can retry. Requests refill it.
@@ -102,6 +117,7 @@ pub struct UpstreamLimits {
 impl Default for UpstreamLimits {
     fn default() -> Self {
         Self {
+            connections: 128,
             retry_percent: 10,
             retry_reserve: 10,
             breaker_failures: 5,
@@ -122,6 +138,7 @@ impl Default for OutboundPolicy {
             private_networks: PrivateNetworks::default(),
             allow_http: false,
             ca_pem: None,
+            client_certificate: None,
             proxy: None,
             fetch_timeout: Self::DEFAULT_FETCH_TIMEOUT,
             tenant: None,

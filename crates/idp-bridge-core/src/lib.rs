@@ -26,7 +26,7 @@ mod values;
 pub use call::{Call, CallKind, UserKey};
 pub use capabilities::{Capabilities, Fidelity, Field, Support};
 pub use clock::{Clock, Random, SystemClock, SystemRandom};
-pub use connector::{Connector, ConnectorContext, OutboundPolicy, PrivateNetworks, UpstreamLimits};
+pub use connector::{ClientCertificate, Connector, ConnectorContext, OutboundPolicy, PrivateNetworks, UpstreamLimits};
 pub use directory::{Directory, Hit, MailKind, Page, SearchKey, StoredUser, UserStore};
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use federation::{

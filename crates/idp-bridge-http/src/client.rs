@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderName, StatusCode};
-use idp_bridge_core::{CallScope, Error, ErrorKind, OutboundPolicy, PrivateNetworks, Recorder, Result};
-use reqwest::redirect;
+use idp_bridge_core::{CallScope, Error, ErrorKind, OutboundPolicy, Recorder, Result};
+use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
-use url::Url;
 
 use crate::address::Reach;
 use crate::breaker::Breakers;
 use crate::budget::RetryBudget;
+use crate::connections::Connections;
 use crate::fault::Fault;
 use crate::request::{Body, Effect, Request};
 use crate::resolver::CheckedResolver;
@@ -24,22 +24,17 @@ use crate::{BaseUrl, Peer, TransportCause, base_url, status_error, tls};
 
 /// The maximum size of a response body: 1 MiB.
 pub const MAX_BODY: usize = 1024 * 1024;
-/// Limit for name resolution, TCP and TLS together. Leaves time for a second attempt within a typical deadline.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Shorter than the idle timeout of common servers and load balancers, so that a write rarely meets a closing connection.
-const POOL_IDLE: Duration = Duration::from_secs(15);
-/// A proxy may have any address: the operator configured it, and requests to `https` hosts stay encrypted.
-const PROXY_REACH: Reach = Reach { networks: PrivateNetworks::Allow, allow_http: true };
 
 /// A tenant's HTTP client. Cheap to clone.
 ///
 /// Each tenant has its own connection pool, so that a slow identity provider affects only its tenant. The TLS configuration is
-/// shared, except with policies that have their own certificate authority.
+/// shared, except with policies that have their own certificate authority or a client certificate. Connections use HTTP/2 if
+/// the identity provider offers it (ALPN).
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
 struct Inner {
-    http: reqwest::Client,
+    connections: Connections,
     reach: Reach,
     needs_system_store: bool,
     fetch_timeout: Duration,
@@ -48,39 +43,16 @@ struct Inner {
 }
 
 impl Client {
-    /// Creates a client for a policy. Fails with `Misconfigured` and a hint if the certificate authority or proxy is invalid.
+    /// Creates a client for a policy. Fails with `Misconfigured` and a hint if a certificate, its key or the proxy is invalid.
     ///
     /// A proxy resolves host names itself and must check their addresses.
     pub fn new(policy: &OutboundPolicy) -> Result<Self> {
         Self::with_resolver(policy, CheckedResolver::new(policy.private_networks))
     }
 
-    fn with_resolver(policy: &OutboundPolicy, mut resolver: CheckedResolver) -> Result<Self> {
-        let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::client_config(policy.ca_pem.as_deref())?)
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .http1_only()
-            .no_gzip()
-            .no_brotli()
-            .no_zstd()
-            .no_deflate()
-            .referer(false)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(POOL_IDLE)
-            .user_agent(concat!("idp-bridge/", env!("CARGO_PKG_VERSION")));
-        if let Some(text) = &policy.proxy {
-            // All connections go to the proxy.
-            resolver.networks = PROXY_REACH.networks;
-            builder = builder.proxy(proxy(text)?);
-        }
-        let http = builder
-            .dns_resolver(resolver)
-            .build()
-            .map_err(|error| Error::misconfigured("an HTTP client cannot be made").with_source(error.without_url()))?;
+    fn with_resolver(policy: &OutboundPolicy, resolver: CheckedResolver) -> Result<Self> {
         Ok(Self(Arc::new(Inner {
-            http,
+            connections: Connections::new(policy, resolver)?,
             reach: policy.into(),
             needs_system_store: policy.ca_pem.is_none(),
             fetch_timeout: policy.fetch_timeout,
@@ -107,6 +79,7 @@ impl Client {
     ///
     /// - A response of any status is `Ok`, including a redirect (which is not followed) and a 429.
     /// - A read without a response after half of the remaining time is sent a second time. The first response is returned.
+    /// - A request beyond the limit of connections waits for another one to end. A second request is then not sent.
     /// - Retries and second requests are limited to a share of the requests (see [`UpstreamLimits`](idp_bridge_core::UpstreamLimits)).
     /// - A host that is down gets single requests. All others fail with its last error and a retry hint, and are not sent.
     /// - No response before the scope's deadline is `Timeout`. A failed or broken connection is `Unavailable`.
@@ -153,7 +126,8 @@ impl Client {
 
     /// Makes one attempt, and a concurrent second one for a read without a response after half of the remaining time.
     ///
-    /// A pooled connection may be dead without a reset, so that a request on it is never answered.
+    /// A pooled connection may be dead without a reset, so that a request on it is never answered. A dead HTTP/2 connection
+    /// would carry the second request, too, which therefore has a connection of its own.
     async fn send_hedged(
         &self,
         deadline: Instant,
@@ -162,7 +136,7 @@ impl Client {
         sent: &mut u32,
     ) -> Result<Response, Fault> {
         *sent += 1;
-        let mut first = pin!(self.attempt(recorder, request));
+        let mut first = pin!(self.attempt(recorder, request, None));
         if request.effect == Effect::Write || *sent >= retry::MAX_ATTEMPTS {
             return first.await;
         }
@@ -170,11 +144,12 @@ impl Client {
         if let Ok(result) = timeout(half, &mut first).await {
             return result;
         }
-        if !self.0.budget.withdraw() {
+        let place = self.0.connections.try_take_place();
+        if place.is_none() || !self.0.budget.withdraw() {
             return first.await;
         }
         *sent += 1;
-        let mut second = pin!(self.attempt(recorder, request));
+        let mut second = pin!(self.attempt(recorder, request, place));
         let (result, other) = tokio::select! {
             result = &mut first => (result, second),
             result = &mut second => (result, first),
@@ -182,10 +157,21 @@ impl Client {
         if result.is_ok() { result } else { other.await }
     }
 
-    async fn attempt(&self, recorder: &Recorder, request: &Request) -> Result<Response, Fault> {
+    /// Makes one attempt when there is a place among the connections. A second request has one, and its own connection.
+    async fn attempt(
+        &self,
+        recorder: &Recorder,
+        request: &Request,
+        second: Option<SemaphorePermit<'_>>,
+    ) -> Result<Response, Fault> {
+        let connections = &self.0.connections;
+        let (http, _place) = match second {
+            Some(place) => (connections.spare_for(&request.url), Some(place)),
+            None => (connections.pool(), connections.wait_for_place().await),
+        };
         let body = request.body.as_ref().map(Body::build).transpose().map_err(Fault::unbuilt_body)?;
         let attempt = self.0.breakers.admit(&request.url).map_err(Fault::held_back)?;
-        let result = self.exchange(recorder, request, body).await;
+        let result = exchange(http, recorder, request, body).await;
         match &result {
             Ok(response) if retry::is_outage(request.effective_status(response)) => {
                 attempt.fail(status_error(request.effective_status(response).as_u16()));
@@ -198,41 +184,46 @@ impl Client {
         }
         result
     }
-
-    /// Sends a request and reads the response.
-    async fn exchange(&self, recorder: &Recorder, request: &Request, body: Option<Bytes>) -> Result<Response, Fault> {
-        let is_write = request.effect == Effect::Write;
-        recorder.attempt();
-        if is_write {
-            recorder.write_begins();
-        }
-        let mut builder =
-            self.0.http.request(request.method.clone(), request.url.clone()).headers(request.headers.clone());
-        if let Some(body) = body {
-            builder = builder.body(body);
-        }
-        let record_write = |refused: bool| {
-            if is_write && refused {
-                recorder.write_refused();
-            }
-        };
-        let response =
-            builder.send().await.map_err(Fault::from_reqwest).inspect_err(|fault| record_write(!fault.sent))?;
-        if request.classify.is_none() {
-            record_write(is_refusal(response.status()));
-        }
-        let response = read(response, request.reset.clone()).await?;
-        if request.classify.is_some() {
-            record_write(is_refusal(request.effective_status(&response)));
-        }
-        Ok(response)
-    }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").finish_non_exhaustive()
     }
+}
+
+/// Sends a request and reads the response.
+async fn exchange(
+    http: &reqwest::Client,
+    recorder: &Recorder,
+    request: &Request,
+    body: Option<Bytes>,
+) -> Result<Response, Fault> {
+    let is_write = request.effect == Effect::Write;
+    recorder.attempt();
+    if is_write {
+        recorder.write_begins();
+    }
+    let mut builder =
+        http.request(request.method.clone(), request.url.clone()).headers(request.headers.clone());
+    if let Some(body) = body {
+        builder = builder.body(body);
+    }
+    let record_write = |refused: bool| {
+        if is_write && refused {
+            recorder.write_refused();
+        }
+    };
+    let response =
+        builder.send().await.map_err(Fault::from_reqwest).inspect_err(|fault| record_write(!fault.sent))?;
+    if request.classify.is_none() {
+        record_write(is_refusal(response.status()));
+    }
+    let response = read(response, request.reset.clone()).await?;
+    if request.classify.is_some() {
+        record_write(is_refusal(request.effective_status(&response)));
+    }
+    Ok(response)
 }
 
 /// Returns whether another attempt is safe and can succeed.
@@ -271,22 +262,11 @@ fn timed_out() -> Error {
         .unanswered()
 }
 
-fn proxy(text: &str) -> Result<reqwest::Proxy> {
-    let bad = || {
-        Error::misconfigured("the proxy's URL cannot be used")
-            .with("setting", "proxy")
-            .with_hint("write it like `http://proxy.acme.example:3128`")
-    };
-    let url = Url::parse(text).map_err(|error| bad().with_source(error))?;
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(bad());
-    }
-    base_url::check(&url, PROXY_REACH).map_err(|error| error.with("setting", "proxy"))?;
-    reqwest::Proxy::all(url).map_err(|error| bad().with_source(error.without_url()))
-}
-
 #[cfg(test)]
 mod tests {
+    use idp_bridge_core::PrivateNetworks;
+    use url::Url;
+
     use super::*;
 
     #[tokio::test]

@@ -21,11 +21,14 @@ impl Fault {
     pub(crate) fn from_reqwest(error: reqwest::Error) -> Self {
         let https = error.url().is_some_and(|url| url.scheme() == "https");
         let error = error.without_url();
-        let sent = !(error.is_connect() || error.is_builder());
+        let is_unsent = error.is_connect() || error.is_builder();
         if let Some(refused) = find::<Refused>(&error) {
+            let sent = !is_unsent;
             return Self { error: refused.into_error().unanswered(), sent, is_transient: false };
         }
         let cause = TransportCause::from_error(&error, https).unwrap_or(TransportCause::NotConnected);
+        // With TLS 1.3, this refusal arrives after the request was sent. The server has read none of it.
+        let sent = !is_unsent && cause != TransportCause::ClientCertificateRefused;
         let (kind, message) = (cause.kind(), cause.describe(Peer::IdentityProvider));
         let own = match cause {
             TransportCause::NotBuilt | TransportCause::NoStore => Error::ours(kind, message),

@@ -35,6 +35,6 @@ pub use algorithm::Algorithm;
 pub use claims::Claims;
 pub use discovery::Discovery;
 pub use logout::{EndSessionParameters, LogoutToken, end_session_url};
-pub use oauth::{ClientAuthentication, ClientCredentials, SecretCheck, TokenKind};
+pub use oauth::{AssertionAudience, ClientAuthentication, ClientCredentials, SecretCheck, TokenKind};
 pub use provider::{OpenIdProvider, OpenIdSettings};
 pub use rules::Rules;

@@ -1,60 +1,93 @@
-//! TLS configurations: a shared one, and separate ones for tenants with their own certificate authority.
+//! TLS configurations: a shared one, and separate ones for tenants with their own certificates.
 
 use std::sync::{Arc, LazyLock, OnceLock};
 
-use idp_bridge_core::{Error, ErrorKind, Result};
+use idp_bridge_core::{ClientCertificate, Error, ErrorKind, OutboundPolicy, Result};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
 static PROVIDER: LazyLock<Arc<CryptoProvider>> =
     LazyLock::new(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
 
-/// Returns the shared configuration, or one that trusts only the given certificates.
+/// The protocols that a client offers by ALPN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocols {
+    /// HTTP/2, and HTTP/1.1 for servers without it.
+    Http2,
+    /// HTTP/1.1.
+    Http1,
+}
+
+/// Returns the shared configuration, or one for a policy with certificates.
 ///
 /// A copy of the shared configuration takes two kilobytes, because copies share the verifier and the sessions.
-pub(crate) fn client_config(ca_pem: Option<&[u8]>) -> Result<ClientConfig> {
+pub(crate) fn client_config(policy: &OutboundPolicy, protocols: Protocols) -> Result<ClientConfig> {
+    let mut config = match (&policy.ca_pem, &policy.client_certificate) {
+        (None, None) => shared_config()?,
+        (ca_pem, certificate) => own_config(ca_pem.as_deref(), certificate.as_ref())?,
+    };
+    config.alpn_protocols = match protocols {
+        Protocols::Http2 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        Protocols::Http1 => vec![b"http/1.1".to_vec()],
+    };
+    Ok(config)
+}
+
+fn shared_config() -> Result<ClientConfig> {
     static SHARED: OnceLock<ClientConfig> = OnceLock::new();
-    if let Some(pem) = ca_pem {
-        return own_config(pem);
-    }
     if let Some(shared) = SHARED.get() {
         return Ok(shared.clone());
     }
-    let config =
-        versions()?.dangerous().with_custom_certificate_verifier(Arc::new(SystemVerifier)).with_no_client_auth();
-    Ok(SHARED.get_or_init(|| http1(config)).clone())
+    let config = own_config(None, None)?;
+    Ok(SHARED.get_or_init(|| config).clone())
 }
 
-fn own_config(pem: &[u8]) -> Result<ClientConfig> {
+fn own_config(ca_pem: Option<&[u8]>, certificate: Option<&ClientCertificate>) -> Result<ClientConfig> {
+    let builder = ClientConfig::builder_with_provider(PROVIDER.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::ours(ErrorKind::Unexpected, "TLS cannot be set up").with_source(error))?;
+    let builder = match ca_pem {
+        Some(pem) => builder.with_root_certificates(parse_authorities(pem)?),
+        None => builder.dangerous().with_custom_certificate_verifier(Arc::new(SystemVerifier)),
+    };
+    let Some(certificate) = certificate else { return Ok(builder.with_no_client_auth()) };
+    let chain = CertificateDer::pem_slice_iter(&certificate.chain_pem).collect::<Result<Vec<_>, _>>();
+    let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or_else(bad_client_certificate)?;
+    // Without the source, which may quote the key.
+    let key = PrivateKeyDer::from_pem_slice(certificate.key_pem.expose().as_bytes()).map_err(|_| bad_client_key())?;
+    builder.with_client_auth_cert(chain, key).map_err(|error| match error {
+        rustls::Error::InvalidCertificate(_) => bad_client_certificate().with_source(error),
+        _ => bad_client_key(),
+    })
+}
+
+fn parse_authorities(pem: &[u8]) -> Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
         let added = certificate.map_err(|error| bad_ca().with_source(error)).map(|der| roots.add(der))?;
         added.map_err(|error| bad_ca().with_source(error))?;
     }
-    if roots.is_empty() {
-        return Err(bad_ca());
-    }
-    Ok(http1(versions()?.with_root_certificates(roots).with_no_client_auth()))
+    if roots.is_empty() { Err(bad_ca()) } else { Ok(roots) }
+}
+
+fn bad_client_certificate() -> Error {
+    Error::misconfigured("the client certificate in `client_certificate_file` cannot be read")
+        .with("setting", "client_certificate_file")
+        .with_hint("give the PEM block `-----BEGIN CERTIFICATE-----`, followed by those of its intermediate certificates")
+}
+
+fn bad_client_key() -> Error {
+    Error::misconfigured("`client_key` is not the private key of the client certificate")
+        .with_hint("give the PEM block `-----BEGIN PRIVATE KEY-----` that belongs to `client_certificate_file`")
 }
 
 fn bad_ca() -> Error {
     Error::misconfigured("the certificate authority in `ca_file` cannot be read")
         .with_hint("give one or more PEM blocks `-----BEGIN CERTIFICATE-----`")
-}
-
-fn versions() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>> {
-    ClientConfig::builder_with_provider(PROVIDER.clone())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::ours(ErrorKind::Unexpected, "TLS cannot be set up").with_source(error))
-}
-
-fn http1(mut config: ClientConfig) -> ClientConfig {
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    config
 }
 
 /// Loads the system's certificate authorities once. Fails with `Misconfigured` if there are none.

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 
 use idp_bridge_core::ErrorKind;
-use rustls::{CertificateError, InvalidMessage};
+use rustls::{AlertDescription, CertificateError, InvalidMessage};
 
 use crate::resolver::Unresolved;
 use crate::tls;
@@ -22,6 +22,8 @@ pub enum TransportCause {
     ExpiredCertificate,
     /// The certificate is for another host name.
     OtherHostCertificate,
+    /// The server refuses the client certificate, or requires one.
+    ClientCertificateRefused,
     /// The port expects plain HTTP, not TLS.
     NoTls,
     /// The TLS handshake failed for another reason.
@@ -110,6 +112,16 @@ impl TransportCause {
                 }
                 _ => Self::UntrustedCertificate,
             },
+            rustls::Error::AlertReceived(
+                AlertDescription::BadCertificate
+                | AlertDescription::UnsupportedCertificate
+                | AlertDescription::CertificateRevoked
+                | AlertDescription::CertificateExpired
+                | AlertDescription::CertificateUnknown
+                | AlertDescription::CertificateRequired
+                | AlertDescription::UnknownCA
+                | AlertDescription::DecryptError,
+            ) => Self::ClientCertificateRefused,
             rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => Self::NoTls,
             _ => Self::TlsFailed,
         }
@@ -119,9 +131,11 @@ impl TransportCause {
     pub(crate) fn kind(self) -> ErrorKind {
         match self {
             Self::NotBuilt => ErrorKind::Unexpected,
-            Self::NoStore | Self::UntrustedCertificate | Self::ExpiredCertificate | Self::OtherHostCertificate => {
-                ErrorKind::Misconfigured
-            }
+            Self::NoStore
+            | Self::UntrustedCertificate
+            | Self::ExpiredCertificate
+            | Self::OtherHostCertificate
+            | Self::ClientCertificateRefused => ErrorKind::Misconfigured,
             Self::NotHttp | Self::NotHttpPlain => ErrorKind::InvalidResponse,
             Self::NoTls
             | Self::TlsFailed
@@ -148,6 +162,7 @@ impl TransportCause {
             Self::UntrustedCertificate => format!("{peer}'s certificate is not trusted"),
             Self::ExpiredCertificate => format!("{peer}'s certificate is not trusted: it is not valid at this time"),
             Self::OtherHostCertificate => format!("{peer}'s certificate is not trusted: it is for another host name"),
+            Self::ClientCertificateRefused => format!("{peer} refuses the client certificate, or requires one"),
             Self::NoTls => format!("{peer}'s port does not speak TLS, and the URL begins with `https`"),
             Self::TlsFailed => format!("no TLS connection to {peer} can be made"),
             Self::NameNotFound => format!("{peer}'s host name cannot be resolved"),
@@ -176,6 +191,10 @@ impl TransportCause {
             Self::UntrustedCertificate => "for a private certificate authority set `ca_file`",
             Self::ExpiredCertificate => "check the dates of the certificate, and the clock of this host",
             Self::OtherHostCertificate => "write the URL with a host name that the certificate is for",
+            Self::ClientCertificateRefused if bridge => "a proxy before the bridge requires it: call the bridge itself",
+            Self::ClientCertificateRefused => {
+                "set `client_certificate_file` and `client_key_file` to a certificate that the server accepts"
+            }
             Self::NoTls => "name the port that speaks TLS, or write `http://` if the network to it is safe",
             Self::TlsFailed => "check that the port speaks TLS 1.2 or 1.3, and that no firewall closes the connection",
             Self::NameNotFound => "check the spelling of the host name, and the DNS of this host",

@@ -161,6 +161,7 @@ impl Command {
             Self::Call { command: CallCommand::Ping { options } } => options.json,
             Self::Users { command } => command.options().json,
             Self::Keys { command: keys::Command::New(new) } => new.json,
+            Self::Keys { command: keys::Command::Public(_) } => true,
             Self::Connectors(_) | Self::Serve(_) | Self::Schema(_) | Self::Completions { .. } | Self::Man => false,
         }
     }

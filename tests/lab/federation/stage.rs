@@ -71,7 +71,7 @@ impl Stage {
             config.url,
             config.realm,
             config.client_id,
-            config.client_secret.expose(),
+            config.client_secret.as_ref().unwrap().expose(),
             config.customer_attribute,
             clients.join(", "),
         );

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use idp_bridge_core::{Clock as _, Random as _, SystemClock, SystemRandom};
 use serde_json::{Value, json};
 
-use super::SigningKey;
+use super::{SigningKey, UsedAssertions};
 use crate::forge::changed;
 
 pub use login::Login;
@@ -38,8 +38,10 @@ pub trait Users: Send + 'static {
 /// A client.
 #[derive(Debug, Clone, Default)]
 pub struct Client {
-    /// The secret. `None` for a public client.
+    /// The secret. `None` for a public client, and for one with a key.
     pub secret: Option<String>,
+    /// The public key as a JWK, for assertions instead of a secret.
+    pub jwk: Option<Value>,
     /// Whether the client may introspect tokens.
     pub introspects: bool,
 }
@@ -62,11 +64,14 @@ pub struct OpenId<U> {
     pub introspection_has_type: bool,
     /// Whether the end of a refresh token ends its access tokens, and whether access tokens can be revoked.
     pub ends_access_tokens: bool,
+    /// The audience of client assertions, if it is not the issuer.
+    pub assertion_audience: Option<String>,
     /// How many seconds the clock is ahead.
     pub clock_ahead: i64,
     /// Changed members of the discovery document; `null` removes one.
     pub document: BTreeMap<String, Value>,
     key: Arc<SigningKey>,
+    used_assertions: UsedAssertions,
     logins: Vec<Login>,
     /// The login and the expiry of each access token.
     access: BTreeMap<String, (usize, i64)>,
@@ -84,9 +89,11 @@ impl<U: Users> OpenId<U> {
             introspection_has_claims: true,
             introspection_has_type: true,
             ends_access_tokens: true,
+            assertion_audience: None,
             clock_ahead: 0,
             document: BTreeMap::new(),
             key,
+            used_assertions: UsedAssertions::default(),
             logins: Vec::new(),
             access: BTreeMap::new(),
         }

@@ -1,18 +1,17 @@
 //! Requests to a realm's public endpoints.
 
-use idp_bridge_core::{AccessToken, CallScope, Error, ErrorKind, OauthClient, OutboundPolicy, Result, Secret};
+use idp_bridge_core::{AccessToken, CallScope, Error, ErrorKind, OauthClient, Result, Secret};
 use idp_bridge_http::oidc::Claims;
 use idp_bridge_http::{BaseUrl, Client, Request, Response, StatusCode, Url};
 
-use crate::client::AdminApi;
-use crate::config::KeycloakConfig;
+use crate::client::{AdminApi, BridgeClient};
 use crate::error::{Step, check};
 
 /// A client of a realm's public endpoints, at the address by which the bridge reaches Keycloak.
 pub(super) struct Endpoints {
     http: Client,
     realm: BaseUrl,
-    bridge: OauthClient,
+    bridge: BridgeClient,
 }
 
 /// Userinfo's response about a token.
@@ -42,14 +41,8 @@ impl Userinfo {
 }
 
 impl Endpoints {
-    pub(super) fn new(admin: &AdminApi, config: &KeycloakConfig, policy: &OutboundPolicy) -> Result<Self> {
-        let bridge = OauthClient { id: config.client_id.clone(), secret: Some(config.client_secret.clone()) };
-        Ok(Self { http: admin.http().clone(), realm: admin.public_realm(policy)?, bridge })
-    }
-
-    /// Returns the realm's own URL, which is its issuer unless Keycloak has another one for browsers.
-    pub(super) fn realm(&self) -> &BaseUrl {
-        &self.realm
+    pub(super) fn new(admin: &AdminApi) -> Self {
+        Self { http: admin.http().clone(), realm: admin.public_realm().clone(), bridge: admin.bridge().clone() }
     }
 
     /// Returns the URL of the discovery document.
@@ -92,7 +85,7 @@ impl Endpoints {
     pub(super) async fn introspect(&self, scope: &CallScope, token: &AccessToken) -> Result<Option<Claims>> {
         let form = [("token", token.expose()), ("token_type_hint", "access_token")];
         let request = Request::post(self.openid(&["token", "introspect"])?).read_only();
-        let request = request.form(&with_client(&self.bridge, &form));
+        let request = self.bridge.authenticate(request, &form);
         let response = check(Step::Introspect, self.http.send(scope, request).await?)?;
         let claims = Claims::from_response(&response)?;
         match claims.get("active").and_then(serde_json::Value::as_bool) {

@@ -61,6 +61,8 @@ struct Document {
     introspection_endpoint: Option<String>,
     revocation_endpoint: Option<String>,
     end_session_endpoint: Option<String>,
+    #[serde(default)]
+    mtls_endpoint_aliases: Aliases,
     backchannel_logout_supported: Option<bool>,
     #[serde(default)]
     scopes_supported: Vec<String>,
@@ -68,6 +70,12 @@ struct Document {
     claims_supported: Vec<String>,
     #[serde(default)]
     token_endpoint_auth_methods_supported: Vec<String>,
+}
+
+/// The endpoints for clients with a client certificate (RFC 8705, section 5). The bridge authenticates at this one only.
+#[derive(Default, Deserialize)]
+struct Aliases {
+    introspection_endpoint: Option<String>,
 }
 
 /// The expected issuer, and the hosts where its endpoints may be.
@@ -81,7 +89,12 @@ pub(super) struct Trust {
 impl Trust {
     /// Parses and checks a document. Fails with `Misconfigured` for another issuer, or an endpoint at another host.
     pub(super) fn parse(&self, response: &Response) -> Result<Discovery> {
-        let document: Document = response.json()?;
+        let mut document: Document = response.json()?;
+        if let (Some(_), Some(alias)) =
+            (&self.policy.client_certificate, document.mtls_endpoint_aliases.introspection_endpoint.take())
+        {
+            document.introspection_endpoint = Some(alias);
+        }
         if document.issuer != self.issuer {
             let message = "the discovery document names another issuer than the settings";
             return Err(Error::upstream(ErrorKind::Misconfigured, message).with_hint(

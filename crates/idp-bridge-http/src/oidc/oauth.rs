@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use http::header::{ACCEPT, AUTHORIZATION};
 use idp_bridge_core::jiff::Timestamp;
+use idp_bridge_core::schemars::JsonSchema;
 use idp_bridge_core::{AccessToken, CallScope, Error, ErrorKind, OauthClient, Result, Secret};
 use serde::Deserialize;
 use url::Url;
@@ -12,26 +13,41 @@ use url::form_urlencoded::byte_serialize;
 
 use super::claims::Claims;
 use super::provider::OpenIdProvider;
+use crate::client_proof::AssertionSigner;
 use crate::request::Request;
 use crate::status_error;
 
-/// The client authentication method (RFC 6749, section 2.3.1).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum ClientAuthentication {
-    /// `client_secret_basic`: in the header. Required of every provider.
+/// The client authentication method. A client without a secret and a key sends only its id, and may have a client certificate.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum ClientAuthentication<'a> {
+    /// `client_secret_basic`: the secret in the header. Required of every provider.
     #[default]
     Basic,
-    /// `client_secret_post`: in the form.
+    /// `client_secret_post`: the secret in the form.
     Post,
+    /// `private_key_jwt`: an assertion in the form, signed for this audience.
+    PrivateKey(&'a AssertionSigner, AssertionAudience),
+}
+
+/// The audience of a client assertion.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(crate = "idp_bridge_core::schemars")]
+pub enum AssertionAudience {
+    /// The issuer. Specified by newer standards, since it protects from other servers that would reuse the assertion.
+    #[default]
+    Issuer,
+    /// The URL of the token endpoint, which older providers expect (OpenID Connect Core 1.0, section 9).
+    TokenEndpoint,
 }
 
 /// The client that a request is made as, and how it authenticates.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientCredentials<'a> {
-    /// The client and its secret.
+    /// The client, and its secret if it has one.
     pub client: &'a OauthClient,
-    /// How the secret is sent.
-    pub authentication: ClientAuthentication,
+    /// How the client authenticates.
+    pub authentication: ClientAuthentication<'a>,
 }
 
 /// The kind of a token, sent as a hint.
@@ -97,7 +113,7 @@ impl OpenIdProvider {
         let url = endpoint(discovery.introspection_endpoint.as_ref(), "introspection_endpoint")?;
         let form = [("token", token.expose()), ("token_type_hint", TokenKind::Access.hint())];
         let request = Request::post(url).read_only().header(ACCEPT, JSON);
-        let answer = self.client().send(scope, authenticate(request, &form, credentials)?).await?;
+        let answer = self.client().send(scope, self.authenticate(request, &form, credentials, &discovery.token_endpoint)?).await?;
         let claims =
             Claims::from_response(&answer.or_refusal(|status, refusal: OauthError| match refusal.error.as_str() {
                 // node-oidc-provider 9.13 never introspects signed tokens (November 2026).
@@ -133,7 +149,7 @@ impl OpenIdProvider {
         let discovery = self.discovery(scope).await?;
         let url = endpoint(discovery.revocation_endpoint.as_ref(), "revocation_endpoint")?;
         let form = [("token", token.expose()), ("token_type_hint", kind.hint())];
-        let request = authenticate(Request::post(url).header(ACCEPT, JSON), &form, credentials)?;
+        let request = self.authenticate(Request::post(url).header(ACCEPT, JSON), &form, credentials, &discovery.token_endpoint)?;
         let answer = self.client().send(scope, request).await?;
         let revoked_at = answer.date();
         answer.or_refusal(|status, refusal: OauthError| match refusal.error.as_str() {
@@ -170,8 +186,8 @@ impl OpenIdProvider {
         redirect_uri: &str,
     ) -> Result<SecretCheck> {
         let form = [("grant_type", "authorization_code"), ("code", INVALID_CODE), ("redirect_uri", redirect_uri)];
-        let request = Request::post(url).read_only().header(ACCEPT, JSON);
-        let answer = self.client().send(scope, authenticate(request, &form, credentials)?).await?;
+        let request = Request::post(url.clone()).read_only().header(ACCEPT, JSON);
+        let answer = self.client().send(scope, self.authenticate(request, &form, credentials, &url)?).await?;
         if answer.status.is_success() {
             return Ok(SecretCheck::Unknown);
         }
@@ -182,6 +198,36 @@ impl OpenIdProvider {
             (400 | 403, _) => Ok(SecretCheck::Unknown),
             (status, _) => Err(status_error(status).with_retry_after(answer.retry_after())),
         }
+    }
+
+    /// Adds a form and the client's credentials to a request.
+    fn authenticate(
+        &self,
+        request: Request,
+        form: &[(&'static str, &str)],
+        ClientCredentials { client, authentication }: ClientCredentials<'_>,
+        token_endpoint: &Url,
+    ) -> Result<Request> {
+        let id = ("client_id", client.id.as_str());
+        Ok(match (authentication, &client.secret) {
+            (ClientAuthentication::PrivateKey(signer, audience), _) => {
+                let audience = match audience {
+                    AssertionAudience::Issuer => self.issuer().to_owned(),
+                    AssertionAudience::TokenEndpoint => token_endpoint.to_string(),
+                };
+                let form: Vec<_> = form.iter().chain([&id]).map(|(name, value)| (*name, (*value).to_owned())).collect();
+                let signer = signer.clone();
+                // Each attempt needs a new assertion.
+                request.form_with(move || Ok([form.clone(), signer.form_fields(&audience)?.into()].concat()))
+            }
+            (_, None) => request.form(&[form, &[id]].concat()),
+            (ClientAuthentication::Post, Some(secret)) => {
+                request.form(&[form, &[id, ("client_secret", secret.expose())]].concat())
+            }
+            (ClientAuthentication::Basic, Some(secret)) => {
+                request.form(form).header(AUTHORIZATION, basic(&client.id, secret)?)
+            }
+        })
     }
 }
 
@@ -204,25 +250,6 @@ fn endpoint(found: Option<&Url>, name: &'static str) -> Result<Url> {
     })
 }
 
-/// Adds a form and the client's credentials to a request.
-fn authenticate(
-    request: Request,
-    form: &[(&str, &str)],
-    ClientCredentials { client, authentication }: ClientCredentials<'_>,
-) -> Result<Request> {
-    let mut form = form.to_vec();
-    match (&client.secret, authentication) {
-        (None, _) => form.push(("client_id", &client.id)),
-        (Some(secret), ClientAuthentication::Post) => {
-            form.extend([("client_id", client.id.as_str()), ("client_secret", secret.expose())]);
-        }
-        (Some(secret), ClientAuthentication::Basic) => {
-            return Ok(request.form(&form).header(AUTHORIZATION, basic(&client.id, secret)?));
-        }
-    }
-    Ok(request.form(&form))
-}
-
 /// Returns the value of an `Authorization: Basic` header. RFC 6749 requires both parts to be form-encoded first.
 fn basic(id: &str, secret: &Secret) -> Result<HeaderValue> {
     let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
@@ -236,8 +263,11 @@ fn basic(id: &str, secret: &Secret) -> Result<HeaderValue> {
 fn client_refusal(status: u16, refusal: &OauthError) -> Error {
     match (status, refusal.error.as_str()) {
         (401, _) | (400, "invalid_client") => {
-            Error::upstream(ErrorKind::Unauthenticated, "the identity provider refuses the client or its secret")
-                .with_hint("copy the client's id and secret again, and check its authentication method")
+            Error::upstream(ErrorKind::Unauthenticated, "the identity provider refuses the client or its credentials")
+                .with_hint(
+                    "copy the client's id and secret again, or register its public key or certificate; and check its \
+                     authentication method",
+                )
         }
         (403, _) | (400, "unauthorized_client") => {
             Error::upstream(ErrorKind::PermissionDenied, "the client lacks the right for this request")

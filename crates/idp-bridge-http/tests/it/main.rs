@@ -4,6 +4,14 @@
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod client_certificate;
+#[cfg(test)]
+mod client_proof;
+#[cfg(test)]
+mod connections;
+#[cfg(test)]
+mod gated_server;
+#[cfg(test)]
 mod oidc;
 #[cfg(test)]
 mod outages;

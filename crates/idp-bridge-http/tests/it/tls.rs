@@ -6,33 +6,64 @@ use std::time::Duration;
 
 use idp_bridge_core::{CallScope, ErrorKind, Origin, OutboundPolicy, Outcome};
 use idp_bridge_http::{BaseUrl, Client, Request, Url};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use crate::server::{Server, answer, everything, scope};
 
+/// A certificate authority.
+pub(crate) struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pub(crate) pem: Vec<u8>,
+}
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let mut params = CertificateParams::new([]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let pem = params.self_signed(&key).unwrap().pem().into_bytes();
+        Self { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// Returns a certificate for `name` and its key.
+    pub(crate) fn issue(&self, name: &str) -> (Certificate, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
+        (certificate, key)
+    }
+
+    /// Returns the settings of a server with a certificate for `name`, which accepts client certificates of these authorities.
+    pub(crate) fn server(&self, name: &str, clients: Option<&Self>) -> ServerConfig {
+        let (certificate, key) = self.issue(name);
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
+        let builder = match clients {
+            None => builder.unwrap().with_no_client_auth(),
+            Some(clients) => {
+                let mut roots = RootCertStore::empty();
+                roots.add(CertificateDer::from_pem_slice(&clients.pem).unwrap()).unwrap();
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+                builder.unwrap().with_client_cert_verifier(verifier)
+            }
+        };
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        builder.with_single_cert(vec![certificate.der().clone()], key).unwrap()
+    }
+}
+
 /// Starts a server with a certificate for `name`. Returns the certificate of its own certificate authority too.
 pub(crate) async fn server_of_own_ca(name: &str) -> (Server, Vec<u8>) {
-    let mut params = CertificateParams::new([]).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let ca_key = KeyPair::generate().unwrap();
-    let pem = params.self_signed(&ca_key).unwrap().pem().into_bytes();
-    let issuer = Issuer::new(params, ca_key);
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
-        .unwrap();
-    let server = Server::start_with(Some(TlsAcceptor::from(Arc::new(config))), |_, _| answer(200, &[], "ok")).await;
-    (server, pem)
+    let authority = Authority::new();
+    let tls = TlsAcceptor::from(Arc::new(authority.server(name, None)));
+    (Server::start_with(Some(tls), |_, _| answer(200, &[], "ok")).await, authority.pem)
 }
 
 pub(crate) fn trusting(pem: &[u8]) -> OutboundPolicy {

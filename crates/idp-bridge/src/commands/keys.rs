@@ -1,4 +1,4 @@
-//! The command `keys`: generates the keys of signed calls.
+//! The command `keys`: generates the keys of signed calls, and prints the public half of a private key for an identity provider.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -8,9 +8,13 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use idp_bridge_client::SigningKey;
 use idp_bridge_core::{Random as _, Secret, SystemRandom};
+use idp_bridge_http::{AssertionAlgorithm, PrivateKey};
+use serde::Deserialize as _;
+use serde::de::IntoDeserializer as _;
+use serde::de::value::Error as ValueError;
 use serde_json::json;
 
-use crate::config::Problem;
+use crate::config::{MAX_SECRET, Problem, read_text};
 use crate::report::{CommandResult, Exit, Failure, print, print_json};
 
 /// The subcommands of `keys`.
@@ -18,6 +22,8 @@ use crate::report::{CommandResult, Exit, Failure, print, print_json};
 pub(crate) enum Command {
     /// Generate a key pair: the platform signs with the private half, the bridge verifies with the public half
     New(New),
+    /// Print the public half of a connector's `private_key_file` as a JWKS, to register it at the identity provider
+    Public(Public),
 }
 
 /// The options of `keys new`.
@@ -34,9 +40,47 @@ pub(crate) struct New {
     pub(crate) json: bool,
 }
 
+/// The options of `keys public`.
+#[derive(Debug, Args)]
+pub(crate) struct Public {
+    /// The private key (PEM, RSA or P-256)
+    #[arg(long, value_name = "PATH")]
+    file: PathBuf,
+    /// The connector's `private_key_algorithm`, if it is set
+    #[arg(long, value_name = "RS256|PS256|ES256", value_parser = parse_algorithm)]
+    algorithm: Option<AssertionAlgorithm>,
+    /// The connector's `private_key_id`, if it is set
+    #[arg(long, value_name = "ID")]
+    key_id: Option<String>,
+}
+
+fn parse_algorithm(text: &str) -> Result<AssertionAlgorithm, String> {
+    AssertionAlgorithm::deserialize(text.into_deserializer()).map_err(|error: ValueError| error.to_string())
+}
+
 /// Runs the command.
 pub(crate) fn run(command: &Command) -> CommandResult {
-    let Command::New(new) = command;
+    match command {
+        Command::New(new) => print_new(new),
+        Command::Public(public) => print_public(public),
+    }
+}
+
+fn print_public(Public { file, algorithm, key_id }: &Public) -> CommandResult {
+    let pem = read_text(file, MAX_SECRET).map_err(|error| {
+        Problem::new(format!("`{}` cannot be read: {error}", file.display()))
+            .with_hint("check the path and the permissions of the file")
+    })?;
+    let key = PrivateKey::from_settings(Some(&Secret::new(pem)), *algorithm, key_id.as_deref());
+    let jwk = key.and_then(|key| key.map(|key| key.public_jwk()).transpose()).map_err(|error| {
+        let message = error.message().replace("`private_key` is", &format!("`{}` is", file.display()));
+        Problem { hint: error.hint().map(str::to_owned), ..Problem::new(message) }
+    })?;
+    print_json(&json!({"keys": [jwk]}))?;
+    Ok(Exit::Done)
+}
+
+fn print_new(new: &New) -> CommandResult {
     let key = generate(new.shared)?;
     let (platform, bridge) = (key.to_text(), key.to_verifying_text());
     match &new.out {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use idp_bridge_core::{
-    ConnectorContext, Error, IdentityProvider, OutboundPolicy, PrivateNetworks, RegistryEntry, Secret, TenantId,
+    ClientCertificate, ConnectorContext, Error, IdentityProvider, OutboundPolicy, PrivateNetworks, RegistryEntry, Secret, TenantId,
 };
 use serde_json::{Map, Value};
 
@@ -34,14 +34,16 @@ pub(super) struct ConnectorSettings {
 #[derive(Debug, Default)]
 pub(super) struct OutboundKeys {
     pub(super) ca_file: Option<PathBuf>,
+    pub(super) client_certificate_file: Option<PathBuf>,
+    pub(super) client_key: Option<Secret>,
     pub(super) allow_http: bool,
     pub(super) proxy: Option<Secret>,
 }
 
 impl From<model::Connector> for OutboundKeys {
     fn from(connector: model::Connector) -> Self {
-        let model::Connector { ca_file, allow_http, proxy, .. } = connector;
-        Self { ca_file, allow_http, proxy }
+        let model::Connector { ca_file, client_certificate_file, client_key, allow_http, proxy, .. } = connector;
+        Self { ca_file, client_certificate_file, client_key, allow_http, proxy }
     }
 }
 
@@ -147,11 +149,18 @@ impl Reader<'_> {
             problems.push(self.document.problem(&path.key("proxy"), message).with_hint("remove the key"));
             return None;
         }
-        let ca_pem = match keys.ca_file.map(|path| read_file(&path, MAX_FILE)).transpose() {
-            Ok(pem) => pem,
-            Err(error) => {
-                let problem = self.document.problem(&path.key("ca_file"), format!("the file cannot be read: {error}"));
-                problems.push(problem.with_hint("check the path and its permissions"));
+        let ca_pem = self.read_certificates("ca_file", keys.ca_file, path, problems)?;
+        let chain = self.read_certificates("client_certificate_file", keys.client_certificate_file, path, problems)?;
+        let client_certificate = match (chain, keys.client_key) {
+            (Some(chain_pem), Some(key_pem)) => Some(ClientCertificate { chain_pem, key_pem }),
+            (None, None) => None,
+            (chain, _) => {
+                let (set, missing) = match chain {
+                    Some(_) => ("client_certificate_file", "client_key_file"),
+                    None => ("client_key", "client_certificate_file"),
+                };
+                let problem = self.document.problem(path, format!("`{set}` needs `{missing}`"));
+                problems.push(problem.with_hint("set both to use a client certificate, or remove both"));
                 return None;
             }
         };
@@ -159,9 +168,28 @@ impl Reader<'_> {
             private_networks: self.private_networks,
             allow_http: keys.allow_http,
             ca_pem,
+            client_certificate,
             proxy: keys.proxy.map(|proxy| proxy.expose().to_owned()),
             ..OutboundPolicy::default()
         })
+    }
+
+    /// Reads a file with certificates. The outer option is `None` after reporting a problem.
+    fn read_certificates(
+        &self,
+        key: &str,
+        file: Option<PathBuf>,
+        path: &KeyPath,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Option<Vec<u8>>> {
+        match file.map(|file| read_file(&file, MAX_FILE)).transpose() {
+            Ok(pem) => Some(pem),
+            Err(error) => {
+                let problem = self.document.problem(&path.key(key), format!("the file cannot be read: {error}"));
+                problems.push(problem.with_hint("check the path and its permissions"));
+                None
+            }
+        }
     }
 
     /// Converts the error of a failed build into a problem, placed at the setting it names, or else at the first table.

@@ -296,6 +296,14 @@ pub(crate) struct Connector {
     #[serde(default)]
     #[schemars(extend("format" = "path"))]
     pub(crate) ca_file: Option<PathBuf>,
+    /// A certificate (PEM), followed by its intermediate certificates, with which the bridge authenticates all its TLS connections to
+    /// the identity provider. Needs `client_key`.
+    #[serde(default)]
+    #[schemars(extend("format" = "path"))]
+    pub(crate) client_certificate_file: Option<PathBuf>,
+    /// The private key (PEM) of the client certificate.
+    #[serde(default)]
+    pub(crate) client_key: Option<Secret>,
     /// Whether plain `http` is allowed to hosts other than loopback.
     #[serde(default)]
     pub(crate) allow_http: bool,

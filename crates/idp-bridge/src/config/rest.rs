@@ -29,7 +29,8 @@ impl Reader<'_> {
             let problem = self.document.problem(&path.key("algorithms"), "expected at least one algorithm");
             problems.push(problem.with_hint("remove the key to accept all safe algorithms"));
         }
-        let outbound = self.outbound_policy(OutboundKeys { ca_file, allow_http, proxy }, &path, problems)?;
+        let keys = OutboundKeys { ca_file, allow_http, proxy, ..OutboundKeys::default() };
+        let outbound = self.outbound_policy(keys, &path, problems)?;
         let algorithms = algorithms.into_iter().map(|algorithm| algorithm.0).collect();
         let settings = AccessTokenSettings { issuer, audience, jwks_url, algorithms, outbound };
         match AccessTokens::new(settings, Arc::new(SystemClock)) {

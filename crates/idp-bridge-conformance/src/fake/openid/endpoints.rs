@@ -10,7 +10,7 @@ use idp_bridge_core::jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Client, OpenId, Users, now, set};
-use crate::fake::{Answer, Fake, Incoming, jwks};
+use crate::fake::{Answer, AssertionRules, Fake, Incoming, jwks};
 
 type Form = BTreeMap<String, String>;
 
@@ -78,9 +78,9 @@ impl<U: Users> OpenId<U> {
         document
     }
 
-    fn introspect(&self, request: &Incoming) -> Result<Answer, Answer> {
+    fn introspect(&mut self, request: &Incoming) -> Result<Answer, Answer> {
         let (_, client, form) = self.authenticate(request)?;
-        if !client.introspects || client.secret.is_none() {
+        if !client.introspects || client.is_public() {
             return Err(refusal(403, "access_denied"));
         }
         let token = required(&form, "token")?;
@@ -109,7 +109,7 @@ impl<U: Users> OpenId<U> {
 
     fn handle_revocation(&mut self, request: &Incoming) -> Result<Answer, Answer> {
         let (id, client, form) = self.authenticate(request)?;
-        let (token, is_public) = (required(&form, "token")?, client.secret.is_none());
+        let (token, is_public) = (required(&form, "token")?, client.is_public());
         // A public client also gets 200 for another client's token (observed on node-oidc-provider 9.13, November 2026).
         if !self.revoke(&id, token) && !is_public {
             return Err(refusal(400, "invalid_request"));
@@ -120,7 +120,7 @@ impl<U: Users> OpenId<U> {
     }
 
     /// Rejects every code, since logins need no requests.
-    fn token(&self, request: &Incoming) -> Result<Answer, Answer> {
+    fn token(&mut self, request: &Incoming) -> Result<Answer, Answer> {
         let (_, _, form) = self.authenticate(request)?;
         if form.get("grant_type").is_none_or(|grant| grant != "authorization_code") {
             return Err(refusal(400, "unsupported_grant_type"));
@@ -131,24 +131,38 @@ impl<U: Users> OpenId<U> {
     }
 
     /// Returns the authenticated client and the form.
-    fn authenticate(&self, request: &Incoming) -> Result<(String, &Client, Form), Answer> {
+    fn authenticate(&mut self, request: &Incoming) -> Result<(String, Client, Form), Answer> {
         let form = request.form().ok_or_else(|| refusal(400, "invalid_request"))?;
+        let unknown = || refusal(401, "invalid_client");
         let (id, secret) = match request.header(&AUTHORIZATION) {
             // RFC 6749, section 2.3: a client must not use two methods.
-            Some(_) if form.contains_key("client_secret") => return Err(refusal(400, "invalid_request")),
+            Some(_) if ["client_secret", "client_assertion"].iter().any(|name| form.contains_key(*name)) => {
+                return Err(refusal(400, "invalid_request"));
+            }
             Some(header) => {
-                let (id, secret) = parse_basic(header).ok_or_else(|| refusal(401, "invalid_client"))?;
+                let (id, secret) = parse_basic(header).ok_or_else(unknown)?;
                 (id, Some(secret))
             }
-            None => {
-                let id = form.get("client_id").ok_or_else(|| refusal(401, "invalid_client"))?;
-                (id.clone(), form.get("client_secret").cloned())
-            }
+            None => (form.get("client_id").ok_or_else(unknown)?.clone(), form.get("client_secret").cloned()),
         };
-        match self.clients.get(&id) {
-            Some(client) if client.secret == secret => Ok((id, client, form)),
-            _ => Err(refusal(401, "invalid_client")),
-        }
+        let client = self.clients.get(&id).filter(|client| client.secret == secret).ok_or_else(unknown)?.clone();
+        let is_right = match (&client.jwk, form.get("client_assertion")) {
+            (None, None) => true,
+            (Some(jwk), Some(assertion)) => {
+                let kind = form.get("client_assertion_type").map(String::as_str);
+                let audience = self.assertion_audience.as_ref().unwrap_or(&self.issuer);
+                self.used_assertions.accept(kind, assertion, AssertionRules { client_id: &id, jwk, audience })
+            }
+            _ => false,
+        };
+        if is_right { Ok((id, client, form)) } else { Err(unknown()) }
+    }
+}
+
+impl Client {
+    /// Returns whether the client has no credentials.
+    fn is_public(&self) -> bool {
+        self.secret.is_none() && self.jwk.is_none()
     }
 }
 

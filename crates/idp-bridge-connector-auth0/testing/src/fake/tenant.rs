@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use idp_bridge_conformance::fake::Answer;
+use idp_bridge_conformance::fake::{Answer, UsedAssertions};
 use idp_bridge_core::jiff::Timestamp;
 use idp_bridge_core::{Clock as _, SystemClock};
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ pub struct Tenant {
     pub(crate) mails: Vec<Mail>,
     pub(crate) tokens: BTreeMap<String, BTreeSet<String>>,
     pub(crate) logins: Logins,
-    pub(crate) used_assertions: BTreeSet<String>,
+    pub(crate) used_assertions: UsedAssertions,
     index: Option<Vec<Value>>,
     limit: Option<(usize, i64)>,
     made: u64,
@@ -54,8 +54,8 @@ pub struct Application {
     pub client_id: String,
     /// The secret, if it has one.
     pub secret: Option<String>,
-    /// The public key (PEM), if it has one.
-    pub public_key: Option<String>,
+    /// The public key as a JWK, if it has one.
+    pub jwk: Option<Value>,
     /// The scopes of its grant for the Management API. Without a grant it gets no token.
     pub scopes: Option<BTreeSet<String>>,
     /// The allowed logout URLs.
@@ -84,7 +84,7 @@ impl Application {
 
     /// Returns whether it has no credential.
     pub(crate) fn is_public(&self) -> bool {
-        self.secret.is_none() && self.public_key.is_none()
+        self.secret.is_none() && self.jwk.is_none()
     }
 }
 

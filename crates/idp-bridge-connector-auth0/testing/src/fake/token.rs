@@ -1,7 +1,6 @@
 //! The Authentication API: tokens and password reset mails.
 
-use idp_bridge_conformance::fake::{Answer, Incoming, Outcome};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+use idp_bridge_conformance::fake::{Answer, AssertionRules, Incoming, Outcome};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -55,12 +54,12 @@ impl Tenant {
     pub(crate) fn authenticate(&mut self, form: &Fields) -> Result<Application, Answer> {
         let refused = || oauth_refusal(401, "access_denied", "Unauthorized");
         let application = self.application(form.get("client_id")).cloned().ok_or_else(refused)?;
-        let is_jwt = form.get("client_assertion_type") == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-        let is_right = match (form.find("client_secret"), form.find("client_assertion")) {
-            (Some(secret), None) => application.secret.as_deref() == Some(secret),
-            (None, Some(assertion)) if is_jwt => {
-                let id = assertion_id(assertion, &application).ok_or_else(refused)?;
-                self.used_assertions.insert(id)
+        let is_right = match (form.find("client_secret"), form.find("client_assertion"), &application.jwk) {
+            (Some(secret), None, _) => application.secret.as_deref() == Some(secret),
+            (None, Some(assertion), Some(jwk)) => {
+                let (client_id, issuer) = (application.client_id.as_str(), Self::issuer());
+                let rules = AssertionRules { client_id, jwk, audience: &issuer };
+                self.used_assertions.accept(form.find("client_assertion_type"), assertion, rules)
             }
             _ => false,
         };
@@ -103,24 +102,4 @@ impl Tenant {
         let sentence = "We've just sent you an email to reset your password.";
         Ok(Answer::new(200, "text/html; charset=utf-8", sentence))
     }
-}
-
-/// Returns the id of a valid assertion of this application for this tenant.
-fn assertion_id(assertion: &str, application: &Application) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Claims {
-        iss: String,
-        sub: String,
-        exp: u64,
-        jti: String,
-    }
-    let mut validation = Validation::new(Algorithm::RS256);
-    validation.set_audience(&[Tenant::issuer()]);
-    validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
-    validation.leeway = 0;
-    let key = DecodingKey::from_rsa_pem(application.public_key.as_ref()?.as_bytes()).ok()?;
-    let claims = decode::<Claims>(assertion, &key, &validation).ok()?.claims;
-    let lifetime = claims.exp.saturating_sub(jsonwebtoken::get_current_timestamp());
-    let is_own = [&claims.iss, &claims.sub].iter().all(|own| **own == application.client_id) && !claims.jti.is_empty();
-    (is_own && lifetime <= 300).then_some(claims.jti)
 }

@@ -101,7 +101,7 @@ impl Auth0Harness {
         config.client_id = "bridge-with-key".into();
         (config.client_secret, config.private_key) = (None, Some(Secret::new(key.private_pem()?)));
         let mut application = Application::machine(&config.client_id, "", &SCOPES);
-        (application.secret, application.public_key) = (None, Some(key.public_pem()?));
+        (application.secret, application.jwk) = (None, Some(key.jwk()));
         self.fake.with(|tenant| tenant.applications.push(application));
         Ok(config)
     }

@@ -98,12 +98,30 @@ async fn unregistered_and_invalid_keys_are_rejected() {
     let (_bench, mut config) = with_key().await;
     config.private_key = Some(Secret::new(SigningKey::rs256("other").unwrap().private_pem().unwrap()));
     assert_eq!(read_with(config.clone(), |_| {}).await, Some(ErrorKind::Unauthenticated));
-    for bad in ["s3cr3t", "-----BEGIN PRIVATE KEY-----\ns3cr3t\n-----END PRIVATE KEY-----"] {
+    let p256 = SigningKey::es256("p256").unwrap().private_pem().unwrap();
+    for bad in [&p256, "s3cr3t", "-----BEGIN PRIVATE KEY-----\ns3cr3t\n-----END PRIVATE KEY-----"] {
         config.private_key = Some(Secret::new(bad));
         let error = Auth0::build(config.clone(), &ConnectorContext::new(TenantId::new("acme").unwrap())).err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Misconfigured);
         assert!(!format!("{error:?}").contains("s3cr3t"), "{error:?}");
     }
+}
+
+#[tokio::test]
+async fn cold_calls_at_once_fetch_one_token() {
+    let bench = Bench::new().await;
+    let id = bench.create("ada", &["c-1"]).await;
+    bench.fake().take_exchanges();
+    let provider = Arc::new(bench.harness.build(bench.harness.config()).unwrap());
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..64 {
+        let (provider, id) = (Arc::clone(&provider), id.clone());
+        calls.spawn(async move { provider.get(&scope(), UserKey::Id(&id)).await.unwrap().id });
+    }
+    assert!(calls.join_all().await.iter().all(|read| *read == id));
+    let requests = bench.fake().take_exchanges();
+    let tokens = requests.iter().filter(|exchange| exchange.request.path() == "/oauth/token").count();
+    assert_eq!((tokens, requests.len()), (1, 65));
 }
 
 #[tokio::test]

@@ -32,6 +32,7 @@ pub(crate) struct Client {
     pub(crate) enabled: Option<bool>,
     #[serde(skip_serializing)]
     pub(crate) secret: Option<String>,
+    pub(crate) client_authenticator_type: Option<String>,
     pub(crate) public_client: bool,
     pub(crate) service_accounts_enabled: bool,
     pub(crate) standard_flow_enabled: bool,

@@ -70,7 +70,7 @@ impl World {
         if client.public_client {
             return Err(recorded("introspection by public client"));
         }
-        let caller = client.client_id.clone();
+        let caller = client.client_id;
         let Some(token) = form.get("token") else {
             return Err(recorded("introspection without token"));
         };
@@ -86,7 +86,7 @@ impl World {
     fn log_out(&mut self, realm: &str, request: &Incoming) -> Result<Answer, Answer> {
         parameters(request, &[])?;
         let form = form(request)?;
-        let client = self.enabled(realm)?.authenticate(&form)?.client_id.clone();
+        let client = self.enabled(realm)?.authenticate(&form)?.client_id;
         let Some(token) = form.get("refresh_token") else {
             return Err(answer::stricter_than_keycloak("a logout by POST needs a refresh token"));
         };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use idp_bridge_conformance::fake::{Answer, SigningKey};
+use idp_bridge_conformance::fake::{Answer, SigningKey, UsedAssertions};
 use idp_bridge_core::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
@@ -29,6 +29,7 @@ pub(crate) struct Realm {
     pub(crate) users: Vec<User>,
     pub(crate) logins: Vec<Login>,
     pub(crate) sessions: Vec<Session>,
+    pub(crate) used_assertions: UsedAssertions,
     /// The published keys. The first one signs.
     pub(crate) keys: Vec<SigningKey>,
     /// The recorded logout tokens.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use idp_bridge_conformance::fake::{Answer, Incoming};
+use idp_bridge_conformance::fake::{Answer, AssertionRules, Incoming};
 use idp_bridge_core::{Clock as _, SystemClock};
 use idp_bridge_http::{HeaderName, Method};
 use serde_json::{Map, Value, json};
@@ -15,10 +15,12 @@ use super::{FakeKeycloak, Issued, World};
 use super::{form, parameters};
 
 /// The accepted fields of a form.
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 12] = [
     "grant_type",
     "client_id",
     "client_secret",
+    "client_assertion_type",
+    "client_assertion",
     "username",
     "password",
     "scope",
@@ -45,7 +47,7 @@ impl World {
         let Some(grant) = form.get("grant_type") else {
             return Err(recorded("missing grant type"));
         };
-        let client = own.authenticate(&form)?.client_id.clone();
+        let client = own.authenticate(&form)?.client_id;
         let bound = request.header(&HeaderName::from_static("dpop")).is_some();
         match grant.as_str() {
             "client_credentials" => self.log_client_in(realm, &client, &form),
@@ -148,14 +150,31 @@ fn granted(token: &str, scope: &str) -> Answer {
 
 impl Realm {
     /// Returns the client that authenticates with a form.
-    pub(crate) fn authenticate(&self, form: &BTreeMap<String, String>) -> Result<&Client, Answer> {
+    pub(crate) fn authenticate(&mut self, form: &BTreeMap<String, String>) -> Result<Client, Answer> {
         let field = |name: &str| form.get(name).map(String::as_str);
         let client = field("client_id").and_then(|id| self.client(id)).filter(|client| client.enabled == Some(true));
-        let client = client.ok_or_else(|| recorded("unknown client"))?;
-        if !client.public_client && client.secret.as_deref() != field("client_secret") {
-            return Err(recorded("bad secret"));
+        let client = client.ok_or_else(|| recorded("unknown client"))?.clone();
+        match client.client_authenticator_type.as_deref() {
+            Some("client-jwt") => self.check_assertion(&client, form)?,
+            _ if !client.public_client && client.secret.as_deref() != field("client_secret") => {
+                return Err(recorded("bad secret"));
+            }
+            _ => {}
         }
         Ok(client)
+    }
+
+    /// Checks an assertion with the only key of the client's JWKS.
+    fn check_assertion(&mut self, client: &Client, form: &BTreeMap<String, String>) -> Result<(), Answer> {
+        let field = |name: &str| form.get(name).map(String::as_str);
+        let jwks = client.attributes.get("jwks.string").and_then(|text| serde_json::from_str::<Value>(text).ok());
+        let jwk = jwks.as_ref().and_then(|jwks| jwks.pointer("/keys/0")).ok_or_else(|| recorded("assertion key unknown"))?;
+        let assertion = field("client_assertion").ok_or_else(|| recorded("assertion missing"))?;
+        let rules = AssertionRules { client_id: &client.client_id, jwk, audience: &self.issuer() };
+        if self.used_assertions.accept(field("client_assertion_type"), assertion, rules) {
+            return Ok(());
+        }
+        Err(recorded("assertion signature wrong"))
     }
 
     fn own_token(&self, client: &str, scope: &str) -> Result<Map<String, Value>, Answer> {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-use idp_bridge_conformance::fake::FakeServer;
+use idp_bridge_conformance::fake::{FakeServer, SigningKey};
 use idp_bridge_conformance::{
     Control, FederationHarness, Harness, Need, NewUser, Setup, Staged, UserKind, async_trait, fixture,
 };
@@ -141,6 +141,16 @@ impl KeycloakHarness {
         serde_json::from_value(settings).expect("the settings must be complete")
     }
 
+    /// Creates a client with the rights of the bridge's, which authenticates with this key. Returns its settings.
+    pub async fn config_with_key(&self, key: &SigningKey) -> Staged<KeycloakConfig> {
+        let name = self.new_name();
+        self.admin().clients_post(realm::with_key(&name, key)).await?;
+        self.set_role_of(&name, "manage-users", true).await?;
+        let mut config = self.config_with_client(&name);
+        (config.client_secret, config.private_key) = (None, Some(Secret::new(key.private_pem()?)));
+        Ok(config)
+    }
+
     /// Builds a provider from settings that a test has changed.
     pub fn build(&self, config: KeycloakConfig) -> Staged<Directory<KeycloakStore>> {
         Ok(Keycloak::build(config, &Self::context()?)?)
@@ -189,9 +199,13 @@ impl KeycloakHarness {
 
     /// Grants a role of `realm-management` to the bridge's client, or revokes it.
     pub async fn set_role(&self, role: &str, granted: bool) -> Staged<()> {
+        self.set_role_of(realm::BRIDGE, role, granted).await
+    }
+
+    async fn set_role_of(&self, client: &str, role: &str, granted: bool) -> Staged<()> {
         let admin = self.admin();
         let management = self.client("realm-management").await?.id.unwrap_or_default();
-        let user = self.service_account(realm::BRIDGE).await?;
+        let user = self.service_account(client).await?;
         let role = vec![admin.clients_with_client_uuid_roles_with_role_name_get(&management, role).await?];
         let user = user.as_str();
         done(if granted {
@@ -302,7 +316,7 @@ impl Harness for KeycloakHarness {
         let (mut config, mut context) = (self.config(), Self::context()?);
         match setup {
             Setup::Working => {}
-            Setup::Broken(Control::WrongSecret) => config.client_secret = Secret::new("wrong"),
+            Setup::Broken(Control::WrongSecret) => config.client_secret = Some(Secret::new("wrong")),
             Setup::Broken(Control::WrongRealm) => config.realm = "no-such-realm".into(),
             Setup::Broken(Control::MissingRole) => config.client_id = realm::NO_ROLE.into(),
             Setup::Broken(Control::NarrowRole) => config.client_id = realm::NARROW.into(),

@@ -1,6 +1,7 @@
 //! The realm of a harness: bridge clients with different roles, applications, and a user profile.
 
 use idp_bridge_conformance::Staged;
+use idp_bridge_conformance::fake::{SigningKey, jwks};
 use keycloak::types::{
     ClientRepresentation, ProtocolMapperRepresentation, RealmRepresentation, TypeMap, UPAttribute, UPConfig,
 };
@@ -81,6 +82,17 @@ pub(super) fn service_account(client_id: &str) -> ClientRepresentation {
         standard_flow_enabled: Some(false),
         direct_access_grants_enabled: Some(false),
         ..ClientRepresentation::default()
+    }
+}
+
+/// Returns a client that only acts for itself, and authenticates with this key.
+pub(super) fn with_key(client_id: &str, key: &SigningKey) -> ClientRepresentation {
+    let jwks = jwks([key]).to_string();
+    ClientRepresentation {
+        client_authenticator_type: Some("client-jwt".into()),
+        attributes: Some(texts([("use.jwks.string", "true"), ("jwks.string", jwks.as_str())])),
+        secret: None,
+        ..service_account(client_id)
     }
 }
 

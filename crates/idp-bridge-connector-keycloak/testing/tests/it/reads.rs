@@ -1,11 +1,14 @@
 //! Lookups: their requests and results.
 
+use std::sync::Arc;
+
 use idp_bridge_conformance::{Control, Harness as _, NewUser, Setup, UserKind};
 use idp_bridge_core::{Customer, CustomerId, ErrorKind, IdentityProvider as _, UserKey};
 use proptest::prop_assert;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
 use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
 
 use crate::bench::{Stage, customer, email, scope};
 
@@ -213,4 +216,21 @@ async fn empty_search_checks_the_role() {
     let broken = stage.harness.provider(Setup::Broken(Control::NarrowRole)).await.unwrap();
     let error = broken.get(&scope(), UserKey::Email(&email("unknown"))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+}
+
+#[tokio::test]
+async fn cold_calls_at_once_fetch_one_token() {
+    let stage = Stage::new().await;
+    let id = stage.create("ada", &["c-1"]).await;
+    stage.requests();
+    let provider = Arc::new(stage.harness.build(stage.harness.config()).unwrap());
+    let mut calls = JoinSet::new();
+    for _ in 0..64 {
+        let (provider, id) = (Arc::clone(&provider), id.clone());
+        calls.spawn(async move { provider.get(&scope(), UserKey::Id(&id)).await.unwrap().id });
+    }
+    assert!(calls.join_all().await.iter().all(|read| *read == id));
+    let requests = stage.requests();
+    assert_eq!(requests.iter().filter(|request| request.ends_with("token")).count(), 1);
+    assert_eq!(requests.len(), 65);
 }

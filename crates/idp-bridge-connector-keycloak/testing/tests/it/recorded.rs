@@ -20,7 +20,7 @@ impl RawClient {
     async fn new(stage: &Stage, client_id: &str) -> Self {
         let config = stage.harness.config();
         let http = Client::builder().no_proxy().build().unwrap();
-        let secret = config.client_secret.expose().to_owned();
+        let secret = config.client_secret.unwrap().expose().to_owned();
         let mut client = Self { http, server: config.url, realm: config.realm, secret, token: String::new() };
         let answer = client.post("token", client_id, &[("grant_type", "client_credentials")]).await;
         client.token = answer.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned();

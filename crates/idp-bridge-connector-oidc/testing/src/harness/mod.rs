@@ -8,6 +8,7 @@ mod server;
 use std::sync::Arc;
 use std::time::Duration;
 
+use idp_bridge_conformance::fake::SigningKey;
 use idp_bridge_conformance::fake::openid::{CLIENT, Client, FOREIGN_CLIENT};
 use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, Setup, Staged, async_trait, fixture};
 use idp_bridge_connector_oidc::{Oidc, OidcConfig};
@@ -40,7 +41,7 @@ impl OidcHarness {
         fake.with(|issuer| {
             for (id, is_public) in [(BRIDGE, false), (CLIENT, false), ("phone", true), (FOREIGN_CLIENT, false)] {
                 let secret = (!is_public).then(|| SECRET.to_owned());
-                issuer.clients.insert(id.to_owned(), Client { secret, introspects: id == BRIDGE });
+                issuer.clients.insert(id.to_owned(), Client { secret, introspects: id == BRIDGE, ..Client::default() });
             }
         });
         Ok(Self { fake })
@@ -58,6 +59,15 @@ impl OidcHarness {
         config.client_secret = Some(Secret::new(SECRET));
         config.session_claim = Some("sid".to_owned());
         config
+    }
+
+    /// Returns settings with a private key, and registers its public half at the fake in the place of the secret.
+    pub fn config_with_key(&self, key: &SigningKey) -> Staged<OidcConfig> {
+        let mut config = self.config();
+        (config.client_secret, config.private_key) = (None, Some(Secret::new(key.private_pem()?)));
+        let client = Client { jwk: Some(key.jwk()), introspects: true, ..Client::default() };
+        self.fake.with(|issuer| issuer.clients.insert(BRIDGE.to_owned(), client));
+        Ok(config)
     }
 
     /// Returns working federation settings.

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
+mod credentials;
+#[cfg(test)]
 mod diagnosis;
 #[cfg(test)]
 mod logout;

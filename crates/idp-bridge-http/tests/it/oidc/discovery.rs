@@ -1,6 +1,6 @@
 //! Tests of discovery documents.
 
-use idp_bridge_core::{ErrorKind, OutboundPolicy};
+use idp_bridge_core::{ClientCertificate, ErrorKind, OutboundPolicy, Secret};
 use idp_bridge_http::oidc::Discovery;
 use serde_json::{Value, json};
 
@@ -26,6 +26,20 @@ async fn document_is_fetched_once() {
         assert_eq!(found.end_session_endpoint.as_ref().unwrap().query(), Some("from=document"));
         assert_eq!((found.backchannel_logout_supported, found.scopes_supported.len()), (None, 2));
     }
+}
+
+#[tokio::test]
+async fn client_certificate_uses_the_introspection_alias() {
+    let issuer = Issuer::start(Key::p256()).await;
+    let base = issuer.server.base();
+    let aliases = json!({"introspection_endpoint": format!("{base}/mtls"), "token_endpoint": format!("{base}/mtls")});
+    let found = discovered(&issuer, "mtls_endpoint_aliases", aliases).await.unwrap();
+    assert_eq!(found.introspection_endpoint.unwrap().path(), "/introspect");
+    let certificate = ClientCertificate { chain_pem: Vec::new(), key_pem: Secret::new("x") };
+    let provider = issuer.provider_with(|settings| settings.policy.client_certificate = Some(certificate)).unwrap();
+    let found = provider.discovery(&scope()).await.unwrap();
+    assert_eq!(found.introspection_endpoint.as_ref().unwrap().path(), "/mtls");
+    assert_eq!(found.token_endpoint.path(), "/token", "applications use it, too");
 }
 
 #[tokio::test]

@@ -1,7 +1,10 @@
 //! Tests of introspection, revocation, userinfo and the check of a secret.
 
-use idp_bridge_core::{AccessToken, ErrorKind, OauthClient, Outcome, Secret};
-use idp_bridge_http::oidc::{ClientAuthentication, ClientCredentials, SecretCheck, TokenKind};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use idp_bridge_core::{AccessToken, ConnectorContext, ErrorKind, OauthClient, Outcome, Secret, TenantId};
+use idp_bridge_http::oidc::{AssertionAudience, ClientAuthentication, ClientCredentials, SecretCheck, TokenKind};
+use idp_bridge_http::{AssertionSigner, PrivateKey};
 use serde_json::json;
 
 use super::issuer::Issuer;
@@ -53,6 +56,30 @@ async fn client_credentials_are_encoded() {
     assert_eq!(received[1].body, format!("{form}&client_id=br+idge%3A1&client_secret=s%3Ae%25c+r%2Bet"));
     assert_eq!(received[2].body, format!("{form}&client_id=br+idge%3A1"));
     assert!(received[1..].iter().all(|asked| !asked.head.to_lowercase().contains("authorization:")));
+}
+
+#[tokio::test]
+async fn assertion_is_for_the_chosen_audience() {
+    let issuer = with("/introspect", 200, "", r#"{"active": true, "sub": "u-1"}"#).await;
+    let pem = rcgen::KeyPair::generate().unwrap().serialize_pem();
+    let key = PrivateKey::from_settings(Some(&Secret::new(pem)), None, None).unwrap().unwrap();
+    let client = OauthClient { id: "bridge".into(), secret: None };
+    let signer = AssertionSigner::new(&client.id, &key, &ConnectorContext::new(TenantId::new("acme").unwrap())).unwrap();
+    for (audience, expected) in [
+        (AssertionAudience::Issuer, issuer.server.base()),
+        (AssertionAudience::TokenEndpoint, format!("{}/token", issuer.server.base())),
+    ] {
+        let authentication = ClientAuthentication::PrivateKey(&signer, audience);
+        let credentials = ClientCredentials { client: &client, authentication };
+        issuer.provider.introspect(&scope(), &token(), credentials).await.unwrap();
+        let body = issuer.server.received().last().unwrap().body.clone();
+        let form: Vec<(String, String)> = url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+        let names: Vec<_> = form.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["token", "token_type_hint", "client_id", "client_assertion_type", "client_assertion"]);
+        let claims = form[4].1.split('.').nth(1).unwrap();
+        let claims: serde_json::Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+        assert_eq!(claims["aud"], expected);
+    }
 }
 
 #[tokio::test]

@@ -64,6 +64,9 @@ pub(crate) struct CallLimits {
     pub(crate) queue_time: Time<0, 30_000>,
     /// The maximum number of calls in a second. Further ones are answered 429. Any number by default.
     pub(crate) calls_per_second: Option<NonZeroU32>,
+    /// The maximum number of connections to the identity provider that are in use at the same time; with HTTP/2, of requests.
+    /// Further requests wait. Twice `in_flight` by default.
+    pub(crate) connections: Option<NonZeroUsize>,
     /// The maximum number of retries, as a percentage of the requests to the identity provider.
     #[schemars(range(max = 100))]
     pub(crate) retry_percent: u32,
@@ -85,6 +88,7 @@ impl Default for CallLimits {
             queue: calls.queue,
             queue_time: Time(calls.queue_time),
             calls_per_second: calls.calls_per_second,
+            connections: None,
             retry_percent: upstream.retry_percent,
             retry_reserve: upstream.retry_reserve,
             breaker_failures: upstream.breaker_failures,
@@ -108,6 +112,7 @@ impl CallLimits {
     pub(crate) fn for_requests(&self, deadline: Duration) -> UpstreamLimits {
         let defaults = UpstreamLimits::default();
         UpstreamLimits {
+            connections: self.connections.map_or(self.in_flight.get().saturating_mul(2), NonZeroUsize::get),
             retry_percent: self.retry_percent.min(100),
             retry_reserve: self.retry_reserve.min(1000),
             breaker_failures: self.breaker_failures,
