@@ -46,6 +46,7 @@ mod tenants;
 mod tls;
 mod token_gate;
 mod trace;
+mod user_cache;
 mod webhook;
 
 pub use auth::{AccessTokenSettings, AccessTokens, RestToken, Scope};

@@ -26,13 +26,14 @@ pub(crate) struct ReadAnswer {
 pub(crate) struct ReadKey {
     pub(crate) tenant: Arc<Tenant>,
     pub(crate) call: Call,
-    writes: u64,
+    /// The number of writes before the read.
+    pub(crate) writes: u64,
 }
 
 impl ReadKey {
     /// Creates the key of a read that begins now.
     pub(crate) fn new(tenant: Arc<Tenant>, call: Call) -> Self {
-        let writes = tenant.writes();
+        let writes = tenant.users().writes();
         Self { tenant, call, writes }
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use crate::error::Refusal;
 use crate::guard::TenantGuard;
 use crate::limits::TenantLimits;
 use crate::peer::Peer;
+use crate::user_cache::UserCache;
 
 /// A tenant of the server.
 pub struct Tenant {
@@ -47,6 +47,8 @@ pub struct Tenant {
     pub client_names: Vec<String>,
     /// The limits on its calls.
     pub limits: TenantLimits,
+    /// The time for which a user that was read is cached, up to [`MAX_USER_CACHE`](Self::MAX_USER_CACHE). Zero caches none.
+    pub user_cache: Duration,
     state: TenantState,
 }
 
@@ -57,8 +59,8 @@ struct TenantState {
     unvalidated_tokens: OnceLock<DefaultDirectRateLimiter>,
     /// The places of its calls, created with the first one.
     guard: OnceLock<TenantGuard>,
-    /// The number of completed writes.
-    writes: AtomicU64,
+    /// The cached users, and the number of writes.
+    users: UserCache,
 }
 
 impl Tenant {
@@ -68,6 +70,9 @@ impl Tenant {
     pub const MIN_DEADLINE: Duration = Duration::from_millis(100);
     /// The longest deadline that a tenant may set.
     pub const MAX_DEADLINE: Duration = Duration::from_secs(30);
+
+    /// The longest time for which a user is cached.
+    pub const MAX_USER_CACHE: Duration = Duration::from_secs(60);
 
     /// Creates a tenant with the default rules, without REST and without federation.
     pub fn new(id: TenantId, connector: impl Into<String>, provider: Arc<dyn IdentityProvider>, keys: KeyRing) -> Self {
@@ -84,6 +89,7 @@ impl Tenant {
             federation: None,
             client_names: Vec::new(),
             limits: TenantLimits::default(),
+            user_cache: Duration::ZERO,
             state: TenantState::default(),
         }
     }
@@ -101,14 +107,9 @@ impl Tenant {
         self.state.guard.get_or_init(|| TenantGuard::new(&self.limits))
     }
 
-    /// Returns the number of completed writes.
-    pub(crate) fn writes(&self) -> u64 {
-        self.state.writes.load(SeqCst)
-    }
-
-    /// Counts a completed write, whether or not it took effect.
-    pub(crate) fn count_write(&self) {
-        self.state.writes.fetch_add(1, SeqCst);
+    /// Returns the cached users, and the number of writes.
+    pub(crate) fn users(&self) -> &UserCache {
+        &self.state.users
     }
 
     /// Fails unless the client certificate of a request's connection may call this tenant.

@@ -4,15 +4,16 @@ use idp_bridge_core::{Call, CallScope, Outcome};
 
 use crate::dispatch::{self, Answer, Failure};
 use crate::tenant::Tenant;
+use crate::user_cache::WrittenUser;
 
 /// Waits for a place, and makes the call within the deadline of its scope.
 pub(super) async fn dispatch(tenant: &Tenant, call: Call, scope: &CallScope) -> Result<Answer, Failure> {
     let not_applied = |error| Failure { error, outcome: Outcome::NotApplied };
     let _running = tenant.guard().enter(scope.deadline()).await.map_err(not_applied)?;
-    let is_write = call.kind().is_write();
+    let written = WrittenUser::from_call(&call);
     let result = dispatch::call(tenant, call, scope).await;
-    if is_write {
-        tenant.count_write();
+    if let Some(written) = written {
+        tenant.users().complete_write(&written);
     }
     result
 }

@@ -1,9 +1,10 @@
-//! Reads: equal ones in flight at the same time share one request.
+//! Reads: equal ones in flight at the same time share one request, and later ones may be answered from the tenant's cache.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use idp_bridge_core::{Call, CallScope, ErrorKind, Outcome};
+use tokio::time::Instant;
 
 use super::admitted::AdmittedCall;
 use super::guarded;
@@ -12,6 +13,7 @@ use crate::error::{Refusal, Rejection};
 use crate::reads::{ReadAnswer, ReadKey, SharedRead};
 use crate::state::ServerState;
 use crate::token_gate::SharedFailure;
+use crate::user_cache::CachedUser;
 
 /// Gets a user, and writes the log line.
 pub(super) async fn get(state: &Arc<ServerState>, admitted: AdmittedCall) -> Result<Bytes, Refusal> {
@@ -19,7 +21,12 @@ pub(super) async fn get(state: &Arc<ServerState>, admitted: AdmittedCall) -> Res
     if let Call::GetById(id) = &call {
         log.set_user(state.key.user_hash(&tenant.id, id));
     }
-    match join(state, &ReadKey::new(Arc::clone(&tenant), call), &scope).await {
+    let cached = tenant.users().get(&call, tenant.user_cache);
+    let read = match cached {
+        Some(CachedUser { id, body, .. }) => Ok(ReadAnswer { user: Some(id), body }),
+        None => join(state, &ReadKey::new(Arc::clone(&tenant), call), &scope).await,
+    };
+    match read {
         Ok(answer) => {
             if let Some(user) = &answer.user {
                 log.set_user(state.key.user_hash(&tenant.id, user));
@@ -54,8 +61,16 @@ async fn join(state: &ServerState, key: &ReadKey, scope: &CallScope) -> SharedRe
 }
 
 async fn run(key: ReadKey, scope: CallScope) -> SharedRead {
-    let answer = guarded::dispatch(&key.tenant, key.call, &scope).await;
+    let ReadKey { tenant, call, writes } = key;
+    let read_at = Instant::now();
+    let to_cache = (!tenant.user_cache.is_zero()).then(|| call.clone());
+    let answer = guarded::dispatch(&tenant, call, &scope).await;
     let answer = answer.map_err(|failure| SharedFailure { error: failure.error.into(), outcome: failure.outcome })?;
-    let user = if let Answer::User(user) = &answer { Some(user.id.clone()) } else { None };
-    Ok(ReadAnswer { user, body: answer.to_body() })
+    let body = answer.to_body();
+    let Answer::User(user) = answer else { return Ok(ReadAnswer { user: None, body }) };
+    if let Some(call) = to_cache {
+        let (id, email, body) = (user.id.clone(), user.email.clone(), body.clone());
+        tenant.users().insert(call, CachedUser { id, email, body, read_at }, writes, tenant.user_cache);
+    }
+    Ok(ReadAnswer { user: Some(user.id), body })
 }

@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["reads", "store"],
     &["access", "dispatch", "idempotency", "reset_limit", "tenants", "token_gate"],
     &["html", "log", "request", "revocation", "tenant"],
-    &["auth", "guard", "origin"],
+    &["auth", "guard", "origin", "user_cache"],
     &["peer"],
     &["error"],
     &[

@@ -53,3 +53,5 @@ mod shared_store;
 mod signatures;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod user_cache;

@@ -225,6 +225,10 @@ pub(crate) struct Tenant {
     /// `server.tls.client_ca_file` may if there is none.
     #[serde(default)]
     pub(crate) client_certificates: Vec<CertificateName>,
+    /// The time for which a user that was read is answered from memory, from 0 s (off) to 60 s. A write of this bridge to the user ends
+    /// it; changes elsewhere show later.
+    #[serde(default = "no_cache")]
+    pub(crate) user_cache: UserCache,
     /// Calls that are switched off; they are answered 403.
     #[serde(default)]
     pub(crate) disabled_calls: BTreeSet<CallKind>,
@@ -238,6 +242,13 @@ pub(crate) struct Tenant {
     #[schemars(with = "Connector")]
     #[expect(dead_code, reason = "part of the schema only, since its keys depend on the connector")]
     pub(crate) connector: Value,
+}
+
+/// The time for which users are cached, from 0 s to 60 s.
+pub(crate) type UserCache = Time<0, 60_000>;
+
+fn no_cache() -> UserCache {
+    Time::ZERO
 }
 
 /// The deadline of a call, from 100 ms to 30 s.

@@ -93,6 +93,7 @@ impl<'a> Reader<'a> {
         tenant.tokens = settings.rest.tokens.into_iter().map(model::Token::into_rest_token).collect();
         tenant.client_names = settings.client_certificates.into_iter().map(|name| name.0).collect();
         tenant.limits = settings.limits.for_calls();
+        tenant.user_cache = settings.user_cache.0;
         tenant.switched_off = settings.disabled_calls;
         tenant.federation = federation.map(model::Federation::into_rules);
         Ok(tenant)
