@@ -244,7 +244,9 @@ fn completions_manual_and_help_are_printed() {
     }
     assert!(run("--help").stdout.contains("Print the manual page"));
     assert!(run("man").with_code(0).stdout.contains("idp-bridge"));
-    for line in ["--help", "call --help", "call get-by-id --help", "serve --help", "keys new --help", "keys public --help"] {
+    for line in
+        ["--help", "call --help", "call get-by-id --help", "serve --help", "keys new --help", "keys public --help"]
+    {
         let ran = run(line).with_code(0);
         assert!(ran.stdout.contains("Usage: idp-bridge"), "{line}");
         let mut prose = ran.stdout.lines().filter(|line| !line.starts_with("Usage:"));

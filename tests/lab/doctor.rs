@@ -61,7 +61,11 @@ fn doctor_with(config: &KeycloakConfig) -> Output {
         "[tenants.t]\nwebhook_keys = [\"whpk_OzHzv9dJQOjJf0cyLa6rPQCJhfbThuf70Bc1z9fVDQA=\"]\n[tenants.t.connector]\n\
          type = \"keycloak\"\nurl = \"{}\"\nrealm = \"{}\"\nclient_id = \"{}\"\n{credential}\n\
          customer_attribute = \"{}\"\nlogin_events = {}\n",
-        config.url, config.realm, config.client_id, config.customer_attribute, config.private_key.is_none(),
+        config.url,
+        config.realm,
+        config.client_id,
+        config.customer_attribute,
+        config.private_key.is_none(),
     );
     std::fs::write(folder.path().join("idp-bridge.toml"), text).unwrap();
     run_in(folder.path(), ["doctor", "--json", "--timeout", "20s"])

@@ -153,7 +153,8 @@ impl Auth0Config {
                 .with_hint("use an RSA key, and register it with RS256 or PS256"));
         }
         // An RSA key is also required by default, so that a P-256 key is refused here and not by Auth0.
-        let algorithm = self.private_key.as_ref().map(|_| self.private_key_algorithm.unwrap_or(AssertionAlgorithm::Rs256));
+        let algorithm =
+            self.private_key.as_ref().map(|_| self.private_key_algorithm.unwrap_or(AssertionAlgorithm::Rs256));
         let algorithm = algorithm.or(self.private_key_algorithm);
         let key = PrivateKey::from_settings(self.private_key.as_ref(), algorithm, self.private_key_id.as_deref())?;
         match ClientProof::from_settings(&self.client_id, self.client_secret.as_ref(), key.as_ref(), context)? {

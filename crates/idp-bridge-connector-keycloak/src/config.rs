@@ -82,7 +82,9 @@ impl KeycloakConfig {
         let proof = ClientProof::from_settings(&self.client_id, self.client_secret.as_ref(), key.as_ref(), context)?;
         proof.ok_or_else(|| {
             Error::misconfigured("the client has neither `client_secret` nor `private_key` nor a client certificate")
-                .with_hint("set `client_secret_file`, `private_key_file`, or `client_certificate_file` and `client_key_file`")
+                .with_hint(
+                    "set `client_secret_file`, `private_key_file`, or `client_certificate_file` and `client_key_file`",
+                )
         })
     }
 

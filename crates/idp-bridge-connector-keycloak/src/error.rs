@@ -169,9 +169,18 @@ fn bad_request(body: &ErrorBody) -> Error {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum ErrorBody {
-    Error { error: String, error_description: Option<String> },
-    Message { #[serde(rename = "errorMessage")] error_message: String, field: Option<String> },
-    Fields { errors: Vec<FieldError> },
+    Error {
+        error: String,
+        error_description: Option<String>,
+    },
+    Message {
+        #[serde(rename = "errorMessage")]
+        error_message: String,
+        field: Option<String>,
+    },
+    Fields {
+        errors: Vec<FieldError>,
+    },
 }
 
 /// An invalid field of a user.

@@ -204,8 +204,7 @@ async fn exchange(
     if is_write {
         recorder.write_begins();
     }
-    let mut builder =
-        http.request(request.method.clone(), request.url.clone()).headers(request.headers.clone());
+    let mut builder = http.request(request.method.clone(), request.url.clone()).headers(request.headers.clone());
     if let Some(body) = body {
         builder = builder.body(body);
     }
@@ -214,8 +213,7 @@ async fn exchange(
             recorder.write_refused();
         }
     };
-    let response =
-        builder.send().await.map_err(Fault::from_reqwest).inspect_err(|fault| record_write(!fault.sent))?;
+    let response = builder.send().await.map_err(Fault::from_reqwest).inspect_err(|fault| record_write(!fault.sent))?;
     if request.classify.is_none() {
         record_write(is_refusal(response.status()));
     }

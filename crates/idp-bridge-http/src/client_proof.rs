@@ -203,6 +203,8 @@ fn unusable() -> Error {
 }
 
 fn unusable_for(algorithm: &str, needed: &str) -> Error {
-    Error::misconfigured(format!("`private_key` is not {needed}, which `private_key_algorithm = \"{algorithm}\"` needs"))
-        .with_hint("give another key, or remove `private_key_algorithm` to use the one that fits the key")
+    Error::misconfigured(format!(
+        "`private_key` is not {needed}, which `private_key_algorithm = \"{algorithm}\"` needs"
+    ))
+    .with_hint("give another key, or remove `private_key_algorithm` to use the one that fits the key")
 }

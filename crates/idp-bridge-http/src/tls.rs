@@ -77,7 +77,9 @@ fn parse_authorities(pem: &[u8]) -> Result<RootCertStore> {
 fn bad_client_certificate() -> Error {
     Error::misconfigured("the client certificate in `client_certificate_file` cannot be read")
         .with("setting", "client_certificate_file")
-        .with_hint("give the PEM block `-----BEGIN CERTIFICATE-----`, followed by those of its intermediate certificates")
+        .with_hint(
+            "give the PEM block `-----BEGIN CERTIFICATE-----`, followed by those of its intermediate certificates",
+        )
 }
 
 fn bad_client_key() -> Error {

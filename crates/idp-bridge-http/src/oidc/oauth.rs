@@ -113,7 +113,10 @@ impl OpenIdProvider {
         let url = endpoint(discovery.introspection_endpoint.as_ref(), "introspection_endpoint")?;
         let form = [("token", token.expose()), ("token_type_hint", TokenKind::Access.hint())];
         let request = Request::post(url).read_only().header(ACCEPT, JSON);
-        let answer = self.client().send(scope, self.authenticate(request, &form, credentials, &discovery.token_endpoint)?).await?;
+        let answer = self
+            .client()
+            .send(scope, self.authenticate(request, &form, credentials, &discovery.token_endpoint)?)
+            .await?;
         let claims =
             Claims::from_response(&answer.or_refusal(|status, refusal: OauthError| match refusal.error.as_str() {
                 // node-oidc-provider 9.13 never introspects signed tokens (November 2026).
@@ -149,7 +152,8 @@ impl OpenIdProvider {
         let discovery = self.discovery(scope).await?;
         let url = endpoint(discovery.revocation_endpoint.as_ref(), "revocation_endpoint")?;
         let form = [("token", token.expose()), ("token_type_hint", kind.hint())];
-        let request = self.authenticate(Request::post(url).header(ACCEPT, JSON), &form, credentials, &discovery.token_endpoint)?;
+        let request =
+            self.authenticate(Request::post(url).header(ACCEPT, JSON), &form, credentials, &discovery.token_endpoint)?;
         let answer = self.client().send(scope, request).await?;
         let revoked_at = answer.date();
         answer.or_refusal(|status, refusal: OauthError| match refusal.error.as_str() {

@@ -39,7 +39,12 @@ async fn missing_or_unknown_client_certificate_is_misconfigured() {
     for policy in [without.clone(), with_certificate_of(&Authority::new(), without)] {
         let scope = scope();
         let error = Client::new(&policy).unwrap().send(&scope, Request::delete(server.url())).await.unwrap_err();
-        assert_eq!((error.kind(), error.origin()), (ErrorKind::Misconfigured, Origin::Upstream), "{}", everything(&error));
+        assert_eq!(
+            (error.kind(), error.origin()),
+            (ErrorKind::Misconfigured, Origin::Upstream),
+            "{}",
+            everything(&error)
+        );
         assert!(error.hint().is_some_and(|hint| hint.contains("`client_certificate_file`")), "{error:?}");
         assert_eq!((scope.recorder().attempts(), scope.recorder().outcome()), (1, Outcome::NotApplied));
     }

@@ -1,7 +1,7 @@
 //! Tests of client secrets, assertions and their settings.
 
 use idp_bridge_core::jiff::Timestamp;
-use idp_bridge_core::{Clock, ClientCertificate, ConnectorContext, ErrorKind, OutboundPolicy, Secret, TenantId};
+use idp_bridge_core::{ClientCertificate, Clock, ConnectorContext, ErrorKind, OutboundPolicy, Secret, TenantId};
 use idp_bridge_http::{AssertionAlgorithm, ClientProof, PrivateKey};
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};

@@ -38,8 +38,7 @@ impl GatedServer {
         tls.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         let (address, connections) = listen().await;
         let (gate, tls) = (Semaphore::new(0), TlsAcceptor::from(Arc::new(tls)));
-        let state =
-            Arc::new(State { gate, versions: Mutex::default(), connections: AtomicUsize::new(0), tls });
+        let state = Arc::new(State { gate, versions: Mutex::default(), connections: AtomicUsize::new(0), tls });
         let shared = Arc::clone(&state);
         tokio::spawn(async move {
             loop {
@@ -96,7 +95,8 @@ impl State {
                 Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"ok"))))
             }
         };
-        let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service_fn(respond)).await;
+        let _ =
+            auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service_fn(respond)).await;
     }
 }
 

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use idp_bridge_core::{
-    ClientCertificate, ConnectorContext, Error, IdentityProvider, OutboundPolicy, PrivateNetworks, RegistryEntry, Secret, TenantId,
+    ClientCertificate, ConnectorContext, Error, IdentityProvider, OutboundPolicy, PrivateNetworks, RegistryEntry,
+    Secret, TenantId,
 };
 use serde_json::{Map, Value};
 

@@ -34,7 +34,9 @@ fn openid() -> OpenId<Ada> {
     let key = Arc::new(SigningKey::es256("k").unwrap());
     let mut openid = OpenId::new("https://idp.example", Ada { is_blocked: false }, key);
     for (id, secret, introspects) in [(CLIENT, Some(SECRET), true), (FOREIGN_CLIENT, Some(SECRET), false)] {
-        openid.clients.insert(id.into(), Client { secret: secret.map(str::to_owned), introspects, ..Client::default() });
+        openid
+            .clients
+            .insert(id.into(), Client { secret: secret.map(str::to_owned), introspects, ..Client::default() });
     }
     openid.clients.insert("phone".into(), Client::default());
     openid

@@ -168,7 +168,8 @@ impl Realm {
     fn check_assertion(&mut self, client: &Client, form: &BTreeMap<String, String>) -> Result<(), Answer> {
         let field = |name: &str| form.get(name).map(String::as_str);
         let jwks = client.attributes.get("jwks.string").and_then(|text| serde_json::from_str::<Value>(text).ok());
-        let jwk = jwks.as_ref().and_then(|jwks| jwks.pointer("/keys/0")).ok_or_else(|| recorded("assertion key unknown"))?;
+        let jwk =
+            jwks.as_ref().and_then(|jwks| jwks.pointer("/keys/0")).ok_or_else(|| recorded("assertion key unknown"))?;
         let assertion = field("client_assertion").ok_or_else(|| recorded("assertion missing"))?;
         let rules = AssertionRules { client_id: &client.client_id, jwk, audience: &self.issuer() };
         if self.used_assertions.accept(field("client_assertion_type"), assertion, rules) {

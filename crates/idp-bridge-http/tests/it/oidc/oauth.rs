@@ -64,7 +64,8 @@ async fn assertion_is_for_the_chosen_audience() {
     let pem = rcgen::KeyPair::generate().unwrap().serialize_pem();
     let key = PrivateKey::from_settings(Some(&Secret::new(pem)), None, None).unwrap().unwrap();
     let client = OauthClient { id: "bridge".into(), secret: None };
-    let signer = AssertionSigner::new(&client.id, &key, &ConnectorContext::new(TenantId::new("acme").unwrap())).unwrap();
+    let signer =
+        AssertionSigner::new(&client.id, &key, &ConnectorContext::new(TenantId::new("acme").unwrap())).unwrap();
     for (audience, expected) in [
         (AssertionAudience::Issuer, issuer.server.base()),
         (AssertionAudience::TokenEndpoint, format!("{}/token", issuer.server.base())),

@@ -169,7 +169,12 @@ fn connector_mistakes() -> Vec<Mistake> {
         (tenant("", "allow_http = \"hunter2\""), "`true` or `false`, found a text", ":10:1", ""),
         (tenant("", "ca_file = \"nothing\""), "the file cannot be read", "connector.ca_file", "check the path"),
         (tenant("", "ca_file = \"secret\""), "`ca_file` cannot be read", "connector.ca_file", "BEGIN CERTIFICATE"),
-        (tenant("", "client_certificate_file = \"nothing\""), "cannot be read", "client_certificate_file", "check the path"),
+        (
+            tenant("", "client_certificate_file = \"nothing\""),
+            "cannot be read",
+            "client_certificate_file",
+            "check the path",
+        ),
         (tenant("", "client_certificate_file = \"key\""), "needs `client_key_file`", "connector", "set both"),
         (tenant("", "client_key_file = \"key\""), "needs `client_certificate_file`", "connector", "set both"),
         (

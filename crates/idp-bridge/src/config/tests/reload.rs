@@ -72,6 +72,22 @@ fn tenants_are_added_and_removed() {
 }
 
 #[test]
+fn changed_client_certificate_changes_the_tenant() {
+    let folder = Folder::new();
+    folder.write("conf/idp-bridge.toml", SERVER);
+    let files = "client_certificate_file = \"../client.pem\"\nclient_key_file = \"../client.key\"\n";
+    folder.write("conf/a.toml", &format!("{MEMORY}{files}"));
+    folder.write("conf/b.toml", MEMORY);
+    folder.write("client.pem", "one");
+    folder.write("client.key", "one");
+    let mut loaded = Loaded::load(folder);
+    for file in ["client.pem", "client.key"] {
+        assert_eq!(names(&loaded.reload(file, "one").changed), [""; 0]);
+        assert_eq!(names(&loaded.reload(file, "two").changed), ["a"], "{file}");
+    }
+}
+
+#[test]
 fn changed_secret_file_changes_the_tenant() {
     let mut loaded = Loaded::new();
     let reload = loaded.reload("key", &format!("{PUBLIC}\n# \n"));
