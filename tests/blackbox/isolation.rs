@@ -61,7 +61,7 @@ impl Stage {
                 key(number),
                 config.realm,
                 config.client_id,
-                config.client_secret.expose(),
+                config.client_secret.as_ref().unwrap().expose(),
                 config.customer_attribute
             )
         };

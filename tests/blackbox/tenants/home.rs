@@ -46,7 +46,7 @@ impl Home {
             tap.url(),
             config.realm,
             config.client_id,
-            config.client_secret.expose(),
+            config.client_secret.as_ref().unwrap().expose(),
             config.customer_attribute
         );
         let keycloak = Self::new("keycloak", tap, settings, Box::new(keycloak)).await?;

@@ -146,7 +146,8 @@ impl KeycloakHarness {
         let name = self.new_name();
         self.admin().clients_post(realm::with_key(&name, key)).await?;
         self.set_role_of(&name, "manage-users", true).await?;
-        let mut config = self.config_with_client(&name);
+        let mut config = self.config();
+        config.client_id = name;
         (config.client_secret, config.private_key) = (None, Some(Secret::new(key.private_pem()?)));
         Ok(config)
     }
