@@ -210,10 +210,10 @@ fn public_half_of_a_private_key_is_a_jwks() {
     let with_id = [&public[..], &["--key-id", "k-1"]].concat();
     assert_eq!(run_in(folder.path(), with_id).with_code(0).json()["keys"], serde_json::json!([key.jwk()]));
     let rsa = run_in(folder.path(), [&public[..], &["--algorithm", "PS256"]].concat()).with_code(2);
-    assert!(rsa.stderr.contains("`private.pem` is not an RSA key") && rsa.stderr.contains("\"hint\""), "{rsa:?}");
+    assert!(rsa.stdout.contains("`private.pem` is not an RSA key") && rsa.stdout.contains("\"hint\""), "{rsa:?}");
     std::fs::write(folder.path().join("private.pem"), "hunter2").unwrap();
     let ran = run_in(folder.path(), public).with_code(2);
-    assert!(ran.stderr.contains("openssl genpkey") && !ran.stderr.contains("hunter2"), "{ran:?}");
+    assert!(ran.stdout.contains("openssl genpkey") && !ran.stdout.contains("hunter2"), "{ran:?}");
     run_in(folder.path(), ["keys", "public", "--file", "nothing"]).with_code(2);
     run_in(folder.path(), [&public[..], &["--algorithm", "HS256"]].concat()).with_code(2);
 }

@@ -27,9 +27,14 @@ fn claims(assertion: &str) -> Value {
 async fn client_with_a_private_key_is_served() {
     let stage = Stage::new().await;
     let id = stage.create("ada", &["c-1"]).await;
+    // Before the tokens expire, among them the administrator's.
+    let mut configs = Vec::new();
     for key in [SigningKey::rs256("k-1").unwrap(), SigningKey::es256("k-2").unwrap()] {
         let mut config = stage.harness.config_with_key(&key).await.unwrap();
         config.private_key_id = Some(key.kid().to_owned());
+        configs.push(config);
+    }
+    for config in configs {
         let provider = stage.harness.build(config.clone()).unwrap();
         stage.fake.take_exchanges();
         for _ in 0..3 {
