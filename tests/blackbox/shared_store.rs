@@ -243,6 +243,22 @@ async fn reads_go_on_while_the_store_is_away() {
 }
 
 #[test]
+fn repeated_write_is_replayed_after_a_crash() {
+    let configured = Configured::with_server_keys("state_dir = \".\"");
+    let user = json!({"id": "u-1"});
+    let write = |bridge: &Bridge| signer().call_with_id("msg_1", "users.delete", user.clone()).send(bridge.address());
+    let mut bridge = configured.serve();
+    let first = write(&bridge);
+    assert_eq!((first.status, first.header("idempotent-replayed")), (200, None), "{first:?}");
+    bridge.signal(Signal::KILL);
+    bridge.wait_for_exit();
+    let again = write(&configured.serve());
+    assert_eq!((again.status, again.header("idempotent-replayed")), (200, Some("true")), "{again:?}");
+    // The sample users are new after the restart, so a second delete would find the user.
+    assert_eq!(again.body, first.body);
+}
+
+#[test]
 fn unsafe_and_unreachable_stores_are_reported() {
     let mut redis = RedisServer::start_with(&["--maxmemory-policy", "allkeys-lru", "--requirepass", "hunter2"]);
     let server =

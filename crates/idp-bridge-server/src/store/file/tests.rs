@@ -302,3 +302,51 @@ fn list_works_while_blocking_threads_are_busy() {
         assert!(busy.await.unwrap().is_err());
     });
 }
+
+/// Returns a request for the key with this number.
+fn request(number: u8) -> LeaseRequest {
+    let key = crate::idempotency::Key::for_webhook(&tenant("acme"), &number.to_string());
+    let time = Duration::from_secs(9);
+    LeaseRequest { key, fingerprint: [0; 32], token: number.into(), time, awaited: None }
+}
+
+async fn succeed(store: &FileStore, number: u8) {
+    assert!(matches!(store.acquire(&request(number)).await.unwrap(), Held::Acquired), "{number}");
+    assert!(store.end(&request(number), &Ending::Succeeded("{}".into())).await.unwrap());
+}
+
+async fn is_kept(store: &FileStore, number: u8) -> bool {
+    let other = LeaseRequest { token: 100, ..request(number) };
+    let held = store.acquire(&other).await.unwrap();
+    if matches!(held, Held::Acquired) {
+        store.end(&other, &Ending::Released).await.unwrap();
+    }
+    !matches!(held, Held::Acquired)
+}
+
+#[tokio::test]
+async fn oldest_successes_are_evicted_first() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), Still::at(100));
+    let store = FileStore { max_writes: 3, ..FileStore::open(folder.path(), clock.clone()).unwrap() };
+    assert!(matches!(store.acquire(&request(0)).await.unwrap(), Held::Acquired));
+    for number in 1..=5 {
+        clock.set(100 + i64::from(number));
+        succeed(&store, number).await;
+    }
+    assert!(is_kept(&store, 0).await, "a running write is never evicted");
+    assert!(is_kept(&store, 5).await && is_kept(&store, 4).await && !is_kept(&store, 1).await);
+}
+
+#[tokio::test]
+async fn expired_writes_are_removed() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), Still::at(100));
+    let store = FileStore::open(folder.path(), clock.clone()).unwrap();
+    for number in 0..10 {
+        succeed(&store, number).await;
+    }
+    let count = || store.database.inspect(|database| Ok(database.begin_read()?.open_table(writes::ENDS)?.len()?)).unwrap();
+    assert_eq!(count(), 10);
+    clock.set(100 + i64::try_from(crate::idempotency::KEPT.as_secs()).unwrap());
+    succeed(&store, 10).await;
+    assert_eq!(count(), 1);
+}
