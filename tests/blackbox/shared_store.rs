@@ -101,7 +101,7 @@ impl Callers {
         };
         let mut connection = Connection::over(stream);
         connection.write(&request).await;
-        if phase == "at once" && (write * TWINS + caller) % CUT == 0 {
+        if phase == "at once" && (write * TWINS + caller).is_multiple_of(CUT) {
             return self.count(phase, "the caller left");
         }
         match connection.answer().await {

@@ -38,13 +38,16 @@ struct Opened {
     at: Instant,
 }
 
+/// The result of a commit, which all of its writes share.
+type Committed = Result<(), Arc<Error>>;
+
 /// A write that waits for the next commit.
 trait Waiting: Send {
     /// Makes the changes in a transaction.
     fn apply(&mut self, transaction: &WriteTransaction) -> Result<(), redb::Error>;
 
     /// Passes the result to the caller.
-    fn finish(self: Box<Self>, committed: Result<(), Arc<Error>>);
+    fn finish(self: Box<Self>, committed: Committed);
 }
 
 struct Write<W, T> {
@@ -64,7 +67,7 @@ where
         Ok(())
     }
 
-    fn finish(self: Box<Self>, committed: Result<(), Arc<Error>>) {
+    fn finish(self: Box<Self>, committed: Committed) {
         let Self { value, done, .. } = *self;
         // The caller may have stopped waiting.
         let _ = done.send(committed.and_then(|()| value.ok_or_else(|| Arc::new(not_written()))));
@@ -144,7 +147,7 @@ impl Shared {
     }
 
     /// Makes all queued writes in one commit. Writes that arrive meanwhile are queued for the next one.
-    fn commit_waiting(&self) -> (Vec<Box<dyn Waiting>>, Result<(), Arc<Error>>) {
+    fn commit_waiting(&self) -> (Vec<Box<dyn Waiting>>, Committed) {
         let _writing = lock(&self.writing);
         let mut waiting = std::mem::take(&mut *lock(&self.waiting));
         let committed = self.use_database(|database| {
