@@ -1,6 +1,8 @@
 //! Two bridges behind a balancer that follows `/readyz` are restarted in turn while they are called.
 
 use std::fs::write;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use rustix::process::Signal;
 
 use super::{CALLS_PER_SECOND, IS_FULL};
 use crate::fixture::{Configured, KEY, TENANT};
-use crate::support::bridge::{Bridge, until};
+use crate::support::bridge::{Bridge, PATIENCE, until};
 use crate::support::http::{Request, unused_address};
 use crate::support::load::{Load, Target};
 
@@ -53,8 +55,12 @@ impl Follower {
 }
 
 fn is_ready(address: &str) -> bool {
-    // A stopped bridge refuses the connection.
-    std::net::TcpStream::connect(address).is_ok() && Request::get("/readyz").send(address).status == 200
+    let Ok(mut stream) = TcpStream::connect(address) else { return false };
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut answer = Vec::new();
+    // A bridge that ends closes the connection.
+    let _ = stream.write_all(&Request::get("/readyz").to_last_bytes()).and_then(|()| stream.read_to_end(&mut answer));
+    answer.starts_with(b"HTTP/1.1 200")
 }
 
 /// An nginx before the bridges.
@@ -70,7 +76,7 @@ impl Nginx {
         let address = unused_address().to_string();
         let config = configuration(folder.path(), &address, ready);
         let process = Command::new("nginx").arg("-c").arg(&config).spawn().unwrap();
-        until(|| std::net::TcpStream::connect(&address).ok()).expect("nginx starts");
+        until(|| TcpStream::connect(&address).ok()).expect("nginx starts");
         Self { folder, process, address }
     }
 
