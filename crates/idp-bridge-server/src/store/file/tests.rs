@@ -344,7 +344,8 @@ async fn expired_writes_are_removed() {
     for number in 0..10 {
         succeed(&store, number).await;
     }
-    let count = || store.database.inspect(|database| Ok(database.begin_read()?.open_table(writes::ENDS)?.len()?)).unwrap();
+    let count =
+        || store.database.inspect(|database| Ok(database.begin_read()?.open_table(writes::ENDS)?.len()?)).unwrap();
     assert_eq!(count(), 10);
     clock.set(100 + i64::try_from(crate::idempotency::KEPT.as_secs()).unwrap());
     succeed(&store, 10).await;
