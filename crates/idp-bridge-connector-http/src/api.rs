@@ -1,0 +1,109 @@
+//! The requests of one tenant: credentials, proofs and captured values.
+
+use std::collections::BTreeMap;
+
+use idp_bridge_core::{CallScope, Error, ErrorKind, OutboundPolicy, Result};
+use idp_bridge_http::{Client, Response};
+use serde_json::Value;
+
+use crate::credential::Credential;
+use crate::definition::Definition;
+use crate::refusal::{Place, Rules};
+use crate::request::BoundRequest;
+use crate::select::as_text;
+use crate::settings::Settings;
+use crate::values::Values;
+
+/// Whether a request changes data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Changes no data, with any method.
+    Lookup,
+    /// Changes data unless it is a `GET`.
+    Action,
+}
+
+/// The client of one tenant.
+pub(crate) struct Api {
+    client: Client,
+    credentials: BTreeMap<String, Credential>,
+    rules: Rules,
+}
+
+impl Api {
+    pub(crate) fn new(definition: &Definition, settings: &Settings, policy: &OutboundPolicy) -> Result<Self> {
+        let client = Client::new(policy)?;
+        for origin in settings.origins() {
+            client.prepare(origin)?;
+        }
+        let rules = Rules::new(definition, settings)?;
+        let credentials = definition
+            .auth
+            .iter()
+            .map(|(name, auth)| Ok((name.clone(), Credential::new(auth, settings, &client, &rules)?)))
+            .collect::<Result<_>>()?;
+        Ok(Self { client, credentials, rules })
+    }
+
+    /// Sends a request and checks its answer. Returns the response of a success.
+    pub(crate) async fn send(
+        &self,
+        scope: &CallScope,
+        place: Place,
+        kind: Kind,
+        (request, values): (&BoundRequest, &Values<'_>),
+    ) -> Result<Response> {
+        let mut built = request.build(values)?;
+        if kind == Kind::Lookup {
+            built = built.read_only();
+        }
+        let response = match request.auth.as_ref().and_then(|name| self.credentials.get(name)) {
+            Some(credential) => credential.send(&self.client, scope, built).await?,
+            None => self.client.send(scope, built).await?,
+        };
+        let response = self.rules.check(response, place, &request.success)?;
+        if !request.require.is_empty() {
+            let answer: Value = response.json()?;
+            if !request.require.iter().all(|proof| proof.holds(&answer)) {
+                return Err(self.unproved(&response, place));
+            }
+        }
+        Ok(response)
+    }
+
+    /// Sends the steps of a call one after the other. Returns the last response.
+    pub(crate) async fn send_all(
+        &self,
+        scope: &CallScope,
+        call: &'static str,
+        steps: &[BoundRequest],
+        mut values: Values<'_>,
+    ) -> Result<Response> {
+        let mut last = None;
+        for (index, step) in steps.iter().enumerate() {
+            let place = Place { call, step: index + 1 };
+            let response = self.send(scope, place, Kind::Action, (step, &values)).await?;
+            if !step.capture.is_empty() {
+                let answer: Value = response.json()?;
+                for (name, pointer) in &step.capture {
+                    let value = answer.pointer(pointer).and_then(as_text).ok_or_else(|| {
+                        Error::upstream(ErrorKind::InvalidResponse, "the answer lacks a value that the next step sends")
+                            .with("at", pointer.clone())
+                    })?;
+                    values.capture(name, value);
+                }
+            }
+            last = Some(response);
+        }
+        last.ok_or_else(|| Error::ours(ErrorKind::Unexpected, "a call of the definition has no request"))
+    }
+
+    /// Returns the error of a success without its proof: that of a rule, or else an outage.
+    fn unproved(&self, response: &Response, place: Place) -> Error {
+        let error = self.rules.error(response, place);
+        if error.kind() != ErrorKind::InvalidResponse {
+            return error;
+        }
+        Error::upstream(ErrorKind::Unavailable, "the answer lacks what proves that it is one").with("call", place.call)
+    }
+}

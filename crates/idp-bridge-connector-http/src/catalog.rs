@@ -1,0 +1,24 @@
+//! The definitions that are built in.
+
+use idp_bridge_core::{Error, Result};
+
+/// The name and text of each definition.
+const CATALOG: &[(&str, &str)] = &[
+    ("better-auth", include_str!("../catalog/better-auth.toml")),
+    ("kratos", include_str!("../catalog/kratos.toml")),
+    ("pocketbase", include_str!("../catalog/pocketbase.toml")),
+    ("scim2", include_str!("../catalog/scim2.toml")),
+];
+
+/// Returns the names of all definitions.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    CATALOG.iter().map(|(name, _)| *name)
+}
+
+/// Returns the text of a definition. Fails with `Misconfigured` if there is none with this name.
+pub fn find(name: &str) -> Result<&'static str> {
+    CATALOG.iter().find(|(own, _)| *own == name).map(|(_, text)| *text).ok_or_else(|| {
+        Error::misconfigured(format!("the catalog has no definition `{name}`"))
+            .with_hint(format!("it has {}", names().collect::<Vec<_>>().join(", ")))
+    })
+}

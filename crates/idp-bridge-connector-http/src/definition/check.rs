@@ -1,0 +1,448 @@
+//! The rules of a definition beyond its types. They do not depend on a tenant's settings.
+
+use std::collections::BTreeSet;
+
+use idp_bridge_core::CallKind;
+
+use super::{Auth, Call, Definition, ErrorRule, FlagField, Next, RequestSpec, Setting, SettingKind, Stage, TimeField};
+use crate::select::{Check, Selector};
+use crate::template::{Name, Template};
+
+/// A problem: the path of the key, and the message.
+pub(super) type Problem = (Vec<String>, String);
+
+/// The names that settings may not have, because placeholders have them.
+const RESERVED: [&str; 4] = ["id", "email", "customer", "cursor"];
+/// The placeholders of `[stage]`.
+pub(crate) const STAGE_NAMES: [&str; 5] = ["stage.verified", "stage.blocked", "stage.password", "stage.smtp_host", "stage.smtp_port"];
+
+/// Returns all problems.
+pub(super) fn check(definition: &Definition) -> Vec<Problem> {
+    let mut checker = Checker { definition, problems: Vec::new(), is_stage: false };
+    checker.check_settings();
+    checker.check_auth();
+    checker.check_user();
+    for (kind, name, call) in definition.calls.iter() {
+        checker.check_call(kind, name, call);
+    }
+    for (index, rule) in definition.errors.iter().enumerate() {
+        checker.check_rule(&path(&["errors", &index.to_string()]), rule);
+    }
+    for (index, probe) in definition.doctor.iter().enumerate() {
+        let place = path(&["doctor", &index.to_string()]);
+        checker.check_request(&key(&place, "request"), &probe.request, &Allowed::default());
+        checker.check_conditions(&key(&place, "expect"), &probe.expect);
+        checker.check_call_names(&key(&place, "calls"), &probe.calls, false);
+    }
+    if let Some(stage) = &definition.stage {
+        checker.check_stage(stage);
+    }
+    checker.problems
+}
+
+/// The placeholders that a request may use beside settings.
+#[derive(Debug, Clone, Default)]
+struct Allowed {
+    id: bool,
+    email: bool,
+    customer: bool,
+    cursor: bool,
+    detail: bool,
+    steps: BTreeSet<String>,
+}
+
+struct Checker<'d> {
+    definition: &'d Definition,
+    problems: Vec<Problem>,
+    is_stage: bool,
+}
+
+impl Checker<'_> {
+    fn report(&mut self, place: &[String], message: impl Into<String>) {
+        self.problems.push((place.to_vec(), message.into()));
+    }
+
+    fn origins(&self) -> Vec<&str> {
+        let is_origin = |setting: &Setting| setting.kind == SettingKind::Origin;
+        self.definition.settings.iter().filter(|(_, own)| is_origin(own)).map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// Returns the origin that a request or credential uses: the named one, or the only one.
+    fn origin<'n>(&'n self, named: Option<&'n str>) -> Option<&'n str> {
+        named.or_else(|| match self.origins().as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        })
+    }
+
+    fn check_settings(&mut self) {
+        if self.origins().is_empty() {
+            self.report(&path(&["settings"]), "no setting has the type `origin`: add the base URL of the product");
+        }
+        for (name, setting) in &self.definition.settings {
+            let place = path(&["settings", name]);
+            let taken = RESERVED.contains(&name.as_str());
+            if taken || !is_identifier(name) {
+                self.report(&place, "the name is reserved, or has other characters than small letters, digits and `_`");
+            }
+            if setting.kind == SettingKind::Secret && setting.default.is_some() {
+                self.report(&key(&place, "default"), "a secret has no default");
+            }
+            if let Some(default) = setting.default.as_deref().filter(|_| setting.kind == SettingKind::Name)
+                && !is_name(default)
+            {
+                self.report(&key(&place, "default"), "a name has letters, digits, `_`, `-`, `.` and `:`");
+            }
+        }
+    }
+
+    fn check_auth(&mut self) {
+        let auth: Vec<_> = self.definition.auth.iter().map(|(name, auth)| (path(&["auth", name]), auth)).collect();
+        for (place, auth) in auth {
+            self.check_origin(&place, auth.origin());
+            match auth {
+                Auth::Bearer { token: secret, .. } | Auth::Header { key: secret, .. } => {
+                    self.check_setting(&place, secret, &[SettingKind::Secret]);
+                }
+                Auth::Basic { user, password, .. } => {
+                    self.check_setting(&place, user, &[SettingKind::Text, SettingKind::Name]);
+                    self.check_setting(&place, password, &[SettingKind::Secret]);
+                }
+                Auth::ClientCredentials { token_origin, token_path, client_id, client_secret, form, .. } => {
+                    self.check_origin(&place, token_origin.as_deref().or(auth.origin()));
+                    self.check_setting(&place, client_id, &[SettingKind::Text, SettingKind::Name]);
+                    self.check_setting(&place, client_secret, &[SettingKind::Secret]);
+                    for template in token_path.iter().chain(form.values()) {
+                        self.check_template(&key(&place, "token_path"), template, &Allowed::default());
+                    }
+                }
+                Auth::Login { path: segments, json, token, lifetime, .. } => {
+                    for template in segments {
+                        self.check_template(&key(&place, "path"), template, &Allowed::default());
+                    }
+                    for setting in json.values() {
+                        self.check_setting(&key(&place, "json"), setting, &ANY_TEXT);
+                    }
+                    if !token.starts_with('/') {
+                        self.report(&key(&place, "token"), "a JSON pointer begins with `/`");
+                    }
+                    if *lifetime == 0 {
+                        self.report(&key(&place, "lifetime"), "the number of seconds is 0");
+                    }
+                }
+            }
+        }
+    }
+
+    fn check_setting(&mut self, place: &[String], name: &str, kinds: &[SettingKind]) {
+        match self.definition.settings.get(name) {
+            None => self.report(place, format!("there is no setting `{name}`")),
+            Some(setting) if !kinds.contains(&setting.kind) => {
+                self.report(place, format!("the setting `{name}` has another type"));
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn check_origin(&mut self, place: &[String], named: Option<&str>) {
+        let place = key(place, "origin");
+        match named {
+            Some(name) => self.check_setting(&place, name, &[SettingKind::Origin]),
+            None if self.origins().len() > 1 => {
+                self.report(&place, "there are several origins: name the setting of one");
+            }
+            None => {}
+        }
+    }
+
+    fn check_user(&mut self) {
+        let user = &self.definition.user;
+        let place = path(&["user"]);
+        let flag = |field: &'_ FlagField| match field {
+            FlagField::Plain(value) | FlagField::Table { value, .. } => value.clone(),
+        };
+        let time = |field: &'_ TimeField| match field {
+            TimeField::Plain(value) | TimeField::Table { value, .. } => value.clone(),
+        };
+        let selectors: Vec<(&str, Selector)> = [("id", Some(user.id.clone())), ("email", user.email.clone())]
+            .into_iter()
+            .chain([("customer", user.customer.clone()), ("logins_count", user.logins_count.clone())])
+            .chain([("email_verified", &user.email_verified), ("blocked", &user.blocked)].map(|(n, f)| (n, f.as_ref().map(flag))))
+            .chain(
+                [("create_time", &user.create_time), ("update_time", &user.update_time), ("login_time", &user.login_time)]
+                    .map(|(n, f)| (n, f.as_ref().map(time))),
+            )
+            .filter_map(|(name, selector)| Some((name, selector?)))
+            .collect();
+        for (name, selector) in selectors {
+            self.check_selector(&key(&place, name), &selector);
+        }
+        for (name, selector) in &user.detail {
+            self.check_selector(&key(&key(&place, "detail"), name), selector);
+        }
+        self.check_conditions(&key(&place, "not_a_person"), &user.not_a_person);
+    }
+
+    fn check_selector(&mut self, place: &[String], selector: &Selector) {
+        for pointer in selector.pointers() {
+            self.check_template(place, pointer, &Allowed::default());
+            for name in pointer.names() {
+                if let Name::Setting(name) = name {
+                    self.check_setting(place, name, &[SettingKind::Name]);
+                }
+            }
+        }
+        // Any value shows whether the pointer is one after its settings are filled in.
+        if let Err(message) = selector.bind(&|_| Some("x".to_owned())) {
+            self.report(place, message);
+        }
+    }
+
+    fn check_conditions(&mut self, place: &[String], conditions: &[Check]) {
+        for (index, condition) in conditions.iter().enumerate() {
+            let place = key(place, &index.to_string());
+            if let Some(message) = condition.problem() {
+                self.report(&place, message);
+            }
+            for part in &condition.contains {
+                self.check_template(&key(&place, "contains"), part, &Allowed::default());
+            }
+        }
+    }
+
+    fn check_call(&mut self, kind: CallKind, name: &str, call: &Call) {
+        let place = path(&["calls", name]);
+        let requests = call.request.iter().count() + call.steps.len();
+        if call.unsupported.is_some() {
+            if requests > 0 || call.condition.is_some() {
+                self.report(&place, "a call with `unsupported` has neither requests nor a condition");
+            }
+            return;
+        }
+        if requests == 0 {
+            return self.report(&place, "add `request`, or `unsupported` with the reason");
+        }
+        if call.request.is_some() && !call.steps.is_empty() {
+            self.report(&key(&place, "steps"), "a call has `request` or `steps`, not both");
+        }
+        let is_read = matches!(kind, CallKind::GetById | CallKind::GetByEmail | CallKind::GetByCustomer);
+        match (is_read, call.user.is_some(), call.users.is_some()) {
+            (true, false, false) => self.report(&place, "add `user` or `users`: where the answer has them"),
+            (true, true, true) => self.report(&key(&place, "user"), "a call has `user` or `users`, not both"),
+            (false, _, true) => self.report(&key(&place, "users"), "only reads have `users`"),
+            _ => {}
+        }
+        if is_read && !call.steps.is_empty() {
+            self.report(&key(&place, "steps"), "a read has one `request`");
+        }
+        if call.undo.is_some() && kind != CallKind::MarkEmailVerified {
+            self.report(&key(&place, "undo"), "only `mark_email_verified` has `undo`");
+        }
+        if (call.next.is_some() || call.reread) && matches!(kind, CallKind::GetById) || !is_read && call.next.is_some() {
+            self.report(&place, "only searches have `next` and `reread`");
+        }
+        for pointer in [&call.user, &call.users].into_iter().flatten() {
+            if !pointer.is_empty() && !pointer.starts_with('/') {
+                self.report(&place, format!("`{pointer}` is no JSON pointer: it begins with `/`, or is empty"));
+            }
+        }
+        let mut allowed = Allowed {
+            id: kind == CallKind::GetById || !is_read,
+            email: kind == CallKind::GetByEmail || !is_read,
+            customer: kind == CallKind::GetByCustomer,
+            cursor: call.next.is_some(),
+            detail: !is_read,
+            steps: BTreeSet::new(),
+        };
+        if let Some(request) = &call.request {
+            self.check_request(&key(&place, "request"), request, &allowed);
+            self.check_cursor(&place, call, request);
+        }
+        if let Some(request) = &call.undo {
+            self.check_request(&key(&place, "undo"), request, &allowed);
+        }
+        for (index, request) in call.steps.iter().enumerate() {
+            self.check_request(&key(&key(&place, "steps"), &index.to_string()), request, &allowed);
+            allowed.steps.extend(request.capture.keys().cloned());
+        }
+    }
+
+    fn check_cursor(&mut self, place: &[String], call: &Call, request: &RequestSpec) {
+        let in_query = request.query.values().any(|value| value.as_name() == Some(&Name::Cursor));
+        let in_body = request.json.as_ref().is_some_and(|body| body.names().contains(&&Name::Cursor));
+        if call.next.is_some() && !in_query {
+            self.report(&key(place, "next"), "the query has no value `{cursor}`");
+        }
+        if in_body {
+            self.report(&key(place, "request"), "`{cursor}` belongs into the query");
+        }
+        if let Some(Next::At(pointer)) = &call.next
+            && !pointer.starts_with('/')
+        {
+            self.report(&key(place, "next"), "a JSON pointer begins with `/`");
+        }
+    }
+
+    fn check_request(&mut self, place: &[String], request: &RequestSpec, allowed: &Allowed) {
+        self.check_origin(place, request.origin.as_deref());
+        self.check_credential(place, request);
+        if request.json.is_some() && !request.form.is_empty() {
+            self.report(&key(place, "form"), "a request has `json` or `form`, not both");
+        }
+        let has_body = request.json.is_some() || !request.form.is_empty();
+        if has_body && request.method == super::Method::Get {
+            self.report(&key(place, "method"), "a GET has no body: set `method`");
+        }
+        for segment in &request.path {
+            let place = key(place, "path");
+            self.check_template(&place, segment, allowed);
+            if matches!(segment.as_text(), Some("" | "." | "..")) || segment.as_text().is_some_and(|t| t.contains('/')) {
+                self.report(&place, "a segment is empty, `.`, `..` or has a `/`: write each segment as an own text");
+            }
+        }
+        for (name, value) in &request.query {
+            self.check_template(&key(&key(place, "query"), name), value, allowed);
+        }
+        for value in request.form.values() {
+            self.check_template(&key(place, "form"), value, allowed);
+        }
+        for name in request.json.iter().flat_map(|body| body.names()) {
+            self.check_name(&key(place, "json"), name, allowed);
+        }
+        for header in request.headers.keys() {
+            let is_credential = ["authorization", "cookie", "host", "content-length", "transfer-encoding"];
+            if is_credential.contains(&header.to_ascii_lowercase().as_str()) {
+                self.report(&key(place, "headers"), format!("`{header}` cannot be set: use `[auth]` for credentials"));
+            }
+        }
+        self.check_conditions(&key(place, "require"), &request.require);
+        for (name, pointer) in &request.capture {
+            if !pointer.starts_with('/') {
+                self.report(&key(&key(place, "capture"), name), "a JSON pointer begins with `/`");
+            }
+        }
+        if request.success.iter().any(|status| !(200..=299).contains(status)) {
+            self.report(&key(place, "success"), "only statuses from 200 to 299 are a success");
+        }
+    }
+
+    /// Checks that the credential of a request goes to its own origin.
+    fn check_credential(&mut self, place: &[String], request: &RequestSpec) {
+        let place = key(place, "auth");
+        let names: Vec<&String> = self.definition.auth.keys().collect();
+        let named = match (request.auth.as_deref(), names.as_slice()) {
+            (Some("none"), _) | (None, []) => return,
+            (Some(name), _) => name.to_owned(),
+            (None, [only]) => (*only).clone(),
+            (None, _) => return self.report(&place, "there are several credentials: name one, or `none`"),
+        };
+        let Some(auth) = self.definition.auth.get(&named) else {
+            return self.report(&place, format!("there is no credential `{named}`"));
+        };
+        let (own, target) = (self.origin(auth.origin()), self.origin(request.origin.as_deref()));
+        if own != target {
+            let message = format!("the credential `{named}` belongs to another origin: add `auth = \"none\"`");
+            self.report(&place, message);
+        }
+    }
+
+    fn check_template(&mut self, place: &[String], template: &Template, allowed: &Allowed) {
+        for name in template.names() {
+            self.check_name(place, name, allowed);
+        }
+        // Beside other text, a setting must not change the meaning of the text.
+        if template.as_name().is_none() {
+            for name in template.names() {
+                if let Name::Setting(own) = name
+                    && !STAGE_NAMES.contains(&own.as_str())
+                    && self.definition.settings.get(own).is_some_and(|setting| setting.kind != SettingKind::Name)
+                {
+                    self.report(place, format!("`{{{own}}}` is beside other text: give the setting the type `name`"));
+                }
+            }
+        }
+    }
+
+    fn check_name(&mut self, place: &[String], name: &Name, allowed: &Allowed) {
+        let is_allowed = match name {
+            Name::Id => allowed.id,
+            Name::Email => allowed.email,
+            Name::Customer => allowed.customer,
+            Name::Cursor => allowed.cursor,
+            Name::Step(own) => allowed.steps.contains(own),
+            Name::Detail(own) => allowed.detail && self.definition.user.detail.contains_key(own),
+            Name::Setting(own) if self.is_stage && STAGE_NAMES.contains(&own.as_str()) => true,
+            Name::Setting(own) => match self.definition.settings.get(own) {
+                Some(setting) if setting.kind == SettingKind::Secret => {
+                    let message = format!("the secret `{own}` belongs into `[auth]`, which sends it to its origin only");
+                    return self.report(place, message);
+                }
+                setting => setting.is_some(),
+            },
+        };
+        if !is_allowed {
+            self.report(place, format!("`{{{name}}}` is not there: no setting, step or value of this call has the name"));
+        }
+    }
+
+    fn check_rule(&mut self, place: &[String], rule: &ErrorRule) {
+        self.check_conditions(&key(place, "when"), &rule.when);
+        let calls = rule.call.as_ref().map(|calls| calls.as_slice().to_vec()).unwrap_or_default();
+        self.check_call_names(&key(place, "call"), &calls, true);
+        let has_condition = rule.status.is_some() || !rule.when.is_empty() || rule.text.is_some() || rule.empty_body;
+        if !has_condition {
+            self.report(place, "the rule has no condition: add `status`, `when`, `text` or `empty_body`");
+        }
+        let is_proved = !rule.when.is_empty() || rule.text.is_some() || rule.empty_body;
+        if has_condition && !is_proved {
+            let message = "a gateway can send the status as well: add what only the product sends (`when`, `text` or `empty_body`)";
+            self.report(place, message);
+        }
+    }
+
+    fn check_call_names(&mut self, place: &[String], names: &[String], with_auth: bool) {
+        for name in names {
+            let is_known = self.definition.calls.iter().any(|(_, own, _)| own == name) || with_auth && matches!(name.as_str(), "auth" | "doctor");
+            if !is_known {
+                self.report(place, format!("there is no call `{name}`"));
+            }
+        }
+    }
+
+    fn check_stage(&mut self, stage: &Stage) {
+        self.is_stage = true;
+        let allowed = Allowed { id: true, email: true, customer: true, ..Allowed::default() };
+        for (index, request) in stage.prepare.iter().enumerate() {
+            self.check_request(&path(&["stage", "prepare", &index.to_string()]), request, &Allowed::default());
+        }
+        let requests = [("create", Some(&stage.create)), ("change_email", stage.change_email.as_ref())];
+        for (name, request) in requests.into_iter().chain([("log_in", stage.log_in.as_ref())]) {
+            if let Some(request) = request {
+                self.check_request(&path(&["stage", name]), request, &allowed);
+            }
+        }
+        if !stage.id.starts_with('/') {
+            self.report(&path(&["stage", "id"]), "a JSON pointer begins with `/`");
+        }
+    }
+}
+
+/// The kinds of settings that a login may send.
+const ANY_TEXT: [SettingKind; 3] = [SettingKind::Text, SettingKind::Name, SettingKind::Secret];
+
+fn path(keys: &[&str]) -> Vec<String> {
+    keys.iter().map(|key| (*key).to_owned()).collect()
+}
+
+fn key(place: &[String], name: &str) -> Vec<String> {
+    place.iter().cloned().chain([name.to_owned()]).collect()
+}
+
+fn is_identifier(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+/// Returns whether a text may be a setting of the type `name`.
+pub(crate) fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:".contains(&b))
+}

@@ -1,0 +1,180 @@
+//! The conversion of a product's users.
+
+use std::collections::BTreeMap;
+
+use idp_bridge_core::jiff::{SignedDuration, Timestamp};
+use idp_bridge_core::{Email, Error, ErrorKind, Fidelity, Result, StoredUser, UserId, UserRecord};
+use serde_json::Value;
+
+use crate::definition::{FlagField, TimeField, TimeFormat, UserMap};
+use crate::select::{Check, Selection, Selector, as_text};
+use crate::settings::Settings;
+use crate::values::Detail;
+
+/// Where a tenant's users have their fields.
+#[derive(Debug)]
+pub(crate) struct BoundUserMap {
+    id: Selection,
+    email: Option<Selection>,
+    customer: Option<Selection>,
+    email_verified: Option<Flag>,
+    blocked: Option<Flag>,
+    create_time: Option<Time>,
+    update_time: Option<Time>,
+    login_time: Option<Time>,
+    logins_count: Option<Selection>,
+    detail: BTreeMap<String, Selection>,
+    not_a_person: Vec<Check>,
+}
+
+#[derive(Debug)]
+struct Flag {
+    value: Selection,
+    true_if: Vec<Value>,
+    if_present: bool,
+    not: bool,
+    default: Option<bool>,
+}
+
+#[derive(Debug)]
+struct Time {
+    value: Selection,
+    format: TimeFormat,
+}
+
+impl BoundUserMap {
+    /// Fills in the settings.
+    pub(crate) fn new(map: &UserMap, settings: &Settings) -> Result<Self> {
+        let bind = |selector: &Selector| {
+            selector.bind(&|name| settings.text(name)).map_err(|message| Error::misconfigured(message))
+        };
+        let optional = |selector: &Option<Selector>| selector.as_ref().map(bind).transpose();
+        let flag = |field: &Option<FlagField>| -> Result<Option<Flag>> {
+            field.as_ref().map(|field| Flag::new(field, bind)).transpose()
+        };
+        let time = |field: &Option<TimeField>| -> Result<Option<Time>> {
+            field.as_ref().map(|field| Time::new(field, bind)).transpose()
+        };
+        Ok(Self {
+            id: bind(&map.id)?,
+            email: optional(&map.email)?,
+            customer: optional(&map.customer)?,
+            email_verified: flag(&map.email_verified)?,
+            blocked: flag(&map.blocked)?,
+            create_time: time(&map.create_time)?,
+            update_time: time(&map.update_time)?,
+            login_time: time(&map.login_time)?,
+            logins_count: optional(&map.logins_count)?,
+            detail: map.detail.iter().map(|(name, own)| Ok((name.clone(), bind(own)?))).collect::<Result<_>>()?,
+            not_a_person: map.not_a_person.clone(),
+        })
+    }
+
+    /// Converts a user. A value that the bridge cannot use is left out; an unusable id is an `InvalidResponse`.
+    pub(crate) fn convert(&self, user: &Value) -> Result<StoredUser<Detail>> {
+        let unusable = || Error::upstream(ErrorKind::InvalidResponse, "the product returned a user with an unusable id");
+        let id = self.id.text(user, None).and_then(|id| UserId::new(id).ok()).ok_or_else(unusable)?;
+        let email = self.email.as_ref().and_then(|own| Email::new(own.text(user, None)?).ok());
+        let own = email.as_ref().map(|email| email.as_str());
+        let flag = |flag: &Option<Flag>| flag.as_ref().and_then(|flag| flag.read(user, own));
+        let time = |time: &Option<Time>| time.as_ref().and_then(|time| time.read(user, own));
+        let record = UserRecord {
+            create_time: time(&self.create_time),
+            update_time: time(&self.update_time),
+            login_time: time(&self.login_time),
+            logins_count: self.logins_count.as_ref().and_then(|count| count.text(user, own)?.parse().ok()),
+            email_verified: flag(&self.email_verified),
+            blocked: flag(&self.blocked),
+            email: email.clone(),
+            ..UserRecord::new(id)
+        };
+        let detail = self.detail.iter().filter_map(|(name, place)| Some((name.clone(), place.text(user, own)?)));
+        let mut stored = StoredUser::new(record, detail.collect()).with_customers(self.customers(user, own));
+        stored.is_person = !self.not_a_person.iter().any(|condition| condition.holds(user));
+        Ok(stored)
+    }
+
+    fn customers(&self, user: &Value, own_email: Option<&str>) -> Vec<String> {
+        let Some(found) = self.customer.as_ref().and_then(|place| place.find(user, own_email)) else {
+            return Vec::new();
+        };
+        match &*found {
+            Value::Array(values) => values.iter().filter_map(as_text).filter(|text| !text.is_empty()).collect(),
+            value => as_text(value).filter(|text| !text.is_empty()).into_iter().collect(),
+        }
+    }
+}
+
+impl Flag {
+    fn new(field: &FlagField, bind: impl Fn(&Selector) -> Result<Selection>) -> Result<Self> {
+        Ok(match field {
+            FlagField::Plain(value) => {
+                Self { value: bind(value)?, true_if: Vec::new(), if_present: false, not: false, default: None }
+            }
+            FlagField::Table { value, true_if, if_present, not, default, .. } => Self {
+                value: bind(value)?,
+                true_if: true_if.clone(),
+                if_present: *if_present,
+                not: *not,
+                default: *default,
+            },
+        })
+    }
+
+    fn read(&self, user: &Value, own_email: Option<&str>) -> Option<bool> {
+        let found = self.value.find(user, own_email);
+        if self.if_present {
+            return Some(found.is_some() != self.not);
+        }
+        let Some(found) = found else { return self.default };
+        let flag = if self.true_if.is_empty() { found.as_bool()? } else { self.true_if.contains(&*found) };
+        Some(flag != self.not)
+    }
+}
+
+impl Time {
+    fn new(field: &TimeField, bind: impl Fn(&Selector) -> Result<Selection>) -> Result<Self> {
+        Ok(match field {
+            TimeField::Plain(value) => Self { value: bind(value)?, format: TimeFormat::Rfc3339 },
+            TimeField::Table { value, format, .. } => Self { value: bind(value)?, format: *format },
+        })
+    }
+
+    fn read(&self, user: &Value, own_email: Option<&str>) -> Option<Timestamp> {
+        let text = self.value.text(user, own_email)?;
+        if self.format == TimeFormat::Rfc3339 {
+            return text.parse().ok();
+        }
+        let number: i64 = text.parse().ok().filter(|number| *number > 0)?;
+        match self.format {
+            TimeFormat::Rfc3339 => None,
+            TimeFormat::Seconds => Timestamp::from_second(number).ok(),
+            TimeFormat::Milliseconds => Timestamp::from_millisecond(number).ok(),
+            TimeFormat::Ticks => {
+                let since_1601 = SignedDuration::new(number / 10_000_000, i32::try_from(number % 10_000_000).ok()? * 100);
+                TICKS_EPOCH.parse::<Timestamp>().ok()?.checked_add(since_1601).ok()
+            }
+        }
+    }
+}
+
+/// The time from which Windows counts.
+const TICKS_EPOCH: &str = "1601-01-01T00:00:00Z";
+
+impl FlagField {
+    pub(crate) fn fidelity(&self) -> Fidelity {
+        match self {
+            Self::Plain(_) => Fidelity::Exact,
+            Self::Table { fidelity, .. } => fidelity.unwrap_or(Fidelity::Exact),
+        }
+    }
+}
+
+impl TimeField {
+    pub(crate) fn fidelity(&self) -> Fidelity {
+        match self {
+            Self::Plain(_) => Fidelity::Exact,
+            Self::Table { fidelity, .. } => fidelity.unwrap_or(Fidelity::Exact),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The provider of one tenant: a definition with the tenant's settings filled in.
+
+use std::collections::BTreeMap;
+
+use idp_bridge_core::{
+    CallKind, Capabilities, Connector, ConnectorContext, Directory, Fidelity, Field, OutboundPolicy, Result, Support,
+};
+
+use crate::HttpConfig;
+use crate::api::Api;
+use crate::definition::{Call, Definition, IdRule, Next, RequestSpec};
+use crate::diagnose::BoundProbe;
+use crate::map::BoundUserMap;
+use crate::request::BoundRequest;
+use crate::settings::Settings;
+
+/// A product that a definition describes, with one tenant's settings.
+pub struct Http {
+    pub(crate) api: Api,
+    pub(crate) id_rule: IdRule,
+    pub(crate) map: BoundUserMap,
+    pub(crate) calls: BTreeMap<CallKind, BoundCall>,
+    pub(crate) probes: Vec<BoundProbe>,
+    pub(crate) capabilities: Capabilities,
+}
+
+/// One call with the settings filled in.
+pub(crate) struct BoundCall {
+    /// The key of its table.
+    pub(crate) name: &'static str,
+    pub(crate) steps: Vec<BoundRequest>,
+    pub(crate) undo: Vec<BoundRequest>,
+    /// The place of the user or the users in the answer.
+    pub(crate) pointer: String,
+    pub(crate) has_user: bool,
+    pub(crate) has_list: bool,
+    pub(crate) reread: bool,
+    pub(crate) next: Option<Next>,
+}
+
+impl BoundCall {
+    fn new(name: &'static str, call: &Call, settings: &Settings) -> Result<Self> {
+        let bind = |spec: &RequestSpec| BoundRequest::new(spec, settings);
+        Ok(Self {
+            name,
+            steps: call.request.iter().chain(&call.steps).map(bind).collect::<Result<_>>()?,
+            undo: call.undo.iter().map(bind).collect::<Result<_>>()?,
+            pointer: call.users.clone().or_else(|| call.user.clone()).unwrap_or_default(),
+            has_user: call.user.is_some(),
+            has_list: call.users.is_some(),
+            reread: call.reread,
+            next: call.next.clone(),
+        })
+    }
+}
+
+impl Http {
+    /// Builds the provider of a definition that is not in the catalog.
+    pub fn with_definition(
+        definition: &Definition,
+        config: &HttpConfig,
+        policy: &OutboundPolicy,
+    ) -> Result<Directory<Self>> {
+        let settings = Settings::new(definition, config, policy)?;
+        let mut calls = BTreeMap::new();
+        for (kind, name, call) in definition.calls.iter().filter(|(_, _, call)| call.unsupported.is_none()) {
+            calls.insert(kind, BoundCall::new(name, call, &settings)?);
+        }
+        let probes = definition.doctor.iter().map(|probe| BoundProbe::new(definition, probe, &settings));
+        Ok(Directory::new(Self {
+            api: Api::new(definition, &settings, policy)?,
+            id_rule: definition.id.clone(),
+            map: BoundUserMap::new(&definition.user, &settings)?,
+            calls,
+            probes: probes.collect::<Result<_>>()?,
+            capabilities: definition.capabilities(),
+        }))
+    }
+}
+
+impl Connector for Http {
+    const TYPE: &'static str = "http";
+    type Config = HttpConfig;
+    type Provider = Directory<Self>;
+
+    fn capabilities() -> Capabilities {
+        Capabilities::all()
+    }
+
+    fn build(config: HttpConfig, context: &ConnectorContext) -> Result<Directory<Self>> {
+        Self::with_definition(&config.read_definition()?, &config, &context.outbound)
+    }
+}
+
+impl Definition {
+    /// Returns what the definition supports.
+    pub fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Capabilities::none("not declared");
+        for (kind, _, call) in self.calls.iter() {
+            let support = match (&call.unsupported, &call.condition) {
+                (Some(reason), _) => Support::unsupported(reason.clone()),
+                (None, Some(condition)) => Support::conditional(condition.clone()),
+                (None, None) => Support::Supported,
+            };
+            capabilities = capabilities.with_call(kind, support);
+        }
+        let user = &self.user;
+        let exact = |given: bool| if given { Fidelity::Exact } else { Fidelity::Absent };
+        let flag = |field: &Option<crate::definition::FlagField>| field.as_ref().map_or(Fidelity::Absent, |f| f.fidelity());
+        let time = |field: &Option<crate::definition::TimeField>| field.as_ref().map_or(Fidelity::Absent, |f| f.fidelity());
+        for (field, fidelity) in [
+            (Field::Customer, exact(user.customer.is_some())),
+            (Field::Email, exact(user.email.is_some())),
+            (Field::CreateTime, time(&user.create_time)),
+            (Field::UpdateTime, time(&user.update_time)),
+            (Field::LoginTime, time(&user.login_time)),
+            (Field::LoginsCount, exact(user.logins_count.is_some())),
+            (Field::EmailVerified, flag(&user.email_verified)),
+            (Field::Blocked, flag(&user.blocked)),
+        ] {
+            capabilities = capabilities.with_field(field, fidelity);
+        }
+        capabilities
+    }
+}

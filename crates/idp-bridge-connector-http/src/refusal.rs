@@ -1,0 +1,95 @@
+//! The conversion of unsuccessful answers by the rules of the definition.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use idp_bridge_core::{Error, ErrorKind, Result};
+use idp_bridge_http::{HeaderName, Response, status_error};
+use serde_json::Value;
+
+use crate::definition::{Definition, ErrorRule};
+use crate::request::header_name;
+use crate::settings::Settings;
+
+/// The call and step of a request, by which rules are chosen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    /// The key of the call's table, or `auth`.
+    pub(crate) call: &'static str,
+    /// The number of the step, from 1.
+    pub(crate) step: usize,
+}
+
+impl Place {
+    /// Logins and token requests.
+    pub(crate) const AUTH: Self = Self { call: "auth", step: 1 };
+}
+
+/// The rules of a definition.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
+    rules: Arc<[ErrorRule]>,
+    retry_after: Option<HeaderName>,
+}
+
+impl Rules {
+    pub(crate) fn new(definition: &Definition, settings: &Settings) -> Result<Self> {
+        let retry_after = definition.product.retry_after_header.as_deref().map(header_name).transpose()?;
+        let bound = |rule: &ErrorRule| ErrorRule {
+            when: rule.when.iter().map(|condition| condition.bind(|name| settings.text(name))).collect(),
+            ..rule.clone()
+        };
+        Ok(Self { rules: definition.errors.iter().map(bound).collect(), retry_after })
+    }
+
+    /// Returns the response if its status is a success, otherwise the error that it means.
+    pub(crate) fn check(&self, response: Response, place: Place, success: &[u16]) -> Result<Response> {
+        let status = response.status.as_u16();
+        let is_success = if success.is_empty() { response.status.is_success() } else { success.contains(&status) };
+        if is_success {
+            return Ok(response);
+        }
+        Err(self.error(&response, place))
+    }
+
+    /// Returns the error of an answer that is no success.
+    pub(crate) fn error(&self, response: &Response, place: Place) -> Error {
+        let answer: Option<Value> = serde_json::from_slice(&response.body).ok();
+        let status = response.status.as_u16();
+        let error = match self.rules.iter().find(|rule| applies(rule, response, answer.as_ref(), place)) {
+            Some(rule) => explain(rule),
+            // A refusal that the definition does not list is never about the user or the credentials.
+            None if (400..500).contains(&status) && answer.is_none() => return response.foreign_refusal(),
+            None => status_error(status),
+        };
+        let wait = response.retry_after().or_else(|| self.own_retry_after(response));
+        error.with("status", status.to_string()).with("call", place.call).with_retry_after(wait)
+    }
+
+    fn own_retry_after(&self, response: &Response) -> Option<Duration> {
+        let seconds = response.header(self.retry_after.as_ref()?)?.trim().parse::<u32>().ok()?;
+        Some(Duration::from_secs(seconds.into()))
+    }
+}
+
+fn explain(rule: &ErrorRule) -> Error {
+    let kind = ErrorKind::from(rule.kind);
+    let error = match kind {
+        ErrorKind::NotFound => Error::no_such_user(),
+        _ => Error::upstream(kind, rule.message.clone()),
+    };
+    match &rule.hint {
+        Some(hint) => error.with_hint(hint.clone()),
+        None => error,
+    }
+}
+
+fn applies(rule: &ErrorRule, response: &Response, answer: Option<&Value>, place: Place) -> bool {
+    let status = response.status.as_u16();
+    rule.call.as_ref().is_none_or(|calls| calls.as_slice().iter().any(|call| call == place.call))
+        && rule.step.is_none_or(|step| step == place.step)
+        && rule.status.as_ref().is_none_or(|statuses| statuses.as_slice().contains(&status))
+        && rule.when.iter().all(|condition| answer.is_some_and(|answer| condition.holds(answer)))
+        && rule.text.as_ref().is_none_or(|part| response.text().is_some_and(|text| text.contains(part.as_str())))
+        && (!rule.empty_body || response.body.is_empty())
+}

@@ -1,0 +1,240 @@
+//! The selection of a value in a JSON answer.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::template::Template;
+
+/// Where a value is: a JSON pointer, or a table with more conditions.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Selector {
+    /// A JSON pointer, such as `/traits/email`.
+    Pointer(Template),
+    /// Pointers with conditions.
+    Table(Box<SelectorTable>),
+}
+
+/// A selection by conditions.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SelectorTable {
+    /// JSON pointers; the first one with a value other than null counts.
+    pub(crate) at: OneOrMany<Template>,
+    /// The members that an element of the array has; the first such element counts. `{email}` is the user's address.
+    #[serde(default, rename = "where")]
+    pub(crate) conditions: BTreeMap<String, Value>,
+    /// Whether the first element counts if no element has the members.
+    #[serde(default)]
+    pub(crate) or_first: bool,
+    /// A JSON pointer within the element.
+    #[serde(default)]
+    pub(crate) then: Option<Template>,
+    /// Whether the value is the index of the element.
+    #[serde(default)]
+    pub(crate) index: bool,
+}
+
+/// One value, or a list of them.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum OneOrMany<T> {
+    /// One value.
+    One(T),
+    /// A list.
+    Many(Vec<T>),
+}
+
+impl<T> OneOrMany<T> {
+    pub(crate) fn as_slice(&self) -> &[T] {
+        match self {
+            Self::One(value) => std::slice::from_ref(value),
+            Self::Many(values) => values,
+        }
+    }
+}
+
+/// A selector without placeholders of settings.
+#[derive(Debug, Clone)]
+pub(crate) struct Selection {
+    pointers: Vec<String>,
+    conditions: Vec<(String, Condition)>,
+    is_conditional: bool,
+    or_first: bool,
+    then: Option<String>,
+    index: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Condition {
+    Literal(Value),
+    /// Equal to the user's address, without regard to ASCII case.
+    OwnEmail,
+}
+
+impl Selector {
+    /// Returns the pointers, for checks.
+    pub(crate) fn pointers(&self) -> Vec<&Template> {
+        match self {
+            Self::Pointer(pointer) => vec![pointer],
+            Self::Table(table) => table.at.as_slice().iter().chain(&table.then).collect(),
+        }
+    }
+
+    /// Replaces the placeholders of settings. Fails with the pointer that is not one.
+    pub(crate) fn bind(&self, setting: &dyn Fn(&str) -> Option<String>) -> Result<Selection, String> {
+        let bound = |pointer: &Template| {
+            let text = pointer.clone().bind(setting);
+            let text = text.as_text().ok_or("a pointer may only have placeholders of settings")?;
+            if text.is_empty() || text.starts_with('/') {
+                Ok(text.to_owned())
+            } else {
+                Err(format!("`{text}` is no JSON pointer: it begins with `/`, or is empty for the whole answer"))
+            }
+        };
+        match self {
+            Self::Pointer(pointer) => Ok(Selection::at(bound(pointer)?)),
+            Self::Table(table) => {
+                let conditions = table.conditions.iter().map(|(key, value)| {
+                    let condition =
+                        if value == "{email}" { Condition::OwnEmail } else { Condition::Literal(value.clone()) };
+                    (key.clone(), condition)
+                });
+                let is_conditional = !table.conditions.is_empty() || table.or_first;
+                if table.index && !is_conditional {
+                    return Err("`index` needs `where`".to_owned());
+                }
+                Ok(Selection {
+                    pointers: table.at.as_slice().iter().map(bound).collect::<Result<_, String>>()?,
+                    conditions: conditions.collect(),
+                    is_conditional,
+                    or_first: table.or_first,
+                    then: table.then.as_ref().map(bound).transpose()?,
+                    index: table.index,
+                })
+            }
+        }
+    }
+}
+
+impl Selection {
+    /// Creates the selection of one pointer.
+    pub(crate) fn at(pointer: impl Into<String>) -> Self {
+        Self {
+            pointers: vec![pointer.into()],
+            conditions: Vec::new(),
+            is_conditional: false,
+            or_first: false,
+            then: None,
+            index: false,
+        }
+    }
+
+    /// Returns the selected value, if there is one and it is not null.
+    pub(crate) fn find<'v>(&self, answer: &'v Value, own_email: Option<&str>) -> Option<Cow<'v, Value>> {
+        let mut found = self.pointers.iter().filter_map(|pointer| answer.pointer(pointer)).find(|v| !v.is_null())?;
+        if self.is_conditional {
+            let elements = found.as_array()?;
+            let meets = |element: &&Value| {
+                self.conditions.iter().all(|(key, condition)| condition.holds(element.get(key), own_email))
+            };
+            let position = elements.iter().position(|element| meets(&element));
+            let position = position.or_else(|| (self.or_first && !elements.is_empty()).then_some(0))?;
+            if self.index {
+                return Some(Cow::Owned(position.into()));
+            }
+            found = elements.get(position)?;
+        }
+        if let Some(then) = &self.then {
+            found = found.pointer(then)?;
+        }
+        (!found.is_null()).then_some(Cow::Borrowed(found))
+    }
+
+    /// Returns the selected text. A number counts as its digits.
+    pub(crate) fn text(&self, answer: &Value, own_email: Option<&str>) -> Option<String> {
+        as_text(&*self.find(answer, own_email)?)
+    }
+}
+
+impl Condition {
+    fn holds(&self, value: Option<&Value>, own_email: Option<&str>) -> bool {
+        match self {
+            Self::Literal(literal) => value == Some(literal),
+            Self::OwnEmail => match (value.and_then(Value::as_str), own_email) {
+                (Some(value), Some(own)) => value.eq_ignore_ascii_case(own),
+                _ => false,
+            },
+        }
+    }
+}
+
+/// Returns a text, or the digits of a whole number.
+pub(crate) fn as_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) if number.is_u64() || number.is_i64() => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// A condition on a JSON answer.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Check {
+    /// A JSON pointer.
+    pub(crate) at: String,
+    /// The value is this one.
+    #[serde(default)]
+    pub(crate) equals: Option<Value>,
+    /// The value is one of these.
+    #[serde(default)]
+    pub(crate) one_of: Vec<Value>,
+    /// The value is a text with this part, which may have placeholders of settings.
+    #[serde(default)]
+    pub(crate) contains: Option<Template>,
+    /// Whether the value is there and not null.
+    #[serde(default)]
+    pub(crate) present: Option<bool>,
+}
+
+impl Check {
+    /// Returns what is wrong with the condition itself.
+    pub(crate) fn problem(&self) -> Option<&'static str> {
+        let conditions = [
+            self.equals.is_some(),
+            !self.one_of.is_empty(),
+            self.contains.is_some(),
+            self.present.is_some(),
+        ];
+        if !(self.at.is_empty() || self.at.starts_with('/')) {
+            return Some("`at` is no JSON pointer: it begins with `/`, or is empty for the whole answer");
+        }
+        match conditions.iter().filter(|given| **given).count() {
+            1 => None,
+            _ => Some("a condition has one of `equals`, `one_of`, `contains` and `present`"),
+        }
+    }
+
+    /// Fills in the settings.
+    pub(crate) fn bind(&self, setting: impl Fn(&str) -> Option<String>) -> Self {
+        Self { contains: self.contains.clone().map(|part| part.bind(setting)), ..self.clone() }
+    }
+
+    /// Returns whether the answer meets the condition.
+    pub(crate) fn holds(&self, answer: &Value) -> bool {
+        let value = answer.pointer(&self.at).filter(|value| !value.is_null());
+        if let Some(present) = self.present {
+            return value.is_some() == present;
+        }
+        if let Some(part) = &self.contains {
+            let text = value.and_then(Value::as_str);
+            return text.zip(part.as_text()).is_some_and(|(text, part)| text.contains(part));
+        }
+        value.is_some_and(|value| self.equals.as_ref() == Some(value) || self.one_of.contains(value))
+    }
+}

@@ -1,0 +1,134 @@
+//! Creates and changes users on a real server, for the conformance suite: `[stage]` of a definition.
+
+use std::collections::BTreeMap;
+
+use idp_bridge_core::{CallScope, Error, ErrorKind, OutboundPolicy, Result, Secret};
+use serde_json::Value;
+
+use crate::api::{Api, Kind};
+use crate::definition::{Definition, RequestSpec, Stage};
+use crate::refusal::Place;
+use crate::request::BoundRequest;
+use crate::select::as_text;
+use crate::settings::Settings;
+use crate::values::Values;
+use crate::HttpConfig;
+
+/// The stage of a definition, with the settings of one server.
+pub struct Staging {
+    stage: Stage,
+    settings: Settings,
+    api: Api,
+}
+
+/// A user to create.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StagedUser<'a> {
+    /// The address.
+    pub email: Option<&'a str>,
+    /// The customer.
+    pub customer: Option<&'a str>,
+    /// Whether the address is verified.
+    pub verified: bool,
+    /// Whether the user is blocked.
+    pub blocked: bool,
+    /// The password.
+    pub password: &'a str,
+}
+
+impl Staging {
+    /// Creates the stage of a definition. Fails with `Misconfigured` if the definition has none.
+    pub fn new(definition: &Definition, config: &HttpConfig, policy: &OutboundPolicy) -> Result<Self> {
+        let stage = definition.stage.clone();
+        let stage = stage.ok_or_else(|| Error::misconfigured("the definition has no `[stage]`"))?;
+        let settings = Settings::new(definition, config, policy)?;
+        let api = Api::new(definition, &settings, policy)?;
+        Ok(Self { stage, settings, api })
+    }
+
+    /// Prepares the server; its mails go to this host and port.
+    pub async fn prepare(&self, scope: &CallScope, smtp_host: &str, smtp_port: u16) -> Result<()> {
+        let values = [("stage.smtp_host", Value::from(smtp_host)), ("stage.smtp_port", smtp_port.into())];
+        for request in &self.stage.prepare {
+            self.send(scope, request, &values, &Values::default()).await?;
+        }
+        Ok(())
+    }
+
+    /// Creates a user, and returns its id.
+    pub async fn create(&self, scope: &CallScope, user: StagedUser<'_>) -> Result<String> {
+        let values = [
+            ("stage.verified", Value::from(user.verified)),
+            ("stage.blocked", user.blocked.into()),
+            ("stage.password", user.password.into()),
+        ];
+        let answer =
+            self.send(scope, &self.stage.create, &values, &Values::of_new_user(user.email, user.customer)).await?;
+        answer.pointer(&self.stage.id).and_then(as_text).ok_or_else(|| {
+            Error::upstream(ErrorKind::InvalidResponse, "the answer to `stage.create` has no id at `stage.id`")
+        })
+    }
+
+    /// Changes the address of a user.
+    pub async fn change_email(&self, scope: &CallScope, id: &str, email: &str) -> Result<()> {
+        let request = self.stage.change_email.as_ref();
+        let request = request.ok_or_else(|| Error::misconfigured("the stage has no `change_email`"))?;
+        self.send(scope, request, &[], &Values::of_change(Some(id), email)).await.map(drop)
+    }
+
+    /// Logs in, and returns whether that succeeded.
+    pub async fn log_in(&self, scope: &CallScope, email: &str, password: &str) -> Result<bool> {
+        let request = self.stage.log_in.as_ref();
+        let request = request.ok_or_else(|| Error::misconfigured("the stage has no `log_in`"))?;
+        let values = [("stage.password", Value::from(password))];
+        match self.send(scope, request, &values, &Values::of_change(None, email)).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::Unavailable => Err(error),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Returns whether the stage can log in, and change addresses.
+    pub fn abilities(&self) -> (bool, bool) {
+        (self.stage.log_in.is_some(), self.stage.change_email.is_some())
+    }
+
+    /// Returns the needs that the product cannot meet, with the reasons.
+    pub fn not_applicable(&self) -> &BTreeMap<String, String> {
+        &self.stage.not_applicable
+    }
+
+    /// Returns the names of the controls.
+    pub fn has_control(&self, name: &str) -> bool {
+        self.stage.controls.contains_key(name)
+    }
+
+    /// Returns the settings with the mistake of a control.
+    pub fn with_control(&self, config: &HttpConfig, name: &str) -> HttpConfig {
+        let mut config = config.clone();
+        for (key, value) in self.stage.controls.get(name).into_iter().flatten() {
+            match config.secrets.get_mut(key) {
+                Some(secret) => *secret = Secret::new(value),
+                None => drop(config.settings.insert(key.clone(), value.clone())),
+            }
+        }
+        config
+    }
+
+    async fn send(
+        &self,
+        scope: &CallScope,
+        request: &RequestSpec,
+        stage_values: &[(&str, Value)],
+        values: &Values<'_>,
+    ) -> Result<Value> {
+        let mut settings = self.settings.clone();
+        for (name, value) in stage_values {
+            settings.set(name, value.clone());
+        }
+        let request = BoundRequest::new(request, &settings)?;
+        let place = Place { call: "stage", step: 1 };
+        let response = self.api.send(scope, place, Kind::Action, (&request, values)).await?;
+        if response.body.is_empty() { Ok(Value::Null) } else { response.json() }
+    }
+}

@@ -1,0 +1,166 @@
+//! The user store: the calls of the definition.
+
+use idp_bridge_core::{
+    CallKind, CallScope, Capabilities, Deleted, Error, ErrorKind, Finding, Hit, MailKind, Page, Result, SearchKey,
+    StoredUser, UserId, UserStore, async_trait, if_found,
+};
+use serde_json::Value;
+
+use crate::api::Kind;
+use crate::definition::{IdForm, IdRule, Next};
+use crate::provider::{BoundCall, Http};
+use crate::refusal::Place;
+use crate::select::as_text;
+use crate::values::{Detail, Values};
+
+#[async_trait]
+impl UserStore for Http {
+    type Detail = Detail;
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn read(&self, scope: &CallScope, id: &UserId) -> Result<Option<StoredUser<Detail>>> {
+        if !self.id_rule.allows(id.as_str()) {
+            return Ok(None);
+        }
+        let call = self.call(CallKind::GetById)?;
+        let Some(answer) = if_found(self.look_up(scope, call, &Values::of_id(id)).await)? else { return Ok(None) };
+        let users: Vec<_> = call.users(&answer)?.into_iter().map(|user| self.map.convert(user)).collect::<Result<_>>()?;
+        // Of several users the one with the id; the directory refuses another one.
+        let position = users.iter().position(|user| user.record.id == *id).unwrap_or_default();
+        Ok(users.into_iter().nth(position))
+    }
+
+    async fn search(&self, scope: &CallScope, key: SearchKey<'_>, cursor: Option<&str>) -> Result<Page<Detail>> {
+        let call = self.call(match key {
+            SearchKey::Email(_) => CallKind::GetByEmail,
+            SearchKey::Customer(_) => CallKind::GetByCustomer,
+        })?;
+        let first = call.next.as_ref().and_then(Next::first);
+        let cursor = cursor.or(first.as_deref());
+        let found = self.look_up(scope, call, &Values::of_search(key, cursor)).await;
+        let Some(answer) = if_found(found)? else { return Ok(Page { hits: Vec::new(), next: None }) };
+        let users = call.users(&answer)?;
+        let next = call.next.as_ref().and_then(|next| next.after(&answer, users.len(), cursor));
+        let hits = users.into_iter().map(|user| self.map.convert(user)).map(|user| {
+            user.map(|user| if call.reread { Hit::Id(user.record.id) } else { Hit::User(user) })
+        });
+        Ok(Page { hits: hits.collect::<Result<_>>()?, next })
+    }
+
+    async fn delete(&self, scope: &CallScope, id: &UserId, user: Option<&StoredUser<Detail>>) -> Result<Deleted> {
+        if !self.id_rule.allows(id.as_str()) {
+            return Ok(Deleted::Absent);
+        }
+        let call = self.call(CallKind::Delete)?;
+        let values = user.map_or_else(|| Values::of_id(id), Values::of_user);
+        let deleted = self.api.send_all(scope, call.name, &call.steps, values).await;
+        Ok(if_found(deleted)?.map_or(Deleted::Absent, |_| Deleted::Existed))
+    }
+
+    async fn set_email_verified(
+        &self,
+        scope: &CallScope,
+        user: &StoredUser<Detail>,
+        verified: bool,
+    ) -> Result<Option<StoredUser<Detail>>> {
+        let call = self.call(CallKind::MarkEmailVerified)?;
+        let steps = if verified { &call.steps } else { &call.undo };
+        if steps.is_empty() {
+            return Err(Error::upstream(ErrorKind::Conflict, "the product cannot clear the flag of a verified address"));
+        }
+        let response = self.api.send_all(scope, call.name, steps, Values::of_user(user)).await?;
+        if !call.has_user {
+            return Ok(None);
+        }
+        let answer: Value = response.json()?;
+        call.users(&answer)?.into_iter().next().map(|user| self.map.convert(user)).transpose()
+    }
+
+    async fn send_mail(&self, scope: &CallScope, mail: MailKind, user: &StoredUser<Detail>) -> Result<()> {
+        let call = self.call(match mail {
+            MailKind::Verification => CallKind::SendVerificationEmail,
+            MailKind::PasswordReset => CallKind::SendPasswordResetEmail,
+        })?;
+        self.api.send_all(scope, call.name, &call.steps, Values::of_user(user)).await.map(drop)
+    }
+
+    async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {
+        crate::diagnose::run(self, scope).await
+    }
+}
+
+impl Http {
+    pub(crate) fn call(&self, kind: CallKind) -> Result<&BoundCall> {
+        self.calls.get(&kind).ok_or_else(|| Error::ours(ErrorKind::Unexpected, "the call is not declared"))
+    }
+
+    async fn look_up(&self, scope: &CallScope, call: &BoundCall, values: &Values<'_>) -> Result<Value> {
+        let request = call.steps.first();
+        let request = request.ok_or_else(|| Error::ours(ErrorKind::Unexpected, "a read has no request"))?;
+        let place = Place { call: call.name, step: 1 };
+        self.api.send(scope, place, Kind::Lookup, (request, values)).await?.json()
+    }
+}
+
+impl BoundCall {
+    /// Returns the users of an answer: those of the list, or the only one.
+    fn users<'a>(&self, answer: &'a Value) -> Result<Vec<&'a Value>> {
+        let found = answer.pointer(&self.pointer);
+        match found {
+            Some(Value::Array(users)) if self.has_list => Ok(users.iter().collect()),
+            Some(user @ Value::Object(_)) if !self.has_list => Ok(vec![user]),
+            _ => Err(Error::upstream(ErrorKind::InvalidResponse, "the answer has no users where the definition says")
+                .with("call", self.name)
+                .with("at", self.pointer.clone())),
+        }
+    }
+}
+
+impl Next {
+    /// Returns the cursor of the first page.
+    fn first(&self) -> Option<String> {
+        match self {
+            Self::At(_) => None,
+            Self::Page { first, .. } | Self::Offset { first, .. } => Some(first.to_string()),
+        }
+    }
+
+    /// Returns the cursor of the page after this one.
+    fn after(&self, answer: &Value, count: usize, cursor: Option<&str>) -> Option<String> {
+        let number = || cursor.and_then(|cursor| cursor.parse::<u64>().ok());
+        match self {
+            Self::At(pointer) => answer.pointer(pointer).and_then(as_text).filter(|cursor| !cursor.is_empty()),
+            Self::Page { size, .. } if count >= *size => Some((number()? + 1).to_string()),
+            Self::Offset { size, .. } if count >= *size => Some((number()? + count as u64).to_string()),
+            Self::Page { .. } | Self::Offset { .. } => None,
+        }
+    }
+}
+
+impl IdRule {
+    /// Returns whether the product can have given this id.
+    pub(crate) fn allows(&self, id: &str) -> bool {
+        let has_form = match self.form {
+            IdForm::Uuid => is_uuid(id),
+            IdForm::Decimal => id.bytes().all(|b| b.is_ascii_digit()) && (id == "0" || !id.starts_with('0')),
+            IdForm::Alphanumeric => id.bytes().all(|b| b.is_ascii_alphanumeric()),
+            IdForm::Opaque => !matches!(id, "." | ".."),
+        };
+        has_form
+            && !id.is_empty()
+            && self.length.is_none_or(|length| id.len() == length)
+            && !self.reserved.iter().any(|own| own.eq_ignore_ascii_case(id))
+    }
+}
+
+/// Returns whether a text is a UUID in its canonical form.
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(index, byte)| match index {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
+        })
+}
