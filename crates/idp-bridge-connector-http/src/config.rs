@@ -22,6 +22,7 @@ pub struct HttpConfig {
 
     /// A file with a definition, instead of one of the catalog.
     #[serde(default)]
+    #[schemars(extend("format" = "path"))]
     pub definition_file: Option<PathBuf>,
 
     /// The settings that the definition declares, except secrets.

@@ -552,10 +552,33 @@ pub(crate) struct Stage {
     /// Logs in with `{email}` and `{stage.password}`. A refusal means that the login failed.
     #[serde(default)]
     pub(crate) log_in: Option<RequestSpec>,
+    /// Further values of a new user, by name: `{stage.name}`.
+    #[serde(default)]
+    pub(crate) values: BTreeMap<String, StageValue>,
     /// Settings and secrets of providers with one mistake, by the name of the control, such as `wrong_secret`.
     #[serde(default)]
     pub(crate) controls: BTreeMap<String, BTreeMap<String, String>>,
     /// The needs of the suite that the product cannot meet, each with the reason.
     #[serde(default)]
     pub(crate) not_applicable: BTreeMap<String, String>,
+}
+
+/// A value that depends on a flag of the new user.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StageValue {
+    /// The flag.
+    pub(crate) of: StageFlag,
+    /// The value if the flag is set.
+    pub(crate) yes: serde_json::Value,
+    /// The value if it is not.
+    pub(crate) no: serde_json::Value,
+}
+
+/// A flag of a new user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StageFlag {
+    Verified,
+    Blocked,
 }

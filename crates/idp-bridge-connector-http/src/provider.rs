@@ -8,7 +8,7 @@ use idp_bridge_core::{
 
 use crate::HttpConfig;
 use crate::api::Api;
-use crate::definition::{Call, Definition, IdRule, Next, RequestSpec};
+use crate::definition::{Call, Definition, FlagField, IdRule, Next, RequestSpec, TimeField, Verified};
 use crate::diagnose::BoundProbe;
 use crate::map::BoundUserMap;
 use crate::request::BoundRequest;
@@ -106,8 +106,8 @@ impl Definition {
         }
         let user = &self.user;
         let exact = |given: bool| if given { Fidelity::Exact } else { Fidelity::Absent };
-        let flag = |field: &Option<crate::definition::FlagField>| field.as_ref().map_or(Fidelity::Absent, |f| f.fidelity());
-        let time = |field: &Option<crate::definition::TimeField>| field.as_ref().map_or(Fidelity::Absent, |f| f.fidelity());
+        let flag = |field: &Option<FlagField>| field.as_ref().map_or(Fidelity::Absent, |f| f.fidelity());
+        let time = |field: &Option<TimeField>| field.as_ref().map_or(Fidelity::Absent, |f| f.fidelity());
         for (field, fidelity) in [
             (Field::Customer, exact(user.customer.is_some())),
             (Field::Email, exact(user.email.is_some())),
@@ -121,5 +121,16 @@ impl Definition {
             capabilities = capabilities.with_field(field, fidelity);
         }
         capabilities
+    }
+}
+
+impl Definition {
+    /// Returns one line about the product: its name, its versions, and what the definition was checked with.
+    pub fn summary(&self) -> String {
+        let checked = match self.product.verified {
+            Verified::Live => "checked on a real server",
+            Verified::Contract => "not verified live",
+        };
+        format!("{} {} ({checked})", self.product.name, self.product.versions)
     }
 }

@@ -80,9 +80,10 @@ impl Settings {
 
     /// Adds a value of the stage.
     pub(crate) fn set(&mut self, name: &str, value: Value) {
-        match value {
-            Value::String(text) => drop(self.texts.insert(name.to_owned(), text)),
-            value => drop(self.typed.insert(name.to_owned(), value)),
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        self.texts.insert(name.to_owned(), text);
+        if !value.is_string() {
+            self.typed.insert(name.to_owned(), value);
         }
     }
 

@@ -6,7 +6,7 @@ use idp_bridge_core::{CallScope, Error, ErrorKind, OutboundPolicy, Result, Secre
 use serde_json::Value;
 
 use crate::api::{Api, Kind};
-use crate::definition::{Definition, RequestSpec, Stage};
+use crate::definition::{Definition, RequestSpec, Stage, StageFlag};
 use crate::refusal::Place;
 use crate::request::BoundRequest;
 use crate::select::as_text;
@@ -48,7 +48,8 @@ impl Staging {
 
     /// Prepares the server; its mails go to this host and port.
     pub async fn prepare(&self, scope: &CallScope, smtp_host: &str, smtp_port: u16) -> Result<()> {
-        let values = [("stage.smtp_host", Value::from(smtp_host)), ("stage.smtp_port", smtp_port.into())];
+        let values =
+            [("stage.smtp_host".to_owned(), Value::from(smtp_host)), ("stage.smtp_port".to_owned(), smtp_port.into())];
         for request in &self.stage.prepare {
             self.send(scope, request, &values, &Values::default()).await?;
         }
@@ -57,11 +58,18 @@ impl Staging {
 
     /// Creates a user, and returns its id.
     pub async fn create(&self, scope: &CallScope, user: StagedUser<'_>) -> Result<String> {
-        let values = [
-            ("stage.verified", Value::from(user.verified)),
-            ("stage.blocked", user.blocked.into()),
-            ("stage.password", user.password.into()),
+        let mut values = vec![
+            ("stage.verified".to_owned(), Value::from(user.verified)),
+            ("stage.blocked".to_owned(), user.blocked.into()),
+            ("stage.password".to_owned(), user.password.into()),
         ];
+        for (name, value) in &self.stage.values {
+            let flag = match value.of {
+                StageFlag::Verified => user.verified,
+                StageFlag::Blocked => user.blocked,
+            };
+            values.push((format!("stage.{name}"), if flag { value.yes.clone() } else { value.no.clone() }));
+        }
         let answer =
             self.send(scope, &self.stage.create, &values, &Values::of_new_user(user.email, user.customer)).await?;
         answer.pointer(&self.stage.id).and_then(as_text).ok_or_else(|| {
@@ -80,7 +88,7 @@ impl Staging {
     pub async fn log_in(&self, scope: &CallScope, email: &str, password: &str) -> Result<bool> {
         let request = self.stage.log_in.as_ref();
         let request = request.ok_or_else(|| Error::misconfigured("the stage has no `log_in`"))?;
-        let values = [("stage.password", Value::from(password))];
+        let values = [("stage.password".to_owned(), Value::from(password))];
         match self.send(scope, request, &values, &Values::of_change(None, email)).await {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == ErrorKind::Unavailable => Err(error),
@@ -119,7 +127,7 @@ impl Staging {
         &self,
         scope: &CallScope,
         request: &RequestSpec,
-        stage_values: &[(&str, Value)],
+        stage_values: &[(String, Value)],
         values: &Values<'_>,
     ) -> Result<Value> {
         let mut settings = self.settings.clone();

@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use idp_bridge_client::{Call, CustomerId, Email, Operation, UserId};
 
+#[cfg(feature = "http")]
+use crate::commands::definition;
 use crate::commands::{call, check, connectors, doctor, keys, schema, serve, users};
 
 const EXAMPLES: &str = "\
@@ -58,6 +60,12 @@ pub(crate) enum Command {
     },
     /// List the connectors of this program with their capabilities and settings
     Connectors(connectors::Options),
+    /// List, show and check the definitions of the connector `http`
+    #[cfg(feature = "http")]
+    Definition {
+        #[command(subcommand)]
+        command: definition::Command,
+    },
     /// Make keys for signed calls
     Keys {
         #[command(subcommand)]
@@ -162,6 +170,8 @@ impl Command {
             Self::Users { command } => command.options().json,
             Self::Keys { command: keys::Command::New(new) } => new.json,
             Self::Keys { command: keys::Command::Public(_) } => true,
+            #[cfg(feature = "http")]
+            Self::Definition { command } => command.prints_json(),
             Self::Connectors(_) | Self::Serve(_) | Self::Schema(_) | Self::Completions { .. } | Self::Man => false,
         }
     }

@@ -4,6 +4,8 @@ pub(crate) mod call;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod connectors;
+#[cfg(feature = "http")]
+pub(crate) mod definition;
 pub(crate) mod doctor;
 pub(crate) mod keys;
 pub(crate) mod schema;
@@ -28,6 +30,8 @@ pub(crate) fn run(cli: Cli, registry: &Registry) -> CommandResult {
         Command::Call { command } => call::run(command),
         Command::Users { command } => users::run(command, registry),
         Command::Connectors(options) => connectors::run(&options, registry),
+        #[cfg(feature = "http")]
+        Command::Definition { command } => definition::run(&command),
         Command::Keys { command } => keys::run(&command),
         Command::Schema(options) => schema::run(&options, registry),
         Command::Completions { shell } => completions::print_completions(shell),

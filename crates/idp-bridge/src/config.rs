@@ -32,7 +32,7 @@ pub(crate) use load::{FILE_NAME, Loader, Location, Reload, Settings, TlsChange, 
 pub(crate) use model::{Log, LogFormat, Server, ShutdownDelay, parse_listen};
 pub(crate) use problem::{Problem, list, nearest};
 pub(crate) use published::{connector_settings, json_schema};
-pub(crate) use regular::read_text;
+pub(crate) use regular::{MAX_FILE, read_text};
 pub(crate) use secrets::MAX_SECRET;
 pub(crate) use store::StoreSettings;
 

@@ -24,6 +24,7 @@ macro_rules! connectors {
 connectors! {
     "auth0" => idp_bridge_connector_auth0::Auth0,
     "cognito" => idp_bridge_connector_cognito::Cognito,
+    "http" => idp_bridge_connector_http::Http,
     "keycloak" => idp_bridge_connector_keycloak::Keycloak,
     "memory" => idp_bridge_connector_memory::Memory,
     "oidc" => idp_bridge_connector_oidc::Oidc,

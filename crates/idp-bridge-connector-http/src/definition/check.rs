@@ -354,7 +354,6 @@ impl Checker<'_> {
         if template.as_name().is_none() {
             for name in template.names() {
                 if let Name::Setting(own) = name
-                    && !STAGE_NAMES.contains(&own.as_str())
                     && self.definition.settings.get(own).is_some_and(|setting| setting.kind != SettingKind::Name)
                 {
                     self.report(place, format!("`{{{own}}}` is beside other text: give the setting the type `name`"));
@@ -371,7 +370,7 @@ impl Checker<'_> {
             Name::Cursor => allowed.cursor,
             Name::Step(own) => allowed.steps.contains(own),
             Name::Detail(own) => allowed.detail && self.definition.user.detail.contains_key(own),
-            Name::Setting(own) if self.is_stage && STAGE_NAMES.contains(&own.as_str()) => true,
+            Name::Setting(own) if own.starts_with("stage.") => self.is_stage && self.has_stage_value(own),
             Name::Setting(own) => match self.definition.settings.get(own) {
                 Some(setting) if setting.kind == SettingKind::Secret => {
                     let message = format!("the secret `{own}` belongs into `[auth]`, which sends it to its origin only");
@@ -383,6 +382,11 @@ impl Checker<'_> {
         if !is_allowed {
             self.report(place, format!("`{{{name}}}` is not there: no setting, step or value of this call has the name"));
         }
+    }
+
+    fn has_stage_value(&self, name: &str) -> bool {
+        let own = |stage: &Stage| name.strip_prefix("stage.").is_some_and(|name| stage.values.contains_key(name));
+        STAGE_NAMES.contains(&name) || self.definition.stage.as_ref().is_some_and(own)
     }
 
     fn check_rule(&mut self, place: &[String], rule: &ErrorRule) {

@@ -1,5 +1,7 @@
 //! Inspects a table before it is deserialized: reports all unknown and missing keys, and resolves secrets and paths.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::document::Document;
@@ -34,6 +36,11 @@ impl<'a> Inspection<'a> {
                 Kind::Secret | Kind::Secrets => self.resolve_secret(key, kind, table, path),
                 Kind::Path => self.resolve_path(key, table, path),
                 Kind::Plain => {}
+            }
+        }
+        if shape.has_secrets() {
+            for key in names_of_secrets(table) {
+                self.resolve_secret(&key, Kind::Secret, table, path);
             }
         }
         for key in shape.required() {
@@ -171,6 +178,12 @@ impl<'a> Inspection<'a> {
             }
         }
     }
+}
+
+/// Returns the names of the secrets in a table, without the suffixes of their forms.
+fn names_of_secrets(table: &Map<String, Value>) -> BTreeSet<String> {
+    let name = |key: &String| FORMS.iter().rev().find_map(|form| key.strip_suffix(form)).unwrap_or(key).to_owned();
+    table.keys().map(name).collect()
 }
 
 fn empty_secret() -> FetchError {

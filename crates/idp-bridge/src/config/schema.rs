@@ -42,6 +42,11 @@ impl<'s> Shape<'s> {
         self.properties()?.get(key).map(|schema| self.kind(schema))
     }
 
+    /// Returns whether each key of the table that has no property of its own is a secret.
+    pub(crate) fn has_secrets(self) -> bool {
+        self.own.get("additionalProperties").is_some_and(|schema| self.kind(schema) == Kind::Secret)
+    }
+
     /// Returns the shape of the key's value.
     pub(crate) fn key(self, key: &str) -> Option<Self> {
         let named = self.properties().and_then(|properties| properties.get(key));

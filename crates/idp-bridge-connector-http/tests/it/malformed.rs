@@ -1,0 +1,149 @@
+//! Definitions that are refused, each with the line and the key of the mistake.
+
+use idp_bridge_connector_http::{Definition, catalog};
+
+/// A definition without mistakes.
+const GOOD: &str = r#"
+[product]
+name = "Sample"
+versions = "1"
+verified = "contract"
+docs = []
+[settings]
+url = { type = "origin", doc = "The URL." }
+other = { type = "origin", doc = "Another URL." }
+key = { type = "secret", doc = "The key." }
+title = { type = "text", doc = "A text." }
+field = { type = "name", doc = "A name." }
+[auth.key]
+type = "bearer"
+origin = "url"
+token = "key"
+[user]
+id = "/id"
+email = "/email"
+[user.detail]
+place = "/place"
+[calls.get_by_id]
+request = { origin = "url", path = ["users", "{id}"] }
+user = ""
+[calls.get_by_email]
+request = { origin = "url", path = ["users"], query = { filter = "email eq {email|quoted}", page = "{cursor}" } }
+users = "/items"
+next = { at = "/next" }
+[calls.get_by_customer]
+unsupported = "no search"
+[calls.delete]
+request = { method = "DELETE", origin = "url", path = ["users", "{id}"] }
+[calls.mark_email_verified]
+request = { method = "PATCH", origin = "url", path = ["users", "{id}"], json = { verified = true } }
+[calls.send_verification_email]
+steps = [
+  { method = "POST", origin = "url", path = ["flows"], capture = { flow = "/id" } },
+  { method = "POST", origin = "other", auth = "none", path = ["mails"], json = { flow = "{step.flow}", to = "{email}" } },
+]
+[calls.send_password_reset_email]
+unsupported = "no mails"
+[[errors]]
+status = 404
+when = [{ at = "/code", equals = "gone" }]
+kind = "not_found"
+message = "no such user"
+"#;
+
+/// A change of the good definition, and a part of the message that names its place.
+const MISTAKES: &[(&str, &str, &str)] = &[
+    // Not the types of the language.
+    ("verified = \"contract\"", "verified = \"maybe\"", "maybe"),
+    ("verified = \"contract\"", "", "verified"),
+    ("docs = []", "docs = []\nhomepage = \"x\"", "homepage"),
+    ("type = \"bearer\"", "type = \"cookie\"", "cookie"),
+    ("method = \"DELETE\"", "method = \"ERASE\"", "ERASE"),
+    ("kind = \"not_found\"", "kind = \"absent\"", "absent"),
+    ("status = 404", "status = 70000", "line"),
+    ("[product]", "[product", "line 2"),
+    // Placeholders.
+    ("\"users\", \"{id}\"] }\nuser", "\"users\", \"{id\"] }\nuser", "brace"),
+    ("\"users\", \"{id}\"] }\nuser", "\"users\", \"{ID}\"] }\nuser", "no placeholder"),
+    ("\"users\", \"{id}\"] }\nuser", "\"users\", \"{uid}\"] }\nuser", "`calls.get_by_id.request.path`: `{uid}` is not there"),
+    ("\"users\", \"{id}\"] }\nuser", "\"users\", \"{email}\"] }\nuser", "`{email}` is not there"),
+    ("{email|quoted}", "{email}", "beside other text"),
+    ("{email|quoted}", "{email|lower}", "beside other text"),
+    ("{email|quoted}", "{email|sql}", "unknown function `sql`"),
+    ("{email|quoted}", "{title} {email|quoted}", "give the setting the type `name`"),
+    ("{email|quoted}", "{key} {email|quoted}", "belongs into `[auth]`"),
+    ("{step.flow}", "{step.other}", "`{step.other}` is not there"),
+    ("{step.flow}", "{detail.other}", "`{detail.other}` is not there"),
+    ("capture = { flow = \"/id\" } },", "json = { flow = \"{step.flow}\" } },", "`{step.flow}` is not there"),
+    // Paths.
+    ("path = [\"flows\"]", "path = [\"a/b\"]", "`calls.send_verification_email.steps.0.path`"),
+    ("path = [\"flows\"]", "path = [\"..\"]", "a segment is empty, `.`, `..`"),
+    ("path = [\"flows\"]", "path = [\"\"]", "a segment is empty, `.`, `..`"),
+    ("path = [\"flows\"]", "path = [\"x{id}\"]", "beside other text"),
+    // Origins and credentials.
+    ("origin = \"other\", auth = \"none\"", "origin = \"other\"", "belongs to another origin"),
+    ("origin = \"other\", auth = \"none\"", "auth = \"none\"", "there are several origins"),
+    ("origin = \"other\", auth = \"none\"", "origin = \"title\", auth = \"none\"", "has another type"),
+    ("origin = \"other\", auth = \"none\"", "origin = \"url\", auth = \"basic\"", "there is no credential `basic`"),
+    ("token = \"key\"", "token = \"title\"", "`auth.key`: the setting `title` has another type"),
+    ("token = \"key\"", "token = \"none\"", "there is no setting `none`"),
+    ("path = [\"mails\"]", "path = [\"mails\"], headers = { authorization = \"x\" }", "`authorization` cannot be set"),
+    ("doc = \"The key.\"", "doc = \"The key.\", default = \"x\"", "a secret has no default"),
+    ("doc = \"A name.\"", "doc = \"A name.\", default = \"a b\"", "`settings.field.default`"),
+    ("title = {", "email = {", "the name is reserved"),
+    // Calls.
+    ("unsupported = \"no mails\"", "condition = \"sometimes\"", "add `request`, or `unsupported`"),
+    ("unsupported = \"no search\"", "unsupported = \"no search\"\ncondition = \"x\"", "neither requests nor a condition"),
+    ("user = \"\"", "", "add `user` or `users`"),
+    ("user = \"\"", "user = \"\"\nusers = \"/x\"", "not both"),
+    ("user = \"\"", "user = \"id\"", "no JSON pointer"),
+    ("next = { at = \"/next\" }", "next = { at = \"next\" }", "a JSON pointer begins with `/`"),
+    ("page = \"{cursor}\"", "page = \"1\"", "the query has no value `{cursor}`"),
+    ("json = { verified = true } }", "json = { verified = true }, form = { a = \"b\" } }", "not both"),
+    ("method = \"PATCH\", ", "", "a GET has no body"),
+    ("json = { verified = true } }", "json = { verified = true }, success = [404] }", "only statuses from 200 to 299"),
+    ("capture = { flow = \"/id\" }", "capture = { flow = \"id\" }", "a JSON pointer begins with `/`"),
+    // Users and refusals.
+    ("email = \"/email\"", "email = \"email\"", "`user.email`: `email` is no JSON pointer"),
+    ("email = \"/email\"", "email = { at = \"/emails\", index = true }", "`index` needs `where`"),
+    ("place = \"/place\"", "place = \"/{title}\"", "has another type"),
+    ("when = [{ at = \"/code\", equals = \"gone\" }]", "", "a gateway can send the status as well"),
+    ("equals = \"gone\"", "equals = \"gone\", present = true", "one of `equals`"),
+    ("status = 404", "status = 404\ncall = \"remove\"", "there is no call `remove`"),
+];
+
+#[test]
+fn good_definitions_are_accepted() {
+    assert!(Definition::parse(GOOD).is_ok(), "{:?}", Definition::parse(GOOD).err());
+    for name in catalog::names() {
+        let definition = Definition::parse(catalog::find(name).unwrap());
+        assert!(definition.is_ok(), "{name}: {:?}", definition.err());
+    }
+}
+
+#[test]
+fn each_mistake_is_located() {
+    assert!(MISTAKES.len() >= 40);
+    for (good, bad, part) in MISTAKES {
+        assert!(GOOD.contains(good), "the good definition lacks {good:?}");
+        let text = GOOD.replacen(good, bad, 1);
+        let problems = Definition::parse(&text).map(|_| ()).expect_err(bad);
+        let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(shown.iter().any(|problem| problem.contains(part)), "{bad:?}: {shown:?}");
+    }
+}
+
+#[test]
+fn line_is_that_of_the_key() {
+    let text = GOOD.replacen("path = [\"flows\"]", "path = [\"..\"]", 1);
+    let line = text.lines().position(|line| line.contains("\"..\"")).unwrap() + 1;
+    assert_eq!(Definition::parse(&text).err().unwrap()[0].line, line);
+}
+
+#[test]
+fn definitions_of_the_catalog_are_short() {
+    for name in catalog::names() {
+        let lines = catalog::find(name).unwrap().lines().count();
+        assert!(lines <= 140, "{name} has {lines} lines");
+    }
+}

@@ -1,0 +1,162 @@
+//! What a definition sends, and where.
+
+use std::time::Duration;
+
+use idp_bridge_connector_http::{Definition, Http, HttpConfig};
+use idp_bridge_core::{
+    CallScope, CustomerId, Directory, Email, ErrorKind, IdentityProvider, OutboundPolicy, Secret, UserId, UserKey,
+};
+use idp_bridge_test_http::{Server, answer};
+
+const DEFINITION: &str = r#"
+[product]
+name = "Sample"
+versions = "1"
+verified = "contract"
+docs = []
+[settings]
+url = { type = "origin", doc = "The URL." }
+public = { type = "origin", doc = "The URL of mails." }
+key = { type = "secret", doc = "The key." }
+field = { type = "name", doc = "A name.", default = "customer" }
+[auth.key]
+type = "header"
+origin = "url"
+name = "x-api-key"
+prefix = "SSWS "
+key = "key"
+[user]
+id = "/id"
+email = "/email"
+customer = "/{field}"
+[calls.get_by_id]
+request = { origin = "url", path = ["users", "{id}"] }
+user = ""
+[calls.get_by_email]
+request = { origin = "url", path = ["users"], query = { filter = "email eq {email|quoted}", page = "{cursor}" } }
+users = "/items"
+next = { at = "/next" }
+[calls.get_by_customer]
+request = { origin = "url", path = ["users"], query = { filter = "{field} eq {customer|odata}" } }
+users = "/items"
+[calls.delete]
+request = { method = "DELETE", origin = "url", path = ["users", "{id}"] }
+[calls.mark_email_verified]
+unsupported = "no flag"
+[calls.send_verification_email]
+steps = [
+  { method = "POST", origin = "public", auth = "none", path = ["flows"], capture = { flow = "/id" } },
+  { method = "POST", origin = "public", auth = "none", path = ["mails"], json = { flow = "{step.flow}", to = "{email}" }, require = [{ at = "/state", equals = "sent" }] },
+]
+[calls.send_password_reset_email]
+unsupported = "no mails"
+[[errors]]
+status = 404
+when = [{ at = "/code", equals = "gone" }]
+kind = "not_found"
+message = "no such user"
+"#;
+
+fn provider(url: &str, public: &str) -> Directory<Http> {
+    let mut config = HttpConfig::default();
+    config.settings.extend([("url".into(), url.to_owned()), ("public".into(), public.to_owned())]);
+    config.secrets.insert("key".into(), Secret::new("s3cr3t"));
+    Http::with_definition(&Definition::parse(DEFINITION).unwrap(), &config, &OutboundPolicy::default()).unwrap()
+}
+
+fn scope() -> CallScope {
+    CallScope::new("r-1", Duration::from_secs(5))
+}
+
+const ADA: &str = r#"{"id":"u-1","email":"ada@acme.example","customer":"c-1"}"#;
+
+#[tokio::test]
+async fn credential_is_sent_to_its_origin_only() {
+    let admin = Server::start(|_, _| answer(200, &[], ADA)).await;
+    let public = Server::start(|_, request| {
+        answer(200, &[], if request.head.contains("/flows") { r#"{"id":"f/1"}"# } else { r#"{"state":"sent"}"# })
+    })
+    .await;
+    let provider = provider(&admin.base(), &public.base());
+    provider.send_verification_email(&scope(), &UserId::new("u-1").unwrap()).await.unwrap();
+    let sent = admin.received();
+    assert!(sent.iter().all(|request| request.head.contains("x-api-key: ssws s3cr3t")), "{sent:?}");
+    let mails = public.received();
+    assert_eq!(mails.len(), 2);
+    assert!(mails.iter().all(|request| !request.head.contains("s3cr3t")), "{mails:?}");
+    assert_eq!(mails[1].body, r#"{"flow":"f/1","to":"ada@acme.example"}"#);
+}
+
+#[tokio::test]
+async fn unaccepted_mail_is_an_error() {
+    let admin = Server::start(|_, _| answer(200, &[], ADA)).await;
+    let public = Server::start(|_, _| answer(200, &[], r#"{"id":"f-1","state":"choose_method"}"#)).await;
+    let sent = provider(&admin.base(), &public.base()).send_verification_email(&scope(), &UserId::new("u-1").unwrap());
+    assert_eq!(sent.await.unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn hostile_values_stay_one_value() {
+    let server = Server::start(|_, _| answer(404, &[], r#"{"code":"gone"}"#)).await;
+    let provider = provider(&server.base(), &server.base());
+    for (id, segment) in [("a/../b", "a%2f..%2fb"), ("x?y=z#w", "x%3fy%3dz%23w"), ("{id}", "%7bid%7d"), ("%2e%2e", "%252e%252e")] {
+        let id = UserId::new(id).unwrap();
+        let error = provider.get(&scope(), UserKey::Id(&id)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        let head = server.received().last().unwrap().head.clone();
+        assert!(head.starts_with(&format!("get /users/{segment} http/1.1")), "{head}");
+    }
+    let customer = CustomerId::new("x' or name ne '").unwrap();
+    assert_eq!(provider.get(&scope(), UserKey::Customer(&customer)).await.unwrap_err().kind(), ErrorKind::NotFound);
+    let head = server.received().last().unwrap().head.clone();
+    assert!(head.contains("filter=customer+eq+%27x%27%27+or+name+ne+%27%27%27 "), "{head}");
+    let email = Email::new("\"x\\\"or(1)\"@acme.example").or_else(|_| Email::new("a'b@acme.example")).unwrap();
+    assert!(provider.get(&scope(), UserKey::Email(&email)).await.is_err());
+}
+
+#[tokio::test]
+async fn pages_are_read_until_the_last() {
+    let server = Server::start(|number, request| {
+        assert_eq!(request.head.contains("page="), number > 0, "{}", request.head);
+        match number {
+            0 => answer(200, &[], r#"{"items":[{"id":"u-2","email":"other@acme.example"}],"next":"p 2"}"#),
+            _ => answer(200, &[], &format!(r#"{{"items":[{ADA}],"next":null}}"#)),
+        }
+    })
+    .await;
+    let email = Email::new("ada@acme.example").unwrap();
+    let user = provider(&server.base(), &server.base()).get(&scope(), UserKey::Email(&email)).await.unwrap();
+    assert_eq!(user.id.as_str(), "u-1");
+    assert!(server.received()[1].head.contains("page=p+2"));
+}
+
+#[test]
+fn settings_are_those_of_the_definition() {
+    let definition = Definition::parse(DEFINITION).unwrap();
+    let good = || {
+        let mut config = HttpConfig::default();
+        config.settings.extend(["url", "public"].map(|name| (name.to_owned(), "https://x.example".to_owned())));
+        config.secrets.insert("key".into(), Secret::new("s"));
+        config
+    };
+    let build = |config: &HttpConfig| Http::with_definition(&definition, config, &OutboundPolicy::default());
+    assert!(build(&good()).is_ok());
+    let mut cases = Vec::new();
+    for (name, value) in [("urll", "x"), ("key", "x"), ("field", "a b"), ("url", "ftp://x"), ("url", "")] {
+        let mut config = good();
+        config.settings.insert(name.into(), value.into());
+        cases.push(config);
+    }
+    for remove in ["url", "public"] {
+        let mut config = good();
+        config.settings.remove(remove);
+        cases.push(config);
+    }
+    let mut config = good();
+    config.secrets.clear();
+    cases.push(config);
+    for config in cases {
+        let error = build(&config).map(|_| ()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Misconfigured, "{config:?}");
+    }
+}
