@@ -221,6 +221,8 @@ pub(crate) enum IdForm {
     Decimal,
     /// Letters and digits.
     Alphanumeric,
+    /// Letters, digits, `-`, `_`, `.`, `~`, `:`, `@`, `|` and `+`.
+    Token,
     /// Any characters.
     #[default]
     Opaque,

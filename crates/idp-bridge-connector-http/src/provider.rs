@@ -8,7 +8,7 @@ use idp_bridge_core::{
 
 use crate::HttpConfig;
 use crate::api::Api;
-use crate::definition::{Call, Definition, FlagField, IdRule, Next, RequestSpec, TimeField, Verified};
+use crate::definition::{Call, Definition, FlagField, IdRule, Next, RequestSpec, Setting, SettingKind, TimeField, Verified};
 use crate::diagnose::BoundProbe;
 use crate::map::BoundUserMap;
 use crate::request::BoundRequest;
@@ -125,6 +125,12 @@ impl Definition {
 }
 
 impl Definition {
+    /// Returns the names of the settings with an origin.
+    pub fn origins(&self) -> Vec<String> {
+        let is_origin = |setting: &Setting| setting.kind == SettingKind::Origin;
+        self.settings.iter().filter(|(_, setting)| is_origin(setting)).map(|(name, _)| name.clone()).collect()
+    }
+
     /// Returns one line about the product: its name, its versions, and what the definition was checked with.
     pub fn summary(&self) -> String {
         let checked = match self.product.verified {

@@ -147,6 +147,9 @@ impl IdRule {
             IdForm::Uuid => is_uuid(id),
             IdForm::Decimal => id.bytes().all(|b| b.is_ascii_digit()) && (id == "0" || !id.starts_with('0')),
             IdForm::Alphanumeric => id.bytes().all(|b| b.is_ascii_alphanumeric()),
+            IdForm::Token => {
+                id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.~:@|+".contains(&b)) && !matches!(id, "." | "..")
+            }
             IdForm::Opaque => !matches!(id, "." | ".."),
         };
         has_form

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use idp_bridge_conformance::{Control, Harness, Need, NewUser, Staged, async_trait};
+use idp_bridge_conformance::{Control, Harness, Need, NewUser, SecondOrigin, Setup, Staged, async_trait};
 use idp_bridge_connector_http::{Definition, Http, HttpConfig, StagedUser, Staging};
 use idp_bridge_core::{CallScope, Capabilities, ConnectorContext, Email, IdentityProvider, TenantId, UserId};
 
@@ -14,8 +14,8 @@ pub struct DefinitionHarness {
     name: String,
     definition: Definition,
     config: HttpConfig,
-    /// The setting with the origin that the suite's proxy stands in front of.
-    origin: String,
+    /// The settings with the origins that the suite's proxies stand in front of.
+    origins: Vec<String>,
     staging: Staging,
     mails: MailServer,
 }
@@ -26,19 +26,21 @@ const PASSWORD: &str = "Vw7-quite-a-Long-password";
 impl DefinitionHarness {
     /// Prepares the server.
     ///
-    /// `origin` is the setting of the origin that the suite's proxy stands in front of.
-    pub async fn start(name: &str, text: &str, config: HttpConfig, origin: &str) -> Staged<Self> {
-        let definition = Definition::parse(text).map_err(|problems| {
+    /// The products' mails go to `smtp_port` on 127.0.0.1; 0 chooses a free port, for products that the stage configures.
+    pub async fn start(name: String, text: String, config: HttpConfig, smtp_port: u16) -> Staged<Self> {
+        let definition = Definition::parse(&text).map_err(|problems| {
             problems.iter().map(|problem| format!("{name}: {problem}\n")).collect::<String>()
         })?;
         let staging = Staging::new(&definition, &config, &context()?.outbound)?;
-        let mails = MailServer::start().await?;
+        let mails = MailServer::start(smtp_port).await?;
         staging.prepare(&scope(), "127.0.0.1", mails.port()).await?;
-        Ok(Self { name: format!("http:{name} (real)"), definition, config, origin: origin.to_owned(), staging, mails })
+        let origins = definition.origins();
+        Ok(Self { name: format!("http:{name} (real)"), definition, config, origins, staging, mails })
     }
 
-    fn build(&self, config: &HttpConfig) -> Staged<Arc<dyn IdentityProvider>> {
-        Ok(Arc::new(Http::with_definition(&self.definition, config, &context()?.outbound)?))
+    fn origin(&self, index: usize) -> Staged<String> {
+        let url = self.origins.get(index).and_then(|name| self.config.settings.get(name));
+        Ok(url.ok_or("the settings lack an origin of the definition")?.clone())
     }
 }
 
@@ -102,6 +104,7 @@ impl Harness for DefinitionHarness {
         let missing = match need {
             Need::Login if !can_log_in => Some("the stage of the definition has no `log_in`"),
             Need::ChangeEmail if !can_change_email => Some("the stage of the definition has no `change_email`"),
+            Need::SecondOrigin if self.origins.len() < 2 => Some("the product has one origin"),
             Need::SelfEdit => Some("a stage has no self-service"),
             Need::Control(control) if !self.staging.has_control(control_name(control)) => {
                 Some("the stage of the definition has no such control")
@@ -112,8 +115,24 @@ impl Harness for DefinitionHarness {
         declared.or_else(|| missing.map(str::to_owned))
     }
 
-    async fn provider(&self) -> Staged<Arc<dyn IdentityProvider>> {
-        self.build(&self.config)
+    async fn provider(&self, setup: Setup<'_>) -> Staged<Arc<dyn IdentityProvider>> {
+        let mut config = self.config.clone();
+        let mut send_to = |index: usize, url: &str| {
+            if let Some(origin) = self.origins.get(index) {
+                config.settings.insert(origin.clone(), url.to_owned());
+            }
+        };
+        match setup {
+            Setup::Working | Setup::WithoutFederation => {}
+            Setup::Broken(control) => config = self.staging.with_control(&config, control_name(control)),
+            Setup::At(first) => send_to(0, first),
+            Setup::AtTwo(first, second) => {
+                send_to(0, first);
+                send_to(1, second);
+            }
+            other => return Err(other.unsupported()),
+        }
+        Ok(Arc::new(Http::with_definition(&self.definition, &config, &context()?.outbound)?))
     }
 
     async fn create(&self, user: NewUser) -> Staged<UserId> {
@@ -139,18 +158,11 @@ impl Harness for DefinitionHarness {
         Ok(self.mails.count(email.as_str()).await)
     }
 
-    async fn provider_broken(&self, control: Control) -> Staged<Arc<dyn IdentityProvider>> {
-        self.build(&self.staging.with_control(&self.config, control_name(control)))
-    }
-
     async fn upstream(&self) -> Staged<String> {
-        let url = self.config.settings.get(&self.origin).ok_or("there is no setting with this origin")?;
-        Ok(url.clone())
+        self.origin(0)
     }
 
-    async fn provider_at(&self, base_url: &str) -> Staged<Arc<dyn IdentityProvider>> {
-        let mut config = self.config.clone();
-        config.settings.insert(self.origin.clone(), base_url.to_owned());
-        self.build(&config)
+    async fn second_origin(&self) -> Staged<SecondOrigin> {
+        Ok(SecondOrigin { url: self.origin(1)?, credentials: Vec::new() })
     }
 }

@@ -19,9 +19,9 @@ pub(crate) struct MailServer {
 }
 
 impl MailServer {
-    /// Starts the server on a free port of 127.0.0.1.
-    pub(crate) async fn start() -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// Starts the server on a port of 127.0.0.1; 0 chooses a free one.
+    pub(crate) async fn start(port: u16) -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         let (sender, deliveries) = watch::channel(0);
         let server = Self { port: listener.local_addr()?.port(), mails: Arc::default(), deliveries };
         let mails = Arc::clone(&server.mails);
@@ -39,14 +39,21 @@ impl MailServer {
         self.port
     }
 
-    /// Returns the number of mails to an address, after no mail has arrived for a while.
+    /// Returns the number of mails to an address, after none to it has arrived for a while.
     ///
     /// Products send mails in the background, and the end of that cannot be observed.
     pub(crate) async fn count(&self, address: &str) -> usize {
+        let address = address.to_ascii_lowercase();
+        let count = || lock(&self.mails).get(&address).copied().unwrap_or_default();
         let mut deliveries = self.deliveries.clone();
-        deliveries.mark_unchanged();
-        while tokio::time::timeout(QUIET, deliveries.changed()).await.is_ok_and(|changed| changed.is_ok()) {}
-        lock(&self.mails).get(&address.to_ascii_lowercase()).copied().unwrap_or_default()
+        let mut counted = count();
+        loop {
+            let more = deliveries.wait_for(|_| count() > counted);
+            match tokio::time::timeout(QUIET, more).await {
+                Ok(Ok(_)) => counted = count(),
+                _ => return counted,
+            }
+        }
     }
 }
 
