@@ -2,12 +2,16 @@
 
 mod settings;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use idp_bridge_conformance::{Staged, Suites};
 use idp_bridge_connector_cognito_testing::harness::{StandIn, StandInHarness};
+use idp_bridge_connector_http::{HttpConfig, catalog};
+use idp_bridge_connector_http_testing::DefinitionHarness;
 use idp_bridge_connector_keycloak_testing::harness::KeycloakHarness;
 use idp_bridge_connector_oidc_testing::harness::ServerHarness;
+use idp_bridge_core::Secret;
 use settings::Lab;
 
 fn main() -> ExitCode {
@@ -15,6 +19,8 @@ fn main() -> ExitCode {
         .add("cognito", cognito())
         .add("keycloak", keycloak())
         .add("oidc", oidc())
+        .add("pocketbase", definition("pocketbase"))
+        .add("scim2", definition("scim2"))
         .run()
 }
 
@@ -28,6 +34,17 @@ async fn cognito() -> Staged<StandInHarness> {
 
 async fn keycloak() -> Staged<KeycloakHarness> {
     KeycloakHarness::start(Lab::find("keycloak")?.server()?).await
+}
+
+/// The harness of a server that a definition of the catalog describes.
+async fn definition(lab: &str) -> Staged<DefinitionHarness> {
+    let lab = Lab::find(lab)?;
+    let name = lab.get_text("/definition/name")?;
+    let texts = |pointer: &str| -> Staged<BTreeMap<String, String>> { Ok(serde_json::from_value(lab.get(pointer)?.clone())?) };
+    let mut config = HttpConfig::new(&name);
+    config.settings = texts("/definition/settings")?;
+    config.secrets = texts("/definition/secrets")?.into_iter().map(|(name, text)| (name, Secret::new(text))).collect();
+    DefinitionHarness::start(name.clone(), catalog::find(&name)?.to_owned(), config, 0).await
 }
 
 async fn oidc() -> Staged<ServerHarness> {

@@ -5,6 +5,8 @@ mod keycloak;
 mod oidc;
 pub(crate) mod packages;
 mod place;
+mod pocketbase;
+mod scim;
 mod server;
 mod settings;
 
@@ -36,16 +38,22 @@ pub(crate) enum Name {
     Cognito,
     /// node-oidc-provider, an OpenID Provider, with applications and users
     Oidc,
+    /// PocketBase, which a definition of the connector `http` describes, with users
+    Pocketbase,
+    /// scim2-server, which a definition of the connector `http` describes
+    Scim2,
 }
 
 impl Name {
-    const ALL: [Self; 3] = [Self::Keycloak, Self::Cognito, Self::Oidc];
+    const ALL: [Self; 5] = [Self::Keycloak, Self::Cognito, Self::Oidc, Self::Pocketbase, Self::Scim2];
 
     fn description(self) -> &'static Description {
         match self {
             Self::Keycloak => &keycloak::LAB,
             Self::Cognito => &cognito::LAB,
             Self::Oidc => &oidc::LAB,
+            Self::Pocketbase => &pocketbase::LAB,
+            Self::Scim2 => &scim::LAB,
         }
     }
 }
@@ -68,7 +76,8 @@ pub(crate) struct Options {
 /// The ports on 127.0.0.1 that were chosen on the command line.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Ports {
-    /// Port of the identity provider [default: the first free one from 8180 (keycloak), 4566 (cognito) or 8280 (oidc)]
+    /// Port of the identity provider [default: the first free one from 8180 (keycloak), 4566 (cognito), 8280 (oidc), 8380
+    /// (pocketbase) or 8480 (scim2)]
     #[arg(long)]
     port: Option<u16>,
     /// Port of Keycloak's health [default: the first free one from 9180]
@@ -77,7 +86,7 @@ pub(crate) struct Ports {
     /// Port of the SMTP server for Keycloak [default: the first free one from 8125]
     #[arg(long)]
     smtp_port: Option<u16>,
-    /// Port in the bridge's configuration [default: the first free one from 8080 (keycloak), 8081 (cognito) or 8082 (oidc)]
+    /// Port in the bridge's configuration [default: the first free one from 8080 (keycloak) to 8084 (scim2)]
     #[arg(long)]
     bridge_port: Option<u16>,
 }

@@ -80,9 +80,13 @@ pub(crate) fn configure_bridge(place: &Place, port: u16, connector: &Value, fede
     let key = format!("whsec_{}\n", STANDARD.encode(random()?));
     files::write_with_mode(&bridge.webhook_key_file, &key, files::PRIVATE)?;
     let key_files = [&bridge.webhook_key_file];
+    let mut settings = json!({"webhook_keys_file": key_files, "connector": connector});
+    if !federation.is_null() {
+        settings["federation"] = federation.clone();
+    }
     let configuration = json!({
         "server": {"listen": bridge.listen, "public_url": format!("http://{}", bridge.listen), "state_dir": state},
-        "tenants": {tenant: {"webhook_keys_file": key_files, "connector": connector, "federation": federation}},
+        "tenants": {tenant: settings},
     });
     let text = toml::to_string(&configuration).context("the configuration cannot be written as TOML")?;
     let text = format!("# Written by `cargo xtask lab` at every start.\n{text}");

