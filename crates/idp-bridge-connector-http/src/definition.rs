@@ -1,7 +1,9 @@
 //! The language of a definition: the types of its TOML.
 
+mod auth;
 mod check;
 mod parse;
+mod stage;
 
 use std::collections::BTreeMap;
 
@@ -9,8 +11,10 @@ use idp_bridge_core::{CallKind, ErrorKind, Fidelity};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub(crate) use auth::{Auth, SecretIn};
 pub(crate) use check::is_name;
 pub use parse::DefinitionError;
+pub(crate) use stage::{Stage, StageFlag};
 
 use crate::body::JsonBody;
 use crate::select::{Check, OneOrMany, Selector};
@@ -98,102 +102,6 @@ pub(crate) enum SettingKind {
     Name,
     /// A secret. Only credentials use it.
     Secret,
-}
-
-/// A credential. It is sent to its origin only.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-pub(crate) enum Auth {
-    /// `authorization: Bearer …`.
-    Bearer {
-        /// The setting of the origin. Not needed if there is one.
-        #[serde(default)]
-        origin: Option<String>,
-        /// The setting of the secret.
-        token: String,
-    },
-    /// A header with an API key.
-    Header {
-        /// The setting of the origin. Not needed if there is one.
-        #[serde(default)]
-        origin: Option<String>,
-        /// The header.
-        name: String,
-        /// The text before the key, such as `SSWS `.
-        #[serde(default)]
-        prefix: String,
-        /// The setting of the secret.
-        key: String,
-    },
-    /// `authorization: Basic …`.
-    Basic {
-        /// The setting of the origin. Not needed if there is one.
-        #[serde(default)]
-        origin: Option<String>,
-        /// The setting of the user name.
-        user: String,
-        /// The setting of the password.
-        password: String,
-    },
-    /// An access token from a client credentials grant (RFC 6749, section 4.4).
-    ClientCredentials {
-        /// The setting of the origin. Not needed if there is one.
-        #[serde(default)]
-        origin: Option<String>,
-        /// The setting of the origin of the token endpoint, if it is another one.
-        #[serde(default)]
-        token_origin: Option<String>,
-        /// The path of the token endpoint.
-        token_path: Vec<Template>,
-        /// The setting of the client id.
-        client_id: String,
-        /// The setting of the client secret.
-        client_secret: String,
-        /// Where the secret is sent.
-        #[serde(default)]
-        secret_in: SecretIn,
-        /// Further fields of the form, such as `scope`.
-        #[serde(default)]
-        form: BTreeMap<String, Template>,
-    },
-    /// A token from a login request.
-    Login {
-        /// The setting of the origin. Not needed if there is one.
-        #[serde(default)]
-        origin: Option<String>,
-        /// The path of the request, a `POST`.
-        path: Vec<Template>,
-        /// The settings in the JSON body, by member.
-        json: BTreeMap<String, String>,
-        /// The place of the token in the answer, a JSON pointer.
-        token: String,
-        /// For how long the token is valid, in seconds.
-        lifetime: u64,
-    },
-}
-
-impl Auth {
-    /// Returns the setting of the origin that the credential is sent to, if the definition names it.
-    pub(crate) fn origin(&self) -> Option<&str> {
-        match self {
-            Self::Bearer { origin, .. }
-            | Self::Header { origin, .. }
-            | Self::Basic { origin, .. }
-            | Self::ClientCredentials { origin, .. }
-            | Self::Login { origin, .. } => origin.as_deref(),
-        }
-    }
-}
-
-/// The place of a client secret.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum SecretIn {
-    /// In the `authorization` header: `client_secret_basic`.
-    #[default]
-    Header,
-    /// In the form: `client_secret_post`.
-    Form,
 }
 
 /// The form of user ids. A request is sent only for ids of this form.
@@ -535,52 +443,3 @@ pub(crate) struct Probe {
     pub(crate) authority: bool,
 }
 
-/// How the conformance suite creates and changes users on a real server.
-///
-/// Its requests have the placeholders of settings, and `{stage.smtp_host}` and `{stage.smtp_port}` of the suite's mail server.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Stage {
-    /// Requests that prepare the server before the first case.
-    #[serde(default)]
-    pub(crate) prepare: Vec<RequestSpec>,
-    /// Creates a user. Placeholders: `{email}`, `{customer}`, `{stage.verified}`, `{stage.blocked}` and `{stage.password}`.
-    pub(crate) create: RequestSpec,
-    /// The place of the new user's id in the answer, a JSON pointer.
-    pub(crate) id: String,
-    /// Changes the address of `{id}` to `{email}`.
-    #[serde(default)]
-    pub(crate) change_email: Option<RequestSpec>,
-    /// Logs in with `{email}` and `{stage.password}`. A refusal means that the login failed.
-    #[serde(default)]
-    pub(crate) log_in: Option<RequestSpec>,
-    /// Further values of a new user, by name: `{stage.name}`.
-    #[serde(default)]
-    pub(crate) values: BTreeMap<String, StageValue>,
-    /// Settings and secrets of providers with one mistake, by the name of the control, such as `wrong_secret`.
-    #[serde(default)]
-    pub(crate) controls: BTreeMap<String, BTreeMap<String, String>>,
-    /// The needs of the suite that the product cannot meet, each with the reason.
-    #[serde(default)]
-    pub(crate) not_applicable: BTreeMap<String, String>,
-}
-
-/// A value that depends on a flag of the new user.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct StageValue {
-    /// The flag.
-    pub(crate) of: StageFlag,
-    /// The value if the flag is set.
-    pub(crate) yes: serde_json::Value,
-    /// The value if it is not.
-    pub(crate) no: serde_json::Value,
-}
-
-/// A flag of a new user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum StageFlag {
-    Verified,
-    Blocked,
-}

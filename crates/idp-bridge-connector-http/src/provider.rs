@@ -131,6 +131,11 @@ impl Definition {
         self.settings.iter().filter(|(_, setting)| is_origin(setting)).map(|(name, _)| name.clone()).collect()
     }
 
+    /// Returns the addresses of the product's documentation.
+    pub fn docs(&self) -> &[String] {
+        &self.product.docs
+    }
+
     /// Returns one line about the product: its name, its versions, and what the definition was checked with.
     pub fn summary(&self) -> String {
         let checked = match self.product.verified {

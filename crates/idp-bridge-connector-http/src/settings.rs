@@ -7,7 +7,7 @@ use idp_bridge_http::BaseUrl;
 use serde_json::Value;
 
 use crate::HttpConfig;
-use crate::definition::{Definition, RequestSpec, SettingKind, is_name};
+use crate::definition::{Definition, RequestSpec, Setting, SettingKind, is_name};
 
 /// The checked settings of a tenant.
 #[derive(Debug, Clone)]
@@ -34,12 +34,12 @@ impl Settings {
         };
         for (name, setting) in &definition.settings {
             if setting.kind == SettingKind::Secret {
-                let secret = config.secrets.get(name).ok_or_else(|| missing("secrets", name, &setting.doc))?;
+                let secret = config.secrets.get(name).ok_or_else(|| missing("secrets", name, setting))?;
                 settings.secrets.insert(name.clone(), secret.clone());
                 continue;
             }
             let given = config.settings.get(name).or(setting.default.as_ref());
-            let value = given.ok_or_else(|| missing("settings", name, &setting.doc))?;
+            let value = given.ok_or_else(|| missing("settings", name, setting))?;
             match setting.kind {
                 SettingKind::Origin => {
                     let base = BaseUrl::parse(value, policy).map_err(|error| error.with("name", name.clone()))?;
@@ -128,7 +128,8 @@ fn check_names(definition: &Definition, config: &HttpConfig) -> Result<()> {
     Ok(())
 }
 
-fn missing(table: &str, name: &str, doc: &str) -> Error {
-    let form = if table == "secrets" { format!("{name}_file = \"…\"") } else { format!("{name} = \"…\"") };
-    Error::misconfigured(format!("`{table}` lacks `{name}`")).with_hint(format!("add `{form}`: {doc}"))
+fn missing(table: &str, name: &str, setting: &Setting) -> Error {
+    let example = setting.example.as_deref().unwrap_or("…");
+    let form = if table == "secrets" { format!("{name}_file = \"…\"") } else { format!("{name} = \"{example}\"") };
+    Error::misconfigured(format!("`{table}` lacks `{name}`")).with_hint(format!("add `{form}`: {}", setting.doc))
 }

@@ -204,7 +204,7 @@ impl Checker<'_> {
             if let Some(message) = condition.problem() {
                 self.report(&place, message);
             }
-            for part in &condition.contains {
+            if let Some(part) = &condition.contains {
                 self.check_template(&key(&place, "contains"), part, &Allowed::default());
             }
         }

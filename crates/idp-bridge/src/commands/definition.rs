@@ -106,5 +106,5 @@ fn parse(text: &str, name: &str) -> Result<Definition, Failure> {
 }
 
 fn to_json(name: &str, definition: &Definition) -> Value {
-    json!({"name": name, "summary": definition.summary(), "capabilities": definition.capabilities()})
+    json!({"name": name, "summary": definition.summary(), "docs": definition.docs(), "capabilities": definition.capabilities()})
 }

@@ -1,0 +1,104 @@
+//! The credentials of a definition: `[auth]`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::template::Template;
+
+/// A credential. It is sent to its origin only.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Auth {
+    /// `authorization: Bearer …`.
+    Bearer {
+        /// The setting of the origin. Not needed if there is one.
+        #[serde(default)]
+        origin: Option<String>,
+        /// The setting of the secret.
+        token: String,
+    },
+    /// A header with an API key.
+    Header {
+        /// The setting of the origin. Not needed if there is one.
+        #[serde(default)]
+        origin: Option<String>,
+        /// The header.
+        name: String,
+        /// The text before the key, such as `SSWS `.
+        #[serde(default)]
+        prefix: String,
+        /// The setting of the secret.
+        key: String,
+    },
+    /// `authorization: Basic …`.
+    Basic {
+        /// The setting of the origin. Not needed if there is one.
+        #[serde(default)]
+        origin: Option<String>,
+        /// The setting of the user name.
+        user: String,
+        /// The setting of the password.
+        password: String,
+    },
+    /// An access token from a client credentials grant (RFC 6749, section 4.4).
+    ClientCredentials {
+        /// The setting of the origin. Not needed if there is one.
+        #[serde(default)]
+        origin: Option<String>,
+        /// The setting of the origin of the token endpoint, if it is another one.
+        #[serde(default)]
+        token_origin: Option<String>,
+        /// The path of the token endpoint.
+        token_path: Vec<Template>,
+        /// The setting of the client id.
+        client_id: String,
+        /// The setting of the client secret.
+        client_secret: String,
+        /// Where the secret is sent.
+        #[serde(default)]
+        secret_in: SecretIn,
+        /// Further fields of the form, such as `scope`.
+        #[serde(default)]
+        form: BTreeMap<String, Template>,
+    },
+    /// A token from a login request.
+    Login {
+        /// The setting of the origin. Not needed if there is one.
+        #[serde(default)]
+        origin: Option<String>,
+        /// The path of the request, a `POST`.
+        path: Vec<Template>,
+        /// The settings in the JSON body, by member.
+        json: BTreeMap<String, String>,
+        /// The place of the token in the answer, a JSON pointer.
+        token: String,
+        /// For how long the token is valid, in seconds.
+        lifetime: u64,
+    },
+}
+
+impl Auth {
+    /// Returns the setting of the origin that the credential is sent to, if the definition names it.
+    pub(crate) fn origin(&self) -> Option<&str> {
+        match self {
+            Self::Bearer { origin, .. }
+            | Self::Header { origin, .. }
+            | Self::Basic { origin, .. }
+            | Self::ClientCredentials { origin, .. }
+            | Self::Login { origin, .. } => origin.as_deref(),
+        }
+    }
+}
+
+/// The place of a client secret.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SecretIn {
+    /// In the `authorization` header: `client_secret_basic`.
+    #[default]
+    Header,
+    /// In the form: `client_secret_post`.
+    Form,
+}

@@ -1,0 +1,58 @@
+//! The stage of a definition: `[stage]`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::RequestSpec;
+
+/// How the conformance suite creates and changes users on a real server.
+///
+/// Its requests have the placeholders of settings, and `{stage.smtp_host}` and `{stage.smtp_port}` of the suite's mail server.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Stage {
+    /// Requests that prepare the server before the first case.
+    #[serde(default)]
+    pub(crate) prepare: Vec<RequestSpec>,
+    /// Creates a user. Placeholders: `{email}`, `{customer}`, `{stage.verified}`, `{stage.blocked}` and `{stage.password}`.
+    pub(crate) create: RequestSpec,
+    /// The place of the new user's id in the answer, a JSON pointer.
+    pub(crate) id: String,
+    /// Changes the address of `{id}` to `{email}`.
+    #[serde(default)]
+    pub(crate) change_email: Option<RequestSpec>,
+    /// Logs in with `{email}` and `{stage.password}`. A refusal means that the login failed.
+    #[serde(default)]
+    pub(crate) log_in: Option<RequestSpec>,
+    /// Further values of a new user, by name: `{stage.name}`.
+    #[serde(default)]
+    pub(crate) values: BTreeMap<String, StageValue>,
+    /// Settings and secrets of providers with one mistake, by the name of the control, such as `wrong_secret`.
+    #[serde(default)]
+    pub(crate) controls: BTreeMap<String, BTreeMap<String, String>>,
+    /// The needs of the suite that the product cannot meet, each with the reason.
+    #[serde(default)]
+    pub(crate) not_applicable: BTreeMap<String, String>,
+}
+
+/// A value that depends on a flag of the new user.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StageValue {
+    /// The flag.
+    pub(crate) of: StageFlag,
+    /// The value if the flag is set.
+    pub(crate) yes: serde_json::Value,
+    /// The value if it is not.
+    pub(crate) no: serde_json::Value,
+}
+
+/// A flag of a new user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StageFlag {
+    Verified,
+    Blocked,
+}
