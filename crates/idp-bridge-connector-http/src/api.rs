@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use idp_bridge_core::{CallScope, Error, ErrorKind, OutboundPolicy, Result};
 use idp_bridge_http::{Client, Response};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::credential::Credential;
 use crate::definition::Definition;
@@ -65,7 +65,7 @@ impl Api {
         if !request.require.is_empty() {
             let answer: Value = response.json()?;
             if !request.require.iter().all(|proof| proof.holds(&answer)) {
-                return Err(self.unproved(&response, place));
+                return Err(self.unproved(&response, &answer, place));
             }
         }
         Ok(response)
@@ -99,9 +99,10 @@ impl Api {
     }
 
     /// Returns the error of a success without its proof: that of a rule, or else an outage.
-    fn unproved(&self, response: &Response, place: Place) -> Error {
+    fn unproved(&self, response: &Response, answer: &Value, place: Place) -> Error {
         let error = self.rules.error(response, place);
-        if error.kind() != ErrorKind::InvalidResponse {
+        // An empty object is no answer of the product at all.
+        if error.kind() != ErrorKind::InvalidResponse || answer.as_object().is_none_or(Map::is_empty) {
             return error;
         }
         Error::upstream(ErrorKind::Unavailable, "the answer lacks what proves that it is one").with("call", place.call)

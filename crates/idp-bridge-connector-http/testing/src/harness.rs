@@ -125,7 +125,12 @@ impl Harness for DefinitionHarness {
         match setup {
             Setup::Working | Setup::WithoutFederation => {}
             Setup::Broken(control) => config = self.staging.with_control(&config, control_name(control)),
-            Setup::At(first) => send_to(0, first),
+            // Products with two origins at one address, such as behind one proxy, have both requests here.
+            Setup::At(first) => {
+                let upstream = self.origin(0)?;
+                let at_upstream = |index: &usize| self.origin(*index).is_ok_and(|url| url == upstream);
+                (0..self.origins.len()).filter(at_upstream).for_each(|index| send_to(index, first));
+            }
             Setup::AtTwo(first, second) => {
                 send_to(0, first);
                 send_to(1, second);

@@ -58,7 +58,7 @@ impl MailServer {
 }
 
 /// The time without a mail after which all mails have arrived.
-const QUIET: Duration = Duration::from_millis(700);
+const QUIET: Duration = Duration::from_millis(2500);
 
 fn lock(mails: &Mutex<HashMap<String, usize>>) -> MutexGuard<'_, HashMap<String, usize>> {
     mails.lock().unwrap_or_else(PoisonError::into_inner)
