@@ -25,9 +25,7 @@ impl TryFrom<Value> for JsonBody {
     fn try_from(value: Value) -> Result<Self, String> {
         Ok(match value {
             Value::String(text) => Self::Text(Template::try_from(text)?),
-            Value::Array(elements) => {
-                Self::Array(elements.into_iter().map(Self::try_from).collect::<Result<_, _>>()?)
-            }
+            Value::Array(elements) => Self::Array(elements.into_iter().map(Self::try_from).collect::<Result<_, _>>()?),
             Value::Object(members) => Self::Object(
                 members
                     .into_iter()

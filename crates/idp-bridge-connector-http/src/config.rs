@@ -59,8 +59,10 @@ impl HttpConfig {
                 let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
                 parse(&text, &path.display().to_string())
             }
-            (Some(_), Some(_)) => Err(Error::misconfigured("both `definition` and `definition_file` are set")
-                .with_hint("keep one of them")),
+            (Some(_), Some(_)) => {
+                Err(Error::misconfigured("both `definition` and `definition_file` are set")
+                    .with_hint("keep one of them"))
+            }
             (None, None) => Err(Error::misconfigured("neither `definition` nor `definition_file` is set")
                 .with_hint(format!("the catalog has {}", catalog::names().collect::<Vec<_>>().join(", ")))),
         }

@@ -83,7 +83,16 @@ impl Login {
             Auth::ClientCredentials { origin, token_origin, token_path, client_id, client_secret, secret_in, form } => {
                 let url = url(settings, token_origin.as_deref().or(origin.as_deref()), token_path)?;
                 let id = settings.text(client_id).unwrap_or_default();
-                (client_credentials(url, &id, settings.secret(client_secret)?, *secret_in, &filled(form, settings)?)?, None)
+                (
+                    client_credentials(
+                        url,
+                        &id,
+                        settings.secret(client_secret)?,
+                        *secret_in,
+                        &filled(form, settings)?,
+                    )?,
+                    None,
+                )
             }
             Auth::Bearer { .. } | Auth::Header { .. } | Auth::Basic { .. } => {
                 return Err(Error::ours(ErrorKind::Unexpected, "this credential needs no login"));

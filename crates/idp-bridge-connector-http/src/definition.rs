@@ -442,4 +442,3 @@ pub(crate) struct Probe {
     #[serde(default)]
     pub(crate) authority: bool,
 }
-

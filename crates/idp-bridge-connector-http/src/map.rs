@@ -72,7 +72,8 @@ impl BoundUserMap {
 
     /// Converts a user. A value that the bridge cannot use is left out; an unusable id is an `InvalidResponse`.
     pub(crate) fn convert(&self, user: &Value) -> Result<StoredUser<Detail>> {
-        let unusable = || Error::upstream(ErrorKind::InvalidResponse, "the product returned a user with an unusable id");
+        let unusable =
+            || Error::upstream(ErrorKind::InvalidResponse, "the product returned a user with an unusable id");
         let id = self.id.text(user, None).and_then(|id| UserId::new(id).ok()).ok_or_else(unusable)?;
         let email = self.email.as_ref().and_then(|own| Email::new(own.text(user, None)?).ok());
         let own = email.as_ref().map(|email| email.as_str());
@@ -151,7 +152,8 @@ impl Time {
             TimeFormat::Seconds => Timestamp::from_second(number).ok(),
             TimeFormat::Milliseconds => Timestamp::from_millisecond(number).ok(),
             TimeFormat::Ticks => {
-                let since_1601 = SignedDuration::new(number / 10_000_000, i32::try_from(number % 10_000_000).ok()? * 100);
+                let since_1601 =
+                    SignedDuration::new(number / 10_000_000, i32::try_from(number % 10_000_000).ok()? * 100);
                 TICKS_EPOCH.parse::<Timestamp>().ok()?.checked_add(since_1601).ok()
             }
         }

@@ -8,7 +8,9 @@ use idp_bridge_core::{
 
 use crate::HttpConfig;
 use crate::api::Api;
-use crate::definition::{Call, Definition, FlagField, IdRule, Next, RequestSpec, Setting, SettingKind, TimeField, Verified};
+use crate::definition::{
+    Call, Definition, FlagField, IdRule, Next, RequestSpec, Setting, SettingKind, TimeField, Verified,
+};
 use crate::diagnose::BoundProbe;
 use crate::map::BoundUserMap;
 use crate::request::BoundRequest;

@@ -205,12 +205,8 @@ pub(crate) struct Check {
 impl Check {
     /// Returns what is wrong with the condition itself.
     pub(crate) fn problem(&self) -> Option<&'static str> {
-        let conditions = [
-            self.equals.is_some(),
-            !self.one_of.is_empty(),
-            self.contains.is_some(),
-            self.present.is_some(),
-        ];
+        let conditions =
+            [self.equals.is_some(), !self.one_of.is_empty(), self.contains.is_some(), self.present.is_some()];
         if !(self.at.is_empty() || self.at.starts_with('/')) {
             return Some("`at` is no JSON pointer: it begins with `/`, or is empty for the whole answer");
         }

@@ -50,8 +50,9 @@ impl Settings {
                         .with_hint("a name has letters, digits, `_`, `-`, `.` and `:`"));
                 }
                 SettingKind::Text if value.is_empty() => {
-                    return Err(Error::misconfigured(format!("`settings.{name}` is empty"))
-                        .with_hint(setting.doc.clone()));
+                    return Err(
+                        Error::misconfigured(format!("`settings.{name}` is empty")).with_hint(setting.doc.clone())
+                    );
                 }
                 _ => drop(settings.texts.insert(name.clone(), value.clone())),
             }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use idp_bridge_core::{CallScope, Error, ErrorKind, OutboundPolicy, Result, Secret};
 use serde_json::Value;
 
+use crate::HttpConfig;
 use crate::api::{Api, Kind};
 use crate::definition::{Definition, RequestSpec, Stage, StageFlag};
 use crate::refusal::Place;
@@ -12,7 +13,6 @@ use crate::request::BoundRequest;
 use crate::select::as_text;
 use crate::settings::Settings;
 use crate::values::Values;
-use crate::HttpConfig;
 
 /// The stage of a definition, with the settings of one server.
 pub struct Staging {

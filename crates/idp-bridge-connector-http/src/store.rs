@@ -27,7 +27,8 @@ impl UserStore for Http {
         }
         let call = self.call(CallKind::GetById)?;
         let Some(answer) = if_found(self.look_up(scope, call, &Values::of_id(id)).await)? else { return Ok(None) };
-        let users: Vec<_> = call.users(&answer)?.into_iter().map(|user| self.map.convert(user)).collect::<Result<_>>()?;
+        let users: Vec<_> =
+            call.users(&answer)?.into_iter().map(|user| self.map.convert(user)).collect::<Result<_>>()?;
         // Of several users the one with the id; the directory refuses another one.
         let position = users.iter().position(|user| user.record.id == *id).unwrap_or_default();
         Ok(users.into_iter().nth(position))
@@ -44,9 +45,10 @@ impl UserStore for Http {
         let Some(answer) = if_found(found)? else { return Ok(Page { hits: Vec::new(), next: None }) };
         let users = call.users(&answer)?;
         let next = call.next.as_ref().and_then(|next| next.after(&answer, users.len(), cursor));
-        let hits = users.into_iter().map(|user| self.map.convert(user)).map(|user| {
-            user.map(|user| if call.reread { Hit::Id(user.record.id) } else { Hit::User(user) })
-        });
+        let hits = users
+            .into_iter()
+            .map(|user| self.map.convert(user))
+            .map(|user| user.map(|user| if call.reread { Hit::Id(user.record.id) } else { Hit::User(user) }));
         Ok(Page { hits: hits.collect::<Result<_>>()?, next })
     }
 
@@ -69,7 +71,10 @@ impl UserStore for Http {
         let call = self.call(CallKind::MarkEmailVerified)?;
         let steps = if verified { &call.steps } else { &call.undo };
         if steps.is_empty() {
-            return Err(Error::upstream(ErrorKind::Conflict, "the product cannot clear the flag of a verified address"));
+            return Err(Error::upstream(
+                ErrorKind::Conflict,
+                "the product cannot clear the flag of a verified address",
+            ));
         }
         let response = self.api.send_all(scope, call.name, steps, Values::of_user(user)).await?;
         if !call.has_user {

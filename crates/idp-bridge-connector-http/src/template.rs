@@ -120,9 +120,9 @@ impl Function {
             Self::Quoted => double_quoted(value),
             Self::Odata => format!("'{}'", value.replace('\'', "''")),
             Self::Like => escaped(value, |c| matches!(c, '%' | '_' | '\\').then(|| format!("\\{c}"))),
-            Self::Ldap => {
-                escaped(value, |c| matches!(c, '*' | '(' | ')' | '\\' | '\0').then(|| format!("\\{:02x}", u32::from(c))))
-            }
+            Self::Ldap => escaped(value, |c| {
+                matches!(c, '*' | '(' | ')' | '\\' | '\0').then(|| format!("\\{:02x}", u32::from(c)))
+            }),
             Self::Pointer => value.replace('~', "~0").replace('/', "~1"),
             Self::Base64 => STANDARD.encode(value),
             Self::Lower => value.to_ascii_lowercase(),
@@ -265,9 +265,7 @@ impl Template {
 
     /// Like [`fill`](Self::fill), for a place that needs the text.
     pub(crate) fn require(&self, values: &Values<'_>) -> Result<String> {
-        self.fill(values).ok_or_else(|| {
-            Error::state("the user lacks a value that this call sends")
-        })
+        self.fill(values).ok_or_else(|| Error::state("the user lacks a value that this call sends"))
     }
 }
 

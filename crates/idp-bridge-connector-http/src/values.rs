@@ -61,7 +61,8 @@ impl<'a> Values<'a> {
 
     /// Returns whether a member of a JSON body is left out.
     pub(crate) fn omits(&self, member: &JsonBody) -> bool {
-        self.is_sparse && matches!(member, JsonBody::Text(text) if text.as_name().is_some() && text.fill(self).is_none())
+        self.is_sparse
+            && matches!(member, JsonBody::Text(text) if text.as_name().is_some() && text.fill(self).is_none())
     }
 
     /// Adds a value that a step captured.

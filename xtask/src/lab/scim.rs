@@ -30,7 +30,12 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 
 fn start(place: &Place, ports: &Ports, _bridge_port: u16) -> Result<Started> {
     let home = place.folder.join("scim2");
-    packages::install_python(&home, &[&format!("scim2-server=={VERSION}")], "import scim2_server", &place.log("pip-scim2"))?;
+    packages::install_python(
+        &home,
+        &[&format!("scim2-server=={VERSION}")],
+        "import scim2_server",
+        &place.log("pip-scim2"),
+    )?;
     let port = choose_port(ports.port, 8480)?;
     let url = format!("http://127.0.0.1:{port}/lab/v2");
     status::step("Starting", format!("scim2-server {VERSION} at {url}"));

@@ -14,7 +14,8 @@ pub(super) type Problem = (Vec<String>, String);
 /// The names that settings may not have, because placeholders have them.
 const RESERVED: [&str; 4] = ["id", "email", "customer", "cursor"];
 /// The placeholders of `[stage]`.
-pub(crate) const STAGE_NAMES: [&str; 5] = ["stage.verified", "stage.blocked", "stage.password", "stage.smtp_host", "stage.smtp_port"];
+pub(crate) const STAGE_NAMES: [&str; 5] =
+    ["stage.verified", "stage.blocked", "stage.password", "stage.smtp_host", "stage.smtp_port"];
 
 /// Returns all problems.
 pub(super) fn check(definition: &Definition) -> Vec<Problem> {
@@ -167,10 +168,17 @@ impl Checker<'_> {
         let selectors: Vec<(&str, Selector)> = [("id", Some(user.id.clone())), ("email", user.email.clone())]
             .into_iter()
             .chain([("customer", user.customer.clone()), ("logins_count", user.logins_count.clone())])
-            .chain([("email_verified", &user.email_verified), ("blocked", &user.blocked)].map(|(n, f)| (n, f.as_ref().map(flag))))
             .chain(
-                [("create_time", &user.create_time), ("update_time", &user.update_time), ("login_time", &user.login_time)]
-                    .map(|(n, f)| (n, f.as_ref().map(time))),
+                [("email_verified", &user.email_verified), ("blocked", &user.blocked)]
+                    .map(|(n, f)| (n, f.as_ref().map(flag))),
+            )
+            .chain(
+                [
+                    ("create_time", &user.create_time),
+                    ("update_time", &user.update_time),
+                    ("login_time", &user.login_time),
+                ]
+                .map(|(n, f)| (n, f.as_ref().map(time))),
             )
             .filter_map(|(name, selector)| Some((name, selector?)))
             .collect();
@@ -238,7 +246,8 @@ impl Checker<'_> {
         if call.undo.is_some() && kind != CallKind::MarkEmailVerified {
             self.report(&key(&place, "undo"), "only `mark_email_verified` has `undo`");
         }
-        if (call.next.is_some() || call.reread) && matches!(kind, CallKind::GetById) || !is_read && call.next.is_some() {
+        if (call.next.is_some() || call.reread) && matches!(kind, CallKind::GetById) || !is_read && call.next.is_some()
+        {
             self.report(&place, "only searches have `next` and `reread`");
         }
         for pointer in [&call.user, &call.users].into_iter().flatten() {
@@ -296,7 +305,8 @@ impl Checker<'_> {
         for segment in &request.path {
             let place = key(place, "path");
             self.check_template(&place, segment, allowed);
-            if matches!(segment.as_text(), Some("" | "." | "..")) || segment.as_text().is_some_and(|t| t.contains('/')) {
+            if matches!(segment.as_text(), Some("" | "." | "..")) || segment.as_text().is_some_and(|t| t.contains('/'))
+            {
                 self.report(&place, "a segment is empty, `.`, `..` or has a `/`: write each segment as an own text");
             }
         }
@@ -373,14 +383,18 @@ impl Checker<'_> {
             Name::Setting(own) if own.starts_with("stage.") => self.is_stage && self.has_stage_value(own),
             Name::Setting(own) => match self.definition.settings.get(own) {
                 Some(setting) if setting.kind == SettingKind::Secret => {
-                    let message = format!("the secret `{own}` belongs into `[auth]`, which sends it to its origin only");
+                    let message =
+                        format!("the secret `{own}` belongs into `[auth]`, which sends it to its origin only");
                     return self.report(place, message);
                 }
                 setting => setting.is_some(),
             },
         };
         if !is_allowed {
-            self.report(place, format!("`{{{name}}}` is not there: no setting, step or value of this call has the name"));
+            self.report(
+                place,
+                format!("`{{{name}}}` is not there: no setting, step or value of this call has the name"),
+            );
         }
     }
 
@@ -406,7 +420,8 @@ impl Checker<'_> {
 
     fn check_call_names(&mut self, place: &[String], names: &[String], with_auth: bool) {
         for name in names {
-            let is_known = self.definition.calls.iter().any(|(_, own, _)| own == name) || with_auth && matches!(name.as_str(), "auth" | "doctor");
+            let is_known = self.definition.calls.iter().any(|(_, own, _)| own == name)
+                || with_auth && matches!(name.as_str(), "auth" | "doctor");
             if !is_known {
                 self.report(place, format!("there is no call `{name}`"));
             }

@@ -37,7 +37,8 @@ struct Live {
 fn read(live: &str) -> Staged<Live> {
     let mut words = live.split_whitespace();
     let name = words.next().ok_or("it is not set; write `NAME KEY=VALUE …`")?.to_owned();
-    let text = if name.contains(['.', '/']) { std::fs::read_to_string(&name)? } else { catalog::find(&name)?.to_owned() };
+    let text =
+        if name.contains(['.', '/']) { std::fs::read_to_string(&name)? } else { catalog::find(&name)?.to_owned() };
     let (mut config, mut smtp_port) = (HttpConfig::default(), 0);
     for word in words {
         let (key, value) = word.split_once('=').ok_or_else(|| format!("`{word}` is not `KEY=VALUE`"))?;

@@ -25,8 +25,20 @@ fn hostile() -> Vec<Value> {
     }
     let long = "x".repeat(300_000);
     vec![
-        json!(null), json!(true), json!(-1), json!(1.5e300), json!(""), json!("\u{0}"), json!(long), json!([]), json!({}),
-        json!([null, [], {}]), json!({"value": {"value": []}}), json!([{"primary": true, "value": {}}]), json!("2026-13-99"), deep,
+        json!(null),
+        json!(true),
+        json!(-1),
+        json!(1.5e300),
+        json!(""),
+        json!("\u{0}"),
+        json!(long),
+        json!([]),
+        json!({}),
+        json!([null, [], {}]),
+        json!({"value": {"value": []}}),
+        json!([{"primary": true, "value": {}}]),
+        json!("2026-13-99"),
+        deep,
     ]
 }
 

@@ -65,7 +65,11 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     // Placeholders.
     ("\"users\", \"{id}\"] }\nuser", "\"users\", \"{id\"] }\nuser", "brace"),
     ("\"users\", \"{id}\"] }\nuser", "\"users\", \"{ID}\"] }\nuser", "no placeholder"),
-    ("\"users\", \"{id}\"] }\nuser", "\"users\", \"{uid}\"] }\nuser", "`calls.get_by_id.request.path`: `{uid}` is not there"),
+    (
+        "\"users\", \"{id}\"] }\nuser",
+        "\"users\", \"{uid}\"] }\nuser",
+        "`calls.get_by_id.request.path`: `{uid}` is not there",
+    ),
     ("\"users\", \"{id}\"] }\nuser", "\"users\", \"{email}\"] }\nuser", "`{email}` is not there"),
     ("{email|quoted}", "{email}", "beside other text"),
     ("{email|quoted}", "{email|lower}", "beside other text"),
@@ -93,7 +97,11 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("title = {", "email = {", "the name is reserved"),
     // Calls.
     ("unsupported = \"no mails\"", "condition = \"sometimes\"", "add `request`, or `unsupported`"),
-    ("unsupported = \"no search\"", "unsupported = \"no search\"\ncondition = \"x\"", "neither requests nor a condition"),
+    (
+        "unsupported = \"no search\"",
+        "unsupported = \"no search\"\ncondition = \"x\"",
+        "neither requests nor a condition",
+    ),
     ("user = \"\"", "", "add `user` or `users`"),
     ("user = \"\"", "user = \"\"\nusers = \"/x\"", "not both"),
     ("user = \"\"", "user = \"id\"", "no JSON pointer"),

@@ -100,7 +100,9 @@ async fn unaccepted_mail_is_an_error() {
 async fn hostile_values_stay_one_value() {
     let server = Server::start(|_, _| answer(404, &[], r#"{"code":"gone"}"#)).await;
     let provider = provider(&server.base(), &server.base());
-    for (id, segment) in [("a/../b", "a%2f..%2fb"), ("x?y=z#w", "x%3fy%3dz%23w"), ("{id}", "%7bid%7d"), ("%2e%2e", "%252e%252e")] {
+    for (id, segment) in
+        [("a/../b", "a%2f..%2fb"), ("x?y=z#w", "x%3fy%3dz%23w"), ("{id}", "%7bid%7d"), ("%2e%2e", "%252e%252e")]
+    {
         let id = UserId::new(id).unwrap();
         let error = provider.get(&scope(), UserKey::Id(&id)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
