@@ -1,4 +1,4 @@
-//! Clients that send more than a server can bear.
+//! Clients that flood the server with frames.
 
 use std::sync::Arc;
 
@@ -78,7 +78,7 @@ async fn abandoned_calls_of_a_connection_are_limited() {
 }
 
 #[tokio::test]
-async fn resets_that_the_server_is_made_to_send_are_limited() {
+async fn forced_resets_are_limited() {
     let bridge = clear_text(limits()).await;
     let mut raw = Raw::open(bridge.address, settings()).await;
     let overflow = 0x7fff_ffff_u32.to_be_bytes();
