@@ -57,12 +57,12 @@ fn is_current(path: &Path, text: &str) -> bool {
 }
 
 /// Returns the paths and texts of the documents.
-fn generate(workspace: &Workspace) -> Result<[(PathBuf, String); 4]> {
+fn generate(workspace: &Workspace) -> Result<[(PathBuf, String); 5]> {
     let program = workspace.build_program(PROGRAM, TEST)?;
     let output = |arguments: &[&str]| process::output(Command::new(&program).args(arguments));
     let reports = conformance::read_reports(workspace)?;
-    let [openapi, schema, matrix, logouts] =
-        ["openapi.json", "configuration.schema.json", "support-matrix.md", "logout-table.md"]
+    let [openapi, schema, matrix, logouts, metrics] =
+        ["openapi.json", "configuration.schema.json", "support-matrix.md", "logout-table.md", "metrics.md"]
             .map(|name| workspace.root.join("docs").join(name));
     let committed = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
     let matrix_text = support_matrix::render(&output(&["connectors", "--markdown"])?, &reports, &committed(&matrix));
@@ -72,6 +72,7 @@ fn generate(workspace: &Workspace) -> Result<[(PathBuf, String); 4]> {
         (schema, with_newline(&output(&["schema", "config"])?)),
         (matrix, matrix_text),
         (logouts, logouts_text),
+        (metrics, with_newline(&output(&["schema", "metrics"])?)),
     ])
 }
 

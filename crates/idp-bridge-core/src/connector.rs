@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Capabilities, Clock, FederationSettings, IdentityProvider, Random, Result, Secret, SystemClock, SystemRandom,
-    TenantId,
+    TenantId, UpstreamCounters,
 };
 
 /// Code for one identity provider product.
@@ -85,6 +85,8 @@ pub struct OutboundPolicy {
     pub tenant: Option<TenantId>,
     /// The limits on requests to the identity provider.
     pub limits: UpstreamLimits,
+    /// The counters of the requests, which the creator of the policy may keep.
+    pub counters: UpstreamCounters,
 }
 
 /// A client certificate and its private key.
@@ -143,6 +145,7 @@ impl Default for OutboundPolicy {
             fetch_timeout: Self::DEFAULT_FETCH_TIMEOUT,
             tenant: None,
             limits: UpstreamLimits::default(),
+            counters: UpstreamCounters::default(),
         }
     }
 }

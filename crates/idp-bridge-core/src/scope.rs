@@ -1,7 +1,7 @@
 //! The scope of a call: its id, its deadline and a recorder of its upstream requests.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -65,6 +65,8 @@ pub struct Recorder(Arc<Counts>);
 struct Counts {
     requests: AtomicU32,
     attempts: AtomicU32,
+    /// 0 before the first response.
+    status: AtomicU16,
     writes: AtomicU32,
     has_written: AtomicBool,
     on_write: OnceLock<Box<dyn Fn() + Send + Sync>>,
@@ -79,6 +81,16 @@ impl Recorder {
     /// Records an attempt of a request.
     pub fn attempt(&self) {
         self.0.attempts.fetch_add(1, Relaxed);
+    }
+
+    /// Records the status of a response of the identity provider.
+    pub fn set_status(&self, status: u16) {
+        self.0.status.store(status, Relaxed);
+    }
+
+    /// Returns the status of the last response, if there was one.
+    pub fn status(&self) -> Option<u16> {
+        Some(self.0.status.load(Relaxed)).filter(|status| *status > 0)
     }
 
     /// Records that a write is about to be sent: its outcome is unknown from now on.

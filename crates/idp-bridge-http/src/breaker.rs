@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use idp_bridge_core::{Error, ErrorKind, OutboundPolicy, Result, TenantId, UpstreamLimits};
+use idp_bridge_core::{Error, ErrorKind, OutboundPolicy, Result, TenantId, UpstreamCounters, UpstreamLimits};
 use tokio::time::Instant;
 use url::{Position, Url};
 
@@ -16,6 +16,7 @@ use url::{Position, Url};
 pub(crate) struct Breakers {
     tenant: Option<TenantId>,
     limits: UpstreamLimits,
+    counters: UpstreamCounters,
     hosts: Mutex<HashMap<String, Arc<Breaker>>>,
 }
 
@@ -25,6 +26,7 @@ struct Breaker {
     tenant: Option<TenantId>,
     host: String,
     limits: UpstreamLimits,
+    counters: UpstreamCounters,
     state: Mutex<State>,
 }
 
@@ -52,13 +54,14 @@ pub(crate) struct AdmittedAttempt {
 impl Breakers {
     /// Creates the breakers of a tenant.
     pub(crate) fn new(policy: &OutboundPolicy) -> Self {
-        Self { tenant: policy.tenant.clone(), limits: policy.limits.clone(), hosts: Mutex::default() }
+        let (limits, counters) = (policy.limits.clone(), policy.counters.clone());
+        Self { tenant: policy.tenant.clone(), limits, counters, hosts: Mutex::default() }
     }
 
     /// Admits an attempt. Fails with the host's last error if its breaker is open and it is not the time for a probe.
     pub(crate) fn admit(&self, url: &Url) -> Result<AdmittedAttempt> {
         let breaker = self.breaker(&url[Position::BeforeHost..Position::AfterPort]);
-        breaker.admit()?;
+        breaker.admit().inspect_err(|_| self.counters.count_held_back())?;
         Ok(AdmittedAttempt { breaker, started: Instant::now(), is_counted: false })
     }
 
@@ -68,7 +71,8 @@ impl Breakers {
             return Arc::clone(breaker);
         }
         let (tenant, limits, state) = (self.tenant.clone(), self.limits.clone(), Mutex::default());
-        let breaker = Arc::new(Breaker { tenant, host: host.to_owned(), limits, state });
+        let counters = self.counters.clone();
+        let breaker = Arc::new(Breaker { tenant, host: host.to_owned(), limits, counters, state });
         hosts.insert(host.to_owned(), Arc::clone(&breaker));
         breaker
     }
@@ -102,6 +106,7 @@ impl Breaker {
         let is_outage = state.failures >= self.limits.breaker_failures && now - since >= self.limits.breaker_after;
         if is_outage && self.limits.breaker_failures > 0 && state.next_probe.is_none() {
             state.next_probe = Some(now + self.limits.breaker_pause);
+            self.counters.host_down();
             let (tenant, host, failures) = (self.tenant.as_ref().map(TenantId::as_str), &self.host, state.failures);
             tracing::warn!(
                 tenant.id = tenant,
@@ -120,6 +125,7 @@ impl Breaker {
         let was_open = state.next_probe.is_some();
         *state = State { last_success: Some(Instant::now()), ..State::default() };
         if was_open {
+            self.counters.host_up();
             let tenant = self.tenant.as_ref().map(TenantId::as_str);
             tracing::info!(
                 tenant.id = tenant,
@@ -127,6 +133,14 @@ impl Breaker {
                 circuit = "closed",
                 "the identity provider answers again"
             );
+        }
+    }
+}
+
+impl Drop for Breaker {
+    fn drop(&mut self) {
+        if lock(&self.state).next_probe.is_some() {
+            self.counters.host_up();
         }
     }
 }
@@ -206,11 +220,15 @@ mod tests {
         let (breakers, url) = breakers();
         open(&breakers, &url).await;
         let error = breakers.admit(&url).unwrap_err();
+        let counters = breakers.counters.clone();
+        assert_eq!((counters.outages(), counters.hosts_down(), counters.held_back()), (1, 1, 1));
         assert_eq!((error.kind(), error.message()), (ErrorKind::Unavailable, "as the test says"));
         assert_eq!((error.retry_after(), error.is_unanswered()), (Some(SECOND), true));
         let other_host = Url::parse("https://other.acme.example/").unwrap();
         let other_port = Url::parse("https://login.acme.example:8443/").unwrap();
         assert!(breakers.admit(&other_host).is_ok() && breakers.admit(&other_port).is_ok());
+        drop(breakers);
+        assert_eq!((counters.outages(), counters.hosts_down()), (1, 0), "a host that is no longer used is not down");
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderName, StatusCode};
-use idp_bridge_core::{CallScope, Error, ErrorKind, OutboundPolicy, Recorder, Result};
+use idp_bridge_core::{CallScope, Error, ErrorKind, OutboundPolicy, Recorder, Result, UpstreamCounters};
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -15,6 +15,7 @@ use crate::address::Reach;
 use crate::breaker::Breakers;
 use crate::budget::RetryBudget;
 use crate::connections::Connections;
+use crate::counted::CountedAttempt;
 use crate::fault::Fault;
 use crate::request::{Body, Effect, Request};
 use crate::resolver::CheckedResolver;
@@ -39,6 +40,7 @@ struct Inner {
     needs_system_store: bool,
     fetch_timeout: Duration,
     breakers: Breakers,
+    counters: UpstreamCounters,
     budget: RetryBudget,
 }
 
@@ -57,6 +59,7 @@ impl Client {
             needs_system_store: policy.ca_pem.is_none(),
             fetch_timeout: policy.fetch_timeout,
             breakers: Breakers::new(policy),
+            counters: policy.counters.clone(),
             budget: RetryBudget::new(&policy.limits),
         })))
     }
@@ -66,6 +69,11 @@ impl Client {
     /// Fails with `Misconfigured` and a hint if there are none. Otherwise the first request loads them, once per process.
     pub fn prepare(&self, base: &BaseUrl) -> Result<()> {
         if base.as_url().scheme() == "https" && self.0.needs_system_store { tls::load_system_store() } else { Ok(()) }
+    }
+
+    /// Returns the counters of the tenant's requests.
+    pub(crate) fn counters(&self) -> &UpstreamCounters {
+        &self.0.counters
     }
 
     /// Returns the policy's time limit for shared fetches.
@@ -104,6 +112,7 @@ impl Client {
     async fn send_with_retries(&self, scope: &CallScope, request: &Request, sent: &mut u32) -> Result<Response> {
         base_url::check(&request.url, self.0.reach)?;
         self.0.budget.deposit();
+        self.0.counters.count_request();
         let deadline = Instant::from_std(scope.deadline());
         if Instant::now() >= deadline {
             return Err(timed_out());
@@ -171,7 +180,9 @@ impl Client {
         };
         let body = request.body.as_ref().map(Body::build).transpose().map_err(Fault::unbuilt_body)?;
         let attempt = self.0.breakers.admit(&request.url).map_err(Fault::held_back)?;
+        let counted = CountedAttempt::new(&self.0.counters);
         let result = exchange(http, recorder, request, body).await;
+        counted.finish(&result, recorder);
         match &result {
             Ok(response) if retry::is_outage(request.effective_status(response)) => {
                 attempt.fail(status_error(request.effective_status(response).as_u16()));

@@ -33,6 +33,7 @@ mod challenge;
 mod client;
 mod client_proof;
 mod connections;
+mod counted;
 mod fault;
 mod json;
 pub mod oidc;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::StatusCode;
-use idp_bridge_core::{CallScope, Result, Secret};
+use idp_bridge_core::{CallScope, Result, Secret, SharedValue, UpstreamCounters};
 use serde::Deserialize;
 
 use crate::cache::{Cache, Lifetime, Source};
@@ -89,7 +89,10 @@ const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 const MARGIN: Duration = Duration::from_secs(5);
 
 /// Adapts a [`TokenSource`] to the cache.
-struct Tokens<S>(S);
+struct Tokens<S> {
+    source: S,
+    counters: UpstreamCounters,
+}
 
 #[async_trait]
 impl<S: TokenSource> Source for Tokens<S> {
@@ -98,7 +101,9 @@ impl<S: TokenSource> Source for Tokens<S> {
     const NAME: &'static str = "an admin token";
 
     async fn fetch(&self, scope: &CallScope) -> Result<(Secret, Lifetime)> {
-        let token = self.0.fetch(scope).await?;
+        let fetched = self.source.fetch(scope).await;
+        self.counters.count_fetch(SharedValue::AdminToken, fetched.is_ok());
+        let token = fetched?;
         Ok((token.secret, lifetime(token.expires_in)))
     }
 }
@@ -113,7 +118,8 @@ fn lifetime(expires_in: Duration) -> Lifetime {
 impl<S: TokenSource> TokenCache<S> {
     /// Creates an empty cache with the client's `fetch_timeout`.
     pub fn new(client: &Client, source: S) -> Self {
-        Self(Cache::new(Tokens(source), client.fetch_timeout()))
+        let tokens = Tokens { source, counters: client.counters().clone() };
+        Self(Cache::new(tokens, client.fetch_timeout()))
     }
 
     /// Sends a request with the token.

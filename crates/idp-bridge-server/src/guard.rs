@@ -11,6 +11,7 @@ use idp_bridge_core::{Error, ErrorKind, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::limits::TenantLimits;
+use crate::metrics::Limit;
 
 /// The time after which a refused caller may try again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -24,6 +25,8 @@ pub(crate) struct ProcessGuard(Arc<Semaphore>);
 pub(crate) struct TenantGuard {
     seats: Arc<Semaphore>,
     running: Arc<Semaphore>,
+    /// The maximum number of running calls.
+    in_flight: usize,
     queue_time: Duration,
     rate: Option<DefaultDirectRateLimiter>,
 }
@@ -44,6 +47,11 @@ impl ProcessGuard {
     pub(crate) fn new(max: usize) -> Self {
         Self(semaphore(max))
     }
+
+    /// Returns the number of further calls that would be admitted.
+    pub(crate) fn available(&self) -> usize {
+        self.0.available_permits()
+    }
 }
 
 impl TenantGuard {
@@ -51,7 +59,14 @@ impl TenantGuard {
     pub(crate) fn new(limits: &TenantLimits) -> Self {
         let rate = limits.calls_per_second.map(|max| RateLimiter::direct(Quota::per_second(max)));
         let seats = semaphore(limits.in_flight.saturating_add(limits.queue));
-        Self { seats, running: semaphore(limits.in_flight), queue_time: limits.queue_time, rate }
+        let running = semaphore(limits.in_flight);
+        let in_flight = running.available_permits();
+        Self { seats, running, in_flight, queue_time: limits.queue_time, rate }
+    }
+
+    /// Returns the number of running calls.
+    pub(crate) fn running(&self) -> usize {
+        self.in_flight.saturating_sub(self.running.available_permits())
     }
 
     /// Gives a call a seat.
@@ -63,14 +78,16 @@ impl TenantGuard {
             rate.check().map_err(|until| {
                 let wait = until.wait_time_from(DefaultClock::default().now());
                 Error::ours(ErrorKind::RateLimited, "the tenant has too many calls in a second")
+                    .with(Limit::CONTEXT, Limit::TenantRate.as_str())
                     .with_retry_after(Some(wait))
             })?;
         }
-        let take =
-            |seats: &Arc<Semaphore>, message| Arc::clone(seats).try_acquire_owned().map_err(|_| overloaded(message));
+        let take = |seats: &Arc<Semaphore>, limit, message| {
+            Arc::clone(seats).try_acquire_owned().map_err(|_| overloaded(limit, message))
+        };
         Ok(Seat {
-            _tenant: take(&self.seats, "too many calls of the tenant wait for its identity provider")?,
-            _process: take(&process.0, "too many calls of all tenants are in flight")?,
+            _tenant: take(&self.seats, Limit::TenantQueue, "too many calls of the tenant wait for its identity provider")?,
+            _process: take(&process.0, Limit::ProcessCalls, "too many calls of all tenants are in flight")?,
         })
     }
 
@@ -79,13 +96,14 @@ impl TenantGuard {
         let until = (tokio::time::Instant::now() + self.queue_time).min(deadline.into());
         match tokio::time::timeout_at(until, Arc::clone(&self.running).acquire_owned()).await {
             Ok(Ok(place)) => Ok(RunningCall(place)),
-            _ => Err(overloaded("the call waited too long for other calls of the tenant")),
+            _ => Err(overloaded(Limit::TenantQueueTime, "the call waited too long for other calls of the tenant")),
         }
     }
 }
 
-fn overloaded(message: &'static str) -> Error {
-    Error::ours(ErrorKind::Unavailable, message).with_retry_after(Some(RETRY_AFTER))
+fn overloaded(limit: Limit, message: &'static str) -> Error {
+    let error = Error::ours(ErrorKind::Unavailable, message).with(Limit::CONTEXT, limit.as_str());
+    error.with_retry_after(Some(RETRY_AFTER))
 }
 
 fn semaphore(places: usize) -> Arc<Semaphore> {

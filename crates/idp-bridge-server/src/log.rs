@@ -12,6 +12,7 @@ use tracing::Level;
 use tracing::field::display;
 
 use crate::error::{Refusal, Rejection};
+use crate::metrics::{Limit, Metrics, TenantMetrics};
 use crate::origin::RequestOrigin;
 use crate::response::Response;
 use crate::trace::TraceId;
@@ -55,7 +56,9 @@ pub(crate) struct RequestLog {
     surface: Surface,
     tenant: TenantId,
     started: Instant,
-    connector: Option<String>,
+    metrics: Arc<Metrics>,
+    /// `None` if the tenant does not exist.
+    tenant_metrics: Option<TenantMetrics>,
     caller: Option<String>,
     webhook_id: Option<String>,
     key_id: Option<String>,
@@ -81,13 +84,14 @@ struct Ending<'a> {
 
 impl RequestLog {
     /// Starts the log of a request. The tenant is that of the path, which may not exist.
-    pub(crate) fn new(origin: RequestOrigin, surface: Surface, tenant: TenantId) -> Self {
+    pub(crate) fn new(metrics: &Arc<Metrics>, origin: RequestOrigin, surface: Surface, tenant: TenantId) -> Self {
         Self {
             origin,
             surface,
             tenant,
             started: Instant::now(),
-            connector: None,
+            metrics: Arc::clone(metrics),
+            tenant_metrics: None,
             caller: None,
             webhook_id: None,
             key_id: None,
@@ -115,9 +119,9 @@ impl RequestLog {
         CallScope::new(Arc::clone(&self.origin.id), timeout.saturating_sub(self.started.elapsed()))
     }
 
-    /// Sets the type of the tenant's connector.
-    pub(crate) fn set_connector(&mut self, connector: &str) {
-        self.connector = Some(connector.to_owned());
+    /// Sets the metrics of the tenant, which exists.
+    pub(crate) fn set_tenant(&mut self, metrics: TenantMetrics) {
+        self.tenant_metrics = Some(metrics);
     }
 
     /// Sets the webhook id and the id of the key that signed.
@@ -212,7 +216,14 @@ impl RequestLog {
         self.emit(ending, "call answered");
     }
 
+    /// Counts the request and writes its line.
     fn emit(&self, ending: &Ending<'_>, message: &'static str) {
+        let names = (self.call.unwrap_or(self.surface.as_str()), ending.code);
+        let trace = self.origin.trace.as_ref();
+        self.metrics.count_call(self.tenant_metrics.as_ref(), names, self.started.elapsed(), trace);
+        if let Some(limit) = ending.error.and_then(|error| error.context(Limit::CONTEXT)) {
+            self.metrics.count_shed(limit);
+        }
         let caller = self.caller.as_deref().map(|name| display(escape(name)));
         let error = ending.error.map(|error| display(format_chain(error)));
         macro_rules! emit {
@@ -225,7 +236,7 @@ impl RequestLog {
                     peer = self.origin.peer.map(display),
                     key.id = self.key_id.as_deref(),
                     tenant.id = %self.tenant,
-                    connector = self.connector.as_deref(),
+                    connector = self.tenant_metrics.as_ref().map(|tenant| tenant.connector.as_str()),
                     surface = self.surface.as_str(),
                     caller,
                     call = self.call,
@@ -239,6 +250,7 @@ impl RequestLog {
                     signature.checks = self.signature_checks,
                     upstream.requests = self.recorder.requests(),
                     upstream.attempts = self.recorder.attempts(),
+                    upstream.status = self.recorder.status(),
                     duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
                     error,
                     hint = ending.error.and_then(Error::hint),

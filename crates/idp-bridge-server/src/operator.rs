@@ -1,6 +1,7 @@
 //! The pages for operators, on the second listener only.
 
 mod log_level;
+mod metrics;
 
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ use crate::state::ServerState;
 pub(crate) enum Resource {
     /// `/log-level`
     LogLevel,
+    /// `/metrics`
+    Metrics,
 }
 
 impl Resource {
@@ -24,6 +27,7 @@ impl Resource {
     pub(crate) fn parse(path: &str) -> Option<Self> {
         match path {
             "/log-level" => Some(Self::LogLevel),
+            "/metrics" => Some(Self::Metrics),
             _ => None,
         }
     }
@@ -46,5 +50,7 @@ pub(crate) async fn handle(
             log_level::set(state, head, body).await
         }
         (Resource::LogLevel, _) => Err(Refusal::method_not_allowed("GET, PUT")),
+        (Resource::Metrics, &Method::GET) => metrics::show(state),
+        (Resource::Metrics, _) => Err(Refusal::method_not_allowed("GET")),
     }
 }

@@ -114,7 +114,7 @@ impl<'a> Resource<'a> {
 
 /// Handles a REST request.
 pub(crate) async fn handle(state: &Arc<ServerState>, request: TenantRequest<'_>, resource: Resource<'_>) -> Response {
-    let mut log = RequestLog::new(request.origin.clone(), Surface::Rest, request.tenant.clone());
+    let mut log = RequestLog::new(&state.metrics, request.origin.clone(), Surface::Rest, request.tenant.clone());
     match admit(state, request, resource, &mut log).await {
         Ok(Admitted { tenant, call, key, scope }) => {
             pipeline::run(state, AdmittedCall { tenant, call, key, scope, log }).await
@@ -146,7 +146,7 @@ async fn admit(
     let body_timeout = state.body_timeout(headers, &request.tenant, tenant.as_deref());
     let body = request::read_body(request.body, body_timeout).await?;
     if let Some(tenant) = &tenant {
-        log.set_connector(&tenant.connector);
+        log.set_tenant(tenant.metrics());
     }
     let caller = authenticate(headers, tenant.as_deref(), log).await?;
     let Some(tenant) = tenant else {

@@ -79,6 +79,13 @@ impl Server {
         self
     }
 
+    /// Sets the function that returns the number of lines that the log has lost, for the metrics.
+    #[must_use]
+    pub fn with_lost_lines(mut self, lost: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        self.state.lost_lines = Some(Box::new(lost));
+        self
+    }
+
     /// Sets the bearer token for pages that otherwise only loopback peers may use.
     #[must_use]
     pub fn with_operator_token(mut self, token: &str) -> Self {

@@ -13,6 +13,7 @@ use crate::flights::Flights;
 use crate::guard::ProcessGuard;
 use crate::limits::ServerLimits;
 use crate::log_filter::LogLevel;
+use crate::metrics::Metrics;
 use crate::process_key::ProcessKey;
 use crate::reads::{ReadKey, SharedRead};
 use crate::request;
@@ -35,6 +36,9 @@ pub(crate) struct ServerState {
     /// The running reads.
     pub(crate) reads: Flights<ReadKey, SharedRead>,
     pub(crate) key: ProcessKey,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Returns the number of lines that the log has lost.
+    pub(crate) lost_lines: Option<Box<dyn Fn() -> u64 + Send + Sync>>,
     /// The access to the pages for operators.
     pub(crate) access: OperatorAccess,
     /// The filter of the log, if it can be replaced.
@@ -64,6 +68,8 @@ impl ServerState {
             reads: Flights::new_abandonable(tasks.clone()),
             store: Store::in_memory(Arc::clone(&clock), random)?,
             key: ProcessKey::new(random)?,
+            metrics: Arc::default(),
+            lost_lines: None,
             access: OperatorAccess::default(),
             log_level: None,
             public_url: None,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use http::Extensions;
-use idp_bridge_core::{CallKind, CustomerId, IdentityProvider, TenantId, UserId};
+use idp_bridge_core::{CallKind, CustomerId, IdentityProvider, TenantId, UpstreamCounters, UserId};
 use idp_bridge_protocol::{Code, KeyRing};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,7 @@ use crate::auth::{AccessTokens, RestToken};
 use crate::error::Refusal;
 use crate::guard::TenantGuard;
 use crate::limits::TenantLimits;
+use crate::metrics::{CallCounters, TenantMetrics};
 use crate::peer::Peer;
 use crate::user_cache::UserCache;
 
@@ -49,6 +50,8 @@ pub struct Tenant {
     pub limits: TenantLimits,
     /// The time for which a user that was read is cached, up to [`MAX_USER_CACHE`](Self::MAX_USER_CACHE). Zero caches none.
     pub user_cache: Duration,
+    /// The counters of the provider's requests.
+    pub upstream: UpstreamCounters,
     state: TenantState,
 }
 
@@ -61,6 +64,8 @@ struct TenantState {
     guard: OnceLock<TenantGuard>,
     /// The cached users, and the number of writes.
     users: UserCache,
+    /// The counters of its calls, which continue with new settings.
+    calls: Arc<CallCounters>,
 }
 
 impl Tenant {
@@ -90,6 +95,7 @@ impl Tenant {
             client_names: Vec::new(),
             limits: TenantLimits::default(),
             user_cache: Duration::ZERO,
+            upstream: UpstreamCounters::default(),
             state: TenantState::default(),
         }
     }
@@ -110,6 +116,21 @@ impl Tenant {
     /// Returns the cached users, and the number of writes.
     pub(crate) fn users(&self) -> &UserCache {
         &self.state.users
+    }
+
+    /// Returns the number of calls that use the identity provider now, or `None` before the first one.
+    pub(crate) fn running_calls(&self) -> Option<usize> {
+        self.state.guard.get().map(TenantGuard::running)
+    }
+
+    /// Continues the counters of this tenant with earlier settings.
+    pub fn continue_counters(&mut self, earlier: &Self) {
+        self.state.calls = Arc::clone(&earlier.state.calls);
+    }
+
+    /// Returns the tenant's part of the metrics.
+    pub(crate) fn metrics(&self) -> TenantMetrics {
+        TenantMetrics { connector: self.connector.clone(), calls: Arc::clone(&self.state.calls) }
     }
 
     /// Fails unless the client certificate of a request's connection may call this tenant.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -84,6 +84,11 @@ impl Tenants {
         self.by_id.get(id).cloned()
     }
 
+    /// Returns all tenants, in no particular order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Tenant>> {
+        self.by_id.values()
+    }
+
     /// Returns the deadlines of all tenants, in no particular order.
     pub(crate) fn deadlines(&self) -> &[Duration] {
         &self.deadlines
@@ -100,12 +105,38 @@ impl Tenants {
 pub struct CurrentTenants {
     tenants: ArcSwap<Tenants>,
     broken: AtomicUsize,
+    reloads: [AtomicU64; ReloadResult::ALL.len()],
+}
+
+/// The result of a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReloadResult {
+    /// All tenants have the new settings.
+    Ok,
+    /// Some tenants keep their earlier settings.
+    Partial,
+    /// All tenants keep their earlier settings.
+    Failed,
+}
+
+impl ReloadResult {
+    /// All results.
+    pub(crate) const ALL: [Self; 3] = [Self::Ok, Self::Partial, Self::Failed];
+
+    /// Returns the name in metrics.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 impl CurrentTenants {
     /// Creates the tenants of a server that starts.
     pub fn new(tenants: Tenants) -> Self {
-        Self { tenants: ArcSwap::from_pointee(tenants), broken: AtomicUsize::new(0) }
+        Self { tenants: ArcSwap::from_pointee(tenants), broken: AtomicUsize::new(0), reloads: Default::default() }
     }
 
     /// Returns the tenants of now.
@@ -118,12 +149,24 @@ impl CurrentTenants {
     /// `broken` is the number of tenants with settings that cannot be loaded, for `/readyz?verbose`.
     pub fn replace(&self, tenants: Tenants, broken: usize) {
         self.tenants.store(Arc::new(tenants));
-        self.set_broken(broken);
+        self.count_reload(if broken == 0 { ReloadResult::Ok } else { ReloadResult::Partial }, broken);
     }
 
-    /// Sets the number of tenants with settings that cannot be loaded.
+    /// Records a reload without an effect, and the number of tenants or tables with settings that cannot be loaded.
     pub fn set_broken(&self, broken: usize) {
+        self.count_reload(ReloadResult::Failed, broken);
+    }
+
+    fn count_reload(&self, result: ReloadResult, broken: usize) {
         self.broken.store(broken, Relaxed);
+        if let Some(count) = self.reloads.get(result as usize) {
+            count.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Returns the number of reloads with this result.
+    pub(crate) fn reloads(&self, result: ReloadResult) -> u64 {
+        self.reloads.get(result as usize).map_or(0, |count| count.load(Relaxed))
     }
 
     /// Returns the number of tenants with settings that cannot be loaded.

@@ -25,7 +25,7 @@ struct Verified {
 
 /// Handles a signed call.
 pub(crate) async fn handle(state: &Arc<ServerState>, request: TenantRequest<'_>) -> Response {
-    let mut log = RequestLog::new(request.origin.clone(), Surface::Webhook, request.tenant.clone());
+    let mut log = RequestLog::new(&state.metrics, request.origin.clone(), Surface::Webhook, request.tenant.clone());
     let Verified { tenant, operation, key, scope } = match verify(state, request, &mut log).await {
         Ok(verified) => verified,
         Err(refusal) => return log.reject(refusal),
@@ -59,7 +59,7 @@ async fn verify(state: &ServerState, request: TenantRequest<'_>, log: &mut Reque
     let verified = verified?;
     log.set_signature(verified.id, verified.key_id);
     let tenant = tenant.ok_or(Refusal::new(Code::InvalidSignature))?;
-    log.set_connector(&tenant.connector);
+    log.set_tenant(tenant.metrics());
     // Only after the signature, since responses must not reveal which tenants exist.
     tenant.check_client(&request.head.extensions)?;
     let envelope = Envelope::parse(&body)?;

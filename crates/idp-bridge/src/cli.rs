@@ -71,7 +71,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: keys::Command,
     },
-    /// Print the JSON schema of the configuration or of a user, or the OpenAPI document
+    /// Print the JSON schema of the configuration or of a user, the OpenAPI document, or the table of metrics
     Schema(schema::Options),
     /// Print the completion script of a shell
     Completions {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use idp_bridge_core::{CallScope, Clock, Error, OutboundPolicy, Result};
+use idp_bridge_core::{CallScope, Clock, Error, OutboundPolicy, Result, SharedValue};
 use tokio::time::Instant;
 use url::Url;
 
@@ -14,6 +14,7 @@ use super::discovery::{Discovery, Trust};
 use super::keys::{KeySet, Verdict};
 use super::rules::Rules;
 use super::token::Unverified;
+use crate::response::Response;
 use crate::cache::{Cache, Lifetime, Source};
 use crate::client::Client;
 use crate::request::Request;
@@ -161,7 +162,7 @@ impl Source for DocumentSource {
     const NAME: &'static str = "the discovery document";
 
     async fn fetch(&self, scope: &CallScope) -> Result<(Arc<Discovery>, Lifetime)> {
-        let answer = self.client.send(scope, Request::get(self.url.clone())).await?.or_status()?;
+        let answer = fetch(&self.client, scope, SharedValue::Discovery, &self.url).await?;
         Ok((Arc::new(self.trust.parse(&answer)?), LIFETIME))
     }
 }
@@ -183,7 +184,14 @@ impl Source for KeySource {
             Some(url) => url.clone(),
             None => self.discovery.get(scope).await?.value.jwks_uri.clone(),
         };
-        let answer = self.client.send(scope, Request::get(url)).await?.or_status()?;
+        let answer = fetch(&self.client, scope, SharedValue::Keys, &url).await?;
         Ok((KeySet::from_response(&answer)?, LIFETIME))
     }
+}
+
+/// Fetches a value that calls share, and counts the fetch.
+async fn fetch(client: &Client, scope: &CallScope, value: SharedValue, url: &Url) -> Result<Response> {
+    let answer = client.send(scope, Request::get(url.clone())).await.and_then(Response::or_status);
+    client.counters().count_fetch(value, answer.is_ok());
+    answer
 }

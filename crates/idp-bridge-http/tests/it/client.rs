@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use idp_bridge_core::{CallScope, Error, ErrorKind, Origin, OutboundPolicy, Outcome};
+use idp_bridge_core::{AttemptResult, CallScope, Error, ErrorKind, Origin, OutboundPolicy, Outcome};
 use idp_bridge_http::{Client, HeaderName, HeaderValue, MAX_BODY, Request, Response, StatusCode, Url};
 use idp_bridge_test_http::unused_address;
 
@@ -63,6 +63,41 @@ async fn read_is_retried_on_transient_status() {
     let server = Server::start(|number, _| answer(if number == 0 { 503 } else { 200 }, &[], "")).await;
     let response = client().send(&scope(), Request::get(server.url())).await.unwrap();
     assert_eq!((response.status.as_u16(), server.received().len()), (200, 2));
+}
+
+#[tokio::test]
+async fn attempts_are_counted_by_result() {
+    let server = Server::start(|number, _| match number {
+        0 => answer(503, &["x-ratelimit-remaining: 9"], ""),
+        1 => answer(200, &["x-ratelimit-remaining: 7"], ""),
+        _ => answer(404, &[], ""),
+    })
+    .await;
+    let policy = OutboundPolicy::default();
+    let (client, counters) = (Client::new(&policy).unwrap(), policy.counters);
+    assert_eq!(counters.quota(), None);
+    let scope = scope();
+    for _ in 0..2 {
+        client.send(&scope, Request::get(server.url())).await.unwrap();
+    }
+    let address = unused_address();
+    let unreachable = Url::parse(&format!("http://{address}/")).unwrap();
+    client.send(&scope, Request::delete(unreachable)).await.unwrap_err();
+    assert_eq!((counters.requests(), counters.quota(), scope.recorder().status()), (3, Some(7), Some(404)));
+    let counts = AttemptResult::ALL.map(|result| (result.as_str(), counters.attempts(result)));
+    let expected =
+        [("2xx", 1), ("3xx", 0), ("429", 0), ("4xx", 1), ("5xx", 1), ("no_response", 1), ("abandoned", 0)];
+    assert_eq!(counts, expected);
+}
+
+#[tokio::test]
+async fn attempt_cut_off_by_the_deadline_is_abandoned() {
+    let server = Server::start(|_, _| Reply::Hang(Vec::new())).await;
+    let policy = OutboundPolicy::default();
+    let client = Client::new(&policy).unwrap();
+    let scope = CallScope::new("r-1", Duration::from_millis(50));
+    client.send(&scope, Request::delete(server.url())).await.unwrap_err();
+    assert_eq!(policy.counters.attempts(AttemptResult::Abandoned), 1);
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ impl<'a> Federated<'a> {
 
     /// Creates the scope of a request, and adds it to the log. The timeout is limited by the tenant's deadline.
     pub(super) fn start_call(&self, log: &mut RequestLog, timeout: Duration) -> CallScope {
-        log.set_connector(&self.tenant.connector);
+        log.set_tenant(self.tenant.metrics());
         let scope = log.call_scope(timeout.min(self.tenant.deadline));
         log.set_scope(&scope);
         scope

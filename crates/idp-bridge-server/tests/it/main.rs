@@ -36,6 +36,8 @@ mod limits;
 #[cfg(test)]
 mod lines;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod operations;
 #[cfg(test)]
 mod pages;

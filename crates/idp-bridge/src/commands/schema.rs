@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use idp_bridge_core::{Registry, User};
 
 use crate::config;
-use crate::report::{CommandResult, Exit, print_json};
+use crate::report::{CommandResult, Exit, print, print_json};
 
 /// The options of the command.
 #[derive(Debug, Args)]
@@ -22,6 +22,8 @@ enum Document {
     Openapi,
     /// JSON schema of a user
     User,
+    /// Page of the metrics, in Markdown
+    Metrics,
 }
 
 /// Runs the command.
@@ -30,6 +32,7 @@ pub(crate) fn run(options: &Options, registry: &Registry) -> CommandResult {
         Document::Config => print_json(&config::json_schema(registry))?,
         Document::Openapi => print_json(&idp_bridge_server::openapi())?,
         Document::User => print_json(&schemars::schema_for!(User))?,
+        Document::Metrics => print(&idp_bridge_server::metrics_page())?,
     }
     Ok(Exit::Done)
 }

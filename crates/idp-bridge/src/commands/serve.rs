@@ -143,7 +143,8 @@ impl Setup {
             tokio::spawn(log_store_findings(self.store_settings.clone()));
         }
         let (server, tls) = self.into_server()?;
-        let mut server = server.with_log_filter(log.filter.clone());
+        let lost = log.lost.clone();
+        let mut server = server.with_log_filter(log.filter.clone()).with_lost_lines(move || lost.total() as u64);
         if let Some(probes) = probes {
             tracing::info!(address = %probes.local_addr()?, "serving probes");
             server = server.with_probes(probes);

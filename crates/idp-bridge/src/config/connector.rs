@@ -98,7 +98,11 @@ impl Reader<'_> {
             return Err(self.document.problem(&tenant.key("federation"), message).with_hint(hint));
         }
         let context = ConnectorContext {
-            outbound: OutboundPolicy { tenant: Some(id.clone()), ..connector.outbound },
+            outbound: OutboundPolicy {
+                tenant: Some(id.clone()),
+                counters: self.counters.clone(),
+                ..connector.outbound
+            },
             host_credentials: self.server.aws_default_chain,
             host_roles: self.host_roles(id),
             federation: federation.map(model::Federation::to_settings),

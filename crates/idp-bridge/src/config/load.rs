@@ -341,15 +341,23 @@ impl Loader {
         source: &TenantSource<'_, '_>,
         table: Value,
     ) -> Result<LoadedTenant, BrokenTenant> {
-        let reader = Reader::new(source.document, &self.registry, &root.server, root.outbound);
+        let mut reader = Reader::new(source.document, &self.registry, &root.server, root.outbound);
+        let earlier = TenantId::new(source.id).ok().and_then(|id| self.loaded.get(&id));
+        if let Some(earlier) = earlier {
+            reader.counters = earlier.tenant.upstream.clone();
+        }
         let tenant = reader.read_tenant(source.id, table, source.path);
         let files = reader.sources.into_files();
-        let tenant = match tenant {
-            Ok(tenant) => Arc::new(tenant),
+        let mut tenant = match tenant {
+            Ok(tenant) => tenant,
             Err(problems) => {
                 return Err(BrokenTenant { problems, files: files.into_iter().map(|file| file.path).collect() });
             }
         };
+        if let Some(earlier) = earlier {
+            tenant.continue_counters(&earlier.tenant);
+        }
+        let tenant = Arc::new(tenant);
         if tenant.federation.is_some() && !self.has_revocations {
             let message = "the store was in memory when the bridge started, which is not enough for federation";
             let problem = source.document.problem(&source.path.key("federation"), message);

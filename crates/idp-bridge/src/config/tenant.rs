@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use idp_bridge_core::{PrivateNetworks, Registry, Secret, TenantId};
+use idp_bridge_core::{PrivateNetworks, Registry, Secret, TenantId, UpstreamCounters};
 use idp_bridge_protocol::{KeyRing, VerifyingKey};
 use idp_bridge_server::Tenant;
 use serde::de::DeserializeOwned;
@@ -28,6 +28,8 @@ pub(super) struct Reader<'a> {
     pub(super) sources: Sources,
     pub(super) server: &'a Server,
     pub(super) private_networks: PrivateNetworks,
+    /// The counters of the tenant's requests.
+    pub(super) counters: UpstreamCounters,
 }
 
 impl<'a> Reader<'a> {
@@ -44,7 +46,8 @@ impl<'a> Reader<'a> {
             PrivateNetworks::Deny => Reach::Folder(server.secrets_dir.clone()),
         };
         let sources = Sources::new(document.file.folder(), reach);
-        Self { document, registry, sources, server, private_networks }
+        let counters = UpstreamCounters::default();
+        Self { document, registry, sources, server, private_networks, counters }
     }
 
     /// Reads the tenant at this path. Returns all problems at once.
@@ -96,6 +99,7 @@ impl<'a> Reader<'a> {
         tenant.user_cache = settings.user_cache.0;
         tenant.switched_off = settings.disabled_calls;
         tenant.federation = federation.map(model::Federation::into_rules);
+        tenant.upstream = self.counters.clone();
         Ok(tenant)
     }
 
