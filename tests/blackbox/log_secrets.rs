@@ -1,12 +1,102 @@
-//! Tests that the log contains no secrets, even at `trace`.
+//! Tests that log, audit and metrics contain no secrets and no personal data, even at `trace`.
 
 use idp_bridge_conformance::{Harness as _, NewUser};
 use idp_bridge_connector_cognito_testing::harness::CognitoHarness;
-use idp_bridge_core::{Email, Secret};
-use serde_json::json;
+use idp_bridge_connector_keycloak_testing::harness::KeycloakHarness;
+use idp_bridge_core::{CustomerId, Email, Secret};
+use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::fixture::{Configured, signer};
+use crate::fixture::{Configured, KEY, signer};
+use crate::support::http::Request;
+
+/// A REST token and its SHA-256.
+const TOKEN: &str = "rest-token-7b1c5d0e9f";
+const TOKEN_SHA256: &str = "e0f9adaf5df4a6755d341c8a61c7a80ec1c86aa59fb5bab9757b9e9a64bc272d";
+const EMAIL: &str = "grace.seeded@acme.example";
+const CUSTOMER: &str = "customer-seeded-81";
+
+/// Returns the texts that contain one of the values, with the value.
+fn find_leaks<'a>(texts: &'a [String], seeded: &'a [String]) -> Vec<(&'a str, &'a str)> {
+    let leaks = seeded.iter().flat_map(|value| texts.iter().map(move |text| (value, text)));
+    leaks.filter(|(value, text)| text.contains(value.as_str())).map(|(value, text)| (&**value, &**text)).collect()
+}
+
+#[test]
+fn planted_value_is_found() {
+    let texts = ["{\"message\":\"fine\"}", "{\"path\":\"/users?email=grace.seeded@acme.example\"}"].map(str::to_owned);
+    assert_eq!(find_leaks(&texts, &[EMAIL.to_owned(), CUSTOMER.to_owned()]).len(), 1);
+}
+
+#[test]
+fn seeded_values_are_in_no_output() {
+    let runtime = Runtime::new().unwrap();
+    let (harness, url, id) = runtime.block_on(async {
+        let harness = KeycloakHarness::start_with_fake().await.unwrap();
+        let url = harness.upstream().await.unwrap();
+        let mut user = NewUser::person(Email::new(EMAIL).unwrap());
+        user.customers = vec![CustomerId::new(CUSTOMER).unwrap()];
+        let id = harness.create(user).await.unwrap().as_str().to_owned();
+        (harness, url, id)
+    });
+    let config = harness.config();
+    let secret = config.client_secret.expose();
+    let configured = Configured::new(&format!(
+        "[server]\nshutdown_delay = \"0s\"\nmetrics_listen = \"127.0.0.1:0\"\nlog.filter = \"trace\"\n\
+         log.user_salt = \"salt-seeded-0123456789\"\nmetrics_token = \"operator-seeded-012345\"\n\
+         [audit]\nfile = \"audit.jsonl\"\n[tenants.acme]\nwebhook_keys_file = [\"webhook\"]\n\
+         rest.tokens = [{{ name = \"ops\", sha256 = \"{TOKEN_SHA256}\", scopes = [\"users.read\", \"users.write\"] }}]\n\
+         [tenants.acme.connector]\ntype = \"keycloak\"\nurl = \"{url}\"\nrealm = \"{}\"\nclient_id = \"{}\"\n\
+         client_secret = \"{secret}\"\ncustomer_attribute = \"{}\"\n",
+        config.realm, config.client_id, config.customer_attribute
+    ));
+    let bridge = configured.serve();
+    let probes = bridge.probes_address();
+    let send = |kind: &str, data: Value| signer().call(kind, data).send(bridge.address()).status;
+    assert_eq!(send("users.get_by_email", json!({"email": EMAIL})), 200);
+    assert_eq!(send("users.get_by_customer", json!({"customer": CUSTOMER})), 200);
+    assert_eq!(send("users.get_by_id", json!({"id": id})), 200);
+    assert_eq!(send("users.mark_email_verified", json!({"id": id, "email": EMAIL})), 200);
+    send("users.send_password_reset_email", json!({"email": EMAIL}));
+    send("users.get_by_email", json!({"email": EMAIL, "unknown": CUSTOMER}));
+    let unsigned = signer().call("users.get_by_email", json!({"email": EMAIL})).body(EMAIL);
+    assert_eq!(unsigned.send(bridge.address()).status, 401);
+    let rest = |token: &str, path: &str| {
+        let request = Request::get(&format!("/v1/tenants/acme/{path}"));
+        request.header("authorization", format!("Bearer {token}")).send(bridge.address()).status
+    };
+    assert_eq!(rest(TOKEN, &format!("users/{id}?email={EMAIL}")), 200);
+    assert_eq!(rest("wrong-token-seeded", &format!("users/{id}")), 401);
+    assert_eq!(send("users.delete", json!({"id": id})), 200);
+    let level = Request::new("PUT", "/log-level").header("authorization", "Bearer operator-seeded-012345");
+    level.json(&json!({"filter": "trace"})).send(&probes);
+    bridge.wait_for_log("\"call\":\"users.delete\"");
+    let mut texts = bridge.log();
+    assert!(texts.iter().any(|line| line.contains("\"TRACE\"")), "the log is complete");
+    texts.push(std::fs::read_to_string(configured.folder().join("audit.jsonl")).unwrap());
+    texts.push(Request::get("/metrics").send(&probes).body);
+    let basic = base64::Engine::encode(
+        &base64::engine::general_purpose::STANDARD,
+        format!("{}:{secret}", config.client_id),
+    );
+    let seeded = [
+        EMAIL,
+        "grace.seeded",
+        CUSTOMER,
+        &id,
+        TOKEN,
+        "wrong-token-seeded",
+        "operator-seeded",
+        "salt-seeded",
+        secret,
+        &basic,
+        KEY.trim_start_matches("whsec_"),
+        "eyJ",
+    ]
+    .map(str::to_owned);
+    let leaks = find_leaks(&texts, &seeded);
+    assert!(leaks.is_empty(), "{leaks:#?}");
+}
 
 #[test]
 fn aws_keys_are_not_logged() {

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod access_tokens;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod configuration;

@@ -234,6 +234,14 @@ impl From<EnvelopeError> for Refusal {
     }
 }
 
+/// Returns the name of an outcome in the log and in the audit.
+pub(crate) fn outcome_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::NotApplied => "not_applied",
+        Outcome::Unknown => "unknown",
+    }
+}
+
 /// Returns the code for an error.
 pub(crate) fn code(error: &Error) -> Code {
     let ours = error.origin() == Origin::Ours;

@@ -6,6 +6,8 @@
 
 mod accept;
 mod access;
+mod audit;
+mod audited;
 mod auth;
 mod catch_panic;
 mod connection;
@@ -51,6 +53,7 @@ mod trace;
 mod user_cache;
 mod webhook;
 
+pub use audit::{Audit, AuditReport, AuditSettings, AuditSync, BrokenLine, verify_audit};
 pub use auth::{AccessTokenSettings, AccessTokens, RestToken, Scope};
 pub use exposition::metrics_page;
 pub use idp_bridge_http::oidc::Algorithm;

@@ -11,7 +11,8 @@ use idp_bridge_core::{CallScope, Error, Outcome, Recorder, TenantId};
 use tracing::Level;
 use tracing::field::display;
 
-use crate::error::{Refusal, Rejection};
+use crate::audit::{AuditedCall, AuditedResult};
+use crate::error::{Refusal, Rejection, outcome_name};
 use crate::metrics::{Limit, Metrics, TenantMetrics};
 use crate::origin::RequestOrigin;
 use crate::response::Response;
@@ -35,7 +36,8 @@ pub(crate) enum Surface {
 }
 
 impl Surface {
-    fn as_str(self) -> &'static str {
+    /// Returns the name in the log and in metrics.
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Webhook => "webhook",
             Self::Rest => "rest",
@@ -211,6 +213,25 @@ impl RequestLog {
         }
     }
 
+    /// Returns the call for the audit.
+    pub(crate) fn to_audited_call(&self, result: AuditedResult) -> AuditedCall {
+        AuditedCall {
+            request: self.origin.id.to_string(),
+            tenant: self.tenant.to_string(),
+            connector: self.tenant_metrics.as_ref().map(|tenant| tenant.connector.clone()).unwrap_or_default(),
+            surface: self.surface.as_str(),
+            key: self.key_id.clone(),
+            caller: self.caller.as_deref().map(escape),
+            webhook: self.webhook_id.clone(),
+            trace: self.origin.trace.as_ref().map(ToString::to_string),
+            peer: self.origin.peer.map(|peer| peer.to_string()),
+            call: self.call.unwrap_or(self.surface.as_str()),
+            user: self.user.clone(),
+            result,
+            upstream_status: self.recorder.status(),
+        }
+    }
+
     fn write(mut self, ending: &Ending<'_>) {
         self.is_written = true;
         self.emit(ending, "call answered");
@@ -273,13 +294,6 @@ impl Drop for RequestLog {
             let ending = Ending { code: "abandoned", outcome: Some(self.recorder.outcome()), ..Ending::default() };
             self.emit(&ending, "the caller went away before the answer");
         }
-    }
-}
-
-fn outcome_name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::NotApplied => "not_applied",
-        Outcome::Unknown => "unknown",
     }
 }
 

@@ -9,13 +9,16 @@ mod reset;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use idp_bridge_core::{Call, Outcome};
+use idp_bridge_core::{Call, Error, Outcome};
 use idp_bridge_protocol::{Code, Operation};
 
+use crate::audit::AuditEvent;
+use crate::audited;
 use crate::dispatch;
 use crate::error::{Failure, Refusal, Rejection};
 use crate::guard::Seat;
 use crate::idempotency::{Begun, Failed};
+use crate::log::RequestLog;
 use crate::response::{self, JSON, Response};
 use crate::state::ServerState;
 
@@ -104,6 +107,10 @@ async fn execute(state: &Arc<ServerState>, admitted: AdmittedCall) -> Result<Byt
         log.set_user(state.key.user_hash(&tenant.id, id));
     }
     let deleted = if let Call::Delete(id) = &call { Some(id.clone()) } else { None };
+    let reservation = match audited::reserve(state, &scope).await {
+        Ok(reservation) => reservation,
+        Err(error) => return Err(refuse_unaudited(log, &error)),
+    };
     let mut result = guarded::dispatch(&tenant, call, &scope).await;
     if let (true, Some(id)) = (result.is_ok(), deleted)
         && let Err(error) = dispatch::with_deadline(&scope, state.store.revoke_deleted_user(&tenant, id)).await
@@ -111,6 +118,8 @@ async fn execute(state: &Arc<ServerState>, admitted: AdmittedCall) -> Result<Byt
         // The platform has to repeat the delete.
         result = Err(Failure { error, outcome: Outcome::Unknown });
     }
+    let call = log.to_audited_call(audited::result_of_write(&result));
+    audited::record(state, reservation, AuditEvent::Write, call, scope.deadline()).await;
     match result {
         Ok(answer) => {
             log.write_success(answer.concealed());
@@ -122,4 +131,11 @@ async fn execute(state: &Arc<ServerState>, admitted: AdmittedCall) -> Result<Byt
             Err(refusal)
         }
     }
+}
+
+/// Writes the log line of a write that was refused, since the audit cannot be written.
+fn refuse_unaudited(log: RequestLog, error: &Error) -> Refusal {
+    let refusal = Refusal::from_error(error, Outcome::NotApplied);
+    log.write_refusal(&refusal, Some(error));
+    refusal
 }

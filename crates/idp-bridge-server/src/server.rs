@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 
 use crate::accept::Connections;
 use crate::access::OperatorAccess;
+use crate::audit::Audit;
 use crate::connection::Listening;
 use crate::limits::ServerLimits;
 use crate::log_filter::{LogFilter, LogLevel};
@@ -83,6 +84,13 @@ impl Server {
     #[must_use]
     pub fn with_lost_lines(mut self, lost: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         self.state.lost_lines = Some(Box::new(lost));
+        self
+    }
+
+    /// Records writes and logouts in an audit.
+    #[must_use]
+    pub fn with_audit(mut self, audit: Audit) -> Self {
+        self.state.audit = Some(audit);
         self
     }
 

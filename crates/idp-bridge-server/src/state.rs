@@ -9,6 +9,7 @@ use idp_bridge_core::{Clock, Random, TenantId};
 use tokio_util::task::TaskTracker;
 
 use crate::access::OperatorAccess;
+use crate::audit::Audit;
 use crate::flights::Flights;
 use crate::guard::ProcessGuard;
 use crate::limits::ServerLimits;
@@ -37,6 +38,7 @@ pub(crate) struct ServerState {
     pub(crate) reads: Flights<ReadKey, SharedRead>,
     pub(crate) key: ProcessKey,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) audit: Option<Audit>,
     /// Returns the number of lines that the log has lost.
     pub(crate) lost_lines: Option<Box<dyn Fn() -> u64 + Send + Sync>>,
     /// The access to the pages for operators.
@@ -69,6 +71,7 @@ impl ServerState {
             store: Store::in_memory(Arc::clone(&clock), random)?,
             key: ProcessKey::new(random)?,
             metrics: Arc::default(),
+            audit: None,
             lost_lines: None,
             access: OperatorAccess::default(),
             log_level: None,

@@ -8,7 +8,7 @@ use idp_bridge_client::{Call, CustomerId, Email, Operation, UserId};
 
 #[cfg(feature = "http")]
 use crate::commands::definition;
-use crate::commands::{call, check, connectors, doctor, keys, schema, serve, users};
+use crate::commands::{audit, call, check, connectors, doctor, keys, schema, serve, users};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -70,6 +70,11 @@ pub(crate) enum Command {
     Keys {
         #[command(subcommand)]
         command: keys::Command,
+    },
+    /// Check files of the audit
+    Audit {
+        #[command(subcommand)]
+        command: audit::Command,
     },
     /// Print the JSON schema of the configuration or of a user, the OpenAPI document, or the table of metrics
     Schema(schema::Options),
@@ -172,6 +177,7 @@ impl Command {
             Self::Keys { command: keys::Command::Public(_) } => true,
             #[cfg(feature = "http")]
             Self::Definition { command } => command.prints_json(),
+            Self::Audit { command: audit::Command::Verify(verify) } => verify.json,
             Self::Connectors(_) | Self::Serve(_) | Self::Schema(_) | Self::Completions { .. } | Self::Man => false,
         }
     }

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub(crate) mod audit;
 pub(crate) mod call;
 pub(crate) mod check;
 pub(crate) mod completions;
@@ -33,6 +34,7 @@ pub(crate) fn run(cli: Cli, registry: &Registry) -> CommandResult {
         #[cfg(feature = "http")]
         Command::Definition { command } => definition::run(&command),
         Command::Keys { command } => keys::run(&command),
+        Command::Audit { command } => audit::run(&command),
         Command::Schema(options) => schema::run(&options, registry),
         Command::Completions { shell } => completions::print_completions(shell),
         Command::Man => completions::print_manual(),

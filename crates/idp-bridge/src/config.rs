@@ -29,7 +29,7 @@ mod tls;
 
 pub(crate) use environment::{log_filter, variable};
 pub(crate) use load::{FILE_NAME, Loader, Location, Reload, Settings, TlsChange, load};
-pub(crate) use model::{Log, LogFormat, Server, ShutdownDelay, parse_listen};
+pub(crate) use model::{Audit, Log, LogFormat, Server, ShutdownDelay, parse_listen};
 pub(crate) use problem::{Problem, list, nearest};
 pub(crate) use published::{connector_settings, json_schema};
 pub(crate) use regular::{MAX_FILE, read_text};

@@ -207,6 +207,17 @@ pub(super) const SERIES: &[Series] = &[
         "Lines of the log that were lost, since standard error was full, slow or closed",
         |state, samples| samples.total(state.lost_lines.as_ref().map_or(0, |lost| lost())),
     ),
+    Series::new(
+        "idp_bridge_audit_lines",
+        Counter,
+        &["result"],
+        "Lines of the audit: `written`, `failed` attempts, and `lost` ones; absent without an audit",
+        |state, samples| {
+            let Some(audit) = &state.audit else { return Ok(()) };
+            let mut counts = ["written", "failed", "lost"].into_iter().zip(audit.counts());
+            counts.try_for_each(|(result, count)| samples.counter(&[result], count))
+        },
+    ),
     Series::new("idp_bridge_build", Gauge, &["version"], "Always 1, with the version of the program", |_, samples| {
         samples.gauge(&[env!("CARGO_PKG_VERSION")], 1)
     }),

@@ -12,9 +12,11 @@ use idp_bridge_protocol::Code;
 use super::context::FederationRequest;
 use super::federated::Federated;
 use super::form::{self, Fields, FormBody};
+use crate::audit::AuditEvent;
+use crate::audited;
 use crate::dispatch::with_deadline;
 use crate::error::{Refusal, Rejection};
-use crate::log::RequestLog;
+use crate::log::{RequestLog, Surface};
 use crate::response::{self, Response};
 use crate::revocation::{Revocation, RevokedKey};
 use crate::state::ServerState;
@@ -58,15 +60,19 @@ async fn log_out(
 /// Validates a logout token, and revokes the tokens of its session or user.
 async fn revoke(federated: &Federated<'_>, scope: &CallScope, token: &AccessToken, log: &mut RequestLog) -> Result<()> {
     let notice = federated.idp.check_logout_token(scope, token).await?;
-    let key = match notice.ended {
-        Ended::Session(session) => RevokedKey::Session(session),
+    let (user, key) = match notice.ended {
+        Ended::Session(session) => (None, RevokedKey::Session(session)),
         Ended::User(user) => {
             log.set_user(federated.state.key.user_hash(&federated.tenant.id, &user));
-            RevokedKey::Subject(user)
+            (Some(user.clone()), RevokedKey::Subject(user))
         }
     };
     let until = federated.all_tokens_expired();
-    federated.revoke(&[Revocation { key, not_before: Some(notice.issued_at), until }]).await
+    let reservation = audited::reserve(federated.state, scope).await?;
+    let result = federated.revoke(&[Revocation { key, not_before: Some(notice.issued_at), until }]).await;
+    let call = federated.to_audited_call(scope, Surface::BackchannelLogout, user.as_ref(), &result);
+    audited::record(federated.state, reservation, AuditEvent::Logout, call, scope.deadline()).await;
+    result
 }
 
 fn invalid_logout_token() -> Refusal {

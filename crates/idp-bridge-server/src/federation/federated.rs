@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use idp_bridge_core::{CallScope, Error, ErrorKind, Federation, Result, TokenIdentity};
+use idp_bridge_core::{CallScope, Error, ErrorKind, Federation, Result, TokenIdentity, UserId};
 use jiff::Timestamp;
 
-use crate::log::RequestLog;
+use crate::audit::{AuditedCall, AuditedResult};
+use crate::audited;
+use crate::log::{RequestLog, Surface};
 use crate::revocation::{self, Revocation, RevokedKey};
 use crate::state::ServerState;
 use crate::tenant::{FederationRules, Tenant};
@@ -34,6 +36,31 @@ impl<'a> Federated<'a> {
         let scope = log.call_scope(timeout.min(self.tenant.deadline));
         log.set_scope(&scope);
         scope
+    }
+
+    /// Returns the end of a login for the audit.
+    pub(super) fn to_audited_call(
+        &self,
+        scope: &CallScope,
+        surface: Surface,
+        user: Option<&UserId>,
+        result: &Result<()>,
+    ) -> AuditedCall {
+        let result = match result {
+            Ok(()) => AuditedResult::default(),
+            Err(error) => audited::result_of_error(error, scope.recorder().outcome()),
+        };
+        AuditedCall {
+            request: scope.request_id().to_owned(),
+            tenant: self.tenant.id.to_string(),
+            connector: self.tenant.connector.clone(),
+            surface: surface.as_str(),
+            call: surface.as_str(),
+            user: user.map(|user| self.state.key.user_hash(&self.tenant.id, user)),
+            result,
+            upstream_status: scope.recorder().status(),
+            ..AuditedCall::default()
+        }
     }
 
     /// Returns the current time.

@@ -18,9 +18,11 @@ use super::context::FederationRequest;
 use super::federated::Federated;
 use super::form::{self, Fields, FormBody};
 use super::token;
+use crate::audit::AuditEvent;
+use crate::audited;
 use crate::dispatch::with_deadline;
 use crate::error::{Refusal, Rejection};
-use crate::log::RequestLog;
+use crate::log::{RequestLog, Surface};
 use crate::request;
 use crate::response::{self, Response};
 use crate::revocation::{Revocation, RevokedKey};
@@ -137,14 +139,29 @@ async fn run(federated: &Federated<'_>, logout: &SharedLogout, user: &mut Option
         Ok(identity) => {
             *user = Some(identity.subject.clone());
             buckets.take_for_user(Cost::Logout, &federated.tenant.id, &identity.subject)?;
-            end_login(federated, logout, &identity).await
+            audit(federated, &logout.scope, Some(&identity.subject), end_login(federated, logout, &identity)).await
         }
         // The token is not added to the list, since any text could fill it.
         Err(error) if may_be_expired(federated, logout, &error) => {
-            federated.idp.log_out(&logout.scope, &logout.to_logout(None)).await.map(drop)
+            let log_out = async { federated.idp.log_out(&logout.scope, &logout.to_logout(None)).await.map(drop) };
+            audit(federated, &logout.scope, None, log_out).await
         }
         Err(error) => Err(error),
     }
+}
+
+/// Ends a login, and records it in the audit.
+async fn audit(
+    federated: &Federated<'_>,
+    scope: &CallScope,
+    user: Option<&UserId>,
+    end: impl Future<Output = Result<()>>,
+) -> Result<()> {
+    let reservation = audited::reserve(federated.state, scope).await?;
+    let result = end.await;
+    let call = federated.to_audited_call(scope, Surface::Logout, user, &result);
+    audited::record(federated.state, reservation, AuditEvent::Logout, call, scope.deadline()).await;
+    result
 }
 
 /// Returns whether the token may be an expired opaque one, so that only its refresh token can identify the login.

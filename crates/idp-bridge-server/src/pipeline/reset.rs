@@ -12,6 +12,8 @@ use tokio::sync::Notify;
 
 use super::admitted::AdmittedCall;
 use super::guarded;
+use crate::audit::{AuditEvent, Reservation};
+use crate::audited;
 use crate::dispatch::{self, Answer};
 use crate::error::{Failure, Refusal};
 use crate::state::ServerState;
@@ -32,7 +34,11 @@ pub(super) async fn send(state: &Arc<ServerState>, admitted: AdmittedCall, email
         admitted.log.write_refusal(&refusal, Some(&error));
         return Err(refusal);
     }
-    let (order, write_begun) = Order::new(admitted, email);
+    let reservation = match audited::reserve(state, &admitted.scope).await {
+        Ok(reservation) => reservation,
+        Err(error) => return Err(super::refuse_unaudited(admitted.log, &error)),
+    };
+    let (order, write_begun) = Order::new(state, admitted, email, reservation);
     let ordering = state.tasks.spawn(order.run());
     let result = tokio::select! {
         biased;
@@ -49,7 +55,10 @@ pub(super) async fn send(state: &Arc<ServerState>, admitted: AdmittedCall, email
 
 /// A reset that continues without its caller.
 struct Order {
+    state: Arc<ServerState>,
     admitted: AdmittedCall,
+    /// The reserved line of the audit.
+    reservation: Option<Reservation>,
     email: Email,
     /// The scope of look-up and mail. It has the tenant's deadline, since no caller waits for the mail.
     scope: CallScope,
@@ -57,23 +66,30 @@ struct Order {
 
 impl Order {
     /// Creates an order. The second value is notified when the look-up is done and the write begins.
-    fn new(mut admitted: AdmittedCall, email: Email) -> (Self, Arc<Notify>) {
+    fn new(
+        state: &Arc<ServerState>,
+        mut admitted: AdmittedCall,
+        email: Email,
+        reservation: Option<Reservation>,
+    ) -> (Self, Arc<Notify>) {
         let scope = admitted.log.call_scope(admitted.tenant.deadline);
         admitted.log.set_scope(&scope);
         let write_begun = Arc::new(Notify::new());
         let notify = Arc::clone(&write_begun);
         scope.recorder().on_write(move || notify.notify_one());
-        (Self { admitted, email, scope }, write_begun)
+        (Self { state: Arc::clone(state), admitted, reservation, email, scope }, write_begun)
     }
 
     /// Makes the call, and writes its log line. The result counts only if no write began.
     async fn run(self) -> Result<Bytes, Refusal> {
-        let Self { admitted: AdmittedCall { tenant, mut log, scope: caller, .. }, email, scope } = self;
+        let Self { state, admitted: AdmittedCall { tenant, mut log, scope: caller, .. }, reservation, email, scope } = self;
         let call = guarded::dispatch(&tenant, Call::SendPasswordResetEmail(email), &scope);
         let result = tokio::select! {
             result = call => result,
             () = wait_for_late_look_up(caller.deadline(), scope.recorder()) => Err(late_look_up()),
         };
+        let call = log.to_audited_call(audited::result_of_write(&result));
+        audited::record(&state, reservation, AuditEvent::Write, call, scope.deadline()).await;
         match result {
             Ok(answer) => {
                 log.write_success(answer.concealed());

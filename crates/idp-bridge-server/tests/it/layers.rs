@@ -15,11 +15,12 @@ const LAYERS: &[&[&str]] = &[
     &["exposition"],
     &["federation", "rest", "webhook"],
     &["pipeline"],
+    &["audited"],
     &["state"],
     &["reads", "store"],
     &["access", "dispatch", "idempotency", "reset_limit", "tenants", "token_gate"],
     &["html", "log", "request", "revocation", "tenant"],
-    &["auth", "guard", "origin", "user_cache"],
+    &["audit", "auth", "guard", "origin", "user_cache"],
     &["metrics", "peer"],
     &["error"],
     &[

@@ -6,6 +6,8 @@ use idp_bridge_test_http as http;
 #[cfg(test)]
 mod access_tokens;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod bridge;
 #[cfg(test)]
 mod clock;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::Args;
 use idp_bridge_core::{Finding, Registry, SystemClock, SystemRandom, Verdict};
 use idp_bridge_server::store::{FileStore, Store};
-use idp_bridge_server::{CurrentTls, Server, Tenants, Tls};
+use idp_bridge_server::{Audit, CurrentTls, Server, Tenants, Tls};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -85,6 +85,7 @@ struct Setup {
     tls: Option<Tls>,
     /// Whether the revocation list was gone, and a new one was created.
     is_list_lost: bool,
+    audit: Option<Audit>,
     /// Loads the configuration again. The demo has none.
     loader: Option<Loader>,
     demo: Option<Demo>,
@@ -92,7 +93,7 @@ struct Setup {
 
 impl Setup {
     fn configured((settings, mut loader): (Settings, Loader), accept_loss: bool) -> Result<Self, Failure> {
-        let Settings { server: settings, store: store_settings, tenants, tls, .. } = settings;
+        let Settings { server: settings, store: store_settings, tenants, tls, audit, .. } = settings;
         let is_list_lost = match &store_settings {
             StoreSettings::File(folder) if accept_loss => {
                 FileStore::accept_loss(folder).map_err(|error| Problem::from_error(&error))?
@@ -104,7 +105,8 @@ impl Setup {
             StoreSettings::File(_) | StoreSettings::Redis(_) => false,
         };
         let store = store::open(&store_settings)?;
-        Ok(Self { settings, tenants, store, store_settings, tls, is_list_lost, loader: Some(loader), demo: None })
+        let audit = audit.as_ref().map(open_audit).transpose()?;
+        Ok(Self { settings, tenants, store, store_settings, tls, is_list_lost, audit, loader: Some(loader), demo: None })
     }
 
     fn demo() -> Result<Self, Failure> {
@@ -119,6 +121,7 @@ impl Setup {
             store_settings,
             tls: None,
             is_list_lost: false,
+            audit: None,
             loader: None,
             demo: Some(demo),
         })
@@ -142,6 +145,7 @@ impl Setup {
         if let StoreSettings::Redis(_) = &self.store_settings {
             tokio::spawn(log_store_findings(self.store_settings.clone()));
         }
+        let audit = self.audit.clone();
         let (server, tls) = self.into_server()?;
         let lost = log.lost.clone();
         let mut server = server.with_log_filter(log.filter.clone()).with_lost_lines(move || lost.total() as u64);
@@ -150,7 +154,7 @@ impl Setup {
             server = server.with_probes(probes);
         }
         let reload = loader.map(|loader| reload::start(loader, server.tenants(), tls)).transpose()?;
-        server.serve(listener, signals.wait_for_stop(reload)).await?;
+        server.serve(listener, signals.wait_for_stop(Hangup { reload, audit })).await?;
         Ok(Exit::Done)
     }
 
@@ -170,6 +174,9 @@ impl Setup {
             server = server.with_public_url(&url.0);
         }
         server = server.with_store(self.store);
+        if let Some(audit) = self.audit {
+            server = server.with_audit(audit);
+        }
         if self.settings.h2c {
             server = server.with_h2c();
         }
@@ -179,6 +186,14 @@ impl Setup {
         let (server, tls) = server.with_tls(tls);
         Ok((server, Some(tls)))
     }
+}
+
+fn open_audit(settings: &config::Audit) -> Result<Audit, Problem> {
+    Audit::open(&settings.to_settings(), Arc::new(SystemClock)).map_err(|error| {
+        let problem = Problem::new(format!("the audit cannot be written: {error}"));
+        let hint = "check the folder, the permissions and the space of `audit.file`";
+        settings.file.iter().fold(problem, |problem, file| problem.in_file(file)).with_hint(hint)
+    })
 }
 
 fn log_accepted_loss(is_list_lost: bool) {
@@ -250,6 +265,24 @@ struct Signals {
     hangup: Signal,
 }
 
+/// The actions of a SIGHUP: it reloads the configuration, and opens the file of the audit again.
+struct Hangup {
+    reload: Option<ReloadTrigger>,
+    audit: Option<Audit>,
+}
+
+impl Hangup {
+    fn handle(&self) {
+        if let Some(audit) = &self.audit {
+            audit.reopen();
+        }
+        match &self.reload {
+            Some(reload) => reload.reload(),
+            None => tracing::warn!(signal = "SIGHUP", "ignored: the demo has no configuration"),
+        }
+    }
+}
+
 impl Signals {
     fn new() -> io::Result<Self> {
         let [terminate, interrupt, hangup] =
@@ -258,26 +291,23 @@ impl Signals {
     }
 
     /// Waits for the first signal that stops the bridge. A second one exits at once.
-    async fn wait_for_stop(mut self, reload: Option<ReloadTrigger>) {
-        let name = self.next_stop(reload.as_ref()).await;
+    async fn wait_for_stop(mut self, hangup: Hangup) {
+        let name = self.next_stop(&hangup).await;
         tracing::info!(signal = name, "stopping; a second signal ends the bridge at once");
         tokio::spawn(async move {
-            let name = self.next_stop(reload.as_ref()).await;
+            let name = self.next_stop(&hangup).await;
             tracing::warn!(signal = name, "second signal: calls in flight are cut off");
             std::process::exit(KILLED);
         });
     }
 
-    /// Waits for the next SIGTERM or SIGINT and returns its name. Each SIGHUP reloads the configuration.
-    async fn next_stop(&mut self, reload: Option<&ReloadTrigger>) -> &'static str {
+    /// Waits for the next SIGTERM or SIGINT and returns its name.
+    async fn next_stop(&mut self, hangup: &Hangup) -> &'static str {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return "SIGTERM",
                 _ = self.interrupt.recv() => return "SIGINT",
-                _ = self.hangup.recv() => match reload {
-                    Some(reload) => reload.reload(),
-                    None => tracing::warn!(signal = "SIGHUP", "ignored: the demo has no configuration"),
-                },
+                _ = self.hangup.recv() => hangup.handle(),
             }
         }
     }

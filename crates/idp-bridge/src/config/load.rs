@@ -14,7 +14,7 @@ use super::document::{Document, File};
 use super::environment;
 use super::files::{Files, TenantFile};
 use super::inputs::{Digest, Inputs, OwnFile, Stamp};
-use super::model::Server;
+use super::model::{Audit, Server};
 use super::path::KeyPath;
 use super::problem::Problem;
 use super::root::RootTables;
@@ -47,6 +47,7 @@ impl Location {
 pub(crate) struct Settings {
     pub(crate) server: Server,
     pub(crate) store: StoreSettings,
+    pub(crate) audit: Option<Audit>,
     /// The ids of the tenants, in the order of the files.
     pub(crate) ids: Vec<TenantId>,
     pub(crate) tenants: Tenants,
@@ -155,7 +156,7 @@ impl Loader {
         // Conflicts are among the problems.
         let tenants = tenants.map_err(|error| vec![Problem::new(error.to_string())])?;
         loader.settings = root.settings;
-        Ok((Settings { server: root.server, store: root.store, ids, tenants, tls }, loader))
+        Ok((Settings { server: root.server, store: root.store, audit: root.audit, ids, tenants, tls }, loader))
     }
 
     /// Refuses tenants with federation in a reload, since the server has no revocation list for them.

@@ -1,5 +1,6 @@
 //! The types of the configuration, from which the JSON schema and the error messages are derived.
 
+mod audit;
 mod federation;
 mod limits;
 mod listener;
@@ -21,6 +22,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+pub(crate) use audit::Audit;
 pub(crate) use federation::Federation;
 pub(crate) use limits::{CallLimits, Limits, ShutdownDelay};
 pub(crate) use listener::{CertificateName, Network, Tls};
@@ -40,6 +42,8 @@ pub(crate) struct Root {
     pub(crate) server: Server,
     /// The rules for outbound connections.
     pub(crate) outbound: Outbound,
+    /// The audit: one line for each write and each logout. Off without this table.
+    pub(crate) audit: Option<Audit>,
     /// The tenants, by the platform's tenant id.
     #[schemars(with = "BTreeMap<String, Tenant>")]
     pub(crate) tenants: BTreeMap<String, Value>,

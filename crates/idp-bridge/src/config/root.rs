@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::document::Document;
 use super::inspect::Inspection;
-use super::model::{self, Outbound, Server};
+use super::model::{self, Audit, Outbound, Server};
 use super::path::KeyPath;
 use super::problem::Problem;
 use super::schema::Shape;
@@ -20,6 +20,7 @@ pub(super) struct RootTables {
     pub(super) server: Server,
     pub(super) store: StoreSettings,
     pub(super) outbound: Outbound,
+    pub(super) audit: Option<Audit>,
     /// The tables of the tenants, which are read later.
     pub(super) tenants: Map<String, Value>,
     /// All other tables, as written.
@@ -50,7 +51,8 @@ impl RootTables {
             None => Map::new(),
         };
         let store = StoreSettings::read(&root.server, document, problems);
-        Self { server: root.server, store, outbound: root.outbound, tenants, settings: Value::Object(settings) }
+        let (server, outbound, audit) = (root.server, root.outbound, root.audit);
+        Self { server, store, outbound, audit, tenants, settings: Value::Object(settings) }
     }
 }
 
@@ -68,7 +70,9 @@ impl RootTables {
             "tls" => now.contains_key("tls") != before.contains_key("tls"),
             key => now.get(key) != before.get(key) && !RELOADED.contains(&key),
         };
-        keys.iter().filter(is_changed).map(|key| format!("server.{key}")).collect()
+        let changed = keys.iter().filter(is_changed).map(|key| format!("server.{key}"));
+        let audit = (self.settings.get("audit") != earlier.get("audit")).then(|| "audit".to_owned());
+        changed.chain(audit).collect()
     }
 
     /// Returns the settings that apply to tenants, as a text.

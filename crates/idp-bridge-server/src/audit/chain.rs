@@ -1,0 +1,41 @@
+//! The chain: each line has the SHA-256 of the line before it.
+
+use serde::Serialize;
+
+use super::entry::AuditEntry;
+use crate::digest::sha256;
+
+/// The name of the member with the digest of the line before.
+pub(super) const PREVIOUS: &str = "previous";
+
+/// The digest of a line, as 64 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LineDigest(pub(super) String);
+
+/// A line with its link.
+#[derive(Serialize)]
+struct Linked<'a> {
+    #[serde(flatten)]
+    entry: &'a AuditEntry,
+    previous: &'a str,
+}
+
+impl LineDigest {
+    /// Returns the digest that stands before the first line.
+    pub(super) fn first() -> Self {
+        Self("0".repeat(64))
+    }
+
+    /// Returns the digest of a line without its line break.
+    pub(super) fn of(line: &[u8]) -> Self {
+        Self(sha256(line).iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Returns the line of an entry after a line with this digest, with a line break.
+    pub(super) fn link(&self, entry: &AuditEntry) -> Vec<u8> {
+        // Entries always serialize.
+        let mut line = serde_json::to_vec(&Linked { entry, previous: &self.0 }).unwrap_or_default();
+        line.push(b'\n');
+        line
+    }
+}
