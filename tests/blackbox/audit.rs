@@ -75,7 +75,10 @@ fn write_beyond_the_maximum_size_is_refused_before_it_runs() {
 
 #[test]
 fn unwritable_audit_prevents_the_start_if_required() {
-    let configured = Configured::with_server_keys("[audit]\nfile = \"/dev/full\"\nrequired = true\n");
-    let ran = run_in(configured.folder(), ["serve", "--listen", "127.0.0.1:0"]).with_code(2);
-    assert!(ran.stderr.contains("the audit cannot be written") && ran.stderr.contains("/dev/full"), "{ran:?}");
+    for (file, reason) in [("missing/audit.jsonl", "the audit cannot be written"), ("/dev/full", "not a regular file")]
+    {
+        let configured = Configured::with_server_keys(&format!("[audit]\nfile = \"{file}\"\nrequired = true\n"));
+        let ran = run_in(configured.folder(), ["serve", "--listen", "127.0.0.1:0"]).with_code(2);
+        assert!(ran.stderr.contains(reason) && ran.stderr.contains(file), "{ran:?}");
+    }
 }

@@ -75,10 +75,8 @@ fn seeded_values_are_in_no_output() {
     assert!(texts.iter().any(|line| line.contains("\"TRACE\"")), "the log is complete");
     texts.push(std::fs::read_to_string(configured.folder().join("audit.jsonl")).unwrap());
     texts.push(Request::get("/metrics").send(&probes).body);
-    let basic = base64::Engine::encode(
-        &base64::engine::general_purpose::STANDARD,
-        format!("{}:{secret}", config.client_id),
-    );
+    let basic =
+        base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("{}:{secret}", config.client_id));
     let seeded = [
         EMAIL,
         "grace.seeded",

@@ -28,6 +28,7 @@ pub use call::{Call, CallKind, UserKey};
 pub use capabilities::{Capabilities, Fidelity, Field, Support};
 pub use clock::{Clock, Random, SystemClock, SystemRandom};
 pub use connector::{ClientCertificate, Connector, ConnectorContext, OutboundPolicy, PrivateNetworks, UpstreamLimits};
+pub use counters::{AttemptResult, SharedValue, UpstreamCounters};
 pub use directory::{Directory, Hit, MailKind, Page, SearchKey, StoredUser, UserStore};
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use federation::{
@@ -39,7 +40,6 @@ pub use marking::{EmailStatus, mark_verified};
 pub use matches::{Matches, if_found};
 pub use provider::{Deleted, IdentityProvider};
 pub use registry::{ConfigError, Registry, RegistryEntry};
-pub use counters::{AttemptResult, SharedValue, UpstreamCounters};
 pub use scope::{CallScope, Outcome, Recorder};
 pub use secret::Secret;
 pub use user::{Customer, User, UserRecord};

@@ -6,13 +6,13 @@
 mod chain;
 mod entry;
 mod output;
+mod settings;
 mod verify;
 mod writer;
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -21,35 +21,13 @@ use tokio::sync::oneshot;
 
 pub(crate) use self::entry::{AuditEntry, AuditEvent, AuditedCall, AuditedResult};
 use self::output::{FileOutput, Output, StderrOutput};
+use self::settings::AuditCounters;
+pub use self::settings::{AuditSettings, AuditSync};
 pub use self::verify::{AuditReport, BrokenLine, verify_audit};
 use self::writer::{Command, Writer};
 
 /// The time after which a refused caller may try again.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
-
-/// The settings of the audit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditSettings {
-    /// The file. `None` for standard error.
-    pub file: Option<PathBuf>,
-    /// The time at which lines are on the disk.
-    pub fsync: AuditSync,
-    /// Whether writes are refused while the audit cannot be written.
-    pub required: bool,
-}
-
-/// The time at which a line of the audit is on the disk.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum AuditSync {
-    /// Before the call is answered.
-    #[default]
-    Each,
-    /// Within a second.
-    Second,
-    /// When the system writes it.
-    Never,
-}
 
 /// The running audit. Cheap to clone.
 #[derive(Clone)]
@@ -57,14 +35,6 @@ pub struct Audit {
     commands: Sender<Command>,
     is_required: bool,
     counters: Arc<AuditCounters>,
-}
-
-/// The counters of the audit.
-#[derive(Debug, Default)]
-pub(crate) struct AuditCounters {
-    written: AtomicU64,
-    failed: AtomicU64,
-    lost: AtomicU64,
 }
 
 /// A line that a write may record. Its space is free again if it is dropped.

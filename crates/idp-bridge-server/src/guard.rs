@@ -86,7 +86,11 @@ impl TenantGuard {
             Arc::clone(seats).try_acquire_owned().map_err(|_| overloaded(limit, message))
         };
         Ok(Seat {
-            _tenant: take(&self.seats, Limit::TenantQueue, "too many calls of the tenant wait for its identity provider")?,
+            _tenant: take(
+                &self.seats,
+                Limit::TenantQueue,
+                "too many calls of the tenant wait for its identity provider",
+            )?,
             _process: take(&process.0, Limit::ProcessCalls, "too many calls of all tenants are in flight")?,
         })
     }

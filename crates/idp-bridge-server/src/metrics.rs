@@ -86,7 +86,8 @@ impl Limit {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let histogram: fn() -> HistogramWithExemplars<TraceLabels> = || HistogramWithExemplars::new(BUCKETS.into_iter());
+        let histogram: fn() -> HistogramWithExemplars<TraceLabels> =
+            || HistogramWithExemplars::new(BUCKETS.into_iter());
         Self {
             unknown: CallCounters::default(),
             durations: Family::new_with_constructor(histogram),

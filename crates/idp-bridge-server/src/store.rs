@@ -8,7 +8,7 @@ mod tests;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use idp_bridge_core::{Clock, Email, Error, ErrorKind, Random, Result, TenantId, UserId};
@@ -38,7 +38,11 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    /// Returns the name for the log.
+    /// All operations.
+    pub(crate) const ALL: [Self; 5] =
+        [Self::BeginWrite, Self::FinishWrite, Self::Revoke, Self::CheckRevoked, Self::CountReset];
+
+    /// Returns the name for the log and metrics.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::BeginWrite => "begin_write",
@@ -58,6 +62,8 @@ pub struct Store {
     clock: Arc<dyn Clock>,
     /// Whether the last operation failed.
     is_away: AtomicBool,
+    /// The numbers of failed and of successful operations.
+    counts: [[AtomicU64; 2]; Operation::ALL.len()],
 }
 
 impl Store {
@@ -71,6 +77,7 @@ impl Store {
             resets,
             clock,
             is_away: AtomicBool::new(false),
+            counts: Default::default(),
         })
     }
 
@@ -91,7 +98,8 @@ impl Store {
         let redis = Arc::new(RedisStore::new(settings, Arc::clone(&clock), random)?);
         let writes = Arc::new(Leased::new(Arc::clone(&redis), random).map_err(no_randomness)?);
         let (revocations, resets) = (Arc::clone(&redis) as Arc<dyn RevocationStore>, redis as Arc<dyn ResetLimiter>);
-        Ok(Self { writes, revocations, resets, clock, is_away: AtomicBool::new(false) })
+        let (is_away, counts) = (AtomicBool::new(false), Default::default());
+        Ok(Self { writes, revocations, resets, clock, is_away, counts })
     }
 
     /// Replaces the idempotency store.
@@ -148,8 +156,20 @@ impl Store {
         }
     }
 
+    /// Returns the number of operations with this result.
+    pub(crate) fn operations(&self, operation: Operation, is_ok: bool) -> u64 {
+        self.count(operation, is_ok).map_or(0, |count| count.load(Relaxed))
+    }
+
+    fn count(&self, operation: Operation, is_ok: bool) -> Option<&AtomicU64> {
+        self.counts.get(operation as usize)?.get(usize::from(is_ok))
+    }
+
     /// Records the result of an operation: the log has the beginning and the end of an outage.
     fn observe<T>(&self, operation: Operation, result: Result<T>) -> Result<T> {
+        if let Some(count) = self.count(operation, result.is_ok()) {
+            count.fetch_add(1, Relaxed);
+        }
         let is_away = result.is_err();
         if self.is_away.swap(is_away, Relaxed) != is_away {
             match &result {

@@ -14,10 +14,10 @@ use super::discovery::{Discovery, Trust};
 use super::keys::{KeySet, Verdict};
 use super::rules::Rules;
 use super::token::Unverified;
-use crate::response::Response;
 use crate::cache::{Cache, Lifetime, Source};
 use crate::client::Client;
 use crate::request::Request;
+use crate::response::Response;
 use crate::{BaseUrl, base_url};
 
 /// The settings of an OpenID Provider.

@@ -162,7 +162,8 @@ impl Output for Small {
 impl Small {
     fn start(space: u64, reserves: bool) -> (Self, Audit) {
         let small = Self(Arc::new(Mutex::new(SmallState { space, reserves, ..SmallState::default() })));
-        let audit = Audit::start(Box::new(small.clone()), &settings(Path::new(""), true), Arc::new(SystemClock)).unwrap();
+        let audit =
+            Audit::start(Box::new(small.clone()), &settings(Path::new(""), true), Arc::new(SystemClock)).unwrap();
         (small, audit)
     }
 

@@ -91,7 +91,8 @@ impl Check {
             None => self.report.begins_after = Some(previous.to_owned()),
             Some(before) if before.0 == previous => {}
             Some(_) => {
-                self.report.broken = Some(broken("the line before it was changed or removed, or this one was inserted"));
+                self.report.broken =
+                    Some(broken("the line before it was changed or removed, or this one was inserted"));
             }
         }
     }

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::chain::LineDigest;
 use super::entry::AuditEntry;
 use super::output::Output;
-use super::{AuditCounters, AuditSync};
+use super::settings::{AuditCounters, AuditSync};
 
 /// The maximum number of lines that are kept while the output fails.
 const MAX_KEPT: usize = 10_000;

@@ -9,6 +9,7 @@ use prometheus_client::metrics::MetricType;
 use super::samples::Samples;
 use crate::metrics::Limit;
 use crate::state::ServerState;
+use crate::store::Operation;
 use crate::tenant::Tenant;
 use crate::tenants::ReloadResult;
 
@@ -111,9 +112,7 @@ pub(super) const SERIES: &[Series] = &[
         Gauge,
         &[],
         "Calls that use an identity provider now, of all tenants",
-        |state, samples| {
-            samples.size(state.tenants.load().iter().filter_map(|tenant| tenant.running_calls()).sum())
-        },
+        |state, samples| samples.size(state.tenants.load().iter().filter_map(|tenant| tenant.running_calls()).sum()),
     ),
     Series::new(
         "idp_bridge_upstream_requests",
@@ -206,6 +205,20 @@ pub(super) const SERIES: &[Series] = &[
         &[],
         "Lines of the log that were lost, since standard error was full, slow or closed",
         |state, samples| samples.total(state.lost_lines.as_ref().map_or(0, |lost| lost())),
+    ),
+    Series::new(
+        "idp_bridge_store_operations",
+        Counter,
+        &["operation", "result"],
+        "Operations of the store; the result is `ok` or `error`",
+        |state, samples| {
+            for operation in Operation::ALL {
+                for (result, is_ok) in [("ok", true), ("error", false)] {
+                    samples.counter(&[operation.as_str(), result], state.store.operations(operation, is_ok))?;
+                }
+            }
+            Ok(())
+        },
     ),
     Series::new(
         "idp_bridge_audit_lines",

@@ -82,7 +82,8 @@ impl Order {
 
     /// Makes the call, and writes its log line. The result counts only if no write began.
     async fn run(self) -> Result<Bytes, Refusal> {
-        let Self { state, admitted: AdmittedCall { tenant, mut log, scope: caller, .. }, reservation, email, scope } = self;
+        let Self { state, admitted: AdmittedCall { tenant, mut log, scope: caller, .. }, reservation, email, scope } =
+            self;
         let call = guarded::dispatch(&tenant, Call::SendPasswordResetEmail(email), &scope);
         let result = tokio::select! {
             result = call => result,

@@ -69,8 +69,7 @@ async fn failed_write_is_recorded_with_its_outcome() {
         Err(Error::upstream(ErrorKind::Unavailable, "as the test says"))
     });
     let audit = open(&file, true);
-    let bridge =
-        Bridge::with_server([tenant("acme", provider)], limits(), |server| server.with_audit(audit)).await;
+    let bridge = Bridge::with_server([tenant("acme", provider)], limits(), |server| server.with_audit(audit)).await;
     bridge.call("users.delete", json!({"id": "u-1"})).await;
     let [line] = calls(&file).try_into().unwrap();
     assert_eq!((&line["code"], &line["status"]), (&json!("upstream_unavailable"), &json!(503)));

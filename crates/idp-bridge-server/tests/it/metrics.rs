@@ -94,9 +94,7 @@ impl Metrics {
 }
 
 fn calls(tenant: &str, connector: &str, call: &str, code: &str) -> String {
-    format!(
-        "idp_bridge_calls_total{{tenant=\"{tenant}\",connector=\"{connector}\",call=\"{call}\",code=\"{code}\"}}"
-    )
+    format!("idp_bridge_calls_total{{tenant=\"{tenant}\",connector=\"{connector}\",call=\"{call}\",code=\"{code}\"}}")
 }
 
 #[tokio::test]
@@ -105,6 +103,7 @@ async fn calls_are_counted_by_tenant_and_code() {
     for id in ["u-1", "u-1", "missing"] {
         stage.bridge.call("users.get_by_id", json!({"id": id})).await;
     }
+    stage.bridge.call("users.delete", json!({"id": "u-2"})).await;
     let call = signed(&envelope("users.get_by_id", json!({"id": "u-1"})));
     stage.bridge.send(&call.clone().body("{}")).await;
     let mut elsewhere = call;
@@ -116,6 +115,7 @@ async fn calls_are_counted_by_tenant_and_code() {
         (calls("acme", "memory", "users.get_by_id", "user_not_found"), 1.0),
         (calls("", "", "webhook", "invalid_signature"), 2.0),
         ("idp_bridge_call_duration_seconds_count{connector=\"memory\",call=\"users.get_by_id\"}".into(), 3.0),
+        ("idp_bridge_store_operations_total{operation=\"begin_write\",result=\"ok\"}".into(), 1.0),
         ("idp_bridge_tenants".into(), 1.0),
         ("idp_bridge_calls_in_flight".into(), 0.0),
     ] {

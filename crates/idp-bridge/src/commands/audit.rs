@@ -41,7 +41,11 @@ pub(crate) fn run(command: &Command) -> CommandResult {
     }
     let last = options.files.last().map(PathBuf::as_path).unwrap_or(Path::new(""));
     let report = verify_audit(files).map_err(|error| unreadable(last, &error))?;
-    if options.json { print_json(&report)? } else { print(&describe(&report))? }
+    if options.json {
+        print_json(&report)?
+    } else {
+        print(&describe(&report))?
+    }
     Ok(if report.broken.is_some() { Exit::Negative } else { Exit::Done })
 }
 

@@ -106,7 +106,17 @@ impl Setup {
         };
         let store = store::open(&store_settings)?;
         let audit = audit.as_ref().map(open_audit).transpose()?;
-        Ok(Self { settings, tenants, store, store_settings, tls, is_list_lost, audit, loader: Some(loader), demo: None })
+        Ok(Self {
+            settings,
+            tenants,
+            store,
+            store_settings,
+            tls,
+            is_list_lost,
+            audit,
+            loader: Some(loader),
+            demo: None,
+        })
     }
 
     fn demo() -> Result<Self, Failure> {

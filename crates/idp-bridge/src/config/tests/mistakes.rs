@@ -34,7 +34,12 @@ fn file_mistakes() -> Vec<Mistake> {
         ("tenants = 1".into(), "expected a table", ":1:1, key `tenants`", ""),
         ("tenants.acme = 1".into(), "expected a table", ":1:9, key `tenants.acme`", ""),
         ("[tenant.acme]".into(), "unknown key `tenant`", ":1:2, key `tenant`", "did you mean `tenants`"),
-        ("[something]".into(), "unknown key", "", "the keys of this table are `audit`, `outbound`, `server` and `tenants`"),
+        (
+            "[something]".into(),
+            "unknown key",
+            "",
+            "the keys of this table are `audit`, `outbound`, `server` and `tenants`",
+        ),
         ("[server]\nlisten = \"localhost\"\n".into(), LISTEN, ":2:1, key `server.listen`", "`127.0.0.1:8080`"),
         (listen("localhost:8080"), LISTEN, "key `server.listen`", "write `127.0.0.1:8080`"),
         (listen(":8080"), LISTEN, "", "write `127.0.0.1:8080` for this host only, or `0.0.0.0:8080`"),
