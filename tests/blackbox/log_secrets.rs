@@ -40,7 +40,7 @@ fn seeded_values_are_in_no_output() {
         (harness, url, id)
     });
     let config = harness.config();
-    let secret = config.client_secret.expose();
+    let secret = config.client_secret.as_ref().map(Secret::expose).unwrap();
     let configured = Configured::new(&format!(
         "[server]\nshutdown_delay = \"0s\"\nmetrics_listen = \"127.0.0.1:0\"\nlog.filter = \"trace\"\n\
          log.user_salt = \"salt-seeded-0123456789\"\nmetrics_token = \"operator-seeded-012345\"\n\
