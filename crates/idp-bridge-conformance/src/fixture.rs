@@ -1,8 +1,9 @@
 //! Values for the tests of connectors.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
-use idp_bridge_core::{CallScope, CustomerId, Email, FederationSettings, Secret};
+use idp_bridge_core::{CallKind, CallScope, CustomerId, Email, FederationSettings, Finding, Secret, Verdict};
 
 /// Returns the address of a user with this name.
 #[expect(clippy::expect_used, reason = "a test with an invalid value must fail")]
@@ -25,4 +26,29 @@ pub fn scope() -> CallScope {
 pub fn with_wrong_secret(mut settings: FederationSettings) -> FederationSettings {
     settings.clients.iter_mut().take(1).for_each(|client| client.secret = Some(Secret::new("wrong")));
     settings
+}
+
+/// Checks that exactly these findings are not ok, by their verdict and a part of their fix.
+#[track_caller]
+pub fn assert_faults(findings: &[Finding], expected: &[(Verdict, &str)]) {
+    let faults: Vec<&Finding> = findings.iter().filter(|finding| finding.verdict != Verdict::Ok).collect();
+    let is_expected = |fault: &Finding, (verdict, fix): &(Verdict, &str)| {
+        fault.verdict == *verdict && fault.fix.as_deref().is_some_and(|own| own.contains(fix))
+    };
+    let all = faults.len() == expected.len() && faults.iter().zip(expected).all(|(fault, own)| is_expected(fault, own));
+    assert!(all, "expected {expected:?}: {faults:#?}");
+}
+
+/// Checks that one finding about all calls failed with this fix, that those before are ok, and that it hides those after.
+#[track_caller]
+pub fn assert_first_failure(findings: &[Finding], number: usize, fix: &str) {
+    let verdict = |at: usize| match at.cmp(&number) {
+        Ordering::Less => Verdict::Ok,
+        Ordering::Equal => Verdict::Failed,
+        Ordering::Greater => Verdict::NotVisible,
+    };
+    let verdicts = findings.iter().enumerate().all(|(at, finding)| finding.verdict == verdict(at));
+    let failed = findings.get(number).filter(|failed| failed.calls == CallKind::ALL);
+    let is_fixed = failed.and_then(|failed| failed.fix.as_deref()).is_some_and(|own| own.contains(fix));
+    assert!(verdicts && is_fixed, "expected finding {number} to fail with `{fix}`: {findings:#?}");
 }

@@ -7,8 +7,8 @@ use idp_bridge_connector_auth0_testing::fake::{Exchange, FakeAuth0};
 use idp_bridge_connector_auth0_testing::harness::Auth0Harness;
 use idp_bridge_connector_auth0_testing::harness::federation::{BROWSER_APPLICATION, Login, claims_of, settings};
 use idp_bridge_core::{
-    AccessToken, CallScope, Directory, ErrorKind, Federation, FederationSettings, Finding, IdentityProvider as _,
-    LoggedOut, Logout, Outcome, Result, Secret, TokenIdentity, UserId, UserKey, UserRecord, Verdict,
+    AccessToken, CallScope, Directory, ErrorKind, Federation, FederationSettings, IdentityProvider as _, LoggedOut,
+    Logout, Outcome, Result, Secret, TokenIdentity, UserId, UserKey, UserRecord,
 };
 use serde_json::{Value, json};
 
@@ -174,19 +174,6 @@ pub(crate) fn set_all(object: &mut Value, members: Value) {
 pub(crate) fn assert_not_applied<T>(scope: &CallScope, result: Result<T>, kind: ErrorKind) {
     let failed = result.err().map(|error| error.kind());
     assert_eq!((failed, scope.recorder().outcome()), (Some(kind), Outcome::NotApplied));
-}
-
-/// Checks that one finding is not ok, with this verdict and a fix that contains this text.
-pub(crate) fn assert_one(findings: &[Finding], verdict: Verdict, fix: &str) {
-    let wrong: Vec<&Finding> = findings.iter().filter(|finding| finding.verdict != Verdict::Ok).collect();
-    let [wrong] = wrong.as_slice() else { panic!("{fix}: {wrong:#?}") };
-    assert_eq!(wrong.verdict, verdict, "{wrong:?}");
-    assert!(wrong.fix.as_deref().unwrap().contains(fix), "{wrong:?}");
-}
-
-/// Checks that all findings are ok.
-pub(crate) fn assert_ok(findings: &[Finding]) {
-    assert!(findings.iter().all(|finding| finding.verdict == Verdict::Ok), "{findings:#?}");
 }
 
 /// Returns the request that reads this user.

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use idp_bridge_conformance::fixture::scope;
+use idp_bridge_conformance::fixture::{assert_faults, assert_first_failure, scope};
 use idp_bridge_conformance::{Control, Harness as _, Setup};
 use idp_bridge_connector_auth0::Auth0Config;
 use idp_bridge_connector_auth0_testing::fake::{Application, Tenant};
 use idp_bridge_connector_auth0_testing::harness::DATABASE;
 use idp_bridge_core::{CallKind, FederationSettings, Finding, IdentityProvider as _, LogoutFallback, Secret, Verdict};
 
-use crate::bench::{Bench, assert_ok, assert_one};
+use crate::bench::Bench;
 
 use Verdict::{Failed, NotVisible};
 
@@ -30,7 +30,7 @@ async fn oauth_findings(bench: &Bench) -> Vec<Finding> {
 async fn healthy_tenant_is_ok_and_only_read() {
     let bench = Bench::new().await;
     for (findings, count) in [(findings(&bench).await, 9), (oauth_findings(&bench).await, 11)] {
-        assert_ok(&findings);
+        assert_faults(&findings, &[]);
         assert_eq!(findings.len(), count);
     }
     let exchanges = bench.exchanges();
@@ -62,7 +62,7 @@ async fn each_broken_setting_has_one_finding() {
     for (break_it, verdict, fix) in table {
         let bench = Bench::new().await;
         bench.fake().with(break_it);
-        assert_one(&findings(&bench).await, verdict, fix);
+        assert_faults(&findings(&bench).await, &[(verdict, fix)]);
     }
 }
 
@@ -95,7 +95,7 @@ async fn unnamed_scopes_are_not_visible() {
 #[tokio::test]
 async fn disabled_resets_are_not_checked() {
     let bench = Bench::with(|config| config.connection = None).await;
-    assert_ok(&findings(&bench).await);
+    assert_faults(&findings(&bench).await, &[]);
     let requests = bench.requests();
     assert!(!requests.iter().any(|request| request.contains("connections") || request.contains("reset_email")));
 }
@@ -108,10 +108,7 @@ async fn failed_login_hides_the_other_checks() {
     {
         let findings = bench.harness.provider(Setup::Broken(control)).await.unwrap().diagnose(&scope()).await;
         assert_eq!(findings.len(), 3);
-        let failed = &findings[number];
-        assert_eq!((failed.verdict, failed.calls.as_slice()), (Failed, CallKind::ALL.as_slice()));
-        assert!(failed.fix.as_deref().unwrap().contains(fix), "{failed:?}");
-        assert!(findings[number + 1..].iter().all(|finding| finding.verdict == NotVisible));
+        assert_first_failure(&findings, number, fix);
     }
 }
 
@@ -143,7 +140,7 @@ async fn each_broken_federation_setting_has_one_finding() {
     for (break_it, fix) in table {
         let bench = Bench::new().await;
         bench.fake().with(break_it);
-        assert_one(&oauth_findings(&bench).await, Failed, fix);
+        assert_faults(&oauth_findings(&bench).await, &[(Failed, fix)]);
     }
 }
 
@@ -161,7 +158,7 @@ async fn each_wrong_setting_of_ours_has_one_finding() {
     let mut bench = Bench::new().await;
     for (change, verdict, fix) in table {
         bench.rebuild(change);
-        assert_one(&oauth_findings(&bench).await, verdict, fix);
+        assert_faults(&oauth_findings(&bench).await, &[(verdict, fix)]);
     }
 }
 
@@ -172,9 +169,9 @@ async fn unlisted_redirect_uri_is_reported() {
         settings.clients.truncate(1);
         settings.post_logout_redirect_uris = vec!["https://elsewhere.example/bye".into()];
     });
-    assert_one(&oauth_findings(&bench).await, Failed, "Allowed Logout URLs");
+    assert_faults(&oauth_findings(&bench).await, &[(Failed, "Allowed Logout URLs")]);
     bench.fake().with(|tenant| change(tenant, |own| own.logout_urls.push("https://elsewhere.example/bye".into())));
-    assert_ok(&oauth_findings(&bench).await);
+    assert_faults(&oauth_findings(&bench).await, &[]);
 }
 
 #[tokio::test]

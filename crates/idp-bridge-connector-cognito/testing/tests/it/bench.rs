@@ -138,15 +138,6 @@ fn only_faults(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings
 }
 
-/// Checks that exactly these findings are not ok, by their verdict and a part of their fix.
-pub(crate) fn assert_faults(faults: &[Finding], expected: &[(Verdict, &str)]) {
-    assert_eq!(faults.len(), expected.len(), "{expected:?}: {faults:#?}");
-    for (finding, (verdict, fix)) in faults.iter().zip(expected) {
-        assert_eq!(finding.verdict, *verdict, "{finding:#?}");
-        assert!(finding.fix.as_deref().unwrap().contains(fix), "{fix}: {finding:#?}");
-    }
-}
-
 fn summary(request: &Incoming) -> String {
     let Some(target) = request.headers.get("x-amz-target") else { return request.path().to_owned() };
     let target = target.to_str().unwrap();

@@ -1,12 +1,12 @@
 //! The checks of `doctor` for a pool and for federation, with one fault each.
 
-use idp_bridge_conformance::fixture::scope;
+use idp_bridge_conformance::fixture::{assert_faults, assert_first_failure, scope};
 use idp_bridge_conformance::{Control, Harness as _, Setup};
 use idp_bridge_connector_cognito::CustomerLookup;
-use idp_bridge_core::{CallKind, Finding, IdentityProvider as _, Secret, Verdict};
+use idp_bridge_core::{Finding, IdentityProvider as _, Secret, Verdict};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, assert_faults};
+use crate::bench::Bench;
 use crate::federation::custom;
 
 use Verdict::{Failed, NotVisible};
@@ -175,10 +175,7 @@ async fn wrong_credentials_and_pool_come_first() {
     {
         let findings = bench.harness.provider(Setup::Broken(control)).await.unwrap().diagnose(&scope()).await;
         assert_eq!(findings.len(), 3);
-        let failed = &findings[number];
-        assert_eq!((failed.verdict, failed.calls.as_slice()), (Failed, CallKind::ALL.as_slice()));
-        assert!(failed.fix.as_deref().unwrap().contains(fix), "{failed:?}");
-        assert!(findings[number + 1..].iter().all(|finding| finding.verdict == NotVisible));
+        assert_first_failure(&findings, number, fix);
     }
 }
 

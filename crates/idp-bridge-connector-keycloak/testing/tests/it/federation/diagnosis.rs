@@ -1,5 +1,6 @@
 //! The findings for an OAuth side with one fault.
 
+use idp_bridge_conformance::fixture::assert_faults;
 use idp_bridge_core::{Connector as _, ConnectorContext, FederationSettings, Finding, TenantId, Verdict};
 
 use super::*;
@@ -18,45 +19,36 @@ fn only(stage: &Stage, ids: &[&str]) -> FederationSettings {
     FederationSettings { clients, ..FederationSettings::default() }
 }
 
-/// Checks the verdict and the fix of the only finding that is not ok.
-#[track_caller]
-fn assert_single_fault(findings: &[Finding], verdict: Verdict, fix: &str) {
-    let wrong: Vec<&Finding> = findings.iter().filter(|finding| finding.verdict != Verdict::Ok).collect();
-    let [wrong] = wrong.as_slice() else { panic!("{findings:#?}") };
-    assert_eq!(wrong.verdict, verdict, "{wrong:?}");
-    assert!(wrong.fix.as_deref().unwrap().contains(fix), "{wrong:?}");
-}
-
 #[tokio::test]
 async fn each_fault_is_found_alone() {
     let stage = Stage::new().await;
     let config = || stage.harness.config();
     let all = findings(config(), only(&stage, &["web", "spa", "light"])).await;
-    assert!(all.iter().all(|finding| finding.verdict == Verdict::Ok), "{all:#?}");
+    assert_faults(&all, &[]);
 
     let mut elsewhere = config();
     elsewhere.issuer = Some("https://login.acme.example/realms/acme".into());
     let found = findings(elsewhere, only(&stage, &["web"])).await;
-    assert_single_fault(&found, Verdict::Failed, "set `issuer`");
+    assert_faults(&found, &[(Verdict::Failed, "set `issuer`")]);
 
     let mut wrong = only(&stage, &["web"]);
     wrong.clients[0].secret = Some(idp_bridge_core::Secret::new("wrong"));
-    assert_single_fault(&findings(config(), wrong).await, Verdict::Failed, "copy its Client Secret");
+    assert_faults(&findings(config(), wrong).await, &[(Verdict::Failed, "copy its Client Secret")]);
 
     let mut claim = only(&stage, &["web"]);
     claim.customer_claim = Some("unmapped_claim".into());
-    assert_single_fault(&findings(config(), claim).await, Verdict::Failed, "`unmapped_claim`");
+    assert_faults(&findings(config(), claim).await, &[(Verdict::Failed, "`unmapped_claim`")]);
 
     let mut redirects = only(&stage, &["web"]);
     redirects.post_logout_redirect_uris = vec!["https://elsewhere.example/bye".into()];
-    assert_single_fault(&findings(config(), redirects).await, Verdict::Failed, "Valid post logout redirect URIs");
+    assert_faults(&findings(config(), redirects).await, &[(Verdict::Failed, "Valid post logout redirect URIs")]);
 
     stage.harness.set_role("view-clients", false).await.unwrap();
-    assert_single_fault(&findings(config(), only(&stage, &["web"])).await, Verdict::NotVisible, "`view-clients`");
+    assert_faults(&findings(config(), only(&stage, &["web"])).await, &[(Verdict::NotVisible, "`view-clients`")]);
     stage.harness.set_role("view-clients", true).await.unwrap();
 
     stage.harness.remove_audience("light").await.unwrap();
-    assert_single_fault(&findings(config(), only(&stage, &["light"])).await, Verdict::Failed, "Audience");
+    assert_faults(&findings(config(), only(&stage, &["light"])).await, &[(Verdict::Failed, "Audience")]);
 }
 
 #[tokio::test]
@@ -64,7 +56,7 @@ async fn claim_from_user_editable_attribute_fails() {
     let stage = Stage::new().await;
     stage.harness.map_customer("web", "oidc-usermodel-attribute-mapper", "firstName").await.unwrap();
     let found = findings(stage.harness.config(), only(&stage, &["web", "spa"])).await;
-    assert_single_fault(&found, Verdict::Failed, "`firstName`: `Who can edit?` only Admin");
+    assert_faults(&found, &[(Verdict::Failed, "`firstName`: `Who can edit?` only Admin")]);
     assert!(found.iter().any(|finding| finding.authority && finding.verdict == Verdict::Failed));
 }
 
@@ -73,7 +65,7 @@ async fn claim_from_unknown_source_hides_authority() {
     let stage = Stage::new().await;
     stage.harness.map_customer("web", "oidc-usersessionmodel-note-mapper", "note").await.unwrap();
     let found = findings(stage.harness.config(), only(&stage, &["web"])).await;
-    assert_single_fault(&found, Verdict::NotVisible, "check where its values come from");
+    assert_faults(&found, &[(Verdict::NotVisible, "check where its values come from")]);
     assert!(found.iter().any(Finding::hides_authority));
 }
 
