@@ -4,6 +4,7 @@ use idp_bridge_core::{AccessToken, Email, Secret, UserId, async_trait};
 use serde_json::Value;
 
 use crate::Staged;
+use crate::harness::not_implemented;
 
 /// The federation of a harness: logins of applications, and the validity of their tokens.
 ///
@@ -30,7 +31,7 @@ pub trait FederationHarness: Send + Sync {
     /// Returns a token of the identity provider that the bridge must reject. See [`Need::Flawed`](crate::Need::Flawed).
     async fn issue_flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
         let _ = sign_in;
-        Err(unstaged("issue_flawed", &format!("Flawed({flaw:?})")))
+        Err(not_implemented("issue_flawed", &format!("Flawed({flaw:?})")))
     }
 
     /// Signs any header and claims with the identity provider's key in the header's `kid`.
@@ -39,31 +40,27 @@ pub trait FederationHarness: Send + Sync {
     /// See [`Need::Signing`](crate::Need::Signing).
     async fn sign(&self, header: &Value, claims: &Value) -> Staged<String> {
         let _ = (header, claims);
-        Err(unstaged("sign", "Signing"))
+        Err(not_implemented("sign", "Signing"))
     }
 
     /// Ends the login at the identity provider, as its logout page does, and returns the logout token that it sends through the
     /// back channel, if there is one. See [`Need::EndLogin`](crate::Need::EndLogin).
     async fn end_login(&self, tokens: &Tokens) -> Staged<Option<AccessToken>> {
         let _ = tokens;
-        Err(unstaged("end_login", "EndLogin"))
+        Err(not_implemented("end_login", "EndLogin"))
     }
 
     /// Blocks the user at the identity provider. See [`Need::BlockedLogin`](crate::Need::BlockedLogin).
     async fn block(&self, id: &UserId) -> Staged<()> {
         let _ = id;
-        Err(unstaged("block", "BlockedLogin"))
+        Err(not_implemented("block", "BlockedLogin"))
     }
 
     /// Deletes the user at the identity provider. See [`Need::DeletedLogin`](crate::Need::DeletedLogin).
     async fn delete(&self, id: &UserId) -> Staged<()> {
         let _ = id;
-        Err(unstaged("delete", "DeletedLogin"))
+        Err(not_implemented("delete", "DeletedLogin"))
     }
-}
-
-fn unstaged(method: &str, need: &str) -> Box<dyn std::error::Error + Send + Sync> {
-    format!("the harness does not implement `{method}`, and does not declare `Need::{need}` as not applicable").into()
 }
 
 /// The settings of the providers, and the form of tokens and URLs.

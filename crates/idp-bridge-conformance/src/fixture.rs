@@ -3,7 +3,12 @@
 use std::cmp::Ordering;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use idp_bridge_core::{CallKind, CallScope, CustomerId, Email, FederationSettings, Finding, Secret, Verdict};
+use serde_json::Value;
+
+use crate::Staged;
 
 /// Returns the address of a user with this name.
 #[expect(clippy::expect_used, reason = "a test with an invalid value must fail")]
@@ -51,4 +56,20 @@ pub fn assert_first_failure(findings: &[Finding], number: usize, fix: &str) {
     let failed = findings.get(number).filter(|failed| failed.calls == CallKind::ALL);
     let is_fixed = failed.and_then(|failed| failed.fix.as_deref()).is_some_and(|own| own.contains(fix));
     assert!(verdicts && is_fixed, "expected finding {number} to fail with `{fix}`: {findings:#?}");
+}
+
+/// Returns the header and the claims of a JWT, without verifying it.
+pub fn decode_jwt(token: &str) -> Staged<(Value, Value)> {
+    let mut parts = token.split('.').map(|part| -> Staged<Value> {
+        let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| "the token is not a JWT")?;
+        Ok(serde_json::from_slice(&bytes)?)
+    });
+    Ok((parts.next().ok_or("the token has no header")??, parts.next().ok_or("the token has no claims")??))
+}
+
+/// Returns a text claim of a JWT, without verifying it.
+pub fn text_claim(token: &str, name: &str) -> Staged<String> {
+    let (_, claims) = decode_jwt(token)?;
+    let text = claims.get(name).and_then(Value::as_str).map(str::to_owned);
+    text.ok_or_else(|| format!("the token has no text `{name}`").into())
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::Staged;
 use crate::fake::SigningKey;
+use crate::fixture::decode_jwt;
 use crate::proxy::Proxy;
 
 /// The parts of a signed token.
@@ -22,15 +23,9 @@ pub(crate) struct Jwt {
 impl Jwt {
     /// Parses a compact JWT, without verifying it.
     pub(crate) fn parse(token: &AccessToken) -> Staged<Self> {
-        let text = token.expose().to_owned();
-        let mut parts = text.split('.').map(|part| -> Staged<Value> {
-            let bytes = URL_SAFE_NO_PAD
-                .decode(part)
-                .map_err(|_| "the token is not a JWT, and `Need::SignedToken` is not declared as not applicable")?;
-            Ok(serde_json::from_slice(&bytes)?)
-        });
-        let (header, claims) = (parts.next().ok_or("no header")??, parts.next().ok_or("no claims")??);
-        Ok(Self { header, claims, text })
+        let hint = "`Need::SignedToken` is not declared as not applicable";
+        let (header, claims) = decode_jwt(token.expose()).map_err(|error| format!("{error}, and {hint}"))?;
+        Ok(Self { header, claims, text: token.expose().to_owned() })
     }
 
     /// Returns the claims with one changed; `null` removes it.

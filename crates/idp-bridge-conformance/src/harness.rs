@@ -56,54 +56,56 @@ pub trait Harness: Send + Sync + 'static {
     /// Returns whether the identity provider has a user or a service account with this id. See [`Need::ServiceAccount`].
     async fn exists(&self, id: &UserId) -> Staged<bool> {
         let _ = id;
-        Err("the harness does not implement `exists`, and does not declare `Need::ServiceAccount` as not applicable"
-            .into())
+        Err(not_implemented("exists", "ServiceAccount"))
     }
 
     /// Changes only the user's address, at the identity provider. See [`Need::ChangeEmail`].
     async fn change_email(&self, id: &UserId, email: &Email) -> Staged<()> {
         let _ = (id, email);
-        Err("the harness does not implement `change_email`, and does not declare `Need::ChangeEmail` as not applicable"
-            .into())
+        Err(not_implemented("change_email", "ChangeEmail"))
     }
 
     /// Logs the user in with a password, and returns whether that succeeded. See [`Need::Login`].
     async fn log_in(&self, email: &Email, password: &str) -> Staged<bool> {
         let _ = (email, password);
-        Err("the harness does not implement `log_in`, and does not declare `Need::Login` as not applicable".into())
+        Err(not_implemented("log_in", "Login"))
     }
 
     /// Logs the user in, and writes this value to every field that users can edit, and to the customer attribute if users can
     /// choose names. The identity provider may refuse a write. See [`Need::SelfEdit`].
     async fn edit_self(&self, email: &Email, password: &str, value: &CustomerId) -> Staged<()> {
         let _ = (email, password, value);
-        Err("the harness does not implement `edit_self`, and does not declare `Need::SelfEdit` as not applicable"
-            .into())
+        Err(not_implemented("edit_self", "SelfEdit"))
     }
 
     /// Returns the number of mails that finished calls sent to this address, and waits for their delivery.
     /// See [`Need::Mails`].
     async fn mails(&self, email: &Email) -> Staged<usize> {
         let _ = email;
-        Err("the harness does not implement `mails`, and does not declare `Need::Mails` as not applicable".into())
+        Err(not_implemented("mails", "Mails"))
     }
 
     /// Returns the base URL of the identity provider: `http`, without a trailing slash, with its path.
     ///
     /// The suite starts its proxy in front of it. See [`Need::Upstream`].
     async fn upstream(&self) -> Staged<String> {
-        Err("the harness does not implement `upstream`, and does not declare `Need::Upstream` as not applicable".into())
+        Err(not_implemented("upstream", "Upstream"))
     }
 
     /// Returns the second origin of the identity provider. See [`Need::SecondOrigin`].
     async fn second_origin(&self) -> Staged<SecondOrigin> {
-        Err("the harness does not implement `second_origin`, and does not declare `Need::SecondOrigin` as not applicable".into())
+        Err(not_implemented("second_origin", "SecondOrigin"))
     }
 
     /// Returns the federation of the harness, if the connector has one.
     fn federation(&self) -> Option<&dyn FederationHarness> {
         None
     }
+}
+
+/// Returns the error of a method that a harness does not implement.
+pub(crate) fn not_implemented(method: &str, need: &str) -> Box<dyn std::error::Error + Send + Sync> {
+    format!("the harness does not implement `{method}`, and does not declare `Need::{need}` as not applicable").into()
 }
 
 /// The settings of a provider under test.

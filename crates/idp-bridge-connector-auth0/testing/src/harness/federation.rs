@@ -1,8 +1,7 @@
 //! The OAuth side of the harness: logins at the fake, with the requests of an application and a browser.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use idp_bridge_conformance::fake::SigningKey;
+use idp_bridge_conformance::fixture::decode_jwt;
 use idp_bridge_conformance::{
     ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Staged, TokenStatus, Tokens,
     async_trait,
@@ -83,20 +82,10 @@ impl Auth0Harness {
 
     /// Signs a token with changed claims.
     pub fn altered(&self, token: &str, change: impl FnOnce(&mut Value)) -> Staged<String> {
-        let (header, mut claims) = (part(token, 0)?, claims_of(token)?);
+        let (header, mut claims) = decode_jwt(token)?;
         change(&mut claims);
         Ok(self.fake.with(|tenant| tenant.sign(&header, &claims))?)
     }
-}
-
-fn part(token: &str, number: usize) -> Staged<Value> {
-    let part = token.split('.').nth(number).ok_or("the token has too few parts")?;
-    Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part)?)?)
-}
-
-/// Returns the claims of a signed token without verification.
-pub fn claims_of(token: &str) -> Staged<Value> {
-    part(token, 1)
 }
 
 #[async_trait]
@@ -146,7 +135,7 @@ impl FederationHarness for Auth0Harness {
         let altered = |members| self.altered(token.expose(), |claims| extend(claims, members));
         let token = match flaw {
             Flaw::AnotherIssuer => {
-                let (mut claims, key) = (claims_of(token.expose())?, SigningKey::rs256("another-tenant")?);
+                let ((_, mut claims), key) = (decode_jwt(token.expose())?, SigningKey::rs256("another-tenant")?);
                 extend(&mut claims, json!({"iss": "https://other.eu.auth0.com/"}));
                 key.sign(&key.header("JWT"), &claims)?
             }
@@ -164,7 +153,7 @@ impl FederationHarness for Auth0Harness {
     }
 
     async fn end_login(&self, tokens: &Tokens) -> Staged<Option<AccessToken>> {
-        let claims = claims_of(tokens.id.as_ref().ok_or("the login has no ID token")?.expose())?;
+        let (_, claims) = decode_jwt(tokens.id.as_ref().ok_or("the login has no ID token")?.expose())?;
         let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
         let token = self.fake.with(|tenant| tenant.end_session(text("sid"), text("aud")))?;
         Ok(token.map(AccessToken::new).transpose()?)

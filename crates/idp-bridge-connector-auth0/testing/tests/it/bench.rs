@@ -1,11 +1,11 @@
 //! A tenant with a provider, and the steps that the tests share.
 
-use idp_bridge_conformance::fixture::{customer, email, scope};
+use idp_bridge_conformance::fixture::{customer, email, scope, text_claim};
 use idp_bridge_conformance::{Harness as _, NewUser, Tokens};
 use idp_bridge_connector_auth0::{Auth0Config, Auth0Store};
 use idp_bridge_connector_auth0_testing::fake::{Exchange, FakeAuth0};
 use idp_bridge_connector_auth0_testing::harness::Auth0Harness;
-use idp_bridge_connector_auth0_testing::harness::federation::{BROWSER_APPLICATION, Login, claims_of, settings};
+use idp_bridge_connector_auth0_testing::harness::federation::{BROWSER_APPLICATION, Login, settings};
 use idp_bridge_core::{
     AccessToken, CallScope, Directory, ErrorKind, Federation, FederationSettings, IdentityProvider as _, LoggedOut,
     Logout, Outcome, Result, Secret, TokenIdentity, UserId, UserKey, UserRecord,
@@ -160,8 +160,7 @@ impl Bench {
 
 /// Returns the session that the ID token names.
 pub(crate) fn session_of(tokens: &Tokens) -> String {
-    let claims = claims_of(tokens.id.as_ref().unwrap().expose()).unwrap();
-    claims["sid"].as_str().unwrap().to_owned()
+    text_claim(tokens.id.as_ref().unwrap().expose(), "sid").unwrap()
 }
 
 /// Sets members of an object.

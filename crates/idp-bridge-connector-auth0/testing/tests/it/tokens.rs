@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use idp_bridge_conformance::fake::SigningKey;
-use idp_bridge_conformance::fixture::{email, scope};
+use idp_bridge_conformance::fixture::{decode_jwt, email, scope};
 use idp_bridge_connector_auth0::{Auth0, Auth0Config};
 use idp_bridge_connector_auth0_testing::fake::Tenant;
-use idp_bridge_connector_auth0_testing::harness::federation::claims_of;
 use idp_bridge_core::jiff::{SignedDuration, Timestamp};
 use idp_bridge_core::{
     CallScope, Clock, Connector as _, ConnectorContext, ErrorKind, IdentityProvider as _, Random, Result, Secret,
@@ -39,7 +38,7 @@ async fn read_with(config: Auth0Config, change: impl FnOnce(&mut ConnectorContex
 fn assertions(bench: &Bench) -> Vec<Value> {
     let exchanges = bench.fake().take_exchanges();
     let forms = exchanges.iter().filter_map(|exchange| exchange.request.form());
-    forms.filter_map(|form| Some(claims_of(form.get("client_assertion")?).unwrap())).collect()
+    forms.filter_map(|form| Some(decode_jwt(form.get("client_assertion")?).unwrap().1)).collect()
 }
 
 #[tokio::test]

@@ -5,13 +5,11 @@ use aws_sdk_cognitoidentityprovider::types::ExplicitAuthFlowsType::AllowUserPass
 use aws_sdk_cognitoidentityprovider::types::{
     OAuthFlowType, ResourceServerScopeType, TimeUnitsType, TokenValidityUnitsType,
 };
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use idp_bridge_conformance::fixture::text_claim;
 use idp_bridge_conformance::{
     FederationFacts, FederationHarness, Flaw, SignIn, Staged, TokenStatus, Tokens, async_trait,
 };
 use idp_bridge_core::{AccessToken, OauthClient, Secret, UserId};
-use serde_json::Value;
 
 use super::application::Application;
 use super::stand_in::StandInHarness;
@@ -72,11 +70,9 @@ impl StandInHarness {
 
     /// Returns the app client of these tokens.
     fn find_app(&self, tokens: &Tokens) -> Staged<&OauthClient> {
-        let claims = tokens.access.expose().split('.').nth(1).unwrap_or_default();
-        let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims)?)?;
-        let id = claims.get("client_id").and_then(Value::as_str);
+        let id = text_claim(tokens.access.expose(), "client_id")?;
         let Apps { own, expired, foreign } = &self.apps;
-        let found = [own, expired, foreign].into_iter().find(|app| id == Some(&app.id));
+        let found = [own, expired, foreign].into_iter().find(|app| app.id == id);
         found.ok_or_else(|| "the token belongs to no app client of the harness".into())
     }
 }

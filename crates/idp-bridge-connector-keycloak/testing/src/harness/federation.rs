@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use idp_bridge_conformance::fake::{Answer, Fake, FakeServer, Incoming, SigningKey};
+use idp_bridge_conformance::fixture::text_claim;
 use idp_bridge_conformance::{
     ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Staged, TokenStatus, Tokens,
     async_trait,
@@ -57,13 +56,6 @@ pub(super) fn settings() -> FederationSettings {
         [realm::WEB, realm::BRIEF, realm::LIGHT, realm::CLAIMING].map(confidential).into();
     clients.push(OauthClient { id: realm::SPA.into(), secret: None });
     FederationSettings { clients, ..FederationSettings::default() }
-}
-
-/// Returns a text claim of a token without verifying its signature.
-fn claim_of(token: &str, name: &str) -> Staged<String> {
-    let payload = token.split('.').nth(1).ok_or("the token has no claims")?;
-    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload)?)?;
-    Ok(claims.get(name).and_then(Value::as_str).ok_or_else(|| format!("the token has no `{name}`"))?.to_owned())
 }
 
 impl KeycloakHarness {
@@ -193,7 +185,7 @@ impl KeycloakHarness {
             Some(fake) => fake.logout_tokens(&self.realm),
             None => self.back_channel.with(|channel| channel.0.clone()),
         };
-        sent.into_iter().find(|token| claim_of(token, "sid").is_ok_and(|own| own == sid))
+        sent.into_iter().find(|token| text_claim(token, "sid").is_ok_and(|own| own == sid))
     }
 
     /// Returns the tenant's clients.
@@ -304,7 +296,7 @@ impl FederationHarness for KeycloakHarness {
             refresh: None,
         };
         if let Some(refresh) = &tokens.refresh {
-            let client = claim_of(refresh.expose(), "azp")?;
+            let client = text_claim(refresh.expose(), "azp")?;
             // By default a refresh does not invalidate the refresh token.
             let form = [("grant_type", "refresh_token"), ("refresh_token", refresh.expose())];
             alive.refresh = match self.token_request(&client, &form).send().await?.status().as_u16() {
@@ -341,7 +333,7 @@ impl FederationHarness for KeycloakHarness {
         if status.as_u16() != 302 {
             return Err(format!("the logout page answered {status}").into());
         }
-        let sid = claim_of(hint.expose(), "sid")?;
+        let sid = text_claim(hint.expose(), "sid")?;
         // Keycloak notifies the applications before it responds to the browser.
         Ok(self.sent_logout_token(&sid).map(AccessToken::new).transpose()?)
     }

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use idp_bridge_conformance::fixture::decode_jwt;
 pub(crate) use idp_bridge_conformance::fixture::{customer, email, scope};
 use idp_bridge_conformance::{FederationHarness as _, Harness, NewUser};
 use idp_bridge_connector_keycloak::KeycloakStore;
@@ -58,14 +57,12 @@ impl Stage {
 
     /// Decodes a token's claims.
     pub(crate) fn claims(&self, token: &AccessToken) -> Value {
-        let payload = token.expose().split('.').nth(1).unwrap();
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+        decode_jwt(token.expose()).unwrap().1
     }
 
     /// Signs claims with the realm's key, under the header of another token.
     pub(crate) async fn sign(&self, template: &AccessToken, claims: &Value) -> AccessToken {
-        let header = template.expose().split('.').next().unwrap();
-        let header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap();
+        let (header, _) = decode_jwt(template.expose()).unwrap();
         AccessToken::new(self.harness.sign(&header, claims).await.unwrap()).unwrap()
     }
 }

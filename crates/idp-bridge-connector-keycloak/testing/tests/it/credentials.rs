@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use idp_bridge_conformance::fake::SigningKey;
+use idp_bridge_conformance::fixture::decode_jwt;
 use idp_bridge_connector_keycloak::KeycloakConfig;
 use idp_bridge_core::{ErrorKind, IdentityProvider as _, Secret, UserKey, Verdict};
 use serde_json::Value;
@@ -19,8 +18,7 @@ fn assertions(stage: &Stage) -> Vec<String> {
 }
 
 fn claims(assertion: &str) -> Value {
-    let payload = assertion.split('.').nth(1).unwrap();
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+    decode_jwt(assertion).unwrap().1
 }
 
 #[tokio::test]

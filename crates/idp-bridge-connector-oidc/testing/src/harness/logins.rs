@@ -2,9 +2,8 @@
 
 use std::sync::PoisonError;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use idp_bridge_conformance::fake::SigningKey;
+use idp_bridge_conformance::fixture::text_claim;
 use idp_bridge_conformance::{
     ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Staged, TokenStatus, Tokens,
     async_trait,
@@ -100,7 +99,7 @@ impl ServerHarness {
     async fn subject_of(&self, sign_in: &SignIn) -> Staged<String> {
         let (_, code) = self.authorize(&self.server.app, sign_in).await?;
         let tokens = self.redeem(&self.server.app, &code, None).await?;
-        Ok(text(&claims_of(&tokens)?, "sub")?.to_owned())
+        id_claim(&tokens, "sub")
     }
 }
 
@@ -110,11 +109,9 @@ pub(super) fn text<'a>(answer: &'a Value, name: &str) -> Staged<&'a str> {
     text.ok_or_else(|| format!("the response has no `{name}`: {answer}").into())
 }
 
-/// Returns the claims of the ID token.
-fn claims_of(tokens: &Tokens) -> Staged<Value> {
-    let id = tokens.id.as_ref().ok_or("the login has no ID token")?;
-    let claims = id.expose().split('.').nth(1).ok_or("the ID token has no claims")?;
-    Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims)?)?)
+/// Returns a text claim of the ID token.
+fn id_claim(tokens: &Tokens, name: &str) -> Staged<String> {
+    text_claim(tokens.id.as_ref().ok_or("the login has no ID token")?.expose(), name)
 }
 
 #[async_trait]
@@ -199,8 +196,7 @@ impl FederationHarness for ServerHarness {
         if callback != Url::parse(&self.server.post_logout_redirect_uri)? {
             return Err("the logout redirected to another URL".into());
         }
-        let claims = claims_of(tokens)?;
-        let session = text(&claims, "sid")?;
+        let session = &id_claim(tokens, "sid")?;
         let answer = self.send_control(Request::get(self.at(&["lab", "logouts", session])?)).await?.json::<Value>()?;
         Ok(Some(AccessToken::new(text(&answer, "logout_token")?)?))
     }
