@@ -38,7 +38,8 @@ mod streams;
 #[cfg(test)]
 #[path = "../support/mod.rs"]
 mod support;
-#[cfg(all(test, feature = "auth0", feature = "cognito", feature = "keycloak"))]
+#[cfg(test)]
+#[cfg(all(feature = "auth0", feature = "cognito", feature = "keycloak"))]
 mod tenants;
 #[cfg(test)]
 mod tls;

@@ -1,5 +1,6 @@
 //! Tests of the client with a real server.
 
-// `cfg(test)` is always true here. Clippy then allows `unwrap` in the helpers too.
-#[cfg(test)]
+// Always true here. It lets clippy accept `unwrap` in helpers, too.
+#![cfg(test)]
+
 mod calls;
