@@ -54,8 +54,6 @@ pub(crate) fn check(step: Step, response: Response) -> Result<Response> {
 
 fn refusal(step: Step, status: u16, body: &ErrorBody) -> Error {
     match (step, status) {
-        (Step::SendMail, 500) => Error::upstream(Unavailable, "keycloak could not hand the mail to its mail server"),
-        (_, 300..=399 | 429 | 500..) => status_error(status),
         (Step::FetchToken | Step::ReadUserinfo | Step::Introspect | Step::EndRefreshToken, _) => {
             public_refusal(step, status, body)
         }
