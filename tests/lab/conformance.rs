@@ -5,7 +5,7 @@ mod settings;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use idp_bridge_conformance::{Staged, Suites};
+use idp_bridge_conformance::{Suites, TestResult};
 use idp_bridge_connector_cognito_testing::harness::{StandIn, StandInHarness};
 use idp_bridge_connector_http::{HttpConfig, catalog};
 use idp_bridge_connector_http_testing::DefinitionHarness;
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
         .run()
 }
 
-async fn cognito() -> Staged<StandInHarness> {
+async fn cognito() -> TestResult<StandInHarness> {
     let lab = Lab::find("cognito")?;
     let text = |name: &str| lab.get_text(&format!("/ministack/{name}"));
     let key = (text("access_key_id")?, text("secret_access_key")?);
@@ -32,22 +32,22 @@ async fn cognito() -> Staged<StandInHarness> {
     StandInHarness::start(stand_in).await
 }
 
-async fn keycloak() -> Staged<KeycloakHarness> {
+async fn keycloak() -> TestResult<KeycloakHarness> {
     KeycloakHarness::start(Lab::find("keycloak")?.server()?).await
 }
 
 /// The harness of a server that a definition of the catalog describes.
-async fn definition(lab: &str) -> Staged<DefinitionHarness> {
+async fn definition(lab: &str) -> TestResult<DefinitionHarness> {
     let lab = Lab::find(lab)?;
     let name = lab.get_text("/definition/name")?;
     let texts =
-        |pointer: &str| -> Staged<BTreeMap<String, String>> { Ok(serde_json::from_value(lab.get(pointer)?.clone())?) };
+        |pointer: &str| -> TestResult<BTreeMap<String, String>> { Ok(serde_json::from_value(lab.get(pointer)?.clone())?) };
     let mut config = HttpConfig::new(&name);
     config.settings = texts("/definition/settings")?;
     config.secrets = texts("/definition/secrets")?.into_iter().map(|(name, text)| (name, Secret::new(text))).collect();
     DefinitionHarness::start(name.clone(), catalog::find(&name)?.to_owned(), config, 0).await
 }
 
-async fn oidc() -> Staged<ServerHarness> {
+async fn oidc() -> TestResult<ServerHarness> {
     ServerHarness::new(Lab::find("oidc")?.openid_server()?)
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use idp_bridge_conformance::Staged;
+use idp_bridge_conformance::TestResult;
 use idp_bridge_conformance::fake::SigningKey;
 use idp_bridge_connector_keycloak::KeycloakConfig;
 use idp_bridge_connector_keycloak_testing::harness::KeycloakHarness;
@@ -28,7 +28,7 @@ impl Realm {
     }
 
     /// Makes a change in the realm.
-    fn change<T>(&self, change: impl Future<Output = Staged<T>>) -> T {
+    fn change<T>(&self, change: impl Future<Output = TestResult<T>>) -> T {
         self.runtime.block_on(change).unwrap()
     }
 

@@ -2,7 +2,7 @@
 
 use idp_bridge_core::{CallKind, Deleted, Error, ErrorKind, Outcome, Recorder, UserRecord};
 
-use crate::Staged;
+use crate::TestResult;
 use crate::context::ensure;
 
 /// The success of any call.
@@ -23,7 +23,7 @@ pub(crate) struct CallResult {
 
 impl CallResult {
     /// Returns the user, if the call returned one.
-    pub(crate) fn user(self) -> Staged<UserRecord> {
+    pub(crate) fn user(self) -> TestResult<UserRecord> {
         match self.result {
             Ok(CallSuccess::User(user)) => Ok(user),
             other => Err(format!("`{}` should have returned a user: {other:?}", self.kind).into()),
@@ -31,7 +31,7 @@ impl CallResult {
     }
 
     /// Returns the outcome of a delete.
-    pub(crate) fn deleted(self) -> Staged<Deleted> {
+    pub(crate) fn deleted(self) -> TestResult<Deleted> {
         match self.result {
             Ok(CallSuccess::Deleted(deleted)) => Ok(deleted),
             other => Err(format!("`{}` should have returned the outcome of a delete: {other:?}", self.kind).into()),
@@ -39,17 +39,17 @@ impl CallResult {
     }
 
     /// Checks that the call succeeded.
-    pub(crate) fn succeeds(self) -> Staged<()> {
+    pub(crate) fn succeeds(self) -> TestResult<()> {
         self.result.map(|_| ()).map_err(|error| format!("`{}` should have succeeded: {error:?}", self.kind).into())
     }
 
     /// Checks that the call failed with this kind, and returns the error.
-    pub(crate) fn fails(self, kind: ErrorKind) -> Staged<Error> {
+    pub(crate) fn fails(self, kind: ErrorKind) -> TestResult<Error> {
         self.fails_with_one_of(&[kind])
     }
 
     /// Checks that the call failed with one of these kinds, and returns the error.
-    pub(crate) fn fails_with_one_of(self, kinds: &[ErrorKind]) -> Staged<Error> {
+    pub(crate) fn fails_with_one_of(self, kinds: &[ErrorKind]) -> TestResult<Error> {
         match self.result {
             Err(error) if kinds.contains(&error.kind()) => Ok(error),
             other => Err(format!("`{}` should have failed with {kinds:?}: {other:?}", self.kind).into()),
@@ -57,7 +57,7 @@ impl CallResult {
     }
 
     /// Checks that the call found no user.
-    pub(crate) fn finds_no_user(self) -> Staged<()> {
+    pub(crate) fn finds_no_user(self) -> TestResult<()> {
         match self.result {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput) => Ok(()),
             Ok(CallSuccess::Deleted(Deleted::Absent | Deleted::Unknown)) => Ok(()),
@@ -66,14 +66,14 @@ impl CallResult {
     }
 
     /// Checks the outcome in the recorder.
-    pub(crate) fn has_outcome(&self, outcome: Outcome) -> Staged<()> {
+    pub(crate) fn has_outcome(&self, outcome: Outcome) -> TestResult<()> {
         let recorded = self.recorder.outcome();
         ensure!(recorded == outcome, "`{}` should have left the outcome {outcome:?}, not {recorded:?}", self.kind);
         Ok(())
     }
 
     /// Checks that the proxy counted a request.
-    pub(crate) fn check_arrived(&self, requests: usize) -> Staged<()> {
+    pub(crate) fn check_arrived(&self, requests: usize) -> TestResult<()> {
         let Self { kind, result, .. } = self;
         ensure!(
             requests > 0,
@@ -83,7 +83,7 @@ impl CallResult {
     }
 
     /// Checks that the proxy counted a write after the recorder announced one.
-    pub(crate) fn check_written(&self, writes: usize) -> Staged<()> {
+    pub(crate) fn check_written(&self, writes: usize) -> TestResult<()> {
         let Self { kind, result, .. } = self;
         ensure!(
             writes > 0,
@@ -93,7 +93,7 @@ impl CallResult {
     }
 
     /// Checks that no request was recorded.
-    pub(crate) fn makes_no_request(&self) -> Staged<()> {
+    pub(crate) fn makes_no_request(&self) -> TestResult<()> {
         let (requests, attempts) = (self.recorder.requests(), self.recorder.attempts());
         ensure!(requests == 0 && attempts == 0, "`{}` should have made no request, not {requests}", self.kind);
         Ok(())

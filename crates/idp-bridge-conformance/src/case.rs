@@ -11,12 +11,12 @@ use idp_bridge_core::{CallKind, Capabilities, FederationCapabilities, Fidelity, 
 use crate::bullet::Bullet;
 use crate::context::CaseContext;
 use crate::observation::{Observation, Observations};
-use crate::{Harness, Need, Staged};
+use crate::{Harness, Need, TestResult};
 
 /// The time limit of a case. Only a case that hangs reaches it.
 const LIMIT: Duration = Duration::from_secs(60);
 
-type Run = dyn Fn(CaseContext) -> Pin<Box<dyn Future<Output = Staged<()>> + Send>> + Send + Sync;
+type Run = dyn Fn(CaseContext) -> Pin<Box<dyn Future<Output = TestResult<()>> + Send>> + Send + Sync;
 
 /// One case of the suite.
 #[derive(Clone)]
@@ -42,7 +42,7 @@ pub(crate) fn case<F>(
     run: impl Fn(CaseContext) -> F + Send + Sync + 'static,
 ) -> Case
 where
-    F: Future<Output = Staged<()>> + Send + 'static,
+    F: Future<Output = TestResult<()>> + Send + 'static,
 {
     Case {
         name: name.into(),
@@ -65,7 +65,7 @@ pub(crate) fn call_case<F>(
     run: impl Fn(CaseContext, CallKind) -> F + Send + Sync + 'static,
 ) -> Case
 where
-    F: Future<Output = Staged<()>> + Send + 'static,
+    F: Future<Output = TestResult<()>> + Send + 'static,
 {
     case(format!("{name}/{kind}"), proves, move |context| run(context, kind)).calls(&[kind])
 }

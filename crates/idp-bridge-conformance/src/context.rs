@@ -13,7 +13,7 @@ use percent_encoding::percent_decode_str;
 use crate::call_result::{CallResult, CallSuccess};
 use crate::observation::Observations;
 use crate::proxy::{MARKER, Proxy};
-use crate::{Harness, NewUser, Setup, Staged};
+use crate::{Harness, NewUser, Setup, TestResult};
 
 /// The deadline of a call that should succeed.
 const AMPLE: Duration = Duration::from_secs(10);
@@ -64,7 +64,7 @@ impl Person {
 }
 
 impl CaseContext {
-    pub(crate) fn new(harness: Arc<dyn Harness>, observations: Observations) -> Staged<Self> {
+    pub(crate) fn new(harness: Arc<dyn Harness>, observations: Observations) -> TestResult<Self> {
         let tag = SystemRandom.word()?.chars().take(12).collect();
         Ok(Self { harness, tag, private: Mutex::new(BTreeSet::from([MARKER.to_owned()])), observations })
     }
@@ -82,14 +82,14 @@ impl CaseContext {
     }
 
     /// Returns an address that only this case uses.
-    pub(crate) fn email(&self, name: &str) -> Staged<Email> {
+    pub(crate) fn email(&self, name: &str) -> TestResult<Email> {
         let email = Email::new(format!("{name}.{}@conformance.example", self.tag))?;
         self.mark_private(email.as_str());
         Ok(email)
     }
 
     /// Returns a customer that only this case uses.
-    pub(crate) fn customer(&self, name: &str) -> Staged<CustomerId> {
+    pub(crate) fn customer(&self, name: &str) -> TestResult<CustomerId> {
         let customer = CustomerId::new(format!("cust-{name}-{}", self.tag))?;
         self.mark_private(customer.as_str());
         Ok(customer)
@@ -104,17 +104,17 @@ impl CaseContext {
     }
 
     /// Creates a user with an address and one customer.
-    pub(crate) async fn person(&self, name: &str) -> Staged<Person> {
+    pub(crate) async fn person(&self, name: &str) -> TestResult<Person> {
         self.person_with(name, |_| {}).await
     }
 
     /// Creates a user that this call supports: some identity providers reset passwords only with a verified address.
-    pub(crate) async fn person_for(&self, kind: CallKind, name: &str) -> Staged<Person> {
+    pub(crate) async fn person_for(&self, kind: CallKind, name: &str) -> TestResult<Person> {
         self.person_with(name, |user| user.email_verified = kind == CallKind::SendPasswordResetEmail).await
     }
 
     /// Creates a user with an address and one customer. `shape` changes its properties first.
-    pub(crate) async fn person_with(&self, name: &str, shape: impl FnOnce(&mut NewUser) + Send) -> Staged<Person> {
+    pub(crate) async fn person_with(&self, name: &str, shape: impl FnOnce(&mut NewUser) + Send) -> TestResult<Person> {
         let (email, customer) = (self.email(name)?, self.customer(name)?);
         let mut user = NewUser::person(email.clone());
         user.customers = vec![customer.clone()];
@@ -124,7 +124,7 @@ impl CaseContext {
     }
 
     /// Creates a user with exactly these properties.
-    pub(crate) async fn create(&self, user: NewUser) -> Staged<UserId> {
+    pub(crate) async fn create(&self, user: NewUser) -> TestResult<UserId> {
         let id =
             self.harness.create(user).await.map_err(|error| format!("the harness could not create a user: {error}"))?;
         self.mark_private(id.as_str());
@@ -132,24 +132,24 @@ impl CaseContext {
     }
 
     /// Returns a provider with working settings.
-    pub(crate) async fn provider(&self) -> Staged<Provider<'_>> {
+    pub(crate) async fn provider(&self) -> TestResult<Provider<'_>> {
         self.provider_with(Setup::Working).await
     }
 
     /// Returns a provider with these settings.
-    pub(crate) async fn provider_with(&self, setup: Setup<'_>) -> Staged<Provider<'_>> {
+    pub(crate) async fn provider_with(&self, setup: Setup<'_>) -> TestResult<Provider<'_>> {
         Ok(Provider { context: self, inner: self.harness.provider(setup).await? })
     }
 
     /// Starts the suite's proxy, and returns it with a provider behind it.
-    pub(crate) async fn proxied(&self) -> Staged<(Proxy, Provider<'_>)> {
+    pub(crate) async fn proxied(&self) -> TestResult<(Proxy, Provider<'_>)> {
         let proxy = Proxy::start(&self.harness.upstream().await?).await?;
         let provider = self.provider_with(Setup::At(&proxy.base_url())).await?;
         Ok((proxy, provider))
     }
 
     /// Returns a provider behind the suite's proxy that has used its credentials, so that a call makes only its own requests.
-    pub(crate) async fn proxied_and_warm(&self, person: &Person) -> Staged<(Proxy, Provider<'_>)> {
+    pub(crate) async fn proxied_and_warm(&self, person: &Person) -> TestResult<(Proxy, Provider<'_>)> {
         let (proxy, provider) = self.proxied().await?;
         provider.warm(person).await?;
         proxy.reset_counts();
@@ -157,12 +157,12 @@ impl CaseContext {
     }
 
     /// Returns the number of mails to this address.
-    pub(crate) async fn mails(&self, email: &Email) -> Staged<usize> {
+    pub(crate) async fn mails(&self, email: &Email) -> TestResult<usize> {
         self.harness.mails(email).await
     }
 
     /// Checks that an error and its causes show no private text.
-    pub(crate) fn check_error(&self, error: &idp_bridge_core::Error) -> Staged<()> {
+    pub(crate) fn check_error(&self, error: &idp_bridge_core::Error) -> TestResult<()> {
         let mut shown = format!("{error} {error:?}");
         let mut cause = std::error::Error::source(error);
         while let Some(error) = cause {
@@ -209,12 +209,12 @@ impl Provider<'_> {
     }
 
     /// Runs a call with ample time.
-    pub(crate) async fn run(&self, call: Call) -> Staged<CallResult> {
+    pub(crate) async fn run(&self, call: Call) -> TestResult<CallResult> {
         self.run_in(&ample(), call).await
     }
 
     /// Runs a call, and checks that it ended by its deadline and that an error shows nothing private.
-    pub(crate) async fn run_in(&self, scope: &CallScope, call: Call) -> Staged<CallResult> {
+    pub(crate) async fn run_in(&self, scope: &CallScope, call: Call) -> TestResult<CallResult> {
         let kind = call.kind();
         self.context.mark_private(argument(&call));
         let allowed = scope.remaining() + GRACE;
@@ -252,17 +252,17 @@ impl Provider<'_> {
     }
 
     /// Reads a user with the first look-up that the provider supports.
-    pub(crate) async fn read(&self, person: &Person) -> Staged<UserRecord> {
+    pub(crate) async fn read(&self, person: &Person) -> TestResult<UserRecord> {
         self.run(person.call(self.first_read()?)).await?.user()
     }
 
-    fn first_read(&self) -> Staged<CallKind> {
+    fn first_read(&self) -> TestResult<CallKind> {
         let reads = CallKind::ALL.into_iter().filter(|kind| !kind.is_write());
         reads.clone().find(|kind| self.supports(*kind)).ok_or_else(|| "the provider supports no look-up".into())
     }
 
     /// Lets the provider use its credentials once.
-    pub(crate) async fn warm(&self, person: &Person) -> Staged<()> {
+    pub(crate) async fn warm(&self, person: &Person) -> TestResult<()> {
         self.read(person)
             .await
             .map(|_| ())
@@ -270,12 +270,12 @@ impl Provider<'_> {
     }
 
     /// Returns the findings of a diagnosis, which must end by its deadline.
-    pub(crate) async fn diagnose(&self) -> Staged<Vec<Finding>> {
+    pub(crate) async fn diagnose(&self) -> TestResult<Vec<Finding>> {
         self.diagnose_in(&ample()).await
     }
 
     /// Returns the findings of a diagnosis with this scope.
-    pub(crate) async fn diagnose_in(&self, scope: &CallScope) -> Staged<Vec<Finding>> {
+    pub(crate) async fn diagnose_in(&self, scope: &CallScope) -> TestResult<Vec<Finding>> {
         let allowed = scope.remaining() + GRACE;
         tokio::time::timeout(allowed, self.inner.diagnose(scope))
             .await

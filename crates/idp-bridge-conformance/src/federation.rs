@@ -3,7 +3,7 @@
 use idp_bridge_core::{AccessToken, Email, Secret, UserId, async_trait};
 use serde_json::Value;
 
-use crate::Staged;
+use crate::TestResult;
 use crate::harness::not_implemented;
 
 /// The federation of a harness: logins of applications, and the validity of their tokens.
@@ -20,16 +20,16 @@ pub trait FederationHarness: Send + Sync {
     fn facts(&self) -> FederationFacts;
 
     /// Logs a user in through an application, with a new session each time.
-    async fn sign_in(&self, sign_in: &SignIn) -> Staged<Tokens>;
+    async fn sign_in(&self, sign_in: &SignIn) -> TestResult<Tokens>;
 
     /// Checks at the identity provider, not through the connector, which tokens of a login are valid.
     ///
     /// The check must not invalidate a token. If a refresh rotates the token, read the state of the fake, or replace `tokens` by
     /// the new ones.
-    async fn check_tokens(&self, tokens: &mut Tokens) -> Staged<TokenStatus>;
+    async fn check_tokens(&self, tokens: &mut Tokens) -> TestResult<TokenStatus>;
 
     /// Returns a token of the identity provider that the bridge must reject. See [`Need::Flawed`](crate::Need::Flawed).
-    async fn issue_flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
+    async fn issue_flawed(&self, flaw: Flaw, sign_in: &SignIn) -> TestResult<AccessToken> {
         let _ = sign_in;
         Err(not_implemented("issue_flawed", &format!("Flawed({flaw:?})")))
     }
@@ -38,26 +38,26 @@ pub trait FederationHarness: Send + Sync {
     ///
     /// The identity provider accepts the token: its userinfo and introspection use the login in the claims.
     /// See [`Need::Signing`](crate::Need::Signing).
-    async fn sign(&self, header: &Value, claims: &Value) -> Staged<String> {
+    async fn sign(&self, header: &Value, claims: &Value) -> TestResult<String> {
         let _ = (header, claims);
         Err(not_implemented("sign", "Signing"))
     }
 
     /// Ends the login at the identity provider, as its logout page does, and returns the logout token that it sends through the
     /// back channel, if there is one. See [`Need::EndLogin`](crate::Need::EndLogin).
-    async fn end_login(&self, tokens: &Tokens) -> Staged<Option<AccessToken>> {
+    async fn end_login(&self, tokens: &Tokens) -> TestResult<Option<AccessToken>> {
         let _ = tokens;
         Err(not_implemented("end_login", "EndLogin"))
     }
 
     /// Blocks the user at the identity provider. See [`Need::BlockedLogin`](crate::Need::BlockedLogin).
-    async fn block(&self, id: &UserId) -> Staged<()> {
+    async fn block(&self, id: &UserId) -> TestResult<()> {
         let _ = id;
         Err(not_implemented("block", "BlockedLogin"))
     }
 
     /// Deletes the user at the identity provider. See [`Need::DeletedLogin`](crate::Need::DeletedLogin).
-    async fn delete(&self, id: &UserId) -> Staged<()> {
+    async fn delete(&self, id: &UserId) -> TestResult<()> {
         let _ = id;
         Err(not_implemented("delete", "DeletedLogin"))
     }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use idp_bridge_core::{CallKind, CallScope, CustomerId, Email, FederationSettings, Finding, Secret, Verdict};
 use serde_json::Value;
 
-use crate::Staged;
+use crate::TestResult;
 
 /// Returns the address of a user with this name.
 #[expect(clippy::expect_used, reason = "a test with an invalid value must fail")]
@@ -59,8 +59,8 @@ pub fn assert_first_failure(findings: &[Finding], number: usize, fix: &str) {
 }
 
 /// Returns the header and the claims of a JWT, without verifying it.
-pub fn decode_jwt(token: &str) -> Staged<(Value, Value)> {
-    let mut parts = token.split('.').map(|part| -> Staged<Value> {
+pub fn decode_jwt(token: &str) -> TestResult<(Value, Value)> {
+    let mut parts = token.split('.').map(|part| -> TestResult<Value> {
         let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| "the token is not a JWT")?;
         Ok(serde_json::from_slice(&bytes)?)
     });
@@ -68,7 +68,7 @@ pub fn decode_jwt(token: &str) -> Staged<(Value, Value)> {
 }
 
 /// Returns a text claim of a JWT, without verifying it.
-pub fn text_claim(token: &str, name: &str) -> Staged<String> {
+pub fn text_claim(token: &str, name: &str) -> TestResult<String> {
     let (_, claims) = decode_jwt(token)?;
     let text = claims.get(name).and_then(Value::as_str).map(str::to_owned);
     text.ok_or_else(|| format!("the token has no text `{name}`").into())

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use idp_bridge_core::AccessToken;
 use serde_json::{Value, json};
 
-use crate::Staged;
+use crate::TestResult;
 use crate::fake::SigningKey;
 use crate::fixture::decode_jwt;
 use crate::proxy::Proxy;
@@ -22,7 +22,7 @@ pub(crate) struct Jwt {
 
 impl Jwt {
     /// Parses a compact JWT, without verifying it.
-    pub(crate) fn parse(token: &AccessToken) -> Staged<Self> {
+    pub(crate) fn parse(token: &AccessToken) -> TestResult<Self> {
         let hint = "`Need::SignedToken` is not declared as not applicable";
         let (header, claims) = decode_jwt(token.expose()).map_err(|error| format!("{error}, and {hint}"))?;
         Ok(Self { header, claims, text: token.expose().to_owned() })
@@ -51,7 +51,7 @@ impl Jwt {
     }
 
     /// Returns the claims signed with another key, and with changes of the header.
-    fn forged(&self, key: &SigningKey, changes: &[(&str, Value)]) -> Staged<String> {
+    fn forged(&self, key: &SigningKey, changes: &[(&str, Value)]) -> TestResult<String> {
         let algorithm = ("alg", json!(key.algorithm()));
         let changes = std::iter::once(&algorithm).chain(changes);
         let header = changes.fold(self.header.clone(), |header, (name, value)| changed(&header, name, value.clone()));
@@ -65,7 +65,7 @@ pub(crate) fn member<'a>(object: &'a Value, name: &str) -> &'a Value {
 }
 
 /// Returns the JWKS document among the recorded responses of the proxy.
-pub(crate) fn recorded_keys(proxy: &Proxy) -> Staged<Vec<u8>> {
+pub(crate) fn recorded_keys(proxy: &Proxy) -> TestResult<Vec<u8>> {
     let has_keys =
         |body: &Bytes| serde_json::from_slice::<Value>(body).is_ok_and(|json| member(&json, "keys").is_array());
     let document = proxy.recorded().into_iter().find(has_keys);
@@ -116,7 +116,7 @@ impl Attacker {
 }
 
 /// The name of a case, and a function that forges tokens for it.
-pub(crate) type Forgery = (&'static str, fn(&Attacker) -> Staged<Vec<String>>);
+pub(crate) type Forgery = (&'static str, fn(&Attacker) -> TestResult<Vec<String>>);
 
 /// The forgeries.
 pub(crate) const FORGERIES: [Forgery; 8] = [
@@ -130,7 +130,7 @@ pub(crate) const FORGERIES: [Forgery; 8] = [
     ("a_token_with_a_critical_extension", critical),
 ];
 
-fn altered(attacker: &Attacker) -> Staged<Vec<String>> {
+fn altered(attacker: &Attacker) -> TestResult<Vec<String>> {
     let (claim, value) = &attacker.wanted_claim;
     let token = &attacker.token;
     Ok(vec![
@@ -140,7 +140,7 @@ fn altered(attacker: &Attacker) -> Staged<Vec<String>> {
     ])
 }
 
-fn other_signatures(attacker: &Attacker) -> Staged<Vec<String>> {
+fn other_signatures(attacker: &Attacker) -> TestResult<Vec<String>> {
     let (input, signature) = attacker.token.text.rsplit_once('.').ok_or("the token has no signature")?;
     let mut bytes = URL_SAFE_NO_PAD.decode(signature)?;
     if let Some(first) = bytes.first_mut() {
@@ -151,11 +151,11 @@ fn other_signatures(attacker: &Attacker) -> Staged<Vec<String>> {
     Ok(all.iter().map(|signature| format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))).collect())
 }
 
-fn unsigned(attacker: &Attacker) -> Staged<Vec<String>> {
+fn unsigned(attacker: &Attacker) -> TestResult<Vec<String>> {
     Ok(["none", "None", "nOnE", ""].iter().map(|algorithm| attacker.token.unsigned(algorithm)).collect())
 }
 
-fn public_secrets(attacker: &Attacker) -> Staged<Vec<String>> {
+fn public_secrets(attacker: &Attacker) -> TestResult<Vec<String>> {
     let document: Value = serde_json::from_slice(&attacker.jwks)?;
     let kid = member(&attacker.token.header, "kid");
     let keys = member(&document, "keys").as_array().ok_or("the JWKS document has no keys")?;
@@ -196,7 +196,7 @@ fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     [&[tag], length, content].concat()
 }
 
-fn unknown_keys(attacker: &Attacker) -> Staged<Vec<String>> {
+fn unknown_keys(attacker: &Attacker) -> TestResult<Vec<String>> {
     let kids = [
         json!("conformance-unknown"),
         Value::Null,
@@ -217,7 +217,7 @@ fn unknown_keys(attacker: &Attacker) -> Staged<Vec<String>> {
     Ok(forged)
 }
 
-fn own_keys(attacker: &Attacker) -> Staged<Vec<String>> {
+fn own_keys(attacker: &Attacker) -> TestResult<Vec<String>> {
     let own = attacker.key.jwk();
     let kid = json!(attacker.key.kid());
     Ok(vec![
@@ -227,7 +227,7 @@ fn own_keys(attacker: &Attacker) -> Staged<Vec<String>> {
     ])
 }
 
-fn key_addresses(attacker: &Attacker) -> Staged<Vec<String>> {
+fn key_addresses(attacker: &Attacker) -> TestResult<Vec<String>> {
     let (kid, at) = (json!(attacker.key.kid()), json!(attacker.key_url));
     let forge = |name: &'static str| attacker.token.forged(&attacker.key, &[(name, at.clone()), ("kid", kid.clone())]);
     let mut forged = vec![forge("jku")?, forge("x5u")?, forge("iss")?];
@@ -235,7 +235,7 @@ fn key_addresses(attacker: &Attacker) -> Staged<Vec<String>> {
     Ok(forged)
 }
 
-fn critical(attacker: &Attacker) -> Staged<Vec<String>> {
+fn critical(attacker: &Attacker) -> TestResult<Vec<String>> {
     let crit = [("crit", json!(["conformance"])), ("conformance", json!(true))];
     Ok(vec![attacker.token.forged(&attacker.key, &crit)?])
 }

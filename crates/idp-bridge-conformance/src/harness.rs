@@ -9,7 +9,7 @@ use crate::{FederationHarness, Flaw};
 /// The result of a harness method, with any error, such as a text.
 ///
 /// An error fails the case. Declare a need that cannot be implemented with [`Harness::not_applicable`].
-pub type Staged<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+pub type TestResult<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// A real or fake identity provider, and the providers of one connector for it.
 ///
@@ -38,13 +38,13 @@ pub trait Harness: Send + Sync + 'static {
     /// Builds a new provider, without a request, as [`Connector::build`](idp_bridge_core::Connector::build) does.
     ///
     /// Return [`Setup::unsupported`] for a setup that the harness declares as not applicable.
-    async fn provider(&self, setup: Setup<'_>) -> Staged<Arc<dyn IdentityProvider>>;
+    async fn provider(&self, setup: Setup<'_>) -> TestResult<Arc<dyn IdentityProvider>>;
 
     /// Creates a user at the identity provider, not through the connector, and returns its id.
     ///
     /// The user has exactly these properties, and has never logged in.
     /// An id with one letter or digit changed must not belong to another user.
-    async fn create(&self, user: NewUser) -> Staged<UserId>;
+    async fn create(&self, user: NewUser) -> TestResult<UserId>;
 
     /// Returns ids that address another resource than a user, such as Keycloak's `count`.
     ///
@@ -54,33 +54,33 @@ pub trait Harness: Send + Sync + 'static {
     }
 
     /// Returns whether the identity provider has a user or a service account with this id. See [`Need::ServiceAccount`].
-    async fn exists(&self, id: &UserId) -> Staged<bool> {
+    async fn exists(&self, id: &UserId) -> TestResult<bool> {
         let _ = id;
         Err(not_implemented("exists", "ServiceAccount"))
     }
 
     /// Changes only the user's address, at the identity provider. See [`Need::ChangeEmail`].
-    async fn change_email(&self, id: &UserId, email: &Email) -> Staged<()> {
+    async fn change_email(&self, id: &UserId, email: &Email) -> TestResult<()> {
         let _ = (id, email);
         Err(not_implemented("change_email", "ChangeEmail"))
     }
 
     /// Logs the user in with a password, and returns whether that succeeded. See [`Need::Login`].
-    async fn log_in(&self, email: &Email, password: &str) -> Staged<bool> {
+    async fn log_in(&self, email: &Email, password: &str) -> TestResult<bool> {
         let _ = (email, password);
         Err(not_implemented("log_in", "Login"))
     }
 
     /// Logs the user in, and writes this value to every field that users can edit, and to the customer attribute if users can
     /// choose names. The identity provider may refuse a write. See [`Need::SelfEdit`].
-    async fn edit_self(&self, email: &Email, password: &str, value: &CustomerId) -> Staged<()> {
+    async fn edit_self(&self, email: &Email, password: &str, value: &CustomerId) -> TestResult<()> {
         let _ = (email, password, value);
         Err(not_implemented("edit_self", "SelfEdit"))
     }
 
     /// Returns the number of mails that finished calls sent to this address, and waits for their delivery.
     /// See [`Need::Mails`].
-    async fn mails(&self, email: &Email) -> Staged<usize> {
+    async fn mails(&self, email: &Email) -> TestResult<usize> {
         let _ = email;
         Err(not_implemented("mails", "Mails"))
     }
@@ -88,12 +88,12 @@ pub trait Harness: Send + Sync + 'static {
     /// Returns the base URL of the identity provider: `http`, without a trailing slash, with its path.
     ///
     /// The suite starts its proxy in front of it. See [`Need::Upstream`].
-    async fn upstream(&self) -> Staged<String> {
+    async fn upstream(&self) -> TestResult<String> {
         Err(not_implemented("upstream", "Upstream"))
     }
 
     /// Returns the second origin of the identity provider. See [`Need::SecondOrigin`].
-    async fn second_origin(&self) -> Staged<SecondOrigin> {
+    async fn second_origin(&self) -> TestResult<SecondOrigin> {
         Err(not_implemented("second_origin", "SecondOrigin"))
     }
 

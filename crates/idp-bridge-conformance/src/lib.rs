@@ -52,7 +52,7 @@ mod run;
 pub use federation::{
     ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, TokenStatus, Tokens,
 };
-pub use harness::{Control, Harness, Need, NewUser, SecondOrigin, Setup, Staged, UserKind};
+pub use harness::{Control, Harness, Need, NewUser, SecondOrigin, Setup, TestResult, UserKind};
 pub use observation::Observation;
 pub use report::{Failed, NotApplicable, Passed, Report};
 pub use run::{Suites, main, run, run_only};

@@ -6,7 +6,7 @@ use idp_bridge_core::{
 };
 
 use crate::context::{CaseContext, GRACE, Person, Provider, ample, ensure};
-use crate::{FederationFacts, FederationHarness, NewUser, SignIn, Staged, TokenStatus, Tokens};
+use crate::{FederationFacts, FederationHarness, NewUser, SignIn, TestResult, TokenStatus, Tokens};
 
 /// The password of every user that logs in.
 const PASSWORD: &str = "Correct-Horse-7-Battery";
@@ -28,15 +28,15 @@ pub(crate) enum Shown {
 }
 
 impl Login {
-    pub(crate) fn id_token(&self) -> Staged<&Secret> {
+    pub(crate) fn id_token(&self) -> TestResult<&Secret> {
         Self::token(&self.tokens.id, "ID token", "IdToken")
     }
 
-    pub(crate) fn refresh_token(&self) -> Staged<&Secret> {
+    pub(crate) fn refresh_token(&self) -> TestResult<&Secret> {
         Self::token(&self.tokens.refresh, "refresh token", "RefreshToken")
     }
 
-    fn token<'a>(token: &'a Option<Secret>, name: &str, need: &str) -> Staged<&'a Secret> {
+    fn token<'a>(token: &'a Option<Secret>, name: &str, need: &str) -> TestResult<&'a Secret> {
         token.as_ref().ok_or_else(|| {
             format!("the harness returns no {name}, and does not declare `Need::{need}` as not applicable").into()
         })
@@ -45,16 +45,16 @@ impl Login {
 
 impl CaseContext {
     /// Returns the federation of the harness. Cases that use it are selected only if it exists.
-    pub(crate) fn oauth(&self) -> Staged<&dyn FederationHarness> {
+    pub(crate) fn oauth(&self) -> TestResult<&dyn FederationHarness> {
         self.harness().federation().ok_or_else(|| "the harness has no federation".into())
     }
 
-    pub(crate) fn facts(&self) -> Staged<FederationFacts> {
+    pub(crate) fn facts(&self) -> TestResult<FederationFacts> {
         Ok(self.oauth()?.facts())
     }
 
     /// Returns the first of the tenant's clients.
-    pub(crate) fn client(&self) -> Staged<String> {
+    pub(crate) fn client(&self) -> TestResult<String> {
         self.facts()?.clients.into_iter().next().ok_or_else(|| "the harness returns no client".into())
     }
 
@@ -63,7 +63,7 @@ impl CaseContext {
         &self,
         name: &str,
         shape: impl FnOnce(&mut NewUser) + Send,
-    ) -> Staged<Person> {
+    ) -> TestResult<Person> {
         self.person_with(name, |user| {
             (user.email_verified, user.password) = (true, Some(PASSWORD.to_owned()));
             shape(user);
@@ -72,18 +72,22 @@ impl CaseContext {
     }
 
     /// Creates a user and logs it in.
-    pub(crate) async fn log_in(&self, name: &str) -> Staged<Login> {
+    pub(crate) async fn log_in(&self, name: &str) -> TestResult<Login> {
         let person = self.person_with_password(name, |_| {}).await?;
         self.log_in_again(&person).await
     }
 
     /// Logs a user in again.
-    pub(crate) async fn log_in_again(&self, person: &Person) -> Staged<Login> {
+    pub(crate) async fn log_in_again(&self, person: &Person) -> TestResult<Login> {
         self.log_in_with(person, |_| {}).await
     }
 
     /// Logs a user in. `shape` changes the login first.
-    pub(crate) async fn log_in_with(&self, person: &Person, shape: impl FnOnce(&mut SignIn) + Send) -> Staged<Login> {
+    pub(crate) async fn log_in_with(
+        &self,
+        person: &Person,
+        shape: impl FnOnce(&mut SignIn) + Send,
+    ) -> TestResult<Login> {
         let sign_in = self.sign_in(person, shape);
         let tokens = self
             .oauth()?
@@ -105,12 +109,12 @@ impl CaseContext {
     }
 
     /// Returns which tokens of a login the identity provider accepts.
-    pub(crate) async fn check_tokens(&self, login: &mut Login) -> Staged<TokenStatus> {
+    pub(crate) async fn check_tokens(&self, login: &mut Login) -> TestResult<TokenStatus> {
         self.oauth()?.check_tokens(&mut login.tokens).await
     }
 
     /// Returns a provider behind the suite's proxy that has validated a token, so that its keys are cached.
-    pub(crate) async fn proxied_and_known(&self, login: &Login) -> Staged<(crate::proxy::Proxy, Provider<'_>)> {
+    pub(crate) async fn proxied_and_known(&self, login: &Login) -> TestResult<(crate::proxy::Proxy, Provider<'_>)> {
         let (proxy, provider) = self.proxied().await?;
         proxy.record();
         let warm = provider.validate(&login.tokens.access).await?.succeeds();
@@ -120,11 +124,11 @@ impl CaseContext {
 }
 
 impl Provider<'_> {
-    pub(crate) fn oauth(&self) -> Staged<&dyn Federation> {
+    pub(crate) fn oauth(&self) -> TestResult<&dyn Federation> {
         self.federation().ok_or_else(|| "the provider declares federation, but does not implement it".into())
     }
 
-    pub(crate) async fn identify(&self, token: &AccessToken) -> Staged<FederationResult<TokenIdentity>> {
+    pub(crate) async fn identify(&self, token: &AccessToken) -> TestResult<FederationResult<TokenIdentity>> {
         self.identify_in(&ample(), token).await
     }
 
@@ -132,11 +136,11 @@ impl Provider<'_> {
         &self,
         scope: &CallScope,
         token: &AccessToken,
-    ) -> Staged<FederationResult<TokenIdentity>> {
+    ) -> TestResult<FederationResult<TokenIdentity>> {
         self.call_federation(scope, "identify", self.oauth()?.identify(scope, token)).await
     }
 
-    pub(crate) async fn validate(&self, token: &AccessToken) -> Staged<FederationResult<TokenUser>> {
+    pub(crate) async fn validate(&self, token: &AccessToken) -> TestResult<FederationResult<TokenUser>> {
         self.validate_in(&ample(), token).await
     }
 
@@ -144,12 +148,12 @@ impl Provider<'_> {
         &self,
         scope: &CallScope,
         token: &AccessToken,
-    ) -> Staged<FederationResult<TokenUser>> {
+    ) -> TestResult<FederationResult<TokenUser>> {
         self.call_federation(scope, "validate", self.oauth()?.validate(scope, token)).await
     }
 
     /// Identifies a token and logs it out, as the server does. An invalid opaque token has no identity.
-    pub(crate) async fn log_out(&self, login: &Login, shown: Shown) -> Staged<FederationResult<LoggedOut>> {
+    pub(crate) async fn log_out(&self, login: &Login, shown: Shown) -> TestResult<FederationResult<LoggedOut>> {
         let token = &login.tokens.access;
         let answer = self.identify(token).await?;
         let is_invalid = answer.result.as_ref().is_err_and(|error| error.kind() == ErrorKind::InvalidToken);
@@ -163,7 +167,7 @@ impl Provider<'_> {
         identity: &TokenIdentity,
         login: &Login,
         shown: Shown,
-    ) -> Staged<FederationResult<LoggedOut>> {
+    ) -> TestResult<FederationResult<LoggedOut>> {
         self.run_log_out(scope, Some(identity), login, shown).await
     }
 
@@ -173,7 +177,7 @@ impl Provider<'_> {
         identity: Option<&TokenIdentity>,
         login: &Login,
         shown: Shown,
-    ) -> Staged<FederationResult<LoggedOut>> {
+    ) -> TestResult<FederationResult<LoggedOut>> {
         let all = shown == Shown::All;
         let logout = Logout {
             token: &login.tokens.access,
@@ -184,21 +188,21 @@ impl Provider<'_> {
         self.call_federation(scope, "log_out", self.oauth()?.log_out(scope, &logout)).await
     }
 
-    pub(crate) async fn end_session_url(&self, end: &EndSession<'_>) -> Staged<FederationResult<String>> {
+    pub(crate) async fn end_session_url(&self, end: &EndSession<'_>) -> TestResult<FederationResult<String>> {
         let scope = ample();
         self.call_federation(&scope, "end_session_url", self.oauth()?.end_session_url(&scope, end)).await
     }
 
-    pub(crate) async fn check_logout_token(&self, token: &AccessToken) -> Staged<FederationResult<LogoutNotice>> {
+    pub(crate) async fn check_logout_token(&self, token: &AccessToken) -> TestResult<FederationResult<LogoutNotice>> {
         let scope = ample();
         self.call_federation(&scope, "check_logout_token", self.oauth()?.check_logout_token(&scope, token)).await
     }
 
-    pub(crate) async fn metadata_in(&self, scope: &CallScope) -> Staged<FederationResult<FederationMetadata>> {
+    pub(crate) async fn metadata_in(&self, scope: &CallScope) -> TestResult<FederationResult<FederationMetadata>> {
         self.call_federation(scope, "metadata", self.oauth()?.metadata(scope)).await
     }
 
-    pub(crate) async fn diagnose_oauth_in(&self, scope: &CallScope) -> Staged<Vec<Finding>> {
+    pub(crate) async fn diagnose_oauth_in(&self, scope: &CallScope) -> TestResult<Vec<Finding>> {
         let diagnosis = async { Ok(self.oauth().map_err(unexpected)?.diagnose(scope).await) };
         self.call_federation(scope, "diagnose", diagnosis).await?.succeeds()
     }
@@ -209,7 +213,7 @@ impl Provider<'_> {
         scope: &CallScope,
         method: &'static str,
         answer: impl Future<Output = Result<T>> + Send,
-    ) -> Staged<FederationResult<T>> {
+    ) -> TestResult<FederationResult<T>> {
         let allowed = scope.remaining() + GRACE;
         let Ok(result) = tokio::time::timeout(allowed, answer).await else {
             return Err(format!("`{method}` had not ended {} ms after its deadline", GRACE.as_millis()).into());
@@ -235,12 +239,12 @@ pub(crate) struct FederationResult<T> {
 
 impl<T: std::fmt::Debug> FederationResult<T> {
     /// Returns the value of a success.
-    pub(crate) fn succeeds(self) -> Staged<T> {
+    pub(crate) fn succeeds(self) -> TestResult<T> {
         self.result.map_err(|error| format!("`{}` should have succeeded: {error:?}", self.method).into())
     }
 
     /// Checks that the call failed with one of these kinds, and returns the error.
-    pub(crate) fn fails(self, kinds: &[ErrorKind]) -> Staged<Error> {
+    pub(crate) fn fails(self, kinds: &[ErrorKind]) -> TestResult<Error> {
         match self.result {
             Err(error) if kinds.contains(&error.kind()) => Ok(error),
             other => Err(format!("`{}` should have failed with {kinds:?}: {other:?}", self.method).into()),
@@ -248,12 +252,12 @@ impl<T: std::fmt::Debug> FederationResult<T> {
     }
 
     /// Checks that the call failed with `InvalidToken`.
-    pub(crate) fn rejects_token(self) -> Staged<()> {
+    pub(crate) fn rejects_token(self) -> TestResult<()> {
         self.fails(&[ErrorKind::InvalidToken]).map(drop)
     }
 
     /// Checks that the call failed with `InvalidToken`, or with `Unavailable` and a retry hint until the keys are refreshed.
-    pub(crate) fn rejects_or_defers_token(self) -> Staged<()> {
+    pub(crate) fn rejects_or_defers_token(self) -> TestResult<()> {
         let error = self.fails(&[ErrorKind::InvalidToken, ErrorKind::Unavailable])?;
         ensure!(
             error.kind() == ErrorKind::InvalidToken || error.retry_after().is_some(),
@@ -263,7 +267,7 @@ impl<T: std::fmt::Debug> FederationResult<T> {
     }
 
     /// Checks that no request was recorded.
-    pub(crate) fn makes_no_request(&self) -> Staged<()> {
+    pub(crate) fn makes_no_request(&self) -> TestResult<()> {
         let requests = self.recorder.requests();
         ensure!(requests == 0, "`{}` should have made no request, not {requests}", self.method);
         Ok(())

@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::Staged;
+use crate::TestResult;
 use crate::fault::{Cut, Fault, FaultyBody, When, fault_response};
 
 /// A word in every body of a fault. No error may contain it.
@@ -63,7 +63,7 @@ type UpstreamResponse = Response<Bytes>;
 
 impl Proxy {
     /// Starts a proxy in front of this base URL.
-    pub(crate) async fn start(upstream: &str) -> Staged<Self> {
+    pub(crate) async fn start(upstream: &str) -> TestResult<Self> {
         let url: Uri = upstream.parse()?;
         let host = url.host().ok_or_else(|| format!("`{upstream}` has no host"))?;
         let authority = format!("{host}:{}", url.port_u16().unwrap_or(80));
@@ -166,7 +166,7 @@ impl Proxy {
     }
 
     /// Accepts connections again, on the previous port.
-    pub(crate) async fn accept_again(&self) -> Staged<()> {
+    pub(crate) async fn accept_again(&self) -> TestResult<()> {
         let listener = TcpListener::bind(self.address).await?;
         *self.accepting() = Some(tokio::spawn(accept(listener, Arc::clone(&self.shared))));
         Ok(())
@@ -276,7 +276,7 @@ impl Shared {
         Ok(answer)
     }
 
-    async fn try_forward(&self, request: Request<Bytes>) -> Staged<UpstreamResponse> {
+    async fn try_forward(&self, request: Request<Bytes>) -> TestResult<UpstreamResponse> {
         let stream = TcpStream::connect(&self.authority).await?;
         let (mut upstream, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);

@@ -13,18 +13,18 @@ use tokio::task::JoinSet;
 
 use crate::case::{Case, Selection};
 use crate::report::{Failed, NotApplicable, Passed, Report};
-use crate::{Harness, Observation, Setup, Staged, cases};
+use crate::{Harness, Observation, Setup, TestResult, cases};
 
 /// How many cases run at a time.
 const CONCURRENCY: usize = 8;
 
 /// Runs every case and returns the report. A failure or a panic of one case does not stop the others.
-pub async fn run(harness: Arc<dyn Harness>) -> Staged<Report> {
+pub async fn run(harness: Arc<dyn Harness>) -> TestResult<Report> {
     run_only(harness, |_| true).await
 }
 
 /// Runs the cases with matching names.
-pub async fn run_only(harness: Arc<dyn Harness>, matches: impl Fn(&str) -> bool) -> Staged<Report> {
+pub async fn run_only(harness: Arc<dyn Harness>, matches: impl Fn(&str) -> bool) -> TestResult<Report> {
     let (mut report, selected) = select(&*harness).await?;
     let mut pending = selected.into_iter().filter(|case| matches(case.name()));
     let mut running = JoinSet::new();
@@ -53,7 +53,7 @@ pub async fn run_only(harness: Arc<dyn Harness>, matches: impl Fn(&str) -> bool)
 ///     idp_bridge_conformance::main(env!("CARGO_TARGET_TMPDIR"), MyHarness::start())
 /// }
 /// ```
-pub fn main<H: Harness>(folder: impl Into<PathBuf>, start: impl Future<Output = Staged<H>> + 'static) -> ExitCode {
+pub fn main<H: Harness>(folder: impl Into<PathBuf>, start: impl Future<Output = TestResult<H>> + 'static) -> ExitCode {
     Suites::new(folder).add("", start).run()
 }
 
@@ -72,7 +72,7 @@ pub struct Suites {
     starts: Vec<(String, Start)>,
 }
 
-type Start = Pin<Box<dyn Future<Output = Staged<Arc<dyn Harness>>>>>;
+type Start = Pin<Box<dyn Future<Output = TestResult<Arc<dyn Harness>>>>>;
 
 /// The report of a run that other threads add results to.
 type SharedReport = Arc<Mutex<Report>>;
@@ -85,7 +85,7 @@ impl Suites {
 
     /// Adds a harness, which is started in [`run`](Self::run).
     #[must_use]
-    pub fn add<H: Harness>(mut self, name: &str, start: impl Future<Output = Staged<H>> + 'static) -> Self {
+    pub fn add<H: Harness>(mut self, name: &str, start: impl Future<Output = TestResult<H>> + 'static) -> Self {
         let prefix = if name.is_empty() { String::new() } else { format!("{name}::") };
         let start = async move { Ok(Arc::new(start.await?) as Arc<dyn Harness>) };
         self.starts.push((prefix, Box::pin(start)));
@@ -109,7 +109,7 @@ impl Suites {
         }
     }
 
-    fn run_with(mut self, mut arguments: Arguments) -> Staged<ExitCode> {
+    fn run_with(mut self, mut arguments: Arguments) -> TestResult<ExitCode> {
         arguments.test_threads.get_or_insert(CONCURRENCY);
         let filter = arguments.filter.as_deref().unwrap_or_default();
         self.keep_selected(filter);
@@ -141,7 +141,7 @@ fn trial(prefix: &str, case: Case, runtime: &Runtime, harness: &Arc<dyn Harness>
 }
 
 /// Prints the summary of a run, and writes its report to the folder.
-fn finish(report: &SharedReport, folder: Option<&Path>) -> Staged<()> {
+fn finish(report: &SharedReport, folder: Option<&Path>) -> TestResult<()> {
     let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
     report.sort();
     writeln!(std::io::stdout(), "{}", report.summary())?;
@@ -152,7 +152,7 @@ fn promises(case: &Case) -> String {
     case.proves().iter().map(|bullet| format!("promised: {bullet}\n")).collect()
 }
 
-fn save(report: &Report, folder: &Path) -> Staged<()> {
+fn save(report: &Report, folder: &Path) -> TestResult<()> {
     let words = report.harness.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let name = words.collect::<Vec<_>>().join("-");
     let folder = folder.join("conformance");
@@ -163,7 +163,7 @@ fn save(report: &Report, folder: &Path) -> Staged<()> {
 }
 
 /// Returns the cases to run, and a report with those that do not apply.
-async fn select(harness: &dyn Harness) -> Staged<(Report, Vec<Case>)> {
+async fn select(harness: &dyn Harness) -> TestResult<(Report, Vec<Case>)> {
     let capabilities: Capabilities = harness.provider(Setup::Working).await?.capabilities().clone();
     let mut report = Report::new(harness.name(), capabilities.clone());
     let mut selected = Vec::new();

@@ -1,6 +1,6 @@
 //! The identity provider of a tenant, behind a wire tap, with one user.
 
-use idp_bridge_conformance::{Harness, NewUser, Staged};
+use idp_bridge_conformance::{Harness, NewUser, TestResult};
 use idp_bridge_connector_auth0_testing::harness::Auth0Harness;
 use idp_bridge_connector_cognito_testing::harness::CognitoHarness;
 use idp_bridge_connector_keycloak_testing::harness::KeycloakHarness;
@@ -37,7 +37,7 @@ fn tap(upstream: &str) -> Relay {
 
 impl Home {
     /// Starts one for each identity provider.
-    pub(crate) async fn start_all() -> Staged<Vec<Self>> {
+    pub(crate) async fn start_all() -> TestResult<Vec<Self>> {
         let keycloak = KeycloakHarness::start_with_fake().await?;
         let tap = self::tap(&keycloak.upstream().await?);
         let config = keycloak.config();
@@ -85,7 +85,7 @@ impl Home {
         Ok(vec![keycloak, auth0, cognito])
     }
 
-    async fn new(tenant: &'static str, tap: Relay, settings: String, harness: Box<dyn Harness>) -> Staged<Self> {
+    async fn new(tenant: &'static str, tap: Relay, settings: String, harness: Box<dyn Harness>) -> TestResult<Self> {
         let mut user = NewUser::person(Email::new(EMAIL)?);
         user.customers = vec![CustomerId::new(CUSTOMER)?];
         let user = harness.create(user).await?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use idp_bridge_conformance::{FederationHarness as _, Harness as _, NewUser, SignIn, Staged, Tokens, fixture};
+use idp_bridge_conformance::{FederationHarness as _, Harness as _, NewUser, SignIn, TestResult, Tokens, fixture};
 use idp_bridge_connector_keycloak_testing::harness::KeycloakHarness;
 use idp_bridge_core::{Email, UserId};
 use serde_json::Value;
@@ -42,7 +42,7 @@ impl Stage {
 
     /// Waits for an operation of the harness.
     #[track_caller]
-    pub(super) fn wait<T>(&self, operation: impl Future<Output = Staged<T>>) -> T {
+    pub(super) fn wait<T>(&self, operation: impl Future<Output = TestResult<T>>) -> T {
         self.runtime.block_on(operation).unwrap()
     }
 

@@ -9,7 +9,7 @@ use super::WRITES;
 use crate::bullet::{capabilities, every};
 use crate::case::{Case, call_case, case};
 use crate::context::{CaseContext, ensure, scope};
-use crate::{Need, Staged};
+use crate::{Need, TestResult};
 
 /// The start of a reason that a call or a need is not implemented yet.
 const UNWRITTEN: &str = "not written yet";
@@ -18,7 +18,7 @@ pub(super) fn cases() -> Vec<Case> {
     let mut cases = vec![
         case("capabilities::a_provider_declares_at_most_its_connectors_capabilities", &[capabilities::WITHIN], within),
         case("capabilities::every_limit_has_a_reason", &[capabilities::WITHIN], reasons),
-        case("capabilities::every_need_is_met_or_impossible", &[capabilities::WITHIN], staged),
+        case("capabilities::every_need_is_met_or_impossible", &[capabilities::WITHIN], needs_are_met),
     ];
     for kind in CallKind::ALL {
         let name = format!("capabilities::an_unsupported_call_sends_no_request/{kind}");
@@ -31,14 +31,14 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-async fn within(context: CaseContext) -> Staged<()> {
+async fn within(context: CaseContext) -> TestResult<()> {
     let (provider, most) = (context.provider().await?, context.harness().connector_capabilities());
     let own = provider.capabilities();
     ensure!(own.is_within(&most), "the provider declares {own:?}, and its connector at most {most:?}");
     Ok(())
 }
 
-async fn reasons(context: CaseContext) -> Staged<()> {
+async fn reasons(context: CaseContext) -> TestResult<()> {
     let provider = context.provider().await?;
     for kind in CallKind::ALL {
         match provider.capabilities().call(kind) {
@@ -52,7 +52,7 @@ async fn reasons(context: CaseContext) -> Staged<()> {
 }
 
 /// An unwritten call must not count as a limit of the identity provider.
-async fn written(context: CaseContext, kind: CallKind) -> Staged<()> {
+async fn written(context: CaseContext, kind: CallKind) -> TestResult<()> {
     if let Support::Unsupported { reason } = context.provider().await?.capabilities().call(kind) {
         let hint = "hint: write and declare the call, or give the reason why it is impossible";
         ensure!(!reason.starts_with(UNWRITTEN), "`{kind}` is {reason}; {hint}");
@@ -61,7 +61,7 @@ async fn written(context: CaseContext, kind: CallKind) -> Staged<()> {
 }
 
 /// An unimplemented need must not count as a limit of the identity provider.
-async fn staged(context: CaseContext) -> Staged<()> {
+async fn needs_are_met(context: CaseContext) -> TestResult<()> {
     let needs = super::all().into_iter().flat_map(|case| case.needed().to_vec());
     let reasons = needs.filter_map(|need| Some((need, context.harness().not_applicable(need)?)));
     let left = reasons.filter(|(_, reason)| reason.starts_with(UNWRITTEN));
@@ -71,7 +71,7 @@ async fn staged(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn unsupported(context: CaseContext, kind: CallKind) -> Staged<()> {
+async fn unsupported(context: CaseContext, kind: CallKind) -> TestResult<()> {
     let ada = context.person("ada").await?;
     let provider = context.provider().await?;
     let answer = provider.run(ada.call(kind)).await?;
@@ -85,7 +85,7 @@ async fn unsupported(context: CaseContext, kind: CallKind) -> Staged<()> {
     Ok(())
 }
 
-async fn late_at_once(context: CaseContext, kind: CallKind) -> Staged<()> {
+async fn late_at_once(context: CaseContext, kind: CallKind) -> TestResult<()> {
     let ada = context.person("ada").await?;
     let provider = context.provider().await?;
     let before = provider.read(&ada).await?;

@@ -7,7 +7,7 @@ use super::{READS, WRITES};
 use crate::bullet::{diagnose, every};
 use crate::case::{Case, call_case, case};
 use crate::context::{CaseContext, ensure};
-use crate::{Control, Need, Setup, Staged};
+use crate::{Control, Need, Setup, TestResult};
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -59,7 +59,7 @@ fn kinds(control: Control) -> &'static [ErrorKind] {
     }
 }
 
-async fn refused(context: CaseContext, control: Control, kind: CallKind) -> Staged<()> {
+async fn refused(context: CaseContext, control: Control, kind: CallKind) -> TestResult<()> {
     let ada = context.person_for(kind, "ada").await?;
     let healthy = context.provider().await?;
     let before = healthy.read(&ada).await?;
@@ -70,14 +70,14 @@ async fn refused(context: CaseContext, control: Control, kind: CallKind) -> Stag
     Ok(())
 }
 
-async fn still_read(context: CaseContext, kind: CallKind) -> Staged<()> {
+async fn still_read(context: CaseContext, kind: CallKind) -> TestResult<()> {
     let ada = context.person("ada").await?;
     let user = context.provider_with(Setup::Broken(Control::ReadOnlyRole)).await?.run(ada.call(kind)).await?.user()?;
     ensure!(user.id == ada.id, "another user was returned");
     Ok(())
 }
 
-async fn diagnosed(context: CaseContext, control: Control) -> Staged<()> {
+async fn diagnosed(context: CaseContext, control: Control) -> TestResult<()> {
     let provider = context.provider_with(Setup::Broken(control)).await?;
     let findings = provider.diagnose().await?;
     check_helpful(&findings)?;

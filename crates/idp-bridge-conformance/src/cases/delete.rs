@@ -7,7 +7,7 @@ use super::get::sibling;
 use crate::bullet::delete;
 use crate::case::{Case, case};
 use crate::context::{CaseContext, Person, Provider, ensure};
-use crate::{Need, NewUser, Staged, UserKind};
+use crate::{Need, NewUser, TestResult, UserKind};
 
 pub(super) fn cases() -> Vec<Case> {
     let cases = vec![
@@ -36,14 +36,14 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Deletes an existing user, and checks that it is gone.
-async fn delete(provider: &Provider<'_>, person: &Person) -> Staged<()> {
+async fn delete(provider: &Provider<'_>, person: &Person) -> TestResult<()> {
     let deleted = provider.run(person.call(CallKind::Delete)).await?.deleted()?;
     ensure!(deleted != Deleted::Absent, "the user existed, but the delete returned `Absent`");
     check_gone(provider, person).await
 }
 
 /// Checks that no supported look-up finds the user.
-async fn check_gone(provider: &Provider<'_>, person: &Person) -> Staged<()> {
+async fn check_gone(provider: &Provider<'_>, person: &Person) -> TestResult<()> {
     for kind in READS.into_iter().filter(|kind| provider.supports(*kind)) {
         let answer = provider.run(person.call(kind)).await?;
         answer.fails(ErrorKind::NotFound).map_err(|error| format!("after the delete: {error}"))?;
@@ -51,7 +51,7 @@ async fn check_gone(provider: &Provider<'_>, person: &Person) -> Staged<()> {
     Ok(())
 }
 
-async fn gone(context: CaseContext) -> Staged<()> {
+async fn gone(context: CaseContext) -> TestResult<()> {
     let (ada, grace) = (context.person("ada").await?, context.person("grace").await?);
     let provider = context.provider().await?;
     let before = provider.read(&grace).await?;
@@ -60,7 +60,7 @@ async fn gone(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn repeated(context: CaseContext) -> Staged<()> {
+async fn repeated(context: CaseContext) -> TestResult<()> {
     let ada = context.person("ada").await?;
     let provider = context.provider().await?;
     delete(&provider, &ada).await?;
@@ -69,7 +69,7 @@ async fn repeated(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn unknown(context: CaseContext) -> Staged<()> {
+async fn unknown(context: CaseContext) -> TestResult<()> {
     let ada = context.person("ada").await?;
     let provider = context.provider().await?;
     let before = provider.read(&ada).await?;
@@ -79,12 +79,12 @@ async fn unknown(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn is_deleted(context: CaseContext, shape: fn(&mut NewUser)) -> Staged<()> {
+async fn is_deleted(context: CaseContext, shape: fn(&mut NewUser)) -> TestResult<()> {
     let odd = context.person_with("odd", shape).await?;
     delete(&context.provider().await?, &odd).await
 }
 
-async fn service_account(context: CaseContext) -> Staged<()> {
+async fn service_account(context: CaseContext) -> TestResult<()> {
     let robot = context.person_with("robot", |user| user.kind = UserKind::ServiceAccount).await?;
     let provider = context.provider().await?;
     // The call may fail or return `Absent`; the account must still exist.

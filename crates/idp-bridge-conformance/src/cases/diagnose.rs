@@ -8,7 +8,7 @@ use crate::bullet::{diagnose, every};
 use crate::case::{Case, case};
 use crate::context::{CaseContext, ensure, scope};
 use crate::fault::{Fault, When};
-use crate::{Need, Staged};
+use crate::{Need, TestResult};
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -22,7 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-async fn healthy(context: CaseContext) -> Staged<()> {
+async fn healthy(context: CaseContext) -> TestResult<()> {
     let provider = context.provider().await?;
     let findings = provider.diagnose().await?;
     for kind in CallKind::ALL.into_iter().filter(|kind| provider.supports(*kind)) {
@@ -34,7 +34,7 @@ async fn healthy(context: CaseContext) -> Staged<()> {
 }
 
 /// Checks that each finding names its check, and how to repair a failure.
-pub(super) fn check_helpful(findings: &[Finding]) -> Staged<()> {
+pub(super) fn check_helpful(findings: &[Finding]) -> TestResult<()> {
     for finding in findings {
         ensure!(!finding.check.trim().is_empty(), "a finding does not say what was checked: {finding:?}");
         let has_fix = finding.fix.as_deref().is_some_and(|fix| !fix.trim().is_empty());
@@ -43,7 +43,7 @@ pub(super) fn check_helpful(findings: &[Finding]) -> Staged<()> {
     Ok(())
 }
 
-async fn no_side_effects(context: CaseContext) -> Staged<()> {
+async fn no_side_effects(context: CaseContext) -> TestResult<()> {
     let ada = context.person("ada").await?;
     let provider = context.provider().await?;
     let before = provider.read(&ada).await?;
@@ -55,7 +55,7 @@ async fn no_side_effects(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn outage(context: CaseContext) -> Staged<()> {
+async fn outage(context: CaseContext) -> TestResult<()> {
     let (proxy, provider) = context.proxied().await?;
     proxy.refuse().await;
     let findings = provider.diagnose_in(&scope(Duration::from_secs(2))).await?;
@@ -63,7 +63,7 @@ async fn outage(context: CaseContext) -> Staged<()> {
     check_helpful(&findings)
 }
 
-async fn silence(context: CaseContext) -> Staged<()> {
+async fn silence(context: CaseContext) -> TestResult<()> {
     let (proxy, provider) = context.proxied().await?;
     proxy.fail(Fault::Hang, When::Always);
     let findings = provider.diagnose_in(&scope(Duration::from_secs(1))).await?;

@@ -13,7 +13,7 @@ use crate::case::{Case, call_case};
 use crate::context::{CaseContext, Person, Provider, ensure, scope};
 use crate::fault::{Fault, Gateway, When};
 use crate::proxy::Proxy;
-use crate::{Need, Staged};
+use crate::{Need, TestResult};
 
 /// The deadline of a call that gets a response: the default of the program.
 pub(super) const DEADLINE: Duration = Duration::from_secs(4);
@@ -152,7 +152,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases.into_iter().map(|case| case.needs(&[Need::Upstream])).collect()
 }
 
-async fn fails(context: CaseContext, kind: CallKind, fault: Fault, kinds: &'static [ErrorKind]) -> Staged<()> {
+async fn fails(context: CaseContext, kind: CallKind, fault: Fault, kinds: &'static [ErrorKind]) -> TestResult<()> {
     let (ada, grace) = (context.person_for(kind, "ada").await?, context.person("grace").await?);
     let (proxy, provider) = context.proxied_and_warm(&ada).await?;
     let before = provider.read(&ada).await?;
@@ -166,7 +166,12 @@ async fn fails(context: CaseContext, kind: CallKind, fault: Fault, kinds: &'stat
     Ok(())
 }
 
-async fn fails_at_first(context: CaseContext, kind: CallKind, fault: Fault, kinds: &'static [ErrorKind]) -> Staged<()> {
+async fn fails_at_first(
+    context: CaseContext,
+    kind: CallKind,
+    fault: Fault,
+    kinds: &'static [ErrorKind],
+) -> TestResult<()> {
     let ada = context.person("ada").await?;
     let (proxy, provider) = context.proxied().await?;
     check_failure(&proxy, &provider, fault, (&ada, kind, kinds)).await?;
@@ -178,7 +183,7 @@ async fn check_failure(
     provider: &Provider<'_>,
     fault: Fault,
     (person, kind, kinds): (&Person, CallKind, &[ErrorKind]),
-) -> Staged<()> {
+) -> TestResult<()> {
     proxy.fail(fault.clone(), When::Always);
     let deadline = if kinds.contains(&ErrorKind::Timeout) { PATIENCE } else { DEADLINE };
     let answer = provider.run_in(&scope(deadline), person.call(kind)).await?;
@@ -201,14 +206,14 @@ async fn check_failure(
 }
 
 /// Checks that the provider works right after the fault ended.
-async fn check_recovery(proxy: &Proxy, provider: &Provider<'_>, person: &Person) -> Staged<()> {
+async fn check_recovery(proxy: &Proxy, provider: &Provider<'_>, person: &Person) -> TestResult<()> {
     proxy.heal();
     let user = provider.read(person).await.map_err(|error| format!("after the fault ended: {error}"))?;
     ensure!(user.id == person.id, "after the fault ended, another user was returned");
     Ok(())
 }
 
-async fn refused(context: CaseContext, kind: CallKind) -> Staged<()> {
+async fn refused(context: CaseContext, kind: CallKind) -> TestResult<()> {
     let ada = context.person_for(kind, "ada").await?;
     let (proxy, provider) = context.proxied_and_warm(&ada).await?;
     proxy.refuse().await;
@@ -217,7 +222,7 @@ async fn refused(context: CaseContext, kind: CallKind) -> Staged<()> {
     check_recovery(&proxy, &provider, &ada).await
 }
 
-async fn recovers(context: CaseContext, kind: CallKind, fault: Fault) -> Staged<()> {
+async fn recovers(context: CaseContext, kind: CallKind, fault: Fault) -> TestResult<()> {
     let ada = context.person("ada").await?;
     let (proxy, provider) = context.proxied_and_warm(&ada).await?;
     proxy.fail(fault, When::Once);
@@ -229,7 +234,7 @@ async fn recovers(context: CaseContext, kind: CallKind, fault: Fault) -> Staged<
 }
 
 /// The response to a look-up contains the user of another look-up.
-async fn other_answer(context: CaseContext, kind: CallKind) -> Staged<()> {
+async fn other_answer(context: CaseContext, kind: CallKind) -> TestResult<()> {
     let (ada, grace) = (context.person("ada").await?, context.person("grace").await?);
     let (proxy, provider) = context.proxied_and_warm(&ada).await?;
     proxy.record();
@@ -248,7 +253,7 @@ async fn other_answer(context: CaseContext, kind: CallKind) -> Staged<()> {
 }
 
 /// The response for one id contains the record of another user.
-async fn other_user(context: CaseContext, kind: CallKind) -> Staged<()> {
+async fn other_user(context: CaseContext, kind: CallKind) -> TestResult<()> {
     let (ada, grace) = (context.person("ada").await?, context.person("grace").await?);
     let (proxy, provider) = context.proxied_and_warm(&ada).await?;
     let before = (provider.read(&ada).await?, provider.read(&grace).await?);
@@ -265,7 +270,7 @@ async fn other_user(context: CaseContext, kind: CallKind) -> Staged<()> {
 }
 
 /// Idle connections of the provider are closed before their next use.
-async fn closed(context: CaseContext, kind: CallKind) -> Staged<()> {
+async fn closed(context: CaseContext, kind: CallKind) -> TestResult<()> {
     let ada = context.person("ada").await?;
     let (proxy, provider) = context.proxied().await?;
     proxy.keep_connections();

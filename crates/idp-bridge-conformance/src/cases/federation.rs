@@ -13,7 +13,7 @@ use idp_bridge_core::{FederationCapabilities, Liveness, LogoutReach};
 use crate::bullet::{Bullet, federation};
 use crate::case::{Case, case};
 use crate::context::{CaseContext, ensure};
-use crate::{Need, Setup, Staged};
+use crate::{Need, Setup, TestResult};
 
 pub(super) fn cases() -> Vec<Case> {
     let own = vec![
@@ -37,7 +37,7 @@ pub(super) fn cases() -> Vec<Case> {
 /// Creates a case for providers with federation.
 fn oauth<F>(name: impl Into<String>, proves: &[Bullet], run: impl Fn(CaseContext) -> F + Send + Sync + 'static) -> Case
 where
-    F: Future<Output = Staged<()>> + Send + 'static,
+    F: Future<Output = TestResult<()>> + Send + 'static,
 {
     case(name, proves, run).requires(|_| Ok(()))
 }
@@ -68,19 +68,25 @@ fn ends_without_refresh_token(own: &FederationCapabilities) -> Result<(), String
     }
 }
 
-async fn declared(context: CaseContext) -> Staged<()> {
+async fn declared(context: CaseContext) -> TestResult<()> {
     let provider = context.provider().await?;
     let (declared, implemented) = (provider.capabilities().federation().is_some(), provider.federation().is_some());
     ensure!(declared == implemented, "federation is declared: {declared}, implemented: {implemented}");
-    let staged = context.harness().federation().is_some();
+    let implemented = context.harness().federation().is_some();
     let hint = "hint: implement `Harness::federation`, and add federation to the settings of its providers";
-    ensure!(declared == staged, "federation is declared: {declared}, implemented by the harness: {staged}; {hint}");
+    ensure!(
+        declared == implemented,
+        "federation is declared: {declared}, implemented by the harness: {implemented}; {hint}"
+    );
     let most = context.harness().connector_capabilities().federation().is_some();
-    ensure!(most == staged, "the connector declares federation: {most}, implemented by the harness: {staged}");
+    ensure!(
+        most == implemented,
+        "the connector declares federation: {most}, implemented by the harness: {implemented}"
+    );
     Ok(())
 }
 
-async fn switched_off(context: CaseContext) -> Staged<()> {
+async fn switched_off(context: CaseContext) -> TestResult<()> {
     let provider = context.provider_with(Setup::WithoutFederation).await?;
     let (declared, implemented) = (provider.capabilities().federation().is_some(), provider.federation().is_some());
     ensure!(

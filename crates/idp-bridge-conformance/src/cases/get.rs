@@ -15,7 +15,7 @@ use super::READS;
 use crate::bullet::get;
 use crate::case::{Case, call_case, case};
 use crate::context::{CaseContext, Person, Provider, ample, ensure};
-use crate::{Need, NewUser, Staged, UserKind};
+use crate::{Need, NewUser, TestResult, UserKind};
 
 /// The password of users who log in.
 const PASSWORD: &str = "Correct-Horse-7-Battery";
@@ -85,7 +85,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Returns a well-formed id that no user has: the given one with its last letter or digit changed.
-pub(super) fn sibling(id: &UserId) -> Staged<UserId> {
+pub(super) fn sibling(id: &UserId) -> TestResult<UserId> {
     let mut text: Vec<char> = id.as_str().chars().collect();
     let last = text.iter_mut().rev().find(|c| c.is_ascii_alphanumeric()).ok_or("the id has no letter and no digit")?;
     *last = match *last {
@@ -97,7 +97,7 @@ pub(super) fn sibling(id: &UserId) -> Staged<UserId> {
     Ok(UserId::new(text.into_iter().collect::<String>())?)
 }
 
-async fn unknown(context: CaseContext, kind: Kind) -> Staged<()> {
+async fn unknown(context: CaseContext, kind: Kind) -> TestResult<()> {
     let ada = context.person("ada").await?;
     let unknown =
         Person { id: sibling(&ada.id)?, email: context.email("unknown")?, customer: context.customer("unknown")? };
@@ -108,7 +108,7 @@ async fn unknown(context: CaseContext, kind: Kind) -> Staged<()> {
     Ok(())
 }
 
-async fn found(context: CaseContext, kind: Kind) -> Staged<()> {
+async fn found(context: CaseContext, kind: Kind) -> TestResult<()> {
     let (first, ada, last) = (context.person("a").await?, context.person("ada").await?, context.person("adaz").await?);
     let provider = context.provider().await?;
     for person in [&ada, &first, &last] {
@@ -118,7 +118,7 @@ async fn found(context: CaseContext, kind: Kind) -> Staged<()> {
     Ok(())
 }
 
-async fn at_once(context: CaseContext, kind: Kind) -> Staged<()> {
+async fn at_once(context: CaseContext, kind: Kind) -> TestResult<()> {
     let mut people = Vec::new();
     for name in ["ada", "grace", "linus", "mallory"] {
         people.push(context.person(name).await?);
@@ -143,7 +143,7 @@ async fn at_once(context: CaseContext, kind: Kind) -> Staged<()> {
 }
 
 /// Checks that the record is this person's.
-fn check_record(user: &UserRecord, person: &Person, provider: &Provider<'_>) -> Staged<()> {
+fn check_record(user: &UserRecord, person: &Person, provider: &Provider<'_>) -> TestResult<()> {
     ensure!(user.id == person.id, "another user was returned");
     if provider.capabilities().field(Field::Email) != Fidelity::Absent {
         let email = user.email.as_ref().ok_or("the address is missing")?;
@@ -156,26 +156,26 @@ fn check_record(user: &UserRecord, person: &Person, provider: &Provider<'_>) -> 
 }
 
 /// Creates two users with the same changed property.
-pub(super) async fn two_users(context: &CaseContext, shape: impl Fn(&mut NewUser) + Send + Sync) -> Staged<()> {
+pub(super) async fn two_users(context: &CaseContext, shape: impl Fn(&mut NewUser) + Send + Sync) -> TestResult<()> {
     for name in ["first", "second"] {
         context.person_with(name, |user| shape(user)).await?;
     }
     Ok(())
 }
 
-async fn shared_email(context: CaseContext) -> Staged<()> {
+async fn shared_email(context: CaseContext) -> TestResult<()> {
     let shared = context.email("shared")?;
     two_users(&context, |user| user.email = Some(shared.clone())).await?;
     context.provider().await?.run(GetByEmail(shared)).await?.fails(ErrorKind::Ambiguous).map(drop)
 }
 
-async fn shared_customer(context: CaseContext) -> Staged<()> {
+async fn shared_customer(context: CaseContext) -> TestResult<()> {
     let shared = context.customer("shared")?;
     two_users(&context, |user| user.customers = vec![shared.clone()]).await?;
     context.provider().await?.run(GetByCustomer(shared)).await?.fails(ErrorKind::Ambiguous).map(drop)
 }
 
-async fn any_case(context: CaseContext) -> Staged<()> {
+async fn any_case(context: CaseContext) -> TestResult<()> {
     let ada = context.person("ada").await?;
     let provider = context.provider().await?;
     for text in [ada.email.as_str().to_ascii_uppercase(), ada.email.as_str().replacen("ada", "aDa", 1)] {
@@ -184,14 +184,14 @@ async fn any_case(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn tagged(context: CaseContext) -> Staged<()> {
+async fn tagged(context: CaseContext) -> TestResult<()> {
     let (plain, tagged) = (context.person("ada").await?, context.person("ada+news").await?);
     let provider = context.provider().await?;
     check_record(&provider.run(GetByEmail(tagged.email.clone())).await?.user()?, &tagged, &provider)?;
     check_record(&provider.run(GetByEmail(plain.email.clone())).await?.user()?, &plain, &provider)
 }
 
-async fn unusual_customers(context: CaseContext) -> Staged<()> {
+async fn unusual_customers(context: CaseContext) -> TestResult<()> {
     let provider = context.provider().await?;
     let mut made = Vec::new();
     for (number, part) in [
@@ -226,7 +226,7 @@ async fn unusual_customers(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn reserved(context: CaseContext) -> Staged<()> {
+async fn reserved(context: CaseContext) -> TestResult<()> {
     let provider = context.provider().await?;
     for id in context.harness().reserved_ids() {
         let answer = provider.run(GetById(id.clone())).await?;
@@ -236,21 +236,21 @@ async fn reserved(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn of_several(context: &CaseContext) -> Staged<(UserId, [CustomerId; 2])> {
+async fn of_several(context: &CaseContext) -> TestResult<(UserId, [CustomerId; 2])> {
     let customers = [context.customer("one")?, context.customer("two")?];
     let values = customers.to_vec();
     let person = context.person_with("ada", |user| user.customers = values).await?;
     Ok((person.id, customers))
 }
 
-async fn several_customers(context: CaseContext) -> Staged<()> {
+async fn several_customers(context: CaseContext) -> TestResult<()> {
     let (id, _) = of_several(&context).await?;
     let user = context.provider().await?.run(GetById(id)).await?.user()?;
     ensure!(user.customer == Customer::Several, "two customers were returned as {:?}", user.customer);
     Ok(())
 }
 
-async fn either_customer(context: CaseContext) -> Staged<()> {
+async fn either_customer(context: CaseContext) -> TestResult<()> {
     let (_, customers) = of_several(&context).await?;
     let provider = context.provider().await?;
     for customer in customers {
@@ -265,14 +265,14 @@ async fn either_customer(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn no_email(context: CaseContext) -> Staged<()> {
+async fn no_email(context: CaseContext) -> TestResult<()> {
     let id = context.person_with("ada", |user| user.email = None).await?.id;
     let user = context.provider().await?.run(GetById(id)).await?.user()?;
     ensure!(user.email.is_none(), "the user has no address, but one was returned");
     Ok(())
 }
 
-async fn no_customer(context: CaseContext, kind: Kind) -> Staged<()> {
+async fn no_customer(context: CaseContext, kind: Kind) -> TestResult<()> {
     let ada = context.person_with("ada", |user| user.customers.clear()).await?;
     let user = context.provider().await?.run(ada.call(kind)).await?.user()?;
     ensure!(user.id == ada.id, "another user was returned");
@@ -280,7 +280,7 @@ async fn no_customer(context: CaseContext, kind: Kind) -> Staged<()> {
     Ok(())
 }
 
-async fn blocked(context: CaseContext, kind: Kind) -> Staged<()> {
+async fn blocked(context: CaseContext, kind: Kind) -> TestResult<()> {
     let ada = context.person_with("ada", |user| user.blocked = true).await?;
     let grace = context.person("grace").await?;
     let provider = context.provider().await?;
@@ -292,14 +292,14 @@ async fn blocked(context: CaseContext, kind: Kind) -> Staged<()> {
     Ok(())
 }
 
-async fn service_account(context: CaseContext, kind: Kind) -> Staged<()> {
+async fn service_account(context: CaseContext, kind: Kind) -> TestResult<()> {
     let robot = context.person_with("robot", |user| user.kind = UserKind::ServiceAccount).await?;
     ensure!(context.harness().exists(&robot.id).await?, "the harness did not make the service account");
     context.provider().await?.run(robot.call(kind)).await?.fails(ErrorKind::NotFound)?;
     Ok(())
 }
 
-async fn fields(context: CaseContext, kind: Kind) -> Staged<()> {
+async fn fields(context: CaseContext, kind: Kind) -> TestResult<()> {
     let verified_user = context.person_with("ada", |user: &mut NewUser| user.email_verified = true).await?;
     let unverified_user = context.person("grace").await?;
     let provider = context.provider().await?;
@@ -323,7 +323,7 @@ async fn fields(context: CaseContext, kind: Kind) -> Staged<()> {
 }
 
 /// Changes the address until `update_time` changes, because some identity providers store whole seconds.
-async fn change_moves_update_time(context: CaseContext) -> Staged<()> {
+async fn change_moves_update_time(context: CaseContext) -> TestResult<()> {
     let ada = context.person("ada").await?;
     let provider = context.provider().await?;
     let before = provider.run(GetById(ada.id.clone())).await?.user()?.update_time;
@@ -340,7 +340,7 @@ async fn change_moves_update_time(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn self_edited(context: CaseContext, kind: Kind) -> Staged<()> {
+async fn self_edited(context: CaseContext, kind: Kind) -> TestResult<()> {
     let with_password = |user: &mut NewUser| user.password = Some(PASSWORD.to_owned());
     let ada = context.person_with("ada", with_password).await?;
     let outsider = |user: &mut NewUser| (user.password, user.customers) = (Some(PASSWORD.to_owned()), Vec::new());
@@ -358,7 +358,7 @@ async fn self_edited(context: CaseContext, kind: Kind) -> Staged<()> {
     Ok(())
 }
 
-async fn second_email(context: CaseContext, kind: Kind) -> Staged<()> {
+async fn second_email(context: CaseContext, kind: Kind) -> TestResult<()> {
     let provider = context.provider().await?;
     for verified in [true, false] {
         let second = context.email(&format!("second-{verified}"))?;
@@ -376,7 +376,7 @@ async fn second_email(context: CaseContext, kind: Kind) -> Staged<()> {
     Ok(())
 }
 
-async fn logins(context: CaseContext, kind: Kind) -> Staged<()> {
+async fn logins(context: CaseContext, kind: Kind) -> TestResult<()> {
     let password = PASSWORD;
     let shape = |user: &mut NewUser| (user.email_verified, user.password) = (true, Some(password.to_owned()));
     let ada = context.person_with("ada", shape).await?;
@@ -408,7 +408,7 @@ fn has(user: &UserRecord, field: Field) -> bool {
 }
 
 /// Checks that the time is present and recent, within the difference of two clocks.
-fn check_recent(time: Option<Timestamp>, field: &str) -> Staged<()> {
+fn check_recent(time: Option<Timestamp>, field: &str) -> TestResult<()> {
     let time = time.ok_or_else(|| format!("`{field}` is missing"))?;
     let age = SystemClock.now().duration_since(time).abs();
     ensure!(age.as_secs() <= 300, "`{field}` should be the current time, but differs by {} s", age.as_secs());

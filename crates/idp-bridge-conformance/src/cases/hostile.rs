@@ -5,7 +5,7 @@ use idp_bridge_core::{Call, CallKind, CustomerId, Email, InvalidValue, UserId, U
 use crate::bullet::{delete, get, mark, reset, verification};
 use crate::case::{Case, case};
 use crate::context::{CaseContext, Person, Provider, ensure};
-use crate::{Need, Staged};
+use crate::{Need, TestResult};
 
 pub(super) fn cases() -> Vec<Case> {
     let values = &[get::PLAIN_CHARACTERS, get::OTHER_RESOURCE, get::EXACT];
@@ -197,13 +197,13 @@ struct Bystanders {
 }
 
 impl Bystanders {
-    async fn create(context: &CaseContext, provider: &Provider<'_>) -> Staged<Self> {
+    async fn create(context: &CaseContext, provider: &Provider<'_>) -> TestResult<Self> {
         let people = [context.person("ada.sk").await?, context.person("grace.sk").await?];
         let before = Self::read(&people, provider).await?;
         Ok(Self { people, before })
     }
 
-    async fn read(people: &[Person; 2], provider: &Provider<'_>) -> Staged<Vec<UserRecord>> {
+    async fn read(people: &[Person; 2], provider: &Provider<'_>) -> TestResult<Vec<UserRecord>> {
         let mut records = Vec::new();
         for person in people {
             records.push(provider.read(person).await.map_err(|error| format!("a bystander cannot be read: {error}"))?);
@@ -211,7 +211,7 @@ impl Bystanders {
         Ok(records)
     }
 
-    async fn check_unchanged(&self, context: &CaseContext, provider: &Provider<'_>) -> Staged<()> {
+    async fn check_unchanged(&self, context: &CaseContext, provider: &Provider<'_>) -> TestResult<()> {
         ensure!(Self::read(&self.people, provider).await? == self.before, "a bystander was changed");
         if context.harness().not_applicable(Need::Mails).is_none() {
             for person in &self.people {
@@ -228,7 +228,7 @@ async fn run_all<V>(
     texts: Vec<String>,
     value: impl Fn(String) -> Result<V, InvalidValue>,
     call: impl Fn(V) -> Call,
-) -> Staged<()> {
+) -> TestResult<()> {
     for text in texts {
         if let Ok(value) = value(text.clone()) {
             let found = match provider.run(call(value)).await {
@@ -241,7 +241,7 @@ async fn run_all<V>(
     Ok(())
 }
 
-async fn ids(context: CaseContext, texts: fn(&str, &str) -> Vec<String>, call: fn(UserId) -> Call) -> Staged<()> {
+async fn ids(context: CaseContext, texts: fn(&str, &str) -> Vec<String>, call: fn(UserId) -> Call) -> TestResult<()> {
     let provider = context.provider().await?;
     let bystanders = Bystanders::create(&context, &provider).await?;
     let [ada, _] = &bystanders.people;
@@ -251,7 +251,7 @@ async fn ids(context: CaseContext, texts: fn(&str, &str) -> Vec<String>, call: f
     bystanders.check_unchanged(&context, &provider).await
 }
 
-async fn customers(context: CaseContext, texts: fn(&str, &str) -> Vec<String>) -> Staged<()> {
+async fn customers(context: CaseContext, texts: fn(&str, &str) -> Vec<String>) -> TestResult<()> {
     let provider = context.provider().await?;
     let bystanders = Bystanders::create(&context, &provider).await?;
     let [ada, _] = &bystanders.people;
@@ -260,7 +260,7 @@ async fn customers(context: CaseContext, texts: fn(&str, &str) -> Vec<String>) -
     bystanders.check_unchanged(&context, &provider).await
 }
 
-async fn emails(context: CaseContext, call: fn(Email) -> Call) -> Staged<()> {
+async fn emails(context: CaseContext, call: fn(Email) -> Call) -> TestResult<()> {
     let provider = context.provider().await?;
     let bystanders = Bystanders::create(&context, &provider).await?;
     let [ada, _] = &bystanders.people;
@@ -278,7 +278,7 @@ async fn emails(context: CaseContext, call: fn(Email) -> Call) -> Staged<()> {
     bystanders.check_unchanged(&context, &provider).await
 }
 
-async fn email_parts(context: CaseContext) -> Staged<()> {
+async fn email_parts(context: CaseContext) -> TestResult<()> {
     let provider = context.provider().await?;
     let bystanders = Bystanders::create(&context, &provider).await?;
     let [ada, _] = &bystanders.people;

@@ -7,7 +7,7 @@ use super::get::{sibling, two_users};
 use crate::bullet::{reset, verification};
 use crate::case::{Case, call_case, case};
 use crate::context::{CaseContext, Person, ensure};
-use crate::{Need, NewUser, Staged, UserKind};
+use crate::{Need, NewUser, TestResult, UserKind};
 
 pub(super) fn cases() -> Vec<Case> {
     let (verify, choose) = (SendVerificationEmail, SendPasswordResetEmail);
@@ -54,7 +54,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-async fn sent(context: CaseContext, kind: CallKind) -> Staged<()> {
+async fn sent(context: CaseContext, kind: CallKind) -> TestResult<()> {
     let ada = context.person_for(kind, "ada").await?;
     let grace = context.person("grace").await?;
     let provider = context.provider().await?;
@@ -66,7 +66,7 @@ async fn sent(context: CaseContext, kind: CallKind) -> Staged<()> {
     Ok(())
 }
 
-async fn nothing_changes(context: CaseContext) -> Staged<()> {
+async fn nothing_changes(context: CaseContext) -> TestResult<()> {
     let ada = context.person("ada").await?;
     let provider = context.provider().await?;
     let before = provider.read(&ada).await?;
@@ -77,7 +77,7 @@ async fn nothing_changes(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn verified(context: CaseContext) -> Staged<()> {
+async fn verified(context: CaseContext) -> TestResult<()> {
     let ada = context.person_with("ada", |user| user.email_verified = true).await?;
     let provider = context.provider().await?;
     let before = context.mails(&ada.email).await?;
@@ -86,21 +86,21 @@ async fn verified(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn unknown(context: CaseContext, kind: CallKind) -> Staged<()> {
+async fn unknown(context: CaseContext, kind: CallKind) -> TestResult<()> {
     let ada = context.person("ada").await?;
     let unknown = Person { id: sibling(&ada.id)?, email: context.email("unknown")?, ..ada };
     context.provider().await?.run(unknown.call(kind)).await?.fails(ErrorKind::NotFound)?;
     Ok(())
 }
 
-async fn no_email(context: CaseContext) -> Staged<()> {
+async fn no_email(context: CaseContext) -> TestResult<()> {
     let ada = context.person_with("ada", |user| user.email = None).await?;
     context.provider().await?.run(ada.call(SendVerificationEmail)).await?.fails(ErrorKind::State)?;
     Ok(())
 }
 
 /// A mail to a blocked user may be sent or refused, but the result must say which.
-async fn blocked_verification(context: CaseContext) -> Staged<()> {
+async fn blocked_verification(context: CaseContext) -> TestResult<()> {
     let ada = context.person_with("ada", |user| user.blocked = true).await?;
     let before = context.mails(&ada.email).await?;
     let answer = context.provider().await?.run(ada.call(SendVerificationEmail)).await?;
@@ -113,7 +113,7 @@ async fn blocked_verification(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn blocked_reset(context: CaseContext) -> Staged<()> {
+async fn blocked_reset(context: CaseContext) -> TestResult<()> {
     let shape = |user: &mut NewUser| (user.email_verified, user.blocked) = (true, true);
     let ada = context.person_with("ada", shape).await?;
     let before = context.mails(&ada.email).await?;
@@ -122,7 +122,7 @@ async fn blocked_reset(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn shared(context: CaseContext) -> Staged<()> {
+async fn shared(context: CaseContext) -> TestResult<()> {
     let shared = context.email("shared")?;
     two_users(&context, |user| user.email = Some(shared.clone())).await?;
     let before = context.mails(&shared).await?;
@@ -131,7 +131,7 @@ async fn shared(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn password_works(context: CaseContext) -> Staged<()> {
+async fn password_works(context: CaseContext) -> TestResult<()> {
     let password = "Correct-Horse-7-Battery";
     let shape = |user: &mut NewUser| (user.email_verified, user.password) = (true, Some(password.to_owned()));
     let ada = context.person_with("ada", shape).await?;
@@ -141,14 +141,14 @@ async fn password_works(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn service_account(context: CaseContext, kind: CallKind) -> Staged<()> {
+async fn service_account(context: CaseContext, kind: CallKind) -> TestResult<()> {
     let robot = context.person_with("robot", |user| user.kind = UserKind::ServiceAccount).await?;
     context.provider().await?.run(robot.call(kind)).await?.fails(ErrorKind::NotFound)?;
     ensure!(context.mails(&robot.email).await? == 0, "a service account got a mail");
     Ok(())
 }
 
-async fn undeliverable(context: CaseContext, kind: CallKind) -> Staged<()> {
+async fn undeliverable(context: CaseContext, kind: CallKind) -> TestResult<()> {
     let ada = context.person_for(kind, "undeliverable").await?;
     let answer = context.provider().await?.run(ada.call(kind)).await?;
     answer.has_outcome(Outcome::Unknown)?;
@@ -156,7 +156,7 @@ async fn undeliverable(context: CaseContext, kind: CallKind) -> Staged<()> {
     Ok(())
 }
 
-async fn unaccepted(context: CaseContext, kind: CallKind) -> Staged<()> {
+async fn unaccepted(context: CaseContext, kind: CallKind) -> TestResult<()> {
     let ada = context.person_for(kind, "unaccepted").await?;
     let answer = context.provider().await?.run(ada.call(kind)).await?;
     answer.fails_with_one_of(&[ErrorKind::InvalidResponse, ErrorKind::Unavailable, ErrorKind::State])?;

@@ -9,7 +9,7 @@ use crate::bullet::mark;
 use crate::case::{Case, case};
 use crate::context::{CaseContext, Person, Provider, ample, ensure};
 use crate::fault::{Fault, When};
-use crate::{Need, NewUser, Staged, UserKind};
+use crate::{Need, NewUser, TestResult, UserKind};
 
 pub(super) fn cases() -> Vec<Case> {
     let cases = vec![
@@ -46,7 +46,7 @@ fn marked(before: UserRecord, after: &UserRecord, provider: &Provider<'_>) -> Us
     UserRecord { email_verified: has_field.then_some(true), update_time: after.update_time, ..before }
 }
 
-async fn marks(context: CaseContext, shape: fn(&mut NewUser)) -> Staged<()> {
+async fn marks(context: CaseContext, shape: fn(&mut NewUser)) -> TestResult<()> {
     let (ada, grace) = (context.person_with("ada", shape).await?, context.person("grace").await?);
     let provider = context.provider().await?;
     let (before, bystander) = (provider.read(&ada).await?, provider.read(&grace).await?);
@@ -59,7 +59,7 @@ async fn marks(context: CaseContext, shape: fn(&mut NewUser)) -> Staged<()> {
     Ok(())
 }
 
-async fn expected(context: CaseContext) -> Staged<()> {
+async fn expected(context: CaseContext) -> TestResult<()> {
     let ada = context.person("ada").await?;
     let provider = context.provider().await?;
     let upper = Email::new(ada.email.as_str().to_ascii_uppercase())?;
@@ -68,7 +68,7 @@ async fn expected(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn unexpected(context: CaseContext) -> Staged<()> {
+async fn unexpected(context: CaseContext) -> TestResult<()> {
     let ada = context.person("ada").await?;
     let provider = context.provider().await?;
     let before = provider.read(&ada).await?;
@@ -80,7 +80,7 @@ async fn unexpected(context: CaseContext) -> Staged<()> {
 }
 
 /// The address changes between the provider's read and its write.
-async fn changed_meanwhile(context: CaseContext) -> Staged<()> {
+async fn changed_meanwhile(context: CaseContext) -> TestResult<()> {
     let ada = context.person("ada").await?;
     let (proxy, provider) = context.proxied_and_warm(&ada).await?;
     let (scope, other) = (ample(), context.email("other")?);
@@ -103,7 +103,7 @@ async fn changed_meanwhile(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn unknown(context: CaseContext) -> Staged<()> {
+async fn unknown(context: CaseContext) -> TestResult<()> {
     let ada = context.person("ada").await?;
     let provider = context.provider().await?;
     let unknown = Person { id: sibling(&ada.id)?, ..ada };
@@ -113,13 +113,13 @@ async fn unknown(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn no_email(context: CaseContext) -> Staged<()> {
+async fn no_email(context: CaseContext) -> TestResult<()> {
     let ada = context.person_with("ada", |user| user.email = None).await?;
     context.provider().await?.run(call(&ada, None)).await?.fails(ErrorKind::State)?;
     Ok(())
 }
 
-async fn service_account(context: CaseContext) -> Staged<()> {
+async fn service_account(context: CaseContext) -> TestResult<()> {
     let robot = context.person_with("robot", |user| user.kind = UserKind::ServiceAccount).await?;
     context.provider().await?.run(call(&robot, None)).await?.fails(ErrorKind::NotFound)?;
     Ok(())

@@ -6,7 +6,7 @@ use crate::bullet::every;
 use crate::case::{Case, case};
 use crate::context::{CaseContext, ensure};
 use crate::proxy::Proxy;
-use crate::{Need, Setup, Staged};
+use crate::{Need, Setup, TestResult};
 
 pub(super) fn cases() -> Vec<Case> {
     let name = "origins::the_second_origin_gets_no_credential_of_the_first";
@@ -17,7 +17,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-async fn second_origin(context: CaseContext) -> Staged<()> {
+async fn second_origin(context: CaseContext) -> TestResult<()> {
     let own = context.harness().second_origin().await?;
     let first = Proxy::start(&context.harness().upstream().await?).await?;
     let second = Proxy::start(&own.url).await?;

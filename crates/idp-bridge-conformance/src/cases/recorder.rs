@@ -9,7 +9,7 @@ use crate::bullet::every;
 use crate::case::{Case, call_case};
 use crate::context::{CaseContext, ample, ensure};
 use crate::fault::{Fault, When};
-use crate::{Need, Staged};
+use crate::{Need, TestResult};
 
 pub(super) fn cases() -> Vec<Case> {
     let proves = &[every::RECORDER];
@@ -20,7 +20,7 @@ pub(super) fn cases() -> Vec<Case> {
     counted.into_iter().chain(announced).chain(reads).map(|case| case.needs(&[Need::Upstream])).collect()
 }
 
-async fn counted(context: CaseContext, kind: CallKind) -> Staged<()> {
+async fn counted(context: CaseContext, kind: CallKind) -> TestResult<()> {
     let (ada, grace) = (context.person_for(kind, "ada").await?, context.person("grace").await?);
     let (proxy, provider) = context.proxied_and_warm(&grace).await?;
     let answer = provider.run(ada.call(kind)).await?;
@@ -32,7 +32,7 @@ async fn counted(context: CaseContext, kind: CallKind) -> Staged<()> {
     Ok(())
 }
 
-async fn announced(context: CaseContext, kind: CallKind) -> Staged<()> {
+async fn announced(context: CaseContext, kind: CallKind) -> TestResult<()> {
     let ada = context.person_for(kind, "ada").await?;
     let (proxy, provider) = context.proxied_and_warm(&ada).await?;
     let scope = ample();
@@ -44,7 +44,7 @@ async fn announced(context: CaseContext, kind: CallKind) -> Staged<()> {
     Ok(())
 }
 
-async fn no_write(context: CaseContext, kind: CallKind) -> Staged<()> {
+async fn no_write(context: CaseContext, kind: CallKind) -> TestResult<()> {
     let ada = context.person("ada").await?;
     let (_proxy, provider) = context.proxied().await?;
     let answer = provider.run(ada.call(kind)).await?;

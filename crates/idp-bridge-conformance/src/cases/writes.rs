@@ -11,7 +11,7 @@ use crate::bullet::{every, protocol};
 use crate::case::{Case, call_case};
 use crate::context::{CaseContext, ensure, scope};
 use crate::fault::{Fault, Gateway, When};
-use crate::{Need, Staged};
+use crate::{Need, TestResult};
 
 /// The deadline of a call that gets a response: the default of the program.
 const DEADLINE: Duration = Duration::from_secs(4);
@@ -51,7 +51,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases.into_iter().map(|case| case.needs(&[Need::Upstream])).collect()
 }
 
-async fn interrupted(context: CaseContext, kind: CallKind, fault: Fault, error: ErrorKind) -> Staged<()> {
+async fn interrupted(context: CaseContext, kind: CallKind, fault: Fault, error: ErrorKind) -> TestResult<()> {
     let ada = context.person_for(kind, "ada").await?;
     let (proxy, provider) = context.proxied_and_warm(&ada).await?;
     let scope = scope(if error == ErrorKind::Timeout { PATIENCE } else { DEADLINE });
@@ -64,7 +64,7 @@ async fn interrupted(context: CaseContext, kind: CallKind, fault: Fault, error: 
     Ok(())
 }
 
-async fn rate_limited(context: CaseContext, kind: CallKind) -> Staged<()> {
+async fn rate_limited(context: CaseContext, kind: CallKind) -> TestResult<()> {
     let ada = context.person_for(kind, "ada").await?;
     let (proxy, provider) = context.proxied_and_warm(&ada).await?;
     let scope = scope(DEADLINE);
@@ -77,7 +77,7 @@ async fn rate_limited(context: CaseContext, kind: CallKind) -> Staged<()> {
 }
 
 /// A gateway refuses the write, after the requests before it succeeded.
-async fn refused_by_gateway(context: CaseContext, kind: CallKind) -> Staged<()> {
+async fn refused_by_gateway(context: CaseContext, kind: CallKind) -> TestResult<()> {
     let ada = context.person_for(kind, "ada").await?;
     let (proxy, provider) = context.proxied_and_warm(&ada).await?;
     let before = provider.read(&ada).await?;
@@ -93,7 +93,7 @@ async fn refused_by_gateway(context: CaseContext, kind: CallKind) -> Staged<()> 
     Ok(())
 }
 
-async fn refused(context: CaseContext, kind: CallKind) -> Staged<()> {
+async fn refused(context: CaseContext, kind: CallKind) -> TestResult<()> {
     let ada = context.person_for(kind, "ada").await?;
     let (proxy, provider) = context.proxied_and_warm(&ada).await?;
     proxy.refuse().await;
@@ -104,7 +104,7 @@ async fn refused(context: CaseContext, kind: CallKind) -> Staged<()> {
 }
 
 /// The caller drops the call during the write.
-async fn aborted(context: CaseContext, kind: CallKind) -> Staged<()> {
+async fn aborted(context: CaseContext, kind: CallKind) -> TestResult<()> {
     let ada = context.person_for(kind, "ada").await?;
     let (proxy, provider) = context.proxied_and_warm(&ada).await?;
     let scope = scope(Duration::from_secs(30));

@@ -116,7 +116,7 @@ defects! {
     leaves_a_call_unwritten LeavesACallUnwritten [
         "capabilities::an_unsupported_call_is_not_unwritten"
     ]
-    leaves_a_need_unstaged LeavesANeedUnstaged [
+    leaves_a_need_open LeavesANeedOpen [
         "capabilities::every_need_is_met_or_impossible"
     ]
     checks_only_before_the_write ChecksOnlyBeforeTheWrite [

@@ -52,7 +52,7 @@ pub(crate) enum Defect {
     LeaksBodies,
     LeaksIds,
     LeavesACallUnwritten,
-    LeavesANeedUnstaged,
+    LeavesANeedOpen,
     LeavesOtherLogins,
     LimitsWithoutReason,
     MailsTwice,

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use idp_bridge_conformance::fake::FakeServer;
 use idp_bridge_conformance::{
-    Control, FederationHarness, Harness, Need, NewUser, SecondOrigin, Setup, Staged, async_trait,
+    Control, FederationHarness, Harness, Need, NewUser, SecondOrigin, Setup, TestResult, async_trait,
 };
 use idp_bridge_core::{
     CallKind, Capabilities, CustomerId, Email, FederationCapabilities, Fidelity, Field, IdentityProvider, Liveness,
@@ -118,13 +118,13 @@ impl Harness for Toy {
     }
 
     fn not_applicable(&self, need: Need) -> Option<String> {
-        if self.defect == Some(Defect::LeavesANeedUnstaged) && need == Need::Login {
+        if self.defect == Some(Defect::LeavesANeedOpen) && need == Need::Login {
             return Some("not written yet: let people log in".to_owned());
         }
         self.unmet_need.filter(|unmet| *unmet == need).map(|_| "unmet by this test".to_owned())
     }
 
-    async fn provider(&self, setup: Setup<'_>) -> Staged<Arc<dyn IdentityProvider>> {
+    async fn provider(&self, setup: Setup<'_>) -> TestResult<Arc<dyn IdentityProvider>> {
         let authority = |url: &str| url.strip_prefix("http://").map(str::to_owned).ok_or("not http");
         let own = self.server.address.clone();
         let new = |realm, secret| self.new_provider(own.clone(), realm, secret, CLIENT_SECRET);
@@ -154,7 +154,7 @@ impl Harness for Toy {
         }))
     }
 
-    async fn create(&self, user: NewUser) -> Staged<UserId> {
+    async fn create(&self, user: NewUser) -> TestResult<UserId> {
         Ok(self.server.create(user))
     }
 
@@ -162,20 +162,20 @@ impl Harness for Toy {
         vec![UserId::new("count").unwrap()]
     }
 
-    async fn exists(&self, id: &UserId) -> Staged<bool> {
+    async fn exists(&self, id: &UserId) -> TestResult<bool> {
         Ok(self.server.exists(id))
     }
 
-    async fn change_email(&self, id: &UserId, email: &Email) -> Staged<()> {
+    async fn change_email(&self, id: &UserId, email: &Email) -> TestResult<()> {
         self.server.change_email(id, email);
         Ok(())
     }
 
-    async fn log_in(&self, email: &Email, password: &str) -> Staged<bool> {
+    async fn log_in(&self, email: &Email, password: &str) -> TestResult<bool> {
         Ok(self.server.log_in(email, password))
     }
 
-    async fn edit_self(&self, email: &Email, password: &str, value: &CustomerId) -> Staged<()> {
+    async fn edit_self(&self, email: &Email, password: &str, value: &CustomerId) -> TestResult<()> {
         if !self.log_in(email, password).await? {
             return Err("the user cannot log in".into());
         }
@@ -183,11 +183,11 @@ impl Harness for Toy {
         Ok(())
     }
 
-    async fn mails(&self, email: &Email) -> Staged<usize> {
+    async fn mails(&self, email: &Email) -> TestResult<usize> {
         Ok(self.server.mails(email))
     }
 
-    async fn upstream(&self) -> Staged<String> {
+    async fn upstream(&self) -> TestResult<String> {
         Ok(format!("http://{}", self.server.address))
     }
 
@@ -195,7 +195,7 @@ impl Harness for Toy {
         Some(self as &dyn FederationHarness).filter(|_| self.has_federation)
     }
 
-    async fn second_origin(&self) -> Staged<SecondOrigin> {
+    async fn second_origin(&self) -> TestResult<SecondOrigin> {
         Ok(SecondOrigin { url: self.upstream().await?, credentials: Vec::new() })
     }
 }

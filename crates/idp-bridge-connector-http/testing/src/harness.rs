@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use idp_bridge_conformance::{Control, Harness, Need, NewUser, SecondOrigin, Setup, Staged, async_trait};
+use idp_bridge_conformance::{Control, Harness, Need, NewUser, SecondOrigin, Setup, TestResult, async_trait};
 use idp_bridge_connector_http::{Definition, Http, HttpConfig, StagedUser, Staging};
 use idp_bridge_core::{CallScope, Capabilities, ConnectorContext, Email, IdentityProvider, TenantId, UserId};
 
@@ -27,7 +27,7 @@ impl DefinitionHarness {
     /// Prepares the server.
     ///
     /// The products' mails go to `smtp_port` on 127.0.0.1; 0 chooses a free port, for products that the stage configures.
-    pub async fn start(name: String, text: String, config: HttpConfig, smtp_port: u16) -> Staged<Self> {
+    pub async fn start(name: String, text: String, config: HttpConfig, smtp_port: u16) -> TestResult<Self> {
         let definition = Definition::parse(&text)
             .map_err(|problems| problems.iter().map(|problem| format!("{name}: {problem}\n")).collect::<String>())?;
         let staging = Staging::new(&definition, &config, &context()?.outbound)?;
@@ -37,13 +37,13 @@ impl DefinitionHarness {
         Ok(Self { name: format!("http:{name} (real)"), definition, config, origins, staging, mails })
     }
 
-    fn origin(&self, index: usize) -> Staged<String> {
+    fn origin(&self, index: usize) -> TestResult<String> {
         let url = self.origins.get(index).and_then(|name| self.config.settings.get(name));
         Ok(url.ok_or("the settings lack an origin of the definition")?.clone())
     }
 }
 
-fn context() -> Staged<ConnectorContext> {
+fn context() -> TestResult<ConnectorContext> {
     Ok(ConnectorContext::new(TenantId::new("conformance")?))
 }
 
@@ -114,7 +114,7 @@ impl Harness for DefinitionHarness {
         declared.or_else(|| missing.map(str::to_owned))
     }
 
-    async fn provider(&self, setup: Setup<'_>) -> Staged<Arc<dyn IdentityProvider>> {
+    async fn provider(&self, setup: Setup<'_>) -> TestResult<Arc<dyn IdentityProvider>> {
         let mut config = self.config.clone();
         let mut send_to = |index: usize, url: &str| {
             if let Some(origin) = self.origins.get(index) {
@@ -139,7 +139,7 @@ impl Harness for DefinitionHarness {
         Ok(Arc::new(Http::with_definition(&self.definition, &config, &context()?.outbound)?))
     }
 
-    async fn create(&self, user: NewUser) -> Staged<UserId> {
+    async fn create(&self, user: NewUser) -> TestResult<UserId> {
         let staged = StagedUser {
             email: user.email.as_ref().map(|email| email.as_str()),
             customer: user.customers.first().map(|customer| customer.as_str()),
@@ -150,23 +150,23 @@ impl Harness for DefinitionHarness {
         Ok(UserId::new(self.staging.create(&scope(), staged).await?)?)
     }
 
-    async fn change_email(&self, id: &UserId, email: &Email) -> Staged<()> {
+    async fn change_email(&self, id: &UserId, email: &Email) -> TestResult<()> {
         Ok(self.staging.change_email(&scope(), id.as_str(), email.as_str()).await?)
     }
 
-    async fn log_in(&self, email: &Email, password: &str) -> Staged<bool> {
+    async fn log_in(&self, email: &Email, password: &str) -> TestResult<bool> {
         Ok(self.staging.log_in(&scope(), email.as_str(), password).await?)
     }
 
-    async fn mails(&self, email: &Email) -> Staged<usize> {
+    async fn mails(&self, email: &Email) -> TestResult<usize> {
         Ok(self.mails.count(email.as_str()).await)
     }
 
-    async fn upstream(&self) -> Staged<String> {
+    async fn upstream(&self) -> TestResult<String> {
         self.origin(0)
     }
 
-    async fn second_origin(&self) -> Staged<SecondOrigin> {
+    async fn second_origin(&self) -> TestResult<SecondOrigin> {
         Ok(SecondOrigin { url: self.origin(1)?, credentials: Vec::new() })
     }
 }

@@ -8,7 +8,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use idp_bridge_conformance::Staged;
+use idp_bridge_conformance::TestResult;
 use idp_bridge_connector_http::{HttpConfig, catalog};
 use idp_bridge_connector_http_testing::DefinitionHarness;
 use idp_bridge_core::Secret;
@@ -34,7 +34,7 @@ struct Live {
     smtp_port: u16,
 }
 
-fn read(live: &str) -> Staged<Live> {
+fn read(live: &str) -> TestResult<Live> {
     let mut words = live.split_whitespace();
     let name = words.next().ok_or("it is not set; write `NAME KEY=VALUE …`")?.to_owned();
     let text =

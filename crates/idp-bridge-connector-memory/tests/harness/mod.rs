@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use idp_bridge_conformance::{Harness, Need, NewUser, Setup, Staged, UserKind, async_trait};
+use idp_bridge_conformance::{Harness, Need, NewUser, Setup, TestResult, UserKind, async_trait};
 use idp_bridge_connector_memory::{Customers, Memory, MemoryUser};
 use idp_bridge_core::{Capabilities, Clock as _, Connector, Email, IdentityProvider, SystemClock, UserId};
 
@@ -14,7 +14,7 @@ pub(crate) struct InProcess {
 }
 
 impl InProcess {
-    pub(crate) async fn start() -> Staged<Self> {
+    pub(crate) async fn start() -> TestResult<Self> {
         Ok(Self { memory: Memory::with_users(Vec::new())?, made: AtomicU64::new(0) })
     }
 }
@@ -42,14 +42,14 @@ impl Harness for InProcess {
         Some(reason.to_owned())
     }
 
-    async fn provider(&self, setup: Setup<'_>) -> Staged<Arc<dyn IdentityProvider>> {
+    async fn provider(&self, setup: Setup<'_>) -> TestResult<Arc<dyn IdentityProvider>> {
         match setup {
             Setup::Working => Ok(Arc::new(self.memory.provider())),
             other => Err(other.unsupported()),
         }
     }
 
-    async fn create(&self, user: NewUser) -> Staged<UserId> {
+    async fn create(&self, user: NewUser) -> TestResult<UserId> {
         // Spread out, so that an id with one letter changed is nobody's.
         let number = self.made.fetch_add(1, Relaxed).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let id = UserId::new(format!("User-{number:016x}"))?;
@@ -65,18 +65,18 @@ impl Harness for InProcess {
         Ok(id)
     }
 
-    async fn exists(&self, id: &UserId) -> Staged<bool> {
+    async fn exists(&self, id: &UserId) -> TestResult<bool> {
         Ok(self.memory.user(id).is_some())
     }
 
-    async fn change_email(&self, id: &UserId, email: &Email) -> Staged<()> {
+    async fn change_email(&self, id: &UserId, email: &Email) -> TestResult<()> {
         let change = |user: &mut MemoryUser| {
             (user.email, user.update_time) = (Some(email.clone()), Some(SystemClock.now()));
         };
         if self.memory.change(id, change) { Ok(()) } else { Err("there is no such user".into()) }
     }
 
-    async fn mails(&self, email: &Email) -> Staged<usize> {
+    async fn mails(&self, email: &Email) -> TestResult<usize> {
         Ok(self.memory.outbox().iter().filter(|mail| mail.to.matches(email)).count())
     }
 }

@@ -5,7 +5,7 @@ mod fake;
 use std::sync::Arc;
 
 use idp_bridge_conformance::fake::FakeServer;
-use idp_bridge_conformance::{Control, Harness, Need, NewUser, Setup, Staged, async_trait};
+use idp_bridge_conformance::{Control, Harness, Need, NewUser, Setup, TestResult, async_trait};
 use idp_bridge_core::{
     Capabilities, Clock as _, Connector, ConnectorContext, Email, IdentityProvider, Secret, SystemClock, TenantId,
     UserId,
@@ -21,11 +21,11 @@ pub(crate) struct RolodexHarness {
 
 impl RolodexHarness {
     /// Starts the fake without people.
-    pub(crate) async fn start() -> Staged<Self> {
+    pub(crate) async fn start() -> TestResult<Self> {
         Ok(Self { server: FakeServer::start(People::default()).await? })
     }
 
-    fn build(&self, url: &str, key: &str) -> Staged<Arc<dyn IdentityProvider>> {
+    fn build(&self, url: &str, key: &str) -> TestResult<Arc<dyn IdentityProvider>> {
         let config = RolodexConfig::new(url, Secret::new(key));
         Ok(Arc::new(Rolodex::build(config, &ConnectorContext::new(TenantId::new("conformance")?))?))
     }
@@ -55,7 +55,7 @@ impl Harness for RolodexHarness {
         Some(reason.to_owned())
     }
 
-    async fn provider(&self, setup: Setup<'_>) -> Staged<Arc<dyn IdentityProvider>> {
+    async fn provider(&self, setup: Setup<'_>) -> TestResult<Arc<dyn IdentityProvider>> {
         let (mut url, mut key) = (self.server.url(), fake::KEY);
         match setup {
             Setup::Working => {}
@@ -68,7 +68,7 @@ impl Harness for RolodexHarness {
         self.build(&url, key)
     }
 
-    async fn create(&self, user: NewUser) -> Staged<UserId> {
+    async fn create(&self, user: NewUser) -> TestResult<UserId> {
         let customers = user.customers.iter().map(|customer| ("client".to_owned(), customer.as_str().to_owned()));
         let person = Person {
             id: String::new(),
@@ -81,16 +81,16 @@ impl Harness for RolodexHarness {
         Ok(UserId::new(self.server.with(|people| people.create(person)))?)
     }
 
-    async fn change_email(&self, id: &UserId, email: &Email) -> Staged<()> {
+    async fn change_email(&self, id: &UserId, email: &Email) -> TestResult<()> {
         self.server.with(|people| people.change_mail(id.as_str(), email));
         Ok(())
     }
 
-    async fn mails(&self, email: &Email) -> Staged<usize> {
+    async fn mails(&self, email: &Email) -> TestResult<usize> {
         Ok(self.server.with(|people| people.mails(email)))
     }
 
-    async fn upstream(&self) -> Staged<String> {
+    async fn upstream(&self) -> TestResult<String> {
         Ok(self.server.url())
     }
 }

@@ -12,7 +12,7 @@ use crate::context::{CaseContext, Provider, ensure};
 use crate::fake::SigningKey;
 use crate::forge::{Attacker, FORGERIES, Jwt, changed, member, recorded_keys};
 use crate::login::Login;
-use crate::{Need, Staged};
+use crate::{Need, TestResult};
 
 /// The event of a logout token.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
@@ -58,7 +58,7 @@ struct Ending {
 }
 
 impl Ending {
-    async fn new(context: &CaseContext, provider: &Provider<'_>) -> Staged<Self> {
+    async fn new(context: &CaseContext, provider: &Provider<'_>) -> TestResult<Self> {
         let login = context.log_in("ada").await?;
         let identity = provider.identify(&login.tokens.access).await?.succeeds()?;
         let token = login.tokens.id.as_ref().map_or(login.tokens.access.expose(), |id| id.expose());
@@ -80,12 +80,12 @@ impl Ending {
         Ok(Self { header: changed(&issued.header, "typ", json!("logout+jwt")), claims, login, identity })
     }
 
-    async fn sign(&self, context: &CaseContext, header: &Value, claims: &Value) -> Staged<AccessToken> {
+    async fn sign(&self, context: &CaseContext, header: &Value, claims: &Value) -> TestResult<AccessToken> {
         Ok(AccessToken::new(context.oauth()?.sign(header, claims).await?)?)
     }
 
     /// Checks that the ended session or user is this login's.
-    fn check_ended(&self, ended: &Ended) -> Staged<()> {
+    fn check_ended(&self, ended: &Ended) -> TestResult<()> {
         let own = match ended {
             Ended::Session(session) => self.identity.session.as_ref() == Some(session),
             Ended::User(user) => *user == self.identity.subject,
@@ -95,7 +95,7 @@ impl Ending {
     }
 }
 
-async fn login_end(context: CaseContext) -> Staged<()> {
+async fn login_end(context: CaseContext) -> TestResult<()> {
     let provider = context.provider().await?;
     let login = context.log_in("ada").await?;
     let identity = provider.identify(&login.tokens.access).await?.succeeds()?;
@@ -112,7 +112,7 @@ async fn login_end(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn valid_tokens(context: CaseContext) -> Staged<()> {
+async fn valid_tokens(context: CaseContext) -> TestResult<()> {
     let provider = context.provider().await?;
     let ending = Ending::new(&context, &provider).await?;
     let whole = ending.sign(&context, &ending.header, &ending.claims).await?;
@@ -135,7 +135,7 @@ async fn valid_tokens(context: CaseContext) -> Staged<()> {
     )
 }
 
-async fn forged(context: CaseContext) -> Staged<()> {
+async fn forged(context: CaseContext) -> TestResult<()> {
     let (proxy, provider) = context.proxied().await?;
     proxy.record();
     let ending = Ending::new(&context, &provider).await?;
@@ -161,7 +161,7 @@ async fn forged(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn other_kinds(context: CaseContext) -> Staged<()> {
+async fn other_kinds(context: CaseContext) -> TestResult<()> {
     let login = context.log_in("ada").await?;
     let provider = context.provider().await?;
     let Login { tokens, .. } = &login;
@@ -220,7 +220,7 @@ fn with_claims(ending: &Ending, claim: &str, values: impl IntoIterator<Item = Va
     values.into_iter().map(|value| (ending.header.clone(), changed(&ending.claims, claim, value))).collect()
 }
 
-async fn twisted(context: CaseContext, twist: Twist) -> Staged<()> {
+async fn twisted(context: CaseContext, twist: Twist) -> TestResult<()> {
     let provider = context.provider().await?;
     let ending = Ending::new(&context, &provider).await?;
     for (header, claims) in twist(&ending, SystemClock.now().as_second()) {
@@ -231,7 +231,7 @@ async fn twisted(context: CaseContext, twist: Twist) -> Staged<()> {
     provider.validate(&ending.login.tokens.access).await?.succeeds().map(drop)
 }
 
-async fn unsupported(context: CaseContext) -> Staged<()> {
+async fn unsupported(context: CaseContext) -> TestResult<()> {
     let login = context.log_in("ada").await?;
     let provider = context.provider().await?;
     for text in [login.tokens.access.expose(), "made-up", "a.b.c"] {

@@ -11,7 +11,7 @@ use crate::case::Case;
 use crate::context::{CaseContext, Provider, ensure, scope};
 use crate::forge::Jwt;
 use crate::login::{Login, Shown};
-use crate::{Need, SignIn, Staged, TokenStatus};
+use crate::{Need, SignIn, TestResult, TokenStatus};
 
 pub(super) fn cases() -> Vec<Case> {
     let name = |name: &str| format!("federation_logout::{name}");
@@ -78,7 +78,7 @@ pub(super) async fn check_logged_out(
     context: &CaseContext,
     provider: &Provider<'_>,
     login: &mut Login,
-) -> Staged<TokenStatus> {
+) -> TestResult<TokenStatus> {
     let after = context.check_tokens(login).await?;
     ensure!(after.refresh != Some(true), "after the logout the refresh token is still valid");
     let ends_access_tokens_too =
@@ -99,7 +99,7 @@ pub(super) async fn check_logged_out(
 }
 
 /// Checks that the logout reached as far as the provider declares.
-fn check_reach(provider: &Provider<'_>, ended: LoggedOut, has_refresh_token: bool) -> Staged<()> {
+fn check_reach(provider: &Provider<'_>, ended: LoggedOut, has_refresh_token: bool) -> TestResult<()> {
     let reach = provider.capabilities().federation().map(|own| own.logout).ok_or("federation is not declared")?;
     let fits = match (reach, ended) {
         (LogoutReach::Session, ended) => ended == LoggedOut::Session,
@@ -114,7 +114,7 @@ fn check_reach(provider: &Provider<'_>, ended: LoggedOut, has_refresh_token: boo
 }
 
 /// Ends one login, and notes which tokens of it and of the user's other logins are still valid.
-async fn ends(context: CaseContext, shown: Shown, title: &'static str, shape: fn(&mut SignIn)) -> Staged<()> {
+async fn ends(context: CaseContext, shown: Shown, title: &'static str, shape: fn(&mut SignIn)) -> TestResult<()> {
     let ada = context.person_with_password("ada", |_| {}).await?;
     let mut login = context.log_in_with(&ada, shape).await?;
     let mut others = vec![("another login's ", context.log_in_again(&ada).await?)];
@@ -141,7 +141,7 @@ async fn ends(context: CaseContext, shown: Shown, title: &'static str, shape: fn
     Ok(())
 }
 
-async fn others_live(context: CaseContext) -> Staged<()> {
+async fn others_live(context: CaseContext) -> TestResult<()> {
     let ada = context.person_with_password("ada", |_| {}).await?;
     let (mut earlier, mut ended) = (context.log_in_again(&ada).await?, context.log_in_again(&ada).await?);
     let mut later = context.log_in_again(&ada).await?;
@@ -153,7 +153,7 @@ async fn others_live(context: CaseContext) -> Staged<()> {
 }
 
 /// Without a refresh token, a logout ends one session, or the bridge rejects the user's other logins as well.
-async fn others_end(context: CaseContext) -> Staged<()> {
+async fn others_end(context: CaseContext) -> TestResult<()> {
     let ada = context.person_with_password("ada", |_| {}).await?;
     let (ended, other) = (context.log_in_again(&ada).await?, context.log_in_again(&ada).await?);
     let provider = context.provider().await?;
@@ -167,21 +167,21 @@ async fn others_end(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn check_active(context: &CaseContext, provider: &Provider<'_>, login: &mut Login) -> Staged<()> {
+async fn check_active(context: &CaseContext, provider: &Provider<'_>, login: &mut Login) -> TestResult<()> {
     let status = context.check_tokens(login).await?;
     let is_active = [status.userinfo, status.introspection, status.refresh].into_iter().all(|one| one != Some(false));
     ensure!(is_active, "another login ended as well: {status:?}");
     provider.validate(&login.tokens.access).await?.succeeds().map(drop)
 }
 
-async fn other_users_live(context: CaseContext) -> Staged<()> {
+async fn other_users_live(context: CaseContext) -> TestResult<()> {
     let (ada, mut grace) = (context.log_in("ada").await?, context.log_in("grace").await?);
     let provider = context.provider().await?;
     provider.log_out(&ada, Shown::All).await?.succeeds()?;
     check_active(&context, &provider, &mut grace).await
 }
 
-async fn repeated(context: CaseContext) -> Staged<()> {
+async fn repeated(context: CaseContext) -> TestResult<()> {
     let mut ada = context.log_in("ada").await?;
     let provider = context.provider().await?;
     for _ in 0..3 {
@@ -191,7 +191,7 @@ async fn repeated(context: CaseContext) -> Staged<()> {
 }
 
 /// Logs out a login that is already invalid at the identity provider.
-async fn invalid_before(context: CaseContext, end: Need) -> Staged<()> {
+async fn invalid_before(context: CaseContext, end: Need) -> TestResult<()> {
     let mut ada = context.log_in("ada").await?;
     let provider = context.provider().await?;
     match end {
@@ -203,7 +203,7 @@ async fn invalid_before(context: CaseContext, end: Need) -> Staged<()> {
     check_logged_out(&context, &provider, &mut ada).await.map(drop)
 }
 
-async fn foreign(context: CaseContext) -> Staged<()> {
+async fn foreign(context: CaseContext) -> TestResult<()> {
     let mut ada = context.log_in("ada").await?;
     let other = context.log_in_with(&ada.person, |sign_in| sign_in.foreign_client = true).await?;
     ada.tokens.refresh = Some(other.tokens.refresh.ok_or("the login of the other client has no refresh token")?);
@@ -211,7 +211,7 @@ async fn foreign(context: CaseContext) -> Staged<()> {
 }
 
 /// A malformed refresh token is `InvalidInput`, not `InvalidToken` and not an error of the identity provider.
-async fn made_up(context: CaseContext) -> Staged<()> {
+async fn made_up(context: CaseContext) -> TestResult<()> {
     let ada = context.person_with_password("ada", |_| {}).await?;
     let provider = context.provider().await?;
     let long = "x".repeat(5000);
@@ -227,7 +227,7 @@ async fn made_up(context: CaseContext) -> Staged<()> {
 }
 
 /// A hint is not a credential: a stolen or forged ID token must not end its user's login.
-async fn other_hint(context: CaseContext) -> Staged<()> {
+async fn other_hint(context: CaseContext) -> TestResult<()> {
     let mut grace = context.log_in("grace").await?;
     let provider = context.provider().await?;
     let id = grace.id_token()?.clone();
@@ -248,7 +248,7 @@ async fn other_hint(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn late_at_once(context: CaseContext) -> Staged<()> {
+async fn late_at_once(context: CaseContext) -> TestResult<()> {
     let mut ada = context.log_in("ada").await?;
     let provider = context.provider().await?;
     let identity = provider.identify(&ada.tokens.access).await?.succeeds()?;

@@ -13,7 +13,7 @@ use crate::context::{CaseContext, Provider, ensure, scope};
 use crate::fault::{Fault, Gateway, When};
 use crate::login::{Login, Shown};
 use crate::proxy::Proxy;
-use crate::{Need, Setup, Staged};
+use crate::{Need, Setup, TestResult};
 
 /// An upper bound of the requests of a logout.
 const MAX_REQUESTS: usize = 20;
@@ -73,7 +73,7 @@ fn deadline_for(kinds: &[ErrorKind]) -> Duration {
     if kinds.contains(&ErrorKind::Timeout) { PATIENCE } else { DEADLINE }
 }
 
-async fn validate(context: CaseContext, fault: Fault, kinds: &'static [ErrorKind]) -> Staged<()> {
+async fn validate(context: CaseContext, fault: Fault, kinds: &'static [ErrorKind]) -> TestResult<()> {
     let (ada, grace) = (context.log_in("ada").await?, context.log_in("grace").await?);
     let (proxy, provider) = context.proxied_and_known(&grace).await?;
     proxy.fail(fault.clone(), When::Always);
@@ -89,7 +89,7 @@ async fn validate(context: CaseContext, fault: Fault, kinds: &'static [ErrorKind
 }
 
 /// Checks that the provider works right after the fault ended.
-async fn check_recovery(proxy: &Proxy, provider: &Provider<'_>, login: &Login) -> Staged<()> {
+async fn check_recovery(proxy: &Proxy, provider: &Provider<'_>, login: &Login) -> TestResult<()> {
     proxy.heal();
     let user = provider.validate(&login.tokens.access).await?.succeeds();
     let user = user.map_err(|error| format!("after the fault ended: {error}"))?;
@@ -98,7 +98,7 @@ async fn check_recovery(proxy: &Proxy, provider: &Provider<'_>, login: &Login) -
 }
 
 /// The keys are not cached, and cannot be fetched.
-async fn identify_at_first(context: CaseContext, fault: Fault, kinds: &'static [ErrorKind]) -> Staged<()> {
+async fn identify_at_first(context: CaseContext, fault: Fault, kinds: &'static [ErrorKind]) -> TestResult<()> {
     let ada = context.log_in("ada").await?;
     let (proxy, provider) = context.proxied().await?;
     proxy.fail(fault, When::Always);
@@ -109,7 +109,7 @@ async fn identify_at_first(context: CaseContext, fault: Fault, kinds: &'static [
     check_recovery(&proxy, &provider, &ada).await
 }
 
-async fn refused(context: CaseContext) -> Staged<()> {
+async fn refused(context: CaseContext) -> TestResult<()> {
     let (ada, grace) = (context.log_in("ada").await?, context.log_in("grace").await?);
     let (proxy, provider) = context.proxied_and_known(&grace).await?;
     proxy.refuse().await;
@@ -118,7 +118,7 @@ async fn refused(context: CaseContext) -> Staged<()> {
     check_recovery(&proxy, &provider, &ada).await
 }
 
-async fn logs_out(context: CaseContext, fault: Fault, kinds: &'static [ErrorKind]) -> Staged<()> {
+async fn logs_out(context: CaseContext, fault: Fault, kinds: &'static [ErrorKind]) -> TestResult<()> {
     let (mut ada, grace) = (context.log_in("ada").await?, context.log_in("grace").await?);
     let (proxy, provider) = context.proxied_and_known(&grace).await?;
     let identity = provider.identify(&ada.tokens.access).await?.succeeds()?;
@@ -133,7 +133,7 @@ async fn logs_out(context: CaseContext, fault: Fault, kinds: &'static [ErrorKind
 }
 
 /// Fails every request of a logout from the n-th on, for each n.
-async fn any_step(context: CaseContext, fault: Fault, kinds: &'static [ErrorKind]) -> Staged<()> {
+async fn any_step(context: CaseContext, fault: Fault, kinds: &'static [ErrorKind]) -> TestResult<()> {
     let grace = context.log_in("grace").await?;
     let (proxy, provider) = context.proxied_and_known(&grace).await?;
     provider.log_out(&grace, Shown::All).await?.succeeds()?;
@@ -162,7 +162,7 @@ async fn any_step(context: CaseContext, fault: Fault, kinds: &'static [ErrorKind
 }
 
 /// A wrong client secret either has no effect, or the error is about the settings and not about the token.
-async fn wrong_secret(context: CaseContext) -> Staged<()> {
+async fn wrong_secret(context: CaseContext) -> TestResult<()> {
     let ada = context.log_in("ada").await?;
     let provider = context.provider_with(Setup::WrongClientSecret).await?;
     let kinds = &[ErrorKind::Unauthenticated, ErrorKind::Misconfigured, ErrorKind::PermissionDenied];

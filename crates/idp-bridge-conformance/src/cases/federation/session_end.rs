@@ -9,7 +9,7 @@ use super::oauth;
 use crate::bullet::end_session;
 use crate::case::Case;
 use crate::context::{CaseContext, ensure};
-use crate::{EndSessionForm, Staged};
+use crate::{EndSessionForm, TestResult};
 
 /// Values with metacharacters of URLs, headers and pages.
 const HOSTILE: [&str; 9] = [
@@ -32,7 +32,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Parses the parameters of an end-session URL, and checks its base.
-fn parameters(url: &str, form: &EndSessionForm) -> Staged<BTreeMap<String, String>> {
+fn parameters(url: &str, form: &EndSessionForm) -> TestResult<BTreeMap<String, String>> {
     let query = url.strip_prefix(&form.url).and_then(|rest| rest.strip_prefix('?'));
     let query = query.ok_or_else(|| format!("`{url}` is not `{}` with a query", form.url))?;
     let visible = url.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}#".contains(&byte));
@@ -48,7 +48,7 @@ fn parameters(url: &str, form: &EndSessionForm) -> Staged<BTreeMap<String, Strin
 }
 
 /// Checks that the URL has exactly these values.
-async fn check_parameters(context: &CaseContext, end: &EndSession<'_>) -> Staged<()> {
+async fn check_parameters(context: &CaseContext, end: &EndSession<'_>) -> TestResult<()> {
     let form = context.facts()?.end_session;
     let url = context.provider().await?.end_session_url(end).await?.succeeds()?;
     let hint = end.id_token_hint.map(Secret::expose);
@@ -65,7 +65,7 @@ async fn check_parameters(context: &CaseContext, end: &EndSession<'_>) -> Staged
     Ok(())
 }
 
-async fn plain(context: CaseContext) -> Staged<()> {
+async fn plain(context: CaseContext) -> TestResult<()> {
     let redirect_uri = "https://app.example/after?from=logout&to=home";
     for client in context.facts()?.clients {
         let end =
@@ -75,7 +75,7 @@ async fn plain(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn hostile(context: CaseContext) -> Staged<()> {
+async fn hostile(context: CaseContext) -> TestResult<()> {
     let client = context.client()?;
     let full = "s".repeat(512);
     for value in HOSTILE.into_iter().chain([full.as_str()]) {

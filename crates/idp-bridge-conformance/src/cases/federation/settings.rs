@@ -11,7 +11,7 @@ use crate::case::Case;
 use crate::cases::diagnose::check_helpful;
 use crate::context::{CaseContext, ample, ensure, scope};
 use crate::fault::{Fault, When};
-use crate::{Control, Need, Setup, Staged};
+use crate::{Control, Need, Setup, TestResult};
 
 pub(super) fn cases() -> Vec<Case> {
     let name = |name: &str| format!("federation_settings::{name}");
@@ -31,7 +31,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-async fn metadata_is_absolute(context: CaseContext) -> Staged<()> {
+async fn metadata_is_absolute(context: CaseContext) -> TestResult<()> {
     let metadata = context.provider().await?.metadata_in(&ample()).await?.succeeds()?;
     let issuer = context.facts()?.issuer;
     ensure!(metadata.issuer == issuer, "the issuer should be `{issuer}`, not `{}`", metadata.issuer);
@@ -47,7 +47,7 @@ async fn metadata_is_absolute(context: CaseContext) -> Staged<()> {
 }
 
 /// The metadata is known without a request, or an outage is an error.
-async fn no_metadata(context: CaseContext) -> Staged<()> {
+async fn no_metadata(context: CaseContext) -> TestResult<()> {
     for (fault, kinds) in [
         (Fault::Status(503), &[ErrorKind::Unavailable][..]),
         (Fault::garbage(), &[ErrorKind::InvalidResponse]),
@@ -71,21 +71,21 @@ fn failed(findings: &[Finding]) -> Vec<&Finding> {
     findings.iter().filter(|finding| finding.verdict == Verdict::Failed).collect()
 }
 
-async fn healthy(context: CaseContext) -> Staged<()> {
+async fn healthy(context: CaseContext) -> TestResult<()> {
     let findings = context.provider().await?.diagnose_oauth_in(&ample()).await?;
     ensure!(!findings.is_empty(), "nothing was checked");
     ensure!(failed(&findings).is_empty(), "the settings are right, but these checks failed: {:?}", failed(&findings));
     check_helpful(&findings)
 }
 
-async fn wrong_secret(context: CaseContext) -> Staged<()> {
+async fn wrong_secret(context: CaseContext) -> TestResult<()> {
     let provider = context.provider_with(Setup::WrongClientSecret).await?;
     let findings = provider.diagnose_oauth_in(&ample()).await?;
     ensure!(!failed(&findings).is_empty(), "a client's secret is wrong, but no check failed: {findings:?}");
     check_helpful(&findings)
 }
 
-async fn denied_right(context: CaseContext) -> Staged<()> {
+async fn denied_right(context: CaseContext) -> TestResult<()> {
     let seen = context.provider().await?.diagnose_oauth_in(&ample()).await?;
     let findings =
         context.provider_with(Setup::Broken(Control::MissingRole)).await?.diagnose_oauth_in(&ample()).await?;
@@ -97,7 +97,7 @@ async fn denied_right(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn no_side_effects(context: CaseContext) -> Staged<()> {
+async fn no_side_effects(context: CaseContext) -> TestResult<()> {
     let mut ada = context.log_in("ada").await?;
     let provider = context.provider().await?;
     let before = context.check_tokens(&mut ada).await?;
@@ -106,7 +106,7 @@ async fn no_side_effects(context: CaseContext) -> Staged<()> {
     provider.validate(&ada.tokens.access).await?.succeeds().map(drop)
 }
 
-async fn outage(context: CaseContext) -> Staged<()> {
+async fn outage(context: CaseContext) -> TestResult<()> {
     let (proxy, provider) = context.proxied().await?;
     proxy.refuse().await;
     let findings = provider.diagnose_oauth_in(&scope(Duration::from_secs(2))).await?;
@@ -114,7 +114,7 @@ async fn outage(context: CaseContext) -> Staged<()> {
     check_helpful(&findings)
 }
 
-async fn silence(context: CaseContext) -> Staged<()> {
+async fn silence(context: CaseContext) -> TestResult<()> {
     let (proxy, provider) = context.proxied().await?;
     proxy.fail(Fault::Hang, When::Always);
     let findings = provider.diagnose_oauth_in(&scope(Duration::from_secs(1))).await?;

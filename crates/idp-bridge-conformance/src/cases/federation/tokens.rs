@@ -13,7 +13,7 @@ use crate::fake::{Answer, Fake, FakeServer, Incoming, SigningKey, jwks};
 use crate::forge::{Attacker, FORGERIES, Forgery, Jwt, changed, member, recorded_keys};
 use crate::login::Login;
 use crate::proxy::Proxy;
-use crate::{FederationFacts, Flaw, Need, Staged};
+use crate::{FederationFacts, Flaw, Need, TestResult};
 
 pub(super) fn cases() -> Vec<Case> {
     let proves = &[identify::BAD, validate::BAD, every::ONLY_BAD_TOKENS];
@@ -52,13 +52,13 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Checks that `identify` and `validate` reject a token.
-async fn check_rejected(provider: &Provider<'_>, token: &AccessToken) -> Staged<()> {
+async fn check_rejected(provider: &Provider<'_>, token: &AccessToken) -> TestResult<()> {
     provider.identify(token).await?.rejects_token()?;
     provider.validate(token).await?.rejects_token()
 }
 
 /// Checks that a text, which must be well-formed as a bearer token, is rejected.
-async fn check_text_rejected(provider: &Provider<'_>, text: &str) -> Staged<()> {
+async fn check_text_rejected(provider: &Provider<'_>, text: &str) -> TestResult<()> {
     let shown: String = text.chars().take(200).collect();
     check_rejected(provider, &AccessToken::new(text)?)
         .await
@@ -74,7 +74,7 @@ impl Fake for AttackerKeys {
     }
 }
 
-async fn forged(context: CaseContext, (_, forge): Forgery) -> Staged<()> {
+async fn forged(context: CaseContext, (_, forge): Forgery) -> TestResult<()> {
     let (ada, grace) = (context.log_in("ada").await?, context.log_in("grace").await?);
     let (proxy, provider) = context.proxied().await?;
     proxy.record();
@@ -105,13 +105,13 @@ async fn forged(context: CaseContext, (_, forge): Forgery) -> Staged<()> {
 }
 
 /// Checks that only the keys were requested.
-fn check_only_keys_requested(proxy: &Proxy, keys: &BTreeSet<String>) -> Staged<()> {
+fn check_only_keys_requested(proxy: &Proxy, keys: &BTreeSet<String>) -> TestResult<()> {
     let other: Vec<String> = proxy.paths().into_iter().filter(|path| !keys.contains(path)).collect();
     ensure!(other.is_empty(), "a forged token caused requests: {other:?}");
     Ok(())
 }
 
-async fn garbage(context: CaseContext) -> Staged<()> {
+async fn garbage(context: CaseContext) -> TestResult<()> {
     let ada = context.log_in("ada").await?;
     let (proxy, provider) = context.proxied_and_known(&ada).await?;
     proxy.reset_counts();
@@ -149,7 +149,7 @@ fn jwt_of(header: &str, claims: &str) -> String {
     format!("{}.{}.{}", part(header), part(claims), part("signature"))
 }
 
-async fn flawed(context: CaseContext, flaw: Flaw) -> Staged<()> {
+async fn flawed(context: CaseContext, flaw: Flaw) -> TestResult<()> {
     let ada = context.log_in("ada").await?;
     let sign_in = context.sign_in(&ada.person, |_| {});
     let token = context.oauth()?.issue_flawed(flaw, &sign_in).await?;
@@ -159,14 +159,14 @@ async fn flawed(context: CaseContext, flaw: Flaw) -> Staged<()> {
     provider.validate(&ada.tokens.access).await?.succeeds().map(drop)
 }
 
-async fn foreign(context: CaseContext) -> Staged<()> {
+async fn foreign(context: CaseContext) -> TestResult<()> {
     let ada = context.person_with_password("ada", |_| {}).await?;
     let login = context.log_in_with(&ada, |sign_in| sign_in.foreign_client = true).await?;
     check_rejected(&context.provider().await?, &login.tokens.access).await
 }
 
 /// Uses another token of a login as the access token.
-async fn other_token(context: CaseContext, token: fn(&Login) -> Staged<&Secret>) -> Staged<()> {
+async fn other_token(context: CaseContext, token: fn(&Login) -> TestResult<&Secret>) -> TestResult<()> {
     let ada = context.log_in("ada").await?;
     check_rejected(&context.provider().await?, &AccessToken::new(token(&ada)?.expose())?).await
 }
@@ -232,7 +232,7 @@ fn now() -> i64 {
     SystemClock.now().as_second()
 }
 
-async fn twisted(context: CaseContext, twist: Twist) -> Staged<()> {
+async fn twisted(context: CaseContext, twist: Twist) -> TestResult<()> {
     let ada = context.log_in("ada").await?;
     let facts = context.facts()?;
     let provider = context.provider().await?;
@@ -245,7 +245,7 @@ async fn twisted(context: CaseContext, twist: Twist) -> Staged<()> {
 }
 
 /// Checks that a valid token that was signed again is accepted.
-async fn signed_anew(context: CaseContext) -> Staged<()> {
+async fn signed_anew(context: CaseContext) -> TestResult<()> {
     let ada = context.log_in("ada").await?;
     let token = Jwt::parse(&ada.tokens.access)?;
     let text = context.oauth()?.sign(&token.header, &token.with("conformance", json!("unheard of"))).await?;
@@ -254,7 +254,7 @@ async fn signed_anew(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn within_a_day(context: CaseContext) -> Staged<()> {
+async fn within_a_day(context: CaseContext) -> TestResult<()> {
     let ada = context.log_in("ada").await?;
     let provider = context.provider().await?;
     for age in [3600, DAY - 600] {
@@ -265,7 +265,12 @@ async fn within_a_day(context: CaseContext) -> Staged<()> {
 }
 
 /// Identifies a token that expired `age` seconds ago, and checks that it is not validated.
-async fn identify_at_age(context: &CaseContext, provider: &Provider<'_>, login: &Login, age: i64) -> Staged<UserId> {
+async fn identify_at_age(
+    context: &CaseContext,
+    provider: &Provider<'_>,
+    login: &Login,
+    age: i64,
+) -> TestResult<UserId> {
     let token = Jwt::parse(&login.tokens.access)?;
     let end = now() - age;
     let claims = changed(&token.with("exp", json!(end)), "iat", json!(end - 60));

@@ -15,7 +15,7 @@ use crate::case::Case;
 use crate::context::{CaseContext, Person, Provider, ample, ensure, scope};
 use crate::fault::{Fault, When};
 use crate::login::Login;
-use crate::{Need, NewUser, Staged};
+use crate::{Need, NewUser, TestResult};
 
 pub(super) fn cases() -> Vec<Case> {
     let end = |name: &str, end: Need| oauth(name, &[validate::ENDED], move |context| ended(context, end)).needs(&[end]);
@@ -58,7 +58,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Checks the user, the client and the times of an identity.
-fn check_identity(identity: &TokenIdentity, person: &Person, context: &CaseContext) -> Staged<()> {
+fn check_identity(identity: &TokenIdentity, person: &Person, context: &CaseContext) -> TestResult<()> {
     ensure!(identity.subject == person.id, "the token identified another user");
     let client = context.client()?;
     let is_own = identity.client.as_ref().is_none_or(|other| *other == client);
@@ -79,7 +79,7 @@ fn is_signed(context: &CaseContext) -> bool {
     context.harness().not_applicable(Need::SignedToken).is_none()
 }
 
-async fn own_user(context: CaseContext) -> Staged<()> {
+async fn own_user(context: CaseContext) -> TestResult<()> {
     let (ada, grace) = (context.log_in("ada").await?, context.log_in("grace").await?);
     let again = context.log_in_again(&ada.person).await?;
     let provider = context.provider().await?;
@@ -105,14 +105,14 @@ async fn own_user(context: CaseContext) -> Staged<()> {
 }
 
 /// Checks that the email and the record are this person's.
-fn check_email_and_record(user: &TokenUser, person: &Person) -> Staged<()> {
+fn check_email_and_record(user: &TokenUser, person: &Person) -> TestResult<()> {
     ensure!(user.email.as_ref().is_none_or(|email| email.matches(&person.email)), "the address is another one");
     ensure!(user.email_verified != Some(false), "the address is verified, but `email_verified` is false");
     ensure!(user.record.as_ref().is_none_or(|record| record.id == person.id), "the record is another user's");
     Ok(())
 }
 
-async fn at_once(context: CaseContext) -> Staged<()> {
+async fn at_once(context: CaseContext) -> TestResult<()> {
     let mut logins = Vec::new();
     for name in ["ada", "grace", "linus", "mallory"] {
         logins.push(context.log_in(name).await?);
@@ -138,7 +138,7 @@ async fn at_once(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn same_id(context: CaseContext) -> Staged<()> {
+async fn same_id(context: CaseContext) -> TestResult<()> {
     let ada = context.log_in("ada").await?;
     let provider = context.provider().await?;
     let subject = provider.validate(&ada.tokens.access).await?.succeeds()?.identity.subject;
@@ -147,7 +147,7 @@ async fn same_id(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn by_itself(context: CaseContext) -> Staged<()> {
+async fn by_itself(context: CaseContext) -> TestResult<()> {
     let (ada, grace) = (context.log_in("ada").await?, context.log_in("grace").await?);
     let (proxy, provider) = context.proxied().await?;
     provider.identify(&ada.tokens.access).await?.succeeds()?;
@@ -162,7 +162,7 @@ async fn by_itself(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn one_request(context: CaseContext) -> Staged<()> {
+async fn one_request(context: CaseContext) -> TestResult<()> {
     let (ada, grace) = (context.log_in("ada").await?, context.log_in("grace").await?);
     let (proxy, provider) = context.proxied_and_known(&ada).await?;
     for login in [&grace, &ada] {
@@ -176,7 +176,7 @@ async fn one_request(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn expired(context: CaseContext) -> Staged<()> {
+async fn expired(context: CaseContext) -> TestResult<()> {
     let ada = context.person_with_password("ada", |_| {}).await?;
     let login = context.log_in_with(&ada, |sign_in| sign_in.expired = true).await?;
     let provider = context.provider().await?;
@@ -189,11 +189,11 @@ async fn expired(context: CaseContext) -> Staged<()> {
     provider.validate(&login.tokens.access).await?.rejects_token()
 }
 
-async fn customer_of(provider: &Provider<'_>, login: &Login) -> Staged<Customer> {
+async fn customer_of(provider: &Provider<'_>, login: &Login) -> TestResult<Customer> {
     Ok(provider.validate(&login.tokens.access).await?.succeeds()?.customer)
 }
 
-async fn customers(context: CaseContext) -> Staged<()> {
+async fn customers(context: CaseContext) -> TestResult<()> {
     let (ada, grace) = (context.log_in("ada").await?, context.log_in("grace").await?);
     let provider = context.provider().await?;
     for login in [&ada, &grace] {
@@ -204,7 +204,7 @@ async fn customers(context: CaseContext) -> Staged<()> {
 }
 
 /// Checks the customer of a user that `shape` changed.
-async fn shaped(context: CaseContext, shape: fn(&mut NewUser), expected: Customer) -> Staged<()> {
+async fn shaped(context: CaseContext, shape: fn(&mut NewUser), expected: Customer) -> TestResult<()> {
     let ada = context.person_with_password("ada", shape).await?;
     let login = context.log_in_again(&ada).await?;
     let customer = customer_of(&context.provider().await?, &login).await?;
@@ -212,11 +212,11 @@ async fn shaped(context: CaseContext, shape: fn(&mut NewUser), expected: Custome
     Ok(())
 }
 
-async fn with_claim(context: &CaseContext, person: &Person, claim: Value) -> Staged<Login> {
+async fn with_claim(context: &CaseContext, person: &Person, claim: Value) -> TestResult<Login> {
     context.log_in_with(person, |sign_in| sign_in.customer_claim = Some(claim)).await
 }
 
-async fn other_claim(context: CaseContext) -> Staged<()> {
+async fn other_claim(context: CaseContext) -> TestResult<()> {
     let ada = context.person_with_password("ada", |_| {}).await?;
     let claimed = context.customer("claimed")?;
     let provider = context.provider().await?;
@@ -234,7 +234,7 @@ async fn other_claim(context: CaseContext) -> Staged<()> {
 }
 
 /// Claims that are not exactly one customer.
-async fn strange_claims(context: CaseContext) -> Staged<()> {
+async fn strange_claims(context: CaseContext) -> TestResult<()> {
     let ada = context.person_with_password("ada", |_| {}).await?;
     let provider = context.provider().await?;
     let own = ada.customer.as_str();
@@ -274,7 +274,7 @@ async fn strange_claims(context: CaseContext) -> Staged<()> {
 }
 
 /// Blocks or deletes a user, or ends one login, and checks that only the token of that login becomes invalid.
-async fn ended(context: CaseContext, end: Need) -> Staged<()> {
+async fn ended(context: CaseContext, end: Need) -> TestResult<()> {
     let ada = context.log_in("ada").await?;
     let other =
         if end == Need::EndLogin { context.log_in_again(&ada.person).await? } else { context.log_in("grace").await? };
@@ -290,7 +290,7 @@ async fn ended(context: CaseContext, end: Need) -> Staged<()> {
 }
 
 /// The response for one token is about another.
-async fn other_answer(context: CaseContext) -> Staged<()> {
+async fn other_answer(context: CaseContext) -> TestResult<()> {
     let (ada, grace, linus) =
         (context.log_in("ada").await?, context.log_in("grace").await?, context.log_in("linus").await?);
     let (proxy, provider) = context.proxied_and_known(&linus).await?;
@@ -303,7 +303,7 @@ async fn other_answer(context: CaseContext) -> Staged<()> {
     Ok(())
 }
 
-async fn late_at_once(context: CaseContext) -> Staged<()> {
+async fn late_at_once(context: CaseContext) -> TestResult<()> {
     let ada = context.log_in("ada").await?;
     let provider = context.provider().await?;
     provider.validate_in(&scope(Duration::ZERO), &ada.tokens.access).await?.fails(&[ErrorKind::Timeout])?;

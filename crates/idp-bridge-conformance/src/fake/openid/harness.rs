@@ -4,7 +4,7 @@ use idp_bridge_core::AccessToken;
 use serde_json::json;
 
 use super::{CLIENT, FOREIGN_CLIENT, Login, OpenId, Users, set};
-use crate::{ClaimNames, EndSessionForm, FederationFacts, Flaw, SignIn, Staged, TokenStatus, Tokens};
+use crate::{ClaimNames, EndSessionForm, FederationFacts, Flaw, SignIn, TestResult, TokenStatus, Tokens};
 
 impl<U: Users> OpenId<U> {
     /// Returns the facts for these clients of the tenant.
@@ -24,7 +24,7 @@ impl<U: Users> OpenId<U> {
     }
 
     /// Logs a user in as [`FederationHarness::sign_in`](crate::FederationHarness::sign_in) requires, without the password.
-    pub fn sign_in(&mut self, sign_in: &SignIn) -> Staged<Tokens> {
+    pub fn sign_in(&mut self, sign_in: &SignIn) -> TestResult<Tokens> {
         let client = if sign_in.foreign_client { FOREIGN_CLIENT } else { CLIENT };
         let mut login = Login::new(self.find_user(sign_in)?, client);
         login.offline = sign_in.offline;
@@ -43,7 +43,7 @@ impl<U: Users> OpenId<U> {
     }
 
     /// Returns a token with a flaw. All of them have a valid signature.
-    pub fn issue_flawed(&mut self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
+    pub fn issue_flawed(&mut self, flaw: Flaw, sign_in: &SignIn) -> TestResult<AccessToken> {
         let tokens = self.sign_in(sign_in)?;
         let (login, _) = self.active(tokens.access.expose()).ok_or("the login has already ended")?;
         let mut claims = self.access_claims(login)?;
@@ -58,7 +58,7 @@ impl<U: Users> OpenId<U> {
         Ok(AccessToken::new(self.sign(&header, &claims)?)?)
     }
 
-    fn find_user(&self, sign_in: &SignIn) -> Staged<String> {
+    fn find_user(&self, sign_in: &SignIn) -> TestResult<String> {
         Ok(self.users.find(sign_in.email.as_str()).ok_or("no user has this address")?)
     }
 }

@@ -6,7 +6,7 @@ use idp_bridge_core::{AccessToken, Secret};
 use serde_json::{Value, json};
 
 use super::{OpenId, Users, new_name, now, set};
-use crate::{Staged, Tokens};
+use crate::{TestResult, Tokens};
 
 /// The lifetime of access tokens, in seconds.
 const LIFETIME: i64 = 300;
@@ -52,7 +52,7 @@ impl Login {
 
 impl<U: Users> OpenId<U> {
     /// Logs a user in, and returns the tokens.
-    pub fn log_in(&mut self, mut login: Login) -> Staged<Tokens> {
+    pub fn log_in(&mut self, mut login: Login) -> TestResult<Tokens> {
         login.session = new_name("session")?;
         let claims = self.access_claims(&login)?;
         let access = self.issue("access", self.access_type, &claims)?;
@@ -146,7 +146,7 @@ impl<U: Users> OpenId<U> {
     }
 
     /// Ends a login as a logout page does, and returns the logout token for the client. An offline login stays active.
-    pub fn end_login(&mut self, tokens: &Tokens) -> Staged<Option<AccessToken>> {
+    pub fn end_login(&mut self, tokens: &Tokens) -> TestResult<Option<AccessToken>> {
         let access = self.access.get(tokens.access.expose());
         let Some(login) = access.and_then(|(login, _)| self.logins.get_mut(*login)) else {
             return Ok(None);

@@ -16,7 +16,7 @@ mod topic;
 
 use std::path::Path;
 
-use idp_bridge_conformance::Staged;
+use idp_bridge_conformance::TestResult;
 
 use openapi::OpenApi;
 use recording::Recording;
@@ -24,7 +24,7 @@ use report::Count;
 pub use report::Report;
 
 /// Checks all recordings of a folder, and a session with the fake.
-pub async fn run(recordings: &Path, openapi: &Path) -> Staged<Report> {
+pub async fn run(recordings: &Path, openapi: &Path) -> TestResult<Report> {
     let document = OpenApi::read(openapi)?;
     let mut report = Report::default();
     for recording in recording::read_all(recordings)? {

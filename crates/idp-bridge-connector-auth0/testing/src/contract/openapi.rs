@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use idp_bridge_conformance::Staged;
+use idp_bridge_conformance::TestResult;
 use idp_bridge_http::Method;
 use serde_json::{Map, Value, json};
 
@@ -24,7 +24,7 @@ pub(super) struct Sent<'a> {
 }
 
 impl OpenApi {
-    pub(super) fn read(path: &Path) -> Staged<Self> {
+    pub(super) fn read(path: &Path) -> TestResult<Self> {
         let text = std::fs::read(path).map_err(|error| format!("`{}`: {error}", path.display()))?;
         let document: Value =
             serde_json::from_slice(&text).map_err(|error| format!("`{}`: {error}", path.display()))?;

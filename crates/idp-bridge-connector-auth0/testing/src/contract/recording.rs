@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use idp_bridge_conformance::Staged;
+use idp_bridge_conformance::TestResult;
 use idp_bridge_conformance::fake::{Answer, Incoming};
 use idp_bridge_http::{HeaderName, HeaderValue, Method};
 use serde::Deserialize;
@@ -51,7 +51,7 @@ struct Response {
 }
 
 /// Reads every `.json` file below this folder.
-pub(super) fn read_all(folder: &Path) -> Staged<Vec<Recording>> {
+pub(super) fn read_all(folder: &Path) -> TestResult<Vec<Recording>> {
     let mut recordings = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -60,7 +60,8 @@ pub(super) fn read_all(folder: &Path) -> Staged<Vec<Recording>> {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "json") {
-                let read = || -> Staged<Recording> { Recording::new(serde_json::from_slice(&std::fs::read(&path)?)?) };
+                let read =
+                    || -> TestResult<Recording> { Recording::new(serde_json::from_slice(&std::fs::read(&path)?)?) };
                 recordings.push(read().map_err(|error| format!("`{}`: {error}", path.display()))?);
             }
         }
@@ -73,7 +74,7 @@ pub(super) fn read_all(folder: &Path) -> Staged<Vec<Recording>> {
 }
 
 impl Recording {
-    fn new(File { id, request, response }: File) -> Staged<Self> {
+    fn new(File { id, request, response }: File) -> TestResult<Self> {
         let target = match &request.query {
             Some(query) => format!("{}?{query}", request.path),
             None => request.path,
@@ -137,7 +138,7 @@ impl Recording {
     }
 
     /// Returns the response for a replay.
-    pub(super) fn answer(&self) -> Staged<Answer> {
+    pub(super) fn answer(&self) -> TestResult<Answer> {
         let mut answer = Answer::empty(self.status);
         for (name, value) in &self.headers {
             answer = answer.with(name.parse::<HeaderName>()?, HeaderValue::from_str(value)?);

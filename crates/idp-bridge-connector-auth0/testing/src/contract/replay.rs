@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use idp_bridge_conformance::Staged;
+use idp_bridge_conformance::TestResult;
 use idp_bridge_conformance::fake::{Answer, Fake, FakeServer, Incoming, SigningKey};
 use idp_bridge_connector_auth0::{Auth0, Auth0Config, Auth0Store};
 use idp_bridge_core::{
@@ -57,7 +57,7 @@ impl Fake for Script {
 }
 
 /// Serves a recorded response to the call that uses it, and checks the outcome and the request.
-pub(super) async fn check(recording: &Recording, report: &mut Report) -> Staged<()> {
+pub(super) async fn check(recording: &Recording, report: &mut Report) -> TestResult<()> {
     let Some(topic) = served_as(recording) else {
         report.not_used(recording);
         return Ok(());
@@ -122,7 +122,7 @@ fn scripted_user(recording: &Recording) -> Value {
 }
 
 /// Builds a provider with the settings of the recorded request.
-fn build(recording: &Recording, url: String) -> Staged<Directory<Auth0Store>> {
+fn build(recording: &Recording, url: String) -> TestResult<Directory<Auth0Store>> {
     let mut config = Auth0Config::new("replay.eu.auth0.com", "replay", Secret::new("replay"));
     config.endpoint = Some(url);
     config.accept_opaque = true;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use idp_bridge_conformance::fake::Exchange;
-use idp_bridge_conformance::{Control, Harness as _, NewUser, Setup, Staged};
+use idp_bridge_conformance::{Control, Harness as _, NewUser, Setup, TestResult};
 use idp_bridge_core::{AccessToken, CallScope, CustomerId, Email, IdentityProvider, Logout, Secret, UserId, UserKey};
 use idp_bridge_http::header;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use crate::harness::federation::{Login, settings};
 const PASSWORD: &str = "Correct-Horse-7-Battery";
 
 /// Runs the session and validates its requests and responses.
-pub(super) async fn check(document: &OpenApi, report: &mut Report) -> Staged<()> {
+pub(super) async fn check(document: &OpenApi, report: &mut Report) -> TestResult<()> {
     for exchange in exchanges().await? {
         let name = format!("{} {}", exchange.request.method, exchange.request.path());
         let segments = exchange.request.segments().unwrap_or_default();
@@ -76,7 +76,7 @@ fn check_response(operation: &Operation<'_>, Exchange { answer, .. }: &Exchange,
 }
 
 /// Makes every call with every kind of user, accepted and refused in every way, and returns the exchanges.
-async fn exchanges() -> Staged<Vec<Exchange>> {
+async fn exchanges() -> TestResult<Vec<Exchange>> {
     let harness = Auth0Harness::start().await?;
     let (ada, customer) = (Email::new("Ada+1@acme.example")?, CustomerId::new("cust \"1\" \\")?);
     let mut person = NewUser::person(ada.clone());
@@ -108,7 +108,7 @@ async fn exchanges() -> Staged<Vec<Exchange>> {
 }
 
 /// Creates a user, and validates and ends its logins in every way. Other tests check the results.
-async fn log_in_and_out(harness: &Auth0Harness) -> Staged<()> {
+async fn log_in_and_out(harness: &Auth0Harness) -> TestResult<()> {
     let mut person = NewUser::person(Email::new("logs-in@acme.example")?);
     person.password = Some(PASSWORD.into());
     harness.create(person).await?;
@@ -126,7 +126,7 @@ async fn log_in_and_out(harness: &Auth0Harness) -> Staged<()> {
     visit(harness, &harness.build(enterprise)?).await
 }
 
-async fn visit(harness: &Auth0Harness, provider: &dyn IdentityProvider) -> Staged<()> {
+async fn visit(harness: &Auth0Harness, provider: &dyn IdentityProvider) -> TestResult<()> {
     let federation = provider.federation().ok_or("the provider has no federation")?;
     let scope = CallScope::new("session", Duration::from_secs(30));
     federation.diagnose(&scope).await;

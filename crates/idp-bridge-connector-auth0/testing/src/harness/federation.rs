@@ -3,7 +3,7 @@
 use idp_bridge_conformance::fake::SigningKey;
 use idp_bridge_conformance::fixture::decode_jwt;
 use idp_bridge_conformance::{
-    ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Staged, TokenStatus, Tokens,
+    ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, TestResult, TokenStatus, Tokens,
     async_trait,
 };
 use idp_bridge_core::{AccessToken, FederationSettings, OauthClient, Secret, UserId};
@@ -63,7 +63,7 @@ impl Login<'_> {
 
 impl Auth0Harness {
     /// Logs a user in.
-    pub fn log_in_as(&self, email: &str, password: &str, login: Login<'_>) -> Staged<Tokens> {
+    pub fn log_in_as(&self, email: &str, password: &str, login: Login<'_>) -> TestResult<Tokens> {
         let Login { client_id, scope, audience } = login;
         let issued = self.fake.with(|tenant| tenant.log_in((email, password), client_id, scope, audience))?;
         let (refresh, id) = (issued.refresh.map(Secret::new), issued.id.map(Secret::new));
@@ -81,7 +81,7 @@ impl Auth0Harness {
     }
 
     /// Signs a token with changed claims.
-    pub fn altered(&self, token: &str, change: impl FnOnce(&mut Value)) -> Staged<String> {
+    pub fn altered(&self, token: &str, change: impl FnOnce(&mut Value)) -> TestResult<String> {
         let (header, mut claims) = decode_jwt(token)?;
         change(&mut claims);
         Ok(self.fake.with(|tenant| tenant.sign(&header, &claims))?)
@@ -105,7 +105,7 @@ impl FederationHarness for Auth0Harness {
         }
     }
 
-    async fn sign_in(&self, sign_in: &SignIn) -> Staged<Tokens> {
+    async fn sign_in(&self, sign_in: &SignIn) -> TestResult<Tokens> {
         let client_id = if sign_in.foreign_client { FOREIGN_APPLICATION } else { APPLICATION };
         let login = Login { client_id, ..Login::ORDINARY };
         let mut tokens = self.log_in_as(sign_in.email.as_str(), &sign_in.password, login)?;
@@ -122,7 +122,7 @@ impl FederationHarness for Auth0Harness {
         Ok(tokens)
     }
 
-    async fn check_tokens(&self, tokens: &mut Tokens) -> Staged<TokenStatus> {
+    async fn check_tokens(&self, tokens: &mut Tokens) -> TestResult<TokenStatus> {
         Ok(self.fake.with(|tenant| TokenStatus {
             userinfo: Some(tenant.accepts_access_token(tokens.access.expose())),
             introspection: None,
@@ -130,7 +130,7 @@ impl FederationHarness for Auth0Harness {
         }))
     }
 
-    async fn issue_flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
+    async fn issue_flawed(&self, flaw: Flaw, sign_in: &SignIn) -> TestResult<AccessToken> {
         let token = self.sign_in(sign_in).await?.access;
         let altered = |members| self.altered(token.expose(), |claims| extend(claims, members));
         let token = match flaw {
@@ -148,23 +148,23 @@ impl FederationHarness for Auth0Harness {
         Ok(AccessToken::new(token)?)
     }
 
-    async fn sign(&self, header: &Value, claims: &Value) -> Staged<String> {
+    async fn sign(&self, header: &Value, claims: &Value) -> TestResult<String> {
         Ok(self.fake.with(|tenant| tenant.sign(header, claims))?)
     }
 
-    async fn end_login(&self, tokens: &Tokens) -> Staged<Option<AccessToken>> {
+    async fn end_login(&self, tokens: &Tokens) -> TestResult<Option<AccessToken>> {
         let (_, claims) = decode_jwt(tokens.id.as_ref().ok_or("the login has no ID token")?.expose())?;
         let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
         let token = self.fake.with(|tenant| tenant.end_session(text("sid"), text("aud")))?;
         Ok(token.map(AccessToken::new).transpose()?)
     }
 
-    async fn block(&self, id: &UserId) -> Staged<()> {
+    async fn block(&self, id: &UserId) -> TestResult<()> {
         self.fake.change(id.as_str(), |user| extend(user, json!({"blocked": true})));
         Ok(())
     }
 
-    async fn delete(&self, id: &UserId) -> Staged<()> {
+    async fn delete(&self, id: &UserId) -> TestResult<()> {
         self.fake.with(|tenant| tenant.remove(id.as_str()));
         Ok(())
     }

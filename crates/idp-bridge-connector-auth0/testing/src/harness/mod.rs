@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use idp_bridge_conformance::fake::SigningKey;
 use idp_bridge_conformance::{
-    Control, FederationHarness, Harness, Need, NewUser, SecondOrigin, Setup, Staged, async_trait, fixture,
+    Control, FederationHarness, Harness, Need, NewUser, SecondOrigin, Setup, TestResult, async_trait, fixture,
 };
 use idp_bridge_connector_auth0::{Auth0, Auth0Config, Auth0Store};
 use idp_bridge_core::{
@@ -56,7 +56,7 @@ pub struct Auth0Harness {
 
 impl Auth0Harness {
     /// Starts a tenant with applications and connections, without users.
-    pub async fn start() -> Staged<Self> {
+    pub async fn start() -> TestResult<Self> {
         let fake = FakeAuth0::start().await?;
         fake.with(|tenant| {
             tenant.applications = vec![
@@ -96,7 +96,7 @@ impl Auth0Harness {
     }
 
     /// Returns the settings of a provider that authenticates with a new key, which replaces the secret at the fake too.
-    pub fn config_with_key(&self) -> Staged<Auth0Config> {
+    pub fn config_with_key(&self) -> TestResult<Auth0Config> {
         let (mut config, key) = (self.config(), SigningKey::rs256("unused")?);
         config.client_id = "bridge-with-key".into();
         (config.client_secret, config.private_key) = (None, Some(Secret::new(key.private_pem()?)));
@@ -107,7 +107,7 @@ impl Auth0Harness {
     }
 
     /// Builds a provider.
-    pub fn build(&self, config: Auth0Config) -> Staged<Directory<Auth0Store>> {
+    pub fn build(&self, config: Auth0Config) -> TestResult<Directory<Auth0Store>> {
         self.build_with(config, Some(federation::settings()))
     }
 
@@ -116,7 +116,7 @@ impl Auth0Harness {
         &self,
         config: Auth0Config,
         federation: Option<FederationSettings>,
-    ) -> Staged<Directory<Auth0Store>> {
+    ) -> TestResult<Directory<Auth0Store>> {
         let context = ConnectorContext { federation, ..ConnectorContext::new(TenantId::new("conformance")?) };
         Ok(Auth0::build(config, &context)?)
     }
@@ -175,7 +175,7 @@ impl Harness for Auth0Harness {
         Some(reason.into())
     }
 
-    async fn provider(&self, setup: Setup<'_>) -> Staged<Arc<dyn IdentityProvider>> {
+    async fn provider(&self, setup: Setup<'_>) -> TestResult<Arc<dyn IdentityProvider>> {
         let (mut config, mut federation) = (self.config(), Some(federation::settings()));
         match setup {
             Setup::Working => {}
@@ -194,7 +194,7 @@ impl Harness for Auth0Harness {
         Ok(Arc::new(self.build_with(config, federation)?))
     }
 
-    async fn create(&self, user: NewUser) -> Staged<UserId> {
+    async fn create(&self, user: NewUser) -> TestResult<UserId> {
         let metadata = match user.customers.as_slice() {
             [] => json!({}),
             [customer] => json!({"customer_id": customer}),
@@ -235,14 +235,14 @@ impl Harness for Auth0Harness {
             .collect()
     }
 
-    async fn change_email(&self, id: &UserId, email: &Email) -> Staged<()> {
+    async fn change_email(&self, id: &UserId, email: &Email) -> TestResult<()> {
         let members = json!({"email": email, "updated_at": SystemClock.now()});
         self.fake.change(id.as_str(), |user| extend(user, members));
         Ok(())
     }
 
     /// Writes `user_metadata`, the only member that users can write.
-    async fn edit_self(&self, email: &Email, password: &str, value: &CustomerId) -> Staged<()> {
+    async fn edit_self(&self, email: &Email, password: &str, value: &CustomerId) -> TestResult<()> {
         if !self.log_in(email, password).await? {
             return Err("the user cannot log in".into());
         }
@@ -252,20 +252,20 @@ impl Harness for Auth0Harness {
         Ok(())
     }
 
-    async fn log_in(&self, email: &Email, password: &str) -> Staged<bool> {
+    async fn log_in(&self, email: &Email, password: &str) -> TestResult<bool> {
         Ok(self.fake.with(|tenant| tenant.log_in_to(DATABASE, email.as_str(), password)))
     }
 
-    async fn mails(&self, email: &Email) -> Staged<usize> {
+    async fn mails(&self, email: &Email) -> TestResult<usize> {
         Ok(self.fake.mails().iter().filter(|mail| mail.to.eq_ignore_ascii_case(email.as_str())).count())
     }
 
-    async fn upstream(&self) -> Staged<String> {
+    async fn upstream(&self) -> TestResult<String> {
         Ok(self.fake.url())
     }
 
     /// Returns the origin of the Authentication API, a custom domain.
-    async fn second_origin(&self) -> Staged<SecondOrigin> {
+    async fn second_origin(&self) -> TestResult<SecondOrigin> {
         Ok(SecondOrigin { url: self.fake.url(), credentials: vec![SECRET.to_owned()] })
     }
 

@@ -1,6 +1,6 @@
 //! Runs with synthetic recordings and a synthetic document.
 
-use idp_bridge_conformance::Staged;
+use idp_bridge_conformance::TestResult;
 use idp_bridge_connector_auth0_testing::contract::{Report, run};
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ fn document() -> Value {
 }
 
 /// Runs with one recording and a document.
-async fn run_on(recording: Option<&Value>, document: &Value) -> Staged<Report> {
+async fn run_on(recording: Option<&Value>, document: &Value) -> TestResult<Report> {
     let folder = tempfile::tempdir().unwrap();
     let (recorded, openapi) = (folder.path().join("recorded"), folder.path().join("openapi.json"));
     std::fs::create_dir(&recorded).unwrap();
@@ -42,7 +42,7 @@ async fn run_on(recording: Option<&Value>, document: &Value) -> Staged<Report> {
     run(&recorded, &openapi).await
 }
 
-async fn run_with(change: impl FnOnce(&mut Value, &mut Value)) -> Staged<Report> {
+async fn run_with(change: impl FnOnce(&mut Value, &mut Value)) -> TestResult<Report> {
     let (mut recording, mut document) = (recording(), document());
     change(&mut recording, &mut document);
     run_on(Some(&recording), &document).await

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use idp_bridge_conformance::{Staged, Tokens};
+use idp_bridge_conformance::{TestResult, Tokens};
 use idp_bridge_core::{AccessToken, CallScope, OauthClient, OutboundPolicy, Random as _, Secret, SystemRandom};
 use idp_bridge_http::{BaseUrl, Client, Request, Response, StatusCode, Url, header};
 use serde_json::Value;
@@ -25,7 +25,7 @@ const SCOPES: &str = "openid profile email";
 
 impl Application<'_> {
     /// Signs a user in (authorization code with PKCE).
-    pub(super) async fn sign_in(&self, username: &str, password: &str) -> Staged<Tokens> {
+    pub(super) async fn sign_in(&self, username: &str, password: &str) -> TestResult<Tokens> {
         let (state, verifier) = (SystemRandom.word()?, SystemRandom.word()? + &SystemRandom.word()?);
         let challenge = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()));
         let parameters = [
@@ -60,24 +60,24 @@ impl Application<'_> {
     }
 
     /// Requests a token for the application itself.
-    pub(super) async fn client_credentials(&self, scope: &str) -> Staged<AccessToken> {
+    pub(super) async fn client_credentials(&self, scope: &str) -> TestResult<AccessToken> {
         let form = [("grant_type", "client_credentials"), ("scope", scope)];
         Ok(tokens(&self.request_token(&form).await?)?.access)
     }
 
     /// Returns whether the refresh token is active.
-    pub(super) async fn accepts_refresh(&self, token: &Secret) -> Staged<bool> {
+    pub(super) async fn accepts_refresh(&self, token: &Secret) -> TestResult<bool> {
         let form = [("grant_type", "refresh_token"), ("refresh_token", token.expose())];
         is_active(&self.request_token(&form).await?, StatusCode::BAD_REQUEST)
     }
 
     /// Returns whether userInfo accepts the access token.
-    pub(super) async fn accepts(&self, token: &AccessToken) -> Staged<bool> {
+    pub(super) async fn accepts(&self, token: &AccessToken) -> TestResult<bool> {
         let request = Request::get(self.at("oauth2/userInfo")?).bearer(&Secret::new(token.expose()))?;
         is_active(&self.send(request).await?, StatusCode::UNAUTHORIZED)
     }
 
-    async fn request_token(&self, form: &[(&str, &str)]) -> Staged<Response> {
+    async fn request_token(&self, form: &[(&str, &str)]) -> TestResult<Response> {
         let form = [form, &[("client_id", self.client.id.as_str())]].concat();
         let request = Request::post(self.at("oauth2/token")?).form(&form);
         let request = match &self.client.secret {
@@ -87,12 +87,12 @@ impl Application<'_> {
         self.send(request).await
     }
 
-    fn at(&self, path: &str) -> Staged<Url> {
+    fn at(&self, path: &str) -> TestResult<Url> {
         let base = BaseUrl::parse(self.domain, &OutboundPolicy::default())?;
         Ok(base.join(&path.split('/').collect::<Vec<_>>())?)
     }
 
-    async fn send(&self, request: Request) -> Staged<Response> {
+    async fn send(&self, request: Request) -> TestResult<Response> {
         Ok(self.http.send(&scope(), request).await?)
     }
 }
@@ -102,7 +102,7 @@ pub(super) fn scope() -> CallScope {
     CallScope::new("harness", Duration::from_secs(60))
 }
 
-fn tokens(answer: &Response) -> Staged<Tokens> {
+fn tokens(answer: &Response) -> TestResult<Tokens> {
     if !answer.status.is_success() {
         return Err(format!("no tokens: {} {}", answer.status, answer.text().unwrap_or_default()).into());
     }
@@ -116,7 +116,7 @@ fn tokens(answer: &Response) -> Staged<Tokens> {
 }
 
 /// Returns whether a response proves that a token is active, or that it is not (this status).
-fn is_active(response: &Response, refusal: StatusCode) -> Staged<bool> {
+fn is_active(response: &Response, refusal: StatusCode) -> TestResult<bool> {
     match response.status {
         StatusCode::OK => Ok(true),
         status if status == refusal => Ok(false),

@@ -2,7 +2,7 @@
 
 use idp_bridge_conformance::fake::SigningKey;
 use idp_bridge_conformance::{
-    FederationFacts, FederationHarness, Flaw, SignIn, Staged, TokenStatus, Tokens, async_trait,
+    FederationFacts, FederationHarness, Flaw, SignIn, TestResult, TokenStatus, Tokens, async_trait,
 };
 use idp_bridge_core::{AccessToken, Clock as _, Secret, SystemClock, UserId};
 use serde_json::{Value, json};
@@ -15,14 +15,14 @@ const ANOTHER_ISSUER: &str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-wes
 
 impl CognitoHarness {
     /// Returns the login of these tokens.
-    pub fn session(&self, tokens: &Tokens) -> Staged<Session> {
+    pub fn session(&self, tokens: &Tokens) -> TestResult<Session> {
         let refresh = tokens.refresh.as_ref().ok_or("a login without a refresh token")?;
         let found = self.fake.with(|pool| pool.session(|own| own.refresh == refresh.expose()).cloned());
         found.ok_or_else(|| "the fake has no such login".into())
     }
 
     /// Signs a new access token of a login, with some claims changed; null removes one.
-    pub fn sign_access(&self, session: &Session, changes: Value) -> Staged<AccessToken> {
+    pub fn sign_access(&self, session: &Session, changes: Value) -> TestResult<AccessToken> {
         let token = self.fake.with(|pool| {
             let (header, claims) = (pool.header(), pool.access_claims(session));
             pool.sign(&header, &changed(claims, changes))
@@ -37,9 +37,9 @@ impl FederationHarness for CognitoHarness {
         self.site.facts()
     }
 
-    async fn sign_in(&self, sign_in: &SignIn) -> Staged<Tokens> {
+    async fn sign_in(&self, sign_in: &SignIn) -> TestResult<Tokens> {
         let client_id = if sign_in.foreign_client { FOREIGN_CLIENT } else { APP_CLIENT };
-        let (session, access, id) = self.fake.with(|pool| -> Staged<_> {
+        let (session, access, id) = self.fake.with(|pool| -> TestResult<_> {
             let name = pool.username_of(sign_in.email.as_str()).ok_or("no user has this address")?;
             Ok(pool.sign_in(&name, &sign_in.password, client_id)?)
         })?;
@@ -59,7 +59,7 @@ impl FederationHarness for CognitoHarness {
         Ok(tokens)
     }
 
-    async fn check_tokens(&self, tokens: &mut Tokens) -> Staged<TokenStatus> {
+    async fn check_tokens(&self, tokens: &mut Tokens) -> TestResult<TokenStatus> {
         Ok(self.fake.with(|pool| TokenStatus {
             userinfo: Some(pool.accepts_access_token(tokens.access.expose())),
             introspection: None,
@@ -67,7 +67,7 @@ impl FederationHarness for CognitoHarness {
         }))
     }
 
-    async fn issue_flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
+    async fn issue_flawed(&self, flaw: Flaw, sign_in: &SignIn) -> TestResult<AccessToken> {
         let session = self.session(&self.sign_in(sign_in).await?)?;
         match flaw {
             Flaw::AnotherIssuer => {
@@ -87,23 +87,23 @@ impl FederationHarness for CognitoHarness {
         }
     }
 
-    async fn sign(&self, header: &Value, claims: &Value) -> Staged<String> {
+    async fn sign(&self, header: &Value, claims: &Value) -> TestResult<String> {
         Ok(self.fake.with(|pool| pool.sign(header, claims))?)
     }
 
     /// Revokes the refresh token, as an application does. Cognito's page ends only the browser's session.
-    async fn end_login(&self, tokens: &Tokens) -> Staged<Option<AccessToken>> {
+    async fn end_login(&self, tokens: &Tokens) -> TestResult<Option<AccessToken>> {
         let session = self.session(tokens)?;
         self.fake.with(|pool| pool.end(&session.refresh));
         Ok(None)
     }
 
-    async fn block(&self, id: &UserId) -> Staged<()> {
+    async fn block(&self, id: &UserId) -> TestResult<()> {
         self.fake.change(id.as_str(), |user| user.enabled = false);
         Ok(())
     }
 
-    async fn delete(&self, id: &UserId) -> Staged<()> {
+    async fn delete(&self, id: &UserId) -> TestResult<()> {
         self.fake.with(|pool| pool.remove(id.as_str()));
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Creates IAM users in a stand-in, which enforces their rights.
 
-use idp_bridge_conformance::Staged;
+use idp_bridge_conformance::TestResult;
 use idp_bridge_core::{OutboundPolicy, Secret};
 use idp_bridge_http::{BaseUrl, Client, HeaderValue, Request, header};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ pub(super) struct Iam {
 }
 
 impl Iam {
-    pub(super) fn new(url: &str, region: &str, root: &str) -> Staged<Self> {
+    pub(super) fn new(url: &str, region: &str, root: &str) -> TestResult<Self> {
         let policy = OutboundPolicy::default();
         // Ministack 1.5.33 does not verify signatures of its root (seen in November 2026), so this one is invalid.
         let authorization = format!(
@@ -30,7 +30,7 @@ impl Iam {
     }
 
     /// Creates a user with these rights on one pool, and returns the key.
-    pub(super) async fn create_user(&self, name: &str, actions: &[&str], pool_arn: &str) -> Staged<Key> {
+    pub(super) async fn create_user(&self, name: &str, actions: &[&str], pool_arn: &str) -> TestResult<Key> {
         self.send("CreateUser", &[("UserName", name)]).await?;
         if !actions.is_empty() {
             let actions: Value = actions.iter().map(|action| format!("cognito-idp:{action}")).collect();
@@ -43,7 +43,7 @@ impl Iam {
         Ok(Key { id: element(&answer, "AccessKeyId")?, secret: Secret::new(element(&answer, "SecretAccessKey")?) })
     }
 
-    async fn send(&self, action: &str, fields: &[(&str, &str)]) -> Staged<String> {
+    async fn send(&self, action: &str, fields: &[(&str, &str)]) -> TestResult<String> {
         let form = [&[("Action", action), ("Version", "2010-05-08")], fields].concat();
         let request = Request::post(self.base.as_url().clone()).form(&form);
         let request = request.header(header::AUTHORIZATION, self.authorization.clone());
@@ -54,7 +54,7 @@ impl Iam {
 }
 
 /// Returns the text of the XML element with this name.
-fn element(xml: &str, name: &str) -> Staged<String> {
+fn element(xml: &str, name: &str) -> TestResult<String> {
     let after = xml.split_once(&format!("<{name}>")).map(|(_, after)| after);
     let text = after.and_then(|after| after.split_once(&format!("</{name}>"))).map(|(text, _)| text);
     Ok(text.ok_or_else(|| format!("IAM's response has no `{name}`"))?.to_owned())

@@ -10,7 +10,7 @@ mod stand_in_federation;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use idp_bridge_conformance::{FederationHarness, Harness, Need, NewUser, Setup, Staged, async_trait};
+use idp_bridge_conformance::{FederationHarness, Harness, Need, NewUser, Setup, TestResult, async_trait};
 use idp_bridge_connector_cognito::{Cognito, CognitoConfig, CognitoStore, CustomerLookup};
 use idp_bridge_core::{
     Capabilities, Connector, CustomerId, Directory, Email, FederationSettings, IdentityProvider, OauthClient, Secret,
@@ -49,7 +49,7 @@ fn client(id: &str, secret: Option<&str>) -> OauthClient {
 
 impl CognitoHarness {
     /// Starts a pool with app clients and principals. Customers are found by a searchable attribute.
-    pub async fn start_with_fake() -> Staged<Self> {
+    pub async fn start_with_fake() -> TestResult<Self> {
         let fake = FakeCognito::start().await?;
         let key = |id: &str| Key { id: id.into(), secret: Secret::new(SECRET) };
         let keys = Keys {
@@ -102,12 +102,16 @@ impl CognitoHarness {
     }
 
     /// Builds a provider from settings that a test has changed.
-    pub fn build(&self, config: CognitoConfig) -> Staged<Directory<CognitoStore>> {
+    pub fn build(&self, config: CognitoConfig) -> TestResult<Directory<CognitoStore>> {
         self.build_with(config, self.site.federation())
     }
 
     /// Builds a provider with these federation settings.
-    pub fn build_with(&self, config: CognitoConfig, federation: FederationSettings) -> Staged<Directory<CognitoStore>> {
+    pub fn build_with(
+        &self,
+        config: CognitoConfig,
+        federation: FederationSettings,
+    ) -> TestResult<Directory<CognitoStore>> {
         self.site.build(config, Some(federation))
     }
 }
@@ -131,12 +135,12 @@ impl Harness for CognitoHarness {
         Some(reason.into())
     }
 
-    async fn provider(&self, setup: Setup<'_>) -> Staged<Arc<dyn IdentityProvider>> {
+    async fn provider(&self, setup: Setup<'_>) -> TestResult<Arc<dyn IdentityProvider>> {
         self.site.provider(setup)
     }
 
     /// Creates a verified user as confirmed, and an unverified user as unconfirmed, so that each can get its mail.
-    async fn create(&self, new: NewUser) -> Staged<UserId> {
+    async fn create(&self, new: NewUser) -> TestResult<UserId> {
         let is_confirmed = new.email_verified || new.password.is_some();
         let status = if is_confirmed { Status::Confirmed } else { Status::Unconfirmed };
         let mut user = User::new(&format!("person-{}", self.created.fetch_add(1, Relaxed)), status, &[]);
@@ -164,11 +168,11 @@ impl Harness for CognitoHarness {
             .collect()
     }
 
-    async fn exists(&self, id: &UserId) -> Staged<bool> {
+    async fn exists(&self, id: &UserId) -> TestResult<bool> {
         Ok(self.fake.with(|pool| pool.user(id.as_str()).is_some()))
     }
 
-    async fn change_email(&self, id: &UserId, email: &Email) -> Staged<()> {
+    async fn change_email(&self, id: &UserId, email: &Email) -> TestResult<()> {
         self.fake.change(id.as_str(), |user| {
             let verified = user.attribute("email_verified").map(str::to_owned);
             user.set("email", email.as_str());
@@ -177,7 +181,7 @@ impl Harness for CognitoHarness {
         Ok(())
     }
 
-    async fn log_in(&self, email: &Email, password: &str) -> Staged<bool> {
+    async fn log_in(&self, email: &Email, password: &str) -> TestResult<bool> {
         self.fake.with(|pool| {
             let name = pool.username_of(email.as_str()).ok_or("no user has this address")?;
             Ok(pool.user_with_password(&name, password).is_some_and(|user| user.status == Status::Confirmed))
@@ -185,7 +189,7 @@ impl Harness for CognitoHarness {
     }
 
     /// Sets `name`: the app clients let users write only `email` and `name`.
-    async fn edit_self(&self, email: &Email, password: &str, value: &CustomerId) -> Staged<()> {
+    async fn edit_self(&self, email: &Email, password: &str, value: &CustomerId) -> TestResult<()> {
         if !self.log_in(email, password).await? {
             return Err("the user cannot log in".into());
         }
@@ -194,11 +198,11 @@ impl Harness for CognitoHarness {
         Ok(())
     }
 
-    async fn mails(&self, email: &Email) -> Staged<usize> {
+    async fn mails(&self, email: &Email) -> TestResult<usize> {
         Ok(self.fake.mails().iter().filter(|mail| mail.to.eq_ignore_ascii_case(email.as_str())).count())
     }
 
-    async fn upstream(&self) -> Staged<String> {
+    async fn upstream(&self) -> TestResult<String> {
         Ok(self.site.url.clone())
     }
 

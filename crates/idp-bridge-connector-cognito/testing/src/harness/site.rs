@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use idp_bridge_conformance::{ClaimNames, Control, EndSessionForm, FederationFacts, Need, Setup, Staged, fixture};
+use idp_bridge_conformance::{ClaimNames, Control, EndSessionForm, FederationFacts, Need, Setup, TestResult, fixture};
 use idp_bridge_connector_cognito::{Cognito, CognitoConfig, CognitoStore, CustomerLookup};
 use idp_bridge_core::{
     CallKind, Connector as _, ConnectorContext, Directory, FederationSettings, IdentityProvider, OauthClient, Secret,
@@ -95,13 +95,13 @@ impl Site {
         &self,
         config: CognitoConfig,
         federation: Option<FederationSettings>,
-    ) -> Staged<Directory<CognitoStore>> {
+    ) -> TestResult<Directory<CognitoStore>> {
         let context = ConnectorContext { federation, ..ConnectorContext::new(TenantId::new("conformance")?) };
         Ok(Cognito::build(config, &context)?)
     }
 
     /// Builds a provider for the suite.
-    pub(super) fn provider(&self, setup: Setup<'_>) -> Staged<Arc<dyn IdentityProvider>> {
+    pub(super) fn provider(&self, setup: Setup<'_>) -> TestResult<Arc<dyn IdentityProvider>> {
         let mut config = self.config();
         let federation = Some(self.federation());
         let mut context = ConnectorContext { federation, ..ConnectorContext::new(TenantId::new("conformance")?) };

@@ -16,7 +16,7 @@ use aws_sdk_cognitoidentityprovider::types::AuthFlowType::UserPasswordAuth;
 use aws_sdk_cognitoidentityprovider::types::{AttributeType, MessageActionType, UserType, VerifiedAttributeType};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use idp_bridge_conformance::{FederationHarness, Flaw, Harness, Need, NewUser, Setup, Staged, async_trait};
+use idp_bridge_conformance::{FederationHarness, Flaw, Harness, Need, NewUser, Setup, TestResult, async_trait};
 use idp_bridge_connector_cognito::Cognito;
 use idp_bridge_core::{
     Capabilities, Connector, CustomerId, Email, IdentityProvider, OauthClient, OutboundPolicy, Secret, UserId,
@@ -85,7 +85,7 @@ pub struct StandInHarness {
 
 impl StandInHarness {
     /// Creates a pool with app clients and without users.
-    pub async fn start(stand_in: StandIn) -> Staged<Self> {
+    pub async fn start(stand_in: StandIn) -> TestResult<Self> {
         let sdk = stand_in.sdk();
         let pool =
             sdk.create_user_pool().pool_name("conformance").auto_verified_attributes(VerifiedAttributeType::Email);
@@ -108,7 +108,7 @@ impl StandInHarness {
     }
 
     /// Creates a user by a sign-up that is not confirmed.
-    async fn sign_up(&self, name: &str, attributes: Vec<AttributeType>) -> Staged<UserId> {
+    async fn sign_up(&self, name: &str, attributes: Vec<AttributeType>) -> TestResult<UserId> {
         let own = &self.apps.own;
         let request = self.sdk.sign_up().client_id(&own.id).secret_hash(secret_hash(own, name)).username(name);
         let answer = request.password(PASSWORD).set_user_attributes(Some(attributes)).send().await?;
@@ -122,7 +122,7 @@ impl StandInHarness {
         name: &str,
         attributes: Vec<AttributeType>,
         password: &str,
-    ) -> Staged<UserId> {
+    ) -> TestResult<UserId> {
         let request = self.sdk.admin_create_user().user_pool_id(pool).username(name);
         let request = request.message_action(MessageActionType::Suppress).set_user_attributes(Some(attributes));
         let user = request.send().await?.user.ok_or("the response has no user")?;
@@ -133,26 +133,26 @@ impl StandInHarness {
     }
 
     /// Returns the first user with this value.
-    async fn find(&self, attribute: &str, value: &str) -> Staged<Option<UserType>> {
+    async fn find(&self, attribute: &str, value: &str) -> TestResult<Option<UserType>> {
         let filter = format!("{attribute} = {}", quote::double_quoted(value));
         let answer = self.sdk.list_users().user_pool_id(&self.site.pool).filter(filter).send().await?;
         Ok(answer.users.and_then(|users| users.into_iter().next()))
     }
 
-    pub(super) async fn name_of(&self, attribute: &str, value: &str) -> Staged<String> {
+    pub(super) async fn name_of(&self, attribute: &str, value: &str) -> TestResult<String> {
         let user = self.find(attribute, value).await?.and_then(|user| user.username);
         Ok(user.ok_or("no user has this value")?)
     }
 
     /// Sets an attribute of a user as an administrator.
-    async fn set(&self, name: String, attribute: AttributeType) -> Staged<()> {
+    async fn set(&self, name: String, attribute: AttributeType) -> TestResult<()> {
         let request = self.sdk.admin_update_user_attributes().user_pool_id(&self.site.pool).username(name);
         request.user_attributes(attribute).send().await?;
         Ok(())
     }
 
     /// Returns the number of mails to this address.
-    async fn count_mails(&self, email: &Email) -> Staged<usize> {
+    async fn count_mails(&self, email: &Email) -> TestResult<usize> {
         let url =
             BaseUrl::parse(&self.site.url, &OutboundPolicy::default())?.join(&["_ministack", "ses", "messages"])?;
         let answer: Value = self.http.send(&scope(), Request::get(url)).await?.json()?;
@@ -167,7 +167,7 @@ impl StandInHarness {
     }
 }
 
-fn attribute(name: &str, value: &str) -> Staged<AttributeType> {
+fn attribute(name: &str, value: &str) -> TestResult<AttributeType> {
     Ok(AttributeType::builder().name(name).value(value).build()?)
 }
 
@@ -208,11 +208,11 @@ impl Harness for StandInHarness {
         Some(reason.into())
     }
 
-    async fn provider(&self, setup: Setup<'_>) -> Staged<Arc<dyn IdentityProvider>> {
+    async fn provider(&self, setup: Setup<'_>) -> TestResult<Arc<dyn IdentityProvider>> {
         self.site.provider(setup)
     }
 
-    async fn create(&self, new: NewUser) -> Staged<UserId> {
+    async fn create(&self, new: NewUser) -> TestResult<UserId> {
         let name = format!("person-{}", self.created.fetch_add(1, Relaxed));
         let pool = &self.site.pool;
         let mut attributes = Vec::new();
@@ -238,24 +238,24 @@ impl Harness for StandInHarness {
         Ok(id)
     }
 
-    async fn mails(&self, email: &Email) -> Staged<usize> {
+    async fn mails(&self, email: &Email) -> TestResult<usize> {
         let before = self.mails_before().get(&email.as_str().to_lowercase()).copied().unwrap_or_default();
         Ok(self.count_mails(email).await?.saturating_sub(before))
     }
 
-    async fn change_email(&self, id: &UserId, email: &Email) -> Staged<()> {
+    async fn change_email(&self, id: &UserId, email: &Email) -> TestResult<()> {
         self.set(self.name_of("sub", id.as_str()).await?, attribute("email", email.as_str())?).await
     }
 
     /// Sets `name` as an administrator. The app clients let users write it.
-    async fn edit_self(&self, email: &Email, password: &str, value: &CustomerId) -> Staged<()> {
+    async fn edit_self(&self, email: &Email, password: &str, value: &CustomerId) -> TestResult<()> {
         if !self.log_in(email, password).await? {
             return Err("the user cannot log in".into());
         }
         self.set(self.name_of("email", email.as_str()).await?, attribute("name", value.as_str())?).await
     }
 
-    async fn log_in(&self, email: &Email, password: &str) -> Staged<bool> {
+    async fn log_in(&self, email: &Email, password: &str) -> TestResult<bool> {
         let (name, own) = (self.name_of("email", email.as_str()).await?, &self.apps.own);
         let request = self.sdk.initiate_auth().client_id(&own.id).auth_flow(UserPasswordAuth);
         let request = request.auth_parameters("SECRET_HASH", secret_hash(own, &name));
@@ -269,7 +269,7 @@ impl Harness for StandInHarness {
         }
     }
 
-    async fn upstream(&self) -> Staged<String> {
+    async fn upstream(&self) -> TestResult<String> {
         Ok(self.site.url.clone())
     }
 

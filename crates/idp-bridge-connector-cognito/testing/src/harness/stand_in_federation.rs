@@ -7,7 +7,7 @@ use aws_sdk_cognitoidentityprovider::types::{
 };
 use idp_bridge_conformance::fixture::text_claim;
 use idp_bridge_conformance::{
-    FederationFacts, FederationHarness, Flaw, SignIn, Staged, TokenStatus, Tokens, async_trait,
+    FederationFacts, FederationHarness, Flaw, SignIn, TestResult, TokenStatus, Tokens, async_trait,
 };
 use idp_bridge_core::{AccessToken, OauthClient, Secret, UserId};
 
@@ -35,7 +35,7 @@ pub(super) struct Apps {
 
 impl Apps {
     /// Creates the app clients in a pool.
-    pub(super) async fn create(sdk: &SdkClient, pool: &str) -> Staged<Self> {
+    pub(super) async fn create(sdk: &SdkClient, pool: &str) -> TestResult<Self> {
         let scope = ResourceServerScopeType::builder().scope_name("read").scope_description("Read").build()?;
         let server = sdk.create_resource_server().user_pool_id(pool).identifier("api").name("api").scopes(scope);
         server.send().await?;
@@ -48,7 +48,7 @@ impl Apps {
 }
 
 /// Creates an app client for sign-ins, with this lifetime of its access tokens in minutes.
-async fn create_app(sdk: &SdkClient, pool: &str, minutes: Option<i32>) -> Staged<OauthClient> {
+async fn create_app(sdk: &SdkClient, pool: &str, minutes: Option<i32>) -> TestResult<OauthClient> {
     let scopes = ["openid", "profile", "email", API].map(str::to_owned);
     let request = sdk.create_user_pool_client().user_pool_id(pool).client_name("app").generate_secret(true);
     let request = request.explicit_auth_flows(AllowUserPasswordAuth).write_attributes("email");
@@ -69,7 +69,7 @@ impl StandInHarness {
     }
 
     /// Returns the app client of these tokens.
-    fn find_app(&self, tokens: &Tokens) -> Staged<&OauthClient> {
+    fn find_app(&self, tokens: &Tokens) -> TestResult<&OauthClient> {
         let id = text_claim(tokens.access.expose(), "client_id")?;
         let Apps { own, expired, foreign } = &self.apps;
         let found = [own, expired, foreign].into_iter().find(|app| app.id == id);
@@ -83,7 +83,7 @@ impl FederationHarness for StandInHarness {
         self.site.facts()
     }
 
-    async fn sign_in(&self, sign_in: &SignIn) -> Staged<Tokens> {
+    async fn sign_in(&self, sign_in: &SignIn) -> TestResult<Tokens> {
         let app = match sign_in {
             SignIn { foreign_client: true, .. } => &self.apps.foreign,
             SignIn { expired: true, .. } => &self.apps.expired,
@@ -93,7 +93,7 @@ impl FederationHarness for StandInHarness {
         self.application(app).sign_in(&username, &sign_in.password).await
     }
 
-    async fn check_tokens(&self, tokens: &mut Tokens) -> Staged<TokenStatus> {
+    async fn check_tokens(&self, tokens: &mut Tokens) -> TestResult<TokenStatus> {
         let app = self.application(self.find_app(tokens)?);
         let refresh = match &tokens.refresh {
             Some(token) => Some(app.accepts_refresh(token).await?),
@@ -102,7 +102,7 @@ impl FederationHarness for StandInHarness {
         Ok(TokenStatus { userinfo: Some(app.accepts(&tokens.access).await?), introspection: None, refresh })
     }
 
-    async fn issue_flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
+    async fn issue_flawed(&self, flaw: Flaw, sign_in: &SignIn) -> TestResult<AccessToken> {
         match flaw {
             Flaw::AnotherIssuer => {
                 let pool = self.sdk.create_user_pool().pool_name("another").send().await?.user_pool;
@@ -117,7 +117,7 @@ impl FederationHarness for StandInHarness {
     }
 
     /// Revokes the refresh token, as an application does. The hosted page ends only the browser's session.
-    async fn end_login(&self, tokens: &Tokens) -> Staged<Option<AccessToken>> {
+    async fn end_login(&self, tokens: &Tokens) -> TestResult<Option<AccessToken>> {
         let OauthClient { id, secret } = self.find_app(tokens)?;
         let refresh = tokens.refresh.as_ref().ok_or("a login without a refresh token")?;
         let request = self.sdk.revoke_token().client_id(id).token(refresh.expose());
@@ -125,13 +125,13 @@ impl FederationHarness for StandInHarness {
         Ok(None)
     }
 
-    async fn block(&self, id: &UserId) -> Staged<()> {
+    async fn block(&self, id: &UserId) -> TestResult<()> {
         let name = self.name_of("sub", id.as_str()).await?;
         self.sdk.admin_disable_user().user_pool_id(&self.site.pool).username(name).send().await?;
         Ok(())
     }
 
-    async fn delete(&self, id: &UserId) -> Staged<()> {
+    async fn delete(&self, id: &UserId) -> TestResult<()> {
         let name = self.name_of("sub", id.as_str()).await?;
         self.sdk.admin_delete_user().user_pool_id(&self.site.pool).username(name).send().await?;
         Ok(())

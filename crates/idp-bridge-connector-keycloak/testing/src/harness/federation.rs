@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use idp_bridge_conformance::fake::{Answer, Fake, FakeServer, Incoming, SigningKey};
 use idp_bridge_conformance::fixture::text_claim;
 use idp_bridge_conformance::{
-    ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Staged, TokenStatus, Tokens,
+    ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, TestResult, TokenStatus, Tokens,
     async_trait,
 };
 use idp_bridge_core::{
@@ -81,7 +81,7 @@ impl KeycloakHarness {
         email: &Email,
         password: &str,
         scope: &str,
-    ) -> Staged<Response> {
+    ) -> TestResult<Response> {
         let username = self.user(email).await?.username.unwrap_or_default();
         let mut form = vec![("grant_type", "password"), ("username", &username), ("password", password)];
         form.extend((!scope.is_empty()).then_some(("scope", scope)));
@@ -89,7 +89,7 @@ impl KeycloakHarness {
     }
 
     /// Logs a person in to one of the realm's clients, with these scopes.
-    pub async fn log_in_at(&self, client: &str, email: &Email, password: &str, scope: &str) -> Staged<Tokens> {
+    pub async fn log_in_at(&self, client: &str, email: &Email, password: &str, scope: &str) -> TestResult<Tokens> {
         let answer = self.request_tokens(client, email, password, scope).await?;
         if !answer.status().is_success() {
             return Err(format!("a login to `{client}` answered {}: {}", answer.status(), answer.text().await?).into());
@@ -103,7 +103,7 @@ impl KeycloakHarness {
     }
 
     /// Sets the person's customer claim in tokens of [`realm::CLAIMING`].
-    async fn set_claim(&self, email: &Email, value: &Value) -> Staged<()> {
+    async fn set_claim(&self, email: &Email, value: &Value) -> TestResult<()> {
         let user = self.user(email).await?;
         let id = user.id.unwrap_or_default();
         let mut attributes = user.attributes.unwrap_or_default();
@@ -123,7 +123,7 @@ impl KeycloakHarness {
     }
 
     /// Polls userinfo until the realm refuses the token.
-    async fn wait_for_expiry(&self, token: &AccessToken) -> Staged<()> {
+    async fn wait_for_expiry(&self, token: &AccessToken) -> TestResult<()> {
         let begun = Instant::now();
         while self.userinfo(token).await? {
             if begun.elapsed() > EXPIRY_TIMEOUT {
@@ -134,7 +134,7 @@ impl KeycloakHarness {
     }
 
     /// Returns whether the realm's userinfo accepts the token.
-    async fn userinfo(&self, token: &AccessToken) -> Staged<bool> {
+    async fn userinfo(&self, token: &AccessToken) -> TestResult<bool> {
         let answer = self.http.get(self.endpoint("userinfo")).bearer_auth(token.expose()).send().await?;
         match answer.status().as_u16() {
             200 => Ok(true),
@@ -144,14 +144,14 @@ impl KeycloakHarness {
     }
 
     /// Fetches a token that an application gets for itself.
-    async fn client_token(&self) -> Staged<AccessToken> {
+    async fn client_token(&self) -> TestResult<AccessToken> {
         let form = [("grant_type", "client_credentials"), ("scope", "openid")];
         let answer: TokenAnswer = self.token_request(realm::WEB, &form).send().await?.json().await?;
         Ok(AccessToken::new(answer.access_token)?)
     }
 
     /// Fetches a token that is bound to a key of its sender by a DPoP proof (RFC 9449).
-    async fn bound_token(&self, sign_in: &SignIn) -> Staged<AccessToken> {
+    async fn bound_token(&self, sign_in: &SignIn) -> TestResult<AccessToken> {
         let key = SigningKey::es256("own")?;
         let mut jwk = key.jwk();
         if let Some(members) = jwk.as_object_mut() {
@@ -169,7 +169,7 @@ impl KeycloakHarness {
     }
 
     /// Fetches a token from another realm with equal clients and an equal person.
-    async fn token_of_another_realm(&self, sign_in: &SignIn) -> Staged<AccessToken> {
+    async fn token_of_another_realm(&self, sign_in: &SignIn) -> TestResult<AccessToken> {
         let other = Self::start(self.server.clone()).await?;
         let mut person = idp_bridge_conformance::NewUser::person(sign_in.email.clone());
         person.password = Some(sign_in.password.clone());
@@ -194,13 +194,13 @@ impl KeycloakHarness {
     }
 
     /// Ends a session as an administrator. Keycloak notifies the applications by their back channels.
-    pub async fn end_session(&self, sid: &str) -> Staged<()> {
+    pub async fn end_session(&self, sid: &str) -> TestResult<()> {
         self.admin().sessions_with_session_delete(sid).is_offline(None).await?;
         Ok(())
     }
 
     /// Removes the bridge from the audience of a client's tokens.
-    pub async fn remove_audience(&self, client: &str) -> Staged<()> {
+    pub async fn remove_audience(&self, client: &str) -> TestResult<()> {
         let (client, admin) = (self.client(client).await?, self.admin());
         let id = client.id.unwrap_or_default();
         for mapper in client.protocol_mappers.into_iter().flatten() {
@@ -213,22 +213,22 @@ impl KeycloakHarness {
     }
 
     /// Adds the subject to lightweight access tokens.
-    pub async fn add_subject_to_lightweight_tokens(&self) -> Staged<()> {
+    pub async fn add_subject_to_lightweight_tokens(&self) -> TestResult<()> {
         self.add_mapper(realm::LIGHT, realm::subject()).await
     }
 
     /// Adds a mapper of this type that fills a client's customer claim from this attribute.
-    pub async fn map_customer(&self, client: &str, kind: &str, attribute: &str) -> Staged<()> {
+    pub async fn map_customer(&self, client: &str, kind: &str, attribute: &str) -> TestResult<()> {
         self.add_mapper(client, realm::customer_from(kind, attribute)).await
     }
 
-    async fn add_mapper(&self, client: &str, mapper: ProtocolMapperRepresentation) -> Staged<()> {
+    async fn add_mapper(&self, client: &str, mapper: ProtocolMapperRepresentation) -> TestResult<()> {
         let id = self.client(client).await?.id.unwrap_or_default();
         done(self.admin().clients_with_client_uuid_protocol_mappers_models_post(&id, mapper).await)
     }
 
     /// Sets the back channel's URL of the application `web`.
-    pub async fn set_back_channel(&self, url: &str) -> Staged<()> {
+    pub async fn set_back_channel(&self, url: &str) -> TestResult<()> {
         let mut client = self.client(realm::WEB).await?;
         realm::set_back_channel(&mut client, url);
         let id = client.id.clone().unwrap_or_default();
@@ -236,7 +236,7 @@ impl KeycloakHarness {
     }
 
     /// Adds a key and signs with it from now on.
-    pub async fn rotate_keys(&self) -> Staged<()> {
+    pub async fn rotate_keys(&self) -> TestResult<()> {
         let config = [("priority", "200"), ("enabled", "true"), ("active", "true"), ("algorithm", "RS256")];
         let config = config.map(|(name, value)| (name.to_owned(), vec![value.to_owned()]));
         let component = ComponentRepresentation {
@@ -268,7 +268,7 @@ impl FederationHarness for KeycloakHarness {
         }
     }
 
-    async fn sign_in(&self, sign_in: &SignIn) -> Staged<Tokens> {
+    async fn sign_in(&self, sign_in: &SignIn) -> TestResult<Tokens> {
         let client = match &sign_in.customer_claim {
             Some(value) => {
                 self.set_claim(&sign_in.email, value).await?;
@@ -286,7 +286,7 @@ impl FederationHarness for KeycloakHarness {
         Ok(tokens)
     }
 
-    async fn check_tokens(&self, tokens: &mut Tokens) -> Staged<TokenStatus> {
+    async fn check_tokens(&self, tokens: &mut Tokens) -> TestResult<TokenStatus> {
         let form = [("token", tokens.access.expose()), ("client_id", realm::BRIDGE), ("client_secret", realm::SECRET)];
         let introspected: Value =
             self.http.post(self.endpoint("token/introspect")).form(&form).send().await?.json().await?;
@@ -308,7 +308,7 @@ impl FederationHarness for KeycloakHarness {
         Ok(alive)
     }
 
-    async fn issue_flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
+    async fn issue_flawed(&self, flaw: Flaw, sign_in: &SignIn) -> TestResult<AccessToken> {
         match flaw {
             Flaw::AnotherIssuer => self.token_of_another_realm(sign_in).await,
             Flaw::ServiceAccount => self.client_token().await,
@@ -317,12 +317,12 @@ impl FederationHarness for KeycloakHarness {
         }
     }
 
-    async fn sign(&self, header: &Value, claims: &Value) -> Staged<String> {
+    async fn sign(&self, header: &Value, claims: &Value) -> TestResult<String> {
         let fake = self.server.fake.as_ref().ok_or("a real keycloak does not sign arbitrary tokens")?;
         Ok(fake.sign(&self.realm, header, claims).ok_or("the realm has no such key")?)
     }
 
-    async fn end_login(&self, tokens: &Tokens) -> Staged<Option<AccessToken>> {
+    async fn end_login(&self, tokens: &Tokens) -> TestResult<Option<AccessToken>> {
         let hint = tokens.id.as_ref().ok_or("the login has no ID token")?;
         let answer = self.http.get(self.endpoint("logout")).query(&[
             ("id_token_hint", hint.expose()),
@@ -338,11 +338,11 @@ impl FederationHarness for KeycloakHarness {
         Ok(self.sent_logout_token(&sid).map(AccessToken::new).transpose()?)
     }
 
-    async fn block(&self, id: &UserId) -> Staged<()> {
+    async fn block(&self, id: &UserId) -> TestResult<()> {
         self.change_user(id, json!({"enabled": false})).await
     }
 
-    async fn delete(&self, id: &UserId) -> Staged<()> {
+    async fn delete(&self, id: &UserId) -> TestResult<()> {
         done(self.admin().users_with_user_id_delete(id.as_str()).await)
     }
 }

@@ -2,18 +2,18 @@
 
 use std::path::PathBuf;
 
-use idp_bridge_conformance::Staged;
+use idp_bridge_conformance::TestResult;
 
 use crate::fake::FakeKeycloak;
 
 /// The mails of a Keycloak under test.
 pub trait Mails: Send + Sync + 'static {
     /// Returns the number of mails to this address, compared without regard to case.
-    fn count(&self, address: &str) -> Staged<usize>;
+    fn count(&self, address: &str) -> TestResult<usize>;
 }
 
 impl Mails for FakeKeycloak {
-    fn count(&self, address: &str) -> Staged<usize> {
+    fn count(&self, address: &str) -> TestResult<usize> {
         Ok(self.mails().iter().filter(|mail| mail.to.eq_ignore_ascii_case(address)).count())
     }
 }
@@ -30,7 +30,7 @@ impl Maildir {
 }
 
 impl Mails for Maildir {
-    fn count(&self, address: &str) -> Staged<usize> {
+    fn count(&self, address: &str) -> TestResult<usize> {
         let mut count = 0;
         for entry in std::fs::read_dir(self.0.join("new"))? {
             let mail = String::from_utf8_lossy(&std::fs::read(entry?.path())?).into_owned();

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use idp_bridge_conformance::fake::{FakeServer, SigningKey};
 use idp_bridge_conformance::{
-    Control, FederationHarness, Harness, Need, NewUser, Setup, Staged, UserKind, async_trait, fixture,
+    Control, FederationHarness, Harness, Need, NewUser, Setup, TestResult, UserKind, async_trait, fixture,
 };
 use idp_bridge_connector_keycloak::{Keycloak, KeycloakConfig, KeycloakStore};
 use idp_bridge_core::{
@@ -108,7 +108,7 @@ pub struct KeycloakHarness {
 
 impl KeycloakHarness {
     /// Creates the realm, with clients and without users.
-    pub async fn start(server: Server) -> Staged<Self> {
+    pub async fn start(server: Server) -> TestResult<Self> {
         let http = reqwest::Client::builder().no_proxy().redirect(Policy::none()).timeout(TIMEOUT).build()?;
         let login = Login::new(http.clone(), &server.admin, &server.password);
         let administrator = KeycloakAdmin::new(&server.url, login, http.clone());
@@ -122,12 +122,12 @@ impl KeycloakHarness {
     }
 
     /// Creates the realm in a new fake.
-    pub async fn start_with_fake() -> Staged<Self> {
+    pub async fn start_with_fake() -> TestResult<Self> {
         Self::start(Server::fake(Arc::new(FakeKeycloak::start().await?))).await
     }
 
     /// Deletes the realm.
-    pub async fn remove(&self) -> Staged<()> {
+    pub async fn remove(&self) -> TestResult<()> {
         done(self.admin().delete().await)
     }
 
@@ -142,7 +142,7 @@ impl KeycloakHarness {
     }
 
     /// Creates a client with the rights of the bridge's, which authenticates with this key. Returns its settings.
-    pub async fn config_with_key(&self, key: &SigningKey) -> Staged<KeycloakConfig> {
+    pub async fn config_with_key(&self, key: &SigningKey) -> TestResult<KeycloakConfig> {
         let name = self.new_name();
         self.admin().clients_post(realm::with_key(&name, key)).await?;
         self.set_role_of(&name, "manage-users", true).await?;
@@ -153,19 +153,19 @@ impl KeycloakHarness {
     }
 
     /// Builds a provider from settings that a test has changed.
-    pub fn build(&self, config: KeycloakConfig) -> Staged<Directory<KeycloakStore>> {
+    pub fn build(&self, config: KeycloakConfig) -> TestResult<Directory<KeycloakStore>> {
         Ok(Keycloak::build(config, &Self::context()?)?)
     }
 
     /// Creates a context with federation.
-    fn context() -> Staged<ConnectorContext> {
+    fn context() -> TestResult<ConnectorContext> {
         let mut context = ConnectorContext::new(TenantId::new("conformance")?);
         context.federation = Some(federation::settings());
         Ok(context)
     }
 
     /// Changes fields of the realm's RealmRepresentation.
-    pub async fn change_realm(&self, settings: Value) -> Staged<()> {
+    pub async fn change_realm(&self, settings: Value) -> TestResult<()> {
         let mut settings: keycloak::types::RealmRepresentation = serde_json::from_value(settings)?;
         settings.realm = Some(self.realm.clone());
         done(self.admin().put(settings).await)
@@ -175,35 +175,35 @@ impl KeycloakHarness {
     ///
     /// It is off at first, because it makes Keycloak refuse some correct passwords in quick succession
     /// (`user_temporarily_disabled`, seen on 26.7.3 in November 2026).
-    pub async fn detect_brute_force(&self, on: bool) -> Staged<()> {
+    pub async fn detect_brute_force(&self, on: bool) -> TestResult<()> {
         let settings = json!({"bruteForceProtected": on, "failureFactor": 3, "quickLoginCheckMilliSeconds": 1});
         self.change_realm(settings).await
     }
 
     /// Declares the customer attribute with these permissions. `None` removes its declaration.
-    pub async fn declare_customer(&self, permissions: Option<Value>) -> Staged<()> {
+    pub async fn declare_customer(&self, permissions: Option<Value>) -> TestResult<()> {
         let permissions: Option<UPAttributePermissions> = permissions.map(serde_json::from_value).transpose()?;
         self.set_profile(permissions.map(|own| UPAttribute { permissions: Some(own), ..UPAttribute::default() })).await
     }
 
     /// Makes the customer attribute required. Existing users without it stay.
-    pub async fn require_customer(&self) -> Staged<()> {
+    pub async fn require_customer(&self) -> TestResult<()> {
         let permissions = serde_json::from_value(json!({"view": ["admin"], "edit": ["admin"]}))?;
         let required = Some(UPAttributeRequired::default());
         self.set_profile(Some(UPAttribute { permissions, required, ..UPAttribute::default() })).await
     }
 
-    async fn set_profile(&self, customer: Option<UPAttribute>) -> Staged<()> {
+    async fn set_profile(&self, customer: Option<UPAttribute>) -> TestResult<()> {
         self.admin().users_profile_put(realm::profile(customer)?).await?;
         Ok(())
     }
 
     /// Grants a role of `realm-management` to the bridge's client, or revokes it.
-    pub async fn set_role(&self, role: &str, granted: bool) -> Staged<()> {
+    pub async fn set_role(&self, role: &str, granted: bool) -> TestResult<()> {
         self.set_role_of(realm::BRIDGE, role, granted).await
     }
 
-    async fn set_role_of(&self, client: &str, role: &str, granted: bool) -> Staged<()> {
+    async fn set_role_of(&self, client: &str, role: &str, granted: bool) -> TestResult<()> {
         let admin = self.admin();
         let management = self.client("realm-management").await?.id.unwrap_or_default();
         let user = self.service_account(client).await?;
@@ -217,7 +217,7 @@ impl KeycloakHarness {
     }
 
     /// Changes fields of a user's UserRepresentation.
-    pub async fn change_user(&self, id: &UserId, change: Value) -> Staged<()> {
+    pub async fn change_user(&self, id: &UserId, change: Value) -> TestResult<()> {
         done(self.admin().users_with_user_id_put(id.as_str(), serde_json::from_value(change)?).await)
     }
 
@@ -227,25 +227,25 @@ impl KeycloakHarness {
     }
 
     /// Reads the client with this client id.
-    async fn client(&self, client_id: &str) -> Staged<ClientRepresentation> {
+    async fn client(&self, client_id: &str) -> TestResult<ClientRepresentation> {
         let found = self.admin().clients_get().client_id(client_id.to_owned()).await?;
         Ok(found.into_iter().next().ok_or("no such client")?)
     }
 
-    async fn service_account(&self, client_id: &str) -> Staged<UserId> {
+    async fn service_account(&self, client_id: &str) -> TestResult<UserId> {
         let client = self.client(client_id).await?.id.unwrap_or_default();
         let user = self.admin().clients_with_client_uuid_service_account_user_get(&client).await?;
         Ok(UserId::new(user.id.unwrap_or_default())?)
     }
 
     /// Reads a user with this address.
-    async fn user(&self, email: &Email) -> Staged<UserRepresentation> {
+    async fn user(&self, email: &Email) -> TestResult<UserRepresentation> {
         let found = self.admin().users_get().email(email.as_str().to_owned()).exact(true).max(1).await?;
         Ok(found.into_iter().next().ok_or("no such user")?)
     }
 
     /// Creates a person with this user name.
-    pub async fn create_named(&self, name: &str, user: &NewUser) -> Staged<UserId> {
+    pub async fn create_named(&self, name: &str, user: &NewUser) -> TestResult<UserId> {
         let password = user.password.clone().map(|password| CredentialRepresentation {
             type_: Some("password".into()),
             value: Some(password),
@@ -261,7 +261,7 @@ impl KeycloakHarness {
         Ok(UserId::new(created.to_id().ok_or("a new user has no location")?)?)
     }
 
-    async fn create_service_account(&self, user: &NewUser) -> Staged<UserId> {
+    async fn create_service_account(&self, user: &NewUser) -> TestResult<UserId> {
         let name = self.new_name();
         self.admin().clients_post(realm::service_account(&name)).await?;
         let id = self.service_account(&name).await?;
@@ -287,7 +287,7 @@ fn representation(user: &NewUser) -> UserRepresentation {
 }
 
 /// Discards the response to a write.
-fn done(result: Result<DefaultResponse, KeycloakError>) -> Staged<()> {
+fn done(result: Result<DefaultResponse, KeycloakError>) -> TestResult<()> {
     result?;
     Ok(())
 }
@@ -313,7 +313,7 @@ impl Harness for KeycloakHarness {
         Some(reason.to_owned())
     }
 
-    async fn provider(&self, setup: Setup<'_>) -> Staged<Arc<dyn IdentityProvider>> {
+    async fn provider(&self, setup: Setup<'_>) -> TestResult<Arc<dyn IdentityProvider>> {
         let (mut config, mut context) = (self.config(), Self::context()?);
         match setup {
             Setup::Working => {}
@@ -331,7 +331,7 @@ impl Harness for KeycloakHarness {
         Ok(Arc::new(Keycloak::build(config, &context)?))
     }
 
-    async fn create(&self, user: NewUser) -> Staged<UserId> {
+    async fn create(&self, user: NewUser) -> TestResult<UserId> {
         match user.kind {
             UserKind::Person => self.create_named(&self.new_name(), &user).await,
             UserKind::ServiceAccount => self.create_service_account(&user).await,
@@ -342,7 +342,7 @@ impl Harness for KeycloakHarness {
         ["count", "profile"].into_iter().filter_map(|id| UserId::new(id).ok()).collect()
     }
 
-    async fn exists(&self, id: &UserId) -> Staged<bool> {
+    async fn exists(&self, id: &UserId) -> TestResult<bool> {
         match self.admin().users_with_user_id_get(id.as_str()).await {
             Ok(_) => Ok(true),
             Err(KeycloakError::HttpFailure { status: 404, .. }) => Ok(false),
@@ -350,11 +350,11 @@ impl Harness for KeycloakHarness {
         }
     }
 
-    async fn change_email(&self, id: &UserId, email: &Email) -> Staged<()> {
+    async fn change_email(&self, id: &UserId, email: &Email) -> TestResult<()> {
         self.change_user(id, json!({"email": email})).await
     }
 
-    async fn log_in(&self, email: &Email, password: &str) -> Staged<bool> {
+    async fn log_in(&self, email: &Email, password: &str) -> TestResult<bool> {
         match self.request_tokens(realm::APPLICATION, email, password, "").await?.status().as_u16() {
             200 => Ok(true),
             400 | 401 => Ok(false),
@@ -363,7 +363,7 @@ impl Harness for KeycloakHarness {
     }
 
     /// Uses the API of the account console: first with the attribute, which may be refused, then without it, which must succeed.
-    async fn edit_self(&self, email: &Email, password: &str, value: &CustomerId) -> Staged<()> {
+    async fn edit_self(&self, email: &Email, password: &str, value: &CustomerId) -> TestResult<()> {
         let tokens = self.log_in_at(realm::APPLICATION, email, password, "").await?;
         let (url, token) = (format!("{}/realms/{}/account", self.server.url, self.realm), tokens.access.expose());
         let account = self.http.get(&url).query(&[("userProfileMetadata", "false")]).bearer_auth(token);
@@ -377,11 +377,11 @@ impl Harness for KeycloakHarness {
         Ok(())
     }
 
-    async fn mails(&self, email: &Email) -> Staged<usize> {
+    async fn mails(&self, email: &Email) -> TestResult<usize> {
         self.server.mails.count(email.as_str())
     }
 
-    async fn upstream(&self) -> Staged<String> {
+    async fn upstream(&self) -> TestResult<String> {
         Ok(self.server.url.clone())
     }
 

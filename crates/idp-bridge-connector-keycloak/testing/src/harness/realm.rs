@@ -1,6 +1,6 @@
 //! The realm of a harness: bridge clients with different roles, applications, and a user profile.
 
-use idp_bridge_conformance::Staged;
+use idp_bridge_conformance::TestResult;
 use idp_bridge_conformance::fake::{SigningKey, jwks};
 use keycloak::types::{
     ClientRepresentation, ProtocolMapperRepresentation, RealmRepresentation, TypeMap, UPAttribute, UPConfig,
@@ -45,7 +45,7 @@ const REALM: &str = include_str!("realm.json");
 const PROFILE: &str = include_str!("profile.json");
 
 /// Returns the realm with this name.
-pub(super) fn representation(name: &str, smtp: &SmtpServer, back_channel: &str) -> Staged<RealmRepresentation> {
+pub(super) fn representation(name: &str, smtp: &SmtpServer, back_channel: &str) -> TestResult<RealmRepresentation> {
     let mut realm: RealmRepresentation = serde_json::from_str(REALM)?;
     realm.realm = Some(name.to_owned());
     realm.smtp_server = Some(texts([
@@ -65,7 +65,7 @@ pub(super) fn set_back_channel(client: &mut ClientRepresentation, url: &str) {
 }
 
 /// Returns the user profile with this customer attribute, if there is one.
-pub(super) fn profile(customer: Option<UPAttribute>) -> Staged<UPConfig> {
+pub(super) fn profile(customer: Option<UPAttribute>) -> TestResult<UPConfig> {
     let mut profile: UPConfig = serde_json::from_str(PROFILE)?;
     let named =
         customer.map(|customer| UPAttribute { name: Some(ATTRIBUTE.into()), multivalued: Some(true), ..customer });

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use idp_bridge_conformance::Staged;
+use idp_bridge_conformance::TestResult;
 use idp_bridge_http::{Client, HeaderValue, Request, Response, Url, header};
 
 use super::scope;
@@ -32,7 +32,7 @@ impl Browser {
         issuer: &Url,
         request: Request,
         mut url: Url,
-    ) -> Staged<Target> {
+    ) -> TestResult<Target> {
         let mut request = request;
         for _ in 0..MAX_REDIRECTS {
             let response = self.send(http, request).await?;
@@ -48,7 +48,7 @@ impl Browser {
         Err("too many redirects".into())
     }
 
-    async fn send(&mut self, http: &Client, request: Request) -> Staged<Response> {
+    async fn send(&mut self, http: &Client, request: Request) -> TestResult<Response> {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = request.header(header::COOKIE, HeaderValue::from_str(&cookies.join("; "))?);
         let response = http.send(&scope(), request).await?;
@@ -66,14 +66,14 @@ impl Browser {
 }
 
 /// Returns the value of a hidden field.
-pub(super) fn field<'a>(page: &'a str, name: &str) -> Staged<&'a str> {
+pub(super) fn field<'a>(page: &'a str, name: &str) -> TestResult<&'a str> {
     let start = format!("name=\"{name}\" value=\"");
     let value = page.split_once(&start).and_then(|(_, rest)| rest.split('"').next());
     value.ok_or_else(|| format!("the page has no field `{name}`").into())
 }
 
 /// Returns a query parameter.
-pub(super) fn parameter(url: &Url, name: &str) -> Staged<String> {
+pub(super) fn parameter(url: &Url, name: &str) -> TestResult<String> {
     let found = url.query_pairs().find(|(own, _)| own == name);
     Ok(found.ok_or_else(|| format!("the redirect has no parameter `{name}`"))?.1.into_owned())
 }

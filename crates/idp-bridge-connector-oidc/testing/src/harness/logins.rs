@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use idp_bridge_conformance::fake::SigningKey;
 use idp_bridge_conformance::fixture::text_claim;
 use idp_bridge_conformance::{
-    ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, Staged, TokenStatus, Tokens,
+    ClaimNames, EndSessionForm, FederationFacts, FederationHarness, Flaw, SignIn, TestResult, TokenStatus, Tokens,
     async_trait,
 };
 use idp_bridge_core::{AccessToken, Clock as _, OauthClient, Random as _, Secret, SystemClock, SystemRandom, UserId};
@@ -21,7 +21,7 @@ const SCOPES: &str = "openid email customer";
 
 impl ServerHarness {
     /// Logs a user in with the login page, and returns the browser and the code.
-    async fn authorize(&self, client: &OauthClient, sign_in: &SignIn) -> Staged<(Browser, String)> {
+    async fn authorize(&self, client: &OauthClient, sign_in: &SignIn) -> TestResult<(Browser, String)> {
         let scope = if sign_in.offline { &format!("{SCOPES} offline_access") } else { SCOPES };
         let mut query = vec![
             ("response_type", "code"),
@@ -53,7 +53,7 @@ impl ServerHarness {
         client: &OauthClient,
         form: &[(&str, &str)],
         proof: Option<&str>,
-    ) -> Staged<Response> {
+    ) -> TestResult<Response> {
         let mut request = Request::post(self.at(&["token"])?).form(form);
         if let Some(secret) = &client.secret {
             // The lab's ids and secrets have no characters that need encoding.
@@ -65,7 +65,7 @@ impl ServerHarness {
         Ok(self.http.send(&scope(), request).await?)
     }
 
-    async fn redeem(&self, client: &OauthClient, code: &str, proof: Option<&str>) -> Staged<Tokens> {
+    async fn redeem(&self, client: &OauthClient, code: &str, proof: Option<&str>) -> TestResult<Tokens> {
         let form =
             [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", self.server.redirect_uri.as_str())];
         let answer = self.request_token(client, &form, proof).await?;
@@ -76,7 +76,7 @@ impl ServerHarness {
     }
 
     /// Returns a proof of possession for the token endpoint (RFC 9449).
-    fn new_proof(&self) -> Staged<String> {
+    fn new_proof(&self) -> TestResult<String> {
         let key = SigningKey::es256("dpop")?;
         let header = json!({"typ": "dpop+jwt", "alg": key.algorithm(), "jwk": key.jwk()});
         let claims = json!({
@@ -87,7 +87,7 @@ impl ServerHarness {
     }
 
     /// Returns whether introspection reports a token as active.
-    async fn is_active(&self, token: &str) -> Staged<bool> {
+    async fn is_active(&self, token: &str) -> TestResult<bool> {
         let bridge = &self.server.bridge;
         let secret = bridge.secret.as_ref().ok_or("the bridge's client has no secret")?;
         let request = Request::post(self.at(&["token", "introspection"])?).form(&[("token", token)]);
@@ -96,7 +96,7 @@ impl ServerHarness {
         active.ok_or_else(|| "the introspection response has no `active`".into())
     }
 
-    async fn subject_of(&self, sign_in: &SignIn) -> Staged<String> {
+    async fn subject_of(&self, sign_in: &SignIn) -> TestResult<String> {
         let (_, code) = self.authorize(&self.server.app, sign_in).await?;
         let tokens = self.redeem(&self.server.app, &code, None).await?;
         id_claim(&tokens, "sub")
@@ -104,13 +104,13 @@ impl ServerHarness {
 }
 
 /// Returns a string member.
-pub(super) fn text<'a>(answer: &'a Value, name: &str) -> Staged<&'a str> {
+pub(super) fn text<'a>(answer: &'a Value, name: &str) -> TestResult<&'a str> {
     let text = answer.get(name).and_then(Value::as_str);
     text.ok_or_else(|| format!("the response has no `{name}`: {answer}").into())
 }
 
 /// Returns a text claim of the ID token.
-fn id_claim(tokens: &Tokens, name: &str) -> Staged<String> {
+fn id_claim(tokens: &Tokens, name: &str) -> TestResult<String> {
     text_claim(tokens.id.as_ref().ok_or("the login has no ID token")?.expose(), name)
 }
 
@@ -131,7 +131,7 @@ impl FederationHarness for ServerHarness {
         }
     }
 
-    async fn sign_in(&self, sign_in: &SignIn) -> Staged<Tokens> {
+    async fn sign_in(&self, sign_in: &SignIn) -> TestResult<Tokens> {
         if let Some(claim) = &sign_in.customer_claim {
             // The claim has the user's value when the tokens are issued.
             self.change(&self.subject_of(sign_in).await?, &json!({"customer": claim})).await?;
@@ -144,7 +144,7 @@ impl FederationHarness for ServerHarness {
         Ok(tokens)
     }
 
-    async fn check_tokens(&self, tokens: &mut Tokens) -> Staged<TokenStatus> {
+    async fn check_tokens(&self, tokens: &mut Tokens) -> TestResult<TokenStatus> {
         let userinfo = Request::get(self.at(&["me"])?).bearer(&Secret::new(tokens.access.expose()))?;
         let userinfo = self.http.send(&scope(), userinfo).await?.status.is_success();
         let introspection = self.is_active(tokens.access.expose()).await?;
@@ -159,7 +159,7 @@ impl FederationHarness for ServerHarness {
         Ok(TokenStatus { userinfo: Some(userinfo), introspection: Some(introspection), refresh })
     }
 
-    async fn issue_flawed(&self, flaw: Flaw, sign_in: &SignIn) -> Staged<AccessToken> {
+    async fn issue_flawed(&self, flaw: Flaw, sign_in: &SignIn) -> TestResult<AccessToken> {
         let app = &self.server.app;
         match flaw {
             Flaw::ServiceAccount => {
@@ -175,7 +175,7 @@ impl FederationHarness for ServerHarness {
         }
     }
 
-    async fn end_login(&self, tokens: &Tokens) -> Staged<Option<AccessToken>> {
+    async fn end_login(&self, tokens: &Tokens) -> TestResult<Option<AccessToken>> {
         let mut browser = self.browser_of(tokens).ok_or("no browser logged in with this token")?;
         let hint = tokens.id.as_ref().ok_or("the login has no ID token")?.expose();
         let query = [
@@ -201,11 +201,11 @@ impl FederationHarness for ServerHarness {
         Ok(Some(AccessToken::new(text(&answer, "logout_token")?)?))
     }
 
-    async fn block(&self, id: &UserId) -> Staged<()> {
+    async fn block(&self, id: &UserId) -> TestResult<()> {
         self.change(id.as_str(), &json!({"blocked": true})).await
     }
 
-    async fn delete(&self, id: &UserId) -> Staged<()> {
+    async fn delete(&self, id: &UserId) -> TestResult<()> {
         let answer = self.send_control(Request::delete(self.at(&["lab", "users", id.as_str()])?)).await?;
         if answer.status.is_success() { Ok(()) } else { Err("the user does not exist".into()) }
     }

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use idp_bridge_conformance::fake::SigningKey;
 use idp_bridge_conformance::fake::openid::{CLIENT, Client, FOREIGN_CLIENT};
-use idp_bridge_conformance::{Control, FederationHarness, Harness, Need, NewUser, Setup, Staged, async_trait, fixture};
+use idp_bridge_conformance::{
+    Control, FederationHarness, Harness, Need, NewUser, Setup, TestResult, async_trait, fixture,
+};
 use idp_bridge_connector_oidc::{Oidc, OidcConfig};
 use idp_bridge_core::{
     CallScope, Capabilities, Connector, ConnectorContext, FederationSettings, IdentityProvider, OauthClient,
@@ -36,7 +38,7 @@ pub struct OidcHarness {
 
 impl OidcHarness {
     /// Starts a fake with clients and without users.
-    pub async fn start() -> Staged<Self> {
+    pub async fn start() -> TestResult<Self> {
         let fake = fake::start().await?;
         fake.with(|issuer| {
             for (id, is_public) in [(BRIDGE, false), (CLIENT, false), ("phone", true), (FOREIGN_CLIENT, false)] {
@@ -62,7 +64,7 @@ impl OidcHarness {
     }
 
     /// Returns settings with a private key, and registers its public half at the fake in the place of the secret.
-    pub fn config_with_key(&self, key: &SigningKey) -> Staged<OidcConfig> {
+    pub fn config_with_key(&self, key: &SigningKey) -> TestResult<OidcConfig> {
         let mut config = self.config();
         (config.client_secret, config.private_key) = (None, Some(Secret::new(key.private_pem()?)));
         let client = Client { jwk: Some(key.jwk()), introspects: true, ..Client::default() };
@@ -79,7 +81,7 @@ impl OidcHarness {
 }
 
 /// Builds a provider.
-pub fn build(config: OidcConfig, federation: Option<FederationSettings>, outbound: OutboundPolicy) -> Staged<Oidc> {
+pub fn build(config: OidcConfig, federation: Option<FederationSettings>, outbound: OutboundPolicy) -> TestResult<Oidc> {
     let context = ConnectorContext { federation, outbound, ..ConnectorContext::new(TenantId::new("conformance")?) };
     Ok(Oidc::build(config, &context)?)
 }
@@ -98,11 +100,11 @@ impl Harness for OidcHarness {
         never_applicable(need)
     }
 
-    async fn provider(&self, setup: Setup<'_>) -> Staged<Arc<dyn IdentityProvider>> {
+    async fn provider(&self, setup: Setup<'_>) -> TestResult<Arc<dyn IdentityProvider>> {
         build_for(setup, self.config(), Self::settings())
     }
 
-    async fn create(&self, user: NewUser) -> Staged<UserId> {
+    async fn create(&self, user: NewUser) -> TestResult<UserId> {
         let customer = customer_claim(&user);
         let email = user.email.map(|email| email.as_str().to_owned());
         let (email_verified, blocked) = (user.email_verified, user.blocked);
@@ -110,7 +112,7 @@ impl Harness for OidcHarness {
         Ok(UserId::new(id)?)
     }
 
-    async fn upstream(&self) -> Staged<String> {
+    async fn upstream(&self) -> TestResult<String> {
         Ok(self.fake.url())
     }
 
@@ -124,7 +126,7 @@ fn build_for(
     setup: Setup<'_>,
     mut config: OidcConfig,
     federation: FederationSettings,
-) -> Staged<Arc<dyn IdentityProvider>> {
+) -> TestResult<Arc<dyn IdentityProvider>> {
     let (mut federation, mut outbound) = (Some(federation), OutboundPolicy::default());
     match setup {
         Setup::Working => {}

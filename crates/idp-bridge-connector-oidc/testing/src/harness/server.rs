@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use idp_bridge_conformance::{FederationHarness, Flaw, Harness, Need, NewUser, Setup, Staged, Tokens, async_trait};
+use idp_bridge_conformance::{FederationHarness, Flaw, Harness, Need, NewUser, Setup, TestResult, Tokens, async_trait};
 use idp_bridge_connector_oidc::{Oidc, OidcConfig};
 use idp_bridge_core::{
     Capabilities, Connector, FederationSettings, IdentityProvider, OauthClient, OutboundPolicy, Secret, UserId,
@@ -49,7 +49,7 @@ pub struct ServerHarness {
 
 impl ServerHarness {
     /// Creates a harness, without a request.
-    pub fn new(server: Server) -> Staged<Self> {
+    pub fn new(server: Server) -> TestResult<Self> {
         let policy = OutboundPolicy::default();
         let (http, base) = (Client::new(&policy)?, BaseUrl::parse(&server.issuer, &policy)?);
         Ok(Self { server, http, base, browsers: Mutex::default() })
@@ -72,17 +72,17 @@ impl ServerHarness {
     }
 
     /// Returns a URL below the issuer.
-    pub(super) fn at(&self, segments: &[&str]) -> Staged<Url> {
+    pub(super) fn at(&self, segments: &[&str]) -> TestResult<Url> {
         Ok(self.base.join(segments)?)
     }
 
     /// Sends a request to one of the paths below `/lab`.
-    pub(super) async fn send_control(&self, request: Request) -> Staged<Response> {
+    pub(super) async fn send_control(&self, request: Request) -> TestResult<Response> {
         Ok(self.http.send(&scope(), request.bearer(&self.server.control_key)?).await?)
     }
 
     /// Changes a user.
-    pub(super) async fn change(&self, id: &str, change: &Value) -> Staged<()> {
+    pub(super) async fn change(&self, id: &str, change: &Value) -> TestResult<()> {
         let response = self.send_control(Request::post(self.at(&["lab", "users", id])?).json(change)?).await?;
         if response.status.is_success() {
             Ok(())
@@ -120,11 +120,11 @@ impl Harness for ServerHarness {
         }
     }
 
-    async fn provider(&self, setup: Setup<'_>) -> Staged<Arc<dyn IdentityProvider>> {
+    async fn provider(&self, setup: Setup<'_>) -> TestResult<Arc<dyn IdentityProvider>> {
         super::build_for(setup, self.config(), self.settings())
     }
 
-    async fn create(&self, user: NewUser) -> Staged<UserId> {
+    async fn create(&self, user: NewUser) -> TestResult<UserId> {
         let body = json!({
             "email": user.email.as_ref().map(|email| email.as_str()),
             "email_verified": user.email_verified,
@@ -136,7 +136,7 @@ impl Harness for ServerHarness {
         Ok(UserId::new(text(&user, "id")?)?)
     }
 
-    async fn upstream(&self) -> Staged<String> {
+    async fn upstream(&self) -> TestResult<String> {
         Ok(self.server.issuer.clone())
     }
 
