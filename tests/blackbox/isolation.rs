@@ -1,4 +1,4 @@
-//! Tests of the isolation of tenants: with a tenant whose identity provider hangs, and in an outage.
+//! Tests of the isolation of tenants: with an identity provider that hangs, and in an outage.
 
 mod relay;
 

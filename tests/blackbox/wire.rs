@@ -36,7 +36,7 @@ fn calls_are_answered_and_writes_replayed() {
 #[test]
 fn errors_have_documented_status_and_code() {
     let configured = Configured::with_tenant_keys("disabled_calls = [\"users.delete\"]");
-    // A blocked user whose address is not verified gets no mail.
+    // A blocked user without a verified address gets no mail.
     let blocked = "\"email_verified\": false,\n    \"blocked\": true";
     let users = SAMPLE_USERS.replace("\"email_verified\": true,\n    \"blocked\": true", blocked);
     assert_ne!(users, SAMPLE_USERS);

@@ -31,7 +31,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// Starts everything except the bridge, whose configuration needs the address of the application.
+    /// Starts everything except the bridge: its configuration needs the address of the application.
     fn new() -> Self {
         let (lab, relay) = (Lab::get_running(), Relay::start());
         let client = (lab.text("/realm/web_client_id"), lab.text("/realm/web_client_secret"));

@@ -57,7 +57,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     expect_success(command, status)
 }
 
-/// Runs a program whose output goes to a log. Fails unless it succeeds; the error has the end of the log.
+/// Runs a program and writes its output to a log. Fails unless it succeeds; the error has the end of the log.
 pub(crate) fn run_logged(command: &mut Command, log: &Path) -> Result<()> {
     let file = File::create(log).with_context(|| format!("cannot write `{}`", log.display()))?;
     let child = spawn(command.stdout(file.try_clone()?).stderr(file))?;

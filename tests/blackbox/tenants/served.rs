@@ -27,7 +27,7 @@ impl Served {
 
     /// Makes a call for the tenant `to` with the key of the tenant `by`.
     ///
-    /// Returns the answer and the tenants whose identity providers received data.
+    /// Returns the response, and the tenants of the identity providers that received data.
     pub(crate) fn call(&self, by: &Home, to: &Home, kind: &str, data: &Value) -> (Reply, Vec<&'static str>) {
         let before: Vec<_> = self.homes.iter().map(|home| home.tap.sent()).collect();
         let reply = Signer::new(&by.key, to.tenant).call(kind, data.clone()).send(self.bridge.address());

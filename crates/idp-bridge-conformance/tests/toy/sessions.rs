@@ -25,7 +25,7 @@ impl Users for UserTable {
     }
 }
 
-/// Returns a provider whose refresh tokens are signed, as its access tokens are.
+/// Returns a provider with signed refresh and access tokens.
 pub(super) fn openid() -> OpenId<UserTable> {
     let mut openid = OpenId::new(ISSUER, UserTable::default(), Arc::new(SigningKey::rs256("toy-1").unwrap()));
     openid.refresh_type = Some("refresh+jwt");

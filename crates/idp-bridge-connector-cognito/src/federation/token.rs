@@ -16,7 +16,7 @@ pub(super) struct PoolToken {
 }
 
 impl PoolToken {
-    /// Parses the claims of a token whose signature was verified.
+    /// Parses the claims of a token with a verified signature.
     pub(super) fn from_claims(claims: &Claims, is_known: impl Fn(&str) -> bool) -> Result<Self> {
         match claims.text("token_use") {
             Some("access") => {}

@@ -34,7 +34,7 @@ pub trait UserStore: Send + Sync + 'static {
         self.read(scope, &user.record.id).await
     }
 
-    /// Returns whether the user is a person. For products whose records leave it open, so that a request must decide.
+    /// Returns whether the user is a person. For products with records that leave it open, so that a request must decide.
     async fn is_person(&self, scope: &CallScope, user: &StoredUser<Self::Detail>) -> Result<bool> {
         let _ = scope;
         Ok(user.is_person)
@@ -150,7 +150,7 @@ impl<D> Page<D> {
 pub enum Hit<D> {
     /// The user as the search returned it.
     User(StoredUser<D>),
-    /// Only the id, for products whose searches return outdated users. The directory reads the user.
+    /// Only the id, for products with searches that return outdated users. The directory reads the user.
     Id(UserId),
 }
 

@@ -14,7 +14,7 @@ use crate::bridge::{Bridge, envelope, limits, signed, tenant};
 use crate::http::{Answer, Connection, Request, within};
 use crate::scripted::{ProviderCall, Returned, Scripted, record, upstream};
 
-/// A provider whose calls wait for a permit. The first semaphore counts the calls that have begun.
+/// A provider with calls that wait for a permit. The first semaphore counts the calls that have begun.
 fn gated() -> (Scripted, Arc<Semaphore>, Arc<Semaphore>) {
     let (begun, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let (begins, waits) = (Arc::clone(&begun), Arc::clone(&gate));
