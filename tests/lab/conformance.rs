@@ -40,8 +40,9 @@ async fn keycloak() -> TestResult<KeycloakHarness> {
 async fn definition(lab: &str) -> TestResult<DefinitionHarness> {
     let lab = Lab::find(lab)?;
     let name = lab.get_text("/definition/name")?;
-    let texts =
-        |pointer: &str| -> TestResult<BTreeMap<String, String>> { Ok(serde_json::from_value(lab.get(pointer)?.clone())?) };
+    let texts = |pointer: &str| -> TestResult<BTreeMap<String, String>> {
+        Ok(serde_json::from_value(lab.get(pointer)?.clone())?)
+    };
     let mut config = HttpConfig::new(&name);
     config.settings = texts("/definition/settings")?;
     config.secrets = texts("/definition/secrets")?.into_iter().map(|(name, text)| (name, Secret::new(text))).collect();
