@@ -45,9 +45,7 @@ struct Time {
 impl BoundUserMap {
     /// Fills in the settings.
     pub(crate) fn new(map: &UserMap, settings: &Settings) -> Result<Self> {
-        let bind = |selector: &Selector| {
-            selector.bind(&|name| settings.text(name)).map_err(|message| Error::misconfigured(message))
-        };
+        let bind = |selector: &Selector| selector.bind(&|name| settings.text(name)).map_err(Error::misconfigured);
         let optional = |selector: &Option<Selector>| selector.as_ref().map(bind).transpose();
         let flag = |field: &Option<FlagField>| -> Result<Option<Flag>> {
             field.as_ref().map(|field| Flag::new(field, bind)).transpose()

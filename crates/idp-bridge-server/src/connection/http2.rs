@@ -8,15 +8,17 @@ use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 
-use http::{Request, StatusCode};
+use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http2::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use idp_bridge_protocol::Code;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::activity::Activity;
 use super::serving::{Accepted, HttpService, Serving};
+use crate::error;
 use crate::limits::{MAX_HEAD, MAX_HEADERS, MAX_STREAMS};
 use crate::peer::Peer;
 use crate::response::{self, Response};
@@ -96,7 +98,7 @@ fn watch_request<S: HttpService>(
     async move {
         // As for HTTP/1.1, the response has no body.
         let response = if request.headers().len() > MAX_HEADERS {
-            response::empty(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+            response::empty(error::status(Code::HeadersTooLarge))
         } else {
             service.call(request).await?
         };

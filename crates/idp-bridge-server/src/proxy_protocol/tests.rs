@@ -1,3 +1,5 @@
+//! Headers of the PROXY protocol, valid and invalid.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Certificates, their names and their expiry.
+
 use rcgen::{CertificateParams, KeyPair, SanType, date_time_ymd};
 
 use super::*;
