@@ -106,6 +106,7 @@ impl Reservation {
     pub(crate) async fn record(mut self, entry: AuditEntry, deadline: Instant) {
         let (done, written) = oneshot::channel();
         let is_reserved = std::mem::take(&mut self.is_reserved);
+        let entry = Box::new(entry);
         if self.commands.send(Command::Record { entry, is_reserved, done }).is_err() {
             tracing::error!("a line of the audit is lost: its thread has ended");
             return;

@@ -55,23 +55,15 @@ fn start(place: &Place, ports: &Ports, _bridge_port: u16) -> Result<Started> {
     let mut provision = Command::new(python);
     provision.arg(script).args([&*url, SUPERUSER.0, SUPERUSER.1]).arg(users);
     let users = process::output(&mut provision).context("cannot add the sample users")?;
-    let definition = json!({
-        "name": "pocketbase",
-        "settings": {"url": url, "superuser": SUPERUSER.0},
-        "secrets": {"password": SUPERUSER.1},
-    });
+    let settings = json!({"url": url, "superuser": SUPERUSER.0});
+    let secrets = json!({"password": SUPERUSER.1});
     Ok(Started {
         title: format!("PocketBase {VERSION}, with sample users"),
         parts: vec![("pocketbase", format!("{url}/_/ (superuser `{}` / `{}`)", SUPERUSER.0, SUPERUSER.1))],
         users: serde_json::from_str(&users).context("cannot read the output of `provision.py`")?,
-        connector: json!({
-            "type": "http",
-            "definition": definition["name"],
-            "settings": definition["settings"],
-            "secrets": definition["secrets"],
-        }),
+        connector: json!({"type": "http", "definition": LAB.name, "settings": settings, "secrets": secrets}),
         federation: Value::Null,
-        settings: json!({ "definition": definition }),
+        settings: json!({"definition": {"name": LAB.name, "settings": settings, "secrets": secrets}}),
         servers: vec![launched],
     })
 }

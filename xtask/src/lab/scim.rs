@@ -44,23 +44,15 @@ fn start(place: &Place, ports: &Ports, _bridge_port: u16) -> Result<Started> {
     let server = place.server(SERVER);
     let is_ready = || server::responds(&format!("{url}/ServiceProviderConfig"));
     let launched = server.launch(&[], &command, START_LIMIT, is_ready).context("cannot start scim2-server")?;
-    let definition = json!({
-        "name": "scim2",
-        "settings": {"url": url},
-        "secrets": {"token": TOKEN},
-    });
+    let settings = json!({"url": url});
+    let secrets = json!({"token": TOKEN});
     Ok(Started {
         title: format!("scim2-server {VERSION}, without users"),
         parts: vec![("scim", format!("{url} (token `{TOKEN}`)"))],
         users: Vec::new(),
-        connector: json!({
-            "type": "http",
-            "definition": "scim2",
-            "settings": definition["settings"],
-            "secrets": definition["secrets"],
-        }),
+        connector: json!({"type": "http", "definition": LAB.name, "settings": settings, "secrets": secrets}),
         federation: Value::Null,
-        settings: json!({ "definition": definition }),
+        settings: json!({"definition": {"name": LAB.name, "settings": settings, "secrets": secrets}}),
         servers: vec![launched],
     })
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::place::Place;
 use crate::files;
@@ -80,9 +80,11 @@ pub(crate) fn configure_bridge(place: &Place, port: u16, connector: &Value, fede
     let key = format!("whsec_{}\n", STANDARD.encode(random()?));
     files::write_with_mode(&bridge.webhook_key_file, &key, files::PRIVATE)?;
     let key_files = [&bridge.webhook_key_file];
-    let mut settings = json!({"webhook_keys_file": key_files, "connector": connector});
+    let mut settings = Map::new();
+    settings.insert("webhook_keys_file".to_owned(), json!(key_files));
+    settings.insert("connector".to_owned(), connector.clone());
     if !federation.is_null() {
-        settings["federation"] = federation.clone();
+        settings.insert("federation".to_owned(), federation.clone());
     }
     let configuration = json!({
         "server": {"listen": bridge.listen, "public_url": format!("http://{}", bridge.listen), "state_dir": state},

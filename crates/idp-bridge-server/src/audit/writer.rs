@@ -29,7 +29,7 @@ pub(super) enum Command {
     /// Frees a reserved line.
     Release,
     /// Writes a line.
-    Record { entry: AuditEntry, is_reserved: bool, done: oneshot::Sender<()> },
+    Record { entry: Box<AuditEntry>, is_reserved: bool, done: oneshot::Sender<()> },
     /// Opens the file again.
     Reopen,
 }
@@ -119,7 +119,7 @@ impl Writer {
                 if is_reserved {
                     self.release();
                 }
-                self.keep(entry);
+                self.keep(*entry);
                 // An error is logged, and the line is kept.
                 let _ = self.write_kept();
                 written.push(done);

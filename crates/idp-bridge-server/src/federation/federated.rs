@@ -39,7 +39,7 @@ impl<'a> Federated<'a> {
     }
 
     /// Returns the end of a login for the audit.
-    pub(super) fn to_audited_call(
+    pub(super) fn audited_call(
         &self,
         scope: &CallScope,
         surface: Surface,

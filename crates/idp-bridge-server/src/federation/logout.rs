@@ -159,7 +159,7 @@ async fn audit(
 ) -> Result<()> {
     let reservation = audited::reserve(federated.state, scope).await?;
     let result = end.await;
-    let call = federated.to_audited_call(scope, Surface::Logout, user, &result);
+    let call = federated.audited_call(scope, Surface::Logout, user, &result);
     audited::record(federated.state, reservation, AuditEvent::Logout, call, scope.deadline()).await;
     result
 }
