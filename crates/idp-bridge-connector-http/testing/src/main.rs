@@ -13,6 +13,7 @@ use idp_bridge_connector_http::{HttpConfig, catalog};
 use idp_bridge_connector_http_testing::DefinitionHarness;
 use idp_bridge_core::Secret;
 
+#[expect(clippy::disallowed_methods, reason = "the arguments are those of a test program")]
 fn main() -> ExitCode {
     match read(&std::env::var("IDP_BRIDGE_LIVE").unwrap_or_default()) {
         Ok(Live { name, text, config, smtp_port }) => {
