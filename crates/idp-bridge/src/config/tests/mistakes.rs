@@ -12,6 +12,7 @@ pub(super) fn all() -> Vec<Mistake> {
         webhook_key_mistakes(),
         tenant_mistakes(),
         connector_mistakes(),
+        outbound_mistakes(),
         super::federation::mistakes(),
         super::rest::mistakes(),
         super::store::mistakes(),
@@ -172,28 +173,6 @@ fn connector_mistakes() -> Vec<Mistake> {
             "did you mean `realm`",
         ),
         (tenant("", "allow_http = \"hunter2\""), "`true` or `false`, found a text", ":10:1", ""),
-        (tenant("", "ca_file = \"nothing\""), "the file cannot be read", "connector.ca_file", "check the path"),
-        (tenant("", "ca_file = \"secret\""), "`ca_file` cannot be read", "connector.ca_file", "BEGIN CERTIFICATE"),
-        (
-            tenant("", "client_certificate_file = \"nothing\""),
-            "cannot be read",
-            "client_certificate_file",
-            "check the path",
-        ),
-        (tenant("", "client_certificate_file = \"key\""), "needs `client_key_file`", "connector", "set both"),
-        (tenant("", "client_key_file = \"key\""), "needs `client_certificate_file`", "connector", "set both"),
-        (
-            tenant("", "client_certificate_file = \"key\"\nclient_key_file = \"secret\""),
-            "the client certificate in `client_certificate_file` cannot be read",
-            "connector.client_certificate_file",
-            "BEGIN CERTIFICATE",
-        ),
-        (
-            tenant("", "proxy = \"hunter2\""),
-            "proxy's URL cannot be used",
-            "key `tenants.acme.connector.proxy`",
-            "http://proxy",
-        ),
         (
             tenant("", "client_secret = \"hunter2\""),
             "only one of `client_secret` and `client_secret_file` may be set",
@@ -234,6 +213,34 @@ fn connector_mistakes() -> Vec<Mistake> {
             "unknown key `emial`",
             "connector.users[0].emial",
             "did you mean `email`",
+        ),
+    ]
+}
+
+/// Mistakes in the keys about outbound requests.
+fn outbound_mistakes() -> Vec<Mistake> {
+    vec![
+        (tenant("", "ca_file = \"nothing\""), "the file cannot be read", "connector.ca_file", "check the path"),
+        (tenant("", "ca_file = \"secret\""), "`ca_file` cannot be read", "connector.ca_file", "BEGIN CERTIFICATE"),
+        (
+            tenant("", "client_certificate_file = \"nothing\""),
+            "cannot be read",
+            "client_certificate_file",
+            "check the path",
+        ),
+        (tenant("", "client_certificate_file = \"key\""), "needs `client_key_file`", "connector", "set both"),
+        (tenant("", "client_key_file = \"key\""), "needs `client_certificate_file`", "connector", "set both"),
+        (
+            tenant("", "client_certificate_file = \"key\"\nclient_key_file = \"secret\""),
+            "the client certificate in `client_certificate_file` cannot be read",
+            "connector.client_certificate_file",
+            "BEGIN CERTIFICATE",
+        ),
+        (
+            tenant("", "proxy = \"hunter2\""),
+            "proxy's URL cannot be used",
+            "key `tenants.acme.connector.proxy`",
+            "http://proxy",
         ),
     ]
 }
