@@ -138,6 +138,7 @@ fn example_file_is_valid_and_has_all_keys() {
         "initech-aws",
         "initech-app-client",
         "umbrella",
+        "hooli-pocketbase",
     ] {
         folder.write(&format!("secrets/{name}"), PUBLIC);
     }
