@@ -219,7 +219,7 @@ fn is_host(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use idp_bridge_core::ErrorKind;
+    use idp_bridge_core::{ErrorKind, TenantId};
     use serde_json::{Value, json};
 
     use super::*;
@@ -241,6 +241,21 @@ mod tests {
         assert_eq!((config.base(), config.login_base()), (config.base(), "https://acme.eu.auth0.com".into()));
         assert_eq!(config.issuer(), "https://acme.eu.auth0.com/");
         assert!(!config.accept_opaque && !config.enterprise_sessions && config.audiences.is_empty());
+    }
+
+    #[test]
+    fn one_proof_is_required() {
+        let context = ConnectorContext::new(TenantId::new("acme").unwrap());
+        assert!(read(json!({})).unwrap().proof(&context).is_ok());
+        for extra in [
+            json!({"client_secret": null}),
+            json!({"private_key": "-----BEGIN PRIVATE KEY-----"}),
+            json!({"client_secret": null, "private_key": "-----BEGIN PRIVATE KEY-----"}),
+            json!({"private_key_algorithm": "ES256"}),
+        ] {
+            let error = read(extra.clone()).unwrap().proof(&context).err().unwrap();
+            assert_eq!(error.kind(), ErrorKind::Misconfigured, "{extra}");
+        }
     }
 
     #[test]
@@ -276,8 +291,6 @@ mod tests {
             json!({"domain": "acme..auth0.com"}),
             json!({"custom_domain": "https://login.acme.example"}),
             json!({"client_id": ""}),
-            json!({"client_secret": null}),
-            json!({"private_key": "-----BEGIN PRIVATE KEY-----"}),
             json!({"customer_key": ""}),
             json!({"customer_key": "a.b"}),
             json!({"customer_key": "a:b"}),

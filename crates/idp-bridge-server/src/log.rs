@@ -194,6 +194,13 @@ impl RequestLog {
         });
     }
 
+    /// Writes the line of a write that did not run, because the audit cannot be written. Returns its refusal.
+    pub(crate) fn refuse_unaudited(self, error: &Error) -> Refusal {
+        let refusal = Refusal::from_error(error, Outcome::NotApplied);
+        self.write_refusal(&refusal, Some(error));
+        refusal
+    }
+
     /// Writes the line of a rejected request, and returns the response.
     pub(crate) fn reject(self, rejection: impl Into<Rejection>) -> Response {
         let Rejection { refusal, cause } = rejection.into();

@@ -9,7 +9,7 @@ mod reset;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use idp_bridge_core::{Call, Error, Outcome};
+use idp_bridge_core::{Call, Outcome};
 use idp_bridge_protocol::{Code, Operation};
 
 use crate::audit::AuditEvent;
@@ -109,7 +109,7 @@ async fn execute(state: &Arc<ServerState>, admitted: AdmittedCall) -> Result<Byt
     let deleted = if let Call::Delete(id) = &call { Some(id.clone()) } else { None };
     let reservation = match audited::reserve(state, &scope).await {
         Ok(reservation) => reservation,
-        Err(error) => return Err(refuse_unaudited(log, &error)),
+        Err(error) => return Err(log.refuse_unaudited(&error)),
     };
     let mut result = guarded::dispatch(&tenant, call, &scope).await;
     if let (true, Some(id)) = (result.is_ok(), deleted)
@@ -131,11 +131,4 @@ async fn execute(state: &Arc<ServerState>, admitted: AdmittedCall) -> Result<Byt
             Err(refusal)
         }
     }
-}
-
-/// Writes the log line of a write that was refused, since the audit cannot be written.
-fn refuse_unaudited(log: RequestLog, error: &Error) -> Refusal {
-    let refusal = Refusal::from_error(error, Outcome::NotApplied);
-    log.write_refusal(&refusal, Some(error));
-    refusal
 }

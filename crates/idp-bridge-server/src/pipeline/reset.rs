@@ -36,7 +36,7 @@ pub(super) async fn send(state: &Arc<ServerState>, admitted: AdmittedCall, email
     }
     let reservation = match audited::reserve(state, &admitted.scope).await {
         Ok(reservation) => reservation,
-        Err(error) => return Err(super::refuse_unaudited(admitted.log, &error)),
+        Err(error) => return Err(admitted.log.refuse_unaudited(&error)),
     };
     let (order, write_begun) = Order::new(state, admitted, email, reservation);
     let ordering = state.tasks.spawn(order.run());
