@@ -32,7 +32,9 @@ pub(crate) use load::{FILE_NAME, Loader, Location, Reload, Settings, TlsChange, 
 pub(crate) use model::{Audit, Log, LogFormat, Server, ShutdownDelay, parse_listen};
 pub(crate) use problem::{Problem, list, nearest};
 pub(crate) use published::{connector_settings, json_schema};
-pub(crate) use regular::{MAX_FILE, read_text};
+#[cfg(feature = "http")]
+pub(crate) use regular::MAX_FILE;
+pub(crate) use regular::read_text;
 pub(crate) use secrets::MAX_SECRET;
 pub(crate) use store::StoreSettings;
 
