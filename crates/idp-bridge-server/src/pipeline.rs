@@ -18,7 +18,6 @@ use crate::dispatch;
 use crate::error::{Failure, Refusal, Rejection};
 use crate::guard::Seat;
 use crate::idempotency::{Begun, Failed};
-use crate::log::RequestLog;
 use crate::response::{self, JSON, Response};
 use crate::state::ServerState;
 
