@@ -1,4 +1,4 @@
-//! Two bridges over one Redis server: each write takes effect once, whatever happens to callers and bridges.
+//! Two bridges over one Redis server: each write takes effect once, even if callers leave and a bridge ends.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;

@@ -15,7 +15,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     CATALOG.iter().map(|(name, _)| *name)
 }
 
-/// Returns the text of a definition. Fails with `Misconfigured` if there is none with this name.
+/// Returns the text of a definition. Fails with `Misconfigured` if the catalog lacks this name.
 pub fn find(name: &str) -> Result<&'static str> {
     CATALOG.iter().find(|(own, _)| *own == name).map(|(_, text)| *text).ok_or_else(|| {
         Error::misconfigured(format!("the catalog has no definition `{name}`"))

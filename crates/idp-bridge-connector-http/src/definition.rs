@@ -184,7 +184,7 @@ pub(crate) enum FlagField {
         /// Whether the meaning is inverted.
         #[serde(default)]
         not: bool,
-        /// The value if there is none.
+        /// The value if the user has no such value.
         #[serde(default)]
         default: Option<bool>,
         #[serde(default)]

@@ -1,4 +1,4 @@
-//! A server with TLS and HTTP/2 whose responses and connections a test controls.
+//! A server with TLS and HTTP/2. The test controls its responses and connections.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};

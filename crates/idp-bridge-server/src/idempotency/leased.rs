@@ -28,7 +28,7 @@ const ATTEMPTS: (Duration, Duration) = (Duration::from_millis(50), Duration::fro
 /// The time for which a success is recorded late, after an outage of the table.
 const RECORDED_LATE: Duration = Duration::from_secs(5 * 60);
 
-/// The number of groups of keys whose waiting writes are woken together.
+/// The number of groups of keys. The waiting writes of a group are woken together.
 const GROUPS: usize = 64;
 
 /// Identifies a lease.
@@ -42,7 +42,7 @@ pub(crate) struct LeaseRequest {
     pub(crate) token: Token,
     /// The time after which the lease ends by itself.
     pub(crate) time: Duration,
-    /// The lease that this request waited for, whose failure it should get.
+    /// The lease that this request waited for. It gets the failure of that lease.
     pub(crate) awaited: Option<Token>,
 }
 

@@ -77,7 +77,7 @@ pub(crate) struct Loader {
     has_revocations: bool,
     /// The tenants that are served.
     loaded: HashMap<TenantId, LoadedTenant>,
-    /// The files of tenants whose settings are invalid. One of them may be missing.
+    /// The files of tenants with invalid settings. One of them may be missing.
     broken_files: Vec<PathBuf>,
     tls: Option<LoadedTls>,
 }

@@ -93,7 +93,7 @@ async fn claim_without_a_response_is_released() {
     let deadline = Instant::now() + Duration::from_millis(200);
     assert_is_outage(&store.begin_write(key("1"), [0; 32], deadline).await.unwrap_err());
     server.resume();
-    // The server now handles the command whose response came too late.
+    // The server now handles the command that was answered too late.
     let begun = Instant::now();
     assert!(matches!(begin(&store, "1", LONG).await, Begin::Run(_)));
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());

@@ -8,7 +8,7 @@ use crate::bridge::{Bridge, limits};
 
 pub(crate) use super::{logout, userinfo};
 
-/// Starts a bridge with this store, whose userinfo caches tokens for some seconds. The token is `a.d.a`.
+/// Starts a bridge with this store. Its userinfo caches tokens for some seconds. The token is `a.d.a`.
 pub(crate) async fn federated(cache_seconds: u32, store: Store) -> Bridge {
     let idp = Idp::with(|federation| federation.cache_seconds = cache_seconds);
     idp.ada("a.d.a");

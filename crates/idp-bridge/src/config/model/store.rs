@@ -9,7 +9,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
-/// The port of a Redis server whose URL has none.
+/// The port of a Redis server without a port in its URL.
 const REDIS_PORT: u16 = 6379;
 
 /// The place of idempotency keys, the revocation list and the limits of reset mails.
