@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::workspace::{EVERYTHING, Workspace};
-use crate::{codegen, dependencies, features, new_connector, out_of_tree, process, status, test, tidy};
+use crate::{codegen, dependencies, features, new_connector, out_of_tree, process, publish, status, test, tidy};
 
 /// A name and a function.
 type Step<'a> = (&'static str, &'a dyn Fn() -> Result<()>);
@@ -20,6 +20,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         ("format", &|| cargo(&["fmt", "--all", "--check"])),
         ("tidy", &|| tidy::run(workspace)),
         ("dependencies", &|| dependencies::check(workspace)),
+        ("packages of crates", &|| publish::check(workspace)),
         ("clippy", &|| cargo(&clippy)),
         ("documentation", &|| process::run(workspace.cargo(&doc).env("RUSTDOCFLAGS", "--deny warnings"))),
         ("test", &|| test::run(workspace)),

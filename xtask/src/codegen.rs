@@ -1,6 +1,7 @@
 //! `cargo xtask codegen`: generates the documents that describe the program from the program itself.
 
 mod logout_table;
+mod settings;
 mod support_matrix;
 
 use std::path::{Path, PathBuf};
@@ -57,22 +58,31 @@ fn is_current(path: &Path, text: &str) -> bool {
 }
 
 /// Returns the paths and texts of the documents.
-fn generate(workspace: &Workspace) -> Result<[(PathBuf, String); 5]> {
+fn generate(workspace: &Workspace) -> Result<[(PathBuf, String); 6]> {
     let program = workspace.build_program(PROGRAM, TEST)?;
     let output = |arguments: &[&str]| process::output(Command::new(&program).args(arguments));
     let reports = conformance::read_reports(workspace)?;
-    let [openapi, schema, matrix, logouts, metrics] =
-        ["openapi.json", "configuration.schema.json", "support-matrix.md", "logout-table.md", "metrics.md"]
-            .map(|name| workspace.root.join("docs").join(name));
+    let [openapi, schema, matrix, logouts, metrics, settings] = [
+        "openapi.json",
+        "configuration.schema.json",
+        "support-matrix.md",
+        "logout-table.md",
+        "metrics.md",
+        "settings.md",
+    ]
+    .map(|name| workspace.root.join("docs").join(name));
     let committed = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
     let matrix_text = support_matrix::render(&output(&["connectors", "--markdown"])?, &reports, &committed(&matrix));
     let logouts_text = logout_table::render(&reports, &committed(&logouts));
+    let schema_text = with_newline(&output(&["schema", "config"])?);
+    let settings_text = settings::render(&schema_text)?;
     Ok([
         (openapi, with_newline(&output(&["schema", "openapi"])?)),
-        (schema, with_newline(&output(&["schema", "config"])?)),
+        (schema, schema_text),
         (matrix, matrix_text),
         (logouts, logouts_text),
         (metrics, with_newline(&output(&["schema", "metrics"])?)),
+        (settings, settings_text),
     ])
 }
 

@@ -13,6 +13,7 @@ mod new_connector;
 mod out_of_tree;
 mod prerequisites;
 mod process;
+mod publish;
 mod screenshots;
 mod status;
 mod test;

@@ -8,7 +8,7 @@ mod template;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use self::name::Name;
 use crate::workspace::Workspace;
@@ -55,6 +55,9 @@ fn create(root: &Path, name: &Name) -> Result<()> {
         }
         files::write(&path, &text)?;
     }
+    let license = root.join("crates").join(name.package()).join("LICENSE");
+    std::os::unix::fs::symlink("../../LICENSE", &license)
+        .with_context(|| format!("cannot create the link `{}`", license.display()))?;
     // Line breaks and the order of imports depend on the name.
     let mut format = Command::new(environment::cargo());
     format.current_dir(root).args(["fmt", "--package", &name.package()]);

@@ -2,6 +2,8 @@
 
 mod arrows;
 mod invariants;
+mod links;
+mod manifests;
 
 use std::fmt;
 use std::process::Command;
@@ -61,6 +63,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         problems.extend(check_length(source));
     }
     problems.extend(invariants::check(&sources, workspace));
+    problems.extend(links::check(&sources, &workspace.root));
+    problems.extend(manifests::check(&sources, workspace));
     if !problems.is_empty() {
         let list: Vec<_> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
         bail!("{} places break the rules of this repository{}", problems.len(), list.concat());

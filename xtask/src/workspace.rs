@@ -30,6 +30,29 @@ pub(crate) struct Package {
     pub(crate) name: String,
     /// The dependencies in its manifest.
     pub(crate) dependencies: Vec<Dependency>,
+    /// The path of its manifest.
+    pub(crate) manifest_path: PathBuf,
+    /// The registries that it may be published to. `None` for all.
+    publish: Option<Vec<String>>,
+    /// What it contains, in one sentence.
+    pub(crate) description: Option<String>,
+    /// Its license.
+    pub(crate) license: Option<String>,
+    /// The address of its repository.
+    pub(crate) repository: Option<String>,
+    /// The words that a registry lists it under.
+    #[serde(default)]
+    pub(crate) keywords: Vec<String>,
+    /// The categories that a registry lists it under.
+    #[serde(default)]
+    pub(crate) categories: Vec<String>,
+}
+
+impl Package {
+    /// Whether the package is published.
+    pub(crate) fn is_published(&self) -> bool {
+        self.publish.as_ref().is_none_or(|registries| !registries.is_empty())
+    }
 }
 
 /// A dependency in a manifest.

@@ -11,9 +11,10 @@ const ROOT: &str = "Cargo.toml";
 const PROGRAM: &str = "crates/idp-bridge/Cargo.toml";
 const CONNECTORS: &str = "crates/idp-bridge/src/connectors.rs";
 const EXAMPLE: &str = "docs/configuration.example.toml";
+const BOOK: &str = "docs/SUMMARY.md";
 
 /// The files that registration changes.
-pub(super) const FILES: [&str; 4] = [ROOT, PROGRAM, CONNECTORS, EXAMPLE];
+pub(super) const FILES: [&str; 5] = [ROOT, PROGRAM, CONNECTORS, EXAMPLE, BOOK];
 
 /// Returns the changed text of these files, without writing it.
 pub(super) fn register(root: &Path, name: &Name) -> Result<Vec<(String, String)>> {
@@ -27,6 +28,7 @@ pub(super) fn register(root: &Path, name: &Name) -> Result<Vec<(String, String)>
         edit(PROGRAM, &|text| in_program(text, name))?,
         edit(CONNECTORS, &|text| in_registry(text, name))?,
         edit(EXAMPLE, &|text| in_example(text, name))?,
+        edit(BOOK, &|text| in_book(text, name))?,
     ])
 }
 
@@ -77,6 +79,12 @@ fn in_example(text: &str, name: &Name) -> Result<String> {
     Ok([before, &template::example(name)?, NEXT, after].concat())
 }
 
+/// Adds the connector's page to the table of contents of the book, among the pages of products.
+fn in_book(text: &str, name: &Name) -> Result<String> {
+    let line = format!("- [{}](connectors/{}.md)", name.pascal(), name.kebab());
+    insert(text, &line, |line| line.contains("](connectors/") && !line.contains("/new.md"))
+}
+
 /// Inserts a line among similar lines, which are sorted.
 fn insert(text: &str, line: &str, is_similar: impl Fn(&str) -> bool) -> Result<String> {
     let mut lines: Vec<&str> = text.lines().collect();
@@ -107,6 +115,13 @@ mod tests {
         let expected = "default = [\"keycloak\", \"memory\", \"okta\"]\nlab = []\n";
         assert_eq!(in_default(text, "okta").unwrap(), expected);
         assert!(in_default("default = [\n", "okta").is_err());
+    }
+
+    #[test]
+    fn the_page_is_listed_among_products() {
+        let text = "- [Keycloak](connectors/keycloak.md)\n- [Write](connectors/new.md)\n";
+        let listed = in_book(text, &Name::parse("okta").unwrap()).unwrap();
+        assert_eq!(listed.lines().nth(1), Some("- [Okta](connectors/okta.md)"));
     }
 
     #[test]

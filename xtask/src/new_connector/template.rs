@@ -78,7 +78,7 @@ fn manifest(name: &Name) -> Result<String> {
             packages.filter(|package| *package != PROGRAM).map(|package| format!("{package}.workspace = true\n"));
         format!("[{table}]\n{}\n", lines.collect::<String>())
     };
-    let keys = ["version", "edition", "rust-version", "license", "repository"];
+    let keys = ["version", "edition", "rust-version", "license", "repository", "keywords", "categories"];
     Ok(format!(
         "[package]\nname = \"{}\"\ndescription = \"The {} connector of idp-bridge.\"\n{}\n[lints]\nworkspace = true\n\n\
          {}{}[[test]]\nname = \"conformance\"\nharness = false\n",

@@ -79,7 +79,7 @@ mod tests {
 
     fn allows(from: &str, to: &str, kind: Option<&str>, optional: bool) -> bool {
         let dependencies = json!([{"name": to, "kind": kind, "optional": optional}]);
-        let package = json!({"name": from, "dependencies": dependencies});
+        let package = json!({"name": from, "dependencies": dependencies, "manifest_path": ""});
         check_package(&serde_json::from_value(package).unwrap()).is_empty()
     }
 

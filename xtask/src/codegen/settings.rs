@@ -1,0 +1,271 @@
+//! `docs/settings.md`: all keys of the configuration with their types and defaults, from its JSON schema.
+
+use anyhow::{Context, Result};
+use serde_json::{Map, Value};
+
+const INTRODUCTION: &str = "# Settings\n\n\
+    `cargo xtask codegen` generates this page from the JSON schema of the configuration, which `idp-bridge schema config` prints.\n\
+    [configuration.example.toml](configuration.example.toml) has the keys in their context, and [limits.md](limits.md) describes the limits.\n\n\
+    - Unknown keys are errors. `idp-bridge check` validates a configuration without network access.\n\
+    - A *secret* `name` is given in one of three ways: `name`, `name_file` with the path of a file, or `name_env` with an environment variable.\n\
+    - A *path* is relative to the folder of the configuration.\n\
+    - In a file of one tenant, such as `acme.toml`, the keys have no prefix `tenants.acme.`.\n";
+
+/// The suffixes of the other forms of a secret.
+const FORMS: [&str; 2] = ["_file", "_env"];
+
+/// A schema, and the document with its definitions.
+#[derive(Debug, Clone, Copy)]
+struct Schema<'s> {
+    root: &'s Value,
+    own: &'s Value,
+}
+
+/// Returns the page for this JSON schema.
+pub(super) fn render(schema: &str) -> Result<String> {
+    let root: Value = serde_json::from_str(schema).context("the schema of the configuration is not JSON")?;
+    let root = Schema { root: &root, own: &root };
+    let mut page = INTRODUCTION.to_owned();
+    for (name, schema) in root.properties() {
+        section(name, schema.resolve(), &mut page);
+    }
+    Ok(page)
+}
+
+/// Writes the section of a table, and then those of the tables in it.
+fn section(path: &str, table: Schema<'_>, page: &mut String) {
+    if let Some(choices) = table.tagged_choices() {
+        for (tag, choice) in choices {
+            keys(path, &format!("`[{path}]` with `type = \"{tag}\"`"), choice, page);
+        }
+    } else if let Some(elements) = table.table_elements() {
+        section(&format!("{path}.<id>"), elements, page);
+    } else {
+        keys(path, &format!("`[{path}]`"), table, page);
+    }
+}
+
+/// Writes the heading and the keys of a table.
+fn keys(path: &str, heading: &str, table: Schema<'_>, page: &mut String) {
+    *page += &format!("\n## {heading}\n\n{}\n\n", one_line(table.text("description")));
+    *page += "| Key | Type | Default | Meaning |\n|---|---|---|---|\n";
+    let required = table.required();
+    let mut tables = Vec::new();
+    for (key, schema) in table.properties().filter(|(key, _)| !is_secret_form(table, key)) {
+        let resolved = schema.resolve();
+        if resolved.is_section() {
+            tables.push((format!("{path}.{key}"), resolved));
+        }
+        let default = if required.contains(&key) { "required".to_owned() } else { schema.default() };
+        let meaning = one_line(schema.text("description").or_else(|| resolved.text("description")));
+        *page += &format!("| `{key}` | {} | {default} | {meaning} |\n", schema.type_name());
+    }
+    for (path, table) in tables {
+        section(&path, table, page);
+    }
+}
+
+/// Whether a key is the `_file` or `_env` form of a secret.
+fn is_secret_form(table: Schema<'_>, key: &str) -> bool {
+    let names = FORMS.iter().filter_map(|form| key.strip_suffix(form));
+    names.into_iter().any(|name| table.properties().any(|(other, schema)| other == name && schema.has_secret()))
+}
+
+impl<'s> Schema<'s> {
+    fn at(self, own: &'s Value) -> Self {
+        Self { own, ..self }
+    }
+
+    fn get(self, key: &str) -> Option<&'s Value> {
+        self.own.get(key)
+    }
+
+    fn text(self, key: &str) -> Option<&'s str> {
+        self.get(key)?.as_str()
+    }
+
+    fn list(self, key: &str) -> impl Iterator<Item = &'s Value> + use<'s> {
+        self.get(key).and_then(Value::as_array).into_iter().flatten()
+    }
+
+    fn properties(self) -> impl Iterator<Item = (&'s str, Self)> {
+        let properties = self.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::iter);
+        properties.map(move |(key, schema)| (key.as_str(), self.at(schema)))
+    }
+
+    /// Returns the keys that a table must have. A required secret is one of three keys.
+    fn required(self) -> Vec<&'s str> {
+        let one_of_three = self.list("allOf").filter_map(|rule| rule.pointer("/oneOf/0/required/0"));
+        self.list("required").chain(one_of_three).filter_map(Value::as_str).collect()
+    }
+
+    /// Resolves `$ref`, and `anyOf` with `null`, which is the schema of an optional value.
+    fn resolve(self) -> Self {
+        if let Some(name) = self.reference() {
+            return self.root.get("$defs").and_then(|all| all.get(name)).map_or(self, |found| self.at(found).resolve());
+        }
+        let mut some = self.list("anyOf").filter(|choice| choice.get("type").is_none_or(|name| name != "null"));
+        match (some.next(), some.next()) {
+            (Some(only), None) => self.at(only).resolve(),
+            _ => self,
+        }
+    }
+
+    fn reference(self) -> Option<&'s str> {
+        self.text("$ref")?.strip_prefix("#/$defs/")
+    }
+
+    /// Whether the value is a secret or a list of secrets.
+    fn has_secret(self) -> bool {
+        let is_secret = |schema: &Self| schema.reference() == Some("Secret");
+        let inner = self.list("anyOf").chain(self.get("items")).map(|inner| self.at(inner));
+        std::iter::once(self).chain(inner).any(|schema| is_secret(&schema))
+    }
+
+    /// Returns the values of a key `type` with the tables that they select.
+    fn tagged_choices(self) -> Option<Vec<(&'s str, Self)>> {
+        let choices = self.list("oneOf").map(|choice| {
+            let tag = choice.pointer("/properties/type/const")?.as_str()?;
+            Some((tag, self.at(choice)))
+        });
+        choices.collect::<Option<Vec<_>>>().filter(|choices| !choices.is_empty())
+    }
+
+    /// Returns the schema of the tables in a table with free keys.
+    fn table_elements(self) -> Option<Self> {
+        let elements = self.at(self.get("additionalProperties")?).resolve();
+        elements.is_section().then_some(elements)
+    }
+
+    /// Whether the keys of the value have a section of their own.
+    fn is_section(self) -> bool {
+        self.get("properties").is_some() || self.tagged_choices().is_some() || self.table_elements().is_some()
+    }
+
+    /// Returns the type for people.
+    fn type_name(self) -> String {
+        let resolved = self.resolve();
+        if self.has_secret() {
+            return if self.get("items").is_some() { "list of secrets".into() } else { "secret".into() };
+        }
+        if let Some(value) = resolved.get("const") {
+            return code(value);
+        }
+        let constants: Vec<String> = resolved
+            .list("oneOf")
+            .filter_map(|choice| choice.get("const"))
+            .chain(resolved.list("enum"))
+            .map(code)
+            .collect();
+        if !constants.is_empty() {
+            return constants.join(", ");
+        }
+        if resolved.is_section() {
+            return "table".into();
+        }
+        match resolved.plain_type() {
+            Some("array") => {
+                let items = resolved.get("items").map(|items| resolved.at(items).type_name());
+                format!("list of {}", plural(items.as_deref().unwrap_or("value")))
+            }
+            Some("object") => {
+                let values = resolved.get("additionalProperties").map(|values| resolved.at(values).type_name());
+                format!("table of {}", plural(values.as_deref().unwrap_or("value")))
+            }
+            Some("integer") => resolved.integer(),
+            Some("string") if resolved.text("format") == Some("path") => "path".into(),
+            Some("string") => {
+                let examples: Vec<_> = resolved.list("examples").map(code).collect();
+                if examples.is_empty() { "string".into() } else { format!("string, such as {}", examples.join(", ")) }
+            }
+            Some(other) => other.to_owned(),
+            None => "see its page".into(),
+        }
+    }
+
+    fn plain_type(self) -> Option<&'s str> {
+        let listed = self.list("type").filter_map(Value::as_str).find(|name| *name != "null");
+        self.text("type").or(listed)
+    }
+
+    fn integer(self) -> String {
+        let limit = |key: &str| self.get(key).map(ToString::to_string);
+        match (limit("minimum"), limit("maximum")) {
+            (Some(least), Some(most)) => format!("integer, {least} to {most}"),
+            (Some(least), None) => format!("integer, at least {least}"),
+            (None, Some(most)) => format!("integer, at most {most}"),
+            (None, None) => "integer".into(),
+        }
+    }
+
+    /// Returns the default for people. The defaults of a table are those of its keys.
+    fn default(self) -> String {
+        match self.get("default") {
+            _ if self.resolve().is_section() => "those of its keys".into(),
+            None | Some(Value::Null) => "none".into(),
+            Some(value) => code(value),
+        }
+    }
+}
+
+fn code(value: &Value) -> String {
+    let text = value.as_str().map_or_else(|| value.to_string(), |text| format!("\"{text}\""));
+    format!("`{}`", text.replace('|', "\\|"))
+}
+
+/// Returns the plural of a type, such as `strings, such as …` or `lists of strings`. Constants have none.
+fn plural(name: &str) -> String {
+    let end = name.find([' ', ',']).unwrap_or(name.len());
+    let (first, rest) = name.split_at(end);
+    if first.starts_with('`') { name.to_owned() } else { format!("{first}s{rest}") }
+}
+
+/// Returns a text as one line of a table.
+fn one_line(text: Option<&str>) -> String {
+    text.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn rendered(properties: &Value) -> String {
+        let secret = json!({"type": "string"});
+        let schema = json!({"properties": {"server": {"properties": properties}}, "$defs": {"Secret": secret}});
+        render(&schema.to_string()).unwrap()
+    }
+
+    #[test]
+    fn keys_have_types_and_defaults() {
+        let page = rendered(&json!({
+            "calls": {"type": "integer", "minimum": 1, "default": 5000, "description": "Calls\nat most."},
+            "file": {"type": ["string", "null"], "format": "path", "default": null},
+            "mode": {"oneOf": [{"const": "a"}, {"const": "b"}], "default": "a"},
+        }));
+        assert!(page.contains("## `[server]`"), "{page}");
+        assert!(page.contains("| `calls` | integer, at least 1 | `5000` | Calls at most. |"), "{page}");
+        assert!(page.contains("| `file` | path | none |  |"), "{page}");
+        assert!(page.contains("| `mode` | `\"a\"`, `\"b\"` | `\"a\"` |  |"), "{page}");
+    }
+
+    #[test]
+    fn secrets_have_one_row() {
+        let page = rendered(&json!({
+            "key": {"$ref": "#/$defs/Secret"}, "key_file": {"type": "string"}, "key_env": {"type": "string"},
+            "log_file": {"type": "string"},
+        }));
+        assert!(page.contains("| `key` | secret | none |"), "{page}");
+        assert!(!page.contains("key_file") && !page.contains("key_env"), "{page}");
+        assert!(page.contains("| `log_file` | string |"), "{page}");
+    }
+
+    #[test]
+    fn each_connector_has_a_section() {
+        let choice = |tag: &str| json!({"properties": {"type": {"const": tag}}, "required": ["type"]});
+        let page = rendered(&json!({"connector": {"oneOf": [choice("a"), choice("b")]}}));
+        assert!(page.contains("## `[server.connector]` with `type = \"b\"`"), "{page}");
+        assert!(page.contains("| `type` | `\"b\"` | required |"), "{page}");
+    }
+}
