@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::workspace::Workspace;
-use crate::{environment, process};
+use crate::{environment, features, process};
 
 const FOLDER: &str = "examples/out-of-tree";
 const LOCK_FILE: &str = "Cargo.lock";
@@ -20,6 +20,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
 
 /// Returns the command that runs its tests.
 pub(crate) fn test(workspace: &Workspace) -> Result<Command> {
+    features::check_reuse(workspace, cargo(workspace)?.arg("tree"))?;
     let mut command = cargo(workspace)?;
     command.arg("test");
     Ok(command)

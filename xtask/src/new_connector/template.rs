@@ -31,8 +31,8 @@ const MANIFEST: &str = example!("Cargo.toml").1;
 /// The page for people who set up a tenant.
 const PAGE: &str = example!("rolodex.md").1;
 
-/// The package of the program, which only the example's own program needs.
-const PROGRAM: &str = "idp-bridge";
+/// The packages that only the example needs: that of its program, and one that speeds up its build.
+const OWN: [&str; 2] = ["idp-bridge", "idp-bridge-test-features"];
 
 /// Returns the files of the connector, with their paths in the workspace.
 pub(super) fn files(name: &Name) -> Result<Vec<(String, String)>> {
@@ -74,8 +74,9 @@ fn manifest(name: &Name) -> Result<String> {
     let example: toml::Table = toml::from_str(MANIFEST)?;
     let inherited = |table: &str| {
         let packages = example.get(table).and_then(toml::Value::as_table).into_iter().flat_map(toml::Table::keys);
-        let lines =
-            packages.filter(|package| *package != PROGRAM).map(|package| format!("{package}.workspace = true\n"));
+        let lines = packages
+            .filter(|package| !OWN.contains(&package.as_str()))
+            .map(|package| format!("{package}.workspace = true\n"));
         format!("[{table}]\n{}\n", lines.collect::<String>())
     };
     let keys = ["version", "edition", "rust-version", "license", "repository", "keywords", "categories"];

@@ -20,6 +20,7 @@ pub(super) fn check(sources: &[Source], workspace: &Workspace) -> Vec<Problem> {
     rust.flat_map(|source| {
         let mut problems = error_statuses(source);
         problems.extend(other_connectors(source, &connectors));
+        problems.extend(test_clocks(source));
         problems
     })
     .collect()
@@ -37,6 +38,17 @@ fn error_statuses(source: &Source) -> Vec<Problem> {
         })
     };
     find(source, chooses, &format!("chooses the status of an error: only `{SERVER}error.rs` does"))
+}
+
+/// Only tests stop the clock of the runtime. The feature that it needs is enabled in all builds of CI.
+fn test_clocks(source: &Source) -> Vec<Problem> {
+    let controls =
+        |line: &str| ["time::pause(", "time::advance(", "time::resume("].iter().any(|call| line.contains(call));
+    if source.path.starts_with("crates/") {
+        find(source, controls, "stops the clock of the runtime: only tests may")
+    } else {
+        Vec::new()
+    }
 }
 
 /// A connector names no other connector, and the server names no connector.
@@ -75,6 +87,13 @@ mod tests {
         assert_eq!(error_statuses(&Source::new("crates/idp-bridge-client/src/lib.rs", chosen)), []);
         let success = "return StatusCode::OK;";
         assert_eq!(error_statuses(&Source::new("crates/idp-bridge-server/src/webhook.rs", success)), []);
+    }
+
+    #[test]
+    fn only_tests_stop_the_clock() {
+        let text = "async fn wait() { tokio::time::pause(); }";
+        assert_eq!(test_clocks(&Source::new("crates/idp-bridge-http/src/client.rs", text)).len(), 1);
+        assert_eq!(test_clocks(&Source::new("crates/idp-bridge-http/src/client/tests.rs", text)), []);
     }
 
     #[test]
