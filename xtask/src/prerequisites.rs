@@ -71,11 +71,27 @@ mod table {
         candidates: &["redis-server"], probe: &["--version"], oldest: 0,
         debian: "redis-server", elsewhere: "`brew install redis`, or your distribution's package",
     };
+    pub(crate) const GO: Tool = Tool {
+        name: "Go", purpose: "builds the client in Go",
+        candidates: &["go"], probe: &["version"], oldest: 0,
+        debian: "golang-go", elsewhere: "`brew install go`, or your distribution's package",
+    };
+    pub(crate) const CURL: Tool = Tool {
+        name: "curl", purpose: "sends the calls of the client in a shell",
+        candidates: &["curl"], probe: &["--version"], oldest: 0,
+        debian: "curl", elsewhere: "your distribution's package",
+    };
+    pub(crate) const OPENSSL: Tool = Tool {
+        name: "OpenSSL", purpose: "signs the calls of the client in a shell",
+        candidates: &["openssl"], probe: &["version"], oldest: 0,
+        debian: "openssl", elsewhere: "`brew install openssl`, or your distribution's package",
+    };
 }
-pub(crate) use table::{CHROMEDRIVER, CHROMIUM, JAVA, MAVEN, NODE, NPM, PYTHON, REDIS};
+pub(crate) use table::{CHROMEDRIVER, CHROMIUM, CURL, GO, JAVA, MAVEN, NODE, NPM, OPENSSL, PYTHON, REDIS};
 
 /// All programs, for the tests.
-pub(crate) const ALL: [&Tool; 8] = [&JAVA, &MAVEN, &PYTHON, &NODE, &NPM, &CHROMIUM, &CHROMEDRIVER, &REDIS];
+pub(crate) const ALL: [&Tool; 11] =
+    [&JAVA, &MAVEN, &PYTHON, &NODE, &NPM, &CHROMIUM, &CHROMEDRIVER, &REDIS, &GO, &CURL, &OPENSSL];
 
 /// Finds programs. As root on Debian, installs the missing ones.
 pub(crate) fn ensure(tools: &[&Tool]) -> Result<()> {
