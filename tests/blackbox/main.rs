@@ -48,4 +48,6 @@ mod tls;
 #[cfg(test)]
 mod under_load;
 #[cfg(test)]
+mod verify;
+#[cfg(test)]
 mod wire;

@@ -62,7 +62,7 @@ fn json<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     serde_json::from_slice(body).ok()
 }
 
-async fn read_body(mut answer: reqwest::Response) -> Result<Bytes, ClientError> {
+pub(crate) async fn read_body(mut answer: reqwest::Response) -> Result<Bytes, ClientError> {
     let mut body = BytesMut::new();
     while let Some(chunk) = answer.chunk().await.map_err(ClientError::from_reqwest)? {
         if body.len() + chunk.len() > MAX_ANSWER {

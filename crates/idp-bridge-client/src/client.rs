@@ -109,9 +109,17 @@ fn new_id() -> Result<WebhookId, ClientError> {
     })
 }
 
-fn webhook_url(base_url: &str, tenant: &TenantId) -> Result<Url, ClientError> {
+pub(crate) fn webhook_url(base_url: &str, tenant: &TenantId) -> Result<Url, ClientError> {
+    let mut url = parse_base_url(base_url)?;
+    let path = format!("{}/v1/tenants/{tenant}/webhook", url.path().trim_end_matches('/'));
+    url.set_path(&path);
+    Ok(url)
+}
+
+/// Parses the base URL of a bridge.
+fn parse_base_url(base_url: &str) -> Result<Url, ClientError> {
     const EXPECTED: &str = "the bridge's URL cannot be used: write it like `https://bridge.acme.example`";
-    let mut url =
+    let url =
         Url::parse(base_url).map_err(|error| ClientError::Settings { reason: EXPECTED, source: Some(error.into()) })?;
     let plain = matches!(url.scheme(), "http" | "https")
         && url.has_host()
@@ -122,12 +130,10 @@ fn webhook_url(base_url: &str, tenant: &TenantId) -> Result<Url, ClientError> {
     if !plain {
         return Err(ClientError::settings(EXPECTED));
     }
-    let path = format!("{}/v1/tenants/{tenant}/webhook", url.path().trim_end_matches('/'));
-    url.set_path(&path);
     Ok(url)
 }
 
-fn http_client(url: &Url) -> Result<reqwest::Client, ClientError> {
+pub(crate) fn http_client(url: &Url) -> Result<reqwest::Client, ClientError> {
     let mut builder = reqwest::Client::builder()
         .http1_only()
         .no_proxy()

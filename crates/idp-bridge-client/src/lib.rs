@@ -22,11 +22,13 @@
 mod answer;
 mod client;
 mod error;
+mod raw;
 mod signed;
 
 pub use answer::{Answer, MAX_ANSWER};
 pub use client::{Client, DEFAULT_TIMEOUT};
 pub use error::ClientError;
+pub use raw::{RawAnswer, RawClient, RawRequest};
 pub use signed::{SignedCall, WebhookId};
 
 /// Re-exported for callers, so that their versions match this crate's.

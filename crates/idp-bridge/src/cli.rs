@@ -8,7 +8,7 @@ use idp_bridge_client::{Call, CustomerId, Email, Operation, UserId};
 
 #[cfg(feature = "http")]
 use crate::commands::definition;
-use crate::commands::{audit, call, check, connectors, doctor, keys, schema, serve, users};
+use crate::commands::{audit, call, check, connectors, doctor, keys, schema, serve, users, verify};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -53,6 +53,9 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: CallCommand,
     },
+    /// Check that a bridge, or an endpoint of your own, follows the protocol
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(verify::Options),
     /// Make a call directly through a configured connector, without a server
     Users {
         #[command(subcommand)]
@@ -172,13 +175,18 @@ impl Command {
             Self::Doctor(options) => options.json,
             Self::Call { command: CallCommand::Users(command) } => command.options().json,
             Self::Call { command: CallCommand::Ping { options } } => options.json,
+            Self::Verify(options) => options.json,
             Self::Users { command } => command.options().json,
             Self::Keys { command: keys::Command::New(new) } => new.json,
             Self::Keys { command: keys::Command::Public(_) } => true,
             #[cfg(feature = "http")]
             Self::Definition { command } => command.prints_json(),
             Self::Audit { command: audit::Command::Verify(verify) } => verify.json,
-            Self::Connectors(_) | Self::Serve(_) | Self::Schema(_) | Self::Completions { .. } | Self::Man => false,
+            Self::Connectors(_)
+            | Self::Serve(_)
+            | Self::Schema(_)
+            | Self::Completions { .. }
+            | Self::Man => false,
         }
     }
 }

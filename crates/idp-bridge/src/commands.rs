@@ -13,6 +13,7 @@ pub(crate) mod schema;
 pub(crate) mod serve;
 mod store;
 pub(crate) mod users;
+pub(crate) mod verify;
 
 use std::path::Path;
 
@@ -29,6 +30,7 @@ pub(crate) fn run(cli: Cli, registry: &Registry) -> CommandResult {
         Command::Check(options) => check::run(&options, registry),
         Command::Doctor(options) => doctor::run(&options, registry),
         Command::Call { command } => call::run(command),
+        Command::Verify(options) => verify::run(&options),
         Command::Users { command } => users::run(command, registry),
         Command::Connectors(options) => connectors::run(&options, registry),
         #[cfg(feature = "http")]

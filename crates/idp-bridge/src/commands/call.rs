@@ -54,7 +54,7 @@ pub(crate) struct Options {
 /// The platform's signing keys. During a key rotation there are several.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
-struct Keys {
+pub(super) struct Keys {
     /// A signing key, `whsk_…` or `whsec_…`; visible to other users of this machine
     #[arg(long, value_name = "KEY")]
     key: Vec<HiddenKey>,
@@ -119,7 +119,8 @@ fn is_write(operation: &Operation) -> bool {
 }
 
 impl Keys {
-    fn read(&self) -> Result<Vec<SigningKey>, Problem> {
+    /// Reads all keys.
+    pub(super) fn read(&self) -> Result<Vec<SigningKey>, Problem> {
         let given = self.key.iter().map(|key| parse_key(key.0.expose(), "--key"));
         let files = self.key_file.iter().map(|path| {
             let text = config::read_text(path, config::MAX_SECRET)
