@@ -18,6 +18,8 @@ mod federation;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod init;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod load;

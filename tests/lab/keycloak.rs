@@ -77,6 +77,11 @@ impl Lab {
 
     /// Sends a request to the realm's admin API.
     pub(crate) fn admin(&self, method: &str, path: &str, body: &Value) -> Reply {
+        self.admin_of_all(method, &format!("/{}{path}", self.text("/realm/name")), body)
+    }
+
+    /// Sends a request to the admin API of all realms.
+    pub(crate) fn admin_of_all(&self, method: &str, path: &str, body: &Value) -> Reply {
         let form = [
             ("grant_type", "password"),
             ("client_id", "admin-cli"),
@@ -84,7 +89,7 @@ impl Lab {
             ("password", &self.text("/keycloak/admin_password")),
         ];
         let token = self.post_form("/realms/master/protocol/openid-connect/token", &form).json();
-        let path = format!("/admin/realms/{}{path}", self.text("/realm/name"));
+        let path = format!("/admin/realms{path}");
         let request = Request::new(method, &path)
             .header("authorization", format!("Bearer {}", token["access_token"].as_str().unwrap()));
         let request = if body.is_null() { request } else { request.json(body) };

@@ -16,6 +16,8 @@ mod federation_browser;
 #[cfg(test)]
 mod federation_openid;
 #[cfg(test)]
+mod init;
+#[cfg(test)]
 mod keycloak;
 #[cfg(test)]
 mod lab;

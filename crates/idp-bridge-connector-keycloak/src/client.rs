@@ -10,17 +10,23 @@ use crate::config::KeycloakConfig;
 use crate::error::{Step, check};
 use crate::map::KeycloakUser;
 
-/// A client of one realm's Admin REST API. Cheap to clone.
+/// A client of one realm's Admin REST API, as the bridge's client. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct AdminApi {
-    http: Client,
-    base: BaseUrl,
-    realm: String,
+    resources: RealmResources,
     public_realm: BaseUrl,
     bridge: BridgeClient,
     login: TokenRequest,
-    tokens: TokenCache<TokenRequest>,
     mail_query: Vec<(&'static str, String)>,
+}
+
+/// The resources of a realm, with the rights of a login. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct RealmResources {
+    pub(crate) http: Client,
+    pub(crate) base: BaseUrl,
+    pub(crate) realm: String,
+    pub(crate) tokens: TokenCache<TokenRequest>,
 }
 
 /// The bridge's client of the realm.
@@ -69,12 +75,13 @@ impl AdminApi {
         ];
         let mail_query = mail_query.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         let tokens = TokenCache::new(&http, login.clone());
-        Ok(Self { http, base, realm: config.realm.clone(), public_realm, bridge, login, tokens, mail_query })
+        let resources = RealmResources { http, base, realm: config.realm.clone(), tokens };
+        Ok(Self { resources, public_realm, bridge, login, mail_query })
     }
 
     /// Returns the HTTP client.
     pub(crate) fn http(&self) -> &Client {
-        &self.http
+        &self.resources.http
     }
 
     /// Returns the base URL of the realm's public endpoints.
@@ -146,7 +153,7 @@ impl AdminApi {
 
     /// Returns the URL of a resource of the realm.
     pub(crate) fn url(&self, path: &[&str]) -> Result<Url> {
-        self.base.join(&[&["admin", "realms", &self.realm], path].concat())
+        self.resources.url(path)
     }
 
     /// Reads a resource of the realm.
@@ -157,15 +164,23 @@ impl AdminApi {
         path: &[&str],
         query: &[(&str, String)],
     ) -> Result<T> {
-        self.send(scope, step, Request::get(self.url(path)?).query(query)).await?.json()
+        self.resources.send(scope, step, Request::get(self.url(path)?).query(query)).await?.json()
     }
 
     /// Sends a write. Keycloak's answer to a write has an empty body.
     pub(crate) async fn write(&self, scope: &CallScope, step: Step, request: Request) -> Result<()> {
-        self.send(scope, step, request).await?.check_empty()
+        self.resources.send(scope, step, request).await?.check_empty()
+    }
+}
+
+impl RealmResources {
+    /// Returns the URL of a resource of the realm.
+    pub(crate) fn url(&self, path: &[&str]) -> Result<Url> {
+        self.base.join(&[&["admin", "realms", &self.realm], path].concat())
     }
 
-    async fn send(&self, scope: &CallScope, step: Step, request: Request) -> Result<Response> {
+    /// Sends a request. A refusal is an error.
+    pub(crate) async fn send(&self, scope: &CallScope, step: Step, request: Request) -> Result<Response> {
         check(step, self.tokens.send(&self.http, scope, request).await?)
     }
 }

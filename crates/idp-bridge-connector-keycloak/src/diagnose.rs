@@ -271,6 +271,11 @@ impl UserProfile {
         matches!(self.protection(name), Protection::UserEditable | Protection::UserEditableUnmanaged)
     }
 
+    /// Returns whether the attribute is declared, or undeclared attributes are visible.
+    pub(crate) fn is_visible(&self, name: &str) -> bool {
+        self.protection(name) != Protection::Undeclared
+    }
+
     fn protection(&self, name: &str) -> Protection {
         let Some(attribute) = self.attributes.iter().find(|attribute| attribute.name == name) else {
             return match self.unmanaged_attribute_policy.as_deref() {

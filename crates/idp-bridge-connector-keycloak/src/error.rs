@@ -20,6 +20,8 @@ pub(crate) enum Step {
     ReadUserinfo,
     Introspect,
     EndRefreshToken,
+    LogInAdministrator,
+    SetUp,
 }
 
 impl Step {
@@ -38,6 +40,8 @@ impl Step {
             Self::ReadUserinfo => ("read userinfo", "none"),
             Self::Introspect => ("introspect token", "none"),
             Self::EndRefreshToken => ("end refresh token", "none"),
+            Self::LogInAdministrator => ("log in administrator", "none"),
+            Self::SetUp => ("set up realm", "realm-admin"),
         }
     }
 }
@@ -54,9 +58,22 @@ pub(crate) fn check(step: Step, response: Response) -> Result<Response> {
 
 fn refusal(step: Step, status: u16, body: &ErrorBody) -> Error {
     match (step, status) {
-        (Step::FetchToken | Step::ReadUserinfo | Step::Introspect | Step::EndRefreshToken, _) => {
-            public_refusal(step, status, body)
+        (Step::LogInAdministrator, 400 | 401) => {
+            Error::upstream(Unauthenticated, "keycloak refused the administrator's name or password").with_hint(
+                "check both, and the realm of the administrator; one with a second factor or a required action cannot log in \
+                 this way: follow docs/connectors/keycloak.md in the console",
+            )
         }
+        (
+            Step::FetchToken
+            | Step::ReadUserinfo
+            | Step::Introspect
+            | Step::EndRefreshToken
+            | Step::LogInAdministrator,
+            _,
+        ) => public_refusal(step, status, body),
+        (Step::SetUp, 403) => Error::upstream(PermissionDenied, "the administrator lacks a right in the realm")
+            .with_hint("log in as one with the role `admin` of the realm `master`, or `realm-admin` of the realm itself"),
         // The first is the spelling of 26.7.3.
         (Step::EndSession, 404) if matches!(body.error(), "Sesssion not found" | "Session not found") => {
             Error::upstream(NotFound, "no such session")

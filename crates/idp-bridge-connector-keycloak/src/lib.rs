@@ -13,6 +13,7 @@ mod map;
 mod person;
 mod provider;
 mod search;
+pub mod setup;
 mod store;
 
 pub use config::KeycloakConfig;

@@ -8,7 +8,7 @@ use idp_bridge_client::{Call, CustomerId, Email, Operation, UserId};
 
 #[cfg(feature = "http")]
 use crate::commands::definition;
-use crate::commands::{audit, call, check, connectors, doctor, keys, schema, serve, users, verify};
+use crate::commands::{audit, call, check, connectors, doctor, init, keys, schema, serve, users, verify};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -47,6 +47,9 @@ pub(crate) enum Command {
     Check(check::Options),
     /// Check the settings and permissions at each tenant's identity provider, without side effects
     Doctor(doctor::Options),
+    /// Set up a tenant: the client at its identity provider, the configuration and the keys
+    #[command(after_help = init::EXAMPLES)]
+    Init(init::Options),
     /// Sign a call, send it to a bridge and print the answer
     #[command(after_help = call::EXAMPLES)]
     Call {
@@ -182,7 +185,8 @@ impl Command {
             #[cfg(feature = "http")]
             Self::Definition { command } => command.prints_json(),
             Self::Audit { command: audit::Command::Verify(verify) } => verify.json,
-            Self::Connectors(_)
+            Self::Init(_)
+            | Self::Connectors(_)
             | Self::Serve(_)
             | Self::Schema(_)
             | Self::Completions { .. }

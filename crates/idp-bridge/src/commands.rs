@@ -8,6 +8,7 @@ pub(crate) mod connectors;
 #[cfg(feature = "http")]
 pub(crate) mod definition;
 pub(crate) mod doctor;
+pub(crate) mod init;
 pub(crate) mod keys;
 pub(crate) mod schema;
 pub(crate) mod serve;
@@ -29,6 +30,7 @@ pub(crate) fn run(cli: Cli, registry: &Registry) -> CommandResult {
         Command::Serve(options) => serve::run(&options, registry),
         Command::Check(options) => check::run(&options, registry),
         Command::Doctor(options) => doctor::run(&options, registry),
+        Command::Init(options) => init::run(&options, registry),
         Command::Call { command } => call::run(command),
         Command::Verify(options) => verify::run(&options),
         Command::Users { command } => users::run(command, registry),

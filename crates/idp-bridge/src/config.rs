@@ -31,8 +31,8 @@ pub(crate) use environment::{log_filter, variable};
 pub(crate) use load::{FILE_NAME, Loader, Location, Reload, Settings, TlsChange, load};
 pub(crate) use model::{Audit, Log, LogFormat, Server, ShutdownDelay, parse_listen};
 pub(crate) use problem::{Problem, list, nearest};
-pub(crate) use published::{connector_settings, json_schema};
-#[cfg(feature = "http")]
+pub(crate) use published::{Setting, connector_settings, json_schema};
+#[cfg(any(feature = "http", feature = "keycloak"))]
 pub(crate) use regular::MAX_FILE;
 pub(crate) use regular::read_text;
 pub(crate) use secrets::MAX_SECRET;

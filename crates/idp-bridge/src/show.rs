@@ -99,6 +99,13 @@ pub(crate) fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
+/// Quotes a path for a shell, if that is needed.
+pub(crate) fn quote_path(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if text.chars().all(is_plain) { text } else { quote(&text) }
+}
+
 /// Returns the command that starts this program again.
 pub(crate) fn invocation() -> String {
     let own = std::env::args_os().next().unwrap_or_default();

@@ -37,6 +37,19 @@ pub(crate) struct Options {
     pub(crate) json: bool,
 }
 
+impl Options {
+    /// Creates the options for all tenants of a configuration.
+    pub(super) fn for_configuration(path: &std::path::Path) -> Self {
+        Self {
+            tenants: Vec::new(),
+            config: ConfigOption { config: Some(path.to_owned()) },
+            timeout: Duration::from_secs(10),
+            allow_not_visible: false,
+            json: false,
+        }
+    }
+}
+
 /// Runs the command.
 pub(crate) fn run(options: &Options, registry: &Registry) -> CommandResult {
     let settings = load(options.config.config.as_deref(), registry)?;

@@ -1,0 +1,144 @@
+//! Sets up a realm of Keycloak.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use idp_bridge_connector_keycloak::setup::{Administrator, RealmSetup, SetUpRealm};
+use idp_bridge_core::{CallScope, ConnectorContext, Error, TenantId};
+
+use super::Connector;
+use super::password::read_password;
+use super::questions::Questions;
+use crate::commands::runtime;
+use crate::config::{MAX_FILE, Problem, read_text};
+use crate::report::{Failure, with_causes};
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The options for Keycloak.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Keycloak")]
+pub(super) struct KeycloakOptions {
+    /// Keycloak's URL, including the path if there is one (`/auth`)
+    #[arg(long)]
+    url: Option<String>,
+    /// The realm, which must exist
+    #[arg(long)]
+    realm: Option<String>,
+    /// The bridge's client, which is created if it does not exist
+    #[arg(long, value_name = "ID", default_value = "idp-bridge")]
+    client_id: String,
+    /// The user attribute with the customer id
+    #[arg(long, value_name = "NAME", default_value = "customer_id")]
+    customer_attribute: String,
+    /// Also assign `view-realm` and `view-clients`, with which `doctor` checks the mail server and the applications' tokens
+    #[arg(long)]
+    view_roles: bool,
+    /// The user name of an administrator
+    #[arg(long, value_name = "NAME")]
+    admin_user: Option<String>,
+    /// A file with the administrator's password, instead of typing it
+    #[arg(long, value_name = "PATH")]
+    admin_password_file: Option<PathBuf>,
+    /// The realm in which the administrator logs in
+    #[arg(long, value_name = "REALM", default_value = "master")]
+    admin_realm: String,
+    /// Certificate authorities (PEM) to trust instead of the system's
+    #[arg(long, value_name = "PATH")]
+    ca_file: Option<PathBuf>,
+    /// Allow plain `http` to another host than this one
+    #[arg(long)]
+    allow_http: bool,
+}
+
+/// Creates what the realm lacks, and returns the settings of the connector.
+pub(super) fn set_up(
+    tenant: &TenantId,
+    options: &KeycloakOptions,
+    questions: &mut Questions,
+) -> Result<Connector, Failure> {
+    let setup = RealmSetup {
+        url: questions.answer(options.url.as_deref(), "--url", "Keycloak's URL", None)?,
+        realm: questions.answer(options.realm.as_deref(), "--realm", "the realm", Some(tenant.as_str()))?,
+        client_id: options.client_id.clone(),
+        customer_attribute: options.customer_attribute.clone(),
+        roles: roles(options),
+    };
+    let mut context = ConnectorContext::new(tenant.clone());
+    context.outbound.allow_http = options.allow_http;
+    context.outbound.ca_pem = options.ca_file.as_ref().map(read_authorities).transpose()?;
+    let runtime = runtime()?;
+    // A wrong URL or realm shows before the password is typed.
+    runtime.block_on(setup.discover(&context, &scope())).map_err(|error| refused(&error))?;
+    let administrator = ask_administrator(options, questions)?;
+    let done = runtime.block_on(setup.run(&administrator, &context, &scope())).map_err(|error| refused(&error))?;
+    Ok(Connector {
+        kind: "keycloak".into(),
+        settings: settings(&setup, options, done.issuer.as_deref())?,
+        report: report(&setup, &done),
+        secret: Some(("client_secret_file", done.client_secret)),
+        is_complete: true,
+    })
+}
+
+fn scope() -> CallScope {
+    CallScope::new("init", TIMEOUT)
+}
+
+fn roles(options: &KeycloakOptions) -> Vec<String> {
+    let more: &[&str] = if options.view_roles { &["view-realm", "view-clients"] } else { &[] };
+    ["manage-users"].iter().chain(more).map(|role| (*role).to_owned()).collect()
+}
+
+fn ask_administrator(options: &KeycloakOptions, questions: &mut Questions) -> Result<Administrator, Problem> {
+    let question = format!("the name of an administrator, who logs in to the realm `{}`", options.admin_realm);
+    let name = questions.answer(options.admin_user.as_deref(), "--admin-user", &question, None)?;
+    let prompt = format!("password of `{name}`, used once and not stored: ");
+    let password = read_password(options.admin_password_file.as_deref(), "--admin-password-file", &prompt)?;
+    Ok(Administrator { realm: options.admin_realm.clone(), name, password })
+}
+
+fn read_authorities(path: &PathBuf) -> Result<Vec<u8>, Problem> {
+    let text = read_text(path, MAX_FILE);
+    text.map(String::into_bytes).map_err(|error| Problem::new(format!("`{}` cannot be read: {error}", path.display())))
+}
+
+/// Returns the settings that differ from their defaults, and the required ones.
+fn settings(setup: &RealmSetup, options: &KeycloakOptions, issuer: Option<&str>) -> Result<toml::Table, Problem> {
+    let mut settings = toml::Table::new();
+    let mut set = |key: &str, value: &str| settings.insert(key.into(), value.into());
+    set("url", &setup.url);
+    set("realm", &setup.realm);
+    set("client_id", &setup.client_id);
+    if setup.customer_attribute != "customer_id" {
+        set("customer_attribute", &setup.customer_attribute);
+    }
+    if let Some(issuer) = issuer {
+        set("issuer", issuer);
+    }
+    if let Some(path) = &options.ca_file {
+        let path = path.canonicalize().map_err(|error| Problem::new(format!("`{}`: {error}", path.display())))?;
+        set("ca_file", &path.display().to_string());
+    }
+    if options.allow_http {
+        settings.insert("allow_http".into(), true.into());
+    }
+    Ok(settings)
+}
+
+fn report(setup: &RealmSetup, done: &SetUpRealm) -> String {
+    let lines = done.steps.iter().map(|step| {
+        let verb = if step.is_created { "created" } else { "found" };
+        format!("  {verb:<8} {}\n", step.part)
+    });
+    format!("Keycloak, realm `{}`:\n{}", setup.realm, lines.collect::<String>())
+}
+
+fn refused(error: &Error) -> Failure {
+    let problem = Problem::new(with_causes(error));
+    Failure::negative(match error.hint() {
+        Some(hint) => problem.with_hint(hint),
+        None => problem.with_hint("check `--url`, and that Keycloak can be reached from here"),
+    })
+}

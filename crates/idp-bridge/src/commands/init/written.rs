@@ -1,0 +1,74 @@
+//! Writes the settings of an identity provider that is set up in its console, and describes the steps there.
+
+use idp_bridge_core::{Registry, TenantId};
+
+use super::questions::Questions;
+use super::{Connector, Options};
+use crate::config::{Problem, Setting, connector_settings, list};
+use crate::report::Failure;
+
+/// The steps for a product. Each page has all of them.
+const STEPS: [(&str, &str); 4] = [
+    ("cognito", include_str!("cognito.txt")),
+    ("auth0", include_str!("auth0.txt")),
+    ("oidc", include_str!("oidc.txt")),
+    ("http", include_str!("http.txt")),
+];
+
+/// Returns the settings of the connector, from `--set` and from answers.
+pub(super) fn set_up(
+    kind: &str,
+    tenant: &TenantId,
+    options: &Options,
+    registry: &Registry,
+    questions: &mut Questions,
+) -> Result<Connector, Failure> {
+    let entry = registry.iter().find(|entry| entry.kind() == kind);
+    let known = entry.map(connector_settings).unwrap_or_default();
+    let mut settings = read_given(kind, &known, &options.settings)?;
+    for setting in known.iter().filter(|setting| setting.required) {
+        if settings.keys().any(|key| is_form_of(key, &setting.key)) {
+            continue;
+        }
+        let question = format!("`{}`: {}", setting.key, setting.summary.trim_end_matches('.'));
+        let answer = questions.answer(None, &format!("--set {}=…", setting.key), &question, None)?;
+        settings.insert(setting.key.clone(), answer.into());
+    }
+    let steps = STEPS.iter().find(|(own, _)| *own == kind).map_or("", |(_, steps)| steps);
+    let page = if kind == "http" { "definition" } else { kind };
+    let steps = steps.replace("TENANT", tenant.as_str());
+    let report = format!("{steps}docs/connectors/{page}.md describes each step.\n");
+    Ok(Connector { kind: kind.to_owned(), settings, secret: None, report, is_complete: false })
+}
+
+/// Returns the settings of `--set`.
+fn read_given(kind: &str, known: &[Setting], given: &[String]) -> Result<toml::Table, Problem> {
+    let mut settings = toml::Table::new();
+    for pair in given {
+        let (key, value) = pair.split_once('=').ok_or_else(|| {
+            Problem::new(format!("`--set {pair}` has no `=`")).with_hint("write it like `--set client_id=abc`")
+        })?;
+        if !known.iter().any(|setting| is_form_of(key, &setting.key)) {
+            let keys = list(known.iter().map(|setting| setting.key.as_str()));
+            return Err(Problem::new(format!("the connector `{kind}` has no setting `{key}`"))
+                .with_hint(format!("the settings are {keys}")));
+        }
+        settings.insert(key.to_owned(), parse_value(value));
+    }
+    Ok(settings)
+}
+
+/// Returns whether a key is a setting, or its form with a file or an environment variable.
+fn is_form_of(key: &str, setting: &str) -> bool {
+    key == setting || [key.strip_suffix("_file"), key.strip_suffix("_env")].contains(&Some(setting))
+}
+
+/// Parses a number, a boolean or a list of TOML; all others are texts.
+fn parse_value(text: &str) -> toml::Value {
+    let line = format!("value = {text}");
+    let parsed = line.parse::<toml::Table>().ok().and_then(|table| table.get("value").cloned());
+    match parsed {
+        Some(value @ (toml::Value::Integer(_) | toml::Value::Boolean(_) | toml::Value::Array(_))) => value,
+        _ => text.into(),
+    }
+}

@@ -1,0 +1,155 @@
+//! Tests of `init` against a real Keycloak, and of the commands in docs/quickstart.md.
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::lab::{Lab, running};
+use crate::support::program::{Output, finish, run_in};
+
+const PAGE: &str = include_str!("../../docs/quickstart.md");
+/// The commands that a reader types.
+const STEPS: usize = 3;
+
+/// A new realm without any settings for the bridge. It is removed when dropped.
+struct Realm {
+    lab: Lab,
+    name: String,
+    folder: TempDir,
+}
+
+impl Realm {
+    fn new(name: &str) -> Self {
+        let lab = Lab::get_running();
+        let name = format!("{name}-{}", std::process::id());
+        let made = lab.admin_of_all("POST", "", &json!({"realm": name, "enabled": true}));
+        assert_eq!(made.status, 201, "{made:?}");
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("admin.password"), lab.text("/keycloak/admin_password")).unwrap();
+        Self { lab, name, folder }
+    }
+
+    /// Creates the user `ada` with a customer, which Keycloak keeps only if the attribute is declared.
+    fn add_user(&self) {
+        let user = json!({
+            "username": "ada", "email": "ada@acme.example", "emailVerified": true, "enabled": true,
+            "attributes": {"customer_id": ["c-1001"]},
+        });
+        let made = self.lab.admin_of_all("POST", &format!("/{}/users", self.name), &user);
+        assert_eq!(made.status, 201, "{made:?}");
+    }
+
+    fn init(&self, more: &[&str]) -> Output {
+        let (url, user) = (self.lab.text("/keycloak/url"), self.lab.text("/keycloak/admin_username"));
+        let fixed = ["init", "keycloak", "--url", &url, "--realm", &self.name, "--tenant", "acme"];
+        let login = ["--admin-user", &user, "--admin-password-file", "admin.password"];
+        run_in(self.folder.path(), fixed.iter().chain(&login).chain(more))
+    }
+
+    /// Returns the realm's client with this id.
+    fn client(&self, client_id: &str) -> Value {
+        let path = format!("/{}/clients?clientId={client_id}", self.name);
+        self.lab.admin_of_all("GET", &path, &Value::Null).json()[0].clone()
+    }
+}
+
+impl Drop for Realm {
+    fn drop(&mut self) {
+        self.lab.admin_of_all("DELETE", &format!("/{}", self.name), &Value::Null);
+    }
+}
+
+#[test]
+fn fresh_realm_is_set_up_once() {
+    let _running = running();
+    let realm = Realm::new("init");
+    let first = realm.init(&[]).with_code(0);
+    assert_eq!(first.stdout.matches("  created  ").count(), 3, "{first:?}");
+    assert!(!first.stdout.contains("FAILED"), "{first:?}");
+    let client = realm.client("idp-bridge");
+    for (setting, expected) in [
+        ("publicClient", false),
+        ("serviceAccountsEnabled", true),
+        ("standardFlowEnabled", false),
+        ("directAccessGrantsEnabled", false),
+    ] {
+        assert_eq!(client[setting], expected, "{setting}");
+    }
+    let secret = std::fs::read_to_string(realm.folder.path().join("keycloak.secret")).unwrap();
+    let again = realm.init(&["--force"]).with_code(0);
+    assert_eq!(again.stdout.matches("  found    ").count(), 3, "{again:?}");
+    assert_eq!(std::fs::read_to_string(realm.folder.path().join("keycloak.secret")).unwrap(), secret);
+    let with_roles = realm.init(&["--force", "--view-roles"]).with_code(0);
+    assert_eq!(with_roles.stdout.matches("  created  the role `view-").count(), 2, "{with_roles:?}");
+}
+
+#[test]
+fn wrong_password_and_realm_are_explained() {
+    let _running = running();
+    let realm = Realm::new("init-refused");
+    let absent = realm.init(&["--admin-realm", "absent"]).with_code(1);
+    assert!(absent.stderr.contains("no such realm"), "{absent:?}");
+    std::fs::write(realm.folder.path().join("admin.password"), "wrong").unwrap();
+    let refused = realm.init(&[]).with_code(1);
+    assert!(refused.stderr.contains("keycloak refused the administrator's name or password"), "{refused:?}");
+    assert_eq!(realm.client("idp-bridge"), Value::Null, "nothing is created");
+}
+
+/// Returns the shell blocks of the page.
+fn blocks() -> Vec<String> {
+    PAGE.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
+/// Puts the program on the `PATH`. It uses a free port, and the password from a file instead of a terminal.
+fn stage(folder: &Path) {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let wrapper = format!(
+        "#!/bin/sh\nprogram={}\nurl=http://127.0.0.1:{port}\ncase $1 in\n\
+         init) exec $program \"$@\" --admin-password-file admin.password ;;\n\
+         serve) exec $program \"$@\" --listen 127.0.0.1:{port} ;;\n\
+         verify) shift 2; exec $program verify $url \"$@\" ;;\n\
+         call) tries=0\n\
+         until $program call ping --tenant acme --key-file platform.key --url $url >&2; do\n\
+         tries=$((tries + 1)); [ $tries -lt 500 ] || exit 1; done\n\
+         exec $program \"$@\" --url $url ;;\nesac\n",
+        env!("CARGO_BIN_EXE_idp-bridge")
+    );
+    std::fs::create_dir(folder.join("bin")).unwrap();
+    let path = folder.join("bin/idp-bridge");
+    std::fs::write(&path, wrapper).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn quickstart_leads_to_a_signed_call() {
+    let _running = running();
+    let realm = Realm::new("quickstart");
+    let folder = realm.folder.path();
+    stage(folder);
+    let blocks = blocks();
+    assert_eq!(blocks.len(), STEPS, "{blocks:?}");
+    // The reader writes the URL, the realm and the name of the administrator.
+    let typed = blocks[0].replace("https://login.acme.example", &realm.lab.text("/keycloak/url"));
+    let typed = typed.replace("--realm acme", &format!("--realm {}", realm.name));
+    let typed =
+        typed.replace("--admin-user admin", &format!("--admin-user {}", realm.lab.text("/keycloak/admin_username")));
+    let shell = |script: &str| {
+        let mut shell = Command::new("sh");
+        let path = format!("{}:/usr/bin:/bin", folder.join("bin").display());
+        shell.args(["-c", &format!("set -e\n{script}")]).env_clear().env("PATH", path).current_dir(folder);
+        finish(&mut shell).with_code(0)
+    };
+    let init = shell(&typed);
+    let (_, shown) = PAGE.split_once("```text\n").unwrap();
+    for line in shown.split("```").next().unwrap().lines().skip(1) {
+        assert!(init.stdout.contains(line.trim()), "no {line:?} in {init:?}");
+    }
+    realm.add_user();
+    let called = shell(&format!("{}{}\nkill -9 $!", blocks[1], blocks[2]));
+    assert!(called.stdout.contains("customer        c-1001"), "{called:?}");
+    assert!(called.stdout.contains(" 0 failed"), "{called:?}");
+}
