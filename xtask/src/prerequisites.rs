@@ -86,12 +86,20 @@ mod table {
         candidates: &["openssl"], probe: &["version"], oldest: 0,
         debian: "openssl", elsewhere: "`brew install openssl`, or your distribution's package",
     };
+    pub(crate) const POSTGRES: Tool = Tool {
+        name: "PostgreSQL", purpose: "has the users tables of the tests",
+        // Debian keeps the server's programs out of the path, and installs this one with them.
+        candidates: &["pg_ctlcluster", "postgres"], probe: &["--version"], oldest: 0,
+        debian: "postgresql", elsewhere: "`brew install postgresql`, or your distribution's package of the server",
+    };
 }
-pub(crate) use table::{CHROMEDRIVER, CHROMIUM, CURL, GO, JAVA, MAVEN, NODE, NPM, OPENSSL, PYTHON, REDIS};
+pub(crate) use table::{
+    CHROMEDRIVER, CHROMIUM, CURL, GO, JAVA, MAVEN, NODE, NPM, OPENSSL, POSTGRES, PYTHON, REDIS,
+};
 
 /// All programs, for the tests.
-pub(crate) const ALL: [&Tool; 11] =
-    [&JAVA, &MAVEN, &PYTHON, &NODE, &NPM, &CHROMIUM, &CHROMEDRIVER, &REDIS, &GO, &CURL, &OPENSSL];
+pub(crate) const ALL: [&Tool; 12] =
+    [&JAVA, &MAVEN, &PYTHON, &NODE, &NPM, &CHROMIUM, &CHROMEDRIVER, &REDIS, &POSTGRES, &GO, &CURL, &OPENSSL];
 
 /// Finds programs. As root on Debian, installs the missing ones.
 pub(crate) fn ensure(tools: &[&Tool]) -> Result<()> {

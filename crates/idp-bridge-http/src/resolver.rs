@@ -53,6 +53,15 @@ impl CheckedResolver {
         Self { networks, dns: Arc::new(OnceLock::from(build(config, ResolverOpts::default()))) }
     }
 
+    /// Returns the addresses of a name that the policy allows. Fails if there are none.
+    pub(crate) async fn resolve_allowed(
+        &self,
+        name: &str,
+    ) -> Result<Vec<IpAddr>, Box<dyn std::error::Error + Send + Sync>> {
+        let found = self.lookup(name).await?.into_iter().map(|address| SocketAddr::new(address, 0));
+        Ok(allowed(found, self.networks)?.into_iter().map(|address| address.ip()).collect())
+    }
+
     async fn lookup(&self, name: &str) -> Result<Vec<IpAddr>, Unresolved> {
         if is_localhost(name) {
             return Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);

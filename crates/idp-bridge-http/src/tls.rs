@@ -20,6 +20,8 @@ pub(crate) enum Protocols {
     Http2,
     /// HTTP/1.1.
     Http1,
+    /// None, for protocols without a name.
+    Unnamed,
 }
 
 /// Returns the shared configuration, or one for a policy with certificates.
@@ -33,6 +35,7 @@ pub(crate) fn client_config(policy: &OutboundPolicy, protocols: Protocols) -> Re
     config.alpn_protocols = match protocols {
         Protocols::Http2 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         Protocols::Http1 => vec![b"http/1.1".to_vec()],
+        Protocols::Unnamed => Vec::new(),
     };
     Ok(config)
 }

@@ -94,6 +94,21 @@ impl TransportCause {
         })
     }
 
+    /// Returns the cause of a failed connection that no HTTP client made.
+    pub(crate) fn from_connection(error: &(dyn StdError + 'static)) -> Self {
+        if let Some(fault) = find::<rustls::Error>(error) {
+            return Self::from_tls(fault);
+        }
+        let kinds = causes(error).filter_map(|cause| cause.downcast_ref()).map(io::Error::kind);
+        match kinds.into_iter().find(|kind| *kind != io::ErrorKind::Other) {
+            Some(io::ErrorKind::ConnectionRefused) => Self::Refused,
+            Some(io::ErrorKind::TimedOut) => Self::ConnectTimeout,
+            Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => Self::Reset,
+            Some(io::ErrorKind::UnexpectedEof) => Self::Closed,
+            _ => Self::NotConnected,
+        }
+    }
+
     /// Returns whether this is an error of the HTTP client. Its messages are not meant for operators.
     pub fn is_http_error(error: &(dyn StdError + 'static)) -> bool {
         error.is::<reqwest::Error>()

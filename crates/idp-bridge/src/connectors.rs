@@ -28,4 +28,5 @@ connectors! {
     "keycloak" => idp_bridge_connector_keycloak::Keycloak,
     "memory" => idp_bridge_connector_memory::Memory,
     "oidc" => idp_bridge_connector_oidc::Oidc,
+    "sql" => idp_bridge_connector_sql::Sql,
 }

@@ -139,6 +139,7 @@ fn example_file_is_valid_and_has_all_keys() {
         "initech-app-client",
         "umbrella",
         "hooli-pocketbase",
+        "soylent-database",
     ] {
         folder.write(&format!("secrets/{name}"), PUBLIC);
     }

@@ -1,0 +1,26 @@
+//! How the suite makes users in tables.
+
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
+
+use std::sync::Arc;
+
+use idp_bridge_conformance::{Need, TestResult};
+use idp_bridge_connector_sql::{Sql, SqlConfig};
+use idp_bridge_core::{Connector as _, ConnectorContext, IdentityProvider, TenantId};
+
+fn provider(config: SqlConfig) -> TestResult<Arc<dyn IdentityProvider>> {
+    Ok(Arc::new(Sql::build(config, &ConnectorContext::new(TenantId::new("conformance")?))?))
+}
+
+/// Returns the reason of a need that no table meets.
+fn not_applicable(need: Need) -> Option<&'static str> {
+    Some(match need {
+        Need::Upstream => "a database speaks no HTTP; tests of the connector stop, pause and lock the database itself",
+        Need::SecondOrigin => "there is one database",
+        Need::SecondEmail => "a user has one address",
+        Need::SelfEdit => "users have no access to the table",
+        Need::Login => "nobody logs in to a table: its login times and counts are those of the application",
+        _ => return None,
+    })
+}
