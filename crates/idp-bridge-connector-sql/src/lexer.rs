@@ -120,10 +120,8 @@ impl<'a> Lexer<'a> {
         while let Some((index, character)) = characters.next() {
             if escapes && character == '\\' {
                 characters.next();
-            } else if character == close {
-                if characters.next_if(|(_, next)| *next == close).is_none() {
-                    return Ok(self.take(index + close.len_utf8()));
-                }
+            } else if character == close && characters.next_if(|(_, next)| *next == close).is_none() {
+                return Ok(self.take(index + close.len_utf8()));
             }
         }
         Err("a quote has no end")

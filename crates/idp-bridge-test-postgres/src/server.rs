@@ -205,11 +205,9 @@ fn is_ready(port: u16) -> bool {
     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     // A startup message of version 3.0.
-    let mut startup = vec![0, 0, 0, 0, 0, 3, 0, 0];
-    startup.extend_from_slice(b"user\0postgres\0database\0postgres\0\0");
-    startup[3] = u8::try_from(startup.len()).unwrap();
+    let startup = b"\0\0\0\x29\0\x03\0\0user\0postgres\0database\0postgres\0\0";
     let mut answer = [0];
-    stream.write_all(&startup).is_ok() && stream.read_exact(&mut answer).is_ok() && answer == *b"R"
+    stream.write_all(startup).is_ok() && stream.read_exact(&mut answer).is_ok() && answer == *b"R"
 }
 
 /// Returns the folder of the newest programs: that of Debian's packages, or one of `PATH`.

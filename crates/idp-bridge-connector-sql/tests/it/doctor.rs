@@ -1,6 +1,6 @@
 //! What `doctor` says of statements that do not fit, and the same mistakes in a call.
 
-use idp_bridge_core::{CallKind, ErrorKind, IdentityProvider, Verdict};
+use idp_bridge_core::{CallKind, ErrorKind, Verdict};
 
 use crate::support::{Database, provider, read};
 

@@ -1,6 +1,6 @@
 //! Values that try to become a part of a statement, and statements that reach too far.
 
-use idp_bridge_core::{CustomerId, Deleted, Email, ErrorKind, IdentityProvider, UserId, UserKey};
+use idp_bridge_core::{CustomerId, Deleted, Email, ErrorKind, UserId, UserKey};
 
 use crate::support::{Database, ada, ample, provider, read};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use idp_bridge_core::{Deleted, ErrorKind, IdentityProvider, Outcome, UserKey, Verdict};
+use idp_bridge_core::{Deleted, ErrorKind, Outcome, UserKey, Verdict};
 use idp_bridge_test_postgres::PostgresServer;
 
 use crate::support::{Database, ada, ample, config, prepare, provider, read, scope, short, wait_until};

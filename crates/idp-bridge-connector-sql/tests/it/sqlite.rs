@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use idp_bridge_connector_sql::SqlConfig;
-use idp_bridge_core::{Deleted, ErrorKind, IdentityProvider, UserId, UserKey, Verdict};
+use idp_bridge_core::{Deleted, ErrorKind, UserId, UserKey, Verdict};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
