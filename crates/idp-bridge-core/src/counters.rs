@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
+use serde::{Serialize, Serializer};
+
 /// The result of an attempt of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptResult {
@@ -56,6 +58,12 @@ impl AttemptResult {
             Self::NoResponse => "no_response",
             Self::Abandoned => "abandoned",
         }
+    }
+}
+
+impl Serialize for AttemptResult {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

@@ -21,6 +21,8 @@ mod provider;
 mod registry;
 mod scope;
 mod secret;
+mod timeline;
+mod trace_context;
 mod user;
 mod values;
 
@@ -42,6 +44,8 @@ pub use provider::{Deleted, IdentityProvider};
 pub use registry::{ConfigError, Registry, RegistryEntry};
 pub use scope::{CallScope, Outcome, Recorder};
 pub use secret::Secret;
+pub use timeline::{Attempt, BreakerDecision, RunningAttempt, RunningStep, Step, Timeline, Wait};
+pub use trace_context::TraceContext;
 pub use user::{Customer, User, UserRecord};
 pub use values::{AccessToken, CustomerId, Email, InvalidValue, SessionId, TenantId, UserId};
 

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use crate::Timeline;
+
 /// The scope of one call, handed down to the provider and to its HTTP client.
 #[derive(Debug, Clone)]
 pub struct CallScope {
@@ -17,6 +19,12 @@ impl CallScope {
     /// Creates a scope that ends after `timeout`.
     pub fn new(request_id: impl Into<Arc<str>>, timeout: Duration) -> Self {
         Self { request_id: request_id.into(), deadline: Instant::now() + timeout, recorder: Recorder::default() }
+    }
+
+    /// Returns this scope with another recorder, which has counted before the call began.
+    #[must_use]
+    pub fn with_recorder(self, recorder: Recorder) -> Self {
+        Self { recorder, ..self }
     }
 
     /// Returns this scope with another deadline, for work that outlives the call: it counts in the same recorder.
@@ -55,11 +63,14 @@ pub enum Outcome {
     Unknown,
 }
 
-/// Counts the upstream requests of a call.
+/// Counts the upstream requests of a call, and records its steps.
 ///
 /// Clones share the counts, so that they survive when the deadline drops the call's future.
 #[derive(Clone, Default)]
-pub struct Recorder(Arc<Counts>);
+pub struct Recorder {
+    counts: Arc<Counts>,
+    timeline: Timeline,
+}
 
 #[derive(Default)]
 struct Counts {
@@ -73,63 +84,68 @@ struct Counts {
 }
 
 impl Recorder {
+    /// Returns the steps of the call.
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
     /// Records the start of a request to the identity provider. Its retries are attempts.
     pub fn request(&self) {
-        self.0.requests.fetch_add(1, Relaxed);
+        self.counts.requests.fetch_add(1, Relaxed);
     }
 
     /// Records an attempt of a request.
     pub fn attempt(&self) {
-        self.0.attempts.fetch_add(1, Relaxed);
+        self.counts.attempts.fetch_add(1, Relaxed);
     }
 
     /// Records the status of a response of the identity provider.
     pub fn set_status(&self, status: u16) {
-        self.0.status.store(status, Relaxed);
+        self.counts.status.store(status, Relaxed);
     }
 
     /// Returns the status of the last response, if there was one.
     pub fn status(&self) -> Option<u16> {
-        Some(self.0.status.load(Relaxed)).filter(|status| *status > 0)
+        Some(self.counts.status.load(Relaxed)).filter(|status| *status > 0)
     }
 
     /// Records that a write is about to be sent: its outcome is unknown from now on.
     pub fn write_begins(&self) {
-        self.0.writes.fetch_add(1, Relaxed);
-        self.0.has_written.store(true, Relaxed);
-        if let Some(hook) = self.0.on_write.get() {
+        self.counts.writes.fetch_add(1, Relaxed);
+        self.counts.has_written.store(true, Relaxed);
+        if let Some(hook) = self.counts.on_write.get() {
             hook();
         }
     }
 
     /// Sets the function that runs whenever a write begins. It is set once, before the call.
     pub fn on_write(&self, hook: impl Fn() + Send + Sync + 'static) {
-        let _ = self.0.on_write.set(Box::new(hook));
+        let _ = self.counts.on_write.set(Box::new(hook));
     }
 
     /// Whether a write has begun, including those that were refused later.
     pub fn has_written(&self) -> bool {
-        self.0.has_written.load(Relaxed)
+        self.counts.has_written.load(Relaxed)
     }
 
     /// Records that the last write had no effect: it was not sent, or the identity provider rejected it.
     pub fn write_refused(&self) {
-        let _ = self.0.writes.fetch_update(Relaxed, Relaxed, |writes| writes.checked_sub(1));
+        let _ = self.counts.writes.fetch_update(Relaxed, Relaxed, |writes| writes.checked_sub(1));
     }
 
     /// Returns the number of requests.
     pub fn requests(&self) -> u32 {
-        self.0.requests.load(Relaxed)
+        self.counts.requests.load(Relaxed)
     }
 
     /// Returns the number of attempts.
     pub fn attempts(&self) -> u32 {
-        self.0.attempts.load(Relaxed)
+        self.counts.attempts.load(Relaxed)
     }
 
     /// Returns the outcome to report if the call fails.
     pub fn outcome(&self) -> Outcome {
-        if self.0.writes.load(Relaxed) == 0 { Outcome::NotApplied } else { Outcome::Unknown }
+        if self.counts.writes.load(Relaxed) == 0 { Outcome::NotApplied } else { Outcome::Unknown }
     }
 }
 

@@ -48,6 +48,7 @@ struct State {
 pub(crate) struct AdmittedAttempt {
     breaker: Arc<Breaker>,
     started: Instant,
+    is_probe: bool,
     is_counted: bool,
 }
 
@@ -61,8 +62,8 @@ impl Breakers {
     /// Admits an attempt. Fails with the host's last error if its breaker is open and it is not the time for a probe.
     pub(crate) fn admit(&self, url: &Url) -> Result<AdmittedAttempt> {
         let breaker = self.breaker(&url[Position::BeforeHost..Position::AfterPort]);
-        breaker.admit().inspect_err(|_| self.counters.count_held_back())?;
-        Ok(AdmittedAttempt { breaker, started: Instant::now(), is_counted: false })
+        let is_probe = breaker.admit().inspect_err(|_| self.counters.count_held_back())?;
+        Ok(AdmittedAttempt { breaker, started: Instant::now(), is_probe, is_counted: false })
     }
 
     fn breaker(&self, host: &str) -> Arc<Breaker> {
@@ -79,13 +80,13 @@ impl Breakers {
 }
 
 impl Breaker {
-    /// Admits a request if the breaker is closed, or once in each pause.
-    fn admit(&self) -> Result<()> {
+    /// Admits a request if the breaker is closed, or once in each pause. Returns whether it is such a probe.
+    fn admit(&self) -> Result<bool> {
         let (mut state, now) = (lock(&self.state), Instant::now());
-        let Some(next_probe) = state.next_probe else { return Ok(()) };
+        let Some(next_probe) = state.next_probe else { return Ok(false) };
         if now >= next_probe {
             state.next_probe = Some(now + self.limits.breaker_pause);
-            return Ok(());
+            return Ok(true);
         }
         let error = match &state.last_error {
             Some(last) => last.with_message(last.message().to_owned()),
@@ -146,6 +147,11 @@ impl Drop for Breaker {
 }
 
 impl AdmittedAttempt {
+    /// Returns whether the breaker is open, and the attempt finds out whether the host is back.
+    pub(crate) fn is_probe(&self) -> bool {
+        self.is_probe
+    }
+
     /// Records a response that shows no outage.
     pub(crate) fn succeed(mut self) {
         self.is_counted = true;

@@ -6,10 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderName, StatusCode};
-use idp_bridge_core::{CallScope, Error, ErrorKind, OutboundPolicy, Recorder, Result, UpstreamCounters};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use idp_bridge_core::{
+    BreakerDecision, CallScope, Error, ErrorKind, OutboundPolicy, Recorder, Result, UpstreamCounters,
+};
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
+use url::{Position, Url};
 
 use crate::address::Reach;
 use crate::breaker::Breakers;
@@ -25,6 +28,8 @@ use crate::{BaseUrl, Peer, TransportCause, base_url, status_error, tls};
 
 /// The maximum size of a response body: 1 MiB.
 pub const MAX_BODY: usize = 1024 * 1024;
+/// The header with the trace of a request.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// A tenant's HTTP client. Cheap to clone.
 ///
@@ -93,6 +98,7 @@ impl Client {
     /// - No response before the scope's deadline is `Timeout`. A failed or broken connection is `Unavailable`.
     /// - A response that is not HTTP or larger than [`MAX_BODY`] is `InvalidResponse`.
     /// - An untrusted certificate, or an address that the policy refuses, is `Misconfigured`.
+    /// - Each attempt sends its own `traceparent` if the scope's call has a trace.
     /// - The recorder counts one request and each attempt. A write is recorded before it is sent, and as refused if there was no
     ///   connection or the status is a 4xx other than 408 (see [`Request::classify_with`]).
     pub async fn send(&self, scope: &CallScope, request: Request) -> Result<Response> {
@@ -145,7 +151,7 @@ impl Client {
         sent: &mut u32,
     ) -> Result<Response, Fault> {
         *sent += 1;
-        let mut first = pin!(self.attempt(recorder, request, None));
+        let mut first = pin!(self.attempt(recorder, request, *sent, None));
         if request.effect == Effect::Write || *sent >= retry::MAX_ATTEMPTS {
             return first.await;
         }
@@ -158,7 +164,7 @@ impl Client {
             return first.await;
         }
         *sent += 1;
-        let mut second = pin!(self.attempt(recorder, request, place));
+        let mut second = pin!(self.attempt(recorder, request, *sent, place));
         let (result, other) = tokio::select! {
             result = &mut first => (result, second),
             result = &mut second => (result, first),
@@ -171,17 +177,28 @@ impl Client {
         &self,
         recorder: &Recorder,
         request: &Request,
+        number: u32,
         second: Option<SemaphorePermit<'_>>,
     ) -> Result<Response, Fault> {
         let connections = &self.0.connections;
         let (http, _place) = match second {
             Some(place) => (connections.spare_for(&request.url), Some(place)),
-            None => (connections.pool(), connections.wait_for_place().await),
+            None => {
+                let _wait = recorder.timeline().begin_wait("wait_for_connection");
+                (connections.pool(), connections.wait_for_place().await)
+            }
         };
         let body = request.body.as_ref().map(Body::build).transpose().map_err(Fault::unbuilt_body)?;
-        let attempt = self.0.breakers.admit(&request.url).map_err(Fault::held_back)?;
-        let counted = CountedAttempt::new(&self.0.counters);
-        let result = exchange(http, recorder, request, body).await;
+        let step = recorder.timeline().begin_attempt(method_name(&request.method), host(&request.url), number);
+        let attempt = self.0.breakers.admit(&request.url).map_err(|error| {
+            step.set_breaker(BreakerDecision::HeldBack);
+            Fault::held_back(error)
+        })?;
+        if attempt.is_probe() {
+            step.set_breaker(BreakerDecision::Probe);
+        }
+        let counted = CountedAttempt::new(&self.0.counters, step);
+        let result = exchange(http, recorder, request, Prepared { body, traceparent: counted.traceparent() }).await;
         counted.finish(&result, recorder);
         match &result {
             Ok(response) if retry::is_outage(request.effective_status(response)) => {
@@ -203,12 +220,29 @@ impl fmt::Debug for Client {
     }
 }
 
+/// Returns the name of a method, or `_OTHER` as OpenTelemetry does.
+fn method_name(method: &Method) -> &'static str {
+    const NAMES: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+    NAMES.into_iter().find(|name| method == name).unwrap_or("_OTHER")
+}
+
+/// Returns the host and the port of a URL.
+fn host(url: &Url) -> String {
+    url[Position::BeforeHost..Position::AfterPort].to_owned()
+}
+
+/// The parts of an attempt that differ from those of the other attempts.
+struct Prepared {
+    body: Option<Bytes>,
+    traceparent: Option<HeaderValue>,
+}
+
 /// Sends a request and reads the response.
 async fn exchange(
     http: &reqwest::Client,
     recorder: &Recorder,
     request: &Request,
-    body: Option<Bytes>,
+    prepared: Prepared,
 ) -> Result<Response, Fault> {
     let is_write = request.effect == Effect::Write;
     recorder.attempt();
@@ -216,7 +250,10 @@ async fn exchange(
         recorder.write_begins();
     }
     let mut builder = http.request(request.method.clone(), request.url.clone()).headers(request.headers.clone());
-    if let Some(body) = body {
+    if let Some(traceparent) = prepared.traceparent {
+        builder = builder.header(TRACEPARENT, traceparent);
+    }
+    if let Some(body) = prepared.body {
         builder = builder.body(body);
     }
     let record_write = |refused: bool| {
@@ -274,7 +311,6 @@ fn timed_out() -> Error {
 #[cfg(test)]
 mod tests {
     use idp_bridge_core::PrivateNetworks;
-    use url::Url;
 
     use super::*;
 
