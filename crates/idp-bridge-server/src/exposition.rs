@@ -36,7 +36,7 @@ impl Collector for ServerCollector {
             let encoder = encoder.encode_descriptor(series.name, &help, unit.as_ref(), series.metric_type())?;
             match series.kind {
                 // There is one histogram.
-                Kind::Histogram => self.0.metrics.durations.encode(encoder)?,
+                Kind::Histogram => self.0.telemetry.metrics.durations.encode(encoder)?,
                 Kind::Counter | Kind::Gauge => (series.collect)(&self.0, &mut Samples::new(encoder, series.labels))?,
             }
         }

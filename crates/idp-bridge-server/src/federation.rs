@@ -44,7 +44,7 @@ pub(crate) async fn handle(state: &Arc<ServerState>, request: TenantRequest<'_>,
         Refusal::new(Code::ShuttingDown).into_response(&request_origin.id)
     } else {
         let body = FormBody { body, timeout: state.body_timeout(&head.headers, &tenant_id, tenant.as_deref()) };
-        let log = RequestLog::new(&state.metrics, request_origin, resource.surface(), tenant_id);
+        let log = RequestLog::new(&state.telemetry, request_origin, resource.surface(), tenant_id);
         let request = FederationRequest { state, tenant, head, body, log };
         match resource {
             Resource::Userinfo => userinfo::handle(request).await,

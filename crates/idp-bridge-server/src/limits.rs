@@ -30,6 +30,9 @@ pub struct ServerLimits {
     pub connections_per_peer: usize,
     /// The maximum number of calls of all tenants that run or wait. Further ones are refused, before memory grows.
     pub calls: usize,
+    /// The maximum number of last calls that are kept for operators, of each of three kinds: successful, failed, and not
+    /// authenticated. A call takes about 1.5 KB.
+    pub recent_calls: usize,
     /// The time limit for a request head, from its first byte.
     pub head: Duration,
     /// The time limit for a request body.
@@ -50,6 +53,7 @@ impl Default for ServerLimits {
             connections: 10_000,
             connections_per_peer: 5_000,
             calls: 5_000,
+            recent_calls: 1_000,
             head: Duration::from_secs(5),
             body: Duration::from_secs(5),
             idle: Duration::from_secs(75),

@@ -7,16 +7,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use idp_bridge_core::{CallScope, Error, Outcome, Recorder, TenantId};
+use idp_bridge_core::{CallScope, Error, Outcome, Recorder, TenantId, Timeline};
+use jiff::SignedDuration;
 use tracing::Level;
 use tracing::field::display;
 
 use crate::audit::{AuditedCall, AuditedResult};
+use crate::call_record::CallRecord;
 use crate::error::{Refusal, Rejection, outcome_name};
-use crate::metrics::{Limit, Metrics, TenantMetrics};
+use crate::metrics::{Limit, TenantMetrics};
 use crate::origin::RequestOrigin;
 use crate::response::Response;
-use crate::trace::TraceId;
+use crate::telemetry::{RequestSpan, Telemetry};
 
 /// The interface that received a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,18 +49,26 @@ impl Surface {
             Self::Federation => "federation",
         }
     }
+
+    /// Returns whether only authenticated callers use it.
+    fn is_authenticated(self) -> bool {
+        matches!(self, Self::Webhook | Self::Rest)
+    }
 }
 
 /// Collects the fields of a request's log line, which is written when the request ends.
 ///
 /// Dropping it without a result logs a caller that disconnected.
-#[derive(Debug)]
 pub(crate) struct RequestLog {
     origin: RequestOrigin,
     surface: Surface,
     tenant: TenantId,
     started: Instant,
-    metrics: Arc<Metrics>,
+    telemetry: Arc<Telemetry>,
+    /// The span of the request, if its trace is recorded.
+    span: Option<RequestSpan>,
+    /// The id of the caller's trace, or of that of the span.
+    trace_id: Option<String>,
     /// `None` if the tenant does not exist.
     tenant_metrics: Option<TenantMetrics>,
     caller: Option<String>,
@@ -86,13 +96,18 @@ struct Ending<'a> {
 
 impl RequestLog {
     /// Starts the log of a request. The tenant is that of the path, which may not exist.
-    pub(crate) fn new(metrics: &Arc<Metrics>, origin: RequestOrigin, surface: Surface, tenant: TenantId) -> Self {
+    pub(crate) fn new(telemetry: &Arc<Telemetry>, origin: RequestOrigin, surface: Surface, tenant: TenantId) -> Self {
+        let recorder = Recorder::default();
+        let span = telemetry.begin_trace(recorder.timeline(), &origin, surface.is_authenticated());
+        let trace = span.map(|span| span.request).or(origin.trace);
         Self {
             origin,
             surface,
             tenant,
             started: Instant::now(),
-            metrics: Arc::clone(metrics),
+            telemetry: Arc::clone(telemetry),
+            span,
+            trace_id: trace.map(|trace| format!("{:032x}", trace.trace_id())),
             tenant_metrics: None,
             caller: None,
             webhook_id: None,
@@ -101,7 +116,7 @@ impl RequestLog {
             user: None,
             note: None,
             signature_checks: None,
-            recorder: Recorder::default(),
+            recorder,
             is_written: false,
         }
     }
@@ -116,9 +131,15 @@ impl RequestLog {
         self.started
     }
 
-    /// Creates the scope of a call. Its timeout starts when the request began.
+    /// Creates the scope of a call, with the recorder of this log. Its timeout starts when the request began.
     pub(crate) fn call_scope(&self, timeout: Duration) -> CallScope {
-        CallScope::new(Arc::clone(&self.origin.id), timeout.saturating_sub(self.started.elapsed()))
+        let timeout = timeout.saturating_sub(self.started.elapsed());
+        CallScope::new(Arc::clone(&self.origin.id), timeout).with_recorder(self.recorder.clone())
+    }
+
+    /// Returns the steps of the request.
+    pub(crate) fn timeline(&self) -> Timeline {
+        self.recorder.timeline().clone()
     }
 
     /// Sets the metrics of the tenant, which exists.
@@ -155,11 +176,6 @@ impl RequestLog {
     /// Sets the number of checked signatures.
     pub(crate) fn set_signature_checks(&mut self, checks: usize) {
         self.signature_checks = Some(checks);
-    }
-
-    /// Sets the scope that counts upstream requests.
-    pub(crate) fn set_scope(&mut self, scope: &CallScope) {
-        self.recorder = scope.recorder().clone();
     }
 
     /// Writes the line of a success. `concealed` is an error that the response does not show.
@@ -230,7 +246,7 @@ impl RequestLog {
             key: self.key_id.clone(),
             caller: self.caller.as_deref().map(escape),
             webhook: self.webhook_id.clone(),
-            trace: self.origin.trace.as_ref().map(ToString::to_string),
+            trace: self.trace_id.clone(),
             peer: self.origin.peer.map(|peer| peer.to_string()),
             call: self.call.unwrap_or(self.surface.as_str()),
             user: self.user.clone(),
@@ -247,20 +263,21 @@ impl RequestLog {
     /// Counts the request and writes its line.
     fn emit(&self, ending: &Ending<'_>, message: &'static str) {
         let names = (self.call.unwrap_or(self.surface.as_str()), ending.code);
-        let trace = self.origin.trace.as_ref();
-        self.metrics.count_call(self.tenant_metrics.as_ref(), names, self.started.elapsed(), trace);
+        let (metrics, trace_id) = (&self.telemetry.metrics, self.trace_id.as_deref());
+        metrics.count_call(self.tenant_metrics.as_ref(), names, self.started.elapsed(), trace_id);
         if let Some(limit) = ending.error.and_then(|error| error.context(Limit::CONTEXT)) {
-            self.metrics.count_shed(limit);
+            metrics.count_shed(limit);
         }
         let caller = self.caller.as_deref().map(|name| display(escape(name)));
-        let error = ending.error.map(|error| display(format_chain(error)));
+        let record = self.to_record(ending);
+        let error = record.error.as_ref().map(display);
         macro_rules! emit {
             ($level:expr) => {
                 tracing::event!(
                     $level,
                     request.id = %self.origin.id,
                     webhook.id = self.webhook_id.as_deref(),
-                    trace.id = self.origin.trace.as_ref().map(TraceId::as_str),
+                    trace.id = trace_id,
                     peer = self.origin.peer.map(display),
                     key.id = self.key_id.as_deref(),
                     tenant.id = %self.tenant,
@@ -291,6 +308,34 @@ impl RequestLog {
             501.. => emit!(Level::WARN),
             _ if self.note.is_some() => emit!(Level::WARN),
             _ => emit!(Level::INFO),
+        }
+        self.telemetry.record(record, self.span);
+    }
+
+    /// Returns the request as an entry of the last calls.
+    fn to_record(&self, ending: &Ending<'_>) -> CallRecord {
+        let duration = self.started.elapsed();
+        let now = self.telemetry.clock.now();
+        CallRecord {
+            request_id: self.origin.id.to_string(),
+            time: SignedDuration::try_from(duration).ok().and_then(|past| now.checked_sub(past).ok()).unwrap_or(now),
+            duration,
+            tenant: self.tenant.to_string(),
+            connector: self.tenant_metrics.as_ref().map(|tenant| tenant.connector.clone()),
+            method: self.origin.method.clone(),
+            route: self.origin.route,
+            surface: self.surface.as_str(),
+            call: self.call,
+            code: ending.code,
+            status: ending.status,
+            outcome: ending.outcome.map(outcome_name),
+            replayed: ending.is_replay,
+            user_hash: self.user.clone(),
+            webhook_id: self.webhook_id.clone(),
+            trace_id: self.trace_id.clone(),
+            error: ending.error.map(format_chain),
+            hint: ending.error.and_then(Error::hint).map(str::to_owned),
+            steps: self.recorder.timeline().steps(),
         }
     }
 }

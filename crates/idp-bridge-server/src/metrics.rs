@@ -12,8 +12,6 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::exemplar::HistogramWithExemplars;
 use prometheus_client::metrics::family::Family;
 
-use crate::trace::TraceId;
-
 /// The upper bounds of the buckets of a call's duration, in seconds.
 const BUCKETS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
@@ -103,7 +101,7 @@ impl Metrics {
         tenant: Option<&TenantMetrics>,
         (call, code): (&'static str, &'static str),
         duration: Duration,
-        trace: Option<&TraceId>,
+        trace_id: Option<&str>,
     ) {
         let Some(tenant) = tenant else {
             self.unknown.count(call, code);
@@ -111,7 +109,7 @@ impl Metrics {
         };
         tenant.calls.count(call, code);
         let labels = DurationLabels { connector: tenant.connector.clone(), call };
-        let exemplar = trace.map(|trace| TraceLabels { trace_id: trace.as_str().to_owned() });
+        let exemplar = trace_id.map(|trace_id| TraceLabels { trace_id: trace_id.to_owned() });
         self.durations.get_or_create(&labels).observe(duration.as_secs_f64(), exemplar, None);
     }
 

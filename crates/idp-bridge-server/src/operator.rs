@@ -1,5 +1,6 @@
 //! The pages for operators, on the second listener only.
 
+mod calls;
 mod log_level;
 mod metrics;
 
@@ -15,42 +16,53 @@ use crate::state::ServerState;
 
 /// A page for operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Resource {
+pub(crate) enum Resource<'a> {
+    /// `/calls`
+    Calls,
+    /// `/calls/{request_id}`
+    Call(&'a str),
     /// `/log-level`
     LogLevel,
     /// `/metrics`
     Metrics,
 }
 
-impl Resource {
+impl<'a> Resource<'a> {
     /// Parses a path.
-    pub(crate) fn parse(path: &str) -> Option<Self> {
+    pub(crate) fn parse(path: &'a str) -> Option<Self> {
         match path {
+            "/calls" => Some(Self::Calls),
             "/log-level" => Some(Self::LogLevel),
             "/metrics" => Some(Self::Metrics),
-            _ => None,
+            _ => path.strip_prefix("/calls/").filter(|id| !id.is_empty()).map(Self::Call),
         }
+    }
+
+    /// Returns the supported methods in the form of the `allow` header.
+    fn allow(self) -> &'static str {
+        if self == Self::LogLevel { "GET, PUT" } else { "GET" }
     }
 }
 
 /// Handles a request to a page for operators.
 pub(crate) async fn handle(
     state: &Arc<ServerState>,
-    resource: Resource,
+    resource: Resource<'_>,
     head: &Parts,
     body: Incoming,
 ) -> Result<Response, Refusal> {
-    match (resource, &head.method) {
-        (Resource::LogLevel, &Method::GET) => {
-            state.access.check(head)?;
-            log_level::show(state)
-        }
-        (Resource::LogLevel, &Method::PUT) => {
-            state.access.check(head)?;
-            log_level::set(state, head, body).await
-        }
-        (Resource::LogLevel, _) => Err(Refusal::method_not_allowed("GET, PUT")),
-        (Resource::Metrics, &Method::GET) => metrics::show(state),
-        (Resource::Metrics, _) => Err(Refusal::method_not_allowed("GET")),
+    let allowed = resource.allow();
+    if !allowed.split(", ").any(|method| method == head.method.as_str()) {
+        return Err(Refusal::method_not_allowed(allowed));
+    }
+    if resource != Resource::Metrics {
+        state.access.check(head)?;
+    }
+    match resource {
+        Resource::Calls => calls::list(state, head.uri.query()),
+        Resource::Call(request_id) => calls::show(state, request_id),
+        Resource::LogLevel if head.method == Method::PUT => log_level::set(state, head, body).await,
+        Resource::LogLevel => log_level::show(state),
+        Resource::Metrics => metrics::show(state),
     }
 }

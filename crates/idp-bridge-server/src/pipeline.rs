@@ -9,7 +9,7 @@ mod reset;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use idp_bridge_core::{Call, Outcome};
+use idp_bridge_core::{Call, CallScope, Error, Outcome, UserId};
 use idp_bridge_protocol::{Code, Operation};
 
 use crate::audit::AuditEvent;
@@ -20,6 +20,7 @@ use crate::guard::Seat;
 use crate::idempotency::{Begun, Failed};
 use crate::response::{self, JSON, Response};
 use crate::state::ServerState;
+use crate::tenant::Tenant;
 
 pub(crate) use admitted::AdmittedCall;
 
@@ -41,7 +42,6 @@ pub(crate) async fn run(state: &Arc<ServerState>, mut admitted: AdmittedCall) ->
     let request_id = Arc::clone(admitted.log.request_id());
     let kind = admitted.call.kind();
     admitted.log.set_call(kind.as_str());
-    admitted.log.set_scope(&admitted.scope);
     let result = match check(state, &admitted) {
         Err(rejection) => return admitted.log.reject(rejection),
         Ok(seat) if kind.is_write() => {
@@ -77,7 +77,10 @@ async fn run_once(state: Arc<ServerState>, mut admitted: AdmittedCall, _seat: Se
         return execute(&state, admitted).await.map(Success::new);
     };
     let fingerprint = Operation::Users(admitted.call.clone()).fingerprint();
-    let begun = state.store.begin_write(key, fingerprint, admitted.scope.deadline()).await;
+    let begun = {
+        let _step = admitted.log.timeline().begin("store.begin_write");
+        state.store.begin_write(key, fingerprint, admitted.scope.deadline()).await
+    };
     match Begun::from_store(begun) {
         Begun::Run(claim) => {
             let result = execute(&state, admitted).await;
@@ -93,6 +96,12 @@ async fn run_once(state: Arc<ServerState>, mut admitted: AdmittedCall, _seat: Se
             Err(refusal)
         }
     }
+}
+
+/// Revokes the tokens of a user who is deleted now.
+async fn revoke_deleted_user(state: &ServerState, tenant: &Tenant, scope: &CallScope, id: UserId) -> Result<(), Error> {
+    let _step = tenant.federation.as_ref().map(|_| scope.recorder().timeline().begin("store.revoke"));
+    dispatch::with_deadline(scope, state.store.revoke_deleted_user(tenant, id)).await
 }
 
 /// Dispatches a write to the provider, and writes the log line.
@@ -112,7 +121,7 @@ async fn execute(state: &Arc<ServerState>, admitted: AdmittedCall) -> Result<Byt
     };
     let mut result = guarded::dispatch(&tenant, call, &scope).await;
     if let (true, Some(id)) = (result.is_ok(), deleted)
-        && let Err(error) = dispatch::with_deadline(&scope, state.store.revoke_deleted_user(&tenant, id)).await
+        && let Err(error) = revoke_deleted_user(state, &tenant, &scope, id).await
     {
         // The platform has to repeat the delete.
         result = Err(Failure { error, outcome: Outcome::Unknown });

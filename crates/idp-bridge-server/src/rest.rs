@@ -57,6 +57,17 @@ impl<'a> Resource<'a> {
         }
     }
 
+    /// Returns the path with names instead of values.
+    pub(crate) fn template(self) -> &'static str {
+        match self {
+            Self::User(_) => "/v1/tenants/{tenant}/users/{id}",
+            Self::Lookup => "/v1/tenants/{tenant}/users:lookup",
+            Self::PasswordReset => "/v1/tenants/{tenant}/users:send-password-reset-email",
+            Self::MarkEmailVerified(_) => "/v1/tenants/{tenant}/users/{id}/mark-email-verified",
+            Self::VerificationEmail(_) => "/v1/tenants/{tenant}/users/{id}/send-verification-email",
+        }
+    }
+
     /// Returns the supported methods in the form of the `allow` header.
     pub(crate) fn allow(self) -> &'static str {
         match self {
@@ -114,7 +125,7 @@ impl<'a> Resource<'a> {
 
 /// Handles a REST request.
 pub(crate) async fn handle(state: &Arc<ServerState>, request: TenantRequest<'_>, resource: Resource<'_>) -> Response {
-    let mut log = RequestLog::new(&state.metrics, request.origin.clone(), Surface::Rest, request.tenant.clone());
+    let mut log = RequestLog::new(&state.telemetry, request.origin.clone(), Surface::Rest, request.tenant.clone());
     match admit(state, request, resource, &mut log).await {
         Ok(Admitted { tenant, call, key, scope }) => {
             pipeline::run(state, AdmittedCall { tenant, call, key, scope, log }).await
@@ -144,7 +155,12 @@ async fn admit(
     }
     let tenant = state.tenants.get(&request.tenant);
     let body_timeout = state.body_timeout(headers, &request.tenant, tenant.as_deref());
-    let body = request::read_body(request.body, body_timeout).await?;
+    let timeline = log.timeline();
+    let body = {
+        let _wait = timeline.begin_wait("read_body");
+        request::read_body(request.body, body_timeout).await?
+    };
+    let _step = timeline.begin("verify");
     if let Some(tenant) = &tenant {
         log.set_tenant(tenant.metrics());
     }
@@ -167,7 +183,7 @@ async fn admit(
 /// Authenticates the caller. A tenant that does not exist or has REST switched off has no callers.
 ///
 /// Static tokens are compared first, so that they work while the issuer of JWT access tokens is down.
-async fn authenticate(headers: &HeaderMap, tenant: Option<&Tenant>, log: &mut RequestLog) -> Result<Caller, Rejection> {
+async fn authenticate(headers: &HeaderMap, tenant: Option<&Tenant>, log: &RequestLog) -> Result<Caller, Rejection> {
     let token = request::bearer_token(headers).ok().flatten().filter(|token| !token.is_empty());
     let token = token.ok_or_else(|| Refusal::new(Code::InvalidToken))?;
     let tokens = tenant.map_or(&[][..], |tenant| &tenant.tokens);
@@ -179,7 +195,6 @@ async fn authenticate(headers: &HeaderMap, tenant: Option<&Tenant>, log: &mut Re
     };
     // An invalid timeout is refused later, when the caller is authenticated.
     let scope = log.call_scope(request::timeout(headers, tenant.deadline).unwrap_or(tenant.deadline));
-    log.set_scope(&scope);
     Ok(access_tokens.authenticate(&scope, token).await?)
 }
 

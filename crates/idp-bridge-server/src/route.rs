@@ -70,6 +70,16 @@ impl<'a> Route<'a> {
         }
     }
 
+    /// Returns the path with names instead of values.
+    pub(crate) fn template(&self) -> &'static str {
+        match self {
+            Self::Page(page) => page.path(),
+            Self::Webhook(_) => "/v1/tenants/{tenant}/webhook",
+            Self::Rest(_, resource) => resource.template(),
+            Self::Federation(_, resource) => resource.template(),
+        }
+    }
+
     /// Returns the supported methods in the form of the `allow` header.
     pub(crate) fn allow(&self) -> &'static str {
         match self {
@@ -150,6 +160,19 @@ mod tests {
             "/v1/tenants/acme/logout%2f",
         ] {
             assert_eq!(parse(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn templates_contain_no_values() {
+        for (path, template) in [
+            ("/healthz", "/healthz"),
+            ("/v1/tenants/acme/webhook", "/v1/tenants/{tenant}/webhook"),
+            ("/v1/tenants/acme/users/u%2F1", "/v1/tenants/{tenant}/users/{id}"),
+            ("/v1/tenants/acme/users/u/mark-email-verified", "/v1/tenants/{tenant}/users/{id}/mark-email-verified"),
+            ("/v1/tenants/acme/userinfo", "/v1/tenants/{tenant}/userinfo"),
+        ] {
+            assert_eq!(Route::parse(path).unwrap().template(), template);
         }
     }
 

@@ -86,9 +86,10 @@ async fn route(router: &Router, request_id: &Arc<str>, request: Request<Incoming
     if let Some(resource) = operator::Resource::parse(head.uri.path()).filter(|_| router.probes_only) {
         return operator::handle(state, resource, &head, body).await;
     }
-    let origin = RequestOrigin::new(Arc::clone(request_id), &head);
+    let route = find_route(&head)?;
+    let origin = RequestOrigin::new(Arc::clone(request_id), &head, route.template());
     let to_tenant = |tenant| TenantRequest { origin, tenant, head: &head, body };
-    match find_route(&head)? {
+    match route {
         route if router.probes_only && !route.is_probe() => Err(Refusal::new(Code::RouteNotFound)),
         Route::Page(Page::Health) => Ok(health::live()),
         Route::Page(Page::Ready) => health::ready(state, head.uri.query() == Some("verbose")),

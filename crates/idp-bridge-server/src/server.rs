@@ -18,6 +18,7 @@ use crate::probes::Probes;
 use crate::router::Router;
 use crate::state::ServerState;
 use crate::store::Store;
+use crate::telemetry::TraceExporter;
 use crate::tenants::{CurrentTenants, Tenants};
 use crate::tls::{CurrentTls, Tls};
 
@@ -84,6 +85,13 @@ impl Server {
     #[must_use]
     pub fn with_lost_lines(mut self, lost: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         self.state.lost_lines = Some(Box::new(lost));
+        self
+    }
+
+    /// Exports traces: those that authenticated callers record, and this share of all others, from 0 to 1.
+    #[must_use]
+    pub fn with_traces(self, exporter: Arc<dyn TraceExporter>, ratio: f64) -> Self {
+        self.state.telemetry.export_traces(exporter, ratio);
         self
     }
 

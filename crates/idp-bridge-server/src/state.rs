@@ -14,11 +14,11 @@ use crate::flights::Flights;
 use crate::guard::ProcessGuard;
 use crate::limits::ServerLimits;
 use crate::log_filter::LogLevel;
-use crate::metrics::Metrics;
 use crate::process_key::ProcessKey;
 use crate::reads::{ReadKey, SharedRead};
 use crate::request;
 use crate::store::Store;
+use crate::telemetry::Telemetry;
 use crate::tenant::Tenant;
 use crate::tenants::{CurrentTenants, Tenants};
 use crate::tls::CurrentTls;
@@ -37,7 +37,7 @@ pub(crate) struct ServerState {
     /// The running reads.
     pub(crate) reads: Flights<ReadKey, SharedRead>,
     pub(crate) key: ProcessKey,
-    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) audit: Option<Audit>,
     /// Returns the number of lines that the log has lost.
     pub(crate) lost_lines: Option<Box<dyn Fn() -> u64 + Send + Sync>>,
@@ -70,7 +70,7 @@ impl ServerState {
             reads: Flights::new_abandonable(tasks.clone()),
             store: Store::in_memory(Arc::clone(&clock), random)?,
             key: ProcessKey::new(random)?,
-            metrics: Arc::default(),
+            telemetry: Arc::new(Telemetry::new(Arc::clone(&clock), limits.recent_calls)),
             audit: None,
             lost_lines: None,
             access: OperatorAccess::default(),

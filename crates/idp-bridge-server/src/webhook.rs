@@ -25,7 +25,7 @@ struct Verified {
 
 /// Handles a signed call.
 pub(crate) async fn handle(state: &Arc<ServerState>, request: TenantRequest<'_>) -> Response {
-    let mut log = RequestLog::new(&state.metrics, request.origin.clone(), Surface::Webhook, request.tenant.clone());
+    let mut log = RequestLog::new(&state.telemetry, request.origin.clone(), Surface::Webhook, request.tenant.clone());
     let Verified { tenant, operation, key, scope } = match verify(state, request, &mut log).await {
         Ok(verified) => verified,
         Err(refusal) => return log.reject(refusal),
@@ -50,7 +50,12 @@ async fn verify(state: &ServerState, request: TenantRequest<'_>, log: &mut Reque
     }
     let tenant = state.tenants.get(&request.tenant);
     let body_timeout = state.body_timeout(headers, &request.tenant, tenant.as_deref());
-    let body = request::read_body(request.body, body_timeout).await?;
+    let timeline = log.timeline();
+    let body = {
+        let _wait = timeline.begin_wait("read_body");
+        request::read_body(request.body, body_timeout).await?
+    };
+    let _step = timeline.begin("verify");
     // A request to an unknown tenant takes as long as one with an invalid signature, and gets an equal response.
     let no_keys = KeyRing::empty();
     let keys = tenant.as_ref().map_or(&no_keys, |tenant| &tenant.keys);

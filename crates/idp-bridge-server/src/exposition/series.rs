@@ -10,6 +10,7 @@ use super::samples::Samples;
 use crate::metrics::Limit;
 use crate::state::ServerState;
 use crate::store::Operation;
+use crate::telemetry::SpanCounts;
 use crate::tenant::Tenant;
 use crate::tenants::ReloadResult;
 
@@ -98,7 +99,7 @@ pub(super) const SERIES: &[Series] = &[
         )
     },
     Series::new("idp_bridge_calls_shed", Counter, &["limit"], "Calls that a limit refused", |state, samples| {
-        Limit::ALL.iter().try_for_each(|limit| samples.counter(&[limit.as_str()], state.metrics.shed(*limit)))
+        Limit::ALL.iter().try_for_each(|limit| samples.counter(&[limit.as_str()], state.telemetry.metrics.shed(*limit)))
     }),
     Series::new(
         "idp_bridge_calls_in_flight",
@@ -231,6 +232,19 @@ pub(super) const SERIES: &[Series] = &[
             counts.try_for_each(|(result, count)| samples.counter(&[result], count))
         },
     ),
+    Series::new(
+        "idp_bridge_trace_spans",
+        Counter,
+        &["result"],
+        "Spans of recorded traces: `exported`, `failed` if the collector did not accept them, and `dropped` if they did not fit \
+         the queue; absent without traces",
+        |state, samples| {
+            let Some(exporter) = state.telemetry.exporter() else { return Ok(()) };
+            let SpanCounts { exported, failed, dropped } = exporter.counts();
+            let mut counts = [("exported", exported), ("failed", failed), ("dropped", dropped)].into_iter();
+            counts.try_for_each(|(result, count)| samples.counter(&[result], count))
+        },
+    ),
     Series::new("idp_bridge_build", Gauge, &["version"], "Always 1, with the version of the program", |_, samples| {
         samples.gauge(&[env!("CARGO_PKG_VERSION")], 1)
     }),
@@ -249,7 +263,7 @@ fn each_count(state: &ServerState, samples: &mut Samples<'_>, count: fn(&Tenant)
 }
 
 fn calls(state: &ServerState, samples: &mut Samples<'_>) -> fmt::Result {
-    for ((call, code), count) in state.metrics.unknown.counts() {
+    for ((call, code), count) in state.telemetry.metrics.unknown.counts() {
         samples.counter(&["", "", call, code], count)?;
     }
     each_tenant(state, |tenant| {

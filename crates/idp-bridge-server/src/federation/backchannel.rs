@@ -69,7 +69,7 @@ async fn revoke(federated: &Federated<'_>, scope: &CallScope, token: &AccessToke
     };
     let until = federated.all_tokens_expired();
     let reservation = audited::reserve(federated.state, scope).await?;
-    let result = federated.revoke(&[Revocation { key, not_before: Some(notice.issued_at), until }]).await;
+    let result = federated.revoke(scope, &[Revocation { key, not_before: Some(notice.issued_at), until }]).await;
     let call = federated.audited_call(scope, Surface::BackchannelLogout, user.as_ref(), &result);
     audited::record(federated.state, reservation, AuditEvent::Logout, call, scope.deadline()).await;
     result

@@ -33,9 +33,7 @@ impl<'a> Federated<'a> {
     /// Creates the scope of a request, and adds it to the log. The timeout is limited by the tenant's deadline.
     pub(super) fn start_call(&self, log: &mut RequestLog, timeout: Duration) -> CallScope {
         log.set_tenant(self.tenant.metrics());
-        let scope = log.call_scope(timeout.min(self.tenant.deadline));
-        log.set_scope(&scope);
-        scope
+        log.call_scope(timeout.min(self.tenant.deadline))
     }
 
     /// Returns the end of a login for the audit.
@@ -98,7 +96,12 @@ impl<'a> Federated<'a> {
     }
 
     /// Fails if the token, its session or its user is on the revocation list.
-    pub(super) async fn check_not_revoked(&self, key: &TokenKey, identity: Option<&TokenIdentity>) -> Result<()> {
+    pub(super) async fn check_not_revoked(
+        &self,
+        scope: &CallScope,
+        key: &TokenKey,
+        identity: Option<&TokenIdentity>,
+    ) -> Result<()> {
         let mut keys = vec![key.revoked_key()];
         if let Some(identity) = identity {
             keys.extend(identity.session.clone().map(RevokedKey::Session));
@@ -106,7 +109,7 @@ impl<'a> Federated<'a> {
         }
         // A token without `iat` may be older than any logout, so each entry for its session or user rejects it.
         let issued_at = identity.and_then(|identity| identity.issued_at);
-        if !self.is_revoked(&keys, issued_at).await? {
+        if !self.is_revoked(scope, &keys, issued_at).await? {
             return Ok(());
         }
         if identity.is_some() && issued_at.is_none() {
@@ -118,15 +121,22 @@ impl<'a> Federated<'a> {
     }
 
     /// Returns whether an entry of any of these keys rejects a token with this issue time.
-    pub(super) async fn is_revoked(&self, keys: &[RevokedKey], issued_at: Option<Timestamp>) -> Result<bool> {
+    pub(super) async fn is_revoked(
+        &self,
+        scope: &CallScope,
+        keys: &[RevokedKey],
+        issued_at: Option<Timestamp>,
+    ) -> Result<bool> {
+        let _step = scope.recorder().timeline().begin("store.check_revoked");
         self.state.store.is_revoked(&self.tenant.id, keys, issued_at).await.map_err(unavailable)
     }
 
     /// Adds entries to the revocation list.
-    pub(super) async fn revoke(&self, entries: &[Revocation]) -> Result<()> {
+    pub(super) async fn revoke(&self, scope: &CallScope, entries: &[Revocation]) -> Result<()> {
         if entries.is_empty() {
             return Ok(());
         }
+        let _step = scope.recorder().timeline().begin("store.revoke");
         self.state.store.revoke(&self.tenant.id, entries).await.map_err(unavailable)
     }
 }

@@ -129,7 +129,7 @@ async fn join(federated: &Federated<'_>, logout: SharedLogout, deadline: Instant
 
 /// Identifies the token and ends its login, unless this logout was completed before. Sets the user as soon as known.
 async fn run(federated: &Federated<'_>, logout: &SharedLogout, user: &mut Option<UserId>) -> Result<()> {
-    if federated.is_revoked(&[RevokedKey::Logout(logout.key.sha256)], None).await? {
+    if federated.is_revoked(&logout.scope, &[RevokedKey::Logout(logout.key.sha256)], None).await? {
         return Ok(());
     }
     let buckets = &federated.state.gate.buckets;
@@ -181,7 +181,7 @@ async fn end_login(federated: &Federated<'_>, logout: &SharedLogout, identity: &
     let revocation = |key| Revocation { key, not_before: None, until: federated.token_expired(identity.expires_at) };
     let session = revoke_session(federated, identity, federated.now());
     let entries: Vec<_> = [Some(revocation(key.revoked_key())), session].into_iter().flatten().collect();
-    federated.revoke(&entries).await?;
+    federated.revoke(&logout.scope, &entries).await?;
     let mut entries: Vec<_> = match federated.idp.log_out(&logout.scope, &logout.to_logout(Some(identity))).await? {
         LoggedOut::RefreshToken => Vec::new(),
         // The clock of the identity provider may be ahead. Tokens that it issued meanwhile have ended, too.
@@ -193,7 +193,7 @@ async fn end_login(federated: &Federated<'_>, logout: &SharedLogout, identity: &
         }
     };
     entries.push(revocation(RevokedKey::Logout(logout.key.sha256)));
-    federated.revoke(&entries).await?;
+    federated.revoke(&logout.scope, &entries).await?;
     federated.state.gate.remove(key);
     Ok(())
 }

@@ -27,6 +27,16 @@ impl Resource {
         }
     }
 
+    /// Returns the path with names instead of values.
+    pub(crate) fn template(self) -> &'static str {
+        match self {
+            Self::Userinfo => "/v1/tenants/{tenant}/userinfo",
+            Self::Logout => "/v1/tenants/{tenant}/logout",
+            Self::BackchannelLogout => "/v1/tenants/{tenant}/backchannel-logout",
+            Self::Metadata => "/v1/tenants/{tenant}/federation",
+        }
+    }
+
     /// Returns the supported methods in the form of the `allow` header.
     pub(crate) fn allow(self) -> &'static str {
         match self {

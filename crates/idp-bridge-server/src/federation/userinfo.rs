@@ -104,7 +104,7 @@ async fn get(
     };
     // A logout may have completed since the validation.
     if let Ok(userinfo) = &result
-        && let Err(error) = federated.check_not_revoked(&key, Some(&userinfo.identity)).await
+        && let Err(error) = federated.check_not_revoked(scope, &key, Some(&userinfo.identity)).await
     {
         result = Err(error.into());
     }
@@ -143,19 +143,22 @@ async fn validate(
     identity: Option<TokenIdentity>,
 ) -> Result<CachedUserinfo> {
     let PresentedToken { token, key } = presented;
-    federated.check_not_revoked(key, None).await?;
+    federated.check_not_revoked(scope, key, None).await?;
     let (buckets, tenant) = (&federated.state.gate.buckets, &federated.tenant.id);
     buckets.take_for_token(Cost::Userinfo, key)?;
     if let Some(identity) = &identity {
         buckets.take_for_user(Cost::Userinfo, tenant, &identity.subject)?;
     }
     let _running = federated.tenant.guard().enter(scope.deadline()).await?;
-    let user = federated.idp.validate(scope, token).await?;
+    let user = {
+        let _step = scope.recorder().timeline().begin("validate");
+        federated.idp.validate(scope, token).await?
+    };
     if identity.is_none() {
         // This request counted against the tenant's limit, so an empty bucket does not matter yet.
         let _ = buckets.take_for_user(Cost::Userinfo, tenant, &user.identity.subject);
     }
-    federated.check_not_revoked(key, Some(&user.identity)).await?;
+    federated.check_not_revoked(scope, key, Some(&user.identity)).await?;
     check_lifetime(federated, &user.identity)?;
     let resolved = customer::resolve(federated, scope, &user).await?;
     let identity = user.identity;

@@ -9,7 +9,12 @@ use crate::user_cache::WrittenUser;
 /// Waits for a place, and makes the call within the deadline of its scope.
 pub(super) async fn dispatch(tenant: &Tenant, call: Call, scope: &CallScope) -> Result<Answer, Failure> {
     let not_applied = |error| Failure { error, outcome: Outcome::NotApplied };
-    let _running = tenant.guard().enter(scope.deadline()).await.map_err(not_applied)?;
+    let timeline = scope.recorder().timeline();
+    let _running = {
+        let _wait = timeline.begin_wait("queue");
+        tenant.guard().enter(scope.deadline()).await.map_err(not_applied)?
+    };
+    let _step = timeline.begin("dispatch");
     let written = WrittenUser::from_call(&call);
     let result = dispatch::call(tenant, call, scope).await;
     if let Some(written) = written {

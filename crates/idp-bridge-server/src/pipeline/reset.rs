@@ -28,8 +28,11 @@ const FAILED_LATER: &str = "the mail was not ordered: it failed after the platfo
 pub(super) async fn send(state: &Arc<ServerState>, admitted: AdmittedCall, email: Email) -> Result<Bytes, Refusal> {
     let started = admitted.log.started();
     let deadline = admitted.scope.deadline();
+    let step = admitted.log.timeline().begin("store.count_reset");
     let counted = state.store.count_reset(&admitted.tenant.id, &email);
-    if let Err(error) = dispatch::with_deadline(&admitted.scope, counted).await {
+    let counted = dispatch::with_deadline(&admitted.scope, counted).await;
+    drop(step);
+    if let Err(error) = counted {
         let refusal = Refusal::from_error(&error, Outcome::NotApplied);
         admitted.log.write_refusal(&refusal, Some(&error));
         return Err(refusal);
@@ -68,12 +71,11 @@ impl Order {
     /// Creates an order. The second value is notified when the look-up is done and the write begins.
     fn new(
         state: &Arc<ServerState>,
-        mut admitted: AdmittedCall,
+        admitted: AdmittedCall,
         email: Email,
         reservation: Option<Reservation>,
     ) -> (Self, Arc<Notify>) {
         let scope = admitted.log.call_scope(admitted.tenant.deadline);
-        admitted.log.set_scope(&scope);
         let write_begun = Arc::new(Notify::new());
         let notify = Arc::clone(&write_begun);
         scope.recorder().on_write(move || notify.notify_one());

@@ -13,6 +13,9 @@ use super::time::Time;
 /// The time for which a stopping bridge still serves, from 0 s to 5 min.
 pub(crate) type ShutdownDelay = Time<0, 300_000>;
 
+/// The largest number of last calls, about 1.5 GB of each kind.
+const MAX_RECENT_CALLS: usize = 1_000_000;
+
 /// The limits of the bridge itself.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -23,6 +26,10 @@ pub(crate) struct Limits {
     pub(crate) connections_per_peer: NonZeroUsize,
     /// The maximum number of calls of all tenants that run or wait. Further ones are answered 503 `overloaded`.
     pub(crate) calls: NonZeroUsize,
+    /// The maximum number of last calls for `idp-bridge explain`, of each of three kinds: successful, failed, and not
+    /// authenticated. A call takes about 1.5 KB of memory. 0 switches them off.
+    #[schemars(range(max = 1000000))]
+    pub(crate) recent_calls: usize,
 }
 
 impl Default for Limits {
@@ -32,6 +39,7 @@ impl Default for Limits {
             connections: at_least_one(limits.connections),
             connections_per_peer: at_least_one(limits.connections_per_peer),
             calls: at_least_one(limits.calls),
+            recent_calls: limits.recent_calls,
         }
     }
 }
@@ -47,6 +55,7 @@ impl super::Server {
         limits.connections = self.limits.connections.get();
         limits.connections_per_peer = self.limits.connections_per_peer.get();
         limits.calls = self.limits.calls.get();
+        limits.recent_calls = self.limits.recent_calls.min(MAX_RECENT_CALLS);
         limits.shutdown_delay = self.shutdown_delay.0;
         limits
     }
