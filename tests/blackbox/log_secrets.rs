@@ -1,4 +1,4 @@
-//! Tests that log, audit and metrics contain no secrets and no personal data, even at `trace`.
+//! Tests that log, audit, metrics, traces and the last calls contain no secrets and no personal data, even at `trace`.
 
 use idp_bridge_conformance::{Harness as _, NewUser};
 use idp_bridge_connector_cognito_testing::harness::CognitoHarness;
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::fixture::{Configured, KEY, signer};
+use crate::receiver::Receiver;
 use crate::support::http::Request;
 
 /// A REST token and its SHA-256.
@@ -41,14 +42,18 @@ fn seeded_values_are_in_no_output() {
     });
     let config = harness.config();
     let secret = config.client_secret.as_ref().map(Secret::expose).unwrap();
+    let receiver = Receiver::over_http(200);
     let configured = Configured::new(&format!(
-        "[server]\nshutdown_delay = \"0s\"\nmetrics_listen = \"127.0.0.1:0\"\nlog.filter = \"trace\"\n\
+        "[traces]\nendpoint = \"{}\"\n[server]\nshutdown_delay = \"0s\"\nmetrics_listen = \"127.0.0.1:0\"\nlog.filter = \"trace\"\n\
          log.user_salt = \"salt-seeded-0123456789\"\nmetrics_token = \"operator-seeded-012345\"\n\
          [audit]\nfile = \"audit.jsonl\"\n[tenants.acme]\nwebhook_keys_file = [\"webhook\"]\n\
          rest.tokens = [{{ name = \"ops\", sha256 = \"{TOKEN_SHA256}\", scopes = [\"users.read\", \"users.write\"] }}]\n\
          [tenants.acme.connector]\ntype = \"keycloak\"\nurl = \"{url}\"\nrealm = \"{}\"\nclient_id = \"{}\"\n\
          client_secret = \"{secret}\"\ncustomer_attribute = \"{}\"\n",
-        config.realm, config.client_id, config.customer_attribute
+        receiver.url(),
+        config.realm,
+        config.client_id,
+        config.customer_attribute
     ));
     let bridge = configured.serve();
     let probes = bridge.probes_address();
@@ -70,11 +75,13 @@ fn seeded_values_are_in_no_output() {
     assert_eq!(send("users.delete", json!({"id": id})), 200);
     let level = Request::new("PUT", "/log-level").header("authorization", "Bearer operator-seeded-012345");
     level.json(&json!({"filter": "trace"})).send(&probes);
-    bridge.wait_for_log("\"call\":\"users.delete\"");
+    let deleted: Value = serde_json::from_str(&bridge.wait_for_log("\"call\":\"users.delete\"")).unwrap();
+    receiver.wait_for_trace(deleted["trace.id"].as_str().unwrap());
     let mut texts = bridge.log();
     assert!(texts.iter().any(|line| line.contains("\"TRACE\"")), "the log is complete");
     texts.push(std::fs::read_to_string(configured.folder().join("audit.jsonl")).unwrap());
-    texts.push(Request::get("/metrics").send(&probes).body);
+    texts.extend(["/metrics", "/calls"].map(|page| Request::get(page).send(&probes).body));
+    texts.extend(receiver.texts());
     let basic =
         base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("{}:{secret}", config.client_id));
     let seeded = [

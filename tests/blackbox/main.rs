@@ -30,6 +30,8 @@ mod operator;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod receiver;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod rest;
@@ -47,6 +49,9 @@ mod support;
 mod tenants;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+#[cfg(feature = "http")]
+mod traces;
 #[cfg(test)]
 mod under_load;
 #[cfg(test)]

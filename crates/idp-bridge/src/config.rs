@@ -29,7 +29,7 @@ mod tls;
 
 pub(crate) use environment::{log_filter, variable};
 pub(crate) use load::{FILE_NAME, Loader, Location, Reload, Settings, TlsChange, load};
-pub(crate) use model::{Audit, Log, LogFormat, Server, ShutdownDelay, parse_listen};
+pub(crate) use model::{Audit, Log, LogFormat, Server, ShutdownDelay, TraceProtocol, Traces, parse_listen};
 pub(crate) use problem::{Problem, list, nearest};
 pub(crate) use published::{Setting, connector_settings, json_schema};
 #[cfg(any(feature = "http", feature = "keycloak"))]

@@ -25,6 +25,7 @@ use crate::config::{self, Loader, Location, Problem, Settings, StoreSettings};
 use crate::demo::Demo;
 use crate::log::{self, RunningLog};
 use crate::report::{CommandResult, Exit, Failure, print};
+use crate::traces::SpanQueue;
 
 /// Maximum number of worker threads. The bridge mostly waits for identity providers.
 const MAX_THREADS: usize = 4;
@@ -86,6 +87,7 @@ struct Setup {
     /// Whether the revocation list was gone, and a new one was created.
     is_list_lost: bool,
     audit: Option<Audit>,
+    traces: Option<config::Traces>,
     /// Loads the configuration again. The demo has none.
     loader: Option<Loader>,
     demo: Option<Demo>,
@@ -93,7 +95,7 @@ struct Setup {
 
 impl Setup {
     fn configured((settings, mut loader): (Settings, Loader), accept_loss: bool) -> Result<Self, Failure> {
-        let Settings { server: settings, store: store_settings, tenants, tls, audit, .. } = settings;
+        let Settings { server: settings, store: store_settings, tenants, tls, audit, traces, .. } = settings;
         let is_list_lost = match &store_settings {
             StoreSettings::File(folder) if accept_loss => {
                 FileStore::accept_loss(folder).map_err(|error| Problem::from_error(&error))?
@@ -114,6 +116,7 @@ impl Setup {
             tls,
             is_list_lost,
             audit,
+            traces,
             loader: Some(loader),
             demo: None,
         })
@@ -132,6 +135,7 @@ impl Setup {
             tls: None,
             is_list_lost: false,
             audit: None,
+            traces: None,
             loader: None,
             demo: Some(demo),
         })
@@ -156,15 +160,23 @@ impl Setup {
             tokio::spawn(log_store_findings(self.store_settings.clone()));
         }
         let audit = self.audit.clone();
-        let (server, tls) = self.into_server()?;
+        let traces = self.traces.as_ref().map(start_traces).transpose()?;
+        let (mut server, tls) = self.into_server()?;
+        if let Some((queue, ratio)) = &traces {
+            server = server.with_traces(queue.clone(), *ratio);
+        }
         let lost = log.lost.clone();
-        let mut server = server.with_log_filter(log.filter.clone()).with_lost_lines(move || lost.total() as u64);
+        server = server.with_log_filter(log.filter.clone()).with_lost_lines(move || lost.total() as u64);
         if let Some(probes) = probes {
             tracing::info!(address = %probes.local_addr()?, "serving probes");
             server = server.with_probes(probes);
         }
         let reload = loader.map(|loader| reload::start(loader, server.tenants(), tls)).transpose()?;
-        server.serve(listener, signals.wait_for_stop(Hangup { reload, audit })).await?;
+        let served = server.serve(listener, signals.wait_for_stop(Hangup { reload, audit })).await;
+        if let Some((queue, _)) = traces {
+            queue.stop();
+        }
+        served?;
         Ok(Exit::Done)
     }
 
@@ -196,6 +208,13 @@ impl Setup {
         let (server, tls) = server.with_tls(tls);
         Ok((server, Some(tls)))
     }
+}
+
+/// Starts the export of traces, and returns it with the share of traces to export.
+fn start_traces(settings: &config::Traces) -> Result<(Arc<SpanQueue>, f64), Problem> {
+    let queue = Arc::new(SpanQueue::start(settings)?);
+    tracing::info!(endpoint = %settings.url(), sample_ratio = settings.sample_ratio, "exporting traces");
+    Ok((queue, settings.sample_ratio))
 }
 
 fn open_audit(settings: &config::Audit) -> Result<Audit, Problem> {

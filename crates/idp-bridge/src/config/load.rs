@@ -14,7 +14,7 @@ use super::document::{Document, File};
 use super::environment;
 use super::files::{Files, TenantFile};
 use super::inputs::{Digest, Inputs, OwnFile, Stamp};
-use super::model::{Audit, Server};
+use super::model::{Audit, Server, Traces};
 use super::path::KeyPath;
 use super::problem::Problem;
 use super::root::RootTables;
@@ -48,6 +48,7 @@ pub(crate) struct Settings {
     pub(crate) server: Server,
     pub(crate) store: StoreSettings,
     pub(crate) audit: Option<Audit>,
+    pub(crate) traces: Option<Traces>,
     /// The ids of the tenants, in the order of the files.
     pub(crate) ids: Vec<TenantId>,
     pub(crate) tenants: Tenants,
@@ -156,7 +157,8 @@ impl Loader {
         // Conflicts are among the problems.
         let tenants = tenants.map_err(|error| vec![Problem::new(error.to_string())])?;
         loader.settings = root.settings;
-        Ok((Settings { server: root.server, store: root.store, audit: root.audit, ids, tenants, tls }, loader))
+        let RootTables { server, store, audit, traces, .. } = root;
+        Ok((Settings { server, store, audit, traces, ids, tenants, tls }, loader))
     }
 
     /// Refuses tenants with federation in a reload, since the server has no revocation list for them.

@@ -7,6 +7,7 @@ mod listener;
 mod rest;
 mod store;
 mod time;
+mod traces;
 mod url;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +29,7 @@ pub(crate) use limits::{CallLimits, Limits, ShutdownDelay};
 pub(crate) use listener::{CertificateName, Network, Tls};
 pub(crate) use rest::{Jwt, Rest, Token};
 pub(crate) use store::{ParsedUrl, Store, StoreType, StoreUrl};
+pub(crate) use traces::{TraceProtocol, Traces};
 pub(crate) use url::PublicUrl;
 
 use self::time::Time;
@@ -44,6 +46,8 @@ pub(crate) struct Root {
     pub(crate) outbound: Outbound,
     /// The audit: one line for each write and each logout. Off without this table.
     pub(crate) audit: Option<Audit>,
+    /// The export of traces to a collector (OpenTelemetry, OTLP). Off without this table.
+    pub(crate) traces: Option<Traces>,
     /// The tenants, by the platform's tenant id.
     #[schemars(with = "BTreeMap<String, Tenant>")]
     pub(crate) tenants: BTreeMap<String, Value>,
@@ -57,12 +61,12 @@ pub(crate) struct Server {
     #[schemars(with = "String")]
     #[serde(deserialize_with = "deserialize_listen")]
     pub(crate) listen: SocketAddr,
-    /// The address and port of a second listener for `/healthz`, `/readyz`, `/metrics` and `/log-level`, which no load on the
-    /// first one reaches.
+    /// The address and port of a second listener for `/healthz`, `/readyz`, `/metrics`, `/calls` and `/log-level`, which no load
+    /// on the first one reaches.
     #[schemars(with = "Option<String>")]
     #[serde(deserialize_with = "deserialize_optional_listen")]
     pub(crate) metrics_listen: Option<SocketAddr>,
-    /// The bearer token for `/log-level`, which otherwise only loopback peers may use; at least 16 characters.
+    /// The bearer token for `/calls` and `/log-level`, which otherwise only loopback peers may use; at least 16 characters.
     #[serde(deserialize_with = "deserialize_long_secret")]
     pub(crate) metrics_token: Option<Secret>,
     /// TLS on the main listener. Clear text without this table.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::document::Document;
 use super::inspect::Inspection;
-use super::model::{self, Audit, Outbound, Server};
+use super::model::{self, Audit, Outbound, Server, Traces};
 use super::path::KeyPath;
 use super::problem::Problem;
 use super::schema::Shape;
@@ -21,6 +21,7 @@ pub(super) struct RootTables {
     pub(super) store: StoreSettings,
     pub(super) outbound: Outbound,
     pub(super) audit: Option<Audit>,
+    pub(super) traces: Option<Traces>,
     /// The tables of the tenants, which are read later.
     pub(super) tenants: Map<String, Value>,
     /// All other tables, as written.
@@ -51,8 +52,13 @@ impl RootTables {
             None => Map::new(),
         };
         let store = StoreSettings::read(&root.server, document, problems);
-        let (server, outbound, audit) = (root.server, root.outbound, root.audit);
-        Self { server, store, outbound, audit, tenants, settings: Value::Object(settings) }
+        let model::Root { server, outbound, audit, traces, .. } = root;
+        // A secret that could not be read is a problem already.
+        if let Some(Err(message)) = traces.as_ref().filter(|_| problems.is_empty()).map(Traces::parse_headers) {
+            let problem = document.problem(&path.key("traces"), format!("the headers cannot be used: {message}"));
+            problems.push(problem.with_hint("write one header in each line: `authorization: Bearer …`"));
+        }
+        Self { server, store, outbound, audit, traces, tenants, settings: Value::Object(settings) }
     }
 }
 
@@ -71,8 +77,8 @@ impl RootTables {
             key => now.get(key) != before.get(key) && !RELOADED.contains(&key),
         };
         let changed = keys.iter().filter(is_changed).map(|key| format!("server.{key}"));
-        let audit = (self.settings.get("audit") != earlier.get("audit")).then(|| "audit".to_owned());
-        changed.chain(audit).collect()
+        let tables = ["audit", "traces"].into_iter().filter(|table| self.settings.get(table) != earlier.get(table));
+        changed.chain(tables.map(str::to_owned)).collect()
     }
 
     /// Returns the settings that apply to tenants, as a text.

@@ -39,7 +39,7 @@ fn file_mistakes() -> Vec<Mistake> {
             "[something]".into(),
             "unknown key",
             "",
-            "the keys of this table are `audit`, `outbound`, `server` and `tenants`",
+            "the keys of this table are `audit`, `outbound`, `server`, `tenants` and `traces`",
         ),
         ("[server]\nlisten = \"localhost\"\n".into(), LISTEN, ":2:1, key `server.listen`", "`127.0.0.1:8080`"),
         (listen("localhost:8080"), LISTEN, "key `server.listen`", "write `127.0.0.1:8080`"),

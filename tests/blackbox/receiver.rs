@@ -1,0 +1,133 @@
+//! A collector that decodes OTLP over HTTP or gRPC.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
+use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message as _;
+use tokio::runtime::Runtime;
+use tonic::transport::server::TcpIncoming;
+
+use crate::support::bridge::until;
+
+/// What a collector has received.
+#[derive(Debug, Clone, Default)]
+struct Received(Arc<Mutex<Vec<(String, ExportTraceServiceRequest)>>>);
+
+/// A running collector.
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    address: SocketAddr,
+    received: Received,
+    /// Runs the server of gRPC.
+    _runtime: Option<Runtime>,
+}
+
+impl Receiver {
+    /// Starts a collector for OTLP over HTTP, which answers with this status.
+    pub(crate) fn over_http(status: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (address, received) = (listener.local_addr().unwrap(), Received::default());
+        let sink = received.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let sink = sink.clone();
+                std::thread::spawn(move || sink.serve(stream, status));
+            }
+        });
+        Self { address, received, _runtime: None }
+    }
+
+    /// Starts a collector for OTLP over gRPC.
+    pub(crate) fn over_grpc() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let received = Received::default();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = TraceServiceServer::new(received.clone());
+        let server = tonic::transport::Server::builder().add_service(service);
+        runtime.spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+        Self { address, received, _runtime: Some(runtime) }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Waits for the span with this name in a trace, and returns all spans of the trace.
+    pub(crate) fn wait_for_trace(&self, trace_id: &str) -> Vec<Span> {
+        let find = || {
+            let spans: Vec<_> = self.spans().into_iter().filter(|span| hex(&span.trace_id) == trace_id).collect();
+            Some(spans).filter(|spans| !spans.is_empty())
+        };
+        until(find).unwrap_or_else(|| panic!("no span of {trace_id}: {:?}", self.spans()))
+    }
+
+    /// Returns all spans so far.
+    pub(crate) fn spans(&self) -> Vec<Span> {
+        let received = self.received.0.lock().unwrap();
+        let scopes = received.iter().flat_map(|(_, request)| &request.resource_spans).flat_map(|one| &one.scope_spans);
+        scopes.flat_map(|scope| scope.spans.clone()).collect()
+    }
+
+    /// Returns the heads of the requests, or the metadata of gRPC, and all their strings.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        self.received.0.lock().unwrap().iter().map(|(head, request)| format!("{head}{request:?}")).collect()
+    }
+}
+
+impl Received {
+    fn serve(&self, mut stream: TcpStream, status: u16) {
+        let mut bytes = Vec::new();
+        loop {
+            let mut buffer = [0; 4096];
+            match stream.read(&mut buffer) {
+                Ok(0) | Err(_) => return,
+                Ok(length) => bytes.extend_from_slice(&buffer[..length]),
+            }
+            let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
+            let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+            let length =
+                head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            let body = &bytes[end + 4..];
+            if body.len() >= length.unwrap_or(0) {
+                self.0.lock().unwrap().push((head, ExportTraceServiceRequest::decode(body).unwrap()));
+                let answer = format!("HTTP/1.1 {status} Status\r\ncontent-length: 0\r\n\r\n");
+                stream.write_all(answer.as_bytes()).unwrap();
+                bytes.clear();
+            }
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl TraceService for Received {
+    async fn export(
+        &self,
+        request: tonic::Request<ExportTraceServiceRequest>,
+    ) -> Result<tonic::Response<ExportTraceServiceResponse>, tonic::Status> {
+        let head = format!("{:?}", request.metadata());
+        self.0.lock().unwrap().push((head, request.into_inner()));
+        Ok(tonic::Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+/// Returns an attribute of a span as text.
+pub(crate) fn attribute(span: &Span, key: &str) -> Option<String> {
+    let value = span.attributes.iter().find(|attribute| attribute.key == key)?.value.clone()?.value?;
+    Some(match value {
+        Value::StringValue(text) => text,
+        Value::IntValue(number) => number.to_string(),
+        Value::BoolValue(flag) => flag.to_string(),
+        other => panic!("{key} is {other:?}"),
+    })
+}
+
+/// Formats an id.
+pub(crate) fn hex(id: &[u8]) -> String {
+    id.iter().map(|byte| format!("{byte:02x}")).collect()
+}
