@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::fixture::{Configured, signer};
 use crate::support::bridge::{Bridge, until};
 use crate::support::http::{Reply, Request};
+use crate::support::program;
 
 const PROBES: &str = "shutdown_delay = \"0s\"\nmetrics_listen = \"127.0.0.1:0\"";
 
@@ -60,6 +61,70 @@ fn invalid_log_level_changes_nothing() {
     assert_eq!(Request::new("POST", "/log-level").send(&probes).status, 405);
     assert_eq!(Request::get("/log-level").send(bridge.address()).status, 404, "not on the main listener");
     assert_eq!(Request::get("/log-level").send(&probes).json(), json!({"filter": "info", "configured": "info"}));
+}
+
+/// Runs `idp-bridge explain` against a bridge.
+fn explain(probes: &str, arguments: &[&str]) -> std::process::Output {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("http://{probes}");
+    program::command(folder.path()).args(["explain", "--url", &url]).args(arguments).output().unwrap()
+}
+
+#[test]
+fn failed_call_is_explained() {
+    let bridge = Configured::with_server_keys(PROBES).serve();
+    let probes = bridge.probes_address();
+    let reply = signer().call("users.get_by_id", json!({"id": "missing"})).send(bridge.address());
+    let id = reply.header("x-request-id").unwrap();
+    let explained = explain(&probes, &[id]);
+    let text = String::from_utf8(explained.stdout).unwrap();
+    assert_eq!(explained.status.code(), Some(0), "{text}");
+    for part in ["users.get_by_id", "acme (memory)", "404 user_not_found", "verify", "dispatch", "cause     "] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let as_json: Value = serde_json::from_slice(&explain(&probes, &[id, "--json"]).stdout).unwrap();
+    assert_eq!((&as_json["request_id"], &as_json["code"]), (&json!(id), &json!("user_not_found")));
+    assert!(!as_json.to_string().contains("missing"), "{as_json}");
+    let steps = as_json["steps"].as_array().unwrap().iter().map(|step| step["name"].as_str().unwrap());
+    assert_eq!(steps.collect::<Vec<_>>(), ["verify", "dispatch"]);
+}
+
+#[test]
+fn explain_says_why_it_has_no_call() {
+    let bridge = Configured::with_server_keys(PROBES).serve();
+    let probes = bridge.probes_address();
+    for (address, id, part) in [
+        (probes.clone(), "0123456789abcdef", "recent_calls"),
+        (bridge.address().to_owned(), "0123456789abcdef", "server.metrics_listen"),
+        (idp_bridge_test_http::unused_address().to_string(), "0123456789abcdef", "server.metrics_listen"),
+    ] {
+        let explained = explain(&address, &[id]);
+        let message = String::from_utf8(explained.stderr).unwrap();
+        assert_eq!(explained.status.code(), Some(1), "{message}");
+        assert!(message.contains("hint:") && message.contains(part), "{part}: {message}");
+    }
+    let wrong = explain(&probes, &["../metrics"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(String::from_utf8(wrong.stderr).unwrap().contains("x-request-id"));
+}
+
+#[test]
+fn last_calls_of_a_tenant_are_listed() {
+    let bridge = Configured::with_server_keys(PROBES).serve();
+    let probes = bridge.probes_address();
+    get_user(&bridge);
+    signer().call("users.get_by_id", json!({"id": "u-1"})).body("{}").send(bridge.address());
+    let list = |query: &str| Request::get(&format!("/calls{query}")).send(&probes);
+    let codes = |reply: Reply| -> Vec<String> {
+        let calls = reply.json()["calls"].as_array().unwrap().clone();
+        calls.iter().map(|call| call["code"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(codes(list("?tenant=acme")), ["invalid_signature", "ok"]);
+    assert_eq!(codes(list("")), ["invalid_signature", "ok"]);
+    assert_eq!(codes(list("?tenant=other")), [""; 0]);
+    assert_eq!(list("?user=u-1").problem(), (400, "invalid_request".into()));
+    assert_eq!(Request::new("POST", "/calls").send(&probes).status, 405);
+    assert_eq!(Request::get("/calls").send(bridge.address()).status, 404, "not on the main listener");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use idp_bridge_client::{Call, CustomerId, Email, Operation, UserId};
 
 #[cfg(feature = "http")]
 use crate::commands::definition;
-use crate::commands::{audit, call, check, connectors, doctor, init, keys, schema, serve, users, verify};
+use crate::commands::{audit, call, check, connectors, doctor, explain, init, keys, schema, serve, users, verify};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,6 +50,10 @@ pub(crate) enum Command {
     /// Set up a tenant: the client at its identity provider, the configuration and the keys
     #[command(after_help = init::EXAMPLES)]
     Init(init::Options),
+    /// Show the steps of one of the last calls of a running bridge, and why it failed
+    ///
+    /// Reads it from `server.metrics_listen` of the bridge.
+    Explain(explain::Options),
     /// Sign a call, send it to a bridge and print the answer
     #[command(after_help = call::EXAMPLES)]
     Call {
@@ -176,6 +180,7 @@ impl Command {
         match self {
             Self::Check(options) => options.json,
             Self::Doctor(options) => options.json,
+            Self::Explain(options) => options.json,
             Self::Call { command: CallCommand::Users(command) } => command.options().json,
             Self::Call { command: CallCommand::Ping { options } } => options.json,
             Self::Verify(options) => options.json,

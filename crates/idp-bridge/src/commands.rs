@@ -8,6 +8,8 @@ pub(crate) mod connectors;
 #[cfg(feature = "http")]
 pub(crate) mod definition;
 pub(crate) mod doctor;
+pub(crate) mod explain;
+mod hints;
 pub(crate) mod init;
 pub(crate) mod keys;
 pub(crate) mod schema;
@@ -31,6 +33,7 @@ pub(crate) fn run(cli: Cli, registry: &Registry) -> CommandResult {
         Command::Check(options) => check::run(&options, registry),
         Command::Doctor(options) => doctor::run(&options, registry),
         Command::Init(options) => init::run(&options, registry),
+        Command::Explain(options) => explain::run(&options),
         Command::Call { command } => call::run(command),
         Command::Verify(options) => verify::run(&options),
         Command::Users { command } => users::run(command, registry),

@@ -11,6 +11,7 @@ use idp_bridge_core::Secret;
 use idp_bridge_http::{Peer, TransportCause};
 use serde_json::json;
 
+use super::hints::hint_for_code;
 use super::runtime;
 use crate::cli::{CallCommand, parse_duration};
 use crate::config::{self, Problem};
@@ -225,18 +226,13 @@ impl SentCall<'_> {
     }
 
     fn hint_for(&self, problem: &BridgeProblem, retry_after: Option<Duration>) -> Option<String> {
-        Some(match problem.code.as_ref() {
-            "invalid_signature" => "check the tenant, and that the bridge has the other half of this key".into(),
-            "timestamp_out_of_range" => "synchronize the clocks: they differ by more than five minutes".into(),
-            "upstream_unauthorized" | "misconfigured" => {
-                "run `idp-bridge doctor` on the bridge's host: it names the missing step".into()
-            }
-            _ if problem.retryable => {
-                let when = retry_after.map(|after| format!(" in {} s", after.as_secs())).unwrap_or_default();
-                let with = if self.is_write { format!(" with `--id {}`", self.id.as_str()) } else { String::new() };
-                format!("try again{when}{with}")
-            }
-            _ => return None,
+        if let Some(hint) = hint_for_code(&problem.code) {
+            return Some(hint.to_owned());
+        }
+        problem.retryable.then(|| {
+            let when = retry_after.map(|after| format!(" in {} s", after.as_secs())).unwrap_or_default();
+            let with = if self.is_write { format!(" with `--id {}`", self.id.as_str()) } else { String::new() };
+            format!("try again{when}{with}")
         })
     }
 }
