@@ -1,6 +1,7 @@
 //! The project's own tasks: `cargo xtask --help` lists them.
 
 mod auth0_contract;
+mod bench;
 mod ci;
 mod codegen;
 mod conformance;
@@ -58,6 +59,8 @@ enum Task {
     NewConnector(new_connector::Options),
     /// Compare the Auth0 connector and its fake with recorded traffic and Auth0's API description.
     Auth0Contract(auth0_contract::Options),
+    /// Measure the cost of a call through the bridge and through other gateways, in release builds.
+    Bench(bench::Options),
     /// Check the rules of this repository that neither the compiler nor clippy checks.
     Tidy,
 }
@@ -85,6 +88,7 @@ fn run(cli: Cli) -> Result<()> {
         Task::Screenshots => screenshots::run(&workspace),
         Task::NewConnector(options) => new_connector::run(&options, &workspace),
         Task::Auth0Contract(options) => auth0_contract::run(&options, &workspace),
+        Task::Bench(options) => bench::run(&options, &workspace),
         Task::Tidy => tidy::run(&workspace),
     }
 }

@@ -1,0 +1,45 @@
+//! What all parties of the measurement share: the tenant, its key, its user and the configuration of idp-bridge.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+/// The tenant of all calls.
+pub(crate) const TENANT: &str = "acme";
+/// The realm of the fake Keycloak.
+pub(crate) const REALM: &str = "acme";
+/// The tenant's webhook key.
+pub(crate) const KEY: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+/// The access token that the fake Keycloak issues, as long as a real one.
+pub(crate) const TOKEN_LENGTH: usize = 1200;
+
+/// Returns the access token of the fake Keycloak.
+pub(crate) fn token() -> String {
+    "t".repeat(TOKEN_LENGTH)
+}
+
+/// Returns the id of a user. Each call reads another one, since idp-bridge shares equal reads.
+pub(crate) fn user(number: usize) -> String {
+    format!("43180368-bb2a-4a4a-b8b7-{number:012x}")
+}
+
+/// The path of the users in the Admin REST API.
+pub(crate) const USERS: &str = "/admin/realms/acme/users/";
+
+/// Writes the configuration of idp-bridge: the tenant of the calls, and others beside it.
+pub(crate) fn write_configuration(folder: &Path, listen: SocketAddr, stub: SocketAddr, tenants: usize) -> Result<()> {
+    let mut text = format!(
+        "[server]\nlisten = \"{listen}\"\nshutdown_delay = \"0s\"\n\n[server.limits]\nconnections_per_peer = 10000\n\n[outbound]\nprivate_networks = \"allow\"\n"
+    );
+    for number in 0..tenants {
+        let tenant = if number == 0 { TENANT.to_owned() } else { format!("tenant-{number}") };
+        write!(
+            text,
+            "\n[tenants.{tenant}]\nwebhook_keys = [\"{KEY}\"]\n\n[tenants.{tenant}.limits]\nin_flight = 1024\n\n[tenants.{tenant}.connector]\ntype = \"keycloak\"\nurl = \"http://{stub}\"\nrealm = \"{REALM}\"\nclient_id = \"idp-bridge\"\nclient_secret = \"bench\"\nallow_http = true\n"
+        )?;
+    }
+    let file = folder.join("idp-bridge.toml");
+    std::fs::write(&file, text).with_context(|| format!("cannot write `{}`", file.display()))
+}

@@ -1,0 +1,125 @@
+//! One run: each gateway in turn, in several rounds, before one fake Keycloak.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+
+use crate::contestant::{self, Contestant, Programs};
+use crate::load::{Measured, Message};
+use crate::process::{Process, unused_address};
+use crate::report::{Figures, Report};
+
+/// The core of the gateway. All else runs on the other.
+const GATEWAY_CORE: usize = 0;
+const OTHER_CORE: usize = 1;
+/// Calls before each measurement, so that connections and the token exist.
+const WARM_UP: usize = 2_000;
+
+/// What is run.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The release build of idp-bridge.
+    #[arg(long)]
+    bridge: PathBuf,
+    /// The built Go gateway.
+    #[arg(long)]
+    go: Option<PathBuf>,
+    /// The script of the Node gateway.
+    #[arg(long)]
+    node: Option<PathBuf>,
+    /// The number of rounds. Figures are medians.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// The number of calls of each measurement.
+    #[arg(long, default_value_t = 20_000)]
+    calls: usize,
+    /// The connections of the measurements at saturation.
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 32, 256])]
+    connections: Vec<usize>,
+    /// The rate of the latency measurement, in calls a second.
+    #[arg(long, default_value_t = 500)]
+    rate: u32,
+    /// Measures only gateways whose name contains this.
+    #[arg(long)]
+    only: Option<String>,
+    /// Prints JSON instead of Markdown.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Measures all gateways and prints the report.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (stub, listen) = (unused_address()?, unused_address()?);
+    let own = std::env::current_exe()?;
+    let arguments = ["stub".into(), stub.to_string()];
+    let mut keycloak =
+        Process::start(OTHER_CORE, "the fake Keycloak", &own, &arguments, &folder.path().join("stub.log"))?;
+    keycloak.wait_for(stub)?;
+    let programs = Programs { bridge: options.bridge.clone(), go: options.go.clone(), node: options.node.clone() };
+    let mut contestants = contestant::all(&programs, folder.path(), listen, stub)?;
+    contestants.retain(|contestant| options.only.as_deref().is_none_or(|part| contestant.name.contains(part)));
+    let mut report = Report::default();
+    for round in 1..=options.rounds {
+        for contestant in &contestants {
+            eprint_progress(round, options.rounds, contestant.name);
+            let figures = measure(options, contestant, listen, folder.path())?;
+            report.add(contestant.name, figures);
+        }
+    }
+    report.print(options.json)
+}
+
+#[expect(clippy::print_stderr, reason = "progress of a long run")]
+fn eprint_progress(round: usize, rounds: usize, name: &str) {
+    eprintln!("round {round} of {rounds}: {name}");
+}
+
+fn measure(options: &Options, contestant: &Contestant, listen: SocketAddr, folder: &Path) -> Result<Figures> {
+    let log = folder.join("gateway.log");
+    let Contestant { name, program, arguments, message } = contestant;
+    let mut gateway = Process::start(GATEWAY_CORE, name, program, arguments, &log)?;
+    let start = gateway.wait_for(listen)?;
+    let load = |calls: usize, connections: usize, rate: Option<u32>| -> Result<(Measured, Duration)> {
+        let before = gateway.cpu()?;
+        let measured = send(listen, *message, calls.max(connections), connections, rate)?;
+        ensure!(measured.failed == 0, "{name} failed {} of {} calls", measured.failed, measured.calls);
+        Ok((measured, gateway.cpu()?.saturating_sub(before)))
+    };
+    let idle_kib = gateway.resident_kib()?;
+    load(WARM_UP, 1, None)?;
+    let mut figures = Figures::new(start, idle_kib);
+    for &connections in &options.connections {
+        let (measured, cpu) = load(options.calls, connections, None)?;
+        figures.add_saturation(connections, &measured, cpu);
+    }
+    let (measured, _) = load(options.calls.min(usize::try_from(options.rate)? * 5), 16, Some(options.rate))?;
+    figures.set_latency(&measured);
+    figures.loaded_kib = gateway.resident_kib()?;
+    Ok(figures)
+}
+
+/// Sends calls from a process of its own.
+fn send(
+    address: SocketAddr,
+    message: Message,
+    calls: usize,
+    connections: usize,
+    rate: Option<u32>,
+) -> Result<Measured> {
+    let mut command = Command::new("taskset");
+    command.args(["--cpu-list", &OTHER_CORE.to_string()]).arg(std::env::current_exe()?).arg("load");
+    command.arg(address.to_string()).args(["--calls", &calls.to_string()]);
+    command.args(["--connections", &connections.to_string()]);
+    command.args(["--message", if message == Message::Webhook { "webhook" } else { "proxied" }]);
+    if let Some(rate) = rate {
+        command.args(["--rate", &rate.to_string()]);
+    }
+    let output = command.output().context("cannot start the load")?;
+    ensure!(output.status.success(), "the load failed: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
