@@ -1,11 +1,12 @@
 //! Reads the table of a connector: the keys that all connectors share, and the connector's own.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use idp_bridge_core::{
-    ClientCertificate, ConnectorContext, Error, IdentityProvider, OutboundPolicy, PrivateNetworks, RegistryEntry,
-    Secret, TenantId,
+    ClientCertificate, ConnectorContext, Error, IdentityProvider, OutboundPolicy, PrivateNetworks, Registry,
+    RegistryEntry, Secret, TenantId,
 };
 use serde_json::{Map, Value};
 
@@ -20,6 +21,20 @@ use crate::connectors;
 
 /// The schema of the keys that all connectors share.
 static COMMON_SCHEMA: LazyLock<Value> = LazyLock::new(|| schemars::schema_for!(model::Connector).to_value());
+
+/// The connectors of the program, each with the schema of its table.
+#[derive(Debug)]
+pub(super) struct Connectors {
+    registry: Registry,
+    schemas: BTreeMap<&'static str, Value>,
+}
+
+impl Connectors {
+    pub(super) fn new(registry: &Registry) -> Self {
+        let schemas = registry.iter().map(|entry| (entry.kind(), joined_schema(entry)));
+        Self { registry: registry.clone(), schemas: schemas.collect() }
+    }
+}
 
 type Build = Box<dyn FnOnce(&ConnectorContext) -> Result<Arc<dyn IdentityProvider>, Error>>;
 
@@ -63,9 +78,8 @@ impl Reader<'_> {
             return None;
         };
         let entry = self.find_connector(&table, path).map_err(|problem| problems.push(problem)).ok()?;
-        let schema = joined_schema(entry);
         let mut inspection = Inspection::new(self.document, &self.sources);
-        if let Some(shape) = Shape::new(&schema) {
+        if let Some(shape) = self.connectors.schemas.get(entry.kind()).and_then(Shape::new) {
             inspection.inspect_table(shape, &mut table, path);
         }
         problems.append(&mut inspection.problems);
@@ -122,7 +136,7 @@ impl Reader<'_> {
     }
 
     fn find_connector(&self, table: &Map<String, Value>, path: &KeyPath) -> Result<&RegistryEntry, Problem> {
-        let built_in = || list(self.registry.iter().map(RegistryEntry::kind));
+        let built_in = || list(self.connectors.registry.iter().map(RegistryEntry::kind));
         let Some(Value::String(kind)) = table.get("type") else {
             let (place, message) = match table.get("type") {
                 Some(_) => (path.key("type"), "expected the name of a connector"),
@@ -130,12 +144,12 @@ impl Reader<'_> {
             };
             return Err(self.document.problem(&place, message).with_hint(format!("built in: {}", built_in())));
         };
-        self.registry.get(kind).ok_or_else(|| {
+        self.connectors.registry.get(kind).ok_or_else(|| {
             let problem = self.document.problem(&path.key("type"), format!("this program has no connector `{kind}`"));
             if connectors::IN_TREE.contains(&kind.as_str()) {
                 return problem.with_hint(format!("build it with `--features {kind}`; built in: {}", built_in()));
             }
-            match nearest(kind, self.registry.iter().map(RegistryEntry::kind)) {
+            match nearest(kind, self.connectors.registry.iter().map(RegistryEntry::kind)) {
                 Some(near) => problem.with_hint(format!("did you mean `{near}`?")),
                 None => problem.with_hint(format!("built in: {}", built_in())),
             }

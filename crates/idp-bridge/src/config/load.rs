@@ -10,6 +10,7 @@ use idp_bridge_server::{Tenant, Tenants, Tls};
 use serde_json::Value;
 
 use super::conflict::{TenantPlace, conflict_problem};
+use super::connector::Connectors;
 use super::document::{Document, File};
 use super::environment;
 use super::files::{Files, TenantFile};
@@ -71,7 +72,7 @@ pub(crate) fn load(path: &Path, registry: &Registry) -> Result<Settings, Vec<Pro
 /// Loads a configuration, and loads it again when it has changed.
 pub(crate) struct Loader {
     path: PathBuf,
-    registry: Registry,
+    connectors: Connectors,
     /// The tables of the bridge itself, when it started.
     settings: Value,
     /// Whether a tenant with federation can be added.
@@ -127,7 +128,7 @@ impl Loader {
     pub(crate) fn start(path: &Path, registry: &Registry) -> Result<(Settings, Self), Vec<Problem>> {
         let mut loader = Self {
             path: path.to_owned(),
-            registry: registry.clone(),
+            connectors: Connectors::new(registry),
             settings: Value::Null,
             has_revocations: true,
             loaded: HashMap::new(),
@@ -344,7 +345,7 @@ impl Loader {
         source: &TenantSource<'_, '_>,
         table: Value,
     ) -> Result<LoadedTenant, BrokenTenant> {
-        let mut reader = Reader::new(source.document, &self.registry, &root.server, root.outbound);
+        let mut reader = Reader::new(source.document, &self.connectors, &root.server, root.outbound);
         let earlier = TenantId::new(source.id).ok().and_then(|id| self.loaded.get(&id));
         if let Some(earlier) = earlier {
             reader.counters = earlier.tenant.upstream.clone();

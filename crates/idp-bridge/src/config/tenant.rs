@@ -2,12 +2,13 @@
 
 use std::sync::LazyLock;
 
-use idp_bridge_core::{PrivateNetworks, Registry, Secret, TenantId, UpstreamCounters};
+use idp_bridge_core::{PrivateNetworks, Secret, TenantId, UpstreamCounters};
 use idp_bridge_protocol::{KeyRing, VerifyingKey};
 use idp_bridge_server::Tenant;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::connector::Connectors;
 use super::document::Document;
 use super::explain::explain;
 use super::inspect::Inspection;
@@ -24,7 +25,7 @@ static SCHEMA: LazyLock<Value> = LazyLock::new(|| schemars::schema_for!(model::T
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
     pub(super) document: &'a Document<'a>,
-    pub(super) registry: &'a Registry,
+    pub(super) connectors: &'a Connectors,
     pub(super) sources: Sources,
     pub(super) server: &'a Server,
     pub(super) private_networks: PrivateNetworks,
@@ -36,7 +37,7 @@ impl<'a> Reader<'a> {
     /// Creates a reader for a file, with the settings of the whole configuration.
     pub(super) fn new(
         document: &'a Document<'a>,
-        registry: &'a Registry,
+        connectors: &'a Connectors,
         server: &'a Server,
         outbound: Outbound,
     ) -> Self {
@@ -47,7 +48,7 @@ impl<'a> Reader<'a> {
         };
         let sources = Sources::new(document.file.folder(), reach);
         let counters = UpstreamCounters::default();
-        Self { document, registry, sources, server, private_networks, counters }
+        Self { document, connectors, sources, server, private_networks, counters }
     }
 
     /// Reads the tenant at this path. Returns all problems at once.
