@@ -5,6 +5,7 @@
 
 mod control;
 mod filter;
+mod json;
 mod sink;
 
 use std::io::{self, IsTerminal as _};
@@ -20,6 +21,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 
 pub(crate) use self::control::FilterControl;
 pub(crate) use self::filter::{FilterError, parse as parse_filter};
+use self::json::JsonLines;
 pub(crate) use self::sink::Lost;
 use self::sink::Sink;
 use crate::config::{Log, LogFormat, Problem, log_filter};
@@ -61,7 +63,7 @@ pub(crate) fn start(settings: &Log) -> Result<RunningLog, Problem> {
         LogFormat::Auto => !terminal,
     };
     let (started, filter) = if json {
-        let log = log.json().flatten_event(true).with_filter_reloading();
+        let log = log.event_format(JsonLines).with_filter_reloading();
         let filter = FilterControl::new(directives, log.reload_handle());
         (tracing::subscriber::set_global_default(log.finish().with(filter_fn(is_safe))), filter)
     } else {

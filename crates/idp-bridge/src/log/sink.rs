@@ -6,9 +6,17 @@ use std::sync::{Arc, OnceLock};
 
 use tracing_appender::non_blocking::ErrorCounter;
 
+/// Size of the lines that are written together, in bytes.
+const BATCH: usize = 64 * 1024;
+
 /// Writes lines, and reports lost ones as soon as the queue is empty and writing succeeds.
+///
+/// Lines that wait in the queue are written together.
 pub(super) struct Sink<W> {
     output: W,
+    batch: Vec<u8>,
+    /// The number of lines in the batch.
+    lines: usize,
     /// Logs the number of lost lines.
     report: fn(usize),
     lost: Lost,
@@ -42,7 +50,20 @@ impl Lost {
 
 impl<W: Write> Sink<W> {
     pub(super) fn new(output: W, report: fn(usize)) -> Self {
-        Self { output, report, lost: Lost::default(), reported: 0, failing: false }
+        Self { output, batch: Vec::new(), lines: 0, report, lost: Lost::default(), reported: 0, failing: false }
+    }
+
+    /// Writes the batch. Errors are counted and not returned, since the caller cannot handle them.
+    fn write_batch(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        self.failing = self.output.write_all(&self.batch).is_err();
+        if self.failing {
+            self.lost.0.failed.fetch_add(self.lines, Relaxed);
+        }
+        self.batch.clear();
+        self.lines = 0;
     }
 
     /// Returns a handle to the counters of this sink.
@@ -52,17 +73,19 @@ impl<W: Write> Sink<W> {
 }
 
 impl<W: Write> Write for Sink<W> {
-    /// Writes a whole line. Errors are counted and not returned, since the caller cannot handle them.
+    /// Adds a whole line to the batch.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.failing = self.output.write_all(line).is_err();
-        if self.failing {
-            self.lost.0.failed.fetch_add(1, Relaxed);
+        self.batch.extend_from_slice(line);
+        self.lines += 1;
+        if self.batch.len() >= BATCH {
+            self.write_batch();
         }
         Ok(line.len())
     }
 
-    /// Reports lost lines. The worker flushes when the queue is empty, so the report fits into it.
+    /// Writes the batch and reports lost lines. The worker flushes when the queue is empty, so the report fits into it.
     fn flush(&mut self) -> io::Result<()> {
+        self.write_batch();
         let total = self.lost.total();
         if total > self.reported && !self.failing {
             (self.report)(total - self.reported);
@@ -75,19 +98,23 @@ impl<W: Write> Write for Sink<W> {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
-    use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+    use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
 
     use tracing_appender::non_blocking::NonBlockingBuilder;
 
     use super::*;
 
-    /// An output that accepts a line only when the test reads one.
-    struct Slow(SyncSender<String>);
+    /// An output that accepts a batch only when the test reads one.
+    struct Slow {
+        begun: Sender<()>,
+        batches: SyncSender<String>,
+    }
 
     impl Write for Slow {
-        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-            self.0.send(String::from_utf8_lossy(line).into_owned()).map_err(io::Error::other)?;
-            Ok(line.len())
+        fn write(&mut self, batch: &[u8]) -> io::Result<usize> {
+            self.begun.send(()).map_err(io::Error::other)?;
+            self.batches.send(String::from_utf8_lossy(batch).into_owned()).map_err(io::Error::other)?;
+            Ok(batch.len())
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -95,31 +122,25 @@ mod tests {
         }
     }
 
-    fn slow() -> (Slow, Receiver<String>) {
-        let (lines, read) = sync_channel(0);
-        (Slow(lines), read)
-    }
-
     #[test]
     fn dropped_lines_are_counted_and_reported_once() {
         static REPORTS: Mutex<Vec<usize>> = Mutex::new(Vec::new());
-        let (output, read) = slow();
-        let sink = Sink::new(output, |lost| REPORTS.lock().unwrap().push(lost));
+        let ((begun, writes), (batches, read)) = (channel(), sync_channel(0));
+        let sink = Sink::new(Slow { begun, batches }, |lost| REPORTS.lock().unwrap().push(lost));
         let lost = sink.lost();
         let (mut writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(8).finish(sink);
         lost.count_dropped(writer.error_counter());
+        writer.write_all(b"first\n").unwrap();
+        writes.recv().unwrap();
         for _ in 0..100 {
             writer.write_all(b"line\n").unwrap();
         }
-        let dropped = lost.total();
-        assert!((91..=92).contains(&dropped), "the queue and the writer hold at most nine lines: {dropped}");
-        for _ in 0..100 - dropped {
-            assert_eq!(read.recv().unwrap(), "line\n");
-        }
+        assert_eq!(lost.total(), 92, "the queue holds eight lines");
+        assert_eq!([read.recv().unwrap(), read.recv().unwrap()], ["first\n".to_owned(), "line\n".repeat(8)]);
         writer.write_all(b"last\n").unwrap();
         assert_eq!(read.recv().unwrap(), "last\n");
         drop(guard);
-        assert_eq!(*REPORTS.lock().unwrap(), [dropped]);
+        assert_eq!(*REPORTS.lock().unwrap(), [92]);
     }
 
     #[test]
