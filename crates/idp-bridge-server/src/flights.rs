@@ -1,4 +1,4 @@
-//! Runs concurrent requests with equal keys once, and shares the result.
+//! Runs concurrent requests with equal keys once as a task, and shares the result.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -12,8 +12,6 @@ use tokio_util::task::TaskTracker;
 pub(crate) struct Flights<K: Eq + Hash, T> {
     running: Arc<Mutex<Running<K, T>>>,
     tasks: TaskTracker,
-    /// Whether a request is cancelled when its last caller leaves.
-    is_abandonable: bool,
 }
 
 type Running<K, T> = HashMap<K, Arc<watch::Sender<Option<T>>>>;
@@ -25,12 +23,7 @@ where
 {
     /// Creates an empty set. Each request runs as a task of `tasks`, and continues when its callers leave.
     pub(crate) fn new(tasks: TaskTracker) -> Self {
-        Self { running: Arc::default(), tasks, is_abandonable: false }
-    }
-
-    /// Creates an empty set of requests that are cancelled when their last caller leaves.
-    pub(crate) fn new_abandonable(tasks: TaskTracker) -> Self {
-        Self { is_abandonable: true, ..Self::new(tasks) }
+        Self { running: Arc::default(), tasks }
     }
 
     /// Returns the result of the running request with this key, or starts one. Returns `None` if the request panicked.
@@ -53,13 +46,10 @@ where
         let (end, ended) = watch::channel(None);
         let end = Arc::new(end);
         running.insert(key.clone(), Arc::clone(&end));
-        let entry = Entry { running: Arc::clone(&self.running), key, end: Arc::clone(&end) };
-        let (request, is_abandonable) = (start(), self.is_abandonable);
+        let entry = Entry { running: Arc::clone(&self.running), key };
+        let request = start();
         self.tasks.spawn(async move {
-            let result = tokio::select! {
-                result = request => result,
-                () = entry.wait_until_abandoned(), if is_abandonable => return,
-            };
+            let result = request.await;
             // Later callers start a new request, so that no result is older than the request for it.
             drop(entry);
             end.send_replace(Some(result));
@@ -72,31 +62,12 @@ where
 struct Entry<K: Eq + Hash, T> {
     running: Arc<Mutex<Running<K, T>>>,
     key: K,
-    end: Arc<watch::Sender<Option<T>>>,
-}
-
-impl<K: Eq + Hash, T> Entry<K, T> {
-    /// Waits until no caller is left, and removes the entry at that moment.
-    async fn wait_until_abandoned(&self) {
-        loop {
-            self.end.closed().await;
-            let mut running = lock(&self.running);
-            // A caller may have joined since.
-            if self.end.receiver_count() == 0 {
-                running.remove(&self.key);
-                return;
-            }
-        }
-    }
 }
 
 impl<K: Eq + Hash, T> Drop for Entry<K, T> {
     fn drop(&mut self) {
         let mut running = lock(&self.running);
-        // A later request may have the key after this one was abandoned.
-        if running.get(&self.key).is_some_and(|end| Arc::ptr_eq(end, &self.end)) {
-            running.remove(&self.key);
-        }
+        running.remove(&self.key);
     }
 }
 
@@ -107,9 +78,7 @@ fn lock<K, T>(running: &Mutex<Running<K, T>>) -> MutexGuard<'_, Running<K, T>> {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::Pin;
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-    use std::task::Poll;
 
     use tokio::sync::Semaphore;
 
@@ -140,50 +109,6 @@ mod tests {
         let flights = Flights::new(TaskTracker::new());
         assert_eq!(flights.join(1, || async { panic!("as the test says") }).await, None::<u8>);
         assert_eq!(flights.join(1, || async { 7 }).await, Some(7));
-    }
-
-    #[tokio::test]
-    async fn abandonable_request_ends_with_its_last_caller() {
-        let (flights, gate) = (Flights::new_abandonable(TaskTracker::new()), Arc::new(Semaphore::new(0)));
-        let guard = Arc::new(());
-        let join = || {
-            let (gate, guard) = (Arc::clone(&gate), Arc::clone(&guard));
-            flights.join(1, || async move {
-                let _guard = guard;
-                gate.acquire().await.unwrap().forget();
-                7
-            })
-        };
-        let mut first = Box::pin(join());
-        let mut second = Box::pin(join());
-        assert!(poll_once(first.as_mut()).await && poll_once(second.as_mut()).await, "both wait");
-        drop(first);
-        tokio::task::yield_now().await;
-        gate.add_permits(1);
-        assert_eq!(second.await, Some(7), "the first caller has left");
-
-        let mut only = Box::pin(join());
-        assert!(poll_once(only.as_mut()).await);
-        drop(only);
-        flights.tasks.close();
-        flights.tasks.wait().await;
-        assert_eq!((gate.available_permits(), Arc::strong_count(&guard)), (0, 1), "the request is dropped");
-        assert!(lock(&flights.running).is_empty());
-    }
-
-    #[tokio::test]
-    async fn abandoned_request_leaves_later_ones_alone() {
-        let flights = Flights::<u8, u8>::new_abandonable(TaskTracker::new());
-        let [earlier, later] = [(); 2].map(|()| Arc::new(watch::channel(None).0));
-        let entry = Entry { running: Arc::clone(&flights.running), key: 1, end: earlier };
-        lock(&flights.running).insert(1, Arc::clone(&later));
-        drop(entry);
-        assert!(lock(&flights.running).get(&1).is_some_and(|end| Arc::ptr_eq(end, &later)));
-    }
-
-    /// Polls a future once, and returns whether it is pending.
-    async fn poll_once(mut future: Pin<&mut impl Future>) -> bool {
-        std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_pending())).await
     }
 
     #[tokio::test]

@@ -45,6 +45,7 @@ pub mod revocation;
 mod route;
 mod router;
 mod server;
+mod shared_futures;
 mod state;
 pub mod store;
 mod telemetry;

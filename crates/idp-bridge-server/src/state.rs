@@ -10,13 +10,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::access::OperatorAccess;
 use crate::audit::Audit;
-use crate::flights::Flights;
 use crate::guard::ProcessGuard;
 use crate::limits::ServerLimits;
 use crate::log_filter::LogLevel;
 use crate::process_key::ProcessKey;
 use crate::reads::{ReadKey, SharedRead};
 use crate::request;
+use crate::shared_futures::SharedFutures;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::tenant::Tenant;
@@ -35,7 +35,7 @@ pub(crate) struct ServerState {
     pub(crate) limits: ServerLimits,
     pub(crate) guard: ProcessGuard,
     /// The running reads.
-    pub(crate) reads: Flights<ReadKey, SharedRead>,
+    pub(crate) reads: SharedFutures<ReadKey, SharedRead>,
     pub(crate) key: ProcessKey,
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) audit: Option<Audit>,
@@ -67,7 +67,7 @@ impl ServerState {
         Ok(Self {
             gate: TokenGate::new(&tasks),
             guard: ProcessGuard::new(limits.calls),
-            reads: Flights::new_abandonable(tasks.clone()),
+            reads: SharedFutures::default(),
             store: Store::in_memory(Arc::clone(&clock), random)?,
             key: ProcessKey::new(random)?,
             telemetry: Arc::new(Telemetry::new(Arc::clone(&clock), limits.recent_calls)),

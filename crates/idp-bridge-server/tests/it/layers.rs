@@ -29,6 +29,7 @@ const LAYERS: &[&[&str]] = &[
         "catch_panic",
         "digest",
         "flights",
+        "shared_futures",
         "limits",
         "log_filter",
         "process_key",
