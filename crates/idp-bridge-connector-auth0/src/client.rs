@@ -26,7 +26,8 @@ const CUSTOM_DOMAIN: HeaderName = HeaderName::from_static("auth0-custom-domain")
 /// A client of one tenant's APIs, authenticated as the bridge's application.
 pub(crate) struct Auth0Api {
     http: Client,
-    base: BaseUrl,
+    /// The Management API.
+    management: BaseUrl,
     login_base: BaseUrl,
     custom_domain: Option<HeaderValue>,
     email_client_id: Option<String>,
@@ -76,7 +77,7 @@ impl Auth0Api {
         Ok(Self {
             http,
             login_base: BaseUrl::parse_setting(setting, &config.login_base(), &context.outbound)?,
-            base,
+            management: base.below(&["api", "v2"])?,
             custom_domain,
             email_client_id: config.email_client_id.clone(),
             tokens,
@@ -175,7 +176,7 @@ impl Auth0Api {
     }
 
     fn url(&self, path: &[&str]) -> Result<Url> {
-        self.base.join(&[&["api", "v2"], path].concat())
+        self.management.join(path)
     }
 
     /// Returns the HTTP client.

@@ -23,10 +23,9 @@ pub(crate) struct AdminApi {
 /// The resources of a realm, with the rights of a login. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct RealmResources {
-    pub(crate) http: Client,
-    pub(crate) base: BaseUrl,
-    pub(crate) realm: String,
-    pub(crate) tokens: TokenCache<TokenRequest>,
+    http: Client,
+    base: BaseUrl,
+    tokens: TokenCache<TokenRequest>,
 }
 
 /// The bridge's client of the realm.
@@ -55,10 +54,9 @@ impl AdminApi {
         let http = Client::new(policy)?;
         let base = BaseUrl::parse_setting("url", &config.url, policy)?;
         http.prepare(&base)?;
-        let realm = base
-            .join(&["realms", &config.realm])
+        let public_realm = base
+            .below(&["realms", &config.realm])
             .map_err(|error| Error::misconfigured("`realm` is not a valid name of a realm").with_source(error))?;
-        let public_realm = BaseUrl::parse(realm.as_str(), policy)?;
         let bridge = BridgeClient {
             id: config.client_id.clone(),
             proof: config.proof(context)?,
@@ -75,7 +73,7 @@ impl AdminApi {
         ];
         let mail_query = mail_query.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         let tokens = TokenCache::new(&http, login.clone());
-        let resources = RealmResources { http, base, realm: config.realm.clone(), tokens };
+        let resources = RealmResources::new(http, &base, &config.realm, tokens)?;
         Ok(Self { resources, public_realm, bridge, login, mail_query })
     }
 
@@ -174,9 +172,13 @@ impl AdminApi {
 }
 
 impl RealmResources {
+    pub(crate) fn new(http: Client, base: &BaseUrl, realm: &str, tokens: TokenCache<TokenRequest>) -> Result<Self> {
+        Ok(Self { http, base: base.below(&["admin", "realms", realm])?, tokens })
+    }
+
     /// Returns the URL of a resource of the realm.
     pub(crate) fn url(&self, path: &[&str]) -> Result<Url> {
-        self.base.join(&[&["admin", "realms", &self.realm], path].concat())
+        self.base.join(path)
     }
 
     /// Sends a request. A refusal is an error.

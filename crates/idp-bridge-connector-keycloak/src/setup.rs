@@ -114,7 +114,7 @@ impl RealmSetup {
         let check_login = |response| check(Step::LogInAdministrator, response);
         let login = TokenRequest { client: http.clone(), request, check: check_login };
         let tokens = TokenCache::new(&http, login);
-        Ok(Session(RealmResources { http, base, realm: self.realm.clone(), tokens }))
+        RealmResources::new(http, &base, &self.realm, tokens).map(Session)
     }
 
     /// Finds or creates the bridge's client, and returns its internal id.

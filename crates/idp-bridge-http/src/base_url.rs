@@ -56,6 +56,11 @@ impl BaseUrl {
         Self::parse(text, policy).map_err(|error| error.with("setting", setting))
     }
 
+    /// Returns the base URL of the resources below these path segments. Fails like [`join`](Self::join).
+    pub fn below(&self, segments: &[&str]) -> Result<Self> {
+        self.join(segments).map(Self)
+    }
+
     /// Appends percent-encoded path segments. Fails with `InvalidInput` for an empty, `.` or `..` segment.
     pub fn join(&self, segments: &[&str]) -> Result<Url> {
         let mut path = self.0.path().trim_end_matches('/').to_owned();

@@ -123,7 +123,8 @@ impl Client {
         if Instant::now() >= deadline {
             return Err(timed_out());
         }
-        let attempts = async {
+        // Pinned here, since a future that is passed on is copied.
+        let attempts = pin!(async {
             loop {
                 let begun = Instant::now();
                 let result = self.send_hedged(deadline, scope.recorder(), request, sent).await;
@@ -135,7 +136,7 @@ impl Client {
                     _ => return result.map_err(|fault| fault.error),
                 }
             }
-        };
+        });
         timeout_at(deadline, attempts).await.unwrap_or_else(|_| Err(timed_out()))
     }
 

@@ -140,23 +140,15 @@ impl Request {
 
     /// Sets a bearer token. Fails with `InvalidResponse` if a header cannot contain it.
     pub fn bearer(self, token: &Secret) -> Result<Self> {
-        self.authorization(&format!("Bearer {}", token.expose()))
+        Ok(self.header(AUTHORIZATION, bearer(token)?))
     }
 
     /// Sets a user name and a password (HTTP Basic).
     ///
     /// RFC 6749 requires client id and secret to be form-encoded first. Some products deviate, so the connector must do it.
     pub fn basic(self, user: &str, password: &Secret) -> Result<Self> {
-        self.authorization(&format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.expose()))))
-    }
-
-    fn authorization(mut self, text: &str) -> Result<Self> {
-        let mut value = HeaderValue::from_str(text).map_err(|_| {
-            Error::upstream(ErrorKind::InvalidResponse, "a credential has characters that are not allowed in a header")
-        })?;
-        value.set_sensitive(true);
-        self.headers.insert(AUTHORIZATION, value);
-        Ok(self)
+        let pair = STANDARD.encode(format!("{user}:{}", password.expose()));
+        Ok(self.header(AUTHORIZATION, sensitive(&format!("Basic {pair}"))?))
     }
 
     /// Sets a header, and replaces other values of that name.
@@ -193,6 +185,19 @@ impl Request {
     pub fn effect(&self) -> Effect {
         self.effect
     }
+}
+
+/// Returns the `authorization` header of a bearer token. Fails with `InvalidResponse` if a header cannot contain it.
+pub(crate) fn bearer(token: &Secret) -> Result<HeaderValue> {
+    sensitive(&format!("Bearer {}", token.expose()))
+}
+
+fn sensitive(text: &str) -> Result<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).map_err(|_| {
+        Error::upstream(ErrorKind::InvalidResponse, "a credential has characters that are not allowed in a header")
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";

@@ -4,13 +4,14 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::StatusCode;
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, StatusCode};
 use idp_bridge_core::{CallScope, Result, Secret, SharedValue, UpstreamCounters};
 use serde::Deserialize;
 
 use crate::cache::{Cache, Lifetime, Source};
 use crate::client::Client;
-use crate::request::Request;
+use crate::request::{Request, bearer};
 use crate::response::Response;
 
 /// Fetches access tokens for the identity provider's admin API.
@@ -88,7 +89,7 @@ const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// The time before its expiry at which a token is no longer used, at most.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// Adapts a [`TokenSource`] to the cache.
+/// Adapts a [`TokenSource`] to the cache, which contains the header of requests.
 struct Tokens<S> {
     source: S,
     counters: UpstreamCounters,
@@ -96,15 +97,15 @@ struct Tokens<S> {
 
 #[async_trait]
 impl<S: TokenSource> Source for Tokens<S> {
-    type Value = Secret;
+    type Value = HeaderValue;
 
     const NAME: &'static str = "an admin token";
 
-    async fn fetch(&self, scope: &CallScope) -> Result<(Secret, Lifetime)> {
+    async fn fetch(&self, scope: &CallScope) -> Result<(HeaderValue, Lifetime)> {
         let fetched = self.source.fetch(scope).await;
         self.counters.count_fetch(SharedValue::AdminToken, fetched.is_ok());
         let token = fetched?;
-        Ok((token.secret, lifetime(token.expires_in)))
+        Ok((bearer(&token.secret)?, lifetime(token.expires_in)))
     }
 }
 
@@ -130,13 +131,15 @@ impl<S: TokenSource> TokenCache<S> {
         let mut attempts = 0;
         let first = self.0.get(scope).await?;
         scope.recorder().request();
-        let answer = client.send_counted(scope, &request.clone().bearer(&first.value)?, &mut attempts).await?;
+        let request = request.header(AUTHORIZATION, first.value.clone());
+        let answer = client.send_counted(scope, &request, &mut attempts).await?;
         if answer.status != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
         self.0.remove(&first);
         let second = self.0.get(scope).await?;
-        client.send_counted(scope, &request.bearer(&second.value)?, &mut attempts).await
+        let request = request.header(AUTHORIZATION, second.value.clone());
+        client.send_counted(scope, &request, &mut attempts).await
     }
 }
 

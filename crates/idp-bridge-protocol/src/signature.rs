@@ -2,7 +2,7 @@
 //!
 //! Every failed verification takes equal work, so that its duration does not show which tenants exist.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -43,27 +43,32 @@ pub struct Verified<'a> {
     /// The webhook id.
     pub id: &'a str,
     /// The id of the key that signed, see [`VerifyingKey::id`].
-    pub key_id: String,
+    pub key_id: Arc<str>,
 }
 
 /// A tenant's one to four keys. A signature with any of them is accepted.
 #[derive(Debug, Clone)]
-pub struct KeyRing(Vec<VerifyingKey>);
+pub struct KeyRing {
+    keys: Vec<VerifyingKey>,
+    /// The id of each key.
+    ids: Vec<Arc<str>>,
+}
 
 impl KeyRing {
     /// Creates a key ring. Returns `None` unless there are one to four keys.
     pub fn new(keys: Vec<VerifyingKey>) -> Option<Self> {
-        (1..=MAX_KEYS).contains(&keys.len()).then_some(Self(keys))
+        let ids = keys.iter().map(|key| key.id().into()).collect();
+        (1..=MAX_KEYS).contains(&keys.len()).then_some(Self { keys, ids })
     }
 
     /// Creates an empty ring, which rejects every call. Used for unknown tenants.
     pub fn empty() -> Self {
-        Self(Vec::new())
+        Self { keys: Vec::new(), ids: Vec::new() }
     }
 
     /// Returns the keys.
     pub fn keys(&self) -> &[VerifyingKey] {
-        &self.0
+        &self.keys
     }
 
     /// Verifies a call and returns its webhook id. Checks the headers, then the signature, then the time.
@@ -83,28 +88,29 @@ impl KeyRing {
         let Some(signed) = Signed::from_headers(headers) else {
             return (Err(SignatureError::Invalid), 0);
         };
-        let (key, checks) = self.check(&message(signed.id, signed.timestamp, body), signed.signature);
-        let verified = match key {
-            Some(key) => signed.check_time(now).map(|id| Verified { id, key_id: key.id() }),
+        let (position, checks) = self.check(&message(signed.id, signed.timestamp, body), signed.signature);
+        let verified = match position.and_then(|position| self.ids.get(position)) {
+            Some(key_id) => signed.check_time(now).map(|id| Verified { id, key_id: Arc::clone(key_id) }),
             None => Err(SignatureError::Invalid),
         };
         (verified, checks)
     }
 
-    /// Returns the key for which a token is valid, and the number of checks.
+    /// Returns the position of the key for which a token is valid, and the number of checks.
     ///
     /// The number of checks of a rejected call depends only on the header, not on the ring: each token is checked with the first
     /// key of its scheme, then each with the second, up to [`MAX_CHECKS`]. A missing key is replaced by a dummy key.
-    fn check(&self, message: &[u8], signature: &str) -> (Option<&VerifyingKey>, usize) {
+    fn check(&self, message: &[u8], signature: &str) -> (Option<usize>, usize) {
         let tokens: Vec<_> = tokens(signature).collect();
         let pairs = (0..MAX_KEYS).flat_map(|nth| tokens.iter().map(move |token| (nth, token))).take(MAX_CHECKS);
         let mut checks = 0;
         for (nth, (scheme, signature)) in pairs {
             checks += 1;
-            let own = self.0.iter().filter(|key| key.scheme() == *scheme).nth(nth);
-            let is_valid = own.unwrap_or_else(|| dummy_key(*scheme)).verifies(message, signature);
+            let own = self.keys.iter().enumerate().filter(|(_, key)| key.scheme() == *scheme).nth(nth);
+            let key = own.map_or_else(|| dummy_key(*scheme), |(_, key)| key);
+            let is_valid = key.verifies(message, signature);
             if std::hint::black_box(is_valid) && own.is_some() {
-                return (own, checks);
+                return (own.map(|(position, _)| position), checks);
             }
         }
         (None, checks)

@@ -2,6 +2,8 @@
 //!
 //! Applies the tenant's rule for a missing customer, and checks that the provider returned the requested user.
 
+use std::pin::pin;
+
 use bytes::Bytes;
 use idp_bridge_core::{
     Call, CallKind, CallScope, Customer, CustomerId, Deleted, Email, Error, ErrorKind, Outcome, Recorder, Result, User,
@@ -52,7 +54,8 @@ impl Answer {
 /// At the deadline the provider's future is dropped. The recorder outlives it, so the outcome is still known.
 pub async fn call(tenant: &Tenant, call: Call, scope: &CallScope) -> Result<Answer, Failure> {
     let kind = call.kind();
-    with_deadline(scope, call_provider(tenant, call, scope)).await.map_err(|error| {
+    let called = pin!(call_provider(tenant, call, scope));
+    with_deadline(scope, called).await.map_err(|error| {
         let outcome = if kind.is_write() { scope.recorder().outcome() } else { Outcome::NotApplied };
         Failure { error, outcome }
     })
@@ -60,7 +63,8 @@ pub async fn call(tenant: &Tenant, call: Call, scope: &CallScope) -> Result<Answ
 
 /// Returns the result of a provider's future, or an error if it exceeds the deadline or panics.
 pub(crate) async fn with_deadline<T>(scope: &CallScope, future: impl Future<Output = Result<T>>) -> Result<T> {
-    let result = tokio::time::timeout_at(scope.deadline().into(), catch_panic(future)).await;
+    let caught = pin!(catch_panic(future));
+    let result = tokio::time::timeout_at(scope.deadline().into(), caught).await;
     result
         .unwrap_or_else(|_| Ok(Err(Error::ours(ErrorKind::Timeout, "the identity provider did not answer in time"))))
         .unwrap_or_else(|_| Err(Error::ours(ErrorKind::Unexpected, "the connector panicked")))

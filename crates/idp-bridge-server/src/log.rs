@@ -73,7 +73,7 @@ pub(crate) struct RequestLog {
     tenant_metrics: Option<TenantMetrics>,
     caller: Option<String>,
     webhook_id: Option<String>,
-    key_id: Option<String>,
+    key_id: Option<Arc<str>>,
     call: Option<&'static str>,
     user: Option<String>,
     note: Option<&'static str>,
@@ -148,7 +148,7 @@ impl RequestLog {
     }
 
     /// Sets the webhook id and the id of the key that signed.
-    pub(crate) fn set_signature(&mut self, webhook_id: &str, key_id: String) {
+    pub(crate) fn set_signature(&mut self, webhook_id: &str, key_id: Arc<str>) {
         self.webhook_id = Some(webhook_id.to_owned());
         self.key_id = Some(key_id);
     }
@@ -243,7 +243,7 @@ impl RequestLog {
             tenant: self.tenant.to_string(),
             connector: self.tenant_metrics.as_ref().map(|tenant| tenant.connector.clone()).unwrap_or_default(),
             surface: self.surface.as_str(),
-            key: self.key_id.clone(),
+            key: self.key_id.as_deref().map(Into::into),
             caller: self.caller.as_deref().map(escape),
             webhook: self.webhook_id.clone(),
             trace: self.trace_id.clone(),

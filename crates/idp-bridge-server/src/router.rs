@@ -1,7 +1,7 @@
 //! Passes each request to the handler of its route.
 
 use std::convert::Infallible;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use http::request::Parts;
@@ -59,7 +59,9 @@ async fn handle(router: &Router, request: Request<Incoming>) -> Response {
     let state = &router.state;
     let is_http1 = request.version() <= Version::HTTP_11;
     let request_id: Arc<str> = state.key.next_request_id().into();
-    let mut response = match catch_panic(route(router, &request_id, request)).await {
+    // Pinned here, since a future that is passed on is copied.
+    let routed = pin!(route(router, &request_id, request));
+    let mut response = match catch_panic(routed).await {
         Ok(Ok(response)) => response,
         Ok(Err(refusal)) => refusal.into_response(&request_id),
         Err(_) => {

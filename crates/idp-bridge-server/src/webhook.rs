@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use idp_bridge_core::{Call, CallScope};
+use idp_bridge_core::CallScope;
 use idp_bridge_protocol::answer::PingAnswer;
 use idp_bridge_protocol::{Code, Envelope, KeyRing, Operation, PROTOCOL_VERSION};
 
@@ -19,7 +19,8 @@ use crate::tenant::Tenant;
 struct Verified {
     tenant: Arc<Tenant>,
     operation: Operation,
-    key: Key,
+    /// The idempotency key of a write.
+    key: Option<Key>,
     scope: CallScope,
 }
 
@@ -36,10 +37,7 @@ pub(crate) async fn handle(state: &Arc<ServerState>, request: TenantRequest<'_>)
             log.write_success(None);
             pong(&tenant)
         }
-        Operation::Users(call) => {
-            let key = Some(key).filter(|_| Call::kind(&call).is_write());
-            pipeline::run(state, AdmittedCall { tenant, call, key, scope, log }).await
-        }
+        Operation::Users(call) => pipeline::run(state, AdmittedCall { tenant, call, key, scope, log }).await,
     }
 }
 
@@ -72,7 +70,8 @@ async fn verify(state: &ServerState, request: TenantRequest<'_>, log: &mut Reque
         return Err(Refusal::invalid("tenant", "`tenant` is not the tenant of the path"));
     }
     let timeout = request::timeout(headers, tenant.deadline)?;
-    let key = Key::for_webhook(&tenant.id, verified.id);
+    let is_write = matches!(&envelope.operation, Operation::Users(call) if call.kind().is_write());
+    let key = is_write.then(|| Key::for_webhook(&tenant.id, verified.id));
     let scope = log.call_scope(timeout);
     Ok(Verified { tenant, operation: envelope.operation, key, scope })
 }

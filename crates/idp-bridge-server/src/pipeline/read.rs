@@ -18,6 +18,7 @@ use crate::user_cache::CachedUser;
 /// Gets a user, and writes the log line.
 pub(super) async fn get(state: &Arc<ServerState>, admitted: AdmittedCall) -> Result<Bytes, Refusal> {
     let AdmittedCall { tenant, call, scope, mut log, .. } = admitted;
+    let is_by_id = matches!(call, Call::GetById(_));
     if let Call::GetById(id) = &call {
         log.set_user(state.key.user_hash(&tenant.id, id));
     }
@@ -28,7 +29,7 @@ pub(super) async fn get(state: &Arc<ServerState>, admitted: AdmittedCall) -> Res
     };
     match read {
         Ok(answer) => {
-            if let Some(user) = &answer.user {
+            if let Some(user) = answer.user.as_ref().filter(|_| !is_by_id) {
                 log.set_user(state.key.user_hash(&tenant.id, user));
             }
             log.write_success(None);
