@@ -166,7 +166,7 @@ fn at_most_four_pairs_are_checked() {
         let headers = signed(before, by);
         let counted = ring(count).verify_counted(&headers, b"{}", NOW);
         let signed_by = ring(count).keys()[by - 1].id();
-        let verified = Verified { id: "msg_1", key_id: signed_by };
+        let verified = Verified { id: "msg_1", key_id: signed_by.into() };
         assert_eq!(counted, (Ok(verified), checks), "{count} {before} {by}");
     }
     for (count, before, by) in [(1, 4, 1), (2, 2, 2), (3, 1, 3)] {

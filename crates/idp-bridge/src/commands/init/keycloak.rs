@@ -1,6 +1,6 @@
 //! Sets up a realm of Keycloak.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -67,7 +67,7 @@ pub(super) fn set_up(
     };
     let mut context = ConnectorContext::new(tenant.clone());
     context.outbound.allow_http = options.allow_http;
-    context.outbound.ca_pem = options.ca_file.as_ref().map(read_authorities).transpose()?;
+    context.outbound.ca_pem = options.ca_file.as_deref().map(read_authorities).transpose()?;
     let runtime = runtime()?;
     // A wrong URL or realm shows before the password is typed.
     runtime.block_on(setup.discover(&context, &scope())).map_err(|error| refused(&error))?;
@@ -99,7 +99,7 @@ fn ask_administrator(options: &KeycloakOptions, questions: &mut Questions) -> Re
     Ok(Administrator { realm: options.admin_realm.clone(), name, password })
 }
 
-fn read_authorities(path: &PathBuf) -> Result<Vec<u8>, Problem> {
+fn read_authorities(path: &Path) -> Result<Vec<u8>, Problem> {
     let text = read_text(path, MAX_FILE);
     text.map(String::into_bytes).map_err(|error| Problem::new(format!("`{}` cannot be read: {error}", path.display())))
 }

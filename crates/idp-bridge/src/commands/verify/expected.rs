@@ -103,7 +103,7 @@ pub(super) fn describe(answer: &RawAnswer) -> String {
         (Some(code), _) if Code::ALL.iter().any(|known| known.as_str() == code) => {
             format!("{} `{code}`", answer.status)
         }
-        (_, media_type) if media_type.is_empty() => format!("{} without a media type", answer.status),
+        (_, "") => format!("{} without a media type", answer.status),
         (_, media_type) => format!("{} `{media_type}`", answer.status),
     }
 }
