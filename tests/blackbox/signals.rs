@@ -1,6 +1,7 @@
 //! Tests of signals and of the drain.
 
 use std::net::TcpListener;
+use std::os::unix::net::UnixDatagram;
 use std::sync::mpsc;
 use std::time::Instant;
 
@@ -8,8 +9,9 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::fixture::{Configured, signer};
-use crate::support::bridge::{Bridge, until};
+use crate::support::bridge::{Bridge, PATIENCE, until};
 use crate::support::http::{Reply, Request, connect, exchange};
+use crate::support::program;
 
 /// Starts a bridge before an identity provider that accepts connections and never answers.
 fn serve_with_silent_provider(deadline: &str) -> (Bridge, TcpListener, Configured) {
@@ -100,6 +102,55 @@ fn hangup_of_demo_is_ignored() {
     assert_eq!(Request::get("/readyz").send(bridge.address()).status, 200);
     bridge.signal(Signal::TERM);
     assert_eq!(bridge.wait_for_exit().code(), Some(0));
+}
+
+/// Serves a configuration as a service of systemd, and returns the socket with its notifications.
+fn serve_for_systemd(configured: &Configured) -> (Bridge, UnixDatagram) {
+    let path = configured.folder().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut command = program::command(configured.folder());
+    command.env("NOTIFY_SOCKET", &path).args(["serve", "--listen", "127.0.0.1:0"]);
+    (Bridge::start(&mut command), socket)
+}
+
+/// Returns the lines of the next notification.
+fn next_notification(socket: &UnixDatagram) -> Vec<String> {
+    let mut bytes = [0; 512];
+    let length = socket.recv(&mut bytes).unwrap();
+    std::str::from_utf8(&bytes[..length]).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn systemd_is_notified_of_each_state() {
+    let configured = Configured::with_server_keys("shutdown_delay = \"0s\"");
+    let (mut bridge, socket) = serve_for_systemd(&configured);
+    assert_eq!(next_notification(&socket), ["READY=1"]);
+    assert_eq!(Request::get("/readyz").send(bridge.address()).status, 200);
+    bridge.signal(Signal::HUP);
+    let reloading = next_notification(&socket);
+    assert_eq!(reloading[0], "RELOADING=1");
+    let time = reloading[1].strip_prefix("MONOTONIC_USEC=").unwrap();
+    assert!(time.parse::<u64>().unwrap() > 0, "{reloading:?}");
+    assert_eq!(next_notification(&socket), ["READY=1"]);
+    bridge.signal(Signal::TERM);
+    assert_eq!(next_notification(&socket), ["STOPPING=1"]);
+    assert_eq!(bridge.wait_for_exit().code(), Some(0));
+}
+
+#[test]
+fn invalid_reload_ends_for_systemd() {
+    let configured = Configured::with_server_keys("shutdown_delay = \"0s\"");
+    let (bridge, socket) = serve_for_systemd(&configured);
+    assert_eq!(next_notification(&socket), ["READY=1"]);
+    configured.write("idp-bridge.toml", "[server]\nlisten = 1\n");
+    bridge.signal(Signal::HUP);
+    let mut seen = vec![next_notification(&socket)];
+    while seen.last().unwrap().first().map(String::as_str) != Some("RELOADING=1") {
+        seen.push(next_notification(&socket));
+    }
+    assert_eq!(next_notification(&socket), ["READY=1"], "{seen:?}");
+    assert!(bridge.wait_for_log("the configuration is invalid").contains("keep their settings"));
 }
 
 #[test]

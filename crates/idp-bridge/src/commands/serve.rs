@@ -1,6 +1,7 @@
 //! The command `serve`: runs the bridge until it receives SIGTERM or SIGINT.
 
 mod reload;
+mod systemd;
 mod user_salt;
 
 use std::io;
@@ -172,6 +173,7 @@ impl Setup {
             server = server.with_probes(probes);
         }
         let reload = loader.map(|loader| reload::start(loader, server.tenants(), tls)).transpose()?;
+        systemd::notify_ready();
         let served = server.serve(listener, signals.wait_for_stop(Hangup { reload, audit })).await;
         if let Some((queue, _)) = traces {
             queue.stop();
@@ -302,12 +304,16 @@ struct Hangup {
 
 impl Hangup {
     fn handle(&self) {
+        systemd::notify_reloading();
         if let Some(audit) = &self.audit {
             audit.reopen();
         }
         match &self.reload {
             Some(reload) => reload.reload(),
-            None => tracing::warn!(signal = "SIGHUP", "ignored: the demo has no configuration"),
+            None => {
+                tracing::warn!(signal = "SIGHUP", "ignored: the demo has no configuration");
+                systemd::notify_ready();
+            }
         }
     }
 }
@@ -323,6 +329,7 @@ impl Signals {
     async fn wait_for_stop(mut self, hangup: Hangup) {
         let name = self.next_stop(&hangup).await;
         tracing::info!(signal = name, "stopping; a second signal ends the bridge at once");
+        systemd::notify_stopping();
         tokio::spawn(async move {
             let name = self.next_stop(&hangup).await;
             tracing::warn!(signal = name, "second signal: calls in flight are cut off");

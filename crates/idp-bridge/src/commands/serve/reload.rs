@@ -11,6 +11,7 @@ use idp_bridge_server::{CurrentTenants, CurrentTls, Tls};
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher, recommended_watcher};
 
+use super::systemd;
 use crate::certificate;
 use crate::config::{Loader, Problem, Reload, TlsChange};
 
@@ -93,6 +94,8 @@ impl Reloader {
             let reason = wait_until_quiet(reasons, first);
             self.reload(reason);
             self.watch_folders();
+            // Also after a change of a file, since such a reload includes the signal that arrived just before it.
+            systemd::notify_ready();
         }
     }
 
