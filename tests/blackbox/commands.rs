@@ -252,8 +252,29 @@ fn completions_manual_and_help_are_printed() {
         let mut prose = ran.stdout.lines().filter(|line| !line.starts_with("Usage:"));
         assert!(prose.all(|line| line.chars().count() <= 100), "{}", ran.stdout);
     }
-    assert!(run("--version").with_code(0).stdout.starts_with("idp-bridge "));
     run("").with_code(2);
+}
+
+#[test]
+fn version_names_commit_and_connectors() {
+    let short = format!("idp-bridge {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(run("-V").with_code(0).stdout, short);
+    let long = run("--version").with_code(0).stdout;
+    assert!(long.starts_with(&short), "{long}");
+    assert!(long.contains("\ncommit      "), "{long}");
+    assert!(long.lines().any(|line| line.starts_with("connectors  ") && line.contains("memory")), "{long}");
+    assert_eq!(run("version").with_code(0).stdout, long);
+}
+
+#[test]
+fn each_command_has_a_manual_page() {
+    let folder = tempfile::tempdir().unwrap();
+    run_in(folder.path(), ["man", "--out", "."]).with_code(0);
+    for page in ["idp-bridge.1", "idp-bridge-serve.1", "idp-bridge-keys-new.1", "idp-bridge-audit-verify.1"] {
+        let text = std::fs::read_to_string(folder.path().join(page)).unwrap();
+        assert!(text.contains(".SH SYNOPSIS"), "{page}");
+    }
+    run_in(folder.path(), ["man", "--out", "missing"]).with_code(2);
 }
 
 #[test]

@@ -8,7 +8,9 @@ use idp_bridge_client::{Call, CustomerId, Email, Operation, UserId};
 
 #[cfg(feature = "http")]
 use crate::commands::definition;
-use crate::commands::{audit, call, check, connectors, doctor, explain, init, keys, schema, serve, users, verify};
+use crate::commands::{
+    audit, call, check, completions, connectors, doctor, explain, init, keys, schema, serve, users, verify,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -93,8 +95,10 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
-    /// Print the manual page
-    Man,
+    /// Print the manual page, or write one page for each command
+    Man(completions::ManOptions),
+    /// Print the version, the commit and the connectors of this program
+    Version,
 }
 
 /// The `--config` option.
@@ -195,7 +199,8 @@ impl Command {
             | Self::Serve(_)
             | Self::Schema(_)
             | Self::Completions { .. }
-            | Self::Man => false,
+            | Self::Man(_)
+            | Self::Version => false,
         }
     }
 }

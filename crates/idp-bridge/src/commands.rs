@@ -17,6 +17,7 @@ pub(crate) mod serve;
 mod store;
 pub(crate) mod users;
 pub(crate) mod verify;
+pub(crate) mod version;
 
 use std::path::Path;
 
@@ -44,7 +45,8 @@ pub(crate) fn run(cli: Cli, registry: &Registry) -> CommandResult {
         Command::Audit { command } => audit::run(&command),
         Command::Schema(options) => schema::run(&options, registry),
         Command::Completions { shell } => completions::print_completions(shell),
-        Command::Man => completions::print_manual(),
+        Command::Man(options) => completions::print_manual(&options),
+        Command::Version => version::run(registry),
     }
 }
 

@@ -20,7 +20,7 @@ mod traces;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 pub use connectors::registry;
 use idp_bridge_core::Registry;
 
@@ -28,7 +28,7 @@ use idp_bridge_core::Registry;
 ///
 /// The exit code is 0 for success, 1 for a negative answer and 2 for wrong usage or configuration.
 pub fn run(registry: Registry) -> ExitCode {
-    match cli::Cli::try_parse() {
+    match parse(&registry) {
         Ok(cli) => {
             let as_json = cli.command.prints_json();
             report::finish(commands::run(cli, &registry), as_json)
@@ -39,4 +39,13 @@ pub fn run(registry: Registry) -> ExitCode {
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
         }
     }
+}
+
+/// Parses the arguments of the process. `--version` describes what was built into the program.
+fn parse(registry: &Registry) -> Result<cli::Cli, clap::Error> {
+    // Clap takes text of the program's lifetime.
+    let version: &str = commands::version::describe(registry).leak();
+    let mut command = cli::Cli::command().long_version(version);
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    cli::Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
