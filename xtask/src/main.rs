@@ -12,6 +12,7 @@ mod files;
 mod lab;
 mod new_connector;
 mod out_of_tree;
+mod package;
 mod prerequisites;
 mod process;
 mod publish;
@@ -61,6 +62,8 @@ enum Task {
     Auth0Contract(auth0_contract::Options),
     /// Measure the cost of a call through the bridge and through other gateways, in release builds.
     Bench(bench::Options),
+    /// Build the archive and the Debian package in `target/package/idp-bridge`, or check the files in `packaging/`.
+    Package(package::Options),
     /// Check the rules of this repository that neither the compiler nor clippy checks.
     Tidy,
 }
@@ -89,6 +92,7 @@ fn run(cli: Cli) -> Result<()> {
         Task::NewConnector(options) => new_connector::run(&options, &workspace),
         Task::Auth0Contract(options) => auth0_contract::run(&options, &workspace),
         Task::Bench(options) => bench::run(&options, &workspace),
+        Task::Package(options) => package::run(&options, &workspace),
         Task::Tidy => tidy::run(&workspace),
     }
 }

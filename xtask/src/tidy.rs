@@ -4,6 +4,7 @@ mod arrows;
 mod invariants;
 mod links;
 mod manifests;
+mod monitoring;
 
 use std::fmt;
 use std::process::Command;
@@ -65,6 +66,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     problems.extend(invariants::check(&sources, workspace));
     problems.extend(links::check(&sources, &workspace.root));
     problems.extend(manifests::check(&sources, workspace));
+    problems.extend(monitoring::check(&sources));
     if !problems.is_empty() {
         let list: Vec<_> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
         bail!("{} places break the rules of this repository{}", problems.len(), list.concat());

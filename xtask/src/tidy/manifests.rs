@@ -1,12 +1,15 @@
-//! The manifests: published crates have what a registry shows, and one Rust version is named everywhere.
+//! The manifests: published crates have what a registry shows, and all files name the same versions.
 
 use std::path::Path;
 
 use super::{Problem, Source};
 use crate::workspace::{Package, Workspace};
 
-/// The files that name the oldest supported Rust version, with the text around it.
-const RUST_VERSION: [(&str, &str, &str); 5] = [
+/// A file that names a version, with the text before and after it.
+type Place = (&'static str, &'static str, &'static str);
+
+/// The places of the oldest supported Rust version. The first one decides.
+const RUST_VERSION: [Place; 5] = [
     ("Cargo.toml", "rust-version = \"", "\""),
     ("examples/out-of-tree/Cargo.toml", "rust-version = \"", "\""),
     ("docs/versioning.md", "The oldest supported Rust version is ", ", "),
@@ -14,11 +17,20 @@ const RUST_VERSION: [(&str, &str, &str); 5] = [
     ("packaging/Dockerfile", "ARG RUST_VERSION=", "\n"),
 ];
 
+/// The places of the version of idp-bridge. The first one decides.
+const VERSION: [Place; 4] = [
+    ("Cargo.toml", "[workspace.package]\nversion = \"", "\""),
+    ("packaging/helm/Chart.yaml", "\nversion: ", "\n"),
+    ("packaging/helm/Chart.yaml", "\nappVersion: ", "\n"),
+    ("packaging/kustomize/base/kustomization.yaml", "newTag: ", "\n"),
+];
+
 /// Returns the incomplete manifests, and the places that name another Rust version than the workspace.
 pub(super) fn check(sources: &[Source], workspace: &Workspace) -> Vec<Problem> {
     let mut problems: Vec<_> =
         workspace.members().iter().flat_map(|package| incomplete(package, &workspace.root)).collect();
-    problems.extend(rust_versions(sources));
+    problems.extend(differing(sources, &RUST_VERSION));
+    problems.extend(differing(sources, &VERSION));
     problems
 }
 
@@ -44,17 +56,18 @@ fn incomplete(package: &Package, root: &Path) -> Vec<Problem> {
     lacks.iter().filter(|(_, is_missing)| *is_missing).map(|(what, _)| problem(what)).collect()
 }
 
-fn rust_versions(sources: &[Source]) -> Vec<Problem> {
-    let named = RUST_VERSION.iter().filter_map(|(path, before, after)| {
+/// Returns the places that name another version than the first one.
+fn differing(sources: &[Source], places: &[Place]) -> Vec<Problem> {
+    let named = places.iter().filter_map(|(path, before, after)| {
         let source = sources.iter().find(|source| source.path == *path)?;
         Some((source, between(&source.text, before, after)))
     });
     let named: Vec<_> = named.collect();
-    let expected = named.first().and_then(|(_, version)| *version);
-    let wrong = named.iter().filter(|(_, version)| version.is_none() || *version != expected);
-    let rule = |version: &Option<&str>| {
-        format!("names Rust {}, and `Cargo.toml` {}", version.unwrap_or("not at all"), expected.unwrap_or("none"))
-    };
+    let Some((first, expected)) = named.first() else { return Vec::new() };
+    let expected = expected.unwrap_or("no version");
+    let wrong = named.iter().filter(|(_, version)| *version != Some(expected));
+    let rule =
+        |version: &Option<&str>| format!("names {}, and `{}` {expected}", version.unwrap_or("no version"), first.path);
     wrong.map(|(source, version)| Problem::whole(source, rule(version))).collect()
 }
 
@@ -88,12 +101,13 @@ mod tests {
     }
 
     #[test]
-    fn differing_rust_versions_are_problems() {
-        let workspace = Source::new("Cargo.toml", "rust-version = \"1.95\"\n");
-        let workflow = |text: &str| Source::new(".github/workflows/ci.yml", text);
-        assert!(rust_versions(&[workspace, workflow("rust: [\"1.95\", stable]")]).is_empty());
-        let workspace = Source::new("Cargo.toml", "rust-version = \"1.95\"\n");
-        let problems = rust_versions(&[workspace, workflow("rust: [\"1.90\", stable]")]);
-        assert_eq!(problems[0].rule, "names Rust 1.90, and `Cargo.toml` 1.95");
+    fn differing_versions_are_problems() {
+        let check = |workflow: &str| {
+            let workspace = Source::new("Cargo.toml", "rust-version = \"1.95\"\n");
+            differing(&[workspace, Source::new(".github/workflows/ci.yml", workflow)], &RUST_VERSION)
+        };
+        assert!(check("rust: [\"1.95\", stable]").is_empty());
+        assert_eq!(check("rust: [\"1.90\", stable]")[0].rule, "names 1.90, and `Cargo.toml` 1.95");
+        assert_eq!(check("rust: stable")[0].rule, "names no version, and `Cargo.toml` 1.95");
     }
 }

@@ -1,0 +1,131 @@
+//! Builds the program and the packages. Two builds of one commit on one machine are equal.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::{SOURCES, list};
+use crate::workspace::Workspace;
+use crate::{files, process, status};
+
+const PROGRAM: &str = "idp-bridge";
+
+/// The completions: the shell, and the path of its script in a system.
+const COMPLETIONS: [(&str, &str); 3] = [
+    ("bash", "usr/share/bash-completion/completions/idp-bridge"),
+    ("zsh", "usr/share/zsh/vendor-completions/_idp-bridge"),
+    ("fish", "usr/share/fish/vendor_completions.d/idp-bridge.fish"),
+];
+
+/// The copied files, and their paths in a system.
+const FILES: [(&str, &str); 6] = [
+    ("packaging/systemd/idp-bridge.service", "usr/lib/systemd/system/idp-bridge.service"),
+    ("packaging/systemd/sysusers.conf", "usr/lib/sysusers.d/idp-bridge.conf"),
+    ("LICENSE", "usr/share/doc/idp-bridge/copyright"),
+    ("CHANGELOG.md", "usr/share/doc/idp-bridge/changelog"),
+    ("docs/configuration.example.toml", "usr/share/doc/idp-bridge/examples/configuration.example.toml"),
+    ("packaging/monitoring/alerts.yaml", "usr/share/doc/idp-bridge/examples/alerts.yaml"),
+];
+
+/// The scripts of the Debian package.
+const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];
+
+/// Builds the program, and installs it with its manual pages and completions below a folder, as in a system.
+pub(super) fn install(workspace: &Workspace, results: &Path) -> Result<PathBuf> {
+    status::step("Building", "the program in release mode");
+    let mut cargo = workspace.cargo(&["build", "--release", "--locked", "--package", PROGRAM]);
+    process::run(cargo.env("IDP_BRIDGE_COMMIT", commit(workspace)?).env("CARGO_INCREMENTAL", "0"))?;
+    let tree = results.join("tree");
+    let program = tree.join("usr/bin").join(PROGRAM);
+    copy(&workspace.target_directory.join("release").join(PROGRAM), &program)?;
+    for (from, to) in FILES {
+        copy(&workspace.root.join(from), &tree.join(to))?;
+    }
+    for (shell, path) in COMPLETIONS {
+        let script = process::output(Command::new(&program).args(["completions", shell]))?;
+        write(&tree.join(path), &script)?;
+    }
+    let pages = tree.join("usr/share/man/man1");
+    files::create_folder(&pages)?;
+    process::run(Command::new(&program).args(["man", "--out"]).arg(&pages))?;
+    // Without a time and a name in its header, the same page is the same file.
+    process::run(Command::new("gzip").args(["--best", "--no-name"]).args(list(&pages)?).current_dir(&pages))?;
+    Ok(tree)
+}
+
+/// Writes the archive of the tree.
+pub(super) fn archive(workspace: &Workspace, tree: &Path, results: &Path) -> Result<()> {
+    let name = format!("{PROGRAM}-{}-{}-linux.tar.gz", version(workspace)?, std::env::consts::ARCH);
+    let mut tar = Command::new("tar");
+    tar.args(["--create", "--gzip", "--sort=name", "--owner=0", "--group=0", "--numeric-owner"]);
+    tar.arg(format!("--mtime=@{}", commit_time(workspace)?)).arg("--file").arg(results.join(name));
+    process::run(tar.env("GZIP", "-n").arg("--directory").arg(tree).arg("usr"))
+}
+
+/// Writes the Debian package of the tree.
+pub(super) fn debian(workspace: &Workspace, tree: &Path, results: &Path) -> Result<()> {
+    let debian = workspace.root.join(SOURCES).join("debian");
+    let control = tree.join("DEBIAN");
+    files::create_folder(&control)?;
+    let (version, architecture) = (version(workspace)?, output("dpkg", &["--print-architecture"])?);
+    // The oldest C library that surely works is the one that the program was linked with.
+    let glibc = output("getconf", &["GNU_LIBC_VERSION"])?;
+    let text = files::read(&debian.join("control"))?
+        .replace("@VERSION@", &version)
+        .replace("@ARCHITECTURE@", &architecture)
+        .replace("@GLIBC@", glibc.trim_start_matches("glibc "));
+    files::write(&control.join("control"), &text)?;
+    for script in SCRIPTS {
+        files::write_with_mode(&control.join(script), &files::read(&debian.join(script))?, 0o755)?;
+    }
+    let package = results.join(format!("{PROGRAM}_{version}_{architecture}.deb"));
+    let mut build = Command::new("dpkg-deb");
+    build.args(["--build", "--root-owner-group"]).arg(tree).arg(package);
+    process::run(build.env("SOURCE_DATE_EPOCH", commit_time(workspace)?))
+}
+
+/// Writes the checksums of the packages.
+pub(super) fn checksums(results: &Path) -> Result<()> {
+    let sums = process::output(Command::new("sha256sum").args(list(results)?).current_dir(results))?;
+    files::write(&results.join("SHA256SUMS"), &sums)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    files::create_folder(to.parent().context("the path has no folder")?)?;
+    std::fs::copy(from, to).map(drop).with_context(|| format!("cannot copy `{}`", from.display()))
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    files::create_folder(path.parent().context("the path has no folder")?)?;
+    files::write(path, text)
+}
+
+/// Returns the version of the workspace.
+fn version(workspace: &Workspace) -> Result<String> {
+    let manifest: toml::Table = toml::from_str(&files::read(&workspace.root.join("Cargo.toml"))?)?;
+    let package = manifest.get("workspace").and_then(|workspace| workspace.get("package"));
+    let version = package.and_then(|package| package.get("version")).and_then(toml::Value::as_str);
+    version.map(str::to_owned).context("the workspace has no `package.version`")
+}
+
+/// Returns the commit, marked if files differ from it.
+fn commit(workspace: &Workspace) -> Result<String> {
+    let commit = git(workspace, &["rev-parse", "HEAD"])?;
+    let is_changed = !git(workspace, &["status", "--porcelain"])?.is_empty();
+    Ok(if is_changed { format!("{commit} with changes") } else { commit })
+}
+
+/// Returns the time of the commit, in seconds since 1970.
+fn commit_time(workspace: &Workspace) -> Result<String> {
+    git(workspace, &["log", "-1", "--format=%ct"])
+}
+
+fn git(workspace: &Workspace, arguments: &[&str]) -> Result<String> {
+    let output = process::output(Command::new("git").current_dir(&workspace.root).args(arguments))?;
+    Ok(output.trim().to_owned())
+}
+
+fn output(program: &str, arguments: &[&str]) -> Result<String> {
+    Ok(process::output(Command::new(program).args(arguments))?.trim().to_owned())
+}
