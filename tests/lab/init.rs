@@ -83,7 +83,9 @@ fn fresh_realm_is_set_up_once() {
     let again = realm.init(&["--force"]).with_code(0);
     assert_eq!(again.stdout.matches("  found    ").count(), 3, "{again:?}");
     assert_eq!(std::fs::read_to_string(realm.folder.path().join("keycloak.secret")).unwrap(), secret);
-    let with_roles = realm.init(&["--force", "--view-roles"]).with_code(0);
+    // With these roles, `doctor` sees that the realm has no mail server.
+    let with_roles = realm.init(&["--force", "--view-roles"]).with_code(1);
+    assert!(with_roles.stdout.contains("FAILED       the realm has a mail server"), "{with_roles:?}");
     assert_eq!(with_roles.stdout.matches("  created  the role `view-").count(), 2, "{with_roles:?}");
 }
 

@@ -118,8 +118,7 @@ fn choose_product(options: &Options, registry: &Registry, questions: &mut Questi
 
 /// Writes the secret, the keys and the configuration, which is the last one.
 fn write(files: &Files, tenant: &TenantId, connector: &Connector, options: &Options) -> Result<(), Failure> {
-    let mut settings = toml::Table::from_iter([("type".into(), connector.kind.as_str().into())]);
-    settings.extend(connector.settings.clone());
+    let mut settings = connector.settings.clone();
     if let Some((key, secret)) = &connector.secret {
         settings.insert((*key).into(), files.secret_name().into());
         files.write_secret(secret)?;
@@ -135,9 +134,11 @@ fn write(files: &Files, tenant: &TenantId, connector: &Connector, options: &Opti
          # state_dir = \"/var/lib/idp-bridge\"\n\n\
          [tenants.{tenant}]\n\
          webhook_keys_file = [\"{}\"]\n\n\
-         [tenants.{tenant}.connector]\n{lines}",
+         [tenants.{tenant}.connector]\n\
+         type = \"{}\"\n{lines}",
         options.listen,
         files::BRIDGE_KEY,
+        connector.kind,
     ))
 }
 
