@@ -33,6 +33,10 @@ pub struct SqlConfig {
     #[serde(default)]
     pub statements: Statements,
 
+    /// How mails reach the tenant's mailer. Without it, the calls that send mails are unsupported.
+    #[serde(default)]
+    pub mail: Option<MailConfig>,
+
     /// The unit of times that are integers.
     #[serde(default)]
     pub integer_times: Option<EpochUnit>,
@@ -57,6 +61,7 @@ impl SqlConfig {
             preset: None,
             customer_column: None,
             statements: Statements::default(),
+            mail: None,
             integer_times: None,
             connections: default_connections(),
             row_security: false,
@@ -66,6 +71,32 @@ impl SqlConfig {
 
 fn default_connections() -> u16 {
     10
+}
+
+/// The way of mails: either `url` or `outbox`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "SqlMail")]
+#[non_exhaustive]
+pub struct MailConfig {
+    /// The URL of the tenant's mailer, which gets a signed webhook for each mail.
+    #[serde(default)]
+    pub url: Option<String>,
+
+    /// The statement that inserts a row for each mail, which the tenant's own program sends. Its parameters are `:kind`, `:id`,
+    /// `:email` and `:token`.
+    #[serde(default)]
+    pub outbox: Option<String>,
+
+    /// The key that signs webhooks and the tokens of links: `whsk_…` (Ed25519) or `whsec_…` (HMAC-SHA256).
+    pub signing_key: Secret,
+}
+
+impl MailConfig {
+    /// Creates settings with this key, without a way.
+    pub fn new(signing_key: impl Into<String>) -> Self {
+        Self { url: None, outbox: None, signing_key: Secret::new(signing_key) }
+    }
 }
 
 /// The statements of the calls. A call without a statement is unsupported.

@@ -3,6 +3,7 @@
 use idp_bridge_core::{CallKind, CallScope, Finding, UserStore as _};
 
 use crate::Sql;
+use crate::provider::MAILS;
 
 /// Checks the connection and the statements. Runs no statement of the settings.
 pub(crate) async fn run(sql: &Sql, scope: &CallScope) -> Vec<Finding> {
@@ -14,7 +15,7 @@ pub(crate) async fn run(sql: &Sql, scope: &CallScope) -> Vec<Finding> {
         Ok(server) => vec![Finding::ok(check, &all).with_detail(server.clone())],
         Err(error) => vec![Finding::failed_by(check, &all, error, "grant the user the right to connect".to_owned())],
     };
-    for (statement, calls) in sql.statements.with_calls() {
+    for (statement, calls) in sql.checked_statements() {
         let check = format!("the statement `{}` fits the tables", statement.name);
         if connected.is_err() {
             findings.push(Finding::not_visible(check, &calls, "fix the failed check first, then check again"));
@@ -31,6 +32,10 @@ pub(crate) async fn run(sql: &Sql, scope: &CallScope) -> Vec<Finding> {
                 Finding::failed_by(check, &calls, &error, grant)
             }
         });
+    }
+    if let Some(mailer) = &sql.mailer {
+        let calls: Vec<CallKind> = all.into_iter().filter(|kind| MAILS.contains(kind)).collect();
+        findings.extend(mailer.diagnose(scope, &calls).await);
     }
     findings
 }

@@ -13,6 +13,7 @@ mod config;
 mod database;
 mod diagnose;
 mod lexer;
+mod mail;
 mod map;
 mod postgres;
 mod preset;
@@ -21,6 +22,6 @@ mod sqlite;
 mod statement;
 mod store;
 
-pub use config::{EpochUnit, SqlConfig, Statements};
+pub use config::{EpochUnit, MailConfig, SqlConfig, Statements};
 pub use preset::Preset;
 pub use provider::Sql;

@@ -10,12 +10,14 @@ use crate::SqlConfig;
 use crate::columns::Column;
 use crate::config::{EpochUnit, Statements};
 use crate::database::{self, Database, Dialect};
+use crate::mail::Mailer;
 use crate::statement::{Parameter, Rules, Statement};
 
 /// The SQL connector, and the store of its providers.
 pub struct Sql {
     pub(crate) database: Arc<dyn Database>,
     pub(crate) statements: Checked,
+    pub(crate) mailer: Option<Mailer>,
     pub(crate) integer_times: Option<EpochUnit>,
     pub(crate) capabilities: Capabilities,
 }
@@ -38,24 +40,24 @@ impl Checked {
             text.map(|text| Statement::parse(text, dialect, rules)).transpose()
         };
         let rules = |name, is_read, required, optional| Rules { name, is_read, required, optional };
-        let mail = Some(Parameter::Email);
-        let get_by_id = parse(&statements.get_by_id, rules("get_by_id", true, Parameter::Id, None))?;
+        let email: &'static [Parameter] = &[Parameter::Email];
+        let get_by_id = parse(&statements.get_by_id, rules("get_by_id", true, Parameter::Id, &[]))?;
         let checked = Self {
             get_by_id: get_by_id.ok_or_else(|| {
                 Error::misconfigured("the statement `get_by_id` is missing")
                     .with("setting", "statements")
                     .with_hint("set `statements.get_by_id`, or a `preset`")
             })?,
-            get_by_email: parse(&statements.get_by_email, rules("get_by_email", true, Parameter::Email, None))?,
+            get_by_email: parse(&statements.get_by_email, rules("get_by_email", true, Parameter::Email, &[]))?,
             get_by_customer: parse(
                 &statements.get_by_customer,
-                rules("get_by_customer", true, Parameter::Customer, None),
+                rules("get_by_customer", true, Parameter::Customer, &[]),
             )?,
-            delete: parse(&statements.delete, rules("delete", false, Parameter::Id, None))?,
-            mark: parse(&statements.mark_email_verified, rules("mark_email_verified", false, Parameter::Id, mail))?,
+            delete: parse(&statements.delete, rules("delete", false, Parameter::Id, &[]))?,
+            mark: parse(&statements.mark_email_verified, rules("mark_email_verified", false, Parameter::Id, email))?,
             unmark: parse(
                 &statements.unmark_email_verified,
-                rules("unmark_email_verified", false, Parameter::Id, mail),
+                rules("unmark_email_verified", false, Parameter::Id, email),
             )?,
         };
         checked.check_columns()?;
@@ -78,12 +80,12 @@ impl Checked {
     /// Checks that an address that changes while it is marked cannot stay marked.
     fn check_mark(&self) -> Result<()> {
         let Some(mark) = &self.mark else { return Ok(()) };
-        if !self.get_by_id.columns.contains(&Column::Field(Field::EmailVerified)) {
+        if !self.returns(Field::EmailVerified) {
             return Err(
                 mark.misfit("needs the column `email_verified` in all reads", "return it as `… as email_verified`")
             );
         }
-        if !self.get_by_id.columns.contains(&Column::Field(Field::Email)) {
+        if !self.returns(Field::Email) {
             return Err(mark.misfit("needs the column `email` in all reads", "return it as `… as email`"));
         }
         if mark.parameters.contains(&Parameter::Email) || self.unmark.is_some() {
@@ -93,8 +95,12 @@ impl Checked {
         Err(mark.misfit("would mark an address that has changed since it was read", hint))
     }
 
-    fn capabilities(&self) -> Capabilities {
-        let mut capabilities = Capabilities::none(NO_MAIL).with_call(CallKind::GetById, Support::Supported);
+    fn returns(&self, field: Field) -> bool {
+        self.get_by_id.columns.contains(&Column::Field(field))
+    }
+
+    fn capabilities(&self, has_mail: bool) -> Capabilities {
+        let mut capabilities = Capabilities::none("").with_call(CallKind::GetById, Support::Supported);
         for (kind, name, is_set) in [
             (CallKind::GetByEmail, "get_by_email", self.get_by_email.is_some()),
             (CallKind::GetByCustomer, "get_by_customer", self.get_by_customer.is_some()),
@@ -104,33 +110,59 @@ impl Checked {
             let missing = || Support::unsupported(format!("the settings have no `statements.{name}`"));
             capabilities = capabilities.with_call(kind, if is_set { Support::Supported } else { missing() });
         }
+        let can_verify = self.returns(Field::Email) && self.returns(Field::EmailVerified);
+        let can_reset = self.returns(Field::Email) && self.get_by_email.is_some();
+        for (kind, is_possible) in
+            [(CallKind::SendVerificationEmail, can_verify), (CallKind::SendPasswordResetEmail, can_reset)]
+        {
+            let support = match (has_mail, is_possible) {
+                (false, _) => Support::unsupported("the settings have no `mail`"),
+                (true, false) => {
+                    Support::unsupported("it needs `get_by_email`, and the columns `email` and `email_verified`")
+                }
+                (true, true) => Support::conditional(MAILER),
+            };
+            capabilities = capabilities.with_call(kind, support);
+        }
         for field in Field::ALL {
-            let is_returned = self.get_by_id.columns.contains(&Column::Field(field));
-            let fidelity = if is_returned { Fidelity::Exact } else { Fidelity::Absent };
+            let fidelity = if self.returns(field) { Fidelity::Exact } else { Fidelity::Absent };
             capabilities = capabilities.with_field(field, fidelity);
         }
         capabilities
     }
 
-    /// Returns the statements with the calls that need them.
-    pub(crate) fn with_calls(&self) -> impl Iterator<Item = (&Statement, Vec<CallKind>)> {
+    /// Returns the statements, with the calls that need them if they are supported.
+    fn with_calls(&self) -> impl Iterator<Item = (&Statement, &'static [CallKind])> {
         use CallKind::{Delete, GetByCustomer, GetByEmail, GetById, MarkEmailVerified};
-        let writes = [(&self.delete, Delete), (&self.mark, MarkEmailVerified)];
-        let with_id = writes.iter().filter(|(statement, _)| statement.is_some()).map(|(_, kind)| *kind);
-        let first = (&self.get_by_id, std::iter::once(GetById).chain(with_id).collect());
+        use CallKind::{SendPasswordResetEmail, SendVerificationEmail};
+        let first = (&self.get_by_id, &[GetById, Delete, MarkEmailVerified, SendVerificationEmail][..]);
         let others = [
-            (&self.get_by_email, GetByEmail),
-            (&self.get_by_customer, GetByCustomer),
-            (&self.delete, Delete),
-            (&self.mark, MarkEmailVerified),
-            (&self.unmark, MarkEmailVerified),
+            (&self.get_by_email, &[GetByEmail, SendPasswordResetEmail][..]),
+            (&self.get_by_customer, &[GetByCustomer]),
+            (&self.delete, &[Delete]),
+            (&self.mark, &[MarkEmailVerified]),
+            (&self.unmark, &[MarkEmailVerified]),
         ];
-        let others = others.into_iter().filter_map(|(statement, kind)| Some((statement.as_ref()?, vec![kind])));
+        let others = others.into_iter().filter_map(|(statement, kinds)| Some((statement.as_ref()?, kinds)));
         std::iter::once(first).chain(others)
     }
 }
 
-const NO_MAIL: &str = "a database sends no mails; let the application that owns the table send them";
+impl Sql {
+    /// Returns the statements with the supported calls that need them.
+    pub(crate) fn checked_statements(&self) -> impl Iterator<Item = (&Statement, Vec<CallKind>)> {
+        let outbox = self.mailer.as_ref().and_then(Mailer::outbox).map(|statement| (statement, MAILS));
+        let supported = |kinds: &[CallKind]| {
+            kinds.iter().copied().filter(|kind| self.capabilities.call(*kind).is_possible()).collect()
+        };
+        self.statements.with_calls().chain(outbox).map(move |(statement, kinds)| (statement, supported(kinds)))
+    }
+}
+
+/// The calls that send mails.
+pub(crate) const MAILS: &[CallKind] = &[CallKind::SendVerificationEmail, CallKind::SendPasswordResetEmail];
+
+const MAILER: &str = "the tenant's own mailer sends the mail, and a page of the tenant ends what it begins";
 
 impl Connector for Sql {
     const TYPE: &'static str = "sql";
@@ -138,10 +170,10 @@ impl Connector for Sql {
     type Provider = Directory<Self>;
 
     fn capabilities() -> Capabilities {
-        let mail = || Support::unsupported(NO_MAIL);
+        let mailer = || Support::conditional(MAILER);
         Capabilities::all()
-            .with_call(CallKind::SendVerificationEmail, mail())
-            .with_call(CallKind::SendPasswordResetEmail, mail())
+            .with_call(CallKind::SendVerificationEmail, mailer())
+            .with_call(CallKind::SendPasswordResetEmail, mailer())
     }
 
     fn build(config: SqlConfig, context: &ConnectorContext) -> Result<Directory<Self>> {
@@ -157,9 +189,11 @@ impl Connector for Sql {
             None => config.statements.clone(),
         };
         let statements = Checked::new(&statements, dialect)?;
+        let mailer = config.mail.as_ref().map(|mail| Mailer::new(mail, dialect, context)).transpose()?;
         Ok(Directory::new(Self {
             database: database::open(&config, dialect, context)?.into(),
-            capabilities: statements.capabilities(),
+            capabilities: statements.capabilities(mailer.is_some()),
+            mailer,
             statements,
             integer_times: config.integer_times,
         }))

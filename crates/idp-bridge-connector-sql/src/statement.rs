@@ -17,10 +17,14 @@ pub(crate) enum Parameter {
     Id,
     Email,
     Customer,
+    /// The kind of a mail.
+    Kind,
+    /// The token of a mail.
+    Token,
 }
 
 impl Parameter {
-    const ALL: [Self; 3] = [Self::Id, Self::Email, Self::Customer];
+    const ALL: [Self; 5] = [Self::Id, Self::Email, Self::Customer, Self::Kind, Self::Token];
 
     /// Returns the name in a statement, without its colon.
     pub(crate) fn name(self) -> &'static str {
@@ -28,6 +32,8 @@ impl Parameter {
             Self::Id => "id",
             Self::Email => "email",
             Self::Customer => "customer",
+            Self::Kind => "kind",
+            Self::Token => "token",
         }
     }
 }
@@ -38,6 +44,8 @@ pub(crate) struct Values<'a> {
     pub(crate) id: Option<&'a UserId>,
     pub(crate) email: Option<&'a Email>,
     pub(crate) customer: Option<&'a CustomerId>,
+    pub(crate) kind: Option<&'a str>,
+    pub(crate) token: Option<&'a str>,
 }
 
 impl<'a> Values<'a> {
@@ -47,6 +55,8 @@ impl<'a> Values<'a> {
             Parameter::Id => self.id.map(UserId::as_str),
             Parameter::Email => self.email.map(Email::as_str),
             Parameter::Customer => self.customer.map(CustomerId::as_str),
+            Parameter::Kind => self.kind,
+            Parameter::Token => self.token,
         }
     }
 }
@@ -58,8 +68,17 @@ pub(crate) struct Rules {
     pub(crate) name: &'static str,
     pub(crate) is_read: bool,
     pub(crate) required: Parameter,
-    pub(crate) optional: Option<Parameter>,
+    /// The parameters that it may have, too.
+    pub(crate) optional: &'static [Parameter],
 }
+
+/// The rules for the statement of an outbox.
+pub(crate) const OUTBOX: Rules = Rules {
+    name: "outbox",
+    is_read: false,
+    required: Parameter::Token,
+    optional: &[Parameter::Kind, Parameter::Id, Parameter::Email],
+};
 
 /// A checked statement.
 #[derive(Debug, Clone)]
@@ -179,9 +198,11 @@ impl Parsed {
     }
 
     fn number(&mut self, name: &str) -> Result<usize, String> {
-        let known = || "the parameters are `:id`, `:email` and `:customer`";
         let parameter = Parameter::ALL.into_iter().find(|parameter| parameter.name() == name);
-        let parameter = parameter.ok_or_else(|| format!("has the unknown parameter `:{name}`; {}", known()))?;
+        let parameter = parameter.ok_or_else(|| {
+            let known = Parameter::ALL.map(|known| format!("`:{}`", known.name())).join(", ");
+            format!("has the unknown parameter `:{name}`; there are {known}")
+        })?;
         let place = self.parameters.iter().position(|own| *own == parameter);
         Ok(place.unwrap_or_else(|| {
             self.parameters.push(parameter);
@@ -201,9 +222,9 @@ impl Parsed {
         }
         let required = rules.required.name();
         if !self.parameters.contains(&rules.required) {
-            return mistake(format!("lacks the parameter `:{required}`"), "compare it with a column of the table");
+            return mistake(format!("lacks the parameter `:{required}`"), "each statement needs its own parameter");
         }
-        let is_allowed = |own: &&Parameter| **own == rules.required || Some(**own) == rules.optional;
+        let is_allowed = |own: &&Parameter| **own == rules.required || rules.optional.contains(*own);
         if let Some(other) = self.parameters.iter().find(|own| !is_allowed(own)) {
             let hint = format!("this statement has `:{required}`");
             return Err((format!("has the parameter `:{}`, which has no value here", other.name()), hint));
@@ -223,13 +244,9 @@ impl Parsed {
 mod tests {
     use super::*;
 
-    const READ: Rules = Rules { name: "get_by_id", is_read: true, required: Parameter::Id, optional: None };
-    const MARK: Rules = Rules {
-        name: "mark_email_verified",
-        is_read: false,
-        required: Parameter::Id,
-        optional: Some(Parameter::Email),
-    };
+    const READ: Rules = Rules { name: "get_by_id", is_read: true, required: Parameter::Id, optional: &[] };
+    const MARK: Rules =
+        Rules { name: "mark_email_verified", is_read: false, required: Parameter::Id, optional: &[Parameter::Email] };
 
     #[test]
     fn parameters_are_numbered_by_first_use() {

@@ -47,7 +47,7 @@ impl UserStore for Sql {
         user: &StoredUser,
         verified: bool,
     ) -> Result<Option<StoredUser>> {
-        let values = Values { id: Some(&user.record.id), email: user.record.email.as_ref(), customer: None };
+        let values = Values { id: Some(&user.record.id), email: user.record.email.as_ref(), ..Values::default() };
         let statement = if verified {
             declared(self.statements.mark.as_ref())?
         } else {
@@ -64,8 +64,9 @@ impl UserStore for Sql {
         Ok(None)
     }
 
-    async fn send_mail(&self, _: &CallScope, _: MailKind, _: &StoredUser) -> Result<()> {
-        Err(undeclared())
+    async fn send_mail(&self, scope: &CallScope, mail: MailKind, user: &StoredUser) -> Result<()> {
+        let mailer = self.mailer.as_ref().ok_or_else(undeclared)?;
+        mailer.send(scope, &*self.database, mail, user).await
     }
 
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {

@@ -8,6 +8,7 @@ use super::Problem;
 use crate::workspace::{Built, Dependency, Package, Workspace};
 
 const CONNECTOR: &str = "idp-bridge-connector-";
+const SQL: &str = "idp-bridge-connector-sql";
 const CONFORMANCE: &str = "idp-bridge-conformance";
 /// Ends the name of the package with the fake and the harness of a connector, in the connector's folder.
 const TESTING: &str = "-testing";
@@ -55,6 +56,8 @@ fn is_allowed(package: &Package, dependency: &Dependency) -> bool {
         }
         name if name.starts_with(CONNECTOR) => match name.strip_suffix(TESTING) {
             Some(connector) => ["core", "http", "conformance"].contains(&target) || dependency.name == connector,
+            // It signs webhooks to the tenant's mailer as the platform signs its own.
+            None if name == SQL => ["core", "http", "protocol"].contains(&target),
             None => ["core", "http"].contains(&target),
         },
         _ => false,
@@ -93,6 +96,7 @@ mod tests {
             (SERVER, KEYCLOAK, None, true, false),
             (KEYCLOAK, "idp-bridge-http", None, false, true),
             (KEYCLOAK, "idp-bridge-protocol", None, false, false),
+            (SQL, "idp-bridge-protocol", None, false, true),
             (KEYCLOAK, MEMORY, None, false, false),
             (KEYCLOAK, TESTING, None, false, false),
             ("idp-bridge-core", "serde", None, false, true),

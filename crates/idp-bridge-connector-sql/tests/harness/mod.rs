@@ -9,6 +9,9 @@ use idp_bridge_conformance::{Need, TestResult};
 use idp_bridge_connector_sql::{Sql, SqlConfig};
 use idp_bridge_core::{Connector as _, ConnectorContext, IdentityProvider, TenantId};
 
+/// A key for the tests alone.
+const SIGNING_KEY: &str = "whsec_Q29uZm9ybWFuY2Ugb2YgbWFpbHMgaW4gdGVzdHM=";
+
 fn provider(config: SqlConfig) -> TestResult<Arc<dyn IdentityProvider>> {
     Ok(Arc::new(Sql::build(config, &ConnectorContext::new(TenantId::new("conformance")?))?))
 }
@@ -19,6 +22,7 @@ fn not_applicable(need: Need) -> Option<&'static str> {
         Need::Upstream => "a database speaks no HTTP; tests of the connector stop, pause and lock the database itself",
         Need::SecondOrigin => "there is one database",
         Need::SecondEmail => "a user has one address",
+        Need::UnacceptedMail(_) => "a mailer says by its status whether it accepts a mail",
         Need::SelfEdit => "users have no access to the table",
         Need::Login => "nobody logs in to a table: its login times and counts are those of the application",
         _ => return None,

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use idp_bridge_conformance::{Control, Harness, Need, NewUser, Setup, TestResult, UserKind, async_trait};
-use idp_bridge_connector_sql::{Sql, SqlConfig};
-use idp_bridge_core::{Capabilities, Connector, CustomerId, Email, IdentityProvider, Secret, UserId};
+use idp_bridge_connector_sql::{MailConfig, Sql, SqlConfig};
+use idp_bridge_core::{CallKind, Capabilities, Connector, CustomerId, Email, IdentityProvider, Secret, UserId};
+use idp_bridge_test_http::{Server, answer};
 use idp_bridge_test_postgres::PostgresServer;
 use tokio_postgres::{Client, NoTls};
 
@@ -40,6 +41,7 @@ const SELECT: &str = "select id, customers as customer, email, email_verified, b
 pub(crate) struct PostgresHarness {
     server: PostgresServer,
     admin: Client,
+    mailer: Server,
 }
 
 impl PostgresHarness {
@@ -49,7 +51,11 @@ impl PostgresHarness {
         server.execute("app", SCHEMA);
         let (admin, connection) = tokio_postgres::connect(&server.url(PostgresServer::ADMIN, "app"), NoTls).await?;
         tokio::spawn(connection);
-        Ok(Self { server, admin })
+        let mailer = Server::start(|_, webhook| match webhook.body.contains("\"email\":\"undeliverable") {
+            true => answer(503, &[], ""),
+            false => answer(204, &[], ""),
+        });
+        Ok(Self { server, admin, mailer: mailer.await })
     }
 
     fn config(&self, role: &str, database: &str) -> SqlConfig {
@@ -67,6 +73,9 @@ impl PostgresHarness {
         statements.delete = Some("delete from users where id = :id".to_owned());
         statements.mark_email_verified = Some(format!("{} and lower(email) = lower(:email)", update(true)));
         statements.unmark_email_verified = Some(update(false));
+        let mut mail = MailConfig::new(super::SIGNING_KEY);
+        mail.url = Some(format!("{}/mails", self.mailer.base()));
+        config.mail = Some(mail);
         config
     }
 }
@@ -82,7 +91,14 @@ impl Harness for PostgresHarness {
     }
 
     fn not_applicable(&self, need: Need) -> Option<String> {
-        super::not_applicable(need).map(str::to_owned)
+        let reason = match need {
+            Need::ControlOf(
+                Control::ReadOnlyRole,
+                CallKind::SendVerificationEmail | CallKind::SendPasswordResetEmail,
+            ) => "a mail is a webhook, which needs no right to write",
+            need => super::not_applicable(need)?,
+        };
+        Some(reason.to_owned())
     }
 
     async fn provider(&self, setup: Setup<'_>) -> TestResult<Arc<dyn IdentityProvider>> {
@@ -124,8 +140,8 @@ impl Harness for PostgresHarness {
         if changed == 1 { Ok(()) } else { Err("there is no such user".into()) }
     }
 
-    async fn mails(&self, _: &Email) -> TestResult<usize> {
-        // The connector sends none.
-        Ok(0)
+    async fn mails(&self, email: &Email) -> TestResult<usize> {
+        let body = format!("\"email\":\"{}\"", email.as_str());
+        Ok(self.mailer.received().iter().filter(|webhook| webhook.body.contains(&body)).count())
     }
 }

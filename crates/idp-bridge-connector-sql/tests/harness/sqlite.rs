@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use idp_bridge_conformance::{Control, Harness, Need, NewUser, Setup, TestResult, UserKind, async_trait};
-use idp_bridge_connector_sql::{EpochUnit, Sql, SqlConfig};
+use idp_bridge_connector_sql::{EpochUnit, MailConfig, Sql, SqlConfig};
 use idp_bridge_core::{Capabilities, Connector, Email, IdentityProvider, UserId};
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
@@ -23,6 +23,7 @@ create table users (
     logins integer
 );
 create table memberships (user_id text not null, customer text not null, primary key (user_id, customer));
+create table outbox (kind text not null, user_id text not null, email text not null, token text not null);
 create index by_email on users (lower(email));
 create index by_customer on memberships (customer);
 ";
@@ -66,6 +67,10 @@ impl SqliteHarness {
         statements.delete = Some("delete from users where id = :id".to_owned());
         statements.mark_email_verified = Some(format!("{} and lower(email) = lower(:email)", update(true)));
         statements.unmark_email_verified = Some(update(false));
+        let mut mail = MailConfig::new(super::SIGNING_KEY);
+        mail.outbox =
+            Some("insert into outbox (kind, user_id, email, token) values (:kind, :id, :email, :token)".to_owned());
+        config.mail = Some(mail);
         config
     }
 
@@ -88,6 +93,7 @@ impl Harness for SqliteHarness {
         let reason = match need {
             Need::Control(Control::WrongRealm) => return None,
             Need::Control(_) => "a file has no users with passwords and rights; the system decides who may open it",
+            Need::UndeliverableMail => "a mail is a row, which the tenant's own program sends later",
             need => super::not_applicable(need)?,
         };
         Some(reason.to_owned())
@@ -128,8 +134,9 @@ impl Harness for SqliteHarness {
         if changed == 1 { Ok(()) } else { Err("there is no such user".into()) }
     }
 
-    async fn mails(&self, _: &Email) -> TestResult<usize> {
-        // The connector sends none.
-        Ok(0)
+    async fn mails(&self, email: &Email) -> TestResult<usize> {
+        let text = "select count(*) from outbox where lower(email) = lower(?1)";
+        let count: i64 = self.admin().query_row(text, [email.as_str()], |row| row.get(0))?;
+        Ok(usize::try_from(count)?)
     }
 }

@@ -4,6 +4,7 @@
 
 mod doctor;
 mod hostile;
+mod mail;
 mod outages;
 mod presets;
 mod sqlite;

@@ -144,6 +144,7 @@ fn example_file_is_valid_and_has_all_keys() {
         folder.write(&format!("secrets/{name}"), PUBLIC);
     }
     folder.write("secrets/traces-headers", "authorization: Bearer 1");
+    folder.write("secrets/soylent-mail", "whsk_T2Ygbm8gdXNlIGJleW9uZCB0aGlzIHRlc3QgZmlsZS4=");
     let ca = include_str!("tests/ca.pem");
     folder.write("secrets/acme-ca.pem", ca);
     folder.write("secrets/platform-ca.pem", ca);

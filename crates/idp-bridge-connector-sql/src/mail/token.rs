@@ -1,0 +1,146 @@
+//! The tokens in the links of mails, and the signatures of webhooks.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use idp_bridge_core::jiff::{SignedDuration, Timestamp};
+use idp_bridge_core::{Clock, ConnectorContext, Email, Error, ErrorKind, Random, Result, Secret, TenantId, UserId};
+use idp_bridge_protocol::{SigningKey, signature};
+use serde::Serialize;
+
+/// The lifetime of a token of a password reset.
+const RESET: SignedDuration = SignedDuration::from_hours(1);
+/// The lifetime of all other tokens.
+const LONG: SignedDuration = SignedDuration::from_hours(24);
+
+/// Signs webhooks and tokens with the tenant's key.
+pub(crate) struct Signer {
+    key: [SigningKey; 1],
+    tenant: TenantId,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+/// The identity of a mail, and its token.
+pub(crate) struct Ticket {
+    /// The id of the mail, which is also the id of its webhook.
+    pub(crate) id: String,
+    pub(crate) issued: Timestamp,
+    pub(crate) expires: Timestamp,
+    pub(crate) token: String,
+}
+
+/// What a token is good for.
+#[derive(Serialize)]
+struct Payload<'a> {
+    kind: &'a str,
+    tenant: &'a str,
+    id: &'a str,
+    email: &'a str,
+}
+
+impl Signer {
+    /// Parses the key.
+    pub(crate) fn new(key: &Secret, context: &ConnectorContext) -> Result<Self> {
+        let key = SigningKey::parse(key.expose()).map_err(|error| {
+            Error::misconfigured(format!("`mail.signing_key` is no key: {error}"))
+                .with("setting", "mail")
+                .with_hint("`idp-bridge keys new` prints one")
+        })?;
+        let (tenant, clock, random) = (context.tenant.clone(), context.clock.clone(), context.random.clone());
+        Ok(Self { key: [key], tenant, clock, random })
+    }
+
+    /// Returns the tenant.
+    pub(crate) fn tenant(&self) -> &str {
+        self.tenant.as_str()
+    }
+
+    /// Returns the identity of a webhook without a token.
+    pub(crate) fn ticket(&self) -> Result<Ticket> {
+        let now = self.clock.now();
+        Ok(Ticket { id: format!("mail_{}", self.random.word()?), issued: now, expires: now, token: String::new() })
+    }
+
+    /// Issues a token for one address of a user.
+    ///
+    /// It has four parts, separated by dots: its id, its end in seconds since 1970, and a payload and a signature in base64url.
+    /// The signature is of all that precedes its dot, as Standard Webhooks signs an id, a timestamp and a body.
+    pub(crate) fn issue(&self, kind: &str, id: &UserId, email: &Email) -> Result<Ticket> {
+        let ticket = self.ticket()?;
+        let lifetime = if kind == "password_reset" { RESET } else { LONG };
+        let unwritable = || Error::ours(ErrorKind::Unexpected, "a token cannot be written");
+        let expires = ticket.issued.checked_add(lifetime).map_err(|_| unwritable())?;
+        let payload = Payload { kind, tenant: self.tenant(), id: id.as_str(), email: email.as_str() };
+        let payload = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&payload).map_err(|_| unwritable())?);
+        let signed = self.sign(&ticket.id, expires.as_second(), payload.as_bytes());
+        // `v1,` or `v1a,`, and the signature in base64.
+        let (_, signed) = signed.split_once(',').ok_or_else(unwritable)?;
+        let signed = signed.trim_end_matches('=').replace('+', "-").replace('/', "_");
+        let token = format!("{}.{}.{payload}.{signed}", ticket.id, expires.as_second());
+        Ok(Ticket { expires, token, ..ticket })
+    }
+
+    /// Returns the value of `webhook-signature`.
+    pub(crate) fn sign(&self, id: &str, timestamp: i64, body: &[u8]) -> String {
+        signature::sign(&self.key, id, timestamp, body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::hmac;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const KEY: [u8; 32] = [7; 32];
+
+    fn signer() -> Signer {
+        let key = SigningKey::from_shared(KEY).to_text();
+        Signer::new(&key, &ConnectorContext::new(TenantId::new("acme").unwrap())).unwrap()
+    }
+
+    /// Verifies a token as the documentation says.
+    fn verify(token: &str) -> Option<(i64, Value)> {
+        let (signed, signature) = token.rsplit_once('.')?;
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &KEY);
+        hmac::verify(&key, signed.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).ok()?).ok()?;
+        let mut parts = signed.split('.').skip(1);
+        let end = parts.next()?.parse().ok()?;
+        Some((end, serde_json::from_slice(&URL_SAFE_NO_PAD.decode(parts.next()?).ok()?).ok()?))
+    }
+
+    #[test]
+    fn tokens_are_verified_as_documented() {
+        let (id, email) = (UserId::new("u.1").unwrap(), Email::new("ada@acme.example").unwrap());
+        for (kind, hours) in [("verification", 24), ("password_reset", 1)] {
+            let ticket = signer().issue(kind, &id, &email).unwrap();
+            let (end, payload) = verify(&ticket.token).unwrap();
+            assert_eq!(end - ticket.issued.as_second(), hours * 3600);
+            assert_eq!(payload, json!({"kind": kind, "tenant": "acme", "id": "u.1", "email": "ada@acme.example"}));
+        }
+    }
+
+    #[test]
+    fn changed_tokens_are_invalid() {
+        let (id, email) = (UserId::new("u-1").unwrap(), Email::new("ada@acme.example").unwrap());
+        let token = signer().issue("verification", &id, &email).unwrap().token;
+        let other = signer().issue("verification", &UserId::new("u-2").unwrap(), &email).unwrap().token;
+        let part = |token: &str, index: usize| token.split('.').nth(index).unwrap().to_owned();
+        for index in 0..3 {
+            let changed = token.replace(&part(&token, index), &format!("{}1", part(&other, index)));
+            assert_eq!(verify(&changed), None, "{changed}");
+        }
+        assert_ne!(part(&token, 0), part(&other, 0));
+    }
+
+    #[test]
+    fn published_and_public_keys_are_refused() {
+        let context = ConnectorContext::new(TenantId::new("acme").unwrap());
+        for key in ["", "whpk_AAAA", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "secret"] {
+            assert!(Signer::new(&Secret::new(key), &context).is_err(), "{key}");
+        }
+    }
+}
