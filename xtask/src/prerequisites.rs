@@ -88,8 +88,13 @@ mod table {
     };
     pub(crate) const POSTGRES: Tool = Tool {
         name: "PostgreSQL", purpose: "has the users tables of the tests",
-        // Debian keeps the server's programs out of the path, and installs this one with them.
-        candidates: &["pg_ctlcluster", "postgres"], probe: &["--version"], oldest: 0,
+        // Debian keeps the server out of the path, in a folder for each version.
+        candidates: &[
+            "/usr/lib/postgresql/18/bin/postgres", "/usr/lib/postgresql/17/bin/postgres",
+            "/usr/lib/postgresql/16/bin/postgres", "/usr/lib/postgresql/15/bin/postgres",
+            "/usr/lib/postgresql/14/bin/postgres", "postgres",
+        ],
+        probe: &["--version"], oldest: 0,
         debian: "postgresql", elsewhere: "`brew install postgresql`, or your distribution's package of the server",
     };
 }
