@@ -80,7 +80,7 @@ fn seeded_values_are_in_no_output() {
     let mut texts = bridge.log();
     assert!(texts.iter().any(|line| line.contains("\"TRACE\"")), "the log is complete");
     texts.push(std::fs::read_to_string(configured.folder().join("audit.jsonl")).unwrap());
-    texts.extend(["/metrics", "/calls"].map(|page| Request::get(page).send(&probes).body));
+    texts.extend(["/metrics", "/calls", "/status"].map(|page| Request::get(page).send(&probes).body));
     texts.extend(receiver.texts());
     let basic =
         base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("{}:{secret}", config.client_id));

@@ -1,4 +1,4 @@
-//! `cargo xtask screenshots`: takes the pictures of the documentation with the browser tests.
+//! `cargo xtask screenshots`: takes the pictures of the documentation with the tests of pages.
 
 use anyhow::Result;
 
@@ -8,9 +8,8 @@ use crate::{files, lab, prerequisites, process, status, test};
 const FOLDER: &str = "docs/images";
 /// The variable with the folder for the pictures. Without it, the tests take none.
 const VARIABLE: &str = "IDP_BRIDGE_SCREENSHOTS";
-/// The test target, and the first part of the names of the tests that take pictures.
-const TEST: &str = "lab";
-const FILTER: &str = "federation_browser";
+/// The test targets, and the first parts of the names of the tests that take pictures.
+const TESTS: [(&str, &str); 2] = [("lab", "federation_browser"), ("it", "status::")];
 
 /// Runs these tests with a new Keycloak.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
@@ -19,9 +18,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let folder = workspace.root.join(FOLDER);
     files::create_folder(&folder)?;
     let _lab = lab::start(lab::Name::Keycloak, workspace)?;
-    let mut command = test::cargo_test(workspace);
-    command.args(["--test", TEST, "--", FILTER]).env(VARIABLE, &folder);
-    process::run(&mut command)?;
+    for (target, filter) in TESTS {
+        let mut command = test::cargo_test(workspace);
+        command.args(["--test", target, "--", filter]).env(VARIABLE, &folder);
+        process::run(&mut command)?;
+    }
     status::step("Written", format!("`{FOLDER}`"));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! HTML pages without scripts or external resources.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use aws_lc_rs::digest;
 use base64::Engine;
@@ -11,13 +11,48 @@ use http_body_util::Full;
 
 use crate::response::{self, Response};
 
-const STYLE: &str = include_str!("html/style.css");
+/// The style of all pages.
+static STYLE: Style = Style::new(include_str!("html/style.css"));
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+
+/// The style sheet of a page, and the policy that allows it.
+pub(crate) struct Style {
+    css: &'static str,
+    policy: OnceLock<Option<HeaderValue>>,
+}
+
+impl Style {
+    /// Creates a style.
+    pub(crate) const fn new(css: &'static str) -> Self {
+        Self { css, policy: OnceLock::new() }
+    }
+
+    /// Returns a policy that allows nothing but this style, and forms to this server if there are any.
+    fn policy(&self, forms: Forms) -> Option<HeaderValue> {
+        self.policy.get_or_init(|| content_security_policy(self.css, forms).parse().ok()).clone()
+    }
+}
+
+/// Whether a page has forms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Forms {
+    /// It has none.
+    None,
+    /// Its forms are sent to this server.
+    ToSelf,
+}
 
 /// Creates a 200 with this page.
 pub(crate) fn new(page: Bytes) -> Response {
     let mut response = response::new(page, HTML);
-    set_policies(&mut response);
+    set_policies(&mut response, &STYLE, Forms::None);
+    response
+}
+
+/// Creates a 200 with a page of this title, body and style, which has forms.
+pub(crate) fn with_forms(title: &str, body: &str, style: &'static Style) -> Response {
+    let mut response = response::new(styled_document(title, body, style), HTML);
+    set_policies(&mut response, style, Forms::ToSelf);
     response
 }
 
@@ -25,35 +60,39 @@ pub(crate) fn new(page: Bytes) -> Response {
 pub(crate) fn replace_body(response: &mut Response, title: &str, body: &str) {
     *response.body_mut() = Full::new(document(title, body).into());
     response.headers_mut().insert(header::CONTENT_TYPE, HTML);
-    set_policies(response);
+    set_policies(response, &STYLE, Forms::None);
 }
 
 /// Builds a page with this title and body, in the style of the reference.
 pub(crate) fn document(title: &str, body: &str) -> String {
+    styled_document(title, body, &STYLE)
+}
+
+fn styled_document(title: &str, body: &str, style: &Style) -> String {
+    let css = style.css;
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n\
-         <style>{STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n",
+         <style>{css}</style>\n</head>\n<body>\n{body}</body>\n</html>\n",
         escape(title)
     )
 }
 
 /// Forbids the page to load resources, run scripts and send referrers.
-fn set_policies(response: &mut Response) {
-    static POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| content_security_policy().parse().ok());
+fn set_policies(response: &mut Response, style: &Style, forms: Forms) {
     let headers = response.headers_mut();
-    if let Some(policy) = &*POLICY {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
+    if let Some(policy) = style.policy(forms) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
 }
 
-/// Returns a policy that allows nothing but the style with this digest.
-pub(crate) fn content_security_policy() -> String {
-    let digest = STANDARD.encode(digest::digest(&digest::SHA256, STYLE.as_bytes()));
+fn content_security_policy(css: &str, forms: Forms) -> String {
+    let digest = STANDARD.encode(digest::digest(&digest::SHA256, css.as_bytes()));
+    let forms = if forms == Forms::ToSelf { "'self'" } else { "'none'" };
     format!(
-        "default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action {forms}; frame-ancestors 'none'"
     )
 }
 

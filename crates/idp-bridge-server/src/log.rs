@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use idp_bridge_core::{CallScope, Error, Outcome, Recorder, TenantId, Timeline};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tracing::Level;
 use tracing::field::display;
 
@@ -262,14 +262,13 @@ impl RequestLog {
 
     /// Counts the request and writes its line.
     fn emit(&self, ending: &Ending<'_>, message: &'static str) {
-        let names = (self.call.unwrap_or(self.surface.as_str()), ending.code);
-        let (metrics, trace_id) = (&self.telemetry.metrics, self.trace_id.as_deref());
-        metrics.count_call(self.tenant_metrics.as_ref(), names, self.started.elapsed(), trace_id);
+        let now = self.telemetry.clock.now();
+        let (record, metrics) = (self.to_record(ending, now), &self.telemetry.metrics);
+        metrics.count_call(self.tenant_metrics.as_ref(), &record, now);
         if let Some(limit) = ending.error.and_then(|error| error.context(Limit::CONTEXT)) {
             metrics.count_shed(limit);
         }
         let caller = self.caller.as_deref().map(|name| display(escape(name)));
-        let record = self.to_record(ending);
         let error = record.error.as_ref().map(display);
         macro_rules! emit {
             ($level:expr) => {
@@ -277,7 +276,7 @@ impl RequestLog {
                     $level,
                     request.id = %self.origin.id,
                     webhook.id = self.webhook_id.as_deref(),
-                    trace.id = trace_id,
+                    trace.id = self.trace_id.as_deref(),
                     peer = self.origin.peer.map(display),
                     key.id = self.key_id.as_deref(),
                     tenant.id = %self.tenant,
@@ -296,7 +295,7 @@ impl RequestLog {
                     upstream.requests = self.recorder.requests(),
                     upstream.attempts = self.recorder.attempts(),
                     upstream.status = self.recorder.status(),
-                    duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+                    duration_ms = u64::try_from(record.duration.as_millis()).unwrap_or(u64::MAX),
                     error,
                     hint = ending.error.and_then(Error::hint),
                     "{message}"
@@ -313,9 +312,8 @@ impl RequestLog {
     }
 
     /// Returns the request as an entry of the last calls.
-    fn to_record(&self, ending: &Ending<'_>) -> CallRecord {
+    fn to_record(&self, ending: &Ending<'_>, now: Timestamp) -> CallRecord {
         let duration = self.started.elapsed();
-        let now = self.telemetry.clock.now();
         CallRecord {
             request_id: self.origin.id.to_string(),
             time: SignedDuration::try_from(duration).ok().and_then(|past| now.checked_sub(past).ok()).unwrap_or(now),

@@ -6,11 +6,14 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
+use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::exemplar::HistogramWithExemplars;
 use prometheus_client::metrics::family::Family;
+
+use crate::call_record::CallRecord;
+use crate::history::History;
 
 /// The upper bounds of the buckets of a call's duration, in seconds.
 const BUCKETS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
@@ -25,6 +28,8 @@ pub(crate) struct Metrics {
     /// The requests to paths of tenants that do not exist.
     pub(crate) unknown: CallCounters,
     pub(crate) durations: Durations,
+    /// The calls of all tenants.
+    pub(crate) history: History,
     shed: [AtomicU64; Limit::ALL.len()],
 }
 
@@ -50,6 +55,7 @@ pub(crate) struct CallCounters(Mutex<HashMap<(&'static str, &'static str), u64>>
 pub(crate) struct TenantMetrics {
     pub(crate) connector: String,
     pub(crate) calls: Arc<CallCounters>,
+    pub(crate) history: Arc<History>,
 }
 
 /// A limit that refuses calls.
@@ -88,6 +94,7 @@ impl Default for Metrics {
             || HistogramWithExemplars::new(BUCKETS.into_iter());
         Self {
             unknown: CallCounters::default(),
+            history: History::default(),
             durations: Family::new_with_constructor(histogram),
             shed: Default::default(),
         }
@@ -96,21 +103,19 @@ impl Default for Metrics {
 
 impl Metrics {
     /// Counts a request, and measures it if its tenant exists.
-    pub(crate) fn count_call(
-        &self,
-        tenant: Option<&TenantMetrics>,
-        (call, code): (&'static str, &'static str),
-        duration: Duration,
-        trace_id: Option<&str>,
-    ) {
+    pub(crate) fn count_call(&self, tenant: Option<&TenantMetrics>, record: &CallRecord, now: Timestamp) {
+        let call = record.call.unwrap_or(record.surface);
         let Some(tenant) = tenant else {
-            self.unknown.count(call, code);
+            self.unknown.count(call, record.code);
             return;
         };
-        tenant.calls.count(call, code);
+        tenant.calls.count(call, record.code);
+        for history in [&self.history, &*tenant.history] {
+            history.count(now, record.status >= 500, record.duration);
+        }
         let labels = DurationLabels { connector: tenant.connector.clone(), call };
-        let exemplar = trace_id.map(|trace_id| TraceLabels { trace_id: trace_id.to_owned() });
-        self.durations.get_or_create(&labels).observe(duration.as_secs_f64(), exemplar, None);
+        let exemplar = record.trace_id.clone().map(|trace_id| TraceLabels { trace_id });
+        self.durations.get_or_create(&labels).observe(record.duration.as_secs_f64(), exemplar, None);
     }
 
     /// Counts a call that a limit of this name refused.

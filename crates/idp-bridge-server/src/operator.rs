@@ -3,6 +3,7 @@
 mod calls;
 mod log_level;
 mod metrics;
+mod status;
 
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ pub(crate) enum Resource<'a> {
     LogLevel,
     /// `/metrics`
     Metrics,
+    /// `/status`
+    Status,
 }
 
 impl<'a> Resource<'a> {
@@ -34,6 +37,7 @@ impl<'a> Resource<'a> {
             "/calls" => Some(Self::Calls),
             "/log-level" => Some(Self::LogLevel),
             "/metrics" => Some(Self::Metrics),
+            "/status" => Some(Self::Status),
             _ => path.strip_prefix("/calls/").filter(|id| !id.is_empty()).map(Self::Call),
         }
     }
@@ -64,5 +68,6 @@ pub(crate) async fn handle(
         Resource::LogLevel if head.method == Method::PUT => log_level::set(state, head, body).await,
         Resource::LogLevel => log_level::show(state),
         Resource::Metrics => metrics::show(state),
+        Resource::Status => status::show(state, head.uri.query()),
     }
 }

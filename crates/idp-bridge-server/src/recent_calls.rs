@@ -13,8 +13,10 @@ use crate::call_record::CallRecord;
 pub(crate) struct RecentCalls {
     /// The maximum length of a list.
     max: usize,
-    lists: [Mutex<VecDeque<Arc<CallRecord>>>; 3],
+    lists: [List; 3],
 }
+
+type List = Mutex<VecDeque<Arc<CallRecord>>>;
 
 /// The kind of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,16 +64,23 @@ impl RecentCalls {
 
     /// Returns the last calls of a tenant, or of all, the newest first.
     pub(crate) fn latest(&self, tenant: Option<&str>, max: usize) -> Vec<Arc<CallRecord>> {
-        let mut found: Vec<_> = Vec::new();
-        for list in &self.lists {
-            let list = list.lock().unwrap_or_else(PoisonError::into_inner);
-            let matching = list.iter().rev().filter(|call| tenant.is_none_or(|tenant| call.tenant == tenant));
-            found.extend(matching.take(max).cloned());
-        }
+        let is_of_tenant = |call: &CallRecord| tenant.is_none_or(|tenant| call.tenant == tenant);
+        let mut found: Vec<_> = self.lists.iter().flat_map(|list| latest_of(list, max, is_of_tenant)).collect();
         found.sort_by_key(|call| std::cmp::Reverse(call.time));
         found.truncate(max);
         found
     }
+
+    /// Returns the last failed calls, the newest first.
+    pub(crate) fn latest_failures(&self, max: usize) -> Vec<Arc<CallRecord>> {
+        self.lists.get(Kind::Failed as usize).map(|list| latest_of(list, max, |_| true)).unwrap_or_default()
+    }
+}
+
+/// Returns the last calls of a list, the newest first.
+fn latest_of(list: &List, max: usize, is_match: impl Fn(&CallRecord) -> bool) -> Vec<Arc<CallRecord>> {
+    let list = list.lock().unwrap_or_else(PoisonError::into_inner);
+    list.iter().rev().filter(|call| is_match(call)).take(max).cloned().collect()
 }
 
 #[cfg(test)]

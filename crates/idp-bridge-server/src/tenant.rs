@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::auth::{AccessTokens, RestToken};
 use crate::error::Refusal;
 use crate::guard::TenantGuard;
+use crate::history::History;
 use crate::limits::TenantLimits;
 use crate::metrics::{CallCounters, TenantMetrics};
 use crate::peer::Peer;
@@ -66,6 +67,8 @@ struct TenantState {
     users: UserCache,
     /// The counters of its calls, which continue with new settings.
     calls: Arc<CallCounters>,
+    /// Its calls of the last hour, which continue with new settings.
+    history: Arc<History>,
 }
 
 impl Tenant {
@@ -126,11 +129,18 @@ impl Tenant {
     /// Continues the counters of this tenant with earlier settings.
     pub fn continue_counters(&mut self, earlier: &Self) {
         self.state.calls = Arc::clone(&earlier.state.calls);
+        self.state.history = Arc::clone(&earlier.state.history);
     }
 
     /// Returns the tenant's part of the metrics.
     pub(crate) fn metrics(&self) -> TenantMetrics {
-        TenantMetrics { connector: self.connector.clone(), calls: Arc::clone(&self.state.calls) }
+        let TenantState { calls, history, .. } = &self.state;
+        TenantMetrics { connector: self.connector.clone(), calls: Arc::clone(calls), history: Arc::clone(history) }
+    }
+
+    /// Returns the calls of the last hour.
+    pub(crate) fn history(&self) -> &History {
+        &self.state.history
     }
 
     /// Fails unless the client certificate of a request's connection may call this tenant.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use idp_bridge_core::TenantId;
 use idp_bridge_protocol::VerifyingKey;
+use jiff::Timestamp;
 
 use crate::tenant::Tenant;
 
@@ -106,6 +107,16 @@ pub struct CurrentTenants {
     tenants: ArcSwap<Tenants>,
     broken: AtomicUsize,
     reloads: [AtomicU64; ReloadResult::ALL.len()],
+    last_reload: ArcSwapOption<LastReload>,
+}
+
+/// The last reload, for operators.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastReload {
+    /// The time of the reload.
+    pub time: Timestamp,
+    /// The problems that it found, as text without secrets.
+    pub problems: Vec<String>,
 }
 
 /// The result of a reload.
@@ -136,7 +147,7 @@ impl ReloadResult {
 impl CurrentTenants {
     /// Creates the tenants of a server that starts.
     pub fn new(tenants: Tenants) -> Self {
-        Self { tenants: ArcSwap::from_pointee(tenants), broken: AtomicUsize::new(0), reloads: Default::default() }
+        Self { tenants: ArcSwap::from_pointee(tenants), ..Self::default() }
     }
 
     /// Returns the tenants of now.
@@ -155,6 +166,16 @@ impl CurrentTenants {
     /// Records a reload without an effect, and the number of tenants or tables with settings that cannot be loaded.
     pub fn set_broken(&self, broken: usize) {
         self.count_reload(ReloadResult::Failed, broken);
+    }
+
+    /// Sets the last reload, which `/status` shows.
+    pub fn set_last_reload(&self, reload: LastReload) {
+        self.last_reload.store(Some(Arc::new(reload)));
+    }
+
+    /// Returns the last reload.
+    pub(crate) fn last_reload(&self) -> Option<Arc<LastReload>> {
+        self.last_reload.load_full()
     }
 
     fn count_reload(&self, result: ReloadResult, broken: usize) {

@@ -56,6 +56,8 @@ mod shared_store;
 #[cfg(test)]
 mod signatures;
 #[cfg(test)]
+mod status;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod user_cache;

@@ -12,13 +12,16 @@ use crate::bridge::{Bridge, envelope, limits, memory, signed, tenant};
 use crate::http::{Answer, Connection, Request};
 
 /// A bridge with its listener for operators.
-struct Stage {
-    bridge: Bridge,
-    probes: SocketAddr,
+pub(crate) struct Stage {
+    pub(crate) bridge: Bridge,
+    pub(crate) probes: SocketAddr,
 }
 
 impl Stage {
-    async fn start(tenants: impl IntoIterator<Item = Tenant>, change: impl FnOnce(Server) -> Server) -> Self {
+    pub(crate) async fn start(
+        tenants: impl IntoIterator<Item = Tenant>,
+        change: impl FnOnce(Server) -> Server,
+    ) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let probes = listener.local_addr().unwrap();
         let bridge = Bridge::with_server(tenants, limits(), |server| change(server.with_probes(listener))).await;
@@ -29,7 +32,7 @@ impl Stage {
         Self::start([tenant("acme", memory(sample_users()))], |server| server).await
     }
 
-    async fn operate(&self, request: &Request) -> Answer {
+    pub(crate) async fn operate(&self, request: &Request) -> Answer {
         Connection::open(self.probes).await.send(request).await
     }
 

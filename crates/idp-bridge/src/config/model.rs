@@ -61,12 +61,13 @@ pub(crate) struct Server {
     #[schemars(with = "String")]
     #[serde(deserialize_with = "deserialize_listen")]
     pub(crate) listen: SocketAddr,
-    /// The address and port of a second listener for `/healthz`, `/readyz`, `/metrics`, `/calls` and `/log-level`, which no load
-    /// on the first one reaches.
+    /// The address and port of a second listener for `/healthz`, `/readyz`, `/metrics`, `/status`, `/calls` and `/log-level`,
+    /// which no load on the first one reaches.
     #[schemars(with = "Option<String>")]
     #[serde(deserialize_with = "deserialize_optional_listen")]
     pub(crate) metrics_listen: Option<SocketAddr>,
-    /// The bearer token for `/calls` and `/log-level`, which otherwise only loopback peers may use; at least 16 characters.
+    /// The bearer token for `/status`, `/calls` and `/log-level`, which otherwise only loopback peers may use; at least 16
+    /// characters.
     #[serde(deserialize_with = "deserialize_long_secret")]
     pub(crate) metrics_token: Option<Secret>,
     /// TLS on the main listener. Clear text without this table.

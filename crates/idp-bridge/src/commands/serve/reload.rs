@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
-use idp_bridge_core::TenantId;
-use idp_bridge_server::{CurrentTenants, CurrentTls, Tls};
+use idp_bridge_core::{Clock as _, SystemClock, TenantId};
+use idp_bridge_server::{CurrentTenants, CurrentTls, LastReload, Tls};
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher, recommended_watcher};
 
@@ -19,6 +19,9 @@ use crate::config::{Loader, Problem, Reload, TlsChange};
 const QUIET: Duration = Duration::from_millis(100);
 /// The longest time from a change until the configuration is loaded.
 const MAX_WAIT: Duration = Duration::from_secs(2);
+
+/// The maximum number of problems on the status page.
+const MAX_SHOWN: usize = 50;
 
 /// The reason for a reload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +110,7 @@ impl Reloader {
             Ok(Reload { tenants, changed, removed, broken, problems, tls, keys_for_restart }) => {
                 let has_changes = !changed.is_empty() || !removed.is_empty();
                 self.tenants.replace(tenants, broken.len());
-                log_problems(&problems);
+                self.report(&problems);
                 for id in &broken {
                     let tenant = TenantId::new(id).ok().and_then(|id| self.tenants.load().get(&id));
                     let is_served = tenant.is_some();
@@ -124,10 +127,17 @@ impl Reloader {
             }
             Err(problems) => {
                 self.tenants.set_broken(problems.len());
-                log_problems(&problems);
+                self.report(&problems);
                 tracing::error!(duration_ms, "the configuration is invalid: all tenants keep their settings");
             }
         }
+    }
+
+    /// Logs the problems of a reload, and shows them on the status page.
+    fn report(&self, problems: &[Problem]) {
+        log_problems(problems);
+        let problems = problems.iter().take(MAX_SHOWN).map(ToString::to_string).collect();
+        self.tenants.set_last_reload(LastReload { time: SystemClock.now(), problems });
     }
 
     fn apply_tls(&self, change: TlsChange) {
