@@ -189,7 +189,7 @@ fn failures(state: &ServerState) -> Markup {
         section {
             h2 { "The last failed calls" }
             @if calls.is_empty() {
-                p class="note" { "There is none since the start." }
+                p class="note" { "No call has failed since the start." }
             } @else {
                 table class="tenants" {
                     (head(&["request", "time", "tenant", "call", "result", "took"]))
