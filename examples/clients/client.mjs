@@ -1,6 +1,6 @@
 // @ts-check
 // Signs a call to idp-bridge, sends it, and prints the answer or the problem. Node 20 or later, no packages.
-// TypeScript checks the types in the comments: rename the file to `client.mts`, or set `checkJs`.
+// TypeScript reads the types in the comments: import this file with `allowJs` (`checkJs` checks it, too).
 //
 //   BRIDGE_URL=http://127.0.0.1:8080 BRIDGE_TENANT=acme BRIDGE_KEY=whsk_… \
 //     node client.mjs users.get_by_email '{"email":"ada@acme.example"}'
