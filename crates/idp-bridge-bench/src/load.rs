@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 
 use crate::fixture;
 
-/// What is sent to whom.
+/// The calls and their receiver.
 #[derive(Args, Clone)]
 pub(crate) struct Options {
     /// The address of the gateway.

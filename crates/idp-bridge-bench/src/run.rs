@@ -43,7 +43,7 @@ pub(crate) struct Options {
     /// The rate of the latency measurement, in calls a second.
     #[arg(long, default_value_t = 500)]
     rate: u32,
-    /// Measures only gateways whose name contains this.
+    /// Measures only gateways with this text in their name.
     #[arg(long)]
     only: Option<String>,
     /// Prints JSON instead of Markdown.

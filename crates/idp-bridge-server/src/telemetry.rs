@@ -146,7 +146,7 @@ mod tests {
         telemetry
     }
 
-    /// Returns the origin of a request whose id has the given last half.
+    /// Returns the origin of a request with the given last half of its id.
     fn origin(low: u64, caller: Option<TraceContext>) -> RequestOrigin {
         let id = format!("{:016x}{low:016x}", 0xabc).into();
         RequestOrigin { id, trace: caller, ..RequestOrigin::default() }

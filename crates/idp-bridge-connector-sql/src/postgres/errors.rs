@@ -93,7 +93,7 @@ impl Fault {
             }
             Some(source) if is_of_transport(&*source) => transport_error(source),
             Some(source) => no_session(&source.to_string()),
-            None => no_session("the server's answer is none of PostgreSQL"),
+            None => no_session("the server does not speak the protocol of PostgreSQL"),
         };
         let can_repeat = error.kind() == ErrorKind::Unavailable;
         Self { error, is_answered: false, can_repeat, is_stale: false, is_ending: true }

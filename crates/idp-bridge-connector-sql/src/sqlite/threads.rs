@@ -49,7 +49,7 @@ impl Threads {
     }
 }
 
-/// Returns the connection of a thread, and opens it first if there is none.
+/// Returns the connection of a thread, which opens it at its first use.
 fn connect<'a>(connection: &'a mut Option<Connection>, open: &Open) -> Result<&'a mut Connection> {
     match connection {
         Some(connection) => Ok(connection),

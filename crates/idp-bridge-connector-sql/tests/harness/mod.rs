@@ -24,7 +24,7 @@ fn not_applicable(need: Need) -> Option<&'static str> {
         Need::SecondEmail => "a user has one address",
         Need::UnacceptedMail(_) => "a mailer says by its status whether it accepts a mail",
         Need::SelfEdit => "users have no access to the table",
-        Need::Login => "nobody logs in to a table: its login times and counts are those of the application",
+        Need::Login => "a table has no logins: its login times and counts are those of the application",
         _ => return None,
     })
 }

@@ -15,7 +15,7 @@ use crate::http::{Answer, Request};
 use crate::metrics::Stage;
 use crate::scripted::{Returned, Scripted, record, upstream};
 
-/// Returns a tenant whose REST calls need no timestamp, so that a test can set the clock.
+/// Returns a tenant that needs no timestamp in REST calls, so that a test can set the clock.
 fn rest_tenant(id: &str, connector: &str, provider: impl IdentityProvider) -> Tenant {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"token");
     let sha256 = digest.as_ref().try_into().unwrap();
