@@ -98,9 +98,7 @@ mod table {
         debian: "postgresql", elsewhere: "`brew install postgresql`, or your distribution's package of the server",
     };
 }
-pub(crate) use table::{
-    CHROMEDRIVER, CHROMIUM, CURL, GO, JAVA, MAVEN, NODE, NPM, OPENSSL, POSTGRES, PYTHON, REDIS,
-};
+pub(crate) use table::{CHROMEDRIVER, CHROMIUM, CURL, GO, JAVA, MAVEN, NODE, NPM, OPENSSL, POSTGRES, PYTHON, REDIS};
 
 /// All programs, for the tests.
 pub(crate) const ALL: [&Tool; 12] =

@@ -48,6 +48,8 @@ fn is_allowed(package: &Package, dependency: &Dependency) -> bool {
     match package.name.as_str() {
         "idp-bridge-protocol" | "idp-bridge-http" | CONFORMANCE => target == "core",
         "idp-bridge-client" => ["core", "protocol"].contains(&target),
+        // It signs the calls that it measures.
+        "idp-bridge-bench" => target == "client",
         "idp-bridge-server" => ["core", "protocol", "http"].contains(&target),
         "idp-bridge" => {
             let is_optional_connector =
