@@ -5,6 +5,8 @@ mod errors;
 mod settings;
 mod values;
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use async_trait::async_trait;
 use deadpool::managed::{Object, Pool};
 use idp_bridge_core::{AttemptResult, CallScope, Error, OutboundPolicy, Result, UpstreamCounters};
@@ -23,6 +25,8 @@ use values::Text;
 pub(crate) struct Postgres {
     pool: Pool<Connector>,
     row_security: bool,
+    /// Changes when the tables have changed, so that all connections prepare their statements again.
+    generation: AtomicU64,
     counters: UpstreamCounters,
 }
 
@@ -57,20 +61,26 @@ impl Postgres {
         let connector = Connector::new(Target::new(config, policy)?, config.integer_times.is_some());
         let pool = Pool::builder(connector).max_size(most).build();
         let pool = pool.map_err(|error| Error::misconfigured("no connection pool can be made").with_source(error))?;
-        Ok(Self { pool, row_security: config.row_security, counters: policy.counters.clone() })
+        Ok(Self {
+            pool,
+            row_security: config.row_security,
+            generation: AtomicU64::new(0),
+            counters: policy.counters.clone(),
+        })
     }
 
     async fn lease(&self) -> Result<Lease, Fault> {
-        let connection = self.pool.get().await.map_err(Fault::from_pool)?;
+        let mut connection = self.pool.get().await.map_err(Fault::from_pool)?;
+        connection.renew(self.generation.load(Relaxed));
         Ok(Lease { connection: Some(connection), is_clean: true })
     }
 
     /// Returns the statements that begin a transaction.
     fn begin(&self, scope: &CallScope, is_read: bool) -> String {
-        let mode = if is_read { "READ ONLY" } else { "READ WRITE" };
+        let begin = if is_read { "BEGIN READ ONLY" } else { "BEGIN" };
         let limit = statement_limit(scope).as_millis().max(1);
         let policies = if self.row_security { "on" } else { "off" };
-        format!("BEGIN {mode}; SET LOCAL statement_timeout = {limit}; SET LOCAL row_security = {policies}")
+        format!("{begin}; SET LOCAL statement_timeout = {limit}; SET LOCAL row_security = {policies}")
     }
 
     /// Runs an attempt, and a second one after a failure that certainly changed nothing.
@@ -90,7 +100,12 @@ impl Postgres {
                 Err(_) => AttemptResult::Refused,
             });
             match result {
-                Err(fault) if fault.can_repeat && !is_repeated => is_repeated = true,
+                Err(fault) if fault.can_repeat && !is_repeated => {
+                    is_repeated = true;
+                    if fault.is_stale {
+                        self.generation.fetch_add(1, Relaxed);
+                    }
+                }
                 other => return other.map_err(|fault| fault.error),
             }
         }
@@ -117,7 +132,6 @@ impl Postgres {
             Ok(rows) => rows,
             Err(error) => {
                 let fault = Fault::of_statement(error, statement);
-                connection.forget_if(&fault);
                 if !fault.is_ending {
                     lease.finish();
                 }
@@ -167,9 +181,6 @@ impl Postgres {
         }
         // Without a commit nothing has changed, whether or not the rollback arrives.
         scope.recorder().write_refused();
-        if let Err(fault) = &result {
-            connection.forget_if(fault);
-        }
         if connection.client().batch_execute("ROLLBACK").await.is_ok() {
             lease.finish();
         }

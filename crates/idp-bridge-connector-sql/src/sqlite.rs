@@ -4,7 +4,6 @@ mod errors;
 mod threads;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use idp_bridge_core::{
@@ -31,7 +30,6 @@ struct Task {
     statement: Statement,
     /// The values of the parameters, in the order of their numbers.
     values: Vec<String>,
-    limit: Duration,
 }
 
 impl Sqlite {
@@ -98,13 +96,9 @@ fn open(path: &std::path::Path) -> Result<Connection> {
 }
 
 impl Task {
-    fn new(scope: &CallScope, statement: &Statement, values: Values<'_>) -> Option<Self> {
+    fn new(statement: &Statement, values: Values<'_>) -> Option<Self> {
         let bound = statement.parameters.iter().map(|parameter| values.get(*parameter).map(str::to_owned));
-        Some(Self {
-            statement: statement.clone(),
-            values: bound.collect::<Option<_>>()?,
-            limit: statement_limit(scope),
-        })
+        Some(Self { statement: statement.clone(), values: bound.collect::<Option<_>>()? })
     }
 
     fn read(&self, connection: &Connection) -> Result<Vec<Row>> {
@@ -125,7 +119,6 @@ impl Task {
 
     fn write(&self, connection: &mut Connection) -> Result<bool> {
         let failed = |error| errors::of_statement(error, &self.statement);
-        connection.busy_timeout(self.limit).map_err(failed)?;
         // Rolled back when it is dropped.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         let changed = {
@@ -173,12 +166,12 @@ fn to_value(value: ValueRef<'_>) -> Value {
 #[async_trait]
 impl Database for Sqlite {
     async fn read(&self, scope: &CallScope, statement: &Statement, values: Values<'_>) -> Result<Vec<Row>> {
-        let Some(task) = Task::new(scope, statement, values) else { return Ok(Vec::new()) };
+        let Some(task) = Task::new(statement, values) else { return Ok(Vec::new()) };
         self.run(scope, move |connection| task.read(connection)).await
     }
 
     async fn write(&self, scope: &CallScope, statement: &Statement, values: Values<'_>) -> Result<bool> {
-        let Some(task) = Task::new(scope, statement, values) else { return Ok(false) };
+        let Some(task) = Task::new(statement, values) else { return Ok(false) };
         let recorder = scope.recorder().clone();
         self.run(scope, move |connection| {
             recorder.write_begins();

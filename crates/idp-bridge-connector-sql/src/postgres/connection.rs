@@ -56,7 +56,7 @@ impl Manager for Connector {
                 self.handshake(stream, "localhost").await?
             }
         };
-        Ok(Connection { client, prepared: HashMap::new(), has_epoch: self.has_epoch })
+        Ok(Connection { client, prepared: HashMap::new(), generation: 0, has_epoch: self.has_epoch })
     }
 
     async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Fault> {
@@ -68,6 +68,7 @@ impl Manager for Connector {
 pub(crate) struct Connection {
     client: Client,
     prepared: HashMap<&'static str, Arc<Prepared>>,
+    generation: u64,
     has_epoch: bool,
 }
 
@@ -115,10 +116,11 @@ impl Connection {
         self.prepared.remove(name);
     }
 
-    /// Forgets all prepared statements, if the tables have changed since.
-    pub(crate) fn forget_if(&mut self, fault: &Fault) {
-        if fault.is_stale {
+    /// Forgets all prepared statements, if they are of another generation.
+    pub(crate) fn renew(&mut self, generation: u64) {
+        if self.generation != generation {
             self.prepared.clear();
+            self.generation = generation;
         }
     }
 }

@@ -82,9 +82,13 @@ async fn hidden_rows_are_an_error_unless_allowed() {
 async fn changed_table_is_prepared_again() {
     let database = Database::new("");
     let provider = provider(database.config());
-    assert!(read(&*provider).await.is_ok());
-    database.execute("alter table users alter email type varchar(100)");
-    assert!(read(&*provider).await.is_ok());
+    for change in ["", "alter table users alter email type varchar(100)"] {
+        database.execute(change);
+        // At the same time, so that several connections have prepared the statement.
+        let read = || read(&*provider);
+        let (one, two, three) = tokio::join!(read(), read(), read());
+        assert!(one.is_ok() && two.is_ok() && three.is_ok(), "{one:?}, {two:?}, {three:?}");
+    }
     database.execute("alter table users rename email to mail");
     let error = read(&*provider).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Misconfigured, "{error:?}");

@@ -8,7 +8,7 @@ use idp_bridge_test_postgres::PostgresServer;
 use crate::support::{Database, ada, ample, config, prepare, provider, read, scope, short, wait_until};
 
 #[tokio::test]
-async fn stopped_database_is_unavailable_and_recovers() {
+async fn stopped_or_paused_database_recovers() {
     let mut server = PostgresServer::start();
     prepare(&server, "app");
     let provider = provider(config(&server, "app"));
@@ -23,20 +23,14 @@ async fn stopped_database_is_unavailable_and_recovers() {
     assert_eq!((findings[0].verdict, findings[1].verdict), (Verdict::Failed, Verdict::NotVisible));
     server.restart();
     assert_eq!(read(&*provider).await.unwrap().id, ada());
-}
-
-#[tokio::test]
-async fn paused_database_is_a_timeout() {
-    let server = PostgresServer::start();
-    prepare(&server, "app");
-    let provider = provider(config(&server, "app"));
     server.pause();
-    let error = short(async |scope| provider.get(&scope, UserKey::Id(&ada())).await).await;
+    let paused = crate::support::provider(config(&server, "app"));
+    let error = short(async |scope| paused.get(&scope, UserKey::Id(&ada())).await).await;
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
-    let error = short(async |scope| provider.delete(&scope, &ada()).await).await;
+    let error = short(async |scope| paused.delete(&scope, &ada()).await).await;
     assert_eq!(error.kind(), ErrorKind::Timeout);
     server.resume();
-    assert_eq!(read(&*provider).await.unwrap().id, ada());
+    assert_eq!(read(&*paused).await.unwrap().id, ada());
 }
 
 #[tokio::test]

@@ -109,12 +109,12 @@ async fn wrong_files_are_misconfigured() {
         if let Some(contents) = contents {
             std::fs::write(&path, contents).unwrap();
         }
-        let provider = other();
+        let (provider, existed) = (other(), path.exists());
         let error = read(&*provider).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Misconfigured, "{error:?}");
         assert_eq!(provider.diagnose(&ample()).await[0].verdict, Verdict::Failed);
+        assert_eq!(path.exists(), existed, "a missing file must not be created");
     }
-    assert!(!file.folder.path().join("missing.db").exists());
 }
 
 #[tokio::test]
