@@ -58,9 +58,16 @@ pub(super) fn install(workspace: &Workspace, results: &Path) -> Result<PathBuf> 
 pub(super) fn archive(workspace: &Workspace, tree: &Path, results: &Path) -> Result<()> {
     let name = format!("{PROGRAM}-{}-{}-linux.tar.gz", version(workspace)?, std::env::consts::ARCH);
     let mut tar = Command::new("tar");
-    tar.args(["--create", "--gzip", "--sort=name", "--owner=0", "--group=0", "--numeric-owner"]);
+    tar.args([
+        "--create",
+        "--use-compress-program=gzip --no-name",
+        "--sort=name",
+        "--owner=0",
+        "--group=0",
+        "--numeric-owner",
+    ]);
     tar.arg(format!("--mtime=@{}", commit_time(workspace)?)).arg("--file").arg(results.join(name));
-    process::run(tar.env("GZIP", "-n").arg("--directory").arg(tree).arg("usr"))
+    process::run(tar.arg("--directory").arg(tree).arg("usr"))
 }
 
 /// Writes the Debian package of the tree.
