@@ -20,6 +20,7 @@ pub(crate) enum Step {
     ReadUserinfo,
     Introspect,
     EndRefreshToken,
+    Discover,
     LogInAdministrator,
     SetUp,
 }
@@ -40,6 +41,7 @@ impl Step {
             Self::ReadUserinfo => ("read userinfo", "none"),
             Self::Introspect => ("introspect token", "none"),
             Self::EndRefreshToken => ("end refresh token", "none"),
+            Self::Discover => ("read discovery document", "none"),
             Self::LogInAdministrator => ("log in administrator", "none"),
             Self::SetUp => ("set up realm", "realm-admin"),
         }
@@ -64,11 +66,16 @@ fn refusal(step: Step, status: u16, body: &ErrorBody) -> Error {
                  this way: follow docs/connectors/keycloak.md in the console",
             )
         }
+        (Step::LogInAdministrator, 404) => {
+            Error::upstream(Misconfigured, "keycloak has no such realm for the administrator")
+                .with_hint("check the realm in which the administrator logs in")
+        }
         (
             Step::FetchToken
             | Step::ReadUserinfo
             | Step::Introspect
             | Step::EndRefreshToken
+            | Step::Discover
             | Step::LogInAdministrator,
             _,
         ) => public_refusal(step, status, body),
@@ -270,6 +277,11 @@ mod tests {
         (Introspect, &["introspection unauthenticated"], Unauthenticated),
         (Introspect, &["realm disabled", "realm unknown"], Misconfigured),
         (ReadUserinfo, &["realm unknown"], Misconfigured),
+        (Discover, &["realm disabled", "realm unknown"], Misconfigured),
+        (LogInAdministrator, &["realm disabled", "realm unknown"], Misconfigured),
+        (SetUp, &["forbidden"], PermissionDenied),
+        (SetUp, &["unauthorized"], Unauthenticated),
+        (SetUp, &["realm unknown to administrators"], Misconfigured),
     ];
 
     const ASSERTIONS: &[&str] = &[

@@ -71,7 +71,7 @@ impl RealmSetup {
         }
         let (http, base) = self.connect(context)?;
         let url = base.join(&["realms", &self.realm, ".well-known", "openid-configuration"])?;
-        let answer = check(Step::LogInAdministrator, http.send(scope, Request::get(url)).await?)?;
+        let answer = check(Step::Discover, http.send(scope, Request::get(url)).await?)?;
         let Discovery { issuer } = answer.json()?;
         let expected = base.join(&["realms", &self.realm])?;
         Ok(Some(issuer).filter(|issuer| issuer != expected.as_str()))
