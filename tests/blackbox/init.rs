@@ -76,7 +76,7 @@ fn started() -> Keycloak {
     Keycloak::start(client(), json!({"attributes": [{"name": "email"}]}))
 }
 
-/// Runs `init` for the realm `acme` without questions.
+/// Runs `init` for the realm `acme` without prompts.
 fn init(folder: &Path, url: &str, password: &str, more: &[&str]) -> Output {
     std::fs::write(folder.join("password"), format!("{password}\n")).unwrap();
     let fixed = ["init", "keycloak", "--url", url, "--realm", "acme", "--tenant", "acme"];
@@ -172,7 +172,7 @@ fn init_with_answers(folder: &Path, arguments: &[&str], answers: &str) -> Output
 }
 
 #[test]
-fn missing_values_are_asked_for() {
+fn missing_values_are_prompted_for() {
     let folder = tempfile::tempdir().unwrap();
     let keycloak = started();
     std::fs::write(folder.path().join("password"), "right").unwrap();

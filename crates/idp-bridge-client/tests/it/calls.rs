@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use idp_bridge_client::{
-    Answer, Call, Client, ClientError, Email, MAX_ANSWER, Operation, SigningKey, TenantId, UserId, WebhookId, answers,
+    Answer, Call, Client, ClientError, Email, MAX_ANSWER, Operation, RawClient, RawRequest, SigningKey, TenantId,
+    UserId, WebhookId, answers,
 };
 use idp_bridge_core::Clock;
 use idp_bridge_core::jiff::Timestamp;
@@ -194,4 +195,21 @@ fn random_ids_are_valid_and_distinct() {
     for bad in ["", "a b", "a\r\nb", "ä", "a.b", &"x".repeat(129)] {
         assert!(bad.parse::<WebhookId>().is_err(), "{bad:?}");
     }
+}
+
+#[tokio::test]
+async fn raw_requests_are_sent_unchanged() {
+    let server = Server::start(|_, _| answer(418, &["x-name: value"], "a pot")).await;
+    let request = RawRequest::new(&server.base(), &TenantId::new("acme").unwrap(), "body").unwrap();
+    let request = request.header("webhook-id", "a").twice("webhook-id").with("content-type", "text/plain");
+    let client = RawClient::new(&request).unwrap();
+    let answer = client.send(request.clone().at("elsewhere")).await.unwrap();
+    assert_eq!((answer.status, answer.header("x-name"), &*answer.body), (418, Some("value"), &b"a pot"[..]));
+    client.send(request.without("webhook-id").get()).await.unwrap();
+    let received = server.received();
+    assert!(received[0].head.starts_with("POST /v1/tenants/acme/elsewhere HTTP/1.1"), "{received:?}");
+    assert_eq!(received[0].head.matches("webhook-id: a").count(), 2, "{received:?}");
+    assert!(received[0].head.contains("content-type: text/plain") && received[0].body == "body", "{received:?}");
+    assert!(received[1].head.starts_with("GET /v1/tenants/acme/webhook HTTP/1.1"), "{received:?}");
+    assert!(!received[1].head.contains("webhook-id"), "{received:?}");
 }

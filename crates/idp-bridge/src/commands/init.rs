@@ -5,7 +5,7 @@ mod files;
 mod keycloak;
 #[cfg(feature = "keycloak")]
 mod password;
-mod questions;
+mod prompts;
 mod written;
 
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use clap::Args;
 use idp_bridge_core::{Registry, TenantId};
 
 use self::files::Files;
-use self::questions::Questions;
+use self::prompts::Prompts;
 use super::{doctor, keys};
 use crate::config::{Problem, list, nearest};
 use crate::report::{CommandResult, Exit, Failure, print};
@@ -22,9 +22,9 @@ use crate::show;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  # asks what is missing, and for the administrator's password
+  # prompts for missing values, and for the administrator's password
   idp-bridge init keycloak --url https://login.acme.example --realm acme --tenant acme
-  # without questions
+  # without prompts
   idp-bridge init keycloak --url https://login.acme.example --realm acme --tenant acme \\
     --admin-user admin --admin-password-file admin.password --out /etc/idp-bridge
   # writes the configuration, and prints what to do in the console
@@ -74,13 +74,13 @@ struct Connector {
 
 /// Runs the command.
 pub(crate) fn run(options: &Options, registry: &Registry) -> CommandResult {
-    let mut questions = Questions::new();
-    let kind = choose_product(options, registry, &mut questions)?;
-    let tenant = questions.answer(options.tenant.as_deref(), "--tenant", "the platform's id of the tenant", None)?;
+    let mut prompts = Prompts::new();
+    let kind = choose_product(options, registry, &mut prompts)?;
+    let tenant = prompts.value(options.tenant.as_deref(), "--tenant", "the platform's id of the tenant", None)?;
     let tenant =
         TenantId::new(&tenant).map_err(|error| Problem::new(format!("`{tenant}` is no id of a tenant: {error}")))?;
     let files = Files::new(&options.out, &kind, options.force)?;
-    let connector = set_up(&kind, &tenant, options, registry, &mut questions)?;
+    let connector = set_up(&kind, &tenant, options, registry, &mut prompts)?;
     print(&connector.report)?;
     write(&files, &tenant, &connector, options)?;
     finish(&files, &tenant, &connector, registry)
@@ -91,20 +91,20 @@ fn set_up(
     tenant: &TenantId,
     options: &Options,
     registry: &Registry,
-    questions: &mut Questions,
+    prompts: &mut Prompts,
 ) -> Result<Connector, Failure> {
     match kind {
         #[cfg(feature = "keycloak")]
-        "keycloak" => keycloak::set_up(tenant, &options.keycloak, questions),
-        _ => written::set_up(kind, tenant, options, registry, questions),
+        "keycloak" => keycloak::set_up(tenant, &options.keycloak, prompts),
+        _ => written::set_up(kind, tenant, options, registry, prompts),
     }
 }
 
 /// Returns the type of a connector that is built in.
-fn choose_product(options: &Options, registry: &Registry, questions: &mut Questions) -> Result<String, Failure> {
+fn choose_product(options: &Options, registry: &Registry, prompts: &mut Prompts) -> Result<String, Failure> {
     let kinds: Vec<&str> = registry.iter().map(|entry| entry.kind()).filter(|kind| *kind != "memory").collect();
     let question = format!("the identity provider, one of {}", list(kinds.iter().copied()));
-    let kind = questions.answer(options.product.as_deref(), "PRODUCT", &question, None)?;
+    let kind = prompts.value(options.product.as_deref(), "PRODUCT", &question, None)?;
     if kinds.contains(&kind.as_str()) {
         return Ok(kind);
     }

@@ -122,8 +122,7 @@ pub(crate) fn run(options: &Options) -> CommandResult {
 
 /// Runs all checks in order. Fails only if there is no answer to the first request.
 async fn run_checks(target: &Target, options: &Options) -> Result<Vec<Checked>, Failure> {
-    let ping = target.ping();
-    target.send(ping.clone()).await.map_err(|error| no_answer(&error, &options.url))?;
+    target.send(target.ping()).await.map_err(|error| no_answer(&error, &options.url))?;
     let mut checked = Vec::new();
     for check in requests::checks(target) {
         let mut details = Vec::new();

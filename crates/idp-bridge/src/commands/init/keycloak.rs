@@ -9,7 +9,7 @@ use idp_bridge_core::{CallScope, ConnectorContext, Error, TenantId};
 
 use super::Connector;
 use super::password::read_password;
-use super::questions::Questions;
+use super::prompts::Prompts;
 use crate::commands::runtime;
 use crate::config::{MAX_FILE, Problem, read_text};
 use crate::report::{Failure, with_causes};
@@ -56,11 +56,11 @@ pub(super) struct KeycloakOptions {
 pub(super) fn set_up(
     tenant: &TenantId,
     options: &KeycloakOptions,
-    questions: &mut Questions,
+    prompts: &mut Prompts,
 ) -> Result<Connector, Failure> {
     let setup = RealmSetup {
-        url: questions.answer(options.url.as_deref(), "--url", "Keycloak's URL", None)?,
-        realm: questions.answer(options.realm.as_deref(), "--realm", "the realm", Some(tenant.as_str()))?,
+        url: prompts.value(options.url.as_deref(), "--url", "Keycloak's URL", None)?,
+        realm: prompts.value(options.realm.as_deref(), "--realm", "the realm", Some(tenant.as_str()))?,
         client_id: options.client_id.clone(),
         customer_attribute: options.customer_attribute.clone(),
         roles: roles(options),
@@ -71,7 +71,7 @@ pub(super) fn set_up(
     let runtime = runtime()?;
     // A wrong URL or realm shows before the password is typed.
     runtime.block_on(setup.discover(&context, &scope())).map_err(|error| refused(&error))?;
-    let administrator = ask_administrator(options, questions)?;
+    let administrator = read_administrator(options, prompts)?;
     let done = runtime.block_on(setup.run(&administrator, &context, &scope())).map_err(|error| refused(&error))?;
     Ok(Connector {
         kind: "keycloak".into(),
@@ -91,9 +91,9 @@ fn roles(options: &KeycloakOptions) -> Vec<String> {
     ["manage-users"].iter().chain(more).map(|role| (*role).to_owned()).collect()
 }
 
-fn ask_administrator(options: &KeycloakOptions, questions: &mut Questions) -> Result<Administrator, Problem> {
+fn read_administrator(options: &KeycloakOptions, prompts: &mut Prompts) -> Result<Administrator, Problem> {
     let question = format!("the name of an administrator, who logs in to the realm `{}`", options.admin_realm);
-    let name = questions.answer(options.admin_user.as_deref(), "--admin-user", &question, None)?;
+    let name = prompts.value(options.admin_user.as_deref(), "--admin-user", &question, None)?;
     let prompt = format!("password of `{name}`, used once and not stored: ");
     let password = read_password(options.admin_password_file.as_deref(), "--admin-password-file", &prompt)?;
     Ok(Administrator { realm: options.admin_realm.clone(), name, password })

@@ -2,7 +2,7 @@
 
 use idp_bridge_core::{Registry, TenantId};
 
-use super::questions::Questions;
+use super::prompts::Prompts;
 use super::{Connector, Options};
 use crate::config::{Problem, Setting, connector_settings, list};
 use crate::report::Failure;
@@ -21,7 +21,7 @@ pub(super) fn set_up(
     tenant: &TenantId,
     options: &Options,
     registry: &Registry,
-    questions: &mut Questions,
+    prompts: &mut Prompts,
 ) -> Result<Connector, Failure> {
     let entry = registry.iter().find(|entry| entry.kind() == kind);
     let known = entry.map(connector_settings).unwrap_or_default();
@@ -31,7 +31,7 @@ pub(super) fn set_up(
             continue;
         }
         let question = format!("`{}`: {}", setting.key, setting.summary.trim_end_matches('.'));
-        let answer = questions.answer(None, &format!("--set {}=…", setting.key), &question, None)?;
+        let answer = prompts.value(None, &format!("--set {}=…", setting.key), &question, None)?;
         settings.insert(setting.key.clone(), answer.into());
     }
     let steps = STEPS.iter().find(|(own, _)| *own == kind).map_or("", |(_, steps)| steps);

@@ -1,19 +1,19 @@
-//! Questions for values that the command line does not have.
+//! Prompts for values that the command line does not have.
 
 use std::io::{self, BufRead as _, Write as _};
 
 use crate::config::Problem;
 
-/// Asks on standard error, and reads lines from standard input.
-pub(super) struct Questions(io::StdinLock<'static>);
+/// Prompts on standard error, and reads lines from standard input.
+pub(super) struct Prompts(io::StdinLock<'static>);
 
-impl Questions {
+impl Prompts {
     pub(super) fn new() -> Self {
         Self(io::stdin().lock())
     }
 
-    /// Returns the value of an option, else the answer to a question, else the default.
-    pub(super) fn answer(
+    /// Returns the value of an option, else the answer to a prompt, else the default.
+    pub(super) fn value(
         &mut self,
         given: Option<&str>,
         option: &str,
