@@ -23,7 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["audit", "auth", "guard", "telemetry", "user_cache"],
     &["origin"],
     &["metrics", "peer", "recent_calls"],
-    &["error"],
+    &["error", "shared_futures"],
     &[
         "call_record",
         "catch_panic",
@@ -35,7 +35,6 @@ const LAYERS: &[&[&str]] = &[
         "process_key",
         "proxy_protocol",
         "response",
-        "shared_futures",
         "tls",
         "trace",
     ],
