@@ -5,8 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{Method, StatusCode};
 use idp_bridge_core::{
     BreakerDecision, CallScope, Error, ErrorKind, OutboundPolicy, Recorder, Result, UpstreamCounters,
 };
@@ -20,6 +19,8 @@ use crate::budget::RetryBudget;
 use crate::connections::Connections;
 use crate::counted::CountedAttempt;
 use crate::fault::Fault;
+use crate::outgoing::Outgoing;
+use crate::pool::Pool;
 use crate::request::{Body, Effect, Request};
 use crate::resolver::CheckedResolver;
 use crate::response::Response;
@@ -28,8 +29,6 @@ use crate::{BaseUrl, Peer, TransportCause, base_url, status_error, tls};
 
 /// The maximum size of a response body: 1 MiB.
 pub const MAX_BODY: usize = 1024 * 1024;
-/// The header with the trace of a request.
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// A tenant's HTTP client. Cheap to clone.
 ///
@@ -165,12 +164,12 @@ impl Client {
             return first.await;
         }
         *sent += 1;
-        let mut second = pin!(self.attempt(recorder, request, *sent, place));
-        let (result, other) = tokio::select! {
-            result = &mut first => (result, second),
-            result = &mut second => (result, first),
-        };
-        if result.is_ok() { result } else { other.await }
+        // Boxed, since it is rare.
+        let mut second = Box::pin(self.attempt(recorder, request, *sent, place));
+        tokio::select! {
+            result = &mut first => if result.is_ok() { result } else { second.await },
+            result = &mut second => if result.is_ok() { result } else { first.await },
+        }
     }
 
     /// Makes one attempt when there is a place among the connections. A second request has one, and its own connection.
@@ -182,7 +181,7 @@ impl Client {
         second: Option<SemaphorePermit<'_>>,
     ) -> Result<Response, Fault> {
         let connections = &self.0.connections;
-        let (http, _place) = match second {
+        let (pool, _place) = match second {
             Some(place) => (connections.spare_for(&request.url), Some(place)),
             None => {
                 let _wait = recorder.timeline().begin_wait("wait_for_connection");
@@ -199,7 +198,8 @@ impl Client {
             step.set_breaker(BreakerDecision::Probe);
         }
         let counted = CountedAttempt::new(&self.0.counters, step);
-        let result = exchange(http, recorder, request, Prepared { body, traceparent: counted.traceparent() }).await;
+        let outgoing = Outgoing { request, body: body.unwrap_or_default(), traceparent: counted.traceparent() };
+        let result = exchange(pool, recorder, &outgoing).await;
         counted.finish(&result, recorder);
         match &result {
             Ok(response) if retry::is_outage(request.effective_status(response)) => {
@@ -232,41 +232,31 @@ fn host(url: &Url) -> String {
     url[Position::BeforeHost..Position::AfterPort].to_owned()
 }
 
-/// The parts of an attempt that differ from those of the other attempts.
-struct Prepared {
-    body: Option<Bytes>,
-    traceparent: Option<HeaderValue>,
-}
-
 /// Sends a request and reads the response.
-async fn exchange(
-    http: &reqwest::Client,
-    recorder: &Recorder,
-    request: &Request,
-    prepared: Prepared,
-) -> Result<Response, Fault> {
+async fn exchange(pool: &Pool, recorder: &Recorder, outgoing: &Outgoing<'_>) -> Result<Response, Fault> {
+    let request = outgoing.request;
     let is_write = request.effect == Effect::Write;
     recorder.attempt();
     if is_write {
         recorder.write_begins();
-    }
-    let mut builder = http.request(request.method.clone(), request.url.clone()).headers(request.headers.clone());
-    if let Some(traceparent) = prepared.traceparent {
-        builder = builder.header(TRACEPARENT, traceparent);
-    }
-    if let Some(body) = prepared.body {
-        builder = builder.body(body);
     }
     let record_write = |refused: bool| {
         if is_write && refused {
             recorder.write_refused();
         }
     };
-    let response = builder.send().await.map_err(Fault::from_reqwest).inspect_err(|fault| record_write(!fault.sent))?;
+    let is_https = request.url.scheme() == "https";
+    let mut incomplete = pool
+        .send(outgoing)
+        .await
+        .map_err(|error| Fault::from_send(error, is_https))
+        .inspect_err(|fault| record_write(!fault.sent))?;
     if request.classify.is_none() {
-        record_write(is_refusal(response.status()));
+        record_write(is_refusal(incomplete.status));
     }
-    let response = read(response, request.reset.clone()).await?;
+    let body = incomplete.read(MAX_BODY).await.map_err(|error| Fault::from_read(error, is_https))?;
+    let (status, headers) = (incomplete.status, incomplete.headers);
+    let response = Response { status, headers, body, reset: request.reset.clone() };
     if request.classify.is_some() {
         record_write(is_refusal(request.effective_status(&response)));
     }
@@ -284,23 +274,6 @@ fn can_retry(result: &Result<Response, Fault>, request: &Request) -> bool {
 /// Returns whether this status means that the request was not executed.
 fn is_refusal(status: StatusCode) -> bool {
     status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT
-}
-
-/// Reads a response of at most [`MAX_BODY`] bytes.
-async fn read(mut response: reqwest::Response, reset: Option<HeaderName>) -> Result<Response, Fault> {
-    let announced = response.content_length().unwrap_or_default();
-    if announced > MAX_BODY as u64 {
-        return Err(Fault::too_large());
-    }
-    let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(Fault::from_reqwest)? {
-        if body.len() + chunk.len() > MAX_BODY {
-            return Err(Fault::too_large());
-        }
-        body.extend_from_slice(&chunk);
-    }
-    let headers = std::mem::take(response.headers_mut());
-    Ok(Response { status: response.status(), headers, body: Bytes::from(body), reset })
 }
 
 fn timed_out() -> Error {
@@ -328,6 +301,16 @@ mod tests {
         assert_eq!(scope.recorder().attempts(), 1);
         assert_eq!(scope.recorder().outcome(), idp_bridge_core::Outcome::NotApplied);
         assert!(!format!("{error:?}").contains("ada"), "{error:?}");
+    }
+
+    #[test]
+    fn future_of_a_request_is_small() {
+        // Each call copies it into the future of the connector.
+        let client = Client::new(&OutboundPolicy::default()).unwrap();
+        let scope = CallScope::new("r-1", Duration::from_secs(30));
+        let request = Request::get(Url::parse("http://localhost:9/").unwrap());
+        let size = size_of_val(&client.send(&scope, request));
+        assert!(size < 3072, "{size} bytes");
     }
 
     #[test]

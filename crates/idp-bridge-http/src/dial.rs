@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use idp_bridge_core::{Error, OutboundPolicy, Result};
@@ -60,7 +61,7 @@ impl Dialer {
             return Ok(vec![address]);
         }
         let found = self.resolver.resolve_allowed(host).await;
-        found.map_err(|error| match find::<Refused>(&*error) {
+        found.map(|found| found.iter().map(SocketAddr::ip).collect()).map_err(|error| match find::<Refused>(&*error) {
             Some(refused) => refuse(*refused),
             None => to_error(TransportCause::NameNotFound).with_source(error),
         })
@@ -71,7 +72,7 @@ impl Dialer {
 ///
 /// It trusts the authorities of `ca_file` or those of the system, checks the host name, and has the client certificate.
 pub fn tls_config(policy: &OutboundPolicy) -> Result<rustls::ClientConfig> {
-    tls::client_config(policy, Protocols::Unnamed)
+    tls::client_config(policy, Protocols::Unnamed).map(Arc::unwrap_or_clone)
 }
 
 /// Converts the error of a connection or of a TLS handshake. `Unavailable`, or `Misconfigured` for a certificate.

@@ -3,7 +3,9 @@
 use idp_bridge_core::{Error, ErrorKind};
 
 use crate::address::Refused;
-use crate::transport::{Peer, TransportCause, find};
+use crate::connector::BoxError;
+use crate::pool::{ReadError, SendError};
+use crate::transport::{HttpError, Peer, TransportCause, find};
 
 /// An attempt without a usable response.
 #[derive(Debug)]
@@ -17,25 +19,46 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    /// Converts an error of the HTTP client. Its URL is removed, because a query may contain an email address.
-    pub(crate) fn from_reqwest(error: reqwest::Error) -> Self {
-        let https = error.url().is_some_and(|url| url.scheme() == "https");
-        let error = error.without_url();
-        let is_unsent = error.is_connect() || error.is_builder();
-        if let Some(refused) = find::<Refused>(&error) {
-            let sent = !is_unsent;
-            return Self { error: refused.into_error().unanswered(), sent, is_transient: false };
+    /// Converts the error of a request without a response.
+    pub(crate) fn from_send(error: SendError, is_https: bool) -> Self {
+        match error {
+            SendError::NotBuilt(source) => Self::new(TransportCause::NotBuilt, source, false),
+            SendError::NotConnected(source) => {
+                if let Some(refused) = find::<Refused>(&*source) {
+                    let error = refused.into_error().unanswered();
+                    return Self { error, sent: false, is_transient: false };
+                }
+                Self::new(TransportCause::from_parts(&*source, true, is_https), source, false)
+            }
+            SendError::Unsent(source) => {
+                Self::new(TransportCause::from_parts(&*source, false, is_https), source, false)
+            }
+            SendError::Broken(source) => Self::broken(source, is_https),
         }
-        let cause = TransportCause::from_error(&error, https).unwrap_or(TransportCause::NotConnected);
+    }
+
+    /// Converts the error of a response without a complete body.
+    pub(crate) fn from_read(error: ReadError, is_https: bool) -> Self {
+        match error {
+            ReadError::TooLarge => Self::too_large(),
+            ReadError::Broken(source) => Self::broken(source, is_https),
+        }
+    }
+
+    fn broken(source: BoxError, is_https: bool) -> Self {
+        let cause = TransportCause::from_parts(&*source, false, is_https);
         // With TLS 1.3, this refusal arrives after the request was sent. The server has read none of it.
-        let sent = !is_unsent && cause != TransportCause::ClientCertificateRefused;
+        Self::new(cause, source, cause != TransportCause::ClientCertificateRefused)
+    }
+
+    fn new(cause: TransportCause, source: BoxError, sent: bool) -> Self {
         let (kind, message) = (cause.kind(), cause.describe(Peer::IdentityProvider));
-        let own = match cause {
+        let error = match cause {
             TransportCause::NotBuilt | TransportCause::NoStore => Error::ours(kind, message),
             _ => Error::upstream(kind, message),
         };
-        let own = own.with_hint(cause.hint(Peer::IdentityProvider)).unanswered().with_source(error);
-        Self { error: own, sent, is_transient: kind == ErrorKind::Unavailable }
+        let error = error.with_hint(cause.hint(Peer::IdentityProvider)).unanswered().with_source(HttpError(source));
+        Self { error, sent, is_transient: kind == ErrorKind::Unavailable }
     }
 
     /// Creates the fault of a request body that could not be built.

@@ -3,17 +3,20 @@
 //! The connection uses exactly the checked addresses, so a second lookup cannot return others.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 use std::time::Duration;
-use std::{fmt, io};
+use std::{fmt, io, vec};
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{LookupIpStrategy, ResolveHosts, ResolverConfig, ResolverOpts, ServerGroup};
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::system_conf::read_system_conf;
+use hyper_util::client::legacy::connect::dns::Name;
 use idp_bridge_core::PrivateNetworks;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tower_service::Service;
 
 use crate::address;
 
@@ -53,13 +56,13 @@ impl CheckedResolver {
         Self { networks, dns: Arc::new(OnceLock::from(build(config, ResolverOpts::default()))) }
     }
 
-    /// Returns the addresses of a name that the policy allows. Fails if there are none.
+    /// Returns the addresses of a name that the policy allows, with port 0. Fails if there are none.
     pub(crate) async fn resolve_allowed(
         &self,
         name: &str,
-    ) -> Result<Vec<IpAddr>, Box<dyn std::error::Error + Send + Sync>> {
+    ) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
         let found = self.lookup(name).await?.into_iter().map(|address| SocketAddr::new(address, 0));
-        Ok(allowed(found, self.networks)?.into_iter().map(|address| address.ip()).collect())
+        allowed(found, self.networks)
     }
 
     async fn lookup(&self, name: &str) -> Result<Vec<IpAddr>, Unresolved> {
@@ -96,16 +99,18 @@ impl fmt::Debug for CheckedResolver {
     }
 }
 
-impl Resolve for CheckedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
+impl Service<Name> for CheckedResolver {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
         let resolver = self.clone();
-        Box::pin(async move {
-            let found = resolver.lookup(name.as_str()).await?;
-            // The port is set by the caller.
-            let found = found.into_iter().map(|address| SocketAddr::new(address, 0));
-            let allowed = allowed(found, resolver.networks)?;
-            Ok(Box::new(allowed.into_iter()) as Addrs)
-        })
+        Box::pin(async move { Ok(resolver.resolve_allowed(name.as_str()).await?.into_iter()) })
     }
 }
 
@@ -158,7 +163,7 @@ mod tests {
         name: &str,
         networks: PrivateNetworks,
     ) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(CheckedResolver::new(networks).resolve(name.parse().unwrap()).await?.collect())
+        CheckedResolver::new(networks).resolve_allowed(name).await
     }
 
     #[tokio::test]
@@ -181,7 +186,7 @@ mod tests {
             let resolver = CheckedResolver::with_name_server(PrivateNetworks::Allow, silent.local_addr().unwrap());
             let mut query = [0; 512];
             tokio::select! {
-                found = resolver.resolve(name.parse().unwrap()) => panic!("{name}: {:?}", found.map(|_| "addresses")),
+                found = resolver.resolve_allowed(name) => panic!("{name}: {:?}", found.map(|_| "addresses")),
                 received = silent.recv(&mut query) => assert!(received.unwrap() > 12, "{name}"),
             }
         }

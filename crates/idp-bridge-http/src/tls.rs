@@ -24,29 +24,33 @@ pub(crate) enum Protocols {
     Unnamed,
 }
 
-/// Returns the shared configuration, or one for a policy with certificates.
-///
-/// A copy of the shared configuration takes two kilobytes, because copies share the verifier and the sessions.
-pub(crate) fn client_config(policy: &OutboundPolicy, protocols: Protocols) -> Result<ClientConfig> {
-    let mut config = match (&policy.ca_pem, &policy.client_certificate) {
-        (None, None) => shared_config()?,
-        (ca_pem, certificate) => own_config(ca_pem.as_deref(), certificate.as_ref())?,
+/// Returns the configuration that tenants share, or an own one for a policy with certificates.
+pub(crate) fn client_config(policy: &OutboundPolicy, protocols: Protocols) -> Result<Arc<ClientConfig>> {
+    static SHARED: [OnceLock<Arc<ClientConfig>>; 3] = [OnceLock::new(), OnceLock::new(), OnceLock::new()];
+    if policy.ca_pem.is_some() || policy.client_certificate.is_some() {
+        return build_config(policy, protocols).map(Arc::new);
+    }
+    let [http2, http1, unnamed] = &SHARED;
+    let shared = match protocols {
+        Protocols::Http2 => http2,
+        Protocols::Http1 => http1,
+        Protocols::Unnamed => unnamed,
     };
+    if let Some(config) = shared.get() {
+        return Ok(Arc::clone(config));
+    }
+    let config = Arc::new(build_config(policy, protocols)?);
+    Ok(Arc::clone(shared.get_or_init(|| config)))
+}
+
+fn build_config(policy: &OutboundPolicy, protocols: Protocols) -> Result<ClientConfig> {
+    let mut config = own_config(policy.ca_pem.as_deref(), policy.client_certificate.as_ref())?;
     config.alpn_protocols = match protocols {
         Protocols::Http2 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         Protocols::Http1 => vec![b"http/1.1".to_vec()],
         Protocols::Unnamed => Vec::new(),
     };
     Ok(config)
-}
-
-fn shared_config() -> Result<ClientConfig> {
-    static SHARED: OnceLock<ClientConfig> = OnceLock::new();
-    if let Some(shared) = SHARED.get() {
-        return Ok(shared.clone());
-    }
-    let config = own_config(None, None)?;
-    Ok(SHARED.get_or_init(|| config).clone())
 }
 
 fn own_config(ca_pem: Option<&[u8]>, certificate: Option<&ClientCertificate>) -> Result<ClientConfig> {

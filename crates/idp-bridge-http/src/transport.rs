@@ -1,7 +1,7 @@
 //! The causes of requests without a response.
 
 use std::error::Error as StdError;
-use std::io;
+use std::{fmt, io};
 
 use idp_bridge_core::ErrorKind;
 use rustls::{AlertDescription, CertificateError, InvalidMessage};
@@ -60,38 +60,32 @@ pub enum Peer {
 }
 
 impl TransportCause {
-    /// Returns the cause of an error of the HTTP client, or `None` for other errors.
+    /// Returns the cause of a failure of an HTTP client.
     ///
-    /// `https` is the scheme of the URL. With a plain URL, some failures mean that the port expects TLS.
-    pub fn from_error(error: &(dyn StdError + 'static), https: bool) -> Option<Self> {
-        let error: &reqwest::Error = find(error)?;
-        if error.is_builder() {
-            return Some(Self::NotBuilt);
-        }
+    /// `is_connecting` says that there was no connection. `is_https` is the scheme of the URL: with a plain one, some failures
+    /// mean that the port expects TLS.
+    pub fn from_parts(error: &(dyn StdError + 'static), is_connecting: bool, is_https: bool) -> Self {
         if let Some(fault) = find::<rustls::Error>(error) {
-            return Some(Self::from_tls(fault));
+            return Self::from_tls(fault);
         }
         if is_unresolved(error) {
-            return Some(Self::NameNotFound);
+            return Self::NameNotFound;
         }
         // The HTTP client wraps errors of a handshake in an `io::Error` of the kind `Other`.
         let mut kinds = causes(error).filter_map(|cause| cause.downcast_ref()).map(io::Error::kind);
         let io = kinds.find(|kind| *kind != io::ErrorKind::Other);
-        let connecting = error.is_connect();
-        Some(match io {
-            _ if error.is_timeout() && connecting => Self::ConnectTimeout,
-            _ if error.is_timeout() => Self::AnswerTimeout,
+        match io {
             Some(io::ErrorKind::ConnectionRefused) => Self::Refused,
-            Some(io::ErrorKind::TimedOut) if connecting => Self::ConnectTimeout,
-            Some(io::ErrorKind::UnexpectedEof) if connecting && https => Self::TlsFailed,
-            Some(io::ErrorKind::ConnectionReset) if connecting && https => Self::TlsFailed,
+            Some(io::ErrorKind::TimedOut) if is_connecting => Self::ConnectTimeout,
+            Some(io::ErrorKind::UnexpectedEof) if is_connecting && is_https => Self::TlsFailed,
+            Some(io::ErrorKind::ConnectionReset) if is_connecting && is_https => Self::TlsFailed,
             Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => Self::Reset,
-            _ if connecting => Self::NotConnected,
-            _ if !is_parse(error) && https => Self::Closed,
+            _ if is_connecting => Self::NotConnected,
+            _ if !is_parse(error) && is_https => Self::Closed,
             _ if !is_parse(error) => Self::ClosedPlain,
-            _ if https => Self::NotHttp,
+            _ if is_https => Self::NotHttp,
             _ => Self::NotHttpPlain,
-        })
+        }
     }
 
     /// Returns the cause of a failed connection that no HTTP client made.
@@ -111,7 +105,7 @@ impl TransportCause {
 
     /// Returns whether this is an error of the HTTP client. Its messages are not meant for operators.
     pub fn is_http_error(error: &(dyn StdError + 'static)) -> bool {
-        error.is::<reqwest::Error>()
+        error.is::<HttpError>()
     }
 
     fn from_tls(fault: &rustls::Error) -> Self {
@@ -224,13 +218,29 @@ impl TransportCause {
     }
 }
 
+/// A failure of the HTTP client. Its causes are not meant for operators.
+#[derive(Debug)]
+pub(crate) struct HttpError(pub(crate) Box<dyn StdError + Send + Sync>);
+
+impl fmt::Display for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the HTTP exchange failed")
+    }
+}
+
+impl StdError for HttpError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.0)
+    }
+}
+
 /// Returns whether the name could not be resolved, by our resolver or by that of the HTTP client.
-fn is_unresolved(error: &reqwest::Error) -> bool {
+fn is_unresolved(error: &(dyn StdError + 'static)) -> bool {
     // The error type of the HTTP client is private.
     find::<Unresolved>(error).is_some() || causes(error).any(|cause| cause.to_string() == "dns error")
 }
 
-fn is_parse(error: &reqwest::Error) -> bool {
+fn is_parse(error: &(dyn StdError + 'static)) -> bool {
     find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse)
 }
 

@@ -99,13 +99,25 @@ pub(crate) fn print_note(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
+/// Returns the cause of a call without a response, or `None` if the request could not be built.
+pub(crate) fn transport_cause(error: &reqwest::Error, is_https: bool) -> Option<TransportCause> {
+    match (error.is_builder(), error.is_timeout(), error.is_connect()) {
+        (true, ..) => None,
+        (_, true, true) => Some(TransportCause::ConnectTimeout),
+        (_, true, false) => Some(TransportCause::AnswerTimeout),
+        (.., is_connecting) => Some(TransportCause::from_parts(error, is_connecting, is_https)),
+    }
+}
+
 /// Returns the message of an error followed by those of its causes, each once.
 ///
 /// Errors of the HTTP stack are left out, since the message before them names the [cause](TransportCause).
 pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
-    while let Some(error) = cause.filter(|cause| !TransportCause::is_http_error(*cause)) {
+    while let Some(error) =
+        cause.filter(|cause| !TransportCause::is_http_error(*cause) && !cause.is::<reqwest::Error>())
+    {
         let more = error.to_string();
         if !text.contains(&more) {
             text = format!("{text}: {more}");

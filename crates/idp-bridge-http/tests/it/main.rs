@@ -16,6 +16,8 @@ mod oidc;
 #[cfg(test)]
 mod outages;
 #[cfg(test)]
+mod pool;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod tls;

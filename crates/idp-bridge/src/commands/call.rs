@@ -15,7 +15,7 @@ use super::hints::hint_for_code;
 use super::runtime;
 use crate::cli::{CallCommand, parse_duration};
 use crate::config::{self, Problem};
-use crate::report::{CommandResult, Exit, Failure, print, print_json, with_causes};
+use crate::report::{CommandResult, Exit, Failure, print, print_json, transport_cause, with_causes};
 use crate::show;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -175,7 +175,7 @@ impl SentCall<'_> {
             }
             ClientError::Transport { source, .. } => {
                 let https = self.url.starts_with("https:");
-                match TransportCause::from_error(&**source, https) {
+                match source.downcast_ref().and_then(|error| transport_cause(error, https)) {
                     Some(TransportCause::Refused) => Problem::new(TransportCause::Refused.describe(Peer::Bridge))
                         .with_hint(format!("check that a bridge listens at `{}`", self.url)),
                     Some(cause) => Problem::new(cause.describe(Peer::Bridge))

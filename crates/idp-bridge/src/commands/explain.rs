@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use self::recorded::RecordedCall;
 use crate::config::{self, Problem};
-use crate::report::{CommandResult, Exit, Failure, print, print_json, with_causes};
+use crate::report::{CommandResult, Exit, Failure, print, print_json, transport_cause, with_causes};
 
 /// The time limit for the response of the bridge.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -97,13 +97,11 @@ fn read_token(options: &Options) -> Result<Option<Secret>, Problem> {
 
 fn unreachable(options: &Options, error: &reqwest::Error) -> Failure {
     let listens = format!("check that a bridge with `server.metrics_listen` listens at `{}`", options.url);
-    Failure::negative(match TransportCause::from_error(error, options.url.starts_with("https:")) {
+    Failure::negative(match transport_cause(error, options.url.starts_with("https:")) {
         Some(TransportCause::Refused) => {
             Problem::new(TransportCause::Refused.describe(Peer::Bridge)).with_hint(listens)
         }
-        Some(TransportCause::NotBuilt) | None => {
-            Problem::new(format!("`{}` is not a URL that can be requested", options.url)).with_hint(listens)
-        }
+        None => Problem::new(format!("`{}` is not a URL that can be requested", options.url)).with_hint(listens),
         Some(cause) => Problem::new(cause.describe(Peer::Bridge)).with_hint(cause.hint(Peer::Bridge)),
     })
 }
