@@ -1,15 +1,17 @@
 //! Request ids and log hashes, derived from a random key of the process.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use aws_lc_rs::hmac;
 use idp_bridge_core::{Random, TenantId, UserId};
 
-/// A random key that never leaves the process.
+/// Random keys that never leave the process.
 #[derive(Debug)]
 pub(crate) struct ProcessKey {
-    key: hmac::Key,
-    /// The key of the hashes of users. Another one than `key` if several processes share it.
+    /// SipHash with a random key. Cheaper than an HMAC, for values that need no collision resistance.
+    hashes: RandomState,
+    /// The key of the hashes of users.
     users: hmac::Key,
     requests: AtomicU64,
 }
@@ -19,8 +21,8 @@ impl ProcessKey {
     pub(crate) fn new(random: &dyn Random) -> std::io::Result<Self> {
         let mut key = [0; 32];
         random.fill(&mut key)?;
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
-        Ok(Self { users: key.clone(), key, requests: AtomicU64::new(0) })
+        let users = hmac::Key::new(hmac::HMAC_SHA256, &key);
+        Ok(Self { hashes: RandomState::new(), users, requests: AtomicU64::new(0) })
     }
 
     /// Sets the salt of the hashes of users. With equal salts, they are equal after a restart and in other processes.
@@ -31,34 +33,27 @@ impl ProcessKey {
     /// Returns the next request id, which does not reveal the number of requests.
     pub(crate) fn next_request_id(&self) -> String {
         let number = self.requests.fetch_add(1, Relaxed);
-        format!("{:032x}", digest::<16>(&self.key, &[b"request", &number.to_be_bytes()]))
+        let half = |part: u8| self.hashes.hash_one((part, number));
+        format!("{:016x}{:016x}", half(0), half(1))
     }
 
     /// Returns the hash of a user for the log. It depends on the salt, or else on the process.
     pub(crate) fn user_hash(&self, tenant: &TenantId, id: &UserId) -> String {
+        let mut context = hmac::Context::with_key(&self.users);
         // A tenant's id contains no NUL.
-        format!(
-            "{:016x}",
-            digest::<8>(&self.users, &[b"user", tenant.as_str().as_bytes(), b"\0", id.as_str().as_bytes()])
-        )
+        for part in ["user", tenant.as_str(), "\0", id.as_str()] {
+            context.update(part.as_bytes());
+        }
+        let tag = context.sign();
+        let hash = tag.as_ref().iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte));
+        format!("{hash:016x}")
     }
 
     /// Returns a number below `count` that is stable for a tenant, or 0 if `count` is 0.
     pub(crate) fn pick(&self, tenant: &TenantId, count: usize) -> usize {
-        let digest = digest::<16>(&self.key, &[b"pick", tenant.as_str().as_bytes()]);
-        let picked = u128::try_from(count).ok().and_then(|count| digest.checked_rem(count));
-        picked.and_then(|picked| usize::try_from(picked).ok()).unwrap_or_default()
+        let hash = usize::try_from(self.hashes.hash_one(tenant.as_str()) >> 32).unwrap_or_default();
+        hash.checked_rem(count).unwrap_or_default()
     }
-}
-
-/// Returns the first bytes of the HMAC of all parts as a number.
-fn digest<const BYTES: usize>(key: &hmac::Key, parts: &[&[u8]]) -> u128 {
-    let mut context = hmac::Context::with_key(key);
-    for part in parts {
-        context.update(part);
-    }
-    let tag = context.sign();
-    tag.as_ref().iter().take(BYTES).fold(0, |number, byte| number << 8 | u128::from(*byte))
 }
 
 #[cfg(test)]
