@@ -102,7 +102,7 @@ struct Escaped<'l, 'w>(&'l mut Writer<'w>);
 impl Write for Escaped<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let mut rest = text;
-        while let Some(at) = rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+        while let Some(at) = find_special(rest) {
             // The byte is ASCII, so that both indices are boundaries of characters.
             let (plain, special) = rest.split_at(at);
             self.0.write_str(plain)?;
@@ -119,6 +119,16 @@ impl Write for Escaped<'_, '_> {
         }
         self.0.write_str(rest)
     }
+}
+
+/// Returns the index of the first character to escape.
+fn find_special(text: &str) -> Option<usize> {
+    let is_special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    // A chunk is checked without branches, so that the compiler uses vector instructions.
+    let is_plain = |chunk: &&[u8]| !chunk.iter().fold(false, |found, byte| found | is_special(byte));
+    let plain: usize = text.as_bytes().chunks(16).take_while(is_plain).map(<[u8]>::len).sum();
+    let at = text.as_bytes().get(plain..)?.iter().position(is_special)?;
+    Some(plain + at)
 }
 
 #[cfg(test)]

@@ -3,11 +3,14 @@
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tracing_appender::non_blocking::ErrorCounter;
 
 /// Size of the lines that are written together, in bytes.
 const BATCH: usize = 64 * 1024;
+/// The pause between writes, so that a line does not wake this thread for each call.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Writes lines, and reports lost ones as soon as the queue is empty and writing succeeds.
 ///
@@ -66,6 +69,11 @@ impl<W: Write> Sink<W> {
         self.lines = 0;
     }
 
+    #[expect(clippy::disallowed_methods, reason = "lines of the next milliseconds are written together")]
+    fn pause() {
+        std::thread::sleep(PAUSE);
+    }
+
     /// Returns a handle to the counters of this sink.
     pub(super) fn lost(&self) -> Lost {
         self.lost.clone()
@@ -91,6 +99,7 @@ impl<W: Write> Write for Sink<W> {
             (self.report)(total - self.reported);
             self.reported = total;
         }
+        Self::pause();
         Ok(())
     }
 }
