@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use idp_bridge_core::{Clock as _, SystemClock, TenantId};
 use idp_bridge_server::{CurrentTenants, CurrentTls, LastReload, Tls};
-use notify::event::{AccessKind, AccessMode};
+use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher, recommended_watcher};
 
 use super::systemd;
@@ -67,13 +67,23 @@ pub(super) fn start(
 /// Creates a watcher of folders. Without one, only SIGHUP reloads the configuration.
 fn watcher(trigger: ReloadTrigger) -> Option<RecommendedWatcher> {
     let watcher = recommended_watcher(move |event: notify::Result<notify::Event>| {
-        // Reading the files must not start the next reload.
-        let is_read = |kind: &EventKind| matches!(kind, EventKind::Access(access) if *access != AccessKind::Close(AccessMode::Write));
-        if event.is_ok_and(|event| !is_read(&event.kind)) {
+        if event.is_ok_and(|event| can_change_settings(&event.kind)) {
             trigger.send(Reason::FileChange);
         }
     });
     watcher.map_err(|error| warn_unwatched(&error)).ok()
+}
+
+/// Returns whether settings may have changed.
+///
+/// Reads of files are left out, which a reload causes itself, and so are writes to a file that is still open, such as a log
+/// in the folder of the configuration. Linux reports when the file is closed.
+fn can_change_settings(kind: &EventKind) -> bool {
+    match kind {
+        EventKind::Access(access) => *access == AccessKind::Close(AccessMode::Write),
+        EventKind::Modify(ModifyKind::Data(_)) => !cfg!(target_os = "linux"),
+        _ => true,
+    }
 }
 
 fn warn_unwatched(error: &notify::Error) {
@@ -218,5 +228,50 @@ fn log_problems(problems: &[Problem]) {
         let place = place.as_ref().map(ToString::to_string).unwrap_or_default();
         let (key, hint) = (key.as_deref().unwrap_or_default(), hint.as_deref().unwrap_or_default());
         tracing::error!(place, key, hint, "{message}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::io::Write as _;
+
+    use super::*;
+
+    /// Returns the events in a folder until a file with the name `end` appears.
+    fn events(folder: &std::path::Path, change: impl FnOnce()) -> Vec<EventKind> {
+        let (sender, events) = std::sync::mpsc::channel();
+        let mut watcher = recommended_watcher(move |event: notify::Result<notify::Event>| {
+            sender.send(event.unwrap()).unwrap();
+        })
+        .unwrap();
+        watcher.watch(folder, RecursiveMode::NonRecursive).unwrap();
+        change();
+        fs::create_dir(folder.join("end")).unwrap();
+        let is_end = |event: &notify::Event| event.paths.iter().any(|path| path.ends_with("end"));
+        events.iter().take_while(|event| !is_end(event)).map(|event| event.kind).collect()
+    }
+
+    #[test]
+    fn log_in_the_folder_starts_no_reload() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bridge.log");
+        let mut log = File::create(&path).unwrap();
+        let kinds = events(folder.path(), || {
+            log.write_all(b"line\n").unwrap();
+            fs::read(&path).unwrap();
+        });
+        assert!(!kinds.is_empty() && !kinds.iter().any(can_change_settings), "{kinds:?}");
+    }
+
+    #[test]
+    fn written_file_starts_a_reload() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("acme.toml");
+        fs::write(&path, "").unwrap();
+        assert!(events(folder.path(), || fs::write(&path, "x").unwrap()).iter().any(can_change_settings));
+        let folder = tempfile::tempdir().unwrap();
+        let renamed = || fs::rename(&path, folder.path().join("acme.toml")).unwrap();
+        assert!(events(folder.path(), renamed).iter().any(can_change_settings));
     }
 }
