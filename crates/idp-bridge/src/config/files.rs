@@ -29,24 +29,23 @@ impl Files {
         if !path.metadata().map_err(unreadable)?.is_dir() {
             return Ok(Self { main: Some(File::read(path).map_err(|problem| vec![problem])?), tenants: Vec::new() });
         }
-        let mut paths = Vec::new();
-        for entry in path.read_dir().map_err(unreadable)? {
-            let path = entry.map_err(unreadable)?.path();
-            let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-            if !is_hidden && path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml")) {
-                paths.push(path);
-            }
-        }
-        paths.sort();
         let mut files = Self { main: None, tenants: Vec::new() };
-        for path in paths {
-            if path.file_name().is_some_and(|name| name == FILE_NAME) {
+        for entry in path.read_dir().map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            let (name, path) = (entry.file_name(), entry.path());
+            let is_hidden = name.as_encoded_bytes().starts_with(b".");
+            if is_hidden || !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml")) {
+                continue;
+            }
+            if name == FILE_NAME {
                 files.main = Some(File::read(&path).map_err(|problem| vec![problem])?);
             } else {
                 let id = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
                 files.tenants.push(TenantFile { id, path });
             }
         }
+        // By id first, since paths take ten times as long to compare.
+        files.tenants.sort_by(|one, other| one.id.cmp(&other.id).then_with(|| one.path.cmp(&other.path)));
         Ok(files)
     }
 }

@@ -135,7 +135,7 @@ impl Loader {
             broken_files: Vec::new(),
             tls: None,
         };
-        let Pass { root, entries, tls, mut problems } = loader.read()?;
+        let Pass { root, entries, tenants, tls, mut problems } = loader.read()?;
         let tls = tls.and_then(|TlsEntry { files, digest, tls }| {
             loader.tls = Some(LoadedTls { files, digest });
             tls.map_err(|problem| problems.push(problem)).ok()
@@ -154,9 +154,6 @@ impl Loader {
             problems.sort_by(|one, other| one.place.cmp(&other.place));
             return Err(problems);
         }
-        let tenants = Tenants::new(loader.loaded.values().map(|loaded| Arc::clone(&loaded.tenant)));
-        // Conflicts are among the problems.
-        let tenants = tenants.map_err(|error| vec![Problem::new(error.to_string())])?;
         loader.settings = root.settings;
         let RootTables { server, store, audit, traces, .. } = root;
         Ok((Settings { server, store, audit, traces, ids, tenants, tls }, loader))
@@ -172,7 +169,7 @@ impl Loader {
     /// Tenants with equal settings and files are kept, with their connections. A tenant with invalid settings keeps the
     /// earlier ones. Fails without any change if the main file is invalid, or if tenants conflict with each other.
     pub(crate) fn reload(&mut self) -> Result<Reload, Vec<Problem>> {
-        let Pass { root, entries, tls, mut problems } = self.read()?;
+        let Pass { root, entries, mut tenants, tls, mut problems } = self.read()?;
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -198,8 +195,11 @@ impl Loader {
                 loaded.insert(tenant.tenant.id.clone(), tenant);
             }
         }
-        let tenants = Tenants::new(loaded.values().map(|loaded| Arc::clone(&loaded.tenant)))
-            .map_err(|error| vec![Problem::new(error.to_string())])?;
+        if !broken.is_empty() {
+            // Those with invalid settings are served with the earlier ones.
+            tenants = Tenants::new(loaded.values().map(|loaded| Arc::clone(&loaded.tenant)))
+                .map_err(|error| vec![Problem::new(error.to_string())])?;
+        }
         let removed = self.loaded.keys().filter(|id| !loaded.contains_key(*id)).cloned().collect();
         (self.loaded, self.broken_files) = (loaded, broken_files);
         let tls = self.replace_tls(tls, &mut problems);
@@ -290,10 +290,11 @@ impl Loader {
             problems.push(problem.with_hint("add a table `[tenants.<id>]`"));
         }
         let valid = entries.iter().filter_map(|entry| Some(Arc::clone(&entry.tenant.as_ref().ok()?.tenant)));
-        if let Err(error) = Tenants::new(valid) {
-            problems.extend(conflict_problem(&places, &error));
-        }
-        Ok(Pass { root, entries, tls, problems })
+        let tenants = Tenants::new(valid).unwrap_or_else(|error| {
+            problems.push(conflict_problem(&places, &error).unwrap_or_else(|| Problem::new(error.to_string())));
+            Tenants::default()
+        });
+        Ok(Pass { root, entries, tenants, tls, problems })
     }
 
     /// Reads the file of a tenant, unless its stamp shows that it has not changed.
@@ -387,6 +388,8 @@ fn existing_folder(folder: &Path) -> Option<&Path> {
 struct Pass {
     root: RootTables,
     entries: Vec<TenantEntry>,
+    /// The tenants with valid settings. None if there are conflicts between them.
+    tenants: Tenants,
     tls: Option<TlsEntry>,
     /// The problems of the main file, and conflicts between tenants.
     problems: Vec<Problem>,

@@ -1,6 +1,7 @@
 //! Reads the tables of the main file that are not about one tenant.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
@@ -28,6 +29,9 @@ pub(super) struct RootTables {
     pub(super) settings: Value,
 }
 
+/// The JSON schema of the main file.
+static SCHEMA: LazyLock<Value> = LazyLock::new(|| schemars::schema_for!(model::Root).to_value());
+
 impl RootTables {
     /// Reads the tables, and adds their problems to `problems`.
     pub(super) fn read(document: &Document<'_>, problems: &mut Vec<Problem>) -> Self {
@@ -35,10 +39,9 @@ impl RootTables {
         let path = KeyPath::default();
         let tenants = table.remove("tenants");
         let settings = table.clone();
-        let schema = schemars::schema_for!(model::Root).to_value();
         let sources = Sources::new(document.file.folder(), Reach::Everything);
         let mut inspection = Inspection::new(document, &sources);
-        if let Some(shape) = Shape::new(&schema) {
+        if let Some(shape) = Shape::new(&SCHEMA) {
             inspection.inspect_table(shape, &mut table, &path);
         }
         problems.append(&mut inspection.problems);
