@@ -3,18 +3,26 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::lab::packages;
 use crate::workspace::Workspace;
-use crate::{files, process, status};
+use crate::{files, prerequisites, process, status};
 
 const PACKAGE: &str = "idp-bridge-bench";
 const PEERS: &str = "crates/idp-bridge-bench/peers";
 
+/// The file with the expected number of instructions of a call.
+const INSTRUCTIONS: &str = "crates/idp-bridge-bench/instructions-per-call.txt";
+/// The accepted growth of that number, in per cent.
+const MAX_GROWTH: u64 = 5;
+
 /// Options of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
+    /// Only counts the instructions of a call, and compares them with the expected number.
+    #[arg(long, exclusive = true)]
+    instructions: bool,
     /// Options of the measurement, such as `--rounds 3`, `--only hyper` or `--json`; `--help` lists them.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     measurement: Vec<String>,
@@ -22,6 +30,9 @@ pub(crate) struct Options {
 
 /// Builds the gateways and measures them.
 pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<()> {
+    if options.instructions {
+        return check_instructions(workspace);
+    }
     status::step("Building", "idp-bridge and the measurement, in release");
     process::run(&mut workspace.cargo(&["build", "--release", "--package", "idp-bridge", "--package", PACKAGE]))?;
     let folder = workspace.target_directory.join("bench");
@@ -46,6 +57,31 @@ pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<()> {
     }
     arguments.extend(options.measurement.iter().cloned());
     process::run(Command::new(workspace.target_directory.join("release").join(PACKAGE)).args(arguments))
+}
+
+/// Counts the instructions of a call. Fails if there are over 5 % more than expected.
+pub(crate) fn check_instructions(workspace: &Workspace) -> Result<()> {
+    prerequisites::ensure(&[&prerequisites::VALGRIND])?;
+    let build = ["build", "--profile", "counted", "--package", "idp-bridge", "--package", PACKAGE];
+    process::run(workspace.cargo(&build).args(["--no-default-features", "--features", "idp-bridge/keycloak"]))?;
+    let folder = workspace.target_directory.join("counted");
+    let mut count = Command::new(folder.join(PACKAGE));
+    let counted = process::output(count.args(["instructions", "--bridge"]).arg(folder.join("idp-bridge")))?;
+    let counted: u64 = counted.trim().parse().context("the count is not a number")?;
+    let file = workspace.root.join(INSTRUCTIONS);
+    let expected: u64 =
+        files::read(&file)?.trim().parse().with_context(|| format!("`{INSTRUCTIONS}` has no number"))?;
+    status::step("Counted", format!("{counted} instructions of a call, expected {expected}"));
+    if counted > expected + expected * MAX_GROWTH / 100 {
+        bail!(
+            "a call costs {counted} instructions, over {MAX_GROWTH} % more than the {expected} of `{INSTRUCTIONS}`; hint: make \
+             it cheaper, or write the new number and give the reason in the commit"
+        );
+    }
+    if counted < expected - expected * MAX_GROWTH / 100 {
+        status::note(format!("a call is cheaper than expected: write {counted} into `{INSTRUCTIONS}`"));
+    }
+    Ok(())
 }
 
 fn is_installed(program: &str, option: &str) -> bool {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::workspace::{EVERYTHING, Workspace};
-use crate::{codegen, dependencies, features, new_connector, out_of_tree, process, publish, status, test, tidy};
+use crate::{bench, codegen, dependencies, features, new_connector, out_of_tree, process, publish, status, test, tidy};
 
 /// A name and a function.
 type Step<'a> = (&'static str, &'a dyn Fn() -> Result<()>);
@@ -26,10 +26,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         ("test", &|| test::run(workspace)),
         // After the tests: the support matrix shows their results.
         ("generated files", &|| codegen::check(workspace)),
-        // Last, since these build with other features.
+        // Last, since these build with other features or another profile.
         ("new connector", &|| new_connector::lint(workspace)),
         ("example out of tree", &|| out_of_tree::check(workspace)),
         ("features", &|| features::check(workspace)),
+        ("instructions of a call", &|| bench::check_instructions(workspace)),
     ])
 }
 

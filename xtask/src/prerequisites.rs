@@ -97,8 +97,15 @@ mod table {
         probe: &["--version"], oldest: 0,
         debian: "postgresql", elsewhere: "`brew install postgresql`, or your distribution's package of the server",
     };
+    pub(crate) const VALGRIND: Tool = Tool {
+        name: "Valgrind", purpose: "counts instructions",
+        candidates: &["valgrind"], probe: &["--version"], oldest: 0,
+        debian: "valgrind", elsewhere: "your distribution's package; it does not run on macOS",
+    };
 }
-pub(crate) use table::{CHROMEDRIVER, CHROMIUM, CURL, GO, JAVA, MAVEN, NODE, NPM, OPENSSL, POSTGRES, PYTHON, REDIS};
+pub(crate) use table::{
+    CHROMEDRIVER, CHROMIUM, CURL, GO, JAVA, MAVEN, NODE, NPM, OPENSSL, POSTGRES, PYTHON, REDIS, VALGRIND,
+};
 
 /// All programs, for the tests.
 pub(crate) const ALL: [&Tool; 12] =

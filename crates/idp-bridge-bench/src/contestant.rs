@@ -1,5 +1,6 @@
 //! The gateways that are measured.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -31,8 +32,11 @@ pub(crate) fn all(programs: &Programs, folder: &Path, listen: SocketAddr, stub: 
     let own = std::env::current_exe().context("this program has no path")?;
     let addresses = vec![listen.to_string(), stub.to_string()];
     let signed = |name, program: PathBuf, arguments| Contestant { name, program, arguments, message: Message::Webhook };
-    fixture::write_configuration(folder, listen, stub, 1)?;
-    let config = folder.join("idp-bridge.toml").display().to_string();
+    // Apart from the logs, since the bridge watches the folder of its configuration.
+    let settings = folder.join("settings");
+    fs::create_dir_all(&settings)?;
+    fixture::write_configuration(&settings, listen, stub, 1)?;
+    let config = settings.join("idp-bridge.toml").display().to_string();
     let mut contestants = vec![
         signed("idp-bridge", programs.bridge.clone(), vec!["serve".into(), "--config".into(), config]),
         signed("axum and reqwest", own.clone(), [vec!["axum".into()], addresses.clone()].concat()),

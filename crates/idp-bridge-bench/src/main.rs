@@ -7,6 +7,7 @@
 mod contestant;
 mod fixture;
 mod gateway;
+mod instructions;
 mod load;
 mod process;
 mod report;
@@ -46,6 +47,8 @@ enum Command {
     },
     /// Sends signed calls to a gateway, and prints counts and latencies.
     Load(load::Options),
+    /// Prints the number of instructions of a call, counted with Valgrind.
+    Instructions(instructions::Options),
 }
 
 fn main() -> Result<()> {
@@ -62,6 +65,7 @@ fn main() -> Result<()> {
             println!("{}", serde_json::to_string(&result)?);
             Ok(())
         }
+        Command::Instructions(options) => instructions::run(&options),
     }
 }
 

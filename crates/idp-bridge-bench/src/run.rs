@@ -13,9 +13,10 @@ use crate::load::{Measured, Message};
 use crate::process::{Process, unused_address};
 use crate::report::{Figures, Report};
 
-/// The core of the gateway. All else runs on the other.
-const GATEWAY_CORE: usize = 0;
-const OTHER_CORE: usize = 1;
+/// The core of the gateway.
+pub(crate) const GATEWAY_CORE: usize = 0;
+/// The core of everything else.
+pub(crate) const OTHER_CORE: usize = 1;
 /// Calls before each measurement, so that connections and the token exist.
 const WARM_UP: usize = 2_000;
 
@@ -104,7 +105,7 @@ fn measure(options: &Options, contestant: &Contestant, listen: SocketAddr, folde
 }
 
 /// Sends calls from a process of its own.
-fn send(
+pub(crate) fn send(
     address: SocketAddr,
     message: Message,
     calls: usize,
