@@ -381,12 +381,3 @@ async fn request_urls_are_checked_by_policy() {
         assert_eq!(scope.recorder().attempts(), 0);
     }
 }
-
-#[tokio::test]
-async fn proxy_receives_all_requests() {
-    let proxy = Server::start(|_, _| answer(200, &[], "")).await;
-    let policy = OutboundPolicy { allow_http: true, proxy: Some(proxy.base()), ..OutboundPolicy::default() };
-    let request = Request::get("http://idp.invalid/users".parse().unwrap());
-    Client::new(&policy).unwrap().send(&scope(), request).await.unwrap();
-    assert!(proxy.received()[0].head.starts_with("GET http://idp.invalid/users HTTP/1.1"));
-}

@@ -18,6 +18,8 @@ mod outages;
 #[cfg(test)]
 mod pool;
 #[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod tls;

@@ -87,6 +87,27 @@ async fn closed_idle_connection_gets_no_request() {
 }
 
 #[tokio::test]
+async fn unsolicited_response_is_discarded() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    tokio::spawn(async move {
+        let (mut first, _) = listener.accept().await.unwrap();
+        assert!(answer_one(&mut first).await);
+        first.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil").await.unwrap();
+        let (mut second, _) = listener.accept().await.unwrap();
+        while answer_one(&mut second).await {}
+    });
+    let other = Server::start(|_, _| answer(200, &[], "")).await;
+    let client = Client::new(&OutboundPolicy::default()).unwrap();
+    for _ in 0..3 {
+        let response = client.send(&scope(), Request::get(url.clone())).await.unwrap();
+        assert_eq!(response.text(), Some("ok"));
+        // The runtime reads what the server sends while it waits for this response.
+        client.send(&scope(), Request::get(other.url())).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn connection_is_closed_when_idle_for_long() {
     let mut server = ClosingServer::start().await;
     let client = Client::new(&OutboundPolicy::default()).unwrap();
