@@ -99,6 +99,9 @@ impl Drop for Nginx {
 }
 
 /// Writes a configuration of nginx with these upstreams.
+///
+/// Each call has a connection of its own (`keepalive_timeout 0`): a reload of nginx closes idle ones, on which the client may have
+/// just sent a call.
 fn configuration(folder: &Path, address: &str, ready: &[String]) -> PathBuf {
     let servers: String = ready.iter().map(|address| format!("server {address};")).collect();
     let shown = folder.display();
@@ -107,7 +110,7 @@ fn configuration(folder: &Path, address: &str, ready: &[String]) -> PathBuf {
          http {{ access_log off; client_body_temp_path {shown}/b; proxy_temp_path {shown}/p; fastcgi_temp_path {shown}/f;\n\
          uwsgi_temp_path {shown}/u; scgi_temp_path {shown}/s;\n\
          upstream bridges {{ {servers} keepalive 64; }}\n\
-         server {{ listen {address}; location / {{ proxy_pass http://bridges; proxy_http_version 1.1;\n\
+         keepalive_timeout 0; server {{ listen {address}; location / {{ proxy_pass http://bridges; proxy_http_version 1.1;\n\
          proxy_set_header Connection \"\"; proxy_read_timeout 35s; }} }} }}\n"
     );
     let path = folder.join("nginx.conf");
