@@ -19,8 +19,14 @@ pub struct KeycloakUser {
     enabled: Option<bool>,
     created_timestamp: Option<i64>,
     attributes: Option<HashMap<String, Vec<Option<String>>>>,
-    access: Option<HashMap<String, bool>>,
+    access: Option<Access>,
     federation_link: Option<String>,
+}
+
+/// What the bridge's client may do with a user.
+#[derive(Clone, Deserialize)]
+struct Access {
+    manage: Option<bool>,
 }
 
 impl KeycloakUser {
@@ -47,7 +53,7 @@ impl KeycloakUser {
 
     /// Returns whether the bridge's client may change this user, if the representation contains it.
     pub(crate) fn may_be_managed(&self) -> Option<bool> {
-        self.access.as_ref().and_then(|access| access.get("manage")).copied()
+        self.access.as_ref().and_then(|access| access.manage)
     }
 
     /// Converts the user. Keycloak stores no time of the last change, and logins only as events.
