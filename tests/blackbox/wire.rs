@@ -155,6 +155,11 @@ fn malformed_http_gets_a_bare_status() {
     for (what, bytes, statuses) in [
         ("nonsense", "\x16\x03\x01\x02\x00\r\n\r\n".to_owned(), [400, 400]),
         ("no version", "GET /healthz\r\n\r\n".into(), [400, 400]),
+        ("an unknown version", "GET /healthz HTTP/9.9\r\n\r\n".into(), [400, 505]),
+        ("no colon", "GET /healthz HTTP/1.1\r\nno colon\r\n\r\n".into(), [400, 400]),
+        ("a zero byte", "GET /healthz HTTP/1.1\r\nx: a\0b\r\n\r\n".into(), [400, 400]),
+        ("a negative length", "POST /healthz HTTP/1.1\r\ncontent-length: -1\r\n\r\n".into(), [400, 400]),
+        ("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".into(), [400, 505]),
         ("many headers", format!("GET /healthz HTTP/1.1\r\nhost: a\r\n{many}\r\n"), [431, 431]),
         ("a large header", format!("GET /healthz HTTP/1.1\r\nhost: a\r\n{large}\r\n"), [431, 431]),
         ("two lengths", "POST /v1/tenants/acme/webhook HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n".into(), [400, 400]),

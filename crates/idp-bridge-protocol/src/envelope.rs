@@ -341,8 +341,10 @@ mod tests {
         assert_eq!(field(&with_data(r#"{"id":".."}"#)), Some("data.id"));
         assert_eq!(field(&with_data(r#"{"id":"u","email":null}"#)), Some("data.email"));
         assert_eq!(field(&with_data(r#"{"id":"u","email":"no-at-sign"}"#)), Some("data.email"));
-        let unknown = parse(r#"{"type":"users.create","tenant":"acme","data":{}}"#).unwrap_err();
-        assert_eq!(unknown, EnvelopeError::UnknownOperation);
+        for unknown in ["users.create", "", "PING", "users.get_by_id "] {
+            let parsed = parse(&format!(r#"{{"type":"{unknown}","tenant":"acme","data":{{}}}}"#));
+            assert_eq!(parsed, Err(EnvelopeError::UnknownOperation), "{unknown}");
+        }
     }
 
     #[test]

@@ -146,6 +146,7 @@ mod tests {
         assert_eq!(parse(r#"{"a":1,"a":1}"#), Err(JsonError::DuplicateKey));
         assert_eq!(parse(r#"{"a":{"b":1,"\u0062":2}}"#), Err(JsonError::DuplicateKey));
         assert_eq!(parse_object(b"{\"a\":\"\xff\"}"), Err(JsonError::Syntax));
+        assert_eq!(parse_object(b"\xef\xbb\xbf{}"), Err(JsonError::Syntax));
         assert_eq!(parse(r#"{"a":"\ud800"}"#), Err(JsonError::Syntax));
         assert!(parse(r#" {"a":[1,-2,3.5,true,null,"x"]} "#).is_ok());
     }

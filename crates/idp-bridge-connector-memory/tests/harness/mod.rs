@@ -50,7 +50,7 @@ impl Harness for InProcess {
     }
 
     async fn create(&self, user: NewUser) -> TestResult<UserId> {
-        // Spread out, so that an id with one letter changed is nobody's.
+        // Spread out, so that no user has an id with one letter changed.
         let number = self.made.fetch_add(1, Relaxed).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let id = UserId::new(format!("User-{number:016x}"))?;
         self.memory.insert(MemoryUser {

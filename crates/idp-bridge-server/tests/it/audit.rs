@@ -77,7 +77,7 @@ async fn failed_write_is_recorded_with_its_outcome() {
 }
 
 #[tokio::test]
-async fn unwritable_audit_is_no_obstacle_unless_required() {
+async fn optional_audit_may_be_unwritable() {
     let audit = open(Path::new("/dev/full"), false);
     let users = [tenant("acme", memory(sample_users()))];
     let bridge = Bridge::with_server(users, limits(), |server| server.with_audit(audit)).await;

@@ -86,7 +86,7 @@ async fn calls_are_served_until_the_delay_ends() {
 }
 
 #[tokio::test]
-async fn a_write_without_a_caller_is_waited_for() {
+async fn drain_waits_for_an_abandoned_write() {
     let (provider, begun, gate) = gated();
     let mut bridge = Bridge::with_provider(provider.clone()).await;
     let mut caller = Connection::open(bridge.address).await;
@@ -118,7 +118,7 @@ async fn hanging_call_delays_drain_until_deadline() {
 }
 
 #[tokio::test]
-async fn without_calls_the_end_comes_at_once() {
+async fn idle_server_stops_at_once() {
     let mut bridge = Bridge::with_samples().await;
     let begun = Instant::now();
     bridge.stop();

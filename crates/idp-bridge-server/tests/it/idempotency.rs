@@ -66,7 +66,7 @@ async fn fingerprint_ignores_formatting() {
 }
 
 #[tokio::test]
-async fn twins_wait_for_the_one_that_runs() {
+async fn equal_write_waits_for_the_running_one() {
     let (provider, begun, gate) = gated();
     let bridge = Bridge::with_provider(provider.clone()).await;
     let request = deleting(&next_id(), "u");
@@ -146,7 +146,7 @@ async fn gets_always_run() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_not_authentic_stores_nothing() {
+async fn unsigned_call_stores_nothing() {
     let provider = Scripted::at_once(|_| Ok(Returned::Deleted(Deleted::Existed)));
     let bridge = Bridge::with_provider(provider.clone()).await;
     let id = next_id();

@@ -6,7 +6,7 @@ use idp_bridge_connector_memory::sample_users;
 use idp_bridge_server::ServerLimits;
 use serde_json::json;
 
-use crate::bridge::{Bridge, envelope, memory, signed, tenant};
+use crate::bridge::{Bridge, memory, tenant};
 use crate::http::{Connection, Request, within};
 
 const KIB: usize = 1024;
@@ -161,58 +161,6 @@ async fn a_path_has_2_kib_at_most() {
     let path = |length: usize| Request::new("GET", format!("/healthz?{}", "x".repeat(length - "/healthz?".len())));
     assert_eq!(bridge.send(&path(2 * KIB)).await.status, 200);
     assert_eq!(bridge.send(&path(2 * KIB + 1)).await.verdict(), (414, "uri_too_long".into()));
-}
-
-#[tokio::test]
-async fn malformed_heads_are_bad_requests() {
-    let bridge = Bridge::with_samples().await;
-    for head in [
-        "\0\0\0\0\r\n\r\n",
-        "GET\r\n\r\n",
-        "GET /healthz HTTP/9.9\r\n\r\n",
-        "GET /healthz HTTP/1.1\r\nno colon\r\n\r\n",
-        "GET /healthz HTTP/1.1\r\nx: a\0b\r\n\r\n",
-        "POST /healthz HTTP/1.1\r\ncontent-length: -1\r\n\r\n",
-        "POST /healthz HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
-        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    ] {
-        let mut connection = Connection::open(bridge.address).await;
-        connection.write(head).await;
-        let status = connection.answer().await.map(|answer| answer.status);
-        assert!(matches!(status, None | Some(400 | 505)), "{head:?} {status:?}");
-    }
-    assert_eq!(bridge.send(&health()).await.status, 200);
-}
-
-#[tokio::test]
-async fn a_smuggled_second_request_is_not_believed() {
-    let bridge = Bridge::with_samples().await;
-    let mut connection = Connection::open(bridge.address).await;
-    let head = post().head();
-    connection
-        .write(format!(
-            "{head}content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /docs HTTP/1.1\r\n\r\n"
-        ))
-        .await;
-    let answer = connection.answer().await.unwrap();
-    assert!([400, 401].contains(&answer.status), "{answer:?}");
-}
-
-#[tokio::test]
-async fn a_thousand_half_open_connections_leave_it_answering() {
-    let bridge = Bridge::with_samples().await;
-    let mut half_open = Vec::new();
-    for number in 0..1_000 {
-        let mut connection = Connection::open(bridge.address).await;
-        if number % 2 == 0 {
-            connection.write("POST /v1/tenants/acme/webhook HTTP/1.1\r\nhost:").await;
-        }
-        half_open.push(connection);
-    }
-    let begun = Instant::now();
-    let answer = bridge.send(&signed(&envelope("users.get_by_id", json!({"id": "u-1"})))).await;
-    assert_eq!(answer.status, 200);
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

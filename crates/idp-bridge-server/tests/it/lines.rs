@@ -171,7 +171,7 @@ async fn concealed_password_reset_is_logged() {
 }
 
 #[tokio::test]
-async fn a_caller_that_goes_away_leaves_a_line() {
+async fn abandoned_call_is_logged() {
     let log = Log::default();
     let _guard = log.begin();
     let begun = Arc::new(Semaphore::new(0));

@@ -30,7 +30,7 @@ async fn lookups_return_equal_users() {
 }
 
 #[tokio::test]
-async fn writes_do_what_they_say() {
+async fn writes_change_the_user() {
     let users = memory(sample_users());
     let bridge = Bridge::with_provider(users.clone()).await;
     let linus = UserId::new("u-3").unwrap();

@@ -14,7 +14,7 @@ async fn health_and_readiness_answer_without_a_tenant() {
 }
 
 #[tokio::test]
-async fn the_reference_is_served_to_programs_and_people() {
+async fn reference_is_served_as_json_and_html() {
     let bridge = Bridge::start([]).await;
     let document = bridge.send(&Request::new("GET", "/openapi.json")).await;
     assert_eq!(document.json(), idp_bridge_server::openapi());
@@ -43,7 +43,7 @@ async fn head_matches_get_without_body() {
 }
 
 #[tokio::test]
-async fn host_and_forwarding_headers_decide_nothing() {
+async fn host_and_forwarding_headers_are_ignored() {
     let bridge = Bridge::with_samples().await;
     let request = Request::new("GET", "http://elsewhere.example/healthz")
         .with("host", "other.example")

@@ -59,7 +59,7 @@ async fn notice_for_a_user_revokes_tokens() {
 }
 
 #[tokio::test]
-async fn an_older_notice_takes_nothing_back() {
+async fn older_notice_changes_nothing() {
     let idp = two_sessions();
     idp.notice("l.o.t", user("ada"), at(7));
     idp.notice("l.o.older", user("ada"), at(5));
@@ -71,7 +71,7 @@ async fn an_older_notice_takes_nothing_back() {
 }
 
 #[tokio::test]
-async fn a_kept_answer_ends_with_its_session() {
+async fn cached_response_ends_with_its_session() {
     let idp = Idp::with(|federation| federation.cache_seconds = 60);
     idp.ada("a.d.a").notice("l.o.t", session("s"), at(0));
     let bridge = bridge(&idp, rules()).await;

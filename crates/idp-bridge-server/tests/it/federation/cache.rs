@@ -48,7 +48,7 @@ async fn cache_time_is_configurable_and_bounded() {
 }
 
 #[tokio::test]
-async fn nothing_is_kept_longer_than_its_token_lives() {
+async fn cached_response_expires_with_its_token() {
     let idp = Idp::new();
     idp.token("a.d.a", |user| user.identity.expires_at = Some(at(5)));
     let bridge = bridge(&idp, cached(60)).await;
@@ -59,7 +59,7 @@ async fn nothing_is_kept_longer_than_its_token_lives() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_not_kept() {
+async fn refusal_is_not_cached() {
     let idp = Idp::new();
     let bridge = bridge(&idp, cached(60)).await;
     assert!(refused(&bridge.send(&userinfo("a.d.a")).await));

@@ -14,7 +14,7 @@ fn allowed(answer: &Answer) -> Option<&str> {
 }
 
 #[tokio::test]
-async fn every_answer_says_who_may_read_it() {
+async fn every_response_has_cors_headers() {
     let idp = Idp::new();
     idp.ada("a.d.a");
     let bridge = bridge(&idp, rules()).await;

@@ -66,7 +66,7 @@ async fn a_user_without_a_usable_customer_is_incomplete() {
 }
 
 #[tokio::test]
-async fn a_user_may_be_its_own_customer() {
+async fn use_id_returns_the_user_id() {
     let idp = Idp::new();
     idp.user("ada", Customer::Absent).token("a.d.a", |token| token.customer = Customer::Absent);
     let mut tenant = acme(idp.clone(), rules());
@@ -127,7 +127,7 @@ async fn tokens_of_missing_users_are_invalid() {
 }
 
 #[tokio::test]
-async fn another_user_than_the_tokens_is_no_answer() {
+async fn record_of_another_user_is_an_error() {
     let idp = Idp::new();
     idp.user("ada", customer("c-1")).token("a.d.a", |token| token.customer = Customer::Absent);
     idp.changed("ada", |user| user.id = "eve".parse().unwrap());

@@ -34,7 +34,7 @@ async fn document_contains_all_endpoints() {
 }
 
 #[tokio::test]
-async fn without_a_public_url_there_is_no_document() {
+async fn document_needs_a_public_url() {
     let idp = Idp::new();
     let answer = Bridge::start([acme(idp.clone(), rules())]).await.send(&document()).await;
     assert_eq!(verdict(&answer), (404, "route_not_found".into()));
@@ -42,7 +42,7 @@ async fn without_a_public_url_there_is_no_document() {
 }
 
 #[tokio::test]
-async fn it_is_not_there_unless_it_is_published() {
+async fn document_is_published_by_a_setting() {
     let quiet = bridge(&Idp::new(), FederationRules { publish: false, ..rules() }).await;
     let expected = quiet.send(&document()).await;
     assert_eq!(verdict(&expected), (404, "route_not_found".into()));

@@ -63,7 +63,7 @@ async fn browser_is_redirected_with_its_parameters() {
 }
 
 #[tokio::test]
-async fn no_other_address_is_ever_gone_back_to() {
+async fn other_addresses_are_not_redirected_to() {
     let idp = Idp::new();
     let bridge = bridge(&idp, rules()).await;
     for uri in [
@@ -139,7 +139,7 @@ async fn invalid_query_is_not_redirected() {
 }
 
 #[tokio::test]
-async fn a_page_shows_nothing_of_what_was_asked() {
+async fn error_page_contains_no_parameters() {
     let bridge = bridge(&Idp::new(), rules()).await;
     let query = format!("client_id={}&post_logout_redirect_uri=x&state=unseen", encode("<script>unseen</script>"));
     let answer = bridge.send(&to(&query)).await;

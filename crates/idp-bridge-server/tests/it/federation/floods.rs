@@ -163,7 +163,7 @@ async fn short_deadline_of_one_caller_ends_no_other() {
 }
 
 #[tokio::test]
-async fn ended_token_counts_as_unknown_again() {
+async fn ended_token_is_limited_again() {
     let idp = Idp::new();
     idp.ada("opaque");
     let bridge = bridge(&idp, FederationRules { anonymous_per_second: 1, ..rules() }).await;

@@ -51,7 +51,7 @@ async fn request_is_one_line_without_secrets() {
 }
 
 #[tokio::test]
-async fn a_refusal_says_why_to_the_operator_alone() {
+async fn refusal_reason_is_only_in_the_log() {
     let log = Log::default();
     let _guard = log.begin();
     let idp = Idp::new();

@@ -31,7 +31,7 @@ async fn logged_out_token_always_fails() {
 }
 
 #[tokio::test]
-async fn replicas_that_share_a_list_refuse_it_too() {
+async fn shared_list_revokes_on_all_replicas() {
     let idp = Idp::new();
     idp.ada("a.d.a");
     let store = Store::new();
@@ -73,7 +73,7 @@ async fn logout_ends_only_its_session() {
 }
 
 #[tokio::test]
-async fn clock_ahead_saves_no_token() {
+async fn token_from_a_fast_clock_is_revoked() {
     let idp = Idp::new();
     idp.token("a.d.a", |user| user.identity.issued_at = Some(at(20)))
         .token("a.twin.s", |user| user.identity.issued_at = Some(at(20)));
@@ -187,7 +187,7 @@ async fn expired_token_still_ends_its_login() {
 }
 
 #[tokio::test]
-async fn what_else_the_caller_has_is_handed_on() {
+async fn refresh_and_id_token_are_passed_on() {
     let idp = Idp::new();
     idp.ada("a.d.a");
     let bridge = bridge(&idp, rules()).await;
@@ -204,7 +204,7 @@ async fn what_else_the_caller_has_is_handed_on() {
 }
 
 #[tokio::test]
-async fn a_form_that_is_not_right_ends_nothing() {
+async fn malformed_form_ends_no_login() {
     let idp = Idp::new();
     idp.ada("a.d.a");
     let bridge = bridge(&idp, rules()).await;

@@ -84,7 +84,7 @@ async fn list_outage_refuses_all_requests() {
 }
 
 #[tokio::test]
-async fn a_list_that_keeps_nothing_promises_nothing() {
+async fn read_only_list_fails_the_logout() {
     let (idp, store) = (Idp::new(), Store::new());
     idp.ada("a.d.a");
     let bridge = listing(&idp, store.clone()).await;

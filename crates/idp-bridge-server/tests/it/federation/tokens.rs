@@ -59,7 +59,7 @@ async fn misplaced_token_is_a_bad_request() {
 }
 
 #[tokio::test]
-async fn a_form_is_a_form() {
+async fn other_media_types_are_refused() {
     let bridge = bridge(&Idp::new(), rules()).await;
     for media_type in ["application/json", "text/plain", "multipart/form-data; boundary=x", ""] {
         let answer = bridge.send(&posted("access_token=a").with("content-type", media_type)).await;
@@ -125,7 +125,7 @@ async fn missing_federation_looks_like_bad_token() {
 }
 
 #[tokio::test]
-async fn other_methods_are_told_which_there_are() {
+async fn wrong_method_returns_allowed_methods() {
     let bridge = bridge(&Idp::new(), rules()).await;
     for (name, allow) in [
         ("userinfo", "GET, POST, OPTIONS"),

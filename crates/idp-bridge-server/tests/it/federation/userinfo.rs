@@ -26,7 +26,7 @@ async fn token_yields_user_and_customer() {
 }
 
 #[tokio::test]
-async fn what_is_not_known_is_absent() {
+async fn unknown_fields_are_absent() {
     let idp = Idp::new();
     idp.token("a.d.a", |user| {
         user.email = None;
@@ -40,7 +40,7 @@ async fn what_is_not_known_is_absent() {
 }
 
 #[tokio::test]
-async fn a_failure_upstream_is_never_a_bad_token() {
+async fn upstream_failure_is_not_an_invalid_token() {
     use ErrorKind::*;
     let idp = Idp::new();
     idp.ada("a.d.a");
