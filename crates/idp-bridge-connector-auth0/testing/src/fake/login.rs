@@ -34,7 +34,7 @@ impl Tenant {
     }
 
     pub(crate) fn jwks(&self) -> Answer {
-        Answer::json(200, &jwks(&self.logins.keys))
+        Answer::json(200, &jwks(&self.logins.key))
     }
 
     /// Ends the family of a refresh token of this application. Succeeds for other tokens too.

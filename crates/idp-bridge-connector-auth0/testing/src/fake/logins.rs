@@ -1,4 +1,4 @@
-//! The state of logins: sessions, codes, tokens and signing keys.
+//! The state of logins: sessions, tokens and the signing key.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,7 +19,8 @@ const ID_SECONDS: i64 = 36_000;
 /// The logins of a tenant.
 #[derive(Default)]
 pub(crate) struct Logins {
-    pub(crate) keys: Vec<SigningKey>,
+    /// The signing key; set when the fake starts.
+    pub(crate) key: Option<SigningKey>,
     /// The user ids of active sessions.
     pub(crate) sessions: BTreeMap<String, String>,
     pub(crate) refresh_tokens: BTreeMap<String, RefreshToken>,
@@ -77,23 +78,15 @@ impl Tenant {
         format!("{}userinfo", Self::issuer())
     }
 
-    /// Signs any header and claims with the key that the header names, or with the current key.
+    /// Signs any header and claims.
     pub fn sign(&self, header: &Value, claims: &Value) -> io::Result<String> {
-        let named = self.logins.keys.iter().find(|key| Some(key.kid()) == text(header, "kid"));
-        let key = named.or(self.logins.keys.last()).ok_or_else(|| io::Error::other("the fake has no key"))?;
+        let key = self.logins.key.as_ref().ok_or_else(|| io::Error::other("the fake has no key"))?;
         key.sign(header, claims)
     }
 
-    /// Returns the header of a token of this type, with the current key.
+    /// Returns the header of a token of this type.
     pub fn header(&self, r#type: &str) -> Value {
-        self.logins.keys.last().map_or_else(|| json!({}), |key| key.header(r#type))
-    }
-
-    /// Adds a signing key. The earlier ones stay published.
-    pub fn rotate_key(&mut self) -> io::Result<()> {
-        let kid = format!("key-{}", self.new_id());
-        self.logins.keys.push(SigningKey::rs256(kid)?);
-        Ok(())
+        self.logins.key.as_ref().map_or_else(|| json!({}), |key| key.header(r#type))
     }
 
     /// Returns whether a refresh token is valid.
@@ -270,10 +263,9 @@ impl Tenant {
         validation.set_issuer(&[Self::issuer()]);
         validation.leeway = 0;
         validation.validate_exp = checks_expiry;
-        self.logins.keys.iter().find_map(|key| {
-            let key = DecodingKey::from_jwk(&serde_json::from_value(key.jwk()).ok()?).ok()?;
-            decode::<Value>(token, &key, &validation).ok().map(|decoded| decoded.claims)
-        })
+        let jwk = serde_json::from_value(self.logins.key.as_ref()?.jwk()).ok()?;
+        let key = DecodingKey::from_jwk(&jwk).ok()?;
+        decode::<Value>(token, &key, &validation).ok().map(|decoded| decoded.claims)
     }
 }
 

@@ -17,7 +17,7 @@ mod users;
 use std::collections::BTreeMap;
 
 pub use idp_bridge_conformance::fake::{Answer, Exchange, Incoming};
-use idp_bridge_conformance::fake::{Fake, FakeServer};
+use idp_bridge_conformance::fake::{Fake, FakeServer, SigningKey};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -35,7 +35,7 @@ impl FakeAuth0 {
     /// Starts a tenant without applications, connections and users.
     pub async fn start() -> std::io::Result<Self> {
         let mut tenant = Tenant::default();
-        tenant.rotate_key()?;
+        tenant.logins.key = Some(SigningKey::rs256("key-1")?);
         Ok(Self(FakeServer::start(tenant).await?))
     }
 

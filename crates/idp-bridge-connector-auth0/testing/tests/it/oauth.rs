@@ -1,7 +1,7 @@
 //! Token validation: the peculiarities of Auth0's tokens.
 
 use idp_bridge_conformance::fixture::{customer, email, scope};
-use idp_bridge_connector_auth0_testing::fake::{FakeAuth0, Tenant};
+use idp_bridge_connector_auth0_testing::fake::FakeAuth0;
 use idp_bridge_connector_auth0_testing::harness::federation::{API, CUSTOMER_CLAIM, Login};
 use idp_bridge_core::{AccessToken, Customer, ErrorKind, IdentityProvider as _};
 use serde_json::{Value, json};
@@ -122,17 +122,6 @@ async fn custom_domain_is_the_only_issuer() {
         (json!({"iss": issuer, "aud": [API, format!("{issuer}userinfo")]}), None),
     ] {
         assert_eq!(bench.verdict_with(&tokens, claims.clone()).await, expected, "{claims}");
-    }
-}
-
-#[tokio::test]
-async fn keys_rotate_without_a_restart() {
-    let bench = Bench::new().await;
-    let (_, before) = bench.create_and_log_in("ada", Login::ORDINARY).await;
-    assert_eq!(bench.verdict(before.access.expose()).await, None);
-    bench.fake().with(Tenant::rotate_key).unwrap();
-    for tokens in [bench.log_in("ada", Login::ORDINARY).await, before] {
-        assert_eq!(bench.verdict(tokens.access.expose()).await, None);
     }
 }
 

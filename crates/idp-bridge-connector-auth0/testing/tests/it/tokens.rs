@@ -107,35 +107,6 @@ async fn unregistered_and_invalid_keys_are_rejected() {
 }
 
 #[tokio::test]
-async fn cold_calls_at_once_fetch_one_token() {
-    let bench = Bench::new().await;
-    let id = bench.create("ada", &["c-1"]).await;
-    bench.fake().take_exchanges();
-    let provider = Arc::new(bench.harness.build(bench.harness.config()).unwrap());
-    let mut calls = tokio::task::JoinSet::new();
-    for _ in 0..64 {
-        let (provider, id) = (Arc::clone(&provider), id.clone());
-        calls.spawn(async move { provider.get(&scope(), UserKey::Id(&id)).await.unwrap().id });
-    }
-    assert!(calls.join_all().await.iter().all(|read| *read == id));
-    let requests = bench.fake().take_exchanges();
-    let tokens = requests.iter().filter(|exchange| exchange.request.path() == "/oauth/token").count();
-    assert_eq!((tokens, requests.len()), (1, 65));
-}
-
-#[tokio::test]
-async fn a_refused_token_is_replaced_once() {
-    let bench = Bench::new().await;
-    let id = bench.create("ada", &["c-1"]).await;
-    bench.get(UserKey::Id(&id)).await.unwrap();
-    bench.fake().with(Tenant::expire_tokens);
-    bench.fake().take_exchanges();
-    bench.get(UserKey::Id(&id)).await.unwrap();
-    let statuses: Vec<u16> = bench.fake().take_exchanges().iter().map(|exchange| exchange.answer.status).collect();
-    assert_eq!(statuses, [401, 200, 200]);
-}
-
-#[tokio::test]
 async fn missing_grant_and_custom_domain_have_own_errors() {
     let bench = Bench::new().await;
     let (mut without_grant, mut custom) = (bench.harness.config(), bench.harness.config());

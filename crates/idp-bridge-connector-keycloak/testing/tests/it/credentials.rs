@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use idp_bridge_conformance::fake::SigningKey;
 use idp_bridge_conformance::fixture::decode_jwt;
-use idp_bridge_connector_keycloak::KeycloakConfig;
 use idp_bridge_core::{ErrorKind, IdentityProvider as _, Secret, UserKey, Verdict};
 use serde_json::Value;
 
@@ -79,23 +78,4 @@ async fn unregistered_key_is_found_with_its_fix() {
     let failed = findings.iter().find(|finding| finding.verdict == Verdict::Failed).unwrap();
     let fix = failed.fix.as_deref().unwrap();
     assert!(fix.contains("`Signed JWT`") && fix.contains("`idp-bridge keys public`"), "{fix}");
-}
-
-#[tokio::test]
-async fn one_credential_is_required() {
-    let stage = Stage::new().await;
-    let pem = Secret::new(SigningKey::es256("k-1").unwrap().private_pem().unwrap());
-    let broken = |change: &dyn Fn(&mut KeycloakConfig)| {
-        let mut config = stage.harness.config();
-        change(&mut config);
-        stage.harness.build(config).err().unwrap().to_string()
-    };
-    let none = broken(&|config| config.client_secret = None);
-    assert!(none.contains("neither `client_secret` nor `private_key`"), "{none}");
-    let both = broken(&|config| config.private_key = Some(pem.clone()));
-    assert!(both.contains("`private_key` and `client_secret` are both set"), "{both}");
-    let unused = broken(&|config| config.private_key_id = Some("k-1".into()));
-    assert!(unused.contains("`private_key_id` needs `private_key`"), "{unused}");
-    let bad = broken(&|config| (config.client_secret, config.private_key) = (None, Some(Secret::new("hunter2"))));
-    assert!(bad.contains("`private_key` is neither") && !bad.contains("hunter2"), "{bad}");
 }

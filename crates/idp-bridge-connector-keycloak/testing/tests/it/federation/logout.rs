@@ -1,7 +1,7 @@
 //! Logouts with active, expired and revoked tokens.
 
 use idp_bridge_conformance::{FederationHarness as _, TokenStatus};
-use idp_bridge_core::{ErrorKind, Secret, SessionId};
+use idp_bridge_core::{ErrorKind, SessionId};
 
 use super::*;
 
@@ -64,27 +64,6 @@ async fn session_ids_reach_no_other_resource() {
         }
     }
     assert_eq!(stage.validation_error(&tokens.access).await, None);
-}
-
-#[tokio::test]
-async fn foreign_refresh_token_is_invalid_input() {
-    let stage = Stage::new().await;
-    let tokens = stage.log_in("web", "openid").await;
-    let foreign = stage.log_in("foreign", "openid").await;
-    let identity = stage.identify(&tokens).await;
-    for (refresh, is_sent) in [(foreign.refresh.unwrap(), false), (Secret::new("garbage"), true)] {
-        let logout = Logout {
-            token: &tokens.access,
-            identity: Some(&identity),
-            refresh_token: Some(&refresh),
-            id_token_hint: None,
-        };
-        stage.requests();
-        let error = stage.federation().log_out(&scope(), &logout).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidInput);
-        assert_eq!(!stage.requests().is_empty(), is_sent);
-    }
-    assert_eq!(stage.validation_error(&tokens.access).await, None, "the token is still active");
 }
 
 #[tokio::test]
