@@ -136,19 +136,6 @@ fn logout_with_refresh_token_ends_one_login() {
 }
 
 #[test]
-fn logout_without_refresh_token_ends_all_logins() {
-    let stage = Stage::new();
-    let bridge = stage.serve();
-    let (first, second, others) = (stage.sign_in("emil"), stage.sign_in("emil"), stage.sign_in("dora"));
-    assert_eq!(stage.log_out(&bridge, &first.access, &[]), 204);
-    for tokens in [&first, &second] {
-        assert_eq!(stage.userinfo(&bridge, &tokens.access).status, 401);
-        assert!(!stage.refreshes(tokens));
-    }
-    assert!(stage.refreshes(&others));
-}
-
-#[test]
 fn browser_logout_returns_to_configured_url() {
     let stage = Stage::new();
     let bridge = stage.serve();

@@ -11,43 +11,6 @@ use crate::support::http::Request;
 const GONE: TokenStatus = TokenStatus { userinfo: Some(false), introspection: Some(false), refresh: Some(false) };
 const ALIVE: TokenStatus = TokenStatus { userinfo: Some(true), introspection: Some(true), refresh: Some(true) };
 
-/// Requests userinfo many times, and expects 401 each time.
-#[track_caller]
-fn assert_always_refused(bridge: &Bridge, tokens: &Tokens) {
-    for number in 0..1_000 {
-        let reply = userinfo(bridge, tokens.access.expose());
-        assert_eq!(reply.status, 401, "call {number}: {reply:?}");
-    }
-}
-
-#[test]
-fn logout_ends_online_and_offline_logins() {
-    let _running = running();
-    let stage = Stage::new();
-    let mut other = stage.log_in();
-    let mut ended = [stage.log_in(), stage.log_in_with(|sign_in| sign_in.offline = true)];
-    let bridge = stage.serve("");
-    for tokens in &mut ended {
-        assert_eq!(userinfo(&bridge, tokens.access.expose()).status, 200);
-        assert_eq!(stage.wait(stage.harness.check_tokens(tokens)), ALIVE);
-        let reply = log_out(&bridge, tokens.access.expose(), &[]);
-        assert_eq!((reply.status, reply.body.as_str()), (204, ""), "{reply:?}");
-        assert_always_refused(&bridge, tokens);
-        assert_eq!(stage.wait(stage.harness.check_tokens(tokens)), GONE);
-        assert_eq!(log_out(&bridge, tokens.access.expose(), &[]).status, 204, "once more");
-    }
-    drop(bridge);
-
-    let bridge = stage.serve("");
-    for tokens in &ended {
-        assert_always_refused(&bridge, tokens);
-        let reply = userinfo(&bridge, tokens.access.expose());
-        assert_eq!(last_requests(&bridge, &reply), 0, "the list alone refuses it");
-    }
-    assert_eq!(userinfo(&bridge, other.access.expose()).status, 200, "another login of the user lives on");
-    assert_eq!(stage.wait(stage.harness.check_tokens(&mut other)), ALIVE);
-}
-
 #[test]
 fn logout_revokes_refresh_token_of_own_client() {
     let _running = running();
@@ -69,18 +32,6 @@ fn logout_revokes_refresh_token_of_own_client() {
         assert_eq!(reply.status, 204, "{client}: {reply:?}");
         let mut tokens = tokens;
         assert_eq!(stage.wait(stage.harness.check_tokens(&mut tokens)), GONE, "{client}");
-    }
-}
-
-#[test]
-fn expired_token_ends_its_login() {
-    let _running = running();
-    let stage = Stage::new();
-    let bridge = stage.serve("");
-    for offline in [false, true] {
-        let mut expired = stage.log_in_with(|sign_in| (sign_in.expired, sign_in.offline) = (true, offline));
-        assert_eq!(log_out(&bridge, expired.access.expose(), &[]).status, 204);
-        assert_eq!(stage.wait(stage.harness.check_tokens(&mut expired)), GONE);
     }
 }
 

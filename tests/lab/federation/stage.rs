@@ -80,11 +80,6 @@ impl Stage {
         path
     }
 
-    /// Returns a login of the user that a test can modify.
-    pub(super) fn sign_in(&self) -> SignIn {
-        SignIn::new(self.email.clone(), PASSWORD)
-    }
-
     /// Logs the user in.
     #[track_caller]
     pub(super) fn log_in(&self) -> Tokens {
@@ -94,7 +89,7 @@ impl Stage {
     /// Logs the user in with modified parameters.
     #[track_caller]
     pub(super) fn log_in_with(&self, shape: impl FnOnce(&mut SignIn)) -> Tokens {
-        let mut sign_in = self.sign_in();
+        let mut sign_in = SignIn::new(self.email.clone(), PASSWORD);
         shape(&mut sign_in);
         self.wait(self.harness.sign_in(&sign_in))
     }
