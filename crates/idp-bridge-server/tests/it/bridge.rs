@@ -68,6 +68,13 @@ impl Bridge {
         Connection::open(self.address).await.send(request).await
     }
 
+    /// Sends a request on a new connection, without waiting for the response.
+    pub(crate) async fn begin(&self, request: &Request) -> Connection {
+        let mut connection = Connection::open(self.address).await;
+        connection.write(request.to_bytes()).await;
+        connection
+    }
+
     /// Makes a signed call for `acme`.
     pub(crate) async fn call(&self, kind: &str, data: Value) -> Answer {
         self.send(&signed(&envelope(kind, data))).await

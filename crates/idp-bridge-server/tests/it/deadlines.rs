@@ -122,15 +122,13 @@ async fn started_write_outlives_its_caller() {
         }
     });
     let bridge = Bridge::with_provider(provider).await;
-    let mut caller = Connection::open(bridge.address).await;
-    caller.write(signed(&envelope("users.get_by_id", json!({"id": "u"}))).to_bytes()).await;
+    let caller = bridge.begin(&signed(&envelope("users.get_by_id", json!({"id": "u"})))).await;
     within(begun.acquire()).await.unwrap().forget();
     drop(caller);
     within(ended.acquire()).await.unwrap().forget();
     assert_eq!(ended.available_permits(), 0, "the get was cancelled, not ended");
 
-    let mut caller = Connection::open(bridge.address).await;
-    caller.write(signed(&envelope("users.delete", json!({"id": "u"}))).to_bytes()).await;
+    let caller = bridge.begin(&signed(&envelope("users.delete", json!({"id": "u"})))).await;
     within(begun.acquire()).await.unwrap().forget();
     drop(caller);
     // Another call completes meanwhile, so the server has noticed the disconnect.

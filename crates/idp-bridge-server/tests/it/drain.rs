@@ -1,32 +1,12 @@
 //! The shutdown (section 5).
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use idp_bridge_core::Deleted;
 use serde_json::json;
-use tokio::sync::Semaphore;
 
 use crate::bridge::{Bridge, envelope, signed, tenant};
 use crate::http::{Connection, Request, within};
-use crate::scripted::{Returned, Scripted};
-
-/// A provider with deletes that wait for a permit.
-fn gated() -> (Scripted, Arc<Semaphore>, Arc<Semaphore>) {
-    let (begun, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-    let script = {
-        let (begun, gate) = (Arc::clone(&begun), Arc::clone(&gate));
-        move |_, _| {
-            let (begun, gate) = (Arc::clone(&begun), Arc::clone(&gate));
-            async move {
-                begun.add_permits(1);
-                gate.acquire().await.unwrap().forget();
-                Ok(Returned::Deleted(Deleted::Existed))
-            }
-        }
-    };
-    (Scripted::new(script), begun, gate)
-}
+use crate::scripted::Scripted;
 
 fn delete() -> Request {
     signed(&envelope("users.delete", json!({"id": "u"})))
@@ -34,14 +14,13 @@ fn delete() -> Request {
 
 #[tokio::test]
 async fn drain_finishes_running_calls() {
-    let (provider, begun, gate) = gated();
+    let (provider, begun, gate) = Scripted::gated();
     let mut bridge = Bridge::with_provider(provider).await;
     let mut idle = Connection::open(bridge.address).await;
     assert_eq!(idle.send(&Request::new("GET", "/readyz")).await.status, 200);
     let mut half_open = Connection::open(bridge.address).await;
     half_open.write("POST /v1").await;
-    let mut caller = Connection::open(bridge.address).await;
-    caller.write(delete().to_bytes()).await;
+    let mut caller = bridge.begin(&delete()).await;
     within(begun.acquire()).await.unwrap().forget();
 
     bridge.stop();
@@ -63,7 +42,7 @@ async fn drain_finishes_running_calls() {
 
 #[tokio::test]
 async fn calls_are_served_until_the_delay_ends() {
-    let (provider, begun, gate) = gated();
+    let (provider, begun, gate) = Scripted::gated();
     let mut delayed = crate::bridge::limits();
     delayed.shutdown_delay = Duration::from_millis(500);
     let mut bridge = Bridge::with_limits([tenant("acme", provider)], delayed).await;
@@ -87,10 +66,9 @@ async fn calls_are_served_until_the_delay_ends() {
 
 #[tokio::test]
 async fn drain_waits_for_an_abandoned_write() {
-    let (provider, begun, gate) = gated();
+    let (provider, begun, gate) = Scripted::gated();
     let mut bridge = Bridge::with_provider(provider.clone()).await;
-    let mut caller = Connection::open(bridge.address).await;
-    caller.write(delete().to_bytes()).await;
+    let caller = bridge.begin(&delete()).await;
     within(begun.acquire()).await.unwrap().forget();
     drop(caller);
     bridge.stop();
@@ -106,8 +84,7 @@ async fn hanging_call_delays_drain_until_deadline() {
     let mut acme = tenant("acme", Scripted::new(|_, _| std::future::pending()));
     acme.deadline = Duration::from_millis(300);
     let mut bridge = Bridge::start([acme]).await;
-    let mut caller = Connection::open(bridge.address).await;
-    caller.write(delete().to_bytes()).await;
+    let mut caller = bridge.begin(&delete()).await;
     let begun = Instant::now();
     bridge.stop();
     let answer = caller.answer().await;

@@ -46,8 +46,7 @@ async fn wrong_method_returns_allowed_methods() {
         ("POST", "/healthz", "GET, HEAD"),
         ("TRACE", "/docs", "GET, HEAD"),
     ] {
-        let mut connection = crate::http::Connection::open(bridge.address).await;
-        connection.write(Request::new(method, path).to_bytes()).await;
+        let mut connection = bridge.begin(&Request::new(method, path)).await;
         let answer = if method == "HEAD" { connection.answer_to_head().await } else { connection.answer().await };
         let answer = answer.unwrap();
         assert_eq!((answer.status, answer.header("allow")), (405, Some(allow)), "{method} {path}");

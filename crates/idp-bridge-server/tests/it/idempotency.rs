@@ -1,34 +1,14 @@
 //! Idempotency (section 4).
 
-use std::sync::Arc;
-
 use idp_bridge_core::{Deleted, ErrorKind};
 use serde_json::json;
-use tokio::sync::Semaphore;
 
 use crate::bridge::{Bridge, envelope, next_id, signed_as, tenant};
-use crate::http::{Connection, Request, within};
+use crate::http::{Request, within};
 use crate::scripted::{ProviderCall, Returned, Scripted, record, upstream};
 
 fn deleting(id: &str, user: &str) -> Request {
     signed_as(id, &envelope("users.delete", json!({"id": user})))
-}
-
-/// A provider with deletes that wait for permits. Only the first one finds the user.
-fn gated() -> (Scripted, Arc<Semaphore>, Arc<Semaphore>) {
-    let (begun, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-    let provider = Scripted::new({
-        let (begun, gate) = (Arc::clone(&begun), Arc::clone(&gate));
-        move |_, _| {
-            let (begun, gate) = (Arc::clone(&begun), Arc::clone(&gate));
-            async move {
-                begun.add_permits(1);
-                gate.acquire().await.unwrap().forget();
-                Ok(Returned::Deleted(Deleted::Existed))
-            }
-        }
-    });
-    (provider, begun, gate)
 }
 
 #[tokio::test]
@@ -67,14 +47,12 @@ async fn fingerprint_ignores_formatting() {
 
 #[tokio::test]
 async fn equal_write_waits_for_the_running_one() {
-    let (provider, begun, gate) = gated();
+    let (provider, begun, gate) = Scripted::gated();
     let bridge = Bridge::with_provider(provider.clone()).await;
     let request = deleting(&next_id(), "u");
     let mut twins = Vec::new();
     for _ in 0..8 {
-        let mut twin = Connection::open(bridge.address).await;
-        twin.write(request.to_bytes()).await;
-        twins.push(twin);
+        twins.push(bridge.begin(&request).await);
     }
     within(begun.acquire()).await.unwrap().forget();
     gate.add_permits(100);
@@ -89,11 +67,10 @@ async fn equal_write_waits_for_the_running_one() {
 
 #[tokio::test]
 async fn waiting_write_times_out_first() {
-    let (provider, begun, gate) = gated();
+    let (provider, begun, gate) = Scripted::gated();
     let bridge = Bridge::with_provider(provider.clone()).await;
     let request = deleting(&next_id(), "u");
-    let mut first = Connection::open(bridge.address).await;
-    first.write(request.to_bytes()).await;
+    let mut first = bridge.begin(&request).await;
     within(begun.acquire()).await.unwrap().forget();
     let twin = bridge.send(&request.clone().header("x-request-timeout-ms", "100")).await;
     assert_eq!(twin.verdict(), (409, "request_in_progress".into()));
@@ -106,11 +83,10 @@ async fn waiting_write_times_out_first() {
 
 #[tokio::test]
 async fn retry_after_disconnect_gets_the_result() {
-    let (provider, begun, gate) = gated();
+    let (provider, begun, gate) = Scripted::gated();
     let bridge = Bridge::with_provider(provider.clone()).await;
     let request = deleting(&next_id(), "u");
-    let mut caller = Connection::open(bridge.address).await;
-    caller.write(request.to_bytes()).await;
+    let caller = bridge.begin(&request).await;
     within(begun.acquire()).await.unwrap().forget();
     drop(caller);
     gate.add_permits(1);

@@ -11,27 +11,8 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use crate::bridge::{Bridge, envelope, limits, signed, tenant};
-use crate::http::{Answer, Connection, Request, within};
+use crate::http::{Answer, Request, within};
 use crate::scripted::{ProviderCall, Returned, Scripted, record, upstream};
-
-/// A provider with calls that wait for a permit. The first semaphore counts the calls that have begun.
-fn gated() -> (Scripted, Arc<Semaphore>, Arc<Semaphore>) {
-    let (begun, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-    let (begins, waits) = (Arc::clone(&begun), Arc::clone(&gate));
-    let provider = Scripted::new(move |call, _| {
-        let (begun, gate) = (Arc::clone(&begins), Arc::clone(&waits));
-        async move {
-            begun.add_permits(1);
-            gate.acquire().await.unwrap().forget();
-            Ok(match call {
-                ProviderCall::Delete => Returned::Deleted(Deleted::Existed),
-                ProviderCall::Id(id) => Returned::User(record(id.as_str(), "c", "a@b")),
-                _ => Returned::Done,
-            })
-        }
-    });
-    (provider, begun, gate)
-}
 
 fn with_limits(provider: Scripted, limits: TenantLimits) -> Tenant {
     let mut acme = tenant("acme", provider);
@@ -51,13 +32,6 @@ fn delete(id: &str) -> Request {
     signed(&envelope("users.delete", json!({"id": id})))
 }
 
-/// Sends a call without waiting for its answer.
-async fn begin(bridge: &Bridge, request: &Request) -> Connection {
-    let mut connection = Connection::open(bridge.address).await;
-    connection.write(request.to_bytes()).await;
-    connection
-}
-
 /// Sends a request until its answer has this status, and returns that one.
 async fn send_until(status: u16, bridge: &Bridge, request: impl Fn() -> Request) -> Answer {
     let sending = async {
@@ -73,10 +47,10 @@ async fn send_until(status: u16, bridge: &Bridge, request: impl Fn() -> Request)
 
 #[tokio::test]
 async fn calls_beyond_the_seats_are_refused() {
-    let (provider, begun, gate) = gated();
+    let (provider, begun, gate) = Scripted::gated();
     let acme = with_limits(provider.clone(), TenantLimits { in_flight: 2, queue: 0, ..small() });
     let bridge = Bridge::start([acme]).await;
-    let mut running = [begin(&bridge, &get("u-1")).await, begin(&bridge, &delete("u-2")).await];
+    let mut running = [bridge.begin(&get("u-1")).await, bridge.begin(&delete("u-2")).await];
     within(begun.acquire_many(2)).await.unwrap().forget();
     for request in [get("u-1"), get("u-3"), delete("u-3")] {
         let refused = bridge.send(&request).await;
@@ -95,10 +69,10 @@ async fn calls_beyond_the_seats_are_refused() {
 
 #[tokio::test]
 async fn queue_is_left_in_time() {
-    let (provider, begun, gate) = gated();
+    let (provider, begun, gate) = Scripted::gated();
     let hasty = TenantLimits { queue_time: Duration::from_millis(50), ..small() };
     let bridge = Bridge::start([with_limits(provider, hasty)]).await;
-    let mut running = begin(&bridge, &get("u-1")).await;
+    let mut running = bridge.begin(&get("u-1")).await;
     within(begun.acquire()).await.unwrap().forget();
     assert_eq!(bridge.send(&delete("u-2")).await.verdict(), (503, "overloaded".into()));
     let repeated = delete("u-2");
@@ -120,11 +94,11 @@ async fn call_rate_of_a_tenant_is_limited() {
 
 #[tokio::test]
 async fn process_refuses_calls_before_memory_grows() {
-    let (provider, begun, gate) = gated();
+    let (provider, begun, gate) = Scripted::gated();
     let mut few = limits();
     few.calls = 1;
     let bridge = Bridge::with_limits([tenant("acme", provider)], few).await;
-    let mut running = begin(&bridge, &delete("u-1")).await;
+    let mut running = bridge.begin(&delete("u-1")).await;
     within(begun.acquire()).await.unwrap().forget();
     assert_eq!(bridge.send(&get("u-2")).await.verdict(), (503, "overloaded".into()));
     gate.add_permits(1);
@@ -140,13 +114,13 @@ async fn settle(bridge: &Bridge) {
 
 #[tokio::test]
 async fn equal_reads_share_a_request() {
-    let (provider, begun, gate) = gated();
+    let (provider, begun, gate) = Scripted::gated();
     let bridge = Bridge::with_provider(provider.clone()).await;
     let mut callers = Vec::new();
     for _ in 0..20 {
-        callers.push(begin(&bridge, &get("u-1")).await);
+        callers.push(bridge.begin(&get("u-1")).await);
     }
-    let mut other = begin(&bridge, &get("u-2")).await;
+    let mut other = bridge.begin(&get("u-2")).await;
     within(begun.acquire_many(2)).await.unwrap().forget();
     settle(&bridge).await;
     gate.add_permits(2);
@@ -160,11 +134,11 @@ async fn equal_reads_share_a_request() {
 
 #[tokio::test]
 async fn read_continues_without_its_first_caller() {
-    let (provider, begun, gate) = gated();
+    let (provider, begun, gate) = Scripted::gated();
     let bridge = Bridge::with_provider(provider.clone()).await;
-    let first = begin(&bridge, &get("u-1")).await;
+    let first = bridge.begin(&get("u-1")).await;
     within(begun.acquire()).await.unwrap().forget();
-    let mut second = begin(&bridge, &get("u-1")).await;
+    let mut second = bridge.begin(&get("u-1")).await;
     settle(&bridge).await;
     drop(first);
     settle(&bridge).await;
@@ -175,11 +149,11 @@ async fn read_continues_without_its_first_caller() {
 
 #[tokio::test]
 async fn short_deadline_of_a_caller_ends_no_other_read() {
-    let (provider, begun, gate) = gated();
+    let (provider, begun, gate) = Scripted::gated();
     let bridge = Bridge::with_provider(provider.clone()).await;
-    let mut first = begin(&bridge, &get("u-1").header("x-request-timeout-ms", "200")).await;
+    let mut first = bridge.begin(&get("u-1").header("x-request-timeout-ms", "200")).await;
     within(begun.acquire()).await.unwrap().forget();
-    let mut second = begin(&bridge, &get("u-1")).await;
+    let mut second = bridge.begin(&get("u-1")).await;
     assert_eq!(first.answer().await.unwrap().status, 504);
     // The second caller has time left, and starts another request.
     within(begun.acquire()).await.unwrap().forget();
@@ -210,7 +184,7 @@ async fn read_after_a_write_is_not_shared_with_earlier_ones() {
         }
     });
     let bridge = Bridge::with_provider(provider).await;
-    let mut before = begin(&bridge, &get("u-1")).await;
+    let mut before = bridge.begin(&get("u-1")).await;
     within(begun.acquire()).await.unwrap().forget();
     assert_eq!(bridge.send(&delete("u-1")).await.status, 200);
     assert_eq!(bridge.send(&get("u-1")).await.verdict(), (404, "user_not_found".into()));

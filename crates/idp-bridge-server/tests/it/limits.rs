@@ -170,8 +170,7 @@ async fn connections_beyond_the_limit_wait() {
     let mut second = Connection::open(bridge.address).await;
     assert_eq!(first.send(&health()).await.status, 200);
     assert_eq!(second.send(&health()).await.status, 200);
-    let mut third = Connection::open(bridge.address).await;
-    third.write(health().to_bytes()).await;
+    let mut third = bridge.begin(&health()).await;
     assert!(tokio::time::timeout(Duration::from_millis(100), third.answer()).await.is_err(), "it had to wait");
     drop(first);
     assert_eq!(third.answer().await.unwrap().status, 200);

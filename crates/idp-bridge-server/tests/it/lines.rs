@@ -11,7 +11,7 @@ use tracing::Dispatch;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::bridge::{Bridge, envelope, limits, memory, platform_key, signed, tenant, verifying};
-use crate::http::{Connection, Request, within};
+use crate::http::{Request, within};
 use crate::scripted::Scripted;
 
 /// The log as JSON lines.
@@ -183,8 +183,7 @@ async fn abandoned_call_is_logged() {
         }
     });
     let bridge = Bridge::with_provider(provider).await;
-    let mut caller = Connection::open(bridge.address).await;
-    caller.write(signed(&envelope("users.get_by_id", json!({"id": "u"}))).to_bytes()).await;
+    let caller = bridge.begin(&signed(&envelope("users.get_by_id", json!({"id": "u"})))).await;
     within(begun.acquire()).await.unwrap().forget();
     drop(caller);
     let abandoned = async {

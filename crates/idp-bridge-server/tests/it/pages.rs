@@ -1,7 +1,7 @@
 //! Public pages: health, readiness and the reference.
 
 use crate::bridge::Bridge;
-use crate::http::{Connection, Request};
+use crate::http::Request;
 
 #[tokio::test]
 async fn health_and_readiness_answer_without_a_tenant() {
@@ -34,8 +34,7 @@ async fn reference_is_served_as_json_and_html() {
 async fn head_matches_get_without_body() {
     let bridge = Bridge::start([]).await;
     for path in ["/healthz", "/readyz", "/openapi.json", "/docs"] {
-        let mut connection = Connection::open(bridge.address).await;
-        connection.write(Request::new("HEAD", path).to_bytes()).await;
+        let mut connection = bridge.begin(&Request::new("HEAD", path)).await;
         let head = connection.answer_to_head().await.unwrap();
         let get = connection.send(&Request::new("GET", path)).await;
         assert_eq!((head.status, head.header("content-length")), (200, get.header("content-length")), "{path}");

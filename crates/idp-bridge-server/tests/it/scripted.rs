@@ -8,6 +8,7 @@ use idp_bridge_core::{
     CallScope, Capabilities, Customer, CustomerId, Deleted, Email, Error, ErrorKind, Finding, IdentityProvider, Result,
     UserId, UserKey, UserRecord, async_trait,
 };
+use tokio::sync::Semaphore;
 
 /// A call to the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +57,25 @@ impl Scripted {
     /// Creates a provider that fails each call with an upstream error of this kind.
     pub(crate) fn failing(kind: ErrorKind) -> Self {
         Self::at_once(move |_| Err(upstream(kind)))
+    }
+
+    /// Returns a provider with calls that wait for a permit of the second semaphore. The first one counts the calls that have begun.
+    pub(crate) fn gated() -> (Self, Arc<Semaphore>, Arc<Semaphore>) {
+        let (begun, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let (begins, waits) = (Arc::clone(&begun), Arc::clone(&gate));
+        let provider = Self::new(move |call, _| {
+            let (begun, gate) = (Arc::clone(&begins), Arc::clone(&waits));
+            async move {
+                begun.add_permits(1);
+                gate.acquire().await.unwrap().forget();
+                Ok(match call {
+                    ProviderCall::Delete => Returned::Deleted(Deleted::Existed),
+                    ProviderCall::Id(id) => Returned::User(record(id.as_str(), "c", "a@b")),
+                    _ => Returned::Done,
+                })
+            }
+        });
+        (provider, begun, gate)
     }
 
     #[must_use]

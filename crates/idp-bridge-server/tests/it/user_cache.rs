@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use crate::bridge::{Bridge, envelope, signed, tenant};
-use crate::http::{Answer, Connection, within};
+use crate::http::{Answer, within};
 use crate::scripted::{ProviderCall, Returned, Scripted, record, upstream};
 
 /// A provider with the user `u-1`.
@@ -134,8 +134,7 @@ async fn read_across_a_write_is_not_cached() {
         }
     });
     let bridge = Bridge::start([caching(&provider)]).await;
-    let mut slow = Connection::open(bridge.address).await;
-    slow.write(signed(&envelope("users.get_by_id", json!({"id": "u-1"}))).to_bytes()).await;
+    let mut slow = bridge.begin(&signed(&envelope("users.get_by_id", json!({"id": "u-1"})))).await;
     within(begun.acquire()).await.unwrap().forget();
     assert_eq!(bridge.call("users.mark_email_verified", json!({"id": "u-1"})).await.status, 200);
     gate.add_permits(1);

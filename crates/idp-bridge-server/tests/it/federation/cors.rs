@@ -95,8 +95,7 @@ async fn preflight_lists_methods_and_headers() {
 async fn page_can_read_shutdown_refusal() {
     let idp = Idp::new().run_before(|_| std::future::pending());
     let mut bridge = bridge(&idp, rules()).await;
-    let mut held = crate::http::Connection::open(bridge.address).await;
-    held.write(logout("a.d.a").to_bytes()).await;
+    let _held = bridge.begin(&logout("a.d.a")).await;
     until(|| !idp.calls().is_empty()).await;
     bridge.stop();
     // A connection from before the drain still gets a response.

@@ -96,9 +96,7 @@ async fn equal_tokens_share_a_validation() {
     let bridge = bridge(&idp, FederationRules { cache, ..rules() }).await;
     let mut callers = Vec::new();
     for _ in 0..20 {
-        let mut connection = Connection::open(bridge.address).await;
-        connection.write(userinfo("a.d.a").to_bytes()).await;
-        callers.push(connection);
+        callers.push(bridge.begin(&userinfo("a.d.a")).await);
     }
     within(begun.acquire()).await.unwrap().forget();
     gate.add_permits(1);
@@ -115,9 +113,7 @@ async fn equal_logouts_run_once() {
     let bridge = bridge(&idp, rules()).await;
     let mut callers = Vec::new();
     for _ in 0..20 {
-        let mut connection = Connection::open(bridge.address).await;
-        connection.write(logout("a.d.a").to_bytes()).await;
-        callers.push(connection);
+        callers.push(bridge.begin(&logout("a.d.a")).await);
     }
     within(begun.acquire()).await.unwrap().forget();
     gate.add_permits(1);
@@ -149,11 +145,9 @@ async fn short_deadline_of_one_caller_ends_no_other() {
         idp.ada("a.d.a");
         let bridge = bridge(&idp, rules()).await;
         let request = if call == "validate" { userinfo("a.d.a") } else { logout("a.d.a") };
-        let mut hasty = Connection::open(bridge.address).await;
-        hasty.write(request.clone().header("x-request-timeout-ms", "100").to_bytes()).await;
+        let mut hasty = bridge.begin(&request.clone().header("x-request-timeout-ms", "100")).await;
         within(begun.acquire()).await.unwrap().forget();
-        let mut patient = Connection::open(bridge.address).await;
-        patient.write(request.to_bytes()).await;
+        let mut patient = bridge.begin(&request).await;
         assert_eq!(verdict(&hasty.answer().await.unwrap()), (504, "deadline_exceeded".into()), "{call}");
         gate.add_permits(1);
         let status = patient.answer().await.unwrap().status;

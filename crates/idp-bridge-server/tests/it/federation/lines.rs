@@ -101,8 +101,7 @@ async fn abandoned_requests_are_logged() {
     idp.ada("a.d.a");
     let bridge = bridge(&idp, rules()).await;
     for request in [userinfo("a.d.a"), logout("a.d.a")] {
-        let mut caller = crate::http::Connection::open(bridge.address).await;
-        caller.write(request.to_bytes()).await;
+        let _caller = bridge.begin(&request).await;
         until(|| !idp.calls().is_empty()).await;
     }
     until(|| log.lines().len() == 2).await;

@@ -32,8 +32,7 @@ async fn token_is_rejected_once_logout_begins() {
     let (idp, begun, gate) = gated("log_out");
     idp.ada("a.d.a");
     let bridge = bridge(&idp, rules()).await;
-    let mut caller = Connection::open(bridge.address).await;
-    caller.write(logout("a.d.a").to_bytes()).await;
+    let mut caller = bridge.begin(&logout("a.d.a")).await;
     within(begun.acquire()).await.unwrap().forget();
     assert!(refused(&bridge.send(&userinfo("a.d.a")).await));
     gate.add_permits(1);
@@ -45,8 +44,7 @@ async fn logout_during_validation_rejects_token() {
     let (idp, begun, gate) = gated("validate");
     idp.ada("a.d.a");
     let bridge = bridge(&idp, rules()).await;
-    let mut caller = Connection::open(bridge.address).await;
-    caller.write(userinfo("a.d.a").to_bytes()).await;
+    let mut caller = bridge.begin(&userinfo("a.d.a")).await;
     within(begun.acquire()).await.unwrap().forget();
     assert_eq!(bridge.send(&logout("a.d.a")).await.status, 204);
     gate.add_permits(1);
@@ -88,29 +86,11 @@ async fn userinfo_after_logout_always_fails() {
 }
 
 #[tokio::test]
-async fn concurrent_logouts_all_succeed() {
-    let idp = Idp::new();
-    idp.ada("a.d.a");
-    let bridge = bridge(&idp, rules()).await;
-    let mut callers = Vec::new();
-    for _ in 0..20 {
-        let mut connection = Connection::open(bridge.address).await;
-        connection.write(logout("a.d.a").to_bytes()).await;
-        callers.push(connection);
-    }
-    for mut caller in callers {
-        assert_eq!(caller.answer().await.unwrap().status, 204);
-    }
-    assert!(refused(&bridge.send(&userinfo("a.d.a")).await));
-}
-
-#[tokio::test]
 async fn drain_waits_for_abandoned_logout() {
     let (idp, begun, gate) = gated("log_out");
     idp.ada("a.d.a");
     let mut bridge = bridge(&idp, rules()).await;
-    let mut caller = Connection::open(bridge.address).await;
-    caller.write(logout("a.d.a").to_bytes()).await;
+    let caller = bridge.begin(&logout("a.d.a")).await;
     within(begun.acquire()).await.unwrap().forget();
     drop(caller);
     bridge.stop();

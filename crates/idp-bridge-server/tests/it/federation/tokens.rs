@@ -134,8 +134,7 @@ async fn wrong_method_returns_allowed_methods() {
         ("federation", "GET"),
     ] {
         for method in ["DELETE", "PUT", "HEAD"] {
-            let mut connection = crate::http::Connection::open(bridge.address).await;
-            connection.write(Request::new(method, path(name)).to_bytes()).await;
+            let mut connection = bridge.begin(&Request::new(method, path(name))).await;
             let answer = connection.answer_to_head().await.unwrap();
             assert_eq!((answer.status, answer.header("allow")), (405, Some(allow)), "{method} {name}");
         }
