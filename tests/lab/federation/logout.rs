@@ -5,7 +5,7 @@ use idp_bridge_conformance::{FederationHarness as _, TokenStatus, Tokens};
 use super::stage::{Stage, TENANT, last_requests, log_out, userinfo};
 use crate::keycloak::form_request;
 use crate::lab::{Lab, alone, running};
-use crate::support::bridge::{Bridge, until};
+use crate::support::bridge::until;
 use crate::support::http::Request;
 
 const GONE: TokenStatus = TokenStatus { userinfo: Some(false), introspection: Some(false), refresh: Some(false) };
