@@ -1,7 +1,5 @@
 //! Tests of the isolation of tenants: with an identity provider that hangs, and in an outage.
 
-mod relay;
-
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -12,10 +10,10 @@ use std::time::{Duration, Instant};
 use idp_bridge_conformance::{Harness as _, NewUser};
 use idp_bridge_connector_keycloak_testing::harness::KeycloakHarness;
 use idp_bridge_core::{CustomerId, Email};
+use idp_bridge_test_http::{Relay, Target};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use self::relay::{Mode, Relay};
 use crate::fixture::{Configured, KEY};
 use crate::load::raise_open_file_limit;
 use crate::support::bridge::{Bridge, PATIENCE, until};
@@ -33,6 +31,8 @@ const CALLS: usize = 40;
 struct Stage {
     bridge: Bridge,
     relay: Relay,
+    /// The host and port of Keycloak.
+    upstream: String,
     user: String,
     _configured: Configured,
     _harness: KeycloakHarness,
@@ -50,7 +50,8 @@ impl Stage {
             let user = harness.create(user).await.unwrap();
             (harness, url, user.as_str().to_owned())
         });
-        let relay = Relay::start(&url);
+        let (relay, upstream) = (Relay::start(), url.trim_start_matches("http://").to_owned());
+        relay.set_target(Target::At(upstream.clone()));
         let config = harness.config();
         let table = |number: usize| {
             let url = if number == 0 { relay.url() } else { url.clone() };
@@ -68,7 +69,7 @@ impl Stage {
         let server = "[server]\nshutdown_delay = \"0s\"\nmetrics_listen = \"127.0.0.1:0\"\n";
         let configured = Configured::new(&format!("{server}{}", (0..TENANTS).map(table).collect::<String>()));
         let bridge = configured.serve();
-        Self { bridge, relay, user, _configured: configured, _harness: harness, runtime }
+        Self { bridge, relay, upstream, user, _configured: configured, _harness: harness, runtime }
     }
 
     /// Gets the user of a tenant.
@@ -177,7 +178,7 @@ fn hanging_tenant_does_not_disturb_others() {
     assert_eq!(stage.get(0).status, 200);
     stage.measure_others();
     let before = stage.measure_others();
-    stage.relay.set(Mode::Hang);
+    stage.relay.set_target(Target::Hanging);
     let callers = StuckCallers::start(&stage);
     until(|| (callers.answered.load(SeqCst) > 0).then_some(())).expect("calls beyond the queue are answered");
     let probes = stage.bridge.wait_for_log("serving probes");
@@ -211,17 +212,17 @@ fn hanging_tenant_does_not_disturb_others() {
 }
 
 /// Runs an outage, and returns the number of calls and of upstream requests after its first second, and the time to recover.
-fn run_outage(mode: Mode) -> (usize, usize, Duration) {
+fn run_outage(outage: Target) -> (usize, usize, Duration) {
     let stage = Stage::start("1s");
     assert_eq!(stage.get(0).status, 200);
-    stage.relay.set(mode);
+    stage.relay.set_target(outage);
     let begun = Instant::now();
     let line = until(|| {
         assert!([503, 504].contains(&stage.get(0).status));
         let is_open = |line: &String| line.contains("\"circuit\":\"open\"") && line.contains("\"tenant.id\":\"t0\"");
         stage.bridge.log().into_iter().find(is_open)
     });
-    println!("{mode:?}: the breaker opened after {:?}: {}", begun.elapsed(), line.expect("the breaker opens"));
+    println!("the breaker opened after {:?}: {}", begun.elapsed(), line.expect("the breaker opens"));
     let (mut calls, before) = (0, stage.relay.accepted());
     let measured = Instant::now();
     while measured.elapsed() < Duration::from_secs(3) {
@@ -231,7 +232,7 @@ fn run_outage(mode: Mode) -> (usize, usize, Duration) {
     }
     let requests = stage.relay.accepted() - before;
     assert_eq!(stage.get(1).status, 200, "another tenant");
-    stage.relay.set(Mode::Up);
+    stage.relay.set_target(Target::At(stage.upstream.clone()));
     let ended = Instant::now();
     until(|| (stage.get(0).status == 200).then_some(())).expect("the tenant is served again");
     let recovered = ended.elapsed();
@@ -241,10 +242,11 @@ fn run_outage(mode: Mode) -> (usize, usize, Duration) {
 
 #[test]
 fn outage_is_not_multiplied_and_ends_soon() {
-    for mode in [Mode::Down, Mode::Hang] {
-        let (calls, requests, recovered) = run_outage(mode);
-        println!("{mode:?}: {calls} calls, {requests} upstream requests; recovered after {recovered:?}");
-        assert!(5 * requests <= 6 * calls, "{mode:?}: {requests} requests for {calls} calls");
-        assert!(recovered < Duration::from_secs(3) && recovered < PATIENCE, "{mode:?}: {recovered:?}");
+    for outage in [Target::Down, Target::Hanging] {
+        let name = format!("{outage:?}");
+        let (calls, requests, recovered) = run_outage(outage);
+        println!("{name}: {calls} calls, {requests} upstream requests; recovered after {recovered:?}");
+        assert!(5 * requests <= 6 * calls, "{name}: {requests} requests for {calls} calls");
+        assert!(recovered < Duration::from_secs(3) && recovered < PATIENCE, "{name}: {recovered:?}");
     }
 }

@@ -7,7 +7,7 @@ mod chromium;
 
 use std::path::{Path, PathBuf};
 
-use idp_bridge_test_http::Relay;
+use idp_bridge_test_http::{Relay, Target};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -50,7 +50,7 @@ impl Stage {
         let path = self.folder.path().join("idp-bridge.toml");
         std::fs::write(&path, config.to_string()).unwrap();
         let bridge = Bridge::serve(&path);
-        self.relay.set_target(bridge.address());
+        self.relay.set_target(Target::At(bridge.address().to_owned()));
         bridge
     }
 

@@ -12,5 +12,5 @@ mod server;
 
 pub use client::{Connection, TOO_LONG, connect, exchange, until, within};
 pub use message::{Answer, Request};
-pub use relay::Relay;
+pub use relay::{Relay, Target};
 pub use server::{Received, Reply, Server, answer, unused_address};

@@ -2,9 +2,22 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
-/// Forwards bytes in both directions.
+/// The server behind a relay.
+#[derive(Debug, Clone, Default)]
+pub enum Target {
+    /// Connections are closed at once.
+    #[default]
+    Down,
+    /// Connections are accepted, and nothing is answered.
+    Hanging,
+    /// Bytes are forwarded in both directions, to this host and port.
+    At(String),
+}
+
+/// A running relay.
 #[derive(Debug, Clone)]
 pub struct Relay {
     address: String,
@@ -13,20 +26,22 @@ pub struct Relay {
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// The address of the server, or an empty string.
-    target: Mutex<String>,
+    target: Mutex<Target>,
     /// The bytes of all clients, in the order of arrival.
     sent: Mutex<Vec<u8>>,
+    open: Mutex<Vec<TcpStream>>,
+    accepted: AtomicUsize,
 }
 
 impl Relay {
-    /// Starts a relay without a target.
+    /// Starts a relay. Until it has a target, it closes connections.
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let relay = Self { address: listener.local_addr().unwrap().to_string(), shared: Arc::default() };
         let shared = Arc::clone(&relay.shared);
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
+                shared.accepted.fetch_add(1, SeqCst);
                 let shared = Arc::clone(&shared);
                 std::thread::spawn(move || shared.serve(client));
             }
@@ -39,9 +54,15 @@ impl Relay {
         format!("http://{}", self.address)
     }
 
-    /// Sets the target of new connections.
-    pub fn set_target(&self, address: &str) {
-        address.clone_into(&mut self.shared.target.lock().unwrap());
+    /// Sets the target, and closes all connections.
+    pub fn set_target(&self, target: Target) {
+        *self.shared.target.lock().unwrap() = target;
+        self.shared.open.lock().unwrap().drain(..).for_each(|stream| close(&stream));
+    }
+
+    /// Returns the number of accepted connections.
+    pub fn accepted(&self) -> usize {
+        self.shared.accepted.load(SeqCst)
     }
 
     /// Returns the number of recorded bytes.
@@ -59,29 +80,37 @@ impl Relay {
 }
 
 impl Shared {
-    /// Serves one connection. Without a server, the bytes are recorded and the connection is closed.
+    /// Serves one connection. The end of one side ends the other.
     fn serve(&self, mut client: TcpStream) {
-        let mut server: Option<TcpStream> = None;
+        let target = self.target.lock().unwrap().clone();
+        let mut server = match target {
+            Target::Down => return,
+            Target::Hanging => None,
+            Target::At(address) => match TcpStream::connect(address) {
+                Ok(server) => Some(server),
+                Err(_) => return,
+            },
+        };
+        self.open.lock().unwrap().push(client.try_clone().unwrap());
+        if let Some(server) = &server {
+            let (mut from, mut to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut from, &mut to);
+                close(&to);
+            });
+        }
         let mut buffer = [0; 16 * 1024];
         while let Ok(length @ 1..) = client.read(&mut buffer) {
             self.sent.lock().unwrap().extend_from_slice(&buffer[..length]);
-            if server.is_none() {
-                let target = self.target.lock().unwrap().clone();
-                let Ok(stream) = TcpStream::connect(target) else { break };
-                let (mut back, mut to) = (stream.try_clone().unwrap(), client.try_clone().unwrap());
-                std::thread::spawn(move || {
-                    let _ = std::io::copy(&mut back, &mut to);
-                    let _ = to.shutdown(Shutdown::Both);
-                });
-                server = Some(stream);
-            }
-            if server.as_mut().is_none_or(|server| server.write_all(&buffer[..length]).is_err()) {
+            if server.as_mut().is_some_and(|server| server.write_all(&buffer[..length]).is_err()) {
                 break;
             }
         }
-        // The end of one side ends the other.
-        for stream in [Some(client), server].into_iter().flatten() {
-            let _ = stream.shutdown(Shutdown::Both);
-        }
+        [Some(client), server].iter().flatten().for_each(close);
     }
+}
+
+/// Closes a connection, which the other side may have closed.
+fn close(stream: &TcpStream) {
+    let _ = stream.shutdown(Shutdown::Both);
 }

@@ -5,7 +5,7 @@ use idp_bridge_connector_auth0_testing::harness::Auth0Harness;
 use idp_bridge_connector_cognito_testing::harness::CognitoHarness;
 use idp_bridge_connector_keycloak_testing::harness::KeycloakHarness;
 use idp_bridge_core::{CustomerId, Email, Secret, UserId};
-use idp_bridge_test_http::Relay;
+use idp_bridge_test_http::{Relay, Target};
 
 /// The email address of the user, equal for all tenants.
 pub(crate) const EMAIL: &str = "ada@acme.example";
@@ -31,7 +31,7 @@ pub(crate) struct Home {
 /// Starts a wire tap before the identity provider at this `http` URL.
 fn tap(upstream: &str) -> Relay {
     let relay = Relay::start();
-    relay.set_target(upstream.strip_prefix("http://").unwrap());
+    relay.set_target(Target::At(upstream.strip_prefix("http://").unwrap().to_owned()));
     relay
 }
 
