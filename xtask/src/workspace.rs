@@ -34,18 +34,6 @@ pub(crate) struct Package {
     pub(crate) manifest_path: PathBuf,
     /// The registries that it may be published to. `None` for all.
     publish: Option<Vec<String>>,
-    /// What it contains, in one sentence.
-    pub(crate) description: Option<String>,
-    /// Its license.
-    pub(crate) license: Option<String>,
-    /// The address of its repository.
-    pub(crate) repository: Option<String>,
-    /// The words that a registry lists it under.
-    #[serde(default)]
-    pub(crate) keywords: Vec<String>,
-    /// The categories that a registry lists it under.
-    #[serde(default)]
-    pub(crate) categories: Vec<String>,
 }
 
 impl Package {

@@ -1,4 +1,4 @@
-//! The manifests: published crates have what a registry shows, and all files name the same versions.
+//! The manifests: published crates have the license, and all files name one version.
 
 use std::path::Path;
 
@@ -25,35 +25,25 @@ const VERSION: [Place; 4] = [
     ("packaging/kustomize/base/kustomization.yaml", "newTag: ", "\n"),
 ];
 
-/// Returns the incomplete manifests, and the places that name another Rust version than the workspace.
+/// Returns the published packages without a license, and the places that name another version than the workspace.
 pub(super) fn check(sources: &[Source], workspace: &Workspace) -> Vec<Problem> {
     let mut problems: Vec<_> =
-        workspace.members().iter().flat_map(|package| incomplete(package, &workspace.root)).collect();
+        workspace.members().iter().filter_map(|package| unlicensed(package, &workspace.root)).collect();
     problems.extend(differing(sources, &RUST_VERSION));
     problems.extend(differing(sources, &VERSION));
     problems
 }
 
-/// Returns what a package lacks that is published.
-fn incomplete(package: &Package, root: &Path) -> Vec<Problem> {
-    if !package.is_published() {
-        return Vec::new();
-    }
-    let manifest = package.manifest_path.strip_prefix(root).unwrap_or(&package.manifest_path);
+/// A published package has a link to the license. Clippy checks the rest of its manifest (`cargo_common_metadata`).
+fn unlicensed(package: &Package, root: &Path) -> Option<Problem> {
     let folder = package.manifest_path.parent().unwrap_or(root);
-    let has = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
-    let lacks = [
-        ("a description", !has(&package.description)),
-        ("a license", !has(&package.license)),
-        ("a repository", !has(&package.repository)),
-        ("keywords", package.keywords.is_empty()),
-        ("categories", package.categories.is_empty()),
-        ("a file `README.md`", !folder.join("README.md").exists()),
-        ("a file `LICENSE`: link it to that of the repository", !folder.join("LICENSE").exists()),
-    ];
-    let problem =
-        |what: &str| Problem { path: manifest.display().to_string(), line: None, rule: format!("lacks {what}") };
-    lacks.iter().filter(|(_, is_missing)| *is_missing).map(|(what, _)| problem(what)).collect()
+    let is_missing = package.is_published() && !folder.join("LICENSE").exists();
+    let path = package.manifest_path.strip_prefix(root).unwrap_or(&package.manifest_path).display().to_string();
+    is_missing.then(|| Problem {
+        path,
+        line: None,
+        rule: "lacks a file `LICENSE`: link it to that of the repository".into(),
+    })
 }
 
 /// Returns the places that name another version than the first one.
@@ -82,22 +72,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn published_packages_are_complete() {
+    fn published_packages_have_the_license() {
         let folder = tempfile::tempdir().unwrap();
-        let package = |publish: serde_json::Value| -> Package {
+        let is_complete = |publish: serde_json::Value| {
             let manifest = folder.path().join("Cargo.toml");
-            let fields = json!({"name": "a", "dependencies": [], "manifest_path": manifest, "publish": publish,
-                "description": "What", "license": "MIT", "repository": "https://example.org", "keywords": ["a"]});
-            serde_json::from_value(fields).unwrap()
+            let package = json!({"name": "a", "dependencies": [], "manifest_path": manifest, "publish": publish});
+            unlicensed(&serde_json::from_value(package).unwrap(), folder.path()).is_none()
         };
-        let rules = |package: &Package| -> Vec<String> {
-            incomplete(package, folder.path()).into_iter().map(|problem| problem.rule).collect()
-        };
-        std::fs::write(folder.path().join("README.md"), "# a").unwrap();
-        let found = rules(&package(json!(null)));
-        assert_eq!(found.len(), 2, "{found:?}");
-        assert!(found[0].contains("categories") && found[1].contains("LICENSE"), "{found:?}");
-        assert!(rules(&package(json!([]))).is_empty());
+        assert_eq!((is_complete(json!(null)), is_complete(json!([]))), (false, true));
+        std::fs::write(folder.path().join("LICENSE"), "MIT").unwrap();
+        assert!(is_complete(json!(null)));
     }
 
     #[test]
