@@ -122,17 +122,17 @@ impl StuckCallers {
         };
         let mut callers: Vec<TcpStream> = stage.runtime.block_on(async {
             let mut callers = Vec::new();
-            for _ in 0..STUCK_CALLERS {
-                callers.push(connect().await);
+            for number in 0..STUCK_CALLERS {
+                let mut caller = connect().await;
+                // At once, because the bridge closes a connection that stays silent.
+                send_call(&mut caller, number);
+                callers.push(caller);
             }
             callers
         });
         let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&answered));
         let thread = std::thread::spawn(move || {
-            for (number, caller) in callers.iter_mut().enumerate() {
-                send_call(caller, number);
-            }
             while !stopped.load(SeqCst) {
                 for (number, caller) in callers.iter_mut().enumerate() {
                     if has_answer(caller) {
