@@ -3,7 +3,6 @@
 use idp_bridge_core::{CallKind, CallScope, Finding, UserStore as _};
 
 use crate::Sql;
-use crate::provider::MAILS;
 
 /// Checks the connection and the statements. Runs no statement of the settings.
 pub(crate) async fn run(sql: &Sql, scope: &CallScope) -> Vec<Finding> {
@@ -33,9 +32,9 @@ pub(crate) async fn run(sql: &Sql, scope: &CallScope) -> Vec<Finding> {
             }
         });
     }
-    if let Some(mailer) = &sql.mailer {
-        let calls: Vec<CallKind> = all.into_iter().filter(|kind| MAILS.contains(kind)).collect();
-        findings.extend(mailer.diagnose(scope, &calls).await);
+    if let Some(mails) = &sql.mails {
+        let calls: Vec<CallKind> = all.into_iter().filter(|kind| idp_bridge_mailer::CALLS.contains(kind)).collect();
+        findings.extend(mails.diagnose(scope, &calls).await);
     }
     findings
 }

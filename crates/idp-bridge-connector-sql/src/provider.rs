@@ -10,14 +10,14 @@ use crate::SqlConfig;
 use crate::columns::Column;
 use crate::config::{EpochUnit, Statements};
 use crate::database::{self, Database, Dialect};
-use crate::mail::Mailer;
+use crate::mail::Mails;
 use crate::statement::{Parameter, Rules, Statement};
 
 /// The SQL connector, and the store of its providers.
 pub struct Sql {
     pub(crate) database: Arc<dyn Database>,
     pub(crate) statements: Checked,
-    pub(crate) mailer: Option<Mailer>,
+    pub(crate) mails: Option<Mails>,
     pub(crate) integer_times: Option<EpochUnit>,
     pub(crate) capabilities: Capabilities,
 }
@@ -120,7 +120,7 @@ impl Checked {
                 (true, false) => {
                     Support::unsupported("it needs `get_by_email`, and the columns `email` and `email_verified`")
                 }
-                (true, true) => Support::conditional(MAILER),
+                (true, true) => Support::conditional(idp_bridge_mailer::CONDITION),
             };
             capabilities = capabilities.with_call(kind, support);
         }
@@ -151,7 +151,7 @@ impl Checked {
 impl Sql {
     /// Returns the statements with the supported calls that need them.
     pub(crate) fn checked_statements(&self) -> impl Iterator<Item = (&Statement, Vec<CallKind>)> {
-        let outbox = self.mailer.as_ref().and_then(Mailer::outbox).map(|statement| (statement, MAILS));
+        let outbox = self.mails.as_ref().and_then(Mails::outbox).map(|statement| (statement, idp_bridge_mailer::CALLS));
         let supported = |kinds: &[CallKind]| {
             kinds.iter().copied().filter(|kind| self.capabilities.call(*kind).is_possible()).collect()
         };
@@ -159,18 +159,13 @@ impl Sql {
     }
 }
 
-/// The calls that send mails.
-pub(crate) const MAILS: &[CallKind] = &[CallKind::SendVerificationEmail, CallKind::SendPasswordResetEmail];
-
-const MAILER: &str = "the tenant's own mailer sends the mail, and a page of the tenant ends what it begins";
-
 impl Connector for Sql {
     const TYPE: &'static str = "sql";
     type Config = SqlConfig;
     type Provider = Directory<Self>;
 
     fn capabilities() -> Capabilities {
-        let mailer = || Support::conditional(MAILER);
+        let mailer = || Support::conditional(idp_bridge_mailer::CONDITION);
         Capabilities::all()
             .with_call(CallKind::SendVerificationEmail, mailer())
             .with_call(CallKind::SendPasswordResetEmail, mailer())
@@ -189,11 +184,11 @@ impl Connector for Sql {
             None => config.statements.clone(),
         };
         let statements = Checked::new(&statements, dialect)?;
-        let mailer = config.mail.as_ref().map(|mail| Mailer::new(mail, dialect, context)).transpose()?;
+        let mails = config.mail.as_ref().map(|mail| Mails::new(mail, dialect, context)).transpose()?;
         Ok(Directory::new(Self {
             database: database::open(&config, dialect, context)?.into(),
-            capabilities: statements.capabilities(mailer.is_some()),
-            mailer,
+            capabilities: statements.capabilities(mails.is_some()),
+            mails,
             statements,
             integer_times: config.integer_times,
         }))

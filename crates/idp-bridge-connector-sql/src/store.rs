@@ -65,8 +65,8 @@ impl UserStore for Sql {
     }
 
     async fn send_mail(&self, scope: &CallScope, mail: MailKind, user: &StoredUser) -> Result<()> {
-        let mailer = self.mailer.as_ref().ok_or_else(undeclared)?;
-        mailer.send(scope, &*self.database, mail, user).await
+        let mails = self.mails.as_ref().ok_or_else(undeclared)?;
+        mails.send(scope, &*self.database, mail, &user.record).await
     }
 
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {

@@ -8,7 +8,9 @@ use super::Problem;
 use crate::workspace::{Built, Dependency, Package, Workspace};
 
 const CONNECTOR: &str = "idp-bridge-connector-";
-const SQL: &str = "idp-bridge-connector-sql";
+const MAILER: &str = "idp-bridge-mailer";
+/// Connectors for products that send no mails.
+const WITH_MAILER: [&str; 2] = ["idp-bridge-connector-ldap", "idp-bridge-connector-sql"];
 const CONFORMANCE: &str = "idp-bridge-conformance";
 /// Ends the name of the package with the fake and the harness of a connector, in the connector's folder.
 const TESTING: &str = "-testing";
@@ -50,6 +52,8 @@ fn is_allowed(package: &Package, dependency: &Dependency) -> bool {
         "idp-bridge-client" => ["core", "protocol"].contains(&target),
         // It signs the calls that it measures.
         "idp-bridge-bench" => target == "client",
+        // It signs webhooks to a tenant's mailer as the platform signs its own.
+        MAILER => ["core", "http", "protocol"].contains(&target),
         "idp-bridge-server" => ["core", "protocol", "http"].contains(&target),
         "idp-bridge" => {
             let is_optional_connector =
@@ -58,9 +62,7 @@ fn is_allowed(package: &Package, dependency: &Dependency) -> bool {
         }
         name if name.starts_with(CONNECTOR) => match name.strip_suffix(TESTING) {
             Some(connector) => ["core", "http", "conformance"].contains(&target) || dependency.name == connector,
-            // It signs webhooks to the tenant's mailer as the platform signs its own.
-            None if name == SQL => ["core", "http", "protocol"].contains(&target),
-            None => ["core", "http"].contains(&target),
+            None => ["core", "http"].contains(&target) || (target == "mailer" && WITH_MAILER.contains(&name)),
         },
         _ => false,
     }
@@ -98,7 +100,9 @@ mod tests {
             (SERVER, KEYCLOAK, None, true, false),
             (KEYCLOAK, "idp-bridge-http", None, false, true),
             (KEYCLOAK, "idp-bridge-protocol", None, false, false),
-            (SQL, "idp-bridge-protocol", None, false, true),
+            (KEYCLOAK, MAILER, None, false, false),
+            (WITH_MAILER[0], MAILER, None, false, true),
+            (WITH_MAILER[1], "idp-bridge-protocol", None, false, false),
             (KEYCLOAK, MEMORY, None, false, false),
             (KEYCLOAK, TESTING, None, false, false),
             ("idp-bridge-core", "serde", None, false, true),

@@ -108,6 +108,16 @@ pub enum MailKind {
     PasswordReset,
 }
 
+impl MailKind {
+    /// Returns the name in webhooks and tokens of mails.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Verification => "verification",
+            Self::PasswordReset => "password_reset",
+        }
+    }
+}
+
 /// The value that a search is for.
 #[derive(Debug, Clone, Copy)]
 pub enum SearchKey<'a> {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use idp_bridge_core::jiff::{SignedDuration, Timestamp};
-use idp_bridge_core::{Clock, ConnectorContext, Email, Error, ErrorKind, Random, Result, Secret, TenantId, UserId};
+use idp_bridge_core::{
+    Clock, ConnectorContext, Email, Error, ErrorKind, MailKind, Random, Result, Secret, TenantId, UserRecord,
+};
 use idp_bridge_protocol::{SigningKey, signature};
 use serde::Serialize;
 
@@ -15,7 +17,7 @@ const RESET: SignedDuration = SignedDuration::from_hours(1);
 const LONG: SignedDuration = SignedDuration::from_hours(24);
 
 /// Signs webhooks and tokens with the tenant's key.
-pub(crate) struct Signer {
+pub struct Signer {
     key: [SigningKey; 1],
     tenant: TenantId,
     clock: Arc<dyn Clock>,
@@ -23,12 +25,15 @@ pub(crate) struct Signer {
 }
 
 /// The identity of a mail, and its token.
-pub(crate) struct Ticket {
+pub struct Ticket {
     /// The id of the mail, which is also the id of its webhook.
-    pub(crate) id: String,
-    pub(crate) issued: Timestamp,
-    pub(crate) expires: Timestamp,
-    pub(crate) token: String,
+    pub id: String,
+    /// When it was issued.
+    pub issued: Timestamp,
+    /// The end of the token.
+    pub expires: Timestamp,
+    /// The token in the link of the mail.
+    pub token: String,
 }
 
 /// What a token is good for.
@@ -42,7 +47,7 @@ struct Payload<'a> {
 
 impl Signer {
     /// Parses the key.
-    pub(crate) fn new(key: &Secret, context: &ConnectorContext) -> Result<Self> {
+    pub fn new(key: &Secret, context: &ConnectorContext) -> Result<Self> {
         let key = SigningKey::parse(key.expose()).map_err(|error| {
             Error::misconfigured(format!("`mail.signing_key` is no key: {error}"))
                 .with("setting", "mail")
@@ -63,23 +68,28 @@ impl Signer {
         Ok(Ticket { id: format!("mail_{}", self.random.word()?), issued: now, expires: now, token: String::new() })
     }
 
-    /// Issues a token for one address of a user.
+    /// Issues a token for the address of a user, and returns both. A user without an address is `State`.
     ///
     /// It has four parts, separated by dots: its id, its end in seconds since 1970, and a payload and a signature in base64url.
     /// The signature is of all that precedes its dot, as Standard Webhooks signs an id, a timestamp and a body.
-    pub(crate) fn issue(&self, kind: &str, id: &UserId, email: &Email) -> Result<Ticket> {
+    pub fn issue<'a>(&self, kind: MailKind, user: &'a UserRecord) -> Result<(Ticket, &'a Email)> {
+        let email = user.email.as_ref().ok_or_else(|| Error::state("the user has no email"))?;
         let ticket = self.ticket()?;
-        let lifetime = if kind == "password_reset" { RESET } else { LONG };
+        let lifetime = match kind {
+            MailKind::PasswordReset => RESET,
+            MailKind::Verification => LONG,
+        };
         let unwritable = || Error::ours(ErrorKind::Unexpected, "a token cannot be written");
         let expires = ticket.issued.checked_add(lifetime).map_err(|_| unwritable())?;
-        let payload = Payload { kind, tenant: self.tenant(), id: id.as_str(), email: email.as_str() };
+        let payload =
+            Payload { kind: kind.as_str(), tenant: self.tenant(), id: user.id.as_str(), email: email.as_str() };
         let payload = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&payload).map_err(|_| unwritable())?);
         let signed = self.sign(&ticket.id, expires.as_second(), payload.as_bytes());
         // `v1,` or `v1a,`, and the signature in base64.
         let (_, signed) = signed.split_once(',').ok_or_else(unwritable)?;
         let signed = signed.trim_end_matches('=').replace('+', "-").replace('/', "_");
         let token = format!("{}.{}.{payload}.{signed}", ticket.id, expires.as_second());
-        Ok(Ticket { expires, token, ..ticket })
+        Ok((Ticket { expires, token, ..ticket }, email))
     }
 
     /// Returns the value of `webhook-signature`.
@@ -91,6 +101,7 @@ impl Signer {
 #[cfg(test)]
 mod tests {
     use aws_lc_rs::hmac;
+    use idp_bridge_core::UserId;
     use serde_json::{Value, json};
 
     use super::*;
@@ -100,6 +111,11 @@ mod tests {
     fn signer() -> Signer {
         let key = SigningKey::from_shared(KEY).to_text();
         Signer::new(&key, &ConnectorContext::new(TenantId::new("acme").unwrap())).unwrap()
+    }
+
+    fn user(id: &str) -> UserRecord {
+        let email = Email::new("ada@acme.example").unwrap();
+        UserRecord { email: Some(email), ..UserRecord::new(UserId::new(id).unwrap()) }
     }
 
     /// Verifies a token as the documentation says.
@@ -114,20 +130,22 @@ mod tests {
 
     #[test]
     fn tokens_are_verified_as_documented() {
-        let (id, email) = (UserId::new("u.1").unwrap(), Email::new("ada@acme.example").unwrap());
-        for (kind, hours) in [("verification", 24), ("password_reset", 1)] {
-            let ticket = signer().issue(kind, &id, &email).unwrap();
+        let ada = user("u.1");
+        for (kind, hours) in [(MailKind::Verification, 24), (MailKind::PasswordReset, 1)] {
+            let (ticket, _) = signer().issue(kind, &ada).unwrap();
             let (end, payload) = verify(&ticket.token).unwrap();
             assert_eq!(end - ticket.issued.as_second(), hours * 3600);
-            assert_eq!(payload, json!({"kind": kind, "tenant": "acme", "id": "u.1", "email": "ada@acme.example"}));
+            assert_eq!(
+                payload,
+                json!({"kind": kind.as_str(), "tenant": "acme", "id": "u.1", "email": "ada@acme.example"})
+            );
         }
     }
 
     #[test]
     fn changed_tokens_are_invalid() {
-        let (id, email) = (UserId::new("u-1").unwrap(), Email::new("ada@acme.example").unwrap());
-        let token = signer().issue("verification", &id, &email).unwrap().token;
-        let other = signer().issue("verification", &UserId::new("u-2").unwrap(), &email).unwrap().token;
+        let issue = |id| signer().issue(MailKind::Verification, &user(id)).unwrap().0.token;
+        let (token, other) = (issue("u-1"), issue("u-2"));
         let part = |token: &str, index: usize| token.split('.').nth(index).unwrap().to_owned();
         for index in 0..3 {
             let changed = token.replace(&part(&token, index), &format!("{}1", part(&other, index)));
