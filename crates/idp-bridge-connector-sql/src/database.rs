@@ -56,14 +56,6 @@ pub(crate) fn open(config: &SqlConfig, dialect: Dialect, context: &ConnectorCont
     })
 }
 
-/// Runs a future until the deadline of a call.
-pub(crate) async fn within<T>(scope: &CallScope, future: impl Future<Output = Result<T>> + Send) -> Result<T> {
-    if scope.remaining().is_zero() {
-        return Err(Error::ours(ErrorKind::Timeout, "the deadline passed before the database was used"));
-    }
-    tokio::time::timeout(scope.remaining(), future).await.unwrap_or_else(|_| Err(timeout()))
-}
-
 /// Creates the error of a database that does not answer in time.
 pub(crate) fn timeout() -> Error {
     Error::upstream(ErrorKind::Timeout, "the database did not answer in time")

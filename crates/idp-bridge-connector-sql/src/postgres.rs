@@ -10,10 +10,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use async_trait::async_trait;
 use deadpool::managed::{Object, Pool};
 use idp_bridge_core::{AttemptResult, CallScope, Error, OutboundPolicy, Result, UpstreamCounters};
+use idp_bridge_http::until_deadline;
 use tokio_postgres::types::ToSql;
 
 use crate::SqlConfig;
-use crate::database::{Database, check_rows, several_rows, statement_limit, timeout, within};
+use crate::database::{Database, check_rows, several_rows, statement_limit, timeout};
 use crate::map::Row;
 use crate::statement::{Statement, Values};
 use connection::{Connector, Prepared};
@@ -229,19 +230,19 @@ fn parameters<'a>(texts: &'a [Text<'a>]) -> Vec<&'a (dyn ToSql + Sync)> {
 #[async_trait]
 impl Database for Postgres {
     async fn read(&self, scope: &CallScope, statement: &Statement, values: Values<'_>) -> Result<Vec<Row>> {
-        within(scope, self.attempt(scope, || self.read_once(scope, statement, values))).await
+        until_deadline(scope, timeout, self.attempt(scope, || self.read_once(scope, statement, values))).await
     }
 
     async fn write(&self, scope: &CallScope, statement: &Statement, values: Values<'_>) -> Result<bool> {
-        within(scope, self.attempt(scope, || self.write_once(scope, statement, values))).await
+        until_deadline(scope, timeout, self.attempt(scope, || self.write_once(scope, statement, values))).await
     }
 
     async fn connect(&self, scope: &CallScope) -> Result<String> {
-        within(scope, self.attempt(scope, || self.connect_once())).await
+        until_deadline(scope, timeout, self.attempt(scope, || self.connect_once())).await
     }
 
     async fn check(&self, scope: &CallScope, statement: &Statement) -> Result<()> {
-        within(scope, self.attempt(scope, || self.check_once(scope, statement))).await
+        until_deadline(scope, timeout, self.attempt(scope, || self.check_once(scope, statement))).await
     }
 }
 

@@ -9,12 +9,13 @@ use async_trait::async_trait;
 use idp_bridge_core::{
     AttemptResult, CallScope, Error, ErrorKind, OutboundPolicy, PrivateNetworks, Result, UpstreamCounters,
 };
+use idp_bridge_http::until_deadline;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::SqlConfig;
 use crate::columns::Column;
-use crate::database::{Database, check_rows, several_rows, statement_limit, within};
+use crate::database::{Database, check_rows, several_rows, statement_limit, timeout};
 use crate::map::{Row, Value};
 use crate::statement::{Statement, Values};
 use threads::Threads;
@@ -53,7 +54,7 @@ impl Sqlite {
         run: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let limit = statement_limit(scope);
-        let result = within(scope, async {
+        let result = until_deadline(scope, timeout, async {
             scope.recorder().request();
             scope.recorder().attempt();
             self.counters.count_request();

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use idp_bridge_core::{Error, OutboundPolicy, Result};
+use idp_bridge_core::{CallScope, Error, ErrorKind, OutboundPolicy, Result};
 use tokio::net::TcpStream;
 
 use crate::address::{self, Refused};
@@ -81,6 +81,18 @@ pub fn transport_error(error: Box<dyn StdError + Send + Sync>) -> Error {
     to_error(cause).with_source(error)
 }
 
+/// Runs a future until the deadline of a call. `late` creates the error of a server that does not answer in time.
+pub async fn until_deadline<T>(
+    scope: &CallScope,
+    late: fn() -> Error,
+    future: impl Future<Output = Result<T>> + Send,
+) -> Result<T> {
+    if scope.remaining().is_zero() {
+        return Err(Error::ours(ErrorKind::Timeout, "the deadline passed before the identity provider was used"));
+    }
+    tokio::time::timeout(scope.remaining(), future).await.unwrap_or_else(|_| Err(late()))
+}
+
 fn to_error(cause: TransportCause) -> Error {
     let peer = Peer::IdentityProvider;
     Error::upstream(cause.kind(), cause.describe(peer)).with_hint(cause.hint(peer)).unanswered()
@@ -88,7 +100,7 @@ fn to_error(cause: TransportCause) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use idp_bridge_core::{ErrorKind, PrivateNetworks};
+    use idp_bridge_core::PrivateNetworks;
 
     use super::*;
 

@@ -56,7 +56,7 @@ pub use bytes::Bytes;
 pub use challenge::BearerChallenge;
 pub use client::{Client, MAX_BODY};
 pub use client_proof::{AssertionAlgorithm, AssertionSigner, ClientProof, PrivateKey};
-pub use dial::{Dialer, tls_config, transport_error};
+pub use dial::{Dialer, tls_config, transport_error, until_deadline};
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 pub use refusal::status_error;
 pub use request::{Effect, Request};

@@ -1,0 +1,3 @@
+//! The LDAP connector keeps the contract on OpenLDAP.
+
+fn main() {}
