@@ -24,6 +24,7 @@ pub(crate) struct Client {
 enum Operation<'a> {
     Search(&'a Search),
     Write(&'a Write),
+    Probe(&'a Write),
 }
 
 impl Client {
@@ -46,6 +47,11 @@ impl Client {
     /// Runs a write.
     pub(crate) async fn write(&self, scope: &CallScope, write: &Write) -> Result<()> {
         self.run(scope, &Operation::Write(write)).await.map(drop)
+    }
+
+    /// Runs a write that can change nothing.
+    pub(crate) async fn probe(&self, scope: &CallScope, write: &Write) -> Result<()> {
+        self.run(scope, &Operation::Probe(write)).await.map(drop)
     }
 
     async fn run(&self, scope: &CallScope, operation: &Operation<'_>) -> Result<Found> {
@@ -87,6 +93,7 @@ impl Client {
         };
         let result = match operation {
             Operation::Search(search) => connection.search(search, scope.remaining()).await,
+            Operation::Probe(write) => connection.write(write).await.map(|()| Found::default()),
             Operation::Write(write) => {
                 scope.recorder().write_begins();
                 let written = connection.write(write).await;

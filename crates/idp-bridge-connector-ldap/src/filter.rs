@@ -27,6 +27,11 @@ impl Filter {
         Self(group(0xa0, filters.map(|filter| filter.0.clone())))
     }
 
+    /// Matches entries that this filter does not match.
+    pub(crate) fn not(filter: &Self) -> Self {
+        Self(element(0xa2, &filter.0))
+    }
+
     /// Returns the encoding.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0

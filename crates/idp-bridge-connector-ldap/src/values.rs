@@ -88,7 +88,8 @@ pub(crate) fn parse_time(text: &str) -> Option<Time> {
 }
 
 fn parse_file_time(number: i64) -> Option<Timestamp> {
-    let seconds = number.div_euclid(10_000_000).checked_sub(SECONDS_TO_1970)?;
+    // A number of another unit would be in the distant past.
+    let seconds = number.div_euclid(10_000_000).checked_sub(SECONDS_TO_1970).filter(|seconds| *seconds >= 0)?;
     let nanoseconds = i32::try_from(number.rem_euclid(10_000_000)).ok()?.checked_mul(100)?;
     Timestamp::new(seconds, nanoseconds).ok()
 }

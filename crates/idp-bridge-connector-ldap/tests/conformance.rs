@@ -1,3 +1,9 @@
 //! The LDAP connector keeps the contract on OpenLDAP.
 
-fn main() {}
+mod harness;
+
+fn main() -> std::process::ExitCode {
+    idp_bridge_conformance::Suites::new(env!("CARGO_TARGET_TMPDIR"))
+        .add("openldap", harness::OpenldapHarness::start())
+        .run()
+}
