@@ -28,8 +28,9 @@ impl UserStore for Ldap {
         let Some(condition) = self.has_id(id) else { return Ok(None) };
         let found = self.find(scope, &self.schema.id, &condition).await?;
         let users = found.entries.iter().map(|entry| map::to_user(entry, &self.schema)).collect::<Result<Vec<_>>>()?;
-        // The directory may compare without regard to case or spaces.
-        let mut users = users.into_iter().filter(|user| user.record.id == *id);
+        // A directory may compare a text without regard to case or spaces. Any other user stays, and is refused above.
+        let is_spelling = |own: &UserId| self.schema.id_form == IdForm::Text && own != id && fold(own) == fold(id);
+        let mut users = users.into_iter().filter(|user| !is_spelling(&user.record.id));
         match (users.next(), users.next()) {
             (user, None) => Ok(user),
             _ => Err(Error::upstream(ErrorKind::Misconfigured, "several entries have one id")
@@ -96,6 +97,11 @@ impl UserStore for Ldap {
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {
         crate::diagnose::run(self, scope).await
     }
+}
+
+/// Removes the differences that a directory may ignore.
+fn fold(id: &UserId) -> String {
+    id.as_str().split_whitespace().collect::<String>().to_lowercase()
 }
 
 impl Ldap {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tempfile::TempDir;
 
 /// The time limit for anything that should be immediate.
@@ -45,6 +45,8 @@ overlay ppolicy
 #[derive(Debug)]
 pub struct SlapdServer {
     folder: TempDir,
+    general: String,
+    database: String,
     port: u16,
     tls_port: u16,
     /// `None` while the server does not run.
@@ -60,8 +62,8 @@ impl SlapdServer {
     pub fn start(general: &str, database: &str, ldif: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("data")).unwrap();
-        let mut server = Self { folder, port: unused_port(), tls_port: unused_port(), child: None };
-        server.write_file("slapd.conf", &format!("{CONFIGURATION}{general}{DATABASE}{database}"));
+        let (general, database) = (general.to_owned(), database.to_owned());
+        let mut server = Self { folder, general, database, port: unused_port(), tls_port: unused_port(), child: None };
         server.restart();
         server.execute(ldif);
         server
@@ -87,6 +89,16 @@ impl SlapdServer {
         let path = self.folder.path().join(name);
         std::fs::write(&path, contents).unwrap();
         path
+    }
+
+    /// Sets the general lines of `slapd.conf` for the next start.
+    pub fn set_general(&mut self, lines: &str) {
+        lines.clone_into(&mut self.general);
+    }
+
+    /// Sets the lines of the database for the next start.
+    pub fn set_database(&mut self, lines: &str) {
+        lines.clone_into(&mut self.database);
     }
 
     /// Makes changes in LDIF as the administrator.
@@ -130,10 +142,9 @@ impl SlapdServer {
         let program = ["/usr/sbin/slapd", "/usr/lib/openldap/slapd"].into_iter().find(|path| Path::new(path).exists());
         let log = self.folder.path().join("log");
         let output = File::create(&log).unwrap();
-        let has_tls =
-            std::fs::read_to_string(self.folder.path().join("slapd.conf")).unwrap().contains("TLSCertificateFile");
+        self.write_file("slapd.conf", &format!("{CONFIGURATION}{}{DATABASE}{}", self.general, self.database));
         let mut urls = format!("{}/", self.url());
-        if has_tls {
+        if self.general.contains("TLSCertificateFile") {
             urls.push_str(&format!(" ldaps://127.0.0.1:{}/", self.tls_port));
         }
         let mut command = Command::new(program.expect(MISSING));
@@ -151,6 +162,9 @@ impl SlapdServer {
     /// Stops the server's process until [`resume`](Self::resume). Its connections stay open.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
+        // A thread of the server may still be answering.
+        let stopped = waitpid(Some(Pid::from_child(self.child.as_ref().unwrap())), WaitOptions::UNTRACED);
+        assert!(stopped.unwrap().is_some_and(|(_, status)| status.stopped()), "the server should stop");
     }
 
     /// Continues the paused server.

@@ -2,5 +2,12 @@
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "for tests only")]
 
-mod reads;
+mod doctor;
+mod fake;
+mod hostile_servers;
+mod hostile_values;
+mod outages;
+mod referrals;
 mod support;
+mod tls;
+mod writes;

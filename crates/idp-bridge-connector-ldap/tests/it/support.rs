@@ -20,7 +20,7 @@ pub(crate) const BRIDGE: &str = "cn=bridge,dc=acme,dc=example";
 pub(crate) const PEOPLE: &str = "ou=people,dc=acme,dc=example";
 
 /// The rights of the bridge: it reads users, deletes them, and writes one attribute.
-const RIGHTS: &str = r#"
+pub(crate) const RIGHTS: &str = r#"
 access to attrs=userPassword by anonymous auth by * none
 access to dn.base="ou=people,dc=acme,dc=example" by dn.exact="cn=bridge,dc=acme,dc=example" write by * none
 access to dn.children="ou=people,dc=acme,dc=example" attrs=emailVerified,entry

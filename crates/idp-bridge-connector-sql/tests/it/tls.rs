@@ -2,26 +2,14 @@
 
 use idp_bridge_connector_sql::{Sql, SqlConfig};
 use idp_bridge_core::{Connector as _, ConnectorContext, ErrorKind, OutboundPolicy, Secret, TenantId};
+use idp_bridge_test_http::Certificates;
 use idp_bridge_test_postgres::PostgresServer;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
 use crate::support::{Database, config, prepare, read};
 
-/// Returns the authority's certificate, and a certificate with its key for this name.
-fn certificates(name: &str) -> (String, String, String) {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority_key = KeyPair::generate().unwrap();
-    let authority = params.self_signed(&authority_key).unwrap().pem();
-    let key = KeyPair::generate().unwrap();
-    let named = CertificateParams::new(vec![name.to_owned()]).unwrap();
-    let certificate = named.signed_by(&key, &Issuer::new(params, authority_key)).unwrap().pem();
-    (authority, certificate, key.serialize_pem())
-}
-
 /// Restarts a server with a certificate for this name, and returns its authority.
 fn restart(server: &mut PostgresServer, name: &str) -> String {
-    let (authority, certificate, key) = certificates(name);
+    let Certificates { authority, certificate, key } = Certificates::issue(name);
     server.kill();
     server.write_file("server.crt", &certificate);
     server.write_file("server.key", &key);
@@ -45,7 +33,7 @@ async fn certificates_are_verified() {
     server.add_settings(&["ssl=on", "ssl_cert_file=server.crt", "ssl_key_file=server.key"]);
     let authority = restart(&mut server, "localhost");
     assert_eq!(connect(config(&server, "app"), &authority).await, Ok(()));
-    let (other, _, _) = certificates("localhost");
+    let other = Certificates::issue("localhost").authority;
     assert_eq!(connect(config(&server, "app"), &other).await, Err(ErrorKind::Misconfigured));
     let authority = restart(&mut server, "db.acme.example");
     assert_eq!(connect(config(&server, "app"), &authority).await, Err(ErrorKind::Misconfigured));
@@ -53,6 +41,6 @@ async fn certificates_are_verified() {
 
 #[tokio::test]
 async fn server_without_tls_is_refused() {
-    let (authority, _, _) = certificates("localhost");
+    let authority = Certificates::issue("localhost").authority;
     assert_eq!(connect(Database::new("").config(), &authority).await, Err(ErrorKind::Misconfigured));
 }

@@ -1,8 +1,8 @@
 //! The settings of the Redis server, and the diagnosis.
 
 use idp_bridge_core::{Finding, Secret, SystemRandom, Verdict};
+use idp_bridge_test_http::Certificates;
 use idp_bridge_test_redis::RedisServer;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
 use super::{Still, entry, session, settings, tenant};
 use crate::revocation::RevocationStore as _;
@@ -65,19 +65,10 @@ async fn prefixes_separate_bridges() {
 }
 
 /// Returns the certificate of a new authority, a certificate of it for `localhost`, and the key of that one, as PEM.
-fn certificates() -> [String; 3] {
-    let mut params = CertificateParams::new([]).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let ca_key = KeyPair::generate().unwrap();
-    let ca = params.self_signed(&ca_key).unwrap().pem();
-    let key = KeyPair::generate().unwrap();
-    let named = CertificateParams::new(["localhost".to_owned()]).unwrap();
-    [ca, named.signed_by(&key, &Issuer::new(params, ca_key)).unwrap().pem(), key.serialize_pem()]
-}
-
 #[tokio::test]
 async fn certificate_of_the_server_is_verified() {
-    let [[ca, certificate, key], [other_ca, ..]] = [certificates(), certificates()];
+    let Certificates { authority: ca, certificate, key } = Certificates::issue("localhost");
+    let other_ca = Certificates::issue("localhost").authority;
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {
         let path = folder.path().join(name);
