@@ -102,14 +102,39 @@ mod table {
         candidates: &["valgrind"], probe: &["--version"], oldest: 0,
         debian: "valgrind", elsewhere: "your distribution's package; it does not run on macOS",
     };
+    pub(crate) const SLAPD: Tool = Tool {
+        name: "OpenLDAP", purpose: "is the directory of the tests",
+        candidates: &["/usr/sbin/slapd", "/usr/lib/openldap/slapd"], probe: &["-VV"], oldest: 0,
+        debian: "slapd", elsewhere: "your distribution's package of the server",
+    };
+    pub(crate) const LDAP_UTILS: Tool = Tool {
+        name: "`ldapmodify`", purpose: "makes the users of the tests in the directory",
+        candidates: &["ldapmodify"], probe: &["-VV"], oldest: 0,
+        debian: "ldap-utils", elsewhere: "your distribution's package of OpenLDAP's clients",
+    };
 }
 pub(crate) use table::{
-    CHROMEDRIVER, CHROMIUM, CURL, GO, JAVA, MAVEN, NODE, NPM, OPENSSL, POSTGRES, PYTHON, REDIS, VALGRIND,
+    CHROMEDRIVER, CHROMIUM, CURL, GO, JAVA, LDAP_UTILS, MAVEN, NODE, NPM, OPENSSL, POSTGRES, PYTHON, REDIS, SLAPD,
+    VALGRIND,
 };
 
 /// All programs, for the tests.
-pub(crate) const ALL: [&Tool; 12] =
-    [&JAVA, &MAVEN, &PYTHON, &NODE, &NPM, &CHROMIUM, &CHROMEDRIVER, &REDIS, &POSTGRES, &GO, &CURL, &OPENSSL];
+pub(crate) const ALL: [&Tool; 14] = [
+    &JAVA,
+    &MAVEN,
+    &PYTHON,
+    &NODE,
+    &NPM,
+    &CHROMIUM,
+    &CHROMEDRIVER,
+    &REDIS,
+    &POSTGRES,
+    &SLAPD,
+    &LDAP_UTILS,
+    &GO,
+    &CURL,
+    &OPENSSL,
+];
 
 /// Finds programs. As root on Debian, installs the missing ones.
 pub(crate) fn ensure(tools: &[&Tool]) -> Result<()> {

@@ -26,6 +26,7 @@ connectors! {
     "cognito" => idp_bridge_connector_cognito::Cognito,
     "http" => idp_bridge_connector_http::Http,
     "keycloak" => idp_bridge_connector_keycloak::Keycloak,
+    "ldap" => idp_bridge_connector_ldap::Ldap,
     "memory" => idp_bridge_connector_memory::Memory,
     "oidc" => idp_bridge_connector_oidc::Oidc,
     "sql" => idp_bridge_connector_sql::Sql,
