@@ -10,7 +10,7 @@ const SERVER: &str = "crates/idp-bridge-server/src/";
 const NOT_ERRORS: [&str; 6] = ["OK", "CREATED", "ACCEPTED", "NO_CONTENT", "SEE_OTHER", "from_u16"];
 
 /// Connectors named like a common word. Of these only the crate's name is searched for.
-const COMMON_WORDS: [&str; 4] = ["http", "memory", "oidc", "sql"];
+const COMMON_WORDS: [&str; 5] = ["http", "ldap", "memory", "oidc", "sql"];
 
 /// Returns the places that break an invariant.
 pub(super) fn check(sources: &[Source], workspace: &Workspace) -> Vec<Problem> {

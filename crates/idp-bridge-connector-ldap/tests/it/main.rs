@@ -1,6 +1,6 @@
 //! The connector on a real OpenLDAP: outages, rights, hostile values and servers.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "for tests only")]
+#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "for tests only")]
 
 mod doctor;
 mod fake;
