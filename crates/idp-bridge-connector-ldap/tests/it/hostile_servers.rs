@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use idp_bridge_core::{ErrorKind, UserId, UserKey};
+use idp_bridge_core::{ErrorKind, Outcome, UserId, UserKey};
 
 use crate::fake::{FakeServer, element, end, entry};
 use crate::support::{config_at, provider, read, scope};
@@ -111,4 +111,20 @@ async fn bytes_before_the_handshake_are_refused() {
     });
     let error = read(&*provider(config)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidResponse, "{error:?}");
+}
+
+#[tokio::test]
+async fn only_searches_on_closed_connections_are_repeated() {
+    // Each connection answers one message after its bind.
+    let found = |id| [entry(id, &[("entryUUID", UUID), ("mail", "ada@acme.example")]), end(id, 0x65, 0)].concat();
+    let server = FakeServer::start(move |id| (id == 2).then(|| found(id)));
+    let provider = provider(config_at(&server.url));
+    for connections in 1..=3 {
+        assert_eq!(read(&*provider).await.unwrap().id.as_str(), UUID);
+        assert_eq!(server.connections(), connections);
+    }
+    let (scope, id) = (scope(Duration::from_secs(20)), UserId::new(UUID).unwrap());
+    let error = provider.delete(&scope, &id).await.unwrap_err();
+    assert_eq!((error.kind(), scope.recorder().outcome()), (ErrorKind::Unavailable, Outcome::Unknown), "{error:?}");
+    assert_eq!(server.connections(), 4);
 }

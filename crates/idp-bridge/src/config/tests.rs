@@ -140,11 +140,14 @@ fn example_file_is_valid_and_has_all_keys() {
         "umbrella",
         "hooli-pocketbase",
         "soylent-database",
+        "vandelay-ldap",
     ] {
         folder.write(&format!("secrets/{name}"), PUBLIC);
     }
     folder.write("secrets/traces-headers", "authorization: Bearer 1");
-    folder.write("secrets/soylent-mail", "whsk_T2Ygbm8gdXNlIGJleW9uZCB0aGlzIHRlc3QgZmlsZS4=");
+    for mailer in ["soylent-mail", "vandelay-mail"] {
+        folder.write(&format!("secrets/{mailer}"), "whsk_T2Ygbm8gdXNlIGJleW9uZCB0aGlzIHRlc3QgZmlsZS4=");
+    }
     let ca = include_str!("tests/ca.pem");
     folder.write("secrets/acme-ca.pem", ca);
     folder.write("secrets/platform-ca.pem", ca);
@@ -354,7 +357,7 @@ proptest! {
                 "\\PC{0,20}",
                 "\\[(server|outbound|tenants\\.a|tenants\\.a\\.connector|tenants\\.b\\.rest)\\]",
                 // The name of an unknown connector is shown, since it is not a secret.
-                "type = \"(keycloak|memory|ldap)\"",
+                "type = \"(keycloak|memory|nis)\"",
                 "(listen|webhook_keys|webhook_keys_file|deadline|rest|customer|url|realm|client_secret|proxy|log|users) = (\"hunter2\"|\\[\"hunter2\"\\]|\\{hunter = \"hunter2\"\\}|2|true)",
             ],
             0..12,

@@ -164,7 +164,7 @@ fn connector_mistakes() -> Vec<Mistake> {
         ),
         (tenant("", "type = 1"), "the name of a connector", "connector.type", "built in: `"),
         (tenant("", "type = \"keycloack\""), "no connector `keycloack`", "connector.type", "did you mean `keycloak`"),
-        (tenant("", "type = \"ldap\""), "no connector `ldap`", "connector.type", "built in: `"),
+        (tenant("", "type = \"nis\""), "no connector `nis`", "connector.type", "built in: `"),
         (tenant("connector.url = 1", ""), "not TOML", "", ""),
         (
             tenant("", "realms = \"x\""),
