@@ -17,45 +17,7 @@ use crate::support::http::Request;
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
 
-const DEFINITION: &str = r#"
-[product]
-name = "Sample"
-versions = "1"
-verified = "contract"
-docs = []
-[settings]
-url = { type = "origin", doc = "The URL." }
-key = { type = "secret", doc = "The key." }
-[auth.key]
-type = "header"
-origin = "url"
-name = "x-api-key"
-key = "key"
-[user]
-id = "/id"
-email = "/email"
-customer = "/customer"
-[calls.get_by_id]
-request = { origin = "url", path = ["users", "{id}"] }
-user = ""
-[calls.get_by_email]
-unsupported = "not here"
-[calls.get_by_customer]
-unsupported = "not here"
-[calls.delete]
-request = { method = "DELETE", origin = "url", path = ["users", "{id}"] }
-[calls.mark_email_verified]
-unsupported = "not here"
-[calls.send_verification_email]
-unsupported = "not here"
-[calls.send_password_reset_email]
-unsupported = "not here"
-[[errors]]
-status = 404
-when = [{ at = "/code", equals = "gone" }]
-kind = "not_found"
-message = "no such user"
-"#;
+const DEFINITION: &str = include_str!("../../crates/idp-bridge-connector-http/tests/it/sample.toml");
 
 /// A bridge to an identity provider of the test, which answers each second request only.
 struct Stage {
@@ -76,7 +38,7 @@ impl Stage {
         let configured = Configured::new(&format!(
             "[server]\nshutdown_delay = \"0s\"\nmetrics_listen = \"127.0.0.1:0\"\n{more}\n\
              [tenants.acme]\nwebhook_keys_file = [\"webhook\"]\n[tenants.acme.connector]\ntype = \"http\"\n\
-             definition_file = \"sample.toml\"\nsettings.url = \"{}\"\nsecrets.key = \"key-seeded\"\n",
+             definition_file = \"sample.toml\"\nsettings.url = \"{0}\"\nsettings.public = \"{0}\"\nsecrets.key = \"key-seeded\"\n",
             upstream.base()
         ));
         configured.write("sample.toml", DEFINITION);

@@ -1,6 +1,7 @@
 //! The requests of one tenant: credentials, proofs and captured values.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use idp_bridge_core::{CallScope, Error, ErrorKind, OutboundPolicy, Result};
 use idp_bridge_http::{Client, Response};
@@ -10,7 +11,7 @@ use crate::credential::Credential;
 use crate::definition::Definition;
 use crate::refusal::{Place, Rules};
 use crate::request::BoundRequest;
-use crate::select::as_text;
+use crate::select::{Check, as_text};
 use crate::settings::Settings;
 use crate::values::Values;
 
@@ -31,7 +32,7 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    pub(crate) fn new(definition: &Definition, settings: &Settings, policy: &OutboundPolicy) -> Result<Self> {
+    pub(crate) fn new(definition: &Arc<Definition>, settings: &Arc<Settings>, policy: &OutboundPolicy) -> Result<Self> {
         let client = Client::new(policy)?;
         for origin in settings.origins() {
             client.prepare(origin)?;
@@ -64,7 +65,7 @@ impl Api {
         let response = self.rules.check(response, place, &request.success)?;
         if !request.require.is_empty() {
             let answer: Value = response.json()?;
-            if !request.require.iter().all(|proof| proof.holds(&answer)) {
+            if !self.rules.prove(&request.require, &answer) {
                 return Err(self.unproved(&response, &answer, place));
             }
         }
@@ -96,6 +97,11 @@ impl Api {
             last = Some(response);
         }
         last.ok_or_else(|| Error::ours(ErrorKind::Unexpected, "a call of the definition has no request"))
+    }
+
+    /// Returns whether an answer meets all conditions.
+    pub(crate) fn prove(&self, conditions: &[Check], answer: &Value) -> bool {
+        self.rules.prove(conditions, answer)
     }
 
     /// Returns the error of a success without its proof: that of a rule, or else an outage.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use idp_bridge_core::{Error, Result, Secret};
 use schemars::JsonSchema;
@@ -43,8 +44,8 @@ impl HttpConfig {
         Self { definition: Some(definition.into()), ..Self::default() }
     }
 
-    /// Reads and checks the definition.
-    pub(crate) fn read_definition(&self) -> Result<Definition> {
+    /// Reads and checks the definition. Equal definitions are parsed once, and shared.
+    pub(crate) fn read_definition(&self) -> Result<Arc<Definition>> {
         match (&self.definition, &self.definition_file) {
             (Some(name), None) => parse(catalog::find(name)?, name),
             (None, Some(path)) => {
@@ -69,8 +70,8 @@ impl HttpConfig {
     }
 }
 
-fn parse(text: &str, source: &str) -> Result<Definition> {
-    Definition::parse(text).map_err(|problems| {
+fn parse(text: &str, source: &str) -> Result<Arc<Definition>> {
+    Definition::parse_shared(text).map_err(|problems| {
         let shown: Vec<String> = problems.iter().take(5).map(ToString::to_string).collect();
         Error::misconfigured(format!("the definition `{source}` has {} problems: {}", problems.len(), shown.join("; ")))
             .with_hint("`idp-bridge definition check FILE` lists all of them")

@@ -29,7 +29,7 @@ impl BoundProbe {
         Ok(Self {
             check: probe.check.clone(),
             request: BoundRequest::new(&probe.request, settings)?,
-            expect: probe.expect.iter().map(|condition| condition.bind(|name| settings.text(name))).collect(),
+            expect: probe.expect.clone(),
             authority: probe.authority,
             fix: probe.fix.clone(),
             calls: calls.map(|(kind, ..)| kind).collect(),
@@ -45,9 +45,7 @@ impl BoundProbe {
             Err(error) => Err(error),
         };
         match answer {
-            Ok(answer) if self.expect.iter().all(|condition| condition.holds(&answer)) => {
-                Finding::ok(self.check.clone(), &self.calls)
-            }
+            Ok(answer) if http.api.prove(&self.expect, &answer) => Finding::ok(self.check.clone(), &self.calls),
             Ok(_) => Finding::failed(self.check.clone(), &self.calls, self.fix.clone()),
             Err(error) => Finding::failed_by(self.check.clone(), &self.calls, &error, self.fix.clone()),
         }

@@ -25,6 +25,7 @@ mod settings;
 mod stage;
 mod store;
 mod template;
+mod text_or;
 mod values;
 
 pub use config::HttpConfig;

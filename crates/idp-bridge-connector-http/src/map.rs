@@ -1,13 +1,14 @@
 //! The conversion of a product's users.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use idp_bridge_core::jiff::{SignedDuration, Timestamp};
-use idp_bridge_core::{Email, Error, ErrorKind, Fidelity, Result, StoredUser, UserId, UserRecord};
+use idp_bridge_core::{Email, Error, ErrorKind, Result, StoredUser, UserId, UserRecord};
 use serde_json::Value;
 
-use crate::definition::{FlagField, TimeField, TimeFormat, UserMap};
-use crate::select::{Check, Selection, Selector, as_text};
+use crate::definition::{Definition, FlagField, TimeField, TimeFormat};
+use crate::select::{Selection, Selector, as_text};
 use crate::settings::Settings;
 use crate::values::Detail;
 
@@ -24,7 +25,9 @@ pub(crate) struct BoundUserMap {
     login_time: Option<Time>,
     logins_count: Option<Selection>,
     detail: BTreeMap<String, Selection>,
-    not_a_person: Vec<Check>,
+    /// For the conditions of people, which all tenants share.
+    definition: Arc<Definition>,
+    settings: Arc<Settings>,
 }
 
 #[derive(Debug)]
@@ -44,7 +47,8 @@ struct Time {
 
 impl BoundUserMap {
     /// Fills in the settings.
-    pub(crate) fn new(map: &UserMap, settings: &Settings) -> Result<Self> {
+    pub(crate) fn new(definition: &Arc<Definition>, settings: &Arc<Settings>) -> Result<Self> {
+        let map = &definition.user;
         let bind = |selector: &Selector| selector.bind(&|name| settings.text(name)).map_err(Error::misconfigured);
         let optional = |selector: &Option<Selector>| selector.as_ref().map(bind).transpose();
         let flag = |field: &Option<FlagField>| -> Result<Option<Flag>> {
@@ -64,7 +68,8 @@ impl BoundUserMap {
             login_time: time(&map.login_time)?,
             logins_count: optional(&map.logins_count)?,
             detail: map.detail.iter().map(|(name, own)| Ok((name.clone(), bind(own)?))).collect::<Result<_>>()?,
-            not_a_person: map.not_a_person.clone(),
+            definition: Arc::clone(definition),
+            settings: Arc::clone(settings),
         })
     }
 
@@ -89,7 +94,8 @@ impl BoundUserMap {
         };
         let detail = self.detail.iter().filter_map(|(name, place)| Some((name.clone(), place.text(user, own)?)));
         let mut stored = StoredUser::new(record, detail.collect()).with_customers(self.customers(user, own));
-        stored.is_person = !self.not_a_person.iter().any(|condition| condition.holds(user));
+        let conditions = &self.definition.user.not_a_person;
+        stored.is_person = !conditions.iter().any(|condition| condition.holds(user, &self.settings));
         Ok(stored)
     }
 
@@ -106,16 +112,15 @@ impl BoundUserMap {
 
 impl Flag {
     fn new(field: &FlagField, bind: impl Fn(&Selector) -> Result<Selection>) -> Result<Self> {
+        let value = bind(&field.selector())?;
         Ok(match field {
-            FlagField::Plain(value) => {
-                Self { value: bind(value)?, true_if: Vec::new(), if_present: false, not: false, default: None }
-            }
-            FlagField::Table { value, true_if, if_present, not, default, .. } => Self {
-                value: bind(value)?,
-                true_if: true_if.clone(),
-                if_present: *if_present,
-                not: *not,
-                default: *default,
+            FlagField::Text(_) => Self { value, true_if: Vec::new(), if_present: false, not: false, default: None },
+            FlagField::Table(table) => Self {
+                value,
+                true_if: table.true_if.clone(),
+                if_present: table.if_present,
+                not: table.not,
+                default: table.default,
             },
         })
     }
@@ -133,10 +138,11 @@ impl Flag {
 
 impl Time {
     fn new(field: &TimeField, bind: impl Fn(&Selector) -> Result<Selection>) -> Result<Self> {
-        Ok(match field {
-            TimeField::Plain(value) => Self { value: bind(value)?, format: TimeFormat::Rfc3339 },
-            TimeField::Table { value, format, .. } => Self { value: bind(value)?, format: *format },
-        })
+        let format = match field {
+            TimeField::Text(_) => TimeFormat::Rfc3339,
+            TimeField::Table(table) => table.format,
+        };
+        Ok(Self { value: bind(&field.selector())?, format })
     }
 
     fn read(&self, user: &Value, own_email: Option<&str>) -> Option<Timestamp> {
@@ -160,21 +166,3 @@ impl Time {
 
 /// The time from which Windows counts.
 const TICKS_EPOCH: &str = "1601-01-01T00:00:00Z";
-
-impl FlagField {
-    pub(crate) fn fidelity(&self) -> Fidelity {
-        match self {
-            Self::Plain(_) => Fidelity::Exact,
-            Self::Table { fidelity, .. } => fidelity.unwrap_or(Fidelity::Exact),
-        }
-    }
-}
-
-impl TimeField {
-    pub(crate) fn fidelity(&self) -> Fidelity {
-        match self {
-            Self::Plain(_) => Fidelity::Exact,
-            Self::Table { fidelity, .. } => fidelity.unwrap_or(Fidelity::Exact),
-        }
-    }
-}

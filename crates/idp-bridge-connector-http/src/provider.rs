@@ -1,6 +1,7 @@
 //! The provider of one tenant: a definition with the tenant's settings filled in.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use idp_bridge_core::{
     CallKind, Capabilities, Connector, ConnectorContext, Directory, Fidelity, Field, OutboundPolicy, Result, Support,
@@ -8,9 +9,7 @@ use idp_bridge_core::{
 
 use crate::HttpConfig;
 use crate::api::Api;
-use crate::definition::{
-    Call, Definition, FlagField, IdRule, Next, RequestSpec, Setting, SettingKind, TimeField, Verified,
-};
+use crate::definition::{Call, Definition, FlagField, Next, RequestSpec, Setting, SettingKind, TimeField, Verified};
 use crate::diagnose::BoundProbe;
 use crate::map::BoundUserMap;
 use crate::request::BoundRequest;
@@ -19,7 +18,7 @@ use crate::settings::Settings;
 /// A product that a definition describes, with one tenant's settings.
 pub struct Http {
     pub(crate) api: Api,
-    pub(crate) id_rule: IdRule,
+    pub(crate) definition: Arc<Definition>,
     pub(crate) map: BoundUserMap,
     pub(crate) calls: BTreeMap<CallKind, BoundCall>,
     pub(crate) probes: Vec<BoundProbe>,
@@ -57,13 +56,13 @@ impl BoundCall {
 }
 
 impl Http {
-    /// Builds the provider of a definition that is not in the catalog.
+    /// Builds the provider of a definition that is not in the catalog. Providers share the definition.
     pub fn with_definition(
-        definition: &Definition,
+        definition: &Arc<Definition>,
         config: &HttpConfig,
         policy: &OutboundPolicy,
     ) -> Result<Directory<Self>> {
-        let settings = Settings::new(definition, config, policy)?;
+        let settings = Arc::new(Settings::new(definition, config, policy)?);
         let mut calls = BTreeMap::new();
         for (kind, name, call) in definition.calls.iter().filter(|(_, _, call)| call.unsupported.is_none()) {
             calls.insert(kind, BoundCall::new(name, call, &settings)?);
@@ -71,8 +70,8 @@ impl Http {
         let probes = definition.doctor.iter().map(|probe| BoundProbe::new(definition, probe, &settings));
         Ok(Directory::new(Self {
             api: Api::new(definition, &settings, policy)?,
-            id_rule: definition.id.clone(),
-            map: BoundUserMap::new(&definition.user, &settings)?,
+            definition: Arc::clone(definition),
+            map: BoundUserMap::new(definition, &settings)?,
             calls,
             probes: probes.collect::<Result<_>>()?,
             capabilities: definition.capabilities(),

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::definition::{Definition, ErrorRule};
 use crate::request::header_name;
+use crate::select::Check;
 use crate::settings::Settings;
 
 /// The call and step of a request, by which rules are chosen.
@@ -25,21 +26,23 @@ impl Place {
     pub(crate) const AUTH: Self = Self { call: "auth", step: 1 };
 }
 
-/// The rules of a definition.
+/// The rules of a definition, which all of its tenants share, with one tenant's settings. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Rules {
-    rules: Arc<[ErrorRule]>,
+    definition: Arc<Definition>,
+    settings: Arc<Settings>,
     retry_after: Option<HeaderName>,
 }
 
 impl Rules {
-    pub(crate) fn new(definition: &Definition, settings: &Settings) -> Result<Self> {
+    pub(crate) fn new(definition: &Arc<Definition>, settings: &Arc<Settings>) -> Result<Self> {
         let retry_after = definition.product.retry_after_header.as_deref().map(header_name).transpose()?;
-        let bound = |rule: &ErrorRule| ErrorRule {
-            when: rule.when.iter().map(|condition| condition.bind(|name| settings.text(name))).collect(),
-            ..rule.clone()
-        };
-        Ok(Self { rules: definition.errors.iter().map(bound).collect(), retry_after })
+        Ok(Self { definition: Arc::clone(definition), settings: Arc::clone(settings), retry_after })
+    }
+
+    /// Returns whether the answer meets all conditions.
+    pub(crate) fn prove(&self, conditions: &[Check], answer: &Value) -> bool {
+        conditions.iter().all(|condition| condition.holds(answer, &self.settings))
     }
 
     /// Returns the response if its status is a success, otherwise the error that it means.
@@ -56,7 +59,8 @@ impl Rules {
     pub(crate) fn error(&self, response: &Response, place: Place) -> Error {
         let answer: Option<Value> = serde_json::from_slice(&response.body).ok();
         let status = response.status.as_u16();
-        let error = match self.rules.iter().find(|rule| applies(rule, response, answer.as_ref(), place)) {
+        let mut rules = self.definition.errors.iter();
+        let error = match rules.find(|rule| self.applies(rule, response, answer.as_ref(), place)) {
             Some(rule) => explain(rule),
             // A refusal that the definition does not list is never about the user or the credentials.
             None if (400..500).contains(&status) && answer.is_none() => return response.foreign_refusal(),
@@ -64,6 +68,16 @@ impl Rules {
         };
         let wait = response.retry_after().or_else(|| self.own_retry_after(response));
         error.with("status", status.to_string()).with("call", place.call).with_retry_after(wait)
+    }
+
+    fn applies(&self, rule: &ErrorRule, response: &Response, answer: Option<&Value>, place: Place) -> bool {
+        let status = response.status.as_u16();
+        rule.call.as_ref().is_none_or(|calls| calls.as_slice().iter().any(|call| call == place.call))
+            && rule.step.is_none_or(|step| step == place.step)
+            && rule.status.as_ref().is_none_or(|statuses| statuses.as_slice().contains(&status))
+            && (rule.when.is_empty() || answer.is_some_and(|answer| self.prove(&rule.when, answer)))
+            && rule.text.as_ref().is_none_or(|part| response.text().is_some_and(|text| text.contains(part.as_str())))
+            && (!rule.empty_body || response.body.is_empty())
     }
 
     fn own_retry_after(&self, response: &Response) -> Option<Duration> {
@@ -82,14 +96,4 @@ fn explain(rule: &ErrorRule) -> Error {
         Some(hint) => error.with_hint(hint.clone()),
         None => error,
     }
-}
-
-fn applies(rule: &ErrorRule, response: &Response, answer: Option<&Value>, place: Place) -> bool {
-    let status = response.status.as_u16();
-    rule.call.as_ref().is_none_or(|calls| calls.as_slice().iter().any(|call| call == place.call))
-        && rule.step.is_none_or(|step| step == place.step)
-        && rule.status.as_ref().is_none_or(|statuses| statuses.as_slice().contains(&status))
-        && rule.when.iter().all(|condition| answer.is_some_and(|answer| condition.holds(answer)))
-        && rule.text.as_ref().is_none_or(|part| response.text().is_some_and(|text| text.contains(part.as_str())))
-        && (!rule.empty_body || response.body.is_empty())
 }

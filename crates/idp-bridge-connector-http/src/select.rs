@@ -7,17 +7,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::settings::Settings;
 use crate::template::Template;
+use crate::text_or::{OneOrMany, TextOr};
 
-/// Where a value is: a JSON pointer, or a table with more conditions.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub(crate) enum Selector {
-    /// A JSON pointer, such as `/traits/email`.
-    Pointer(Template),
-    /// Pointers with conditions.
-    Table(Box<SelectorTable>),
-}
+/// Where a value is: a JSON pointer such as `/traits/email`, or a table with conditions.
+pub(crate) type Selector = TextOr<SelectorTable>;
 
 /// A selection by conditions.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -37,25 +32,6 @@ pub(crate) struct SelectorTable {
     /// Whether the value is the index of the element.
     #[serde(default)]
     pub(crate) index: bool,
-}
-
-/// One value, or a list of them.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub(crate) enum OneOrMany<T> {
-    /// One value.
-    One(T),
-    /// A list.
-    Many(Vec<T>),
-}
-
-impl<T> OneOrMany<T> {
-    pub(crate) fn as_slice(&self) -> &[T] {
-        match self {
-            Self::One(value) => std::slice::from_ref(value),
-            Self::Many(values) => values,
-        }
-    }
 }
 
 /// A selector without placeholders of settings.
@@ -80,7 +56,7 @@ impl Selector {
     /// Returns the pointers, for checks.
     pub(crate) fn pointers(&self) -> Vec<&Template> {
         match self {
-            Self::Pointer(pointer) => vec![pointer],
+            Self::Text(pointer) => vec![pointer],
             Self::Table(table) => table.at.as_slice().iter().chain(&table.then).collect(),
         }
     }
@@ -97,7 +73,7 @@ impl Selector {
             }
         };
         match self {
-            Self::Pointer(pointer) => Ok(Selection::at(bound(pointer)?)),
+            Self::Text(pointer) => Ok(Selection::at(bound(pointer)?)),
             Self::Table(table) => {
                 let conditions = table.conditions.iter().map(|(key, value)| {
                     let condition =
@@ -216,20 +192,15 @@ impl Check {
         }
     }
 
-    /// Fills in the settings.
-    pub(crate) fn bind(&self, setting: impl Fn(&str) -> Option<String>) -> Self {
-        Self { contains: self.contains.clone().map(|part| part.bind(setting)), ..self.clone() }
-    }
-
     /// Returns whether the answer meets the condition.
-    pub(crate) fn holds(&self, answer: &Value) -> bool {
+    pub(crate) fn holds(&self, answer: &Value, settings: &Settings) -> bool {
         let value = answer.pointer(&self.at).filter(|value| !value.is_null());
         if let Some(present) = self.present {
             return value.is_some() == present;
         }
         if let Some(part) = &self.contains {
-            let text = value.and_then(Value::as_str);
-            return text.zip(part.as_text()).is_some_and(|(text, part)| text.contains(part));
+            let part = part.resolve(|name| settings.text(name));
+            return value.and_then(Value::as_str).zip(part).is_some_and(|(text, part)| text.contains(&part));
         }
         value.is_some_and(|value| self.equals.as_ref() == Some(value) || self.one_of.contains(value))
     }

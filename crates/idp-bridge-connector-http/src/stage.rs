@@ -1,6 +1,7 @@
 //! Creates and changes users on a real server, for the conformance suite: `[stage]` of a definition.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use idp_bridge_core::{CallScope, Error, ErrorKind, OutboundPolicy, Result, Secret};
 use serde_json::Value;
@@ -17,7 +18,7 @@ use crate::values::Values;
 /// The stage of a definition, with the settings of one server.
 pub struct Staging {
     stage: Stage,
-    settings: Settings,
+    settings: Arc<Settings>,
     api: Api,
 }
 
@@ -38,10 +39,10 @@ pub struct StagedUser<'a> {
 
 impl Staging {
     /// Creates the stage of a definition. Fails with `Misconfigured` if the definition has none.
-    pub fn new(definition: &Definition, config: &HttpConfig, policy: &OutboundPolicy) -> Result<Self> {
+    pub fn new(definition: &Arc<Definition>, config: &HttpConfig, policy: &OutboundPolicy) -> Result<Self> {
         let stage = definition.stage.clone();
         let stage = stage.ok_or_else(|| Error::misconfigured("the definition has no `[stage]`"))?;
-        let settings = Settings::new(definition, config, policy)?;
+        let settings = Arc::new(Settings::new(definition, config, policy)?);
         let api = Api::new(definition, &settings, policy)?;
         Ok(Self { stage, settings, api })
     }
@@ -130,7 +131,7 @@ impl Staging {
         stage_values: &[(String, Value)],
         values: &Values<'_>,
     ) -> Result<Value> {
-        let mut settings = self.settings.clone();
+        let mut settings = Settings::clone(&self.settings);
         for (name, value) in stage_values {
             settings.set(name, value.clone());
         }

@@ -22,7 +22,7 @@ impl UserStore for Http {
     }
 
     async fn read(&self, scope: &CallScope, id: &UserId) -> Result<Option<StoredUser<Detail>>> {
-        if !self.id_rule.allows(id.as_str()) {
+        if !self.definition.id.allows(id.as_str()) {
             return Ok(None);
         }
         let call = self.call(CallKind::GetById)?;
@@ -53,7 +53,7 @@ impl UserStore for Http {
     }
 
     async fn delete(&self, scope: &CallScope, id: &UserId, user: Option<&StoredUser<Detail>>) -> Result<Deleted> {
-        if !self.id_rule.allows(id.as_str()) {
+        if !self.definition.id.allows(id.as_str()) {
             return Ok(Deleted::Absent);
         }
         let call = self.call(CallKind::Delete)?;

@@ -231,6 +231,21 @@ impl Template {
         Self(bound)
     }
 
+    /// Returns the text with the values of settings, or `None` if there is another placeholder.
+    pub(crate) fn resolve(&self, setting: impl Fn(&str) -> Option<String>) -> Option<String> {
+        let mut text = String::new();
+        for part in &self.0 {
+            match part {
+                Part::Text(literal) => text.push_str(literal),
+                Part::Placeholder { name: Name::Setting(name), functions } => {
+                    text.push_str(&apply_all(functions, setting(name)?));
+                }
+                Part::Placeholder { .. } => return None,
+            }
+        }
+        Some(text)
+    }
+
     /// Returns the text if no placeholder is left.
     pub(crate) fn as_text(&self) -> Option<&str> {
         match self.0.as_slice() {

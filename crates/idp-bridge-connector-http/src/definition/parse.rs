@@ -1,7 +1,9 @@
 //! Parses a definition, and locates its problems.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -50,6 +52,23 @@ impl Definition {
     }
 }
 
+/// The definitions in use, by their texts.
+static IN_USE: LazyLock<Mutex<HashMap<String, Weak<Definition>>>> = LazyLock::new(Mutex::default);
+
+impl Definition {
+    /// Like [`parse`](Self::parse), but returns the parsed definition of an equal text while it is in use.
+    pub(crate) fn parse_shared(text: &str) -> Result<Arc<Self>, Vec<DefinitionError>> {
+        let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(definition) = in_use.get(text).and_then(Weak::upgrade) {
+            return Ok(definition);
+        }
+        let definition = Arc::new(Self::parse(text)?);
+        in_use.retain(|_, definition| definition.strong_count() > 0);
+        in_use.insert(text.to_owned(), Arc::downgrade(&definition));
+        Ok(definition)
+    }
+}
+
 fn line_of(text: &str, span: Option<Range<usize>>) -> usize {
     let before = span.and_then(|span| text.get(..span.start)).unwrap_or_default();
     before.matches('\n').count() + 1
@@ -71,5 +90,24 @@ fn span_within(value: &Spanned<DeValue<'_>>, path: &[String]) -> Option<Range<us
             Some(span_within(element, rest).unwrap_or_else(|| element.span()))
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog;
+
+    #[test]
+    fn equal_texts_share_a_definition_in_use() {
+        let text = catalog::find("scim2").unwrap();
+        let first = Definition::parse_shared(text).unwrap();
+        let second = Definition::parse_shared(text).unwrap();
+        assert!(Arc::ptr_eq(&first, &second));
+        let other = Definition::parse_shared(&format!("{text}\n# changed")).unwrap();
+        assert!(!Arc::ptr_eq(&first, &other));
+        let unused = Arc::downgrade(&other);
+        drop(other);
+        assert!(unused.upgrade().is_none());
     }
 }

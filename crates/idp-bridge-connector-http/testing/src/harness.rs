@@ -12,7 +12,7 @@ use crate::mail_server::MailServer;
 /// A real server, as a definition describes it.
 pub struct DefinitionHarness {
     name: String,
-    definition: Definition,
+    definition: Arc<Definition>,
     config: HttpConfig,
     /// The settings with the origins that the suite's proxies stand in front of.
     origins: Vec<String>,
@@ -30,6 +30,7 @@ impl DefinitionHarness {
     pub async fn start(name: String, text: String, config: HttpConfig, smtp_port: u16) -> TestResult<Self> {
         let definition = Definition::parse(&text)
             .map_err(|problems| problems.iter().map(|problem| format!("{name}: {problem}\n")).collect::<String>())?;
+        let definition = Arc::new(definition);
         let staging = Staging::new(&definition, &config, &context()?.outbound)?;
         let mails = MailServer::start(smtp_port).await?;
         staging.prepare(&scope(), "127.0.0.1", mails.port()).await?;

@@ -13,7 +13,7 @@ fn provider(base: &str) -> impl IdentityProvider {
     let mut config = HttpConfig::new("scim2");
     config.settings.insert("url".into(), base.to_owned());
     config.secrets.insert("token".into(), Secret::new("t"));
-    let definition = Definition::parse(catalog::find("scim2").unwrap()).unwrap();
+    let definition = Arc::new(Definition::parse(catalog::find("scim2").unwrap()).unwrap());
     Http::with_definition(&definition, &config, &OutboundPolicy::default()).unwrap()
 }
 

@@ -3,53 +3,7 @@
 use idp_bridge_connector_http::{Definition, catalog};
 
 /// A definition without mistakes.
-const GOOD: &str = r#"
-[product]
-name = "Sample"
-versions = "1"
-verified = "contract"
-docs = []
-[settings]
-url = { type = "origin", doc = "The URL." }
-other = { type = "origin", doc = "Another URL." }
-key = { type = "secret", doc = "The key." }
-title = { type = "text", doc = "A text." }
-field = { type = "name", doc = "A name." }
-[auth.key]
-type = "bearer"
-origin = "url"
-token = "key"
-[user]
-id = "/id"
-email = "/email"
-[user.detail]
-place = "/place"
-[calls.get_by_id]
-request = { origin = "url", path = ["users", "{id}"] }
-user = ""
-[calls.get_by_email]
-request = { origin = "url", path = ["users"], query = { filter = "email eq {email|quoted}", page = "{cursor}" } }
-users = "/items"
-next = { at = "/next" }
-[calls.get_by_customer]
-unsupported = "no search"
-[calls.delete]
-request = { method = "DELETE", origin = "url", path = ["users", "{id}"] }
-[calls.mark_email_verified]
-request = { method = "PATCH", origin = "url", path = ["users", "{id}"], json = { verified = true } }
-[calls.send_verification_email]
-steps = [
-  { method = "POST", origin = "url", path = ["flows"], capture = { flow = "/id" } },
-  { method = "POST", origin = "other", auth = "none", path = ["mails"], json = { flow = "{step.flow}", to = "{email}" } },
-]
-[calls.send_password_reset_email]
-unsupported = "no mails"
-[[errors]]
-status = 404
-when = [{ at = "/code", equals = "gone" }]
-kind = "not_found"
-message = "no such user"
-"#;
+const GOOD: &str = include_str!("sample.toml");
 
 /// A change of the good definition, and a part of the message that names its place.
 const MISTAKES: &[(&str, &str, &str)] = &[
@@ -57,10 +11,10 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("verified = \"contract\"", "verified = \"maybe\"", "maybe"),
     ("verified = \"contract\"", "", "verified"),
     ("docs = []", "docs = []\nhomepage = \"x\"", "homepage"),
-    ("type = \"bearer\"", "type = \"cookie\"", "cookie"),
+    ("type = \"header\"", "type = \"cookie\"", "cookie"),
     ("method = \"DELETE\"", "method = \"ERASE\"", "ERASE"),
     ("kind = \"not_found\"", "kind = \"absent\"", "absent"),
-    ("status = 404", "status = 70000", "line"),
+    ("status = 404", "status = 70000", "70000"),
     ("[product]", "[product", "line 2"),
     // Placeholders.
     ("\"users\", \"{id}\"] }\nuser", "\"users\", \"{id\"] }\nuser", "brace"),
@@ -85,23 +39,19 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("path = [\"flows\"]", "path = [\"\"]", "a segment is empty, `.`, `..`"),
     ("path = [\"flows\"]", "path = [\"x{id}\"]", "beside other text"),
     // Origins and credentials.
-    ("origin = \"other\", auth = \"none\"", "origin = \"other\"", "belongs to another origin"),
-    ("origin = \"other\", auth = \"none\"", "auth = \"none\"", "there are several origins"),
-    ("origin = \"other\", auth = \"none\"", "origin = \"title\", auth = \"none\"", "has another type"),
-    ("origin = \"other\", auth = \"none\"", "origin = \"url\", auth = \"basic\"", "there is no credential `basic`"),
-    ("token = \"key\"", "token = \"title\"", "`auth.key`: the setting `title` has another type"),
-    ("token = \"key\"", "token = \"none\"", "there is no setting `none`"),
+    ("origin = \"public\", auth = \"none\"", "origin = \"public\"", "belongs to another origin"),
+    ("origin = \"public\", auth = \"none\"", "auth = \"none\"", "there are several origins"),
+    ("origin = \"public\", auth = \"none\"", "origin = \"title\", auth = \"none\"", "has another type"),
+    ("origin = \"public\", auth = \"none\"", "origin = \"url\", auth = \"basic\"", "there is no credential `basic`"),
+    ("key = \"key\"", "key = \"title\"", "`auth.key`: the setting `title` has another type"),
+    ("key = \"key\"", "key = \"none\"", "there is no setting `none`"),
     ("path = [\"mails\"]", "path = [\"mails\"], headers = { authorization = \"x\" }", "`authorization` cannot be set"),
     ("doc = \"The key.\"", "doc = \"The key.\", default = \"x\"", "a secret has no default"),
-    ("doc = \"A name.\"", "doc = \"A name.\", default = \"a b\"", "`settings.field.default`"),
+    ("default = \"customer\"", "default = \"a b\"", "`settings.field.default`"),
     ("title = {", "email = {", "the name is reserved"),
     // Calls.
     ("unsupported = \"no mails\"", "condition = \"sometimes\"", "add `request`, or `unsupported`"),
-    (
-        "unsupported = \"no search\"",
-        "unsupported = \"no search\"\ncondition = \"x\"",
-        "neither requests nor a condition",
-    ),
+    ("unsupported = \"no mails\"", "unsupported = \"no mails\"\ncondition = \"x\"", "neither requests nor a condition"),
     ("user = \"\"", "", "add `user` or `users`"),
     ("user = \"\"", "user = \"\"\nusers = \"/x\"", "not both"),
     ("user = \"\"", "user = \"id\"", "no JSON pointer"),
@@ -118,6 +68,13 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("when = [{ at = \"/code\", equals = \"gone\" }]", "", "a gateway can send the status as well"),
     ("equals = \"gone\"", "equals = \"gone\", present = true", "one of `equals`"),
     ("status = 404", "status = 404\ncall = \"remove\"", "there is no call `remove`"),
+    // Short and long forms.
+    ("email = \"/email\"", "email = { at = \"/email\", were = {} }", "unknown field `were`"),
+    ("email = \"/email\"", "email = 1", "expected a text, or a table"),
+    ("email = \"/email\"", "blocked = { at = \"/x\" }", "unknown field `at`"),
+    ("email = \"/email\"", "blocked = { value = \"/x\", tru_if = [1] }", "unknown field `tru_if`"),
+    ("email = \"/email\"", "create_time = { value = \"/x\", format = \"days\" }", "unknown variant `days`"),
+    ("email = \"/email\"", "create_time = { value = \"x\" }", "`user.create_time`: `x` is no JSON pointer"),
 ];
 
 #[test]

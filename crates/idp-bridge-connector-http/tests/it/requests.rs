@@ -1,5 +1,6 @@
 //! What a definition sends, and where.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use idp_bridge_connector_http::{Definition, Http, HttpConfig};
@@ -8,60 +9,14 @@ use idp_bridge_core::{
 };
 use idp_bridge_test_http::{Server, answer};
 
-const DEFINITION: &str = r#"
-[product]
-name = "Sample"
-versions = "1"
-verified = "contract"
-docs = []
-[settings]
-url = { type = "origin", doc = "The URL." }
-public = { type = "origin", doc = "The URL of mails." }
-key = { type = "secret", doc = "The key." }
-field = { type = "name", doc = "A name.", default = "customer" }
-[auth.key]
-type = "header"
-origin = "url"
-name = "x-api-key"
-prefix = "SSWS "
-key = "key"
-[user]
-id = "/id"
-email = "/email"
-customer = "/{field}"
-[calls.get_by_id]
-request = { origin = "url", path = ["users", "{id}"] }
-user = ""
-[calls.get_by_email]
-request = { origin = "url", path = ["users"], query = { filter = "email eq {email|quoted}", page = "{cursor}" } }
-users = "/items"
-next = { at = "/next" }
-[calls.get_by_customer]
-request = { origin = "url", path = ["users"], query = { filter = "{field} eq {customer|odata}" } }
-users = "/items"
-[calls.delete]
-request = { method = "DELETE", origin = "url", path = ["users", "{id}"] }
-[calls.mark_email_verified]
-unsupported = "no flag"
-[calls.send_verification_email]
-steps = [
-  { method = "POST", origin = "public", auth = "none", path = ["flows"], capture = { flow = "/id" } },
-  { method = "POST", origin = "public", auth = "none", path = ["mails"], json = { flow = "{step.flow}", to = "{email}" }, require = [{ at = "/state", equals = "sent" }] },
-]
-[calls.send_password_reset_email]
-unsupported = "no mails"
-[[errors]]
-status = 404
-when = [{ at = "/code", equals = "gone" }]
-kind = "not_found"
-message = "no such user"
-"#;
+const DEFINITION: &str = include_str!("sample.toml");
 
 fn provider(url: &str, public: &str) -> Directory<Http> {
     let mut config = HttpConfig::default();
     config.settings.extend([("url".into(), url.to_owned()), ("public".into(), public.to_owned())]);
     config.secrets.insert("key".into(), Secret::new("s3cr3t"));
-    Http::with_definition(&Definition::parse(DEFINITION).unwrap(), &config, &OutboundPolicy::default()).unwrap()
+    let definition = Arc::new(Definition::parse(DEFINITION).unwrap());
+    Http::with_definition(&definition, &config, &OutboundPolicy::default()).unwrap()
 }
 
 fn scope() -> CallScope {
@@ -135,7 +90,7 @@ async fn pages_are_read_until_the_last() {
 
 #[test]
 fn settings_are_those_of_the_definition() {
-    let definition = Definition::parse(DEFINITION).unwrap();
+    let definition = Arc::new(Definition::parse(DEFINITION).unwrap());
     let good = || {
         let mut config = HttpConfig::default();
         config.settings.extend(["url", "public"].map(|name| (name.to_owned(), "https://x.example".to_owned())));

@@ -1,0 +1,146 @@
+//! The calls of a definition: `[calls]`, and their requests.
+
+use std::collections::BTreeMap;
+
+use idp_bridge_core::CallKind;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::body::JsonBody;
+use crate::select::Check;
+use crate::template::Template;
+
+/// The calls. A call that the product cannot do has `unsupported`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Calls {
+    pub(crate) get_by_id: Call,
+    pub(crate) get_by_email: Call,
+    pub(crate) get_by_customer: Call,
+    pub(crate) delete: Call,
+    pub(crate) mark_email_verified: Call,
+    pub(crate) send_verification_email: Call,
+    pub(crate) send_password_reset_email: Call,
+}
+
+impl Calls {
+    /// Returns the calls with the keys of their tables.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (CallKind, &'static str, &Call)> {
+        [
+            (CallKind::GetById, "get_by_id", &self.get_by_id),
+            (CallKind::GetByEmail, "get_by_email", &self.get_by_email),
+            (CallKind::GetByCustomer, "get_by_customer", &self.get_by_customer),
+            (CallKind::Delete, "delete", &self.delete),
+            (CallKind::MarkEmailVerified, "mark_email_verified", &self.mark_email_verified),
+            (CallKind::SendVerificationEmail, "send_verification_email", &self.send_verification_email),
+            (CallKind::SendPasswordResetEmail, "send_password_reset_email", &self.send_password_reset_email),
+        ]
+        .into_iter()
+    }
+}
+
+/// One call.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Call {
+    /// Why the product cannot do the call.
+    #[serde(default)]
+    pub(crate) unsupported: Option<String>,
+    /// The limit or condition of the call.
+    #[serde(default)]
+    pub(crate) condition: Option<String>,
+    /// The request.
+    #[serde(default)]
+    pub(crate) request: Option<RequestSpec>,
+    /// The requests, if there are several.
+    #[serde(default)]
+    pub(crate) steps: Vec<RequestSpec>,
+    /// `mark_email_verified`: the request that clears the flag again.
+    #[serde(default)]
+    pub(crate) undo: Option<RequestSpec>,
+    /// The place of the user in the answer, a JSON pointer; empty for the whole answer.
+    #[serde(default)]
+    pub(crate) user: Option<String>,
+    /// The place of the list of users in the answer, a JSON pointer.
+    #[serde(default)]
+    pub(crate) users: Option<String>,
+    /// Whether the search returns users that may be out of date, so that each is read by id.
+    #[serde(default)]
+    pub(crate) reread: bool,
+    /// Where the next page is. Without it a search has one page.
+    #[serde(default)]
+    pub(crate) next: Option<Next>,
+}
+
+/// The next page of a search. The request has the placeholder `{cursor}`; without a cursor its query pair is left out.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Next {
+    /// The place of the cursor in the answer, a JSON pointer.
+    At(String),
+    /// The number of the first page. A page with fewer users than `{size}` is the last.
+    Page {
+        /// The number of the first page, 0 or 1.
+        first: u64,
+        /// The number of users of a full page.
+        size: usize,
+    },
+    /// The position of the first user, 0 or 1. A page with fewer users than `size` is the last.
+    Offset {
+        /// The position of the first user.
+        first: u64,
+        /// The number of users of a full page.
+        size: usize,
+    },
+}
+
+/// One request.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RequestSpec {
+    #[serde(default)]
+    pub(crate) method: Method,
+    /// The setting of the origin. Not needed if there is one.
+    #[serde(default)]
+    pub(crate) origin: Option<String>,
+    /// The credential; `none` for a request without. Not needed if there is one.
+    #[serde(default)]
+    pub(crate) auth: Option<String>,
+    /// The segments of the path below the origin. Each is percent-encoded.
+    pub(crate) path: Vec<Template>,
+    /// Whether the path ends with a slash.
+    #[serde(default)]
+    pub(crate) trailing_slash: bool,
+    #[serde(default)]
+    pub(crate) query: BTreeMap<String, Template>,
+    #[serde(default)]
+    pub(crate) headers: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) json: Option<JsonBody>,
+    #[serde(default)]
+    pub(crate) form: BTreeMap<String, Template>,
+    /// The media type of a JSON body, if it is another one.
+    #[serde(default)]
+    pub(crate) content_type: Option<String>,
+    /// The statuses of success. Without it each 2xx is one.
+    #[serde(default)]
+    pub(crate) success: Vec<u16>,
+    /// What a successful answer proves. An answer without it is an outage, unless a rule of `errors` applies.
+    #[serde(default)]
+    pub(crate) require: Vec<Check>,
+    /// Values of the answer for later steps, by name: `{step.name}`.
+    #[serde(default)]
+    pub(crate) capture: BTreeMap<String, String>,
+}
+
+/// The methods of requests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum Method {
+    #[default]
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}

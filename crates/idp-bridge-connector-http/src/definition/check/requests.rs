@@ -1,0 +1,196 @@
+//! The rules of calls and requests: placeholders, paths, and the origins of credentials.
+
+use std::collections::BTreeSet;
+
+use idp_bridge_core::CallKind;
+
+use super::{Allowed, Checker, STAGE_NAMES, key, path};
+use crate::definition::{Call, Method, Next, RequestSpec, SettingKind, Stage};
+use crate::template::{Name, Template};
+
+impl Checker<'_> {
+    pub(super) fn check_call(&mut self, kind: CallKind, name: &str, call: &Call) {
+        let place = path(&["calls", name]);
+        let requests = call.request.iter().count() + call.steps.len();
+        if call.unsupported.is_some() {
+            if requests > 0 || call.condition.is_some() {
+                self.report(&place, "a call with `unsupported` has neither requests nor a condition");
+            }
+            return;
+        }
+        if requests == 0 {
+            return self.report(&place, "add `request`, or `unsupported` with the reason");
+        }
+        if call.request.is_some() && !call.steps.is_empty() {
+            self.report(&key(&place, "steps"), "a call has `request` or `steps`, not both");
+        }
+        let is_read = matches!(kind, CallKind::GetById | CallKind::GetByEmail | CallKind::GetByCustomer);
+        match (is_read, call.user.is_some(), call.users.is_some()) {
+            (true, false, false) => self.report(&place, "add `user` or `users`: where the answer has them"),
+            (true, true, true) => self.report(&key(&place, "user"), "a call has `user` or `users`, not both"),
+            (false, _, true) => self.report(&key(&place, "users"), "only reads have `users`"),
+            _ => {}
+        }
+        if is_read && !call.steps.is_empty() {
+            self.report(&key(&place, "steps"), "a read has one `request`");
+        }
+        if call.undo.is_some() && kind != CallKind::MarkEmailVerified {
+            self.report(&key(&place, "undo"), "only `mark_email_verified` has `undo`");
+        }
+        if (call.next.is_some() || call.reread) && matches!(kind, CallKind::GetById) || !is_read && call.next.is_some()
+        {
+            self.report(&place, "only searches have `next` and `reread`");
+        }
+        for pointer in [&call.user, &call.users].into_iter().flatten() {
+            if !pointer.is_empty() && !pointer.starts_with('/') {
+                self.report(&place, format!("`{pointer}` is no JSON pointer: it begins with `/`, or is empty"));
+            }
+        }
+        let mut allowed = Allowed {
+            id: kind == CallKind::GetById || !is_read,
+            email: kind == CallKind::GetByEmail || !is_read,
+            customer: kind == CallKind::GetByCustomer,
+            cursor: call.next.is_some(),
+            detail: !is_read,
+            steps: BTreeSet::new(),
+        };
+        if let Some(request) = &call.request {
+            self.check_request(&key(&place, "request"), request, &allowed);
+            self.check_cursor(&place, call, request);
+        }
+        if let Some(request) = &call.undo {
+            self.check_request(&key(&place, "undo"), request, &allowed);
+        }
+        for (index, request) in call.steps.iter().enumerate() {
+            self.check_request(&key(&key(&place, "steps"), &index.to_string()), request, &allowed);
+            allowed.steps.extend(request.capture.keys().cloned());
+        }
+    }
+
+    fn check_cursor(&mut self, place: &[String], call: &Call, request: &RequestSpec) {
+        let in_query = request.query.values().any(|value| value.as_name() == Some(&Name::Cursor));
+        let in_body = request.json.as_ref().is_some_and(|body| body.names().contains(&&Name::Cursor));
+        if call.next.is_some() && !in_query {
+            self.report(&key(place, "next"), "the query has no value `{cursor}`");
+        }
+        if in_body {
+            self.report(&key(place, "request"), "`{cursor}` belongs into the query");
+        }
+        if let Some(Next::At(pointer)) = &call.next
+            && !pointer.starts_with('/')
+        {
+            self.report(&key(place, "next"), "a JSON pointer begins with `/`");
+        }
+    }
+
+    pub(super) fn check_request(&mut self, place: &[String], request: &RequestSpec, allowed: &Allowed) {
+        self.check_origin(place, request.origin.as_deref());
+        self.check_credential(place, request);
+        if request.json.is_some() && !request.form.is_empty() {
+            self.report(&key(place, "form"), "a request has `json` or `form`, not both");
+        }
+        let has_body = request.json.is_some() || !request.form.is_empty();
+        if has_body && request.method == Method::Get {
+            self.report(&key(place, "method"), "a GET has no body: set `method`");
+        }
+        for segment in &request.path {
+            let place = key(place, "path");
+            self.check_template(&place, segment, allowed);
+            if matches!(segment.as_text(), Some("" | "." | "..")) || segment.as_text().is_some_and(|t| t.contains('/'))
+            {
+                self.report(&place, "a segment is empty, `.`, `..` or has a `/`: write each segment as an own text");
+            }
+        }
+        for (name, value) in &request.query {
+            self.check_template(&key(&key(place, "query"), name), value, allowed);
+        }
+        for value in request.form.values() {
+            self.check_template(&key(place, "form"), value, allowed);
+        }
+        for name in request.json.iter().flat_map(|body| body.names()) {
+            self.check_name(&key(place, "json"), name, allowed);
+        }
+        for header in request.headers.keys() {
+            let is_credential = ["authorization", "cookie", "host", "content-length", "transfer-encoding"];
+            if is_credential.contains(&header.to_ascii_lowercase().as_str()) {
+                self.report(&key(place, "headers"), format!("`{header}` cannot be set: use `[auth]` for credentials"));
+            }
+        }
+        self.check_conditions(&key(place, "require"), &request.require);
+        for (name, pointer) in &request.capture {
+            if !pointer.starts_with('/') {
+                self.report(&key(&key(place, "capture"), name), "a JSON pointer begins with `/`");
+            }
+        }
+        if request.success.iter().any(|status| !(200..=299).contains(status)) {
+            self.report(&key(place, "success"), "only statuses from 200 to 299 are a success");
+        }
+    }
+
+    /// Checks that the credential of a request goes to its own origin.
+    fn check_credential(&mut self, place: &[String], request: &RequestSpec) {
+        let place = key(place, "auth");
+        let names: Vec<&String> = self.definition.auth.keys().collect();
+        let named = match (request.auth.as_deref(), names.as_slice()) {
+            (Some("none"), _) | (None, []) => return,
+            (Some(name), _) => name.to_owned(),
+            (None, [only]) => (*only).clone(),
+            (None, _) => return self.report(&place, "there are several credentials: name one, or `none`"),
+        };
+        let Some(auth) = self.definition.auth.get(&named) else {
+            return self.report(&place, format!("there is no credential `{named}`"));
+        };
+        let (own, target) = (self.origin(auth.origin()), self.origin(request.origin.as_deref()));
+        if own != target {
+            let message = format!("the credential `{named}` belongs to another origin: add `auth = \"none\"`");
+            self.report(&place, message);
+        }
+    }
+
+    pub(super) fn check_template(&mut self, place: &[String], template: &Template, allowed: &Allowed) {
+        for name in template.names() {
+            self.check_name(place, name, allowed);
+        }
+        // Beside other text, a setting must not change the meaning of the text.
+        if template.as_name().is_none() {
+            for name in template.names() {
+                if let Name::Setting(own) = name
+                    && self.definition.settings.get(own).is_some_and(|setting| setting.kind != SettingKind::Name)
+                {
+                    self.report(place, format!("`{{{own}}}` is beside other text: give the setting the type `name`"));
+                }
+            }
+        }
+    }
+
+    fn check_name(&mut self, place: &[String], name: &Name, allowed: &Allowed) {
+        let is_allowed = match name {
+            Name::Id => allowed.id,
+            Name::Email => allowed.email,
+            Name::Customer => allowed.customer,
+            Name::Cursor => allowed.cursor,
+            Name::Step(own) => allowed.steps.contains(own),
+            Name::Detail(own) => allowed.detail && self.definition.user.detail.contains_key(own),
+            Name::Setting(own) if own.starts_with("stage.") => self.is_stage && self.has_stage_value(own),
+            Name::Setting(own) => match self.definition.settings.get(own) {
+                Some(setting) if setting.kind == SettingKind::Secret => {
+                    let message =
+                        format!("the secret `{own}` belongs into `[auth]`, which sends it to its origin only");
+                    return self.report(place, message);
+                }
+                setting => setting.is_some(),
+            },
+        };
+        if !is_allowed {
+            self.report(
+                place,
+                format!("`{{{name}}}` is not there: no setting, step or value of this call has the name"),
+            );
+        }
+    }
+
+    fn has_stage_value(&self, name: &str) -> bool {
+        let own = |stage: &Stage| name.strip_prefix("stage.").is_some_and(|name| stage.values.contains_key(name));
+        STAGE_NAMES.contains(&name) || self.definition.stage.as_ref().is_some_and(own)
+    }
+}

@@ -1,0 +1,71 @@
+//! The meaning of unsuccessful answers: `[[errors]]`.
+
+use idp_bridge_core::ErrorKind;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::select::Check;
+use crate::text_or::OneOrMany;
+
+/// What an unsuccessful answer means.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ErrorRule {
+    /// The calls that the rule is for, such as `delete`; `auth` for logins and token requests.
+    #[serde(default)]
+    pub(crate) call: Option<OneOrMany<String>>,
+    /// The number of the step, from 1.
+    #[serde(default)]
+    pub(crate) step: Option<usize>,
+    /// The statuses.
+    #[serde(default)]
+    pub(crate) status: Option<OneOrMany<u16>>,
+    /// Conditions on the JSON of the answer. All must hold.
+    #[serde(default)]
+    pub(crate) when: Vec<Check>,
+    /// A part of a body that is not JSON.
+    #[serde(default)]
+    pub(crate) text: Option<String>,
+    /// Whether the body is empty.
+    #[serde(default)]
+    pub(crate) empty_body: bool,
+    pub(crate) kind: RefusalKind,
+    /// What happened, for the log.
+    pub(crate) message: String,
+    /// The next step for the tenant's operator.
+    #[serde(default)]
+    pub(crate) hint: Option<String>,
+}
+
+/// The kinds of errors that a rule can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RefusalKind {
+    NotFound,
+    Conflict,
+    State,
+    Unsupported,
+    Unauthenticated,
+    PermissionDenied,
+    Misconfigured,
+    RateLimited,
+    Unavailable,
+    InvalidResponse,
+}
+
+impl From<RefusalKind> for ErrorKind {
+    fn from(kind: RefusalKind) -> Self {
+        match kind {
+            RefusalKind::NotFound => Self::NotFound,
+            RefusalKind::Conflict => Self::Conflict,
+            RefusalKind::State => Self::State,
+            RefusalKind::Unsupported => Self::Unsupported,
+            RefusalKind::Unauthenticated => Self::Unauthenticated,
+            RefusalKind::PermissionDenied => Self::PermissionDenied,
+            RefusalKind::Misconfigured => Self::Misconfigured,
+            RefusalKind::RateLimited => Self::RateLimited,
+            RefusalKind::Unavailable => Self::Unavailable,
+            RefusalKind::InvalidResponse => Self::InvalidResponse,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The users of a definition: `[id]` and `[user]`.
+
+use std::collections::BTreeMap;
+
+use idp_bridge_core::Fidelity;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::select::{Check, Selector};
+use crate::text_or::TextOr;
+
+/// The form of user ids. A request is sent only for ids of this form.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IdRule {
+    /// The characters.
+    #[serde(default)]
+    pub(crate) form: IdForm,
+    /// The number of characters, if it is always the same.
+    #[serde(default)]
+    pub(crate) length: Option<usize>,
+    /// Ids that address another resource.
+    #[serde(default)]
+    pub(crate) reserved: Vec<String>,
+}
+
+/// The characters of user ids.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum IdForm {
+    /// A UUID in small letters, with hyphens.
+    Uuid,
+    /// Decimal digits, without zeros in front.
+    Decimal,
+    /// Letters and digits.
+    Alphanumeric,
+    /// Letters, digits, `-`, `_`, `.`, `~`, `:`, `@`, `|` and `+`.
+    Token,
+    /// Any characters.
+    #[default]
+    Opaque,
+}
+
+/// Where the fields of a user are.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UserMap {
+    pub(crate) id: Selector,
+    #[serde(default)]
+    pub(crate) email: Option<Selector>,
+    #[serde(default)]
+    pub(crate) customer: Option<Selector>,
+    #[serde(default)]
+    pub(crate) email_verified: Option<FlagField>,
+    #[serde(default)]
+    pub(crate) blocked: Option<FlagField>,
+    #[serde(default)]
+    pub(crate) create_time: Option<TimeField>,
+    #[serde(default)]
+    pub(crate) update_time: Option<TimeField>,
+    #[serde(default)]
+    pub(crate) login_time: Option<TimeField>,
+    #[serde(default)]
+    pub(crate) logins_count: Option<Selector>,
+    /// Further values of the user that requests need.
+    #[serde(default)]
+    pub(crate) detail: BTreeMap<String, Selector>,
+    /// Conditions of which each means that the user is no person, such as a service account.
+    #[serde(default)]
+    pub(crate) not_a_person: Vec<Check>,
+}
+
+/// A flag of a user: the pointer of a boolean, or a table.
+pub(crate) type FlagField = TextOr<FlagTable>;
+
+/// The place of a value that means a boolean.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FlagTable {
+    /// Where the value is.
+    pub(crate) value: Selector,
+    /// The values that mean true; all others mean false.
+    #[serde(default)]
+    pub(crate) true_if: Vec<serde_json::Value>,
+    /// Whether any value other than null means true, and none means false.
+    #[serde(default)]
+    pub(crate) if_present: bool,
+    /// Whether the meaning is inverted.
+    #[serde(default)]
+    pub(crate) not: bool,
+    /// The value if the user has no such value.
+    #[serde(default)]
+    pub(crate) default: Option<bool>,
+    /// How exact the field is; without it exact.
+    #[serde(default)]
+    pub(crate) fidelity: Option<Fidelity>,
+}
+
+/// A time of a user: the pointer of a time in RFC 3339, or a table.
+pub(crate) type TimeField = TextOr<TimeTable>;
+
+/// The place of a time in another format.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TimeTable {
+    /// Where the time is.
+    pub(crate) value: Selector,
+    /// The format; without it RFC 3339.
+    #[serde(default)]
+    pub(crate) format: TimeFormat,
+    /// How exact the field is; without it exact.
+    #[serde(default)]
+    pub(crate) fidelity: Option<Fidelity>,
+}
+
+/// The table of a field with a value that is converted.
+pub(crate) trait FieldTable {
+    /// Returns where the value is.
+    fn value(&self) -> &Selector;
+
+    /// Returns how exact the field is, if the definition says it.
+    fn fidelity(&self) -> Option<Fidelity>;
+}
+
+impl FieldTable for FlagTable {
+    fn value(&self) -> &Selector {
+        &self.value
+    }
+
+    fn fidelity(&self) -> Option<Fidelity> {
+        self.fidelity
+    }
+}
+
+impl FieldTable for TimeTable {
+    fn value(&self) -> &Selector {
+        &self.value
+    }
+
+    fn fidelity(&self) -> Option<Fidelity> {
+        self.fidelity
+    }
+}
+
+impl<T: FieldTable> TextOr<T> {
+    /// Returns where the value is.
+    pub(crate) fn selector(&self) -> Selector {
+        match self {
+            Self::Text(pointer) => Selector::Text(pointer.clone()),
+            Self::Table(table) => table.value().clone(),
+        }
+    }
+
+    /// Returns how exact the field is; without a declaration exact.
+    pub(crate) fn fidelity(&self) -> Fidelity {
+        let declared = if let Self::Table(table) = self { table.fidelity() } else { None };
+        declared.unwrap_or(Fidelity::Exact)
+    }
+}
+
+/// The formats of times.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TimeFormat {
+    /// RFC 3339; a space instead of the `T` is accepted.
+    #[default]
+    Rfc3339,
+    /// Seconds since 1970, as a number or a text. 0 means none.
+    Seconds,
+    /// Milliseconds since 1970, as a number or a text. 0 means none.
+    Milliseconds,
+    /// Intervals of 100 ns since 1601. 0 means none.
+    Ticks,
+}
