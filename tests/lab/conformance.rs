@@ -1,5 +1,7 @@
 //! Runs the conformance suite on the identity providers of the labs.
 
+#[path = "../../crates/idp-bridge-connector-http/testing/tests/keycloak/mod.rs"]
+mod keycloak_definition;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -18,6 +20,9 @@ fn main() -> ExitCode {
     Suites::new(env!("CARGO_TARGET_TMPDIR"))
         .add("cognito", cognito())
         .add("keycloak", keycloak())
+        .add("keycloak-definition", async {
+            keycloak_definition::with_definition("http:keycloak (real)", keycloak().await?)
+        })
         .add("oidc", oidc())
         .add("pocketbase", definition("pocketbase"))
         .add("scim2", definition("scim2"))

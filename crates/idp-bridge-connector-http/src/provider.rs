@@ -36,6 +36,8 @@ pub(crate) struct BoundCall {
     pub(crate) has_user: bool,
     pub(crate) has_list: bool,
     pub(crate) reread: bool,
+    pub(crate) cannot_contain: Vec<String>,
+    pub(crate) if_absent: Option<BoundRequest>,
     pub(crate) next: Option<Next>,
 }
 
@@ -50,6 +52,8 @@ impl BoundCall {
             has_user: call.user.is_some(),
             has_list: call.users.is_some(),
             reread: call.reread,
+            cannot_contain: call.cannot_contain.clone(),
+            if_absent: call.if_absent.as_ref().map(bind).transpose()?,
             next: call.next.clone(),
         })
     }

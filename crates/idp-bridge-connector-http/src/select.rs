@@ -173,6 +173,9 @@ pub(crate) struct Check {
     /// The value is a text with this part, which may have placeholders of settings.
     #[serde(default)]
     pub(crate) contains: Option<Template>,
+    /// The value is a text that begins with this one.
+    #[serde(default)]
+    pub(crate) starts_with: Option<String>,
     /// Whether the value is there and not null.
     #[serde(default)]
     pub(crate) present: Option<bool>,
@@ -181,14 +184,19 @@ pub(crate) struct Check {
 impl Check {
     /// Returns what is wrong with the condition itself.
     pub(crate) fn problem(&self) -> Option<&'static str> {
-        let conditions =
-            [self.equals.is_some(), !self.one_of.is_empty(), self.contains.is_some(), self.present.is_some()];
+        let conditions = [
+            self.equals.is_some(),
+            !self.one_of.is_empty(),
+            self.contains.is_some(),
+            self.starts_with.is_some(),
+            self.present.is_some(),
+        ];
         if !(self.at.is_empty() || self.at.starts_with('/')) {
             return Some("`at` is no JSON pointer: it begins with `/`, or is empty for the whole answer");
         }
         match conditions.iter().filter(|given| **given).count() {
             1 => None,
-            _ => Some("a condition has one of `equals`, `one_of`, `contains` and `present`"),
+            _ => Some("a condition has one of `equals`, `one_of`, `contains`, `starts_with` and `present`"),
         }
     }
 
@@ -201,6 +209,9 @@ impl Check {
         if let Some(part) = &self.contains {
             let part = part.resolve(|name| settings.text(name));
             return value.and_then(Value::as_str).zip(part).is_some_and(|(text, part)| text.contains(&part));
+        }
+        if let Some(start) = &self.starts_with {
+            return value.and_then(Value::as_str).is_some_and(|text| text.starts_with(start.as_str()));
         }
         value.is_some_and(|value| self.equals.as_ref() == Some(value) || self.one_of.contains(value))
     }

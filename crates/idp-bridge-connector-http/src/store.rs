@@ -26,9 +26,14 @@ impl UserStore for Http {
             return Ok(None);
         }
         let call = self.call(CallKind::GetById)?;
-        let Some(answer) = if_found(self.look_up(scope, call, &Values::of_id(id)).await)? else { return Ok(None) };
+        let Some(answer) = if_found(self.look_up(scope, call, &Values::of_id(id)).await)? else {
+            return self.check_absence(scope, call).await.map(|()| None);
+        };
         let users: Vec<_> =
             call.users(&answer)?.into_iter().map(|user| self.map.convert(user)).collect::<Result<_>>()?;
+        if users.is_empty() {
+            self.check_absence(scope, call).await?;
+        }
         // Of several users the one with the id; the directory refuses another one.
         let position = users.iter().position(|user| user.record.id == *id).unwrap_or_default();
         Ok(users.into_iter().nth(position))
@@ -39,12 +44,17 @@ impl UserStore for Http {
             SearchKey::Email(_) => CallKind::GetByEmail,
             SearchKey::Customer(_) => CallKind::GetByCustomer,
         })?;
+        call.check_value(key)?;
         let first = call.next.as_ref().and_then(Next::first);
+        let is_first = cursor.is_none();
         let cursor = cursor.or(first.as_deref());
-        let found = self.look_up(scope, call, &Values::of_search(key, cursor)).await;
-        let Some(answer) = if_found(found)? else { return Ok(Page { hits: Vec::new(), next: None }) };
-        let users = call.users(&answer)?;
-        let next = call.next.as_ref().and_then(|next| next.after(&answer, users.len(), cursor));
+        let found = if_found(self.look_up(scope, call, &Values::of_search(key, cursor)).await)?;
+        let users = found.as_ref().map(|answer| call.users(answer)).transpose()?.unwrap_or_default();
+        if is_first && users.is_empty() {
+            self.check_absence(scope, call).await?;
+        }
+        let Some(answer) = &found else { return Ok(Page { hits: Vec::new(), next: None }) };
+        let next = call.next.as_ref().and_then(|next| next.after(answer, users.len(), cursor));
         let hits = users
             .into_iter()
             .map(|user| self.map.convert(user))
@@ -102,6 +112,13 @@ impl Http {
         self.calls.get(&kind).ok_or_else(|| Error::ours(ErrorKind::Unexpected, "the call is not declared"))
     }
 
+    /// Fails if the answer without a user can have another reason than that there is none.
+    async fn check_absence(&self, scope: &CallScope, call: &BoundCall) -> Result<()> {
+        let Some(request) = &call.if_absent else { return Ok(()) };
+        let place = Place { call: call.name, step: 2 };
+        self.api.send(scope, place, Kind::Lookup, (request, &Values::default())).await.map(drop)
+    }
+
     async fn look_up(&self, scope: &CallScope, call: &BoundCall, values: &Values<'_>) -> Result<Value> {
         let request = call.steps.first();
         let request = request.ok_or_else(|| Error::ours(ErrorKind::Unexpected, "a read has no request"))?;
@@ -111,6 +128,21 @@ impl Http {
 }
 
 impl BoundCall {
+    /// Refuses a value that the search cannot express.
+    fn check_value(&self, key: SearchKey<'_>) -> Result<()> {
+        let value = match key {
+            SearchKey::Email(email) => email.as_str(),
+            SearchKey::Customer(customer) => customer.as_str(),
+        };
+        match self.cannot_contain.iter().find(|part| value.contains(part.as_str())) {
+            None => Ok(()),
+            Some(part) => Err(Error::ours(
+                ErrorKind::InvalidInput,
+                format!("the product cannot search for a value with `{part}`"),
+            )),
+        }
+    }
+
     /// Returns the users of an answer: those of the list, or the only one.
     fn users<'a>(&self, answer: &'a Value) -> Result<Vec<&'a Value>> {
         let found = answer.pointer(&self.pointer);

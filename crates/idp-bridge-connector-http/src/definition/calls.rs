@@ -67,6 +67,13 @@ pub(crate) struct Call {
     /// Whether the search returns users that may be out of date, so that each is read by id.
     #[serde(default)]
     pub(crate) reread: bool,
+    /// Texts that a search cannot express. A value with one of them is refused without a request.
+    #[serde(default)]
+    pub(crate) cannot_contain: Vec<String>,
+    /// The request that must succeed before an answer without a user means that there is none. For products that answer a missing
+    /// right in the same way.
+    #[serde(default)]
+    pub(crate) if_absent: Option<RequestSpec>,
     /// Where the next page is. Without it a search has one page.
     #[serde(default)]
     pub(crate) next: Option<Next>,

@@ -28,9 +28,7 @@ impl DefinitionHarness {
     ///
     /// The products' mails go to `smtp_port` on 127.0.0.1; 0 chooses a free port, for products that the stage configures.
     pub async fn start(name: String, text: String, config: HttpConfig, smtp_port: u16) -> TestResult<Self> {
-        let definition = Definition::parse(&text)
-            .map_err(|problems| problems.iter().map(|problem| format!("{name}: {problem}\n")).collect::<String>())?;
-        let definition = Arc::new(definition);
+        let definition = Arc::new(crate::parse(&name, &text)?);
         let staging = Staging::new(&definition, &config, &context()?.outbound)?;
         let mails = MailServer::start(smtp_port).await?;
         staging.prepare(&scope(), "127.0.0.1", mails.port()).await?;

@@ -68,6 +68,18 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("when = [{ at = \"/code\", equals = \"gone\" }]", "", "a gateway can send the status as well"),
     ("equals = \"gone\"", "equals = \"gone\", present = true", "one of `equals`"),
     ("status = 404", "status = 404\ncall = \"remove\"", "there is no call `remove`"),
+    ("user = \"\"", "user = \"\"\ncannot_contain = [\"x\"]", "only searches have `cannot_contain`"),
+    (
+        "[calls.delete]",
+        "[calls.delete]\nif_absent = { origin = \"url\", path = [\"me\"] }",
+        "only reads have `if_absent`",
+    ),
+    (
+        "user = \"\"",
+        "user = \"\"\nif_absent = { origin = \"url\", path = [\"{id}\"] }",
+        "`calls.get_by_id.if_absent.path`: `{id}` is not there",
+    ),
+    ("equals = \"gone\"", "starts_with = \"g\", contains = \"o\"", "one of `equals`"),
     // Short and long forms.
     ("email = \"/email\"", "email = { at = \"/email\", were = {} }", "unknown field `were`"),
     ("email = \"/email\"", "email = 1", "expected a text, or a table"),

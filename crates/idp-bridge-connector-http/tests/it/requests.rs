@@ -12,10 +12,14 @@ use idp_bridge_test_http::{Server, answer};
 const DEFINITION: &str = include_str!("sample.toml");
 
 fn provider(url: &str, public: &str) -> Directory<Http> {
+    provider_of(DEFINITION, url, public)
+}
+
+fn provider_of(definition: &str, url: &str, public: &str) -> Directory<Http> {
     let mut config = HttpConfig::default();
     config.settings.extend([("url".into(), url.to_owned()), ("public".into(), public.to_owned())]);
     config.secrets.insert("key".into(), Secret::new("s3cr3t"));
-    let definition = Arc::new(Definition::parse(DEFINITION).unwrap());
+    let definition = Arc::new(Definition::parse(definition).unwrap());
     Http::with_definition(&definition, &config, &OutboundPolicy::default()).unwrap()
 }
 
@@ -86,6 +90,35 @@ async fn pages_are_read_until_the_last() {
     let user = provider(&server.base(), &server.base()).get(&scope(), UserKey::Email(&email)).await.unwrap();
     assert_eq!(user.id.as_str(), "u-1");
     assert!(server.received()[1].head.contains("page=p+2"));
+}
+
+#[tokio::test]
+async fn absence_is_proved_by_another_request() {
+    let proof = "users = \"/items\"\nif_absent = { origin = \"url\", path = [\"me\"] }";
+    let definition = DEFINITION.replace("users = \"/items\"", proof);
+    let email = Email::new("ada@acme.example").unwrap();
+    for (status, kind) in [(200, ErrorKind::NotFound), (503, ErrorKind::Unavailable), (403, ErrorKind::InvalidResponse)]
+    {
+        let server = Server::start(move |_, request| {
+            let is_proof = request.head.starts_with("GET /me ");
+            if is_proof { answer(status, &[], "{}") } else { answer(200, &[], r#"{"items":[]}"#) }
+        })
+        .await;
+        let provider = provider_of(&definition, &server.base(), &server.base());
+        let error = provider.get(&scope(), UserKey::Email(&email)).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn inexpressible_value_is_not_sent() {
+    let server = Server::start(|_, _| answer(200, &[], r#"{"items":[]}"#)).await;
+    let definition = DEFINITION.replace("[calls.get_by_customer]", "[calls.get_by_customer]\ncannot_contain = ['\\']");
+    let provider = provider_of(&definition, &server.base(), &server.base());
+    let customer = CustomerId::new(r"a\b").unwrap();
+    let error = provider.get(&scope(), UserKey::Customer(&customer)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(server.received().is_empty());
 }
 
 #[test]

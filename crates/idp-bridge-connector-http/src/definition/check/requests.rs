@@ -25,6 +25,7 @@ impl Checker<'_> {
             self.report(&key(&place, "steps"), "a call has `request` or `steps`, not both");
         }
         let is_read = matches!(kind, CallKind::GetById | CallKind::GetByEmail | CallKind::GetByCustomer);
+        let is_search = is_read && kind != CallKind::GetById;
         match (is_read, call.user.is_some(), call.users.is_some()) {
             (true, false, false) => self.report(&place, "add `user` or `users`: where the answer has them"),
             (true, true, true) => self.report(&key(&place, "user"), "a call has `user` or `users`, not both"),
@@ -37,9 +38,11 @@ impl Checker<'_> {
         if call.undo.is_some() && kind != CallKind::MarkEmailVerified {
             self.report(&key(&place, "undo"), "only `mark_email_verified` has `undo`");
         }
-        if (call.next.is_some() || call.reread) && matches!(kind, CallKind::GetById) || !is_read && call.next.is_some()
-        {
+        if (call.next.is_some() || call.reread) && !is_search {
             self.report(&place, "only searches have `next` and `reread`");
+        }
+        if !is_read && call.if_absent.is_some() || !is_search && !call.cannot_contain.is_empty() {
+            self.report(&place, "only reads have `if_absent`, and only searches have `cannot_contain`");
         }
         for pointer in [&call.user, &call.users].into_iter().flatten() {
             if !pointer.is_empty() && !pointer.starts_with('/') {
@@ -57,6 +60,9 @@ impl Checker<'_> {
         if let Some(request) = &call.request {
             self.check_request(&key(&place, "request"), request, &allowed);
             self.check_cursor(&place, call, request);
+        }
+        if let Some(request) = &call.if_absent {
+            self.check_request(&key(&place, "if_absent"), request, &Allowed::default());
         }
         if let Some(request) = &call.undo {
             self.check_request(&key(&place, "undo"), request, &allowed);

@@ -152,6 +152,25 @@ impl KeycloakHarness {
         Ok(config)
     }
 
+    /// Returns the settings and the context of a setup.
+    pub fn settings(&self, setup: Setup<'_>) -> TestResult<(KeycloakConfig, ConnectorContext)> {
+        let (mut config, mut context) = (self.config(), Self::context()?);
+        match setup {
+            Setup::Working => {}
+            Setup::Broken(Control::WrongSecret) => config.client_secret = Some(Secret::new("wrong")),
+            Setup::Broken(Control::WrongRealm) => config.realm = "no-such-realm".into(),
+            Setup::Broken(Control::MissingRole) => config.client_id = realm::NO_ROLE.into(),
+            Setup::Broken(Control::NarrowRole) => config.client_id = realm::NARROW.into(),
+            Setup::Broken(Control::ReadOnlyRole) => config.client_id = realm::READ_ONLY.into(),
+            // As a proxy, so that the issuer does not change.
+            Setup::At(base_url) => context.outbound.proxy = Some(base_url.to_owned()),
+            Setup::WrongClientSecret => context.federation = Some(fixture::with_wrong_secret(federation::settings())),
+            Setup::WithoutFederation => context.federation = None,
+            other => return Err(other.unsupported()),
+        }
+        Ok((config, context))
+    }
+
     /// Builds a provider from settings that a test has changed.
     pub fn build(&self, config: KeycloakConfig) -> TestResult<Directory<KeycloakStore>> {
         Ok(Keycloak::build(config, &Self::context()?)?)
@@ -314,20 +333,7 @@ impl Harness for KeycloakHarness {
     }
 
     async fn provider(&self, setup: Setup<'_>) -> TestResult<Arc<dyn IdentityProvider>> {
-        let (mut config, mut context) = (self.config(), Self::context()?);
-        match setup {
-            Setup::Working => {}
-            Setup::Broken(Control::WrongSecret) => config.client_secret = Some(Secret::new("wrong")),
-            Setup::Broken(Control::WrongRealm) => config.realm = "no-such-realm".into(),
-            Setup::Broken(Control::MissingRole) => config.client_id = realm::NO_ROLE.into(),
-            Setup::Broken(Control::NarrowRole) => config.client_id = realm::NARROW.into(),
-            Setup::Broken(Control::ReadOnlyRole) => config.client_id = realm::READ_ONLY.into(),
-            // As a proxy, so that the issuer does not change.
-            Setup::At(base_url) => context.outbound.proxy = Some(base_url.to_owned()),
-            Setup::WrongClientSecret => context.federation = Some(fixture::with_wrong_secret(federation::settings())),
-            Setup::WithoutFederation => context.federation = None,
-            other => return Err(other.unsupported()),
-        }
+        let (config, context) = self.settings(setup)?;
         Ok(Arc::new(Keycloak::build(config, &context)?))
     }
 
