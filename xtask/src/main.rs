@@ -10,6 +10,7 @@ mod environment;
 mod features;
 mod files;
 mod lab;
+mod live;
 mod new_connector;
 mod out_of_tree;
 mod package;
@@ -52,6 +53,8 @@ enum Task {
     ///
     /// Everything is below `.lab/` and listens on 127.0.0.1 only. `xtask/README.md` describes the files.
     Lab(lab::Options),
+    /// Run the conformance suite on a server that runs already, with the stage of a definition.
+    Live(live::Options),
     /// Write the documents under `docs/` that are generated from the program.
     Codegen(codegen::Options),
     /// Write the pictures under `docs/images`, which the browser tests take.
@@ -87,6 +90,7 @@ fn run(cli: Cli) -> Result<()> {
         Task::Test => test::run(&workspace),
         Task::Ci => ci::run(&workspace),
         Task::Lab(options) => lab::run(&options, &workspace),
+        Task::Live(options) => live::run(&options, &workspace),
         Task::Codegen(options) => codegen::run(&options, &workspace),
         Task::Screenshots => screenshots::run(&workspace),
         Task::NewConnector(options) => new_connector::run(&options, &workspace),

@@ -46,6 +46,7 @@ mod harness;
 mod login;
 mod observation;
 mod proxy;
+mod relay;
 mod report;
 mod run;
 
@@ -54,8 +55,9 @@ pub use federation::{
 };
 pub use harness::{Control, Harness, Need, NewUser, SecondOrigin, Setup, TestResult, UserKind};
 pub use observation::Observation;
+pub use relay::{Recorded, Recording, RecordingRelay};
 pub use report::{Failed, NotApplicable, Passed, Report};
-pub use run::{Suites, main, run, run_only};
+pub use run::{Suites, main, run, run_each, run_only};
 
 /// Re-exported for harnesses.
 pub use idp_bridge_core::async_trait;

@@ -17,6 +17,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::TestResult;
 use crate::fault::{Cut, Fault, FaultyBody, When, fault_response};
+use crate::relay::Recording;
 
 /// A word in every body of a fault. No error may contain it.
 pub(crate) const MARKER: &str = "conformance-marker-5f0c";
@@ -56,10 +57,11 @@ struct State {
     keeps_connections: bool,
     recording: bool,
     recorded: VecDeque<UpstreamResponse>,
+    exchanges: Option<Recording>,
 }
 
 /// A complete response of the identity provider.
-type UpstreamResponse = Response<Bytes>;
+pub(crate) type UpstreamResponse = Response<Bytes>;
 
 impl Proxy {
     /// Starts a proxy in front of this base URL.
@@ -108,6 +110,11 @@ impl Proxy {
         let mut state = self.shared.state();
         state.recording = true;
         state.recorded.clear();
+    }
+
+    /// Adds each forwarded request and its response to a recording from now on.
+    pub(crate) fn record_to(&self, recording: Recording) {
+        self.shared.state().exchanges = Some(recording);
     }
 
     /// Keeps connections open for several requests from now on.
@@ -268,8 +275,11 @@ impl Shared {
     }
 
     async fn forward(&self, request: Request<Bytes>) -> Result<UpstreamResponse, Cut> {
-        let answer = self.try_forward(request).await.map_err(|_| Cut)?;
+        let answer = self.try_forward(request.clone()).await.map_err(|_| Cut)?;
         let mut state = self.state();
+        if let Some(recording) = &state.exchanges {
+            recording.add(&request, &answer);
+        }
         if state.recording {
             state.recorded.push_back(answer.clone());
         }

@@ -25,18 +25,29 @@ pub async fn run(harness: Arc<dyn Harness>) -> TestResult<Report> {
 
 /// Runs the cases with matching names.
 pub async fn run_only(harness: Arc<dyn Harness>, matches: impl Fn(&str) -> bool) -> TestResult<Report> {
+    run_each(harness, CONCURRENCY, matches, |_, _| {}).await
+}
+
+/// Runs the cases with matching names, at most `concurrency` at a time. `ended` gets the name and the failure of each case.
+pub async fn run_each(
+    harness: Arc<dyn Harness>,
+    concurrency: usize,
+    matches: impl Fn(&str) -> bool,
+    mut ended: impl FnMut(&str, Option<&str>),
+) -> TestResult<Report> {
     let (mut report, selected) = select(&*harness).await?;
     let mut pending = selected.into_iter().filter(|case| matches(case.name()));
     let mut running = JoinSet::new();
     loop {
-        while running.len() < CONCURRENCY
+        while running.len() < concurrency.max(1)
             && let Some(case) = pending.next()
         {
             let harness = Arc::clone(&harness);
             running.spawn(async move { (case.run(harness).await, case) });
         }
-        let Some(ended) = running.join_next().await else { break };
-        let ((result, seen), case) = ended?;
+        let Some(joined) = running.join_next().await else { break };
+        let ((result, seen), case) = joined?;
+        ended(case.name(), result.as_ref().err().map(String::as_str));
         report.add(&case, result, seen);
     }
     report.sort();

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use idp_bridge_core::{CallScope, Error, ErrorKind, OutboundPolicy, Result};
+use idp_bridge_core::{CallScope, ConnectorContext, Error, ErrorKind, Result};
 use idp_bridge_http::{Client, Response};
 use serde_json::{Map, Value};
 
-use crate::credential::Credential;
+use crate::credential::{Credential, SignIn};
 use crate::definition::Definition;
 use crate::refusal::{Place, Rules};
 use crate::request::BoundRequest;
@@ -32,16 +32,21 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    pub(crate) fn new(definition: &Arc<Definition>, settings: &Arc<Settings>, policy: &OutboundPolicy) -> Result<Self> {
-        let client = Client::new(policy)?;
+    pub(crate) fn new(
+        definition: &Arc<Definition>,
+        settings: &Arc<Settings>,
+        context: &ConnectorContext,
+    ) -> Result<Self> {
+        let client = Client::new(&context.outbound)?;
         for origin in settings.origins() {
             client.prepare(origin)?;
         }
         let rules = Rules::new(definition, settings)?;
+        let sign_in = SignIn { settings, client: &client, rules: &rules, context };
         let credentials = definition
             .auth
             .iter()
-            .map(|(name, auth)| Ok((name.clone(), Credential::new(auth, settings, &client, &rules)?)))
+            .map(|(name, auth)| Ok((name.clone(), Credential::new(auth, &sign_in)?)))
             .collect::<Result<_>>()?;
         Ok(Self { client, credentials, rules })
     }

@@ -5,10 +5,14 @@ use idp_bridge_core::{Error, Result};
 /// The name and text of each definition.
 const CATALOG: &[(&str, &str)] = &[
     ("better-auth", include_str!("../catalog/better-auth.toml")),
+    ("firebase", include_str!("../catalog/firebase.toml")),
     ("kratos", include_str!("../catalog/kratos.toml")),
     ("pocketbase", include_str!("../catalog/pocketbase.toml")),
     ("scim2", include_str!("../catalog/scim2.toml")),
 ];
+
+/// A definition to begin with, which [`Definition::parse`](crate::Definition::parse) accepts.
+pub const SCAFFOLD: &str = include_str!("scaffold.toml");
 
 /// Returns the names of all definitions.
 pub fn names() -> impl Iterator<Item = &'static str> {

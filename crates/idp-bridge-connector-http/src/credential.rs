@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use idp_bridge_core::{CallScope, Error, ErrorKind, Result, Secret};
+use idp_bridge_core::{CallScope, ConnectorContext, Error, ErrorKind, Result, Secret};
 use idp_bridge_http::{
-    Client, HeaderName, HeaderValue, Request, Response, Token, TokenCache, TokenResponse, TokenSource, Url,
+    AssertionSigner, Client, HeaderName, HeaderValue, PrivateKey, Request, Response, Token, TokenCache, TokenResponse,
+    TokenSource, Url,
 };
 use serde_json::{Map, Value};
 
@@ -25,8 +26,17 @@ pub(crate) enum Credential {
     Token(TokenCache<Login>),
 }
 
+/// What the credentials of a tenant are made of.
+pub(crate) struct SignIn<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) client: &'a Client,
+    pub(crate) rules: &'a Rules,
+    pub(crate) context: &'a ConnectorContext,
+}
+
 impl Credential {
-    pub(crate) fn new(auth: &Auth, settings: &Settings, client: &Client, rules: &Rules) -> Result<Self> {
+    pub(crate) fn new(auth: &Auth, sign_in: &SignIn<'_>) -> Result<Self> {
+        let settings = sign_in.settings;
         Ok(match auth {
             Auth::Bearer { token, .. } => Self::Bearer(settings.secret(token)?.clone()),
             Auth::Header { name, prefix, key, .. } => {
@@ -38,9 +48,8 @@ impl Credential {
             Auth::Basic { user, password, .. } => {
                 Self::Basic(settings.text(user).unwrap_or_default(), settings.secret(password)?.clone())
             }
-            Auth::ClientCredentials { .. } | Auth::Login { .. } => {
-                let login = Login::new(auth, settings, client, rules)?;
-                Self::Token(TokenCache::new(client, login))
+            Auth::ClientCredentials { .. } | Auth::JwtBearer { .. } | Auth::Login { .. } => {
+                Self::Token(TokenCache::new(sign_in.client, Login::new(auth, sign_in)?))
             }
         })
     }
@@ -66,7 +75,8 @@ pub(crate) struct Login {
 }
 
 impl Login {
-    fn new(auth: &Auth, settings: &Settings, client: &Client, rules: &Rules) -> Result<Self> {
+    fn new(auth: &Auth, sign_in: &SignIn<'_>) -> Result<Self> {
+        let settings = sign_in.settings;
         let (request, answer) = match auth {
             Auth::Login { origin, path, json, token, lifetime } => {
                 let url = url(settings, origin.as_deref(), path)?;
@@ -94,11 +104,13 @@ impl Login {
                     None,
                 )
             }
+            Auth::JwtBearer { .. } => (jwt_bearer(auth, sign_in)?, None),
             Auth::Bearer { .. } | Auth::Header { .. } | Auth::Basic { .. } => {
                 return Err(Error::ours(ErrorKind::Unexpected, "this credential needs no login"));
             }
         };
-        Ok(Self { client: client.clone(), request: request.read_only(), answer, rules: rules.clone() })
+        let (client, rules) = (sign_in.client.clone(), sign_in.rules.clone());
+        Ok(Self { client, request: request.read_only(), answer, rules })
     }
 }
 
@@ -135,6 +147,29 @@ fn client_credentials(
         }
     })
 }
+
+/// Returns the request of a grant with a signed assertion.
+fn jwt_bearer(auth: &Auth, sign_in: &SignIn<'_>) -> Result<Request> {
+    let Auth::JwtBearer { origin, token_origin, token_path, private_key, key_id, claims } = auth else {
+        return Err(Error::ours(ErrorKind::Unexpected, "the credential signs no assertion"));
+    };
+    let settings = sign_in.settings;
+    let url = url(settings, token_origin.as_deref().or(origin.as_deref()), token_path)?;
+    let mut claims: BTreeMap<String, String> = filled(claims, settings)?.into_iter().collect();
+    claims.entry("aud".to_owned()).or_insert_with(|| url.to_string());
+    let key_id = key_id.as_ref().and_then(|name| settings.text(name));
+    let key = PrivateKey::from_settings(Some(settings.secret(private_key)?), None, key_id.as_deref())?;
+    let key = key.ok_or_else(|| Error::misconfigured(format!("the secret `{private_key}` is empty")))?;
+    let signer = AssertionSigner::new(claims.get("iss").map_or("", String::as_str), &key, sign_in.context)?;
+    // Each attempt needs a new assertion.
+    Ok(Request::post(url).form_with(move || {
+        let assertion = signer.sign_claims(&claims)?;
+        Ok(vec![("grant_type", JWT_BEARER.to_owned()), ("assertion", assertion)])
+    }))
+}
+
+/// The grant of RFC 7523, section 2.1.
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 #[async_trait]
 impl TokenSource for Login {

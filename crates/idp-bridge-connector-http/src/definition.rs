@@ -72,6 +72,8 @@ pub(crate) struct Product {
 pub(crate) enum Verified {
     /// The conformance suite on a real server.
     Live,
+    /// The conformance suite on the product's own emulator.
+    Emulator,
     /// The published contract only.
     Contract,
 }

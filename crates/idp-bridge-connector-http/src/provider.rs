@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use idp_bridge_core::{
-    CallKind, Capabilities, Connector, ConnectorContext, Directory, Fidelity, Field, OutboundPolicy, Result, Support,
+    CallKind, Capabilities, Connector, ConnectorContext, Directory, Fidelity, Field, Result, Support,
 };
 
 use crate::HttpConfig;
@@ -13,6 +13,7 @@ use crate::definition::{Call, Definition, FlagField, Next, RequestSpec, Setting,
 use crate::diagnose::BoundProbe;
 use crate::map::BoundUserMap;
 use crate::request::BoundRequest;
+use crate::select::Check;
 use crate::settings::Settings;
 
 /// A product that a definition describes, with one tenant's settings.
@@ -36,6 +37,7 @@ pub(crate) struct BoundCall {
     pub(crate) has_user: bool,
     pub(crate) has_list: bool,
     pub(crate) reread: bool,
+    pub(crate) absent: Vec<Check>,
     pub(crate) cannot_contain: Vec<String>,
     pub(crate) if_absent: Option<BoundRequest>,
     pub(crate) next: Option<Next>,
@@ -52,6 +54,7 @@ impl BoundCall {
             has_user: call.user.is_some(),
             has_list: call.users.is_some(),
             reread: call.reread,
+            absent: call.absent.clone(),
             cannot_contain: call.cannot_contain.clone(),
             if_absent: call.if_absent.as_ref().map(bind).transpose()?,
             next: call.next.clone(),
@@ -64,16 +67,16 @@ impl Http {
     pub fn with_definition(
         definition: &Arc<Definition>,
         config: &HttpConfig,
-        policy: &OutboundPolicy,
+        context: &ConnectorContext,
     ) -> Result<Directory<Self>> {
-        let settings = Arc::new(Settings::new(definition, config, policy)?);
+        let settings = Arc::new(Settings::new(definition, config, &context.outbound)?);
         let mut calls = BTreeMap::new();
         for (kind, name, call) in definition.calls.iter().filter(|(_, _, call)| call.unsupported.is_none()) {
             calls.insert(kind, BoundCall::new(name, call, &settings)?);
         }
         let probes = definition.doctor.iter().map(|probe| BoundProbe::new(definition, probe, &settings));
         Ok(Directory::new(Self {
-            api: Api::new(definition, &settings, policy)?,
+            api: Api::new(definition, &settings, context)?,
             definition: Arc::clone(definition),
             map: BoundUserMap::new(definition, &settings)?,
             calls,
@@ -93,7 +96,7 @@ impl Connector for Http {
     }
 
     fn build(config: HttpConfig, context: &ConnectorContext) -> Result<Directory<Self>> {
-        Self::with_definition(&config.read_definition()?, &config, &context.outbound)
+        Self::with_definition(&config.read_definition()?, &config, context)
     }
 }
 
@@ -145,6 +148,7 @@ impl Definition {
     pub fn summary(&self) -> String {
         let checked = match self.product.verified {
             Verified::Live => "checked on a real server",
+            Verified::Emulator => "checked on the product's emulator",
             Verified::Contract => "not verified live",
         };
         format!("{} {} ({checked})", self.product.name, self.product.versions)

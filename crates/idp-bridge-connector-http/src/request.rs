@@ -18,6 +18,7 @@ pub(crate) struct BoundRequest {
     method: Method,
     base: BaseUrl,
     path: Vec<Template>,
+    custom_method: Option<String>,
     trailing_slash: bool,
     query: Vec<(String, Template)>,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -53,6 +54,7 @@ impl BoundRequest {
             method: spec.method,
             base: settings.origin(spec.origin.as_deref())?.clone(),
             path: spec.path.iter().map(bind).collect(),
+            custom_method: spec.custom_method.clone(),
             trailing_slash: spec.trailing_slash,
             query: pairs(&spec.query),
             headers: headers.collect::<Result<_>>()?,
@@ -74,6 +76,10 @@ impl BoundRequest {
         let segments: Vec<String> = self.path.iter().map(|part| part.require(values)).collect::<Result<_>>()?;
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         let mut url = self.base.join(&segments)?;
+        if let Some(name) = &self.custom_method {
+            let path = format!("{}:{name}", url.path());
+            url.set_path(&path);
+        }
         if self.trailing_slash {
             let path = format!("{}/", url.path());
             url.set_path(&path);

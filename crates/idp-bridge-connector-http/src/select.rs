@@ -26,7 +26,10 @@ pub(crate) struct SelectorTable {
     /// Whether the first element counts if no element has the members.
     #[serde(default)]
     pub(crate) or_first: bool,
-    /// A JSON pointer within the element.
+    /// Whether the value is a text with JSON.
+    #[serde(default)]
+    pub(crate) json: bool,
+    /// A JSON pointer within the element, or within the JSON of the text.
     #[serde(default)]
     pub(crate) then: Option<Template>,
     /// Whether the value is the index of the element.
@@ -41,6 +44,7 @@ pub(crate) struct Selection {
     conditions: Vec<(String, Condition)>,
     is_conditional: bool,
     or_first: bool,
+    json: bool,
     then: Option<String>,
     index: bool,
 }
@@ -89,6 +93,7 @@ impl Selector {
                     conditions: conditions.collect(),
                     is_conditional,
                     or_first: table.or_first,
+                    json: table.json,
                     then: table.then.as_ref().map(bound).transpose()?,
                     index: table.index,
                 })
@@ -105,6 +110,7 @@ impl Selection {
             conditions: Vec::new(),
             is_conditional: false,
             or_first: false,
+            json: false,
             then: None,
             index: false,
         }
@@ -124,6 +130,12 @@ impl Selection {
                 return Some(Cow::Owned(position.into()));
             }
             found = elements.get(position)?;
+        }
+        if self.json {
+            // The parser limits the depth.
+            let parsed: Value = serde_json::from_str(found.as_str()?).ok()?;
+            let value = parsed.pointer(self.then.as_deref().unwrap_or_default())?;
+            return (!value.is_null()).then(|| Cow::Owned(value.clone()));
         }
         if let Some(then) = &self.then {
             found = found.pointer(then)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use idp_bridge_core::{CallScope, Error, ErrorKind, OutboundPolicy, Result, Secret};
+use idp_bridge_core::{CallScope, ConnectorContext, Error, ErrorKind, Result, Secret};
 use serde_json::Value;
 
 use crate::HttpConfig;
@@ -39,11 +39,11 @@ pub struct StagedUser<'a> {
 
 impl Staging {
     /// Creates the stage of a definition. Fails with `Misconfigured` if the definition has none.
-    pub fn new(definition: &Arc<Definition>, config: &HttpConfig, policy: &OutboundPolicy) -> Result<Self> {
+    pub fn new(definition: &Arc<Definition>, config: &HttpConfig, context: &ConnectorContext) -> Result<Self> {
         let stage = definition.stage.clone();
         let stage = stage.ok_or_else(|| Error::misconfigured("the definition has no `[stage]`"))?;
-        let settings = Arc::new(Settings::new(definition, config, policy)?);
-        let api = Api::new(definition, &settings, policy)?;
+        let settings = Arc::new(Settings::new(definition, config, &context.outbound)?);
+        let api = Api::new(definition, &settings, context)?;
         Ok(Self { stage, settings, api })
     }
 
@@ -71,11 +71,16 @@ impl Staging {
             };
             values.push((format!("stage.{name}"), if flag { value.yes.clone() } else { value.no.clone() }));
         }
-        let answer =
-            self.send(scope, &self.stage.create, &values, &Values::of_new_user(user.email, user.customer)).await?;
-        answer.pointer(&self.stage.id).and_then(as_text).ok_or_else(|| {
+        let new = Values::of_new_user(None, user.email, user.customer);
+        let answer = self.send(scope, &self.stage.create, &values, &new).await?;
+        let id = answer.pointer(&self.stage.id).and_then(as_text).ok_or_else(|| {
             Error::upstream(ErrorKind::InvalidResponse, "the answer to `stage.create` has no id at `stage.id`")
-        })
+        })?;
+        for request in &self.stage.complete {
+            let made = Values::of_new_user(Some(&id), user.email, user.customer);
+            self.send(scope, request, &values, &made).await?;
+        }
+        Ok(id)
     }
 
     /// Changes the address of a user.

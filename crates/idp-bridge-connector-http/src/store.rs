@@ -123,7 +123,11 @@ impl Http {
         let request = call.steps.first();
         let request = request.ok_or_else(|| Error::ours(ErrorKind::Unexpected, "a read has no request"))?;
         let place = Place { call: call.name, step: 1 };
-        self.api.send(scope, place, Kind::Lookup, (request, values)).await?.json()
+        let answer: Value = self.api.send(scope, place, Kind::Lookup, (request, values)).await?.json()?;
+        if !call.absent.is_empty() && self.api.prove(&call.absent, &answer) {
+            return Err(Error::no_such_user());
+        }
+        Ok(answer)
     }
 }
 

@@ -50,8 +50,8 @@ impl<'a> Values<'a> {
     }
 
     /// Returns the values of a new user of the stage.
-    pub(crate) fn of_new_user(email: Option<&'a str>, customer: Option<&'a str>) -> Self {
-        Self { email, customer, is_sparse: true, ..Self::default() }
+    pub(crate) fn of_new_user(id: Option<&'a str>, email: Option<&'a str>, customer: Option<&'a str>) -> Self {
+        Self { id, email, customer, is_sparse: true, ..Self::default() }
     }
 
     /// Returns the values of a change of the stage.
@@ -61,8 +61,7 @@ impl<'a> Values<'a> {
 
     /// Returns whether a member of a JSON body is left out.
     pub(crate) fn omits(&self, member: &JsonBody) -> bool {
-        self.is_sparse
-            && matches!(member, JsonBody::Text(text) if text.as_name().is_some() && text.fill(self).is_none())
+        self.is_sparse && matches!(member, JsonBody::Text(text) if text.fill(self).is_none())
     }
 
     /// Adds a value that a step captured.

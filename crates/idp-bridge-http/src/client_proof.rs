@@ -1,6 +1,7 @@
 //! Authentication of clients at token endpoints: with a secret, a private key (`private_key_jwt`, RFC 7523) or a client
 //! certificate (`tls_client_auth`, RFC 8705).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -181,6 +182,20 @@ impl AssertionSigner {
     /// Returns the fields of a form with a new assertion for this audience. An assertion may be sent once.
     pub fn form_fields(&self, audience: &str) -> Result<[(&'static str, String); 2]> {
         Ok([("client_assertion_type", ASSERTION_TYPE.to_owned()), ("client_assertion", self.sign(audience)?)])
+    }
+
+    /// Returns a new assertion with these claims and its times, for an authorization grant (RFC 7523, section 2.1).
+    pub fn sign_claims(&self, claims: &BTreeMap<String, String>) -> Result<String> {
+        #[derive(Serialize)]
+        struct Timed<'a> {
+            #[serde(flatten)]
+            claims: &'a BTreeMap<String, String>,
+            iat: i64,
+            exp: i64,
+        }
+        let Signer { key, header, clock, .. } = &*self.0;
+        let iat = clock.now().as_second();
+        encode(header, &Timed { claims, iat, exp: iat + LIFETIME_SECONDS }, key).map_err(|_| unusable())
     }
 
     fn sign(&self, audience: &str) -> Result<String> {

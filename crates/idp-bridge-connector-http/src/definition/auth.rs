@@ -63,6 +63,24 @@ pub(crate) enum Auth {
         #[serde(default)]
         form: BTreeMap<String, Template>,
     },
+    /// An access token for an assertion that the bridge signs (RFC 7523, section 2.1), such as that of a service account.
+    JwtBearer {
+        /// The setting of the origin. Not needed if there is one.
+        #[serde(default)]
+        origin: Option<String>,
+        /// The setting of the origin of the token endpoint, if it is another one.
+        #[serde(default)]
+        token_origin: Option<String>,
+        /// The path of the token endpoint.
+        token_path: Vec<Template>,
+        /// The setting of the private key, a secret in PEM: RSA or P-256.
+        private_key: String,
+        /// The setting of the key's id.
+        #[serde(default)]
+        key_id: Option<String>,
+        /// The claims beside `iat` and `exp`, such as `iss` and `scope`. Without `aud` the assertion is for the token endpoint.
+        claims: BTreeMap<String, Template>,
+    },
     /// A token from a login request.
     Login {
         /// The setting of the origin. Not needed if there is one.
@@ -87,6 +105,7 @@ impl Auth {
             | Self::Header { origin, .. }
             | Self::Basic { origin, .. }
             | Self::ClientCredentials { origin, .. }
+            | Self::JwtBearer { origin, .. }
             | Self::Login { origin, .. } => origin.as_deref(),
         }
     }

@@ -67,6 +67,9 @@ pub(crate) struct Call {
     /// Whether the search returns users that may be out of date, so that each is read by id.
     #[serde(default)]
     pub(crate) reread: bool,
+    /// Conditions that all hold for a successful answer without a user. For products that leave the list out.
+    #[serde(default)]
+    pub(crate) absent: Vec<Check>,
     /// Texts that a search cannot express. A value with one of them is refused without a request.
     #[serde(default)]
     pub(crate) cannot_contain: Vec<String>,
@@ -115,6 +118,9 @@ pub(crate) struct RequestSpec {
     pub(crate) auth: Option<String>,
     /// The segments of the path below the origin. Each is percent-encoded.
     pub(crate) path: Vec<Template>,
+    /// The custom method after the path, as in `accounts:lookup`.
+    #[serde(default)]
+    pub(crate) custom_method: Option<String>,
     /// Whether the path ends with a slash.
     #[serde(default)]
     pub(crate) trailing_slash: bool,

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::{Auth, Definition, ErrorRule, FlagField, Setting, SettingKind, Stage, TimeField};
 use crate::select::{Check, Selector};
-use crate::template::Name;
+use crate::template::{Name, Template};
 
 /// A problem: the path of the key, and the message.
 pub(super) type Problem = (Vec<String>, String);
@@ -113,14 +113,20 @@ impl Checker<'_> {
                     self.check_origin(&place, token_origin.as_deref().or(auth.origin()));
                     self.check_setting(&place, client_id, &[SettingKind::Text, SettingKind::Name]);
                     self.check_setting(&place, client_secret, &[SettingKind::Secret]);
-                    for template in token_path.iter().chain(form.values()) {
-                        self.check_template(&key(&place, "token_path"), template, &Allowed::default());
+                    self.check_templates(&key(&place, "token_path"), token_path);
+                    self.check_templates(&key(&place, "form"), form.values());
+                }
+                Auth::JwtBearer { token_origin, token_path, private_key, key_id, claims, .. } => {
+                    self.check_origin(&place, token_origin.as_deref().or(auth.origin()));
+                    self.check_setting(&place, private_key, &[SettingKind::Secret]);
+                    if let Some(key_id) = key_id {
+                        self.check_setting(&place, key_id, &[SettingKind::Text, SettingKind::Name]);
                     }
+                    self.check_templates(&key(&place, "token_path"), token_path);
+                    self.check_templates(&key(&place, "claims"), claims.values());
                 }
                 Auth::Login { path: segments, json, token, lifetime, .. } => {
-                    for template in segments {
-                        self.check_template(&key(&place, "path"), template, &Allowed::default());
-                    }
+                    self.check_templates(&key(&place, "path"), segments);
                     for setting in json.values() {
                         self.check_setting(&key(&place, "json"), setting, &ANY_TEXT);
                     }
@@ -132,6 +138,13 @@ impl Checker<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// Checks texts that have no placeholders but those of settings.
+    fn check_templates<'t>(&mut self, place: &[String], templates: impl IntoIterator<Item = &'t Template>) {
+        for template in templates {
+            self.check_template(place, template, &Allowed::default());
         }
     }
 
@@ -235,6 +248,9 @@ impl Checker<'_> {
         let allowed = Allowed { id: true, email: true, customer: true, ..Allowed::default() };
         for (index, request) in stage.prepare.iter().enumerate() {
             self.check_request(&path(&["stage", "prepare", &index.to_string()]), request, &Allowed::default());
+        }
+        for (index, request) in stage.complete.iter().enumerate() {
+            self.check_request(&path(&["stage", "complete", &index.to_string()]), request, &allowed);
         }
         let requests = [("create", Some(&stage.create)), ("change_email", stage.change_email.as_ref())];
         for (name, request) in requests.into_iter().chain([("log_in", stage.log_in.as_ref())]) {

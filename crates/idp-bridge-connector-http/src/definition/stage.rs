@@ -18,6 +18,9 @@ pub(crate) struct Stage {
     pub(crate) prepare: Vec<RequestSpec>,
     /// Creates a user. Placeholders: `{email}`, `{customer}`, `{stage.verified}`, `{stage.blocked}` and `{stage.password}`.
     pub(crate) create: RequestSpec,
+    /// Requests that complete the new user `{id}`, with the placeholders of `create`.
+    #[serde(default)]
+    pub(crate) complete: Vec<RequestSpec>,
     /// The place of the new user's id in the answer, a JSON pointer.
     pub(crate) id: String,
     /// Changes the address of `{id}` to `{email}`.

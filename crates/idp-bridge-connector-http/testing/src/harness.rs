@@ -1,11 +1,13 @@
 //! The harness of a definition.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use idp_bridge_conformance::{Control, Harness, Need, NewUser, SecondOrigin, Setup, TestResult, async_trait};
+use idp_bridge_conformance::{
+    Control, Harness, Need, NewUser, Recording, RecordingRelay, SecondOrigin, Setup, TestResult, async_trait,
+};
 use idp_bridge_connector_http::{Definition, Http, HttpConfig, StagedUser, Staging};
-use idp_bridge_core::{CallScope, Capabilities, ConnectorContext, Email, IdentityProvider, TenantId, UserId};
+use idp_bridge_core::{CallKind, CallScope, Capabilities, ConnectorContext, Email, IdentityProvider, TenantId, UserId};
 
 use crate::mail_server::MailServer;
 
@@ -18,6 +20,17 @@ pub struct DefinitionHarness {
     origins: Vec<String>,
     staging: Staging,
     mails: MailServer,
+    state: Mutex<State>,
+}
+
+/// What changes while cases run.
+#[derive(Default)]
+struct State {
+    /// The users to delete in the end.
+    created: Vec<UserId>,
+    /// Where requests are recorded, and the relays that do so.
+    recording: Option<Recording>,
+    relays: Vec<RecordingRelay>,
 }
 
 /// The password of users without one.
@@ -29,11 +42,56 @@ impl DefinitionHarness {
     /// The products' mails go to `smtp_port` on 127.0.0.1; 0 chooses a free port, for products that the stage configures.
     pub async fn start(name: String, text: String, config: HttpConfig, smtp_port: u16) -> TestResult<Self> {
         let definition = Arc::new(crate::parse(&name, &text)?);
-        let staging = Staging::new(&definition, &config, &context()?.outbound)?;
+        let staging = Staging::new(&definition, &config, &context()?)?;
         let mails = MailServer::start(smtp_port).await?;
         staging.prepare(&scope(), "127.0.0.1", mails.port()).await?;
         let origins = definition.origins();
-        Ok(Self { name: format!("http:{name} (real)"), definition, config, origins, staging, mails })
+        Ok(Self {
+            name: format!("http:{name} (real)"),
+            definition,
+            config,
+            origins,
+            staging,
+            mails,
+            state: Mutex::default(),
+        })
+    }
+
+    /// Records the requests of providers that are built from now on, and their responses.
+    pub fn record(&self) -> Recording {
+        let recording = Recording::default();
+        self.state().recording = Some(recording.clone());
+        recording
+    }
+
+    /// Deletes the users that were created. Returns how many are left.
+    pub async fn clean_up(&self) -> TestResult<usize> {
+        let created = std::mem::take(&mut self.state().created);
+        if !self.definition.capabilities().call(CallKind::Delete).is_possible() {
+            return Ok(created.len());
+        }
+        let provider = Http::with_definition(&self.definition, &self.config, &context()?)?;
+        let mut left = 0;
+        for id in created {
+            left += usize::from(provider.delete(&scope(), &id).await.is_err());
+        }
+        Ok(left)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts relays in front of the origins, if requests are recorded.
+    async fn relayed(&self, mut config: HttpConfig) -> TestResult<HttpConfig> {
+        let Some(recording) = self.state().recording.clone() else { return Ok(config) };
+        for name in &self.origins {
+            let Some(url) = config.settings.get_mut(name).filter(|url| url.starts_with("http://")) else { continue };
+            let relay = RecordingRelay::start(url, &recording).await?;
+            *url = relay.base_url();
+            self.state().relays.push(relay);
+        }
+        Ok(config)
     }
 
     fn origin(&self, index: usize) -> TestResult<String> {
@@ -103,6 +161,9 @@ impl Harness for DefinitionHarness {
             Need::Login if !can_log_in => Some("the stage of the definition has no `log_in`"),
             Need::ChangeEmail if !can_change_email => Some("the stage of the definition has no `change_email`"),
             Need::SecondOrigin if self.origins.len() < 2 => Some("the product has one origin"),
+            Need::Upstream if self.origin(0).is_ok_and(|url| !url.starts_with("http://")) => {
+                Some("the suite injects faults into servers without TLS only")
+            }
             Need::SelfEdit => Some("a stage has no self-service"),
             Need::Control(control) if !self.staging.has_control(control_name(control)) => {
                 Some("the stage of the definition has no such control")
@@ -135,7 +196,8 @@ impl Harness for DefinitionHarness {
             }
             other => return Err(other.unsupported()),
         }
-        Ok(Arc::new(Http::with_definition(&self.definition, &config, &context()?.outbound)?))
+        let config = self.relayed(config).await?;
+        Ok(Arc::new(Http::with_definition(&self.definition, &config, &context()?)?))
     }
 
     async fn create(&self, user: NewUser) -> TestResult<UserId> {
@@ -146,7 +208,9 @@ impl Harness for DefinitionHarness {
             blocked: user.blocked,
             password: user.password.as_deref().unwrap_or(PASSWORD),
         };
-        Ok(UserId::new(self.staging.create(&scope(), staged).await?)?)
+        let id = UserId::new(self.staging.create(&scope(), staged).await?)?;
+        self.state().created.push(id.clone());
+        Ok(id)
     }
 
     async fn change_email(&self, id: &UserId, email: &Email) -> TestResult<()> {

@@ -1,53 +1,153 @@
-//! Runs the conformance suite on a server that runs already.
-//!
-//! The variable `IDP_BRIDGE_LIVE` has the definition, its settings and its secrets, separated by spaces:
-//! `pocketbase url=http://127.0.0.1:8090 superuser=root@acme.example secret:password=…`.
-//! The definition is a name of the catalog, or a file. `smtp-port` is the port that the server sends its mails to, if the stage cannot
-//! choose it. The arguments are those of a test program, such as a filter and `--test-threads`.
+//! Runs the conformance suite on a server that runs already, with the stage of a definition.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use idp_bridge_conformance::TestResult;
+use clap::Parser;
+use idp_bridge_conformance::{Failed, Harness, Report, TestResult, run_each};
 use idp_bridge_connector_http::{HttpConfig, catalog};
-use idp_bridge_connector_http_testing::DefinitionHarness;
+use idp_bridge_connector_http_testing::{DefinitionHarness, redact};
 use idp_bridge_core::Secret;
 
-#[expect(clippy::disallowed_methods, reason = "the arguments are those of a test program")]
-fn main() -> ExitCode {
-    match read(&std::env::var("IDP_BRIDGE_LIVE").unwrap_or_default()) {
-        Ok(Live { name, text, config, smtp_port }) => {
-            let folder = std::env::temp_dir().join("idp-bridge-live");
-            idp_bridge_conformance::main(folder, DefinitionHarness::start(name, text, config, smtp_port))
-        }
+/// How many failed cases are run again to show their requests.
+const EXPLAINED: usize = 10;
+/// How many exchanges of a failed case are shown.
+const EXCHANGES: usize = 12;
+
+/// Runs the conformance suite of idp-bridge on a server, with the stage of a definition.
+///
+/// The suite creates users, changes them and deletes them. Use a server without users of your own.
+#[derive(Debug, Parser)]
+#[command(name = "idp-bridge-conformance", version)]
+struct Options {
+    /// The definition: a file, or a name of the catalog
+    #[arg(long)]
+    definition: String,
+    /// The base URL of the server: the setting with the first origin of the definition
+    #[arg(long)]
+    url: Option<String>,
+    /// A setting of the definition
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_pair)]
+    settings: Vec<(String, String)>,
+    /// A secret of the definition
+    #[arg(long = "secret", value_name = "KEY=VALUE", value_parser = parse_pair)]
+    secrets: Vec<(String, String)>,
+    /// A secret of the definition, in a file
+    #[arg(long = "secret-file", value_name = "KEY=PATH", value_parser = parse_pair)]
+    secret_files: Vec<(String, String)>,
+    /// The port on 127.0.0.1 that the server sends its mails to [default: a free one, which the stage tells the server]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    smtp_port: u16,
+    /// How many cases run at a time
+    #[arg(long, default_value_t = 8)]
+    concurrency: usize,
+    /// Run only cases with this text in their names
+    #[arg(long, default_value = "", hide_default_value = true)]
+    filter: String,
+    /// Write the report to this file, as JSON
+    #[arg(long)]
+    report: Option<PathBuf>,
+}
+
+fn parse_pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write `KEY=VALUE`")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Options::parse()).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             // An error of `stderr` cannot be reported.
-            let _ = writeln!(std::io::stderr(), "`IDP_BRIDGE_LIVE`: {error}");
+            let _ = writeln!(std::io::stderr(), "error: {error}");
             ExitCode::from(2)
         }
     }
 }
 
-struct Live {
-    name: String,
-    text: String,
-    config: HttpConfig,
-    smtp_port: u16,
+/// Runs the cases, and returns whether all passed.
+async fn run(options: Options) -> TestResult<bool> {
+    let name = &options.definition;
+    let text = if name.contains(['.', '/']) {
+        std::fs::read_to_string(name).map_err(|error| format!("`{name}` cannot be read: {error}"))?
+    } else {
+        catalog::find(name)?.to_owned()
+    };
+    let config = config(&options, &text)?;
+    let harness = Arc::new(DefinitionHarness::start(name.clone(), text, config, options.smtp_port).await?);
+    let is_selected = |case: &str| case.contains(&options.filter);
+    let show = |case: &str, failure: Option<&str>| {
+        let _ = writeln!(std::io::stdout(), "{} {case}", if failure.is_none() { "ok    " } else { "FAILED" });
+    };
+    let shared = Arc::<DefinitionHarness>::clone(&harness);
+    let report = run_each(shared, options.concurrency, is_selected, show).await;
+    let explained = match &report {
+        Ok(report) => explain(&harness, report).await,
+        Err(_) => Ok(String::new()),
+    };
+    let left = harness.clean_up().await?;
+    let report = report?;
+    writeln!(std::io::stdout(), "\n{}{}", explained?, report.summary())?;
+    if left > 0 {
+        writeln!(std::io::stdout(), "{left} users of the suite could not be deleted")?;
+    }
+    if let Some(path) = &options.report {
+        std::fs::write(path, serde_json::to_vec_pretty(&report)?)?;
+    }
+    Ok(report.failed.is_empty() && !report.passed.is_empty())
 }
 
-fn read(live: &str) -> TestResult<Live> {
-    let mut words = live.split_whitespace();
-    let name = words.next().ok_or("it is not set; write `NAME KEY=VALUE …`")?.to_owned();
-    let text =
-        if name.contains(['.', '/']) { std::fs::read_to_string(&name)? } else { catalog::find(&name)?.to_owned() };
-    let (mut config, mut smtp_port) = (HttpConfig::default(), 0);
-    for word in words {
-        let (key, value) = word.split_once('=').ok_or_else(|| format!("`{word}` is not `KEY=VALUE`"))?;
-        match (key, key.strip_prefix("secret:")) {
-            ("smtp-port", _) => smtp_port = value.parse()?,
-            (_, Some(key)) => drop(config.secrets.insert(key.to_owned(), Secret::new(value))),
-            (_, None) => drop(config.settings.insert(key.to_owned(), value.to_owned())),
+fn config(options: &Options, text: &str) -> TestResult<HttpConfig> {
+    let mut config = HttpConfig::default();
+    config.settings.extend(options.settings.iter().cloned());
+    if let Some(url) = &options.url {
+        let definition = idp_bridge_connector_http_testing::parse(&options.definition, text)?;
+        let origin = definition.origins().into_iter().next().ok_or("the definition has no origin")?;
+        config.settings.insert(origin, url.clone());
+    }
+    for (key, value) in &options.secrets {
+        config.secrets.insert(key.clone(), Secret::new(value));
+    }
+    for (key, path) in &options.secret_files {
+        let value = std::fs::read_to_string(path).map_err(|error| format!("`{path}` cannot be read: {error}"))?;
+        config.secrets.insert(key.clone(), Secret::new(value.trim_end()));
+    }
+    Ok(config)
+}
+
+/// Runs failed cases again, one at a time, and returns their requests with the redacted answers.
+async fn explain(harness: &Arc<DefinitionHarness>, report: &Report) -> TestResult<String> {
+    let mut text = String::new();
+    let recording = harness.record();
+    for failed in report.failed.iter().take(EXPLAINED) {
+        text.push_str(&describe(failed));
+        let shared: Arc<dyn Harness> = Arc::<DefinitionHarness>::clone(harness);
+        let again = run_each(shared, 1, |case| case == failed.case, |_, _| {}).await?;
+        if again.failed.is_empty() {
+            text.push_str("  alone it passes; hint: fewer cases at once with `--concurrency 1`\n");
+        }
+        for exchange in recording.take().iter().rev().take(EXCHANGES).rev() {
+            let (target, sent) = (redact(&exchange.target), redact(&exchange.request_body));
+            writeln!(text, "  {} {target} {sent}", exchange.method)?;
+            writeln!(text, "    {} {}", exchange.status, redact(&exchange.body))?;
         }
     }
-    Ok(Live { name, text, config, smtp_port })
+    if report.failed.len() > EXPLAINED {
+        writeln!(text, "and {} more failed cases", report.failed.len() - EXPLAINED)?;
+    }
+    Ok(text)
+}
+
+fn describe(failed: &Failed) -> String {
+    let promises: String = failed.proves.iter().map(|promise| format!("  promised: {promise}\n")).collect();
+    let hint = match failed.reason.contains("Timeout") {
+        true => "  hint: a call of the suite has 10 s; run fewer cases at once with `--concurrency 1`\n",
+        false => "",
+    };
+    format!("FAILED {}\n  {}\n{promises}{hint}", failed.case, failed.reason)
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use idp_bridge_conformance::{Harness, Need, NewUser, Setup, TestResult, async_trait};
 use idp_bridge_connector_http::{Definition, Http, HttpConfig};
-use idp_bridge_core::{Capabilities, CustomerId, Email, IdentityProvider, OutboundPolicy, UserId};
+use idp_bridge_core::{Capabilities, ConnectorContext, CustomerId, Email, IdentityProvider, UserId};
 
 /// Returns the settings of a definition for a setup.
-pub type Settings<H> = fn(&H, Setup<'_>) -> TestResult<(HttpConfig, OutboundPolicy)>;
+pub type Settings<H> = fn(&H, Setup<'_>) -> TestResult<(HttpConfig, ConnectorContext)>;
 
 /// The harness of another connector, with the providers of a definition.
 ///
@@ -42,8 +42,8 @@ impl<H: Harness> Harness for WithDefinition<H> {
     }
 
     async fn provider(&self, setup: Setup<'_>) -> TestResult<Arc<dyn IdentityProvider>> {
-        let (config, policy) = (self.settings)(&self.inner, setup)?;
-        Ok(Arc::new(Http::with_definition(&self.definition, &config, &policy)?))
+        let (config, context) = (self.settings)(&self.inner, setup)?;
+        Ok(Arc::new(Http::with_definition(&self.definition, &config, &context)?))
     }
 
     async fn create(&self, user: NewUser) -> TestResult<UserId> {

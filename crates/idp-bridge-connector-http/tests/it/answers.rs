@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use idp_bridge_connector_http::{Definition, Http, HttpConfig, catalog};
-use idp_bridge_core::{CallScope, Email, ErrorKind, IdentityProvider, OutboundPolicy, Secret, UserId, UserKey};
+use idp_bridge_core::{CallScope, Email, ErrorKind, IdentityProvider, Secret, UserId, UserKey};
 use idp_bridge_test_http::{Server, answer};
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ fn provider(base: &str) -> impl IdentityProvider {
     config.settings.insert("url".into(), base.to_owned());
     config.secrets.insert("token".into(), Secret::new("t"));
     let definition = Arc::new(Definition::parse(catalog::find("scim2").unwrap()).unwrap());
-    Http::with_definition(&definition, &config, &OutboundPolicy::default()).unwrap()
+    Http::with_definition(&definition, &config, &crate::context()).unwrap()
 }
 
 /// Values of every type, nested and large.

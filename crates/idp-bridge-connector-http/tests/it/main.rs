@@ -3,6 +3,16 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod grants;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod malformed;
 #[cfg(test)]
 mod requests;
+
+/// Returns the context of the providers.
+#[cfg(test)]
+fn context() -> idp_bridge_core::ConnectorContext {
+    idp_bridge_core::ConnectorContext::new(idp_bridge_core::TenantId::new("acme").unwrap())
+}

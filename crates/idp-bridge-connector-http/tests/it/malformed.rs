@@ -72,13 +72,14 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "[calls.delete]",
         "[calls.delete]\nif_absent = { origin = \"url\", path = [\"me\"] }",
-        "only reads have `if_absent`",
+        "only reads have `absent` and `if_absent`",
     ),
     (
         "user = \"\"",
         "user = \"\"\nif_absent = { origin = \"url\", path = [\"{id}\"] }",
         "`calls.get_by_id.if_absent.path`: `{id}` is not there",
     ),
+    ("path = [\"flows\"]", "path = [\"flows\"], custom_method = \"a/b\"", "a custom method has letters only"),
     ("equals = \"gone\"", "starts_with = \"g\", contains = \"o\"", "one of `equals`"),
     // Short and long forms.
     ("email = \"/email\"", "email = { at = \"/email\", were = {} }", "unknown field `were`"),
@@ -92,8 +93,9 @@ const MISTAKES: &[(&str, &str, &str)] = &[
 #[test]
 fn good_definitions_are_accepted() {
     assert!(Definition::parse(GOOD).is_ok(), "{:?}", Definition::parse(GOOD).err());
-    for name in catalog::names() {
-        let definition = Definition::parse(catalog::find(name).unwrap());
+    let definitions = catalog::names().map(|name| (name, catalog::find(name).unwrap()));
+    for (name, text) in definitions.chain([("scaffold", catalog::SCAFFOLD)]) {
+        let definition = Definition::parse(text);
         assert!(definition.is_ok(), "{name}: {:?}", definition.err());
     }
 }

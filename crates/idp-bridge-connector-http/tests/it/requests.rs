@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use idp_bridge_connector_http::{Definition, Http, HttpConfig};
-use idp_bridge_core::{
-    CallScope, CustomerId, Directory, Email, ErrorKind, IdentityProvider, OutboundPolicy, Secret, UserId, UserKey,
-};
+use idp_bridge_core::{CallScope, CustomerId, Directory, Email, ErrorKind, IdentityProvider, Secret, UserId, UserKey};
 use idp_bridge_test_http::{Server, answer};
 
 const DEFINITION: &str = include_str!("sample.toml");
@@ -20,7 +18,7 @@ fn provider_of(definition: &str, url: &str, public: &str) -> Directory<Http> {
     config.settings.extend([("url".into(), url.to_owned()), ("public".into(), public.to_owned())]);
     config.secrets.insert("key".into(), Secret::new("s3cr3t"));
     let definition = Arc::new(Definition::parse(definition).unwrap());
-    Http::with_definition(&definition, &config, &OutboundPolicy::default()).unwrap()
+    Http::with_definition(&definition, &config, &crate::context()).unwrap()
 }
 
 fn scope() -> CallScope {
@@ -130,7 +128,7 @@ fn settings_are_those_of_the_definition() {
         config.secrets.insert("key".into(), Secret::new("s"));
         config
     };
-    let build = |config: &HttpConfig| Http::with_definition(&definition, config, &OutboundPolicy::default());
+    let build = |config: &HttpConfig| Http::with_definition(&definition, config, &crate::context());
     assert!(build(&good()).is_ok());
     let mut cases = Vec::new();
     for (name, value) in [("urll", "x"), ("key", "x"), ("field", "a b"), ("url", "ftp://x"), ("url", "")] {

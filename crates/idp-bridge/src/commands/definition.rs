@@ -1,5 +1,7 @@
 //! The command `definition`: the definitions of the connector `http`.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -20,6 +22,8 @@ pub(crate) enum Command {
         /// The name
         name: String,
     },
+    /// Write a definition to begin with, or a copy of one that is built in
+    New(New),
     /// Check a definition, and print what it supports
     Check(Check),
 }
@@ -30,7 +34,7 @@ impl Command {
         match self {
             Self::List(list) => list.json,
             Self::Check(check) => check.json,
-            Self::Show { .. } => false,
+            Self::Show { .. } | Self::New(_) => false,
         }
     }
 }
@@ -41,6 +45,16 @@ pub(crate) struct List {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// The options of `definition new`.
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// The file, which must not exist
+    file: PathBuf,
+    /// The definition to copy, such as `pocketbase`
+    #[arg(long)]
+    from: Option<String>,
 }
 
 /// The options of `definition check`.
@@ -58,15 +72,30 @@ pub(crate) fn run(command: &Command) -> CommandResult {
     match command {
         Command::List(options) => list(options),
         Command::Show { name } => {
-            let text = catalog::find(name).map_err(|error| {
-                let problem = Problem::new(error.to_string());
-                Failure::from(error.hint().map_or(problem.clone(), |hint| problem.with_hint(hint)))
-            })?;
-            print(text)?;
+            print(find(name)?)?;
             Ok(Exit::Done)
         }
+        Command::New(options) => write_new(options),
         Command::Check(options) => check(options),
     }
+}
+
+fn find(name: &str) -> Result<&'static str, Failure> {
+    catalog::find(name).map_err(|error| {
+        let problem = Problem::new(error.to_string());
+        Failure::from(error.hint().map_or(problem.clone(), |hint| problem.with_hint(hint)))
+    })
+}
+
+fn write_new(options: &New) -> CommandResult {
+    let text = options.from.as_deref().map_or(Ok(catalog::SCAFFOLD), find)?;
+    let name = options.file.display();
+    let file = OpenOptions::new().write(true).create_new(true).open(&options.file);
+    file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {
+        Problem::new(format!("`{name}` cannot be written: {error}")).with_hint("name a file that does not exist")
+    })?;
+    print(&format!("wrote `{name}`; next: `idp-bridge definition check {name}`"))?;
+    Ok(Exit::Done)
 }
 
 fn list(options: &List) -> CommandResult {

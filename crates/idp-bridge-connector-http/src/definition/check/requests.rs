@@ -41,8 +41,11 @@ impl Checker<'_> {
         if (call.next.is_some() || call.reread) && !is_search {
             self.report(&place, "only searches have `next` and `reread`");
         }
-        if !is_read && call.if_absent.is_some() || !is_search && !call.cannot_contain.is_empty() {
-            self.report(&place, "only reads have `if_absent`, and only searches have `cannot_contain`");
+        self.check_conditions(&key(&place, "absent"), &call.absent);
+        if !is_read && (call.if_absent.is_some() || !call.absent.is_empty())
+            || !is_search && !call.cannot_contain.is_empty()
+        {
+            self.report(&place, "only reads have `absent` and `if_absent`, and only searches have `cannot_contain`");
         }
         for pointer in [&call.user, &call.users].into_iter().flatten() {
             if !pointer.is_empty() && !pointer.starts_with('/') {
@@ -106,6 +109,10 @@ impl Checker<'_> {
             {
                 self.report(&place, "a segment is empty, `.`, `..` or has a `/`: write each segment as an own text");
             }
+        }
+        let is_word = |name: &String| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphabetic());
+        if !request.custom_method.iter().all(is_word) {
+            self.report(&key(place, "custom_method"), "a custom method has letters only");
         }
         for (name, value) in &request.query {
             self.check_template(&key(&key(place, "query"), name), value, allowed);
