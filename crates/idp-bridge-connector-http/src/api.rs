@@ -68,9 +68,9 @@ impl Api {
             None => self.client.send(scope, built).await?,
         };
         let response = self.rules.check(response, place, &request.success)?;
-        if !request.require.is_empty() {
+        if !request.require.is_empty() || !self.rules.is_own(&response) {
             let answer: Value = response.json()?;
-            if !self.rules.prove(&request.require, &answer) {
+            if !self.rules.is_own(&response) || !self.rules.prove(&request.require, &answer) {
                 return Err(self.unproved(&response, &answer, place));
             }
         }

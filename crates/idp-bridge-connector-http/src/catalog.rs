@@ -7,6 +7,7 @@ const CATALOG: &[(&str, &str)] = &[
     ("better-auth", include_str!("../catalog/better-auth.toml")),
     ("firebase", include_str!("../catalog/firebase.toml")),
     ("kratos", include_str!("../catalog/kratos.toml")),
+    ("okta", include_str!("../catalog/okta.toml")),
     ("pocketbase", include_str!("../catalog/pocketbase.toml")),
     ("scim2", include_str!("../catalog/scim2.toml")),
 ];

@@ -64,6 +64,9 @@ pub(crate) struct Product {
     /// A header with the seconds until a request is allowed again, beside `retry-after`.
     #[serde(default)]
     pub(crate) retry_after_header: Option<String>,
+    /// A header that each answer of the product has. A success without it is that of something else, such as a gateway.
+    #[serde(default)]
+    pub(crate) answer_header: Option<String>,
 }
 
 /// What a definition was checked with.

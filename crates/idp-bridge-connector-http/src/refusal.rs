@@ -32,12 +32,23 @@ pub(crate) struct Rules {
     definition: Arc<Definition>,
     settings: Arc<Settings>,
     retry_after: Option<HeaderName>,
+    answer_header: Option<HeaderName>,
 }
 
 impl Rules {
     pub(crate) fn new(definition: &Arc<Definition>, settings: &Arc<Settings>) -> Result<Self> {
-        let retry_after = definition.product.retry_after_header.as_deref().map(header_name).transpose()?;
-        Ok(Self { definition: Arc::clone(definition), settings: Arc::clone(settings), retry_after })
+        let header = |name: &Option<String>| name.as_deref().map(header_name).transpose();
+        Ok(Self {
+            definition: Arc::clone(definition),
+            settings: Arc::clone(settings),
+            retry_after: header(&definition.product.retry_after_header)?,
+            answer_header: header(&definition.product.answer_header)?,
+        })
+    }
+
+    /// Returns whether the answer has the header of the product's answers.
+    pub(crate) fn is_own(&self, response: &Response) -> bool {
+        self.answer_header.as_ref().is_none_or(|name| response.header(name).is_some())
     }
 
     /// Returns whether the answer meets all conditions.

@@ -174,8 +174,8 @@ pub(crate) fn as_text(value: &Value) -> Option<String> {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Check {
-    /// A JSON pointer.
-    pub(crate) at: String,
+    /// A JSON pointer, which may have placeholders of settings.
+    pub(crate) at: Template,
     /// The value is this one.
     #[serde(default)]
     pub(crate) equals: Option<Value>,
@@ -203,7 +203,7 @@ impl Check {
             self.starts_with.is_some(),
             self.present.is_some(),
         ];
-        if !(self.at.is_empty() || self.at.starts_with('/')) {
+        if !self.at.is_pointer() {
             return Some("`at` is no JSON pointer: it begins with `/`, or is empty for the whole answer");
         }
         match conditions.iter().filter(|given| **given).count() {
@@ -214,7 +214,11 @@ impl Check {
 
     /// Returns whether the answer meets the condition.
     pub(crate) fn holds(&self, answer: &Value, settings: &Settings) -> bool {
-        let value = answer.pointer(&self.at).filter(|value| !value.is_null());
+        let at = match self.at.as_text() {
+            Some(text) => Some(Cow::Borrowed(text)),
+            None => self.at.resolve(|name| settings.text(name)).map(Cow::Owned),
+        };
+        let value = at.and_then(|at| answer.pointer(&at)).filter(|value| !value.is_null());
         if let Some(present) = self.present {
             return value.is_some() == present;
         }

@@ -255,6 +255,15 @@ impl Template {
         }
     }
 
+    /// Returns whether the text is a JSON pointer: it begins with `/`, or is empty.
+    pub(crate) fn is_pointer(&self) -> bool {
+        match self.0.first() {
+            None => true,
+            Some(Part::Text(text)) => text.starts_with('/'),
+            Some(Part::Placeholder { .. }) => false,
+        }
+    }
+
     /// Returns the only placeholder, if the text is nothing else.
     pub(crate) fn as_name(&self) -> Option<&Name> {
         match self.0.as_slice() {

@@ -212,6 +212,7 @@ impl Checker<'_> {
             if let Some(message) = condition.problem() {
                 self.report(&place, message);
             }
+            self.check_template(&key(&place, "at"), &condition.at, &Allowed::default());
             if let Some(part) = &condition.contains {
                 self.check_template(&key(&place, "contains"), part, &Allowed::default());
             }

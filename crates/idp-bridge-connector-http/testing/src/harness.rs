@@ -21,6 +21,8 @@ pub struct DefinitionHarness {
     staging: Staging,
     mails: MailServer,
     state: Mutex<State>,
+    /// A fake server that stops with the harness.
+    kept: Option<Box<dyn std::any::Any + Send + Sync>>,
 }
 
 /// What changes while cases run.
@@ -54,7 +56,22 @@ impl DefinitionHarness {
             staging,
             mails,
             state: Mutex::default(),
+            kept: None,
         })
+    }
+
+    /// Sets the title of the report.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = name.to_owned();
+        self
+    }
+
+    /// Keeps a fake server as long as the harness.
+    #[must_use]
+    pub fn keep(mut self, server: impl Send + Sync + 'static) -> Self {
+        self.kept = Some(Box::new(server));
+        self
     }
 
     /// Records the requests of providers that are built from now on, and their responses.
@@ -170,7 +187,10 @@ impl Harness for DefinitionHarness {
             }
             _ => None,
         };
-        let declared = self.staging.not_applicable().get(need_name(need)).cloned();
+        let reasons = self.staging.not_applicable();
+        let about_mails =
+            matches!(need, Need::UndeliverableMail | Need::UnacceptedMail(_)).then(|| reasons.get("mails"));
+        let declared = reasons.get(need_name(need)).or(about_mails.flatten()).cloned();
         declared.or_else(|| missing.map(str::to_owned))
     }
 

@@ -1,13 +1,18 @@
-//! The conformance suite on the fake of Keycloak, with the definition of Keycloak instead of its connector.
+//! The conformance suite on fakes: that of Keycloak, with a definition instead of the connector, and those of products of the catalog.
 
 mod keycloak;
+mod okta;
 
 use std::process::ExitCode;
 
+use idp_bridge_conformance::Suites;
 use idp_bridge_connector_keycloak_testing::harness::KeycloakHarness;
 
 fn main() -> ExitCode {
-    idp_bridge_conformance::main(env!("CARGO_TARGET_TMPDIR"), async {
-        keycloak::with_definition("http:keycloak (fake)", KeycloakHarness::start_with_fake().await?)
-    })
+    Suites::new(env!("CARGO_TARGET_TMPDIR"))
+        .add("keycloak", async {
+            keycloak::with_definition("http:keycloak (fake)", KeycloakHarness::start_with_fake().await?)
+        })
+        .add("okta", okta::start())
+        .run()
 }
