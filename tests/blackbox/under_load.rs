@@ -1,8 +1,9 @@
-//! Tests of changes and restarts under load.
+//! Tests of changes, restarts and broken logs under load.
 //!
 //! They are small by default. With `IDP_BRIDGE_LOAD=full` in the environment of the build they make 500 calls a second, 200
-//! changes of the configuration, and 20 restarts.
+//! changes of the configuration and 20 restarts, and the log is broken for 30 seconds.
 
+mod broken_log;
 mod changes;
 mod restarts;
 
