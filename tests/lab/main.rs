@@ -26,6 +26,8 @@ mod mails;
 #[cfg(test)]
 mod outage;
 #[cfg(test)]
+mod schemathesis;
+#[cfg(test)]
 mod settings;
 #[cfg(test)]
 #[expect(dead_code, reason = "the tests without a lab use the rest of it")]

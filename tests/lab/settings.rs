@@ -11,12 +11,17 @@ use serde_json::Value;
 #[derive(Debug, Clone)]
 pub(crate) struct Lab(Value);
 
+/// Returns the folder of the labs, and of what the tests install.
+#[expect(clippy::disallowed_methods, reason = "`cargo xtask test` names the folder by a variable")]
+pub(crate) fn folder() -> PathBuf {
+    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.lab");
+    std::env::var_os("IDP_BRIDGE_LAB").map_or(default, PathBuf::from)
+}
+
 impl Lab {
     /// Reads the settings of a lab. The error of a missing lab says how to start one.
-    #[expect(clippy::disallowed_methods, reason = "`cargo xtask test` names the folder by a variable")]
     pub(crate) fn find(name: &str) -> Result<Self, String> {
-        let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.lab");
-        let path = std::env::var_os("IDP_BRIDGE_LAB").map_or(default, PathBuf::from).join(format!("{name}.json"));
+        let path = folder().join(format!("{name}.json"));
         let text = std::fs::read_to_string(&path).map_err(|error| {
             let how = format!("start one with `cargo xtask lab {name} --detach`, or run `cargo xtask test`");
             format!("no lab runs ({}: {error}); {how}", path.display())

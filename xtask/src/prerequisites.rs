@@ -39,7 +39,7 @@ mod table {
         debian: "maven", elsewhere: "`brew install maven`, or your distribution's package",
     };
     pub(crate) const PYTHON: Tool = Tool {
-        name: "Python 3 with `venv`", purpose: "runs the SMTP server and the stand-in for Cognito",
+        name: "Python 3 with `venv`", purpose: "runs the SMTP server, the stand-in for Cognito and schemathesis",
         candidates: &["python3", "/usr/bin/python3"], probe: &["-c", "import ensurepip, venv"], oldest: 0,
         debian: "python3-venv", elsewhere: "`brew install python`, or your distribution's package",
     };

@@ -22,6 +22,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     process::run(cargo_test(workspace).arg("--no-run")).context("the tests do not build")?;
     let is_compared = auth0_contract::compare_if_available(workspace)?;
     install_example(workspace)?;
+    install_schemathesis(workspace)?;
     let labs = lab::start_all(workspace)?;
     let mut passed = run_tests("the workspace", cargo_test(workspace).arg("--no-fail-fast"))?;
     drop(labs);
@@ -50,6 +51,14 @@ pub(crate) fn cargo_test(workspace: &Workspace) -> Command {
 pub(crate) fn install_example(workspace: &Workspace) -> Result<()> {
     let log = lab::folder(workspace).join("log/federation-app.log");
     lab::packages::install_node(&workspace.root.join("examples/federation-app"), &log)
+}
+
+/// Installs schemathesis, which sends requests that match the OpenAPI document, and requests that do not.
+fn install_schemathesis(workspace: &Workspace) -> Result<()> {
+    let folder = lab::folder(workspace);
+    let log = folder.join("log/pip-schemathesis.log");
+    let packages = ["schemathesis==4.32.5"];
+    lab::packages::install_python(&folder.join("schemathesis"), &packages, "import schemathesis", &log).map(drop)
 }
 
 /// Runs one `cargo test` and returns the number of passed tests. An ignored test is a failure.

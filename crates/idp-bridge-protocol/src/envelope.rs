@@ -208,9 +208,9 @@ impl<'a> Data<'a> {
 pub struct WireEnvelope {
     #[serde(flatten)]
     operation: WireOperation,
-    /// The time of the call (RFC 3339). Informative.
+    /// The time of the call as in RFC 3339. Informative: any value is accepted.
     #[serde(default)]
-    #[schemars(with = "Option<String>", extend("type" = "string", "format" = "date-time"))]
+    #[schemars(with = "serde_json::Value", extend("examples" = ["2026-01-02T03:04:05Z"]))]
     timestamp: String,
     /// The tenant. Must equal the tenant in the path.
     tenant: TenantId,

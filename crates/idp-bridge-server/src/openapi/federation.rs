@@ -1,5 +1,6 @@
 //! The OAuth routes: userinfo, logout and the federation document.
 
+use idp_bridge_protocol::MEDIA_TYPE;
 use serde_json::{Map, Value, json};
 
 use super::parts::{json_content, parameter, reference, timeout_parameter};
@@ -60,9 +61,8 @@ fn log_out() -> Value {
 }
 
 fn end_session() -> Value {
-    let text = json!({"type": "string"});
+    let text = json!({"type": "string", "minLength": 1});
     let query = |name: &str, about: &str, required: bool| parameter("query", name, about, required, &text);
-    let page = |about: &str| json!({"description": about, "content": {"text/html": {"schema": text}}});
     json!({
         "tags": ["Federation"],
         "operationId": "endSession",
@@ -72,7 +72,7 @@ fn end_session() -> Value {
             tenant(),
             query("client_id", "One of the tenant's clients.", true),
             query("post_logout_redirect_uri", "One of the configured addresses, byte for byte.", true),
-            query("id_token_hint", "The ID token of the login, passed to the identity provider.", false),
+            parameter("query", "id_token_hint", "The ID token of the login, passed to the identity provider.", false, &opaque_token()),
             parameter("query", "state", "An opaque value of the application, passed through.", false, &json!({"type": "string", "maxLength": 512})),
         ],
         "responses": {
@@ -80,8 +80,17 @@ fn end_session() -> Value {
                 "description": "The redirect to the identity provider, which redirects back.",
                 "headers": {"location": {"schema": {"type": "string", "format": "uri"}}}
             },
-            "400": page("The client, the address or the query is invalid."),
-            "default": page("The identity provider is unavailable, or its address is unknown.")
+            "400": {
+                "description": "The client, the address or the query is invalid.",
+                "content": {"text/html": {"schema": {"type": "string"}}}
+            },
+            "default": {
+                "description": "The identity provider is unavailable, its address is unknown, or the server refused the request.",
+                "content": {
+                    "text/html": {"schema": {"type": "string"}},
+                    MEDIA_TYPE: {"schema": reference("schemas", "Problem")}
+                }
+            }
         }
     })
 }
@@ -137,14 +146,22 @@ fn tenant() -> Value {
 /// Returns a form with these fields.
 fn form(about: &str, fields: &[&str], required: bool) -> Value {
     let schema = |field: &str| match field {
+        "refresh_token" | "id_token_hint" => opaque_token(),
         // RFC 6750, section 2.1.
-        "access_token" => json!({"type": "string", "maxLength": 8192, "pattern": "^[A-Za-z0-9._~+/-]+=*$"}),
-        _ => json!({"type": "string"}),
+        _ => json!({"type": "string", "maxLength": 8192, "pattern": "^[A-Za-z0-9._~+/-]+=*$"}),
     };
     let properties: Map<_, _> = fields.iter().map(|field| ((*field).to_owned(), schema(field))).collect();
-    let mut schema = json!({"type": "object", "description": about, "properties": properties});
+    // A logout token may come with other fields, each of them once.
+    let others = if fields == ["logout_token"] { json!({"type": "string"}) } else { json!(false) };
+    let mut schema =
+        json!({"type": "object", "description": about, "properties": properties, "additionalProperties": others});
     if let (true, Some(members)) = (required, schema.as_object_mut()) {
         members.insert("required".into(), json!(fields));
     }
     json!({"required": required, "content": {FORM: {"schema": schema}}})
+}
+
+/// Returns the schema of a token in the format of the identity provider. An empty one counts as absent.
+fn opaque_token() -> Value {
+    json!({"type": "string", "maxLength": 8192, "pattern": "^[!-~]*$"})
 }
