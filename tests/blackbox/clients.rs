@@ -1,10 +1,9 @@
-//! Runs the clients in `examples/clients` against the program, and checks the page and the test vectors.
+//! Runs the clients in `examples/clients` against the program, and checks the page.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use idp_bridge_protocol::{KeyRing, SigningKey, VerifyingKey, signature};
-use serde_json::Value;
+use idp_bridge_protocol::{SigningKey, signature};
 
 use crate::fixture::{Configured, KEY, TENANT};
 use crate::rest::sha256;
@@ -14,7 +13,7 @@ use crate::support::program::{Output, finish};
 use crate::support::sign::now;
 
 /// The platform's half of a key pair.
-const SEED: &str = "whsk_RDis8CvKAl3mMqoxWW5WMSEFbHCuk7FP2cCQF4rbEpw=";
+const SEED: &str = "whsk_/mNQL1NLSpJtd820gMbjBtdPkirjWybMvbu5nlnYpbQ=";
 const TOKEN: &str = "writer-0123456789abcdef0123456789abcdef";
 /// The files that the page shows, with the language of their blocks.
 const FILES: [(&str, &str); 5] = [
@@ -140,29 +139,6 @@ fn page_shows_the_clients() {
     for (name, language) in FILES {
         let block = format!("```{language}\n{}```\n", read(&example(name)));
         assert!(page.contains(&block), "copy `examples/clients/{name}` into docs/clients.md");
-    }
-}
-
-#[test]
-fn vectors_are_reproduced_and_verified() {
-    let file: Value = serde_json::from_str(&read(&example("vectors.json"))).unwrap();
-    let vectors = file["vectors"].as_array().unwrap();
-    assert!(vectors.len() >= 6, "{vectors:?}");
-    for vector in vectors {
-        let text = |member: &str| vector[member].as_str().unwrap();
-        let (id, body, timestamp) = (text("webhook_id"), text("body"), vector["webhook_timestamp"].as_i64().unwrap());
-        let key = SigningKey::parse(text("signing_key")).unwrap();
-        assert_eq!(key.to_verifying_text().expose(), text("verifying_key"), "{vector}");
-        assert_eq!(signature::sign(&[key], id, timestamp, body.as_bytes()), text("webhook_signature"), "{vector}");
-        let verifying = VerifyingKey::parse(text("verifying_key")).unwrap();
-        let request = Request::get("/").header("webhook-id", id);
-        let request = request.header("webhook-timestamp", timestamp.to_string());
-        let headers = request.header("webhook-signature", text("webhook_signature")).headers;
-        let headers =
-            headers.into_iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        let ring = KeyRing::new(vec![verifying]).unwrap();
-        assert_eq!(ring.verify(&headers, body.as_bytes(), timestamp), Ok(id), "{vector}");
-        assert!(ring.verify(&headers, format!("{body} ").as_bytes(), timestamp).is_err(), "{vector}");
     }
 }
 

@@ -5,8 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::KeyError;
 
+const VECTORS: &str = "the test vectors of idp-bridge";
+
 /// Public keys with a published private key, each with its source.
-const PUBLISHED_PUBLIC: [(&str, &str); 11] = [
+const PUBLISHED_PUBLIC: [(&str, &str); 14] = [
     // https://www.rfc-editor.org/rfc/rfc8032#section-7.1, and the first one again in RFC 8037, appendix A.
     ("11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", "RFC 8032"),
     ("PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=", "RFC 8032"),
@@ -23,14 +25,22 @@ const PUBLISHED_PUBLIC: [(&str, &str); 11] = [
     // Typical seeds of examples: 32 zero bytes, and the bytes from 0 to 31.
     ("O2onvM62pC1io6jQKm8Nc2UyFXcd4kOmOsBIoYtZ2ik=", "examples"),
     ("A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=", "examples"),
+    // examples/clients/vectors.json
+    ("djmgS21vC7kADN+fVaRweCQylG2w9glUeVjvSet76hk=", VECTORS),
+    ("biD2op15vuyz0uc+1JWJM3weGjeY7/Fj6DlXBJWIO7A=", VECTORS),
+    ("5F2cu7hwvZd5yrCOxclI5bBsg+Hzs30+GQj539zkJs8=", VECTORS),
 ];
 
 /// Shared keys in documentation, each with its source.
-const PUBLISHED_SHARED: [(&str, &str); 2] = [
+const PUBLISHED_SHARED: [(&str, &str); 5] = [
     // https://github.com/standard-webhooks/standard-webhooks: the README and the tests of all libraries. Svix's
     // documentation of verification has the first one too, and the pages of many platforms that send with Svix.
     ("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "the documentation of Standard Webhooks"),
     ("C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "the documentation of Standard Webhooks"),
+    // examples/clients/vectors.json
+    ("q0TEB28tLLUE0cXOb6l2foTbWlEIWRFJ", VECTORS),
+    ("mBj9HF2z5dlkIRm6NkGh2sxsywod9tTJQQK22AaAff36MKi1ljeRtpZ7Ol4kE1YGWQ7qMSjOZiYe6PY/4W/U4Q==", VECTORS),
+    ("bXd32xElQ7/15fviea0VfDNk/+1C9j0rgcVy753B65Q=", VECTORS),
 ];
 
 /// The y coordinates of all points of small order, without the sign bit of x. Two are not reduced modulo p = 2^255 - 19.
@@ -103,7 +113,7 @@ mod tests {
     use super::*;
 
     /// The seeds of the published keys, in their order and from their sources.
-    const SEEDS: [&str; 11] = [
+    const SEEDS: [&str; 14] = [
         "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=",
         "TM0Imyj/ltqdtsNG7BFOD1uKMZ81q6Yk2oz27U+4pvs=",
         "xaqN9D+fg3vtt0QvMdy3sWbThTUHbwlLhc46LgtEWPc=",
@@ -115,6 +125,9 @@ mod tests {
         "n4Ni+HpISpVObnQMW0wOhCKROaIKqKtW/2ZYb2p9KcU=",
         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
         "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+        "RDis8CvKAl3mMqoxWW5WMSEFbHCuk7FP2cCQF4rbEpw=",
+        "v1msHndCYXpZJPW3svWzt/vmZYsuDoQft+0acrrravk=",
+        "3YOT06qDwkTsaIwhFw3dFBN1g6B7iR8+dVXXgR6dgws=",
     ];
 
     fn public(bytes: &[u8; 32]) -> Result<VerifyingKey, KeyError> {

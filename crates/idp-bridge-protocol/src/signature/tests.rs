@@ -268,3 +268,24 @@ proptest! {
         prop_assert_eq!(ring(&[SHARED]).verify(&headers, b"{}", NOW), Err(SignatureError::Invalid));
     }
 }
+
+#[test]
+fn vectors_of_clients_are_reproduced_and_verified() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/clients/vectors.json");
+    let file: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let vectors = file["vectors"].as_array().unwrap();
+    assert!(vectors.len() >= 6, "{vectors:?}");
+    for vector in vectors {
+        let text = |member: &str| vector[member].as_str().unwrap();
+        let (id, body, timestamp) = (text("webhook_id"), text("body"), vector["webhook_timestamp"].as_i64().unwrap());
+        let key = SigningKey::parse_unchecked(text("signing_key")).unwrap();
+        assert_eq!(key.to_verifying_text().expose(), text("verifying_key"), "{vector}");
+        assert_eq!(sign(&[key], id, timestamp, body.as_bytes()), text("webhook_signature"), "{vector}");
+        let (ring, headers) =
+            (ring(&[text("verifying_key")]), headers(id, &timestamp.to_string(), text("webhook_signature")));
+        assert_eq!(ring.verify(&headers, body.as_bytes(), timestamp), Ok(id), "{vector}");
+        assert!(ring.verify(&headers, format!("{body} ").as_bytes(), timestamp).is_err(), "{vector}");
+        assert!(SigningKey::parse(text("signing_key")).is_err(), "published keys are refused: {vector}");
+        assert!(VerifyingKey::parse(text("verifying_key")).is_err(), "published keys are refused: {vector}");
+    }
+}
