@@ -18,8 +18,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub(super) struct Sink<W> {
     output: W,
     batch: Vec<u8>,
-    /// The number of lines in the batch.
-    lines: usize,
+    /// Whether the output ends with a part of a line.
+    is_torn: bool,
     /// Logs the number of lost lines.
     report: fn(usize),
     lost: Lost,
@@ -53,20 +53,27 @@ impl Lost {
 
 impl<W: Write> Sink<W> {
     pub(super) fn new(output: W, report: fn(usize)) -> Self {
-        Self { output, batch: Vec::new(), lines: 0, report, lost: Lost::default(), reported: 0, failing: false }
+        Self { output, batch: Vec::new(), is_torn: false, report, lost: Lost::default(), reported: 0, failing: false }
     }
 
-    /// Writes the batch. Errors are counted and not returned, since the caller cannot handle them.
+    /// Writes the batch. Errors are not returned, since the caller cannot handle them: lines that were not written whole are
+    /// counted.
     fn write_batch(&mut self) {
         if self.batch.is_empty() {
             return;
         }
-        self.failing = self.output.write_all(&self.batch).is_err();
-        if self.failing {
-            self.lost.0.failed.fetch_add(self.lines, Relaxed);
+        if self.is_torn {
+            self.batch.insert(0, b'\n');
         }
+        let written = write_most(&mut self.output, &self.batch);
+        let (done, rest) = self.batch.split_at_checked(written).unwrap_or_default();
+        self.failing = !rest.is_empty();
+        self.is_torn = if done.is_empty() { self.is_torn } else { !done.ends_with(b"\n") };
+        let lost = rest.iter().filter(|byte| **byte == b'\n').count();
+        // The end of the torn line is none of the lines.
+        let lost = lost.saturating_sub(usize::from(done.is_empty() && self.batch.starts_with(b"\n")));
+        self.lost.0.failed.fetch_add(lost, Relaxed);
         self.batch.clear();
-        self.lines = 0;
     }
 
     #[expect(clippy::disallowed_methods, reason = "lines of the next milliseconds are written together")]
@@ -84,7 +91,6 @@ impl<W: Write> Write for Sink<W> {
     /// Adds a whole line to the batch.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.batch.extend_from_slice(line);
-        self.lines += 1;
         if self.batch.len() >= BATCH {
             self.write_batch();
         }
@@ -102,6 +108,19 @@ impl<W: Write> Write for Sink<W> {
         Self::pause();
         Ok(())
     }
+}
+
+/// Writes until an error, and returns the number of written bytes.
+fn write_most(output: &mut impl Write, bytes: &[u8]) -> usize {
+    let mut written = 0;
+    while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+        match output.write(rest) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(0) | Err(_) => break,
+            Ok(length) => written += length,
+        }
+    }
+    written
 }
 
 #[cfg(test)]
@@ -173,5 +192,42 @@ mod tests {
             sink.flush().unwrap();
             assert_eq!(*REPORTS.lock().unwrap(), expected);
         }
+    }
+
+    #[test]
+    fn only_unwritten_lines_of_a_batch_are_lost() {
+        /// An output with limited space.
+        struct Disk {
+            space: usize,
+            text: Vec<u8>,
+        }
+        impl Write for Disk {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                let length = bytes.len().min(self.space - self.text.len());
+                if length == 0 {
+                    return Err(io::ErrorKind::StorageFull.into());
+                }
+                self.text.extend_from_slice(&bytes[..length]);
+                Ok(length)
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut sink = Sink::new(Disk { space: 13, text: Vec::new() }, drop);
+        let lost = sink.lost();
+        for expected in [2, 6] {
+            for line in ["one 1\n", "two 2\n", "three\n", "four4\n"] {
+                sink.write_all(line.as_bytes()).unwrap();
+            }
+            sink.flush().unwrap();
+            assert_eq!(lost.total(), expected);
+        }
+        sink.output.space = 100;
+        sink.write_all(b"five5\n").unwrap();
+        sink.flush().unwrap();
+        assert_eq!(lost.total(), 6);
+        assert_eq!(String::from_utf8_lossy(&sink.output.text), "one 1\ntwo 2\nt\nfive5\n");
     }
 }
