@@ -13,6 +13,8 @@ use super::schema::{Kind, Shape};
 pub(crate) struct Setting {
     pub(crate) key: String,
     pub(crate) required: bool,
+    /// Whether the value is a text.
+    pub(crate) is_text: bool,
     pub(crate) summary: String,
 }
 
@@ -25,6 +27,7 @@ pub(crate) fn connector_settings(connector: &RegistryEntry) -> Vec<Setting> {
     own.map(|(key, _)| Setting {
         key: key.to_owned(),
         required: required.contains(&key),
+        is_text: shape.is_text(key),
         summary: shape.summary(key).unwrap_or_default(),
     })
     .collect()

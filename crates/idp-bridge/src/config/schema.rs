@@ -80,6 +80,15 @@ impl<'s> Shape<'s> {
         Some(first.split_inclusive(". ").next().unwrap_or_default().trim().to_owned())
     }
 
+    /// Returns whether the key's value is always a text.
+    pub(crate) fn is_text(self, key: &str) -> bool {
+        match self.key(key).and_then(|shape| shape.own.get("type")) {
+            Some(Value::String(kind)) => kind == "string",
+            Some(Value::Array(kinds)) => kinds.iter().all(|kind| kind == "string" || kind == "null"),
+            _ => false,
+        }
+    }
+
     fn properties(self) -> Option<&'s Map<String, Value>> {
         self.own.get("properties")?.as_object()
     }

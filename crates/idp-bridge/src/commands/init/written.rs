@@ -48,12 +48,13 @@ fn read_given(kind: &str, known: &[Setting], given: &[String]) -> Result<toml::T
         let (key, value) = pair.split_once('=').ok_or_else(|| {
             Problem::new(format!("`--set {pair}` has no `=`")).with_hint("write it like `--set client_id=abc`")
         })?;
-        if !known.iter().any(|setting| is_form_of(key, &setting.key)) {
+        let Some(setting) = known.iter().find(|setting| is_form_of(key, &setting.key)) else {
             let keys = list(known.iter().map(|setting| setting.key.as_str()));
             return Err(Problem::new(format!("the connector `{kind}` has no setting `{key}`"))
                 .with_hint(format!("the settings are {keys}")));
-        }
-        settings.insert(key.to_owned(), parse_value(value));
+        };
+        let is_text = setting.is_text || key != setting.key;
+        settings.insert(key.to_owned(), if is_text { value.into() } else { parse_value(value) });
     }
     Ok(settings)
 }
@@ -70,5 +71,23 @@ fn parse_value(text: &str) -> toml::Value {
     match parsed {
         Some(value @ (toml::Value::Integer(_) | toml::Value::Boolean(_) | toml::Value::Array(_))) => value,
         _ => text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_have_the_types_of_their_settings() {
+        let setting =
+            |key: &str, is_text| Setting { key: key.into(), required: false, is_text, summary: String::new() };
+        let known = [setting("client_id", true), setting("secret", true), setting("page_size", false)];
+        let given = ["client_id=123", "secret_file=7", "page_size=50"].map(str::to_owned);
+        let settings = read_given("sample", &known, &given).unwrap();
+        assert_eq!(settings["client_id"].as_str(), Some("123"));
+        assert_eq!(settings["secret_file"].as_str(), Some("7"));
+        assert_eq!(settings["page_size"].as_integer(), Some(50));
+        assert!(read_given("sample", &known, &["page=1".to_owned()]).is_err());
     }
 }
