@@ -333,7 +333,7 @@ impl RequestLog {
             trace_id: self.trace_id.clone(),
             error: ending.error.map(format_chain),
             hint: ending.error.and_then(Error::hint).map(str::to_owned),
-            steps: self.recorder.timeline().steps(),
+            steps: if self.telemetry.needs_steps(self.span) { self.recorder.timeline().steps() } else { Vec::new() },
         }
     }
 }

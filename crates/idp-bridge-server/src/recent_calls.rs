@@ -44,9 +44,14 @@ impl RecentCalls {
         Self { max, lists: Default::default() }
     }
 
+    /// Returns whether calls are kept.
+    pub(crate) fn is_on(&self) -> bool {
+        self.max > 0
+    }
+
     /// Adds a call, and removes the oldest one of its kind if there are too many.
     pub(crate) fn push(&self, call: Arc<CallRecord>) {
-        let Some(list) = self.lists.get(Kind::of(&call) as usize).filter(|_| self.max > 0) else { return };
+        let Some(list) = self.lists.get(Kind::of(&call) as usize).filter(|_| self.is_on()) else { return };
         let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
         if list.len() >= self.max {
             list.pop_front();

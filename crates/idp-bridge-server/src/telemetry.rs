@@ -93,6 +93,11 @@ impl Telemetry {
         span
     }
 
+    /// Returns whether the steps of a request are kept or exported.
+    pub(crate) fn needs_steps(&self, span: Option<RequestSpan>) -> bool {
+        self.recent.is_on() || span.is_some()
+    }
+
     /// Adds a request to the last calls, and exports its trace if that is recorded.
     pub(crate) fn record(&self, record: CallRecord, span: Option<RequestSpan>) {
         if let Some((exporter, span)) = self.exporter().zip(span) {
