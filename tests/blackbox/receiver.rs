@@ -1,6 +1,6 @@
 //! A collector that decodes OTLP over HTTP or gRPC.
 
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -9,10 +9,13 @@ use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
+use rustls::{ServerConnection, StreamOwned};
 use tokio::runtime::Runtime;
 use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Identity, ServerTlsConfig};
 
 use crate::support::bridge::until;
+use crate::tls::Pair;
 
 /// What a collector has received.
 #[derive(Debug, Clone, Default)]
@@ -21,7 +24,7 @@ struct Received(Arc<Mutex<Vec<(String, ExportTraceServiceRequest)>>>);
 /// A running collector.
 #[derive(Debug)]
 pub(crate) struct Receiver {
-    address: SocketAddr,
+    url: String,
     received: Received,
     /// Runs the server of gRPC.
     _runtime: Option<Runtime>,
@@ -30,32 +33,50 @@ pub(crate) struct Receiver {
 impl Receiver {
     /// Starts a collector for OTLP over HTTP, which answers with this status.
     pub(crate) fn over_http(status: u16) -> Self {
+        Self::serve_http("http", move |stream, sink| sink.serve(stream, status))
+    }
+
+    /// Starts a collector for OTLP over HTTP and TLS.
+    pub(crate) fn over_https(pair: &Pair) -> Self {
+        let config = pair.to_server_config();
+        Self::serve_http("https", move |stream, sink| {
+            let session = ServerConnection::new(Arc::clone(&config)).unwrap();
+            sink.serve(StreamOwned::new(session, stream), 200);
+        })
+    }
+
+    fn serve_http(scheme: &str, serve: impl Fn(TcpStream, Received) + Clone + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (address, received) = (listener.local_addr().unwrap(), Received::default());
+        let (url, received) = (url(scheme, listener.local_addr().unwrap()), Received::default());
         let sink = received.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let sink = sink.clone();
-                std::thread::spawn(move || sink.serve(stream, status));
+                let (sink, serve) = (sink.clone(), serve.clone());
+                std::thread::spawn(move || serve(stream, sink));
             }
         });
-        Self { address, received, _runtime: None }
+        Self { url, received, _runtime: None }
     }
 
-    /// Starts a collector for OTLP over gRPC.
-    pub(crate) fn over_grpc() -> Self {
+    /// Starts a collector for OTLP over gRPC, with TLS if it has a certificate.
+    pub(crate) fn over_grpc(pair: Option<&Pair>) -> Self {
         let runtime = Runtime::new().unwrap();
         let received = Received::default();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let service = TraceServiceServer::new(received.clone());
-        let server = tonic::transport::Server::builder().add_service(service);
-        runtime.spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
-        Self { address, received, _runtime: Some(runtime) }
+        let mut server = tonic::transport::Server::builder();
+        if let Some(pair) = pair {
+            let identity = Identity::from_pem(&pair.certificate, &pair.key);
+            server = server.tls_config(ServerTlsConfig::new().identity(identity)).unwrap();
+        }
+        runtime.spawn(server.add_service(service).serve_with_incoming(TcpIncoming::from(listener)));
+        let url = url(if pair.is_some() { "https" } else { "http" }, address);
+        Self { url, received, _runtime: Some(runtime) }
     }
 
-    pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// Waits for the span with this name in a trace, and returns all spans of the trace.
@@ -80,8 +101,13 @@ impl Receiver {
     }
 }
 
+/// Returns the URL of an address of this host, by its name, which certificates have.
+fn url(scheme: &str, address: SocketAddr) -> String {
+    format!("{scheme}://localhost:{}", address.port())
+}
+
 impl Received {
-    fn serve(&self, mut stream: TcpStream, status: u16) {
+    fn serve(&self, mut stream: impl Read + Write, status: u16) {
         let mut bytes = Vec::new();
         loop {
             let mut buffer = [0; 4096];

@@ -4,8 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
 use serde_json::json;
 
 use crate::fixture::{Configured, signer};
@@ -13,17 +13,35 @@ use crate::support::bridge::{Bridge, until};
 use crate::support::http::{Reply, Request, connect};
 use crate::support::program;
 
-/// Writes a certificate for `localhost` and its key. Returns the certificate.
-fn write_pair(configured: &Configured) -> String {
-    let (certificate, key) = issue();
-    configured.write("tls.pem", &certificate);
-    configured.write("tls.key", &key);
-    certificate
+/// A certificate for `localhost` and its key, as PEM.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
 }
 
-fn issue() -> (String, String) {
-    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    (pair.cert.pem(), pair.signing_key.serialize_pem())
+impl Pair {
+    pub(crate) fn issue() -> Self {
+        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        Self { certificate: pair.cert.pem(), key: pair.signing_key.serialize_pem() }
+    }
+
+    /// Returns the settings of a server with this certificate.
+    pub(crate) fn to_server_config(&self) -> Arc<ServerConfig> {
+        let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes()).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        Arc::new(config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap())
+    }
+}
+
+/// Writes a certificate for `localhost` and its key. Returns the certificate.
+fn write_pair(configured: &Configured) -> String {
+    let pair = Pair::issue();
+    configured.write("tls.pem", &pair.certificate);
+    configured.write("tls.key", &pair.key);
+    pair.certificate
 }
 
 fn configured() -> (Configured, String) {
@@ -70,7 +88,7 @@ fn broken_certificate_keeps_the_earlier_one() {
     let (configured, first) = configured();
     let bridge = configured.serve();
     assert_eq!(is_broken(&bridge, &first), Some(false));
-    configured.write("tls.key", &issue().1);
+    configured.write("tls.key", &Pair::issue().key);
     assert!(bridge.wait_for_log("does not belong to the certificate").contains("server.tls.key_file"));
     until(|| is_broken(&bridge, &first).filter(|is_broken| *is_broken)).expect("readiness shows it");
     let second = write_pair(&configured);

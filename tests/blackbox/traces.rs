@@ -13,6 +13,7 @@ use crate::fixture::{Configured, signer};
 use crate::receiver::{Receiver, attribute, hex};
 use crate::support::bridge::{Bridge, until};
 use crate::support::http::Request;
+use crate::tls::Pair;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
@@ -29,6 +30,11 @@ struct Stage {
 
 impl Stage {
     fn start(more: &str) -> Self {
+        Self::start_with_authority(more, "")
+    }
+
+    /// Starts a bridge with a certificate authority in the file `ca.pem`.
+    fn start_with_authority(more: &str, authority: &str) -> Self {
         let runtime = Runtime::new().unwrap();
         let user = json!({"id": "u-seeded", "email": "ada@acme.example", "customer": "c-seeded"}).to_string();
         let upstream = runtime.block_on(Server::start(move |number, _| match number % 2 {
@@ -42,6 +48,7 @@ impl Stage {
             upstream.base()
         ));
         configured.write("sample.toml", DEFINITION);
+        configured.write("ca.pem", authority);
         let bridge = configured.serve();
         Self { bridge, upstream, _configured: configured, _runtime: runtime }
     }
@@ -101,11 +108,13 @@ fn check_spans(spans: &[Span], stage: &Stage) {
     assert_eq!(stage.sent_traceparents(), sent, "each attempt sends its own span");
 }
 
-fn check_export(receiver: &Receiver, protocol: &str) {
-    let stage = Stage::start(&format!(
-        "[traces]\nendpoint = \"{}\"\nprotocol = \"{protocol}\"\nsample_ratio = 0.0\nheaders = \"x-key: header-of-ours\"",
+fn check_export(receiver: &Receiver, protocol: &str, authority: Option<&str>) {
+    let ca_file = if authority.is_some() { "\nca_file = \"ca.pem\"" } else { "" };
+    let table = format!(
+        "[traces]\nendpoint = \"{}\"\nprotocol = \"{protocol}\"\nsample_ratio = 0.0\nheaders = \"x-key: header-of-ours\"{ca_file}",
         receiver.url()
-    ));
+    );
+    let stage = Stage::start_with_authority(&table, authority.unwrap_or_default());
     stage.get_user(Some(format!("00-{TRACE}-{CALLER}-01")));
     check_spans(&receiver.wait_for_trace(TRACE), &stage);
     let texts = receiver.texts();
@@ -122,12 +131,33 @@ fn check_export(receiver: &Receiver, protocol: &str) {
 
 #[test]
 fn spans_are_exported_over_http() {
-    check_export(&Receiver::over_http(200), "http");
+    check_export(&Receiver::over_http(200), "http", None);
 }
 
 #[test]
 fn spans_are_exported_over_grpc() {
-    check_export(&Receiver::over_grpc(), "grpc");
+    check_export(&Receiver::over_grpc(None), "grpc", None);
+}
+
+#[test]
+fn spans_are_exported_over_tls() {
+    let pair = Pair::issue();
+    check_export(&Receiver::over_https(&pair), "http", Some(&pair.certificate));
+    check_export(&Receiver::over_grpc(Some(&pair)), "grpc", Some(&pair.certificate));
+}
+
+#[test]
+fn collector_with_other_certificate_gets_no_span() {
+    let (pair, other) = (Pair::issue(), Pair::issue());
+    for (receiver, protocol) in [(Receiver::over_https(&pair), "http"), (Receiver::over_grpc(Some(&pair)), "grpc")] {
+        let url = receiver.url();
+        let table = format!("[traces]\nendpoint = \"{url}\"\nprotocol = \"{protocol}\"\nca_file = \"ca.pem\"");
+        let stage = Stage::start_with_authority(&table, &other.certificate);
+        stage.get_user(None);
+        let failed = || stage.metric("idp_bridge_trace_spans_total{result=\"failed\"}").filter(|spans| *spans > 0.0);
+        assert_eq!(until(failed), Some(5.0), "{protocol}");
+        assert!(receiver.spans().is_empty(), "{protocol}");
+    }
 }
 
 #[test]
@@ -155,7 +185,7 @@ fn traceparent_is_passed_on_without_traces() {
 
 #[test]
 fn last_spans_are_sent_when_the_bridge_stops() {
-    let receiver = Receiver::over_grpc();
+    let receiver = Receiver::over_grpc(None);
     let stage = Stage::start(&format!("[traces]\nendpoint = \"{}\"\nprotocol = \"grpc\"", receiver.url()));
     stage.get_user(None);
     let mut bridge = stage.bridge;
@@ -167,7 +197,7 @@ fn last_spans_are_sent_when_the_bridge_stops() {
 #[test]
 fn absent_collector_fails_no_call() {
     for (endpoint, protocol) in [
-        (Receiver::over_http(400).url(), "http"),
+        (Receiver::over_http(400).url().to_owned(), "http"),
         (format!("http://{}", idp_bridge_test_http::unused_address()), "grpc"),
     ] {
         let stage = Stage::start(&format!("[traces]\nendpoint = \"{endpoint}\"\nprotocol = \"{protocol}\""));
