@@ -3,16 +3,13 @@
 //! `cargo xtask screenshots` runs them to take the pictures of the documentation.
 
 mod application;
-mod chromium;
-
-use std::path::{Path, PathBuf};
 
 use idp_bridge_test_http::{Relay, Target};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use self::application::Application;
-use self::chromium::Chromium;
+use crate::chromium::{Chromium, pictures};
 use crate::keycloak::{PASSWORD, form_request};
 use crate::lab::{Lab, running};
 use crate::support::bridge::Bridge;
@@ -105,12 +102,6 @@ impl Stage {
 
 fn bearer(path: &str, token: &str) -> Request {
     Request::get(path).header("authorization", format!("Bearer {token}"))
-}
-
-/// Returns the folder for pictures, which is set by `cargo xtask screenshots` only.
-#[expect(clippy::disallowed_methods, reason = "`cargo xtask screenshots` names the folder by a variable")]
-fn pictures() -> Option<PathBuf> {
-    std::env::var_os("IDP_BRIDGE_SCREENSHOTS").map(|folder| Path::new(&folder).to_owned())
 }
 
 #[test]

@@ -6,6 +6,8 @@ mod browser;
 #[cfg(test)]
 mod calls;
 #[cfg(test)]
+mod chromium;
+#[cfg(test)]
 mod cognito_federation;
 #[cfg(test)]
 mod doctor;
@@ -25,6 +27,8 @@ mod lab;
 mod mails;
 #[cfg(test)]
 mod outage;
+#[cfg(test)]
+mod playground;
 #[cfg(test)]
 mod schemathesis;
 #[cfg(test)]

@@ -9,7 +9,7 @@ const FOLDER: &str = "docs/images";
 /// The variable with the folder for the pictures. Without it, the tests take none.
 const VARIABLE: &str = "IDP_BRIDGE_SCREENSHOTS";
 /// The test targets, and the first parts of the names of the tests that take pictures.
-const TESTS: [(&str, &str); 2] = [("lab", "federation_browser"), ("it", "status::")];
+const TESTS: [(&str, &str); 3] = [("lab", "federation_browser"), ("lab", "playground"), ("it", "status::")];
 
 /// Runs these tests with a new Keycloak.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {

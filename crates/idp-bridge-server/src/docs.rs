@@ -1,5 +1,6 @@
 //! The reference page: the OpenAPI document as a single HTML page.
 
+mod playground;
 mod schema;
 
 use std::sync::LazyLock;
@@ -8,14 +9,19 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use self::schema::format_schema;
-use crate::html::{self, code, escape, rich_text};
+use crate::html::{self, Assets, code, escape, rich_text};
 use crate::openapi::openapi;
 use crate::response::Response;
+
+static ASSETS: Assets = Assets::with_script(
+    concat!(include_str!("html/style.css"), include_str!("html/form.css"), include_str!("html/docs.css")),
+    include_str!("html/playground.js"),
+);
 
 /// Responds to `/docs`. The page is rendered at the first request.
 pub(crate) fn page() -> Response {
     static PAGE: LazyLock<Bytes> = LazyLock::new(|| render(&openapi()).into());
-    html::new(PAGE.clone())
+    html::new(PAGE.clone(), &ASSETS)
 }
 
 fn render(document: &Value) -> String {
@@ -31,6 +37,7 @@ fn render(document: &Value) -> String {
     );
     let operations = operations(document);
     body.push_str(&contents(&operations));
+    body.push_str(&playground::render(document).into_string());
     for tag in list(document.get("tags")) {
         let name = string(tag, "name");
         body.push_str(&format!("<h2>{}</h2>{}\n", escape(name), rich_text(string(tag, "description"))));
@@ -40,7 +47,7 @@ fn render(document: &Value) -> String {
     body.push_str("<h2>Schemas</h2>\n");
     let schemas = members(document.pointer("/components/schemas"));
     body.extend(schemas.map(|(name, schema)| render_schema(name, schema, document)));
-    html::document(&format!("{title} {version}"), &body)
+    html::document(&format!("{title} {version}"), &body, &ASSETS)
 }
 
 struct Operation<'a> {
@@ -83,7 +90,7 @@ impl Operation<'_> {
             "<section class=\"operation\" id=\"{}\"><h3><span class=\"method\">{}</span>{}</h3><p>{}.</p>{}",
             escape(self.id),
             escape(self.method),
-            code(self.path),
+            format_path(self.path),
             escape(string(details, "summary")),
             rich_text(string(details, "description")),
         );
@@ -98,7 +105,9 @@ impl Operation<'_> {
             } else {
                 " <span class=\"note\">optional</span>"
             };
-            section.push_str(&format!("<h4>Body</h4><p>{}{optional}</p>", render_content(body.get("content"))));
+            let content = body.get("content");
+            section.push_str(&format!("<h4>Body</h4><p>{}{optional}</p>", render_content(content)));
+            section.extend(members(content).map(|(_, media)| render_examples(media, "Example")));
         }
         section.push_str("<h4>Responses</h4><table>");
         section.extend(members(details.get("responses")).map(|(status, response)| {
@@ -109,7 +118,10 @@ impl Operation<'_> {
                 rich_text(string(response, "description"))
             )
         }));
-        section.push_str("</table></section>\n");
+        section.push_str("</table>");
+        let success = details.pointer("/responses/200/content");
+        section.extend(members(success).map(|(_, media)| render_examples(media, "Example of a response")));
+        section.push_str("</section>\n");
         section
     }
 }
@@ -140,6 +152,22 @@ fn render_parameter(parameter: &Value) -> String {
 fn render_content(content: Option<&Value>) -> String {
     let schemas = members(content).filter_map(|(_, media)| media.get("schema"));
     schemas.map(format_schema).collect::<Vec<_>>().join(", ")
+}
+
+/// Formats the path of an operation, which a narrow window may break before each slash.
+fn format_path(path: &str) -> String {
+    format!("<code>{}</code>", escape(path).replace('/', "<wbr>/"))
+}
+
+/// Renders the examples of a body: that of a single one, or those of several operations by name.
+fn render_examples(media: &Value, title: &str) -> String {
+    let named = members(media.get("examples")).filter_map(|(name, example)| Some((code(name), example.get("value")?)));
+    let examples = media.get("example").map(|example| (title.to_owned(), example)).into_iter().chain(named);
+    let render = |(summary, example): (String, &Value)| {
+        let text = serde_json::to_string_pretty(example).unwrap_or_default();
+        format!("<details><summary>{summary}</summary><pre>{}</pre></details>", escape(&text))
+    };
+    examples.map(render).collect()
 }
 
 fn render_schema(name: &str, schema: &Value, document: &Value) -> String {
@@ -205,15 +233,31 @@ mod tests {
     }
 
     #[test]
-    fn page_loads_and_runs_nothing() {
+    fn page_has_examples_of_each_call() {
         let page = render(&openapi());
-        for word in
-            ["<script", "<img", "<link", "src=", "http://", "https://", "url(", "@import", " onclick", "style=\""]
-        {
+        for part in [
+            "<summary><code>users.mark_email_verified</code></summary><pre>{\n",
+            "<option value=\"ping\" data-example=\"{}\">",
+            "<summary>Example of a response</summary>",
+            "<code><wbr>/v1<wbr>/tenants<wbr>/{tenant}<wbr>/webhook</code>",
+        ] {
+            assert!(page.contains(part), "{part}");
+        }
+    }
+
+    #[test]
+    fn page_loads_nothing_and_runs_its_script_only() {
+        let page = render(&openapi());
+        for word in ["<img", "<link", "src=", "=\"http", "url(", "@import", " onclick", "style=\""] {
             assert!(!page.contains(word), "{word}");
         }
+        assert_eq!(page.matches("<script").count(), 1);
+        let form = page.split("<form").nth(1).and_then(|rest| rest.split("</form>").next()).unwrap();
+        assert!(!form.contains(" name=") && !form.contains(" action="), "a field could be sent: {form}");
         let page = super::page();
         let policy = page.headers().get("content-security-policy").and_then(|policy| policy.to_str().ok()).unwrap();
         assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
+        assert!(policy.contains("; script-src 'sha256-") && policy.contains("; connect-src 'self'; "), "{policy}");
+        assert!(!policy.contains("unsafe"), "{policy}");
     }
 }

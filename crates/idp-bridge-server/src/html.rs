@@ -1,4 +1,4 @@
-//! HTML pages without scripts or external resources.
+//! HTML pages without external resources.
 
 use std::sync::OnceLock;
 
@@ -11,89 +11,91 @@ use http_body_util::Full;
 
 use crate::response::{self, Response};
 
-/// The style of all pages.
-static STYLE: Style = Style::new(include_str!("html/style.css"));
+/// The assets of pages without forms and scripts.
+static PLAIN: Assets = Assets::new(include_str!("html/style.css"));
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 
-/// The style sheet of a page, and the policy that allows it.
-pub(crate) struct Style {
+/// The style sheet and the script of pages, and the policy that allows nothing else.
+#[derive(Debug)]
+pub(crate) struct Assets {
     css: &'static str,
+    script: Option<&'static str>,
+    has_forms: bool,
     policy: OnceLock<Option<HeaderValue>>,
 }
 
-impl Style {
-    /// Creates a style.
+impl Assets {
+    /// Creates the assets of pages without forms and scripts.
     pub(crate) const fn new(css: &'static str) -> Self {
-        Self { css, policy: OnceLock::new() }
+        Self { css, script: None, has_forms: false, policy: OnceLock::new() }
     }
 
-    /// Returns a policy that allows nothing but this style, and forms to this server if there are any.
-    fn policy(&self, forms: Forms) -> Option<HeaderValue> {
-        self.policy.get_or_init(|| content_security_policy(self.css, forms).parse().ok()).clone()
+    /// Creates the assets of pages with forms that are sent to this server.
+    pub(crate) const fn with_forms(css: &'static str) -> Self {
+        Self { css, script: None, has_forms: true, policy: OnceLock::new() }
+    }
+
+    /// Creates the assets of pages with a script that may send requests to this server.
+    pub(crate) const fn with_script(css: &'static str, script: &'static str) -> Self {
+        Self { css, script: Some(script), has_forms: false, policy: OnceLock::new() }
+    }
+
+    fn policy(&self) -> Option<HeaderValue> {
+        self.policy.get_or_init(|| self.to_policy().parse().ok()).clone()
+    }
+
+    fn to_policy(&self) -> String {
+        let forms = if self.has_forms { "'self'" } else { "'none'" };
+        let script = self.script.map(|script| {
+            format!("; script-src '{}'; connect-src 'self'; require-trusted-types-for 'script'", hash(script))
+        });
+        format!(
+            "default-src 'none'; style-src '{}'; base-uri 'none'; form-action {forms}; frame-ancestors 'none'{}",
+            hash(self.css),
+            script.unwrap_or_default()
+        )
     }
 }
 
-/// Whether a page has forms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Forms {
-    /// It has none.
-    None,
-    /// Its forms are sent to this server.
-    ToSelf,
+/// Returns the hash of an inline style sheet or script, as in a policy.
+fn hash(text: &str) -> String {
+    format!("sha256-{}", STANDARD.encode(digest::digest(&digest::SHA256, text.as_bytes())))
 }
 
-/// Creates a 200 with this page.
-pub(crate) fn new(page: Bytes) -> Response {
+/// Creates a 200 with a page of these assets.
+pub(crate) fn new(page: impl Into<Bytes>, assets: &Assets) -> Response {
     let mut response = response::new(page, HTML);
-    set_policies(&mut response, &STYLE, Forms::None);
+    set_policies(&mut response, assets);
     response
 }
 
-/// Creates a 200 with a page of this title, body and style, which has forms.
-pub(crate) fn with_forms(title: &str, body: &str, style: &'static Style) -> Response {
-    let mut response = response::new(styled_document(title, body, style), HTML);
-    set_policies(&mut response, style, Forms::ToSelf);
-    response
-}
-
-/// Replaces the body of a response by a page with this title and body.
+/// Replaces the body of a response by a page with this title and body, without forms and scripts.
 pub(crate) fn replace_body(response: &mut Response, title: &str, body: &str) {
-    *response.body_mut() = Full::new(document(title, body).into());
+    *response.body_mut() = Full::new(document(title, body, &PLAIN).into());
     response.headers_mut().insert(header::CONTENT_TYPE, HTML);
-    set_policies(response, &STYLE, Forms::None);
+    set_policies(response, &PLAIN);
 }
 
-/// Builds a page with this title and body, in the style of the reference.
-pub(crate) fn document(title: &str, body: &str) -> String {
-    styled_document(title, body, &STYLE)
-}
-
-fn styled_document(title: &str, body: &str, style: &Style) -> String {
-    let css = style.css;
+/// Builds a page with this title, body and assets.
+pub(crate) fn document(title: &str, body: &str, assets: &Assets) -> String {
+    let script = assets.script.map(|script| format!("<script>{script}</script>\n")).unwrap_or_default();
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n\
-         <style>{css}</style>\n</head>\n<body>\n{body}</body>\n</html>\n",
-        escape(title)
+         <style>{}</style>\n</head>\n<body>\n{body}{script}</body>\n</html>\n",
+        escape(title),
+        assets.css
     )
 }
 
-/// Forbids the page to load resources, run scripts and send referrers.
-fn set_policies(response: &mut Response, style: &Style, forms: Forms) {
+/// Forbids the page to load other resources, to run other scripts and to send referrers.
+fn set_policies(response: &mut Response, assets: &Assets) {
     let headers = response.headers_mut();
-    if let Some(policy) = style.policy(forms) {
+    if let Some(policy) = assets.policy() {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
-}
-
-fn content_security_policy(css: &str, forms: Forms) -> String {
-    let digest = STANDARD.encode(digest::digest(&digest::SHA256, css.as_bytes()));
-    let forms = if forms == Forms::ToSelf { "'self'" } else { "'none'" };
-    format!(
-        "default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action {forms}; frame-ancestors 'none'"
-    )
 }
 
 /// Escapes text, so that it contains no markup.
@@ -126,7 +128,8 @@ pub(crate) fn rich_text(text: &str) -> String {
     if items.is_empty() { paragraph } else { format!("{paragraph}<ul>{items}</ul>") }
 }
 
-fn inline(text: &str) -> String {
+/// Formats a line, with code in backticks.
+pub(crate) fn inline(text: &str) -> String {
     let parts = text.split('`').enumerate();
     parts.map(|(index, part)| if index % 2 == 1 { code(part) } else { escape(part) }).collect()
 }

@@ -70,6 +70,12 @@ impl Relay {
         self.shared.sent.lock().unwrap().len()
     }
 
+    /// Returns whether the recorded bytes contain a text.
+    pub fn has_sent(&self, text: &str) -> bool {
+        let sent = self.shared.sent.lock().unwrap();
+        sent.windows(text.len()).any(|part| part == text.as_bytes())
+    }
+
     /// Returns the token after the last occurrence of a text in the recorded bytes.
     #[track_caller]
     pub fn last_after(&self, start: &str) -> String {

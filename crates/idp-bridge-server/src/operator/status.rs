@@ -11,7 +11,7 @@ use self::tenants::{Row, TenantPage};
 use crate::call_record::CallRecord;
 use crate::error::Refusal;
 use crate::history::Minute;
-use crate::html::{self, Style};
+use crate::html::{self, Assets};
 use crate::request;
 use crate::response::Response;
 use crate::state::ServerState;
@@ -19,8 +19,11 @@ use crate::tenants::LastReload;
 
 /// The number of failed calls on the page.
 const FAILURES: usize = 10;
-/// The style, in addition to that of all pages.
-static STYLE: Style = Style::new(concat!(include_str!("../html/style.css"), include_str!("../html/status.css")));
+static ASSETS: Assets = Assets::with_forms(concat!(
+    include_str!("../html/style.css"),
+    include_str!("../html/form.css"),
+    include_str!("../html/status.css")
+));
 
 /// The query of the page.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -63,7 +66,7 @@ pub(super) fn show(state: &ServerState, query: Option<&str>) -> Result<Response,
         (failures(state))
         (reload(state.tenants.last_reload().as_deref(), state.tenants.broken()))
     };
-    Ok(html::with_forms("idp-bridge status", &body.into_string(), &STYLE))
+    Ok(html::new(html::document("idp-bridge status", &body.into_string(), &ASSETS), &ASSETS))
 }
 
 fn readiness(state: &ServerState) -> &'static str {

@@ -3,7 +3,7 @@
 //! Each step is repeated until it succeeds, since pages load at their own pace.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use base64::Engine as _;
@@ -92,7 +92,29 @@ impl Chromium {
     /// Writes a PNG picture of an element.
     pub(crate) fn picture(&self, css: &str, file: &Path) {
         let picture = self.with_element(css, |element| self.get(&format!("{element}/screenshot")));
-        std::fs::write(file, STANDARD.decode(picture.as_str().unwrap()).unwrap()).unwrap();
+        write_picture(&picture, file);
+    }
+
+    /// Shows pages as in a window of this size, in the dark or the light colours.
+    pub(crate) fn set_window(&self, (width, height): (u32, u32), is_dark: bool) {
+        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        let scheme = if is_dark { "dark" } else { "light" };
+        let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        for (command, parameters) in
+            [("Emulation.setDeviceMetricsOverride", size), ("Emulation.setEmulatedMedia", media)]
+        {
+            self.post("/goog/cdp/execute", json!({"cmd": command, "params": parameters})).unwrap();
+        }
+    }
+
+    /// Runs a script in the page, and returns its value.
+    pub(crate) fn run(&self, script: &str) -> Value {
+        self.post("/execute/sync", json!({"script": script, "args": []})).unwrap()
+    }
+
+    /// Writes a PNG picture of the window.
+    pub(crate) fn picture_of_window(&self, file: &Path) {
+        write_picture(&self.get("/screenshot").unwrap(), file);
     }
 
     /// Waits for an element and applies an action, which is repeated if the page changes meanwhile.
@@ -123,6 +145,16 @@ impl Chromium {
     fn delete(&self, path: &str) -> Result<Value, String> {
         read(self.agent.delete(format!("{}{path}", self.session)).call())
     }
+}
+
+fn write_picture(picture: &Value, file: &Path) {
+    std::fs::write(file, STANDARD.decode(picture.as_str().unwrap()).unwrap()).unwrap();
+}
+
+/// Returns the folder for pictures, which is set by `cargo xtask screenshots` only.
+#[expect(clippy::disallowed_methods, reason = "`cargo xtask screenshots` names the folder by a variable")]
+pub(crate) fn pictures() -> Option<PathBuf> {
+    std::env::var_os("IDP_BRIDGE_SCREENSHOTS").map(|folder| Path::new(&folder).to_owned())
 }
 
 /// Returns the value of ChromeDriver's answer, or its error message.
