@@ -1,8 +1,10 @@
 //! The pages for operators, on the second listener only.
 
 mod calls;
+mod doctor;
 mod log_level;
 mod metrics;
+mod query;
 mod status;
 
 use std::sync::Arc;
@@ -22,6 +24,8 @@ pub(crate) enum Resource<'a> {
     Calls,
     /// `/calls/{request_id}`
     Call(&'a str),
+    /// `/doctor`
+    Doctor,
     /// `/log-level`
     LogLevel,
     /// `/metrics`
@@ -35,6 +39,7 @@ impl<'a> Resource<'a> {
     pub(crate) fn parse(path: &'a str) -> Option<Self> {
         match path {
             "/calls" => Some(Self::Calls),
+            "/doctor" => Some(Self::Doctor),
             "/log-level" => Some(Self::LogLevel),
             "/metrics" => Some(Self::Metrics),
             "/status" => Some(Self::Status),
@@ -65,6 +70,7 @@ pub(crate) async fn handle(
     match resource {
         Resource::Calls => calls::list(state, head.uri.query()),
         Resource::Call(request_id) => calls::show(state, request_id),
+        Resource::Doctor => doctor::list(state, head.uri.query()),
         Resource::LogLevel if head.method == Method::PUT => log_level::set(state, head, body).await,
         Resource::LogLevel => log_level::show(state),
         Resource::Metrics => metrics::show(state),

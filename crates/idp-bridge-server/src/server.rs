@@ -3,15 +3,18 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use idp_bridge_core::{Clock, Random};
 use ipnet::IpNet;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use crate::accept::Connections;
 use crate::access::OperatorAccess;
 use crate::audit::Audit;
 use crate::connection::Listening;
+use crate::doctor;
 use crate::limits::ServerLimits;
 use crate::log_filter::{LogFilter, LogLevel};
 use crate::probes::Probes;
@@ -27,6 +30,8 @@ pub struct Server {
     state: ServerState,
     listening: Listening,
     probes: Option<std::net::TcpListener>,
+    /// The interval of the diagnoses.
+    doctor: Option<Duration>,
 }
 
 impl Server {
@@ -38,7 +43,7 @@ impl Server {
         limits: ServerLimits,
     ) -> std::io::Result<Self> {
         let state = ServerState::new(tenants, clock, random, limits)?;
-        Ok(Self { state, listening: Listening::default(), probes: None })
+        Ok(Self { state, listening: Listening::default(), probes: None, doctor: None })
     }
 
     /// Returns the tenants, which can be replaced while the server runs.
@@ -102,6 +107,14 @@ impl Server {
         self
     }
 
+    /// Diagnoses each tenant once in an interval. `/status` and `/doctor` show the problems.
+    #[must_use]
+    pub fn with_doctor(mut self, interval: Duration) -> Self {
+        self.state.diagnoses = Some(Arc::default());
+        self.doctor = Some(interval);
+        self
+    }
+
     /// Sets the bearer token for pages that otherwise only loopback peers may use.
     #[must_use]
     pub fn with_operator_token(mut self, token: &str) -> Self {
@@ -152,6 +165,11 @@ impl Server {
         let state = Arc::new(self.state);
         let _probes = self.probes.map(|listener| Probes::start(listener, &state)).transpose()?;
         tracing::info!(address = %listener.local_addr()?, "serving");
+        // The diagnoses end with this function.
+        let mut background = JoinSet::new();
+        if let Some((diagnoses, interval)) = state.diagnoses.clone().zip(self.doctor) {
+            background.spawn(doctor::run(Arc::clone(&state.tenants), diagnoses, Arc::clone(&state.clock), interval));
+        }
         let listening = Arc::new(self.listening);
         let create = || Connections::new(Router::new(Arc::clone(&state)), state.limits.clone(), Arc::clone(&listening));
         let mut connections = create();

@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::access::OperatorAccess;
 use crate::audit::Audit;
+use crate::doctor::Diagnoses;
 use crate::guard::ProcessGuard;
 use crate::limits::ServerLimits;
 use crate::log_filter::LogLevel;
@@ -45,6 +46,8 @@ pub(crate) struct ServerState {
     pub(crate) access: OperatorAccess,
     /// The filter of the log, if it can be replaced.
     pub(crate) log_level: Option<LogLevel>,
+    /// The last diagnoses of the tenants. `None` if they are off.
+    pub(crate) diagnoses: Option<Arc<Diagnoses>>,
     /// The public address of this server, without a slash at the end.
     pub(crate) public_url: Option<String>,
     /// Writes and shared requests, which continue when their caller disconnects.
@@ -75,6 +78,7 @@ impl ServerState {
             lost_lines: None,
             access: OperatorAccess::default(),
             log_level: None,
+            diagnoses: None,
             public_url: None,
             tls: None,
             is_demo: false,

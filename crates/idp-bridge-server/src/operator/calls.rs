@@ -3,6 +3,7 @@
 use idp_bridge_protocol::Code;
 use serde::Serialize;
 
+use super::query::parse_tenant;
 use crate::call_record::CallRecord;
 use crate::error::Refusal;
 use crate::response::{self, JSON, Response};
@@ -19,13 +20,7 @@ struct Calls<'a> {
 
 /// Responds to `GET /calls` with the last calls, the newest first, of all tenants or of that in the query.
 pub(super) fn list(state: &ServerState, query: Option<&str>) -> Result<Response, Refusal> {
-    let tenant = match query {
-        None | Some("") => None,
-        Some(query) => Some(query.strip_prefix("tenant=").filter(|tenant| !tenant.contains('&')).ok_or_else(|| {
-            let detail = "the query is not `tenant=…`";
-            Refusal::new(Code::InvalidRequest).with_detail(detail)
-        })?),
-    };
+    let tenant = parse_tenant(query)?;
     let calls = state.telemetry.recent.latest(tenant, MAX_CALLS);
     let body = Calls { calls: calls.iter().map(|call| &**call).collect() };
     Ok(response::new(response::to_json(&body), JSON))

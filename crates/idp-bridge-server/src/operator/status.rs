@@ -1,6 +1,7 @@
-//! `/status`: a page with the tenants, their calls of the last hour, the last failures and the last reload.
+//! `/status`: a page with the tenants, their calls of the last hour, the last checks, the last failures and the last reload.
 
 mod chart;
+mod checks;
 mod tenants;
 
 use idp_bridge_protocol::Code;
@@ -63,6 +64,7 @@ pub(super) fn show(state: &ServerState, query: Option<&str>) -> Result<Response,
         }
         (overview(state, tenants.len(), now))
         (tenant_list(&page, &query))
+        (checks::render(state.diagnoses.as_deref(), tenants.len()))
         (failures(state))
         (reload(state.tenants.last_reload().as_deref(), state.tenants.broken()))
     };

@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["pipeline"],
     &["audited"],
     &["state"],
-    &["reads", "store"],
+    &["doctor", "reads", "store"],
     &["access", "dispatch", "idempotency", "reset_limit", "tenants", "token_gate"],
     &["html", "log", "request", "revocation", "tenant"],
     &["audit", "auth", "guard", "telemetry", "user_cache"],

@@ -18,6 +18,8 @@ mod deadlines;
 #[cfg(test)]
 mod deletions;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod envelopes;

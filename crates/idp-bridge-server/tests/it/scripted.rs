@@ -37,6 +37,7 @@ pub(crate) struct Scripted {
     capabilities: Capabilities,
     script: Arc<dyn Fn(ProviderCall, CallScope) -> BoxFuture + Send + Sync>,
     asked: Arc<AtomicUsize>,
+    diagnose: Arc<dyn Fn() -> Vec<Finding> + Send + Sync>,
 }
 
 impl Scripted {
@@ -46,7 +47,7 @@ impl Scripted {
         F: Future<Output = Result<Returned>> + Send + 'static,
     {
         let script = Arc::new(move |asked, scope| Box::pin(script(asked, scope)) as BoxFuture);
-        Self { capabilities: Capabilities::all(), script, asked: Arc::default() }
+        Self { capabilities: Capabilities::all(), script, asked: Arc::default(), diagnose: Arc::new(Vec::new) }
     }
 
     /// Creates a provider that returns without waiting.
@@ -81,6 +82,13 @@ impl Scripted {
     #[must_use]
     pub(crate) fn with(mut self, capabilities: Capabilities) -> Self {
         self.capabilities = capabilities;
+        self
+    }
+
+    /// Sets the function that returns the findings of each diagnosis.
+    #[must_use]
+    pub(crate) fn with_findings(mut self, diagnose: impl Fn() -> Vec<Finding> + Send + Sync + 'static) -> Self {
+        self.diagnose = Arc::new(diagnose);
         self
     }
 
@@ -137,7 +145,7 @@ impl IdentityProvider for Scripted {
     }
 
     async fn diagnose(&self, _: &CallScope) -> Vec<Finding> {
-        Vec::new()
+        (self.diagnose)()
     }
 }
 

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use idp_bridge_connector_memory::sample_users;
 use idp_bridge_core::jiff::Timestamp;
-use idp_bridge_core::{ErrorKind, IdentityProvider};
+use idp_bridge_core::{CallKind, ErrorKind, Finding, IdentityProvider};
 use idp_bridge_server::{CurrentTenants, LastReload, RestToken, Scope, Tenant};
 
 use crate::bridge::{memory, tenant};
 use crate::clock::BEGIN;
+use crate::doctor;
 use crate::http::{Answer, Request};
 use crate::metrics::Stage;
 use crate::scripted::{Returned, Scripted, record, upstream};
@@ -150,7 +151,11 @@ fn busy_provider(failing: usize) -> Scripted {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn page_fits_wide_and_narrow_windows() {
-    let down = rest_tenant("initech", "keycloak", busy_provider(3));
+    let findings = || {
+        let fix = "create a new secret in the console, and write it to the file of `client_secret_file`";
+        vec![Finding::failed("the client's secret is accepted", &CallKind::ALL, fix).with_detail("it has expired")]
+    };
+    let down = rest_tenant("initech", "keycloak", busy_provider(3).with_findings(findings));
     down.upstream.count_request();
     down.upstream.host_down();
     let mut tenants = vec![down];
@@ -160,10 +165,16 @@ async fn page_fits_wide_and_narrow_windows() {
         tenants.push(tenant);
     }
     tenants.push(tenant("vandelay", memory(sample_users())));
-    let (stage, current) = start(tenants).await;
+    let mut current = None;
+    let stage = Stage::start(tenants, |server| {
+        current = Some(server.tenants());
+        server.with_doctor(Duration::from_millis(60))
+    })
+    .await;
+    doctor::wait_for(&stage, "", |all| all.len() == 6).await;
     let problem = "error: the key `realm` is missing\n   at: tenants/vandelay.toml:4:1, key `connector`\n hint: add `realm = \"…\"`";
     let time = Timestamp::from_second(BEGIN + 3_000).unwrap();
-    current.set_last_reload(LastReload { time, problems: vec![problem.into()] });
+    current.unwrap().set_last_reload(LastReload { time, problems: vec![problem.into()] });
     let minutes = if pictures().is_some() { 60 } else { 1 };
     for minute in 0..minutes {
         stage.bridge.clock.set(BEGIN + 60 * minute);
@@ -177,7 +188,7 @@ async fn page_fits_wide_and_narrow_windows() {
     assert!(shown.contains("width=device-width") && shown.contains("prefers-color-scheme: dark"), "{shown}");
     let Some(folder) = pictures() else { return };
     let url = format!("http://{}/status", stage.probes);
-    let windows = [("status.png", (1280, 1080), false), ("status-narrow-dark.png", (390, 1100), true)];
+    let windows = [("status.png", (1280, 1200), false), ("status-narrow-dark.png", (390, 1100), true)];
     for (name, size, is_dark) in windows {
         let (url, file) = (url.clone(), folder.join(name));
         tokio::task::spawn_blocking(move || take_picture(&url, size, is_dark, &file)).await.unwrap();

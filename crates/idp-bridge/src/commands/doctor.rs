@@ -1,22 +1,18 @@
 //! The command `doctor`: checks the settings and permissions at each tenant's identity provider, without changes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use idp_bridge_core::{CallKind, CallScope, Finding, Registry, Support, TenantId, Verdict};
-use idp_bridge_server::Tenant;
+use idp_bridge_core::{CallKind, Finding, Registry, Support, TenantId, Verdict};
+use idp_bridge_server::{Findings, Tenant};
 use serde::Serialize;
-use tokio::task::JoinSet;
 
 use super::{load, runtime, store, users};
 use crate::cli::{ConfigOption, parse_duration};
 use crate::report::{CommandResult, Exit, print, print_json, print_note};
-
-/// Additional time for a provider that exceeds its deadline.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// The options of the command.
 #[derive(Debug, Args)]
@@ -102,53 +98,19 @@ enum CallVerdict {
 
 async fn diagnose_all(tenants: Vec<Arc<Tenant>>, options: &Options) -> Vec<Diagnosis> {
     let timeout = options.timeout;
-    let mut running = JoinSet::new();
-    let tasks: Vec<_> =
-        tenants.iter().map(|tenant| running.spawn(diagnose(Arc::clone(tenant), timeout)).id()).collect();
-    let mut ended = HashMap::new();
-    while let Some(joined) = running.join_next_with_id().await {
-        let (task, findings) =
-            joined.unwrap_or_else(|error| (error.id(), Findings::connector_failed("the connector panicked")));
-        ended.insert(task, findings);
+    let diagnoses = tenants.into_iter().map(|tenant| {
+        tokio::spawn(async move {
+            let findings = Findings::diagnose(&tenant, timeout).await;
+            (tenant, findings)
+        })
+    });
+    let mut all = Vec::new();
+    for running in diagnoses.collect::<Vec<_>>() {
+        // A panic of the connector is a finding, so the task itself does not fail.
+        let Ok((tenant, findings)) = running.await else { continue };
+        all.push(Diagnosis::new(&tenant, findings, options.allow_not_visible));
     }
-    let findings = tasks.iter().map(|task| ended.remove(task).unwrap_or_default());
-    let diagnoses = tenants.iter().zip(findings);
-    diagnoses.map(|(tenant, findings)| Diagnosis::new(tenant, findings, options.allow_not_visible)).collect()
-}
-
-/// The findings of a connector.
-#[derive(Debug, Default)]
-struct Findings {
-    /// The findings about calls.
-    calls: Vec<Finding>,
-    /// The findings about federation, if it is on.
-    federation: Option<Vec<Finding>>,
-}
-
-impl Findings {
-    /// Creates the finding of a connector that panicked or timed out.
-    fn connector_failed(detail: &str) -> Self {
-        let fix = "report this as a fault of the connector";
-        let failed = Finding::failed("the connector can check itself", &CallKind::ALL, fix).with_detail(detail);
-        Self { calls: vec![failed], federation: None }
-    }
-}
-
-async fn diagnose(tenant: Arc<Tenant>, timeout: Duration) -> Findings {
-    let scope = CallScope::new("doctor", timeout);
-    let provider = &tenant.provider;
-    let calls = provider.diagnose(&scope);
-    let federation = async {
-        match provider.federation() {
-            Some(federation) => Some(federation.diagnose(&scope).await),
-            None => None,
-        }
-    };
-    let both = async { tokio::join!(calls, federation) };
-    match tokio::time::timeout(timeout + GRACE, both).await {
-        Ok((calls, federation)) => Findings { calls, federation },
-        Err(_) => Findings::connector_failed("the connector exceeded the deadline"),
-    }
+    all
 }
 
 impl Diagnosis {

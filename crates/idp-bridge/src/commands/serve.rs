@@ -191,6 +191,9 @@ impl Setup {
         if let Some(token) = &self.settings.metrics_token {
             server = server.with_operator_token(token.expose().trim());
         }
+        if let Some(interval) = self.settings.doctor_interval {
+            server = server.with_doctor(interval.0);
+        }
         if self.demo.is_some() {
             server = server.with_demo();
         }

@@ -25,7 +25,7 @@ use serde_json::Value;
 
 pub(crate) use audit::Audit;
 pub(crate) use federation::Federation;
-pub(crate) use limits::{CallLimits, Limits, ShutdownDelay};
+pub(crate) use limits::{CallLimits, DoctorInterval, Limits, ShutdownDelay};
 pub(crate) use listener::{CertificateName, Network, Tls};
 pub(crate) use rest::{Jwt, Rest, Token};
 pub(crate) use store::{ParsedUrl, Store, StoreType, StoreUrl};
@@ -61,15 +61,18 @@ pub(crate) struct Server {
     #[schemars(with = "String")]
     #[serde(deserialize_with = "deserialize_listen")]
     pub(crate) listen: SocketAddr,
-    /// The address and port of a second listener for `/healthz`, `/readyz`, `/metrics`, `/status`, `/calls` and `/log-level`,
-    /// which no load on the first one reaches.
+    /// The address and port of a second listener for `/healthz`, `/readyz`, `/metrics`, `/status`, `/calls`, `/doctor` and
+    /// `/log-level`, which no load on the first one reaches.
     #[schemars(with = "Option<String>")]
     #[serde(deserialize_with = "deserialize_optional_listen")]
     pub(crate) metrics_listen: Option<SocketAddr>,
-    /// The bearer token for `/status`, `/calls` and `/log-level`, which otherwise only loopback peers may use; at least 16
-    /// characters.
+    /// The bearer token for `/status`, `/calls`, `/doctor` and `/log-level`, which otherwise only loopback peers may use; at least
+    /// 16 characters.
     #[serde(deserialize_with = "deserialize_long_secret")]
     pub(crate) metrics_token: Option<Secret>,
+    /// The interval in which each tenant's settings and rights at its identity provider are checked, as by `idp-bridge doctor`;
+    /// from 1 min to 168 h. `/status` and `/doctor` show the problems. Off without it.
+    pub(crate) doctor_interval: Option<DoctorInterval>,
     /// TLS on the main listener. Clear text without this table.
     pub(crate) tls: Option<Tls>,
     /// Whether callers may use HTTP/2 in clear text, such as a sidecar. With TLS it is always possible.
@@ -137,6 +140,7 @@ impl Default for Server {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             metrics_listen: None,
             metrics_token: None,
+            doctor_interval: None,
             tls: None,
             h2c: false,
             proxy_protocol_from: Vec::new(),

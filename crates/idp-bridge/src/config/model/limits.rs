@@ -13,6 +13,9 @@ use super::time::Time;
 /// The time for which a stopping bridge still serves, from 0 s to 5 min.
 pub(crate) type ShutdownDelay = Time<0, 300_000>;
 
+/// The interval of the diagnoses, from 1 min to 168 h.
+pub(crate) type DoctorInterval = Time<60_000, 604_800_000>;
+
 /// The largest number of last calls, about 1.5 GB of each kind.
 const MAX_RECENT_CALLS: usize = 1_000_000;
 
