@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::{SOURCES, list};
 use crate::workspace::Workspace;
 use crate::{files, process, status};
 
 const PROGRAM: &str = "idp-bridge";
+/// The name of the section with the list of components (<https://github.com/rust-secure-code/cargo-auditable>, November 2026).
+const COMPONENTS: &[u8] = b".dep-v0";
 
 /// The completions: the shell, and the path of its script in a system.
 const COMPLETIONS: [(&str, &str); 3] = [
@@ -34,11 +36,15 @@ const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];
 /// Builds the program, and installs it with its manual pages and completions below a folder, as in a system.
 pub(super) fn install(workspace: &Workspace, results: &Path) -> Result<PathBuf> {
     status::step("Building", "the program in release mode");
-    let mut cargo = workspace.cargo(&["build", "--release", "--locked", "--package", PROGRAM]);
+    let embeds_components = process::output(&mut workspace.cargo(&["auditable", "--version"])).is_ok();
+    let build: &[&str] = if embeds_components { &["auditable", "build"] } else { &["build"] };
+    let mut cargo = workspace.cargo(&[build, &["--release", "--locked", "--package", PROGRAM]].concat());
     process::run(cargo.env("IDP_BRIDGE_COMMIT", commit(workspace)?).env("CARGO_INCREMENTAL", "0"))?;
+    let built = workspace.target_directory.join("release").join(PROGRAM);
+    check_components(&built, embeds_components)?;
     let tree = results.join("tree");
     let program = tree.join("usr/bin").join(PROGRAM);
-    copy(&workspace.target_directory.join("release").join(PROGRAM), &program)?;
+    copy(&built, &program)?;
     for (from, to) in FILES {
         copy(&workspace.root.join(from), &tree.join(to))?;
     }
@@ -52,6 +58,24 @@ pub(super) fn install(workspace: &Workspace, results: &Path) -> Result<PathBuf> 
     // Without a time and a name in its header, the same page is the same file.
     process::run(Command::new("gzip").args(["--best", "--no-name"]).args(list(&pages)?).current_dir(&pages))?;
     Ok(tree)
+}
+
+/// Checks that the program has the list of its components, if the build embeds it.
+fn check_components(program: &Path, is_expected: bool) -> Result<()> {
+    if !is_expected {
+        status::note(
+            "cargo-auditable is not installed, so the program has no list of its components; \
+             hint: `cargo install --locked cargo-auditable`",
+        );
+        return Ok(());
+    }
+    let bytes = std::fs::read(program).with_context(|| format!("cannot read `{}`", program.display()))?;
+    let has_section = bytes.windows(COMPONENTS.len()).any(|part| part == COMPONENTS);
+    if has_section {
+        Ok(())
+    } else {
+        bail!("the program has no list of its components: is it stripped of all sections?")
+    }
 }
 
 /// Writes the archive of the tree.
