@@ -1,7 +1,7 @@
 //! Tests of the form on `/docs` that signs in the browser, with a real one.
 
 use idp_bridge_protocol::SigningKey;
-use idp_bridge_test_http::Relay;
+use idp_bridge_test_http::{Relay, Target};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -36,7 +36,7 @@ impl Stage {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
         let (bridge, relay) = (Bridge::serve(&folder.path().join("idp-bridge.toml")), Relay::start());
-        relay.set_target(bridge.address());
+        relay.set_target(Target::At(bridge.address().to_owned()));
         let browser = Chromium::open();
         browser.go_to(&format!("{}/docs", relay.url()));
         Self { browser, relay, bridge, _folder: folder }
