@@ -7,8 +7,8 @@ use idp_bridge_conformance::TestResult;
 use idp_bridge_conformance::fake::{Answer, Fake, FakeServer, Incoming, Outcome};
 use idp_bridge_connector_http::{HttpConfig, catalog};
 use idp_bridge_connector_http_testing::DefinitionHarness;
-use idp_bridge_core::Secret;
 use idp_bridge_core::jiff::{SignedDuration, Timestamp};
+use idp_bridge_core::{Clock as _, Secret, SystemClock};
 use idp_bridge_http::quote::read_double_quoted;
 use idp_bridge_http::{HeaderName, HeaderValue, Method, header};
 use serde_json::{Value, json};
@@ -80,8 +80,8 @@ impl Org {
 
     /// Returns a time after that of every earlier change.
     fn now(&mut self) -> Timestamp {
-        let next = self.last_change.map(|last| last + SignedDuration::from_millis(1));
-        *self.last_change.insert(next.map_or_else(Timestamp::now, |next| next.max(Timestamp::now())))
+        let (now, next) = (SystemClock.now(), self.last_change.map(|last| last + SignedDuration::from_millis(1)));
+        *self.last_change.insert(next.map_or(now, |next| next.max(now)))
     }
 
     /// Finds a user by id, login, or the part of a login before `@`.
