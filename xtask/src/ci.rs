@@ -26,11 +26,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         ("test", &|| test::run(workspace)),
         // After the tests: the support matrix shows their results.
         ("generated files", &|| codegen::check(workspace)),
-        // Last, since these build with other features or another profile.
+        ("instructions of a call", &|| bench::check_instructions(workspace)),
+        // Last, since these build with other features.
         ("new connector", &|| new_connector::lint(workspace)),
         ("example out of tree", &|| out_of_tree::check(workspace)),
         ("features", &|| features::check(workspace)),
-        ("instructions of a call", &|| bench::check_instructions(workspace)),
     ])
 }
 

@@ -12,7 +12,7 @@ use crate::process::{Process, unused_address};
 use crate::run::{GATEWAY_CORE, OTHER_CORE, send};
 
 /// The calls of the two runs. Their difference leaves out the start.
-const CALLS: [usize; 2] = [500, 2_500];
+const CALLS: [usize; 2] = [100, 500];
 
 /// What is counted.
 #[derive(Args)]
