@@ -111,9 +111,8 @@ impl Target {
 
     /// Returns a `ping` with this text before the tokens of its signature.
     pub(super) fn ping_with_token(&self, token: &str) -> RawRequest {
-        let (id, body) = (self.new_id(), self.envelope("ping", &json!({})));
-        let signature = signature::sign(&self.keys, &id, now(), &body);
-        sign(&self.request, &self.keys, (&id, 0), body).with("webhook-signature", format!("{token} {signature}"))
+        let body = self.envelope("ping", &json!({}));
+        sign_after(&format!("{token} "), &self.request, &self.keys, (&self.new_id(), 0), body)
     }
 
     fn envelope(&self, kind: &str, data: &Value) -> Vec<u8> {
@@ -135,14 +134,21 @@ impl Target {
     }
 }
 
-fn now() -> i64 {
-    SystemClock.now().as_second()
+/// Signs a request with this id, this number of seconds from now.
+fn sign(request: &RawRequest, keys: &[SigningKey], call: (&str, i64), body: Vec<u8>) -> RawRequest {
+    sign_after("", request, keys, call, body)
 }
 
-/// Signs a request with this id, this number of seconds from now.
-fn sign(request: &RawRequest, keys: &[SigningKey], (id, seconds): (&str, i64), body: Vec<u8>) -> RawRequest {
-    let timestamp = now().saturating_add(seconds);
+/// Signs a request like [`sign`], with a text before the tokens.
+fn sign_after(
+    text: &str,
+    request: &RawRequest,
+    keys: &[SigningKey],
+    (id, seconds): (&str, i64),
+    body: Vec<u8>,
+) -> RawRequest {
+    let timestamp = SystemClock.now().as_second().saturating_add(seconds);
     let signature = signature::sign(keys, id, timestamp, &body);
     let request = request.clone().header("webhook-id", id).header("webhook-timestamp", timestamp.to_string());
-    request.header("webhook-signature", signature).body(body)
+    request.header("webhook-signature", format!("{text}{signature}")).body(body)
 }
