@@ -2,6 +2,7 @@
 //!
 //! The machine may pause any call. A log that blocks would slow the calls of one bridge only.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -12,16 +13,18 @@ use crate::fixture::{Configured, signer};
 use crate::streams::full;
 use crate::support::bridge::Bridge;
 
-/// The number of calls of each bridge: 30 seconds in full size.
-const CALLS: u32 = if IS_FULL { 6_000 } else { 600 };
-/// The interval between two calls of a bridge: 200 calls a second.
-const INTERVAL: Duration = Duration::from_millis(5);
+/// The number of calls of each bridge, and the interval between two of them: 200 calls a second for 30 seconds in full size.
+const CALLS: u32 = if IS_FULL { 6_000 } else { 200 };
+const INTERVAL: Duration = Duration::from_millis(if IS_FULL { 5 } else { 20 });
 /// The duration of a slow call.
 const SLOW: Duration = Duration::from_millis(50);
 /// The number of slow calls that may be chance.
 const CHANCE: usize = 10;
 /// Maximum time from SIGTERM to the exit. The queued lines are written for two seconds.
 const EXIT: Duration = Duration::from_secs(5);
+
+/// Only one comparison runs at a time, since it keeps the machine busy.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// Calls a bridge, and returns the duration.
 fn call(bridge: &Bridge) -> Duration {
@@ -58,6 +61,7 @@ fn describe(sorted: &[Duration]) -> String {
 /// Compares calls of a bridge with calls of another one, which has a log that is read. Then stops it.
 #[track_caller]
 fn compare(title: &str, configured: &Configured, mut broken: Bridge) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let read = configured.serve();
     let [with_broken, with_read] = measure([&broken, &read]);
     let deleted = signer().call("users.delete", json!({"id": "u-2"})).send(broken.address());
