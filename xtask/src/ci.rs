@@ -5,7 +5,9 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::workspace::{EVERYTHING, Workspace};
-use crate::{bench, codegen, dependencies, features, new_connector, out_of_tree, process, publish, status, test, tidy};
+use crate::{
+    bench, codegen, dependencies, features, new_connector, out_of_tree, package, process, publish, status, test, tidy,
+};
 
 /// A name and a function.
 type Step<'a> = (&'static str, &'a dyn Fn() -> Result<()>);
@@ -21,6 +23,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         ("tidy", &|| tidy::run(workspace)),
         ("dependencies", &|| dependencies::check(workspace)),
         ("packages of crates", &|| publish::check(workspace)),
+        ("manifests", &|| package::check_with_installed_tools(workspace)),
         ("clippy", &|| cargo(&clippy)),
         ("documentation", &|| process::run(workspace.cargo(&doc).env("RUSTDOCFLAGS", "--deny warnings"))),
         ("test", &|| test::run(workspace)),

@@ -28,7 +28,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<()> {
     let sources = workspace.root.join(SOURCES);
     if options.check {
-        return manifests::check(&sources);
+        return manifests::check(&sources, true);
     }
     let results = workspace.target_directory.join(RESULTS);
     files::remove(&results)?;
@@ -42,6 +42,11 @@ pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<()> {
         status::step("Packaged", environment::readable(&results.join(path)));
     }
     Ok(())
+}
+
+/// Checks the manifests with the tools that are installed.
+pub(crate) fn check_with_installed_tools(workspace: &Workspace) -> Result<()> {
+    manifests::check(&workspace.root.join(SOURCES), false)
 }
 
 /// Returns the names of the files in a folder, sorted.

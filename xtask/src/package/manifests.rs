@@ -17,26 +17,78 @@ const VALUES: [&[&str]; 3] = [
     &["store.type=redis", "autoscaling.enabled=true", "networkPolicy.enabled=false"],
 ];
 
-/// Runs all checks.
-pub(super) fn check(sources: &Path) -> Result<()> {
-    let rules = sources.join("monitoring/alerts.yaml");
-    process::run(Command::new("promtool").args(["check", "rules"]).arg(rules))
-        .context("the alert rules are invalid; hint: promtool is in the package `prometheus` of Debian")?;
-    check_unit(&sources.join("systemd/idp-bridge.service"))?;
-    check_chart(&sources.join("helm"))?;
-    for folder in ["kustomize/base", "kustomize/example-redis"] {
-        process::output(Command::new("kustomize").arg("build").arg(sources.join(folder)))
-            .context("hint: `go install sigs.k8s.io/kustomize/kustomize/v5@latest` installs kustomize")?;
+/// A check of a part of the folder, and the program that it needs.
+struct Check {
+    part: &'static str,
+    program: &'static str,
+    /// The arguments with which the program succeeds.
+    probe: &'static [&'static str],
+    hint: &'static str,
+    run: fn(&Path) -> Result<()>,
+}
+
+const CHECKS: [Check; 4] = [
+    Check {
+        part: "alert rules",
+        program: "promtool",
+        probe: &["--version"],
+        hint: "promtool is in the package `prometheus` of Debian",
+        run: check_rules,
+    },
+    Check {
+        part: "unit",
+        program: "systemd-analyze",
+        probe: &["--version"],
+        hint: "systemd-analyze is in the package `systemd` of Debian",
+        run: check_unit,
+    },
+    Check {
+        part: "chart",
+        program: "helm",
+        probe: &["version"],
+        hint: "`go install helm.sh/helm/v3/cmd/helm@v3.19.0` installs Helm",
+        run: check_chart,
+    },
+    Check {
+        part: "kustomize base",
+        program: "kustomize",
+        probe: &["version"],
+        hint: "`go install sigs.k8s.io/kustomize/kustomize/v5@v5.7.1` installs kustomize",
+        run: check_kustomize,
+    },
+];
+
+/// Runs all checks. A check without its program fails, or is named and left out.
+pub(super) fn check(sources: &Path, is_complete: bool) -> Result<()> {
+    for Check { part, program, probe, hint, run } in CHECKS {
+        if process::output(Command::new(program).args(probe)).is_ok() {
+            run(sources).with_context(|| format!("the {part} cannot be used"))?;
+            status::step("Checked", format!("{part} with {program}"));
+        } else if is_complete {
+            bail!("{program} is not installed, which checks the {part}; hint: {hint}");
+        } else {
+            status::note(format!("{program} is not installed, so the {part} is not checked; hint: {hint}"));
+        }
     }
-    status::step("Checked", "alert rules, unit, chart and kustomize base");
+    Ok(())
+}
+
+fn check_rules(sources: &Path) -> Result<()> {
+    process::run(Command::new("promtool").args(["check", "rules"]).arg(sources.join("monitoring/alerts.yaml")))
+}
+
+fn check_kustomize(sources: &Path) -> Result<()> {
+    for folder in ["kustomize/base", "kustomize/example-redis"] {
+        process::output(Command::new("kustomize").arg("build").arg(sources.join(folder)))?;
+    }
     Ok(())
 }
 
 /// Limits the exposure of the unit.
-fn check_unit(unit: &Path) -> Result<()> {
+fn check_unit(sources: &Path) -> Result<()> {
+    let unit = sources.join("systemd/idp-bridge.service");
     let mut analyze = Command::new("systemd-analyze");
-    let report = process::output(analyze.args(["security", "--offline=true", "--no-pager"]).arg(unit))
-        .context("hint: systemd-analyze is in the package `systemd` of Debian")?;
+    let report = process::output(analyze.args(["security", "--offline=true", "--no-pager"]).arg(&unit))?;
     let exposure = exposure(&report).context("the report of `systemd-analyze security` has no exposure level")?;
     if exposure > MAX_EXPOSURE {
         bail!("the exposure of `{}` is {exposure}, at most {MAX_EXPOSURE}", unit.display());
@@ -52,11 +104,11 @@ fn exposure(report: &str) -> Option<f32> {
 }
 
 /// Renders the chart with several values, and checks that replicas over a file are refused.
-fn check_chart(chart: &Path) -> Result<()> {
-    const HINT: &str = "hint: `go install helm.sh/helm/v3/cmd/helm@v3.19.0` installs Helm";
-    process::run(Command::new("helm").args(["lint", "--strict", "--quiet"]).arg(chart)).context(HINT)?;
+fn check_chart(sources: &Path) -> Result<()> {
+    let chart = &sources.join("helm");
+    process::run(Command::new("helm").args(["lint", "--strict", "--quiet"]).arg(chart))?;
     for values in VALUES {
-        process::output(helm_template(chart, values).args(["--namespace", "idp-bridge"])).context(HINT)?;
+        process::output(helm_template(chart, values).args(["--namespace", "idp-bridge"]))?;
     }
     let refused = process::output(&mut helm_template(chart, &["replicas=2"]));
     if !refused.is_err_and(|error| error.to_string().contains("several replicas need")) {
