@@ -273,6 +273,14 @@ mod tests {
     }
 
     #[test]
+    fn unknown_conditions_must_refuse_the_write() {
+        let condition = Filter::present("mail");
+        let write = Write { entry: "uid=ada".to_owned(), condition: Some(condition.clone()), action: Action::Delete };
+        let control = [octets("1.3.6.1.1.12"), boolean(tag::BOOLEAN, true), octets(condition.as_bytes())];
+        assert_eq!(write.assertion(), Some(group(tag::SEQUENCE, control)));
+    }
+
+    #[test]
     fn references_and_foreign_messages_are_recognized() {
         let reference = message(7, group(0x73, [octets("ldap://other.example/dc=x")]), None);
         assert_eq!(parse(&reference), Ok((7, Response::Reference)));

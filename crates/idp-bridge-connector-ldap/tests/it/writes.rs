@@ -62,3 +62,15 @@ async fn entries_that_are_no_users_are_not_deleted() {
     let error = directory.store().delete(&ample(), &ada, Some(&user)).await.unwrap_err();
     assert_eq!((error.kind(), error.context("code")), (ErrorKind::State, Some("66")), "{error:?}");
 }
+
+#[tokio::test]
+async fn write_is_not_sent_on_a_closed_connection() {
+    let mut server = start("");
+    let (directory, ada) = (directory(&server), id(&server, "ada"));
+    let user = directory.store().read(&ample(), &ada).await.unwrap().unwrap();
+    server.kill();
+    server.restart();
+    // The runtime notices the end of the connection.
+    tokio::task::yield_now().await;
+    assert_eq!(directory.store().delete(&ample(), &ada, Some(&user)).await.unwrap(), Deleted::Existed);
+}
