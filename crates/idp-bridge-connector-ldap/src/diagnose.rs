@@ -200,9 +200,9 @@ async fn read_entry(ldap: &Ldap, scope: &CallScope, name: &str, attributes: &[&s
     found.entries.into_iter().next().ok_or_else(hidden)
 }
 
-/// Reads any user.
+/// Reads any user with values that can be read: of a flag, that is one value at most.
 async fn any_user(ldap: &Ldap, scope: &CallScope) -> Result<StoredUser<String>> {
-    let search = ldap.users(&Filter::present(&ldap.schema.id), vec![ldap.schema.id.clone()], 1);
+    let search = ldap.users(&Filter::present(&ldap.schema.id), ldap.schema.attributes(), 1);
     let found = ldap.client.search(scope, &search).await?;
     map::to_user(found.entries.first().ok_or_else(undeclared)?, &ldap.schema)
 }

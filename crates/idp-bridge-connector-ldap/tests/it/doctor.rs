@@ -63,3 +63,22 @@ async fn wrong_filter_finds_no_users() {
     let error = read(&*provider(narrow)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error:?}");
 }
+
+#[tokio::test]
+async fn probe_of_a_flag_with_both_values_is_not_sent() {
+    let mut server = start("");
+    server.kill();
+    server.set_database(&format!("access to attrs=description by dn.exact=\"{BRIDGE}\" write by * none\n{RIGHTS}"));
+    server.restart();
+    for uid in ["ada", "grace"] {
+        server.execute(&format!(
+            "dn: uid={uid},ou=people,dc=acme,dc=example\nchangetype: modify\nadd: description\ndescription: TRUE\n\
+             description: FALSE\n"
+        ));
+    }
+    let before = server.find("(objectClass=*)");
+    let mut config = config(&server);
+    config.attributes.email_verified = Some("description".to_owned());
+    assert_eq!(diagnose(config, "may write `description`").await.verdict, Verdict::NotVisible);
+    assert_eq!(server.find("(objectClass=*)"), before);
+}
