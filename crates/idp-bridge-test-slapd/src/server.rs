@@ -1,17 +1,21 @@
 //! An OpenLDAP server.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// The time limit for anything that should be immediate.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Runs the server until the standard input ends, which is when the test ends, however it ends.
+const UNTIL_INPUT_ENDS: &str =
+    r#""$@" >&2 & server=$!; echo $server; cat >/dev/null; kill -KILL $server; wait $server"#;
 
 /// The schema of the users, and the database.
 const CONFIGURATION: &str = r#"
@@ -50,7 +54,13 @@ pub struct SlapdServer {
     port: u16,
     tls_port: u16,
     /// `None` while the server does not run.
-    child: Option<Child>,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    shell: Child,
+    server: Pid,
 }
 
 impl SlapdServer {
@@ -63,7 +73,8 @@ impl SlapdServer {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("data")).unwrap();
         let (general, database) = (general.to_owned(), database.to_owned());
-        let mut server = Self { folder, general, database, port: unused_port(), tls_port: unused_port(), child: None };
+        let mut server =
+            Self { folder, general, database, port: unused_port(), tls_port: unused_port(), running: None };
         server.restart();
         server.execute(ldif);
         server
@@ -131,9 +142,9 @@ impl SlapdServer {
 
     /// Kills the server, as a crash would.
     pub fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
+        if let Some(mut running) = self.running.take() {
+            drop(running.shell.stdin.take());
+            running.shell.wait().unwrap();
         }
     }
 
@@ -147,10 +158,14 @@ impl SlapdServer {
         if self.general.contains("TLSCertificateFile") {
             urls.push_str(&format!(" ldaps://127.0.0.1:{}/", self.tls_port));
         }
-        let mut command = Command::new(program.expect(MISSING));
+        let mut command = Command::new("sh");
+        command.args(["-c", UNTIL_INPUT_ENDS, "sh", program.expect(MISSING)]);
         command.args(["-f", "slapd.conf", "-d", "0", "-h", &urls]).current_dir(self.folder.path());
-        command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
-        self.child = Some(command.spawn().expect(MISSING));
+        let mut shell = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(output).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(shell.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let server = line.trim().parse().ok().and_then(Pid::from_raw).expect("the shell should print the server's id");
+        self.running = Some(Running { shell, server });
         let begun = Instant::now();
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
             let log = || std::fs::read_to_string(&log).unwrap_or_default();
@@ -163,8 +178,12 @@ impl SlapdServer {
     pub fn pause(&self) {
         self.signal(Signal::STOP);
         // A thread of the server may still be answering.
-        let stopped = waitpid(Some(Pid::from_child(self.child.as_ref().unwrap())), WaitOptions::UNTRACED);
-        assert!(stopped.unwrap().is_some_and(|(_, status)| status.stopped()), "the server should stop");
+        let status = format!("/proc/{}/stat", self.running.as_ref().unwrap().server.as_raw_nonzero());
+        let begun = Instant::now();
+        while !std::fs::read_to_string(&status).unwrap().contains(") T ") {
+            assert!(begun.elapsed() < PATIENCE, "the server should stop");
+            std::thread::yield_now();
+        }
     }
 
     /// Continues the paused server.
@@ -173,7 +192,7 @@ impl SlapdServer {
     }
 
     fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(self.child.as_ref().unwrap()), signal).unwrap();
+        kill_process(self.running.as_ref().unwrap().server, signal).unwrap();
     }
 }
 
