@@ -123,6 +123,6 @@ fn line_is_that_of_the_key() {
 fn definitions_of_the_catalog_are_short() {
     for name in catalog::names() {
         let lines = catalog::find(name).unwrap().lines().count();
-        assert!(lines <= 140, "{name} has {lines} lines");
+        assert!(lines <= 100, "{name} has {lines} lines");
     }
 }
