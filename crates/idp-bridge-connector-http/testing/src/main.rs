@@ -85,7 +85,10 @@ async fn run(options: Options) -> TestResult<bool> {
         let _ = writeln!(std::io::stdout(), "{} {case}", if failure.is_none() { "ok    " } else { "FAILED" });
     };
     let shared = Arc::<DefinitionHarness>::clone(&harness);
-    let report = run_each(shared, options.concurrency, is_selected, show).await;
+    let report = tokio::select! {
+        report = run_each(shared, options.concurrency, is_selected, show) => report,
+        _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
+    };
     let explained = match &report {
         Ok(report) => explain(&harness, report).await,
         Err(_) => Ok(String::new()),
