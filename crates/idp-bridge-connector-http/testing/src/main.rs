@@ -149,7 +149,7 @@ async fn explain(harness: &Arc<DefinitionHarness>, report: &Report) -> TestResul
 fn describe(failed: &Failed) -> String {
     let promises: String = failed.proves.iter().map(|promise| format!("  promised: {promise}\n")).collect();
     let hint = match failed.reason.contains("Timeout") {
-        true => "  hint: a call of the suite has 10 s; run fewer cases at once with `--concurrency 1`\n",
+        true => "  a call of the suite has 10 s, which a busy server can exceed\n",
         false => "",
     };
     format!("FAILED {}\n  {}\n{promises}{hint}", failed.case, failed.reason)
