@@ -61,7 +61,7 @@ pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<()> {
 
 /// Counts the instructions of a call in the build of the tests. Fails if there are over 5 % more than expected.
 ///
-/// An optimized build has a fifteenth of them, and takes minutes to make.
+/// An optimized build has a sixth of them, and takes minutes to make.
 pub(crate) fn check_instructions(workspace: &Workspace) -> Result<()> {
     prerequisites::ensure(&[&prerequisites::VALGRIND])?;
     let [packages, features] = EVERYTHING;
