@@ -79,7 +79,7 @@ impl UserStore for Ldap {
         let attribute = self.schema.attribute(Field::EmailVerified).ok_or_else(undeclared)?;
         let value = if verified { "TRUE" } else { "FALSE" };
         let flag = Change::Replace(attribute.to_owned(), value.to_owned());
-        // Only a mark is of one address. It is taken back whatever the address is.
+        // A mark depends on the address. Its removal does not.
         let email = user.record.email.as_ref().filter(|_| verified).map(|email| email.as_str());
         let write = self.write(user, email, Action::Modify(vec![flag]))?;
         match self.client.write(scope, &write).await {

@@ -118,7 +118,7 @@ pub(crate) fn parse_flag(text: &str) -> Option<bool> {
     }
 }
 
-/// Parses a value of an attribute for blocked users. `None` in the result is a user of whom the directory does not say it.
+/// Parses a value of an attribute for blocked users. Returns `Some(None)` if the directory does not contain whether the user is blocked.
 pub(crate) fn parse_blocked(attribute: &str, value: Option<&str>) -> Option<Option<bool>> {
     match (attribute.to_ascii_lowercase().as_str(), value) {
         ("useraccountcontrol", None) => Some(None),

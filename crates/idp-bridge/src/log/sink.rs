@@ -70,7 +70,7 @@ impl<W: Write> Sink<W> {
         self.failing = !rest.is_empty();
         self.is_torn = if done.is_empty() { self.is_torn } else { !done.ends_with(b"\n") };
         let lost = rest.iter().filter(|byte| **byte == b'\n').count();
-        // The end of the torn line is none of the lines.
+        // The end of a torn line is not counted, since its line is counted already.
         let lost = lost.saturating_sub(usize::from(done.is_empty() && self.batch.starts_with(b"\n")));
         self.lost.0.failed.fetch_add(lost, Relaxed);
         self.batch.clear();
