@@ -1,0 +1,29 @@
+//! Appends an id to a URL. It stays one segment below the base, and is found in the segment again.
+
+#![no_main]
+
+use idp_bridge_core::OutboundPolicy;
+use idp_bridge_http::BaseUrl;
+use libfuzzer_sys::fuzz_target;
+
+const BASE: &str = "https://idp.example/admin/users";
+
+fuzz_target!(|id: &str| {
+    let base = BaseUrl::parse(BASE, &OutboundPolicy::default()).unwrap();
+    let Ok(url) = base.join(&[id]) else { return };
+    let segment = url.as_str().strip_prefix(&format!("{BASE}/")).expect("the URL is below the base");
+    assert!(!segment.is_empty() && !segment.contains(['/', '?', '#', '\\']), "{segment}");
+    let decoded = percent_decode(segment);
+    assert_eq!(decoded, id.as_bytes());
+});
+
+fn percent_decode(text: &str) -> Vec<u8> {
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::new();
+    while let Some(byte) = bytes.next() {
+        let digits = (byte == b'%').then(|| [bytes.next().unwrap(), bytes.next().unwrap()]);
+        decoded
+            .push(digits.map_or(byte, |digits| u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap()));
+    }
+    decoded
+}
