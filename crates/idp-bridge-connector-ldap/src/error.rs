@@ -88,7 +88,7 @@ fn classify(outcome: &Outcome, step: Step) -> Error {
         (Step::StartTls, _) => (
             ErrorKind::Misconfigured,
             "the directory does not start TLS",
-            "use `ldaps`, or give the server a certificate",
+            "use `ldaps`, give the server a certificate, or set `start_tls = false` if the network to it is safe",
         ),
         (_, code) => describe(code, step),
     };
