@@ -388,7 +388,7 @@ fn existing_folder(folder: &Path) -> Option<&Path> {
 struct Pass {
     root: RootTables,
     entries: Vec<TenantEntry>,
-    /// The tenants with valid settings. None if there are conflicts between them.
+    /// The tenants with valid settings. Empty if they conflict with each other.
     tenants: Tenants,
     tls: Option<TlsEntry>,
     /// The problems of the main file, and conflicts between tenants.
