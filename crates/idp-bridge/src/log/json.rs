@@ -1,6 +1,7 @@
 //! Formats events as lines of JSON, one member for each field.
 //!
-//! Written straight into the line, with half of the instructions of the formatter of `tracing-subscriber` (callgrind, November 2026).
+//! Written straight into the line, with a third of the instructions of the formatter of `tracing-subscriber` (callgrind, November
+//! 2026).
 
 use std::fmt::{self, Debug, Write};
 
@@ -11,6 +12,9 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+/// The size of most lines, in bytes.
+const USUAL_LENGTH: usize = 1024;
+
 /// Formats an event as one object: `timestamp`, `level`, the fields and `target`. Spans are left out.
 pub(super) struct JsonLines;
 
@@ -19,114 +23,121 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut line: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let metadata = event.metadata();
-        line.write_str("{\"timestamp\":\"")?;
-        SystemTime.format_time(&mut line)?;
-        line.write_str("\",\"level\":\"")?;
-        line.write_str(metadata.level().as_str())?;
-        line.write_char('"')?;
-        let mut members = Members { line: &mut line, result: Ok(()) };
-        event.record(&mut members);
-        members.result?;
-        write_member(&mut line, "target", metadata.target())?;
-        line.write_str("}\n")
+        let mut line = Line(String::with_capacity(USUAL_LENGTH));
+        line.0.push_str("{\"timestamp\":\"");
+        SystemTime.format_time(&mut Writer::new(&mut line.0))?;
+        line.0.push_str("\",\"level\":\"");
+        line.0.push_str(metadata.level().as_str());
+        line.0.push('"');
+        event.record(&mut line);
+        line.push_name("target");
+        line.push_text(metadata.target());
+        line.0.push_str("}\n");
+        writer.write_str(&line.0)
     }
 }
 
-/// Writes the fields of an event as members of an object.
-struct Members<'l, 'w> {
-    line: &'l mut Writer<'w>,
-    result: fmt::Result,
-}
+/// The members of an object.
+struct Line(String);
 
-impl Members<'_, '_> {
-    fn write(&mut self, field: &Field, write: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
-        if self.result.is_ok() {
-            self.result = write_name(self.line, field.name()).and_then(|()| write(self.line));
-        }
+impl Line {
+    /// Appends the name of a field. It is written in source code, with no characters to escape.
+    fn push_name(&mut self, name: &'static str) {
+        debug_assert_eq!(find_special(name), None, "{name}");
+        self.0.push_str(",\"");
+        self.0.push_str(name.strip_prefix("r#").unwrap_or(name));
+        self.0.push_str("\":");
+    }
+
+    fn push_text(&mut self, text: &str) {
+        self.0.push('"');
+        push_escaped(&mut self.0, text);
+        self.0.push('"');
     }
 }
 
-impl Visit for Members<'_, '_> {
+impl Visit for Line {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.write(field, |line| write_text(line, value));
+        self.push_name(field.name());
+        self.push_text(value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.write(field, |line| write!(line, "{value}"));
+        self.push_name(field.name());
+        self.0.push_str(itoa::Buffer::new().format(value));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.write(field, |line| write!(line, "{value}"));
+        self.push_name(field.name());
+        self.0.push_str(itoa::Buffer::new().format(value));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.write(field, |line| line.write_str(if value { "true" } else { "false" }));
+        self.push_name(field.name());
+        self.0.push_str(if value { "true" } else { "false" });
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        // JSON has neither infinity nor NaN.
-        self.write(field, |line| if value.is_finite() { write!(line, "{value}") } else { line.write_str("null") });
+        self.push_name(field.name());
+        // JSON has neither infinity nor NaN. Writing to a `String` does not fail.
+        let _ = if value.is_finite() { write!(self.0, "{value}") } else { self.0.write_str("null") };
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.write(field, |line| {
-            line.write_char('"')?;
-            write!(Escaped(line), "{value:?}")?;
-            line.write_char('"')
-        });
-    }
-}
-
-fn write_member(line: &mut Writer<'_>, name: &str, value: &str) -> fmt::Result {
-    write_name(line, name)?;
-    write_text(line, value)
-}
-
-fn write_name(line: &mut Writer<'_>, name: &str) -> fmt::Result {
-    line.write_char(',')?;
-    write_text(line, name.strip_prefix("r#").unwrap_or(name))?;
-    line.write_char(':')
-}
-
-fn write_text(line: &mut Writer<'_>, text: &str) -> fmt::Result {
-    line.write_char('"')?;
-    Escaped(line).write_str(text)?;
-    line.write_char('"')
-}
-
-/// Escapes text for a string of JSON (RFC 8259, section 7).
-struct Escaped<'l, 'w>(&'l mut Writer<'w>);
-
-impl Write for Escaped<'_, '_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut rest = text;
-        while let Some(at) = find_special(rest) {
-            // The byte is ASCII, so that both indices are boundaries of characters.
-            let (plain, special) = rest.split_at(at);
-            self.0.write_str(plain)?;
-            let (special, after) = special.split_at(1);
-            match special {
-                "\"" => self.0.write_str("\\\"")?,
-                "\\" => self.0.write_str("\\\\")?,
-                "\n" => self.0.write_str("\\n")?,
-                "\r" => self.0.write_str("\\r")?,
-                "\t" => self.0.write_str("\\t")?,
-                control => write!(self.0, "\\u{:04x}", control.as_bytes().first().copied().unwrap_or_default())?,
-            }
-            rest = after;
+        self.push_name(field.name());
+        self.0.push('"');
+        if write!(Escaped(&mut self.0), "{value:?}").is_err() {
+            // The value's own error. The part before it stays.
+            self.0.push('…');
         }
-        self.0.write_str(rest)
+        self.0.push('"');
     }
+}
+
+/// Escapes text for a string of JSON.
+struct Escaped<'a>(&'a mut String);
+
+impl Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        push_escaped(self.0, text);
+        Ok(())
+    }
+}
+
+/// Appends text, escaped for a string of JSON (RFC 8259, section 7).
+fn push_escaped(line: &mut String, text: &str) {
+    let mut rest = text;
+    while let Some(at) = find_special(rest) {
+        // The byte is ASCII, so that both indices are boundaries of characters.
+        let (plain, special) = rest.split_at(at);
+        line.push_str(plain);
+        let (special, after) = special.split_at(1);
+        match special {
+            "\"" => line.push_str("\\\""),
+            "\\" => line.push_str("\\\\"),
+            "\n" => line.push_str("\\n"),
+            "\r" => line.push_str("\\r"),
+            "\t" => line.push_str("\\t"),
+            control => {
+                let byte = control.as_bytes().first().copied().unwrap_or_default();
+                // Writing to a `String` does not fail.
+                let _ = write!(line, "\\u{byte:04x}");
+            }
+        }
+        rest = after;
+    }
+    line.push_str(rest);
 }
 
 /// Returns the index of the first character to escape.
 fn find_special(text: &str) -> Option<usize> {
     let is_special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
     // A chunk is checked without branches, so that the compiler uses vector instructions.
-    let is_plain = |chunk: &&[u8]| !chunk.iter().fold(false, |found, byte| found | is_special(byte));
-    let plain: usize = text.as_bytes().chunks(16).take_while(is_plain).map(<[u8]>::len).sum();
+    let is_plain = |chunk: &&[u8; 16]| !chunk.iter().fold(false, |found, byte| found | is_special(byte));
+    let (chunks, _) = text.as_bytes().as_chunks();
+    let plain = 16 * chunks.iter().take_while(is_plain).count();
     let at = text.as_bytes().get(plain..)?.iter().position(is_special)?;
     Some(plain + at)
 }
