@@ -1,16 +1,15 @@
 //! Passes each request to the handler of its route.
 
-use std::convert::Infallible;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Version, header};
 use hyper::body::Incoming;
-use hyper::service::Service;
 use idp_bridge_protocol::Code;
 
 use crate::catch_panic::catch_panic;
+use crate::connection::HttpService;
 use crate::error::Refusal;
 use crate::limits::MAX_URI;
 use crate::origin::RequestOrigin;
@@ -43,43 +42,34 @@ impl Router {
     }
 }
 
-impl Service<Request<Incoming>> for Router {
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let router = self.clone();
-        Box::pin(async move { Ok(handle(&router, request).await) })
-    }
-}
-
-/// Handles a request, also if a handler panics.
-async fn handle(router: &Router, request: Request<Incoming>) -> Response {
-    let state = &router.state;
-    let is_http1 = request.version() <= Version::HTTP_11;
-    let request_id: Arc<str> = state.key.next_request_id().into();
-    // Pinned here, since a future that is passed on is copied.
-    let routed = pin!(route(router, &request_id, request));
-    let mut response = match catch_panic(routed).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(refusal)) => refusal.into_response(&request_id),
-        Err(_) => {
-            tracing::error!(request.id = %request_id, "a request made the server panic");
-            Refusal::new(Code::Internal).into_response(&request_id)
+impl HttpService for Router {
+    /// Handles a request, also if a handler panics.
+    async fn handle(&self, request: Request<Incoming>) -> Response {
+        let state = &self.state;
+        let is_http1 = request.version() <= Version::HTTP_11;
+        let request_id: Arc<str> = state.key.next_request_id().into();
+        // Pinned here, since a future that is passed on is copied.
+        let routed = pin!(route(self, &request_id, request));
+        let mut response = match catch_panic(routed).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(refusal)) => refusal.into_response(&request_id),
+            Err(_) => {
+                tracing::error!(request.id = %request_id, "a request made the server panic");
+                Refusal::new(Code::Internal).into_response(&request_id)
+            }
+        };
+        if let Ok(id) = HeaderValue::from_str(&request_id) {
+            response.headers_mut().insert(REQUEST_ID, id);
         }
-    };
-    if let Ok(id) = HeaderValue::from_str(&request_id) {
-        response.headers_mut().insert(REQUEST_ID, id);
+        if !is_http1 {
+            // The header is not allowed in HTTP/2, which has a frame for this.
+            response.headers_mut().remove(header::CONNECTION);
+        } else if state.is_stopping() {
+            // Otherwise the drain could close an idle connection at the moment when its client sends the next call.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
     }
-    if !is_http1 {
-        // The header is not allowed in HTTP/2, which has a frame for this.
-        response.headers_mut().remove(header::CONNECTION);
-    } else if state.is_stopping() {
-        // Otherwise the drain could close an idle connection at the moment when its client sends the next call.
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
 }
 
 async fn route(router: &Router, request_id: &Arc<str>, request: Request<Incoming>) -> Result<Response, Refusal> {

@@ -78,7 +78,7 @@ async fn watch_request<S: HttpService>(
     activity.set_has_request();
     request.extensions_mut().insert(Arc::clone(peer));
     let has_body = !request.body().is_end_stream();
-    let response = service.call(request).await?;
+    let response = service.handle(request).await;
     if has_body && !response.status().is_success() {
         activity.set_rejected_early();
     }

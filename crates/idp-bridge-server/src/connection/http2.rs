@@ -44,7 +44,8 @@ where
     let Serving { service, limits, phases } = serving;
     let service = {
         let (activity, peer) = (Arc::clone(&activity), Arc::clone(&peer));
-        service_fn(move |request| watch_request(service.clone(), Arc::clone(&activity), &peer, request))
+        // Boxed, since the library copies the future of a stream.
+        service_fn(move |request| Box::pin(watch_request(service.clone(), Arc::clone(&activity), &peer, request)))
     };
     let mut connection = pin!(builder().serve_connection(TokioIo::new(io), service));
     tokio::select! {
@@ -100,7 +101,7 @@ fn watch_request<S: HttpService>(
         let response = if request.headers().len() > MAX_HEADERS {
             response::empty(error::status(Code::HeadersTooLarge))
         } else {
-            service.call(request).await?
+            service.handle(request).await
         };
         running.complete();
         Ok(response)

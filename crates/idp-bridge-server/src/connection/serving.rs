@@ -1,11 +1,9 @@
 //! What both versions of HTTP need to serve a connection.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use http::Request;
 use hyper::body::Incoming;
-use hyper::service::Service;
 use tokio_util::sync::CancellationToken;
 
 use super::activity::Activity;
@@ -40,20 +38,7 @@ pub(crate) struct Serving<S> {
 }
 
 /// The service of a connection.
-pub(crate) trait HttpService:
-    Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send + 'static>
-    + Clone
-    + Send
-    + Sync
-    + 'static
-{
-}
-
-impl<S> HttpService for S where
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send + 'static>
-        + Clone
-        + Send
-        + Sync
-        + 'static
-{
+pub(crate) trait HttpService: Clone + Send + Sync + 'static {
+    /// Handles a request.
+    fn handle(&self, request: Request<Incoming>) -> impl Future<Output = Response> + Send;
 }
