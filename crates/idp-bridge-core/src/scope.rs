@@ -21,10 +21,9 @@ impl CallScope {
         Self { request_id: request_id.into(), deadline: Instant::now() + timeout, recorder: Recorder::default() }
     }
 
-    /// Returns this scope with another recorder, which has counted before the call began.
-    #[must_use]
-    pub fn with_recorder(self, recorder: Recorder) -> Self {
-        Self { recorder, ..self }
+    /// Creates a scope that ends at `deadline`, with a recorder that has counted before the call began.
+    pub fn until(deadline: Instant, request_id: impl Into<Arc<str>>, recorder: Recorder) -> Self {
+        Self { request_id: request_id.into(), deadline, recorder }
     }
 
     /// Returns this scope with another deadline, for work that outlives the call: it counts in the same recorder.

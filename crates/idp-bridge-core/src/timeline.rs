@@ -144,6 +144,11 @@ impl Timeline {
         RunningAttempt { timeline: self.clone(), position }
     }
 
+    /// Returns the time when the call began.
+    pub fn started(&self) -> Instant {
+        self.0.started
+    }
+
     /// Returns the steps so far, in the order in which they began.
     pub fn steps(&self) -> Vec<Step> {
         self.lock().recorded.clone()

@@ -62,8 +62,9 @@ impl Breakers {
     /// Admits an attempt. Fails with the host's last error if its breaker is open and it is not the time for a probe.
     pub(crate) fn admit(&self, url: &Url) -> Result<AdmittedAttempt> {
         let breaker = self.breaker(&url[Position::BeforeHost..Position::AfterPort]);
-        let is_probe = breaker.admit().inspect_err(|_| self.counters.count_held_back())?;
-        Ok(AdmittedAttempt { breaker, started: Instant::now(), is_probe, is_counted: false })
+        let started = Instant::now();
+        let is_probe = breaker.admit(started).inspect_err(|_| self.counters.count_held_back())?;
+        Ok(AdmittedAttempt { breaker, started, is_probe, is_counted: false })
     }
 
     fn breaker(&self, host: &str) -> Arc<Breaker> {
@@ -81,8 +82,8 @@ impl Breakers {
 
 impl Breaker {
     /// Admits a request if the breaker is closed, or once in each pause. Returns whether it is such a probe.
-    fn admit(&self) -> Result<bool> {
-        let (mut state, now) = (lock(&self.state), Instant::now());
+    fn admit(&self, now: Instant) -> Result<bool> {
+        let mut state = lock(&self.state);
         let Some(next_probe) = state.next_probe else { return Ok(false) };
         if now >= next_probe {
             state.next_probe = Some(now + self.limits.breaker_pause);

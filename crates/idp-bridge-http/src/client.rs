@@ -10,7 +10,7 @@ use idp_bridge_core::{
     BreakerDecision, CallScope, Error, ErrorKind, OutboundPolicy, Recorder, Result, UpstreamCounters,
 };
 use tokio::sync::SemaphorePermit;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use url::{Position, Url};
 
 use crate::address::Reach;
@@ -119,33 +119,38 @@ impl Client {
         self.0.budget.deposit();
         self.0.counters.count_request();
         let deadline = Instant::from_std(scope.deadline());
-        if Instant::now() >= deadline {
+        let mut begun = Instant::now();
+        if begun >= deadline {
             return Err(timed_out());
         }
         // Pinned here, since a future that is passed on is copied.
         let attempts = pin!(async {
             loop {
-                let begun = Instant::now();
-                let result = self.send_hedged(deadline, scope.recorder(), request, sent).await;
+                let half = begun + (deadline - begun) / 2;
+                let result = self.send_hedged(half, scope.recorder(), request, sent).await;
+                if !can_retry(&result, request) {
+                    return result.map_err(|fault| fault.error);
+                }
                 let retry_after = result.as_ref().ok().and_then(Response::retry_after);
-                let last = Attempt { number: *sent, took: begun.elapsed(), retry_after };
-                let left = deadline.saturating_duration_since(Instant::now());
-                match retry::pause(last, left, fastrand::f64()) {
-                    Some(pause) if can_retry(&result, request) && self.0.budget.withdraw() => sleep(pause).await,
+                let ended = Instant::now();
+                let last = Attempt { number: *sent, took: ended - begun, retry_after };
+                match retry::pause(last, deadline.saturating_duration_since(ended), fastrand::f64()) {
+                    Some(pause) if self.0.budget.withdraw() => sleep(pause).await,
                     _ => return result.map_err(|fault| fault.error),
                 }
+                begun = Instant::now();
             }
         });
         timeout_at(deadline, attempts).await.unwrap_or_else(|_| Err(timed_out()))
     }
 
-    /// Makes one attempt, and a concurrent second one for a read without a response after half of the remaining time.
+    /// Makes one attempt, and a concurrent second one for a read without a response at `half` of the remaining time.
     ///
     /// A pooled connection may be dead without a reset, so that a request on it is never answered. A dead HTTP/2 connection
     /// would carry the second request, too, which therefore has a connection of its own.
     async fn send_hedged(
         &self,
-        deadline: Instant,
+        half: Instant,
         recorder: &Recorder,
         request: &Request,
         sent: &mut u32,
@@ -155,8 +160,7 @@ impl Client {
         if request.effect == Effect::Write || *sent >= retry::MAX_ATTEMPTS {
             return first.await;
         }
-        let half = deadline.saturating_duration_since(Instant::now()) / 2;
-        if let Ok(result) = timeout(half, &mut first).await {
+        if let Ok(result) = timeout_at(half, &mut first).await {
             return result;
         }
         let place = self.0.connections.try_take_place();
@@ -285,6 +289,7 @@ fn timed_out() -> Error {
 #[cfg(test)]
 mod tests {
     use idp_bridge_core::PrivateNetworks;
+    use tokio::time::timeout;
 
     use super::*;
 

@@ -24,7 +24,7 @@ pub struct CallRecord {
     pub tenant: String,
     /// The type of the tenant's connector. `None` if the tenant does not exist, or the signature is invalid.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub connector: Option<String>,
+    pub connector: Option<&'static str>,
     /// The method of the request.
     #[serde(serialize_with = "serialize_method")]
     pub method: Method,

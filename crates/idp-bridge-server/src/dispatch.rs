@@ -21,7 +21,7 @@ pub use crate::error::Failure;
 #[derive(Debug)]
 pub enum Answer {
     /// The requested user.
-    User(Box<User>),
+    User(Box<UserAnswer>),
     /// The user does not exist any more.
     Deleted(Deleted),
     /// The write was done.
@@ -42,7 +42,7 @@ impl Answer {
     /// Returns the body of the response.
     pub(crate) fn to_body(&self) -> Bytes {
         match self {
-            Self::User(user) => response::to_json(&UserAnswer { user: (**user).clone() }),
+            Self::User(answer) => response::to_json(answer),
             Self::Deleted(deleted) => response::to_json(&DeleteAnswer::from(*deleted)),
             Self::Done | Self::Concealed(_) => response::to_json(&DoneAnswer {}),
         }
@@ -158,13 +158,14 @@ fn wrong_user(key: &'static str) -> Error {
         .with("asked_by", key)
 }
 
-fn to_answer(tenant: &Tenant, record: UserRecord) -> Result<Answer> {
-    let customer = match &record.customer {
-        Customer::One(customer) => customer.clone(),
+fn to_answer(tenant: &Tenant, mut record: UserRecord) -> Result<Answer> {
+    let customer = match std::mem::take(&mut record.customer) {
+        Customer::One(customer) => customer,
         Customer::Several => return Err(Error::upstream(ErrorKind::Ambiguous, "the user has several customers")),
         Customer::Unusable => return Err(Error::incomplete("customer")),
         Customer::Absent => tenant.own_customer(&record.id).ok_or_else(|| Error::incomplete("customer"))?,
     };
-    let email = record.email.clone().ok_or_else(|| Error::incomplete("email"))?;
-    Ok(Answer::User(Box::new(User::from_record(record, tenant.id.clone(), customer, email))))
+    let email = record.email.take().ok_or_else(|| Error::incomplete("email"))?;
+    let user = User::from_record(record, tenant.id.clone(), customer, email);
+    Ok(Answer::User(Box::new(UserAnswer { user })))
 }

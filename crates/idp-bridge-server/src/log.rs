@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use idp_bridge_core::{CallScope, Error, Outcome, Recorder, TenantId, Timeline};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tracing::Level;
 use tracing::field::display;
 
@@ -63,7 +63,6 @@ pub(crate) struct RequestLog {
     origin: RequestOrigin,
     surface: Surface,
     tenant: TenantId,
-    started: Instant,
     telemetry: Arc<Telemetry>,
     /// The span of the request, if its trace is recorded.
     span: Option<RequestSpan>,
@@ -104,7 +103,6 @@ impl RequestLog {
             origin,
             surface,
             tenant,
-            started: Instant::now(),
             telemetry: Arc::clone(telemetry),
             span,
             trace_id: trace.map(|trace| format!("{:032x}", trace.trace_id())),
@@ -128,13 +126,12 @@ impl RequestLog {
 
     /// Returns the time when the request began.
     pub(crate) fn started(&self) -> Instant {
-        self.started
+        self.recorder.timeline().started()
     }
 
     /// Creates the scope of a call, with the recorder of this log. Its timeout starts when the request began.
     pub(crate) fn call_scope(&self, timeout: Duration) -> CallScope {
-        let timeout = timeout.saturating_sub(self.started.elapsed());
-        CallScope::new(Arc::clone(&self.origin.id), timeout).with_recorder(self.recorder.clone())
+        CallScope::until(self.started() + timeout, Arc::clone(&self.origin.id), self.recorder.clone())
     }
 
     /// Returns the steps of the request.
@@ -241,7 +238,7 @@ impl RequestLog {
         AuditedCall {
             request: self.origin.id.to_string(),
             tenant: self.tenant.to_string(),
-            connector: self.tenant_metrics.as_ref().map(|tenant| tenant.connector.clone()).unwrap_or_default(),
+            connector: self.tenant_metrics.as_ref().map(|tenant| tenant.connector).unwrap_or_default(),
             surface: self.surface.as_str(),
             key: self.key_id.as_deref().map(Into::into),
             caller: self.caller.as_deref().map(escape),
@@ -260,16 +257,14 @@ impl RequestLog {
         self.emit(ending, "call answered");
     }
 
-    /// Counts the request and writes its line.
-    fn emit(&self, ending: &Ending<'_>, message: &'static str) {
-        let now = self.telemetry.clock.now();
-        let (record, metrics) = (self.to_record(ending, now), &self.telemetry.metrics);
-        metrics.count_call(self.tenant_metrics.as_ref(), &record, now);
+    /// Writes the line of the request, and records it.
+    fn emit(&mut self, ending: &Ending<'_>, message: &'static str) {
+        let duration = self.started().elapsed();
         if let Some(limit) = ending.error.and_then(|error| error.context(Limit::CONTEXT)) {
-            metrics.count_shed(limit);
+            self.telemetry.metrics.count_shed(limit);
         }
         let caller = self.caller.as_deref().map(|name| display(escape(name)));
-        let error = record.error.as_ref().map(display);
+        let error = ending.error.map(format_chain);
         macro_rules! emit {
             ($level:expr) => {
                 tracing::event!(
@@ -280,7 +275,7 @@ impl RequestLog {
                     peer = self.origin.peer.map(display),
                     key.id = self.key_id.as_deref(),
                     tenant.id = %self.tenant,
-                    connector = self.tenant_metrics.as_ref().map(|tenant| tenant.connector.as_str()),
+                    connector = self.tenant_metrics.as_ref().map(|tenant| tenant.connector),
                     surface = self.surface.as_str(),
                     caller,
                     call = self.call,
@@ -295,8 +290,8 @@ impl RequestLog {
                     upstream.requests = self.recorder.requests(),
                     upstream.attempts = self.recorder.attempts(),
                     upstream.status = self.recorder.status(),
-                    duration_ms = u64::try_from(record.duration.as_millis()).unwrap_or(u64::MAX),
-                    error,
+                    duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+                    error = error.as_ref().map(display),
                     hint = ending.error.and_then(Error::hint),
                     "{message}"
                 )
@@ -308,18 +303,19 @@ impl RequestLog {
             _ if self.note.is_some() => emit!(Level::WARN),
             _ => emit!(Level::INFO),
         }
-        self.telemetry.record(record, self.span);
+        self.record(ending, error, duration);
     }
 
-    /// Returns the request as an entry of the last calls.
-    fn to_record(&self, ending: &Ending<'_>, now: Timestamp) -> CallRecord {
-        let duration = self.started.elapsed();
-        CallRecord {
+    /// Counts the request, and adds it to the last calls. Takes the texts that the log line has written.
+    fn record(&mut self, ending: &Ending<'_>, error: Option<String>, duration: Duration) {
+        let now = self.telemetry.clock.now();
+        let steps = if self.telemetry.needs_steps(self.span) { self.recorder.timeline().steps() } else { Vec::new() };
+        let record = CallRecord {
             request_id: self.origin.id.to_string(),
             time: SignedDuration::try_from(duration).ok().and_then(|past| now.checked_sub(past).ok()).unwrap_or(now),
             duration,
             tenant: self.tenant.to_string(),
-            connector: self.tenant_metrics.as_ref().map(|tenant| tenant.connector.clone()),
+            connector: self.tenant_metrics.as_ref().map(|tenant| tenant.connector),
             method: self.origin.method.clone(),
             route: self.origin.route,
             surface: self.surface.as_str(),
@@ -328,13 +324,15 @@ impl RequestLog {
             status: ending.status,
             outcome: ending.outcome.map(outcome_name),
             replayed: ending.is_replay,
-            user_hash: self.user.clone(),
-            webhook_id: self.webhook_id.clone(),
-            trace_id: self.trace_id.clone(),
-            error: ending.error.map(format_chain),
+            user_hash: self.user.take(),
+            webhook_id: self.webhook_id.take(),
+            trace_id: self.trace_id.take(),
+            error,
             hint: ending.error.and_then(Error::hint).map(str::to_owned),
-            steps: if self.telemetry.needs_steps(self.span) { self.recorder.timeline().steps() } else { Vec::new() },
-        }
+            steps,
+        };
+        self.telemetry.metrics.count_call(self.tenant_metrics.as_ref(), &record, now);
+        self.telemetry.record(record, self.span);
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct Metrics {
 /// The labels of a duration.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct DurationLabels {
-    connector: String,
+    connector: &'static str,
     call: &'static str,
 }
 
@@ -53,7 +53,7 @@ pub(crate) struct CallCounters(Mutex<HashMap<(&'static str, &'static str), u64>>
 /// A tenant's part of the metrics.
 #[derive(Debug, Clone)]
 pub(crate) struct TenantMetrics {
-    pub(crate) connector: String,
+    pub(crate) connector: &'static str,
     pub(crate) calls: Arc<CallCounters>,
     pub(crate) history: Arc<History>,
 }
@@ -113,7 +113,7 @@ impl Metrics {
         for history in [&self.history, &*tenant.history] {
             history.count(now, record.status >= 500, record.duration);
         }
-        let labels = DurationLabels { connector: tenant.connector.clone(), call };
+        let labels = DurationLabels { connector: tenant.connector, call };
         let exemplar = record.trace_id.clone().map(|trace_id| TraceLabels { trace_id });
         self.durations.get_or_create(&labels).observe(record.duration.as_secs_f64(), exemplar, None);
     }

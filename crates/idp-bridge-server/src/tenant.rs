@@ -27,7 +27,7 @@ pub struct Tenant {
     /// The platform's id of the tenant.
     pub id: TenantId,
     /// The type of its connector, for the log and `ping`.
-    pub connector: String,
+    pub connector: &'static str,
     /// The provider of its calls.
     pub provider: Arc<dyn IdentityProvider>,
     /// The keys that verify signed calls.
@@ -83,10 +83,10 @@ impl Tenant {
     pub const MAX_USER_CACHE: Duration = Duration::from_secs(60);
 
     /// Creates a tenant with the default rules, without REST and without federation.
-    pub fn new(id: TenantId, connector: impl Into<String>, provider: Arc<dyn IdentityProvider>, keys: KeyRing) -> Self {
+    pub fn new(id: TenantId, connector: &'static str, provider: Arc<dyn IdentityProvider>, keys: KeyRing) -> Self {
         Self {
             id,
-            connector: connector.into(),
+            connector,
             provider,
             keys,
             deadline: Self::DEFAULT_DEADLINE,
@@ -135,7 +135,7 @@ impl Tenant {
     /// Returns the tenant's part of the metrics.
     pub(crate) fn metrics(&self) -> TenantMetrics {
         let TenantState { calls, history, .. } = &self.state;
-        TenantMetrics { connector: self.connector.clone(), calls: Arc::clone(calls), history: Arc::clone(history) }
+        TenantMetrics { connector: self.connector, calls: Arc::clone(calls), history: Arc::clone(history) }
     }
 
     /// Returns the calls of the last hour.

@@ -79,7 +79,7 @@ async fn verify(state: &ServerState, request: TenantRequest<'_>, log: &mut Reque
 fn pong(tenant: &Tenant) -> Response {
     let answer = PingAnswer {
         protocol: PROTOCOL_VERSION,
-        connector: tenant.connector.clone(),
+        connector: tenant.connector.to_owned(),
         capabilities: tenant.provider.capabilities().clone(),
     };
     response::new(response::to_json(&answer), JSON)

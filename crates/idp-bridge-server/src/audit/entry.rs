@@ -52,7 +52,7 @@ impl Default for AuditedResult {
 pub(crate) struct AuditedCall {
     pub(crate) request: String,
     pub(crate) tenant: String,
-    pub(crate) connector: String,
+    pub(crate) connector: &'static str,
     pub(crate) surface: &'static str,
     /// The id of the key that signed.
     #[serde(skip_serializing_if = "Option::is_none")]

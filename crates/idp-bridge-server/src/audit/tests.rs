@@ -26,7 +26,7 @@ fn entry(request: &str) -> AuditEntry {
     let call = AuditedCall {
         request: request.into(),
         tenant: "acme".into(),
-        connector: "memory".into(),
+        connector: "memory",
         surface: "webhook",
         call: "users.delete",
         ..AuditedCall::default()

@@ -51,7 +51,7 @@ impl<'a> Federated<'a> {
         AuditedCall {
             request: scope.request_id().to_owned(),
             tenant: self.tenant.id.to_string(),
-            connector: self.tenant.connector.clone(),
+            connector: self.tenant.connector,
             surface: surface.as_str(),
             call: surface.as_str(),
             user: user.map(|user| self.state.key.user_hash(&self.tenant.id, user)),

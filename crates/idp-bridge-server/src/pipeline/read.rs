@@ -53,7 +53,9 @@ async fn join(state: &ServerState, key: &ReadKey, scope: &CallScope) -> SharedRe
             is_own = true;
             run(key.clone(), scope.clone())
         });
-        match tokio::time::timeout_at(scope.deadline().into(), read).await {
+        // The deadline of an own read is that of this caller.
+        let result = if is_own { Ok(read.await) } else { tokio::time::timeout_at(scope.deadline().into(), read).await };
+        match result {
             Ok(Some(Err(failure))) if !is_own && failure.error.kind() == ErrorKind::Timeout => {}
             Ok(result) => return result.unwrap_or_else(|| Err(SharedFailure::panicked())),
             Err(_) => return Err(SharedFailure::timed_out(Outcome::NotApplied)),
@@ -63,13 +65,13 @@ async fn join(state: &ServerState, key: &ReadKey, scope: &CallScope) -> SharedRe
 
 async fn run(key: ReadKey, scope: CallScope) -> SharedRead {
     let ReadKey { tenant, call, writes } = key;
-    let read_at = Instant::now();
-    let to_cache = (!tenant.user_cache.is_zero()).then(|| call.clone());
+    let to_cache = (!tenant.user_cache.is_zero()).then(|| (call.clone(), Instant::now()));
     let answer = guarded::dispatch(&tenant, call, &scope).await;
     let answer = answer.map_err(|failure| SharedFailure { error: failure.error.into(), outcome: failure.outcome })?;
     let body = answer.to_body();
-    let Answer::User(user) = answer else { return Ok(ReadAnswer { user: None, body }) };
-    if let Some(call) = to_cache {
+    let Answer::User(answer) = answer else { return Ok(ReadAnswer { user: None, body }) };
+    let user = answer.user;
+    if let Some((call, read_at)) = to_cache {
         let (id, email, body) = (user.id.clone(), user.email.clone(), body.clone());
         tenant.users().insert(call, CachedUser { id, email, body, read_at }, writes, tenant.user_cache);
     }

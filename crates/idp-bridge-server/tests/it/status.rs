@@ -17,11 +17,11 @@ use crate::metrics::Stage;
 use crate::scripted::{Returned, Scripted, record, upstream};
 
 /// Returns a tenant that needs no timestamp in REST calls, so that a test can set the clock.
-fn rest_tenant(id: &str, connector: &str, provider: impl IdentityProvider) -> Tenant {
+fn rest_tenant(id: &str, connector: &'static str, provider: impl IdentityProvider) -> Tenant {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"token");
     let sha256 = digest.as_ref().try_into().unwrap();
     let mut tenant = tenant(id, provider);
-    tenant.connector = connector.into();
+    tenant.connector = connector;
     tenant.tokens = vec![RestToken { name: "ops".into(), sha256, scopes: [Scope::Read].into() }];
     tenant
 }

@@ -124,7 +124,7 @@ impl Diagnosis {
         let hides_authority = !allow_not_visible && all().any(Finding::hides_authority);
         Self {
             tenant: tenant.id.clone(),
-            connector: tenant.connector.clone(),
+            connector: tenant.connector.to_owned(),
             ok: !hides_authority && all().all(|finding| finding.verdict != Verdict::Failed),
             hides_authority,
             calls: CallKind::ALL.into_iter().map(|kind| (kind, verdict(kind))).collect(),

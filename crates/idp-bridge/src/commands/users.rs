@@ -110,7 +110,7 @@ fn perform(
         Ok(answer)
     });
     Ok(result.map(|answer| match answer {
-        dispatch::Answer::User(user) => Answer::User(Box::new(answers::UserAnswer { user: *user })),
+        dispatch::Answer::User(answer) => Answer::User(answer),
         dispatch::Answer::Deleted(deleted) => Answer::Deleted(deleted.into()),
         dispatch::Answer::Done => Answer::Done(answers::DoneAnswer {}),
         dispatch::Answer::Concealed(reason) => {

@@ -66,7 +66,7 @@ fn small_configuration_has_documented_defaults() {
     let settings = read(&tenant("", "")).unwrap();
     assert_eq!(settings.server.listen.to_string(), "127.0.0.1:8080");
     let tenant = settings.tenants().next().unwrap();
-    assert_eq!((tenant.id.as_str(), tenant.connector.as_str()), ("acme", "keycloak"));
+    assert_eq!((tenant.id.as_str(), tenant.connector), ("acme", "keycloak"));
     assert_eq!(tenant.deadline.as_secs(), 4);
     assert_eq!(tenant.customer_missing, CustomerMissing::Reject);
     assert!(tenant.tokens.is_empty() && tenant.switched_off.is_empty());

@@ -34,7 +34,7 @@ impl SpanBuilder {
             KeyValue::new("idp_bridge.code", record.code),
         ];
         let optional = [
-            ("idp_bridge.connector", record.connector.clone().map(Value::from)),
+            ("idp_bridge.connector", record.connector.map(Value::from)),
             ("idp_bridge.call", record.call.map(Value::from)),
             ("idp_bridge.outcome", record.outcome.map(Value::from)),
             ("idp_bridge.replayed", record.replayed.then_some(Value::from(true))),
