@@ -107,6 +107,11 @@ mod table {
         candidates: &["/usr/sbin/slapd", "/usr/lib/openldap/slapd"], probe: &["-VV"], oldest: 0,
         debian: "slapd", elsewhere: "your distribution's package of the server",
     };
+    pub(crate) const AIOSMTPD: Tool = Tool {
+        name: "aiosmtpd for Python", purpose: "is the mail server of the tests",
+        candidates: &["/usr/bin/python3", "python3"], probe: &["-c", "import aiosmtpd"], oldest: 0,
+        debian: "python3-aiosmtpd", elsewhere: "`pip install aiosmtpd`",
+    };
     pub(crate) const LDAP_UTILS: Tool = Tool {
         name: "`ldapmodify`", purpose: "makes the users of the tests in the directory",
         candidates: &["ldapmodify"], probe: &["-VV"], oldest: 0,
@@ -114,12 +119,12 @@ mod table {
     };
 }
 pub(crate) use table::{
-    CHROMEDRIVER, CHROMIUM, CURL, GO, JAVA, LDAP_UTILS, MAVEN, NODE, NPM, OPENSSL, POSTGRES, PYTHON, REDIS, SLAPD,
-    VALGRIND,
+    AIOSMTPD, CHROMEDRIVER, CHROMIUM, CURL, GO, JAVA, LDAP_UTILS, MAVEN, NODE, NPM, OPENSSL, POSTGRES, PYTHON, REDIS,
+    SLAPD, VALGRIND,
 };
 
 /// All programs, for the tests.
-pub(crate) const ALL: [&Tool; 14] = [
+pub(crate) const ALL: [&Tool; 15] = [
     &JAVA,
     &MAVEN,
     &PYTHON,
@@ -131,6 +136,7 @@ pub(crate) const ALL: [&Tool; 14] = [
     &POSTGRES,
     &SLAPD,
     &LDAP_UTILS,
+    &AIOSMTPD,
     &GO,
     &CURL,
     &OPENSSL,

@@ -40,7 +40,7 @@ pub struct LdapConfig {
     #[serde(default)]
     pub attributes: Attributes,
 
-    /// The tenant's mailer. Without it, the calls that send mails are unsupported.
+    /// The way of mails. Without it, the calls that send mails are unsupported.
     #[serde(default)]
     pub mail: Option<MailerConfig>,
 

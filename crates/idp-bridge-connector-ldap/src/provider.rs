@@ -1,7 +1,7 @@
 //! The provider of one tenant: a directory and its attributes.
 
 use idp_bridge_core::{
-    CallKind, Capabilities, Connector, ConnectorContext, Directory, Fidelity, Field, Result, Support,
+    CallKind, Capabilities, Connector, ConnectorContext, Directory, Fidelity, Field, MailKind, Result, Support,
 };
 use idp_bridge_mailer::Mailer;
 
@@ -37,7 +37,7 @@ impl Connector for Ldap {
         let mailer = config.mail.as_ref().map(|mail| Mailer::new(mail, context)).transpose()?;
         Ok(Directory::new(Self {
             client: Client::new(&config, &context.outbound)?,
-            capabilities: capabilities(&schema, mailer.is_some()),
+            capabilities: capabilities(&schema, mailer.as_ref()),
             base_dn: config.base_dn,
             schema,
             mailer,
@@ -46,15 +46,15 @@ impl Connector for Ldap {
     }
 }
 
-fn capabilities(schema: &Schema, has_mailer: bool) -> Capabilities {
+fn capabilities(schema: &Schema, mailer: Option<&Mailer>) -> Capabilities {
     let has = |field| schema.attribute(field).is_some();
     let needs = |fields: &[Field], support: Support| match fields.iter().find(|field| !has(**field)) {
         None => support,
         Some(field) => Support::unsupported(format!("the settings have no `attributes.{}`", key(*field))),
     };
-    let mail = || match has_mailer {
-        true => Support::conditional(idp_bridge_mailer::CONDITION),
-        false => Support::unsupported("the settings have no `mail`"),
+    let mail = |kind| match mailer {
+        Some(mailer) => mailer.support(kind, has(Field::Email) && has(Field::EmailVerified)),
+        None => Support::unsupported("the settings have no `mail`"),
     };
     let mut capabilities = Capabilities::none("")
         .with_call(CallKind::GetById, Support::Supported)
@@ -62,8 +62,11 @@ fn capabilities(schema: &Schema, has_mailer: bool) -> Capabilities {
         .with_call(CallKind::GetByEmail, needs(&[Field::Email], Support::Supported))
         .with_call(CallKind::GetByCustomer, needs(&[Field::Customer], Support::Supported))
         .with_call(CallKind::MarkEmailVerified, needs(&[Field::Email, Field::EmailVerified], Support::Supported))
-        .with_call(CallKind::SendVerificationEmail, needs(&[Field::Email, Field::EmailVerified], mail()))
-        .with_call(CallKind::SendPasswordResetEmail, needs(&[Field::Email], mail()));
+        .with_call(
+            CallKind::SendVerificationEmail,
+            needs(&[Field::Email, Field::EmailVerified], mail(MailKind::Verification)),
+        )
+        .with_call(CallKind::SendPasswordResetEmail, needs(&[Field::Email], mail(MailKind::PasswordReset)));
     for field in Field::ALL {
         let fidelity = match schema.attribute(field) {
             // Written only if it is older than 9 to 14 days:

@@ -1,8 +1,8 @@
 //! The user store: the calls as searches and writes.
 
 use idp_bridge_core::{
-    CallScope, Capabilities, Deleted, Error, ErrorKind, Field, Finding, MailKind, Page, Result, SearchKey, StoredUser,
-    UserId, UserStore, async_trait,
+    CallScope, Capabilities, Deleted, Error, ErrorKind, Field, Finding, MailKind, MailTokens, Page, Result, SearchKey,
+    StoredUser, UserId, UserStore, async_trait,
 };
 
 use crate::Ldap;
@@ -92,6 +92,10 @@ impl UserStore for Ldap {
 
     async fn send_mail(&self, scope: &CallScope, mail: MailKind, user: &StoredUser<String>) -> Result<()> {
         self.mailer.as_ref().ok_or_else(undeclared)?.send(scope, mail, &user.record).await
+    }
+
+    fn mail_tokens(&self) -> Option<&dyn MailTokens> {
+        self.mailer.as_ref().map(|mailer| -> &dyn MailTokens { mailer.signer() })
     }
 
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {

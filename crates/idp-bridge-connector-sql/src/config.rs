@@ -1,6 +1,7 @@
 //! A tenant's settings of the connector.
 
 use idp_bridge_core::Secret;
+use idp_bridge_mailer::SmtpConfig;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -33,7 +34,7 @@ pub struct SqlConfig {
     #[serde(default)]
     pub statements: Statements,
 
-    /// How mails reach the tenant's mailer. Without it, the calls that send mails are unsupported.
+    /// The way of mails. Without it, the calls that send mails are unsupported.
     #[serde(default)]
     pub mail: Option<MailConfig>,
 
@@ -73,7 +74,7 @@ fn default_connections() -> u16 {
     10
 }
 
-/// The way of mails: either `url` or `outbox`.
+/// The way of mails: one of `url`, `smtp` and `outbox`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "SqlMail")]
@@ -82,6 +83,10 @@ pub struct MailConfig {
     /// The URL of the tenant's mailer, which gets a signed webhook for each mail.
     #[serde(default)]
     pub url: Option<String>,
+
+    /// The mail server, to which the bridge itself sends the mails.
+    #[serde(default)]
+    pub smtp: Option<SmtpConfig>,
 
     /// The statement that inserts a row for each mail, which the tenant's own program sends. Its parameters are `:kind`, `:id`,
     /// `:email` and `:token`.
@@ -95,7 +100,7 @@ pub struct MailConfig {
 impl MailConfig {
     /// Creates settings with this key, without a way.
     pub fn new(signing_key: impl Into<String>) -> Self {
-        Self { url: None, outbox: None, signing_key: Secret::new(signing_key) }
+        Self { url: None, smtp: None, outbox: None, signing_key: Secret::new(signing_key) }
     }
 }
 

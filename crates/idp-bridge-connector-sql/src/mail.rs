@@ -1,16 +1,18 @@
-//! Mails: signed webhooks to the tenant's mailer, or rows of an outbox.
+//! Mails: by the mailer of the settings, or as rows of an outbox.
 
-use idp_bridge_core::{CallKind, CallScope, ConnectorContext, Error, Finding, MailKind, Result, UserRecord};
+use idp_bridge_core::{
+    CallKind, CallScope, ConnectorContext, Error, Finding, MailKind, MailTokens, Result, Support, UserRecord,
+};
 use idp_bridge_mailer::{Mailer, MailerConfig, Signer};
 
 use crate::config::MailConfig;
 use crate::database::{Database, Dialect};
 use crate::statement::{OUTBOX, Statement, Values};
 
-/// Hands mails to the tenant.
+/// The way of mails.
 pub(crate) enum Mails {
-    /// Each mail is a signed webhook.
-    Webhook(Mailer),
+    /// Each mail is sent, or handed over as a signed webhook.
+    Mailer(Mailer),
     /// Each mail is a row of a table.
     Outbox { signer: Signer, statement: Statement },
 }
@@ -18,24 +20,45 @@ pub(crate) enum Mails {
 impl Mails {
     /// Parses the settings.
     pub(crate) fn new(config: &MailConfig, dialect: Dialect, context: &ConnectorContext) -> Result<Self> {
-        let key = &config.signing_key;
-        Ok(match (&config.url, &config.outbox) {
-            (Some(url), None) => Self::Webhook(Mailer::new(&MailerConfig::new(url, key.clone()), context)?),
-            (None, Some(text)) => {
-                Self::Outbox { signer: Signer::new(key, context)?, statement: Statement::parse(text, dialect, OUTBOX)? }
-            }
+        let MailConfig { url, smtp, outbox, signing_key } = config.clone();
+        let mut mailer = MailerConfig::new(signing_key);
+        (mailer.url, mailer.smtp) = (url, smtp);
+        Ok(match (mailer.url.is_some(), mailer.smtp.is_some(), outbox) {
+            (true, false, None) | (false, true, None) => Self::Mailer(Mailer::new(&mailer, context)?),
+            (false, false, Some(text)) => Self::Outbox {
+                signer: Signer::new(&mailer.signing_key, context)?,
+                statement: Statement::parse(&text, dialect, OUTBOX)?,
+            },
             _ => {
-                return Err(Error::misconfigured("`mail` needs either `url` or `outbox`")
+                let hint = "set `mail.smtp` to your mail server, `mail.url` to the URL of your own mailer, or `mail.outbox` to a \
+                            statement";
+                return Err(Error::misconfigured("`mail` needs one of `url`, `smtp` and `outbox`")
                     .with("setting", "mail")
-                    .with_hint("set `mail.url` to the URL of your mailer, or `mail.outbox` to a statement"));
+                    .with_hint(hint));
             }
         })
+    }
+
+    /// Returns whether mails of this kind can be sent, where `can_mark` is whether the bridge can mark addresses as verified.
+    pub(crate) fn support(&self, kind: MailKind, can_mark: bool) -> Support {
+        match self {
+            Self::Mailer(mailer) => mailer.support(kind, can_mark),
+            Self::Outbox { .. } => Support::conditional(idp_bridge_mailer::CONDITION),
+        }
+    }
+
+    /// Returns the tokens in the links of mails.
+    pub(crate) fn tokens(&self) -> &dyn MailTokens {
+        match self {
+            Self::Mailer(mailer) => mailer.signer(),
+            Self::Outbox { signer, .. } => signer,
+        }
     }
 
     /// Returns the statement of the outbox, if mails are rows.
     pub(crate) fn outbox(&self) -> Option<&Statement> {
         match self {
-            Self::Webhook(_) => None,
+            Self::Mailer(_) => None,
             Self::Outbox { statement, .. } => Some(statement),
         }
     }
@@ -49,7 +72,7 @@ impl Mails {
         user: &UserRecord,
     ) -> Result<()> {
         let (signer, statement) = match self {
-            Self::Webhook(mailer) => return mailer.send(scope, kind, user).await,
+            Self::Mailer(mailer) => return mailer.send(scope, kind, user).await,
             Self::Outbox { signer, statement } => (signer, statement),
         };
         let (ticket, email) = signer.issue(kind, user)?;
@@ -69,7 +92,7 @@ impl Mails {
     /// Checks the mailer. The outbox is checked as the other statements are.
     pub(crate) async fn diagnose(&self, scope: &CallScope, calls: &[CallKind]) -> Option<Finding> {
         match self {
-            Self::Webhook(mailer) => Some(mailer.diagnose(scope, calls).await),
+            Self::Mailer(mailer) => Some(mailer.diagnose(scope, calls).await),
             Self::Outbox { .. } => None,
         }
     }

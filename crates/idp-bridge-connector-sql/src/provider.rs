@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use idp_bridge_core::{
-    CallKind, Capabilities, Connector, ConnectorContext, Directory, Error, Fidelity, Field, Result, Support,
+    CallKind, Capabilities, Connector, ConnectorContext, Directory, Error, Fidelity, Field, MailKind, Result, Support,
 };
 
 use crate::SqlConfig;
@@ -99,7 +99,7 @@ impl Checked {
         self.get_by_id.columns.contains(&Column::Field(field))
     }
 
-    fn capabilities(&self, has_mail: bool) -> Capabilities {
+    fn capabilities(&self, mails: Option<&Mails>) -> Capabilities {
         let mut capabilities = Capabilities::none("").with_call(CallKind::GetById, Support::Supported);
         for (kind, name, is_set) in [
             (CallKind::GetByEmail, "get_by_email", self.get_by_email.is_some()),
@@ -112,15 +112,16 @@ impl Checked {
         }
         let can_verify = self.returns(Field::Email) && self.returns(Field::EmailVerified);
         let can_reset = self.returns(Field::Email) && self.get_by_email.is_some();
-        for (kind, is_possible) in
-            [(CallKind::SendVerificationEmail, can_verify), (CallKind::SendPasswordResetEmail, can_reset)]
-        {
-            let support = match (has_mail, is_possible) {
-                (false, _) => Support::unsupported("the settings have no `mail`"),
-                (true, false) => {
+        for (kind, mail, is_possible) in [
+            (CallKind::SendVerificationEmail, MailKind::Verification, can_verify),
+            (CallKind::SendPasswordResetEmail, MailKind::PasswordReset, can_reset),
+        ] {
+            let support = match mails {
+                None => Support::unsupported("the settings have no `mail`"),
+                Some(_) if !is_possible => {
                     Support::unsupported("it needs `get_by_email`, and the columns `email` and `email_verified`")
                 }
-                (true, true) => Support::conditional(idp_bridge_mailer::CONDITION),
+                Some(mails) => mails.support(mail, self.mark.is_some()),
             };
             capabilities = capabilities.with_call(kind, support);
         }
@@ -187,7 +188,7 @@ impl Connector for Sql {
         let mails = config.mail.as_ref().map(|mail| Mails::new(mail, dialect, context)).transpose()?;
         Ok(Directory::new(Self {
             database: database::open(&config, dialect, context)?.into(),
-            capabilities: statements.capabilities(mails.is_some()),
+            capabilities: statements.capabilities(mails.as_ref()),
             mails,
             statements,
             integer_times: config.integer_times,

@@ -1,11 +1,12 @@
 //! The user store: the calls as statements.
 
 use idp_bridge_core::{
-    CallScope, Capabilities, Deleted, Error, ErrorKind, Finding, MailKind, Page, Result, SearchKey, StoredUser, UserId,
-    UserStore, async_trait,
+    CallScope, Capabilities, Deleted, Error, ErrorKind, Finding, MailKind, MailTokens, Page, Result, SearchKey,
+    StoredUser, UserId, UserStore, async_trait,
 };
 
 use crate::Sql;
+use crate::mail::Mails;
 use crate::map;
 use crate::statement::{Statement, Values};
 
@@ -67,6 +68,10 @@ impl UserStore for Sql {
     async fn send_mail(&self, scope: &CallScope, mail: MailKind, user: &StoredUser) -> Result<()> {
         let mails = self.mails.as_ref().ok_or_else(undeclared)?;
         mails.send(scope, &*self.database, mail, &user.record).await
+    }
+
+    fn mail_tokens(&self) -> Option<&dyn MailTokens> {
+        self.mails.as_ref().map(Mails::tokens)
     }
 
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {

@@ -40,6 +40,8 @@ pub struct ConnectorContext {
     pub random: Arc<dyn Random>,
     /// Where the provider may connect to, and how.
     pub outbound: OutboundPolicy,
+    /// The public URL of the bridge, for links to its pages.
+    pub public_url: Option<String>,
     /// Whether the provider may use the credentials of the host itself, such as an instance's role, if its settings have none.
     pub host_credentials: bool,
     /// The roles that the provider may take on with those credentials. If there is a list, they are used for nothing else.
@@ -57,6 +59,7 @@ impl ConnectorContext {
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
             outbound: OutboundPolicy::default(),
+            public_url: None,
             host_credentials: false,
             host_roles: None,
             federation: None,

@@ -10,7 +10,7 @@ pub use store::{Hit, MailKind, Page, SearchKey, StoredUser, UserStore};
 
 use crate::{
     CallKind, CallScope, Capabilities, Deleted, Email, EmailStatus, Error, ErrorKind, Federation, Finding,
-    IdentityProvider, Matches, Result, UserId, UserKey, UserRecord, mark_verified,
+    IdentityProvider, MailTokens, Matches, Result, UserId, UserKey, UserRecord, mark_verified,
 };
 
 /// The most pages of one search that are read.
@@ -218,6 +218,10 @@ impl<S: UserStore> IdentityProvider for Directory<S> {
 
     fn federation(&self) -> Option<&dyn Federation> {
         self.store.federation()
+    }
+
+    fn mail_tokens(&self) -> Option<&dyn MailTokens> {
+        self.store.mail_tokens().filter(|_| self.capabilities().call(CallKind::MarkEmailVerified).is_possible())
     }
 }
 

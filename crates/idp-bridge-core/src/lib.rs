@@ -15,6 +15,7 @@ mod directory;
 mod error;
 mod federation;
 mod finding;
+mod mail;
 mod marking;
 mod matches;
 mod provider;
@@ -38,6 +39,7 @@ pub use federation::{
     Logout, LogoutFallback, LogoutNotice, LogoutReach, OauthClient, TokenIdentity, TokenUser,
 };
 pub use finding::{Finding, Verdict};
+pub use mail::{MailToken, MailTokens};
 pub use marking::{EmailStatus, mark_verified};
 pub use matches::{Matches, if_found};
 pub use provider::{Deleted, IdentityProvider};

@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 
-use crate::{CallScope, Capabilities, Email, Error, Federation, Finding, Result, UserId, UserKey, UserRecord};
+use crate::{
+    CallScope, Capabilities, Email, Error, Federation, Finding, MailTokens, Result, UserId, UserKey, UserRecord,
+};
 
 /// The result of a delete. In all three cases the user does not exist afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,6 +150,15 @@ pub trait IdentityProvider: Send + Sync + 'static {
     ///
     /// - Is `Some` exactly if [`capabilities`](Self::capabilities) declares federation.
     fn federation(&self) -> Option<&dyn Federation> {
+        None
+    }
+
+    /// Returns the tokens in the links of mails, if the bridge's page can verify addresses with them.
+    ///
+    /// # Behavior
+    ///
+    /// - Is `None` unless [`capabilities`](Self::capabilities) declares `users.mark_email_verified`.
+    fn mail_tokens(&self) -> Option<&dyn MailTokens> {
         None
     }
 }

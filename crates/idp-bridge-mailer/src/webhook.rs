@@ -3,39 +3,16 @@
 use std::sync::Arc;
 
 use idp_bridge_core::{
-    CallKind, CallScope, ConnectorContext, Error, ErrorKind, Finding, MailKind, Result, Secret, UserRecord,
-    jiff::Timestamp,
+    CallKind, CallScope, ConnectorContext, Error, ErrorKind, Finding, MailKind, Result, UserRecord, jiff::Timestamp,
 };
 use idp_bridge_http::{BaseUrl, Bytes, Client, HeaderValue, Request, Url, header};
 use idp_bridge_protocol::signature;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::token::{Signer, Ticket};
 
-/// The settings of the tenant's mailer.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "Mailer")]
-#[non_exhaustive]
-pub struct MailerConfig {
-    /// The URL of the tenant's mailer, which gets a signed webhook for each mail.
-    pub url: String,
-
-    /// The key that signs webhooks and the tokens of links: `whsk_…` (Ed25519) or `whsec_…` (HMAC-SHA256).
-    pub signing_key: Secret,
-}
-
-impl MailerConfig {
-    /// Creates settings with this URL and key.
-    pub fn new(url: impl Into<String>, signing_key: Secret) -> Self {
-        Self { url: url.into(), signing_key }
-    }
-}
-
 /// Hands mails to the tenant's mailer.
-pub struct Mailer {
-    signer: Signer,
+pub(crate) struct Webhooks {
     client: Client,
     url: Url,
 }
@@ -59,31 +36,36 @@ struct Webhook<'a> {
 /// The webhook of `doctor`, for which no mail is sent.
 const CHECK: &str = "mail.check";
 
-impl Mailer {
-    /// Parses the settings, which are those of `mail` in the connector's.
-    pub fn new(config: &MailerConfig, context: &ConnectorContext) -> Result<Self> {
-        let base = BaseUrl::parse_setting("mail.url", &config.url, &context.outbound)?;
+impl Webhooks {
+    pub(crate) fn new(url: &str, context: &ConnectorContext) -> Result<Self> {
+        let base = BaseUrl::parse_setting("mail.url", url, &context.outbound)?;
         let client = Client::new(&context.outbound)?;
         client.prepare(&base)?;
-        Ok(Self { signer: Signer::new(&config.signing_key, context)?, client, url: base.as_url().clone() })
+        Ok(Self { client, url: base.as_url().clone() })
     }
 
     /// Hands a mail over. Success means that the mailer has accepted it.
-    pub async fn send(&self, scope: &CallScope, kind: MailKind, user: &UserRecord) -> Result<()> {
-        let (ticket, email) = self.signer.issue(kind, user)?;
+    pub(crate) async fn send(
+        &self,
+        signer: &Signer,
+        scope: &CallScope,
+        kind: MailKind,
+        user: &UserRecord,
+    ) -> Result<()> {
+        let (ticket, email) = signer.issue(kind, user)?;
         let webhook = Webhook {
             kind: &format!("mail.{}", kind.as_str()),
-            tenant: self.signer.tenant(),
+            tenant: signer.tenant(),
             id: Some(user.id.as_str()),
             email: Some(email.as_str()),
             token: Some(&ticket.token),
             expires: Some(ticket.expires),
         };
-        let request = self.request(&ticket, &webhook)?;
+        let request = self.request(signer, &ticket, &webhook)?;
         self.post(scope, request).await
     }
 
-    fn request(&self, ticket: &Ticket, webhook: &Webhook<'_>) -> Result<Request> {
+    fn request(&self, signer: &Signer, ticket: &Ticket, webhook: &Webhook<'_>) -> Result<Request> {
         let unwritable = || Error::ours(ErrorKind::Unexpected, "a webhook cannot be written");
         let body = serde_json::to_vec(webhook).map_err(|_| unwritable())?;
         let mut request =
@@ -91,7 +73,7 @@ impl Mailer {
         for (name, value) in [
             (signature::ID, ticket.id.clone()),
             (signature::TIMESTAMP, ticket.issued.as_second().to_string()),
-            (signature::SIGNATURE, self.signer.sign(&ticket.id, ticket.issued.as_second(), &body)),
+            (signature::SIGNATURE, signer.sign(&ticket.id, ticket.issued.as_second(), &body)),
         ] {
             let value = HeaderValue::from_str(&value).map_err(|_| unwritable())?;
             request = request.header(name, value);
@@ -100,12 +82,12 @@ impl Mailer {
     }
 
     /// Checks that the mailer accepts webhooks with this signature.
-    pub async fn diagnose(&self, scope: &CallScope, calls: &[CallKind]) -> Finding {
+    pub(crate) async fn diagnose(&self, signer: &Signer, scope: &CallScope, calls: &[CallKind]) -> Finding {
         let check = "the mailer accepts signed webhooks";
         let webhook =
-            Webhook { kind: CHECK, tenant: self.signer.tenant(), id: None, email: None, token: None, expires: None };
+            Webhook { kind: CHECK, tenant: signer.tenant(), id: None, email: None, token: None, expires: None };
         let ping = async {
-            let request = self.request(&self.signer.ticket()?, &webhook)?;
+            let request = self.request(signer, &signer.ticket()?, &webhook)?;
             self.post(scope, request.read_only()).await
         };
         let fix = "let the mailer answer `mail.check` with 204, and check that it has the key of `mail.signing_key`";

@@ -160,7 +160,7 @@ impl VerifyingKey {
     }
 
     /// Returns whether the signature is valid. Takes constant time for shared keys.
-    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         match self {
             Self::Shared(shared) => hmac::verify(&shared.key, message, signature).is_ok(),
             Self::Public(key) => UnparsedPublicKey::new(&ED25519, key).verify(message, signature).is_ok(),

@@ -8,7 +8,6 @@ mod cors;
 mod customer;
 mod end_session;
 mod federated;
-mod form;
 mod logout;
 mod metadata;
 mod resource;
@@ -21,8 +20,8 @@ use http::Method;
 use idp_bridge_protocol::Code;
 
 use self::context::FederationRequest;
-use self::form::FormBody;
 use crate::error::Refusal;
+use crate::form::FormBody;
 use crate::log::RequestLog;
 use crate::request::TenantRequest;
 use crate::response::Response;

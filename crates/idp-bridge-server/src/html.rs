@@ -12,7 +12,7 @@ use http_body_util::Full;
 use crate::response::{self, Response};
 
 /// The assets of pages without forms and scripts.
-static PLAIN: Assets = Assets::new(include_str!("html/style.css"));
+pub(crate) static PLAIN: Assets = Assets::new(include_str!("html/style.css"));
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 
 /// The style sheet and the script of pages, and the policy that allows nothing else.
@@ -69,11 +69,11 @@ pub(crate) fn new(page: impl Into<Bytes>, assets: &Assets) -> Response {
     response
 }
 
-/// Replaces the body of a response by a page with this title and body, without forms and scripts.
-pub(crate) fn replace_body(response: &mut Response, title: &str, body: &str) {
-    *response.body_mut() = Full::new(document(title, body, &PLAIN).into());
+/// Replaces the body of a response by a page with this title, body and assets.
+pub(crate) fn replace_body(response: &mut Response, title: &str, body: &str, assets: &Assets) {
+    *response.body_mut() = Full::new(document(title, body, assets).into());
     response.headers_mut().insert(header::CONTENT_TYPE, HTML);
-    set_policies(response, &PLAIN);
+    set_policies(response, assets);
 }
 
 /// Builds a page with this title, body and assets.

@@ -20,6 +20,7 @@ mod error;
 mod exposition;
 mod federation;
 mod flights;
+mod form;
 mod guard;
 mod health;
 mod history;
@@ -57,6 +58,7 @@ mod tls;
 mod token_gate;
 mod trace;
 mod user_cache;
+mod verify_email;
 mod webhook;
 
 pub use audit::{Audit, AuditReport, AuditSettings, AuditSync, BrokenLine, verify_audit};

@@ -35,6 +35,8 @@ pub(crate) enum Surface {
     BackchannelLogout,
     /// The federation document for applications.
     Federation,
+    /// The page that a link in a mail opens.
+    VerifyEmail,
 }
 
 impl Surface {
@@ -47,6 +49,7 @@ impl Surface {
             Self::Logout => "logout",
             Self::BackchannelLogout => "backchannel_logout",
             Self::Federation => "federation",
+            Self::VerifyEmail => "verify_email",
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod examples;
 mod federation;
+mod mail;
 mod parts;
 mod problems;
 mod schemas;
@@ -33,6 +34,7 @@ pub fn openapi() -> Value {
             {"name": "Signed calls", "description": "For the platform's Users service."},
             {"name": "REST", "description": "Calls with a bearer token. Off unless the tenant has tokens."},
             {"name": "Federation", "description": "For applications, browsers and identity providers. Off unless the tenant has clients."},
+            {"name": "Mails", "description": "For the links in mails that the bridge sends. Off unless the tenant's connector sends mails."},
             {"name": "Operation", "description": "For supervisors, load balancers and people."}
         ],
         "paths": paths(),
@@ -79,6 +81,8 @@ fn paths() -> Value {
     for (path, operations) in federation::paths() {
         paths.insert(format!("{tenant}/{path}"), operations);
     }
+    let (path, operations) = mail::path();
+    paths.insert(format!("{tenant}/{path}"), operations);
     for page in Page::ALL {
         paths.insert(page.path().to_owned(), json!({"get": describe_page(page)}));
     }

@@ -25,7 +25,7 @@ use crate::tenant::Tenant;
 pub(crate) use admitted::AdmittedCall;
 
 /// The body of a successful response.
-struct Success {
+pub(crate) struct Success {
     body: Bytes,
     /// Whether the body is that of an earlier call with an equal key.
     is_replay: bool,
@@ -37,20 +37,10 @@ impl Success {
     }
 }
 
-/// Runs a call unless the tenant has disabled it. A read stops when its caller disconnects; a started write continues.
-pub(crate) async fn run(state: &Arc<ServerState>, mut admitted: AdmittedCall) -> Response {
+/// Runs a call, and responds with its result.
+pub(crate) async fn run(state: &Arc<ServerState>, admitted: AdmittedCall) -> Response {
     let request_id = Arc::clone(admitted.log.request_id());
-    let kind = admitted.call.kind();
-    admitted.log.set_call(kind.as_str());
-    let result = match check(state, &admitted) {
-        Err(rejection) => return admitted.log.reject(rejection),
-        Ok(seat) if kind.is_write() => {
-            let task = state.tasks.spawn(run_once(Arc::clone(state), admitted, seat));
-            task.await.unwrap_or_else(|_| Err(Refusal::new(Code::Internal).with_outcome(Outcome::Unknown)))
-        }
-        Ok(_seat) => read::get(state, admitted).await.map(Success::new),
-    };
-    match result {
+    match attempt(state, admitted).await {
         Ok(Success { body, is_replay }) => {
             let mut response = response::new(body, JSON);
             if is_replay {
@@ -59,6 +49,23 @@ pub(crate) async fn run(state: &Arc<ServerState>, mut admitted: AdmittedCall) ->
             response
         }
         Err(refusal) => refusal.into_response(&request_id),
+    }
+}
+
+/// Runs a call unless the tenant has disabled it. A read stops when its caller disconnects; a started write continues.
+pub(crate) async fn attempt(state: &Arc<ServerState>, mut admitted: AdmittedCall) -> Result<Success, Refusal> {
+    let kind = admitted.call.kind();
+    admitted.log.set_call(kind.as_str());
+    match check(state, &admitted) {
+        Err(Rejection { refusal, cause }) => {
+            admitted.log.write_refusal(&refusal, cause.as_deref());
+            Err(refusal)
+        }
+        Ok(seat) if kind.is_write() => {
+            let task = state.tasks.spawn(run_once(Arc::clone(state), admitted, seat));
+            task.await.unwrap_or_else(|_| Err(Refusal::new(Code::Internal).with_outcome(Outcome::Unknown)))
+        }
+        Ok(_seat) => read::get(state, admitted).await.map(Success::new),
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) enum Route<'a> {
     Rest(TenantId, Resource<'a>),
     /// `/v1/tenants/{tenant}/userinfo` and the other OAuth routes
     Federation(TenantId, federation::Resource),
+    /// `/v1/tenants/{tenant}/verify-email`
+    VerifyEmail(TenantId),
 }
 
 /// A page without a tenant, which needs no authentication.
@@ -63,6 +65,7 @@ impl<'a> Route<'a> {
         let tenant = TenantId::new(tenant).ok()?;
         match rest {
             "webhook" => Some(Self::Webhook(tenant)),
+            "verify-email" => Some(Self::VerifyEmail(tenant)),
             _ => match federation::Resource::parse(rest) {
                 Some(resource) => Some(Self::Federation(tenant, resource)),
                 None => Resource::parse(rest).map(|resource| Self::Rest(tenant, resource)),
@@ -77,6 +80,7 @@ impl<'a> Route<'a> {
             Self::Webhook(_) => "/v1/tenants/{tenant}/webhook",
             Self::Rest(_, resource) => resource.template(),
             Self::Federation(_, resource) => resource.template(),
+            Self::VerifyEmail(_) => "/v1/tenants/{tenant}/verify-email",
         }
     }
 
@@ -87,6 +91,7 @@ impl<'a> Route<'a> {
             Self::Webhook(_) => "POST",
             Self::Rest(_, resource) => resource.allow(),
             Self::Federation(_, resource) => resource.allow(),
+            Self::VerifyEmail(_) => "GET, HEAD, POST",
         }
     }
 
@@ -130,6 +135,7 @@ mod tests {
         assert_eq!(parse("/v1/tenants/acme/logout"), federation(federation::Resource::Logout));
         assert_eq!(parse("/v1/tenants/acme/backchannel-logout"), federation(federation::Resource::BackchannelLogout));
         assert_eq!(parse("/v1/tenants/acme/federation"), federation(federation::Resource::Metadata));
+        assert_eq!(parse("/v1/tenants/acme/verify-email"), Some(Route::VerifyEmail(tenant())));
         assert_eq!(parse("/v1/tenants/acme/users/u/send-verification-email"), rest(Resource::VerificationEmail("u")));
         for path in [
             "",
@@ -158,6 +164,7 @@ mod tests {
             "/v1/tenants/acme/userinfo/",
             "/v1/tenants/acme/Logout",
             "/v1/tenants/acme/logout%2f",
+            "/v1/tenants/acme/verify-email/x",
         ] {
             assert_eq!(parse(path), None, "{path}");
         }

@@ -18,7 +18,7 @@ use crate::request::TenantRequest;
 use crate::response::Response;
 use crate::route::{Page, Route};
 use crate::state::ServerState;
-use crate::{docs, federation, health, openapi, operator, rest, webhook};
+use crate::{docs, federation, health, openapi, operator, rest, verify_email, webhook};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -89,6 +89,8 @@ async fn route(router: &Router, request_id: &Arc<str>, request: Request<Incoming
         Route::Page(Page::Docs) => Ok(docs::page()),
         // Refuses requests itself while the server drains: pages of other origins must be able to read the refusal.
         Route::Federation(tenant, resource) => Ok(federation::handle(state, to_tenant(tenant), resource).await),
+        // A page, also while the server drains.
+        Route::VerifyEmail(tenant) => Ok(verify_email::handle(state, to_tenant(tenant)).await),
         _ if state.is_draining() => Err(Refusal::new(Code::ShuttingDown)),
         Route::Webhook(tenant) => {
             require_certificate(&head)?;

@@ -88,7 +88,7 @@ impl OpenldapHarness {
         config.attributes.blocked = Some("pwdAccountLockedTime".to_owned());
         config.attributes.login_time = Some("pwdLastSuccess".to_owned());
         let mailer = format!("{}/mails", self.mailer.base());
-        config.mail = Some(MailerConfig::new(mailer, Secret::new(SIGNING_KEY)));
+        config.mail = Some(MailerConfig::new(Secret::new(SIGNING_KEY)).with_url(mailer));
         config
     }
 

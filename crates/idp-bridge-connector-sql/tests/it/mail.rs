@@ -58,8 +58,8 @@ async fn wrong_settings_are_named() {
         config
     };
     for (config, part) in [
-        (both, "either `url` or `outbox`"),
-        (neither, "either `url` or `outbox`"),
+        (both, "one of `url`, `smtp` and `outbox`"),
+        (neither, "one of `url`, `smtp` and `outbox`"),
         (weak, "`mail.signing_key` is no key"),
         (with_mailer(&database, "http://mailer.acme.example"), "http"),
         (with_outbox(&database, "insert into outbox values (:customer, :token)"), "`:customer`"),

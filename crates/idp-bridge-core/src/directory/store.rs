@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 
 use crate::{
-    CallScope, Capabilities, Customer, CustomerId, Deleted, Email, EmailStatus, Error, Federation, Finding, Matches,
-    Result, UserId, UserRecord,
+    CallScope, Capabilities, Customer, CustomerId, Deleted, Email, EmailStatus, Error, Federation, Finding, MailTokens,
+    Matches, Result, UserId, UserRecord,
 };
 
 /// The primitive operations of one product, with one tenant's settings.
@@ -95,6 +95,11 @@ pub trait UserStore: Send + Sync + 'static {
 
     /// Returns the OAuth side, if the settings switch it on.
     fn federation(&self) -> Option<&dyn Federation> {
+        None
+    }
+
+    /// Returns the tokens in the links of mails, if the bridge itself sends them.
+    fn mail_tokens(&self) -> Option<&dyn MailTokens> {
         None
     }
 }

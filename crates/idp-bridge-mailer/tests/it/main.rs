@@ -1,6 +1,8 @@
-//! Webhooks to a mailer.
+//! Webhooks to a mailer, and mails to a mail server.
 
-#![expect(clippy::unwrap_used, reason = "for tests only")]
+#![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "for tests only")]
+
+mod smtp;
 
 use std::time::Duration;
 
@@ -16,12 +18,16 @@ use standardwebhooks::Webhook;
 const KEY: &str = "whsec_Q29uZm9ybWFuY2Ugb2YgbWFpbHMgaW4gdGVzdHM=";
 
 fn mailer(url: &str) -> Mailer {
-    let config = MailerConfig::new(url, Secret::new(KEY));
+    let config = MailerConfig::new(Secret::new(KEY)).with_url(url);
     Mailer::new(&config, &ConnectorContext::new(TenantId::new("acme").unwrap())).unwrap()
 }
 
 fn ada() -> UserRecord {
-    let email = Email::new("ada@acme.example").unwrap();
+    user("ada@acme.example")
+}
+
+fn user(email: &str) -> UserRecord {
+    let email = Email::new(email).unwrap();
     UserRecord { email: Some(email), ..UserRecord::new(UserId::new("u-1").unwrap()) }
 }
 
@@ -99,7 +105,7 @@ fn wrong_settings_are_named_without_the_key() {
         ("http://mailer.acme.example", KEY, "http"),
         ("mailer", KEY, "mail.url"),
     ] {
-        let error = Mailer::new(&MailerConfig::new(url, Secret::new(key)), &context).err().unwrap();
+        let error = Mailer::new(&MailerConfig::new(Secret::new(key)).with_url(url), &context).err().unwrap();
         assert!(error.to_string().contains(part) && !format!("{error:?}").contains("hunter2"), "{error:?}");
     }
 }

@@ -11,11 +11,11 @@ use idp_bridge_protocol::Code;
 
 use super::context::FederationRequest;
 use super::federated::Federated;
-use super::form::{self, Fields, FormBody};
 use crate::audit::AuditEvent;
 use crate::audited;
 use crate::dispatch::with_deadline;
 use crate::error::{Refusal, Rejection};
+use crate::form::{self, Fields, FormBody};
 use crate::log::{RequestLog, Surface};
 use crate::response::{self, Response};
 use crate::revocation::{Revocation, RevokedKey};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::request::Parts;
 
-use super::form::FormBody;
+use crate::form::FormBody;
 use crate::log::RequestLog;
 use crate::state::ServerState;
 use crate::tenant::Tenant;

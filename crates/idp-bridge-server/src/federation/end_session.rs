@@ -11,9 +11,9 @@ use idp_bridge_protocol::Code;
 
 use super::context::FederationRequest;
 use super::federated::Federated;
-use super::form::{self, Fields};
 use crate::dispatch::with_deadline;
 use crate::error::{Refusal, Rejection};
+use crate::form::{self, Fields};
 use crate::html::{self, escape, rich_text};
 use crate::log::RequestLog;
 use crate::response::{self, Response};
@@ -46,7 +46,7 @@ pub(super) async fn handle(request: FederationRequest<'_>) -> Response {
         Err(rejection) => {
             let page = error_page(&rejection.refusal, log.request_id());
             let mut response = log.reject(rejection);
-            html::replace_body(&mut response, TITLE, &page);
+            html::replace_body(&mut response, TITLE, &page, &html::PLAIN);
             response
         }
     }

@@ -16,12 +16,12 @@ use jiff::Timestamp;
 
 use super::context::FederationRequest;
 use super::federated::Federated;
-use super::form::{self, Fields, FormBody};
 use super::token;
 use crate::audit::AuditEvent;
 use crate::audited;
 use crate::dispatch::with_deadline;
 use crate::error::{Refusal, Rejection};
+use crate::form::{self, Fields, FormBody};
 use crate::log::{RequestLog, Surface};
 use crate::request;
 use crate::response::{self, Response};

@@ -16,10 +16,10 @@ use serde::Serialize;
 
 use super::context::FederationRequest;
 use super::federated::Federated;
-use super::form::{self, Fields, FormBody};
 use super::{customer, token};
 use crate::dispatch::with_deadline;
 use crate::error::{Refusal, Rejection};
+use crate::form::{self, Fields, FormBody};
 use crate::log::RequestLog;
 use crate::request;
 use crate::response::{self, JSON, Response};

@@ -33,6 +33,11 @@ impl Key {
         Self::new(tenant, ["rest", caller, id])
     }
 
+    /// Creates the key of a link in a mail.
+    pub(crate) fn for_mail(tenant: &TenantId, id: &str) -> Self {
+        Self::new(tenant, ["mail", "", id])
+    }
+
     fn new(tenant: &TenantId, [surface, caller, id]: [&str; 3]) -> Self {
         let parts = [surface, tenant.as_str(), caller, id].map(str::as_bytes);
         Self { tenant: tenant.clone(), digest: sha256_of_parts(&parts) }

@@ -63,3 +63,5 @@ mod status;
 mod tls;
 #[cfg(test)]
 mod user_cache;
+#[cfg(test)]
+mod verify_email;

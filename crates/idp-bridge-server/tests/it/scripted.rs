@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use idp_bridge_core::{
-    CallScope, Capabilities, Customer, CustomerId, Deleted, Email, Error, ErrorKind, Finding, IdentityProvider, Result,
-    UserId, UserKey, UserRecord, async_trait,
+    CallScope, Capabilities, Customer, CustomerId, Deleted, Email, Error, ErrorKind, Finding, IdentityProvider,
+    MailTokens, Result, UserId, UserKey, UserRecord, async_trait,
 };
 use tokio::sync::Semaphore;
 
@@ -38,6 +38,7 @@ pub(crate) struct Scripted {
     script: Arc<dyn Fn(ProviderCall, CallScope) -> BoxFuture + Send + Sync>,
     asked: Arc<AtomicUsize>,
     diagnose: Arc<dyn Fn() -> Vec<Finding> + Send + Sync>,
+    mail_tokens: Option<Arc<dyn MailTokens>>,
 }
 
 impl Scripted {
@@ -47,7 +48,13 @@ impl Scripted {
         F: Future<Output = Result<Returned>> + Send + 'static,
     {
         let script = Arc::new(move |asked, scope| Box::pin(script(asked, scope)) as BoxFuture);
-        Self { capabilities: Capabilities::all(), script, asked: Arc::default(), diagnose: Arc::new(Vec::new) }
+        Self {
+            capabilities: Capabilities::all(),
+            script,
+            asked: Arc::default(),
+            diagnose: Arc::new(Vec::new),
+            mail_tokens: None,
+        }
     }
 
     /// Creates a provider that returns without waiting.
@@ -89,6 +96,13 @@ impl Scripted {
     #[must_use]
     pub(crate) fn with_findings(mut self, diagnose: impl Fn() -> Vec<Finding> + Send + Sync + 'static) -> Self {
         self.diagnose = Arc::new(diagnose);
+        self
+    }
+
+    /// Sets the tokens in the links of mails.
+    #[must_use]
+    pub(crate) fn with_mail_tokens(mut self, tokens: Arc<dyn MailTokens>) -> Self {
+        self.mail_tokens = Some(tokens);
         self
     }
 
@@ -146,6 +160,10 @@ impl IdentityProvider for Scripted {
 
     async fn diagnose(&self, _: &CallScope) -> Vec<Finding> {
         (self.diagnose)()
+    }
+
+    fn mail_tokens(&self) -> Option<&dyn MailTokens> {
+        self.mail_tokens.as_deref()
     }
 }
 

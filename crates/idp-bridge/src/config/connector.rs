@@ -117,6 +117,7 @@ impl Reader<'_> {
                 counters: self.counters.clone(),
                 ..connector.outbound
             },
+            public_url: self.server.public_url.as_ref().map(|url| url.0.clone()),
             host_credentials: self.server.aws_default_chain,
             host_roles: self.host_roles(id),
             federation: federation.map(model::Federation::to_settings),

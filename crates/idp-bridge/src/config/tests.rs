@@ -141,6 +141,7 @@ fn example_file_is_valid_and_has_all_keys() {
         "hooli-pocketbase",
         "soylent-database",
         "vandelay-ldap",
+        "vandelay-smtp",
     ] {
         folder.write(&format!("secrets/{name}"), PUBLIC);
     }

@@ -1,0 +1,139 @@
+//! Mails by SMTP, over the connections and with the TLS rules of all upstream calls.
+//!
+//! The crate lettre writes the messages. Its SMTP client (0.11.23, read in November 2026) is not used: it keeps bytes that arrive before
+//! the TLS handshake as answers of the server, reads lines of any length, and has TLS settings of its own.
+
+mod message;
+mod reply;
+mod server;
+mod session;
+
+use idp_bridge_core::{
+    AttemptResult, CallKind, CallScope, ConnectorContext, Error, ErrorKind, Finding, MailKind, Result,
+    UpstreamCounters, UserRecord,
+};
+use idp_bridge_http::until_deadline;
+
+use crate::config::SmtpConfig;
+use crate::link::Pages;
+use crate::templates::{Templates, Values};
+use crate::token::Signer;
+use message::{Mail, Sender};
+use server::Server;
+use session::Session;
+
+/// Sends mails to a mail server.
+pub(crate) struct Smtp {
+    server: Server,
+    sender: Sender,
+    pub(crate) pages: Pages,
+    verification: Templates,
+    password_reset: Templates,
+    counters: UpstreamCounters,
+}
+
+impl Smtp {
+    pub(crate) fn new(config: &SmtpConfig, context: &ConnectorContext) -> Result<Self> {
+        Ok(Self {
+            server: Server::new(config, &context.outbound)?,
+            sender: Sender::parse(config)?,
+            pages: Pages::new(config, context)?,
+            verification: Templates::new(MailKind::Verification, &config.verification)?,
+            password_reset: Templates::new(MailKind::PasswordReset, &config.password_reset)?,
+            counters: context.outbound.counters.clone(),
+        })
+    }
+
+    /// Sends a mail. Success means that the server has accepted it.
+    pub(crate) async fn send(
+        &self,
+        signer: &Signer,
+        scope: &CallScope,
+        kind: MailKind,
+        user: &UserRecord,
+    ) -> Result<()> {
+        let mail = self.write(signer, kind, user)?;
+        self.begin_attempt(scope);
+        // Before the connection, since its failures must not reveal to a stranger that the address has a user.
+        scope.recorder().write_begins();
+        let delivered = self.deliver(scope, &mail).await;
+        self.end_attempt(&delivered);
+        delivered?.quit().await;
+        Ok(())
+    }
+
+    /// Delivers a mail, and returns the session.
+    async fn deliver(&self, scope: &CallScope, mail: &Mail) -> Result<Session> {
+        let recorder = scope.recorder();
+        let transmitted = until_deadline(scope, timeout, async {
+            let mut session = Session::open(&self.server).await?;
+            session.transmit(mail).await?;
+            Ok(session)
+        });
+        // A server accepts no mail before the line that ends it (RFC 5321, section 4.1.1.4).
+        let mut session = transmitted.await.inspect_err(|_| recorder.write_refused())?;
+        let ended = until_deadline(scope, timeout, async { Ok(session.finish().await) }).await?;
+        ended.map_err(|fault| {
+            if fault.is_answered {
+                recorder.write_refused();
+            }
+            fault.error
+        })?;
+        Ok(session)
+    }
+
+    fn write(&self, signer: &Signer, kind: MailKind, user: &UserRecord) -> Result<Mail> {
+        let (ticket, email) = signer.issue(kind, user)?;
+        let link = self.pages.link(kind, &ticket.token);
+        let link = link.ok_or_else(|| Error::ours(ErrorKind::Unexpected, "the mail has no page for its link"))?;
+        let expires = ticket.expires.strftime("%Y-%m-%d %H:%M UTC").to_string();
+        let values = Values { email: email.as_str(), expires: &expires, link: &link, tenant: signer.tenant() };
+        let templates = match kind {
+            MailKind::Verification => &self.verification,
+            MailKind::PasswordReset => &self.password_reset,
+        };
+        self.sender.write(&ticket, email, templates.render(&values)?)
+    }
+
+    /// Connects, logs in, and sends no mail.
+    pub(crate) async fn diagnose(&self, scope: &CallScope, calls: &[CallKind]) -> Finding {
+        let check = "the mail server accepts the bridge";
+        self.begin_attempt(scope);
+        let checked = until_deadline(scope, timeout, async {
+            let mut session = Session::open(&self.server).await?;
+            session.check().await?;
+            session.quit().await;
+            Ok(())
+        });
+        let checked = checked.await;
+        self.end_attempt(&checked);
+        match checked {
+            Ok(()) => Finding::ok(check, calls).with_detail(self.server.describe()),
+            Err(error) => {
+                let grant = error.hint().unwrap_or("allow the login of the bridge to send mails").to_owned();
+                Finding::failed_by(check, calls, &error, grant)
+            }
+        }
+    }
+
+    fn begin_attempt(&self, scope: &CallScope) {
+        scope.recorder().request();
+        scope.recorder().attempt();
+        self.counters.count_request();
+    }
+
+    fn end_attempt<T>(&self, result: &Result<T>) {
+        self.counters.count_attempt(match result {
+            Ok(_) => AttemptResult::Success,
+            Err(error) if error.kind() == ErrorKind::Timeout => AttemptResult::Abandoned,
+            Err(error) if error.is_unanswered() => AttemptResult::NoResponse,
+            Err(_) => AttemptResult::Refused,
+        });
+    }
+}
+
+fn timeout() -> Error {
+    Error::upstream(ErrorKind::Timeout, "the mail server did not answer in time")
+        .with_hint("raise `deadline`, or use a mail server that answers sooner, such as a relay beside the bridge")
+        .unanswered()
+}
