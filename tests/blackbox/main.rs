@@ -26,6 +26,9 @@ mod load;
 #[cfg(test)]
 mod log_secrets;
 #[cfg(test)]
+#[cfg(feature = "sql")]
+mod mails;
+#[cfg(test)]
 mod operator;
 #[cfg(test)]
 mod pages;
@@ -39,6 +42,9 @@ mod rest;
 mod shared_store;
 #[cfg(test)]
 mod signals;
+#[cfg(test)]
+#[cfg(feature = "sql")]
+mod sqlite;
 #[cfg(test)]
 mod streams;
 #[cfg(test)]

@@ -21,7 +21,9 @@ mod provider;
 mod sqlite;
 mod statement;
 mod store;
+mod user_database;
 
 pub use config::{EpochUnit, MailConfig, SqlConfig, Statements};
 pub use preset::Preset;
 pub use provider::Sql;
+pub use user_database::UserDatabase;

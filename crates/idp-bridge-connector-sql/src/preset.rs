@@ -19,6 +19,8 @@ pub enum Preset {
     Django,
     /// The table `users` of Laravel.
     Laravel,
+    /// The table that `idp-bridge serve --sqlite` creates.
+    IdpBridge,
 }
 
 /// The parts of a schema's statements.
@@ -36,7 +38,8 @@ struct Parts {
 impl Preset {
     /// Returns the statements. `customer` is the name of the column with the customer.
     pub(crate) fn statements(self, dialect: Dialect, customer: Option<&str>) -> Result<Statements> {
-        let customer = customer.map(|name| self.customer(name)).transpose()?;
+        let own = (self == Self::IdpBridge).then_some("customer");
+        let customer = customer.or(own).map(|name| self.customer(name)).transpose()?;
         let Parts { table, columns, email, exists, mark } = self.parts(dialect)?;
         let select = match &customer {
             Some(customer) => format!("select id, {customer} as customer, {columns} from {table} where {exists}"),
@@ -64,7 +67,7 @@ impl Preset {
         }
         Ok(match self {
             Self::Supabase => format!("raw_app_meta_data ->> '{name}'"),
-            Self::BetterAuth | Self::Django | Self::Laravel => format!("\"{name}\""),
+            Self::BetterAuth | Self::Django | Self::Laravel | Self::IdpBridge => format!("\"{name}\""),
         })
     }
 
@@ -98,6 +101,19 @@ impl Preset {
             Self::Supabase => {
                 return Err(Error::misconfigured("the preset `supabase` is for PostgreSQL").with("setting", "preset"));
             }
+            Self::IdpBridge if is_postgres => {
+                return Err(Error::misconfigured("the preset `idp-bridge` is for SQLite").with("setting", "preset"));
+            }
+            Self::IdpBridge => Parts {
+                table: "users",
+                columns: "email, email_verified, blocked, service_account, create_time, update_time, login_time, \
+                          logins_count",
+                email: "email",
+                exists: "true",
+                mark: Some(["1", "0"].map(|flag| {
+                    format!("email_verified = {flag}, update_time = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')")
+                })),
+            },
             // https://docs.djangoproject.com/en/5.2/ref/contrib/auth/#fields
             Self::Django => Parts {
                 table: "auth_user",
@@ -149,6 +165,7 @@ mod tests {
             assert!(get(name).is_err(), "{name}");
         }
         assert!(Preset::Supabase.statements(Dialect::Sqlite, None).is_err());
+        assert!(Preset::IdpBridge.statements(Dialect::Postgres, None).is_err());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! SQLite: a file with connections on threads of their own.
 
-mod errors;
+pub(crate) mod errors;
 mod threads;
 
 use std::path::PathBuf;

@@ -16,6 +16,8 @@ const EXAMPLES: &str = "\
 Examples:
   # a demo with sample users, without any configuration
   idp-bridge serve
+  # users in a file, for a tenant without an identity provider
+  idp-bridge serve --sqlite users.db
   # a key pair: one half for the platform, one for the bridge
   idp-bridge keys new
   # check the configuration offline, then check the identity provider's settings
@@ -40,7 +42,7 @@ pub(crate) struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve the configured tenants, or a demo with sample users if there is no configuration
+    /// Serve the configured tenants, the users of a file, or a demo with sample users if there is no configuration
     ///
     /// The first line on standard output is `listening on http://<address>`, and the log goes to standard error.
     /// SIGTERM or SIGINT finishes the calls in flight and exits with 0; a second signal ends the bridge at once.
@@ -65,10 +67,10 @@ pub(crate) enum Command {
     /// Check that a bridge, or an endpoint of your own, follows the protocol
     #[command(after_help = verify::EXAMPLES)]
     Verify(verify::Options),
-    /// Make a call directly through a configured connector, without a server
+    /// Make a call directly through a configured connector, without a server, or import users
     Users {
         #[command(subcommand)]
-        command: UserCommand<users::Options>,
+        command: users::Command,
     },
     /// List the connectors of this program with their capabilities and settings
     Connectors(connectors::Options),
@@ -188,7 +190,7 @@ impl Command {
             Self::Call { command: CallCommand::Users(command) } => command.options().json,
             Self::Call { command: CallCommand::Ping { options } } => options.json,
             Self::Verify(options) => options.json,
-            Self::Users { command } => command.options().json,
+            Self::Users { command } => command.prints_json(),
             Self::Keys { command: keys::Command::New(new) } => new.json,
             Self::Keys { command: keys::Command::Public(_) } => true,
             #[cfg(feature = "http")]
@@ -219,7 +221,8 @@ impl CallCommand {
 }
 
 impl<O: Args> UserCommand<O> {
-    fn options(&self) -> &O {
+    /// Returns the options.
+    pub(crate) fn options(&self) -> &O {
         match self {
             Self::GetById { options, .. }
             | Self::GetByEmail { options, .. }

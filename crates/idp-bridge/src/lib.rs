@@ -16,6 +16,7 @@ mod demo;
 mod log;
 mod report;
 mod show;
+mod sqlite;
 mod traces;
 
 use std::process::ExitCode;

@@ -134,7 +134,7 @@ fn write_pair(folder: &Path, platform: &Secret, bridge: &Secret, new: &New) -> R
 }
 
 /// Writes a new file that only its owner can read. Existing files are never overwritten.
-fn write_private(path: &Path, key: &Secret) -> Result<(), Failure> {
+pub(crate) fn write_private(path: &Path, key: &Secret) -> Result<(), Failure> {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     file.and_then(|mut file| writeln!(file, "{}", key.expose())).map_err(|error| write_error(path, &error))
 }

@@ -11,7 +11,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::Args;
-use idp_bridge_core::{Finding, Registry, SystemClock, SystemRandom, Verdict};
+use idp_bridge_core::{Finding, Registry, SystemClock, SystemRandom, TenantId, Verdict};
 use idp_bridge_server::store::{FileStore, Store};
 use idp_bridge_server::{Audit, CurrentTls, Server, Tenants, Tls};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -26,6 +26,7 @@ use crate::config::{self, Loader, Location, Problem, Settings, StoreSettings};
 use crate::demo::Demo;
 use crate::log::{self, RunningLog};
 use crate::report::{CommandResult, Exit, Failure, print};
+use crate::sqlite::{SqliteOption, SqliteUsers};
 use crate::traces::SpanQueue;
 
 /// Maximum number of worker threads. The bridge mostly waits for identity providers.
@@ -41,6 +42,11 @@ const SHUTDOWN: Duration = Duration::from_secs(1);
 pub(crate) struct Options {
     #[command(flatten)]
     config: ConfigOption,
+    #[command(flatten)]
+    sqlite: SqliteOption,
+    /// The platform's id of the tenant of `--sqlite` [default: default]
+    #[arg(long, value_name = "ID", requires = "sqlite")]
+    tenant: Option<TenantId>,
     /// The address and port to listen on, instead of the configured one; port 0 selects a free port
     #[arg(long, value_name = "ADDRESS", value_parser = parse_listen)]
     listen: Option<SocketAddr>,
@@ -55,9 +61,12 @@ fn parse_listen(text: &str) -> Result<SocketAddr, String> {
 
 /// Runs the command. The first line on standard output is `listening on http://<address>`, or `https` with TLS.
 pub(crate) fn run(options: &Options, registry: &Registry) -> CommandResult {
-    let setup = match Location::find(options.config.config.as_deref()) {
-        Location::Path(path) => Setup::configured(Loader::start(&path, registry)?, options.accept_lost_revocations)?,
-        Location::Missing => Setup::demo()?,
+    let setup = match (&options.sqlite.sqlite, Location::find(options.config.config.as_deref())) {
+        (Some(path), _) => Setup::sqlite(SqliteUsers::create(path, options.tenant.clone())?)?,
+        (None, Location::Path(path)) => {
+            Setup::configured(Loader::start(&path, registry)?, options.accept_lost_revocations)?
+        }
+        (None, Location::Missing) => Setup::demo()?,
     };
     let listen = options.listen.unwrap_or(setup.settings.listen);
     if setup.demo.is_some() && !listen.ip().is_loopback() {
@@ -92,6 +101,7 @@ struct Setup {
     /// Loads the configuration again. The demo has none.
     loader: Option<Loader>,
     demo: Option<Demo>,
+    sqlite: Option<SqliteUsers>,
 }
 
 impl Setup {
@@ -120,7 +130,18 @@ impl Setup {
             traces,
             loader: Some(loader),
             demo: None,
+            sqlite: None,
         })
+    }
+
+    /// Serves the users of a file. Keys and store are beside it.
+    fn sqlite(users: SqliteUsers) -> Result<Self, Failure> {
+        let tenants = Tenants::new([users.to_served_tenant()?]).map_err(|error| Problem::new(error.to_string()))?;
+        let folder = users.create_state_folder()?;
+        let settings = config::Server { state_dir: Some(folder.clone()), ..config::Server::default() };
+        let store_settings = StoreSettings::File(folder);
+        let store = store::open(&store_settings)?;
+        Ok(Self { sqlite: Some(users), ..Self::unconfigured(settings, tenants, store, store_settings) })
     }
 
     fn demo() -> Result<Self, Failure> {
@@ -128,7 +149,11 @@ impl Setup {
         // No load balancer waits for a demo.
         let settings = config::Server { shutdown_delay: config::ShutdownDelay::ZERO, ..config::Server::default() };
         let (store, store_settings) = (store::in_memory()?, StoreSettings::Memory);
-        Ok(Self {
+        Ok(Self { demo: Some(demo), ..Self::unconfigured(settings, tenants, store, store_settings) })
+    }
+
+    fn unconfigured(settings: config::Server, tenants: Tenants, store: Store, store_settings: StoreSettings) -> Self {
+        Self {
             settings,
             tenants,
             store,
@@ -138,8 +163,9 @@ impl Setup {
             audit: None,
             traces: None,
             loader: None,
-            demo: Some(demo),
-        })
+            demo: None,
+            sqlite: None,
+        }
     }
 
     async fn serve(mut self, listen: SocketAddr, log: &RunningLog) -> CommandResult {
@@ -154,6 +180,9 @@ impl Setup {
         if let Some(demo) = &self.demo {
             tracing::warn!("no configuration was found: this is a demo with sample users in memory");
             announcement = format!("{announcement}\n{}", demo.introduction(&url)?);
+        }
+        if let Some(users) = &self.sqlite {
+            announcement = format!("{announcement}\n{}", users.introduction(&url));
         }
         announce(announcement)?;
         let loader = self.loader.take();
@@ -314,7 +343,7 @@ impl Hangup {
         match &self.reload {
             Some(reload) => reload.reload(),
             None => {
-                tracing::warn!(signal = "SIGHUP", "ignored: the demo has no configuration");
+                tracing::warn!(signal = "SIGHUP", "ignored: there is no configuration");
                 systemd::notify_ready();
             }
         }

@@ -1,8 +1,10 @@
 //! The command `users`: makes calls directly through a configured connector, with the server's dispatch.
 
+mod import;
+
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use idp_bridge_client::{Answer, answers};
 use idp_bridge_core::{Call, CallScope, Outcome, Registry, TenantId};
 use idp_bridge_server::store::Store;
@@ -15,12 +17,34 @@ use crate::cli::{ConfigOption, UserCommand, parse_duration};
 use crate::config::{Problem, Settings, StoreSettings, list, nearest};
 use crate::report::{CommandResult, Exit, Failure, print, print_json, print_note, with_causes};
 use crate::show;
+use crate::sqlite::{SqliteOption, SqliteUsers};
 
-/// The options of the command.
+/// The subcommands: the calls, and the import.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    #[command(flatten)]
+    Call(UserCommand<Options>),
+    /// Import users into the file of `--sqlite`: all of them, or none
+    Import(import::Options),
+}
+
+impl Command {
+    /// Returns whether the command prints JSON, including its errors.
+    pub(crate) fn prints_json(&self) -> bool {
+        match self {
+            Self::Call(call) => call.options().json,
+            Self::Import(import) => import.json,
+        }
+    }
+}
+
+/// The options of a call.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     #[command(flatten)]
     config: ConfigOption,
+    #[command(flatten)]
+    sqlite: SqliteOption,
     /// The tenant [default: the configured one, if there is only one]
     #[arg(long)]
     tenant: Option<TenantId>,
@@ -33,12 +57,21 @@ pub(crate) struct Options {
 }
 
 /// Runs the command.
-pub(crate) fn run(command: UserCommand<Options>, registry: &Registry) -> CommandResult {
-    let (call, options) = command.into_parts();
-    let settings = load(options.config.config.as_deref(), registry)?;
-    let tenant = select_tenant(&settings, options.tenant.as_ref())?;
-    let is_revoking = matches!(call, Call::Delete(_)) && tenant.federation.is_some();
-    let store = if is_revoking { Some(open_store(&settings)?) } else { None };
+pub(crate) fn run(command: Command, registry: &Registry) -> CommandResult {
+    let (call, options) = match command {
+        Command::Call(call) => call.into_parts(),
+        Command::Import(options) => return import::run(&options),
+    };
+    let (tenant, store) = match &options.sqlite.sqlite {
+        Some(path) => (Arc::new(SqliteUsers::open(path, options.tenant.clone())?.to_tenant()?), None),
+        None => {
+            let settings = load(options.config.config.as_deref(), registry)?;
+            let tenant = select_tenant(&settings, options.tenant.as_ref())?;
+            let is_revoking = matches!(call, Call::Delete(_)) && tenant.federation.is_some();
+            let store = if is_revoking { Some(open_store(&settings)?) } else { None };
+            (tenant, store)
+        }
+    };
     let result = perform(&tenant, call, store.as_ref(), options.timeout.unwrap_or(tenant.deadline))?;
     let answer = match result {
         Ok(answer) => answer,
