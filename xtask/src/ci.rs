@@ -6,7 +6,8 @@ use anyhow::{Result, bail};
 
 use crate::workspace::{EVERYTHING, Workspace};
 use crate::{
-    bench, codegen, dependencies, features, new_connector, out_of_tree, package, process, publish, status, test, tidy,
+    bench, book, codegen, dependencies, features, new_connector, out_of_tree, package, process, publish, status, test,
+    tidy,
 };
 
 /// A name and a function.
@@ -23,8 +24,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         ("tidy", &|| tidy::run(workspace)),
         ("dependencies", &|| dependencies::check(workspace)),
         ("packages of crates", &|| publish::check(workspace)),
-        ("manifests", &|| package::check_with_installed_tools(workspace)),
+        ("manifests", &|| package::check(workspace)),
         ("clippy", &|| cargo(&clippy)),
+        ("site", &|| book::check(workspace)),
         ("documentation", &|| process::run(workspace.cargo(&doc).env("RUSTDOCFLAGS", "--deny warnings"))),
         ("test", &|| test::run(workspace)),
         // After the tests: the support matrix shows their results.

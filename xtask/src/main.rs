@@ -2,6 +2,8 @@
 
 mod auth0_contract;
 mod bench;
+mod book;
+mod built_tool;
 mod ci;
 mod codegen;
 mod conformance;
@@ -45,7 +47,7 @@ enum Task {
     /// Finds Java, Maven, Python, Node.js and Chromium, or installs them on Debian as root.
     /// Then builds the tests, starts the labs, runs all tests, and stops the labs.
     Test,
-    /// Run what CI runs: format, tidy, dependencies, clippy, documentation, tests, generated files, features.
+    /// Run what CI runs: format, tidy, dependencies, manifests, clippy, documentation, tests, generated files, features.
     ///
     /// Every step runs, even after one failed; the last line names those that failed.
     Ci,
@@ -65,6 +67,8 @@ enum Task {
     Auth0Contract(auth0_contract::Options),
     /// Measure the cost of a call through the bridge and through other gateways, in release builds.
     Bench(bench::Options),
+    /// Build the site of the documentation in `target/book`, and check its links.
+    Book,
     /// Build the archive and the Debian package in `target/package/idp-bridge`, or check the files in `packaging/`.
     Package(package::Options),
     /// Check the rules of this repository that neither the compiler nor clippy checks.
@@ -96,6 +100,7 @@ fn run(cli: Cli) -> Result<()> {
         Task::NewConnector(options) => new_connector::run(&options, &workspace),
         Task::Auth0Contract(options) => auth0_contract::run(&options, &workspace),
         Task::Bench(options) => bench::run(&options, &workspace),
+        Task::Book => book::check(&workspace),
         Task::Package(options) => package::run(&options, &workspace),
         Task::Tidy => tidy::run(&workspace),
     }

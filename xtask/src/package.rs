@@ -1,6 +1,9 @@
 //! `cargo xtask package`: builds the archives and the Debian package, and checks the files in `packaging/`.
 
 mod build;
+mod components;
+mod installation;
+mod kubernetes;
 mod layout;
 mod manifests;
 
@@ -19,16 +22,15 @@ const RESULTS: &str = "package/idp-bridge";
 /// Whether to build or to check.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Check the unit, the chart, the kustomize base and the alert rules with their own tools; build nothing
+    /// Check the unit, the chart, the kustomize base, the alert rules and the dashboard with their own tools; build nothing
     #[arg(long)]
     check: bool,
 }
 
 /// Builds the packages, or checks the manifests.
 pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<()> {
-    let sources = workspace.root.join(SOURCES);
     if options.check {
-        return manifests::check(&sources, true);
+        return check(workspace);
     }
     let results = workspace.target_directory.join(RESULTS);
     files::remove(&results)?;
@@ -36,7 +38,9 @@ pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<()> {
     let tree = build::install(workspace, &results)?;
     layout::check(&tree, &results.join("image"))?;
     build::archive(workspace, &tree, &results)?;
-    build::debian(workspace, &tree, &results)?;
+    let package = build::debian(workspace, &tree, &results)?;
+    installation::check(workspace, &package, &results.join("debian"))?;
+    components::write(workspace, &results)?;
     build::checksums(&results)?;
     for path in list(&results)? {
         status::step("Packaged", environment::readable(&results.join(path)));
@@ -44,9 +48,9 @@ pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Checks the manifests with the tools that are installed.
-pub(crate) fn check_with_installed_tools(workspace: &Workspace) -> Result<()> {
-    manifests::check(&workspace.root.join(SOURCES), false)
+/// Checks the unit, the chart, the kustomize base, the alert rules and the dashboard.
+pub(crate) fn check(workspace: &Workspace) -> Result<()> {
+    manifests::check(workspace)
 }
 
 /// Returns the names of the files in a folder, sorted.

@@ -117,14 +117,29 @@ mod table {
         candidates: &["ldapmodify"], probe: &["-VV"], oldest: 0,
         debian: "ldap-utils", elsewhere: "your distribution's package of OpenLDAP's clients",
     };
+    pub(crate) const PROMETHEUS: Tool = Tool {
+        name: "Prometheus with promtool", purpose: "runs the queries of the dashboard and the alert rules",
+        candidates: &["promtool"], probe: &["--version"], oldest: 0,
+        debian: "prometheus", elsewhere: "`brew install prometheus`, or your distribution's package",
+    };
+    pub(crate) const DEBOOTSTRAP: Tool = Tool {
+        name: "debootstrap", purpose: "makes a system in which the Debian package is installed",
+        candidates: &["debootstrap"], probe: &["--version"], oldest: 0,
+        debian: "debootstrap", elsewhere: "your distribution's package",
+    };
+    pub(crate) const SYSTEMD: Tool = Tool {
+        name: "`systemd-analyze`", purpose: "checks the unit",
+        candidates: &["systemd-analyze"], probe: &["--version"], oldest: 0,
+        debian: "systemd", elsewhere: "the package `systemd` of your distribution",
+    };
 }
 pub(crate) use table::{
-    AIOSMTPD, CHROMEDRIVER, CHROMIUM, CURL, GO, JAVA, LDAP_UTILS, MAVEN, NODE, NPM, OPENSSL, POSTGRES, PYTHON, REDIS,
-    SLAPD, VALGRIND,
+    AIOSMTPD, CHROMEDRIVER, CHROMIUM, CURL, DEBOOTSTRAP, GO, JAVA, LDAP_UTILS, MAVEN, NODE, NPM, OPENSSL, POSTGRES,
+    PROMETHEUS, PYTHON, REDIS, SLAPD, SYSTEMD, VALGRIND,
 };
 
 /// All programs, for the tests.
-pub(crate) const ALL: [&Tool; 15] = [
+pub(crate) const ALL: [&Tool; 16] = [
     &JAVA,
     &MAVEN,
     &PYTHON,
@@ -134,6 +149,7 @@ pub(crate) const ALL: [&Tool; 15] = [
     &CHROMEDRIVER,
     &REDIS,
     &POSTGRES,
+    &PROMETHEUS,
     &SLAPD,
     &LDAP_UTILS,
     &AIOSMTPD,

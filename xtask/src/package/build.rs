@@ -6,10 +6,12 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::{SOURCES, list};
+use crate::built_tool::AUDITABLE;
 use crate::workspace::Workspace;
 use crate::{files, process, status};
 
-const PROGRAM: &str = "idp-bridge";
+/// The name of the program and of its package.
+pub(super) const PROGRAM: &str = "idp-bridge";
 /// The name of the section with the list of components (<https://github.com/rust-secure-code/cargo-auditable>, November 2026).
 const COMPONENTS: &[u8] = b".dep-v0";
 
@@ -36,12 +38,11 @@ const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];
 /// Builds the program, and installs it with its manual pages and completions below a folder, as in a system.
 pub(super) fn install(workspace: &Workspace, results: &Path) -> Result<PathBuf> {
     status::step("Building", "the program in release mode");
-    let embeds_components = process::output(&mut workspace.cargo(&["auditable", "--version"])).is_ok();
-    let build: &[&str] = if embeds_components { &["auditable", "build"] } else { &["build"] };
-    let mut cargo = workspace.cargo(&[build, &["--release", "--locked", "--package", PROGRAM]].concat());
+    let mut cargo = Command::new(AUDITABLE.ensure(workspace)?);
+    cargo.args(["auditable", "build", "--release", "--locked", "--package", PROGRAM]).current_dir(&workspace.root);
     process::run(cargo.env("IDP_BRIDGE_COMMIT", commit(workspace)?).env("CARGO_INCREMENTAL", "0"))?;
     let built = workspace.target_directory.join("release").join(PROGRAM);
-    check_components(&built, embeds_components)?;
+    check_components(&built)?;
     let tree = results.join("tree");
     let program = tree.join("usr/bin").join(PROGRAM);
     copy(&built, &program)?;
@@ -60,18 +61,10 @@ pub(super) fn install(workspace: &Workspace, results: &Path) -> Result<PathBuf> 
     Ok(tree)
 }
 
-/// Checks that the program has the list of its components, if the build embeds it.
-fn check_components(program: &Path, is_expected: bool) -> Result<()> {
-    if !is_expected {
-        status::note(
-            "cargo-auditable is not installed, so the program has no list of its components; \
-             hint: `cargo install --locked cargo-auditable`",
-        );
-        return Ok(());
-    }
+/// Checks that the program has the list of its components.
+fn check_components(program: &Path) -> Result<()> {
     let bytes = std::fs::read(program).with_context(|| format!("cannot read `{}`", program.display()))?;
-    let has_section = bytes.windows(COMPONENTS.len()).any(|part| part == COMPONENTS);
-    if has_section {
+    if bytes.windows(COMPONENTS.len()).any(|part| part == COMPONENTS) {
         Ok(())
     } else {
         bail!("the program has no list of its components: is it stripped of all sections?")
@@ -94,8 +87,8 @@ pub(super) fn archive(workspace: &Workspace, tree: &Path, results: &Path) -> Res
     process::run(tar.arg("--directory").arg(tree).arg("usr"))
 }
 
-/// Writes the Debian package of the tree.
-pub(super) fn debian(workspace: &Workspace, tree: &Path, results: &Path) -> Result<()> {
+/// Writes the Debian package of the tree, and returns its path.
+pub(super) fn debian(workspace: &Workspace, tree: &Path, results: &Path) -> Result<PathBuf> {
     let debian = workspace.root.join(SOURCES).join("debian");
     let control = tree.join("DEBIAN");
     files::create_folder(&control)?;
@@ -112,8 +105,9 @@ pub(super) fn debian(workspace: &Workspace, tree: &Path, results: &Path) -> Resu
     }
     let package = results.join(format!("{PROGRAM}_{version}_{architecture}.deb"));
     let mut build = Command::new("dpkg-deb");
-    build.args(["--build", "--root-owner-group"]).arg(tree).arg(package);
-    process::run(build.env("SOURCE_DATE_EPOCH", commit_time(workspace)?))
+    build.args(["--build", "--root-owner-group"]).arg(tree).arg(&package);
+    process::run(build.env("SOURCE_DATE_EPOCH", commit_time(workspace)?))?;
+    Ok(package)
 }
 
 /// Writes the checksums of the packages.
@@ -148,7 +142,7 @@ fn commit(workspace: &Workspace) -> Result<String> {
 }
 
 /// Returns the time of the commit, in seconds since 1970.
-fn commit_time(workspace: &Workspace) -> Result<String> {
+pub(super) fn commit_time(workspace: &Workspace) -> Result<String> {
     git(workspace, &["log", "-1", "--format=%ct"])
 }
 

@@ -1,11 +1,16 @@
 //! Checks the manifests with the tools that read them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{process, status};
+use super::SOURCES;
+use super::kubernetes::{self, Schemas};
+use crate::built_tool::{HELM, KUSTOMIZE};
+use crate::prerequisites::{self, GO, PROMETHEUS, PYTHON, SYSTEMD};
+use crate::workspace::Workspace;
+use crate::{files, process, status};
 
 /// The highest exposure that `systemd-analyze security` may report for the unit, of 10.
 const MAX_EXPOSURE: f32 = 1.5;
@@ -17,69 +22,57 @@ const VALUES: [&[&str]; 3] = [
     &["store.type=redis", "autoscaling.enabled=true", "networkPolicy.enabled=false"],
 ];
 
-/// A check of a part of the folder, and the program that it needs.
-struct Check {
-    part: &'static str,
-    program: &'static str,
-    /// The arguments with which the program succeeds.
-    probe: &'static [&'static str],
-    hint: &'static str,
-    run: fn(&Path) -> Result<()>,
+/// A field with a misspelt name, which the schemas refuse.
+const MISSPELT: [&str; 2] = ["readOnlyRootFilesystem", "readonlyRootFilesystem"];
+
+/// Runs all checks.
+pub(super) fn check(workspace: &Workspace) -> Result<()> {
+    prerequisites::ensure(&[&PROMETHEUS, &SYSTEMD, &GO, &PYTHON])?;
+    let sources = workspace.root.join(SOURCES);
+    check_rules(&sources).context("the alert rules cannot be used")?;
+    check_dashboard(workspace).context("the dashboard cannot be used")?;
+    check_unit(&sources).context("the unit cannot be used")?;
+    let schemas = Schemas::install(workspace)?;
+    let chart = Chart { helm: HELM.ensure(workspace)?, folder: sources.join("helm") };
+    chart.check(&schemas).context("the chart cannot be used")?;
+    let kustomize = KUSTOMIZE.ensure(workspace)?;
+    check_kustomize(&kustomize, &sources, &schemas).context("the kustomize base cannot be used")?;
+    status::step(
+        "Checked",
+        format!("the chart and the kustomize base for Kubernetes {}", kubernetes::VERSIONS.join(", ")),
+    );
+    Ok(())
 }
 
-const CHECKS: [Check; 4] = [
-    Check {
-        part: "alert rules",
-        program: "promtool",
-        probe: &["--version"],
-        hint: "promtool is in the package `prometheus` of Debian",
-        run: check_rules,
-    },
-    Check {
-        part: "unit",
-        program: "systemd-analyze",
-        probe: &["--version"],
-        hint: "systemd-analyze is in the package `systemd` of Debian",
-        run: check_unit,
-    },
-    Check {
-        part: "chart",
-        program: "helm",
-        probe: &["version"],
-        hint: "`go install helm.sh/helm/v3/cmd/helm@v3.19.0` installs Helm",
-        run: check_chart,
-    },
-    Check {
-        part: "kustomize base",
-        program: "kustomize",
-        probe: &["version"],
-        hint: "`go install sigs.k8s.io/kustomize/kustomize/v5@v5.7.1` installs kustomize",
-        run: check_kustomize,
-    },
-];
-
-/// Runs all checks. A check without its program fails, or is named and left out.
-pub(super) fn check(sources: &Path, is_complete: bool) -> Result<()> {
-    for Check { part, program, probe, hint, run } in CHECKS {
-        if process::output(Command::new(program).args(probe)).is_ok() {
-            run(sources).with_context(|| format!("the {part} cannot be used"))?;
-            status::step("Checked", format!("{part} with {program}"));
-        } else if is_complete {
-            bail!("{program} is not installed, which checks the {part}; hint: {hint}");
-        } else {
-            status::note(format!("{program} is not installed, so the {part} is not checked; hint: {hint}"));
-        }
+/// Checks and tests the alert rules. The tests name each alert.
+fn check_rules(sources: &Path) -> Result<()> {
+    let [rules, tests] = ["alerts.yaml", "alerts.test.yaml"].map(|name| sources.join("monitoring").join(name));
+    for (command, file) in [("check", &rules), ("test", &tests)] {
+        process::run(Command::new("promtool").args([command, "rules"]).arg(file))?;
+    }
+    let (rules, tests) = (files::read(&rules)?, files::read(&tests)?);
+    let alerts = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: "));
+    let untested: Vec<&str> = alerts.filter(|alert| !tests.contains(&format!("\"{alert}\""))).collect();
+    if !untested.is_empty() {
+        bail!("no test of `alerts.test.yaml` names {}", untested.join(", "));
     }
     Ok(())
 }
 
-fn check_rules(sources: &Path) -> Result<()> {
-    process::run(Command::new("promtool").args(["check", "rules"]).arg(sources.join("monitoring/alerts.yaml")))
+/// Checks the dashboard against the types of Grafana.
+fn check_dashboard(workspace: &Workspace) -> Result<()> {
+    let dashboard = workspace.root.join(SOURCES).join("monitoring/dashboard.json");
+    let mut go = Command::new(GO.path()?);
+    process::run(go.args(["run", "."]).arg(dashboard).current_dir(workspace.root.join("tests/dashboard")))?;
+    status::step("Checked", "the dashboard");
+    Ok(())
 }
 
-fn check_kustomize(sources: &Path) -> Result<()> {
+/// Renders the base and the example, and checks them against the schemas.
+fn check_kustomize(kustomize: &Path, sources: &Path, schemas: &Schemas) -> Result<()> {
     for folder in ["kustomize/base", "kustomize/example-redis"] {
-        process::output(Command::new("kustomize").arg("build").arg(sources.join(folder)))?;
+        let manifests = process::output(Command::new(kustomize).arg("build").arg(sources.join(folder)))?;
+        schemas.check(&manifests)?;
     }
     Ok(())
 }
@@ -103,26 +96,37 @@ fn exposure(report: &str) -> Option<f32> {
     line.split_once(".service: ")?.1.split_whitespace().next()?.parse().ok()
 }
 
-/// Renders the chart with several values, and checks that replicas over a file are refused.
-fn check_chart(sources: &Path) -> Result<()> {
-    let chart = &sources.join("helm");
-    process::run(Command::new("helm").args(["lint", "--strict", "--quiet"]).arg(chart))?;
-    for values in VALUES {
-        process::output(helm_template(chart, values).args(["--namespace", "idp-bridge"]))?;
-    }
-    let refused = process::output(&mut helm_template(chart, &["replicas=2"]));
-    if !refused.is_err_and(|error| error.to_string().contains("several replicas need")) {
-        bail!("the chart accepts several replicas with one file");
-    }
-    Ok(())
+/// The chart, and the program that renders it.
+struct Chart {
+    helm: PathBuf,
+    folder: PathBuf,
 }
 
-fn helm_template(chart: &Path, values: &[&str]) -> Command {
-    let mut helm = Command::new("helm");
-    // A build of Helm from source assumes an old version of Kubernetes.
-    helm.args(["template", "idp-bridge", "--kube-version", "1.31.0"]).arg(chart);
-    helm.args(values.iter().flat_map(|value| ["--set", value]));
-    helm
+impl Chart {
+    /// Renders the chart with several values, and checks the manifests against the schemas.
+    fn check(&self, schemas: &Schemas) -> Result<()> {
+        process::run(Command::new(&self.helm).args(["lint", "--strict", "--quiet"]).arg(&self.folder))?;
+        for values in VALUES {
+            let manifests = self.render(values)?;
+            schemas.check(&manifests).with_context(|| format!("with the values {}", values.join(" ")))?;
+            let [name, misspelt] = MISSPELT;
+            if !manifests.contains(name) || schemas.check(&manifests.replace(name, misspelt)).is_ok() {
+                bail!("the schemas accept the unknown field `{misspelt}`");
+            }
+        }
+        let refused = self.render(&["replicas=2"]);
+        if !refused.is_err_and(|error| error.to_string().contains("several replicas need")) {
+            bail!("the chart accepts several replicas with one file");
+        }
+        Ok(())
+    }
+
+    fn render(&self, values: &[&str]) -> Result<String> {
+        let mut helm = Command::new(&self.helm);
+        // A build of Helm from source assumes an old version of Kubernetes.
+        helm.args(["template", "idp-bridge", "--namespace", "idp-bridge", "--kube-version", kubernetes::VERSIONS[0]]);
+        process::output(helm.arg(&self.folder).args(values.iter().flat_map(|value| ["--set", value])))
+    }
 }
 
 #[cfg(test)]

@@ -58,7 +58,8 @@ fn check_query(line: &str, metrics: &Metrics<'_>) -> Vec<String> {
             continue;
         };
         known.extend(labels);
-        let unknown = selected_labels(after).into_iter().filter(|label| !labels.contains(label));
+        let is_known = |label: &&str| labels.contains(label) || (*label == BUCKET && base != name);
+        let unknown = selected_labels(after).into_iter().filter(|label| !is_known(label));
         rules.extend(unknown.map(|label| format!("queries the label `{label}`, which `{name}` does not have")));
     }
     let unknown = grouped_labels(line).into_iter().filter(|label| !known.contains(label));
@@ -97,6 +98,7 @@ mod tests {
         for query in [
             "sum by (tenant, code) (rate(idp_bridge_calls_total{code=~\"a|b\",tenant!=\"x\"}[5m])) > 0",
             "histogram_quantile(0.9, sum by (le, call) (rate(idp_bridge_duration_seconds_bucket[5m])))",
+            "idp_bridge_duration_seconds_bucket{call=\"get\",le=\"1\"}",
             "\"query\": \"label_values(idp_bridge_calls_total, tenant)\"",
             "idp_bridge_tenants > 0",
         ] {
@@ -109,6 +111,7 @@ mod tests {
         for (query, rule) in [
             ("idp_bridge_call_total > 0", "`idp_bridge_call_total`"),
             ("idp_bridge_calls_total{call=\"x\"} > 0", "the label `call`"),
+            ("idp_bridge_tenants{le=\"1\"}", "the label `le`"),
             ("sum by (call) (idp_bridge_calls_total)", "groups by the label `call`"),
             ("label_values(idp_bridge_tenants, tenant)", "groups by the label `tenant`"),
         ] {
