@@ -55,7 +55,7 @@ pub use federation::{
 };
 pub use harness::{Control, Harness, Need, NewUser, SecondOrigin, Setup, TestResult, UserKind};
 pub use observation::Observation;
-pub use relay::{Recorded, Recording, RecordingRelay};
+pub use relay::{CommonAddress, Recorded, Recording, RecordingRelay};
 pub use report::{Failed, NotApplicable, Passed, Report};
 pub use run::{Suites, main, run, run_each, run_only};
 

@@ -37,7 +37,8 @@ pub(crate) struct Proxy {
 }
 
 struct Shared {
-    authority: String,
+    /// The hosts and ports of the upstreams. With several, the first segment of a path is the position of its upstream.
+    authorities: Vec<String>,
     path: String,
     state: Mutex<State>,
     happened: Notify,
@@ -66,16 +67,20 @@ pub(crate) type UpstreamResponse = Response<Bytes>;
 impl Proxy {
     /// Starts a proxy in front of this base URL.
     pub(crate) async fn start(upstream: &str) -> TestResult<Self> {
-        let url: Uri = upstream.parse()?;
-        let host = url.host().ok_or_else(|| format!("`{upstream}` has no host"))?;
-        let authority = format!("{host}:{}", url.port_u16().unwrap_or(80));
-        if url.scheme_str() != Some("http") {
-            return Err(format!("`{upstream}` is not `http`: the suite's proxy does not support TLS").into());
-        }
-        let path = url.path().trim_end_matches('/').to_owned();
+        let path = upstream.parse::<Uri>()?.path().trim_end_matches('/').to_owned();
+        Self::start_at(vec![authority(upstream)?], path).await
+    }
+
+    /// Starts a proxy in front of the hosts of several base URLs, with the position of each as the first segment of paths.
+    pub(crate) async fn start_all(upstreams: &[String]) -> TestResult<Self> {
+        let authorities = upstreams.iter().map(|upstream| authority(upstream)).collect::<TestResult<_>>()?;
+        Self::start_at(authorities, String::new()).await
+    }
+
+    async fn start_at(authorities: Vec<String>, path: String) -> TestResult<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared { authority, path, state: Mutex::default(), happened: Notify::new() });
+        let shared = Arc::new(Shared { authorities, path, state: Mutex::default(), happened: Notify::new() });
         let accepting = Mutex::new(Some(tokio::spawn(accept(listener, Arc::clone(&shared)))));
         Ok(Self { address, shared, accepting })
     }
@@ -192,6 +197,16 @@ impl Drop for Proxy {
     }
 }
 
+/// Returns the host and port of a base URL.
+fn authority(upstream: &str) -> TestResult<String> {
+    let url: Uri = upstream.parse()?;
+    if url.scheme_str() != Some("http") {
+        return Err(format!("`{upstream}` is not `http`: the suite's proxy does not support TLS").into());
+    }
+    let host = url.host().ok_or_else(|| format!("`{upstream}` has no host"))?;
+    Ok(format!("{host}:{}", url.port_u16().unwrap_or(80)))
+}
+
 /// Serves connections until the task is aborted.
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
@@ -286,14 +301,27 @@ impl Shared {
         Ok(answer)
     }
 
+    /// Returns the upstream of a target, and the target there.
+    fn route<'a>(&'a self, target: &'a str) -> Option<(&'a str, &'a str)> {
+        match self.authorities.as_slice() {
+            [only] => Some((only, target)),
+            several => {
+                let rest = target.strip_prefix('/')?;
+                let (position, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+                Some((several.get(position.parse::<usize>().ok()?)?, target))
+            }
+        }
+    }
+
     async fn try_forward(&self, request: Request<Bytes>) -> TestResult<UpstreamResponse> {
-        let stream = TcpStream::connect(&self.authority).await?;
+        // The target may be absolute, as in requests to an HTTP proxy.
+        let target = request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned();
+        let (authority, target) = self.route(&target).ok_or("the path has no position of an upstream")?;
+        let stream = TcpStream::connect(authority).await?;
         let (mut upstream, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         let (head, body) = request.into_parts();
-        // The target may be absolute, as in requests to an HTTP proxy.
-        let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
-        let mut forwarded = Request::builder().method(head.method).uri(target).header(header::HOST, &self.authority);
+        let mut forwarded = Request::builder().method(head.method).uri(target).header(header::HOST, authority);
         for (name, value) in head.headers.iter().filter(|(name, _)| !HOP_BY_HOP.contains(name)) {
             forwarded = forwarded.header(name, value);
         }

@@ -47,6 +47,23 @@ impl Recording {
     }
 }
 
+/// Several origins at one address, so that the suite's proxy sees the requests to all of them. It stops when it is dropped.
+///
+/// The first segment of a path is the position of the origin, from 0.
+pub struct CommonAddress(Proxy);
+
+impl CommonAddress {
+    /// Starts a relay to the hosts of these base URLs, which are `http`.
+    pub async fn start(origins: &[String]) -> TestResult<Self> {
+        Ok(Self(Proxy::start_all(origins).await?))
+    }
+
+    /// Returns the base URL of the relay.
+    pub fn base_url(&self) -> String {
+        self.0.base_url()
+    }
+}
+
 /// A relay to one origin. It stops when it is dropped.
 pub struct RecordingRelay(Proxy);
 

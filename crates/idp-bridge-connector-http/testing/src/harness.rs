@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use idp_bridge_conformance::{
-    Control, Harness, Need, NewUser, Recording, RecordingRelay, SecondOrigin, Setup, TestResult, async_trait,
+    CommonAddress, Control, Harness, Need, NewUser, Recording, RecordingRelay, SecondOrigin, Setup, TestResult,
+    async_trait,
 };
 use idp_bridge_connector_http::{Definition, Http, HttpConfig, StagedUser, Staging};
 use idp_bridge_core::{CallKind, CallScope, Capabilities, ConnectorContext, Email, IdentityProvider, TenantId, UserId};
@@ -20,6 +21,8 @@ pub struct DefinitionHarness {
     origins: Vec<String>,
     staging: Staging,
     mails: MailServer,
+    /// The address of all origins, if there are several.
+    common: Option<CommonAddress>,
     state: Mutex<State>,
     /// A fake server that stops with the harness.
     kept: Option<Box<dyn std::any::Any + Send + Sync>>,
@@ -47,7 +50,11 @@ impl DefinitionHarness {
         let staging = Staging::new(&definition, &config, &context()?)?;
         let mails = MailServer::start(smtp_port).await?;
         staging.prepare(&scope(), "127.0.0.1", mails.port()).await?;
-        let origins = definition.origins();
+        let mut origins = definition.origins();
+        origins.retain(|name| config.settings.contains_key(name));
+        let urls: Vec<String> = origins.iter().filter_map(|name| config.settings.get(name).cloned()).collect();
+        let is_common = urls.len() > 1 && urls.iter().all(|url| url.starts_with("http://"));
+        let common = if is_common { Some(CommonAddress::start(&urls).await?) } else { None };
         Ok(Self {
             name: format!("http:{name} (real)"),
             definition,
@@ -55,6 +62,7 @@ impl DefinitionHarness {
             origins,
             staging,
             mails,
+            common,
             state: Mutex::default(),
             kept: None,
         })
@@ -109,6 +117,16 @@ impl DefinitionHarness {
             self.state().relays.push(relay);
         }
         Ok(config)
+    }
+
+    /// Sends the requests to each origin to the proxy of its position.
+    fn send_to(&self, config: &mut HttpConfig, proxies: &[&str]) {
+        for (index, (name, proxy)) in self.origins.iter().zip(proxies).enumerate() {
+            let path = self.config.settings.get(name).and_then(|url| url.splitn(4, '/').nth(3)).unwrap_or_default();
+            let common = format!("{proxy}/{index}/{path}");
+            let url = if self.common.is_some() { common.trim_end_matches('/') } else { proxy };
+            config.settings.insert(name.clone(), url.to_owned());
+        }
     }
 
     fn origin(&self, index: usize) -> TestResult<String> {
@@ -196,24 +214,11 @@ impl Harness for DefinitionHarness {
 
     async fn provider(&self, setup: Setup<'_>) -> TestResult<Arc<dyn IdentityProvider>> {
         let mut config = self.config.clone();
-        let mut send_to = |index: usize, url: &str| {
-            if let Some(origin) = self.origins.get(index) {
-                config.settings.insert(origin.clone(), url.to_owned());
-            }
-        };
         match setup {
             Setup::Working | Setup::WithoutFederation => {}
             Setup::Broken(control) => config = self.staging.with_control(&config, control_name(control)),
-            // Products with two origins at one address, such as behind one proxy, have both requests here.
-            Setup::At(first) => {
-                let upstream = self.origin(0)?;
-                let at_upstream = |index: &usize| self.origin(*index).is_ok_and(|url| url == upstream);
-                (0..self.origins.len()).filter(at_upstream).for_each(|index| send_to(index, first));
-            }
-            Setup::AtTwo(first, second) => {
-                send_to(0, first);
-                send_to(1, second);
-            }
+            Setup::At(proxy) => self.send_to(&mut config, &[proxy; 2]),
+            Setup::AtTwo(first, second) => self.send_to(&mut config, &[first, second]),
             other => return Err(other.unsupported()),
         }
         let config = self.relayed(config).await?;
@@ -246,10 +251,10 @@ impl Harness for DefinitionHarness {
     }
 
     async fn upstream(&self) -> TestResult<String> {
-        self.origin(0)
+        self.common.as_ref().map_or_else(|| self.origin(0), |common| Ok(common.base_url()))
     }
 
     async fn second_origin(&self) -> TestResult<SecondOrigin> {
-        Ok(SecondOrigin { url: self.origin(1)?, credentials: Vec::new() })
+        Ok(SecondOrigin { url: self.upstream().await?, credentials: Vec::new() })
     }
 }
