@@ -8,6 +8,7 @@ const CATALOG: &[(&str, &str)] = &[
     ("firebase", include_str!("../catalog/firebase.toml")),
     ("kratos", include_str!("../catalog/kratos.toml")),
     ("okta", include_str!("../catalog/okta.toml")),
+    ("parse-server", include_str!("../catalog/parse-server.toml")),
     ("pocketbase", include_str!("../catalog/pocketbase.toml")),
     ("scim2", include_str!("../catalog/scim2.toml")),
 ];

@@ -85,6 +85,8 @@ enum Function {
     Like,
     /// As an LDAP filter value (RFC 4515, section 3).
     Ldap,
+    /// As a literal part of a regular expression within a JSON text: Parse Server, MongoDB.
+    Regex,
     /// As one token of a JSON pointer (RFC 6901, section 3).
     Pointer,
     /// As base64.
@@ -100,12 +102,13 @@ impl Function {
             "odata" => Self::Odata,
             "like" => Self::Like,
             "ldap" => Self::Ldap,
+            "regex" => Self::Regex,
             "pointer" => Self::Pointer,
             "base64" => Self::Base64,
             "lower" => Self::Lower,
             _ => {
                 return Err(format!(
-                    "unknown function `{text}`: there are quoted, odata, like, ldap, pointer, base64 and lower"
+                    "unknown function `{text}`: there are quoted, odata, like, ldap, regex, pointer, base64 and lower"
                 ));
             }
         })
@@ -122,6 +125,12 @@ impl Function {
             Self::Like => escaped(value, |c| matches!(c, '%' | '_' | '\\').then(|| format!("\\{c}"))),
             Self::Ldap => escaped(value, |c| {
                 matches!(c, '*' | '(' | ')' | '\\' | '\0').then(|| format!("\\{:02x}", u32::from(c)))
+            }),
+            // The JSON needs a second `\` for that of the expression, and a third one before `"` and `\`.
+            Self::Regex => escaped(value, |c| match c {
+                '"' | '\\' => Some(format!("\\\\\\{c}")),
+                c if c.is_ascii() && !c.is_ascii_alphanumeric() => Some(format!("\\\\{c}")),
+                _ => None,
             }),
             Self::Pointer => value.replace('~', "~0").replace('/', "~1"),
             Self::Base64 => STANDARD.encode(value),
@@ -303,5 +312,28 @@ impl schemars::JsonSchema for Template {
             "type": "string",
             "description": "A text with placeholders: `{id}`, `{email}`, `{customer}`, `{cursor}`, `{step.x}`, `{detail.x}` and `{setting}`, each with a function that quotes it, such as `{email|quoted}`."
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_keep_one_value() {
+        for (function, value, written) in [
+            ("quoted", r#"a"\"#, r#""a\"\\""#),
+            ("odata", "O'Neil", "'O''Neil'"),
+            ("like", r"50%_\", r"50\%\_\\"),
+            ("ldap", "a*(b)", r"a\2a\28b\29"),
+            ("regex", r#"a.b+é\E""#, r#"a\\.b\\+é\\\\E\\\""#),
+            ("pointer", "a/~b", "a~1~0b"),
+            ("base64", "cust-1", "Y3VzdC0x"),
+            ("lower", "Ada", "ada"),
+        ] {
+            assert_eq!(Function::parse(function).unwrap().apply(value), written, "{function}");
+        }
+        let literal: String = serde_json::from_str(&format!("\"{}\"", Function::Regex.apply(r#"a.\E""#))).unwrap();
+        assert_eq!(literal, r#"a\.\\E\""#);
     }
 }
