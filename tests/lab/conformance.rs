@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         .add("oidc", oidc())
         .add("pocketbase", definition("pocketbase"))
         .add("scim2", definition("scim2"))
+        .add("better-auth", definition("better-auth"))
         .run()
 }
 

@@ -1,5 +1,6 @@
 //! The labs: identity providers on this machine with sample users, and configurations for the bridge.
 
+mod better_auth;
 mod cognito;
 mod keycloak;
 mod oidc;
@@ -42,10 +43,12 @@ pub(crate) enum Name {
     Pocketbase,
     /// scim2-server, which a definition of the connector `http` describes
     Scim2,
+    /// An application with better-auth, which a definition of the connector `http` describes, with users
+    BetterAuth,
 }
 
 impl Name {
-    const ALL: [Self; 5] = [Self::Keycloak, Self::Cognito, Self::Oidc, Self::Pocketbase, Self::Scim2];
+    const ALL: [Self; 6] = [Self::Keycloak, Self::Cognito, Self::Oidc, Self::Pocketbase, Self::Scim2, Self::BetterAuth];
 
     fn description(self) -> &'static Description {
         match self {
@@ -54,6 +57,7 @@ impl Name {
             Self::Oidc => &oidc::LAB,
             Self::Pocketbase => &pocketbase::LAB,
             Self::Scim2 => &scim::LAB,
+            Self::BetterAuth => &better_auth::LAB,
         }
     }
 }
@@ -77,7 +81,7 @@ pub(crate) struct Options {
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Ports {
     /// Port of the identity provider [default: the first free one from 8180 (keycloak), 4566 (cognito), 8280 (oidc), 8380
-    /// (pocketbase) or 8480 (scim2)]
+    /// (pocketbase), 8480 (scim2) or 8580 (better-auth)]
     #[arg(long)]
     port: Option<u16>,
     /// Port of Keycloak's health [default: the first free one from 9180]
@@ -86,7 +90,7 @@ pub(crate) struct Ports {
     /// Port of the SMTP server for Keycloak [default: the first free one from 8125]
     #[arg(long)]
     smtp_port: Option<u16>,
-    /// Port in the bridge's configuration [default: the first free one from 8080 (keycloak) to 8084 (scim2)]
+    /// Port in the bridge's configuration [default: the first free one from 8080 (keycloak) to 8085 (better-auth)]
     #[arg(long)]
     bridge_port: Option<u16>,
 }

@@ -1,6 +1,5 @@
 //! node-oidc-provider, an OpenID Provider of another project, with applications and users.
 
-use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -30,7 +29,7 @@ const REDIRECT_URI: &str = "https://app.umbrella.example/callback";
 const POST_LOGOUT_REDIRECT_URI: &str = "https://app.umbrella.example/goodbye";
 const PUBLIC_APP: &str = "umbrella-phone";
 
-const LOCK_FILE: &str = include_str!("oidc/package-lock.json");
+pub(super) const LOCK_FILE: &str = include_str!("oidc/package-lock.json");
 const FILES: [(&str, &str); 4] = [
     ("package.json", include_str!("oidc/package.json")),
     ("package-lock.json", LOCK_FILE),
@@ -40,20 +39,12 @@ const FILES: [(&str, &str); 4] = [
 
 fn start(place: &Place, ports: &Ports, _bridge_port: u16) -> Result<Started> {
     let home = place.folder.join(SERVER);
-    files::create_folder(&home)?;
-    for (name, text) in FILES {
-        let path = home.join(name);
-        // An unchanged lock file keeps its time, so that npm does not install again.
-        if fs::read_to_string(&path).is_ok_and(|old| old == text) {
-            continue;
-        }
-        files::write(&path, text)?;
-    }
+    packages::write_node(&home, &FILES)?;
     packages::install_node(&home, &place.log("oidc-provider-npm"))?;
 
     let port = choose_port(ports.port, 8280)?;
     let issuer = format!("http://127.0.0.1:{port}");
-    let title = format!("node-oidc-provider {}", version()?);
+    let title = format!("node-oidc-provider {}", packages::locked(LOCK_FILE, "oidc-provider")?);
     status::step("Starting", format!("{title} at {issuer}"));
     let (app, stranger, bridge) = (client("umbrella-app")?, client("stranger")?, client("idp-bridge")?);
     let (control_key, users) = (new_secret()?, sample_users()?);
@@ -125,22 +116,4 @@ fn sample_users() -> Result<Vec<SampleUser>> {
         user.as_object_mut().context("a sample user is not an object")?.insert("id".to_owned(), id.into());
     }
     users.into_iter().map(|user| Ok(serde_json::from_value(user)?)).collect()
-}
-
-/// Returns the version in the lock file.
-fn version() -> Result<String> {
-    let lock: Value = serde_json::from_str(LOCK_FILE)?;
-    let version = lock.pointer("/packages/node_modules~1oidc-provider/version").and_then(Value::as_str);
-    version.map(str::to_owned).context("the lock file has no version of the provider")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_lock_file_has_no_registry() {
-        assert!(version().unwrap().starts_with("9."));
-        assert!(!LOCK_FILE.contains("\"resolved\""));
-    }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sysinfo::{ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind};
 
 use crate::status::Progress;
@@ -156,8 +157,18 @@ fn quote(word: &str) -> String {
 
 /// Whether a request to this URL succeeds.
 pub(crate) fn responds(url: &str) -> bool {
+    get(url).is_ok()
+}
+
+/// Returns the JSON at this URL.
+pub(crate) fn get_json<T: DeserializeOwned>(url: &str) -> Result<T> {
+    let text = get(url).and_then(|mut response| response.body_mut().read_to_string());
+    Ok(serde_json::from_str(&text.with_context(|| format!("cannot read `{url}`"))?)?)
+}
+
+fn get(url: &str) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
     let agent = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(2))).proxy(None).build();
-    ureq::Agent::from(agent).get(url).call().is_ok()
+    ureq::Agent::from(agent).get(url).call()
 }
 
 #[cfg(test)]
