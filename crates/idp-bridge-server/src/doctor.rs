@@ -107,6 +107,12 @@ impl Diagnoses {
         all
     }
 
+    /// Returns the number of failed checks of each tenant.
+    pub(crate) fn failed(&self) -> HashMap<TenantId, usize> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().map(|(tenant, diagnosis)| (tenant.clone(), diagnosis.failed())).collect()
+    }
+
     /// Replaces the diagnosis of a tenant, and logs the failed checks that are new.
     fn insert(&self, diagnosis: Diagnosis) {
         let diagnosis = Arc::new(diagnosis);

@@ -190,6 +190,14 @@ pub(super) const SERIES: &[Series] = &[
         |state, samples| samples.size(state.tenants.broken()),
     ),
     Series::new(
+        "idp_bridge_doctor_checks_failed",
+        Gauge,
+        TENANT,
+        "Checks that failed in the last diagnosis of the identity provider; absent until its first diagnosis, and without \
+         `server.doctor_interval`",
+        failed_checks,
+    ),
+    Series::new(
         "idp_bridge_reloads",
         Counter,
         &["result"],
@@ -280,6 +288,17 @@ fn attempts(state: &ServerState, samples: &mut Samples<'_>) -> fmt::Result {
             0 => Ok(()),
             count => samples.counter(&[tenant.id.as_str(), &tenant.connector, result.as_str()], count),
         })
+    })
+}
+
+fn failed_checks(state: &ServerState, samples: &mut Samples<'_>) -> fmt::Result {
+    let Some(diagnoses) = &state.diagnoses else { return Ok(()) };
+    let failed = diagnoses.failed();
+    each_tenant(state, |tenant| match failed.get(&tenant.id) {
+        Some(count) => {
+            samples.gauge(&[tenant.id.as_str(), &tenant.connector], i64::try_from(*count).unwrap_or(i64::MAX))
+        }
+        None => Ok(()),
     })
 }
 

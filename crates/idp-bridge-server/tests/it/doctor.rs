@@ -68,12 +68,22 @@ async fn problems_are_shown_until_they_are_fixed() {
         assert!(page.contains(part), "{part}: {page}");
     }
 
+    let metrics = async || stage.operate(&Request::get("/metrics")).await.body;
+    let failed = metrics().await;
+    for (tenant, count) in [("acme", 0), ("globex", 1), ("initech", 1)] {
+        let series = format!("idp_bridge_doctor_checks_failed{{tenant=\"{tenant}\"");
+        let line = failed.lines().find(|line| line.starts_with(&series)).unwrap();
+        assert!(line.ends_with(&format!(" {count}")), "{line}");
+    }
+
     is_fixed.store(true, SeqCst);
     let one = wait_for(&stage, "?tenant=initech", |all| all[0]["passed"] == 2).await;
     assert_eq!((one.len(), one[0]["problems"].as_array().unwrap().len()), (1, 1));
     let remaining = [tenant("acme", memory(Vec::new()))];
     current.unwrap().replace(Tenants::new(remaining).unwrap(), 0);
     wait_for(&stage, "", |all| all.len() == 1).await;
+    let failed = metrics().await;
+    assert_eq!(failed.matches("idp_bridge_doctor_checks_failed{").count(), 1, "{failed}");
 }
 
 #[tokio::test]
