@@ -20,6 +20,9 @@ mod fixture;
 #[cfg(test)]
 mod init;
 #[cfg(test)]
+#[cfg(feature = "auth0")]
+mod init_auth0;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod load;

@@ -18,7 +18,7 @@ pub(crate) use federation::{CREDENTIALS, CredentialKind};
 
 /// The end of a rate limit, in seconds since 1970. Recorded with successes, and documented for refusals, only some of which have a
 /// `retry-after` (<https://auth0.com/docs/troubleshoot/customer-support/operational-policies/rate-limit-policy>, November 2026).
-const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+pub(crate) const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 /// Selects the custom domain of the links in mails.
 const CUSTOM_DOMAIN: HeaderName = HeaderName::from_static("auth0-custom-domain");

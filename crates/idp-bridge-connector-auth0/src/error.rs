@@ -5,6 +5,8 @@ use idp_bridge_core::{Error, Result};
 use idp_bridge_http::{Response, status_error};
 use serde::Deserialize;
 
+use crate::setup::TOKEN_SCOPES;
+
 /// A request to Auth0. The meaning of a status depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -26,6 +28,8 @@ pub(crate) enum Step {
     ReadCredentials,
     DeleteCredential,
     ReadClients,
+    /// Reads or writes as the operator who sets up the tenant.
+    SetUp,
 }
 
 impl Step {
@@ -46,6 +50,7 @@ impl Step {
             Self::ReadCredentials => "read device credentials",
             Self::DeleteCredential => "delete device credential",
             Self::ReadClients => "read applications",
+            Self::SetUp => "set up",
         }
     }
 
@@ -61,7 +66,7 @@ impl Step {
             Self::RevokeSession | Self::RevokeAccess => "delete:sessions delete:refresh_tokens",
             Self::ReadCredentials => "read:device_credentials",
             Self::DeleteCredential => "delete:device_credentials",
-            Self::ReadClients => "read:clients",
+            Self::ReadClients | Self::SetUp => "read:clients",
         }
     }
 }
@@ -83,6 +88,11 @@ pub(crate) fn check(step: Step, answer: Response) -> Result<Response> {
 fn management_refusal(step: Step, status: u16, refusal: &ManagementRefusal) -> Error {
     let code = refusal.code.as_deref().unwrap_or_default();
     match status {
+        401 if step == Step::SetUp => Error::upstream(Unauthenticated, "auth0 refused the token").with_hint(
+            "Applications → APIs → Auth0 Management API → API Explorer: copy a token; it is valid for a day",
+        ),
+        403 if step == Step::SetUp => Error::upstream(PermissionDenied, "the token lacks a scope")
+            .with_hint(format!("the token needs {}", TOKEN_SCOPES.join(", "))),
         401 => Error::upstream(Unauthenticated, "auth0 refused the token of the bridge's application"),
         // The code is recorded for another part of the Management API that a plan does not have.
         403 if code == "insufficient_entitlement" => {

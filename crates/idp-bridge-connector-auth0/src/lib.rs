@@ -13,6 +13,7 @@ mod federation;
 mod map;
 mod provider;
 mod search;
+pub mod setup;
 mod store;
 
 pub use config::Auth0Config;

@@ -1,5 +1,7 @@
 //! The requests to Cognito's user pool API.
 
+mod setup;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -29,6 +29,8 @@ pub(crate) enum Operation {
     DescribeUserPool,
     ListUserPoolClients,
     DescribeUserPoolClient,
+    AddCustomAttributes,
+    CreateUserPoolClient,
 }
 
 impl Operation {
@@ -41,7 +43,9 @@ impl Operation {
             | Self::ResendConfirmationCode
             | Self::ForgotPassword
             | Self::RevokeToken
-            | Self::AdminUserGlobalSignOut => Effect::Write,
+            | Self::AdminUserGlobalSignOut
+            | Self::AddCustomAttributes
+            | Self::CreateUserPoolClient => Effect::Write,
             _ => Effect::Read,
         }
     }
@@ -240,7 +244,7 @@ fn from_credentials(error: &(dyn StdError + 'static)) -> Error {
         Some(CredentialsError::ProviderTimedOut(_)) => timed_out(),
         Some(CredentialsError::CredentialsNotLoaded(_)) => {
             Error::ours(Unauthenticated, "the host has no AWS credentials")
-                .with_hint("give the instance, task or pod a role, or set `access_key_id`")
+                .with_hint("give the instance, task or pod a role, set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or set `access_key_id`")
         }
         Some(_) => Error::upstream(Unauthenticated, "AWS refused to issue credentials").with_hint(
             "check `role_arn` and `external_id` against the role's trust policy, and the keys that assume the role",

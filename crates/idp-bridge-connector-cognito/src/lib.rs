@@ -15,6 +15,7 @@ mod index;
 mod map;
 mod provider;
 mod search;
+pub mod setup;
 mod store;
 mod transport;
 

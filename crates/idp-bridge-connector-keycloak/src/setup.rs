@@ -3,7 +3,7 @@
 //! It does what docs/connectors/keycloak.md describes for the console, and can be repeated: what exists is not changed.
 
 use idp_bridge_core::ErrorKind::{Misconfigured, NotFound};
-use idp_bridge_core::{CallScope, ConnectorContext, Error, Result, Secret};
+use idp_bridge_core::{CallScope, ConnectorContext, Error, Result, Secret, SetupStep};
 use idp_bridge_http::{BaseUrl, Client, Request, TokenCache, TokenRequest};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -51,15 +51,6 @@ pub struct SetUpRealm {
     pub issuer: Option<String>,
     /// The steps, in order.
     pub steps: Vec<SetupStep>,
-}
-
-/// A part of the realm that was created or found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SetupStep {
-    /// The part, such as "the client `idp-bridge`".
-    pub part: String,
-    /// Whether it was created. It was found otherwise.
-    pub is_created: bool,
 }
 
 impl RealmSetup {
@@ -122,7 +113,7 @@ impl RealmSetup {
         let part = format!("the client `{}`", self.client_id);
         if let Some(client) = session.find_client(scope, &self.client_id).await? {
             client.check(&self.client_id)?;
-            steps.push(SetupStep { part, is_created: false });
+            steps.push(SetupStep::found(part));
             return Ok(client.id);
         }
         let client = json!({
@@ -136,7 +127,7 @@ impl RealmSetup {
             "directAccessGrantsEnabled": false,
         });
         session.write(scope, Request::post(session.0.url(&["clients"])?).json(&client)?).await?;
-        steps.push(SetupStep { part, is_created: true });
+        steps.push(SetupStep::created(part));
         let created = session.find_client(scope, &self.client_id).await?;
         created.map(|client| client.id).ok_or_else(|| Error::upstream(NotFound, "the new client cannot be found"))
     }
@@ -178,7 +169,7 @@ impl RealmSetup {
         let part = format!("the user attribute `{}`", self.customer_attribute);
         let parsed: UserProfile = serde_json::from_value(profile.clone()).map_err(|_| unknown_profile())?;
         if parsed.is_visible(&self.customer_attribute) {
-            steps.push(SetupStep { part, is_created: false });
+            steps.push(SetupStep::found(part));
             return Ok(());
         }
         let attributes = profile.get_mut("attributes").and_then(Value::as_array_mut).ok_or_else(unknown_profile)?;
@@ -190,7 +181,7 @@ impl RealmSetup {
         }));
         // Keycloak answers with the new profile.
         session.send(scope, Request::put(session.0.url(&path)?).json(&profile)?).await?;
-        steps.push(SetupStep { part, is_created: true });
+        steps.push(SetupStep::created(part));
         Ok(())
     }
 }

@@ -1,11 +1,17 @@
 //! The command `init`: sets up a tenant, from its identity provider to a signed call.
 
+#[cfg(feature = "auth0")]
+mod auth0;
+#[cfg(feature = "cognito")]
+mod cognito;
 mod files;
 #[cfg(feature = "keycloak")]
 mod keycloak;
-#[cfg(feature = "keycloak")]
-mod password;
 mod prompts;
+#[cfg(any(feature = "auth0", feature = "keycloak"))]
+mod secret_input;
+#[cfg(any(feature = "auth0", feature = "cognito", feature = "keycloak"))]
+mod setup;
 mod written;
 
 use std::path::PathBuf;
@@ -27,11 +33,17 @@ Examples:
   # without prompts
   idp-bridge init keycloak --url https://login.acme.example --realm acme --tenant acme \\
     --admin-user admin --admin-password-file admin.password --out /etc/idp-bridge
-  # writes the configuration, and prints what to do in the console
-  idp-bridge init cognito --tenant initech --set user_pool_id=eu-west-1_AbCdEfGhI
+  # prompts for a token of the Management API, which the API Explorer in Auth0's Dashboard shows
+  idp-bridge init auth0 --domain acme.eu.auth0.com --tenant acme
+  # uses the AWS credentials of the environment, and prints the policy for the bridge's own
+  idp-bridge init cognito --user-pool-id eu-west-1_AbCdEfGhI --tenant initech
+  # with `--set` it writes the configuration, and prints what to do in the console
+  idp-bridge init auth0 --tenant acme --set domain=acme.eu.auth0.com --set client_id=abc --set client_secret_file=auth0.secret
 
-For Keycloak, `init` creates the client `idp-bridge`, its role `manage-users` and the attribute `customer_id`, or finds them.
-The administrator's password is used for this login only, and stored nowhere.
+`init` creates what the bridge needs, or finds it: for Keycloak the client `idp-bridge`, its role `manage-users` and the attribute
+`customer_id`; for Auth0 the application `idp-bridge` and its scopes; for Cognito the app client `idp-bridge` and the attribute
+`custom:customer_id`.
+An administrator's password or token is used for this setup only, and stored nowhere.
 
 Exit codes: 0 done, 1 the identity provider refused, or `doctor` found a mistake, 2 wrong usage or a file exists.";
 
@@ -52,9 +64,19 @@ pub(crate) struct Options {
     /// Where the bridge listens
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: std::net::SocketAddr,
-    /// A setting of the connector; can be repeated
+    /// A setting of the connector; can be repeated. Auth0 and Cognito are then not set up: the steps in the console are printed
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
+    /// The URL of Auth0's or Cognito's API instead of the usual one, such as a gateway
+    #[cfg(any(feature = "auth0", feature = "cognito"))]
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
+    #[cfg(feature = "auth0")]
+    #[command(flatten)]
+    auth0: auth0::Auth0Options,
+    #[cfg(feature = "cognito")]
+    #[command(flatten)]
+    cognito: cognito::CognitoOptions,
     #[cfg(feature = "keycloak")]
     #[command(flatten)]
     keycloak: keycloak::KeycloakOptions,
@@ -96,6 +118,14 @@ fn set_up(
     match kind {
         #[cfg(feature = "keycloak")]
         "keycloak" => keycloak::set_up(tenant, &options.keycloak, prompts),
+        #[cfg(feature = "auth0")]
+        "auth0" if options.settings.is_empty() => {
+            auth0::set_up(tenant, &options.auth0, options.endpoint.as_deref(), prompts)
+        }
+        #[cfg(feature = "cognito")]
+        "cognito" if options.settings.is_empty() => {
+            cognito::set_up(tenant, &options.cognito, options.endpoint.as_deref(), prompts)
+        }
         _ => written::set_up(kind, tenant, options, registry, prompts),
     }
 }

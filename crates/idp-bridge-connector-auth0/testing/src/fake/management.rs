@@ -56,6 +56,11 @@ fn route(method: &str, path: &[&str]) -> Option<(&'static [&'static str], Handle
             tenant.delete_credential(call.id);
             Ok(no_content())
         }),
+        ("GET", ["clients"]) => (&["read:clients"], |tenant, call| tenant.list_applications(call)),
+        ("POST", ["clients"]) => (&["create:clients"], Tenant::create_application),
+        ("GET", ["client-grants"]) => (&["read:client_grants"], |tenant, call| tenant.list_grants(call)),
+        ("POST", ["client-grants"]) => (&["create:client_grants"], Tenant::create_grant),
+        ("PATCH", ["client-grants", _]) => (&["update:client_grants"], Tenant::update_grant),
         ("GET", ["clients", _]) => (&["read:clients"], |tenant, call| tenant.show_application(call)),
         ("POST", ["jobs", "verification-email"]) => (&["update:users"], Tenant::order_verification),
         ("GET", ["connections"]) => (&["read:connections"], |tenant, call| tenant.list_connections(call)),
@@ -81,7 +86,9 @@ impl Tenant {
     fn list_connections(&self, call: &Call<'_>) -> Outcome {
         let known = ["name", "strategy", "fields", "include_fields", "include_totals", "take"];
         let query = Fields::query(call.request, &known)?;
-        let found = self.connections.iter().filter(|(own, _)| query.find("name").is_none_or(|name| name == *own));
+        let is_selected = |name: &str, own: &str| query.find(name).is_none_or(|value| value == own);
+        let found = self.connections.iter();
+        let found = found.filter(|(name, strategy)| is_selected("name", name) && is_selected("strategy", strategy));
         let shown: Vec<Value> = found.map(|(name, strategy)| json!({"name": name, "strategy": strategy})).collect();
         Ok(good(
             200,
@@ -151,11 +158,15 @@ impl Tenant {
         if query.get("fields").is_empty() || query.get("include_fields") != "true" {
             return Err(stricter_than_auth0("an application is read with `fields`, since it contains secrets"));
         }
+        if query.get("fields").split(',').any(|field| field == "client_secret") {
+            call.require(&["read:client_keys"])?;
+        }
         let missing = || refusal(404, "The client does not exist", "inexistent_client");
         let application = self.application(call.id).ok_or_else(missing)?;
         let alg = if application.signs_with_secret { "HS256" } else { "RS256" };
         let mut shown = json!({
-            "client_id": application.client_id, "allowed_logout_urls": application.logout_urls,
+            "client_id": application.client_id, "client_secret": application.secret,
+            "allowed_logout_urls": application.logout_urls,
             "jwt_configuration": {"alg": alg, "lifetime_in_seconds": 36_000},
         });
         if let Some(members) = shown.as_object_mut() {

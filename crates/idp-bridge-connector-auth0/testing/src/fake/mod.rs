@@ -10,6 +10,7 @@ mod login;
 mod logins;
 mod management;
 mod sessions;
+mod setup;
 mod tenant;
 mod token;
 mod users;

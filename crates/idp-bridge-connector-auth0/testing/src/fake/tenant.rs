@@ -52,6 +52,10 @@ pub struct Tenant {
 pub struct Application {
     /// The client id.
     pub client_id: String,
+    /// The name, which need not be unique.
+    pub name: String,
+    /// The type: `non_interactive` for machines, `regular_web` or `spa` for users.
+    pub kind: &'static str,
     /// The secret, if it has one.
     pub secret: Option<String>,
     /// The public key as a JWK, if it has one.
@@ -69,17 +73,24 @@ pub struct Application {
 impl Application {
     /// Creates a machine-to-machine application with a secret.
     pub fn machine(client_id: &str, secret: &str, scopes: &[&str]) -> Self {
-        Self { scopes: Some(scopes.iter().map(|scope| (*scope).to_owned()).collect()), ..Self::web(client_id, secret) }
+        let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        Self { scopes: Some(scopes), kind: "non_interactive", ..Self::web(client_id, secret) }
     }
 
     /// Creates a confidential application for users.
     pub fn web(client_id: &str, secret: &str) -> Self {
-        Self { client_id: client_id.into(), secret: Some(secret.into()), ..Self::default() }
+        Self { secret: Some(secret.into()), kind: "regular_web", ..Self::public(client_id) }
     }
 
     /// Creates a public application for users, such as one that runs in a browser.
     pub fn public(client_id: &str) -> Self {
-        Self { client_id: client_id.into(), ..Self::default() }
+        Self { client_id: client_id.into(), name: client_id.into(), kind: "spa", ..Self::default() }
+    }
+
+    /// Returns the members that the Management API shows, without the secret.
+    pub(crate) fn shown(&self) -> Value {
+        let grant = if self.kind == "non_interactive" { "client_credentials" } else { "authorization_code" };
+        json!({"client_id": self.client_id, "name": self.name, "app_type": self.kind, "grant_types": [grant]})
     }
 
     /// Returns whether it has no credential.

@@ -10,5 +10,6 @@ mod logout;
 mod mails;
 mod oauth;
 mod reads;
+mod setup;
 mod tokens;
 mod writes;

@@ -1,20 +1,20 @@
 //! Sets up a realm of Keycloak.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
-use idp_bridge_connector_keycloak::setup::{Administrator, RealmSetup, SetUpRealm};
-use idp_bridge_core::{CallScope, ConnectorContext, Error, TenantId};
+use idp_bridge_connector_keycloak::setup::{Administrator, RealmSetup};
+use idp_bridge_core::{ConnectorContext, TenantId};
 
 use super::Connector;
-use super::password::read_password;
 use super::prompts::Prompts;
+use super::secret_input::read_secret;
+use super::setup::{describe_steps, refused, scope};
 use crate::commands::runtime;
 use crate::config::{MAX_FILE, Problem, read_text};
-use crate::report::{Failure, with_causes};
+use crate::report::Failure;
 
-const TIMEOUT: Duration = Duration::from_secs(30);
+const HINT: &str = "check `--url`, and that Keycloak can be reached from here";
 
 /// The options for Keycloak.
 #[derive(Debug, Args)]
@@ -70,20 +70,17 @@ pub(super) fn set_up(
     context.outbound.ca_pem = options.ca_file.as_deref().map(read_authorities).transpose()?;
     let runtime = runtime()?;
     // A wrong URL or realm shows before the password is typed.
-    runtime.block_on(setup.discover(&context, &scope())).map_err(|error| refused(&error))?;
+    runtime.block_on(setup.discover(&context, &scope())).map_err(|error| refused(&error, HINT))?;
     let administrator = read_administrator(options, prompts)?;
-    let done = runtime.block_on(setup.run(&administrator, &context, &scope())).map_err(|error| refused(&error))?;
+    let done =
+        runtime.block_on(setup.run(&administrator, &context, &scope())).map_err(|error| refused(&error, HINT))?;
     Ok(Connector {
         kind: "keycloak".into(),
         settings: settings(&setup, options, done.issuer.as_deref())?,
-        report: report(&setup, &done),
+        report: describe_steps(&format!("Keycloak, realm `{}`", setup.realm), &done.steps),
         secret: Some(("client_secret_file", done.client_secret)),
         is_complete: true,
     })
-}
-
-fn scope() -> CallScope {
-    CallScope::new("init", TIMEOUT)
 }
 
 fn roles(options: &KeycloakOptions) -> Vec<String> {
@@ -95,7 +92,7 @@ fn read_administrator(options: &KeycloakOptions, prompts: &mut Prompts) -> Resul
     let question = format!("the name of an administrator, who logs in to the realm `{}`", options.admin_realm);
     let name = prompts.value(options.admin_user.as_deref(), "--admin-user", &question, None)?;
     let prompt = format!("password of `{name}`, used once and not stored: ");
-    let password = read_password(options.admin_password_file.as_deref(), "--admin-password-file", &prompt)?;
+    let password = read_secret("password", options.admin_password_file.as_deref(), "--admin-password-file", &prompt)?;
     Ok(Administrator { realm: options.admin_realm.clone(), name, password })
 }
 
@@ -125,20 +122,4 @@ fn settings(setup: &RealmSetup, options: &KeycloakOptions, issuer: Option<&str>)
         settings.insert("allow_http".into(), true.into());
     }
     Ok(settings)
-}
-
-fn report(setup: &RealmSetup, done: &SetUpRealm) -> String {
-    let lines = done.steps.iter().map(|step| {
-        let verb = if step.is_created { "created" } else { "found" };
-        format!("  {verb:<8} {}\n", step.part)
-    });
-    format!("Keycloak, realm `{}`:\n{}", setup.realm, lines.collect::<String>())
-}
-
-fn refused(error: &Error) -> Failure {
-    let problem = Problem::new(with_causes(error));
-    Failure::negative(match error.hint() {
-        Some(hint) => problem.with_hint(hint),
-        None => problem.with_hint("check `--url`, and that Keycloak can be reached from here"),
-    })
 }
