@@ -153,11 +153,8 @@ pub trait IdentityProvider: Send + Sync + 'static {
         None
     }
 
-    /// Returns the tokens in the links of mails, if the bridge's page can verify addresses with them.
-    ///
-    /// # Behavior
-    ///
-    /// - Is `None` unless [`capabilities`](Self::capabilities) declares `users.mark_email_verified`.
+    /// Returns the tokens in the links of mails, if the bridge's page can verify addresses with them: the mails are the bridge's, and
+    /// [`capabilities`](Self::capabilities) declares `users.mark_email_verified`.
     fn mail_tokens(&self) -> Option<&dyn MailTokens> {
         None
     }

@@ -74,6 +74,12 @@ impl TestStore {
     }
 }
 
+impl MailTokens for TestStore {
+    fn verify(&self, _: MailKind, _: &str) -> Result<crate::MailToken> {
+        Err(Error::invalid_token("no token is valid"))
+    }
+}
+
 #[async_trait]
 impl UserStore for TestStore {
     type Detail = ();
@@ -128,6 +134,10 @@ impl UserStore for TestStore {
 
     async fn diagnose(&self, _: &CallScope) -> Vec<Finding> {
         Vec::new()
+    }
+
+    fn mail_tokens(&self) -> Option<&dyn MailTokens> {
+        Some(self)
     }
 }
 
@@ -310,4 +320,13 @@ async fn a_declared_condition_does_not_stop_a_call() {
     let mut directory = directory(vec![user("u-1", "a@b.c", &[])]);
     directory.store.capabilities = Capabilities::all().with_call(CallKind::GetById, Support::conditional("some users"));
     assert!(directory.get(&scope(), UserKey::Id(&id("u-1"))).await.is_ok());
+}
+
+#[test]
+fn mail_tokens_need_the_mark() {
+    let mut users = directory(Vec::new());
+    assert!(users.mail_tokens().is_some());
+    let none = Support::unsupported("no flag");
+    users.store.capabilities = Capabilities::all().with_call(CallKind::MarkEmailVerified, none);
+    assert!(users.mail_tokens().is_none());
 }

@@ -38,7 +38,8 @@ pub(super) fn run(options: &Options) -> CommandResult {
     if options.json {
         print_json(&json!({"imported": count}))?;
     } else {
-        print(&format!("imported {count} users into `{}`", options.sqlite.display()))?;
+        let users = if count == 1 { "user" } else { "users" };
+        print(&format!("imported {count} {users} into `{}`", options.sqlite.display()))?;
     }
     Ok(Exit::Done)
 }
