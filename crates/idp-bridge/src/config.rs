@@ -15,6 +15,8 @@ mod inputs;
 mod inspect;
 mod load;
 mod model;
+mod parts;
+mod pass;
 mod path;
 mod problem;
 mod published;

@@ -111,16 +111,21 @@ impl File {
 pub(crate) struct Document<'f> {
     pub(crate) file: &'f File,
     root: DeValue<'f>,
+    /// The begin of the parsed part in the file.
+    offset: usize,
 }
 
 impl<'f> Document<'f> {
     /// Parses a file and returns all of its syntax errors.
     pub(crate) fn parse(file: &'f File) -> Result<Self, Vec<Problem>> {
-        let (root, errors) = DeTable::parse_recoverable(&file.text);
-        if errors.is_empty() {
-            return Ok(Self { file, root: DeValue::Table(root.into_inner()) });
-        }
-        Err(file.syntax_problems(&errors))
+        Self::parse_part(file, 0..file.text.len()).map_err(|errors| file.syntax_problems(&errors))
+    }
+
+    /// Parses a part of a file. Positions are those in the whole file, except in errors.
+    pub(crate) fn parse_part(file: &'f File, part: Range<usize>) -> Result<Self, Vec<toml::de::Error>> {
+        let offset = part.start;
+        let (root, errors) = DeTable::parse_recoverable(file.text.get(part).unwrap_or_default());
+        if errors.is_empty() { Ok(Self { file, root: DeValue::Table(root.into_inner()), offset }) } else { Err(errors) }
     }
 
     /// Converts the values to JSON.
@@ -144,7 +149,7 @@ impl<'f> Document<'f> {
     }
 
     fn span(&self, path: &KeyPath) -> Option<Range<usize>> {
-        self.find(path).0
+        self.find(path).0.map(|span| span.start + self.offset..span.end + self.offset)
     }
 
     /// Returns the position of the key, or of the nearest table above it, and the number of steps of the path that exist.

@@ -130,6 +130,8 @@ pub(crate) struct OwnFile {
 pub(crate) struct Inputs {
     /// The tenant's settings, and those of the bridge that apply to tenants.
     pub(crate) settings: Digest,
+    /// The text of its part of the main file, and the settings of the bridge that apply to tenants.
+    pub(crate) part: Option<Digest>,
     /// `None` for a tenant in the main file, and if the file's stamp is not conclusive.
     pub(crate) own_file: Option<OwnFile>,
     pub(crate) files: Vec<InputFile>,
@@ -140,6 +142,11 @@ impl Inputs {
     pub(crate) fn are_current_unread(&mut self, path: &Path, shared: Digest) -> bool {
         let is_own_current = self.own_file.is_some_and(|own| own.shared == shared && own.stamp.is_current(path));
         is_own_current && !self.files.iter_mut().any(InputFile::has_changed)
+    }
+
+    /// Returns whether the tenant was read from this part of the main file, and all files are still as they were.
+    pub(crate) fn is_part_current(&mut self, part: Digest) -> bool {
+        self.part == Some(part) && !self.files.iter_mut().any(InputFile::has_changed)
     }
 
     /// Returns the number of files that the next load reads only if they have changed.

@@ -26,6 +26,11 @@ impl Step {
 pub(crate) struct KeyPath(pub(crate) Vec<Step>);
 
 impl KeyPath {
+    /// Returns the path of a tenant's table in the main file.
+    pub(crate) fn tenant(id: &str) -> Self {
+        Self::default().key("tenants").key(id)
+    }
+
     /// Returns the path extended by a key.
     pub(crate) fn key(&self, key: &str) -> Self {
         self.step(Step::Key(key.to_owned()))

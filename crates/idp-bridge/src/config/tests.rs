@@ -6,6 +6,7 @@ mod federation;
 mod mistakes;
 mod reload;
 mod rest;
+mod scale;
 mod store;
 mod tls;
 

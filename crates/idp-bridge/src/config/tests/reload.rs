@@ -63,6 +63,46 @@ fn unchanged_tenants_are_kept() {
     assert_eq!(names(&reload.changed), ["a"]);
 }
 
+/// A main file with the tenants `a` and `b`.
+fn main_file(a: &str, b: &str) -> String {
+    let tenant = |id: &str, keys: &str| {
+        format!(
+            "[tenants.{id}]\nwebhook_keys_file = [\"../key\"]\n{keys}\n[tenants.{id}.connector]\ntype = \"memory\"\nusers = []\n"
+        )
+    };
+    format!("{SERVER}{}{}", tenant("a", a), tenant("b", b))
+}
+
+#[test]
+fn unchanged_parts_of_a_file_are_kept() {
+    let folder = Folder::new();
+    folder.write("conf/idp-bridge.toml", &main_file("", ""));
+    let mut loaded = Loaded::load(folder);
+    let mut reload = |a: &str, b: &str| {
+        let reload = loaded.reload("conf/idp-bridge.toml", &main_file(a, b));
+        (names(&reload.changed).join(" "), loaded.is_kept(&reload, "a"), loaded.is_kept(&reload, "b"))
+    };
+    assert_eq!(reload("", ""), (String::new(), true, true));
+    assert_eq!(reload("# a comment", "# a comment"), (String::new(), true, true));
+    assert_eq!(reload("", "deadline = \"1s\""), ("b".into(), true, false));
+    // A text with a line that looks like a header. The key does not exist, so that `a` keeps its settings.
+    let text = "x = \"\"\"\n[tenants.c]\n\"\"\"";
+    assert_eq!(reload(text, ""), ("b".into(), true, false));
+    assert_eq!(reload("", ""), (String::new(), true, false));
+    let reload = loaded.reload("key", &format!("{PUBLIC} "));
+    assert_eq!(reload.changed.len(), 2, "{:?}", reload.problems);
+}
+
+#[test]
+fn problems_in_a_part_have_their_line() {
+    let folder = Folder::new();
+    folder.write("conf/idp-bridge.toml", &main_file("", "deadline = 1"));
+    let problems = Loader::start(&folder.0.path().join("conf"), &crate::registry()).err().unwrap();
+    let positions: Vec<_> =
+        problems.iter().map(|problem| problem.place.as_ref().unwrap().position.unwrap().line).collect();
+    assert_eq!(positions, [12], "{problems:?}");
+}
+
 #[test]
 fn tenants_are_added_and_removed() {
     let mut loaded = Loaded::new();
