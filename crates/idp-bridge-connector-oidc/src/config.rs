@@ -1,8 +1,8 @@
 //! A tenant's settings of the connector for any OpenID Provider.
 
 use idp_bridge_core::{ConnectorContext, Error, OauthClient, Result, Secret};
-use idp_bridge_http::oidc::{AssertionAudience, ClientAuthentication, ClientCredentials};
-use idp_bridge_http::{AssertionAlgorithm, AssertionSigner, ClientProof, PrivateKey};
+use idp_bridge_http::oidc::{AssertionAudience, ClientAuthentication, IntrospectionClient};
+use idp_bridge_http::{AssertionAlgorithm, ClientProof, PrivateKey};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -58,23 +58,6 @@ pub struct OidcConfig {
     /// The scopes that applications must request, so that their tokens are accepted by the bridge's userinfo.
     #[serde(default = "default_scopes")]
     pub scopes: Vec<String>,
-}
-
-/// The bridge's client for introspection.
-#[derive(Debug)]
-pub(crate) struct IntrospectionClient {
-    pub(crate) client: OauthClient,
-    /// The signer of its assertions, if it has a private key.
-    pub(crate) signer: Option<AssertionSigner>,
-    pub(crate) audience: AssertionAudience,
-}
-
-impl IntrospectionClient {
-    /// Returns the credentials, with a secret sent in this way.
-    pub(crate) fn credentials<'a>(&'a self, secret: ClientAuthentication<'a>) -> ClientCredentials<'a> {
-        let key = self.signer.as_ref().map(|signer| ClientAuthentication::PrivateKey(signer, self.audience));
-        ClientCredentials { client: &self.client, authentication: key.unwrap_or(secret) }
-    }
 }
 
 /// The place of a client's secret in a request.

@@ -5,8 +5,6 @@
 //! It has no code for single products: a setting decides what the standards leave open, or the connector refuses it.
 
 mod config;
-mod diagnose;
-mod federation;
 mod provider;
 
 pub use config::{ClientSecretIn, OidcConfig};

@@ -6,11 +6,9 @@ use idp_bridge_core::{
     IdentityProvider, Liveness, LogoutReach, Result, Support,
 };
 use idp_bridge_http::Client;
-use idp_bridge_http::oidc::{OpenIdProvider, OpenIdSettings};
+use idp_bridge_http::oidc::{OpenIdProvider, OpenIdSettings, StandardChoices, StandardFederation};
 
 use crate::config::OidcConfig;
-use crate::diagnose;
-use crate::federation::OidcFederation;
 
 const NO_CALLS: &str = "OpenID Connect defines no calls about users: they need a connector for the product";
 const BACK_CHANNEL: &str = "if the identity provider supports it, and the bridge's URL is registered there";
@@ -19,7 +17,7 @@ const BACK_CHANNEL: &str = "if the identity provider supports it, and the bridge
 pub struct Oidc {
     openid: OpenIdProvider,
     capabilities: Capabilities,
-    federation: Option<OidcFederation>,
+    federation: Option<StandardFederation>,
 }
 
 /// Returns the capabilities. Opaque tokens need introspection, which returns their client.
@@ -49,9 +47,16 @@ impl Connector for Oidc {
         let mut settings = OpenIdSettings::new(&config.issuer, &context.outbound);
         settings.hosts.clone_from(&config.hosts);
         let openid = OpenIdProvider::new(Client::new(&context.outbound)?, settings, context.clock.clone())?;
-        let federation = context.federation.clone().map(|settings| {
-            OidcFederation::new(openid.clone(), &config, introspection_client, (settings, context.clock.clone()))
-        });
+        let choices = StandardChoices {
+            introspection_client,
+            authentication: config.authentication(),
+            scopes: config.scopes,
+            session_claim: config.session_claim,
+        };
+        let federation = context
+            .federation
+            .clone()
+            .map(|settings| StandardFederation::new(openid.clone(), choices, settings, context.clock.clone()));
         let capabilities = Capabilities::none(NO_CALLS)
             .with_federation(federation.as_ref().map(|_| federation_capabilities(has_introspection)));
         Ok(Self { openid, capabilities, federation })
@@ -65,15 +70,15 @@ impl IdentityProvider for Oidc {
     }
 
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {
-        let mut findings = diagnose::check_issuer(&self.openid, scope).await;
         match &self.federation {
-            Some(federation) => findings.extend(diagnose::check_introspection(federation, scope).await),
+            Some(federation) => federation.check_access(scope).await,
             None => {
+                let mut findings = StandardFederation::check_issuer(&self.openid, scope).await;
                 let fix = "add `[tenants.<id>.federation]` with `clients`: this connector supports only federation";
                 findings.push(Finding::failed("federation is enabled", &[], fix));
+                findings
             }
         }
-        findings
     }
 
     fn federation(&self) -> Option<&dyn Federation> {

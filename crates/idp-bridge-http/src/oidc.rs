@@ -1,4 +1,4 @@
-//! OpenID Providers: discovery, keys, token validation and OAuth requests.
+//! OpenID Providers: discovery, keys, token validation, OAuth requests, and federation by the standards.
 //!
 //! An [`OpenIdProvider`] fetches and caches the discovery document and the keys, and [verifies](OpenIdProvider::verify) tokens
 //! by explicit [`Rules`]. No defaults of a JWT library apply.
@@ -23,6 +23,7 @@
 mod algorithm;
 mod claims;
 mod discovery;
+mod federation;
 mod keys;
 mod logout;
 mod oauth;
@@ -34,6 +35,7 @@ mod token;
 pub use algorithm::Algorithm;
 pub use claims::Claims;
 pub use discovery::Discovery;
+pub use federation::{IntrospectionClient, StandardChoices, StandardFederation};
 pub use logout::{EndSessionParameters, LogoutToken, end_session_url};
 pub use oauth::{AssertionAudience, ClientAuthentication, ClientCredentials, SecretCheck, TokenKind};
 pub use provider::{OpenIdProvider, OpenIdSettings};

@@ -72,6 +72,11 @@ impl OidcHarness {
         Ok(config)
     }
 
+    /// Returns the settings and the context of a provider for a setup of the suite.
+    pub fn settings_for(&self, setup: Setup<'_>) -> TestResult<(OidcConfig, ConnectorContext)> {
+        settings_for(setup, self.config(), Self::settings())
+    }
+
     /// Returns working federation settings.
     pub fn settings() -> FederationSettings {
         let secret = |id: &str| (id == CLIENT).then(|| Secret::new(SECRET));
@@ -82,8 +87,11 @@ impl OidcHarness {
 
 /// Builds a provider.
 pub fn build(config: OidcConfig, federation: Option<FederationSettings>, outbound: OutboundPolicy) -> TestResult<Oidc> {
-    let context = ConnectorContext { federation, outbound, ..ConnectorContext::new(TenantId::new("conformance")?) };
-    Ok(Oidc::build(config, &context)?)
+    Ok(Oidc::build(config, &context(federation, outbound)?)?)
+}
+
+fn context(federation: Option<FederationSettings>, outbound: OutboundPolicy) -> TestResult<ConnectorContext> {
+    Ok(ConnectorContext { federation, outbound, ..ConnectorContext::new(TenantId::new("conformance")?) })
 }
 
 #[async_trait]
@@ -124,9 +132,19 @@ impl Harness for OidcHarness {
 /// Builds a provider for the suite from working settings.
 fn build_for(
     setup: Setup<'_>,
-    mut config: OidcConfig,
+    config: OidcConfig,
     federation: FederationSettings,
 ) -> TestResult<Arc<dyn IdentityProvider>> {
+    let (config, context) = settings_for(setup, config, federation)?;
+    Ok(Arc::new(Oidc::build(config, &context)?))
+}
+
+/// Changes working settings for a setup of the suite.
+fn settings_for(
+    setup: Setup<'_>,
+    mut config: OidcConfig,
+    federation: FederationSettings,
+) -> TestResult<(OidcConfig, ConnectorContext)> {
     let (mut federation, mut outbound) = (Some(federation), OutboundPolicy::default());
     match setup {
         Setup::Working => {}
@@ -137,7 +155,7 @@ fn build_for(
         Setup::WithoutFederation => federation = None,
         other => return Err(other.unsupported()),
     }
-    Ok(Arc::new(build(config, federation, outbound)?))
+    Ok((config, context(federation, outbound)?))
 }
 
 /// Returns why a need cannot be met by any OpenID Provider.

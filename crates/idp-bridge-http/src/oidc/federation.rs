@@ -1,4 +1,6 @@
-//! Token validation and logout according to the standards.
+//! Federation with an OpenID Provider according to the standards: token validation and logout.
+
+mod diagnose;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,63 +12,116 @@ use idp_bridge_core::{
     FederationSettings, Finding, LoggedOut, Logout, LogoutFallback, LogoutNotice, OauthClient, Result, Secret,
     SessionId, TokenIdentity, TokenUser, UserId,
 };
-use idp_bridge_http::oidc::{
-    Claims, ClientAuthentication, ClientCredentials, EndSessionParameters, OpenIdProvider, Rules, TokenKind,
-    end_session_url,
-};
 
-use crate::config::{IntrospectionClient, OidcConfig};
-use crate::diagnose;
+use super::{
+    AssertionAudience, Claims, ClientAuthentication, ClientCredentials, EndSessionParameters, OpenIdProvider, Rules,
+    TokenKind, end_session_url,
+};
+use crate::AssertionSigner;
 
 /// The default claim of the customer id.
 const CUSTOMER_CLAIM: &str = "customer_id";
 /// The maximum age of an expired access token that can still end its login.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Federation with one OpenID Provider.
-pub(crate) struct OidcFederation {
-    pub(crate) openid: OpenIdProvider,
-    pub(crate) settings: FederationSettings,
+/// What the standards leave open.
+#[derive(Debug)]
+pub struct StandardChoices {
     /// The client for introspection. Without one, userinfo validates tokens.
-    pub(crate) introspection_client: Option<IntrospectionClient>,
+    pub introspection_client: Option<IntrospectionClient>,
+    /// How clients with a secret authenticate.
+    pub authentication: ClientAuthentication<'static>,
+    /// The scopes that applications must request.
+    pub scopes: Vec<String>,
+    /// The claim that identifies the login in tokens.
+    pub session_claim: Option<String>,
+}
+
+/// The bridge's client for introspection.
+#[derive(Debug)]
+pub struct IntrospectionClient {
+    /// The client.
+    pub client: OauthClient,
+    /// The signer of its assertions, if it has a private key.
+    pub signer: Option<AssertionSigner>,
+    /// The audience of its assertions.
+    pub audience: AssertionAudience,
+}
+
+impl IntrospectionClient {
+    /// Returns the credentials, with a secret sent in this way.
+    fn credentials<'a>(&'a self, secret: ClientAuthentication<'a>) -> ClientCredentials<'a> {
+        let key = self.signer.as_ref().map(|signer| ClientAuthentication::PrivateKey(signer, self.audience));
+        ClientCredentials { client: &self.client, authentication: key.unwrap_or(secret) }
+    }
+}
+
+/// Federation with one OpenID Provider, by the standards alone.
+pub struct StandardFederation {
+    openid: OpenIdProvider,
+    settings: FederationSettings,
+    introspection_client: Option<IntrospectionClient>,
     authentication: ClientAuthentication<'static>,
-    pub(crate) customer_claim: String,
-    pub(crate) scopes: Vec<String>,
+    customer_claim: String,
+    scopes: Vec<String>,
     session_claim: Option<String>,
     clock: Arc<dyn Clock>,
 }
 
-impl OidcFederation {
-    pub(crate) fn new(
+impl StandardFederation {
+    /// Creates the federation of a tenant's clients.
+    pub fn new(
         openid: OpenIdProvider,
-        config: &OidcConfig,
-        introspection_client: Option<IntrospectionClient>,
-        (settings, clock): (FederationSettings, Arc<dyn Clock>),
+        choices: StandardChoices,
+        settings: FederationSettings,
+        clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
             openid,
-            introspection_client,
-            authentication: config.authentication(),
+            introspection_client: choices.introspection_client,
+            authentication: choices.authentication,
             customer_claim: settings.customer_claim.clone().unwrap_or_else(|| CUSTOMER_CLAIM.into()),
-            scopes: config.scopes.clone(),
-            session_claim: config.session_claim.clone(),
+            scopes: choices.scopes,
+            session_claim: choices.session_claim,
             settings,
             clock,
         }
     }
 
+    /// Checks the discovery document and the keys of the issuer.
+    pub async fn check_issuer(openid: &OpenIdProvider, scope: &CallScope) -> Vec<Finding> {
+        diagnose::check_issuer(openid, scope).await
+    }
+
+    /// Checks the issuer, and that the bridge's client may introspect tokens, if there is one.
+    pub async fn check_access(&self, scope: &CallScope) -> Vec<Finding> {
+        let mut findings = diagnose::check_issuer(&self.openid, scope).await;
+        findings.extend(diagnose::check_introspection(self, scope).await);
+        findings
+    }
+
+    /// Checks that an access token is inactive, after its login has ended.
+    pub async fn check_ended(&self, scope: &CallScope, token: &AccessToken) -> Result<()> {
+        match self.active_claims(scope, token).await {
+            Err(error) if error.kind() == ErrorKind::InvalidToken => Ok(()),
+            Err(error) => Err(error),
+            Ok(_) => Err(Error::upstream(
+                ErrorKind::Unavailable,
+                "the access token is active after its login has ended",
+            )
+            .with_hint(
+                "configure the identity provider to end access tokens on revocation, or with their refresh token",
+            )),
+        }
+    }
+
     /// Introspects a token as the bridge's client.
-    pub(crate) async fn introspect(
-        &self,
-        scope: &CallScope,
-        token: &AccessToken,
-        client: &IntrospectionClient,
-    ) -> Result<Claims> {
+    async fn introspect(&self, scope: &CallScope, token: &AccessToken, client: &IntrospectionClient) -> Result<Claims> {
         self.openid.introspect(scope, token, client.credentials(self.authentication)).await
     }
 
     /// Returns the credentials of a client, sent in the configured way.
-    pub(crate) fn credentials<'a>(&self, client: &'a OauthClient) -> ClientCredentials<'a> {
+    fn credentials<'a>(&self, client: &'a OauthClient) -> ClientCredentials<'a> {
         ClientCredentials { client, authentication: self.authentication }
     }
 
@@ -219,19 +274,12 @@ impl OidcFederation {
                 Err(error) => return Err(error),
             }
         }
-        match self.active_claims(scope, token).await {
-            Err(error) if error.kind() == ErrorKind::InvalidToken => Ok(ended_at),
-            Err(error) => Err(error),
-            Ok(_) => Err(Error::upstream(ErrorKind::Unavailable, "the access token is active after its revocation")
-                .with_hint(
-                    "configure the identity provider to end access tokens on revocation, or with their refresh token",
-                )),
-        }
+        self.check_ended(scope, token).await.map(|()| ended_at)
     }
 }
 
 #[async_trait]
-impl Federation for OidcFederation {
+impl Federation for StandardFederation {
     async fn identify(&self, scope: &CallScope, token: &AccessToken) -> Result<TokenIdentity> {
         let (_, identity) = if token.is_jwt() {
             self.verify(scope, token, &Rules::access_token().with_expiry_tolerance(DAY)).await?

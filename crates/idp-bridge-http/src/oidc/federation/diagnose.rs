@@ -1,9 +1,9 @@
 //! The checks of `doctor` for an OpenID Provider, which need no login.
 
 use idp_bridge_core::{AccessToken, CallScope, Error, ErrorKind, Finding, OauthClient, Result};
-use idp_bridge_http::oidc::{Discovery, OpenIdProvider, SecretCheck};
 
-use crate::federation::OidcFederation;
+use super::StandardFederation;
+use crate::oidc::{Discovery, OpenIdProvider, SecretCheck};
 
 const DOCUMENT: &str = "the discovery document belongs to the issuer";
 const KEYS: &str = "the issuer's keys can be used";
@@ -11,7 +11,7 @@ const KEYS: &str = "the issuer's keys can be used";
 const UNUSED_REDIRECT_URI: &str = "https://idp-bridge.invalid/";
 
 /// Checks the discovery document and the keys.
-pub(crate) async fn check_issuer(openid: &OpenIdProvider, scope: &CallScope) -> Vec<Finding> {
+pub(super) async fn check_issuer(openid: &OpenIdProvider, scope: &CallScope) -> Vec<Finding> {
     let finding = |check: &str, result: Result<()>| match result {
         Ok(()) => Finding::ok(check, &[]),
         Err(error) => failed(check, &error),
@@ -25,7 +25,7 @@ pub(crate) async fn check_issuer(openid: &OpenIdProvider, scope: &CallScope) -> 
 }
 
 /// Checks the requirements of federation.
-pub(crate) async fn check_federation(federation: &OidcFederation, scope: &CallScope) -> Vec<Finding> {
+pub(super) async fn check_federation(federation: &StandardFederation, scope: &CallScope) -> Vec<Finding> {
     let discovery = match federation.openid.discovery(scope).await {
         Ok(discovery) => discovery,
         Err(error) => return vec![failed(DOCUMENT, &error)],
@@ -44,7 +44,7 @@ fn failed(check: &str, error: &Error) -> Finding {
     Finding::failed_by(check, &[], error, "allow the client this request at the identity provider".into())
 }
 
-fn check_endpoints(federation: &OidcFederation, discovery: &Discovery) -> Vec<Finding> {
+fn check_endpoints(federation: &StandardFederation, discovery: &Discovery) -> Vec<Finding> {
     let finding = |name: &str, is_present: bool, fix: &str| {
         let check = format!("the discovery document has `{name}`");
         if is_present { Finding::ok(check, &[]) } else { Finding::failed(check, &[], fix) }
@@ -76,7 +76,7 @@ fn check_endpoints(federation: &OidcFederation, discovery: &Discovery) -> Vec<Fi
 }
 
 /// Checks that the configured scopes are supported, if the discovery document lists the supported ones.
-fn check_scopes(federation: &OidcFederation, discovery: &Discovery) -> Finding {
+fn check_scopes(federation: &StandardFederation, discovery: &Discovery) -> Finding {
     let check = "the configured scopes are supported";
     let supported = &discovery.scopes_supported;
     if supported.is_empty() {
@@ -92,7 +92,7 @@ fn check_scopes(federation: &OidcFederation, discovery: &Discovery) -> Finding {
         .with_detail(format!("not listed: `{}`", missing.join("`, `")))
 }
 
-fn check_customer_claim(federation: &OidcFederation, discovery: &Discovery) -> Finding {
+fn check_customer_claim(federation: &StandardFederation, discovery: &Discovery) -> Finding {
     let check = format!("the identity provider supports the claim `{}`", federation.customer_claim);
     if discovery.claims_supported.contains(&federation.customer_claim) {
         return Finding::ok(check, &[]);
@@ -103,7 +103,7 @@ fn check_customer_claim(federation: &OidcFederation, discovery: &Discovery) -> F
 }
 
 /// Reports that an administrator must check the source of the claim, which OpenID Connect does not publish.
-fn check_claim_authority(federation: &OidcFederation) -> Finding {
+fn check_claim_authority(federation: &StandardFederation) -> Finding {
     let claim = &federation.customer_claim;
     let fix = format!(
         "look up the source of `{claim}` at the identity provider: only administrators may write it, and users must not be able \
@@ -124,7 +124,7 @@ fn check_back_channel(discovery: &Discovery) -> Finding {
 }
 
 /// Checks the introspection client, if one is configured: introspection of a made-up token must report it as inactive.
-pub(crate) async fn check_introspection(federation: &OidcFederation, scope: &CallScope) -> Option<Finding> {
+pub(super) async fn check_introspection(federation: &StandardFederation, scope: &CallScope) -> Option<Finding> {
     let client = federation.introspection_client.as_ref()?;
     let check = "the bridge can introspect tokens";
     let result = match AccessToken::new("made-up-by-idp-bridge") {
@@ -146,7 +146,7 @@ pub(crate) async fn check_introspection(federation: &OidcFederation, scope: &Cal
     })
 }
 
-async fn check_secret(federation: &OidcFederation, client: &OauthClient, scope: &CallScope) -> Finding {
+async fn check_secret(federation: &StandardFederation, client: &OauthClient, scope: &CallScope) -> Finding {
     let check = format!("the client `{}` exists and has this secret", client.id);
     match federation.openid.check_secret(scope, federation.credentials(client), UNUSED_REDIRECT_URI).await {
         Ok(SecretCheck::Right) => Finding::ok(check, &[]),
