@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use idp_bridge_core::{CallScope, ConnectorContext, Error, ErrorKind, Result};
 use idp_bridge_http::{Client, Response};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::credential::{Credential, SignIn};
 use crate::definition::Definition;
@@ -70,8 +70,8 @@ impl Api {
         let response = self.rules.check(response, place, &request.success)?;
         if !request.require.is_empty() || !self.rules.is_own(&response) {
             let answer: Value = response.json()?;
-            if !self.rules.is_own(&response) || !self.rules.prove(&request.require, &answer) {
-                return Err(self.unproved(&response, &answer, place));
+            if !self.rules.is_own(&response) || !self.rules.prove(&request.require, &answer, values.email()) {
+                return Err(self.rules.unproved(&response, &answer, place));
             }
         }
         Ok(response)
@@ -106,16 +106,6 @@ impl Api {
 
     /// Returns whether an answer meets all conditions.
     pub(crate) fn prove(&self, conditions: &[Check], answer: &Value) -> bool {
-        self.rules.prove(conditions, answer)
-    }
-
-    /// Returns the error of a success without its proof: that of a rule, or else an outage.
-    fn unproved(&self, response: &Response, answer: &Value, place: Place) -> Error {
-        let error = self.rules.error(response, place);
-        // An empty object is no answer of the product at all.
-        if error.kind() != ErrorKind::InvalidResponse || answer.as_object().is_none_or(Map::is_empty) {
-            return error;
-        }
-        Error::upstream(ErrorKind::Unavailable, "the answer lacks what proves that it is one").with("call", place.call)
+        self.rules.prove(conditions, answer, None)
     }
 }

@@ -4,13 +4,17 @@ use idp_bridge_core::{Error, Result};
 
 /// The name and text of each definition.
 const CATALOG: &[(&str, &str)] = &[
+    ("authentik", include_str!("../catalog/authentik.toml")),
     ("better-auth", include_str!("../catalog/better-auth.toml")),
+    ("entra", include_str!("../catalog/entra.toml")),
     ("firebase", include_str!("../catalog/firebase.toml")),
     ("kratos", include_str!("../catalog/kratos.toml")),
     ("okta", include_str!("../catalog/okta.toml")),
     ("parse-server", include_str!("../catalog/parse-server.toml")),
     ("pocketbase", include_str!("../catalog/pocketbase.toml")),
     ("scim2", include_str!("../catalog/scim2.toml")),
+    ("supabase", include_str!("../catalog/supabase.toml")),
+    ("zitadel", include_str!("../catalog/zitadel.toml")),
 ];
 
 /// A definition to begin with, which [`Definition::parse`](crate::Definition::parse) accepts.

@@ -20,7 +20,7 @@ use crate::values::Values;
 
 /// A credential of a tenant.
 pub(crate) enum Credential {
-    Bearer(Secret),
+    Bearer(Secret, Option<(HeaderName, HeaderValue)>),
     Header(HeaderName, HeaderValue),
     Basic(String, Secret),
     Token(TokenCache<Login>),
@@ -38,12 +38,13 @@ impl Credential {
     pub(crate) fn new(auth: &Auth, sign_in: &SignIn<'_>) -> Result<Self> {
         let settings = sign_in.settings;
         Ok(match auth {
-            Auth::Bearer { token, .. } => Self::Bearer(settings.secret(token)?.clone()),
+            Auth::Bearer { token, also_in, .. } => {
+                let header = also_in.as_ref().map(|name| header(settings, name, "", token)).transpose()?;
+                Self::Bearer(settings.secret(token)?.clone(), header)
+            }
             Auth::Header { name, prefix, key, .. } => {
-                let mut value = HeaderValue::from_str(&format!("{prefix}{}", settings.secret(key)?.expose()))
-                    .map_err(|_| Error::misconfigured(format!("the secret `{key}` cannot be sent in a header")))?;
-                value.set_sensitive(true);
-                Self::Header(header_name(name)?, value)
+                let (name, value) = header(settings, name, prefix, key)?;
+                Self::Header(name, value)
             }
             Auth::Basic { user, password, .. } => {
                 Self::Basic(settings.text(user).unwrap_or_default(), settings.secret(password)?.clone())
@@ -57,12 +58,27 @@ impl Credential {
     /// Sends a request with the credential.
     pub(crate) async fn send(&self, client: &Client, scope: &CallScope, request: Request) -> Result<Response> {
         match self {
-            Self::Bearer(token) => client.send(scope, request.bearer(token)?).await,
+            Self::Bearer(token, also) => {
+                let request = request.bearer(token)?;
+                let request = match also {
+                    Some((name, value)) => request.header(name.clone(), value.clone()),
+                    None => request,
+                };
+                client.send(scope, request).await
+            }
             Self::Header(name, value) => client.send(scope, request.header(name.clone(), value.clone())).await,
             Self::Basic(user, password) => client.send(scope, request.basic(user, password)?).await,
             Self::Token(cache) => cache.send(client, scope, request).await,
         }
     }
+}
+
+/// Returns a header with a secret.
+fn header(settings: &Settings, name: &str, prefix: &str, key: &str) -> Result<(HeaderName, HeaderValue)> {
+    let mut value = HeaderValue::from_str(&format!("{prefix}{}", settings.secret(key)?.expose()))
+        .map_err(|_| Error::misconfigured(format!("the secret `{key}` cannot be sent in a header")))?;
+    value.set_sensitive(true);
+    Ok((header_name(name)?, value))
 }
 
 /// The request that returns a token.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use idp_bridge_core::jiff::{SignedDuration, Timestamp};
-use idp_bridge_core::{Email, Error, ErrorKind, Result, StoredUser, UserId, UserRecord};
+use idp_bridge_core::{Clock, ConnectorContext, Email, Error, ErrorKind, Result, StoredUser, UserId, UserRecord};
 use serde_json::Value;
 
 use crate::definition::{Definition, FlagField, TimeField, TimeFormat};
@@ -28,6 +28,7 @@ pub(crate) struct BoundUserMap {
     /// For the conditions of people, which all tenants share.
     definition: Arc<Definition>,
     settings: Arc<Settings>,
+    clock: Arc<dyn Clock>,
 }
 
 #[derive(Debug)]
@@ -35,6 +36,7 @@ struct Flag {
     value: Selection,
     true_if: Vec<Value>,
     if_present: bool,
+    in_future: bool,
     not: bool,
     default: Option<bool>,
 }
@@ -47,7 +49,11 @@ struct Time {
 
 impl BoundUserMap {
     /// Fills in the settings.
-    pub(crate) fn new(definition: &Arc<Definition>, settings: &Arc<Settings>) -> Result<Self> {
+    pub(crate) fn new(
+        definition: &Arc<Definition>,
+        settings: &Arc<Settings>,
+        context: &ConnectorContext,
+    ) -> Result<Self> {
         let map = &definition.user;
         let bind = |selector: &Selector| selector.bind(&|name| settings.text(name)).map_err(Error::misconfigured);
         let optional = |selector: &Option<Selector>| selector.as_ref().map(bind).transpose();
@@ -70,6 +76,7 @@ impl BoundUserMap {
             detail: map.detail.iter().map(|(name, own)| Ok((name.clone(), bind(own)?))).collect::<Result<_>>()?,
             definition: Arc::clone(definition),
             settings: Arc::clone(settings),
+            clock: Arc::clone(&context.clock),
         })
     }
 
@@ -80,7 +87,7 @@ impl BoundUserMap {
         let id = self.id.text(user, None).and_then(|id| UserId::new(id).ok()).ok_or_else(unusable)?;
         let email = self.email.as_ref().and_then(|own| Email::new(own.text(user, None)?).ok());
         let own = email.as_ref().map(|email| email.as_str());
-        let flag = |flag: &Option<Flag>| flag.as_ref().and_then(|flag| flag.read(user, own));
+        let flag = |flag: &Option<Flag>| flag.as_ref().and_then(|flag| flag.read(user, own, &*self.clock));
         let time = |time: &Option<Time>| time.as_ref().and_then(|time| time.read(user, own));
         let record = UserRecord {
             create_time: time(&self.create_time),
@@ -95,7 +102,7 @@ impl BoundUserMap {
         let detail = self.detail.iter().filter_map(|(name, place)| Some((name.clone(), place.text(user, own)?)));
         let mut stored = StoredUser::new(record, detail.collect()).with_customers(self.customers(user, own));
         let conditions = &self.definition.user.not_a_person;
-        stored.is_person = !conditions.iter().any(|condition| condition.holds(user, &self.settings));
+        stored.is_person = !conditions.iter().any(|condition| condition.holds(user, &self.settings, own));
         Ok(stored)
     }
 
@@ -114,21 +121,28 @@ impl Flag {
     fn new(field: &FlagField, bind: impl Fn(&Selector) -> Result<Selection>) -> Result<Self> {
         let value = bind(&field.selector())?;
         Ok(match field {
-            FlagField::Text(_) => Self { value, true_if: Vec::new(), if_present: false, not: false, default: None },
+            FlagField::Text(_) => {
+                Self { value, true_if: Vec::new(), if_present: false, in_future: false, not: false, default: None }
+            }
             FlagField::Table(table) => Self {
                 value,
                 true_if: table.true_if.clone(),
                 if_present: table.if_present,
+                in_future: table.in_future,
                 not: table.not,
                 default: table.default,
             },
         })
     }
 
-    fn read(&self, user: &Value, own_email: Option<&str>) -> Option<bool> {
+    fn read(&self, user: &Value, own_email: Option<&str>, clock: &dyn Clock) -> Option<bool> {
         let found = self.value.find(user, own_email);
         if self.if_present {
             return Some(found.is_some() != self.not);
+        }
+        if self.in_future {
+            let time: Option<Timestamp> = found.and_then(|value| value.as_str()?.parse().ok());
+            return Some(time.is_some_and(|time| time > clock.now()) != self.not);
         }
         let Some(found) = found else { return self.default };
         let flag = if self.true_if.is_empty() { found.as_bool()? } else { self.true_if.contains(&*found) };

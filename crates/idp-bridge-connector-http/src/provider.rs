@@ -78,7 +78,7 @@ impl Http {
         Ok(Directory::new(Self {
             api: Api::new(definition, &settings, context)?,
             definition: Arc::clone(definition),
-            map: BoundUserMap::new(definition, &settings)?,
+            map: BoundUserMap::new(definition, &settings, context)?,
             calls,
             probes: probes.collect::<Result<_>>()?,
             capabilities: definition.capabilities(),

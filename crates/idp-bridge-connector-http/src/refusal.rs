@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use idp_bridge_core::{Error, ErrorKind, Result};
 use idp_bridge_http::{HeaderName, Response, status_error};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::definition::{Definition, ErrorRule};
 use crate::request::header_name;
@@ -51,9 +51,9 @@ impl Rules {
         self.answer_header.as_ref().is_none_or(|name| response.header(name).is_some())
     }
 
-    /// Returns whether the answer meets all conditions.
-    pub(crate) fn prove(&self, conditions: &[Check], answer: &Value) -> bool {
-        conditions.iter().all(|condition| condition.holds(answer, &self.settings))
+    /// Returns whether the answer meets all conditions, in a call about a user with this address.
+    pub(crate) fn prove(&self, conditions: &[Check], answer: &Value, own_email: Option<&str>) -> bool {
+        conditions.iter().all(|condition| condition.holds(answer, &self.settings, own_email))
     }
 
     /// Returns the response if its status is a success, otherwise the error that it means.
@@ -70,8 +70,7 @@ impl Rules {
     pub(crate) fn error(&self, response: &Response, place: Place) -> Error {
         let answer: Option<Value> = serde_json::from_slice(&response.body).ok();
         let status = response.status.as_u16();
-        let mut rules = self.definition.errors.iter();
-        let error = match rules.find(|rule| self.applies(rule, response, answer.as_ref(), place)) {
+        let error = match self.find(response, answer.as_ref(), place) {
             Some(rule) => explain(rule),
             // A refusal that the definition does not list is never about the user or the credentials.
             None if (400..500).contains(&status) && answer.is_none() => return response.foreign_refusal(),
@@ -81,12 +80,28 @@ impl Rules {
         error.with("status", status.to_string()).with("call", place.call).with_retry_after(wait)
     }
 
+    /// Returns the error of a success without its proof: that of a rule, or else an outage.
+    pub(crate) fn unproved(&self, response: &Response, answer: &Value, place: Place) -> Error {
+        let error = match self.find(response, Some(answer), place) {
+            Some(rule) => explain(rule),
+            // An empty object is no answer of the product at all.
+            None if answer.as_object().is_none_or(Map::is_empty) => status_error(response.status.as_u16()),
+            None => Error::upstream(ErrorKind::Unavailable, "the answer lacks what proves that it is one"),
+        };
+        error.with("call", place.call)
+    }
+
+    /// Returns the first rule that applies.
+    fn find(&self, response: &Response, answer: Option<&Value>, place: Place) -> Option<&ErrorRule> {
+        self.definition.errors.iter().find(|rule| self.applies(rule, response, answer, place))
+    }
+
     fn applies(&self, rule: &ErrorRule, response: &Response, answer: Option<&Value>, place: Place) -> bool {
         let status = response.status.as_u16();
         rule.call.as_ref().is_none_or(|calls| calls.as_slice().iter().any(|call| call == place.call))
             && rule.step.is_none_or(|step| step == place.step)
             && rule.status.as_ref().is_none_or(|statuses| statuses.as_slice().contains(&status))
-            && (rule.when.is_empty() || answer.is_some_and(|answer| self.prove(&rule.when, answer)))
+            && (rule.when.is_empty() || answer.is_some_and(|answer| self.prove(&rule.when, answer, None)))
             && rule.text.as_ref().is_none_or(|part| response.text().is_some_and(|text| text.contains(part.as_str())))
             && (!rule.empty_body || response.body.is_empty())
     }

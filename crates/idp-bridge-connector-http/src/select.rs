@@ -191,6 +191,9 @@ pub(crate) struct Check {
     /// Whether the value is there and not null.
     #[serde(default)]
     pub(crate) present: Option<bool>,
+    /// The value is the address of the user of the call, without regard to ASCII case.
+    #[serde(default)]
+    pub(crate) own_email: bool,
 }
 
 impl Check {
@@ -202,18 +205,21 @@ impl Check {
             self.contains.is_some(),
             self.starts_with.is_some(),
             self.present.is_some(),
+            self.own_email,
         ];
         if !self.at.is_pointer() {
             return Some("`at` is no JSON pointer: it begins with `/`, or is empty for the whole answer");
         }
         match conditions.iter().filter(|given| **given).count() {
             1 => None,
-            _ => Some("a condition has one of `equals`, `one_of`, `contains`, `starts_with` and `present`"),
+            _ => {
+                Some("a condition has one of `equals`, `one_of`, `contains`, `starts_with`, `present` and `own_email`")
+            }
         }
     }
 
-    /// Returns whether the answer meets the condition.
-    pub(crate) fn holds(&self, answer: &Value, settings: &Settings) -> bool {
+    /// Returns whether the answer meets the condition, in a call about a user with this address.
+    pub(crate) fn holds(&self, answer: &Value, settings: &Settings, own_email: Option<&str>) -> bool {
         let at = match self.at.as_text() {
             Some(text) => Some(Cow::Borrowed(text)),
             None => self.at.resolve(|name| settings.text(name)).map(Cow::Owned),
@@ -221,6 +227,9 @@ impl Check {
         let value = at.and_then(|at| answer.pointer(&at)).filter(|value| !value.is_null());
         if let Some(present) = self.present {
             return value.is_some() == present;
+        }
+        if self.own_email {
+            return Condition::OwnEmail.holds(value, own_email);
         }
         if let Some(part) = &self.contains {
             let part = part.resolve(|name| settings.text(name));

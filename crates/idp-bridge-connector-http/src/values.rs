@@ -70,6 +70,11 @@ impl<'a> Values<'a> {
     }
 
     pub(crate) fn get(&self, name: &Name) -> Option<Cow<'_, str>> {
+    /// Returns the address of the user of the call.
+    pub(crate) fn email(&self) -> Option<&'a str> {
+        self.email
+    }
+
         match name {
             Name::Id => self.id.map(Cow::Borrowed),
             Name::Email => self.email.map(Cow::Borrowed),

@@ -18,6 +18,9 @@ pub(crate) enum Auth {
         origin: Option<String>,
         /// The setting of the secret.
         token: String,
+        /// A further header that has the token, such as `apikey`.
+        #[serde(default)]
+        also_in: Option<String>,
     },
     /// A header with an API key.
     Header {

@@ -102,13 +102,15 @@ impl Checker<'_> {
         for (place, auth) in auth {
             self.check_origin(&place, auth.origin());
             match auth {
-                Auth::Bearer { token: secret, .. } | Auth::Header { key: secret, .. } => {
+                Auth::Bearer { token: secret, also_in, .. } => {
                     self.check_setting(&place, secret, &[SettingKind::Secret]);
                 }
                 Auth::Basic { user, password, .. } => {
                     self.check_setting(&place, user, &[SettingKind::Text, SettingKind::Name]);
                     self.check_setting(&place, password, &[SettingKind::Secret]);
+                    self.check_header(&key(&place, "also_in"), also_in.as_deref().unwrap_or_default());
                 }
+                Auth::Header { key: secret, .. } => self.check_setting(&place, secret, &[SettingKind::Secret]),
                 Auth::ClientCredentials { token_origin, token_path, client_id, client_secret, form, .. } => {
                     self.check_origin(&place, token_origin.as_deref().or(auth.origin()));
                     self.check_setting(&place, client_id, &[SettingKind::Text, SettingKind::Name]);

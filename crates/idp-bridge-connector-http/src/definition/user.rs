@@ -85,6 +85,9 @@ pub(crate) struct FlagTable {
     /// Whether any value other than null means true, and none means false.
     #[serde(default)]
     pub(crate) if_present: bool,
+    /// Whether a time in the future means true, and any other value or none false.
+    #[serde(default)]
+    pub(crate) in_future: bool,
     /// Whether the meaning is inverted.
     #[serde(default)]
     pub(crate) not: bool,

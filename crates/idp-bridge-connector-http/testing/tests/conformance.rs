@@ -3,7 +3,7 @@
 mod keycloak;
 // `cfg(test)` is always true here. Clippy then allows indices in the fake, too.
 #[cfg(test)]
-mod okta;
+mod fakes;
 
 use std::process::ExitCode;
 
@@ -11,10 +11,8 @@ use idp_bridge_conformance::Suites;
 use idp_bridge_connector_keycloak_testing::harness::KeycloakHarness;
 
 fn main() -> ExitCode {
-    Suites::new(env!("CARGO_TARGET_TMPDIR"))
-        .add("keycloak", async {
-            keycloak::with_definition("http:keycloak (fake)", KeycloakHarness::start_with_fake().await?)
-        })
-        .add("okta", okta::start())
-        .run()
+    let suites = Suites::new(env!("CARGO_TARGET_TMPDIR")).add("keycloak", async {
+        keycloak::with_definition("http:keycloak (fake)", KeycloakHarness::start_with_fake().await?)
+    });
+    fakes::add_to(suites).run()
 }

@@ -46,6 +46,11 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("key = \"key\"", "key = \"title\"", "`auth.key`: the setting `title` has another type"),
     ("key = \"key\"", "key = \"none\"", "there is no setting `none`"),
     ("path = [\"mails\"]", "path = [\"mails\"], headers = { authorization = \"x\" }", "`authorization` cannot be set"),
+    (
+        "type = \"header\"\norigin = \"url\"\nname = \"x-api-key\"\nprefix = \"SSWS \"\nkey",
+        "type = \"bearer\"\norigin = \"url\"\nalso_in = \"Cookie\"\ntoken",
+        "`auth.key.also_in`: `Cookie` cannot be set",
+    ),
     ("doc = \"The key.\"", "doc = \"The key.\", default = \"x\"", "a secret has no default"),
     ("default = \"customer\"", "default = \"a b\"", "`settings.field.default`"),
     ("title = {", "email = {", "the name is reserved"),

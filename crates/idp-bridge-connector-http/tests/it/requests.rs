@@ -45,6 +45,33 @@ async fn credential_is_sent_to_its_origin_only() {
 }
 
 #[tokio::test]
+async fn bearer_token_is_in_a_further_header() {
+    let header = "type = \"header\"\norigin = \"url\"\nname = \"x-api-key\"\nprefix = \"SSWS \"\nkey";
+    let bearer = "type = \"bearer\"\norigin = \"url\"\nalso_in = \"apikey\"\ntoken";
+    let definition = DEFINITION.replace(header, bearer);
+    let server = Server::start(|_, _| answer(200, &[], ADA)).await;
+    let provider = provider_of(&definition, &server.base(), &server.base());
+    provider.get(&scope(), UserKey::Id(&UserId::new("u-1").unwrap())).await.unwrap();
+    let head = server.received().last().unwrap().head.to_lowercase();
+    assert!(head.contains("authorization: bearer s3cr3t") && head.contains("apikey: s3cr3t"), "{head}");
+}
+
+#[tokio::test]
+async fn only_times_in_the_future_set_a_flag() {
+    let flag = "email = \"/email\"\nblocked = { value = \"/banned_until\", in_future = true }";
+    let definition = DEFINITION.replace("email = \"/email\"", flag);
+    for (value, blocked) in
+        [(r#""9999-01-01T00:00:00Z""#, true), (r#""2020-01-01T00:00:00Z""#, false), ("null", false), ("9e99", false)]
+    {
+        let user = ADA.replace('}', &format!(r#","banned_until":{value}}}"#));
+        let server = Server::start(move |_, _| answer(200, &[], &user)).await;
+        let provider = provider_of(&definition, &server.base(), &server.base());
+        let user = provider.get(&scope(), UserKey::Id(&UserId::new("u-1").unwrap())).await.unwrap();
+        assert_eq!(user.blocked, Some(blocked), "{value}");
+    }
+}
+
+#[tokio::test]
 async fn unaccepted_mail_is_an_error() {
     let admin = Server::start(|_, _| answer(200, &[], ADA)).await;
     let public = Server::start(|_, _| answer(200, &[], r#"{"id":"f-1","state":"choose_method"}"#)).await;

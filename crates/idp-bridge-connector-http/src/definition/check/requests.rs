@@ -124,10 +124,7 @@ impl Checker<'_> {
             self.check_name(&key(place, "json"), name, allowed);
         }
         for header in request.headers.keys() {
-            let is_credential = ["authorization", "cookie", "host", "content-length", "transfer-encoding"];
-            if is_credential.contains(&header.to_ascii_lowercase().as_str()) {
-                self.report(&key(place, "headers"), format!("`{header}` cannot be set: use `[auth]` for credentials"));
-            }
+            self.check_header(&key(place, "headers"), header);
         }
         self.check_conditions(&key(place, "require"), &request.require);
         for (name, pointer) in &request.capture {
@@ -141,6 +138,14 @@ impl Checker<'_> {
     }
 
     /// Checks that the credential of a request goes to its own origin.
+    /// Checks that a header can be set beside that of the credential.
+    pub(super) fn check_header(&mut self, place: &[String], header: &str) {
+        let is_credential = ["authorization", "cookie", "host", "content-length", "transfer-encoding"];
+        if is_credential.contains(&header.to_ascii_lowercase().as_str()) {
+            self.report(place, format!("`{header}` cannot be set: use `[auth]` for credentials"));
+        }
+    }
+
     fn check_credential(&mut self, place: &[String], request: &RequestSpec) {
         let place = key(place, "auth");
         let names: Vec<&String> = self.definition.auth.keys().collect();
