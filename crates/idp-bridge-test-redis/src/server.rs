@@ -72,6 +72,8 @@ impl RedisServer {
         let mut command = Command::new("redis-server");
         let port = self.port.to_string();
         command.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"]);
+        // A replica is synchronized at once; by default after five seconds.
+        command.args(["--repl-diskless-sync-delay", "0"]);
         command.args(["--appendfsync", "always", "--maxmemory-policy", "noeviction"]).args(&self.options);
         let log = self.folder.path().join("log");
         self.child = Some(spawn(command.current_dir(self.folder.path()), &log));
