@@ -43,7 +43,7 @@ impl Sender {
     /// Writes a mail to this address.
     pub(crate) fn write(&self, ticket: &Ticket, email: &Email, parts: Parts) -> Result<Mail> {
         let to = email.as_str().parse::<Address>().ok().filter(is_plain);
-        let to = to.ok_or_else(|| Error::state("the user's address is none that a mail server takes"))?;
+        let to = to.ok_or_else(|| Error::state("no mail server takes the user's address"))?;
         let Parts { subject, text, html } = parts;
         let issued = u64::try_from(ticket.issued.as_second()).unwrap_or_default();
         let mut builder = Message::builder()
