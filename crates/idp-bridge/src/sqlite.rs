@@ -103,7 +103,7 @@ impl SqliteUsers {
         let (tenant, path) = (&self.tenant, show::quote_path(&self.path));
         let key = show::quote_path(&self.platform_key());
         format!(
-            "The users of tenant `{tenant}` are in {path}.\n\n\
+            "The users of tenant `{tenant}` are in {path}. The platform signs calls with the key in {key}.\n\n\
              Import users:\n\n  {program} users import users.json --sqlite {path}\n\n\
              A signed call, from another terminal:\n\n  \
              {program} call get-by-email ada@acme.example --url {url} --tenant {tenant} --key-file {key}\n"
