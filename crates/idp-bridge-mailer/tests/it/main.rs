@@ -1,6 +1,6 @@
 //! Webhooks to a mailer, and mails to a mail server.
 
-#![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "for tests only")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "for tests only")]
 
 mod smtp;
 
