@@ -58,9 +58,12 @@ fn invalid_log_level_changes_nothing() {
         assert_eq!(refused.problem(), (400, "invalid_request".into()), "{body}");
     }
     assert!(put_level(&probes, json!({"filter": "warning"})).json()["detail"].to_string().contains("`warn`"));
+    let form = Request::new("PUT", "/log-level").body(r#"{"filter": "debug"}"#).send(&probes);
+    assert_eq!((form.status, &form.json()["detail"]), (415, &json!("send `content-type: application/json`")));
     assert_eq!(Request::new("POST", "/log-level").send(&probes).status, 405);
     assert_eq!(Request::get("/log-level").send(bridge.address()).status, 404, "not on the main listener");
     assert_eq!(Request::get("/log-level").send(&probes).json(), json!({"filter": "info", "configured": "info"}));
+    assert!(!bridge.log().iter().any(|line| line.contains("replaces the log filter")), "{:?}", bridge.log());
 }
 
 /// Runs `idp-bridge explain` against a bridge.

@@ -12,6 +12,9 @@ pub trait LogFilter: Send + Sync + 'static {
     /// Returns the configured filter.
     fn configured(&self) -> String;
 
+    /// Fails with a message for the operator if the text is not a filter.
+    fn check(&self, filter: &str) -> Result<(), String>;
+
     /// Replaces the filter in use. Fails with a message for the operator if the text is not a filter.
     fn apply(&self, filter: &str) -> Result<(), String>;
 }
@@ -54,6 +57,11 @@ impl LogLevel {
             Some(replaced) => ShownFilter { filter: replaced.filter.clone(), configured, until: Some(replaced.until) },
             None => ShownFilter { filter: configured.clone(), configured, until: None },
         }
+    }
+
+    /// Fails with a message for the operator if the text is not a filter.
+    pub(crate) fn check(&self, text: &str) -> Result<(), String> {
+        self.filter.check(text)
     }
 
     /// Replaces the filter until `now` + `time`. Fails with a message for the operator if the text is not a filter.
@@ -105,10 +113,12 @@ mod tests {
             "info".into()
         }
 
+        fn check(&self, filter: &str) -> Result<(), String> {
+            if filter == "warning" { Err("did you mean `warn`?".into()) } else { Ok(()) }
+        }
+
         fn apply(&self, filter: &str) -> Result<(), String> {
-            if filter == "warning" {
-                return Err("did you mean `warn`?".into());
-            }
+            self.check(filter)?;
             self.0.lock().unwrap().push(filter.into());
             Ok(())
         }

@@ -37,7 +37,7 @@ pub(super) fn show(state: &ServerState) -> Result<Response, Refusal> {
 pub(super) async fn set(state: &ServerState, head: &Parts, body: Incoming) -> Result<Response, Refusal> {
     let level = state.log_level.as_ref().ok_or(Refusal::new(Code::RouteNotFound))?;
     if !request::is_json(&head.headers) {
-        return Err(Refusal::new(Code::UnsupportedMediaType));
+        return Err(Refusal::new(Code::UnsupportedMediaType).with_detail("send `content-type: application/json`"));
     }
     let body = request::read_body(body, state.limits.body).await?;
     let change: Change = serde_json::from_slice(&body).map_err(|_| {
@@ -45,6 +45,7 @@ pub(super) async fn set(state: &ServerState, head: &Parts, body: Incoming) -> Re
         Refusal::new(Code::InvalidRequest).with_detail(detail)
     })?;
     let time = change.time.as_deref().map_or(Ok(DEFAULT_TIME), parse_time)?;
+    level.check(&change.filter).map_err(|message| Refusal::invalid("filter", message))?;
     // Before the change, which may switch this line off.
     tracing::warn!(filter = change.filter, seconds = time.as_secs(), "an operator replaces the log filter");
     let replaced = level.replace(change.filter, time, state.clock.now());

@@ -25,11 +25,19 @@ impl LogFilter for FilterControl {
         self.configured.clone()
     }
 
-    fn apply(&self, text: &str) -> Result<(), String> {
-        let parsed = filter::parse(text).map_err(|error| match error.hint {
-            Some(hint) => format!("{}; {hint}", error.message),
-            None => error.message,
-        })?;
-        if (self.reload)(parsed) { Ok(()) } else { Err("the log has ended".to_owned()) }
+    fn check(&self, text: &str) -> Result<(), String> {
+        parse(text).map(drop)
     }
+
+    fn apply(&self, text: &str) -> Result<(), String> {
+        if (self.reload)(parse(text)?) { Ok(()) } else { Err("the log has ended".to_owned()) }
+    }
+}
+
+/// Parses a filter. The error is a message for the operator.
+fn parse(text: &str) -> Result<EnvFilter, String> {
+    filter::parse(text).map_err(|error| match error.hint {
+        Some(hint) => format!("{}; {hint}", error.message),
+        None => error.message,
+    })
 }
