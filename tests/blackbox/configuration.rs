@@ -5,7 +5,7 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
-use crate::fixture::Configured;
+use crate::fixture::{Configured, KEY};
 use crate::support::bridge::Bridge;
 use crate::support::program::{Output, command, finish, run_in};
 
@@ -40,6 +40,26 @@ fn check_prints_all_mistakes_with_place_and_hint() {
     let json = run_in(configured.folder(), ["check", "--json"]).with_code(2).json();
     assert_eq!(json["problems"][0]["line"], 2);
     assert_eq!(json["problems"][2]["key"], "tenants.acme.connector.type");
+}
+
+#[test]
+fn misspelt_key_is_one_mistake() {
+    let users = "webhook_keys_file = [\"webhook\"]\nconnector = { type = \"memory\", users = []";
+    let folder = tempfile::tempdir().unwrap();
+    for text in [
+        format!("[server]\nlisen = 5\n[tenants.acme]\n{users} }}"),
+        format!("[tenants.acme]\ndeadlin = 9\n{users} }}"),
+        // Near to `client_key`, which needs a certificate.
+        format!("[tenants.acme]\n{users}, client_id = \"a\" }}"),
+        // Near to a required key.
+        format!("[tenants.acme]\n{}}}", users.replace("keys_file", "kyes_file")),
+    ] {
+        std::fs::write(folder.path().join("webhook"), KEY).unwrap();
+        std::fs::write(folder.path().join("idp-bridge.toml"), &text).unwrap();
+        let ran = run_in(folder.path(), ["check"]).with_code(2);
+        assert_eq!(ran.stderr.matches("error: ").count(), 1, "{text}: {ran:?}");
+        assert!(ran.stderr.starts_with("error: unknown key") && ran.stderr.contains("did you mean"), "{ran:?}");
+    }
 }
 
 #[test]

@@ -70,7 +70,8 @@ impl<'a> Inspection<'a> {
         }
     }
 
-    /// Reports each unknown key, and replaces it by the nearest known one to find further mistakes.
+    /// Reports each unknown key. A table, and the value of a missing required key, is read as the nearest known one, to find
+    /// further mistakes in it and not to report that key as missing. Other values are not: a wrong guess would be reported too.
     fn report_unknown_keys(&mut self, shape: Shape<'_>, table: &mut Map<String, Value>, path: &KeyPath) {
         let mut known: Vec<String> = shape
             .keys()
@@ -91,6 +92,7 @@ impl<'a> Inspection<'a> {
             let value = table.remove(&key);
             if let (Some(near), Some(value)) = (near, value)
                 && !table.contains_key(near)
+                && (value.is_object() || is_required(shape, near))
             {
                 table.insert(near.to_owned(), value);
             }
@@ -178,6 +180,11 @@ impl<'a> Inspection<'a> {
             }
         }
     }
+}
+
+/// Returns whether a key, or the secret that it is a form of, is required.
+fn is_required(shape: Shape<'_>, key: &str) -> bool {
+    shape.required().any(|required| key.strip_prefix(required).is_some_and(|form| FORMS.contains(&form)))
 }
 
 /// Returns the names of the secrets in a table, without the suffixes of their forms.
