@@ -36,6 +36,9 @@ mod operator;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+#[cfg(all(feature = "http", feature = "keycloak"))]
+mod prometheus;
+#[cfg(test)]
 mod receiver;
 #[cfg(test)]
 mod reload;
