@@ -51,6 +51,11 @@ impl Api {
         Ok(Self { client, credentials, rules })
     }
 
+    /// Returns the client.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Sends a request and checks its answer. Returns the response of a success.
     pub(crate) async fn send(
         &self,

@@ -95,7 +95,7 @@ impl Login {
         let settings = sign_in.settings;
         let (request, answer) = match auth {
             Auth::Login { origin, path, json, token, lifetime } => {
-                let url = url(settings, origin.as_deref(), path)?;
+                let url = settings.url(origin.as_deref(), path)?;
                 let member = |setting: &String| match settings.text(setting) {
                     Some(text) => Ok(text),
                     None => settings.secret(setting).map(|secret| secret.expose().to_owned()),
@@ -107,7 +107,7 @@ impl Login {
                 (Request::post(url).json(&body)?, Some((token.clone(), Duration::from_secs(*lifetime))))
             }
             Auth::ClientCredentials { origin, token_origin, token_path, client_id, client_secret, secret_in, form } => {
-                let url = url(settings, token_origin.as_deref().or(origin.as_deref()), token_path)?;
+                let url = settings.url(token_origin.as_deref().or(origin.as_deref()), token_path)?;
                 let id = settings.text(client_id).unwrap_or_default();
                 (
                     client_credentials(
@@ -128,14 +128,6 @@ impl Login {
         let (client, rules) = (sign_in.client.clone(), sign_in.rules.clone());
         Ok(Self { client, request: request.read_only(), answer, rules })
     }
-}
-
-fn url(settings: &Settings, origin: Option<&str>, path: &[Template]) -> Result<Url> {
-    let segments: Vec<String> = path
-        .iter()
-        .map(|part| part.clone().bind(|name| settings.text(name)).require(&Values::default()))
-        .collect::<Result<_>>()?;
-    settings.origin(origin)?.join(&segments.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 fn filled(form: &BTreeMap<String, Template>, settings: &Settings) -> Result<Vec<(String, String)>> {
@@ -170,7 +162,7 @@ fn jwt_bearer(auth: &Auth, sign_in: &SignIn<'_>) -> Result<Request> {
         return Err(Error::ours(ErrorKind::Unexpected, "the credential signs no assertion"));
     };
     let settings = sign_in.settings;
-    let url = url(settings, token_origin.as_deref().or(origin.as_deref()), token_path)?;
+    let url = settings.url(token_origin.as_deref().or(origin.as_deref()), token_path)?;
     let mut claims: BTreeMap<String, String> = filled(claims, settings)?.into_iter().collect();
     claims.entry("aud".to_owned()).or_insert_with(|| url.to_string());
     let key_id = key_id.as_ref().and_then(|name| settings.text(name));

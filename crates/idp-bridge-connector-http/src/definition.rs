@@ -3,6 +3,7 @@
 mod auth;
 mod calls;
 mod check;
+mod federation;
 mod parse;
 mod refusal;
 mod stage;
@@ -16,6 +17,7 @@ use serde::Deserialize;
 pub(crate) use auth::{Auth, SecretIn};
 pub(crate) use calls::{Call, Calls, Method, Next, RequestSpec};
 pub(crate) use check::is_name;
+pub(crate) use federation::FederationSpec;
 pub use parse::DefinitionError;
 pub(crate) use refusal::ErrorRule;
 pub(crate) use stage::{Stage, StageFlag};
@@ -27,6 +29,7 @@ use crate::select::Check;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Definition {
+    /// The product.
     pub(crate) product: Product,
     /// The settings of a tenant.
     pub(crate) settings: BTreeMap<String, Setting>,
@@ -36,11 +39,16 @@ pub struct Definition {
     /// The form of user ids.
     #[serde(default)]
     pub(crate) id: IdRule,
+    /// Where the fields of a user are.
     pub(crate) user: UserMap,
+    /// The calls.
     pub(crate) calls: Calls,
     /// What an unsuccessful answer means. The first rule that applies counts.
     #[serde(default)]
     pub(crate) errors: Vec<ErrorRule>,
+    /// Federation, for products that are OpenID Providers.
+    #[serde(default)]
+    pub(crate) federation: Option<FederationSpec>,
     /// The checks of `idp-bridge doctor`, which change nothing.
     #[serde(default)]
     pub(crate) doctor: Vec<Probe>,

@@ -16,6 +16,7 @@ mod config;
 mod credential;
 mod definition;
 mod diagnose;
+mod federation;
 mod map;
 mod provider;
 mod refusal;

@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use idp_bridge_core::{
-    CallKind, Capabilities, Connector, ConnectorContext, Directory, Fidelity, Field, Result, Support,
+    CallKind, Capabilities, Connector, ConnectorContext, Directory, FederationCapabilities, Fidelity, Field,
+    LogoutReach, Result, Support,
 };
 
 use crate::HttpConfig;
 use crate::api::Api;
-use crate::definition::{Call, Definition, FlagField, Next, RequestSpec, Setting, SettingKind, TimeField, Verified};
+use crate::definition::{
+    Call, Definition, FederationSpec, FlagField, Next, RequestSpec, Setting, SettingKind, TimeField, Verified,
+};
 use crate::diagnose::BoundProbe;
+use crate::federation::HttpFederation;
 use crate::map::BoundUserMap;
 use crate::request::BoundRequest;
 use crate::select::Check;
@@ -18,7 +22,8 @@ use crate::settings::Settings;
 
 /// A product that a definition describes, with one tenant's settings.
 pub struct Http {
-    pub(crate) api: Api,
+    pub(crate) api: Arc<Api>,
+    pub(crate) federation: Option<HttpFederation>,
     pub(crate) definition: Arc<Definition>,
     pub(crate) map: BoundUserMap,
     pub(crate) calls: BTreeMap<CallKind, BoundCall>,
@@ -75,13 +80,21 @@ impl Http {
             calls.insert(kind, BoundCall::new(name, call, &settings)?);
         }
         let probes = definition.doctor.iter().map(|probe| BoundProbe::new(definition, probe, &settings));
+        let api = Arc::new(Api::new(definition, &settings, context)?);
+        let federation = definition.federation.as_ref().zip(context.federation.as_ref());
+        let federation = federation.map(|(spec, own)| HttpFederation::new(spec, &settings, &api, context, own));
+        let capabilities = match &context.federation {
+            Some(_) => definition.capabilities(),
+            None => definition.capabilities().with_federation(None),
+        };
         Ok(Directory::new(Self {
-            api: Api::new(definition, &settings, context)?,
+            api,
+            federation: federation.transpose()?,
             definition: Arc::clone(definition),
             map: BoundUserMap::new(definition, &settings, context)?,
             calls,
             probes: probes.collect::<Result<_>>()?,
-            capabilities: definition.capabilities(),
+            capabilities,
         }))
     }
 }
@@ -92,7 +105,11 @@ impl Connector for Http {
     type Provider = Directory<Self>;
 
     fn capabilities() -> Capabilities {
-        Capabilities::all()
+        Capabilities::all().with_federation(Some(FederationCapabilities {
+            logout: LogoutReach::Session,
+            opaque_tokens: true,
+            ..FederationSpec::default().capabilities()
+        }))
     }
 
     fn build(config: HttpConfig, context: &ConnectorContext) -> Result<Directory<Self>> {
@@ -112,6 +129,7 @@ impl Definition {
             };
             capabilities = capabilities.with_call(kind, support);
         }
+        capabilities = capabilities.with_federation(self.federation.as_ref().map(FederationSpec::capabilities));
         let user = &self.user;
         let exact = |given: bool| if given { Fidelity::Exact } else { Fidelity::Absent };
         let flag = |field: &Option<FlagField>| field.as_ref().map_or(Fidelity::Absent, |f| f.fidelity());

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use idp_bridge_core::{Error, OutboundPolicy, Result, Secret};
-use idp_bridge_http::BaseUrl;
+use idp_bridge_http::{BaseUrl, Url};
 use serde_json::Value;
 
 use crate::HttpConfig;
 use crate::definition::{Definition, RequestSpec, Setting, SettingKind, is_name};
+use crate::template::Template;
+use crate::values::Values;
 
 /// The checked settings of a tenant.
 #[derive(Debug, Clone)]
@@ -67,6 +69,15 @@ impl Settings {
             None => self.origins.values().next(),
         };
         origin.ok_or_else(|| Error::misconfigured("the definition names an origin that is no setting"))
+    }
+
+    /// Returns a URL below an origin. Its path has no placeholders but those of settings.
+    pub(crate) fn url(&self, origin: Option<&str>, path: &[Template]) -> Result<Url> {
+        let segments: Vec<String> = path
+            .iter()
+            .map(|part| part.clone().bind(|name| self.text(name)).require(&Values::default()))
+            .collect::<Result<_>>()?;
+        self.origin(origin)?.join(&segments.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     /// Returns all base URLs.

@@ -1,8 +1,8 @@
 //! The user store: the calls of the definition.
 
 use idp_bridge_core::{
-    CallKind, CallScope, Capabilities, Deleted, Error, ErrorKind, Finding, Hit, MailKind, Page, Result, SearchKey,
-    StoredUser, UserId, UserStore, async_trait, if_found,
+    CallKind, CallScope, Capabilities, Deleted, Error, ErrorKind, Federation, Finding, Hit, MailKind, Page, Result,
+    SearchKey, StoredUser, UserId, UserStore, async_trait, if_found,
 };
 use serde_json::Value;
 
@@ -103,7 +103,15 @@ impl UserStore for Http {
     }
 
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {
-        crate::diagnose::run(self, scope).await
+        let mut findings = crate::diagnose::run(self, scope).await;
+        if let Some(federation) = &self.federation {
+            findings.extend(federation.check_access(scope).await);
+        }
+        findings
+    }
+
+    fn federation(&self) -> Option<&dyn Federation> {
+        self.federation.as_ref().map(|federation| federation as &dyn Federation)
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) enum Name {
     Customer,
     /// `{cursor}`: the cursor of a page after the first.
     Cursor,
+    /// `{session}`: the login to end.
+    Session,
     /// `{step.x}`: a value that an earlier step captured.
     Step(String),
     /// `{detail.x}`: a value of the user, from `[user.detail]`.
@@ -51,6 +53,7 @@ impl Name {
             ("", "email") => Ok(Self::Email),
             ("", "customer") => Ok(Self::Customer),
             ("", "cursor") => Ok(Self::Cursor),
+            ("", "session") => Ok(Self::Session),
             ("", own) => Ok(Self::Setting(own.to_owned())),
             ("step", own) => Ok(Self::Step(own.to_owned())),
             ("detail", own) => Ok(Self::Detail(own.to_owned())),
@@ -67,6 +70,7 @@ impl fmt::Display for Name {
             Self::Email => f.write_str("email"),
             Self::Customer => f.write_str("customer"),
             Self::Cursor => f.write_str("cursor"),
+            Self::Session => f.write_str("session"),
             Self::Step(own) => write!(f, "step.{own}"),
             Self::Detail(own) => write!(f, "detail.{own}"),
             Self::Setting(own) => f.write_str(own),

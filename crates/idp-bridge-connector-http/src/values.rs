@@ -18,6 +18,7 @@ pub(crate) struct Values<'a> {
     email: Option<&'a str>,
     customer: Option<&'a str>,
     cursor: Option<&'a str>,
+    session: Option<&'a str>,
     detail: Option<&'a Detail>,
     steps: BTreeMap<String, String>,
     /// Whether members of a JSON body without a value are left out.
@@ -49,6 +50,11 @@ impl<'a> Values<'a> {
         }
     }
 
+    /// Returns the values of the end of a login.
+    pub(crate) fn of_session(session: &'a str) -> Self {
+        Self { session: Some(session), ..Self::default() }
+    }
+
     /// Returns the values of a new user of the stage.
     pub(crate) fn of_new_user(id: Option<&'a str>, email: Option<&'a str>, customer: Option<&'a str>) -> Self {
         Self { id, email, customer, is_sparse: true, ..Self::default() }
@@ -64,22 +70,23 @@ impl<'a> Values<'a> {
         self.is_sparse && matches!(member, JsonBody::Text(text) if text.fill(self).is_none())
     }
 
+    /// Returns the address of the user of the call.
+    pub(crate) fn email(&self) -> Option<&'a str> {
+        self.email
+    }
+
     /// Adds a value that a step captured.
     pub(crate) fn capture(&mut self, name: &str, value: String) {
         self.steps.insert(name.to_owned(), value);
     }
 
     pub(crate) fn get(&self, name: &Name) -> Option<Cow<'_, str>> {
-    /// Returns the address of the user of the call.
-    pub(crate) fn email(&self) -> Option<&'a str> {
-        self.email
-    }
-
         match name {
             Name::Id => self.id.map(Cow::Borrowed),
             Name::Email => self.email.map(Cow::Borrowed),
             Name::Customer => self.customer.map(Cow::Borrowed),
             Name::Cursor => self.cursor.map(Cow::Borrowed),
+            Name::Session => self.session.map(Cow::Borrowed),
             Name::Step(name) => self.steps.get(name).map(|value| Cow::Borrowed(value.as_str())),
             Name::Detail(name) => self.detail?.get(name).map(|value| Cow::Borrowed(value.as_str())),
             Name::Setting(_) => None,

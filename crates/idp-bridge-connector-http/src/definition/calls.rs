@@ -14,12 +14,19 @@ use crate::template::Template;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Calls {
+    /// Finds the user `{id}`.
     pub(crate) get_by_id: Call,
+    /// Finds users with the address `{email}`.
     pub(crate) get_by_email: Call,
+    /// Finds users with the customer `{customer}`.
     pub(crate) get_by_customer: Call,
+    /// Deletes the user `{id}`.
     pub(crate) delete: Call,
+    /// Marks the address of the user `{id}` as verified.
     pub(crate) mark_email_verified: Call,
+    /// Has a verification mail sent to the user `{id}`.
     pub(crate) send_verification_email: Call,
+    /// Has a password reset mail sent to the user `{id}`.
     pub(crate) send_password_reset_email: Call,
 }
 
@@ -108,6 +115,7 @@ pub(crate) enum Next {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RequestSpec {
+    /// The method; without it `GET`.
     #[serde(default)]
     pub(crate) method: Method,
     /// The setting of the origin. Not needed if there is one.
@@ -124,12 +132,16 @@ pub(crate) struct RequestSpec {
     /// Whether the path ends with a slash.
     #[serde(default)]
     pub(crate) trailing_slash: bool,
+    /// The query. Each value is form-encoded.
     #[serde(default)]
     pub(crate) query: BTreeMap<String, Template>,
+    /// Further headers, without credentials.
     #[serde(default)]
     pub(crate) headers: BTreeMap<String, String>,
+    /// The JSON body.
     #[serde(default)]
     pub(crate) json: Option<JsonBody>,
+    /// The body as a form, instead of JSON.
     #[serde(default)]
     pub(crate) form: BTreeMap<String, Template>,
     /// The media type of a JSON body, if it is another one.

@@ -4,7 +4,7 @@ mod requests;
 
 use std::collections::BTreeSet;
 
-use super::{Auth, Definition, ErrorRule, FlagField, Setting, SettingKind, Stage, TimeField};
+use super::{Auth, Definition, ErrorRule, FederationSpec, FlagField, Setting, SettingKind, Stage, TimeField};
 use crate::select::{Check, Selector};
 use crate::template::{Name, Template};
 
@@ -12,7 +12,7 @@ use crate::template::{Name, Template};
 pub(super) type Problem = (Vec<String>, String);
 
 /// The names that settings may not have, because placeholders have them.
-const RESERVED: [&str; 4] = ["id", "email", "customer", "cursor"];
+const RESERVED: [&str; 5] = ["id", "email", "customer", "cursor", "session"];
 /// The placeholders of `[stage]`.
 pub(crate) const STAGE_NAMES: [&str; 5] =
     ["stage.verified", "stage.blocked", "stage.password", "stage.smtp_host", "stage.smtp_port"];
@@ -28,6 +28,9 @@ pub(super) fn check(definition: &Definition) -> Vec<Problem> {
     }
     for (index, rule) in definition.errors.iter().enumerate() {
         checker.check_rule(&path(&["errors", &index.to_string()]), rule);
+    }
+    if let Some(federation) = &definition.federation {
+        checker.check_federation(federation);
     }
     for (index, probe) in definition.doctor.iter().enumerate() {
         let place = path(&["doctor", &index.to_string()]);
@@ -48,6 +51,7 @@ struct Allowed {
     email: bool,
     customer: bool,
     cursor: bool,
+    session: bool,
     detail: bool,
     steps: BTreeSet<String>,
 }
@@ -104,13 +108,13 @@ impl Checker<'_> {
             match auth {
                 Auth::Bearer { token: secret, also_in, .. } => {
                     self.check_setting(&place, secret, &[SettingKind::Secret]);
-                }
-                Auth::Basic { user, password, .. } => {
-                    self.check_setting(&place, user, &[SettingKind::Text, SettingKind::Name]);
-                    self.check_setting(&place, password, &[SettingKind::Secret]);
                     self.check_header(&key(&place, "also_in"), also_in.as_deref().unwrap_or_default());
                 }
                 Auth::Header { key: secret, .. } => self.check_setting(&place, secret, &[SettingKind::Secret]),
+                Auth::Basic { user, password, .. } => {
+                    self.check_setting(&place, user, &[SettingKind::Text, SettingKind::Name]);
+                    self.check_setting(&place, password, &[SettingKind::Secret]);
+                }
                 Auth::ClientCredentials { token_origin, token_path, client_id, client_secret, form, .. } => {
                     self.check_origin(&place, token_origin.as_deref().or(auth.origin()));
                     self.check_setting(&place, client_id, &[SettingKind::Text, SettingKind::Name]);
@@ -168,6 +172,32 @@ impl Checker<'_> {
                 self.report(&place, "there are several origins: name the setting of one");
             }
             None => {}
+        }
+    }
+
+    fn check_federation(&mut self, federation: &FederationSpec) {
+        let place = path(&["federation"]);
+        self.check_origin(&place, federation.origin.as_deref());
+        self.check_templates(&key(&place, "path"), &federation.path);
+        self.check_templates(&key(&place, "customer_claim"), &federation.customer_claim);
+        if let Some(name) = &federation.client_id {
+            self.check_setting(&key(&place, "client_id"), name, &[SettingKind::Text, SettingKind::Name]);
+        }
+        if let Some(name) = &federation.client_secret {
+            self.check_setting(&key(&place, "client_secret"), name, &[SettingKind::Secret]);
+        }
+        if federation.client_id.is_some() != federation.client_secret.is_some() {
+            self.report(&place, "`client_id` and `client_secret` belong together");
+        }
+        if !federation.scopes.iter().any(|scope| scope == "openid") {
+            self.report(&key(&place, "scopes"), "the scopes lack `openid`");
+        }
+        if let Some(request) = &federation.end_session {
+            let allowed = Allowed { session: true, ..Allowed::default() };
+            self.check_request(&key(&place, "end_session"), request, &allowed);
+            if federation.session_claim.is_none() {
+                self.report(&key(&place, "end_session"), "a login has an id with `session_claim` only");
+            }
         }
     }
 
@@ -239,7 +269,7 @@ impl Checker<'_> {
     fn check_call_names(&mut self, place: &[String], names: &[String], with_auth: bool) {
         for name in names {
             let is_known = self.definition.calls.iter().any(|(_, own, _)| own == name)
-                || with_auth && matches!(name.as_str(), "auth" | "doctor");
+                || with_auth && matches!(name.as_str(), "auth" | "doctor" | "end_session");
             if !is_known {
                 self.report(place, format!("there is no call `{name}`"));
             }

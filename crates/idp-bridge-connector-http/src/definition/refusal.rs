@@ -29,6 +29,7 @@ pub(crate) struct ErrorRule {
     /// Whether the body is empty.
     #[serde(default)]
     pub(crate) empty_body: bool,
+    /// What the answer means.
     pub(crate) kind: RefusalKind,
     /// What happened, for the log.
     pub(crate) message: String,

@@ -45,21 +45,30 @@ pub(crate) enum IdForm {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UserMap {
+    /// The id.
     pub(crate) id: Selector,
+    /// The address in force.
     #[serde(default)]
     pub(crate) email: Option<Selector>,
+    /// The customer, as a text or a list of texts.
     #[serde(default)]
     pub(crate) customer: Option<Selector>,
+    /// Whether the address is verified.
     #[serde(default)]
     pub(crate) email_verified: Option<FlagField>,
+    /// Whether the user is blocked from logging in.
     #[serde(default)]
     pub(crate) blocked: Option<FlagField>,
+    /// When the user was created.
     #[serde(default)]
     pub(crate) create_time: Option<TimeField>,
+    /// When the user was changed last.
     #[serde(default)]
     pub(crate) update_time: Option<TimeField>,
+    /// When the user logged in last.
     #[serde(default)]
     pub(crate) login_time: Option<TimeField>,
+    /// How often the user has logged in.
     #[serde(default)]
     pub(crate) logins_count: Option<Selector>,
     /// Further values of the user that requests need.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use idp_bridge_conformance::{Harness, Need, NewUser, Setup, TestResult, async_trait};
+use idp_bridge_conformance::{FederationHarness, Harness, Need, NewUser, Setup, TestResult, async_trait};
 use idp_bridge_connector_http::{Definition, Http, HttpConfig};
 use idp_bridge_core::{Capabilities, ConnectorContext, CustomerId, Email, IdentityProvider, UserId};
 
@@ -72,6 +72,10 @@ impl<H: Harness> Harness for WithDefinition<H> {
 
     async fn mails(&self, email: &Email) -> TestResult<usize> {
         self.inner.mails(email).await
+    }
+
+    fn federation(&self) -> Option<&dyn FederationHarness> {
+        self.definition.capabilities().federation().and(self.inner.federation())
     }
 
     async fn upstream(&self) -> TestResult<String> {

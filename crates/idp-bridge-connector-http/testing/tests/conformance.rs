@@ -1,6 +1,7 @@
 //! The conformance suite on fakes: that of Keycloak, with a definition instead of the connector, and those of products of the catalog.
 
 mod keycloak;
+mod openid;
 // `cfg(test)` is always true here. Clippy then allows indices in the fake, too.
 #[cfg(test)]
 mod fakes;
@@ -11,8 +12,10 @@ use idp_bridge_conformance::Suites;
 use idp_bridge_connector_keycloak_testing::harness::KeycloakHarness;
 
 fn main() -> ExitCode {
-    let suites = Suites::new(env!("CARGO_TARGET_TMPDIR")).add("keycloak", async {
-        keycloak::with_definition("http:keycloak (fake)", KeycloakHarness::start_with_fake().await?)
-    });
+    let suites = Suites::new(env!("CARGO_TARGET_TMPDIR"))
+        .add("keycloak", async {
+            keycloak::with_definition("http:keycloak (fake)", KeycloakHarness::start_with_fake().await?)
+        })
+        .add("openid", openid::start());
     fakes::add_to(suites).run()
 }

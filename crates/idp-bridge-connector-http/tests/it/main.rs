@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod federation;
+#[cfg(test)]
 mod grants;
 #[cfg(test)]
 mod hostile;

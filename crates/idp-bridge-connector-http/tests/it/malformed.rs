@@ -86,6 +86,20 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     ("path = [\"flows\"]", "path = [\"flows\"], custom_method = \"a/b\"", "a custom method has letters only"),
     ("equals = \"gone\"", "starts_with = \"g\", contains = \"o\"", "one of `equals`"),
+    // Federation.
+    (
+        "[user]",
+        "[federation]\norigin = \"url\"\nclient_id = \"title\"\n[user]",
+        "`client_id` and `client_secret` belong together",
+    ),
+    ("[user]", "[federation]\norigin = \"url\"\nscopes = [\"email\"]\n[user]", "the scopes lack `openid`"),
+    ("[user]", "[federation]\norigin = \"title\"\n[user]", "`federation.origin`: the setting `title` has another type"),
+    (
+        "[user]",
+        "[federation]\norigin = \"url\"\nend_session = { origin = \"url\", path = [\"{session}\"] }\n[user]",
+        "a login has an id with `session_claim` only",
+    ),
+    ("\"users\", \"{id}\"] }\nuser", "\"users\", \"{session}\"] }\nuser", "`{session}` is not there"),
     // Short and long forms.
     ("email = \"/email\"", "email = { at = \"/email\", were = {} }", "unknown field `were`"),
     ("email = \"/email\"", "email = 1", "expected a text, or a table"),

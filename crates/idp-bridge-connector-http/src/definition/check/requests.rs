@@ -57,6 +57,7 @@ impl Checker<'_> {
             email: kind == CallKind::GetByEmail || !is_read,
             customer: kind == CallKind::GetByCustomer,
             cursor: call.next.is_some(),
+            session: false,
             detail: !is_read,
             steps: BTreeSet::new(),
         };
@@ -137,7 +138,6 @@ impl Checker<'_> {
         }
     }
 
-    /// Checks that the credential of a request goes to its own origin.
     /// Checks that a header can be set beside that of the credential.
     pub(super) fn check_header(&mut self, place: &[String], header: &str) {
         let is_credential = ["authorization", "cookie", "host", "content-length", "transfer-encoding"];
@@ -146,6 +146,7 @@ impl Checker<'_> {
         }
     }
 
+    /// Checks that the credential of a request goes to its own origin.
     fn check_credential(&mut self, place: &[String], request: &RequestSpec) {
         let place = key(place, "auth");
         let names: Vec<&String> = self.definition.auth.keys().collect();
@@ -187,6 +188,7 @@ impl Checker<'_> {
             Name::Email => allowed.email,
             Name::Customer => allowed.customer,
             Name::Cursor => allowed.cursor,
+            Name::Session => allowed.session,
             Name::Step(own) => allowed.steps.contains(own),
             Name::Detail(own) => allowed.detail && self.definition.user.detail.contains_key(own),
             Name::Setting(own) if own.starts_with("stage.") => self.is_stage && self.has_stage_value(own),

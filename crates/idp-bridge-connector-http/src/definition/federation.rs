@@ -1,0 +1,47 @@
+//! Federation of a definition: `[federation]`.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{RequestSpec, SecretIn};
+use crate::template::Template;
+
+/// Federation by OpenID Connect: what the standards leave open, and what the product does in its own way.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FederationSpec {
+    /// The setting of the issuer's origin. Not needed if there is one.
+    #[serde(default)]
+    pub(crate) origin: Option<String>,
+    /// The segments of the issuer's path below its origin.
+    #[serde(default)]
+    pub(crate) path: Vec<Template>,
+    /// Whether the issuer ends with a slash.
+    #[serde(default)]
+    pub(crate) trailing_slash: bool,
+    /// The setting with the id of the bridge's client, which introspects tokens. Without it userinfo validates them.
+    #[serde(default)]
+    pub(crate) client_id: Option<String>,
+    /// The setting with the secret of that client.
+    #[serde(default)]
+    pub(crate) client_secret: Option<String>,
+    /// Where clients send their secrets.
+    #[serde(default)]
+    pub(crate) secret_in: SecretIn,
+    /// The scopes that applications must request.
+    #[serde(default = "default_scopes")]
+    pub(crate) scopes: Vec<String>,
+    /// The claim that identifies the login in tokens, mostly `sid`.
+    #[serde(default)]
+    pub(crate) session_claim: Option<String>,
+    /// The claim with the customer id, if the tenant's settings name none.
+    #[serde(default)]
+    pub(crate) customer_claim: Option<Template>,
+    /// The request that ends the login `{session}` with all its tokens. It needs `session_claim`.
+    #[serde(default)]
+    pub(crate) end_session: Option<RequestSpec>,
+}
+
+fn default_scopes() -> Vec<String> {
+    vec!["openid".into(), "email".into()]
+}
