@@ -1,5 +1,6 @@
 //! `cargo xtask codegen`: generates the documents that describe the program from the program itself.
 
+mod definition;
 mod logout_table;
 mod settings;
 mod support_matrix;
@@ -58,17 +59,18 @@ fn is_current(path: &Path, text: &str) -> bool {
 }
 
 /// Returns the paths and texts of the documents.
-fn generate(workspace: &Workspace) -> Result<[(PathBuf, String); 6]> {
+fn generate(workspace: &Workspace) -> Result<[(PathBuf, String); 7]> {
     let program = workspace.build_program(PROGRAM, TEST)?;
     let output = |arguments: &[&str]| process::output(Command::new(&program).args(arguments));
     let reports = conformance::read_reports(workspace)?;
-    let [openapi, schema, matrix, logouts, metrics, settings] = [
+    let [openapi, schema, matrix, logouts, metrics, settings, definition] = [
         "openapi.json",
         "configuration.schema.json",
         "support-matrix.md",
         "logout-table.md",
         "metrics.md",
         "settings.md",
+        "connectors/definition-reference.md",
     ]
     .map(|name| workspace.root.join("docs").join(name));
     let committed = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
@@ -83,6 +85,7 @@ fn generate(workspace: &Workspace) -> Result<[(PathBuf, String); 6]> {
         (logouts, logouts_text),
         (metrics, with_newline(&output(&["schema", "metrics"])?)),
         (settings, settings_text),
+        (definition, definition::render(&output(&["schema", "definition"])?)?),
     ])
 }
 

@@ -16,7 +16,7 @@ const FORMS: [&str; 2] = ["_file", "_env"];
 
 /// A schema, and the document with its definitions.
 #[derive(Debug, Clone, Copy)]
-struct Schema<'s> {
+pub(super) struct Schema<'s> {
     root: &'s Value,
     own: &'s Value,
 }
@@ -72,15 +72,20 @@ fn is_secret_form(table: Schema<'_>, key: &str) -> bool {
 }
 
 impl<'s> Schema<'s> {
+    /// Creates the schema of a part of a document.
+    pub(super) fn new(root: &'s Value, own: &'s Value) -> Self {
+        Self { root, own }
+    }
+
     fn at(self, own: &'s Value) -> Self {
         Self { own, ..self }
     }
 
-    fn get(self, key: &str) -> Option<&'s Value> {
+    pub(super) fn get(self, key: &str) -> Option<&'s Value> {
         self.own.get(key)
     }
 
-    fn text(self, key: &str) -> Option<&'s str> {
+    pub(super) fn text(self, key: &str) -> Option<&'s str> {
         self.get(key)?.as_str()
     }
 
@@ -88,19 +93,19 @@ impl<'s> Schema<'s> {
         self.get(key).and_then(Value::as_array).into_iter().flatten()
     }
 
-    fn properties(self) -> impl Iterator<Item = (&'s str, Self)> {
+    pub(super) fn properties(self) -> impl Iterator<Item = (&'s str, Self)> {
         let properties = self.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::iter);
         properties.map(move |(key, schema)| (key.as_str(), self.at(schema)))
     }
 
     /// Returns the keys that a table must have. A required secret is one of three keys.
-    fn required(self) -> Vec<&'s str> {
+    pub(super) fn required(self) -> Vec<&'s str> {
         let one_of_three = self.list("allOf").filter_map(|rule| rule.pointer("/oneOf/0/required/0"));
         self.list("required").chain(one_of_three).filter_map(Value::as_str).collect()
     }
 
     /// Resolves `$ref`, and `anyOf` with `null`, which is the schema of an optional value.
-    fn resolve(self) -> Self {
+    pub(super) fn resolve(self) -> Self {
         if let Some(name) = self.reference() {
             return self.root.get("$defs").and_then(|all| all.get(name)).map_or(self, |found| self.at(found).resolve());
         }
@@ -123,7 +128,7 @@ impl<'s> Schema<'s> {
     }
 
     /// Returns the values of a key `type` with the tables that they select.
-    fn tagged_choices(self) -> Option<Vec<(&'s str, Self)>> {
+    pub(super) fn tagged_choices(self) -> Option<Vec<(&'s str, Self)>> {
         let choices = self.list("oneOf").map(|choice| {
             let tag = choice.pointer("/properties/type/const")?.as_str()?;
             Some((tag, self.at(choice)))
@@ -183,6 +188,59 @@ impl<'s> Schema<'s> {
         }
     }
 
+    /// Returns the names of all types that the schema refers to, in their order.
+    pub(super) fn references(self) -> Vec<&'s str> {
+        let mut found = Vec::new();
+        collect_references(self.own, &mut found);
+        found
+    }
+
+    /// Returns the values or the keys of which one is given, each with its meaning.
+    pub(super) fn documented_values(self) -> Option<Vec<(String, String)>> {
+        let mut values = Vec::new();
+        for choice in self.list("oneOf").chain(self.list("anyOf")).chain([self.own]).map(|choice| self.at(choice)) {
+            // Values without a meaning of their own are in one list.
+            let meaning = if choice.own == self.own { String::new() } else { one_line(choice.text("description")) };
+            let constants = choice.get("const").into_iter().chain(choice.list("enum")).map(code);
+            values.extend(constants.map(|value| (value, meaning.clone())));
+            if choice.own != self.own {
+                values.extend(choice.properties().map(|(key, _)| (format!("`{key}`"), meaning.clone())));
+            }
+        }
+        (!values.is_empty()).then_some(values)
+    }
+
+    /// Returns the type for people, with links to the sections of types.
+    pub(super) fn linked_type(self) -> String {
+        if let Some(name) = self.reference() {
+            let resolved = self.resolve();
+            return match resolved.is_section() || resolved.documented_values().is_some() {
+                true => format!("[{name}](#{})", name.to_lowercase()),
+                false => resolved.linked_type(),
+            };
+        }
+        let some: Vec<Self> = self.list("anyOf").map(|choice| self.at(choice)).collect();
+        if !some.is_empty() {
+            let names =
+                some.iter().filter(|choice| choice.text("type") != Some("null")).map(|choice| choice.linked_type());
+            return names.collect::<Vec<_>>().join(" or ");
+        }
+        let inner =
+            |key: &str| self.get(key).filter(|inner| inner.is_object()).map(|inner| self.at(inner).linked_type());
+        match self.plain_type() {
+            Some("array") => format!("list of {}", plural(&inner("items").unwrap_or_else(|| "value".into()))),
+            Some("object") => {
+                format!("table of {}", plural(&inner("additionalProperties").unwrap_or_else(|| "value".into())))
+            }
+            _ if self.own == &Value::Bool(true)
+                || self.own.as_object().is_some_and(|own| !own.contains_key("type")) =>
+            {
+                "any value".into()
+            }
+            _ => self.type_name(),
+        }
+    }
+
     fn plain_type(self) -> Option<&'s str> {
         let listed = self.list("type").filter_map(Value::as_str).find(|name| *name != "null");
         self.text("type").or(listed)
@@ -208,20 +266,32 @@ impl<'s> Schema<'s> {
     }
 }
 
+fn collect_references<'s>(schema: &'s Value, found: &mut Vec<&'s str>) {
+    match schema {
+        Value::Array(elements) => elements.iter().for_each(|element| collect_references(element, found)),
+        Value::Object(members) => {
+            let name = members.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix("#/$defs/"));
+            found.extend(name);
+            members.iter().filter(|(key, _)| *key != "$defs").for_each(|(_, member)| collect_references(member, found));
+        }
+        _ => {}
+    }
+}
+
 fn code(value: &Value) -> String {
     let text = value.as_str().map_or_else(|| value.to_string(), |text| format!("\"{text}\""));
     format!("`{}`", text.replace('|', "\\|"))
 }
 
-/// Returns the plural of a type, such as `strings, such as …` or `lists of strings`. Constants have none.
+/// Returns the plural of a type, such as `strings, such as …` or `lists of strings`. Constants and links have none.
 fn plural(name: &str) -> String {
     let end = name.find([' ', ',']).unwrap_or(name.len());
     let (first, rest) = name.split_at(end);
-    if first.starts_with('`') { name.to_owned() } else { format!("{first}s{rest}") }
+    if first.starts_with(['`', '[']) { name.to_owned() } else { format!("{first}s{rest}") }
 }
 
 /// Returns a text as one line of a table.
-fn one_line(text: Option<&str>) -> String {
+pub(super) fn one_line(text: Option<&str>) -> String {
     text.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }
 

@@ -24,6 +24,9 @@ enum Document {
     User,
     /// Page of the metrics, in Markdown
     Metrics,
+    /// JSON schema of a definition of the connector `http`
+    #[cfg(feature = "http")]
+    Definition,
 }
 
 /// Runs the command.
@@ -33,6 +36,8 @@ pub(crate) fn run(options: &Options, registry: &Registry) -> CommandResult {
         Document::Openapi => print_json(&idp_bridge_server::openapi())?,
         Document::User => print_json(&schemars::schema_for!(User))?,
         Document::Metrics => print(&idp_bridge_server::metrics_page())?,
+        #[cfg(feature = "http")]
+        Document::Definition => print_json(&schemars::schema_for!(idp_bridge_connector_http::Definition))?,
     }
     Ok(Exit::Done)
 }
