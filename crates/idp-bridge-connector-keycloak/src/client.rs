@@ -16,7 +16,6 @@ pub(crate) struct AdminApi {
     resources: RealmResources,
     public_realm: BaseUrl,
     bridge: BridgeClient,
-    login: TokenRequest,
     mail_query: Vec<(&'static str, String)>,
 }
 
@@ -72,9 +71,9 @@ impl AdminApi {
             ("lifespan", config.email_link_lifespan.map(|lifespan| lifespan.as_secs().to_string())),
         ];
         let mail_query = mail_query.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-        let tokens = TokenCache::new(&http, login.clone());
+        let tokens = TokenCache::new(&http, login);
         let resources = RealmResources::new(http, &base, &config.realm, tokens)?;
-        Ok(Self { resources, public_realm, bridge, login, mail_query })
+        Ok(Self { resources, public_realm, bridge, mail_query })
     }
 
     /// Returns the HTTP client.
@@ -94,7 +93,7 @@ impl AdminApi {
 
     /// Fetches a new token for the bridge's client, without the cache.
     pub(crate) async fn check_login(&self, scope: &CallScope) -> Result<()> {
-        self.login.send(scope).await.map(drop)
+        self.resources.tokens.source().send(scope).await.map(drop)
     }
 
     /// Reads the user with this id.

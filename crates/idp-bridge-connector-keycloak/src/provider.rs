@@ -29,7 +29,7 @@ impl Connector for Keycloak {
         let api = AdminApi::new(&config, context)?;
         let settings = context.federation.as_ref();
         let federation = settings.map(|settings| RealmFederation::new(api.clone(), &config, settings, context));
-        let federation = federation.transpose()?;
+        let federation = federation.transpose()?.map(Box::new);
         let declared = federation.as_ref().map(|_| federation::capabilities());
         let mut capabilities = Self::capabilities().with_federation(declared);
         if !config.login_events {

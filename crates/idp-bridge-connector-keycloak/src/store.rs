@@ -25,7 +25,8 @@ pub struct KeycloakStore {
     pub(crate) api: AdminApi,
     pub(crate) config: KeycloakConfig,
     pub(crate) capabilities: Capabilities,
-    pub(crate) federation: Option<RealmFederation>,
+    /// Boxed, since many tenants have none.
+    pub(crate) federation: Option<Box<RealmFederation>>,
 }
 
 impl KeycloakStore {
@@ -117,6 +118,6 @@ impl UserStore for KeycloakStore {
     }
 
     fn federation(&self) -> Option<&dyn Federation> {
-        self.federation.as_ref().map(|federation| federation as &dyn Federation)
+        self.federation.as_deref().map(|federation| federation as &dyn Federation)
     }
 }

@@ -132,6 +132,11 @@ impl<S: Source> Cache<S> {
         Self(Arc::new(Shared { source, time_limit, state: Mutex::new(state) }))
     }
 
+    /// Returns the source of the values.
+    pub(crate) fn source(&self) -> &S {
+        &self.0.source
+    }
+
     /// Returns the value, and fetches it if necessary.
     pub(crate) async fn get(&self, scope: &CallScope) -> Result<Arc<Entry<S::Value>>> {
         match self.find(scope)? {

@@ -123,6 +123,11 @@ impl<S: TokenSource> TokenCache<S> {
         Self(Cache::new(tokens, client.fetch_timeout()))
     }
 
+    /// Returns the source of the tokens, to fetch one without the cache.
+    pub fn source(&self) -> &S {
+        &self.0.source().source
+    }
+
     /// Sends a request with the token.
     ///
     /// After a 401 the request is sent once more with a new token. A write too, because it was not executed. A second 401 is

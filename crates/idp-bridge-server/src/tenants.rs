@@ -50,8 +50,10 @@ impl Tenants {
     ///
     /// Fails unless ids and shared keys are distinct, and the REST tokens of each tenant have distinct names and digests.
     pub fn new<T: Into<Arc<Tenant>>>(tenants: impl IntoIterator<Item = T>) -> Result<Self, TenantsError> {
-        let mut by_id: HashMap<TenantId, Arc<Tenant>> = HashMap::new();
-        let mut shared_keys: HashMap<[u8; 32], TenantId> = HashMap::new();
+        let tenants = tenants.into_iter();
+        let most = tenants.size_hint().1.unwrap_or_default();
+        let mut by_id: HashMap<TenantId, Arc<Tenant>> = HashMap::with_capacity(most);
+        let mut shared_keys: HashMap<[u8; 32], TenantId> = HashMap::with_capacity(most);
         for tenant in tenants {
             let tenant: Arc<Tenant> = tenant.into();
             if by_id.contains_key(&tenant.id) {

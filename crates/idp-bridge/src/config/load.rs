@@ -134,7 +134,8 @@ impl Loader {
             loader.tls = Some(LoadedTls { files, digest });
             tls.map_err(|problem| problems.push(problem)).ok()
         });
-        let mut ids = Vec::new();
+        let mut ids = Vec::with_capacity(entries.len());
+        loader.loaded.reserve(entries.len());
         for TenantEntry { tenant, .. } in entries {
             match tenant {
                 ReadTenant::Unchanged => {}

@@ -17,7 +17,8 @@ pub(crate) fn read_file(path: &Path, max_bytes: u64) -> Result<Vec<u8>> {
     if !metadata.is_file() {
         return Err(Error::other("it is not a regular file"));
     }
-    let mut bytes = Vec::new();
+    // Not more than the file has, unless it grows: a large buffer that doubles would leave much memory to the allocator.
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(max_bytes) + 1).unwrap_or_default());
     File::open(path)?.take(max_bytes + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > max_bytes {
         return Err(Error::other(format!("it is larger than {} KiB", max_bytes / 1024)));
