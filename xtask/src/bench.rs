@@ -23,6 +23,9 @@ pub(crate) struct Options {
     /// Only counts the instructions of a call, and compares them with the expected number.
     #[arg(long, exclusive = true)]
     instructions: bool,
+    /// Measures the start, the memory and a reload with 10,000 tenants.
+    #[arg(long, exclusive = true)]
+    tenants: bool,
     /// Options of the measurement, such as `--rounds 3`, `--only hyper` or `--json`; `--help` lists them.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     measurement: Vec<String>,
@@ -35,12 +38,17 @@ pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<()> {
     }
     status::step("Building", "idp-bridge and the measurement, in release");
     process::run(&mut workspace.cargo(&["build", "--release", "--package", "idp-bridge", "--package", PACKAGE]))?;
+    let bridge = workspace.target_directory.join("release/idp-bridge");
+    let measurement = || Command::new(workspace.target_directory.join("release").join(PACKAGE));
+    if options.tenants {
+        return process::run(measurement().args(["tenants", "--bridge"]).arg(bridge));
+    }
     let folder = workspace.target_directory.join("bench");
     files::create_folder(&folder)?;
     let peers = workspace.root.join(PEERS);
     let mut arguments = vec!["run".to_owned()];
     let mut add = |name: &str, path: PathBuf| arguments.extend([name.to_owned(), path.display().to_string()]);
-    add("--bridge", workspace.target_directory.join("release/idp-bridge"));
+    add("--bridge", bridge);
     if is_installed("go", "version") {
         let program = folder.join("gateway");
         process::run(Command::new("go").args(["build", "-o"]).arg(&program).arg(peers.join("gateway.go")))?;
@@ -56,7 +64,7 @@ pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<()> {
         }
     }
     arguments.extend(options.measurement.iter().cloned());
-    process::run(Command::new(workspace.target_directory.join("release").join(PACKAGE)).args(arguments))
+    process::run(measurement().args(arguments))
 }
 
 /// Counts the instructions of a call in the build of the tests. Fails if there are over 5 % more than expected.

@@ -30,22 +30,49 @@ pub(crate) fn user(number: usize) -> String {
     format!("43180368-bb2a-4a4a-b8b7-{number:012x}")
 }
 
-/// Writes the configuration of idp-bridge: the tenant of the calls, and others beside it.
+/// Writes the configuration of idp-bridge as one file: the tenant of the calls, and others beside it.
 pub(crate) fn write_configuration(folder: &Path, listen: SocketAddr, stub: SocketAddr, tenants: usize) -> Result<()> {
-    let mut text = format!(
-        "[server]\nlisten = \"{listen}\"\nshutdown_delay = \"0s\"\n\n[server.limits]\nconnections_per_peer = 10000\n\n[outbound]\nprivate_networks = \"allow\"\n"
-    );
+    let mut text = server_tables(listen);
     for number in 0..tenants {
-        // Tenants cannot share a key.
-        let (tenant, key) = match number {
-            0 => (TENANT.to_owned(), KEY.to_owned()),
-            _ => (format!("tenant-{number}"), format!("whsec_{}", STANDARD.encode(format!("{number:032}")))),
-        };
-        write!(
-            text,
-            "\n[tenants.{tenant}]\nwebhook_keys = [\"{key}\"]\n\n[tenants.{tenant}.limits]\nin_flight = 1024\n\n[tenants.{tenant}.connector]\ntype = \"keycloak\"\nurl = \"http://{stub}\"\nrealm = \"{REALM}\"\nclient_id = \"idp-bridge\"\nclient_secret = \"bench\"\nallow_http = true\n"
-        )?;
+        let (tenant, keys) = tenant(number);
+        let table = format!("tenants.{tenant}");
+        write!(text, "\n[{table}]\n{keys}{}", tables(&format!("{table}."), stub))?;
     }
-    let file = folder.join("idp-bridge.toml");
-    std::fs::write(&file, text).with_context(|| format!("cannot write `{}`", file.display()))
+    write(&folder.join("idp-bridge.toml"), &text)
+}
+
+/// Writes the configuration of idp-bridge with a file for each tenant.
+pub(crate) fn write_files(folder: &Path, listen: SocketAddr, stub: SocketAddr, tenants: usize) -> Result<()> {
+    write(&folder.join("idp-bridge.toml"), &server_tables(listen))?;
+    for number in 0..tenants {
+        let (tenant, keys) = tenant(number);
+        write(&folder.join(format!("{tenant}.toml")), &format!("{keys}{}", tables("", stub)))?;
+    }
+    Ok(())
+}
+
+fn write(file: &Path, text: &str) -> Result<()> {
+    std::fs::write(file, text).with_context(|| format!("cannot write `{}`", file.display()))
+}
+
+fn server_tables(listen: SocketAddr) -> String {
+    format!(
+        "[server]\nlisten = \"{listen}\"\nshutdown_delay = \"0s\"\n\n[server.limits]\nconnections_per_peer = 10000\n\n[outbound]\nprivate_networks = \"allow\"\n"
+    )
+}
+
+/// Returns the id and the keys of a tenant. Tenants cannot share a webhook key.
+fn tenant(number: usize) -> (String, String) {
+    let (tenant, key) = match number {
+        0 => (TENANT.to_owned(), KEY.to_owned()),
+        _ => (format!("tenant-{number}"), format!("whsec_{}", STANDARD.encode(format!("{number:032}")))),
+    };
+    (tenant, format!("webhook_keys = [\"{key}\"]\n"))
+}
+
+/// Returns the tables in a tenant's table.
+fn tables(prefix: &str, stub: SocketAddr) -> String {
+    format!(
+        "\n[{prefix}limits]\nin_flight = 1024\n\n[{prefix}connector]\ntype = \"keycloak\"\nurl = \"http://{stub}\"\nrealm = \"{REALM}\"\nclient_id = \"idp-bridge\"\nclient_secret = \"bench\"\nallow_http = true\n"
+    )
 }

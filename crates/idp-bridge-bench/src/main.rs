@@ -13,6 +13,8 @@ mod process;
 mod report;
 mod run;
 mod stub;
+mod tenants;
+mod verify;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -49,6 +51,10 @@ enum Command {
     Load(load::Options),
     /// Prints the number of instructions of a call, counted with Valgrind.
     Instructions(instructions::Options),
+    /// Measures the start, the memory and a reload with many tenants, and prints a table in Markdown.
+    Tenants(tenants::Options),
+    /// Measures the verification of signatures, and prints a table in Markdown.
+    Verify(verify::Options),
 }
 
 fn main() -> Result<()> {
@@ -66,6 +72,8 @@ fn main() -> Result<()> {
             Ok(())
         }
         Command::Instructions(options) => instructions::run(&options),
+        Command::Tenants(options) => tenants::run(&options),
+        Command::Verify(options) => verify::run(&options),
     }
 }
 

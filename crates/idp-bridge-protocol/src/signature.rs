@@ -107,7 +107,9 @@ impl KeyRing {
         for (nth, (scheme, signature)) in pairs {
             checks += 1;
             let own = self.keys.iter().enumerate().filter(|(_, key)| key.scheme() == *scheme).nth(nth);
-            let key = own.map_or_else(|| dummy_key(*scheme), |(_, key)| key);
+            // Looked up in any case, which takes a few nanoseconds.
+            let dummy = std::hint::black_box(dummy_key(*scheme));
+            let key = own.map_or(dummy, |(_, key)| key);
             let is_valid = key.verifies(message, signature);
             if std::hint::black_box(is_valid) && own.is_some() {
                 return (own.map(|(position, _)| position), checks);

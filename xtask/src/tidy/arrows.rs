@@ -51,7 +51,7 @@ fn is_allowed(package: &Package, dependency: &Dependency) -> bool {
         "idp-bridge-protocol" | "idp-bridge-http" | CONFORMANCE => target == "core",
         "idp-bridge-client" => ["core", "protocol"].contains(&target),
         // It signs the calls that it measures.
-        "idp-bridge-bench" => target == "client",
+        "idp-bridge-bench" => matches!(target, "client" | "protocol"),
         // It signs webhooks to a tenant's mailer as the platform signs its own.
         MAILER => ["core", "http", "protocol"].contains(&target),
         "idp-bridge-server" => ["core", "protocol", "http"].contains(&target),
