@@ -9,14 +9,28 @@ const LIMIT: Duration = Duration::from_secs(5);
 
 /// Sends a command, and returns the reply as text. The elements of an array are lines.
 pub(crate) fn send(port: u16, command: &[&str]) -> Result<String> {
+    send_all(port, &[command])
+}
+
+/// Sends commands over one connection, and returns the reply to the last one as text.
+pub(crate) fn send_all(port: u16, commands: &[&[&str]]) -> Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(LIMIT))?;
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut reply = String::new();
+    for command in commands {
+        stream.write_all(encode(command).as_bytes())?;
+        reply = read(&mut reader)?;
+    }
+    Ok(reply)
+}
+
+fn encode(command: &[&str]) -> String {
     let mut request = format!("*{}\r\n", command.len());
     for word in command {
         request += &format!("${}\r\n{word}\r\n", word.len());
     }
-    stream.write_all(request.as_bytes())?;
-    read(&mut BufReader::new(stream))
+    request
 }
 
 fn read(reader: &mut BufReader<TcpStream>) -> Result<String> {

@@ -12,6 +12,7 @@ use crate::server::{RedisServer, spawn, unused_port, wait_until};
 pub struct Sentinel {
     folder: TempDir,
     port: u16,
+    password: Option<&'static str>,
     child: Child,
 }
 
@@ -21,18 +22,28 @@ impl Sentinel {
 
     /// Starts a Sentinel for a master and its replica. Returns when it has found the replica.
     pub fn start(master: &RedisServer) -> Self {
+        Self::start_with(master, "", None)
+    }
+
+    /// Starts a Sentinel with a password of its own, for servers with a password.
+    pub fn start_with_passwords(master: &RedisServer, own: &'static str, servers: &str) -> Self {
+        let name = Self::MASTER;
+        Self::start_with(master, &format!("requirepass {own}\nsentinel auth-pass {name} {servers}\n"), Some(own))
+    }
+
+    fn start_with(master: &RedisServer, more: &str, password: Option<&'static str>) -> Self {
         let (folder, port) = (tempfile::tempdir().unwrap(), unused_port());
         let (config, log) = (folder.path().join("sentinel.conf"), folder.path().join("log"));
         let name = Self::MASTER;
         let text = format!(
             "port {port}\nbind 127.0.0.1\nsentinel monitor {name} 127.0.0.1 {} 1\n\
-             sentinel down-after-milliseconds {name} 500\nsentinel failover-timeout {name} 5000\n",
+             sentinel down-after-milliseconds {name} 500\nsentinel failover-timeout {name} 5000\n{more}",
             master.port()
         );
         std::fs::write(&config, text).unwrap();
         let mut command = Command::new("redis-server");
         let child = spawn(command.current_dir(folder.path()).arg(&config).arg("--sentinel"), &log);
-        let sentinel = Self { folder, port, child };
+        let sentinel = Self { folder, port, password, child };
         wait_until(|| sentinel.master_info().contains("num-slaves\n1"), &log);
         sentinel
     }
@@ -53,7 +64,10 @@ impl Sentinel {
     }
 
     fn master_info(&self) -> String {
-        client::send(self.port, &["SENTINEL", "master", Self::MASTER]).unwrap_or_default()
+        let login = self.password.map(|password| ["AUTH", password]);
+        let commands: Vec<&[&str]> =
+            login.iter().map(|login| &login[..]).chain([&["SENTINEL", "master", Self::MASTER][..]]).collect();
+        client::send_all(self.port, &commands).unwrap_or_default()
     }
 }
 

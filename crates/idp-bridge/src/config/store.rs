@@ -66,6 +66,7 @@ impl Checks<'_> {
         let keys = [
             ("urls", !store.urls.is_empty()),
             ("sentinel_master", store.sentinel_master.is_some()),
+            ("sentinel_password", store.sentinel_password.is_some()),
             ("cluster", store.cluster),
             ("username", store.username.is_some()),
             ("password", store.password.is_some()),
@@ -121,7 +122,13 @@ impl Checks<'_> {
                 let hint = "a Cluster needs no Sentinels: remove one of the keys";
                 Err(self.problem("cluster", "`cluster` and `sentinel_master` exclude each other", hint))
             }
-            (Some(master), false) => Ok(RedisTopology::Sentinel { master: master.clone() }),
+            (Some(master), false) => {
+                Ok(RedisTopology::Sentinel { master: master.clone(), password: store.sentinel_password.clone() })
+            }
+            (None, _) if store.sentinel_password.is_some() => {
+                let hint = "name the master with `sentinel_master`, or remove the key";
+                Err(self.problem("sentinel_password", "`sentinel_password` needs Sentinels", hint))
+            }
             (None, true) => Ok(RedisTopology::Cluster),
             (None, false) if store.urls.len() == 1 => Ok(RedisTopology::Single),
             (None, false) => {

@@ -68,6 +68,8 @@ pub enum RedisTopology {
     Sentinel {
         /// The name of the server in the settings of the Sentinels.
         master: String,
+        /// The password of the Sentinels themselves.
+        password: Option<Secret>,
     },
     /// Redis Cluster: each key has a node.
     Cluster,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use idp_bridge_core::Secret;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
@@ -74,8 +75,8 @@ impl Target {
         }
         match &settings.topology {
             RedisTopology::Single => single(settings).map(Self::Single),
-            RedisTopology::Sentinel { master } => {
-                Ok(Self::Sentinel(tokio::sync::Mutex::new(sentinel(settings, master)?)))
+            RedisTopology::Sentinel { master, password } => {
+                Ok(Self::Sentinel(tokio::sync::Mutex::new(sentinel(settings, master, password.as_ref())?)))
             }
             RedisTopology::Cluster => cluster(settings).map(Self::Cluster),
         }
@@ -111,7 +112,7 @@ fn single(settings: &RedisSettings) -> RedisResult<Client> {
     }
 }
 
-fn sentinel(settings: &RedisSettings, master: &str) -> RedisResult<SentinelClient> {
+fn sentinel(settings: &RedisSettings, master: &str, own_password: Option<&Secret>) -> RedisResult<SentinelClient> {
     let addresses = settings.servers.iter().map(|server| to_address(settings, server));
     let mut builder = SentinelClientBuilder::new(addresses, master, SentinelServerType::Master)?
         .set_client_to_redis_db(settings.database.into())
@@ -128,6 +129,9 @@ fn sentinel(settings: &RedisSettings, master: &str) -> RedisResult<SentinelClien
     }
     if let Some(password) = &settings.password {
         builder = builder.set_client_to_redis_password(password.expose());
+    }
+    if let Some(password) = own_password {
+        builder = builder.set_client_to_sentinel_password(password.expose());
     }
     builder.build()
 }

@@ -8,7 +8,7 @@ use super::writes::{begin, body, claim, key};
 use super::{Fixture, Place, Still, address, entry, session, settings, tenant};
 use crate::idempotency::Begin;
 use crate::store::{RedisSettings, RedisTopology, Store};
-use idp_bridge_core::{Error, ErrorKind, Result, SystemRandom};
+use idp_bridge_core::{Error, ErrorKind, Result, Secret, SystemRandom};
 use std::time::Instant;
 
 const LONG: Duration = Duration::from_secs(20);
@@ -116,7 +116,7 @@ async fn sentinel_names_the_new_master() {
     let replica = RedisServer::start_with(&["--replicaof", &format!("127.0.0.1 {}", master.port())]);
     let sentinel = Sentinel::start(&master);
     let settings = RedisSettings {
-        topology: RedisTopology::Sentinel { master: Sentinel::MASTER.into() },
+        topology: RedisTopology::Sentinel { master: Sentinel::MASTER.into(), password: None },
         ..RedisSettings::new(address(sentinel.port()))
     };
     let store = Store::in_redis(&settings, Still::at(100), &SystemRandom).unwrap();
@@ -131,6 +131,33 @@ async fn sentinel_names_the_new_master() {
     assert!(is_revoked(&store, "a").await.unwrap());
     assert_eq!(body(begin(&store, "1", LONG).await), "{}");
     assert!(replica.command(&["INFO", "replication"]).contains("role:master"));
+}
+
+#[tokio::test]
+async fn sentinels_and_servers_have_passwords() {
+    let login = ["--requirepass", "hunter2", "--masterauth", "hunter2"];
+    let mut master = RedisServer::start_with(&login);
+    let replica_of = format!("127.0.0.1 {}", master.port());
+    let _replica = RedisServer::start_with(&[&login[..], &["--replicaof", &replica_of]].concat());
+    let sentinel = Sentinel::start_with_passwords(&master, "hunter3", "hunter2");
+    let open = |password: &str, own: Option<&str>| {
+        let own = own.map(Secret::new);
+        let settings = RedisSettings {
+            topology: RedisTopology::Sentinel { master: Sentinel::MASTER.into(), password: own },
+            password: Some(Secret::new(password)),
+            ..RedisSettings::new(address(sentinel.port()))
+        };
+        Store::in_redis(&settings, Still::at(100), &SystemRandom).unwrap()
+    };
+    let store = open("hunter2", Some("hunter3"));
+    revoke(&store, "a").await.unwrap();
+    for (password, own) in [("hunter2", None), ("hunter2", Some("hunter2")), ("hunter3", Some("hunter3"))] {
+        let error = revoke(&open(password, own), "a").await.unwrap_err();
+        assert!(!format!("{error:?}").contains("hunter"), "{error:?}");
+    }
+    master.kill();
+    sentinel.wait_for_failover(&master);
+    until_back(async || revoke(&store, "b").await).await;
 }
 
 #[tokio::test]

@@ -24,6 +24,9 @@ pub(crate) struct Store {
     /// For Sentinels, which `urls` then names: the name of the master in their settings.
     #[serde(default)]
     pub(crate) sentinel_master: Option<String>,
+    /// The password of the Sentinels themselves, if they have one.
+    #[serde(default)]
+    pub(crate) sentinel_password: Option<Secret>,
     /// Whether `urls` names nodes of a Redis Cluster.
     #[serde(default)]
     pub(crate) cluster: bool,

@@ -44,7 +44,10 @@ fn redis_has_configured_values() {
     assert_eq!((settings.username.as_deref(), settings.prefix.as_str()), (Some("bridge"), "test:"));
     assert_eq!((settings.password.unwrap().expose(), settings.topology), ("hunter2", RedisTopology::Single));
     let sentinel = redis_settings("urls = [\"redis://a\", \"redis://b\"]\nsentinel_master = \"main\"");
-    assert_eq!((sentinel.topology, sentinel.servers.len()), (RedisTopology::Sentinel { master: "main".into() }, 2));
+    assert_eq!(
+        (sentinel.topology, sentinel.servers.len()),
+        (RedisTopology::Sentinel { master: "main".into(), password: None }, 2)
+    );
     let cluster = redis_settings("urls = [\"redis://a\", \"redis://b\"]\ncluster = true");
     assert_eq!((cluster.topology, cluster.prefix.as_str()), (RedisTopology::Cluster, RedisSettings::DEFAULT_PREFIX));
 }
@@ -75,6 +78,7 @@ pub(super) fn mistakes() -> Vec<Mistake> {
         (redis("urls = [\"redis://:hunter2@a\"]"), "without user and password", "server.store.urls[0]", ""),
         (redis(two), "several URLs", ":5:1, key `server.store.urls`", "`cluster = true`"),
         (redis("urls = [\"redis://a\", \"rediss://b\"]\ncluster = true"), "differ", "store.urls", "`rediss` for all"),
+        (redis("urls = [\"redis://a\"]\nsentinel_password = \"p\""), "needs Sentinels", "store.sentinel_password", ""),
         (redis(&format!("{two}cluster = true\nsentinel_master = \"m\"")), "exclude each other", "store.cluster", ""),
         (redis("urls = [\"redis://a/1\"]\ncluster = true"), "the database 0 only", "store.urls", ""),
         (redis(&format!("{one}ca_file = \"key\"")), "needs URLs with TLS", ":6:1, key `server.store.ca_file`", ""),
