@@ -8,7 +8,7 @@ mod changes;
 mod restarts;
 
 /// Whether the tests were built in full size.
-const IS_FULL: bool = option_env!("IDP_BRIDGE_LOAD").is_some();
+pub(crate) const IS_FULL: bool = option_env!("IDP_BRIDGE_LOAD").is_some();
 
 /// The number of calls in a second.
 const CALLS_PER_SECOND: u32 = if IS_FULL { 500 } else { 100 };
