@@ -1,10 +1,10 @@
 //! Tests of the isolation of tenants: with an identity provider that hangs, and in an outage.
+//!
+//! With `IDP_BRIDGE_LOAD=full` in the environment of the build, 12,000 callers call the tenant that hangs.
 
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::thread::JoinHandle;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use idp_bridge_conformance::{Harness as _, NewUser};
@@ -12,20 +12,27 @@ use idp_bridge_connector_keycloak_testing::harness::KeycloakHarness;
 use idp_bridge_core::{CustomerId, Email};
 use idp_bridge_test_http::{Relay, Target};
 use serde_json::json;
-use tokio::runtime::Runtime;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Mutex;
+use tokio::time::{Interval, interval};
 
 use crate::fixture::{Configured, KEY};
 use crate::load::raise_open_file_limit;
 use crate::support::bridge::{Bridge, PATIENCE, until};
 use crate::support::http::{Reply, Request};
 use crate::support::sign::Signer;
+use crate::under_load::IS_FULL;
 
 /// The number of tenants. The first one is behind the relay.
 const TENANTS: usize = 10;
 /// The number of callers of the tenant that hangs. They never close their connections.
-const STUCK_CALLERS: usize = 2_000;
+const STUCK_CALLERS: usize = if IS_FULL { 12_000 } else { 2_000 };
+/// The time between two calls of these callers, once each has made one. The machine is for the bridge, not for its callers.
+const PAUSE: Duration = Duration::from_millis(if IS_FULL { 4 } else { 10 });
 /// The number of calls of each other tenant in a measurement.
-const CALLS: usize = 40;
+const CALLS: usize = if IS_FULL { 200 } else { 40 };
 
 /// Tenants of one Keycloak, the first of them behind a relay.
 struct Stage {
@@ -36,7 +43,7 @@ struct Stage {
     user: String,
     _configured: Configured,
     _harness: KeycloakHarness,
-    runtime: Runtime,
+    _runtime: Runtime,
 }
 
 impl Stage {
@@ -66,10 +73,12 @@ impl Stage {
                 config.customer_attribute
             )
         };
-        let server = "[server]\nshutdown_delay = \"0s\"\nmetrics_listen = \"127.0.0.1:0\"\n";
+        // All callers have one address, and are not refused for that.
+        let server = "[server]\nshutdown_delay = \"0s\"\nmetrics_listen = \"127.0.0.1:0\"\n\
+                      [server.limits]\nconnections = 20000\nconnections_per_peer = 15000\n";
         let configured = Configured::new(&format!("{server}{}", (0..TENANTS).map(table).collect::<String>()));
         let bridge = configured.serve();
-        Self { bridge, relay, upstream, user, _configured: configured, _harness: harness, runtime }
+        Self { bridge, relay, upstream, user, _configured: configured, _harness: harness, _runtime: runtime }
     }
 
     /// Gets the user of a tenant.
@@ -106,67 +115,56 @@ fn percentile(sorted: &[Duration], percent: usize) -> Duration {
 
 /// The callers of the first tenant. They repeat their calls until this is dropped, and keep their connections open.
 struct StuckCallers {
-    stop: Arc<AtomicBool>,
     answered: Arc<AtomicUsize>,
-    thread: Option<JoinHandle<()>>,
+    /// The connections that the bridge closed.
+    closed: Arc<AtomicUsize>,
+    _runtime: Runtime,
 }
 
 impl StuckCallers {
     fn start(stage: &Stage) -> Self {
         let address: SocketAddr = stage.bridge.address().parse().unwrap();
-        // Another address, as another client would have.
-        let connect = async || {
-            let socket = tokio::net::TcpSocket::new_v4().unwrap();
-            socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
-            socket.connect(address).await.unwrap().into_std().unwrap()
-        };
-        let mut callers: Vec<TcpStream> = stage.runtime.block_on(async {
-            let mut callers = Vec::new();
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let (answered, closed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        runtime.block_on(async {
+            let turns = Arc::new(Mutex::new(interval(PAUSE)));
             for number in 0..STUCK_CALLERS {
-                let mut caller = connect().await;
-                // At once, because the bridge closes a connection that stays silent.
-                send_call(&mut caller, number);
-                callers.push(caller);
-            }
-            callers
-        });
-        let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&answered));
-        let thread = std::thread::spawn(move || {
-            while !stopped.load(SeqCst) {
-                for (number, caller) in callers.iter_mut().enumerate() {
-                    if has_answer(caller) {
-                        counted.fetch_add(1, SeqCst);
-                        send_call(caller, number);
-                        // The machine is for the bridge, not for its callers.
-                        std::thread::park_timeout(Duration::from_millis(5));
-                    }
-                }
-                std::thread::park_timeout(Duration::from_millis(5));
+                let caller = Caller { stream: connect(address).await, number, turns: Arc::clone(&turns) };
+                let (answered, closed) = (Arc::clone(&answered), Arc::clone(&closed));
+                tokio::spawn(async move {
+                    caller.call_until_closed(&answered).await;
+                    closed.fetch_add(1, SeqCst);
+                });
             }
         });
-        Self { stop, answered, thread: Some(thread) }
+        Self { answered, closed, _runtime: runtime }
     }
 }
 
-impl Drop for StuckCallers {
-    fn drop(&mut self) {
-        self.stop.store(true, SeqCst);
-        self.thread.take().map(JoinHandle::join);
-    }
+/// Connects from another address, as another client would have.
+async fn connect(address: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    socket.connect(address).await.unwrap()
 }
 
-fn send_call(caller: &mut TcpStream, number: usize) {
-    caller.write_all(&call(0, &format!("u-{number}")).to_bytes()).unwrap();
+/// One of the callers.
+struct Caller {
+    stream: TcpStream,
+    number: usize,
+    turns: Arc<Mutex<Interval>>,
 }
 
-fn has_answer(caller: &mut TcpStream) -> bool {
-    match caller.read(&mut [0; 4096]) {
-        Ok(0) => panic!("the bridge closed a connection"),
-        Ok(_) => true,
-        Err(error) => {
-            assert_eq!(error.kind(), ErrorKind::WouldBlock);
-            false
+impl Caller {
+    async fn call_until_closed(mut self, answered: &AtomicUsize) {
+        let request = || call(0, &format!("u-{}", self.number)).to_bytes();
+        while self.stream.write_all(&request()).await.is_ok() {
+            // A response arrives at once, since it is small.
+            if !self.stream.read(&mut [0; 4096]).await.is_ok_and(|length| length > 0) {
+                return;
+            }
+            answered.fetch_add(1, SeqCst);
+            self.turns.lock().await.tick().await;
         }
     }
 }
@@ -196,6 +194,7 @@ fn hanging_tenant_does_not_disturb_others() {
     during.sort();
     health.sort();
     let (p99_before, p99_during) = (percentile(&before, 99), percentile(&during, 99));
+    assert_eq!(callers.closed.load(SeqCst), 0, "the bridge closed connections");
     println!(
         "{} calls before: p50 {:?}, p99 {p99_before:?}; {} calls with {STUCK_CALLERS} stuck callers ({} answers): p50 {:?}, \
          p99 {p99_during:?} ({:.2} times); /healthz {:?} at most",
