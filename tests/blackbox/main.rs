@@ -6,6 +6,8 @@ mod access_tokens;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod client_certificates;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 mod commands;

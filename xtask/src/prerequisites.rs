@@ -97,6 +97,11 @@ mod table {
         probe: &["--version"], oldest: 0,
         debian: "postgresql", elsewhere: "`brew install postgresql`, or your distribution's package of the server",
     };
+    pub(crate) const NGINX: Tool = Tool {
+        name: "nginx", purpose: "verifies client certificates in the tests",
+        candidates: &["nginx", "/usr/sbin/nginx"], probe: &["-v"], oldest: 0,
+        debian: "nginx-light", elsewhere: "`brew install nginx`, or your distribution's package",
+    };
     pub(crate) const VALGRIND: Tool = Tool {
         name: "Valgrind", purpose: "counts instructions",
         candidates: &["valgrind"], probe: &["--version"], oldest: 0,
@@ -134,12 +139,12 @@ mod table {
     };
 }
 pub(crate) use table::{
-    AIOSMTPD, CHROMEDRIVER, CHROMIUM, CURL, DEBOOTSTRAP, GO, JAVA, LDAP_UTILS, MAVEN, NODE, NPM, OPENSSL, POSTGRES,
-    PROMETHEUS, PYTHON, REDIS, SLAPD, SYSTEMD, VALGRIND,
+    AIOSMTPD, CHROMEDRIVER, CHROMIUM, CURL, DEBOOTSTRAP, GO, JAVA, LDAP_UTILS, MAVEN, NGINX, NODE, NPM, OPENSSL,
+    POSTGRES, PROMETHEUS, PYTHON, REDIS, SLAPD, SYSTEMD, VALGRIND,
 };
 
 /// All programs, for the tests.
-pub(crate) const ALL: [&Tool; 16] = [
+pub(crate) const ALL: [&Tool; 17] = [
     &JAVA,
     &MAVEN,
     &PYTHON,
@@ -156,6 +161,7 @@ pub(crate) const ALL: [&Tool; 16] = [
     &GO,
     &CURL,
     &OPENSSL,
+    &NGINX,
 ];
 
 /// Finds programs. As root on Debian, installs the missing ones.
