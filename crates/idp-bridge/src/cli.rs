@@ -53,7 +53,7 @@ pub(crate) enum Command {
     Doctor(doctor::Options),
     /// Set up a tenant: the client at its identity provider, the configuration and the keys
     #[command(after_help = init::EXAMPLES)]
-    Init(init::Options),
+    Init(Box<init::Options>),
     /// Show the steps of one of the last calls of a running bridge, and why it failed
     ///
     /// Reads it from `server.metrics_listen` of the bridge.
