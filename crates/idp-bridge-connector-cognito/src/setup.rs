@@ -60,8 +60,9 @@ impl PoolSetup {
     async fn ensure_attribute(&self, pool: &UserPool, scope: &CallScope, steps: &mut Vec<SetupStep>) -> Result<String> {
         let settings = pool.settings(scope).await?;
         let part = format!("the user attribute `{}`", self.customer_attribute);
-        let declared = settings.schema_attributes.iter().flatten().filter_map(|attribute| attribute.name.as_deref());
-        if declared.into_iter().any(|name| name == self.customer_attribute) {
+        let mut declared =
+            settings.schema_attributes.iter().flatten().filter_map(|attribute| attribute.name.as_deref());
+        if declared.any(|name| name == self.customer_attribute) {
             steps.push(SetupStep::found(part));
         } else if let Some(name) = self.customer_attribute.strip_prefix(CUSTOM) {
             pool.add_attribute(scope, name).await?;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::answer::{good, invalid_body, refusal, stricter_than_auth0};
 use super::management::Call;
 use super::tenant::{Application, Tenant};
-use super::{FakeAuth0, Fields, body};
+use super::{FakeAuth0, Fields, body, set};
 
 /// The members of an application that a list may show. A secret is read one by one.
 const LISTED: [&str; 4] = ["client_id", "name", "app_type", "grant_types"];
@@ -37,7 +37,8 @@ impl Tenant {
         let (page, per_page) = query.page()?;
         let shown = self.applications.iter().skip(page * per_page).take(per_page).map(|application| {
             let all = application.shown();
-            fields.iter().map(|field| ((*field).to_owned(), all[*field].clone())).collect::<serde_json::Map<_, _>>()
+            let members = fields.iter().filter_map(|field| Some(((*field).to_owned(), all.get(*field)?.clone())));
+            members.collect::<serde_json::Map<_, _>>()
         });
         Ok(good(200, &json!(shown.collect::<Vec<_>>())))
     }
@@ -66,7 +67,7 @@ impl Tenant {
         application.name = name;
         application.kind = "non_interactive";
         let mut shown = application.shown();
-        shown["client_secret"] = json!(secret);
+        set(&mut shown, [("client_secret", json!(secret))]);
         self.applications.push(application);
         Ok(good(201, &shown))
     }

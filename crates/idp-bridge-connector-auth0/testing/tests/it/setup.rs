@@ -46,11 +46,7 @@ async fn new_application_gets_its_scopes_once() {
     fake.with(|tenant| {
         let application = tenant.applications.iter().find(|own| own.client_id == first.client_id).unwrap();
         assert_eq!(application.secret.as_deref(), Some(first.client_secret.expose()));
-        assert!(application.scopes.as_ref().unwrap().iter().eq(&{
-            let mut scopes = SCOPES;
-            scopes.sort_unstable();
-            scopes
-        }));
+        assert_eq!(application.scopes, Some(SCOPES.map(str::to_owned).into()));
     });
     let again = run(&setup(&fake), &token).await.unwrap();
     assert_eq!((created(&again), &again.client_id), (0, &first.client_id));

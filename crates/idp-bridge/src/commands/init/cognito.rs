@@ -11,7 +11,7 @@ use crate::commands::runtime;
 use crate::report::Failure;
 
 /// What is left to do in IAM, for an example of a pool.
-pub(super) const RIGHTS: &str = include_str!("cognito.txt");
+const RIGHTS: &str = include_str!("cognito.txt");
 /// The pool of the example.
 const EXAMPLE: &str = "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_AbCdEfGhI";
 const DEFAULT_ATTRIBUTE: &str = "custom:customer_id";
