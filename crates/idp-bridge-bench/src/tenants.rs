@@ -75,14 +75,14 @@ fn measure(options: &Options, (_, write, changed): Layout, tenants: usize) -> Re
     fs::create_dir_all(&settings)?;
     let listen = unused_address()?;
     write(&settings, listen, unused_address()?, tenants)?;
-    std::thread::sleep(SETTLED);
+    std::thread::park_timeout(SETTLED);
     let main = settings.join("idp-bridge.toml");
     let config = if changed == "idp-bridge.toml" { &main } else { &settings };
     let arguments = ["serve".to_owned(), "--config".to_owned(), config.display().to_string()];
     let log = folder.path().join("log");
     let mut bridge = Process::start(GATEWAY_CORE, "idp-bridge", &options.bridge, &arguments, &log)?;
     let start = bridge.wait_for(listen)?;
-    std::thread::sleep(IDLE);
+    std::thread::park_timeout(IDLE);
     let resident_kib = bridge.resident_kib()?;
     let (file, before) = (settings.join(changed), read_reloads(&log)?.len());
     let text = fs::read_to_string(&file)?;
@@ -102,7 +102,7 @@ fn wait_for_reloads(log: &Path, count: usize) -> Result<()> {
         if begun.elapsed() > MAX_RELOAD {
             bail!("the configuration was not reloaded: {}", fs::read_to_string(log)?);
         }
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::park_timeout(Duration::from_millis(50));
     }
     Ok(())
 }
