@@ -104,7 +104,7 @@ mod tests {
             time: Timestamp::from_second(second).unwrap(),
             duration: Duration::from_millis(1),
             tenant: tenant.into(),
-            connector: (code != "invalid_signature").then(|| "memory".into()),
+            connector: (code != "invalid_signature").then_some("memory"),
             method: Method::POST,
             route: "/",
             surface: "webhook",

@@ -152,7 +152,7 @@ pub(super) const SERIES: &[Series] = &[
         |state, samples| {
             each_tenant(state, |tenant| match tenant.upstream.outages() {
                 0 => Ok(()),
-                _ => samples.gauge(&[tenant.id.as_str(), &tenant.connector], tenant.upstream.hosts_down()),
+                _ => samples.gauge(&[tenant.id.as_str(), tenant.connector], tenant.upstream.hosts_down()),
             })
         },
     ),
@@ -173,7 +173,7 @@ pub(super) const SERIES: &[Series] = &[
             each_tenant(state, |tenant| match tenant.upstream.quota() {
                 Some(quota) => {
                     let quota = i64::try_from(quota).unwrap_or(i64::MAX);
-                    samples.gauge(&[tenant.id.as_str(), &tenant.connector], quota)
+                    samples.gauge(&[tenant.id.as_str(), tenant.connector], quota)
                 }
                 None => Ok(()),
             })
@@ -266,7 +266,7 @@ fn each_tenant(state: &ServerState, mut visit: impl FnMut(&Arc<Tenant>) -> fmt::
 fn each_count(state: &ServerState, samples: &mut Samples<'_>, count: fn(&Tenant) -> u64) -> fmt::Result {
     each_tenant(state, |tenant| match count(tenant) {
         0 => Ok(()),
-        count => samples.counter(&[tenant.id.as_str(), &tenant.connector], count),
+        count => samples.counter(&[tenant.id.as_str(), tenant.connector], count),
     })
 }
 
@@ -277,7 +277,7 @@ fn calls(state: &ServerState, samples: &mut Samples<'_>) -> fmt::Result {
     each_tenant(state, |tenant| {
         let counts = tenant.metrics().calls.counts();
         counts.into_iter().try_for_each(|((call, code), count)| {
-            samples.counter(&[tenant.id.as_str(), &tenant.connector, call, code], count)
+            samples.counter(&[tenant.id.as_str(), tenant.connector, call, code], count)
         })
     })
 }
@@ -286,7 +286,7 @@ fn attempts(state: &ServerState, samples: &mut Samples<'_>) -> fmt::Result {
     each_tenant(state, |tenant| {
         AttemptResult::ALL.iter().try_for_each(|result| match tenant.upstream.attempts(*result) {
             0 => Ok(()),
-            count => samples.counter(&[tenant.id.as_str(), &tenant.connector, result.as_str()], count),
+            count => samples.counter(&[tenant.id.as_str(), tenant.connector, result.as_str()], count),
         })
     })
 }
@@ -296,7 +296,7 @@ fn failed_checks(state: &ServerState, samples: &mut Samples<'_>) -> fmt::Result 
     let failed = diagnoses.failed();
     each_tenant(state, |tenant| match failed.get(&tenant.id) {
         Some(count) => {
-            samples.gauge(&[tenant.id.as_str(), &tenant.connector], i64::try_from(*count).unwrap_or(i64::MAX))
+            samples.gauge(&[tenant.id.as_str(), tenant.connector], i64::try_from(*count).unwrap_or(i64::MAX))
         }
         None => Ok(()),
     })
@@ -308,7 +308,7 @@ fn fetches(state: &ServerState, samples: &mut Samples<'_>) -> fmt::Result {
             for (result, is_ok) in [("ok", true), ("error", false)] {
                 let count = tenant.upstream.fetches(value, is_ok);
                 if count > 0 {
-                    samples.counter(&[tenant.id.as_str(), &tenant.connector, value.as_str(), result], count)?;
+                    samples.counter(&[tenant.id.as_str(), tenant.connector, value.as_str(), result], count)?;
                 }
             }
         }

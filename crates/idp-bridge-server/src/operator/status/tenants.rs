@@ -48,7 +48,7 @@ impl TenantPage {
     pub(super) fn new(tenants: &Tenants, search: &str, number: usize, now: Timestamp) -> Self {
         let search = search.to_ascii_lowercase();
         let contains = |text: &str| text.to_ascii_lowercase().contains(&search);
-        let matching = tenants.iter().filter(|tenant| contains(tenant.id.as_str()) || contains(&tenant.connector));
+        let matching = tenants.iter().filter(|tenant| contains(tenant.id.as_str()) || contains(tenant.connector));
         let mut rows: Vec<_> = matching.map(|tenant| Row::new(tenant, now)).collect();
         rows.sort_by_cached_key(|row| {
             (Reverse(row.hosts_down()), Reverse(row.sum.errors), Reverse(row.sum.calls), row.tenant.id.to_string())
