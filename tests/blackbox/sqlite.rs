@@ -135,7 +135,7 @@ fn wrong_options_are_explained() {
         ("serve --tenant acme", "--sqlite"),
         ("serve --sqlite text.db", "no SQLite database"),
         ("users get-by-id u-1 --sqlite missing.db", "does not exist"),
-        ("users import users.jsonl --sqlite users.db", "line 2 is no user"),
+        ("users import users.jsonl --sqlite users.db", "line 2 is invalid"),
         ("users import missing.jsonl --sqlite users.db", "missing.jsonl"),
     ] {
         let ran = run(folder, line).with_code(2);

@@ -45,7 +45,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<(String, ImportedUser)>> {
 }
 
 fn invalid(place: &str, error: &serde_json::Error) -> Error {
-    Error::misconfigured(format!("{place} is no user: {error}; nothing was imported"))
+    Error::misconfigured(format!("{place} is invalid: {error}; nothing was imported"))
         .with_hint("write users like `{\"id\": \"u-1\", \"email\": \"ada@acme.example\", \"customer\": \"c-1\"}`")
 }
 
@@ -69,9 +69,9 @@ mod tests {
     #[test]
     fn mistakes_have_their_place() {
         for (text, part) in [
-            ("{\"id\":\"a\"}\n{\"id\":\"b\",\"emial\":\"x@y\"}", "line 2 is no user: unknown field `emial`"),
-            ("{\"id\":\"a\"}\n{\"email\":\"x@y\"}", "line 2 is no user: missing field `id`"),
-            ("[{\"id\":\"a\",\"email\":\"nobody\"}]", "the list is no user"),
+            ("{\"id\":\"a\"}\n{\"id\":\"b\",\"emial\":\"x@y\"}", "line 2 is invalid: unknown field `emial`"),
+            ("{\"id\":\"a\"}\n{\"email\":\"x@y\"}", "line 2 is invalid: missing field `id`"),
+            ("[{\"id\":\"a\",\"email\":\"nobody\"}]", "the list is invalid"),
             ("{\"id\":\"a\",\"customer\":[\"c\",\"d\"]}", "line 1"),
             ("{\"id\":\"..\"}", "line 1"),
             ("{\"id\":\"a\"} {}", "trailing characters"),
