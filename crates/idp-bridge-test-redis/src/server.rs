@@ -59,6 +59,16 @@ impl RedisServer {
         client::send(self.port, command).unwrap_or_else(|error| panic!("{command:?}: {error}"))
     }
 
+    /// Waits until a replica has all changes.
+    pub fn wait_for_replica(&self) {
+        // `WAIT` is about the changes of its own connection, and thus about those before them.
+        let has_all = || {
+            let reply = client::send_all(self.port, &[&["SET", "wait-for-replica", ""], &["WAIT", "1", "1000"]]);
+            reply.is_ok_and(|replicas| replicas == "1")
+        };
+        wait_until(has_all, &self.folder.path().join("log"));
+    }
+
     /// Kills the server, as a crash would.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {

@@ -122,7 +122,7 @@ async fn sentinel_names_the_new_master() {
     let store = Store::in_redis(&settings, Still::at(100), &SystemRandom).unwrap();
     revoke(&store, "a").await.unwrap();
     claim(&store, "1", LONG).await.finish(Ok("{}".into())).await.unwrap();
-    assert_eq!(master.command(&["WAIT", "1", "15000"]), "1", "the replica has all changes");
+    master.wait_for_replica();
     master.kill();
     assert_is_outage(&revoke(&store, "b").await.unwrap_err());
     sentinel.wait_for_failover(&master);
