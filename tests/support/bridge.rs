@@ -130,6 +130,13 @@ impl Bridge {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// Kills the process.
+    pub(crate) fn kill(&mut self) {
+        // The process may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Waits for the exit of the process.
     #[track_caller]
     pub(crate) fn wait_for_exit(&mut self) -> ExitStatus {
@@ -140,9 +147,7 @@ impl Bridge {
 
 impl Drop for Bridge {
     fn drop(&mut self) {
-        // The process may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 

@@ -4,6 +4,7 @@ mod auth0_contract;
 mod bench;
 mod book;
 mod built_tool;
+mod chaos;
 mod ci;
 mod codegen;
 mod conformance;
@@ -69,6 +70,10 @@ enum Task {
     Bench(bench::Options),
     /// Build the site of the documentation in `target/book`, and check its links.
     Book,
+    /// Inject faults between the program and its identity providers, and write `docs/reliability.md`.
+    ///
+    /// Each fault of the table meets each call of each connector. With `--seed`, a random schedule mixes faults and calls.
+    Chaos(chaos::Options),
     /// Build the archive and the Debian package in `target/package/idp-bridge`, or check the files in `packaging/`.
     Package(package::Options),
     /// Check the rules of this repository that neither the compiler nor clippy checks.
@@ -101,6 +106,7 @@ fn run(cli: Cli) -> Result<()> {
         Task::Auth0Contract(options) => auth0_contract::run(&options, &workspace),
         Task::Bench(options) => bench::run(&options, &workspace),
         Task::Book => book::check(&workspace),
+        Task::Chaos(options) => chaos::run(&options, &workspace),
         Task::Package(options) => package::run(&options, &workspace),
         Task::Tidy => tidy::run(&workspace),
     }

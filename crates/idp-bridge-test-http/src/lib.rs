@@ -14,5 +14,5 @@ mod server;
 pub use certificates::Certificates;
 pub use client::{Connection, TOO_LONG, connect, exchange, until, within};
 pub use message::{Answer, Request};
-pub use relay::{Relay, Target};
+pub use relay::{Fault, Relay, Target};
 pub use server::{Received, Reply, Server, answer, unused_address};

@@ -1,9 +1,17 @@
-//! A relay with a fixed address before changing servers, which records the sent bytes.
+//! A relay with a fixed address before changing servers, which records the sent bytes and injects faults.
 
+use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// The time between two bytes of [`Fault::SlowAnswer`].
+const PAUSE: Duration = Duration::from_millis(50);
+/// The text before the access token of a request.
+const BEARER: &[u8] = b"authorization: Bearer ";
 
 /// The server behind a relay.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +23,31 @@ pub enum Target {
     Hanging,
     /// Bytes are forwarded in both directions, to this host and port.
     At(String),
+    /// Connections to this host and port have a fault.
+    Faulty(String, Fault),
+}
+
+/// A fault of a connection. Only the last three are about HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// Resets the connection before the first byte of the request is read.
+    ResetRequest,
+    /// Forwards the request, and closes the connection instead of returning the response.
+    LostAnswer,
+    /// Forwards half of the first part of the response, and closes the connection.
+    CutAnswer,
+    /// Forwards the response one byte after the other.
+    SlowAnswer,
+    /// Forwards the request, and never the response.
+    NoAnswer,
+    /// Inverts all bytes of the response.
+    InvertedAnswer,
+    /// Sends this response to each request, and closes the connection.
+    Respond(Vec<u8>),
+    /// Sends the beginning of a response, and then spaces until the client closes the connection.
+    RespondWithoutEnd(Vec<u8>),
+    /// Alters the access tokens that the client sent before this fault, so that the server refuses them.
+    OldTokensAreRefused,
 }
 
 /// A running relay.
@@ -29,6 +62,8 @@ struct Shared {
     target: Mutex<Target>,
     /// The bytes of all clients, in the order of arrival.
     sent: Mutex<Vec<u8>>,
+    /// The access tokens of [`Fault::OldTokensAreRefused`].
+    refused: Mutex<BTreeSet<Vec<u8>>>,
     open: Mutex<Vec<TcpStream>>,
     accepted: AtomicUsize,
 }
@@ -56,6 +91,11 @@ impl Relay {
 
     /// Sets the target, and closes all connections.
     pub fn set_target(&self, target: Target) {
+        if matches!(target, Target::Faulty(_, Fault::OldTokensAreRefused)) {
+            let sent = self.shared.sent.lock().unwrap();
+            let tokens = find_tokens(&sent).into_iter().map(|range| sent[range].to_vec());
+            self.shared.refused.lock().unwrap().extend(tokens);
+        }
         *self.shared.target.lock().unwrap() = target;
         self.shared.open.lock().unwrap().drain(..).for_each(|stream| close(&stream));
     }
@@ -89,31 +129,116 @@ impl Shared {
     /// Serves one connection. The end of one side ends the other.
     fn serve(&self, mut client: TcpStream) {
         let target = self.target.lock().unwrap().clone();
-        let mut server = match target {
+        let (address, fault) = match target {
             Target::Down => return,
-            Target::Hanging => None,
-            Target::At(address) => match TcpStream::connect(address) {
-                Ok(server) => Some(server),
-                Err(_) => return,
-            },
+            Target::Hanging => (None, None),
+            Target::At(address) => (Some(address), None),
+            Target::Faulty(address, fault) => (Some(address), Some(fault)),
         };
+        if fault == Some(Fault::ResetRequest) {
+            // The system resets a connection that is closed with unread bytes.
+            let _ = client.peek(&mut [0]);
+            return;
+        }
         self.open.lock().unwrap().push(client.try_clone().unwrap());
+        if let Some(response) = fault.as_ref().and_then(Fault::response) {
+            self.respond(client, response);
+            return;
+        }
+        let Ok(mut server) = address.map(TcpStream::connect).transpose() else { return };
         if let Some(server) = &server {
-            let (mut from, mut to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+            let (from, to, fault) = (server.try_clone().unwrap(), client.try_clone().unwrap(), fault.clone());
             std::thread::spawn(move || {
-                let _ = std::io::copy(&mut from, &mut to);
+                forward_answers(from, &to, fault.as_ref());
                 close(&to);
             });
         }
         let mut buffer = [0; 16 * 1024];
         while let Ok(length @ 1..) = client.read(&mut buffer) {
-            self.sent.lock().unwrap().extend_from_slice(&buffer[..length]);
-            if server.as_mut().is_some_and(|server| server.write_all(&buffer[..length]).is_err()) {
+            let bytes = &mut buffer[..length];
+            self.sent.lock().unwrap().extend_from_slice(bytes);
+            if fault == Some(Fault::OldTokensAreRefused) {
+                self.alter_refused(bytes);
+            }
+            if server.as_mut().is_some_and(|server| server.write_all(bytes).is_err()) {
                 break;
             }
         }
         [Some(client), server].iter().flatten().for_each(close);
     }
+
+    /// Sends a response when the first bytes arrive.
+    fn respond(&self, mut client: TcpStream, (response, has_end): (&[u8], bool)) {
+        let mut buffer = [0; 16 * 1024];
+        let Ok(length @ 1..) = client.read(&mut buffer) else { return };
+        self.sent.lock().unwrap().extend_from_slice(&buffer[..length]);
+        let mut sent = client.write_all(response);
+        while sent.is_ok() && !has_end {
+            sent = client.write_all(&[b' '; 16 * 1024]);
+        }
+        let _ = client.shutdown(Shutdown::Write);
+        // Unread bytes would reset the connection, and with it the response.
+        while let Ok(1..) = client.read(&mut buffer) {}
+    }
+
+    fn alter_refused(&self, bytes: &mut [u8]) {
+        let refused = self.refused.lock().unwrap();
+        for range in find_tokens(bytes) {
+            if refused.contains(&bytes[range.clone()]) {
+                bytes[range].reverse();
+            }
+        }
+    }
+}
+
+impl Fault {
+    /// Returns the response that needs no server, and whether it has an end.
+    fn response(&self) -> Option<(&[u8], bool)> {
+        match self {
+            Self::Respond(response) => Some((response, true)),
+            Self::RespondWithoutEnd(response) => Some((response, false)),
+            _ => None,
+        }
+    }
+}
+
+/// Forwards the bytes of a server with a fault, until one side closes.
+fn forward_answers(mut from: TcpStream, mut to: &TcpStream, fault: Option<&Fault>) {
+    let mut buffer = [0; 16 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        let bytes = &mut buffer[..length];
+        let forwarded = match fault {
+            Some(Fault::LostAnswer) => return,
+            Some(Fault::CutAnswer) => {
+                let _ = to.write_all(&bytes[..length / 2]);
+                return;
+            }
+            Some(Fault::SlowAnswer) => bytes.chunks(1).try_for_each(|byte| {
+                std::thread::park_timeout(PAUSE);
+                to.write_all(byte)
+            }),
+            Some(Fault::NoAnswer) => Ok(()),
+            Some(Fault::InvertedAnswer) => {
+                bytes.iter_mut().for_each(|byte| *byte = !*byte);
+                to.write_all(bytes)
+            }
+            _ => to.write_all(bytes),
+        };
+        if forwarded.is_err() {
+            return;
+        }
+    }
+}
+
+/// Returns the places of the access tokens in requests.
+fn find_tokens(bytes: &[u8]) -> Vec<Range<usize>> {
+    let starts = bytes.windows(BEARER.len()).enumerate().filter(|(_, part)| part.eq_ignore_ascii_case(BEARER));
+    let to_end = |(start, _): (usize, &[u8])| {
+        let start = start + BEARER.len();
+        let length = bytes[start..].iter().position(|byte| *byte == b'\r').unwrap_or(bytes.len() - start);
+        start..start + length
+    };
+    starts.map(to_end).collect()
 }
 
 /// Closes a connection, which the other side may have closed.

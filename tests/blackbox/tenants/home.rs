@@ -4,7 +4,7 @@ use idp_bridge_conformance::{Harness, NewUser, TestResult};
 use idp_bridge_connector_auth0_testing::harness::Auth0Harness;
 use idp_bridge_connector_cognito_testing::harness::CognitoHarness;
 use idp_bridge_connector_keycloak_testing::harness::KeycloakHarness;
-use idp_bridge_core::{CustomerId, Email, Secret, UserId};
+use idp_bridge_core::{CustomerId, Email, OauthClient, Secret, UserId};
 use idp_bridge_test_http::{Relay, Target};
 
 /// The email address of the user, equal for all tenants.
@@ -23,13 +23,15 @@ pub(crate) struct Home {
     /// The wire tap before its identity provider.
     pub(crate) tap: Relay,
     /// The settings of its connector.
-    settings: String,
-    /// Keeps the identity provider running.
-    _harness: Box<dyn Harness>,
+    pub(crate) settings: String,
+    /// The clients of its federation.
+    pub(crate) clients: Vec<OauthClient>,
+    /// The running identity provider.
+    pub(crate) harness: Box<dyn Harness>,
 }
 
 /// Starts a wire tap before the identity provider at this `http` URL.
-fn tap(upstream: &str) -> Relay {
+pub(crate) fn tap(upstream: &str) -> Relay {
     let relay = Relay::start();
     relay.set_target(Target::At(upstream.strip_prefix("http://").unwrap().to_owned()));
     relay
@@ -42,14 +44,18 @@ impl Home {
         let tap = self::tap(&keycloak.upstream().await?);
         let config = keycloak.config();
         let settings = format!(
-            "url = \"{}\"\nrealm = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\ncustomer_attribute = \"{}\"\n",
+            // As a proxy, so that the issuer is that of the tokens.
+            "url = \"{}\"\nproxy = \"{}\"\nrealm = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
+             customer_attribute = \"{}\"\n",
+            config.url,
             tap.url(),
             config.realm,
             config.client_id,
             config.client_secret.as_ref().unwrap().expose(),
             config.customer_attribute
         );
-        let keycloak = Self::new("keycloak", tap, settings, Box::new(keycloak)).await?;
+        let clients = keycloak.clients();
+        let keycloak = Self::new("keycloak", tap, (settings, clients), Box::new(keycloak)).await?;
 
         let auth0 = Auth0Harness::start().await?;
         let tap = self::tap(&auth0.upstream().await?);
@@ -65,7 +71,8 @@ impl Home {
             config.connection.unwrap(),
             config.email_client_id.unwrap()
         );
-        let auth0 = Self::new("auth0", tap, settings, Box::new(auth0)).await?;
+        let clients = idp_bridge_connector_auth0_testing::harness::federation::settings().clients;
+        let auth0 = Self::new("auth0", tap, (settings, clients), Box::new(auth0)).await?;
 
         let cognito = CognitoHarness::start_with_fake().await?;
         let tap = self::tap(&cognito.upstream().await?);
@@ -81,16 +88,22 @@ impl Home {
             config.client_secret.as_ref().map(Secret::expose).unwrap(),
             config.customer_attribute
         );
-        let cognito = Self::new("cognito", tap, settings, Box::new(cognito)).await?;
+        let cognito = Self::new("cognito", tap, (settings, Vec::new()), Box::new(cognito)).await?;
         Ok(vec![keycloak, auth0, cognito])
     }
 
-    async fn new(tenant: &'static str, tap: Relay, settings: String, harness: Box<dyn Harness>) -> TestResult<Self> {
+    /// Creates the user. The settings and the clients are those of the tenant's connector and federation.
+    pub(crate) async fn new(
+        tenant: &'static str,
+        tap: Relay,
+        (settings, clients): (String, Vec<OauthClient>),
+        harness: Box<dyn Harness>,
+    ) -> TestResult<Self> {
         let mut user = NewUser::person(Email::new(EMAIL)?);
         user.customers = vec![CustomerId::new(CUSTOMER)?];
         let user = harness.create(user).await?;
         let key = format!("whsec_{}", "A".repeat(32 - tenant.len()) + tenant);
-        Ok(Self { tenant, key, user, tap, settings, _harness: harness })
+        Ok(Self { tenant, key, user, tap, settings, clients, harness })
     }
 
     /// Returns the tenant's part of the configuration.
