@@ -101,7 +101,8 @@ fn found(user: Option<&User>) -> Outcome {
 
 fn show(user: &User) -> Value {
     // The end of a ban of the past is shown as well.
-    let banned_until = if user.blocked { user.created + SignedDuration::from_hours(876_000) } else { user.created };
+    let hours = if user.blocked { 876_000 } else { -1 };
+    let banned_until = user.created + SignedDuration::from_hours(hours);
     json!({
         "id": user.id, "aud": "authenticated", "email": user.email, "created_at": user.created, "updated_at": user.updated,
         "last_sign_in_at": user.last_login, "email_confirmed_at": user.verified.then_some(user.created),
