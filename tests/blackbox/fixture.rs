@@ -9,6 +9,8 @@ use crate::support::sign::Signer;
 
 /// The shared key of the tenant.
 pub(crate) const KEY: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+/// The key of the tokens in mails, another one than that of the calls.
+pub(crate) const MAIL_KEY: &str = "whsec_Q29uZm9ybWFuY2Ugb2YgbWFpbHMgaW4gdGVzdHM=";
 /// The id of the tenant.
 pub(crate) const TENANT: &str = "acme";
 /// The users of the demo and of most tests.

@@ -6,13 +6,10 @@ use idp_bridge_test_smtp::{Security, SmtpServer};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::fixture::{Configured, KEY, SAMPLE_USERS, TENANT, signer};
+use crate::fixture::{Configured, KEY, MAIL_KEY, SAMPLE_USERS, TENANT, signer};
 use crate::support::bridge::Bridge;
 use crate::support::http::Request;
 use crate::support::program::{finish, run_in};
-
-/// The key of the tokens, another one than that of the calls.
-const MAIL_KEY: &str = "whsec_Q29uZm9ybWFuY2Ugb2YgbWFpbHMgaW4gdGVzdHM=";
 
 /// Creates a configuration with a users table in a file, and with a mail server.
 fn configure(mails: &SmtpServer, more: &str) -> Configured {
@@ -55,6 +52,15 @@ fn token(text: &str, start: &str) -> String {
 fn press(bridge: &Bridge, token: &str) -> u16 {
     let form = Request::new("POST", "/v1/tenants/acme/verify-email").body(format!("token={token}"));
     form.header("content-type", "application/x-www-form-urlencoded").send(bridge.address()).status
+}
+
+#[test]
+fn key_of_calls_signs_no_mails() {
+    let configured = configure(&SmtpServer::start(Security::Plain), "");
+    configured.write("mail-key", KEY);
+    let ran = run_in(configured.folder(), ["check"]).with_code(2);
+    assert!(ran.stderr.contains("`mail.signing_key` is the key of one of `webhook_keys`"), "{ran:?}");
+    assert!(ran.stderr.contains("key `tenants.acme.connector.mail`") && !ran.stderr.contains(KEY), "{ran:?}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::fixture::{Configured, KEY, SAMPLE_USERS};
+use crate::fixture::{Configured, KEY, MAIL_KEY, SAMPLE_USERS};
 use crate::support::program::{finish, run_in};
 
 /// Number of blocks that are not run, each with a reason before it. A new one needs a good reason.
@@ -140,7 +140,7 @@ fn configurations_of_pages_are_valid() {
             let configured = Configured::new(&text);
             for value in text.split('"').skip(1).step_by(2).filter(|value| !value.contains(['/', ':'])) {
                 if text.lines().any(|line| line.contains("_file = ") && line.contains(value)) {
-                    configured.write(value, KEY);
+                    configured.write(value, if value.ends_with("-mail") { MAIL_KEY } else { KEY });
                 }
             }
             let ran = run_in(configured.folder(), ["check"]);

@@ -48,6 +48,8 @@ pub struct ConnectorContext {
     pub host_roles: Option<Vec<String>>,
     /// The tenant's settings of federation; none if it has federation switched off.
     pub federation: Option<FederationSettings>,
+    /// The SHA-256 digests of the keys of the tenant's calls. A connector that signs must use other keys.
+    pub webhook_key_digests: Vec<[u8; 32]>,
 }
 
 impl ConnectorContext {
@@ -63,6 +65,7 @@ impl ConnectorContext {
             host_credentials: false,
             host_roles: None,
             federation: None,
+            webhook_key_digests: Vec::new(),
         }
     }
 }

@@ -62,6 +62,11 @@ impl Signer {
         };
         let key = SigningKey::parse(key.expose()).map_err(invalid)?;
         let verifying_key = VerifyingKey::parse(key.to_verifying_text().expose()).map_err(invalid)?;
+        if context.webhook_key_digests.contains(&verifying_key.digest()) {
+            return Err(Error::misconfigured("`mail.signing_key` is the key of one of `webhook_keys`")
+                .with("setting", "mail")
+                .with_hint("`idp-bridge keys new` prints another one, so that no token of a mail signs a call"));
+        }
         let (tenant, clock, random) = (context.tenant.clone(), context.clock.clone(), context.random.clone());
         Ok(Self { key: [key], verifying_key, tenant, clock, random })
     }
@@ -254,6 +259,18 @@ mod tests {
             issue(SigningKey::from_seed(KEY).unwrap()).token,
         ] {
             assert!(own.verify(MailKind::Verification, &other).is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn keys_of_calls_are_refused() {
+        let mut context = ConnectorContext::new(TenantId::new("acme").unwrap());
+        let keys = [SigningKey::from_shared(KEY), SigningKey::from_seed(KEY).unwrap()];
+        for key in &keys {
+            let digest = VerifyingKey::parse(key.to_verifying_text().expose()).unwrap().digest();
+            context.webhook_key_digests = vec![[0; 32], digest];
+            let is_refused = |key: &SigningKey| Signer::new(&key.to_text(), &context).is_err();
+            assert_eq!(keys.each_ref().map(is_refused), keys.each_ref().map(|other| std::ptr::eq(other, key)));
         }
     }
 

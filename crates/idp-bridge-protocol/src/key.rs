@@ -116,18 +116,23 @@ impl VerifyingKey {
 
     /// Returns the key's id for logs: the first eight hexadecimal digits of the SHA-256 of its decoded bytes.
     pub fn id(&self) -> String {
+        self.digest().iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Returns the SHA-256 digest of the decoded bytes.
+    pub fn digest(&self) -> [u8; 32] {
         let bytes = match self {
             Self::Shared(shared) => &shared.bytes[..],
             Self::Public(public) => &public[..],
         };
-        digest(&SHA256, bytes).as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+        let mut digest = [0; 32];
+        digest.copy_from_slice(self::digest(&SHA256, bytes).as_ref());
+        digest
     }
 
-    /// Returns the SHA-256 digest of a shared key, or `None` for a public key.
+    /// Returns the digest of a shared key, or `None` for a public key.
     pub fn shared_digest(&self) -> Option<[u8; 32]> {
-        let Self::Shared(shared) = self else { return None };
-        let digest = digest(&SHA256, &shared.bytes);
-        digest.as_ref().try_into().ok()
+        matches!(self, Self::Shared(_)).then(|| self.digest())
     }
 
     /// Parses a key without rejecting published ones, which tests use.

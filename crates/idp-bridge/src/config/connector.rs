@@ -43,6 +43,7 @@ pub(super) struct ConnectorSettings {
     pub(super) kind: &'static str,
     has_federation: bool,
     pub(super) outbound: OutboundPolicy,
+    pub(super) webhook_key_digests: Vec<[u8; 32]>,
     build: Build,
 }
 
@@ -92,7 +93,8 @@ impl Reader<'_> {
         match (outbound, build) {
             (Some(outbound), Ok(build)) if problems.len() == before => {
                 let has_federation = entry.capabilities().federation().is_some();
-                Some(ConnectorSettings { kind: entry.kind(), has_federation, outbound, build })
+                let webhook_key_digests = Vec::new();
+                Some(ConnectorSettings { kind: entry.kind(), has_federation, outbound, webhook_key_digests, build })
             }
             _ => None,
         }
@@ -121,6 +123,7 @@ impl Reader<'_> {
             host_credentials: self.server.aws_default_chain,
             host_roles: self.host_roles(id),
             federation: federation.map(model::Federation::to_settings),
+            webhook_key_digests: connector.webhook_key_digests,
             ..ConnectorContext::new(id.clone())
         };
         (connector.build)(&context)

@@ -77,6 +77,8 @@ impl<'a> Reader<'a> {
         let mut connector = connector.and_then(|connector| self.read_connector(connector, path, &mut problems));
         if let (Some(connector), Some(settings)) = (&mut connector, &settings) {
             connector.outbound.limits = settings.limits.for_requests(settings.deadline.0);
+            let keys = keys.iter().flat_map(KeyRing::keys);
+            connector.webhook_key_digests = keys.map(VerifyingKey::digest).collect();
         }
         // Without the federation's valid settings, the build could report misleading problems.
         let is_buildable = has_federation == federation.is_some();
