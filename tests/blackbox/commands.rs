@@ -2,13 +2,13 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt as _;
-use std::process::Stdio;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::process::{Command, Stdio};
 
 use idp_bridge_conformance::fake::SigningKey;
 
 use crate::fixture::{Configured, KEY};
-use crate::support::program::{command, run, run_in};
+use crate::support::program::{command, finish, run, run_in};
 
 #[test]
 fn users_command_needs_no_server() {
@@ -57,6 +57,26 @@ fn call_reports_negative_answers() {
     let twice = format!("delete u-2 --id msg_twice {valid}");
     assert!(call(&twice, "").with_code(0).stdout.contains("deleted"));
     assert!(call(&twice, "").with_code(0).stdout.contains("deleted"), "the answer is replayed");
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn definition_test_runs_the_suite() {
+    // A link in a folder of its own, since the build may have put the suite beside the program.
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let [program, beside, bin] = ["idp-bridge", "idp-bridge-conformance", "bin"].map(|name| folder.path().join(name));
+    std::fs::hard_link(env!("CARGO_BIN_EXE_idp-bridge"), &program).unwrap();
+    std::fs::create_dir(&bin).unwrap();
+    let test = || {
+        let arguments = ["definition", "test", "our.toml", "--url", "http://127.0.0.1:1", "--json"];
+        finish(Command::new(&program).args(arguments).env_clear().env("PATH", &bin))
+    };
+    let missing = test().with_code(2).json();
+    assert!(missing["problems"][0]["hint"].as_str().unwrap().contains("cargo install"), "{missing}");
+    symlink("/bin/echo", bin.join("idp-bridge-conformance")).unwrap();
+    assert_eq!(test().with_code(0).stdout, "--definition our.toml --url http://127.0.0.1:1 --json\n");
+    symlink("/bin/false", beside).unwrap();
+    test().with_code(1);
 }
 
 #[test]

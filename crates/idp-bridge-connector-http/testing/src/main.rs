@@ -1,7 +1,7 @@
 //! Runs the conformance suite on a server that runs already, with the stage of a definition.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -50,6 +50,16 @@ struct Options {
     /// Write the report to this file, as JSON
     #[arg(long)]
     report: Option<PathBuf>,
+    /// Print the report as JSON, and the cases to standard error
+    #[arg(long)]
+    json: bool,
+}
+
+impl Options {
+    /// Writes text for people.
+    fn write(&self, text: &str) -> io::Result<()> {
+        if self.json { writeln!(io::stderr(), "{text}") } else { writeln!(io::stdout(), "{text}") }
+    }
 }
 
 fn parse_pair(text: &str) -> Result<(String, String), String> {
@@ -64,7 +74,7 @@ async fn main() -> ExitCode {
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             // An error of `stderr` cannot be reported.
-            let _ = writeln!(std::io::stderr(), "error: {error}");
+            let _ = writeln!(io::stderr(), "error: {error}");
             ExitCode::from(2)
         }
     }
@@ -82,7 +92,8 @@ async fn run(options: Options) -> TestResult<bool> {
     let harness = Arc::new(DefinitionHarness::start(name.clone(), text, config, options.smtp_port).await?);
     let is_selected = |case: &str| case.contains(&options.filter);
     let show = |case: &str, failure: Option<&str>| {
-        let _ = writeln!(std::io::stdout(), "{} {case}", if failure.is_none() { "ok    " } else { "FAILED" });
+        // A closed output must not stop the suite, which deletes its users in the end.
+        let _ = options.write(&format!("{} {case}", if failure.is_none() { "ok    " } else { "FAILED" }));
     };
     let shared = Arc::<DefinitionHarness>::clone(&harness);
     let report = tokio::select! {
@@ -95,12 +106,16 @@ async fn run(options: Options) -> TestResult<bool> {
     };
     let left = harness.clean_up().await?;
     let report = report?;
-    writeln!(std::io::stdout(), "\n{}{}", explained?, report.summary())?;
+    options.write(&format!("\n{}{}", explained?, report.summary()))?;
     if left > 0 {
-        writeln!(std::io::stdout(), "{left} users of the suite could not be deleted")?;
+        options.write(&format!("{left} users of the suite could not be deleted"))?;
     }
+    let json = serde_json::to_string_pretty(&report)?;
     if let Some(path) = &options.report {
-        std::fs::write(path, serde_json::to_vec_pretty(&report)?)?;
+        std::fs::write(path, &json)?;
+    }
+    if options.json {
+        writeln!(io::stdout(), "{json}")?;
     }
     Ok(report.failed.is_empty() && !report.passed.is_empty())
 }

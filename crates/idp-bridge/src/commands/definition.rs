@@ -1,8 +1,11 @@
 //! The command `definition`: the definitions of the connector `http`.
 
+use std::ffi::OsString;
 use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process;
 
 use clap::{Args, Subcommand};
 use idp_bridge_connector_http::{Definition, DefinitionError, catalog};
@@ -11,6 +14,11 @@ use serde_json::{Value, json};
 use crate::config::{MAX_FILE, Problem, read_text};
 use crate::report::{CommandResult, Exit, Failure, print, print_json};
 use crate::show;
+
+/// The program with the conformance suite, which is no part of this one.
+const SUITE: &str = "idp-bridge-conformance";
+const INSTALL_SUITE: &str = "install it with `cargo install --git https://github.com/idp-bridge/idp-bridge \
+    idp-bridge-connector-http-testing`, in a folder of `PATH` or beside this program";
 
 /// The subcommands of `definition`.
 #[derive(Debug, Subcommand)]
@@ -26,7 +34,19 @@ pub(crate) enum Command {
     New(New),
     /// Check a definition, and print what it supports
     Check(Check),
+    /// Run the conformance suite on a server, with the stage of a definition
+    ///
+    /// The suite creates users, changes them and deletes them. Use a server without users of your own.
+    #[command(after_help = EXAMPLES)]
+    Test(Test),
 }
+
+const EXAMPLES: &str = "\
+Example:
+  idp-bridge definition test our-idp.toml --url http://127.0.0.1:8090 --secret-file token=token.txt
+
+The options are those of `idp-bridge-conformance`, which `idp-bridge-conformance --help` lists.
+Exit codes: 0 all cases passed, 1 a case failed, 2 wrong usage or no server.";
 
 impl Command {
     /// Returns whether the command prints JSON, including its errors.
@@ -34,6 +54,7 @@ impl Command {
         match self {
             Self::List(list) => list.json,
             Self::Check(check) => check.json,
+            Self::Test(test) => test.suite.iter().any(|option| option == "--json"),
             Self::Show { .. } | Self::New(_) => false,
         }
     }
@@ -67,6 +88,16 @@ pub(crate) struct Check {
     json: bool,
 }
 
+/// The options of `definition test`.
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// The definition: a file, or a name of the catalog
+    definition: OsString,
+    /// Options of the suite, such as `--url`, `--secret-file key=path`, `--filter text` and `--json`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION")]
+    suite: Vec<OsString>,
+}
+
 /// Runs the command.
 pub(crate) fn run(command: &Command) -> CommandResult {
     match command {
@@ -77,6 +108,7 @@ pub(crate) fn run(command: &Command) -> CommandResult {
         }
         Command::New(options) => write_new(options),
         Command::Check(options) => check(options),
+        Command::Test(options) => Err(test(options)),
     }
 }
 
@@ -125,6 +157,15 @@ fn check(options: &Check) -> CommandResult {
         print(&format!("{}\n{}", definition.summary(), show::format_capabilities(&definition.capabilities())))?;
     }
     Ok(Exit::Done)
+}
+
+/// Replaces this program by the suite: the one beside it, or else the one in `PATH`. Returns why it could not.
+fn test(options: &Test) -> Failure {
+    let beside = std::env::current_exe().ok().map(|program| program.with_file_name(SUITE)).filter(|path| path.exists());
+    let program = beside.as_deref().unwrap_or(Path::new(SUITE));
+    let error = process::Command::new(program).arg("--definition").arg(&options.definition).args(&options.suite).exec();
+    let problem = Problem::new(format!("`{SUITE}` cannot be run: {error}"));
+    if error.kind() == ErrorKind::NotFound { problem.with_hint(INSTALL_SUITE).into() } else { problem.into() }
 }
 
 fn parse(text: &str, name: &str) -> Result<Definition, Failure> {
