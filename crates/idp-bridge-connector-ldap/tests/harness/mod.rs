@@ -1,4 +1,4 @@
-//! How the suite makes users in OpenLDAP.
+//! How the suite makes users in OpenLDAP, with mails to a real mail server.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use idp_bridge_connector_ldap::{Ldap, LdapConfig, Preset};
 use idp_bridge_core::{
     CallKind, Capabilities, Connector, ConnectorContext, CustomerId, Email, IdentityProvider, Secret, TenantId, UserId,
 };
-use idp_bridge_mailer::MailerConfig;
-use idp_bridge_test_http::{Server, answer};
+use idp_bridge_mailer::{MailerConfig, SmtpConfig, SmtpTls};
 use idp_bridge_test_slapd::SlapdServer;
+use idp_bridge_test_smtp::{Security, SmtpServer};
 
 /// A key for the tests alone.
 const SIGNING_KEY: &str = "whsec_Q29uZm9ybWFuY2Ugb2YgbWFpbHMgaW4gdGVzdHM=";
@@ -52,7 +52,7 @@ const ROLES: [&str; 4] = ["bridge", "reader", "narrow", "stranger"];
 
 pub(crate) struct OpenldapHarness {
     server: SlapdServer,
-    mailer: Server,
+    mails: SmtpServer,
     made: AtomicU32,
 }
 
@@ -69,12 +69,8 @@ impl OpenldapHarness {
                  objectClass: simpleSecurityObject\ncn: {role}\nuserPassword: secret-of-{role}\n"
             )?;
         }
-        let mailer = Server::start(|_, webhook| match webhook.body.contains("\"email\":\"undeliverable") {
-            true => answer(503, &[], ""),
-            false => answer(204, &[], ""),
-        });
-        let server = SlapdServer::start("", RIGHTS, &entries);
-        Ok(Self { server, mailer: mailer.await, made: AtomicU32::new(0) })
+        let (server, mails) = (SlapdServer::start("", RIGHTS, &entries), SmtpServer::start(Security::Plain));
+        Ok(Self { server, mails, made: AtomicU32::new(0) })
     }
 
     fn config(&self, role: &str, password: &str, base: &str) -> LdapConfig {
@@ -87,8 +83,11 @@ impl OpenldapHarness {
         config.attributes.email_verified = Some("emailVerified".to_owned());
         config.attributes.blocked = Some("pwdAccountLockedTime".to_owned());
         config.attributes.login_time = Some("pwdLastSuccess".to_owned());
-        let mailer = format!("{}/mails", self.mailer.base());
-        config.mail = Some(MailerConfig::new(Secret::new(SIGNING_KEY)).with_url(mailer));
+        let mut smtp = SmtpConfig::new("localhost", "Acme <no-reply@acme.example>");
+        (smtp.port, smtp.tls) = (Some(self.mails.port()), SmtpTls::None);
+        smtp.verification_url = Some("https://app.acme.example/verify".to_owned());
+        smtp.reset_url = Some("https://app.acme.example/reset".to_owned());
+        config.mail = Some(MailerConfig::new(Secret::new(SIGNING_KEY)).with_smtp(smtp));
         config
     }
 
@@ -122,11 +121,11 @@ impl Harness for OpenldapHarness {
             Need::SecondEmail => {
                 "the values of an attribute have no order, so an entry with two addresses has none in force"
             }
-            Need::UnacceptedMail(_) => "a mailer says by its status whether it accepts a mail",
+            Need::UnacceptedMail(_) => "a mail server says by its code whether it accepts a mail",
             Need::ControlOf(
                 Control::ReadOnlyRole,
                 CallKind::SendVerificationEmail | CallKind::SendPasswordResetEmail,
-            ) => "a mail is a webhook, which needs no right to write",
+            ) => "a mail is sent by SMTP, which needs no right to write",
             _ => return None,
         };
         Some(reason.to_owned())
@@ -204,7 +203,7 @@ impl Harness for OpenldapHarness {
     }
 
     async fn mails(&self, email: &Email) -> TestResult<usize> {
-        let body = format!("\"email\":\"{}\"", email.as_str());
-        Ok(self.mailer.received().iter().filter(|webhook| webhook.body.contains(&body)).count())
+        let recipient = format!("X-RcptTo: {}\r\n", email.as_str()).to_lowercase();
+        Ok(self.mails.mails().iter().filter(|mail| mail.to_lowercase().contains(&recipient)).count())
     }
 }
