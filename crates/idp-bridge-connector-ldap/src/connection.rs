@@ -4,22 +4,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use idp_bridge_core::Error;
-use idp_bridge_http::{MAX_BODY, transport_error};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use idp_bridge_http::{MAX_BODY, Protection, Stream};
+use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
 
 use crate::ber::{Malformed, message_length};
 use crate::error::{Fault, Step};
 use crate::message::{self, Entry, Outcome, Response, Search, Write};
-use crate::server::{Protection, Server, Tls};
+use crate::server::Server;
 
 /// The code of a result with more entries than the limit of the search.
 const SIZE_LIMIT_EXCEEDED: i32 = 4;
-
-/// A byte stream, with or without TLS.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// A connection with the bridge's own entry.
 pub(crate) struct Connection {
@@ -44,7 +38,7 @@ impl Connection {
         let stream = server.dialer.connect(&server.host, server.port).await?;
         let stream: Box<dyn Stream> = match &server.protection {
             Protection::Plain => Box::new(stream),
-            Protection::Tls(tls) => start(tls, stream).await?,
+            Protection::Tls(tls) => tls.start(stream).await?,
             Protection::StartTls(tls) => {
                 let mut connection = Connection { stream: Box::new(stream), received: Vec::new(), last_id: 0 };
                 connection.run(message::start_tls(), None, Step::StartTls).await?;
@@ -52,7 +46,7 @@ impl Connection {
                 if !connection.received.is_empty() {
                     return Err(Malformed.into());
                 }
-                start(tls, connection.stream).await?
+                tls.start(connection.stream).await?
             }
         };
         let mut connection = Connection { stream, received: Vec::new(), last_id: 0 };
@@ -143,10 +137,4 @@ impl Connection {
             _ => Err(Malformed.into()),
         }
     }
-}
-
-/// Makes the TLS handshake.
-async fn start(tls: &Tls, stream: impl Stream + 'static) -> Result<Box<dyn Stream>, Error> {
-    let stream = tls.connector.connect(tls.name.clone(), stream).await;
-    Ok(Box::new(stream.map_err(|error| transport_error(Box::new(error)))?))
 }

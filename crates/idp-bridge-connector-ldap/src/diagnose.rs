@@ -25,7 +25,7 @@ pub(crate) async fn run(ldap: &Ldap, scope: &CallScope) -> Vec<Finding> {
             return findings;
         }
     };
-    let mut findings = vec![Finding::ok(check, &all).with_detail(ldap.client.server.protection.name())];
+    let mut findings = vec![Finding::ok(check, &all).with_detail(ldap.client.server.describe())];
     findings.extend(attributes(ldap, scope, &server).await);
     findings.extend(controls(ldap, &server));
     let users = users(ldap, scope, &all).await;

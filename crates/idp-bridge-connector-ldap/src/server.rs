@@ -1,11 +1,7 @@
 //! The server of the settings, and the way to it.
 
-use std::sync::Arc;
-
 use idp_bridge_core::{Error, OutboundPolicy, Result, Secret};
-use idp_bridge_http::{Dialer, Url, tls_config};
-use rustls::pki_types::ServerName;
-use tokio_rustls::TlsConnector;
+use idp_bridge_http::{Dialer, HostTls, Protection, Url};
 
 use crate::LdapConfig;
 
@@ -19,33 +15,6 @@ pub(crate) struct Server {
     pub(crate) password: Secret,
 }
 
-/// The protection of a connection.
-pub(crate) enum Protection {
-    /// TLS from the first byte.
-    Tls(Tls),
-    /// TLS after a request in clear text.
-    StartTls(Tls),
-    /// None.
-    Plain,
-}
-
-/// TLS to one host.
-pub(crate) struct Tls {
-    pub(crate) connector: TlsConnector,
-    pub(crate) name: ServerName<'static>,
-}
-
-impl Protection {
-    /// Returns the name for `doctor`.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Tls(_) => "TLS",
-            Self::StartTls(_) => "StartTLS",
-            Self::Plain => "clear text",
-        }
-    }
-}
-
 impl Server {
     /// Parses the settings.
     pub(crate) fn new(config: &LdapConfig, policy: &OutboundPolicy) -> Result<Self> {
@@ -56,10 +25,7 @@ impl Server {
         if host.is_empty() || !is_bare || !url.username().is_empty() || url.password().is_some() {
             return Err(invalid("must be a host and a port alone"));
         }
-        let tls = || -> Result<Tls> {
-            let name = ServerName::try_from(host.clone()).map_err(|_| invalid("has no valid host name"))?;
-            Ok(Tls { connector: TlsConnector::from(Arc::new(tls_config(policy)?)), name })
-        };
+        let tls = || HostTls::new(&host, policy, || invalid("has no valid host name"));
         let (port, protection) = match (url.scheme(), config.start_tls) {
             ("ldaps", _) => (636, Protection::Tls(tls()?)),
             ("ldap", true) => (389, Protection::StartTls(tls()?)),
@@ -79,6 +45,15 @@ impl Server {
         }
         let port = url.port().unwrap_or(port);
         Ok(Self { dialer, host, port, protection, bind_dn: config.bind_dn.clone(), password: config.password.clone() })
+    }
+
+    /// Returns the protection for `doctor`.
+    pub(crate) fn describe(&self) -> &'static str {
+        match self.protection {
+            Protection::Tls(_) => "TLS",
+            Protection::StartTls(_) => "StartTLS",
+            Protection::Plain => "clear text",
+        }
     }
 }
 
@@ -111,7 +86,7 @@ mod tests {
             ("ldap://ldap.acme.example", false, true, ("ldap.acme.example", 389, "clear text")),
         ] {
             let server = server(url, start_tls, allow_http).unwrap_or_else(|error| panic!("{url}: {error:?}"));
-            assert_eq!((server.host.as_str(), server.port, server.protection.name()), expected, "{url}");
+            assert_eq!((server.host.as_str(), server.port, server.describe()), expected, "{url}");
         }
         assert!(server("ldap://10.0.0.7", false, false).is_err());
     }

@@ -47,6 +47,7 @@ mod request;
 mod resolver;
 mod response;
 mod retry;
+mod stream;
 mod tls;
 mod token;
 mod transport;
@@ -61,6 +62,7 @@ pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 pub use refusal::status_error;
 pub use request::{Effect, Request};
 pub use response::Response;
+pub use stream::{HostTls, Protection, Stream};
 pub use token::{Token, TokenCache, TokenRequest, TokenResponse, TokenSource};
 pub use transport::{Peer, TransportCause};
 

@@ -1,11 +1,7 @@
 //! The mail server of the settings, and the way to it.
 
-use std::sync::Arc;
-
 use idp_bridge_core::{Error, OutboundPolicy, Result, Secret};
-use idp_bridge_http::{Dialer, tls_config};
-use rustls::pki_types::ServerName;
-use tokio_rustls::TlsConnector;
+use idp_bridge_http::{Dialer, HostTls, Protection};
 
 use crate::config::{SmtpConfig, SmtpTls};
 
@@ -18,22 +14,6 @@ pub(super) struct Server {
     pub(super) login: Option<Login>,
 }
 
-/// The protection of a connection.
-pub(super) enum Protection {
-    /// TLS from the first byte.
-    Tls(Tls),
-    /// TLS after a command in clear text.
-    StartTls(Tls),
-    /// None.
-    Plain,
-}
-
-/// TLS to one host.
-pub(super) struct Tls {
-    pub(super) connector: TlsConnector,
-    pub(super) name: ServerName<'static>,
-}
-
 /// A name and its password.
 pub(super) struct Login {
     pub(super) user: String,
@@ -44,11 +24,8 @@ impl Server {
     pub(super) fn new(config: &SmtpConfig, policy: &OutboundPolicy) -> Result<Self> {
         let dialer = Dialer::new(policy);
         let host = config.host.trim_matches(['[', ']']).to_owned();
-        let tls = || -> Result<Tls> {
-            let name = ServerName::try_from(host.clone())
-                .map_err(|_| invalid("host", "is no host name", "write the name alone, such as `smtp.acme.example`"))?;
-            Ok(Tls { connector: TlsConnector::from(Arc::new(tls_config(policy)?)), name })
-        };
+        let unnamed = || invalid("host", "is no host name", "write the name alone, such as `smtp.acme.example`");
+        let tls = || HostTls::new(&host, policy, unnamed);
         let (port, protection) = match config.tls {
             SmtpTls::Starttls => (587, Protection::StartTls(tls()?)),
             SmtpTls::Implicit => (465, Protection::Tls(tls()?)),

@@ -5,17 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use idp_bridge_core::{Error, ErrorKind, Result};
-use idp_bridge_http::transport_error;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use idp_bridge_http::{HostTls, Protection, Stream, transport_error};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::message::Mail;
 use super::reply::{Fault, Reply, Step, closed, malformed};
-use super::server::{Login, Protection, Server, Tls};
-
-/// A byte stream, with or without TLS.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+use super::server::{Login, Server};
 
 /// A session with a mail server.
 pub(super) struct Session {
@@ -31,7 +26,7 @@ impl Session {
         let stream = server.dialer.connect(&server.host, server.port).await?;
         let name = address_literal(stream.local_addr().ok());
         let stream: Box<dyn Stream> = match &server.protection {
-            Protection::Tls(tls) => start(tls, stream).await?,
+            Protection::Tls(tls) => tls.start(stream).await?,
             Protection::StartTls(_) | Protection::Plain => Box::new(stream),
         };
         let mut session = Self { stream, received: Vec::new(), hello: Reply { code: 0, lines: Vec::new() } };
@@ -52,7 +47,7 @@ impl Session {
         Ok(())
     }
 
-    async fn start_tls(mut self, tls: &Tls) -> Result<Self> {
+    async fn start_tls(mut self, tls: &HostTls) -> Result<Self> {
         if self.hello.extension("STARTTLS").is_none() {
             return Err(Error::upstream(ErrorKind::Misconfigured, "the mail server does not offer STARTTLS")
                 .with_hint("set `tls = \"implicit\"` and its port if the server has TLS from the first byte"));
@@ -62,7 +57,7 @@ impl Session {
         if !self.received.is_empty() {
             return Err(malformed());
         }
-        Ok(Self { stream: start(tls, self.stream).await?, ..self })
+        Ok(Self { stream: tls.start(self.stream).await?, ..self })
     }
 
     async fn log_in(&mut self, Login { user, password }: &Login) -> Result<()> {
@@ -165,12 +160,6 @@ impl Session {
         };
         written.await.map_err(|error| transport_error(Box::new(error)))
     }
-}
-
-/// Makes the TLS handshake.
-async fn start(tls: &Tls, stream: impl Stream + 'static) -> Result<Box<dyn Stream>> {
-    let stream = tls.connector.connect(tls.name.clone(), stream).await;
-    Ok(Box::new(stream.map_err(|error| transport_error(Box::new(error)))?))
 }
 
 /// Returns the name of a client that has none (RFC 5321, section 4.1.3).
