@@ -1,6 +1,8 @@
 //! The mailer of a tenant.
 
-use idp_bridge_core::{CallKind, CallScope, ConnectorContext, Error, Finding, MailKind, Result, Support, UserRecord};
+use idp_bridge_core::{
+    CallKind, CallScope, ConnectorContext, Error, Finding, MailKind, Result, Support, UserRecord, async_trait,
+};
 
 use crate::config::MailerConfig;
 use crate::smtp::Smtp;
@@ -10,20 +12,28 @@ use crate::webhook::Webhooks;
 /// Sends the mails of a tenant, or hands them over to the tenant's own mailer.
 pub struct Mailer {
     signer: Signer,
-    way: Way,
+    way: Box<dyn Way>,
 }
 
-enum Way {
-    Webhooks(Webhooks),
-    Smtp(Box<Smtp>),
+/// A way of mails.
+#[async_trait]
+pub(crate) trait Way: Send + Sync {
+    /// Returns whether a mail of this kind can be sent, where `can_mark` is whether the bridge can mark addresses as verified.
+    fn support(&self, kind: MailKind, can_mark: bool) -> Support;
+
+    /// Sends a mail, or hands it over. Success means that the other side has accepted it.
+    async fn send(&self, signer: &Signer, scope: &CallScope, kind: MailKind, user: &UserRecord) -> Result<()>;
+
+    /// Checks that the other side accepts mails. Sends none.
+    async fn diagnose(&self, signer: &Signer, scope: &CallScope, calls: &[CallKind]) -> Finding;
 }
 
 impl Mailer {
     /// Parses the settings, which are those of `mail` in the connector's.
     pub fn new(config: &MailerConfig, context: &ConnectorContext) -> Result<Self> {
-        let way = match (&config.url, &config.smtp) {
-            (Some(url), None) => Way::Webhooks(Webhooks::new(url, context)?),
-            (None, Some(smtp)) => Way::Smtp(Box::new(Smtp::new(smtp, context)?)),
+        let way: Box<dyn Way> = match (&config.url, &config.smtp) {
+            (Some(url), None) => Box::new(Webhooks::new(url, context)?),
+            (None, Some(smtp)) => Box::new(Smtp::new(smtp, context)?),
             _ => {
                 return Err(Error::misconfigured("`mail` needs either `url` or `smtp`")
                     .with("setting", "mail")
@@ -40,25 +50,16 @@ impl Mailer {
 
     /// Returns whether a mail of this kind can be sent, where `can_mark` is whether the bridge can mark addresses as verified.
     pub fn support(&self, kind: MailKind, can_mark: bool) -> Support {
-        match &self.way {
-            Way::Smtp(smtp) => smtp.pages.support(kind, can_mark),
-            Way::Webhooks(_) => Support::conditional(crate::CONDITION),
-        }
+        self.way.support(kind, can_mark)
     }
 
     /// Sends a mail. Success means that the mail server or the tenant's mailer has accepted it.
     pub async fn send(&self, scope: &CallScope, kind: MailKind, user: &UserRecord) -> Result<()> {
-        match &self.way {
-            Way::Webhooks(webhooks) => webhooks.send(&self.signer, scope, kind, user).await,
-            Way::Smtp(smtp) => smtp.send(&self.signer, scope, kind, user).await,
-        }
+        self.way.send(&self.signer, scope, kind, user).await
     }
 
     /// Checks that the mail server accepts the login, or that the tenant's mailer accepts signatures. Sends no mail.
     pub async fn diagnose(&self, scope: &CallScope, calls: &[CallKind]) -> Finding {
-        match &self.way {
-            Way::Webhooks(webhooks) => webhooks.diagnose(&self.signer, scope, calls).await,
-            Way::Smtp(smtp) => smtp.diagnose(scope, calls).await,
-        }
+        self.way.diagnose(&self.signer, scope, calls).await
     }
 }

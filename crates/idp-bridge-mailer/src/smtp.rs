@@ -9,13 +9,14 @@ mod server;
 mod session;
 
 use idp_bridge_core::{
-    AttemptResult, CallKind, CallScope, ConnectorContext, Error, ErrorKind, Finding, MailKind, Result,
-    UpstreamCounters, UserRecord,
+    AttemptResult, CallKind, CallScope, ConnectorContext, Error, ErrorKind, Finding, MailKind, Result, Support,
+    UpstreamCounters, UserRecord, async_trait,
 };
 use idp_bridge_http::until_deadline;
 
 use crate::config::SmtpConfig;
 use crate::link::Pages;
+use crate::mailer::Way;
 use crate::templates::{Templates, Values};
 use crate::token::Signer;
 use message::{Mail, Sender};
@@ -26,7 +27,7 @@ use session::Session;
 pub(crate) struct Smtp {
     server: Server,
     sender: Sender,
-    pub(crate) pages: Pages,
+    pages: Pages,
     verification: Templates,
     password_reset: Templates,
     counters: UpstreamCounters,
@@ -42,24 +43,6 @@ impl Smtp {
             password_reset: Templates::new(MailKind::PasswordReset, &config.password_reset)?,
             counters: context.outbound.counters.clone(),
         })
-    }
-
-    /// Sends a mail. Success means that the server has accepted it.
-    pub(crate) async fn send(
-        &self,
-        signer: &Signer,
-        scope: &CallScope,
-        kind: MailKind,
-        user: &UserRecord,
-    ) -> Result<()> {
-        let mail = self.write(signer, kind, user)?;
-        self.begin_attempt(scope);
-        // Before the connection, since its failures must not reveal to a stranger that the address has a user.
-        scope.recorder().write_begins();
-        let delivered = self.deliver(scope, &mail).await;
-        self.end_attempt(&delivered);
-        delivered?.quit().await;
-        Ok(())
     }
 
     /// Delivers a mail, and returns the session.
@@ -95,8 +78,41 @@ impl Smtp {
         self.sender.write(&ticket, email, templates.render(&values)?)
     }
 
+    fn begin_attempt(&self, scope: &CallScope) {
+        scope.recorder().request();
+        scope.recorder().attempt();
+        self.counters.count_request();
+    }
+
+    fn end_attempt<T>(&self, result: &Result<T>) {
+        self.counters.count_attempt(match result {
+            Ok(_) => AttemptResult::Success,
+            Err(error) if error.kind() == ErrorKind::Timeout => AttemptResult::Abandoned,
+            Err(error) if error.is_unanswered() => AttemptResult::NoResponse,
+            Err(_) => AttemptResult::Refused,
+        });
+    }
+}
+
+#[async_trait]
+impl Way for Smtp {
+    fn support(&self, kind: MailKind, can_mark: bool) -> Support {
+        self.pages.support(kind, can_mark)
+    }
+
+    async fn send(&self, signer: &Signer, scope: &CallScope, kind: MailKind, user: &UserRecord) -> Result<()> {
+        let mail = self.write(signer, kind, user)?;
+        self.begin_attempt(scope);
+        // Before the connection, since its failures must not reveal to a stranger that the address has a user.
+        scope.recorder().write_begins();
+        let delivered = self.deliver(scope, &mail).await;
+        self.end_attempt(&delivered);
+        delivered?.quit().await;
+        Ok(())
+    }
+
     /// Connects, logs in, and sends no mail.
-    pub(crate) async fn diagnose(&self, scope: &CallScope, calls: &[CallKind]) -> Finding {
+    async fn diagnose(&self, _: &Signer, scope: &CallScope, calls: &[CallKind]) -> Finding {
         let check = "the mail server accepts the bridge";
         self.begin_attempt(scope);
         let checked = until_deadline(scope, timeout, async {
@@ -114,21 +130,6 @@ impl Smtp {
                 Finding::failed_by(check, calls, &error, grant)
             }
         }
-    }
-
-    fn begin_attempt(&self, scope: &CallScope) {
-        scope.recorder().request();
-        scope.recorder().attempt();
-        self.counters.count_request();
-    }
-
-    fn end_attempt<T>(&self, result: &Result<T>) {
-        self.counters.count_attempt(match result {
-            Ok(_) => AttemptResult::Success,
-            Err(error) if error.kind() == ErrorKind::Timeout => AttemptResult::Abandoned,
-            Err(error) if error.is_unanswered() => AttemptResult::NoResponse,
-            Err(_) => AttemptResult::Refused,
-        });
     }
 }
 

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use idp_bridge_core::{
-    CallKind, CallScope, ConnectorContext, Error, ErrorKind, Finding, MailKind, Result, UserRecord, jiff::Timestamp,
+    CallKind, CallScope, ConnectorContext, Error, ErrorKind, Finding, MailKind, Result, Support, UserRecord,
+    async_trait, jiff::Timestamp,
 };
 use idp_bridge_http::{BaseUrl, Bytes, Client, HeaderValue, Request, Url, header};
 use idp_bridge_protocol::signature;
 use serde::Serialize;
 
+use crate::mailer::Way;
 use crate::token::{Signer, Ticket};
 
 /// Hands mails to the tenant's mailer.
@@ -44,27 +46,6 @@ impl Webhooks {
         Ok(Self { client, url: base.as_url().clone() })
     }
 
-    /// Hands a mail over. Success means that the mailer has accepted it.
-    pub(crate) async fn send(
-        &self,
-        signer: &Signer,
-        scope: &CallScope,
-        kind: MailKind,
-        user: &UserRecord,
-    ) -> Result<()> {
-        let (ticket, email) = signer.issue(kind, user)?;
-        let webhook = Webhook {
-            kind: &format!("mail.{}", kind.as_str()),
-            tenant: signer.tenant(),
-            id: Some(user.id.as_str()),
-            email: Some(email.as_str()),
-            token: Some(&ticket.token),
-            expires: Some(ticket.expires),
-        };
-        let request = self.request(signer, &ticket, &webhook)?;
-        self.post(scope, request).await
-    }
-
     fn request(&self, signer: &Signer, ticket: &Ticket, webhook: &Webhook<'_>) -> Result<Request> {
         let unwritable = || Error::ours(ErrorKind::Unexpected, "a webhook cannot be written");
         let body = serde_json::to_vec(webhook).map_err(|_| unwritable())?;
@@ -81,8 +62,41 @@ impl Webhooks {
         Ok(request.bytes(Bytes::from(body)))
     }
 
+    /// Sends a webhook. Any status of success accepts it.
+    async fn post(&self, scope: &CallScope, request: Request) -> Result<()> {
+        let accepted = match self.client.send(scope, request).await {
+            Ok(response) => response.or_status().map(drop),
+            Err(error) => Err(error),
+        };
+        accepted.map_err(|error| {
+            let status = error.context("status").unwrap_or("none").to_owned();
+            Error::caused_by(Arc::new(error), "the mailer did not accept a webhook").with("status", status)
+        })
+    }
+}
+
+#[async_trait]
+impl Way for Webhooks {
+    fn support(&self, _: MailKind, _: bool) -> Support {
+        Support::conditional(crate::CONDITION)
+    }
+
+    async fn send(&self, signer: &Signer, scope: &CallScope, kind: MailKind, user: &UserRecord) -> Result<()> {
+        let (ticket, email) = signer.issue(kind, user)?;
+        let webhook = Webhook {
+            kind: &format!("mail.{}", kind.as_str()),
+            tenant: signer.tenant(),
+            id: Some(user.id.as_str()),
+            email: Some(email.as_str()),
+            token: Some(&ticket.token),
+            expires: Some(ticket.expires),
+        };
+        let request = self.request(signer, &ticket, &webhook)?;
+        self.post(scope, request).await
+    }
+
     /// Checks that the mailer accepts webhooks with this signature.
-    pub(crate) async fn diagnose(&self, signer: &Signer, scope: &CallScope, calls: &[CallKind]) -> Finding {
+    async fn diagnose(&self, signer: &Signer, scope: &CallScope, calls: &[CallKind]) -> Finding {
         let check = "the mailer accepts signed webhooks";
         let webhook =
             Webhook { kind: CHECK, tenant: signer.tenant(), id: None, email: None, token: None, expires: None };
@@ -95,17 +109,5 @@ impl Webhooks {
             Ok(()) => Finding::ok(check, calls),
             Err(error) => Finding::failed(check, calls, fix).with_detail(error.to_string()),
         }
-    }
-
-    /// Sends a webhook. Any status of success accepts it.
-    async fn post(&self, scope: &CallScope, request: Request) -> Result<()> {
-        let accepted = match self.client.send(scope, request).await {
-            Ok(response) => response.or_status().map(drop),
-            Err(error) => Err(error),
-        };
-        accepted.map_err(|error| {
-            let status = error.context("status").unwrap_or("none").to_owned();
-            Error::caused_by(Arc::new(error), "the mailer did not accept a webhook").with("status", status)
-        })
     }
 }
