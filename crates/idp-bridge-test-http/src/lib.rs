@@ -11,7 +11,7 @@ mod message;
 mod relay;
 mod server;
 
-pub use certificates::Certificates;
+pub use certificates::{Authority, Certificates};
 pub use client::{Connection, TOO_LONG, connect, exchange, until, within};
 pub use message::{Answer, Request};
 pub use relay::{Fault, Relay, Target};

@@ -2,11 +2,12 @@
 
 use idp_bridge_core::{ClientCertificate, ErrorKind, Origin, OutboundPolicy, Outcome, Secret};
 use idp_bridge_http::{Client, Request};
+use idp_bridge_test_http::Authority;
 use rcgen::KeyPair;
 
 use crate::gated_server::GatedServer;
 use crate::server::{everything, scope};
-use crate::tls::{Authority, trusting};
+use crate::tls::{server_config, trusting};
 
 fn with_certificate(policy: OutboundPolicy, chain_pem: &str, key_pem: &str) -> OutboundPolicy {
     let (chain_pem, key_pem) = (chain_pem.into(), Secret::new(key_pem));
@@ -15,15 +16,15 @@ fn with_certificate(policy: OutboundPolicy, chain_pem: &str, key_pem: &str) -> O
 
 /// Returns a policy with a new certificate of this authority.
 fn with_certificate_of(authority: &Authority, policy: OutboundPolicy) -> OutboundPolicy {
-    let (certificate, key) = authority.issue("idp-bridge");
-    with_certificate(policy, &certificate.pem(), &key.serialize_pem())
+    let (certificate, key) = authority.issue(&["idp-bridge"]);
+    with_certificate(policy, &certificate, &key)
 }
 
 #[tokio::test]
 async fn server_gets_the_client_certificate() {
     let (authority, clients) = (Authority::new(), Authority::new());
     for protocols in [&["h2"][..], &["http/1.1"]] {
-        let server = GatedServer::start(authority.server("localhost", Some(&clients)), protocols).await;
+        let server = GatedServer::start(server_config(&authority, "localhost", Some(&clients)), protocols).await;
         server.open(1);
         let policy = with_certificate_of(&clients, trusting(&authority.pem));
         let response = Client::new(&policy).unwrap().send(&scope(), Request::get(server.url())).await.unwrap();
@@ -34,7 +35,7 @@ async fn server_gets_the_client_certificate() {
 #[tokio::test]
 async fn missing_or_unknown_client_certificate_is_misconfigured() {
     let (authority, clients) = (Authority::new(), Authority::new());
-    let server = GatedServer::start(authority.server("localhost", Some(&clients)), &["http/1.1"]).await;
+    let server = GatedServer::start(server_config(&authority, "localhost", Some(&clients)), &["http/1.1"]).await;
     let without = trusting(&authority.pem);
     for policy in [without.clone(), with_certificate_of(&Authority::new(), without)] {
         let scope = scope();
@@ -54,8 +55,7 @@ async fn missing_or_unknown_client_certificate_is_misconfigured() {
 #[test]
 fn invalid_certificate_or_key_is_misconfigured() {
     let authority = Authority::new();
-    let (certificate, key) = authority.issue("idp-bridge");
-    let (chain, key) = (certificate.pem(), key.serialize_pem());
+    let (chain, key) = authority.issue(&["idp-bridge"]);
     let other_key = KeyPair::generate().unwrap().serialize_pem();
     for (chain, key, setting) in [
         ("", &key, "client_certificate_file"),

@@ -5,18 +5,19 @@ use std::time::Duration;
 use hyper::Version;
 use idp_bridge_core::{CallScope, ErrorKind, OutboundPolicy, Outcome, UpstreamLimits};
 use idp_bridge_http::{Client, Request};
+use idp_bridge_test_http::Authority;
 use tokio::task::JoinSet;
 
 use crate::gated_server::{FreezingRelay, GatedServer};
 use crate::server::{Server, answer, scope};
-use crate::tls::{Authority, trusting};
+use crate::tls::{server_config, trusting};
 
 const BOTH: [&str; 2] = ["h2", "http/1.1"];
 
 /// Starts a server, and returns a policy that trusts it.
 async fn start(protocols: &[&str]) -> (GatedServer, OutboundPolicy) {
     let authority = Authority::new();
-    let server = GatedServer::start(authority.server("localhost", None), protocols).await;
+    let server = GatedServer::start(server_config(&authority, "localhost", None), protocols).await;
     (server, trusting(&authority.pem))
 }
 

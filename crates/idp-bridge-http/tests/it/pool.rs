@@ -8,13 +8,14 @@ use h2::Reason;
 use http::Response;
 use idp_bridge_core::{ErrorKind, OutboundPolicy, Outcome};
 use idp_bridge_http::{Client, Request, Url};
+use idp_bridge_test_http::Authority;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_rustls::TlsAcceptor;
 
 use crate::server::{Server, answer, scope};
-use crate::tls::{Authority, trusting};
+use crate::tls::{server_config, trusting};
 
 /// A server of HTTP/1.1 that closes a connection when the test says so.
 struct ClosingServer {
@@ -121,7 +122,7 @@ async fn connection_is_closed_when_idle_for_long() {
 /// Starts an HTTP/2 server that resets its first streams, and returns its URL and a policy that trusts it.
 async fn start_refusing(refusals: usize, reason: Reason) -> (Url, OutboundPolicy) {
     let authority = Authority::new();
-    let mut config = authority.server("localhost", None);
+    let mut config = server_config(&authority, "localhost", None);
     config.alpn_protocols = vec![b"h2".to_vec()];
     let tls = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

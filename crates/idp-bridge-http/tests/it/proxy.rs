@@ -2,12 +2,13 @@
 
 use idp_bridge_core::{ErrorKind, OutboundPolicy, Outcome};
 use idp_bridge_http::{Client, Request, Url};
+use idp_bridge_test_http::Authority;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::gated_server::GatedServer;
 use crate::server::{Server, answer, scope};
-use crate::tls::{Authority, trusting};
+use crate::tls::{server_config, trusting};
 
 /// The user name and the password in the proxy's URL, and what the proxy receives.
 const IN_URL: &str = "ada:p%40ss";
@@ -57,7 +58,7 @@ async fn start_tunnel(
 #[tokio::test]
 async fn https_requests_use_a_tunnel() {
     let authority = Authority::new();
-    let server = GatedServer::start(authority.server("localhost", None), &["h2", "http/1.1"]).await;
+    let server = GatedServer::start(server_config(&authority, "localhost", None), &["h2", "http/1.1"]).await;
     server.open(1);
     let (proxy, mut heads) = start_tunnel("200 OK", server.address()).await;
     let client = Client::new(&through(&proxy, trusting(&authority.pem))).unwrap();
@@ -71,7 +72,7 @@ async fn https_requests_use_a_tunnel() {
 #[tokio::test]
 async fn refused_tunnel_sends_no_request() {
     let authority = Authority::new();
-    let server = GatedServer::start(authority.server("localhost", None), &["http/1.1"]).await;
+    let server = GatedServer::start(server_config(&authority, "localhost", None), &["http/1.1"]).await;
     let (proxy, _heads) = start_tunnel("407 Proxy Authentication Required", server.address()).await;
     let client = Client::new(&through(&proxy, trusting(&authority.pem))).unwrap();
     let write = scope();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use idp_bridge_core::{CallScope, ErrorKind, Origin, OutboundPolicy, Outcome};
 use idp_bridge_http::{BaseUrl, Client, Request, Url};
-use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
+use idp_bridge_test_http::Authority;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -18,56 +18,34 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use crate::server::{Server, answer, everything, scope};
 
-/// A certificate authority.
-pub(crate) struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    pub(crate) pem: Vec<u8>,
-}
-
-impl Authority {
-    pub(crate) fn new() -> Self {
-        let mut params = CertificateParams::new([]).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let pem = params.self_signed(&key).unwrap().pem().into_bytes();
-        Self { issuer: Issuer::new(params, key), pem }
-    }
-
-    /// Returns a certificate for `name` and its key.
-    pub(crate) fn issue(&self, name: &str) -> (Certificate, KeyPair) {
-        let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
-        (certificate, key)
-    }
-
-    /// Returns the settings of a server with a certificate for `name`, which accepts client certificates of these authorities.
-    pub(crate) fn server(&self, name: &str, clients: Option<&Self>) -> ServerConfig {
-        let (certificate, key) = self.issue(name);
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
-        let builder = match clients {
-            None => builder.unwrap().with_no_client_auth(),
-            Some(clients) => {
-                let mut roots = RootCertStore::empty();
-                roots.add(CertificateDer::from_pem_slice(&clients.pem).unwrap()).unwrap();
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
-                builder.unwrap().with_client_cert_verifier(verifier)
-            }
-        };
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        builder.with_single_cert(vec![certificate.der().clone()], key).unwrap()
-    }
+/// Returns the settings of a server with a certificate for `name`, which accepts client certificates of these authorities.
+pub(crate) fn server_config(authority: &Authority, name: &str, clients: Option<&Authority>) -> ServerConfig {
+    let (certificate, key) = authority.issue(&[name]);
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
+    let parse = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+    let builder = match clients {
+        None => builder.unwrap().with_no_client_auth(),
+        Some(clients) => {
+            let mut roots = RootCertStore::empty();
+            roots.add(parse(&clients.pem)).unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+            builder.unwrap().with_client_cert_verifier(verifier)
+        }
+    };
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    builder.with_single_cert(vec![parse(&certificate)], key).unwrap()
 }
 
 /// Starts a server with a certificate for `name`. Returns the certificate of its own certificate authority too.
-pub(crate) async fn server_of_own_ca(name: &str) -> (Server, Vec<u8>) {
+pub(crate) async fn server_of_own_ca(name: &str) -> (Server, String) {
     let authority = Authority::new();
-    let tls = TlsAcceptor::from(Arc::new(authority.server(name, None)));
+    let tls = TlsAcceptor::from(Arc::new(server_config(&authority, name, None)));
     (Server::start_with(Some(tls), |_, _| answer(200, &[], "ok")).await, authority.pem)
 }
 
-pub(crate) fn trusting(pem: &[u8]) -> OutboundPolicy {
-    OutboundPolicy { ca_pem: Some(pem.to_vec()), ..OutboundPolicy::default() }
+pub(crate) fn trusting(pem: &str) -> OutboundPolicy {
+    OutboundPolicy { ca_pem: Some(pem.into()), ..OutboundPolicy::default() }
 }
 
 #[tokio::test]
@@ -169,10 +147,10 @@ fn clock_lead() -> Duration {
 
 #[test]
 fn invalid_certificate_is_misconfigured() {
-    let broken = b"-----BEGIN CERTIFICATE-----\nnot base64!\n-----END CERTIFICATE-----\n";
-    let no_certificate = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-    let key = KeyPair::generate().unwrap().serialize_pem();
-    for pem in [&b""[..], b"hunter2", broken, no_certificate, key.as_bytes()] {
+    let broken = "-----BEGIN CERTIFICATE-----\nnot base64!\n-----END CERTIFICATE-----\n";
+    let no_certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
+    for pem in ["", "hunter2", broken, no_certificate, &key] {
         let error = Client::new(&trusting(pem)).unwrap_err();
         assert_eq!((error.kind(), error.origin()), (ErrorKind::Misconfigured, Origin::Ours));
         assert!(error.hint().is_some());

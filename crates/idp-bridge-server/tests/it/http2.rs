@@ -81,7 +81,7 @@ fn get() -> Request {
 #[tokio::test]
 async fn signed_calls_work_over_tls() {
     let encrypted = Encrypted::start().await;
-    let stream = encrypted.authority.client().with_protocols(&["h2"]).connect(encrypted.address()).await.unwrap();
+    let stream = encrypted.client().with_protocols(&["h2"]).connect(encrypted.address()).await.unwrap();
     let mut client = Client::over(stream).await;
     for _ in 0..3 {
         let (status, body) = client.send(&get()).await.unwrap();

@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 
 use idp_bridge_connector_memory::sample_users;
 use idp_bridge_server::{CurrentTls, ServerLimits, Tenant};
+use idp_bridge_test_http::Authority;
 use rustls::ProtocolVersion::{TLSv1_2, TLSv1_3};
 use rustls::version::{TLS12, TLS13};
 use serde_json::json;
 
-pub(crate) use self::authority::{Authority, Client};
+pub(crate) use self::authority::Client;
+use self::authority::issue_tls;
 use crate::bridge::{Bridge, envelope, limits, memory, signed, tenant};
 use crate::http::{Answer, Connection, Request, within};
 
@@ -33,7 +35,7 @@ impl Encrypted {
     /// Starts a bridge that requests client certificates if `has_clients` is true.
     pub(crate) async fn with(tenants: [Tenant; 1], limits: ServerLimits, has_clients: bool) -> Self {
         let authority = Authority::new();
-        let tls = authority.issue_tls(has_clients);
+        let tls = issue_tls(&authority, has_clients);
         let mut current = None;
         let bridge = Bridge::with_server(tenants, limits, |server| {
             let (server, tls) = server.with_tls(tls);
@@ -42,6 +44,11 @@ impl Encrypted {
         })
         .await;
         Self { bridge, authority, current: current.unwrap() }
+    }
+
+    /// Returns a client that trusts the bridge.
+    pub(crate) fn client(&self) -> Client {
+        Client::trusting(&self.authority)
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -67,7 +74,7 @@ fn get() -> Request {
 async fn signed_calls_work_over_both_versions() {
     let encrypted = Encrypted::start().await;
     for (version, expected) in [(&TLS12, TLSv1_2), (&TLS13, TLSv1_3)] {
-        let client = encrypted.authority.client().with_version(version);
+        let client = encrypted.client().with_version(version);
         let stream = client.connect(encrypted.address()).await.unwrap();
         assert_eq!(stream.get_ref().1.protocol_version(), Some(expected));
         assert_eq!(Connection::over(stream).send(&get()).await.status, 200);
@@ -83,10 +90,10 @@ async fn protocol_is_chosen_by_server_preference() {
         (&["http/1.1"], Some("http/1.1")),
         (&[], None),
     ] {
-        let stream = encrypted.authority.client().with_protocols(offered).connect(encrypted.address()).await.unwrap();
+        let stream = encrypted.client().with_protocols(offered).connect(encrypted.address()).await.unwrap();
         assert_eq!(stream.get_ref().1.alpn_protocol(), chosen.map(str::as_bytes), "{offered:?}");
     }
-    let unknown = encrypted.authority.client().with_protocols(&["spdy/3"]).connect(encrypted.address()).await;
+    let unknown = encrypted.client().with_protocols(&["spdy/3"]).connect(encrypted.address()).await;
     assert!(unknown.is_err());
 }
 
@@ -126,7 +133,7 @@ async fn slow_handshake_is_closed() {
     let mut silent = Connection::open(encrypted.address()).await;
     silent.write([0x16, 0x03, 0x01]).await;
     // The handshake takes the only place, so the next connection waits for its end.
-    assert_eq!(encrypted.send(encrypted.authority.client(), &health()).await.unwrap().status, 200);
+    assert_eq!(encrypted.send(encrypted.client(), &health()).await.unwrap().status, 200);
     assert!(begun.elapsed() >= Duration::from_millis(150), "{:?}", begun.elapsed());
     silent.closed().await;
 }
@@ -137,10 +144,10 @@ async fn handshakes_count_for_the_peer() {
     few.connections_per_peer = 1;
     let encrypted = Encrypted::with([tenant("acme", memory(sample_users()))], few, false).await;
     let first = Connection::open(encrypted.address()).await;
-    assert!(encrypted.authority.client().connect(encrypted.address()).await.is_err());
+    assert!(encrypted.client().connect(encrypted.address()).await.is_err());
     drop(first);
     let again = async {
-        while encrypted.authority.client().connect(encrypted.address()).await.is_err() {
+        while encrypted.client().connect(encrypted.address()).await.is_err() {
             tokio::task::yield_now().await;
         }
     };
@@ -150,7 +157,7 @@ async fn handshakes_count_for_the_peer() {
 #[tokio::test]
 async fn calls_need_a_certificate_of_the_authority() {
     let encrypted = Encrypted::with([tenant("acme", memory(sample_users()))], limits(), true).await;
-    let client = || encrypted.authority.client();
+    let client = || encrypted.client();
     let without = encrypted.send(client(), &get()).await.unwrap();
     assert_eq!(without.verdict(), (403, "forbidden".into()));
     let rest = encrypted.send(client(), &Request::new("GET", "/v1/tenants/acme/users/u-1")).await.unwrap();
@@ -171,7 +178,7 @@ async fn tenant_limits_client_certificates() {
     acme.client_names = vec!["Platform.example".into(), "spiffe://platform/users".into()];
     let encrypted = Encrypted::with([acme], limits(), true).await;
     let call = async |names: &[&str], request: Request| {
-        let client = encrypted.authority.client().with_certificate(&encrypted.authority, names);
+        let client = encrypted.client().with_certificate(&encrypted.authority, names);
         encrypted.send(client, &request).await.unwrap()
     };
     assert_eq!(call(&["other.example", "platform.EXAMPLE"], get()).await.status, 200);
@@ -195,12 +202,12 @@ async fn tenant_with_names_refuses_clear_text() {
 #[tokio::test]
 async fn replaced_certificate_keeps_open_connections() {
     let encrypted = Encrypted::start().await;
-    let mut open = Connection::over(encrypted.authority.client().connect(encrypted.address()).await.unwrap());
+    let mut open = Connection::over(encrypted.client().connect(encrypted.address()).await.unwrap());
     assert_eq!(open.send(&health()).await.status, 200);
     let next = Authority::new();
-    encrypted.current.replace(next.issue_tls(false));
-    assert!(encrypted.authority.client().connect(encrypted.address()).await.is_err());
-    assert_eq!(encrypted.send(next.client(), &health()).await.unwrap().status, 200);
+    encrypted.current.replace(issue_tls(&next, false));
+    assert!(encrypted.client().connect(encrypted.address()).await.is_err());
+    assert_eq!(encrypted.send(Client::trusting(&next), &health()).await.unwrap().status, 200);
     assert_eq!(open.send(&health()).await.status, 200);
 }
 
@@ -209,7 +216,7 @@ async fn broken_certificate_shows_in_readiness() {
     let encrypted = Encrypted::start().await;
     let verbose = Request::new("GET", "/readyz?verbose");
     let broken = async || {
-        let answer = encrypted.send(encrypted.authority.client(), &verbose).await.unwrap();
+        let answer = encrypted.send(encrypted.client(), &verbose).await.unwrap();
         answer.json()["broken_certificate"].as_bool()
     };
     assert_eq!(broken().await, Some(false));
@@ -222,7 +229,7 @@ async fn broken_certificate_shows_in_readiness() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rotation_under_load_fails_no_handshake() {
     let encrypted = Encrypted::start().await;
-    let (address, client) = (encrypted.address(), encrypted.authority.client());
+    let (address, client) = (encrypted.address(), encrypted.client());
     let stop = Arc::new(AtomicBool::new(false));
     let callers: Vec<_> = (0..4)
         .map(|_| {
@@ -238,7 +245,7 @@ async fn rotation_under_load_fails_no_handshake() {
         })
         .collect();
     for _ in 0..50 {
-        encrypted.current.replace(encrypted.authority.issue_tls(false));
+        encrypted.current.replace(issue_tls(&encrypted.authority, false));
         assert_eq!(encrypted.send(client.clone(), &health()).await.unwrap().status, 200);
     }
     stop.store(true, SeqCst);
@@ -253,7 +260,7 @@ async fn end_of_a_connection_is_announced() {
     let mut short = limits();
     short.idle = Duration::from_millis(100);
     let encrypted = Encrypted::with([tenant("acme", memory(sample_users()))], short, false).await;
-    let mut stream = encrypted.authority.client().connect(encrypted.address()).await.unwrap();
+    let mut stream = encrypted.client().connect(encrypted.address()).await.unwrap();
     let mut connection = Connection::over(&mut stream);
     assert_eq!(connection.send(&health()).await.status, 200);
     drop(connection);

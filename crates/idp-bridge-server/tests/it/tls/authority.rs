@@ -1,10 +1,10 @@
-//! A certificate authority, the certificates that it issues, and clients that trust it.
+//! The certificates of a bridge, and clients that trust their authority.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use idp_bridge_server::{Tls, TlsFiles};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
+use idp_bridge_test_http::Authority;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
@@ -14,49 +14,11 @@ use tokio_rustls::client::TlsStream;
 
 use crate::http::within;
 
-/// A certificate authority.
-pub(crate) struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    certificate: String,
-}
-
-impl Authority {
-    pub(crate) fn new() -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).unwrap().pem();
-        Self { issuer: Issuer::new(params, key), certificate }
-    }
-
-    /// Issues a certificate for DNS names, and for URIs that begin with `uri:`. Returns it and its key as PEM.
-    pub(crate) fn issue(&self, names: &[&str]) -> (String, String) {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::default();
-        params.subject_alt_names = names.iter().map(|name| alternative_name(name)).collect();
-        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
-    }
-
-    /// Issues a certificate for `localhost`. Client certificates are requested if `has_clients` is true.
-    pub(crate) fn issue_tls(&self, has_clients: bool) -> Tls {
-        let (certificate, key) = self.issue(&["localhost"]);
-        let client_ca = has_clients.then_some(self.certificate.as_bytes());
-        Tls::new(TlsFiles { certificate: certificate.as_bytes(), key: key.as_bytes(), client_ca }).unwrap()
-    }
-
-    /// Returns a client that trusts this authority only.
-    pub(crate) fn client(&self) -> Client {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(self.certificate.as_bytes()).unwrap()).unwrap();
-        Client { roots, versions: rustls::ALL_VERSIONS.to_vec(), protocols: Vec::new(), certificate: None }
-    }
-}
-
-fn alternative_name(name: &str) -> SanType {
-    match name.strip_prefix("uri:") {
-        Some(uri) => SanType::URI(uri.try_into().unwrap()),
-        None => SanType::DnsName(name.try_into().unwrap()),
-    }
+/// Issues a certificate for `localhost`. Client certificates are requested if `has_clients` is true.
+pub(crate) fn issue_tls(authority: &Authority, has_clients: bool) -> Tls {
+    let (certificate, key) = authority.issue(&["localhost"]);
+    let client_ca = has_clients.then_some(authority.pem.as_bytes());
+    Tls::new(TlsFiles { certificate: certificate.as_bytes(), key: key.as_bytes(), client_ca }).unwrap()
 }
 
 /// A client of TLS.
@@ -69,6 +31,13 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// Creates a client that trusts this authority only.
+    pub(crate) fn trusting(authority: &Authority) -> Self {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(authority.pem.as_bytes()).unwrap()).unwrap();
+        Self { roots, versions: rustls::ALL_VERSIONS.to_vec(), protocols: Vec::new(), certificate: None }
+    }
+
     pub(crate) fn with_version(mut self, version: &'static SupportedProtocolVersion) -> Self {
         self.versions = vec![version];
         self
