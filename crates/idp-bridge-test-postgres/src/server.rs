@@ -1,22 +1,17 @@
 //! A PostgreSQL server.
 
-use std::fs::{File, Permissions};
+use std::fs::Permissions;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use idp_bridge_test_process::{ServerProcess, unused_port};
+use rustix::process::geteuid;
 use tempfile::TempDir;
-
-/// The time limit for anything that should be immediate.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Runs the server until the standard input ends, which is when the test ends, however it ends.
-const UNTIL_INPUT_ENDS: &str = r#""$@" & server=$!; echo $server; cat >/dev/null; kill -QUIT $server; wait $server"#;
 
 /// A PostgreSQL server on 127.0.0.1 and a Unix socket. It is stopped when this is dropped.
 ///
@@ -29,13 +24,7 @@ pub struct PostgresServer {
     owner: Option<(u32, u32)>,
     port: u16,
     options: Vec<String>,
-    running: Option<Running>,
-}
-
-#[derive(Debug)]
-struct Running {
-    shell: Child,
-    server: Pid,
+    running: Option<ServerProcess>,
 }
 
 impl PostgresServer {
@@ -107,47 +96,29 @@ impl PostgresServer {
 
     /// Kills the server, as a crash would.
     pub fn kill(&mut self) {
-        if let Some(mut running) = self.running.take() {
-            // It may be paused.
-            let _ = kill_process(running.server, Signal::CONT);
-            drop(running.shell.stdin.take());
-            running.shell.wait().unwrap();
-        }
+        self.running = None;
     }
 
     /// Starts the killed server on the same port, with its data.
     pub fn restart(&mut self) {
-        let log = File::create(self.folder.path().join("log")).unwrap();
-        let mut command = self.command(Path::new("sh"));
-        command.args(["-c", UNTIL_INPUT_ENDS, "sh"]).arg(self.programs.join("postgres"));
+        let mut command = self.as_owner(ServerProcess::command(self.programs.join("postgres"), "QUIT"));
         command.arg("-D").arg(self.data_folder());
         for setting in self.settings() {
             command.args(["-c", &setting]);
         }
-        let mut shell = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
-        let mut line = String::new();
-        let output = shell.stdout.as_mut().unwrap();
-        let mut byte = [0];
-        while output.read(&mut byte).unwrap() == 1 && byte != *b"\n" {
-            line.push(char::from(byte[0]));
-        }
-        let server = line.parse().ok().and_then(Pid::from_raw).expect("the shell should print the server's id");
-        self.running = Some(Running { shell, server });
-        self.wait_until_ready();
+        let running = ServerProcess::start(&mut command, &self.folder.path().join("log"), MISSING);
+        running.wait_until(|| is_ready(self.port));
+        self.running = Some(running);
     }
 
     /// Stops the server's main process until [`resume`](Self::resume), so that it accepts no connections.
     pub fn pause(&self) {
-        self.signal(Signal::STOP);
+        self.running.as_ref().unwrap().pause();
     }
 
     /// Continues the paused server.
     pub fn resume(&self) {
-        self.signal(Signal::CONT);
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(self.running.as_ref().unwrap().server, signal).unwrap();
+        self.running.as_ref().unwrap().resume();
     }
 
     fn data_folder(&self) -> PathBuf {
@@ -165,7 +136,7 @@ impl PostgresServer {
     }
 
     fn create(&self) {
-        let mut command = self.command(&self.programs.join("initdb"));
+        let mut command = self.as_owner(Command::new(self.programs.join("initdb")));
         command.arg("-D").arg(self.data_folder()).args(["-U", Self::ADMIN, "--no-sync", "--no-instructions"]);
         command.args(["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]);
         let output = command.output().expect("`initdb` should start");
@@ -176,35 +147,20 @@ impl PostgresServer {
         std::fs::write(self.data_folder().join("pg_hba.conf"), rules).unwrap();
     }
 
-    fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new(program);
+    /// Sets the folder and the user of a command.
+    fn as_owner(&self, mut command: Command) -> Command {
         command.current_dir(self.folder.path()).env_remove("PGDATA");
         if let Some((user, group)) = self.owner {
             command.uid(user).gid(group);
         }
         command
     }
-
-    fn wait_until_ready(&self) {
-        let begun = Instant::now();
-        while !is_ready(self.port) {
-            let log = || std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-            assert!(begun.elapsed() < PATIENCE, "not ready in time: {}", log());
-            std::thread::park_timeout(Duration::from_millis(5));
-        }
-    }
-}
-
-impl Drop for PostgresServer {
-    fn drop(&mut self) {
-        self.kill();
-    }
 }
 
 /// Returns whether the server begins a session of the administrator.
 fn is_ready(port: u16) -> bool {
     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     // A startup message of version 3.0.
     let startup = b"\0\0\0\x29\0\x03\0\0user\0postgres\0database\0postgres\0\0";
     let mut answer = [0];
@@ -216,11 +172,11 @@ fn programs() -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let newest = versions.map(|version| version.path().join("bin")).filter(|folder| folder.join("initdb").exists());
     let by_version = |folder: &PathBuf| folder.parent()?.file_name()?.to_str()?.parse::<u32>().ok();
-    newest
-        .max_by_key(by_version)
-        .or_else(in_path)
-        .expect("PostgreSQL should be installed; `cargo xtask test` installs it, or `apt-get install postgresql` does")
+    newest.max_by_key(by_version).or_else(in_path).expect(MISSING)
 }
+
+const MISSING: &str =
+    "PostgreSQL should be installed; `cargo xtask test` installs it, or `apt-get install postgresql` does";
 
 #[expect(clippy::disallowed_methods, reason = "looks for programs, as a shell does")]
 fn in_path() -> Option<PathBuf> {
@@ -236,8 +192,4 @@ fn postgres_user() -> (u32, u32) {
         line.expect("as root, the servers run as the user `postgres`, which must exist").split(':').skip(2);
     let mut number = || fields.next().unwrap().parse().unwrap();
     (number(), number())
-}
-
-fn unused_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

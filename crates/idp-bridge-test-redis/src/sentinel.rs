@@ -1,19 +1,18 @@
 //! A Sentinel, which promotes a replica when its master is gone.
 
-use std::process::{Child, Command};
-
+use idp_bridge_test_process::{ServerProcess, unused_port};
 use tempfile::TempDir;
 
 use crate::client;
-use crate::server::{RedisServer, spawn, unused_port, wait_until};
+use crate::server::{MISSING, PROGRAM, RedisServer};
 
 /// A Sentinel for one master. It is killed when this is dropped.
 #[derive(Debug)]
 pub struct Sentinel {
-    folder: TempDir,
     port: u16,
     password: Option<&'static str>,
-    child: Child,
+    running: ServerProcess,
+    _folder: TempDir,
 }
 
 impl Sentinel {
@@ -41,10 +40,11 @@ impl Sentinel {
             master.port()
         );
         std::fs::write(&config, text).unwrap();
-        let mut command = Command::new("redis-server");
-        let child = spawn(command.current_dir(folder.path()).arg(&config).arg("--sentinel"), &log);
-        let sentinel = Self { folder, port, password, child };
-        wait_until(|| sentinel.master_info().contains("num-slaves\n1"), &log);
+        let mut command = ServerProcess::command(PROGRAM, "KILL");
+        command.arg(&config).arg("--sentinel").current_dir(folder.path());
+        let running = ServerProcess::start(&mut command, &log, MISSING);
+        let sentinel = Self { port, password, running, _folder: folder };
+        sentinel.running.wait_until(|| sentinel.master_info().contains("num-slaves\n1"));
         sentinel
     }
 
@@ -60,7 +60,7 @@ impl Sentinel {
             let info = self.master_info();
             !info.is_empty() && !info.contains(&old)
         };
-        wait_until(has_moved, &self.folder.path().join("log"));
+        self.running.wait_until(has_moved);
     }
 
     fn master_info(&self) -> String {
@@ -68,13 +68,5 @@ impl Sentinel {
         let commands: Vec<&[&str]> =
             login.iter().map(|login| &login[..]).chain([&["SENTINEL", "master", Self::MASTER][..]]).collect();
         client::send_all(self.port, &commands).unwrap_or_default()
-    }
-}
-
-impl Drop for Sentinel {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

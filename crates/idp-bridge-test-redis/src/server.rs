@@ -1,18 +1,9 @@
 //! A Redis server.
 
-use std::fs::File;
-use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
-use rustix::process::{Pid, Signal, kill_process};
+use idp_bridge_test_process::{ServerProcess, unused_port};
 use tempfile::TempDir;
 
 use crate::client;
-
-/// The time limit for anything that should be immediate.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A Redis server, with the settings that a shared store needs: each change is on the disk, and nothing is evicted.
 ///
@@ -23,7 +14,7 @@ pub struct RedisServer {
     port: u16,
     options: Vec<String>,
     /// `None` while the server does not run.
-    child: Option<Child>,
+    running: Option<ServerProcess>,
 }
 
 impl RedisServer {
@@ -38,7 +29,7 @@ impl RedisServer {
             folder: tempfile::tempdir().unwrap(),
             port: unused_port(),
             options: options.iter().map(ToString::to_string).collect(),
-            child: None,
+            running: None,
         };
         server.restart();
         server
@@ -66,44 +57,42 @@ impl RedisServer {
             let reply = client::send_all(self.port, &[&["SET", "wait-for-replica", ""], &["WAIT", "1", "1000"]]);
             reply.is_ok_and(|replicas| replicas == "1")
         };
-        wait_until(has_all, &self.folder.path().join("log"));
+        self.running().wait_until(has_all);
     }
 
     /// Kills the server, as a crash would.
     pub fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
+        self.running = None;
     }
 
     /// Starts the killed server on the same port, with its data.
     pub fn restart(&mut self) {
-        let mut command = Command::new("redis-server");
+        let mut command = ServerProcess::command(PROGRAM, "KILL");
         let port = self.port.to_string();
         command.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"]);
         // A replica is synchronized at once; by default after five seconds.
         command.args(["--repl-diskless-sync-delay", "0"]);
         command.args(["--appendfsync", "always", "--maxmemory-policy", "noeviction"]).args(&self.options);
         let log = self.folder.path().join("log");
-        self.child = Some(spawn(command.current_dir(self.folder.path()), &log));
+        let running = ServerProcess::start(command.current_dir(self.folder.path()), &log, MISSING);
         let is_ready =
             || client::send(self.port, &["PING"]).is_ok_and(|reply| reply == "PONG") || self.wants_password();
-        wait_until(is_ready, &log);
+        running.wait_until(is_ready);
+        self.running = Some(running);
     }
 
     /// Stops the server's process until [`resume`](Self::resume). Its connections stay open.
     pub fn pause(&self) {
-        self.signal(Signal::STOP);
+        self.running().pause();
     }
 
     /// Continues the paused server.
     pub fn resume(&self) {
-        self.signal(Signal::CONT);
+        self.running().resume();
     }
 
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(self.child.as_ref().unwrap()), signal).unwrap();
+    fn running(&self) -> &ServerProcess {
+        self.running.as_ref().unwrap()
     }
 
     fn wants_password(&self) -> bool {
@@ -111,29 +100,7 @@ impl RedisServer {
     }
 }
 
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-/// Starts a program with its output in a log.
-pub(crate) fn spawn(command: &mut Command, log: &Path) -> Child {
-    let log = File::create(log).unwrap();
-    let child = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn();
-    child.expect("`redis-server` should start; `cargo xtask test` installs it, or `apt-get install redis-server` does")
-}
-
-/// Waits for a condition, or panics with the log.
-pub(crate) fn wait_until(condition: impl Fn() -> bool, log: &Path) {
-    let begun = Instant::now();
-    while !condition() {
-        let log = || std::fs::read_to_string(log).unwrap_or_default();
-        assert!(begun.elapsed() < PATIENCE, "not ready in time: {}", log());
-        std::thread::park_timeout(Duration::from_millis(5));
-    }
-}
-
-pub(crate) fn unused_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
+/// The program of servers and Sentinels.
+pub(crate) const PROGRAM: &str = "redis-server";
+pub(crate) const MISSING: &str =
+    "`redis-server` should be installed; `cargo xtask test` installs it, or `apt-get install redis-server` does";

@@ -1,21 +1,12 @@
 //! An OpenLDAP server.
 
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
+use idp_bridge_test_process::{ServerProcess, unused_port};
 use tempfile::TempDir;
-
-/// The time limit for anything that should be immediate.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Runs the server until the standard input ends, which is when the test ends, however it ends.
-const UNTIL_INPUT_ENDS: &str =
-    r#""$@" >&2 & server=$!; echo $server; cat >/dev/null; kill -KILL $server; wait $server"#;
 
 /// The schema of the users, and the database.
 const CONFIGURATION: &str = r#"
@@ -54,13 +45,7 @@ pub struct SlapdServer {
     port: u16,
     tls_port: u16,
     /// `None` while the server does not run.
-    running: Option<Running>,
-}
-
-#[derive(Debug)]
-struct Running {
-    shell: Child,
-    server: Pid,
+    running: Option<ServerProcess>,
 }
 
 impl SlapdServer {
@@ -142,69 +127,34 @@ impl SlapdServer {
 
     /// Kills the server, as a crash would.
     pub fn kill(&mut self) {
-        if let Some(mut running) = self.running.take() {
-            drop(running.shell.stdin.take());
-            running.shell.wait().unwrap();
-        }
+        self.running = None;
     }
 
     /// Starts the killed server on the same ports, with its data.
     pub fn restart(&mut self) {
         let program = ["/usr/sbin/slapd", "/usr/lib/openldap/slapd"].into_iter().find(|path| Path::new(path).exists());
-        let log = self.folder.path().join("log");
-        let output = File::create(&log).unwrap();
         self.write_file("slapd.conf", &format!("{CONFIGURATION}{}{DATABASE}{}", self.general, self.database));
         let mut urls = format!("{}/", self.url());
         if self.general.contains("TLSCertificateFile") {
             urls.push_str(&format!(" ldaps://127.0.0.1:{}/", self.tls_port));
         }
-        let mut command = Command::new("sh");
-        command.args(["-c", UNTIL_INPUT_ENDS, "sh", program.expect(MISSING)]);
+        let mut command = ServerProcess::command(program.expect(MISSING), "KILL");
         command.args(["-f", "slapd.conf", "-d", "0", "-h", &urls]).current_dir(self.folder.path());
-        let mut shell = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(output).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(shell.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let server = line.trim().parse().ok().and_then(Pid::from_raw).expect("the shell should print the server's id");
-        self.running = Some(Running { shell, server });
-        let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            let log = || std::fs::read_to_string(&log).unwrap_or_default();
-            assert!(begun.elapsed() < PATIENCE, "not ready in time: {}", log());
-            std::thread::park_timeout(Duration::from_millis(5));
-        }
+        let running = ServerProcess::start(&mut command, &self.folder.path().join("log"), MISSING);
+        running.wait_until(|| TcpStream::connect(("127.0.0.1", self.port)).is_ok());
+        self.running = Some(running);
     }
 
     /// Stops the server's process until [`resume`](Self::resume). Its connections stay open.
     pub fn pause(&self) {
-        self.signal(Signal::STOP);
-        // A thread of the server may still be answering.
-        let status = format!("/proc/{}/stat", self.running.as_ref().unwrap().server.as_raw_nonzero());
-        let begun = Instant::now();
-        while !std::fs::read_to_string(&status).unwrap().contains(") T ") {
-            assert!(begun.elapsed() < PATIENCE, "the server should stop");
-            std::thread::yield_now();
-        }
+        self.running.as_ref().unwrap().pause();
     }
 
     /// Continues the paused server.
     pub fn resume(&self) {
-        self.signal(Signal::CONT);
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(self.running.as_ref().unwrap().server, signal).unwrap();
-    }
-}
-
-impl Drop for SlapdServer {
-    fn drop(&mut self) {
-        self.kill();
+        self.running.as_ref().unwrap().resume();
     }
 }
 
 const MISSING: &str =
     "OpenLDAP should be installed; `cargo xtask test` installs it, or `apt-get install slapd ldap-utils` does";
-
-fn unused_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}

@@ -2,7 +2,7 @@
 //!
 //! They panic where a test should fail.
 
-#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "for tests only")]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "for tests only")]
 
 mod server;
 

@@ -1,4 +1,4 @@
-"""A mail server that keeps its mails in the folder `mails`, and ends with its standard input."""
+"""A mail server that keeps its mails in the folder `mails`."""
 
 import asyncio
 import json
@@ -61,11 +61,6 @@ def authenticate(server, session, envelope, mechanism, data):
     return AuthResult(success=data == expected, handled=data == expected)
 
 
-def end_with_input():
-    if not os.read(0, 4096):
-        os._exit(0)
-
-
 async def main():
     context = None
     if OPTIONS["security"] != "plain":
@@ -87,10 +82,7 @@ async def main():
         )
 
     tls = context if OPTIONS["security"] == "implicit" else None
-    loop = asyncio.get_running_loop()
-    loop.add_reader(0, end_with_input)
-    server = await loop.create_server(new, "127.0.0.1", 0, ssl=tls)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    server = await asyncio.get_running_loop().create_server(new, "127.0.0.1", OPTIONS["port"], ssl=tls)
     await server.serve_forever()
 
 

@@ -1,11 +1,10 @@
 //! A mail server.
 
-use std::fs::File;
-use std::io::{BufRead as _, BufReader};
+use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use rustix::process::{Pid, Signal, kill_process};
+use idp_bridge_test_process::{ServerProcess, unused_port};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -27,7 +26,7 @@ pub enum Security<'a> {
 #[derive(Debug)]
 pub struct SmtpServer {
     folder: TempDir,
-    child: Child,
+    running: ServerProcess,
     port: u16,
 }
 
@@ -51,19 +50,15 @@ impl SmtpServer {
             std::fs::write(folder.path().join("key.pem"), key).unwrap();
         }
         std::fs::write(folder.path().join("server.py"), include_str!("server.py")).unwrap();
-        let options = json!({"security": name, "user": Self::USER, "password": Self::PASSWORD}).to_string();
+        let port = unused_port();
+        let options = json!({"port": port, "security": name, "user": Self::USER, "password": Self::PASSWORD});
         // That of Debian, which has the package `python3-aiosmtpd`.
         let python = ["/usr/bin/python3", "python3"].into_iter().find(|path| Path::new(path).exists());
-        let mut command = Command::new(python.unwrap_or("python3"));
-        command.args(["-B", "server.py", &options]).current_dir(folder.path());
-        let log = folder.path().join("log");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(File::create(&log).unwrap());
-        let mut child = command.spawn().expect(MISSING);
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let log = || std::fs::read_to_string(&log).unwrap_or_default();
-        let port = line.trim().parse().unwrap_or_else(|_| panic!("{MISSING}: {}", log()));
-        Self { folder, child, port }
+        let mut command = ServerProcess::command(python.unwrap_or("python3"), "KILL");
+        command.args(["-B", "server.py", &options.to_string()]).current_dir(folder.path());
+        let running = ServerProcess::start(&mut command, &folder.path().join("log"), MISSING);
+        running.wait_until(|| TcpStream::connect(("127.0.0.1", port)).is_ok());
+        Self { folder, running, port }
     }
 
     /// Returns the port.
@@ -101,15 +96,7 @@ impl SmtpServer {
 
     /// Stops the server's process, so that it answers no more. Its connections stay open.
     pub fn pause(&self) {
-        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).unwrap();
-        kill_process(id, Signal::STOP).unwrap();
-    }
-}
-
-impl Drop for SmtpServer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.running.pause();
     }
 }
 

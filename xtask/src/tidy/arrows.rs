@@ -60,6 +60,7 @@ fn is_allowed(package: &Package, dependency: &Dependency) -> bool {
                 dependency.name.starts_with(CONNECTOR) && !dependency.name.ends_with(TESTING) && dependency.optional;
             is_optional_connector || ["core", "http", "protocol", "server", "client"].contains(&target)
         }
+        name if name.starts_with("idp-bridge-test-") => target == "test-process",
         name if name.starts_with(CONNECTOR) => match name.strip_suffix(TESTING) {
             Some(connector) => ["core", "http", "conformance"].contains(&target) || dependency.name == connector,
             None => ["core", "http"].contains(&target) || (target == "mailer" && WITH_MAILER.contains(&name)),
@@ -120,6 +121,8 @@ mod tests {
             (TESTING, CONFORMANCE, None, false, true),
             (TESTING, MEMORY, None, false, false),
             (TESTING, "idp-bridge-protocol", None, false, false),
+            ("idp-bridge-test-redis", "idp-bridge-test-process", None, false, true),
+            ("idp-bridge-test-redis", "idp-bridge-core", None, false, false),
         ] {
             assert_eq!(allows(from, to, kind, optional), allowed, "{from} on {to}, {kind:?}, {optional}");
         }
