@@ -89,6 +89,11 @@ impl DefinitionHarness {
         recording
     }
 
+    /// Returns the port of the suite's mail server on 127.0.0.1.
+    pub fn smtp_port(&self) -> u16 {
+        self.mails.port()
+    }
+
     /// Deletes the users that were created. Returns how many are left.
     pub async fn clean_up(&self) -> TestResult<usize> {
         let created = std::mem::take(&mut self.state().created);

@@ -72,10 +72,6 @@ impl<P: Product> Fake for Server<P> {
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         let path = (&request.method, segments.as_slice());
         let answer = match path {
-            (&Method::POST, ["mail-server", port]) => {
-                self.users.send_mails_to(port);
-                Ok(Answer::json(200, &serde_json::json!({})))
-            }
             _ if has_slash != self.product.ends_with_slash() => Err(Answer::new(404, "text/plain", "not found")),
             _ => self.product.authorize(request).and_then(|()| self.product.handle(&mut self.users, request, path)),
         };
@@ -95,5 +91,6 @@ async fn start<P: Product>(product: &'static P) -> TestResult<DefinitionHarness>
     config.settings.extend(product.settings().iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
     config.secrets.insert(secret.to_owned(), Secret::new(SECRET));
     let harness = DefinitionHarness::start(name.to_owned(), text, config, 0).await?;
+    server.with(|server| server.users.send_mails_to(harness.smtp_port()));
     Ok(harness.named(&format!("http:{name} (fake)")).keep(server))
 }

@@ -68,7 +68,12 @@ impl Product for Supabase {
                 if path.1 == ["resend"] && body["type"] != "signup" {
                     return Err(refusal(400, "validation_failed"));
                 }
-                users.mail(&text(&body, "email"));
+                let email = text(&body, "email");
+                // The mail server refuses the recipient.
+                if email.starts_with("undeliverable") {
+                    return Err(refusal(500, "unexpected_failure"));
+                }
+                users.mail(&email);
                 Ok(Answer::json(200, &json!({})))
             }
             _ => Err(Answer::new(404, "text/plain", "404 page not found")),

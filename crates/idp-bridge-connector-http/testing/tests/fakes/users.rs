@@ -33,8 +33,8 @@ pub(super) struct Users {
 
 impl Users {
     /// Sends mails to this port from now on.
-    pub(super) fn send_mails_to(&mut self, port: &str) {
-        self.smtp_port = port.parse().unwrap_or_default();
+    pub(super) fn send_mails_to(&mut self, port: u16) {
+        self.smtp_port = port;
     }
 
     /// Returns a new number. Each differs from the others in two digits at least, as a multiple of 11.
