@@ -68,6 +68,11 @@ impl Configured {
     pub(crate) fn serve(&self) -> Bridge {
         Bridge::serve(&self.config())
     }
+
+    /// Serves with the log that is configured, or else one at `info`.
+    pub(crate) fn serve_at_info(&self) -> Bridge {
+        Bridge::serve_at(&self.config(), "127.0.0.1:0")
+    }
 }
 
 /// Returns the signer of the tenant's calls.

@@ -77,7 +77,7 @@ impl Stage {
         let server = "[server]\nshutdown_delay = \"0s\"\nmetrics_listen = \"127.0.0.1:0\"\n\
                       [server.limits]\nconnections = 20000\nconnections_per_peer = 15000\n";
         let configured = Configured::new(&format!("{server}{}", (0..TENANTS).map(table).collect::<String>()));
-        let bridge = configured.serve();
+        let bridge = configured.serve_at_info();
         Self { bridge, relay, upstream, user, _configured: configured, _harness: harness, _runtime: runtime }
     }
 

@@ -33,7 +33,7 @@ pub(crate) fn raise_open_file_limit() {
 #[test]
 fn half_open_connections_do_not_block() {
     raise_open_file_limit();
-    let bridge = Configured::with_tenant_keys("").serve();
+    let bridge = Configured::with_tenant_keys("").serve_at_info();
     let mut half_open: Vec<TcpStream> = (0..1000).map(|_| TcpStream::connect(bridge.address()).unwrap()).collect();
     for (number, stream) in half_open.iter_mut().enumerate() {
         let part: &[u8] = match number % 4 {
@@ -77,7 +77,7 @@ fn p99(sorted: &[Duration]) -> Duration {
 fn idle_connections_take_little_memory() {
     raise_open_file_limit();
     let limits = "limits.connections = 20000\nlimits.connections_per_peer = 15000\nshutdown_delay = \"0s\"";
-    let bridge = Configured::with_server_keys(limits).serve();
+    let bridge = Configured::with_server_keys(limits).serve_at_info();
     let mut connections = Vec::new();
     for number in 0..IDLE + SLOW {
         let mut stream = TcpStream::connect(bridge.address()).unwrap();
@@ -96,7 +96,7 @@ fn idle_connections_take_little_memory() {
 
 #[test]
 fn badly_signed_calls_do_not_slow_good_ones() {
-    let bridge = Configured::with_tenant_keys("").serve();
+    let bridge = Configured::with_tenant_keys("").serve_at_info();
     let call = |id: &str| signer().call("users.get_by_id", json!({"id": id}));
     let measure_good = || measure(GOOD_CALLS, || assert_eq!(call("u-1").send(bridge.address()).status, 200));
     measure_good();
@@ -148,7 +148,7 @@ fn send_bad_requests(bridge: &Bridge, round: usize) {
 
 #[test]
 fn memory_does_not_grow_with_bad_requests() {
-    let bridge = Configured::with_tenant_keys("").serve();
+    let bridge = Configured::with_tenant_keys("").serve_at_info();
     (0..150).for_each(|round| send_bad_requests(&bridge, round));
     let before = bridge.resident_kb();
     (150..750).for_each(|round| send_bad_requests(&bridge, round));
@@ -161,7 +161,7 @@ fn memory_does_not_grow_with_bad_requests() {
 #[test]
 fn start_is_fast_and_memory_is_small() {
     let begun = Instant::now();
-    let bridge = Configured::with_tenant_keys("").serve();
+    let bridge = Configured::with_tenant_keys("").serve_at_info();
     assert_eq!(Request::get("/healthz").send(bridge.address()).status, 200);
     let (took, resident) = (begun.elapsed(), bridge.resident_kb());
     println!("from start to first answer {took:?}, idle {resident} kB resident");

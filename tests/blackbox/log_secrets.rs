@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 use crate::fixture::{Configured, KEY, signer};
 use crate::receiver::Receiver;
 use crate::support::http::Request;
+use crate::support::leaks;
 
 /// A REST token and its SHA-256.
 const TOKEN: &str = "rest-token-7b1c5d0e9f";
@@ -27,6 +28,15 @@ fn find_leaks<'a>(texts: &'a [String], seeded: &'a [String]) -> Vec<(&'a str, &'
 fn planted_value_is_found() {
     let texts = ["{\"message\":\"fine\"}", "{\"path\":\"/users?email=grace.seeded@acme.example\"}"].map(str::to_owned);
     assert_eq!(find_leaks(&texts, &[EMAIL.to_owned(), CUSTOMER.to_owned()]).len(), 1);
+}
+
+#[test]
+fn addresses_and_tokens_are_found_in_each_log() {
+    let planted =
+        ["to grace@acme.example now", "?email=grace%40acme.example", "Bearer eyJhbGciOi", KEY].map(str::to_owned);
+    assert_eq!(leaks::find(&planted).len(), planted.len());
+    let harmless = ["redis://user@127.0.0.1:1", "version@1.2", "{\"host\":\"idp.acme.example\"}"].map(str::to_owned);
+    assert_eq!(leaks::find(&harmless).len(), 0);
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn get_user(bridge: &Bridge) {
 
 #[test]
 fn log_level_changes_for_a_time() {
-    let bridge = Configured::with_server_keys(PROBES).serve();
+    let bridge = Configured::with_server_keys(PROBES).serve_at_info();
     let probes = bridge.probes_address();
     let shown = Request::get("/log-level").send(&probes);
     assert_eq!((shown.status, shown.json()), (200, json!({"filter": "info", "configured": "info"})));
@@ -45,7 +45,7 @@ fn log_level_changes_for_a_time() {
 
 #[test]
 fn invalid_log_level_changes_nothing() {
-    let bridge = Configured::with_server_keys(PROBES).serve();
+    let bridge = Configured::with_server_keys(PROBES).serve_at_info();
     let probes = bridge.probes_address();
     for body in [
         json!({"filter": "warning"}),

@@ -8,12 +8,15 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::program;
+use super::{leaks, program};
 
 /// Maximum time for anything that should be immediate.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A running bridge. It is stopped when dropped.
+/// The environment variable with the filter of the log.
+const LOG: &str = "IDP_BRIDGE_LOG";
+
+/// A running bridge. It is stopped when dropped, and its log must have no personal data and no secrets.
 #[derive(Debug)]
 pub(crate) struct Bridge {
     child: Child,
@@ -26,24 +29,25 @@ impl Bridge {
     /// Serves the demo.
     pub(crate) fn serve_demo() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self::start(program::command(folder.path()).args(["serve", "--listen", "127.0.0.1:0"]))
+        Self::start(program::command(folder.path()).env(LOG, "trace").args(["serve", "--listen", "127.0.0.1:0"]))
     }
 
-    /// Serves a configuration.
+    /// Serves a configuration, with a log at `trace`.
     pub(crate) fn serve(config: &Path) -> Self {
         Self::serve_with_options(config, &[])
     }
 
-    /// Serves a configuration at this address.
+    /// Serves a configuration at this address, with the log that is configured, or else one at `info`.
     pub(crate) fn serve_at(config: &Path, address: &str) -> Self {
         let mut command = program::command(config.parent().unwrap());
         Self::start(command.args(["serve", "--listen", address, "--config"]).arg(config))
     }
 
-    /// Serves a configuration with additional options.
+    /// Serves a configuration with additional options, with a log at `trace`.
     pub(crate) fn serve_with_options(config: &Path, options: &[&str]) -> Self {
         let folder = config.parent().unwrap();
         let mut command = program::command(folder);
+        command.env(LOG, "trace");
         Self::start(command.args(["serve", "--listen", "127.0.0.1:0", "--config"]).arg(config).args(options))
     }
 
@@ -148,6 +152,11 @@ impl Bridge {
 impl Drop for Bridge {
     fn drop(&mut self) {
         self.kill();
+        if !std::thread::panicking() {
+            let log = self.log();
+            let leaks = leaks::find(&log);
+            assert!(leaks.is_empty(), "the log has personal data or secrets: {leaks:#?}");
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod bridge;
 pub(crate) mod http;
+pub(crate) mod leaks;
 pub(crate) mod load;
 pub(crate) mod program;
 pub(crate) mod sign;

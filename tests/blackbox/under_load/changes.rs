@@ -44,7 +44,7 @@ impl Stage {
             configured.write(&format!("key{number}"), &key(number));
             configured.write(&format!("tenants/t{number}.toml"), &tenant(&format!("\"../key{number}\""), ""));
         }
-        let bridge = Bridge::serve(&configured.folder().join("tenants"));
+        let bridge = Bridge::serve_at(&configured.folder().join("tenants"), "127.0.0.1:0");
         Self { configured, bridge }
     }
 
