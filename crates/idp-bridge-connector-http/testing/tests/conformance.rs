@@ -1,10 +1,11 @@
 //! The conformance suite on fakes: that of Keycloak, with a definition instead of the connector, and those of products of the catalog.
 
+// Always true here. It lets clippy accept `unwrap` in helpers, too.
+#![cfg(test)]
+
+mod fakes;
 mod keycloak;
 mod openid;
-// `cfg(test)` is always true here. Clippy then allows indices in the fake, too.
-#[cfg(test)]
-mod fakes;
 
 use std::process::ExitCode;
 
