@@ -10,7 +10,7 @@ use futures_util::future::{FutureExt as _, Shared, WeakShared};
 
 use crate::catch_panic::catch_panic;
 
-/// The running requests, by key. Unlike [`Flights`](crate::flights::Flights) it starts no tasks: the callers poll.
+/// The running requests, by key. It starts no tasks: the callers poll.
 pub(crate) struct SharedFutures<K: Eq + Hash, T: Clone>(Arc<Mutex<Running<K, T>>>);
 
 type Running<K, T> = HashMap<K, (Arc<()>, WeakShared<BoxFuture<T>>)>;
