@@ -102,12 +102,6 @@ impl Store {
         Ok(Self { writes, revocations, resets, clock, is_away, counts })
     }
 
-    /// Replaces the idempotency store.
-    #[must_use]
-    pub fn with_writes(self, writes: Arc<dyn IdempotencyStore>) -> Self {
-        Self { writes, ..self }
-    }
-
     /// Replaces the revocation list.
     #[must_use]
     pub fn with_revocations(self, revocations: Arc<dyn RevocationStore>) -> Self {

@@ -49,7 +49,7 @@ pub struct Tenant {
     pub client_names: Vec<String>,
     /// The limits on its calls.
     pub limits: TenantLimits,
-    /// The time for which a user that was read is cached, up to [`MAX_USER_CACHE`](Self::MAX_USER_CACHE). Zero caches none.
+    /// The time for which a user that was read is cached, usually at most a minute. Zero caches none.
     pub user_cache: Duration,
     /// The counters of the provider's requests.
     pub upstream: UpstreamCounters,
@@ -78,9 +78,6 @@ impl Tenant {
     pub const MIN_DEADLINE: Duration = Duration::from_millis(100);
     /// The longest deadline that a tenant may set.
     pub const MAX_DEADLINE: Duration = Duration::from_secs(30);
-
-    /// The longest time for which a user is cached.
-    pub const MAX_USER_CACHE: Duration = Duration::from_secs(60);
 
     /// Creates a tenant with the default rules, without REST and without federation.
     pub fn new(id: TenantId, connector: &'static str, provider: Arc<dyn IdentityProvider>, keys: KeyRing) -> Self {

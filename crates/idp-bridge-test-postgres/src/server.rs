@@ -57,11 +57,6 @@ impl PostgresServer {
         self.port
     }
 
-    /// Returns the folder of the Unix socket.
-    pub fn socket_folder(&self) -> &Path {
-        self.folder.path()
-    }
-
     /// Writes a file that settings can name, such as a certificate, with rights for the server alone.
     pub fn write_file(&self, name: &str, contents: &str) {
         let path = self.data_folder().join(name);
