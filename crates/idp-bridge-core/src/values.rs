@@ -99,6 +99,21 @@ fn token_rule(text: &str) -> Result<(), &'static str> {
 }
 
 macro_rules! value {
+    ($(#[$doc:meta])* $name:ident, $what:literal, id = $example:literal) => {
+        value!(
+            $(#[$doc])*
+            $name,
+            $what,
+            id_rule,
+            (
+                "minLength" = 1,
+                "maxLength" = 256,
+                "pattern" = r"^[^\x00-\x1f\x7f-\x9f]+$",
+                "not" = {"enum": [".", ".."]},
+                "examples" = [$example]
+            )
+        );
+    };
     ($(#[$doc:meta])* $name:ident, $what:literal, $rule:path, $schema:tt) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
@@ -152,28 +167,14 @@ value!(
     /// Opaque: compared byte for byte, without trimming or case folding. `Debug` hides it.
     UserId,
     "id",
-    id_rule,
-    (
-        "minLength" = 1,
-        "maxLength" = 256,
-        "pattern" = r"^[^\x00-\x1f\x7f-\x9f]+$",
-        "not" = {"enum": [".", ".."]},
-        "examples" = ["u-1"]
-    )
+    id = "u-1"
 );
 
 value!(
     /// The tenant's identifier for a customer. Has the rule of [`UserId`].
     CustomerId,
     "customer",
-    id_rule,
-    (
-        "minLength" = 1,
-        "maxLength" = 256,
-        "pattern" = r"^[^\x00-\x1f\x7f-\x9f]+$",
-        "not" = {"enum": [".", ".."]},
-        "examples" = ["cust-1"]
-    )
+    id = "cust-1"
 );
 
 value!(
@@ -195,14 +196,7 @@ value!(
     /// An identity provider's id of a login (`sid`, Cognito's `origin_jti`). Has the rule of [`UserId`].
     SessionId,
     "session",
-    id_rule,
-    (
-        "minLength" = 1,
-        "maxLength" = 256,
-        "pattern" = r"^[^\x00-\x1f\x7f-\x9f]+$",
-        "not" = {"enum": [".", ".."]},
-        "examples" = ["s-1"]
-    )
+    id = "s-1"
 );
 
 /// A bearer token (RFC 6750, section 2.1): 1 to 8192 characters. `Debug` hides it.
