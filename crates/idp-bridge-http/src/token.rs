@@ -161,4 +161,32 @@ impl<S: TokenSource> fmt::Debug for TokenCache<S> {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_used_until_shortly_before_expiry() {
+        let seconds = Duration::from_secs;
+        assert_eq!(lifetime(seconds(100)), Lifetime { fresh: seconds(50), good: seconds(95), usable: seconds(95) });
+        assert_eq!(lifetime(seconds(10)), Lifetime { fresh: seconds(5), good: seconds(9), usable: seconds(9) });
+        for expires_in in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
+            let lifetime = lifetime(expires_in);
+            assert!(lifetime.fresh <= lifetime.good && lifetime.good == lifetime.usable);
+            assert!(lifetime.usable <= LONGEST_LIFETIME);
+        }
+    }
+
+    #[test]
+    fn token_response_is_parsed_and_hidden() {
+        let answer = |text| serde_json::from_str::<TokenResponse>(text);
+        let full =
+            answer(r#"{"access_token": "t-1", "token_type": "Bearer", "expires_in": 300, "scope": "a b"}"#).unwrap();
+        assert_eq!(full.scope.as_deref(), Some("a b"));
+        assert!(!format!("{full:?}").contains("t-1"));
+        let token = Token::from(full);
+        assert_eq!((token.secret.expose(), token.expires_in), ("t-1", Duration::from_secs(300)));
+        for bad in [r#"{"expires_in": 300}"#, r#"{"access_token": "t"}"#, r#"{"access_token": "", "expires_in": 1}"#] {
+            assert!(answer(bad).is_err(), "{bad}");
+        }
+    }
+}

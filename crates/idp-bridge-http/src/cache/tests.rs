@@ -1,7 +1,9 @@
 //! Tests of the cache with a paused clock.
 
+use std::error::Error as _;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
+use idp_bridge_core::Origin;
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 use tokio::time::advance;
@@ -12,7 +14,7 @@ use super::*;
 struct Scripted {
     fetches: Arc<AtomicUsize>,
     gate: Arc<Semaphore>,
-    down: Arc<Mutex<bool>>,
+    fails: Arc<Mutex<Option<fn() -> Error>>>,
 }
 
 const LIFETIME: Lifetime =
@@ -28,10 +30,8 @@ impl Source for Scripted {
         let number = self.fetches.fetch_add(1, SeqCst);
         scope.recorder().request();
         let _permit = self.gate.acquire().await.unwrap();
-        if *self.down.lock().unwrap() {
-            return Err(Error::upstream(ErrorKind::Unavailable, "down"));
-        }
-        Ok((number, LIFETIME))
+        let fails = *self.fails.lock().unwrap();
+        fails.map_or(Ok((number, LIFETIME)), |error| Err(error()))
     }
 }
 
@@ -41,18 +41,22 @@ struct Bench {
     cache: Cache<Scripted>,
     fetches: Arc<AtomicUsize>,
     gate: Arc<Semaphore>,
-    down: Arc<Mutex<bool>>,
+    fails: Arc<Mutex<Option<fn() -> Error>>>,
 }
 
 impl Bench {
     fn new() -> Self {
-        let (fetches, gate, down) = (Arc::default(), Arc::new(Semaphore::new(1)), Arc::default());
-        let source = Scripted { fetches: Arc::clone(&fetches), gate: Arc::clone(&gate), down: Arc::clone(&down) };
-        Self { cache: Cache::new(source, LIMIT), fetches, gate, down }
+        let (fetches, gate, fails) = (Arc::default(), Arc::new(Semaphore::new(1)), Arc::default());
+        let source = Scripted { fetches: Arc::clone(&fetches), gate: Arc::clone(&gate), fails: Arc::clone(&fails) };
+        Self { cache: Cache::new(source, LIMIT), fetches, gate, fails }
+    }
+
+    fn fail(&self, error: Option<fn() -> Error>) {
+        *self.fails.lock().unwrap() = error;
     }
 
     fn down(&self, down: bool) {
-        *self.down.lock().unwrap() = down;
+        self.fail(down.then_some(|| Error::upstream(ErrorKind::Unavailable, "down")));
     }
 
     async fn get(&self) -> Result<usize> {
@@ -78,6 +82,80 @@ fn scope() -> CallScope {
 async fn settle() {
     for _ in 0..20 {
         yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn concurrent_calls_wait_for_one_fetch() {
+    let bench = Bench::new();
+    let closed = bench.gate.acquire().await.unwrap();
+    let (first, second) = (scope(), scope());
+    let (one, two, ()) = tokio::join!(bench.cache.get(&first), bench.cache.get(&second), async {
+        settle().await;
+        drop(closed);
+    });
+    assert_eq!((one.unwrap().value, two.unwrap().value, bench.fetches()), (0, 0, 1));
+    assert_eq!((first.recorder().requests(), second.recorder().requests()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn failed_fetch_fails_all_waiting_calls() {
+    let bench = Bench::new();
+    bench.fail(Some(|| {
+        let error = Error::upstream(ErrorKind::RateLimited, "slow down").with_hint("wait");
+        error.with_retry_after(Some(Duration::from_secs(7)))
+    }));
+    let closed = bench.gate.acquire().await.unwrap();
+    let (one, two, ()) = tokio::join!(bench.get(), bench.get(), async {
+        settle().await;
+        drop(closed);
+    });
+    for error in [one, two].map(Result::unwrap_err) {
+        assert_eq!((error.kind(), error.origin()), (ErrorKind::RateLimited, Origin::Upstream));
+        assert_eq!((error.retry_after(), error.hint()), (Some(Duration::from_secs(7)), Some("wait")));
+        assert_eq!(error.source().unwrap().to_string(), "slow down");
+    }
+    assert_eq!(bench.fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn panicking_source_is_unexpected() {
+    let bench = Bench::new();
+    bench.fail(Some(|| panic!("a bug of the source")));
+    let error = bench.get().await.unwrap_err();
+    assert_eq!((error.kind(), error.origin()), (ErrorKind::Unexpected, Origin::Ours));
+    bench.fail(None);
+    assert_eq!(bench.get().await.unwrap(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn value_is_refreshed_in_the_background() {
+    let bench = Bench::new();
+    bench.get().await.unwrap();
+    advance(LIFETIME.fresh - Duration::from_secs(1)).await;
+    assert_eq!((bench.get().await.unwrap(), bench.fetches()), (0, 1));
+    bench.down(true);
+    advance(Duration::from_secs(1)).await;
+    // The first call starts the refresh, which fails. The next ones make no fetch.
+    for _ in 0..5 {
+        assert_eq!(bench.get().await.unwrap(), 0);
+    }
+    assert_eq!(bench.fetches(), 2);
+    bench.down(false);
+    advance(REST).await;
+    let call = scope();
+    assert_eq!(bench.cache.get(&call).await.unwrap().value, 0);
+    settle().await;
+    assert_eq!((bench.get().await.unwrap(), bench.fetches(), call.recorder().requests()), (2, 3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_given_value_is_removed() {
+    let bench = Bench::new();
+    let first = bench.cache.get(&scope()).await.unwrap();
+    for _ in 0..2 {
+        bench.cache.remove(&first);
+        assert_eq!(bench.get().await.unwrap(), 1);
     }
 }
 
