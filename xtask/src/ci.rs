@@ -26,7 +26,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         ("packages of crates", &|| publish::check(workspace)),
         ("manifests", &|| package::check(workspace)),
         ("clippy", &|| cargo(&clippy)),
-        ("site", &|| book::check(workspace)),
+        ("site", &|| book::build(workspace)),
         ("documentation", &|| process::run(workspace.cargo(&doc).env("RUSTDOCFLAGS", "--deny warnings"))),
         ("test", &|| test::run(workspace)),
         // After the tests: the support matrix shows their results.
