@@ -1,4 +1,4 @@
-//! Tests that log, audit, metrics, traces and the last calls contain no secrets and no personal data, even at `trace`.
+//! Tests that log, audit, metrics, traces, problems and the last calls contain no secrets and no personal data, even at `trace`.
 
 use idp_bridge_conformance::{Harness as _, NewUser};
 use idp_bridge_connector_cognito_testing::harness::CognitoHarness;
@@ -73,7 +73,13 @@ fn seeded_values_are_in_no_output() {
     assert_eq!(send("users.get_by_id", json!({"id": id})), 200);
     assert_eq!(send("users.mark_email_verified", json!({"id": id, "email": EMAIL})), 200);
     send("users.send_password_reset_email", json!({"email": EMAIL}));
-    send("users.get_by_email", json!({"email": EMAIL, "unknown": CUSTOMER}));
+    let problems = [
+        ("users.get_by_email", json!({"email": EMAIL, "unknown": CUSTOMER})),
+        ("users.get_by_email", json!({"email": "unknown-seeded@acme.example"})),
+        ("users.get_by_id", json!({"id": "unknown-seeded"})),
+        ("users.send_password_reset_email", json!({"email": "unknown-seeded@acme.example"})),
+    ]
+    .map(|(kind, data)| signer().call(kind, data).send(bridge.address()).body);
     let unsigned = signer().call("users.get_by_email", json!({"email": EMAIL})).body(EMAIL);
     assert_eq!(unsigned.send(bridge.address()).status, 401);
     let rest = |token: &str, path: &str| {
@@ -92,6 +98,7 @@ fn seeded_values_are_in_no_output() {
     texts.push(std::fs::read_to_string(configured.folder().join("audit.jsonl")).unwrap());
     texts.extend(["/metrics", "/calls", "/status"].map(|page| Request::get(page).send(&probes).body));
     texts.extend(receiver.texts());
+    texts.extend(problems);
     let basic =
         base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("{}:{secret}", config.client_id));
     let seeded = [
@@ -103,6 +110,8 @@ fn seeded_values_are_in_no_output() {
         "wrong-token-seeded",
         "operator-seeded",
         "salt-seeded",
+        "unknown-seeded",
+        "v1,",
         secret,
         &basic,
         KEY.trim_start_matches("whsec_"),

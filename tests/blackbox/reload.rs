@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use rustix::process::Signal;
 use serde_json::json;
 
 use crate::fixture::{Configured, KEY, signer};
@@ -22,17 +21,6 @@ fn broken_tenants(bridge: &Bridge) -> u64 {
     let reply = Request::get("/readyz?verbose").send(bridge.address());
     assert_eq!(reply.status, 200);
     reply.json()["broken_tenants"].as_u64().unwrap()
-}
-
-#[test]
-fn hangup_reloads_the_configuration() {
-    let configured = Configured::with_tenant_keys("");
-    let mut bridge = configured.serve();
-    bridge.signal(Signal::HUP);
-    bridge.wait_for_log("configuration reloaded");
-    assert_eq!(get(&signer(), &bridge).status, 200);
-    bridge.signal(Signal::TERM);
-    assert_eq!(bridge.wait_for_exit().code(), Some(0));
 }
 
 #[test]

@@ -171,23 +171,3 @@ fn malformed_http_gets_a_bare_status() {
     }
     assert_eq!(Request::get("/healthz").send(bridge.address()).status, 200);
 }
-
-#[test]
-fn logs_and_problems_have_no_personal_data() {
-    let bridge = Configured::with_tenant_keys("").serve();
-    for (kind, data) in [
-        ("users.get_by_email", json!({"email": "ada@acme.example"})),
-        ("users.get_by_email", json!({"email": "secretive@acme.example"})),
-        ("users.get_by_customer", json!({"customer": "cust-1"})),
-        ("users.get_by_id", json!({"id": "u-secretive"})),
-        ("users.send_password_reset_email", json!({"email": "secretive@acme.example"})),
-    ] {
-        let reply = signer().call(kind, data).send(bridge.address());
-        assert!(reply.status == 200 || !reply.body.contains("secretive"), "{reply:?}");
-    }
-    bridge.wait_for_log("users.send_password_reset_email");
-    let log = bridge.log().join("\n");
-    for personal in ["ada@", "secretive", "cust-1", "whsec_", "v1,"] {
-        assert!(!log.contains(personal), "{personal}: {log}");
-    }
-}

@@ -144,30 +144,6 @@ mod tests {
     }
 
     #[test]
-    fn sixth_reset_in_an_hour_waits() {
-        let mut counts = Counts::default();
-        for minute in [0, 10, 20, 30, 40] {
-            assert_eq!(counts.count(at(minute), 1), Ok(()));
-        }
-        assert_eq!(counts.count(at(45), 1), Err(Duration::from_secs(15 * 60)));
-        assert_eq!(counts.count(at(45), 2), Ok(()), "another address");
-        assert_eq!(counts.count(at(60), 1), Ok(()), "the first is an hour old");
-        assert_eq!(counts.count(at(61), 1), Err(Duration::from_secs(9 * 60)));
-    }
-
-    #[test]
-    fn refused_resets_do_not_count() {
-        let mut counts = Counts::default();
-        for _ in 0..MAX_RESETS {
-            assert_eq!(counts.count(at(0), 1), Ok(()));
-        }
-        for minute in 1..60 {
-            assert!(counts.count(at(minute), 1).is_err());
-        }
-        assert_eq!(counts.count(at(60), 1), Ok(()));
-    }
-
-    #[test]
     fn counts_are_bounded_and_expire() {
         let mut counts = Counts::default();
         for address in 0..3 * MAX_ADDRESSES {

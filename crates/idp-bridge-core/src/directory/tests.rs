@@ -15,8 +15,6 @@ struct TestStore {
     always_returns: Option<&'static str>,
     /// Returns ids instead of users from searches.
     searches_ids: bool,
-    /// The address that a mark changes, as another writer would.
-    address_after_mark: Option<&'static str>,
     endless: bool,
     looks_up_persons: bool,
 }
@@ -50,7 +48,6 @@ fn directory(users: Vec<StoredUser>) -> Directory<TestStore> {
         log: Mutex::default(),
         always_returns: None,
         searches_ids: false,
-        address_after_mark: None,
         endless: false,
         looks_up_persons: false,
     })
@@ -121,9 +118,6 @@ impl UserStore for TestStore {
         let mut users = self.users.lock().unwrap();
         let stored = users.iter_mut().find(|stored| stored.record.id == user.record.id).unwrap();
         stored.record.email_verified = Some(verified);
-        if let Some(address) = self.address_after_mark {
-            stored.record.email = Email::new(address).ok();
-        }
         Ok(None)
     }
 
@@ -281,14 +275,6 @@ async fn deletes_only_a_user_that_exists() {
     assert_eq!(directory.store.logged(), ["read u-1", "delete u-1"]);
     assert_eq!(directory.delete(&scope(), &id("u-2")).await.unwrap(), Deleted::Absent);
     assert_eq!(directory.store.logged(), ["read u-2"]);
-}
-
-#[tokio::test]
-async fn an_address_that_changes_is_not_left_verified() {
-    let mut directory = directory(vec![user("u-1", "a@b.c", &[])]);
-    directory.store.address_after_mark = Some("new@b.c");
-    assert_eq!(kind(directory.mark_email_verified(&scope(), &id("u-1"), None).await), Some(ErrorKind::Conflict));
-    assert_eq!(directory.store.stored(&id("u-1")).unwrap().record.email_verified, Some(false));
 }
 
 #[tokio::test]

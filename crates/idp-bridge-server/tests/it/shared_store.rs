@@ -75,14 +75,3 @@ async fn commands_of_federation_are_few() {
     assert_eq!(count(&redis, &bridge, &logout("a.d.a"), 204).await, 3, "a logout");
     assert_eq!(count(&redis, &bridge, &logout("a.d.a"), 204).await, 1, "a repeated logout");
 }
-
-#[tokio::test]
-async fn logout_ends_tokens_in_the_caches_of_other_servers() {
-    let redis = RedisServer::start();
-    let (one, other) = (federated(60, in_redis(&redis)).await, federated(60, in_redis(&redis)).await);
-    for bridge in [&one, &other] {
-        assert_eq!(bridge.send(&userinfo("a.d.a")).await.status, 200);
-    }
-    assert_eq!(one.send(&logout("a.d.a")).await.status, 204);
-    assert_eq!(other.send(&userinfo("a.d.a")).await.status, 401);
-}

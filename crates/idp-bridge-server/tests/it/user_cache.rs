@@ -76,7 +76,7 @@ async fn each_write_empties_all_reads_of_its_user() {
         ("users.delete", json!({"id": "u-1"})),
         ("users.mark_email_verified", json!({"id": "u-1"})),
         ("users.send_verification_email", json!({"id": "u-1"})),
-        ("users.send_password_reset_email", json!({"email": "ada@acme.example"})),
+        ("users.send_password_reset_email", json!({"email": "ADA@acme.example"})),
     ] {
         let provider = one_user();
         let bridge = Bridge::start([caching(&provider)]).await;

@@ -1,13 +1,10 @@
-//! The behavior of the store, with paused time.
+//! The time and the number of kept writes. The tests of `store` have the behavior of every store.
 
 use std::time::Duration;
 
 use idp_bridge_core::TenantId;
-use idp_bridge_protocol::Code;
 
 use super::*;
-use crate::error::Refusal;
-use crate::idempotency::Failed;
 
 fn key(id: usize) -> Key {
     Key::for_webhook(&TenantId::new("acme").unwrap(), &id.to_string())
@@ -43,58 +40,6 @@ async fn success_is_kept_for_a_day() {
     assert_eq!(body(begin(&store, 1).await).await, "{}");
     tokio::time::advance(Duration::from_secs(1)).await;
     assert!(matches!(begin(&store, 1).await, Begin::Run(_)));
-}
-
-#[tokio::test(start_paused = true)]
-async fn failure_reaches_waiting_write_and_is_removed() {
-    let store = Arc::new(MemoryStore::default());
-    let first = claim(&store, 1).await;
-    let waiting = tokio::spawn({
-        let store = Arc::clone(&store);
-        async move { begin(&store, 1).await }
-    });
-    tokio::task::yield_now().await;
-    first.finish(Err(Failed(Refusal::new(Code::Internal)))).await.unwrap();
-    let Begin::Ended(Err(Failed(refusal))) = waiting.await.unwrap() else {
-        panic!("the waiting write got another result")
-    };
-    assert_eq!(refusal.code(), Code::Internal);
-    assert!(matches!(begin(&store, 1).await, Begin::Run(_)));
-}
-
-#[tokio::test(start_paused = true)]
-async fn equal_write_waits_until_its_deadline() {
-    let store = MemoryStore::default();
-    let first = claim(&store, 1).await;
-    let begun = tokio::time::Instant::now();
-    assert!(matches!(begin(&store, 1).await, Begin::StillRunning));
-    assert_eq!(begun.elapsed().as_secs(), 4);
-    first.finish(Ok("{}".into())).await.unwrap();
-    assert_eq!(body(begin(&store, 1).await).await, "{}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn other_write_with_equal_key_is_refused() {
-    let store = MemoryStore::default();
-    let running = claim(&store, 1).await;
-    assert!(matches!(store.begin(key(1), [1; 32], deadline()).await.unwrap(), Begin::Reused));
-    running.finish(Ok("{}".into())).await.unwrap();
-    assert!(matches!(store.begin(key(1), [1; 32], deadline()).await.unwrap(), Begin::Reused));
-}
-
-#[tokio::test(start_paused = true)]
-async fn dropped_claim_lets_waiting_write_run() {
-    let store = Arc::new(MemoryStore::default());
-    let first = claim(&store, 1).await;
-    let waiting = tokio::spawn({
-        let store = Arc::clone(&store);
-        async move { begin(&store, 1).await }
-    });
-    tokio::task::yield_now().await;
-    drop(first);
-    let Begin::Run(second) = waiting.await.unwrap() else { panic!("the waiting write did not run") };
-    second.finish(Ok("{}".into())).await.unwrap();
-    assert_eq!(body(begin(&store, 1).await).await, "{}");
 }
 
 #[tokio::test(start_paused = true)]
