@@ -48,7 +48,7 @@ fn hangup_opens_the_audit_again() {
 }
 
 #[test]
-fn write_beyond_the_maximum_size_is_refused_before_it_runs() {
+fn write_beyond_the_maximum_size_is_refused() {
     let configured = Configured::with_server_keys(AUDITED);
     let file = configured.folder().join("audit.jsonl");
     // A line per missing user. The signal of a too large file is ignored, as by a full disk.

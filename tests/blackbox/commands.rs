@@ -222,7 +222,7 @@ fn new_keys_match_and_are_private() {
 }
 
 #[test]
-fn public_half_of_a_private_key_is_a_jwks() {
+fn public_half_of_a_key_is_a_jwks() {
     let folder = tempfile::tempdir().unwrap();
     let key = SigningKey::es256("k-1").unwrap();
     std::fs::write(folder.path().join("private.pem"), key.private_pem().unwrap()).unwrap();

@@ -239,7 +239,7 @@ fn logout_holds_on_all_replicas() {
 }
 
 #[test]
-fn logout_and_userinfo_fail_while_the_store_is_away() {
+fn logout_and_userinfo_fail_without_the_store() {
     let redis = RedisServer::start();
     let federated = Federated::with_store(&in_redis(&redis));
     let tokens = federated.sign_in();

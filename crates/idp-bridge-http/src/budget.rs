@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn retries_are_a_share_of_requests_and_a_reserve() {
+    fn retries_are_a_share_and_a_reserve() {
         // A full reserve does not grow with the first request.
         assert_eq!(retries(&budget(10, 10), 1_000), 109);
         assert_eq!(retries(&budget(10, 0), 1_000), 100);

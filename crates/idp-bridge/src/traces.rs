@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn trace_that_does_not_fit_is_dropped_as_a_whole() {
+    fn trace_that_does_not_fit_is_dropped() {
         let counters = Counters::default();
         assert!(counters.reserve(MAX_QUEUED - 1));
         assert!(!counters.reserve(2));

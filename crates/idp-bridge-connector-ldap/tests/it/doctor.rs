@@ -65,7 +65,7 @@ async fn wrong_filter_finds_no_users() {
 }
 
 #[tokio::test]
-async fn probe_of_a_flag_with_both_values_is_not_sent() {
+async fn flag_with_both_values_is_not_probed() {
     let mut server = start("");
     server.kill();
     server.set_database(&format!("access to attrs=description by dn.exact=\"{BRIDGE}\" write by * none\n{RIGHTS}"));

@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_with_a_dot_do_not_end_the_mail() {
+    fn line_with_a_dot_ends_no_mail() {
         assert_eq!(stuff(b"a\r\n.\r\n..b\r\n.c"), b"a\r\n..\r\n...b\r\n..c\r\n");
         assert_eq!(stuff(b"a\r\n"), b"a\r\n");
     }

@@ -109,7 +109,7 @@ async fn line_cut_off_by_a_crash_is_reported() {
 }
 
 #[tokio::test]
-async fn full_disk_at_the_start_is_an_error_if_required() {
+async fn full_disk_at_start_fails_if_required() {
     let full = Path::new("/dev/full");
     assert!(open(full, true).is_err());
     let audit = open(full, false).unwrap();
@@ -173,7 +173,7 @@ impl Small {
 }
 
 #[tokio::test]
-async fn reserved_line_is_written_after_the_disk_is_full() {
+async fn reserved_line_is_written_to_full_disk() {
     // The first line and two calls.
     let (small, audit) = Small::start(3, true);
     let [one, two] = [audit.reserve().await.unwrap(), audit.reserve().await.unwrap()];
@@ -188,7 +188,7 @@ async fn reserved_line_is_written_after_the_disk_is_full() {
 }
 
 #[tokio::test]
-async fn line_without_space_is_kept_and_refuses_further_writes() {
+async fn line_without_space_refuses_further_writes() {
     let (small, audit) = Small::start(1, false);
     record(&audit, "r-1").await;
     assert!(audit.reserve().await.is_err(), "a line is not written yet");

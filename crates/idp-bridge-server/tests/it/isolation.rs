@@ -148,7 +148,7 @@ async fn read_continues_without_its_first_caller() {
 }
 
 #[tokio::test]
-async fn short_deadline_of_a_caller_ends_no_other_read() {
+async fn short_deadline_ends_no_other_read() {
     let (provider, begun, gate) = Scripted::gated();
     let bridge = Bridge::with_provider(provider.clone()).await;
     let mut first = bridge.begin(&get("u-1").header("x-request-timeout-ms", "200")).await;
@@ -163,7 +163,7 @@ async fn short_deadline_of_a_caller_ends_no_other_read() {
 }
 
 #[tokio::test]
-async fn read_after_a_write_is_not_shared_with_earlier_ones() {
+async fn read_after_a_write_is_not_shared() {
     let (begun, gate, exists) =
         (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)), Arc::new(AtomicBool::new(true)));
     let (begins, waits, user) = (Arc::clone(&begun), Arc::clone(&gate), Arc::clone(&exists));
