@@ -10,6 +10,9 @@ mod config;
 mod diagnose;
 mod error;
 mod federation;
+#[cfg(feature = "__fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod map;
 mod provider;
 mod search;

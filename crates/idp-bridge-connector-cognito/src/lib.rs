@@ -11,6 +11,9 @@ mod credentials;
 mod diagnose;
 mod error;
 mod federation;
+#[cfg(feature = "__fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod index;
 mod map;
 mod provider;

@@ -17,6 +17,9 @@ mod credential;
 mod definition;
 mod diagnose;
 mod federation;
+#[cfg(feature = "__fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod map;
 mod provider;
 mod refusal;

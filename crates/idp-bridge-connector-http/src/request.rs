@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use idp_bridge_core::{Error, Result};
-use idp_bridge_http::{BaseUrl, HeaderName, HeaderValue, Request, header};
+use idp_bridge_http::{BaseUrl, HeaderName, HeaderValue, Request, Url, header};
 
 use crate::body::JsonBody;
 use crate::definition::{Method, RequestSpec};
@@ -71,8 +71,8 @@ impl BoundRequest {
         !self.require.is_empty() || !self.capture.is_empty()
     }
 
-    /// Builds the request of a call.
-    pub(crate) fn build(&self, values: &Values<'_>) -> Result<Request> {
+    /// Returns the URL of a call, without its query.
+    pub(crate) fn url(&self, values: &Values<'_>) -> Result<Url> {
         let segments: Vec<String> = self.path.iter().map(|part| part.require(values)).collect::<Result<_>>()?;
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         let mut url = self.base.join(&segments)?;
@@ -84,6 +84,12 @@ impl BoundRequest {
             let path = format!("{}/", url.path());
             url.set_path(&path);
         }
+        Ok(url)
+    }
+
+    /// Builds the request of a call.
+    pub(crate) fn build(&self, values: &Values<'_>) -> Result<Request> {
+        let url = self.url(values)?;
         let mut request = match self.method {
             Method::Get => Request::get(url),
             Method::Post => Request::post(url),

@@ -8,6 +8,9 @@ mod config;
 mod diagnose;
 mod error;
 mod federation;
+#[cfg(feature = "__fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod logins;
 mod map;
 mod person;

@@ -17,6 +17,9 @@ mod connection;
 mod diagnose;
 mod error;
 mod filter;
+#[cfg(feature = "__fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod map;
 mod message;
 mod preset;

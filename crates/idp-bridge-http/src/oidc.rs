@@ -24,6 +24,9 @@ mod algorithm;
 mod claims;
 mod discovery;
 mod federation;
+#[cfg(feature = "__fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod keys;
 mod logout;
 mod oauth;

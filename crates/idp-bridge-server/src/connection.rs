@@ -62,6 +62,19 @@ pub(crate) async fn serve<S: HttpService>(
     }
 }
 
+/// Serves HTTP/2 on a stream that is no connection.
+#[cfg(feature = "__fuzzing")]
+pub(crate) async fn serve_http2<S: HttpService>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    serving: Serving<S>,
+) {
+    let activity = Arc::new(Activity::default());
+    let address = SocketAddr::from(([127, 0, 0, 1], 1));
+    let peer = Arc::new(Peer { address, certificate: ClientCertificate::NotRequested });
+    let io = Watched::new(stream, Arc::clone(&activity), serving.limits.write);
+    http2::serve(Accepted { io, activity, peer, is_http2: true }, serving).await;
+}
+
 async fn serve_requests<S, IO>(accepted: Accepted<IO>, serving: Serving<S>)
 where
     S: HttpService,

@@ -21,6 +21,9 @@ mod exposition;
 mod federation;
 mod flights;
 mod form;
+#[cfg(feature = "__fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod health;
 mod history;

@@ -156,6 +156,12 @@ impl Server {
         self
     }
 
+    /// Returns the state without the listeners.
+    #[cfg(feature = "__fuzzing")]
+    pub(crate) fn into_state(self) -> ServerState {
+        self.state
+    }
+
     /// Serves until `shutdown` completes, and then drains.
     ///
     /// From then on `/readyz` responds with 503. Calls are still served for [`ServerLimits::shutdown_delay`].

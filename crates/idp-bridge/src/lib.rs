@@ -13,6 +13,9 @@ mod commands;
 mod config;
 mod connectors;
 mod demo;
+#[cfg(feature = "__fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod log;
 mod report;
 mod show;

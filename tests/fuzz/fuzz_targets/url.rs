@@ -1,21 +1,20 @@
 //! Appends an id to a URL. It stays one segment below the base, and is found in the segment again.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use idp_bridge_core::OutboundPolicy;
 use idp_bridge_http::BaseUrl;
-use libfuzzer_sys::fuzz_target;
 
 const BASE: &str = "https://idp.example/admin/users";
 
-fuzz_target!(|id: &str| {
+pub(crate) fn run(data: &[u8]) {
+    let Ok(id) = std::str::from_utf8(data) else { return };
     let base = BaseUrl::parse(BASE, &OutboundPolicy::default()).unwrap();
     let Ok(url) = base.join(&[id]) else { return };
     let segment = url.as_str().strip_prefix(&format!("{BASE}/")).expect("the URL is below the base");
     assert!(!segment.is_empty() && !segment.contains(['/', '?', '#', '\\']), "{segment}");
-    let decoded = percent_decode(segment);
-    assert_eq!(decoded, id.as_bytes());
-});
+    assert_eq!(percent_decode(segment), id.as_bytes());
+}
 
 fn percent_decode(text: &str) -> Vec<u8> {
     let mut bytes = text.bytes();
@@ -27,3 +26,6 @@ fn percent_decode(text: &str) -> Vec<u8> {
     }
     decoded
 }
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| run(data));

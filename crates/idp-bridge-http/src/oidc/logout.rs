@@ -16,6 +16,8 @@ use super::token::to_signed;
 
 /// The event of OpenID Connect Back-Channel Logout 1.0.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+/// The `typ` of a logout token.
+pub(super) const TYPES: &[&str] = &["logout+jwt"];
 /// The maximum age of a logout token.
 const MAX_AGE: Duration = Duration::from_secs(5 * 60);
 
@@ -69,7 +71,7 @@ impl OpenIdProvider {
         token: &AccessToken,
         settings: &FederationSettings,
     ) -> Result<LogoutToken> {
-        self.check_logout_token_with(scope, token, settings, &Rules::with_types(&["logout+jwt"])).await
+        self.check_logout_token_with(scope, token, settings, &Rules::with_types(TYPES)).await
     }
 
     /// Like [`check_logout_token`](Self::check_logout_token), with other rules.
@@ -87,7 +89,7 @@ impl OpenIdProvider {
     }
 }
 
-fn check(claims: &Claims, now: Timestamp, settings: &FederationSettings) -> Result<LogoutToken> {
+pub(super) fn check(claims: &Claims, now: Timestamp, settings: &FederationSettings) -> Result<LogoutToken> {
     if !claims.audience().into_iter().any(|client| settings.client(client).is_some()) {
         return Err(Error::invalid_token("the logout token is for another client"));
     }

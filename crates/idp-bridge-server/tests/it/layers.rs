@@ -5,6 +5,7 @@ use std::path::Path;
 
 /// The modules of the crate, from top to bottom. Modules of one layer do not import each other.
 const LAYERS: &[&[&str]] = &[
+    &["fuzzing"],
     &["server"],
     &["probes"],
     &["accept", "router"],
