@@ -72,7 +72,22 @@ fn tenant(number: usize) -> (String, String) {
 
 /// Returns the tables in a tenant's table.
 fn tables(prefix: &str, stub: SocketAddr) -> String {
+    format!("\n[{prefix}limits]\nin_flight = 1024\n\n[{prefix}connector]\nallow_http = true\n{}", connector(stub))
+}
+
+/// Returns the keys of the connector.
+fn connector(stub: SocketAddr) -> String {
     format!(
-        "\n[{prefix}limits]\nin_flight = 1024\n\n[{prefix}connector]\ntype = \"keycloak\"\nurl = \"http://{stub}\"\nrealm = \"{REALM}\"\nclient_id = \"idp-bridge\"\nclient_secret = \"bench\"\nallow_http = true\n"
+        "type = \"keycloak\"\nurl = \"http://{stub}\"\nrealm = \"{REALM}\"\nclient_id = \"idp-bridge\"\nclient_secret = \"bench\"\n"
     )
+}
+
+/// Replaces the connector in a configuration by `http`, with a definition that describes Keycloak.
+pub(crate) fn use_definition(file: &Path, stub: SocketAddr, definition: &Path) -> Result<()> {
+    let text = std::fs::read_to_string(file)?;
+    let keys = format!(
+        "type = \"http\"\ndefinition_file = \"{}\"\nsecrets.client_secret = \"bench\"\nsettings.url = \"http://{stub}\"\nsettings.realm = \"{REALM}\"\nsettings.client_id = \"idp-bridge\"\n",
+        definition.canonicalize()?.display()
+    );
+    write(file, &text.replace(&connector(stub), &keys))
 }

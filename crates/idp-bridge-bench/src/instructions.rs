@@ -20,18 +20,21 @@ pub(crate) struct Options {
     /// The program of idp-bridge.
     #[arg(long)]
     bridge: PathBuf,
+    /// A definition that describes Keycloak, to count a call of the connector `http`.
+    #[arg(long)]
+    definition: Option<PathBuf>,
 }
 
 /// Prints the number of instructions of a call in user mode.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let [few, many] = CALLS;
-    let difference = count(&options.bridge, many)?.saturating_sub(count(&options.bridge, few)?);
+    let difference = count(options, many)?.saturating_sub(count(options, few)?);
     println!("{}", difference / (many - few) as u64);
     Ok(())
 }
 
 /// Returns the number of instructions of the start and a number of calls.
-fn count(bridge: &Path, calls: usize) -> Result<u64> {
+fn count(options: &Options, calls: usize) -> Result<u64> {
     let folder = tempfile::tempdir()?;
     let log = |name: &str| folder.path().join(name);
     let (stub, listen) = (unused_address()?, unused_address()?);
@@ -41,11 +44,14 @@ fn count(bridge: &Path, calls: usize) -> Result<u64> {
     keycloak.wait_for(stub)?;
     fixture::write_configuration(folder.path(), listen, stub, 1)?;
     let config = folder.path().join("idp-bridge.toml");
+    if let Some(definition) = &options.definition {
+        fixture::use_definition(&config, stub, definition)?;
+    }
     let arguments = [
         "--tool=cachegrind",
         "--cache-sim=no",
         "--cachegrind-out-file=/dev/null",
-        bridge.to_str().context("the path of the program is not UTF-8")?,
+        options.bridge.to_str().context("the path of the program is not UTF-8")?,
         "serve",
         "--config",
         config.to_str().context("the temporary folder is not UTF-8")?,
