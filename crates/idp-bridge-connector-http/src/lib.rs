@@ -21,6 +21,8 @@ mod federation;
 #[doc(hidden)]
 pub mod fuzzing;
 mod map;
+mod needed;
+mod pointer;
 mod provider;
 mod refusal;
 mod request;

@@ -8,6 +8,7 @@ use idp_bridge_core::{Clock, ConnectorContext, Email, Error, ErrorKind, Result, 
 use serde_json::Value;
 
 use crate::definition::{Definition, FlagField, TimeField, TimeFormat};
+use crate::needed::Needed;
 use crate::select::{Selection, Selector, as_text};
 use crate::settings::Settings;
 use crate::values::Detail;
@@ -78,6 +79,19 @@ impl BoundUserMap {
             settings: Arc::clone(settings),
             clock: Arc::clone(&context.clock),
         })
+    }
+
+    /// Returns what is read of a user.
+    pub(crate) fn needed(&self) -> Needed {
+        let flags = [&self.email_verified, &self.blocked].into_iter().flatten().map(|flag| &flag.value);
+        let times = [&self.create_time, &self.update_time, &self.login_time].into_iter().flatten();
+        let texts = [&self.email, &self.customer, &self.logins_count].into_iter().flatten();
+        let times = times.map(|time| &time.value);
+        let mut needed = Needed::default();
+        let selections = [&self.id].into_iter().chain(flags).chain(times).chain(texts).chain(self.detail.values());
+        selections.for_each(|selection| selection.add_to(&mut needed));
+        self.definition.user.not_a_person.iter().for_each(|check| needed.add_check(check, &self.settings));
+        needed
     }
 
     /// Converts a user. A value that the bridge cannot use is left out; an unusable id is an `InvalidResponse`.

@@ -16,6 +16,8 @@ use crate::definition::{
 use crate::diagnose::BoundProbe;
 use crate::federation::HttpFederation;
 use crate::map::BoundUserMap;
+use crate::needed::Needed;
+use crate::pointer::Pointer;
 use crate::request::BoundRequest;
 use crate::select::Check;
 use crate::settings::Settings;
@@ -38,7 +40,7 @@ pub(crate) struct BoundCall {
     pub(crate) steps: Vec<BoundRequest>,
     pub(crate) undo: Vec<BoundRequest>,
     /// The place of the user or the users in the answer.
-    pub(crate) pointer: String,
+    pub(crate) pointer: Pointer,
     pub(crate) has_user: bool,
     pub(crate) has_list: bool,
     pub(crate) reread: bool,
@@ -46,16 +48,25 @@ pub(crate) struct BoundCall {
     pub(crate) cannot_contain: Vec<String>,
     pub(crate) if_absent: Option<BoundRequest>,
     pub(crate) next: Option<Next>,
+    /// What is read of an answer.
+    pub(crate) needed: Needed,
 }
 
 impl BoundCall {
-    fn new(name: &'static str, call: &Call, settings: &Settings) -> Result<Self> {
+    fn new(name: &'static str, call: &Call, settings: &Settings, map: &BoundUserMap) -> Result<Self> {
         let bind = |spec: &RequestSpec| BoundRequest::new(spec, settings);
+        let pointer = Pointer::parse(call.users.as_ref().or(call.user.as_ref()).map_or("", String::as_str));
+        let mut needed = Needed::default();
+        needed.set(&pointer, map.needed(), call.users.is_some());
+        call.absent.iter().for_each(|check| needed.add_check(check, settings));
+        if let Some(Next::At(pointer)) = &call.next {
+            needed.add(&Pointer::parse(pointer));
+        }
         Ok(Self {
             name,
             steps: call.request.iter().chain(&call.steps).map(bind).collect::<Result<_>>()?,
             undo: call.undo.iter().map(bind).collect::<Result<_>>()?,
-            pointer: call.users.clone().or_else(|| call.user.clone()).unwrap_or_default(),
+            pointer,
             has_user: call.user.is_some(),
             has_list: call.users.is_some(),
             reread: call.reread,
@@ -63,6 +74,7 @@ impl BoundCall {
             cannot_contain: call.cannot_contain.clone(),
             if_absent: call.if_absent.as_ref().map(bind).transpose()?,
             next: call.next.clone(),
+            needed,
         })
     }
 }
@@ -75,9 +87,10 @@ impl Http {
         context: &ConnectorContext,
     ) -> Result<Directory<Self>> {
         let settings = Arc::new(Settings::new(definition, config, &context.outbound)?);
+        let map = BoundUserMap::new(definition, &settings, context)?;
         let mut calls = BTreeMap::new();
         for (kind, name, call) in definition.calls.iter().filter(|(_, _, call)| call.unsupported.is_none()) {
-            calls.insert(kind, BoundCall::new(name, call, &settings)?);
+            calls.insert(kind, BoundCall::new(name, call, &settings, &map)?);
         }
         let probes = definition.doctor.iter().map(|probe| BoundProbe::new(definition, probe, &settings));
         let api = Arc::new(Api::new(definition, &settings, context)?);
@@ -91,7 +104,7 @@ impl Http {
             api,
             federation: federation.transpose()?,
             definition: Arc::clone(definition),
-            map: BoundUserMap::new(definition, &settings, context)?,
+            map,
             calls,
             probes: probes.collect::<Result<_>>()?,
             capabilities,

@@ -16,6 +16,7 @@ use crate::values::Values;
 #[derive(Debug, Clone)]
 pub(crate) struct BoundRequest {
     method: Method,
+    /// The URL up to the first segment with a value of the call.
     base: BaseUrl,
     path: Vec<Template>,
     custom_method: Option<String>,
@@ -50,10 +51,15 @@ impl BoundRequest {
             None if spec.form.is_empty() => None,
             None => Some(Body::Form(pairs(&spec.form))),
         };
+        let mut path: Vec<Template> = spec.path.iter().map(bind).collect();
+        let fixed = path.iter().position(|part| part.as_text().is_none()).unwrap_or(path.len());
+        let fixed: Vec<Template> = path.drain(..fixed).collect();
+        let fixed: Vec<&str> = fixed.iter().filter_map(Template::as_text).collect();
+        let base = settings.origin(spec.origin.as_deref())?.below(&fixed);
         Ok(Self {
             method: spec.method,
-            base: settings.origin(spec.origin.as_deref())?.clone(),
-            path: spec.path.iter().map(bind).collect(),
+            base: base.map_err(|error| Error::misconfigured("a setting is no part of a path").with_source(error))?,
+            path,
             custom_method: spec.custom_method.clone(),
             trailing_slash: spec.trailing_slash,
             query: pairs(&spec.query),

@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::needed::Needed;
+use crate::pointer::Pointer;
 use crate::settings::Settings;
 use crate::template::Template;
 use crate::text_or::{OneOrMany, TextOr};
@@ -40,12 +42,12 @@ pub(crate) struct SelectorTable {
 /// A selector without placeholders of settings.
 #[derive(Debug, Clone)]
 pub(crate) struct Selection {
-    pointers: Vec<String>,
+    pointers: Vec<Pointer>,
     conditions: Vec<(String, Condition)>,
     is_conditional: bool,
     or_first: bool,
     json: bool,
-    then: Option<String>,
+    then: Option<Pointer>,
     index: bool,
 }
 
@@ -71,7 +73,7 @@ impl Selector {
             let text = pointer.clone().bind(setting);
             let text = text.as_text().ok_or("a pointer may only have placeholders of settings")?;
             if text.is_empty() || text.starts_with('/') {
-                Ok(text.to_owned())
+                Ok(Pointer::parse(text))
             } else {
                 Err(format!("`{text}` is no JSON pointer: it begins with `/`, or is empty for the whole answer"))
             }
@@ -104,9 +106,9 @@ impl Selector {
 
 impl Selection {
     /// Creates the selection of one pointer.
-    pub(crate) fn at(pointer: impl Into<String>) -> Self {
+    pub(crate) fn at(pointer: Pointer) -> Self {
         Self {
-            pointers: vec![pointer.into()],
+            pointers: vec![pointer],
             conditions: Vec::new(),
             is_conditional: false,
             or_first: false,
@@ -116,9 +118,14 @@ impl Selection {
         }
     }
 
+    /// Adds the values that the selection reads.
+    pub(crate) fn add_to(&self, needed: &mut Needed) {
+        self.pointers.iter().for_each(|pointer| needed.add(pointer));
+    }
+
     /// Returns the selected value, if there is one and it is not null.
     pub(crate) fn find<'v>(&self, answer: &'v Value, own_email: Option<&str>) -> Option<Cow<'v, Value>> {
-        let mut found = self.pointers.iter().filter_map(|pointer| answer.pointer(pointer)).find(|v| !v.is_null())?;
+        let mut found = self.pointers.iter().filter_map(|pointer| pointer.find(answer)).find(|v| !v.is_null())?;
         if self.is_conditional {
             let elements = found.as_array()?;
             let meets = |element: &&Value| {
@@ -134,11 +141,11 @@ impl Selection {
         if self.json {
             // The parser limits the depth.
             let parsed: Value = serde_json::from_str(found.as_str()?).ok()?;
-            let value = parsed.pointer(self.then.as_deref().unwrap_or_default())?;
+            let value = self.then.as_ref().map_or(Some(&parsed), |then| then.find(&parsed))?;
             return (!value.is_null()).then(|| Cow::Owned(value.clone()));
         }
         if let Some(then) = &self.then {
-            found = found.pointer(then)?;
+            found = then.find(found)?;
         }
         (!found.is_null()).then_some(Cow::Borrowed(found))
     }

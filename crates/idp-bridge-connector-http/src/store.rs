@@ -131,7 +131,9 @@ impl Http {
         let request = call.steps.first();
         let request = request.ok_or_else(|| Error::ours(ErrorKind::Unexpected, "a read has no request"))?;
         let place = Place { call: call.name, step: 1 };
-        let answer: Value = self.api.send(scope, place, Kind::Lookup, (request, values)).await?.json()?;
+        let response = self.api.send(scope, place, Kind::Lookup, (request, values)).await?;
+        // An answer that is no JSON has an error with the place.
+        let answer = call.needed.parse(&response.body).or_else(|_| response.json())?;
         if !call.absent.is_empty() && self.api.prove(&call.absent, &answer) {
             return Err(Error::no_such_user());
         }
@@ -157,13 +159,13 @@ impl BoundCall {
 
     /// Returns the users of an answer: those of the list, or the only one.
     fn users<'a>(&self, answer: &'a Value) -> Result<Vec<&'a Value>> {
-        let found = answer.pointer(&self.pointer);
+        let found = self.pointer.find(answer);
         match found {
             Some(Value::Array(users)) if self.has_list => Ok(users.iter().collect()),
             Some(user @ Value::Object(_)) if !self.has_list => Ok(vec![user]),
             _ => Err(Error::upstream(ErrorKind::InvalidResponse, "the answer has no users where the definition says")
                 .with("call", self.name)
-                .with("at", self.pointer.clone())),
+                .with("at", self.pointer.tokens().iter().map(|token| format!("/{token}")).collect::<String>())),
         }
     }
 }
