@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         .add("pocketbase", definition("pocketbase"))
         .add("scim2", definition("scim2"))
         .add("better-auth", definition("better-auth"))
+        .add("firebase", async { Ok(definition("firebase").await?.named("http:firebase (emulator)")) })
         .run()
 }
 

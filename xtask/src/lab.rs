@@ -2,6 +2,7 @@
 
 mod better_auth;
 mod cognito;
+mod firebase;
 mod keycloak;
 mod oidc;
 pub(crate) mod packages;
@@ -45,10 +46,13 @@ pub(crate) enum Name {
     Scim2,
     /// An application with better-auth, which a definition of the connector `http` describes, with users
     BetterAuth,
+    /// The Authentication emulator of Firebase, which a definition of the connector `http` describes, with users
+    Firebase,
 }
 
 impl Name {
-    const ALL: [Self; 6] = [Self::Keycloak, Self::Cognito, Self::Oidc, Self::Pocketbase, Self::Scim2, Self::BetterAuth];
+    const ALL: [Self; 7] =
+        [Self::Keycloak, Self::Cognito, Self::Oidc, Self::Pocketbase, Self::Scim2, Self::BetterAuth, Self::Firebase];
 
     fn description(self) -> &'static Description {
         match self {
@@ -58,6 +62,7 @@ impl Name {
             Self::Pocketbase => &pocketbase::LAB,
             Self::Scim2 => &scim::LAB,
             Self::BetterAuth => &better_auth::LAB,
+            Self::Firebase => &firebase::LAB,
         }
     }
 }
@@ -81,7 +86,7 @@ pub(crate) struct Options {
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Ports {
     /// Port of the identity provider [default: the first free one from 8180 (keycloak), 4566 (cognito), 8280 (oidc), 8380
-    /// (pocketbase), 8480 (scim2) or 8580 (better-auth)]
+    /// (pocketbase), 8480 (scim2), 8580 (better-auth) or 8680 (firebase)]
     #[arg(long)]
     port: Option<u16>,
     /// Port of Keycloak's health [default: the first free one from 9180]
@@ -90,7 +95,7 @@ pub(crate) struct Ports {
     /// Port of the SMTP server for Keycloak [default: the first free one from 8125]
     #[arg(long)]
     smtp_port: Option<u16>,
-    /// Port in the bridge's configuration [default: the first free one from 8080 (keycloak) to 8085 (better-auth)]
+    /// Port in the bridge's configuration [default: the first free one from 8080 (keycloak) to 8086 (firebase)]
     #[arg(long)]
     bridge_port: Option<u16>,
 }

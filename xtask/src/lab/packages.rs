@@ -67,11 +67,15 @@ pub(crate) fn install_node(folder: &Path, log: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::{better_auth, oidc};
+    use crate::lab::{better_auth, firebase, oidc};
 
     #[test]
     fn lock_files_have_no_registry() {
-        for (lock, package) in [(oidc::LOCK_FILE, "oidc-provider"), (better_auth::LOCK_FILE, "better-auth")] {
+        for (lock, package) in [
+            (oidc::LOCK_FILE, "oidc-provider"),
+            (better_auth::LOCK_FILE, "better-auth"),
+            (firebase::LOCK_FILE, "firebase-tools"),
+        ] {
             assert!(locked(lock, package).unwrap().contains('.'));
             assert!(!lock.contains("\"resolved\""));
         }
