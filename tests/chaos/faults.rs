@@ -7,15 +7,30 @@ use idp_bridge_test_http::Target;
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) name: &'static str,
-    kind: Kind,
+    pub(crate) kind: Kind,
     /// The codes that a call may be answered with. `ok` is a success.
     pub(crate) codes: &'static [&'static str],
     /// Whether the fault needs an access token, which calls to Cognito's API do not have.
     pub(crate) needs_token: bool,
 }
 
+/// What is injected where.
 #[derive(Debug)]
-enum Kind {
+pub(crate) enum Place {
+    /// Bytes between the bridge and any server.
+    Connection,
+    /// Messages of HTTP.
+    Http,
+    /// The process of a real server.
+    Process,
+}
+
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// The server's process is stopped, with its connections open.
+    Paused,
+    /// The server's process is killed.
+    Killed,
     Down,
     Hanging,
     Wire(Wire),
@@ -30,6 +45,7 @@ impl Fault {
     pub(crate) fn target(&self, upstream: &str) -> Target {
         let faulty = |wire| Target::Faulty(upstream.to_owned(), wire);
         match &self.kind {
+            Kind::Paused | Kind::Killed => Target::At(upstream.to_owned()),
             Kind::Down => Target::Down,
             Kind::Hanging => Target::Hanging,
             Kind::Wire(wire) => faulty(wire.clone()),
@@ -42,6 +58,17 @@ impl Fault {
                 let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{\"id\":\"u-1\"";
                 faulty(Wire::RespondWithoutEnd(head.as_bytes().to_vec()))
             }
+        }
+    }
+}
+
+impl Fault {
+    /// Returns where the fault is injected.
+    pub(crate) fn place(&self) -> Place {
+        match &self.kind {
+            Kind::Paused | Kind::Killed => Place::Process,
+            Kind::Response(..) | Kind::Endless | Kind::Wire(Wire::OldTokensAreRefused) => Place::Http,
+            Kind::Wire(_) | Kind::Down | Kind::Hanging => Place::Connection,
         }
     }
 }
@@ -63,6 +90,8 @@ const PAGE: &str = "<html><h1>Welcome to the gateway</h1></html>";
 
 /// All faults.
 pub(crate) const FAULTS: &[Fault] = &[
+    fault("the server is killed", Kind::Killed, UNAVAILABLE),
+    fault("the server is paused", Kind::Paused, LATE),
     fault("each connection is closed at once", Kind::Down, UNAVAILABLE),
     fault("the connection is reset before the request is read", Kind::Wire(Wire::ResetRequest), UNAVAILABLE),
     fault("the request is executed, and its response is lost", Kind::Wire(Wire::LostAnswer), UNAVAILABLE),

@@ -13,9 +13,10 @@ use idp_bridge_test_http::Target;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::faults::Fault;
+use crate::faults::{Fault, Kind};
 use crate::home::{Home, tap};
 use crate::pulse::Pulse;
+use crate::servers::{Server, start_oidc};
 use crate::support::http::{Reply, Request};
 use crate::support::sign::Signer;
 
@@ -48,6 +49,8 @@ pub(crate) struct Idp {
     upstream: String,
     signer: Signer,
     runtime: Arc<Runtime>,
+    /// The real server, if it is not one of HTTP.
+    server: Option<Server>,
 }
 
 /// A user.
@@ -59,20 +62,33 @@ pub(crate) struct Person {
 }
 
 impl Idp {
-    /// Starts one for each connector with a fake.
-    pub(crate) fn start_all() -> Vec<Self> {
+    /// Starts one for each connector with a fake that has users.
+    pub(crate) fn start_fakes() -> Vec<Self> {
         let runtime = Arc::new(Runtime::new().unwrap());
         let homes = runtime.block_on(async {
             let mut homes = Home::start_all().await.unwrap();
             homes.push(start_definition().await);
             homes
         });
-        let new = |home: Home| {
-            let upstream = runtime.block_on(home.harness.upstream()).unwrap();
-            let signer = Signer::new(&home.key, home.tenant);
-            Self { home, upstream: upstream["http://".len()..].to_owned(), signer, runtime: Arc::clone(&runtime) }
-        };
-        homes.into_iter().map(new).collect()
+        homes.into_iter().map(|home| Self::new(home, None, &runtime)).collect()
+    }
+
+    /// Starts one for each connector.
+    pub(crate) fn start_all() -> Vec<Self> {
+        let mut idps = Self::start_fakes();
+        let runtime = Arc::new(Runtime::new().unwrap());
+        let (oidc, servers) =
+            runtime.block_on(async { (start_oidc().await.unwrap(), Server::start_all().await.unwrap()) });
+        idps.push(Self::new(oidc, None, &runtime));
+        idps.extend(servers.into_iter().map(|(home, server)| Self::new(home, Some(server), &runtime)));
+        idps
+    }
+
+    fn new(home: Home, server: Option<Server>, runtime: &Arc<Runtime>) -> Self {
+        let upstream = runtime.block_on(home.harness.upstream()).unwrap();
+        let signer = Signer::new(&home.key, home.tenant);
+        let upstream = upstream["http://".len()..].to_owned();
+        Self { home, upstream, signer, runtime: Arc::clone(runtime), server }
     }
 
     /// Returns the tenant's part of the configuration.
@@ -100,11 +116,27 @@ impl Idp {
         !self.home.clients.is_empty()
     }
 
+    /// Injects a fault, until [`heal`](Self::heal).
     pub(crate) fn set_fault(&self, fault: &Fault) {
         self.home.tap.set_target(fault.target(&self.upstream));
+        match (&fault.kind, &self.server) {
+            (Kind::Paused, Some(server)) => server.pause(),
+            (Kind::Killed, Some(server)) => server.kill(),
+            _ => {}
+        }
     }
 
-    pub(crate) fn heal(&self) {
+    /// Ends a fault.
+    pub(crate) fn heal(&self, fault: &Fault) {
+        match (&fault.kind, &self.server) {
+            (Kind::Paused, Some(server)) => server.resume(false),
+            (Kind::Killed, Some(server)) => server.resume(true),
+            _ => self.connect(),
+        }
+    }
+
+    /// Connects the bridge with the identity provider.
+    pub(crate) fn connect(&self) {
         self.home.tap.set_target(Target::At(self.upstream.clone()));
     }
 
@@ -138,6 +170,11 @@ impl Idp {
 
     /// Returns a signed call about a user.
     pub(crate) fn call(&self, kind: &str, person: &Person) -> Request {
+        self.call_with(&self.signer, kind, person)
+    }
+
+    /// Returns a call of another tenant about a user.
+    pub(crate) fn call_with(&self, signer: &Signer, kind: &str, person: &Person) -> Request {
         let (id, email) = (person.id.as_str(), person.email.as_str());
         let data: Value = match kind {
             "users.get_by_email" | "users.send_password_reset_email" => json!({"email": email}),
@@ -145,7 +182,7 @@ impl Idp {
             "users.mark_email_verified" => json!({"id": id, "email": email}),
             _ => json!({"id": id}),
         };
-        self.signer.call(kind, data)
+        signer.call(kind, data)
     }
 
     /// Returns a request of an application.
@@ -187,18 +224,27 @@ pub(crate) struct Answered {
     pub(crate) code: String,
     /// Whether a write may have taken effect without a success.
     pub(crate) is_unknown: bool,
+    /// For how long the machine stalled the request.
+    pub(crate) stalled: Duration,
+}
+
+impl Answered {
+    /// Returns whether the answer has one of these codes. A stalled request may also exceed its deadline.
+    pub(crate) fn has_code_of(&self, codes: &[&str]) -> bool {
+        codes.contains(&self.code.as_str()) || (self.code == "deadline_exceeded" && self.stalled > MARGIN)
+    }
 }
 
 /// Sends a request. Returns `None` if the connection was refused or closed.
 ///
 /// An answer after the deadline, with another status than its code's or with an unlisted code is an error.
 pub(crate) fn send(address: &str, request: &Request, pulse: &Pulse) -> Result<Option<Answered>, String> {
-    let begun = Instant::now();
+    let (begun, mark) = (Instant::now(), pulse.mark());
     let Some(reply) = exchange(address, request) else { return Ok(None) };
     let took = begun.elapsed();
-    let paused = pulse.paused_since(begun);
-    if took > DEADLINE + MARGIN + paused {
-        return Err(format!("answered after {took:?}, of which the machine paused {paused:?}: {reply:?}"));
+    let stalled = pulse.stalled_since(&mark);
+    if took > DEADLINE + MARGIN + stalled {
+        return Err(format!("answered after {took:?}, of which the machine stalled {stalled:?}: {reply:?}"));
     }
     let (code, is_unknown) = if (200..300).contains(&reply.status) {
         ("ok".to_owned(), false)
@@ -214,7 +260,7 @@ pub(crate) fn send(address: &str, request: &Request, pulse: &Pulse) -> Result<Op
         }
         (code, problem["outcome"] == "unknown")
     };
-    Ok(Some(Answered { reply, took, code, is_unknown }))
+    Ok(Some(Answered { reply, took, code, is_unknown, stalled }))
 }
 
 fn exchange(address: &str, request: &Request) -> Option<Reply> {

@@ -14,9 +14,11 @@ mod options;
 mod page;
 mod pulse;
 mod seeded;
+mod servers;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 #[path = "../support/mod.rs"]
 mod support;
+mod surroundings;
 mod table;
 
 fn main() -> std::process::ExitCode {

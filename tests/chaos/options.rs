@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use crate::faults::FAULTS;
-use crate::{page, seeded, table};
+use crate::{page, seeded, surroundings, table};
 
 /// The seed and the duration of the random schedule that belongs to the tests.
 const TESTED: (u64, Duration) = (13, Duration::from_secs(15));
@@ -45,20 +45,25 @@ pub(crate) fn run() -> ExitCode {
             violations
         }
     };
+    eprintln!("chaos: {} violations", violations.len());
+    // Last, where they are seen.
     for violation in &violations {
         eprintln!("violation: {violation}");
     }
-    eprintln!("chaos: {} violations", violations.len());
     if violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Runs the table. If there are no violations, writes the page or compares it.
 fn run_table(options: &Options) -> Vec<String> {
-    let cells = table::run(FAULTS);
+    let (cells, around) = std::thread::scope(|scope| {
+        let around = scope.spawn(surroundings::run);
+        (table::run(FAULTS), around.join().unwrap())
+    });
     if options.json {
         println!("{}", serde_json::to_string(&cells).unwrap());
     }
     let (mut violations, page) = (table::violations(&cells), page::render());
+    violations.extend(around);
     if options.table && violations.is_empty() {
         std::fs::write(PAGE, page).unwrap();
     } else if !options.table && !std::fs::read_to_string(PAGE).is_ok_and(|text| text == page) {

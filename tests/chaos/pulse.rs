@@ -1,12 +1,15 @@
-//! Measures for how long the machine paused this process, so that a busy machine is not reported as a late answer.
+//! Measures for how long a busy machine stalled the test and the bridges, so that it is not reported as a late answer.
 
+use std::collections::BTreeMap;
+use std::fs::read_to_string;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// The interval of the measurement.
+/// The interval in which pauses of the whole machine are looked for.
 const BEAT: Duration = Duration::from_millis(5);
 
-/// The pauses of this process.
+/// The stalls of this process and of the bridges.
 #[derive(Debug, Clone)]
 pub(crate) struct Pulse(Arc<Mutex<Beats>>);
 
@@ -15,12 +18,25 @@ struct Beats {
     last: Instant,
     /// Each pause with its end.
     pauses: Vec<(Instant, Duration)>,
+    /// The process ids of the bridges.
+    bridges: Vec<u32>,
+}
+
+/// A time from which stalls are counted.
+#[derive(Debug)]
+pub(crate) struct Mark {
+    begun: Instant,
+    /// The time for which each thread waited for a processor.
+    waits: BTreeMap<PathBuf, Duration>,
+    /// The time for which any thread of the machine waited for a disk.
+    disk: Duration,
 }
 
 impl Pulse {
     /// Starts to measure, until the end of the process.
     pub(crate) fn start() -> Self {
-        let pulse = Self(Arc::new(Mutex::new(Beats { last: Instant::now(), pauses: Vec::new() })));
+        let beats = Beats { last: Instant::now(), pauses: Vec::new(), bridges: Vec::new() };
+        let pulse = Self(Arc::new(Mutex::new(beats)));
         let shared = Arc::clone(&pulse.0);
         std::thread::spawn(move || {
             loop {
@@ -37,12 +53,51 @@ impl Pulse {
         pulse
     }
 
-    /// Returns the sum of the pauses since an instant, with one that has not ended.
-    pub(crate) fn paused_since(&self, begun: Instant) -> Duration {
-        let beats = self.0.lock().unwrap();
-        let ended = beats.pauses.iter().rev().take_while(|(end, _)| *end >= begun).map(|(_, pause)| *pause);
-        ended.sum::<Duration>() + beats.late()
+    /// Adds a bridge.
+    pub(crate) fn watch(&self, process_id: u32) {
+        self.0.lock().unwrap().bridges.push(process_id);
     }
+
+    /// Returns the current time.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { begun: Instant::now(), waits: self.waits(), disk: disk_stalls() }
+    }
+
+    /// Returns the sum of the stalls since a time: pauses of the machine, waits of the bridges and of this thread for a
+    /// processor, and waits for a disk.
+    pub(crate) fn stalled_since(&self, mark: &Mark) -> Duration {
+        let waits = self
+            .waits()
+            .into_iter()
+            .map(|(thread, wait)| wait.saturating_sub(mark.waits.get(&thread).copied().unwrap_or_default()));
+        let waits: Duration = waits.sum();
+        let beats = self.0.lock().unwrap();
+        let ended = beats.pauses.iter().rev().take_while(|(end, _)| *end >= mark.begun).map(|(_, pause)| *pause);
+        ended.sum::<Duration>() + beats.late() + waits + disk_stalls().saturating_sub(mark.disk)
+    }
+
+    /// Returns the time for which each thread of the bridges, and this thread, waited for a processor.
+    fn waits(&self) -> BTreeMap<PathBuf, Duration> {
+        let bridges = self.0.lock().unwrap().bridges.clone();
+        let folders = bridges.into_iter().filter_map(|id| std::fs::read_dir(format!("/proc/{id}/task")).ok());
+        let threads = folders.flatten().map_while(Result::ok).map(|entry| entry.path());
+        // The thread that waits for the answer.
+        let threads = threads.chain([PathBuf::from("/proc/thread-self")]);
+        threads.filter_map(|thread| Some((wait_of(&thread)?, thread))).map(|(wait, thread)| (thread, wait)).collect()
+    }
+}
+
+/// Returns the time for which a thread waited for a processor: the second number, in nanoseconds.
+fn wait_of(thread: &Path) -> Option<Duration> {
+    let text = read_to_string(thread.join("schedstat")).ok()?;
+    text.split(' ').nth(1)?.parse().ok().map(Duration::from_nanos)
+}
+
+/// Returns the time for which any thread of the machine waited for a disk. Zero on systems that do not measure it.
+fn disk_stalls() -> Duration {
+    let text = read_to_string("/proc/pressure/io").unwrap_or_default();
+    let total = text.lines().next().and_then(|line| line.rsplit_once("total="));
+    total.and_then(|(_, micros)| micros.parse().ok()).map(Duration::from_micros).unwrap_or_default()
 }
 
 impl Beats {

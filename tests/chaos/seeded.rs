@@ -9,7 +9,7 @@ use fastrand::Rng;
 use idp_bridge_test_http::unused_address;
 use idp_bridge_test_redis::RedisServer;
 
-use crate::faults::FAULTS;
+use crate::faults::{FAULTS, Place};
 use crate::idp::{Answered, Idp, Person, send};
 use crate::pulse::Pulse;
 use crate::support::bridge::Bridge;
@@ -86,7 +86,7 @@ struct World {
 
 impl World {
     fn start(duration: Duration) -> Self {
-        let (idps, redis, folder) = (Idp::start_all(), RedisServer::start(), tempfile::tempdir().unwrap());
+        let (idps, redis, folder) = (Idp::start_fakes(), RedisServer::start(), tempfile::tempdir().unwrap());
         let config = folder.path().join("idp-bridge.toml");
         let tables: String = idps.iter().map(Idp::table).collect();
         let server = format!(
@@ -112,7 +112,11 @@ impl World {
 
     /// Injects faults until the end, and stops the bridges then.
     fn direct(&self, mut random: Rng) {
-        let serve = |number: usize| Bridge::serve_at(&self.config, &self.addresses[number]);
+        let serve = |number: usize| {
+            let bridge = Bridge::serve_at(&self.config, &self.addresses[number]);
+            self.pulse.watch(bridge.process_id());
+            bridge
+        };
         let mut bridges = [serve(0), serve(1)];
         while Instant::now() < self.end {
             std::thread::park_timeout(Duration::from_millis(random.u64(100..1_200)));
@@ -131,14 +135,16 @@ impl World {
                     std::thread::park_timeout(Duration::from_millis(random.u64(100..2_000)));
                     self.redis.resume();
                 }
-                8..55 => idp.heal(),
+                8..55 => idp.connect(),
                 _ => {
                     self.counts.faults.fetch_add(1, SeqCst);
-                    idp.set_fault(&FAULTS[random.usize(..FAULTS.len())]);
+                    let faults: Vec<_> =
+                        FAULTS.iter().filter(|fault| !matches!(fault.place(), Place::Process)).collect();
+                    idp.set_fault(faults[random.usize(..faults.len())]);
                 }
             }
         }
-        self.idps.iter().for_each(Idp::heal);
+        self.idps.iter().for_each(Idp::connect);
         self.is_over.store(true, SeqCst);
     }
 

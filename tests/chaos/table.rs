@@ -1,11 +1,12 @@
 //! Runs the table of faults: each fault, each request, each connector.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use idp_bridge_test_http::Answer as Reply;
 use serde::Serialize;
 
-use crate::faults::Fault;
+use crate::faults::{Fault, Place};
 use crate::idp::{Answered, CALLS, Idp, Person, send};
 use crate::pulse::Pulse;
 use crate::support::bridge::Bridge;
@@ -37,12 +38,42 @@ pub(crate) fn violations(cells: &[Cell]) -> Vec<String> {
     cells.iter().filter_map(line).collect()
 }
 
-/// Returns the requests that a connector answers under a fault.
-pub(crate) fn requests(connector: &str, has_federation: bool, fault: &Fault) -> Vec<&'static str> {
-    let is_possible = connector != "cognito" || !fault.needs_token;
-    // The token of an application is not the bridge's.
-    let has_federation = has_federation && !fault.needs_token;
-    CALLS.into_iter().filter(|call| is_possible && (has_federation || call.starts_with("users."))).collect()
+/// The requests that the tenant of a connector gets.
+pub(crate) struct Requests {
+    pub(crate) connector: &'static str,
+    has_users: bool,
+    has_mails: bool,
+    has_federation: bool,
+    /// Whether it speaks HTTP.
+    is_http: bool,
+}
+
+/// Each connector of the table.
+pub(crate) const CONNECTORS: [Requests; 7] = [
+    Requests { connector: "keycloak", has_users: true, has_mails: true, has_federation: true, is_http: true },
+    Requests { connector: "auth0", has_users: true, has_mails: true, has_federation: true, is_http: true },
+    Requests { connector: "cognito", has_users: true, has_mails: true, has_federation: false, is_http: true },
+    Requests { connector: "http", has_users: true, has_mails: true, has_federation: false, is_http: true },
+    Requests { connector: "oidc", has_users: false, has_mails: false, has_federation: true, is_http: true },
+    Requests { connector: "sql", has_users: true, has_mails: false, has_federation: false, is_http: false },
+    Requests { connector: "ldap", has_users: true, has_mails: false, has_federation: false, is_http: false },
+];
+
+impl Requests {
+    /// Returns the requests that are sent under a fault. None if the fault cannot occur.
+    pub(crate) fn under(&self, fault: &Fault) -> Vec<&'static str> {
+        let is_possible = match fault.place() {
+            Place::Connection => true,
+            Place::Http => self.is_http && (self.connector != "cognito" || !fault.needs_token),
+            Place::Process => !self.is_http,
+        };
+        let is_sent = |call: &&str| match *call {
+            // The token of an application is not the bridge's.
+            "userinfo" | "logout" => self.has_federation && !fault.needs_token,
+            call => self.has_users && (self.has_mails || !call.contains(".send_")),
+        };
+        CALLS.into_iter().filter(|call| is_possible && is_sent(call)).collect()
+    }
 }
 
 /// Runs these rows. The connectors run at the same time.
@@ -55,6 +86,7 @@ pub(crate) fn run(faults: &[Fault]) -> Vec<Cell> {
     let tables: String = idps.iter().map(Idp::table).collect();
     std::fs::write(&config, format!("{server}{tables}")).unwrap();
     let bridge = Bridge::serve(&config);
+    pulse.watch(bridge.process_id());
     let stage = |idp| Stage { idp, address: bridge.address(), pulse: &pulse };
     std::thread::scope(|scope| {
         let run = |idp| scope.spawn(move || stage(idp).run(faults));
@@ -74,13 +106,15 @@ struct Stage<'a> {
 impl Stage<'_> {
     fn run(self, faults: &[Fault]) -> Vec<Cell> {
         let connector = self.idp.home.tenant;
+        let requests = CONNECTORS.iter().find(|one| one.connector == connector).unwrap();
         let mut cells = Vec::new();
         for fault in faults {
             let begun = Instant::now();
-            for call in requests(connector, self.idp.has_federation(), fault) {
+            for call in requests.under(fault) {
                 let mut cell =
                     Cell { fault: fault.name, connector, call, code: String::new(), milliseconds: 0, violation: None };
-                cell.violation = self.run_cell(fault, &mut cell).err();
+                let run = AssertUnwindSafe(|| self.run_cell(fault, &mut cell));
+                cell.violation = catch_unwind(run).unwrap_or_else(|_| Err("the test panicked".to_owned())).err();
                 cells.push(cell);
             }
             eprintln!("{connector}: {} ({:.1} s)", fault.name, begun.elapsed().as_secs_f32());
@@ -100,10 +134,10 @@ impl Stage<'_> {
         self.recover(&probe)?;
         idp.set_fault(fault);
         let first = self.send(&request);
-        idp.heal();
+        idp.heal(fault);
         let first = first?;
         (cell.code, cell.milliseconds) = (first.code.clone(), first.took.as_millis());
-        if !fault.codes.contains(&first.code.as_str()) {
+        if !first.has_code_of(fault.codes) {
             return Err(format!("answered {:?}", first.reply));
         }
         if fault.name.contains("retry-after") && first.reply.header("retry-after") != Some("7") {
@@ -125,12 +159,14 @@ impl Stage<'_> {
 
     /// Repeats a request until it succeeds.
     fn recover(self, request: &Request) -> Result<(), String> {
-        let begun = Instant::now();
+        let (begun, mark) = (Instant::now(), self.pulse.mark());
         loop {
             let answered = self.send(request)?;
             match answered.code.as_str() {
                 "ok" => return Ok(()),
-                _ if begun.elapsed() < RECOVERY => std::thread::park_timeout(Duration::from_millis(20)),
+                _ if begun.elapsed() < RECOVERY + self.pulse.stalled_since(&mark) => {
+                    std::thread::park_timeout(Duration::from_millis(20))
+                }
                 _ => return Err(format!("{:?} after the fault: {:?}", begun.elapsed(), answered.reply)),
             }
         }

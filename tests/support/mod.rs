@@ -4,5 +4,6 @@ pub(crate) mod bridge;
 pub(crate) mod http;
 pub(crate) mod leaks;
 pub(crate) mod load;
+pub(crate) mod namespace;
 pub(crate) mod program;
 pub(crate) mod sign;

@@ -31,7 +31,10 @@ pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<()> {
             prerequisites::ensure(&[&prerequisites::REDIS])?;
             cargo.args(["--seed", &seed.to_string(), "--minutes", &options.minutes.to_string()])
         }
-        None => cargo.arg("--table"),
+        None => {
+            prerequisites::ensure(&[&prerequisites::POSTGRES, &prerequisites::SLAPD])?;
+            cargo.arg("--table")
+        }
     };
     cargo.args(options.json.then_some("--json"));
     process::run(&mut cargo)
