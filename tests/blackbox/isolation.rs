@@ -1,4 +1,4 @@
-//! Tests of the isolation of tenants: with an identity provider that hangs, and in an outage.
+//! Tests of the isolation of tenants: with an identity provider or a name server that hangs, and in an outage.
 //!
 //! With `IDP_BRIDGE_LOAD=full` in the environment of the build, 12,000 callers call the tenant that hangs.
 
@@ -22,6 +22,7 @@ use crate::fixture::{Configured, KEY};
 use crate::load::raise_open_file_limit;
 use crate::support::bridge::{Bridge, PATIENCE, until};
 use crate::support::http::{Reply, Request};
+use crate::support::namespace::SilentNameServer;
 use crate::support::sign::Signer;
 use crate::under_load::IS_FULL;
 
@@ -48,6 +49,11 @@ struct Stage {
 
 impl Stage {
     fn start(deadline: &str) -> Self {
+        Self::start_with(deadline, None)
+    }
+
+    /// Starts a bridge. With a name server, the first tenant has a name that it does not resolve, instead of the relay.
+    fn start_with(deadline: &str, names: Option<&SilentNameServer>) -> Self {
         let runtime = Runtime::new().unwrap();
         let (harness, url, user) = runtime.block_on(async {
             let harness = KeycloakHarness::start_with_fake().await.unwrap();
@@ -61,7 +67,11 @@ impl Stage {
         relay.set_target(Target::At(upstream.clone()));
         let config = harness.config();
         let table = |number: usize| {
-            let url = if number == 0 { relay.url() } else { url.clone() };
+            let url = match (number, names) {
+                (0, Some(_)) => "https://kc.acme.example".to_owned(),
+                (0, None) => relay.url(),
+                _ => url.clone(),
+            };
             format!(
                 "[tenants.t{number}]\nwebhook_keys = [\"{}\"]\ndeadline = \"{deadline}\"\n[tenants.t{number}.connector]\n\
                  type = \"keycloak\"\nurl = \"{url}\"\nrealm = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
@@ -77,7 +87,7 @@ impl Stage {
         let server = "[server]\nshutdown_delay = \"0s\"\nmetrics_listen = \"127.0.0.1:0\"\n\
                       [server.limits]\nconnections = 20000\nconnections_per_peer = 15000\n";
         let configured = Configured::new(&format!("{server}{}", (0..TENANTS).map(table).collect::<String>()));
-        let bridge = configured.serve_at_info();
+        let bridge = names.map_or_else(|| configured.serve_at_info(), |names| names.serve(configured.folder()));
         Self { bridge, relay, upstream, user, _configured: configured, _harness: harness, _runtime: runtime }
     }
 
@@ -174,10 +184,24 @@ fn hanging_tenant_does_not_disturb_others() {
     raise_open_file_limit();
     let stage = Stage::start("4s");
     assert_eq!(stage.get(0).status, 200);
+    measure_while_stuck(&stage, || stage.relay.set_target(Target::Hanging));
+}
+
+#[test]
+fn hanging_name_server_does_not_disturb_others() {
+    raise_open_file_limit();
+    let names = SilentNameServer::start("127.0.53.2");
+    let stage = Stage::start_with("4s", Some(&names));
+    assert!([503, 504].contains(&stage.get(0).status));
+    measure_while_stuck(&stage, || assert!(names.was_queried(), "the name server got no query"));
+}
+
+/// Compares the durations of other tenants' calls before and while the callers of the first tenant are stuck.
+fn measure_while_stuck(stage: &Stage, begin: impl FnOnce()) {
     stage.measure_others();
     let before = stage.measure_others();
-    stage.relay.set_target(Target::Hanging);
-    let callers = StuckCallers::start(&stage);
+    begin();
+    let callers = StuckCallers::start(stage);
     until(|| (callers.answered.load(SeqCst) > 0).then_some(())).expect("calls beyond the queue are answered");
     let probes = stage.bridge.wait_for_log("serving probes");
     let probes = probes.split("\"address\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
