@@ -32,7 +32,7 @@ pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<()> {
             cargo.args(["--seed", &seed.to_string(), "--minutes", &options.minutes.to_string()])
         }
         None => {
-            prerequisites::ensure(&[&prerequisites::POSTGRES, &prerequisites::SLAPD])?;
+            prerequisites::ensure(&[&prerequisites::REDIS, &prerequisites::POSTGRES, &prerequisites::SLAPD])?;
             cargo.arg("--table")
         }
     };
