@@ -39,6 +39,33 @@ fn addresses_and_tokens_are_found_in_each_log() {
     assert_eq!(leaks::find(&harmless).len(), 0);
 }
 
+/// Makes calls that succeed, fail and are refused, and deletes the user at the end. Returns the bodies of problems.
+fn make_calls(address: &str, id: &str) -> [String; 4] {
+    let send = |kind: &str, data: Value| signer().call(kind, data).send(address).status;
+    assert_eq!(send("users.get_by_email", json!({"email": EMAIL})), 200);
+    assert_eq!(send("users.get_by_customer", json!({"customer": CUSTOMER})), 200);
+    assert_eq!(send("users.get_by_id", json!({"id": id})), 200);
+    assert_eq!(send("users.mark_email_verified", json!({"id": id, "email": EMAIL})), 200);
+    send("users.send_password_reset_email", json!({"email": EMAIL}));
+    let problems = [
+        ("users.get_by_email", json!({"email": EMAIL, "unknown": CUSTOMER})),
+        ("users.get_by_email", json!({"email": "unknown-seeded@acme.example"})),
+        ("users.get_by_id", json!({"id": "unknown-seeded"})),
+        ("users.send_password_reset_email", json!({"email": "unknown-seeded@acme.example"})),
+    ]
+    .map(|(kind, data)| signer().call(kind, data).send(address).body);
+    let unsigned = signer().call("users.get_by_email", json!({"email": EMAIL})).body(EMAIL);
+    assert_eq!(unsigned.send(address).status, 401);
+    let rest = |token: &str, path: &str| {
+        let request = Request::get(&format!("/v1/tenants/acme/{path}"));
+        request.header("authorization", format!("Bearer {token}")).send(address).status
+    };
+    assert_eq!(rest(TOKEN, &format!("users/{id}?email={EMAIL}")), 200);
+    assert_eq!(rest("wrong-token-seeded", &format!("users/{id}")), 401);
+    assert_eq!(send("users.delete", json!({"id": id})), 200);
+    problems
+}
+
 #[test]
 fn seeded_values_are_in_no_output() {
     let runtime = Runtime::new().unwrap();
@@ -67,36 +94,19 @@ fn seeded_values_are_in_no_output() {
     ));
     let bridge = configured.serve();
     let probes = bridge.probes_address();
-    let send = |kind: &str, data: Value| signer().call(kind, data).send(bridge.address()).status;
-    assert_eq!(send("users.get_by_email", json!({"email": EMAIL})), 200);
-    assert_eq!(send("users.get_by_customer", json!({"customer": CUSTOMER})), 200);
-    assert_eq!(send("users.get_by_id", json!({"id": id})), 200);
-    assert_eq!(send("users.mark_email_verified", json!({"id": id, "email": EMAIL})), 200);
-    send("users.send_password_reset_email", json!({"email": EMAIL}));
-    let problems = [
-        ("users.get_by_email", json!({"email": EMAIL, "unknown": CUSTOMER})),
-        ("users.get_by_email", json!({"email": "unknown-seeded@acme.example"})),
-        ("users.get_by_id", json!({"id": "unknown-seeded"})),
-        ("users.send_password_reset_email", json!({"email": "unknown-seeded@acme.example"})),
-    ]
-    .map(|(kind, data)| signer().call(kind, data).send(bridge.address()).body);
-    let unsigned = signer().call("users.get_by_email", json!({"email": EMAIL})).body(EMAIL);
-    assert_eq!(unsigned.send(bridge.address()).status, 401);
-    let rest = |token: &str, path: &str| {
-        let request = Request::get(&format!("/v1/tenants/acme/{path}"));
-        request.header("authorization", format!("Bearer {token}")).send(bridge.address()).status
+    let problems = make_calls(bridge.address(), &id);
+    let operator = |request: Request| {
+        let reply = request.header("authorization", "Bearer operator-seeded-012345").send(&probes);
+        assert_eq!(reply.status, 200, "{reply:?}");
+        reply.body
     };
-    assert_eq!(rest(TOKEN, &format!("users/{id}?email={EMAIL}")), 200);
-    assert_eq!(rest("wrong-token-seeded", &format!("users/{id}")), 401);
-    assert_eq!(send("users.delete", json!({"id": id})), 200);
-    let level = Request::new("PUT", "/log-level").header("authorization", "Bearer operator-seeded-012345");
-    level.json(&json!({"filter": "trace"})).send(&probes);
+    operator(Request::new("PUT", "/log-level").json(&json!({"filter": "trace"})));
     let deleted: Value = serde_json::from_str(&bridge.wait_for_log("\"call\":\"users.delete\"")).unwrap();
     receiver.wait_for_trace(deleted["trace.id"].as_str().unwrap());
     let mut texts = bridge.log();
     assert!(texts.iter().any(|line| line.contains("\"TRACE\"")), "the log is complete");
     texts.push(std::fs::read_to_string(configured.folder().join("audit.jsonl")).unwrap());
-    texts.extend(["/metrics", "/calls", "/status"].map(|page| Request::get(page).send(&probes).body));
+    texts.extend(["/metrics", "/calls", "/status"].map(|page| operator(Request::get(page))));
     texts.extend(receiver.texts());
     texts.extend(problems);
     let basic =

@@ -229,9 +229,10 @@ pub(crate) struct Answered {
 }
 
 impl Answered {
-    /// Returns whether the answer has one of these codes. A stalled request may also exceed its deadline.
+    /// Returns whether the answer has one of these codes. A stalled request may also exceed its deadline, or be shed.
     pub(crate) fn has_code_of(&self, codes: &[&str]) -> bool {
-        codes.contains(&self.code.as_str()) || (self.code == "deadline_exceeded" && self.stalled > MARGIN)
+        let is_late = matches!(self.code.as_str(), "deadline_exceeded" | "overloaded");
+        codes.contains(&self.code.as_str()) || (is_late && self.stalled > MARGIN)
     }
 }
 

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use libtest_mimic::{Arguments, Trial};
 
 use crate::faults::FAULTS;
 use crate::{page, seeded, surroundings, table};
@@ -14,7 +15,7 @@ const TESTED: (u64, Duration) = (13, Duration::from_secs(15));
 /// The page with the table of faults.
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reliability.md");
 
-/// The options. Those of the test harness of Rust are ignored.
+/// The options of `cargo xtask chaos`. Those of `cargo test` are ignored.
 #[derive(Debug, Parser)]
 #[command(ignore_errors = true)]
 struct Options {
@@ -32,18 +33,13 @@ struct Options {
     minutes: u64,
 }
 
-/// Runs what the options select.
+/// Runs what the options select. Without options of its own it is a test program with two tests.
 pub(crate) fn run() -> ExitCode {
     let options = Options::parse();
     let violations = match options.seed {
         Some(seed) => seeded::run(seed, Duration::from_secs(60 * options.minutes)),
-        None => {
-            let mut violations = run_table(&options);
-            if !options.table {
-                violations.extend(seeded::run(TESTED.0, TESTED.1));
-            }
-            violations
-        }
+        None if options.table => run_table(&options),
+        None => return run_tests(),
     };
     eprintln!("chaos: {} violations", violations.len());
     // Last, where they are seen.
@@ -51,6 +47,23 @@ pub(crate) fn run() -> ExitCode {
         eprintln!("violation: {violation}");
     }
     if violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs the table and a short random schedule one after the other, with the arguments of `cargo test`.
+fn run_tests() -> ExitCode {
+    let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
+    let trial = |name, run: fn() -> Vec<String>| {
+        Trial::test(name, move || match run() {
+            violations if violations.is_empty() => Ok(()),
+            violations => Err(violations.join("\n").into()),
+        })
+    };
+    let table = || run_table(&Options { table: false, json: false, seed: None, minutes: 0 });
+    let tests = vec![
+        trial("chaos::table_of_faults", table),
+        trial("chaos::random_schedule", || seeded::run(TESTED.0, TESTED.1)),
+    ];
+    libtest_mimic::run(&arguments, tests).exit_code()
 }
 
 /// Runs the table. If there are no violations, writes the page or compares it.

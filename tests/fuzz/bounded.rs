@@ -43,8 +43,11 @@ mod url;
 #[path = "fuzz_targets/users.rs"]
 mod users;
 
+/// The function of a target, which takes an input.
+type Run = fn(&[u8]);
+
 /// Each target with its name.
-const TARGETS: &[(&str, fn(&[u8]))] = &[
+const TARGETS: &[(&str, Run)] = &[
     ("claims", claims::run),
     ("configuration", configuration::run),
     ("definition", definition::run),

@@ -10,11 +10,14 @@ use tokio::time::advance;
 
 use super::*;
 
+/// Creates the error of a failed fetch.
+type Failure = fn() -> Error;
+
 /// Returns the numbers 0, 1 and so on, each when the test opens the gate.
 struct Scripted {
     fetches: Arc<AtomicUsize>,
     gate: Arc<Semaphore>,
-    fails: Arc<Mutex<Option<fn() -> Error>>>,
+    fails: Arc<Mutex<Option<Failure>>>,
 }
 
 const LIFETIME: Lifetime =
@@ -41,7 +44,7 @@ struct Bench {
     cache: Cache<Scripted>,
     fetches: Arc<AtomicUsize>,
     gate: Arc<Semaphore>,
-    fails: Arc<Mutex<Option<fn() -> Error>>>,
+    fails: Arc<Mutex<Option<Failure>>>,
 }
 
 impl Bench {
