@@ -10,6 +10,7 @@ mod faults;
 #[path = "../blackbox/tenants/home.rs"]
 mod home;
 mod idp;
+mod memory;
 mod options;
 mod page;
 mod pulse;

@@ -1,7 +1,6 @@
 //! Runs the table of faults: each fault, each request, each connector.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use idp_bridge_test_http::Answer as Reply;
@@ -9,6 +8,7 @@ use serde::Serialize;
 
 use crate::faults::{Fault, Place};
 use crate::idp::{Answered, CALLS, Idp, Person, send};
+use crate::memory;
 use crate::pulse::Pulse;
 use crate::support::bridge::Bridge;
 use crate::support::http::Request;
@@ -17,9 +17,6 @@ use crate::support::http::Request;
 const RECOVERY: Duration = Duration::from_secs(3);
 /// The maximum number of repetitions of a call after a fault.
 const REPETITIONS: usize = 20;
-
-/// The file system in memory of Linux.
-const MEMORY: &str = "/dev/shm";
 
 /// A cell of the table.
 #[derive(Debug, Serialize)]
@@ -83,9 +80,7 @@ impl Requests {
 /// Runs these rows. The connectors run at the same time.
 pub(crate) fn run(faults: &[Fault]) -> Vec<Cell> {
     let (idps, pulse) = (Idp::start_all(), Pulse::start());
-    // The store is in memory: a slow disk of this machine is not a fault of the table.
-    let memory = Path::new(MEMORY);
-    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
+    let folder = memory::folder();
     std::fs::create_dir(folder.path().join("state")).unwrap();
     let config = folder.path().join("idp-bridge.toml");
     let server = "[server]\nshutdown_delay = \"0s\"\nstate_dir = \"state\"\n";

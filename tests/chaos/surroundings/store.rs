@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::stage::{OK, Stage};
 use crate::idp::Idp;
+use crate::memory;
 use crate::support::bridge::Bridge;
 use crate::support::http::Request;
 use crate::support::sign::{Signer, now};
@@ -28,7 +29,7 @@ fn with_redis_away(
     refused: &[&str],
     (begin, end): (impl Fn(&mut RedisServer), impl Fn(&mut RedisServer)),
 ) -> Result<(), String> {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = memory::folder();
     let store = format!("{SERVER}[server.store]\ntype = \"redis\"\nurls = [\"{}\"]\n", redis.url());
     stage.configure(folder.path(), &store);
     let served = stage.serve(Bridge::serve(&folder.path().join("idp-bridge.toml")));
@@ -49,7 +50,7 @@ fn is_read(request: &Request) -> bool {
 }
 
 pub(super) fn clocks_differ(stage: &Stage<'_>) -> Result<(), String> {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = memory::folder();
     std::fs::create_dir(folder.path().join("state")).unwrap();
     stage.configure(folder.path(), &format!("{SERVER}state_dir = \"state\"\n"));
     let served = stage.serve(Bridge::serve(&folder.path().join("idp-bridge.toml")));
@@ -73,7 +74,7 @@ pub(super) fn keys_are_gone(stage: &Stage<'_>) -> Result<(), String> {
     // Other rows use those of the stage.
     let idps = Idp::start_fakes();
     let stage = Stage { idps: &idps, ..*stage };
-    let folder = tempfile::tempdir().unwrap();
+    let folder = memory::folder();
     std::fs::create_dir(folder.path().join("state")).unwrap();
     stage.configure(folder.path(), &format!("{SERVER}state_dir = \"state\"\n"));
     let served = stage.serve(Bridge::serve(&folder.path().join("idp-bridge.toml")));
