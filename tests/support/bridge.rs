@@ -158,7 +158,7 @@ impl Drop for Bridge {
     fn drop(&mut self) {
         self.kill();
         if !std::thread::panicking() {
-            let log = self.log();
+            let log = self.stderr.wait_for_end();
             let leaks = leaks::find(&log);
             assert!(leaks.is_empty(), "the log has personal data or secrets: {leaks:#?}");
         }
@@ -199,6 +199,14 @@ impl Lines {
         let waiting = |written: &mut Written| find(written).is_none() && !written.ended;
         let (guard, _) = changed.wait_timeout_while(guard, PATIENCE, waiting).unwrap();
         find(&guard)
+    }
+
+    /// Waits for the end of the output, and returns all lines.
+    fn wait_for_end(&self) -> Vec<String> {
+        let (written, changed) = &*self.0;
+        let guard = written.lock().unwrap();
+        let (guard, _) = changed.wait_timeout_while(guard, PATIENCE, |written| !written.ended).unwrap();
+        guard.lines.clone()
     }
 
     pub(crate) fn all(&self) -> Vec<String> {
