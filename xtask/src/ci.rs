@@ -51,12 +51,15 @@ fn run_steps(steps: &[Step<'_>]) -> Result<()> {
             Ok(()) => status::step("Passed", format!("{name} in {}", status::elapsed(started.elapsed()))),
             Err(error) => {
                 status::error(&error);
-                failed.push(*name);
+                failed.push((*name, error));
             }
         }
     }
     if !failed.is_empty() {
-        bail!("failed: {}", failed.join(", "));
+        // Again, since the steps after it may have printed much.
+        failed.iter().for_each(|(_, error)| status::error(error));
+        let names: Vec<_> = failed.iter().map(|(name, _)| *name).collect();
+        bail!("failed: {}", names.join(", "));
     }
     status::step("Finished", format!("all that CI runs in {}", status::elapsed(all_started.elapsed())));
     Ok(())

@@ -65,17 +65,40 @@ fn install_schemathesis(workspace: &Workspace) -> Result<()> {
 fn run_tests(title: &str, command: &mut Command) -> Result<u64> {
     let started = Instant::now();
     status::step("Testing", title);
-    let (mut passed, mut ignored) = (0, 0);
+    let (mut passed, mut ignored, mut failures) = (0, 0, Failures::default());
     let read = |line: &str| {
         passed += count(line, "passed");
         ignored += count(line, "ignored");
+        failures.read(line);
     };
-    process::run_read(command, read).with_context(|| format!("the tests of {title} failed"))?;
+    let result = process::run_read(command, read);
+    result.with_context(|| format!("the tests of {title} failed{}", failures.text))?;
     if ignored > 0 {
         bail!("{ignored} ignored tests; hint: remove `#[ignore]`, and let the test fail with what is missing");
     }
     status::step("Tested", format!("{title}: {passed} tests passed in {}", status::elapsed(started.elapsed())));
     Ok(passed)
+}
+
+/// The messages of failed tests, repeated at the end of a long output.
+#[derive(Debug, Default)]
+struct Failures {
+    text: String,
+    is_inside: bool,
+}
+
+impl Failures {
+    /// The maximum number of bytes.
+    const LIMIT: usize = 16 * 1024;
+
+    /// Adds a line between the title of the failures and the summary of their test target.
+    fn read(&mut self, line: &str) {
+        self.is_inside = (self.is_inside || line == "failures:") && !line.starts_with("test result: ");
+        if self.is_inside && !line.is_empty() && self.text.len() + line.len() < Self::LIMIT {
+            self.text.push_str("\n    ");
+            self.text.push_str(line);
+        }
+    }
 }
 
 /// Returns a count in the summary of a test target, or zero for another line.
@@ -97,6 +120,15 @@ mod tests {
     fn ignored_tests_fail_the_run() {
         let error = run_script("echo 'test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured'").unwrap_err();
         assert!(format!("{error:#}").contains("1 ignored"), "{error:#}");
+    }
+
+    #[test]
+    fn error_repeats_the_failures() {
+        let script = "echo 'test a ... FAILED'; echo; echo 'failures:'; echo; echo '---- a stdout ----'; echo broken
+            echo 'test result: FAILED. 0 passed; 1 failed; 0 ignored'; echo unrelated; exit 101";
+        let error = run_script(script).unwrap_err();
+        let expected = "the tests of the sample failed\n    failures:\n    ---- a stdout ----\n    broken";
+        assert_eq!(error.to_string(), expected);
     }
 
     #[test]
