@@ -7,8 +7,15 @@ use tempfile::TempDir;
 /// The file system in memory of Linux.
 const MEMORY: &str = "/dev/shm";
 
-/// Creates a folder in memory, or on the disk of another system.
-pub(crate) fn folder() -> TempDir {
+/// Keeps the temporary folders of this process in memory, also those of the servers that it starts.
+pub(crate) fn keep_folders_in_memory() {
     let memory = Path::new(MEMORY);
-    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+    if memory.is_dir() {
+        tempfile::env::override_temp_dir(memory).unwrap();
+    }
+}
+
+/// Creates a folder.
+pub(crate) fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
 }

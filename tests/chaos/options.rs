@@ -7,7 +7,7 @@ use clap::Parser;
 use libtest_mimic::{Arguments, Trial};
 
 use crate::faults::FAULTS;
-use crate::{page, seeded, surroundings, table};
+use crate::{memory, page, seeded, surroundings, table};
 
 /// The seed and the duration of the random schedule that belongs to the tests.
 const TESTED: (u64, Duration) = (13, Duration::from_secs(15));
@@ -36,6 +36,7 @@ struct Options {
 /// Runs what the options select. Without options of its own it is a test program with two tests.
 pub(crate) fn run() -> ExitCode {
     let options = Options::parse();
+    memory::keep_folders_in_memory();
     let violations = match options.seed {
         Some(seed) => seeded::run(seed, Duration::from_secs(60 * options.minutes)),
         None if options.table => run_table(&options),

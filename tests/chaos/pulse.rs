@@ -28,8 +28,6 @@ pub(crate) struct Mark {
     begun: Instant,
     /// The time for which each thread waited for a processor.
     waits: BTreeMap<PathBuf, Duration>,
-    /// The time for which any thread of the machine waited for a disk.
-    disk: Duration,
 }
 
 impl Pulse {
@@ -60,11 +58,11 @@ impl Pulse {
 
     /// Returns the current time.
     pub(crate) fn mark(&self) -> Mark {
-        Mark { begun: Instant::now(), waits: self.waits(), disk: disk_stalls() }
+        Mark { begun: Instant::now(), waits: self.waits() }
     }
 
-    /// Returns the sum of the stalls since a time: pauses of the machine, waits of the bridges and of this thread for a
-    /// processor, and waits for a disk.
+    /// Returns the sum of the stalls since a time: pauses of the machine, and waits of the bridges and of this thread for a
+    /// processor.
     pub(crate) fn stalled_since(&self, mark: &Mark) -> Duration {
         let waits = self
             .waits()
@@ -73,7 +71,7 @@ impl Pulse {
         let waits: Duration = waits.sum();
         let beats = self.0.lock().unwrap();
         let ended = beats.pauses.iter().rev().take_while(|(end, _)| *end >= mark.begun).map(|(_, pause)| *pause);
-        ended.sum::<Duration>() + beats.late() + waits + disk_stalls().saturating_sub(mark.disk)
+        ended.sum::<Duration>() + beats.late() + waits
     }
 
     /// Returns the time for which each thread of the bridges, and this thread, waited for a processor.
@@ -91,13 +89,6 @@ impl Pulse {
 fn wait_of(thread: &Path) -> Option<Duration> {
     let text = read_to_string(thread.join("schedstat")).ok()?;
     text.split(' ').nth(1)?.parse().ok().map(Duration::from_nanos)
-}
-
-/// Returns the time for which any thread of the machine waited for a disk. Zero on systems that do not measure it.
-fn disk_stalls() -> Duration {
-    let text = read_to_string("/proc/pressure/io").unwrap_or_default();
-    let total = text.lines().next().and_then(|line| line.rsplit_once("total="));
-    total.and_then(|(_, micros)| micros.parse().ok()).map(Duration::from_micros).unwrap_or_default()
 }
 
 impl Beats {

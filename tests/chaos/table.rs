@@ -83,12 +83,13 @@ pub(crate) fn run(faults: &[Fault]) -> Vec<Cell> {
     let folder = memory::folder();
     std::fs::create_dir(folder.path().join("state")).unwrap();
     let config = folder.path().join("idp-bridge.toml");
-    let server = "[server]\nshutdown_delay = \"0s\"\nstate_dir = \"state\"\n";
+    let server = "[server]\nshutdown_delay = \"0s\"\nstate_dir = \"state\"\nmetrics_listen = \"127.0.0.1:0\"\n";
     let tables: String = idps.iter().map(Idp::table).collect();
     std::fs::write(&config, format!("{server}{tables}")).unwrap();
     let bridge = Bridge::serve(&config);
     pulse.watch(bridge.process_id());
-    let stage = |idp| Stage { idp, address: bridge.address(), pulse: &pulse };
+    let probes = bridge.probes_address();
+    let stage = |idp| Stage { idp, address: bridge.address(), probes: &probes, pulse: &pulse };
     std::thread::scope(|scope| {
         let run = |idp| scope.spawn(move || stage(idp).run(faults));
         let running: Vec<_> = idps.iter().map(run).collect();
@@ -101,6 +102,8 @@ pub(crate) fn run(faults: &[Fault]) -> Vec<Cell> {
 struct Stage<'a> {
     idp: &'a Idp,
     address: &'a str,
+    /// The address of the listener for operators.
+    probes: &'a str,
     pulse: &'a Pulse,
 }
 
@@ -115,12 +118,22 @@ impl Stage<'_> {
                 let mut cell =
                     Cell { fault: fault.name, connector, call, code: String::new(), milliseconds: 0, violation: None };
                 let run = AssertUnwindSafe(|| self.run_cell(fault, &mut cell));
-                cell.violation = catch_unwind(run).unwrap_or_else(|_| Err("the test panicked".to_owned())).err();
+                let result = catch_unwind(run).unwrap_or_else(|_| Err("the test panicked".to_owned()));
+                cell.violation = result.err().map(|violation| self.add_steps(violation));
                 cells.push(cell);
             }
             eprintln!("{connector}: {} ({:.1} s)", fault.name, begun.elapsed().as_secs_f32());
         }
         cells
+    }
+
+    /// Adds the steps of the call with the bad answer.
+    fn add_steps(self, violation: String) -> String {
+        let id = violation.split_once("\"x-request-id\": \"").and_then(|(_, rest)| rest.split_once('"'));
+        match id {
+            Some((id, _)) => format!("{violation}\n{}", Request::get(&format!("/calls/{id}")).send(self.probes).body),
+            None => violation,
+        }
     }
 
     fn run_cell(self, fault: &Fault, cell: &mut Cell) -> Result<(), String> {

@@ -145,7 +145,11 @@ impl Shared {
             self.respond(client, response);
             return;
         }
-        let Ok(mut server) = address.map(TcpStream::connect).transpose() else { return };
+        let Ok(mut server) = address.map(TcpStream::connect).transpose() else {
+            // The list of open connections holds it, too.
+            close(&client);
+            return;
+        };
         if let Some(server) = &server {
             let (from, to, fault) = (server.try_clone().unwrap(), client.try_clone().unwrap(), fault.clone());
             std::thread::spawn(move || {
