@@ -23,7 +23,7 @@ pub(crate) const FAILURE_KEPT: Duration = Duration::from_secs(5);
 const LOOK_UPS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(200));
 
 /// The first and the longest interval between two attempts to end a lease.
-const ATTEMPTS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+const ATTEMPTS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(250));
 
 /// The time for which a success is recorded late, after an outage of the table.
 const RECORDED_LATE: Duration = Duration::from_secs(5 * 60);
