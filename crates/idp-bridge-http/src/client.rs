@@ -109,13 +109,13 @@ impl Client {
     pub(crate) async fn send_counted(&self, scope: &CallScope, request: &Request, sent: &mut u32) -> Result<Response> {
         let result = self.send_with_retries(scope, request, sent).await;
         result.map_err(|error| {
-            let host = request.url.host_str().unwrap_or_default().to_owned();
+            let host = request.parts.url.host_str().unwrap_or_default().to_owned();
             error.with("host", host).with("attempts", sent.to_string())
         })
     }
 
     async fn send_with_retries(&self, scope: &CallScope, request: &Request, sent: &mut u32) -> Result<Response> {
-        base_url::check(&request.url, self.0.reach)?;
+        base_url::check(&request.parts.url, self.0.reach)?;
         self.0.budget.deposit();
         self.0.counters.count_request();
         let deadline = Instant::from_std(scope.deadline());
@@ -157,7 +157,7 @@ impl Client {
     ) -> Result<Response, Fault> {
         *sent += 1;
         let mut first = pin!(self.attempt(recorder, request, *sent, None));
-        if request.effect == Effect::Write || *sent >= retry::MAX_ATTEMPTS {
+        if request.parts.effect == Effect::Write || *sent >= retry::MAX_ATTEMPTS {
             return first.await;
         }
         if let Ok(result) = timeout_at(half, &mut first).await {
@@ -186,15 +186,16 @@ impl Client {
     ) -> Result<Response, Fault> {
         let connections = &self.0.connections;
         let (pool, _place) = match second {
-            Some(place) => (connections.spare_for(&request.url), Some(place)),
+            Some(place) => (connections.spare_for(&request.parts.url), Some(place)),
             None => {
                 let _wait = recorder.timeline().begin_wait("wait_for_connection");
                 (connections.pool(), connections.wait_for_place().await)
             }
         };
-        let body = request.body.as_ref().map(Body::build).transpose().map_err(Fault::unbuilt_body)?;
-        let step = recorder.timeline().begin_attempt(method_name(&request.method), host(&request.url), number);
-        let attempt = self.0.breakers.admit(&request.url).map_err(|error| {
+        let body = request.parts.body.as_ref().map(Body::build).transpose().map_err(Fault::unbuilt_body)?;
+        let step =
+            recorder.timeline().begin_attempt(method_name(&request.parts.method), host(&request.parts.url), number);
+        let attempt = self.0.breakers.admit(&request.parts.url).map_err(|error| {
             step.set_breaker(BreakerDecision::HeldBack);
             Fault::held_back(error)
         })?;
@@ -239,7 +240,7 @@ fn host(url: &Url) -> String {
 /// Sends a request and reads the response.
 async fn exchange(pool: &Pool, recorder: &Recorder, outgoing: &Outgoing<'_>) -> Result<Response, Fault> {
     let request = outgoing.request;
-    let is_write = request.effect == Effect::Write;
+    let is_write = request.parts.effect == Effect::Write;
     recorder.attempt();
     if is_write {
         recorder.write_begins();
@@ -249,19 +250,19 @@ async fn exchange(pool: &Pool, recorder: &Recorder, outgoing: &Outgoing<'_>) -> 
             recorder.write_refused();
         }
     };
-    let is_https = request.url.scheme() == "https";
+    let is_https = request.parts.url.scheme() == "https";
     let mut incomplete = pool
         .send(outgoing)
         .await
         .map_err(|error| Fault::from_send(error, is_https))
         .inspect_err(|fault| record_write(!fault.sent))?;
-    if request.classify.is_none() {
+    if request.parts.classify.is_none() {
         record_write(is_refusal(incomplete.status));
     }
     let body = incomplete.read(MAX_BODY).await.map_err(|error| Fault::from_read(error, is_https))?;
     let (status, headers) = (incomplete.status, incomplete.headers);
-    let response = Response { status, headers, body, reset: request.reset.clone() };
-    if request.classify.is_some() {
+    let response = Response { status, headers, body, reset: request.parts.reset.clone() };
+    if request.parts.classify.is_some() {
         record_write(is_refusal(request.effective_status(&response)));
     }
     Ok(response)
@@ -270,8 +271,8 @@ async fn exchange(pool: &Pool, recorder: &Recorder, outgoing: &Outgoing<'_>) -> 
 /// Returns whether another attempt is safe and can succeed.
 fn can_retry(result: &Result<Response, Fault>, request: &Request) -> bool {
     match result {
-        Ok(response) => retry::is_transient(request.effective_status(response), request.effect),
-        Err(fault) => fault.is_transient && (request.effect == Effect::Read || !fault.sent),
+        Ok(response) => retry::is_transient(request.effective_status(response), request.parts.effect),
+        Err(fault) => fault.is_transient && (request.parts.effect == Effect::Read || !fault.sent),
     }
 }
 

@@ -29,14 +29,14 @@ pub(crate) struct Outgoing<'a> {
 impl Outgoing<'_> {
     /// Writes the attempt for HTTP/1.1. A proxy gets the whole URL of an `http` request.
     pub(crate) fn to_http1(&self, proxy: Option<&Proxy>) -> Result<http::Request<Full<Bytes>>, http::Error> {
-        let url = &self.request.url;
+        let url = &self.request.parts.url;
         let proxy = proxy.filter(|_| url.scheme() == "http");
         let target = if proxy.is_some() {
             &url[..Position::AfterQuery]
         } else {
             &url[Position::BeforePath..Position::AfterQuery]
         };
-        let mut headers = HeaderMap::with_capacity(self.request.headers.len() + ADDED_HEADERS);
+        let mut headers = HeaderMap::with_capacity(self.request.parts.headers.len() + ADDED_HEADERS);
         headers.insert(HOST, HeaderValue::try_from(&url[Position::BeforeHost..Position::AfterPort])?);
         if let Some(authorization) = proxy.and_then(|proxy| proxy.authorization.clone()) {
             headers.insert(PROXY_AUTHORIZATION, authorization);
@@ -46,21 +46,21 @@ impl Outgoing<'_> {
 
     /// Writes the attempt for HTTP/2.
     pub(crate) fn to_http2(&self) -> Result<http::Request<Full<Bytes>>, http::Error> {
-        let headers = HeaderMap::with_capacity(self.request.headers.len() + ADDED_HEADERS);
-        self.build(absolute_uri(&self.request.url)?, headers)
+        let headers = HeaderMap::with_capacity(self.request.parts.headers.len() + ADDED_HEADERS);
+        self.build(absolute_uri(&self.request.parts.url)?, headers)
     }
 
     fn build(&self, uri: Uri, mut headers: HeaderMap) -> Result<http::Request<Full<Bytes>>, http::Error> {
         headers.insert(USER_AGENT, OWN_NAME);
         headers.insert(ACCEPT, ANY);
-        for (name, value) in &self.request.headers {
+        for (name, value) in &self.request.parts.headers {
             headers.insert(name, value.clone());
         }
         if let Some(traceparent) = &self.traceparent {
             headers.insert(TRACEPARENT, traceparent.clone());
         }
         let mut request = http::Request::new(Full::new(self.body.clone()));
-        *request.method_mut() = self.request.method.clone();
+        *request.method_mut() = self.request.parts.method.clone();
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
         Ok(request)

@@ -83,7 +83,7 @@ impl Pool {
     ///
     /// The request is sent again if the server closed an idle connection before the request was sent, or refused to process it.
     pub(crate) async fn send<'a>(&'a self, outgoing: &Outgoing<'a>) -> Result<Incomplete<'a>, SendError> {
-        let url = &outgoing.request.url;
+        let url = &outgoing.request.parts.url;
         let mut refusals = 0;
         loop {
             let (mut connection, is_reused) = match self.take(url) {

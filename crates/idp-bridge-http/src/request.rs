@@ -29,6 +29,13 @@ pub enum Effect {
 /// `Debug` prints only the method and the effect, because the other parts contain ids, addresses and secrets.
 #[derive(Clone)]
 pub struct Request {
+    /// Boxed, since the futures of a call pass the request on, and each of them has its own space for it.
+    pub(crate) parts: Box<Parts>,
+}
+
+/// The parts of a request.
+#[derive(Clone)]
+pub(crate) struct Parts {
     pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) effect: Effect,
@@ -84,13 +91,14 @@ impl Request {
     }
 
     fn new(method: Method, url: Url, effect: Effect) -> Self {
-        Self { method, url, effect, headers: HeaderMap::new(), body: None, reset: None, classify: None }
+        let headers = HeaderMap::new();
+        Self { parts: Box::new(Parts { method, url, effect, headers, body: None, reset: None, classify: None }) }
     }
 
     /// Marks the request as a read, such as a token request or an introspection.
     #[must_use]
     pub fn read_only(mut self) -> Self {
-        self.effect = Effect::Read;
+        self.parts.effect = Effect::Read;
         self
     }
 
@@ -98,7 +106,7 @@ impl Request {
     #[must_use]
     pub fn query<N: AsRef<str>, V: AsRef<str>>(mut self, pairs: &[(N, V)]) -> Self {
         if !pairs.is_empty() {
-            self.url.query_pairs_mut().extend_pairs(pairs);
+            self.parts.url.query_pairs_mut().extend_pairs(pairs);
         }
         self
     }
@@ -128,13 +136,13 @@ impl Request {
     /// Sets the body. Add the content type with [`header`](Self::header).
     #[must_use]
     pub fn bytes(mut self, body: Bytes) -> Self {
-        self.body = Some(Body::Fixed(body));
+        self.parts.body = Some(Body::Fixed(body));
         self
     }
 
     fn with_body(mut self, content_type: &'static str, body: Body) -> Self {
-        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        self.body = Some(body);
+        self.parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        self.parts.body = Some(body);
         self
     }
 
@@ -154,7 +162,7 @@ impl Request {
     /// Sets a header, and replaces other values of that name.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.parts.headers.insert(name, value);
         self
     }
 
@@ -163,7 +171,7 @@ impl Request {
     /// Used for a 429 without `retry-after`: see [`Response::retry_after`](crate::Response::retry_after).
     #[must_use]
     pub fn rate_limit_reset(mut self, header: HeaderName) -> Self {
-        self.reset = Some(header);
+        self.parts.reset = Some(header);
         self
     }
 
@@ -172,18 +180,18 @@ impl Request {
     /// The effective status decides about retries and about the recorded outcome of a write. The response keeps its own status.
     #[must_use]
     pub fn classify_with(mut self, classify: fn(&Response) -> StatusCode) -> Self {
-        self.classify = Some(classify);
+        self.parts.classify = Some(classify);
         self
     }
 
     /// Returns the effective status of a response to this request.
     pub(crate) fn effective_status(&self, response: &Response) -> StatusCode {
-        self.classify.map_or(response.status, |classify| classify(response))
+        self.parts.classify.map_or(response.status, |classify| classify(response))
     }
 
     /// Returns whether the request changes data.
     pub fn effect(&self) -> Effect {
-        self.effect
+        self.parts.effect
     }
 }
 
@@ -209,7 +217,10 @@ fn form_encoded<N: AsRef<str>, V: AsRef<str>>(pairs: &[(N, V)]) -> Bytes {
 
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request").field("method", &self.method).field("effect", &self.effect).finish_non_exhaustive()
+        f.debug_struct("Request")
+            .field("method", &self.parts.method)
+            .field("effect", &self.parts.effect)
+            .finish_non_exhaustive()
     }
 }
 
@@ -225,7 +236,7 @@ mod tests {
     fn query_pairs_are_form_encoded_and_appended() {
         let request =
             Request::get(url()).query(&[("email", "a+b c@d&e=f#g")]).query::<&str, &str>(&[]).query(&[("max", "2")]);
-        assert_eq!(request.url.query(), Some("email=a%2Bb+c%40d%26e%3Df%23g&max=2"));
+        assert_eq!(request.parts.url.query(), Some("email=a%2Bb+c%40d%26e%3Df%23g&max=2"));
     }
 
     #[test]
@@ -245,11 +256,11 @@ mod tests {
             Request::get(url()).basic("me", &secret).unwrap(),
             Request::post(url()).form(&[("password", "hunter2")]).query(&[("token", "hunter2")]),
         ] {
-            assert!(request.headers.get(AUTHORIZATION).is_none_or(HeaderValue::is_sensitive));
+            assert!(request.parts.headers.get(AUTHORIZATION).is_none_or(HeaderValue::is_sensitive));
             assert!(!format!("{request:?}").contains("hunter2"));
         }
         let basic = Request::get(url()).basic("me", &secret).unwrap();
-        assert_eq!(basic.headers[AUTHORIZATION], "Basic bWU6aHVudGVyMg==");
+        assert_eq!(basic.parts.headers[AUTHORIZATION], "Basic bWU6aHVudGVyMg==");
     }
 
     #[test]
@@ -263,19 +274,19 @@ mod tests {
     fn body_sets_the_content_type() {
         let json = Request::put(url()).json(&[1, 2]).unwrap();
         assert_eq!(
-            (json.headers[CONTENT_TYPE].as_bytes(), json.body.unwrap().build().unwrap().as_ref()),
+            (json.parts.headers[CONTENT_TYPE].as_bytes(), json.parts.body.unwrap().build().unwrap().as_ref()),
             (&b"application/json"[..], &b"[1,2]"[..])
         );
         let form = Request::post(url()).form(&[("a", "b c"), ("d", "é&")]);
-        assert_eq!(form.headers[CONTENT_TYPE], "application/x-www-form-urlencoded");
-        assert_eq!(form.body.unwrap().build().unwrap(), "a=b+c&d=%C3%A9%26");
+        assert_eq!(form.parts.headers[CONTENT_TYPE], "application/x-www-form-urlencoded");
+        assert_eq!(form.parts.body.unwrap().build().unwrap(), "a=b+c&d=%C3%A9%26");
     }
 
     #[test]
     fn form_with_builds_each_attempt() {
         let counter = std::sync::atomic::AtomicU32::new(0);
         let next = move || counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_string();
-        let body = Request::post(url()).form_with(move || Ok(vec![("n", next())])).body.unwrap();
+        let body = Request::post(url()).form_with(move || Ok(vec![("n", next())])).parts.body.unwrap();
         assert_eq!((body.build().unwrap(), body.build().unwrap()), ("n=0".into(), "n=1".into()));
     }
 }

@@ -1,10 +1,10 @@
 //! Confines a panic to the request that caused it.
 
 use std::any::Any;
-use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::task::Poll;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt as _;
 
 /// The payload of a panic. It may contain personal data and is never logged.
 pub(crate) type Panic = Box<dyn Any + Send>;
@@ -12,13 +12,9 @@ pub(crate) type Panic = Box<dyn Any + Send>;
 /// Returns the future's output, or its panic.
 ///
 /// After a panic the future is not polled again, so its inconsistent state is never used.
-pub(crate) async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Panic> {
-    let mut future = pin!(future);
-    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-        Ok(poll) => poll.map(Ok),
-        Err(panic) => Poll::Ready(Err(panic)),
-    })
-    .await
+pub(crate) fn catch_panic<F: Future>(future: F) -> impl Future<Output = Result<F::Output, Panic>> {
+    // No `async` block, which would have space for the future twice: where it is captured, and where it is awaited.
+    AssertUnwindSafe(future).catch_unwind()
 }
 
 #[cfg(test)]

@@ -2,9 +2,8 @@
 //!
 //! Applies the tenant's rule for a missing customer, and checks that the provider returned the requested user.
 
-use std::pin::pin;
-
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use idp_bridge_core::{
     Call, CallKind, CallScope, Customer, CustomerId, Deleted, Email, Error, ErrorKind, Outcome, Recorder, Result, User,
     UserId, UserKey, UserRecord,
@@ -54,20 +53,23 @@ impl Answer {
 /// At the deadline the provider's future is dropped. The recorder outlives it, so the outcome is still known.
 pub async fn call(tenant: &Tenant, call: Call, scope: &CallScope) -> Result<Answer, Failure> {
     let kind = call.kind();
-    let called = pin!(call_provider(tenant, call, scope));
-    with_deadline(scope, called).await.map_err(|error| {
+    with_deadline(scope, call_provider(tenant, call, scope)).await.map_err(|error| {
         let outcome = if kind.is_write() { scope.recorder().outcome() } else { Outcome::NotApplied };
         Failure { error, outcome }
     })
 }
 
 /// Returns the result of a provider's future, or an error if it exceeds the deadline or panics.
-pub(crate) async fn with_deadline<T>(scope: &CallScope, future: impl Future<Output = Result<T>>) -> Result<T> {
-    let caught = pin!(catch_panic(future));
-    let result = tokio::time::timeout_at(scope.deadline().into(), caught).await;
-    result
-        .unwrap_or_else(|_| Ok(Err(Error::ours(ErrorKind::Timeout, "the identity provider did not answer in time"))))
-        .unwrap_or_else(|_| Err(Error::ours(ErrorKind::Unexpected, "the connector panicked")))
+pub(crate) fn with_deadline<T>(
+    scope: &CallScope,
+    future: impl Future<Output = Result<T>>,
+) -> impl Future<Output = Result<T>> {
+    let late = || Error::ours(ErrorKind::Timeout, "the identity provider did not answer in time");
+    let panicked = || Error::ours(ErrorKind::Unexpected, "the connector panicked");
+    tokio::time::timeout_at(scope.deadline().into(), catch_panic(future)).map(move |result| match result {
+        Ok(caught) => caught.unwrap_or_else(|_| Err(panicked())),
+        Err(_) => Err(late()),
+    })
 }
 
 async fn call_provider(tenant: &Tenant, call: Call, scope: &CallScope) -> Result<Answer> {

@@ -61,8 +61,11 @@ impl Surface {
 
 /// Collects the fields of a request's log line, which is written when the request ends.
 ///
-/// Dropping it without a result logs a caller that disconnected.
-pub(crate) struct RequestLog {
+/// Dropping it without a result logs a caller that disconnected. The fields are boxed, since each future of a call has its own
+/// space for the log that it passes on.
+pub(crate) struct RequestLog(Box<Fields>);
+
+struct Fields {
     origin: RequestOrigin,
     surface: Surface,
     tenant: TenantId,
@@ -102,7 +105,7 @@ impl RequestLog {
         let recorder = Recorder::default();
         let span = telemetry.begin_trace(recorder.timeline(), &origin, surface.is_authenticated());
         let trace = span.map(|span| span.request).or(origin.trace);
-        Self {
+        Self(Box::new(Fields {
             origin,
             surface,
             tenant,
@@ -119,63 +122,68 @@ impl RequestLog {
             signature_checks: None,
             recorder,
             is_written: false,
-        }
+        }))
     }
 
     /// Returns the request id, which the response contains, too.
     pub(crate) fn request_id(&self) -> &Arc<str> {
-        &self.origin.id
+        &self.0.origin.id
+    }
+
+    /// Returns the tenant of the path, which may not exist.
+    pub(crate) fn tenant(&self) -> &TenantId {
+        &self.0.tenant
     }
 
     /// Returns the time when the request began.
     pub(crate) fn started(&self) -> Instant {
-        self.recorder.timeline().started()
+        self.0.recorder.timeline().started()
     }
 
     /// Creates the scope of a call, with the recorder of this log. Its timeout starts when the request began.
     pub(crate) fn call_scope(&self, timeout: Duration) -> CallScope {
-        CallScope::until(self.started() + timeout, Arc::clone(&self.origin.id), self.recorder.clone())
+        CallScope::until(self.started() + timeout, Arc::clone(&self.0.origin.id), self.0.recorder.clone())
     }
 
     /// Returns the steps of the request.
     pub(crate) fn timeline(&self) -> Timeline {
-        self.recorder.timeline().clone()
+        self.0.recorder.timeline().clone()
     }
 
     /// Sets the metrics of the tenant, which exists.
     pub(crate) fn set_tenant(&mut self, metrics: TenantMetrics) {
-        self.tenant_metrics = Some(metrics);
+        self.0.tenant_metrics = Some(metrics);
     }
 
     /// Sets the webhook id and the id of the key that signed.
     pub(crate) fn set_signature(&mut self, webhook_id: &str, key_id: Arc<str>) {
-        self.webhook_id = Some(webhook_id.to_owned());
-        self.key_id = Some(key_id);
+        self.0.webhook_id = Some(webhook_id.to_owned());
+        self.0.key_id = Some(key_id);
     }
 
     /// Sets the name of the REST caller.
     pub(crate) fn set_caller(&mut self, name: &str) {
-        self.caller = Some(name.to_owned());
+        self.0.caller = Some(name.to_owned());
     }
 
     /// Sets the name of the call.
     pub(crate) fn set_call(&mut self, call: &'static str) {
-        self.call = Some(call);
+        self.0.call = Some(call);
     }
 
     /// Sets the hash of the user.
     pub(crate) fn set_user(&mut self, hash: String) {
-        self.user = Some(hash);
+        self.0.user = Some(hash);
     }
 
     /// Sets a warning for the operator about a successful request.
     pub(crate) fn set_note(&mut self, note: Option<&'static str>) {
-        self.note = note;
+        self.0.note = note;
     }
 
     /// Sets the number of checked signatures.
     pub(crate) fn set_signature_checks(&mut self, checks: usize) {
-        self.signature_checks = Some(checks);
+        self.0.signature_checks = Some(checks);
     }
 
     /// Writes the line of a success. `concealed` is an error that the response does not show.
@@ -220,7 +228,7 @@ impl RequestLog {
     /// Writes the line of a rejected request, and returns the response.
     pub(crate) fn reject(self, rejection: impl Into<Rejection>) -> Response {
         let Rejection { refusal, cause } = rejection.into();
-        let response = refusal.clone().into_response(&self.origin.id);
+        let response = refusal.clone().into_response(&self.0.origin.id);
         self.write_refusal(&refusal, cause.as_deref());
         response
     }
@@ -238,31 +246,34 @@ impl RequestLog {
 
     /// Returns the call for the audit.
     pub(crate) fn to_audited_call(&self, result: AuditedResult) -> AuditedCall {
+        let fields = &self.0;
         AuditedCall {
-            request: self.origin.id.to_string(),
-            tenant: self.tenant.to_string(),
-            connector: self.tenant_metrics.as_ref().map(|tenant| tenant.connector).unwrap_or_default(),
-            surface: self.surface.as_str(),
-            key: self.key_id.as_deref().map(Into::into),
-            caller: self.caller.as_deref().map(escape),
-            webhook: self.webhook_id.clone(),
-            trace: self.trace_id.clone(),
-            peer: self.origin.peer.map(|peer| peer.to_string()),
-            call: self.call.unwrap_or(self.surface.as_str()),
-            user: self.user.clone(),
+            request: fields.origin.id.to_string(),
+            tenant: fields.tenant.to_string(),
+            connector: fields.tenant_metrics.as_ref().map(|tenant| tenant.connector).unwrap_or_default(),
+            surface: fields.surface.as_str(),
+            key: fields.key_id.as_deref().map(Into::into),
+            caller: fields.caller.as_deref().map(escape),
+            webhook: fields.webhook_id.clone(),
+            trace: fields.trace_id.clone(),
+            peer: fields.origin.peer.map(|peer| peer.to_string()),
+            call: fields.call.unwrap_or(fields.surface.as_str()),
+            user: fields.user.clone(),
             result,
-            upstream_status: self.recorder.status(),
+            upstream_status: fields.recorder.status(),
         }
     }
 
     fn write(mut self, ending: &Ending<'_>) {
-        self.is_written = true;
-        self.emit(ending, "call answered");
+        self.0.is_written = true;
+        self.0.emit(ending, "call answered");
     }
+}
 
+impl Fields {
     /// Writes the line of the request, and records it.
     fn emit(&mut self, ending: &Ending<'_>, message: &'static str) {
-        let duration = self.started().elapsed();
+        let duration = self.recorder.timeline().started().elapsed();
         if let Some(limit) = ending.error.and_then(|error| error.context(Limit::CONTEXT)) {
             self.telemetry.metrics.count_shed(limit);
         }
@@ -339,7 +350,7 @@ impl RequestLog {
     }
 }
 
-impl Drop for RequestLog {
+impl Drop for Fields {
     fn drop(&mut self) {
         if !self.is_written {
             let ending = Ending { code: "abandoned", outcome: Some(self.recorder.outcome()), ..Ending::default() };

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, header};
 use http_body::Body as _;
+use hyper::body::Incoming;
 use idp_bridge_core::{Call, CallKind, CallScope, CustomerId, Email, InvalidValue, UserId};
 use idp_bridge_protocol::{Code, parse_object};
 use serde_json::{Map, Value};
@@ -125,8 +127,9 @@ impl<'a> Resource<'a> {
 
 /// Handles a REST request.
 pub(crate) async fn handle(state: &Arc<ServerState>, request: TenantRequest<'_>, resource: Resource<'_>) -> Response {
-    let mut log = RequestLog::new(&state.telemetry, request.origin.clone(), Surface::Rest, request.tenant.clone());
-    match admit(state, request, resource, &mut log).await {
+    let TenantRequest { origin, tenant, head, body } = request;
+    let mut log = RequestLog::new(&state.telemetry, origin, Surface::Rest, tenant);
+    match admit(state, head, body, resource, &mut log).await {
         Ok(Admitted { tenant, call, key, scope }) => {
             pipeline::run(state, AdmittedCall { tenant, call, key, scope, log }).await
         }
@@ -144,21 +147,22 @@ struct Admitted {
 
 async fn admit(
     state: &ServerState,
-    request: TenantRequest<'_>,
+    head: &Parts,
+    body: Incoming,
     resource: Resource<'_>,
     log: &mut RequestLog,
 ) -> Result<Admitted, Rejection> {
-    let (head, headers) = (request.head, &request.head.headers);
+    let headers = &head.headers;
     let is_encoded = headers.contains_key(header::CONTENT_ENCODING);
-    if !request.body.is_end_stream() && (is_encoded || !request::is_json(headers)) {
+    if !body.is_end_stream() && (is_encoded || !request::is_json(headers)) {
         return Err(Refusal::new(Code::UnsupportedMediaType).into());
     }
-    let tenant = state.tenants.get(&request.tenant);
-    let body_timeout = state.body_timeout(headers, &request.tenant, tenant.as_deref());
+    let tenant = state.tenants.get(log.tenant());
+    let body_timeout = state.body_timeout(headers, log.tenant(), tenant.as_deref());
     let timeline = log.timeline();
     let body = {
         let _wait = timeline.begin_wait("read_body");
-        request::read_body(request.body, body_timeout).await?
+        request::read_body(body, body_timeout).await?
     };
     let _step = timeline.begin("verify");
     if let Some(tenant) = &tenant {

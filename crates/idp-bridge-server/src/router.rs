@@ -1,14 +1,14 @@
 //! Passes each request to the handler of its route.
 
-use std::pin::pin;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Version, header};
 use hyper::body::Incoming;
 use idp_bridge_protocol::Code;
 
-use crate::catch_panic::catch_panic;
+use crate::catch_panic::{Panic, catch_panic};
 use crate::connection::HttpService;
 use crate::error::Refusal;
 use crate::limits::MAX_URI;
@@ -44,42 +44,50 @@ impl Router {
 
 impl HttpService for Router {
     /// Handles a request, also if a handler panics.
-    async fn handle(&self, request: Request<Incoming>) -> Response {
-        let state = &self.state;
+    fn handle(&self, request: Request<Incoming>) -> impl Future<Output = Response> + Send {
         let is_http1 = request.version() <= Version::HTTP_11;
-        let request_id: Arc<str> = state.key.next_request_id().into();
-        // Pinned here, since a future that is passed on is copied.
-        let routed = pin!(route(self, &request_id, request));
-        let mut response = match catch_panic(routed).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(refusal)) => refusal.into_response(&request_id),
-            Err(_) => {
-                tracing::error!(request.id = %request_id, "a request made the server panic");
-                Refusal::new(Code::Internal).into_response(&request_id)
-            }
-        };
-        if let Ok(id) = HeaderValue::from_str(&request_id) {
-            response.headers_mut().insert(REQUEST_ID, id);
-        }
-        if !is_http1 {
-            // The header is not allowed in HTTP/2, which has a frame for this.
-            response.headers_mut().remove(header::CONNECTION);
-        } else if state.is_stopping() {
-            // Otherwise the drain could close an idle connection at the moment when its client sends the next call.
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        response
+        let request_id: Arc<str> = self.state.key.next_request_id().into();
+        let routed = catch_panic(route(self, Arc::clone(&request_id), request));
+        routed.map(move |routed| respond(&self.state, &request_id, is_http1, routed))
     }
 }
 
-async fn route(router: &Router, request_id: &Arc<str>, request: Request<Incoming>) -> Result<Response, Refusal> {
+/// Turns the result of a route into a response with the request id.
+fn respond(
+    state: &ServerState,
+    request_id: &str,
+    is_http1: bool,
+    routed: Result<Result<Response, Refusal>, Panic>,
+) -> Response {
+    let mut response = match routed {
+        Ok(Ok(response)) => response,
+        Ok(Err(refusal)) => refusal.into_response(request_id),
+        Err(_) => {
+            tracing::error!(request.id = %request_id, "a request made the server panic");
+            Refusal::new(Code::Internal).into_response(request_id)
+        }
+    };
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    if !is_http1 {
+        // The header is not allowed in HTTP/2, which has a frame for this.
+        response.headers_mut().remove(header::CONNECTION);
+    } else if state.is_stopping() {
+        // Otherwise the drain could close an idle connection at the moment when its client sends the next call.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+async fn route(router: &Router, request_id: Arc<str>, request: Request<Incoming>) -> Result<Response, Refusal> {
     let state = &router.state;
     let (head, body) = request.into_parts();
     if let Some(resource) = operator::Resource::parse(head.uri.path()).filter(|_| router.probes_only) {
         return operator::handle(state, resource, &head, body).await;
     }
     let route = find_route(&head)?;
-    let origin = RequestOrigin::new(Arc::clone(request_id), &head, route.template());
+    let origin = RequestOrigin::new(request_id, &head, route.template());
     let to_tenant = |tenant| TenantRequest { origin, tenant, head: &head, body };
     match route {
         route if router.probes_only && !route.is_probe() => Err(Refusal::new(Code::RouteNotFound)),

@@ -36,15 +36,13 @@ where
         if let Some(request) = running.get(&key).and_then(|(_, request)| request.upgrade()) {
             return request;
         }
-        let request = Box::pin(start());
         let identity = Arc::new(());
         let entry = Entry { running: Arc::clone(&self.0), key: key.clone(), identity: Arc::clone(&identity) };
-        let request: BoxFuture<T> = Box::pin(async move {
-            let result = catch_panic(request).await.ok();
+        let request: BoxFuture<T> = Box::pin(catch_panic(start()).map(move |result| {
             // Later callers start a new request, so that no result is older than the request for it.
             drop(entry);
-            result
-        });
+            result.ok()
+        }));
         let request = request.shared();
         if let Some(weak) = request.downgrade() {
             running.insert(key, (identity, weak));

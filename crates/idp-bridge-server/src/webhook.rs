@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use http::request::Parts;
+use hyper::body::Incoming;
 use idp_bridge_core::CallScope;
 use idp_bridge_protocol::answer::PingAnswer;
 use idp_bridge_protocol::{Code, Envelope, KeyRing, Operation, PROTOCOL_VERSION};
@@ -26,8 +28,9 @@ struct Verified {
 
 /// Handles a signed call.
 pub(crate) async fn handle(state: &Arc<ServerState>, request: TenantRequest<'_>) -> Response {
-    let mut log = RequestLog::new(&state.telemetry, request.origin.clone(), Surface::Webhook, request.tenant.clone());
-    let Verified { tenant, operation, key, scope } = match verify(state, request, &mut log).await {
+    let TenantRequest { origin, tenant, head, body } = request;
+    let mut log = RequestLog::new(&state.telemetry, origin, Surface::Webhook, tenant);
+    let Verified { tenant, operation, key, scope } = match verify(state, head, body, &mut log).await {
         Ok(verified) => verified,
         Err(refusal) => return log.reject(refusal),
     };
@@ -41,17 +44,17 @@ pub(crate) async fn handle(state: &Arc<ServerState>, request: TenantRequest<'_>)
     }
 }
 
-async fn verify(state: &ServerState, request: TenantRequest<'_>, log: &mut RequestLog) -> Result<Verified, Refusal> {
-    let headers = &request.head.headers;
+async fn verify(state: &ServerState, head: &Parts, body: Incoming, log: &mut RequestLog) -> Result<Verified, Refusal> {
+    let headers = &head.headers;
     if !request::is_json(headers) {
         return Err(Refusal::new(Code::UnsupportedMediaType));
     }
-    let tenant = state.tenants.get(&request.tenant);
-    let body_timeout = state.body_timeout(headers, &request.tenant, tenant.as_deref());
+    let tenant = state.tenants.get(log.tenant());
+    let body_timeout = state.body_timeout(headers, log.tenant(), tenant.as_deref());
     let timeline = log.timeline();
     let body = {
         let _wait = timeline.begin_wait("read_body");
-        request::read_body(request.body, body_timeout).await?
+        request::read_body(body, body_timeout).await?
     };
     let _step = timeline.begin("verify");
     // A request to an unknown tenant takes as long as one with an invalid signature, and gets an equal response.
@@ -64,7 +67,7 @@ async fn verify(state: &ServerState, request: TenantRequest<'_>, log: &mut Reque
     let tenant = tenant.ok_or(Refusal::new(Code::InvalidSignature))?;
     log.set_tenant(tenant.metrics());
     // Only after the signature, since responses must not reveal which tenants exist.
-    tenant.check_client(&request.head.extensions)?;
+    tenant.check_client(&head.extensions)?;
     let envelope = Envelope::parse(&body)?;
     if envelope.tenant != tenant.id {
         return Err(Refusal::invalid("tenant", "`tenant` is not the tenant of the path"));
