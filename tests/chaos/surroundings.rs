@@ -1,9 +1,10 @@
-//! The faults of the program's surroundings: its store, its disks, its clock and its name server.
+//! The faults of the program's surroundings: its store, its disks, its clocks, its tokens and its name server.
 
 mod disks;
 mod names;
 mod stage;
 mod store;
+mod tokens;
 
 use self::stage::Stage;
 use crate::idp::Idp;
@@ -46,9 +47,19 @@ pub(crate) const ROWS: &[Row] = &[
         run: store::clocks_differ,
     },
     Row {
-        fault: "the signing keys of the identity provider cannot be fetched",
-        promise: "userinfo is `upstream_unavailable`, and succeeds within three seconds afterwards",
-        run: store::keys_are_gone,
+        fault: "the clock of the identity provider is minutes behind, 20 seconds ahead, or minutes ahead",
+        promise: "calls about users succeed; userinfo and logouts succeed with tokens that are at most 30 seconds ahead and not expired, and are `invalid_token` with others; no token is accepted after its logout",
+        run: tokens::clocks_of_idps_differ,
+    },
+    Row {
+        fault: "the signing keys of the identity provider cannot be fetched, and all else can",
+        promise: "calls about users succeed; userinfo and logouts succeed if the keys were fetched before, and are `upstream_unavailable` otherwise, and succeed within three seconds afterwards",
+        run: tokens::keys_are_gone,
+    },
+    Row {
+        fault: "the bridge's access tokens expire after two seconds",
+        promise: "calls about users succeed",
+        run: tokens::tokens_expire,
     },
     Row {
         fault: "the name server never answers",

@@ -1,17 +1,19 @@
 //! A relay with a fixed address before changing servers, which records the sent bytes and injects faults.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The time between two bytes of [`Fault::SlowAnswer`].
 const PAUSE: Duration = Duration::from_millis(50);
 /// The text before the access token of a request.
 const BEARER: &[u8] = b"authorization: Bearer ";
+/// The text before the lifetime of an access token in a response.
+const LIFETIME: &[u8] = b"\"expires_in\":";
 
 /// The server behind a relay.
 #[derive(Debug, Clone, Default)]
@@ -27,7 +29,7 @@ pub enum Target {
     Faulty(String, Fault),
 }
 
-/// A fault of a connection. Only the last three are about HTTP.
+/// A fault of a connection. The last ones are about HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// Resets the connection before the first byte of the request is read.
@@ -46,6 +48,11 @@ pub enum Fault {
     Respond(Vec<u8>),
     /// Sends the beginning of a response, and then spaces until the client closes the connection.
     RespondWithoutEnd(Vec<u8>),
+    /// Closes the connection of a request with one of these texts in its target, and forwards all others.
+    ResetTargets(&'static [&'static str]),
+    /// Shortens the lifetime of access tokens in responses to this number of seconds, a digit, and lets the server refuse the
+    /// tokens of the client that are older.
+    TokensExpire(u8),
     /// Alters the access tokens that the client sent before this fault, so that the server refuses them.
     OldTokensAreRefused,
 }
@@ -64,6 +71,8 @@ struct Shared {
     sent: Mutex<Vec<u8>>,
     /// The access tokens of [`Fault::OldTokensAreRefused`].
     refused: Mutex<BTreeSet<Vec<u8>>>,
+    /// The access tokens of [`Fault::TokensExpire`], with the times of their first requests.
+    expiring: Mutex<BTreeMap<Vec<u8>, Instant>>,
     open: Mutex<Vec<TcpStream>>,
     accepted: AtomicUsize,
 }
@@ -116,6 +125,11 @@ impl Relay {
         sent.windows(text.len()).any(|part| part == text.as_bytes())
     }
 
+    /// Returns the number of access tokens that clients sent during [`Fault::TokensExpire`].
+    pub fn expiring_tokens(&self) -> usize {
+        self.shared.expiring.lock().unwrap().len()
+    }
+
     /// Returns the token after the last occurrence of a text in the recorded bytes.
     #[track_caller]
     pub fn last_after(&self, start: &str) -> String {
@@ -161,8 +175,11 @@ impl Shared {
         while let Ok(length @ 1..) = client.read(&mut buffer) {
             let bytes = &mut buffer[..length];
             self.sent.lock().unwrap().extend_from_slice(bytes);
-            if fault == Some(Fault::OldTokensAreRefused) {
-                self.alter_refused(bytes);
+            match &fault {
+                Some(Fault::ResetTargets(targets)) if is_for(bytes, targets) => break,
+                Some(Fault::TokensExpire(seconds)) => self.alter_expired(bytes, Duration::from_secs((*seconds).into())),
+                Some(Fault::OldTokensAreRefused) => self.alter_refused(bytes),
+                _ => {}
             }
             if server.as_mut().is_some_and(|server| server.write_all(bytes).is_err()) {
                 break;
@@ -183,6 +200,16 @@ impl Shared {
         let _ = client.shutdown(Shutdown::Write);
         // Unread bytes would reset the connection, and with it the response.
         while let Ok(1..) = client.read(&mut buffer) {}
+    }
+
+    fn alter_expired(&self, bytes: &mut [u8], lifetime: Duration) {
+        let mut expiring = self.expiring.lock().unwrap();
+        for range in find_tokens(bytes) {
+            let first = expiring.entry(bytes[range.clone()].to_vec()).or_insert_with(Instant::now);
+            if first.elapsed() > lifetime {
+                bytes[range].reverse();
+            }
+        }
     }
 
     fn alter_refused(&self, bytes: &mut [u8]) {
@@ -226,10 +253,32 @@ fn forward_answers(mut from: TcpStream, mut to: &TcpStream, fault: Option<&Fault
                 bytes.iter_mut().for_each(|byte| *byte = !*byte);
                 to.write_all(bytes)
             }
+            Some(Fault::TokensExpire(seconds)) => {
+                shorten_lifetimes(bytes, *seconds);
+                to.write_all(bytes)
+            }
             _ => to.write_all(bytes),
         };
         if forwarded.is_err() {
             return;
+        }
+    }
+}
+
+/// Returns whether the bytes begin with a request that has one of these texts in its target.
+fn is_for(bytes: &[u8], targets: &[&str]) -> bool {
+    let line = bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    targets.iter().any(|target| line.windows(target.len()).any(|part| part == target.as_bytes()))
+}
+
+/// Replaces the lifetimes of access tokens by this digit and spaces, which keep the length of the response.
+fn shorten_lifetimes(bytes: &mut [u8], seconds: u8) {
+    let parts = bytes.windows(LIFETIME.len()).enumerate().filter(|(_, part)| *part == LIFETIME);
+    let starts: Vec<_> = parts.map(|(start, _)| start + LIFETIME.len()).collect();
+    for start in starts {
+        let digits = bytes[start..].iter_mut().take_while(|byte| byte.is_ascii_digit());
+        for (number, digit) in digits.enumerate() {
+            *digit = if number == 0 { b'0' + seconds } else { b' ' };
         }
     }
 }

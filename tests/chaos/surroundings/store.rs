@@ -1,11 +1,9 @@
-//! Redis, clocks and signing keys.
+//! Redis, and the clock of the caller.
 
-use idp_bridge_test_http::Target;
 use idp_bridge_test_redis::RedisServer;
 use serde_json::json;
 
 use super::stage::{OK, Stage};
-use crate::idp::Idp;
 use crate::memory;
 use crate::support::bridge::Bridge;
 use crate::support::http::Request;
@@ -67,25 +65,5 @@ pub(super) fn clocks_differ(stage: &Stage<'_>) -> Result<(), String> {
         }
         served.expect(OK, &idp.call("users.get_by_id", &person))?;
         served.expect(OK, &call("msg_near", -4)).map(drop)
-    })
-}
-
-pub(super) fn keys_are_gone(stage: &Stage<'_>) -> Result<(), String> {
-    // Other rows use those of the stage.
-    let idps = Idp::start_fakes();
-    let stage = Stage { idps: &idps, ..*stage };
-    let folder = memory::folder();
-    std::fs::create_dir(folder.path().join("state")).unwrap();
-    stage.configure(folder.path(), &format!("{SERVER}state_dir = \"state\"\n"));
-    let served = stage.serve(Bridge::serve(&folder.path().join("idp-bridge.toml")));
-    served.check_all(|idp| {
-        let requests = served.requests_of(idp);
-        let [_, _, userinfo, logout] = requests.as_slice() else { return Ok(()) };
-        idp.home.tap.set_target(Target::Down);
-        let during = served.expect(&["upstream_unavailable"], userinfo);
-        idp.connect();
-        during?;
-        served.recover(userinfo)?;
-        served.recover(logout)
     })
 }
