@@ -40,5 +40,6 @@ mod tls;
 #[cfg(feature = "http")]
 mod traces;
 mod under_load;
+mod upstream_requests;
 mod verify;
 mod wire;

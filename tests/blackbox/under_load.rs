@@ -11,4 +11,4 @@ mod restarts;
 pub(crate) const IS_FULL: bool = option_env!("IDP_BRIDGE_LOAD").is_some();
 
 /// The number of calls in a second.
-const CALLS_PER_SECOND: u32 = if IS_FULL { 500 } else { 100 };
+pub(crate) const CALLS_PER_SECOND: u32 = if IS_FULL { 500 } else { 100 };

@@ -37,9 +37,14 @@ pub(crate) struct Counts {
 impl Target {
     /// Creates a target for the user `u-1` of a tenant.
     pub(crate) fn new(tenant: &str, urls: &[String], keys: &[&str]) -> Self {
+        Self::with_user(tenant, "u-1", urls, keys)
+    }
+
+    /// Creates a target for a user of a tenant.
+    pub(crate) fn with_user(tenant: &str, user: &str, urls: &[String], keys: &[&str]) -> Self {
         let target = Self {
             tenant: TenantId::new(tenant).unwrap(),
-            user: UserId::new("u-1").unwrap(),
+            user: UserId::new(user).unwrap(),
             keys: Mutex::new(keys.iter().map(|key| (*key).to_owned()).collect()),
             clients: Mutex::default(),
             counts: Mutex::default(),
