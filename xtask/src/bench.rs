@@ -26,7 +26,7 @@ pub(crate) struct Options {
     /// Measures the start, the memory and a reload with 10,000 tenants.
     #[arg(long, exclusive = true)]
     tenants: bool,
-    /// Options of the measurement, such as `--rounds 3`, `--only hyper` or `--json`; `--help` lists them.
+    /// Options of the measurement, such as `--tls`, `--rounds 3`, `--only hyper` or `--json`; `--help` lists them.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     measurement: Vec<String>,
 }

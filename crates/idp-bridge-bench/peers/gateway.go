@@ -1,6 +1,6 @@
 // A gateway of Go's standard library: it verifies the signature, reads the user and converts it.
 //
-// Usage: gateway LISTEN STUB
+// Usage: gateway LISTEN URL
 package main
 
 import (
@@ -68,7 +68,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	users := "http://" + os.Args[2] + "/admin/realms/acme/users/"
+	users := os.Args[2] + "/admin/realms/acme/users/"
 	authorization := "Bearer " + strings.Repeat("t", 1200)
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256, MaxIdleConns: 256}}
 	http.HandleFunc("/v1/tenants/acme/webhook", func(w http.ResponseWriter, r *http.Request) {

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
-use crate::fixture;
+use crate::fixture::{self, Upstream};
 use crate::load::Message;
 use crate::process::{Process, unused_address};
-use crate::run::{GATEWAY_CORE, OTHER_CORE, send};
+use crate::run::{GATEWAY_CORE, send};
+use crate::stub;
 
 /// The calls of the two runs. Their difference leaves out the start.
 const CALLS: [usize; 2] = [100, 500];
@@ -36,16 +37,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// Returns the number of instructions of the start and a number of calls.
 fn count(options: &Options, calls: usize) -> Result<u64> {
     let folder = tempfile::tempdir()?;
-    let log = |name: &str| folder.path().join(name);
-    let (stub, listen) = (unused_address()?, unused_address()?);
-    let arguments = ["stub".into(), stub.to_string()];
-    let mut keycloak =
-        Process::start(OTHER_CORE, "the fake Keycloak", &std::env::current_exe()?, &arguments, &log("stub.log"))?;
-    keycloak.wait_for(stub)?;
-    fixture::write_configuration(folder.path(), listen, stub, 1)?;
+    let (stub, listen) = (Upstream::plain(unused_address()?), unused_address()?);
+    let _keycloak = stub::start(&stub, folder.path())?;
+    fixture::write_configuration(folder.path(), listen, &stub, 1)?;
     let config = folder.path().join("idp-bridge.toml");
     if let Some(definition) = &options.definition {
-        fixture::use_definition(&config, stub, definition)?;
+        fixture::use_definition(&config, &stub, definition)?;
     }
     let arguments = [
         "--tool=cachegrind",

@@ -13,7 +13,12 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::fixture;
+use crate::{access_token, fixture};
+
+/// The number of times that a token is used in a measurement without a cache. The bridge validates a token 30 times in a row.
+const USES: usize = 10;
+/// The number of tokens of a measurement with a cache.
+const CACHED_TOKENS: usize = 100;
 
 /// The calls and their receiver.
 #[derive(Args, Clone)]
@@ -39,8 +44,53 @@ pub(crate) struct Options {
 pub(crate) enum Message {
     /// A signed call.
     Webhook,
+    /// A call of the REST surface.
+    Rest,
+    /// A request for userinfo, with one of many tokens.
+    Userinfo,
+    /// A request for userinfo, with one of few tokens.
+    CachedUserinfo,
     /// The request to the identity provider itself, for a reverse proxy.
     Proxied,
+}
+
+impl Message {
+    /// Returns the name in the options.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Rest => "rest",
+            Self::Userinfo => "userinfo",
+            Self::CachedUserinfo => "cached-userinfo",
+            Self::Proxied => "proxied",
+        }
+    }
+
+    /// Returns a number of requests for each of these connections to the gateway at this address.
+    fn requests(self, address: SocketAddr, each: usize, connections: usize) -> Result<Vec<Vec<u8>>> {
+        let number = each * connections;
+        let tenant = format!("/v1/tenants/{}", fixture::TENANT);
+        let users = |path: &str, token: &str| {
+            let request = |number| get(address, &format!("{path}{}", fixture::user(number)), token);
+            Ok((0..number).map(request).collect())
+        };
+        let userinfo = |count: usize| -> Result<Vec<_>> {
+            let tokens = (0..count).map(access_token::sign).collect::<Result<Vec<_>>>()?;
+            Ok(tokens.iter().map(|token| get(address, &format!("{tenant}/userinfo"), token)).collect())
+        };
+        match self {
+            Self::Webhook => signed(address, number),
+            Self::Rest => users(&format!("{tenant}/users/"), fixture::REST_TOKEN),
+            // No two connections use one token, since idp-bridge shares equal validations.
+            Self::Userinfo => {
+                let own = each.div_ceil(USES);
+                let all = userinfo(own * connections)?;
+                Ok(all.chunks(own).flat_map(|tokens| tokens.iter().cycle().take(each)).cloned().collect())
+            }
+            Self::CachedUserinfo => Ok(userinfo(CACHED_TOKENS)?.into_iter().cycle().take(number).collect()),
+            Self::Proxied => users(fixture::USERS, &fixture::token()),
+        }
+    }
 }
 
 /// What was measured.
@@ -58,10 +108,7 @@ pub(crate) struct Measured {
 pub(crate) async fn run(options: Options) -> Result<Measured> {
     ensure!(options.connections > 0 && options.calls >= options.connections, "fewer calls than connections");
     let each = options.calls / options.connections;
-    let requests = match options.message {
-        Message::Webhook => signed(options.address, each * options.connections)?,
-        Message::Proxied => (0..each * options.connections).map(|number| proxied(options.address, number)).collect(),
-    };
+    let requests = options.message.requests(options.address, each, options.connections)?;
     let mut sessions = Vec::new();
     for part in requests.chunks(each) {
         let stream = TcpStream::connect(options.address).await.context("cannot connect to the gateway")?;
@@ -175,7 +222,7 @@ fn signed(address: SocketAddr, number: usize) -> Result<Vec<Vec<u8>>> {
     (0..number).map(sign).collect()
 }
 
-fn proxied(address: SocketAddr, number: usize) -> Vec<u8> {
-    let (users, user, token) = (fixture::USERS, fixture::user(number), fixture::token());
-    format!("GET {users}{user} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\r\n").into_bytes()
+/// Returns a GET request with a bearer token.
+fn get(address: SocketAddr, path: &str, token: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\r\n").into_bytes()
 }

@@ -4,6 +4,7 @@
 
 #![expect(clippy::print_stdout, reason = "the report is the output")]
 
+mod access_token;
 mod contestant;
 mod fixture;
 mod gateway;
@@ -22,6 +23,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::fixture::Upstream;
+
 /// Measures idp-bridge beside other gateways.
 #[derive(Parser)]
 struct Arguments {
@@ -33,12 +36,17 @@ struct Arguments {
 enum Command {
     /// Starts each gateway in turn before one fake Keycloak, and prints a table in Markdown.
     Run(run::Options),
-    /// Serves the token and the users of a fake Keycloak.
-    Stub { listen: SocketAddr },
-    /// Serves signed calls with hyper alone.
-    Hyper { listen: SocketAddr, stub: SocketAddr },
-    /// Serves signed calls with axum and reqwest.
-    Axum { listen: SocketAddr, stub: SocketAddr },
+    /// Serves the tokens and the users of a fake Keycloak.
+    Stub {
+        listen: SocketAddr,
+        /// Speaks TLS, and writes the certificate of the authority (PEM) to this file.
+        #[arg(long)]
+        tls: Option<PathBuf>,
+    },
+    /// Serves signed calls with hyper alone. The URL is that of the fake Keycloak.
+    Hyper { listen: SocketAddr, url: String },
+    /// Serves signed calls with axum and reqwest. The URL is that of the fake Keycloak.
+    Axum { listen: SocketAddr, url: String },
     /// Writes the configuration of idp-bridge with a number of tenants into a folder.
     Configure {
         folder: PathBuf,
@@ -60,11 +68,11 @@ enum Command {
 fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::Run(options) => run::run(&options),
-        Command::Stub { listen } => block_on(stub::serve(listen)),
-        Command::Hyper { listen, stub } => block_on(gateway::hyper::serve(listen, stub)),
-        Command::Axum { listen, stub } => block_on(gateway::axum::serve(listen, stub)),
+        Command::Stub { listen, tls } => block_on(stub::serve(listen, tls.as_deref())),
+        Command::Hyper { listen, url } => block_on(gateway::hyper::serve(listen, &url)),
+        Command::Axum { listen, url } => block_on(gateway::axum::serve(listen, &url)),
         Command::Configure { folder, listen, stub, tenants } => {
-            fixture::write_configuration(&folder, listen, stub, tenants)
+            fixture::write_configuration(&folder, listen, &Upstream::plain(stub), tenants)
         }
         Command::Load(options) => {
             let result = block_on(load::run(options))?;

@@ -9,16 +9,18 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use crate::contestant::{self, Contestant, Programs};
+use crate::fixture::Upstream;
 use crate::load::{Measured, Message};
 use crate::process::{Process, unused_address};
 use crate::report::{Figures, Report};
+use crate::stub;
 
 /// The core of the gateway.
 pub(crate) const GATEWAY_CORE: usize = 0;
 /// The core of everything else.
 pub(crate) const OTHER_CORE: usize = 1;
 /// Calls before each measurement, so that connections and the token exist.
-const WARM_UP: usize = 2_000;
+pub(crate) const WARM_UP: usize = 2_000;
 
 /// What is run.
 #[derive(Args)]
@@ -44,6 +46,9 @@ pub(crate) struct Options {
     /// The rate of the latency measurement, in calls a second.
     #[arg(long, default_value_t = 500)]
     rate: u32,
+    /// Lets the fake Keycloak speak TLS.
+    #[arg(long)]
+    tls: bool,
     /// Measures only gateways with this text in their name.
     #[arg(long)]
     only: Option<String>,
@@ -55,14 +60,12 @@ pub(crate) struct Options {
 /// Measures all gateways and prints the report.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let (stub, listen) = (unused_address()?, unused_address()?);
-    let own = std::env::current_exe()?;
-    let arguments = ["stub".into(), stub.to_string()];
-    let mut keycloak =
-        Process::start(OTHER_CORE, "the fake Keycloak", &own, &arguments, &folder.path().join("stub.log"))?;
-    keycloak.wait_for(stub)?;
+    let listen = unused_address()?;
+    let authority = options.tls.then(|| folder.path().join("authority.pem"));
+    let stub = Upstream { address: unused_address()?, authority };
+    let _keycloak = stub::start(&stub, folder.path())?;
     let programs = Programs { bridge: options.bridge.clone(), go: options.go.clone(), node: options.node.clone() };
-    let mut contestants = contestant::all(&programs, folder.path(), listen, stub)?;
+    let mut contestants = contestant::all(&programs, folder.path(), listen, &stub)?;
     contestants.retain(|contestant| options.only.as_deref().is_none_or(|part| contestant.name.contains(part)));
     let mut report = Report::default();
     for round in 1..=options.rounds {
@@ -116,7 +119,7 @@ pub(crate) fn send(
     command.args(["--cpu-list", &OTHER_CORE.to_string()]).arg(std::env::current_exe()?).arg("load");
     command.arg(address.to_string()).args(["--calls", &calls.to_string()]);
     command.args(["--connections", &connections.to_string()]);
-    command.args(["--message", if message == Message::Webhook { "webhook" } else { "proxied" }]);
+    command.args(["--message", message.name()]);
     if let Some(rate) = rate {
         command.args(["--rate", &rate.to_string()]);
     }

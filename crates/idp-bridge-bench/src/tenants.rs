@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::fixture;
+use crate::fixture::{self, Upstream};
 use crate::process::{Process, unused_address};
 use crate::run::GATEWAY_CORE;
 
@@ -42,7 +42,7 @@ struct Figures {
 }
 
 /// A way to write tenants: its name, its function, and the file with the settings of a tenant.
-type Layout = (&'static str, fn(&Path, SocketAddr, SocketAddr, usize) -> Result<()>, &'static str);
+type Layout = (&'static str, fn(&Path, SocketAddr, &Upstream, usize) -> Result<()>, &'static str);
 
 const LAYOUTS: [Layout; 2] = [
     ("one file", fixture::write_configuration, "idp-bridge.toml"),
@@ -74,7 +74,7 @@ fn measure(options: &Options, (_, write, changed): Layout, tenants: usize) -> Re
     let settings = folder.path().join("settings");
     fs::create_dir_all(&settings)?;
     let listen = unused_address()?;
-    write(&settings, listen, unused_address()?, tenants)?;
+    write(&settings, listen, &Upstream::plain(unused_address()?), tenants)?;
     std::thread::park_timeout(SETTLED);
     let main = settings.join("idp-bridge.toml");
     let config = if changed == "idp-bridge.toml" { &main } else { &settings };

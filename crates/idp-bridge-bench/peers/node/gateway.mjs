@@ -1,13 +1,13 @@
 // A gateway of Node's http module and Keycloak's admin client: it verifies the signature, reads the user and converts it.
 //
-// Usage: node gateway.mjs LISTEN STUB
+// Usage: node gateway.mjs LISTEN URL
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
 import KeycloakAdminClient from "@keycloak/keycloak-admin-client";
 
-const [listen, stub] = process.argv.slice(2);
+const [listen, baseUrl] = process.argv.slice(2);
 const key = Buffer.from("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "base64");
-const keycloak = new KeycloakAdminClient({ baseUrl: `http://${stub}`, realmName: "acme" });
+const keycloak = new KeycloakAdminClient({ baseUrl, realmName: "acme" });
 keycloak.setAccessToken("t".repeat(1200));
 
 function isValid(headers, body) {

@@ -22,11 +22,11 @@ struct Gateway {
 }
 
 /// Serves until the process ends.
-pub(crate) async fn serve(listen: SocketAddr, stub: SocketAddr) -> Result<()> {
+pub(crate) async fn serve(listen: SocketAddr, url: &str) -> Result<()> {
     let gateway = Gateway {
         verifier: Verifier::new()?,
         client: reqwest::Client::builder().build()?,
-        users: format!("http://{stub}/admin/realms/{}/users", fixture::REALM),
+        users: format!("{url}{}", fixture::USERS),
         token: fixture::token(),
     };
     let router = Router::new().route("/v1/tenants/acme/webhook", post(answer)).with_state(gateway);
@@ -38,7 +38,7 @@ async fn answer(State(gateway): State<Gateway>, headers: HeaderMap, body: Bytes)
         return Err(StatusCode::UNAUTHORIZED);
     }
     let call: Call = serde_json::from_slice(&body).map_err(|_| StatusCode::BAD_REQUEST)?;
-    let request = gateway.client.get(format!("{}/{}", gateway.users, call.data.id)).bearer_auth(&gateway.token);
+    let request = gateway.client.get(format!("{}{}", gateway.users, call.data.id)).bearer_auth(&gateway.token);
     let response =
         request.send().await.and_then(reqwest::Response::error_for_status).map_err(|_| StatusCode::BAD_GATEWAY)?;
     let user: KeycloakUser = response.json().await.map_err(|_| StatusCode::BAD_GATEWAY)?;

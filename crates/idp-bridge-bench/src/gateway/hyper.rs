@@ -1,6 +1,7 @@
 //! A service of hyper that calls the identity provider with hyper's client.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use anyhow::Result;
 use bytes::Bytes;
@@ -9,9 +10,13 @@ use http_body_util::{BodyExt as _, Empty, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::ClientConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls_platform_verifier::BuilderVerifierExt as _;
 use tokio::net::TcpListener;
 
 use super::{Answer, Call, KeycloakUser, Verifier};
@@ -20,19 +25,26 @@ use crate::fixture;
 #[derive(Clone)]
 struct Gateway {
     verifier: Verifier,
-    client: Client<HttpConnector, Empty<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
     users: String,
     authorization: HeaderValue,
 }
 
 /// Serves until the process ends.
-pub(crate) async fn serve(listen: SocketAddr, stub: SocketAddr) -> Result<()> {
+pub(crate) async fn serve(listen: SocketAddr, url: &str) -> Result<()> {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
+    connector.enforce_http(false);
+    let tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_platform_verifier()?
+        .with_no_client_auth();
+    let builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
+    let connector = builder.wrap_connector(connector);
     let gateway = Gateway {
         verifier: Verifier::new()?,
         client: Client::builder(TokioExecutor::new()).build(connector),
-        users: format!("http://{stub}/admin/realms/{}/users", fixture::REALM),
+        users: format!("{url}{}", fixture::USERS),
         authorization: HeaderValue::from_str(&format!("Bearer {}", fixture::token()))?,
     };
     let listener = TcpListener::bind(listen).await?;
@@ -71,7 +83,7 @@ impl Gateway {
 
     async fn read(&self, id: &str) -> Result<Answer> {
         let mut request = Request::new(Empty::new());
-        *request.uri_mut() = format!("{}/{id}", self.users).parse()?;
+        *request.uri_mut() = format!("{}{id}", self.users).parse()?;
         request.headers_mut().insert(header::AUTHORIZATION, self.authorization.clone());
         let body = self.client.request(request).await?.into_body().collect().await?.to_bytes();
         Ok(serde_json::from_slice::<KeycloakUser>(&body)?.into())
