@@ -26,6 +26,9 @@ pub(crate) struct Options {
     /// Measures the start, the memory and a reload with 10,000 tenants.
     #[arg(long, exclusive = true)]
     tenants: bool,
+    /// Prints the memory under this number of minutes of load.
+    #[arg(long, exclusive = true)]
+    minutes: Option<u32>,
     /// Options of the measurement, such as `--tls`, `--rounds 3`, `--only hyper` or `--json`; `--help` lists them.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     measurement: Vec<String>,
@@ -42,6 +45,9 @@ pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<()> {
     let measurement = || Command::new(workspace.target_directory.join("release").join(PACKAGE));
     if options.tenants {
         return process::run(measurement().args(["tenants", "--bridge"]).arg(bridge));
+    }
+    if let Some(minutes) = options.minutes {
+        return process::run(measurement().args(["memory", "--minutes", &minutes.to_string(), "--bridge"]).arg(bridge));
     }
     let folder = workspace.target_directory.join("bench");
     files::create_folder(&folder)?;

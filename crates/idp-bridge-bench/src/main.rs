@@ -10,6 +10,7 @@ mod fixture;
 mod gateway;
 mod instructions;
 mod load;
+mod memory;
 mod process;
 mod report;
 mod run;
@@ -61,6 +62,8 @@ enum Command {
     Instructions(instructions::Options),
     /// Measures the start, the memory and a reload with many tenants, and prints a table in Markdown.
     Tenants(tenants::Options),
+    /// Prints the memory of idp-bridge under minutes of load, as a table in Markdown.
+    Memory(memory::Options),
     /// Measures the verification of signatures, and prints a table in Markdown.
     Verify(verify::Options),
 }
@@ -81,6 +84,7 @@ fn main() -> Result<()> {
         }
         Command::Instructions(options) => instructions::run(&options),
         Command::Tenants(options) => tenants::run(&options),
+        Command::Memory(options) => memory::run(&options),
         Command::Verify(options) => verify::run(&options),
     }
 }
