@@ -73,6 +73,9 @@ impl Api {
             None => self.client.send(scope, built).await?,
         };
         let response = self.rules.check(response, place, &request.success)?;
+        if request.empty_body && !response.body.is_empty() {
+            return Err(self.rules.error(&response, place));
+        }
         if !request.require.is_empty() || !self.rules.is_own(&response) {
             let answer: Value = response.json()?;
             if !self.rules.is_own(&response) || !self.rules.prove(&request.require, &answer, values.email()) {

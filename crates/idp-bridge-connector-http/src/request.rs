@@ -27,6 +27,7 @@ pub(crate) struct BoundRequest {
     /// The credential of the request.
     pub(crate) auth: Option<String>,
     pub(crate) success: Vec<u16>,
+    pub(crate) empty_body: bool,
     pub(crate) require: Vec<Check>,
     pub(crate) capture: BTreeMap<String, String>,
 }
@@ -67,6 +68,7 @@ impl BoundRequest {
             body,
             auth: settings.credential_of(spec),
             success: spec.success.clone(),
+            empty_body: spec.empty_body,
             require: spec.require.clone(),
             capture: spec.capture.clone(),
         })

@@ -76,7 +76,9 @@ impl Staging {
         let id = answer.pointer(&self.stage.id).and_then(as_text).ok_or_else(|| {
             Error::upstream(ErrorKind::InvalidResponse, "the answer to `stage.create` has no id at `stage.id`")
         })?;
-        for request in &self.stage.complete {
+        let verify = self.stage.verify.as_ref().filter(|_| user.verified);
+        let block = self.stage.block.as_ref().filter(|_| user.blocked);
+        for request in self.stage.complete.iter().chain(verify).chain(block) {
             let made = Values::of_new_user(Some(&id), user.email, user.customer);
             self.send(scope, request, &values, &made).await?;
         }

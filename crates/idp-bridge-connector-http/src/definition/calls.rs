@@ -150,6 +150,9 @@ pub(crate) struct RequestSpec {
     /// The statuses of success. Without it each 2xx is one.
     #[serde(default)]
     pub(crate) success: Vec<u16>,
+    /// Whether a successful answer has no body. One with a body is not the product's.
+    #[serde(default)]
+    pub(crate) empty_body: bool,
     /// What a successful answer proves. An answer without it is an outage, unless a rule of `errors` applies.
     #[serde(default)]
     pub(crate) require: Vec<Check>,

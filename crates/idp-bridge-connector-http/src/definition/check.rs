@@ -285,8 +285,9 @@ impl Checker<'_> {
         for (index, request) in stage.complete.iter().enumerate() {
             self.check_request(&path(&["stage", "complete", &index.to_string()]), request, &allowed);
         }
-        let requests = [("create", Some(&stage.create)), ("change_email", stage.change_email.as_ref())];
-        for (name, request) in requests.into_iter().chain([("log_in", stage.log_in.as_ref())]) {
+        self.check_request(&path(&["stage", "create"]), &stage.create, &allowed);
+        let requests = [("verify", &stage.verify), ("block", &stage.block), ("change_email", &stage.change_email)];
+        for (name, request) in requests.into_iter().chain([("log_in", &stage.log_in)]) {
             if let Some(request) = request {
                 self.check_request(&path(&["stage", name]), request, &allowed);
             }

@@ -23,6 +23,12 @@ pub(crate) struct Stage {
     pub(crate) complete: Vec<RequestSpec>,
     /// The place of the new user's id in the answer, a JSON pointer.
     pub(crate) id: String,
+    /// Marks the address of the new user `{id}` as verified, if `create` cannot.
+    #[serde(default)]
+    pub(crate) verify: Option<RequestSpec>,
+    /// Blocks the new user `{id}`, if `create` cannot.
+    #[serde(default)]
+    pub(crate) block: Option<RequestSpec>,
     /// Changes the address of `{id}` to `{email}`.
     #[serde(default)]
     pub(crate) change_email: Option<RequestSpec>,

@@ -66,6 +66,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("method = \"PATCH\", ", "", "a GET has no body"),
     ("json = { verified = true } }", "json = { verified = true }, success = [404] }", "only statuses from 200 to 299"),
     ("capture = { flow = \"/id\" }", "capture = { flow = \"id\" }", "a JSON pointer begins with `/`"),
+    ("capture = { flow = \"/id\" }", "capture = { flow = \"/id\" }, empty_body = true", "cannot have `require`"),
     // Users and refusals.
     ("email = \"/email\"", "email = \"email\"", "`user.email`: `email` is no JSON pointer"),
     ("email = \"/email\"", "email = { at = \"/emails\", index = true }", "`index` needs `where`"),

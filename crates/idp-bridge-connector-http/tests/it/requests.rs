@@ -81,6 +81,24 @@ async fn unaccepted_mail_is_an_error() {
 }
 
 #[tokio::test]
+async fn body_of_an_empty_answer_is_refused() {
+    let definition = DEFINITION.replace("method = \"DELETE\"", "empty_body = true, method = \"DELETE\"");
+    for (body, is_deleted) in [("", true), ("{}", false), ("<p>200</p>", false)] {
+        let server = Server::start(move |_, request| {
+            answer(200, &[], if request.head.starts_with("DELETE") { body } else { ADA })
+        })
+        .await;
+        let provider = provider_of(&definition, &server.base(), &server.base());
+        let deleted = provider.delete(&scope(), &UserId::new("u-1").unwrap()).await;
+        assert_eq!(
+            deleted.err().map(|error| error.kind()),
+            (!is_deleted).then_some(ErrorKind::InvalidResponse),
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn hostile_values_stay_one_value() {
     let server = Server::start(|_, _| answer(404, &[], r#"{"code":"gone"}"#)).await;
     let provider = provider(&server.base(), &server.base());

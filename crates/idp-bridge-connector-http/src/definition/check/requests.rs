@@ -128,6 +128,9 @@ impl Checker<'_> {
             self.check_header(&key(place, "headers"), header);
         }
         self.check_conditions(&key(place, "require"), &request.require);
+        if request.empty_body && !(request.require.is_empty() && request.capture.is_empty()) {
+            self.report(&key(place, "empty_body"), "an answer without a body cannot have `require` or `capture`");
+        }
         for (name, pointer) in &request.capture {
             if !pointer.starts_with('/') {
                 self.report(&key(&key(place, "capture"), name), "a JSON pointer begins with `/`");

@@ -59,8 +59,8 @@ impl Product for Okta {
                 }
                 Ok(Answer::empty(204))
             }
-            (&Method::POST, ["users", id, "lifecycle", step @ ("suspend" | "reset_factors")]) => {
-                let user = users.change(id, |user| user.blocked |= *step == "suspend");
+            (&Method::POST, ["users", id, "lifecycle", "suspend"]) => {
+                let user = users.change(id, |user| user.blocked = true);
                 user.map(|_| Answer::json(200, &json!({}))).ok_or_else(|| no_such_user(id))
             }
             (&Method::POST, ["users", id, "credentials", "forgot_password"]) => forget(users, request, id),
