@@ -8,6 +8,7 @@ const CATALOG: &[(&str, &str)] = &[
     ("better-auth", include_str!("../catalog/better-auth.toml")),
     ("entra", include_str!("../catalog/entra.toml")),
     ("firebase", include_str!("../catalog/firebase.toml")),
+    ("fusionauth", include_str!("../catalog/fusionauth.toml")),
     ("kratos", include_str!("../catalog/kratos.toml")),
     ("okta", include_str!("../catalog/okta.toml")),
     ("parse-server", include_str!("../catalog/parse-server.toml")),

@@ -5,6 +5,7 @@
 
 mod authentik;
 mod entra;
+mod fusionauth;
 mod okta;
 mod supabase;
 mod users;
@@ -26,6 +27,7 @@ pub(crate) fn add_to(suites: Suites) -> Suites {
     suites
         .add("authentik", start(&authentik::Authentik))
         .add("entra", start(&entra::Entra))
+        .add("fusionauth", start(&fusionauth::FusionAuth))
         .add("okta", start(&okta::Okta))
         .add("supabase", start(&supabase::Supabase))
         .add("zitadel", start(&zitadel::Zitadel))
