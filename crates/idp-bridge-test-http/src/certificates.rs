@@ -27,12 +27,12 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), pem }
     }
 
-    /// Issues a certificate for host names, and for URIs that begin with `uri:`. Returns it and its key (PEM).
+    /// Issues a certificate for host names and addresses, and for URIs that begin with `uri:`. Returns it and its key (PEM).
     pub fn issue(&self, names: &[&str]) -> (String, String) {
         let names = names.iter().copied();
         let alternative = |name: &str| match name.strip_prefix("uri:") {
             Some(uri) => SanType::URI(uri.try_into().unwrap()),
-            None => SanType::DnsName(name.try_into().unwrap()),
+            None => name.parse().map_or_else(|_| SanType::DnsName(name.try_into().unwrap()), SanType::IpAddress),
         };
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, names.clone().next().unwrap_or_default());
@@ -54,7 +54,7 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// Issues a certificate for this host name, by a new authority.
+    /// Issues a certificate for this host name or address, by a new authority.
     pub fn issue(name: &str) -> Self {
         let authority = Authority::new();
         let (certificate, key) = authority.issue(&[name]);
