@@ -135,8 +135,11 @@ async fn users(ldap: &Ldap, scope: &CallScope, all: &[CallKind]) -> Vec<Finding>
 async fn writes(ldap: &Ldap, scope: &CallScope, user: Option<StoredUser<String>>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(attribute) = ldap.schema.attribute(Field::EmailVerified) {
-        let check = format!("the bridge may write `{attribute}`");
-        let grant = format!("grant the bridge's entry the right to write `{attribute}` of all users");
+        // A mark in Active Directory replaces the address by itself.
+        let email = ldap.schema.attribute(Field::Email).filter(|_| ldap.schema.id_form == IdForm::Guid);
+        let written = email.map_or_else(|| format!("`{attribute}`"), |email| format!("`{attribute}` and `{email}`"));
+        let check = format!("the bridge may write {written}");
+        let grant = format!("grant the bridge's entry the right to write {written} of all users");
         // A flag cannot have both values, so that one of the deletions always fails, and with it the other one.
         let both = ["TRUE", "FALSE"].map(|value| Change::Delete(attribute.to_owned(), value.to_owned()));
         let calls = [CallKind::MarkEmailVerified];
@@ -164,7 +167,8 @@ async fn probe(
     let Some(user) = user else { return Finding::not_visible(check, calls, FIRST) };
     let is_delete = matches!(action, Action::Delete);
     let failed = async {
-        let mut write = ldap.write(user, None, action)?;
+        let email = user.record.email.as_ref().filter(|_| !is_delete).map(|email| email.as_str());
+        let mut write = ldap.write(user, email, action)?;
         if is_delete {
             // No entry has an id and lacks it.
             let present = Filter::present(&ldap.schema.id);
