@@ -112,6 +112,21 @@ mod table {
         candidates: &["/usr/sbin/slapd", "/usr/lib/openldap/slapd"], probe: &["-VV"], oldest: 0,
         debian: "slapd", elsewhere: "your distribution's package of the server",
     };
+    pub(crate) const SAMBA: Tool = Tool {
+        name: "Samba", purpose: "is the Active Directory of the tests",
+        candidates: &["samba", "/usr/sbin/samba"], probe: &["--version"], oldest: 0,
+        debian: "samba-ad-dc", elsewhere: "your distribution's package of Samba as a domain controller",
+    };
+    pub(crate) const SAMBA_SETUP: Tool = Tool {
+        name: "Samba's templates of a domain", purpose: "make the Active Directory of the tests",
+        candidates: &["test"], probe: &["-d", "/usr/share/samba/setup"], oldest: 0,
+        debian: "samba-ad-provision", elsewhere: "your distribution's package of Samba as a domain controller",
+    };
+    pub(crate) const LDB_TOOLS: Tool = Tool {
+        name: "`ldbmodify`", purpose: "sets rights in the Active Directory of the tests",
+        candidates: &["ldbmodify"], probe: &["--version"], oldest: 0,
+        debian: "ldb-tools", elsewhere: "your distribution's package of ldb",
+    };
     pub(crate) const AIOSMTPD: Tool = Tool {
         name: "aiosmtpd for Python", purpose: "is the mail server of the tests",
         candidates: &["/usr/bin/python3", "python3"], probe: &["-c", "import aiosmtpd"], oldest: 0,
@@ -139,12 +154,12 @@ mod table {
     };
 }
 pub(crate) use table::{
-    AIOSMTPD, CHROMEDRIVER, CHROMIUM, CURL, DEBOOTSTRAP, GO, JAVA, LDAP_UTILS, MAVEN, NGINX, NODE, NPM, OPENSSL,
-    POSTGRES, PROMETHEUS, PYTHON, REDIS, SLAPD, SYSTEMD, VALGRIND,
+    AIOSMTPD, CHROMEDRIVER, CHROMIUM, CURL, DEBOOTSTRAP, GO, JAVA, LDAP_UTILS, LDB_TOOLS, MAVEN, NGINX, NODE, NPM,
+    OPENSSL, POSTGRES, PROMETHEUS, PYTHON, REDIS, SAMBA, SAMBA_SETUP, SLAPD, SYSTEMD, VALGRIND,
 };
 
 /// All programs, for the tests.
-pub(crate) const ALL: [&Tool; 17] = [
+pub(crate) const ALL: [&Tool; 20] = [
     &JAVA,
     &MAVEN,
     &PYTHON,
@@ -157,6 +172,9 @@ pub(crate) const ALL: [&Tool; 17] = [
     &PROMETHEUS,
     &SLAPD,
     &LDAP_UTILS,
+    &SAMBA,
+    &SAMBA_SETUP,
+    &LDB_TOOLS,
     &AIOSMTPD,
     &GO,
     &CURL,
