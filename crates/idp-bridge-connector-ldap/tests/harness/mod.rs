@@ -1,209 +1,63 @@
-//! How the suite makes users in OpenLDAP, with mails to a real mail server.
+//! How the suite makes users in real directories, with mails to a real mail server.
 
-use std::fmt::Write as _;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+mod openldap;
+mod samba;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use idp_bridge_conformance::{Control, Harness, Need, NewUser, Setup, TestResult, UserKind, async_trait};
-use idp_bridge_connector_ldap::{Ldap, LdapConfig, Preset};
-use idp_bridge_core::{
-    CallKind, Capabilities, Connector, ConnectorContext, CustomerId, Email, IdentityProvider, Secret, TenantId, UserId,
-};
+use idp_bridge_conformance::{Control, Need};
+use idp_bridge_core::{CallKind, Email, Secret};
 use idp_bridge_mailer::{MailerConfig, SmtpConfig, SmtpTls};
-use idp_bridge_test_slapd::SlapdServer;
 use idp_bridge_test_smtp::{Security, SmtpServer};
+
+pub(crate) use openldap::OpenldapHarness;
+pub(crate) use samba::SambaHarness;
 
 /// A key for the tests alone.
 const SIGNING_KEY: &str = "whsec_Q29uZm9ybWFuY2Ugb2YgbWFpbHMgaW4gdGVzdHM=";
 
-const PEOPLE: &str = "ou=people,dc=acme,dc=example";
+/// The mail server of a harness.
+struct Mails(SmtpServer);
 
-/// The rights of each role. `narrow` sees the entry above the users, and nothing of the users. Users edit themselves, other than
-/// the attributes that others rely on.
-const RIGHTS: &str = r#"
-lastbind on
-access to attrs=userPassword by self =w by anonymous auth by * none
-access to dn.base="ou=people,dc=acme,dc=example"
-    by dn.exact="cn=bridge,dc=acme,dc=example" write
-    by dn.exact="cn=reader,dc=acme,dc=example" read
-    by dn.exact="cn=narrow,dc=acme,dc=example" read
-    by * disclose
-access to dn.base="dc=acme,dc=example" by * disclose
-access to dn.children="ou=people,dc=acme,dc=example" attrs=emailVerified,entry
-    by dn.exact="cn=bridge,dc=acme,dc=example" write
-    by dn.exact="cn=reader,dc=acme,dc=example" read
-    by self read
-    by * none
-access to dn.children="ou=people,dc=acme,dc=example" attrs=customerId
-    by dn.exact="cn=bridge,dc=acme,dc=example" read
-    by dn.exact="cn=reader,dc=acme,dc=example" read
-    by self read
-    by * none
-access to dn.children="ou=people,dc=acme,dc=example"
-    by dn.exact="cn=bridge,dc=acme,dc=example" read
-    by dn.exact="cn=reader,dc=acme,dc=example" read
-    by self write
-    by * none
-"#;
-
-const ROLES: [&str; 4] = ["bridge", "reader", "narrow", "stranger"];
-
-pub(crate) struct OpenldapHarness {
-    server: SlapdServer,
-    mails: SmtpServer,
-    made: AtomicU32,
-}
-
-impl OpenldapHarness {
-    pub(crate) async fn start() -> TestResult<Self> {
-        let mut entries =
-            "dn: dc=acme,dc=example\nobjectClass: organization\nobjectClass: dcObject\no: acme\ndc: acme\n\n\
-                           dn: ou=people,dc=acme,dc=example\nobjectClass: organizationalUnit\nou: people\n"
-                .to_owned();
-        for role in ROLES {
-            write!(
-                entries,
-                "\ndn: cn={role},dc=acme,dc=example\nobjectClass: organizationalRole\n\
-                 objectClass: simpleSecurityObject\ncn: {role}\nuserPassword: secret-of-{role}\n"
-            )?;
-        }
-        let (server, mails) = (SlapdServer::start("", RIGHTS, &entries), SmtpServer::start(Security::Plain));
-        Ok(Self { server, mails, made: AtomicU32::new(0) })
+impl Mails {
+    fn start() -> Self {
+        Self(SmtpServer::start(Security::Plain))
     }
 
-    fn config(&self, role: &str, password: &str, base: &str) -> LdapConfig {
-        let name = format!("cn={role},dc=acme,dc=example");
-        let mut config = LdapConfig::new(self.server.url(), name, Secret::new(password), base, Preset::Openldap);
-        config.start_tls = false;
-        // The suite makes many providers at the same time.
-        config.connections = 4;
-        config.attributes.customer = Some("customerId".to_owned());
-        config.attributes.email_verified = Some("emailVerified".to_owned());
-        config.attributes.blocked = Some("pwdAccountLockedTime".to_owned());
-        config.attributes.login_time = Some("pwdLastSuccess".to_owned());
+    /// Returns settings that send mails there.
+    fn config(&self) -> MailerConfig {
         let mut smtp = SmtpConfig::new("localhost", "Acme <no-reply@acme.example>");
-        (smtp.port, smtp.tls) = (Some(self.mails.port()), SmtpTls::None);
+        (smtp.port, smtp.tls) = (Some(self.0.port()), SmtpTls::None);
         smtp.verification_url = Some("https://app.acme.example/verify".to_owned());
         smtp.reset_url = Some("https://app.acme.example/reset".to_owned());
-        config.mail = Some(MailerConfig::new(Secret::new(SIGNING_KEY)).with_smtp(smtp));
-        config
+        MailerConfig::new(Secret::new(SIGNING_KEY)).with_smtp(smtp)
     }
 
-    /// Returns the name of an entry.
-    fn name(&self, filter: &str) -> TestResult<String> {
-        let entry = self.server.find(filter);
-        let name = entry.lines().find_map(|line| line.strip_prefix("dn: "));
-        name.map(str::to_owned).ok_or_else(|| "there is no such entry".into())
+    /// Returns the number of mails to an address.
+    fn count(&self, email: &Email) -> usize {
+        let recipient = format!("X-RcptTo: {}\r\n", email.as_str()).to_lowercase();
+        self.0.mails().iter().filter(|mail| mail.to_lowercase().contains(&recipient)).count()
     }
 }
 
 /// Returns a line of LDIF with any value.
-fn line(attribute: &str, value: &str) -> String {
+fn line(attribute: &str, value: impl AsRef<[u8]>) -> String {
     format!("{attribute}:: {}\n", STANDARD.encode(value))
 }
 
-#[async_trait]
-impl Harness for OpenldapHarness {
-    fn name(&self) -> &str {
-        "ldap (OpenLDAP)"
-    }
-
-    fn connector_capabilities(&self) -> Capabilities {
-        <Ldap as Connector>::capabilities()
-    }
-
-    fn not_applicable(&self, need: Need) -> Option<String> {
-        let reason = match need {
-            Need::Upstream => "a directory speaks no HTTP; tests of the connector stop and pause the directory itself",
-            Need::SecondOrigin => "there is one directory",
-            Need::SecondEmail => {
-                "the values of an attribute have no order, so an entry with two addresses has none in force"
-            }
-            Need::UnacceptedMail(_) => "a mail server says by its code whether it accepts a mail",
-            Need::ControlOf(
-                Control::ReadOnlyRole,
-                CallKind::SendVerificationEmail | CallKind::SendPasswordResetEmail,
-            ) => "a mail is sent by SMTP, which needs no right to write",
-            _ => return None,
-        };
-        Some(reason.to_owned())
-    }
-
-    async fn provider(&self, setup: Setup<'_>) -> TestResult<Arc<dyn IdentityProvider>> {
-        let config = match setup {
-            Setup::Working => self.config("bridge", "secret-of-bridge", PEOPLE),
-            Setup::Broken(Control::WrongSecret) => self.config("bridge", "wrong-password", PEOPLE),
-            Setup::Broken(Control::WrongRealm) => {
-                self.config("bridge", "secret-of-bridge", "ou=other,dc=acme,dc=example")
-            }
-            Setup::Broken(Control::MissingRole) => self.config("stranger", "secret-of-stranger", PEOPLE),
-            Setup::Broken(Control::NarrowRole) => self.config("narrow", "secret-of-narrow", PEOPLE),
-            Setup::Broken(Control::ReadOnlyRole) => self.config("reader", "secret-of-reader", PEOPLE),
-            other => return Err(other.unsupported()),
-        };
-        Ok(Arc::new(Ldap::build(config, &ConnectorContext::new(TenantId::new("conformance")?))?))
-    }
-
-    async fn create(&self, user: NewUser) -> TestResult<UserId> {
-        let number = self.made.fetch_add(1, Relaxed);
-        let mut entry = match user.kind {
-            UserKind::Person => {
-                format!("dn: uid=u{number},{PEOPLE}\nobjectClass: inetOrgPerson\nuid: u{number}\ncn: U\nsn: U\n")
-            }
-            UserKind::ServiceAccount => {
-                format!("dn: cn=r{number},{PEOPLE}\nobjectClass: organizationalRole\nobjectClass: extensibleObject\n")
-            }
-        };
-        entry.push_str("objectClass: tenantUser\n");
-        for (attribute, value) in user
-            .customers
-            .iter()
-            .map(|customer| ("customerId", customer.as_str()))
-            .chain(user.email.as_ref().map(|email| ("mail", email.as_str())))
-            .chain(user.password.as_deref().map(|password| ("userPassword", password)))
-            .chain(user.blocked.then_some(("pwdAccountLockedTime", "000001010000Z")))
-            .chain([("emailVerified", if user.email_verified { "TRUE" } else { "FALSE" })])
-        {
-            entry.push_str(&line(attribute, value));
+/// Returns why no directory can meet a need.
+fn not_applicable(need: Need) -> Option<String> {
+    let reason = match need {
+        Need::Upstream => "a directory speaks no HTTP; tests of the connector stop and pause the directory itself",
+        Need::SecondOrigin => "there is one directory",
+        Need::SecondEmail => {
+            "the values of an attribute have no order, so an entry with two addresses has none in force"
         }
-        self.server.execute(&entry);
-        let name = if user.kind == UserKind::Person { format!("(uid=u{number})") } else { format!("(cn=r{number})") };
-        let entry = self.server.find(&name);
-        let id = entry.lines().find_map(|line| line.strip_prefix("entryUUID: ")).ok_or("the entry has no id")?;
-        Ok(UserId::new(id)?)
-    }
-
-    async fn exists(&self, id: &UserId) -> TestResult<bool> {
-        Ok(!self.server.find(&format!("(entryUUID={})", id.as_str())).is_empty())
-    }
-
-    async fn change_email(&self, id: &UserId, email: &Email) -> TestResult<()> {
-        let name = self.name(&format!("(entryUUID={})", id.as_str()))?;
-        let change = line("mail", email.as_str());
-        self.server.execute(&format!("dn: {name}\nchangetype: modify\nreplace: mail\n{change}"));
-        Ok(())
-    }
-
-    async fn log_in(&self, email: &Email, password: &str) -> TestResult<bool> {
-        let name = self.name(&format!("(mail={})", email.as_str()))?;
-        Ok(self.server.execute_as(&name, password, "").status.success())
-    }
-
-    async fn edit_self(&self, email: &Email, password: &str, value: &CustomerId) -> TestResult<()> {
-        let name = self.name(&format!("(mail={})", email.as_str()))?;
-        let mut allowed = 0;
-        for attribute in ["customerId", "description", "sn", "o", "employeeNumber", "employeeType"] {
-            let change = line(attribute, value.as_str());
-            let change = format!("dn: {name}\nchangetype: modify\nreplace: {attribute}\n{change}");
-            allowed += usize::from(self.server.execute_as(&name, password, &change).status.success());
+        Need::UnacceptedMail(_) => "a mail server says by its code whether it accepts a mail",
+        Need::ControlOf(Control::ReadOnlyRole, CallKind::SendVerificationEmail | CallKind::SendPasswordResetEmail) => {
+            "a mail is sent by SMTP, which needs no right to write"
         }
-        if allowed == 5 { Ok(()) } else { Err(format!("the user could write {allowed} attributes").into()) }
-    }
-
-    async fn mails(&self, email: &Email) -> TestResult<usize> {
-        let recipient = format!("X-RcptTo: {}\r\n", email.as_str()).to_lowercase();
-        Ok(self.mails.mails().iter().filter(|mail| mail.to_lowercase().contains(&recipient)).count())
-    }
+        _ => return None,
+    };
+    Some(reason.to_owned())
 }
