@@ -123,11 +123,16 @@ const ADMINISTRATOR: &str = "Secret-of-the-administrator-1";
 const MISSING: &str = "Samba should be installed; `cargo xtask test` installs it, or \
                        `apt-get install samba-ad-dc samba-ad-provision ldb-tools ldap-utils` does";
 
+const PORT: &str = "it takes the rights of root, or `sysctl net.ipv4.ip_unprivileged_port_start=53`, and no other directory \
+                    may listen at all addresses, as Debian's does until `systemctl disable --now slapd`";
+
 /// Returns a loopback address of which no program uses the port of LDAP.
 fn unused_address() -> Ipv4Addr {
     let [high, low] = unused_port().to_be_bytes();
     let address = Ipv4Addr::new(127, high, low, 1);
-    TcpListener::bind((address, 389)).expect("a domain controller needs the right to listen at port 389");
+    if let Err(error) = TcpListener::bind((address, 389)) {
+        panic!("no server can listen at {address}:389: {error}; {PORT}");
+    }
     address
 }
 
