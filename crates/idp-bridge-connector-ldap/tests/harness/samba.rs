@@ -154,7 +154,7 @@ fn roles() -> TestResult<String> {
 /// Returns the change of the rights on users. `narrow` sees the entry above the users and no users, and `marker` lacks the right to
 /// write the address.
 ///
-/// The letters and the identifiers are those of SDDL: <https://learn.microsoft.com/windows/win32/secauthz/ace-strings>.
+/// The letters are those of SDDL: <https://learn.microsoft.com/windows/win32/secauthz/ace-strings> (November 2026).
 fn rights(server: &SambaServer) -> String {
     let [bridge, reader, narrow, marker] =
         ["bridge", "reader", "narrow", "marker"].map(|role| server.security_id(role));
