@@ -20,138 +20,81 @@ pub(crate) struct Tool {
     oldest: u32,
     /// The package of Debian.
     debian: &'static str,
-    /// How to install it on other systems.
-    elsewhere: &'static str,
+    /// The package of Homebrew, or empty.
+    brew: &'static str,
+}
+
+/// Returns a tool with a name, a purpose, candidates, the package of Debian and that of Homebrew.
+const fn tool(
+    name: &'static str,
+    purpose: &'static str,
+    candidates: &'static [&'static str],
+    debian: &'static str,
+    brew: &'static str,
+) -> Tool {
+    Tool { name, purpose, candidates, probe: &["--version"], oldest: 0, debian, brew }
 }
 
 #[rustfmt::skip]
 mod table {
-    use super::Tool;
+    use super::{Tool, tool};
 
-    pub(crate) const JAVA: Tool = Tool {
-        name: "Java 17 or newer", purpose: "runs Keycloak",
-        candidates: &["java", "/usr/bin/java"], probe: &["-version"], oldest: 17,
-        debian: "default-jdk-headless", elsewhere: "`brew install openjdk`, or your distribution's package of a JDK",
-    };
-    pub(crate) const MAVEN: Tool = Tool {
-        name: "Maven", purpose: "downloads Keycloak",
-        candidates: &["mvn", "/usr/bin/mvn"], probe: &["--version"], oldest: 0,
-        debian: "maven", elsewhere: "`brew install maven`, or your distribution's package",
-    };
-    pub(crate) const PYTHON: Tool = Tool {
-        name: "Python 3 with `venv`", purpose: "runs the SMTP server, the stand-in for Cognito and schemathesis",
-        candidates: &["python3", "/usr/bin/python3"], probe: &["-c", "import ensurepip, venv"], oldest: 0,
-        debian: "python3-venv", elsewhere: "`brew install python`, or your distribution's package",
-    };
-    pub(crate) const NODE: Tool = Tool {
-        name: "Node.js 20 or newer", purpose: "runs the example application and an OpenID Provider",
-        candidates: &["node", "/usr/bin/node"], probe: &["--version"], oldest: 20,
-        debian: "nodejs", elsewhere: "`brew install node`, or your distribution's package; Debian has it from 13 on",
-    };
-    pub(crate) const NPM: Tool = Tool {
-        name: "npm", purpose: "installs packages of the example application and an OpenID Provider",
-        candidates: &["npm", "/usr/bin/npm"], probe: &["--version"], oldest: 0,
-        debian: "npm", elsewhere: "`brew install node`, or your distribution's package",
-    };
-    pub(crate) const CHROMIUM: Tool = Tool {
-        name: "Chromium", purpose: "is the browser of the tests",
+    pub(crate) const JAVA: Tool = Tool { probe: &["-version"], oldest: 17, ..tool(
+        "Java 17 or newer", "runs Keycloak", &["java", "/usr/bin/java"], "default-jdk-headless", "openjdk") };
+    pub(crate) const MAVEN: Tool = tool("Maven", "downloads Keycloak", &["mvn", "/usr/bin/mvn"], "maven", "maven");
+    pub(crate) const PYTHON: Tool = Tool { probe: &["-c", "import ensurepip, venv"], ..tool(
+        "Python 3 with `venv`", "runs the SMTP server, the stand-in for Cognito and schemathesis",
+        &["python3", "/usr/bin/python3"], "python3-venv", "python") };
+    // Debian has this version from 13 on.
+    pub(crate) const NODE: Tool = Tool { oldest: 20, ..tool(
+        "Node.js 20 or newer", "runs the example application and an OpenID Provider", &["node", "/usr/bin/node"],
+        "nodejs", "node") };
+    pub(crate) const NPM: Tool = tool(
+        "npm", "installs packages of the example application and an OpenID Provider", &["npm", "/usr/bin/npm"], "npm", "node");
+    pub(crate) const CHROMIUM: Tool = tool(
+        "Chromium", "is the browser of the tests",
         // The names that ChromeDriver looks for.
-        candidates: &["chromium", "google-chrome", "chromium-browser", "/Applications/Chromium.app/Contents/MacOS/Chromium"],
-        probe: &["--version"], oldest: 0,
-        debian: "chromium", elsewhere: "`brew install --cask chromium`, or your distribution's package of Chromium or Chrome",
-    };
-    pub(crate) const CHROMEDRIVER: Tool = Tool {
-        name: "ChromeDriver", purpose: "controls the browser of the tests",
-        candidates: &["chromedriver", "/usr/bin/chromedriver"], probe: &["--version"], oldest: 0,
-        debian: "chromium-driver",
-        elsewhere: "`brew install --cask chromedriver`, or your distribution's package, as new as the browser",
-    };
-    pub(crate) const REDIS: Tool = Tool {
-        name: "Redis", purpose: "is the shared store of the tests",
-        candidates: &["redis-server"], probe: &["--version"], oldest: 0,
-        debian: "redis-server", elsewhere: "`brew install redis`, or your distribution's package",
-    };
-    pub(crate) const GO: Tool = Tool {
-        name: "Go", purpose: "builds the client in Go",
-        candidates: &["go"], probe: &["version"], oldest: 0,
-        debian: "golang-go", elsewhere: "`brew install go`, or your distribution's package",
-    };
-    pub(crate) const CURL: Tool = Tool {
-        name: "curl", purpose: "sends the calls of the client in a shell",
-        candidates: &["curl"], probe: &["--version"], oldest: 0,
-        debian: "curl", elsewhere: "your distribution's package",
-    };
-    pub(crate) const OPENSSL: Tool = Tool {
-        name: "OpenSSL", purpose: "signs the calls of the client in a shell",
-        candidates: &["openssl"], probe: &["version"], oldest: 0,
-        debian: "openssl", elsewhere: "`brew install openssl`, or your distribution's package",
-    };
-    pub(crate) const POSTGRES: Tool = Tool {
-        name: "PostgreSQL", purpose: "has the users tables of the tests",
+        &["chromium", "google-chrome", "chromium-browser", "/Applications/Chromium.app/Contents/MacOS/Chromium"],
+        "chromium", "--cask chromium");
+    pub(crate) const CHROMEDRIVER: Tool = tool(
+        "ChromeDriver, as new as the browser", "controls the browser of the tests",
+        &["chromedriver", "/usr/bin/chromedriver"], "chromium-driver", "--cask chromedriver");
+    pub(crate) const REDIS: Tool =
+        tool("Redis", "is the shared store of the tests", &["redis-server"], "redis-server", "redis");
+    pub(crate) const GO: Tool =
+        Tool { probe: &["version"], ..tool("Go", "builds the client in Go", &["go"], "golang-go", "go") };
+    pub(crate) const CURL: Tool = tool("curl", "sends the calls of the client in a shell", &["curl"], "curl", "curl");
+    pub(crate) const OPENSSL: Tool = Tool { probe: &["version"], ..tool(
+        "OpenSSL", "signs the calls of the client in a shell", &["openssl"], "openssl", "openssl") };
+    pub(crate) const POSTGRES: Tool = tool(
+        "PostgreSQL", "has the users tables of the tests",
         // Debian keeps the server out of the path, in a folder for each version.
-        candidates: &[
-            "/usr/lib/postgresql/18/bin/postgres", "/usr/lib/postgresql/17/bin/postgres",
-            "/usr/lib/postgresql/16/bin/postgres", "/usr/lib/postgresql/15/bin/postgres",
-            "/usr/lib/postgresql/14/bin/postgres", "postgres",
-        ],
-        probe: &["--version"], oldest: 0,
-        debian: "postgresql", elsewhere: "`brew install postgresql`, or your distribution's package of the server",
-    };
-    pub(crate) const NGINX: Tool = Tool {
-        name: "nginx", purpose: "verifies client certificates in the tests",
-        candidates: &["nginx", "/usr/sbin/nginx"], probe: &["-v"], oldest: 0,
-        debian: "nginx-light", elsewhere: "`brew install nginx`, or your distribution's package",
-    };
-    pub(crate) const VALGRIND: Tool = Tool {
-        name: "Valgrind", purpose: "counts instructions",
-        candidates: &["valgrind"], probe: &["--version"], oldest: 0,
-        debian: "valgrind", elsewhere: "your distribution's package; it does not run on macOS",
-    };
-    pub(crate) const SLAPD: Tool = Tool {
-        name: "OpenLDAP", purpose: "is the directory of the tests",
-        candidates: &["/usr/sbin/slapd", "/usr/lib/openldap/slapd"], probe: &["-VV"], oldest: 0,
-        debian: "slapd", elsewhere: "your distribution's package of the server",
-    };
-    pub(crate) const SAMBA: Tool = Tool {
-        name: "Samba", purpose: "is the Active Directory of the tests",
-        candidates: &["samba", "/usr/sbin/samba"], probe: &["--version"], oldest: 0,
-        debian: "samba-ad-dc", elsewhere: "your distribution's package of Samba as a domain controller",
-    };
-    pub(crate) const SAMBA_SETUP: Tool = Tool {
-        name: "Samba's templates of a domain", purpose: "make the Active Directory of the tests",
-        candidates: &["test"], probe: &["-d", "/usr/share/samba/setup"], oldest: 0,
-        debian: "samba-ad-provision", elsewhere: "your distribution's package of Samba as a domain controller",
-    };
-    pub(crate) const LDB_TOOLS: Tool = Tool {
-        name: "`ldbmodify`", purpose: "sets rights in the Active Directory of the tests",
-        candidates: &["ldbmodify"], probe: &["--version"], oldest: 0,
-        debian: "ldb-tools", elsewhere: "your distribution's package of ldb",
-    };
-    pub(crate) const AIOSMTPD: Tool = Tool {
-        name: "aiosmtpd for Python", purpose: "is the mail server of the tests",
-        candidates: &["/usr/bin/python3", "python3"], probe: &["-c", "import aiosmtpd"], oldest: 0,
-        debian: "python3-aiosmtpd", elsewhere: "`pip install aiosmtpd`",
-    };
-    pub(crate) const LDAP_UTILS: Tool = Tool {
-        name: "`ldapmodify`", purpose: "makes the users of the tests in the directory",
-        candidates: &["ldapmodify"], probe: &["-VV"], oldest: 0,
-        debian: "ldap-utils", elsewhere: "your distribution's package of OpenLDAP's clients",
-    };
-    pub(crate) const PROMETHEUS: Tool = Tool {
-        name: "Prometheus with promtool", purpose: "runs the queries of the dashboard and the alert rules",
-        candidates: &["promtool"], probe: &["--version"], oldest: 0,
-        debian: "prometheus", elsewhere: "`brew install prometheus`, or your distribution's package",
-    };
-    pub(crate) const DEBOOTSTRAP: Tool = Tool {
-        name: "debootstrap", purpose: "makes a system in which the Debian package is installed",
-        candidates: &["debootstrap"], probe: &["--version"], oldest: 0,
-        debian: "debootstrap", elsewhere: "your distribution's package",
-    };
-    pub(crate) const SYSTEMD: Tool = Tool {
-        name: "`systemd-analyze`", purpose: "checks the unit",
-        candidates: &["systemd-analyze"], probe: &["--version"], oldest: 0,
-        debian: "systemd", elsewhere: "the package `systemd` of your distribution",
-    };
+        &["/usr/lib/postgresql/18/bin/postgres", "/usr/lib/postgresql/17/bin/postgres",
+          "/usr/lib/postgresql/16/bin/postgres", "/usr/lib/postgresql/15/bin/postgres",
+          "/usr/lib/postgresql/14/bin/postgres", "postgres"],
+        "postgresql", "postgresql");
+    pub(crate) const NGINX: Tool = Tool { probe: &["-v"], ..tool(
+        "nginx", "verifies client certificates in the tests", &["nginx", "/usr/sbin/nginx"], "nginx-light", "nginx") };
+    pub(crate) const VALGRIND: Tool = tool("Valgrind", "counts instructions", &["valgrind"], "valgrind", "");
+    pub(crate) const SLAPD: Tool = Tool { probe: &["-VV"], ..tool(
+        "OpenLDAP", "is the directory of the tests", &["/usr/sbin/slapd", "/usr/lib/openldap/slapd"], "slapd", "") };
+    pub(crate) const SAMBA: Tool = tool(
+        "Samba", "is the Active Directory of the tests", &["samba", "/usr/sbin/samba"], "samba-ad-dc", "");
+    pub(crate) const SAMBA_SETUP: Tool = Tool { probe: &["-d", "/usr/share/samba/setup"], ..tool(
+        "Samba's templates of a domain", "make the Active Directory of the tests", &["test"], "samba-ad-provision", "") };
+    pub(crate) const LDB_TOOLS: Tool = tool(
+        "`ldbmodify`", "sets rights in the Active Directory of the tests", &["ldbmodify"], "ldb-tools", "");
+    pub(crate) const AIOSMTPD: Tool = Tool { probe: &["-c", "import aiosmtpd"], ..tool(
+        "aiosmtpd for Python", "is the mail server of the tests", &["/usr/bin/python3", "python3"], "python3-aiosmtpd", "") };
+    pub(crate) const LDAP_UTILS: Tool = Tool { probe: &["-VV"], ..tool(
+        "`ldapmodify`", "makes the users of the tests in the directory", &["ldapmodify"], "ldap-utils", "") };
+    pub(crate) const PROMETHEUS: Tool = tool(
+        "Prometheus with promtool", "runs the queries of the dashboard and the alert rules", &["promtool"], "prometheus",
+        "prometheus");
+    pub(crate) const DEBOOTSTRAP: Tool = tool(
+        "debootstrap", "makes a system in which the Debian package is installed", &["debootstrap"], "debootstrap", "");
+    pub(crate) const SYSTEMD: Tool =
+        tool("`systemd-analyze`", "checks the unit", &["systemd-analyze"], "systemd", "");
 }
 pub(crate) use table::{
     AIOSMTPD, CHROMEDRIVER, CHROMIUM, CURL, DEBOOTSTRAP, GO, JAVA, LDAP_UTILS, LDB_TOOLS, MAVEN, NGINX, NODE, NPM,
@@ -159,27 +102,10 @@ pub(crate) use table::{
 };
 
 /// All programs, for the tests.
+#[rustfmt::skip]
 pub(crate) const ALL: [&Tool; 20] = [
-    &JAVA,
-    &MAVEN,
-    &PYTHON,
-    &NODE,
-    &NPM,
-    &CHROMIUM,
-    &CHROMEDRIVER,
-    &REDIS,
-    &POSTGRES,
-    &PROMETHEUS,
-    &SLAPD,
-    &LDAP_UTILS,
-    &SAMBA,
-    &SAMBA_SETUP,
-    &LDB_TOOLS,
-    &AIOSMTPD,
-    &GO,
-    &CURL,
-    &OPENSSL,
-    &NGINX,
+    &JAVA, &MAVEN, &PYTHON, &NODE, &NPM, &CHROMIUM, &CHROMEDRIVER, &REDIS, &POSTGRES, &PROMETHEUS, &SLAPD, &LDAP_UTILS,
+    &SAMBA, &SAMBA_SETUP, &LDB_TOOLS, &AIOSMTPD, &GO, &CURL, &OPENSSL, &NGINX,
 ];
 
 /// Finds programs. As root on Debian, installs the missing ones.
@@ -210,8 +136,10 @@ fn find_missing<'a>(tools: &[&'a Tool]) -> Vec<(&'a Tool, String)> {
 
 fn explain(missing: &[(&Tool, String)]) -> String {
     let mut text = String::from("programs are missing on this machine");
-    for (Tool { name, purpose, elsewhere, .. }, problem) in missing {
-        text += &format!("\n  {name}, which {purpose}: {problem}\n    other systems: {elsewhere}");
+    for (Tool { name, purpose, brew, .. }, problem) in missing {
+        let brew = if brew.is_empty() { String::new() } else { format!("`brew install {brew}`, or ") };
+        text +=
+            &format!("\n  {name}, which {purpose}: {problem}\n    other systems: {brew}your distribution's package");
     }
     let packages: Vec<_> = missing.iter().map(|(tool, _)| tool.debian).collect();
     text += &format!(
