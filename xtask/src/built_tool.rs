@@ -65,12 +65,11 @@ impl BuiltTool {
     fn install(&self, folder: &Path) -> Result<()> {
         let [program, arguments @ ..] = self.build else { bail!("no command builds {}", self.name) };
         status::step("Building", format!("{}: {}", self.name, self.build.join(" ")));
-        let (tools, logs) = (folder.join("tools"), folder.join("log"));
+        let tools = folder.join("tools");
         files::create_folder(&tools.join("bin"))?;
-        files::create_folder(&logs)?;
         let mut command = Command::new(program);
         command.args(arguments).env("GOBIN", tools.join("bin")).env("CARGO_INSTALL_ROOT", &tools);
-        let log = logs.join(format!("build-{}.log", self.name));
+        let log = folder.join(format!("log/build-{}.log", self.name));
         process::run_logged(&mut command, &log).with_context(|| format!("cannot build {}", self.name))
     }
 }

@@ -17,7 +17,7 @@ pub(crate) fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))
 }
 
-/// Writes a file that all users can read.
+/// Writes a file that all users can read, and creates its folder.
 pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
     write_with_mode(path, text, 0o644)
 }
@@ -25,7 +25,8 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
 /// Writes a file with this mode. A reader sees the old or the new content, never a part.
 pub(crate) fn write_with_mode(path: &Path, text: &str, mode: u32) -> Result<()> {
     let write = || -> Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(path.parent().context("the path has no folder")?)?;
+        let folder = create_parent(path)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(text.as_bytes())?;
         file.as_file().set_permissions(Permissions::from_mode(mode))?;
         file.persist(path)?;
@@ -50,13 +51,23 @@ pub(crate) fn create_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).with_context(|| format!("cannot create the folder `{}`", path.display()))
 }
 
+/// Creates the folder of a file, and returns it.
+pub(crate) fn create_parent(path: &Path) -> Result<&Path> {
+    let folder = path.parent().context("the path has no folder")?;
+    create_folder(folder).map(|()| folder)
+}
+
+/// Copies a file, and creates the folder of the copy.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
+    create_parent(to)?;
+    fs::copy(from, to).map(drop).with_context(|| format!("cannot copy `{}`", from.display()))
+}
+
 /// Copies the files of a folder that contains no folders.
 pub(crate) fn copy_flat_folder(from: &Path, to: &Path) -> Result<()> {
-    create_folder(to)?;
     for entry in fs::read_dir(from).with_context(|| format!("cannot list `{}`", from.display()))? {
         let entry = entry?;
-        fs::copy(entry.path(), to.join(entry.file_name()))
-            .with_context(|| format!("cannot copy `{}`", entry.path().display()))?;
+        copy(&entry.path(), &to.join(entry.file_name()))?;
     }
     Ok(())
 }

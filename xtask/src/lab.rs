@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::place::Place;
 use self::server::Launched;
@@ -107,19 +107,24 @@ pub(crate) struct Description {
     name: &'static str,
     /// The tenant in the bridge's configuration.
     tenant: &'static str,
-    /// The names of the bridge's configuration file and of the file with its webhook key.
-    config: &'static str,
-    key: &'static str,
     /// The programs that the lab needs.
     tools: &'static [&'static Tool],
-    /// The servers, in the order in which they are stopped.
-    servers: &'static [&'static str],
+    /// The server beside that with the name of the lab.
+    other_server: Option<&'static str>,
     /// The usual port of the bridge.
     bridge_port: u16,
     /// Whether the connector has calls about users.
     has_calls: bool,
     /// Installs and starts the servers, for a bridge on this port.
-    start: fn(&Place, &Ports, u16) -> Result<Started>,
+    start: Start,
+}
+
+type Start = fn(&Place, &Ports, u16) -> Result<Started>;
+
+impl Description {
+    const fn new(name: &'static str, tenant: &'static str, bridge_port: u16, start: Start) -> Self {
+        Self { name, tenant, tools: &[], other_server: None, bridge_port, has_calls: true, start }
+    }
 }
 
 /// Servers that run, and their settings.
@@ -136,6 +141,21 @@ struct Started {
     /// The tables of the bridge's configuration.
     connector: Value,
     federation: Value,
+}
+
+impl Started {
+    /// Returns a server that the definition with the name of the lab describes, without a title, addresses and users.
+    fn of_definition(lab: &Description, server: Launched, settings: Value, secrets: Value) -> Self {
+        Self {
+            servers: vec![server],
+            title: String::new(),
+            parts: Vec::new(),
+            users: Vec::new(),
+            connector: json!({"type": "http", "definition": lab.name, "settings": settings, "secrets": secrets}),
+            federation: Value::Null,
+            settings: json!({"definition": {"name": lab.name, "settings": settings, "secrets": secrets}}),
+        }
+    }
 }
 
 /// Runs the command.

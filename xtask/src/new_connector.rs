@@ -49,11 +49,7 @@ fn create(root: &Path, name: &Name) -> Result<()> {
     let mut written = registration::register(root, name)?;
     written.extend(template::files(name)?);
     for (path, text) in written {
-        let path = root.join(path);
-        if let Some(folder) = path.parent() {
-            files::create_folder(folder)?;
-        }
-        files::write(&path, &text)?;
+        files::write(&root.join(path), &text)?;
     }
     let license = root.join("crates").join(name.package()).join("LICENSE");
     std::os::unix::fs::symlink("../../LICENSE", &license)

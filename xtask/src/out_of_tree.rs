@@ -2,10 +2,10 @@
 
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::workspace::Workspace;
-use crate::{environment, features, process};
+use crate::{environment, features, files, process};
 
 const FOLDER: &str = "examples/out-of-tree";
 const LOCK_FILE: &str = "Cargo.lock";
@@ -29,8 +29,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<Command> {
 /// Returns a cargo command for the example, with this workspace's `Cargo.lock`, so that built dependencies are used again.
 fn cargo(workspace: &Workspace) -> Result<Command> {
     let folder = workspace.root.join(FOLDER);
-    std::fs::copy(workspace.root.join(LOCK_FILE), folder.join(LOCK_FILE))
-        .with_context(|| format!("cannot copy `{LOCK_FILE}` to `{FOLDER}`"))?;
+    files::copy(&workspace.root.join(LOCK_FILE), &folder.join(LOCK_FILE))?;
     let mut command = Command::new(environment::cargo());
     command.current_dir(folder).env("CARGO_TARGET_DIR", &workspace.target_directory);
     Ok(command)

@@ -59,6 +59,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 
 /// Runs a program and writes its output to a log. Fails unless it succeeds; the error has the end of the log.
 pub(crate) fn run_logged(command: &mut Command, log: &Path) -> Result<()> {
+    files::create_parent(log)?;
     let file = File::create(log).with_context(|| format!("cannot write `{}`", log.display()))?;
     let child = spawn(command.stdout(file.try_clone()?).stderr(file))?;
     let mut progress = Progress::new("Running");

@@ -169,14 +169,8 @@ impl<'s> Schema<'s> {
             return "table".into();
         }
         match resolved.plain_type() {
-            Some("array") => {
-                let items = resolved.get("items").map(|items| resolved.at(items).type_name());
-                format!("list of {}", plural(items.as_deref().unwrap_or("value")))
-            }
-            Some("object") => {
-                let values = resolved.get("additionalProperties").map(|values| resolved.at(values).type_name());
-                format!("table of {}", plural(values.as_deref().unwrap_or("value")))
-            }
+            Some("array") => resolved.collection("list", "items", Self::type_name),
+            Some("object") => resolved.collection("table", "additionalProperties", Self::type_name),
             Some("integer") => resolved.integer(),
             Some("string") if resolved.text("format") == Some("path") => "path".into(),
             Some("string") => {
@@ -225,13 +219,9 @@ impl<'s> Schema<'s> {
                 some.iter().filter(|choice| choice.text("type") != Some("null")).map(|choice| choice.linked_type());
             return names.collect::<Vec<_>>().join(" or ");
         }
-        let inner =
-            |key: &str| self.get(key).filter(|inner| inner.is_object()).map(|inner| self.at(inner).linked_type());
         match self.plain_type() {
-            Some("array") => format!("list of {}", plural(&inner("items").unwrap_or_else(|| "value".into()))),
-            Some("object") => {
-                format!("table of {}", plural(&inner("additionalProperties").unwrap_or_else(|| "value".into())))
-            }
+            Some("array") => self.collection("list", "items", Self::linked_type),
+            Some("object") => self.collection("table", "additionalProperties", Self::linked_type),
             _ if self.own == &Value::Bool(true)
                 || self.own.as_object().is_some_and(|own| !own.contains_key("type")) =>
             {
@@ -239,6 +229,13 @@ impl<'s> Schema<'s> {
             }
             _ => self.type_name(),
         }
+    }
+
+    /// Returns the type of a list or table, with that of its elements in the schema of this key.
+    fn collection(self, name: &str, key: &str, type_name: impl Fn(Self) -> String) -> String {
+        let elements = self.get(key).filter(|elements| elements.is_object());
+        let elements = elements.map_or_else(|| "value".into(), |elements| type_name(self.at(elements)));
+        format!("{name} of {}", plural(&elements))
     }
 
     fn plain_type(self) -> Option<&'s str> {

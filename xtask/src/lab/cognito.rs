@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -10,29 +9,18 @@ use serde_json::{Value, json};
 
 use super::place::Place;
 use super::settings::SampleUser;
-use super::{Description, Ports, Started, choose_port, packages, server};
+use super::{Description, Ports, Started, choose_port, packages};
 use crate::prerequisites::PYTHON;
 use crate::{files, process, status};
 
-pub(crate) static LAB: Description = Description {
-    name: "cognito",
-    tenant: "initech",
-    config: "cognito.toml",
-    key: "cognito.key",
-    tools: &[&PYTHON],
-    servers: &[SERVER],
-    bridge_port: 8081,
-    has_calls: true,
-    start,
-};
+pub(crate) static LAB: Description =
+    Description { tools: &[&PYTHON], ..Description::new("cognito", "initech", 8081, start) };
 
-const SERVER: &str = "ministack";
 /// The version that the connector was tested with.
 const VERSION: &str = "1.5.33";
 const REGION: &str = "us-east-1";
 /// The access key of the root user, which is part of ministack.
 const ROOT: (&str, &str) = ("test", "test");
-const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// The output of `provision.py`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -74,9 +62,7 @@ fn start(place: &Place, ports: &Ports, _bridge_port: u16) -> Result<Started> {
         ("SFTP_ENABLED", "0"),
     ];
     let command = [&*python.to_string_lossy(), &*script.to_string_lossy()];
-    let server = place.server(SERVER);
-    let is_ready = || server::responds(&format!("{url}/_ministack/health"));
-    let launched = server.launch(&variables, &command, START_LIMIT, is_ready).context("cannot start ministack")?;
+    let launched = place.launch(&variables, &command, &format!("{url}/_ministack/health"))?;
     let pool = provision(place, &python, &url)?;
     let mails_url = format!("{url}/_ministack/ses/messages");
     Ok(Started {
@@ -96,7 +82,7 @@ fn start(place: &Place, ports: &Ports, _bridge_port: u16) -> Result<Started> {
         settings: json!({
             "ministack": {
                 "url": url, "region": REGION, "access_key_id": ROOT.0, "secret_access_key": ROOT.1,
-                "mails_url": mails_url, "process": server,
+                "mails_url": mails_url, "process": place.server(LAB.name),
             },
             "pool": pool,
         }),

@@ -21,18 +21,11 @@ use crate::prerequisites::{JAVA, MAVEN, PYTHON};
 use crate::{files, status};
 
 pub(crate) static LAB: Description = Description {
-    name: "keycloak",
-    tenant: realm::NAME,
-    config: "idp-bridge.toml",
-    key: "webhook.key",
     tools: &[&JAVA, &MAVEN, &PYTHON],
-    servers: &[SERVER, SMTP],
-    bridge_port: 8080,
-    has_calls: true,
-    start,
+    other_server: Some(SMTP),
+    ..Description::new("keycloak", realm::NAME, 8080, start)
 };
 
-const SERVER: &str = "keycloak";
 const SMTP: &str = "smtp-sink";
 const SMTP_START_LIMIT: Duration = Duration::from_secs(30);
 /// The file with the secret of the confidential application, for the example application.
@@ -52,7 +45,7 @@ fn start(place: &Place, ports: &Ports, bridge_port: u16) -> Result<Started> {
     let smtp = start_smtp(place, &python, &maildir, smtp_port)?;
     let back_channel = format!("http://127.0.0.1:{bridge_port}/v1/tenants/{}/backchannel-logout", realm::NAME);
     let (representation, realm) = realm::new(smtp_port, &back_channel)?;
-    let server = keycloak.start(&place.server(SERVER), &representation, (port, management_port));
+    let server = keycloak.start(&place.server(LAB.name), &representation, (port, management_port));
     let server = server.context("cannot start Keycloak")?;
     ensure!(responds(&format!("{url}/realms/{}", realm.name)), "Keycloak did not import the realm");
     files::write_with_mode(&place.folder.join(WEB_SECRET), &realm.web_client_secret, files::PRIVATE)?;
@@ -77,7 +70,7 @@ fn start(place: &Place, ports: &Ports, bridge_port: u16) -> Result<Started> {
         settings: json!({
             "keycloak": {
                 "url": url, "management_url": management_url, "admin_username": ADMIN.0, "admin_password": ADMIN.1,
-                "process": place.server(SERVER),
+                "process": place.server(LAB.name),
             },
             "realm": realm,
             "smtp": {"host": "127.0.0.1", "port": smtp_port, "maildir": maildir, "process": place.server(SMTP)},

@@ -1,51 +1,27 @@
 //! node-oidc-provider, an OpenID Provider of another project, with applications and users.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use super::packages::{self, NodeProgram, node_program};
 use super::place::Place;
 use super::settings::{SampleUser, new_secret};
-use super::{Description, Ports, Started, choose_port, packages, server};
+use super::{Description, Ports, Started, choose_port};
 use crate::prerequisites::{NODE, NPM};
-use crate::{files, status};
 
-pub(crate) static LAB: Description = Description {
-    name: "oidc",
-    tenant: "umbrella",
-    config: "oidc.toml",
-    key: "oidc.key",
-    tools: &[&NODE, &NPM],
-    servers: &[SERVER],
-    bridge_port: 8082,
-    has_calls: false,
-    start,
-};
+pub(crate) static LAB: Description =
+    Description { tools: &[&NODE, &NPM], has_calls: false, ..Description::new("oidc", "umbrella", 8082, start) };
 
-const SERVER: &str = "oidc-provider";
-const START_LIMIT: Duration = Duration::from_secs(60);
 const REDIRECT_URI: &str = "https://app.umbrella.example/callback";
 const POST_LOGOUT_REDIRECT_URI: &str = "https://app.umbrella.example/goodbye";
 const PUBLIC_APP: &str = "umbrella-phone";
 
-pub(super) const LOCK_FILE: &str = include_str!("oidc/package-lock.json");
-const FILES: [(&str, &str); 4] = [
-    ("package.json", include_str!("oidc/package.json")),
-    ("package-lock.json", LOCK_FILE),
-    (".npmrc", include_str!("oidc/npmrc")),
-    ("provider.mjs", include_str!("oidc/provider.mjs")),
-];
+pub(super) const PROGRAM: NodeProgram = node_program!("oidc");
 
 fn start(place: &Place, ports: &Ports, _bridge_port: u16) -> Result<Started> {
-    let home = place.folder.join(SERVER);
-    packages::write_node(&home, &FILES)?;
-    packages::install_node(&home, &place.log("oidc-provider-npm"))?;
-
     let port = choose_port(ports.port, 8280)?;
     let issuer = format!("http://127.0.0.1:{port}");
-    let title = format!("node-oidc-provider {}", packages::locked(LOCK_FILE, "oidc-provider")?);
-    status::step("Starting", format!("{title} at {issuer}"));
+    let title = format!("node-oidc-provider {}", packages::locked(PROGRAM.lock, "oidc-provider")?);
     let (app, stranger, bridge) = (client("umbrella-app")?, client("stranger")?, client("idp-bridge")?);
     let (control_key, users) = (new_secret()?, sample_users()?);
     let input = json!({
@@ -56,14 +32,9 @@ fn start(place: &Place, ports: &Ports, _bridge_port: u16) -> Result<Started> {
         "clients": {"app": app, "public_app": {"id": PUBLIC_APP}, "stranger": stranger, "bridge": bridge},
         "users": users,
     });
-    let input_file = home.join("settings.json");
-    files::write_with_mode(&input_file, &input.to_string(), files::PRIVATE)?;
-    let command = [NODE.path()?, home.join("provider.mjs"), input_file].map(|path| path.to_string_lossy().into_owned());
-    let server = place.server(SERVER);
-    let is_ready = || server::responds(&format!("{issuer}/lab/ready"));
-    let launched = server.launch(&[], &command.each_ref().map(String::as_str), START_LIMIT, is_ready);
+    let launched = PROGRAM.start(place, &title, &input, &format!("{issuer}/lab/ready"))?;
     Ok(Started {
-        servers: vec![launched.context("cannot start the OpenID Provider")?],
+        servers: vec![launched],
         title,
         parts: vec![
             ("issuer", issuer.clone()),
@@ -91,7 +62,7 @@ fn start(place: &Place, ports: &Ports, _bridge_port: u16) -> Result<Started> {
                 "bridge": bridge,
                 "redirect_uri": REDIRECT_URI,
                 "post_logout_redirect_uri": POST_LOGOUT_REDIRECT_URI,
-                "process": server,
+                "process": place.server(LAB.name),
             },
             "users": users,
         }),

@@ -7,7 +7,9 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::prerequisites::{NPM, PYTHON};
+use super::place::Place;
+use super::server::Launched;
+use crate::prerequisites::{NODE, NPM, PYTHON};
 use crate::{files, process, status};
 
 /// The file that npm writes last.
@@ -29,17 +31,54 @@ pub(crate) fn install_python(home: &Path, packages: &[&str], import: &str, log: 
     Ok(python)
 }
 
-/// Writes the files of a program for Node.js into a folder.
-pub(crate) fn write_node(folder: &Path, files: &[(&str, &str)]) -> Result<()> {
-    files::create_folder(folder)?;
-    for (name, text) in files {
-        let path = folder.join(name);
-        // An unchanged lock file keeps its time, so that npm does not install again.
-        if !fs::read_to_string(&path).is_ok_and(|old| old == *text) {
-            files::write(&path, text)?;
+/// A program for Node.js, which reads its settings from a file.
+pub(super) struct NodeProgram {
+    pub(super) package: &'static str,
+    pub(super) lock: &'static str,
+    pub(super) script: &'static str,
+}
+
+/// Returns the program in a folder.
+macro_rules! node_program {
+    ($folder:literal) => {
+        $crate::lab::packages::NodeProgram {
+            package: include_str!(concat!($folder, "/package.json")),
+            lock: include_str!(concat!($folder, "/package-lock.json")),
+            script: include_str!(concat!($folder, "/server.mjs")),
         }
+    };
+}
+pub(super) use node_program;
+
+impl NodeProgram {
+    /// Installs the packages of the program, and starts it as the server of a lab. It is ready when the URL responds.
+    pub(super) fn start(&self, place: &Place, title: &str, settings: &Value, url: &str) -> Result<Launched> {
+        let name = place.lab.name;
+        let folder = place.folder.join(name);
+        self.write(&folder)?;
+        install_node(&folder, &place.log(&format!("{name}-npm")))?;
+        status::step("Starting", format!("{title} at {url}"));
+        let file = folder.join("settings.json");
+        files::write_with_mode(&file, &settings.to_string(), files::PRIVATE)?;
+        let command = [NODE.path()?, folder.join("server.mjs"), file].map(|path| path.to_string_lossy().into_owned());
+        place.launch(&[], &command.each_ref().map(String::as_str), url)
     }
-    Ok(())
+
+    fn write(&self, folder: &Path) -> Result<()> {
+        for (name, text) in [
+            ("package.json", self.package),
+            ("package-lock.json", self.lock),
+            (".npmrc", include_str!("npmrc")),
+            ("server.mjs", self.script),
+        ] {
+            let path = folder.join(name);
+            // An unchanged lock file keeps its time, so that npm does not install again.
+            if !fs::read_to_string(&path).is_ok_and(|old| old == text) {
+                files::write(&path, text)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Returns the version of a package in the text of a `package-lock.json`.
@@ -60,7 +99,6 @@ pub(crate) fn install_node(folder: &Path, log: &Path) -> Result<()> {
     status::step("Installing", format!("the packages of `{name}` with npm"));
     let mut npm = Command::new(NPM.path()?);
     npm.current_dir(folder).args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]);
-    log.parent().map_or(Ok(()), files::create_folder)?;
     process::run_logged(&mut npm, log).with_context(|| format!("cannot install the packages of `{name}`"))
 }
 
@@ -72,9 +110,9 @@ mod tests {
     #[test]
     fn lock_files_have_no_registry() {
         for (lock, package) in [
-            (oidc::LOCK_FILE, "oidc-provider"),
-            (better_auth::LOCK_FILE, "better-auth"),
-            (firebase::LOCK_FILE, "firebase-tools"),
+            (oidc::PROGRAM.lock, "oidc-provider"),
+            (better_auth::PROGRAM.lock, "better-auth"),
+            (firebase::PROGRAM.lock, "firebase-tools"),
         ] {
             assert!(locked(lock, package).unwrap().contains('.'));
             assert!(!lock.contains("\"resolved\""));

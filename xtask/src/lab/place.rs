@@ -2,13 +2,16 @@
 
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
 use super::Description;
-use super::server::Server;
+use super::server::{Launched, Server, responds};
 use crate::{files, status};
+
+/// Time for a server to start. Node.js reads the many files of some packages first.
+const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// A lab in the folder that all labs share.
 #[derive(Debug)]
@@ -34,7 +37,8 @@ impl Place {
         self.file("detached")
     }
 
-    fn file(&self, extension: &str) -> PathBuf {
+    /// Returns the path of the file with the name of the lab and this extension.
+    pub(crate) fn file(&self, extension: &str) -> PathBuf {
         self.folder.join(format!("{}.{extension}", self.lab.name))
     }
 
@@ -46,6 +50,12 @@ impl Place {
     /// Returns a server of the lab.
     pub(crate) fn server(&self, name: &str) -> Server {
         Server::new(&self.folder, name)
+    }
+
+    /// Starts the server with the name of the lab. It is ready when the URL responds.
+    pub(crate) fn launch(&self, variables: &[(&str, &str)], command: &[&str], url: &str) -> Result<Launched> {
+        let launched = self.server(self.lab.name).launch(variables, command, START_LIMIT, || responds(url));
+        launched.with_context(|| format!("cannot start the server of the lab `{}`", self.lab.name))
     }
 
     /// Locks the lab for a start, and stops servers that a killed run left.
@@ -86,14 +96,19 @@ impl Place {
         Ok(())
     }
 
+    /// Returns the servers, in the order in which they are stopped.
+    fn servers(&self) -> impl Iterator<Item = Server> {
+        std::iter::once(self.lab.name).chain(self.lab.other_server).map(|name| self.server(name))
+    }
+
     fn is_running(&self) -> bool {
-        self.lab.servers.iter().any(|server| self.server(server).pid().is_some())
+        self.servers().any(|server| server.pid().is_some())
     }
 
     fn stop_servers(&self) -> Result<()> {
         files::remove(&self.settings())?;
         files::remove(&self.detached())?;
-        self.lab.servers.iter().try_for_each(|server| self.server(server).stop())
+        self.servers().try_for_each(|server| server.stop())
     }
 }
 

@@ -1,33 +1,21 @@
 //! PocketBase with the customer field and sample users, for the connector `http`.
 
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::place::Place;
-use super::{Description, Ports, Started, choose_port, packages, server};
+use super::{Description, Ports, Started, choose_port, packages};
 use crate::prerequisites::PYTHON;
 use crate::{files, process, status};
 
-pub(crate) static LAB: Description = Description {
-    name: "pocketbase",
-    tenant: "hooli",
-    config: "pocketbase.toml",
-    key: "pocketbase.key",
-    tools: &[&PYTHON],
-    servers: &[SERVER],
-    bridge_port: 8083,
-    has_calls: true,
-    start,
-};
+pub(crate) static LAB: Description =
+    Description { tools: &[&PYTHON], ..Description::new("pocketbase", "hooli", 8083, start) };
 
-const SERVER: &str = "pocketbase";
 /// The version that the definition was tested with.
 const VERSION: &str = "0.40.6";
 const SUPERUSER: (&str, &str) = ("bridge@hooli.example", "Correct-Horse-Battery-7");
-const START_LIMIT: Duration = Duration::from_secs(60);
 
 fn start(place: &Place, ports: &Ports, _bridge_port: u16) -> Result<Started> {
     let home = place.folder.join("pocketbase");
@@ -44,10 +32,8 @@ fn start(place: &Place, ports: &Ports, _bridge_port: u16) -> Result<Started> {
     let mut superuser = Command::new(&program);
     superuser.args(["superuser", "upsert", SUPERUSER.0, SUPERUSER.1, "--dir", &data]);
     process::run_logged(&mut superuser, &place.log("pocketbase-superuser"))?;
-    let server = place.server(SERVER);
     let command = [&*program, "serve", "--http", &format!("127.0.0.1:{port}"), "--dir", &data];
-    let is_ready = || server::responds(&format!("{url}/api/health"));
-    let launched = server.launch(&[], &command, START_LIMIT, is_ready).context("cannot start PocketBase")?;
+    let launched = place.launch(&[], &command, &format!("{url}/api/health"))?;
     let script = place.folder.join("provision-pocketbase.py");
     files::write(&script, include_str!("pocketbase/provision.py"))?;
     let users = place.folder.join("pocketbase-users.json");
@@ -55,15 +41,15 @@ fn start(place: &Place, ports: &Ports, _bridge_port: u16) -> Result<Started> {
     let mut provision = Command::new(python);
     provision.arg(script).args([&*url, SUPERUSER.0, SUPERUSER.1]).arg(users);
     let users = process::output(&mut provision).context("cannot add the sample users")?;
-    let settings = json!({"url": url, "superuser": SUPERUSER.0});
-    let secrets = json!({"password": SUPERUSER.1});
     Ok(Started {
         title: format!("PocketBase {VERSION}, with sample users"),
         parts: vec![("pocketbase", format!("{url}/_/ (superuser `{}` / `{}`)", SUPERUSER.0, SUPERUSER.1))],
         users: serde_json::from_str(&users).context("cannot read the output of `provision.py`")?,
-        connector: json!({"type": "http", "definition": LAB.name, "settings": settings, "secrets": secrets}),
-        federation: Value::Null,
-        settings: json!({"definition": {"name": LAB.name, "settings": settings, "secrets": secrets}}),
-        servers: vec![launched],
+        ..Started::of_definition(
+            &LAB,
+            launched,
+            json!({"url": url, "superuser": SUPERUSER.0}),
+            json!({"password": SUPERUSER.1}),
+        )
     })
 }

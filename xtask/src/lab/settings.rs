@@ -68,10 +68,10 @@ pub(crate) fn to_json(lab: &Value, bridge: &Bridge) -> Result<String> {
 pub(crate) fn configure_bridge(place: &Place, port: u16, connector: &Value, federation: &Value) -> Result<Bridge> {
     let tenant = place.lab.tenant;
     let bridge = Bridge {
-        config: place.folder.join(place.lab.config),
+        config: place.file("toml"),
         listen: format!("127.0.0.1:{port}"),
         tenant,
-        webhook_key_file: place.folder.join(place.lab.key),
+        webhook_key_file: place.file("key"),
     };
     // Empty, since the lab's users are new.
     let state = place.folder.join(format!("state-{tenant}"));

@@ -45,13 +45,13 @@ pub(super) fn install(workspace: &Workspace, results: &Path) -> Result<PathBuf> 
     check_components(&built)?;
     let tree = results.join("tree");
     let program = tree.join("usr/bin").join(PROGRAM);
-    copy(&built, &program)?;
+    files::copy(&built, &program)?;
     for (from, to) in FILES {
-        copy(&workspace.root.join(from), &tree.join(to))?;
+        files::copy(&workspace.root.join(from), &tree.join(to))?;
     }
     for (shell, path) in COMPLETIONS {
         let script = process::output(Command::new(&program).args(["completions", shell]))?;
-        write(&tree.join(path), &script)?;
+        files::write(&tree.join(path), &script)?;
     }
     let pages = tree.join("usr/share/man/man1");
     files::create_folder(&pages)?;
@@ -91,7 +91,6 @@ pub(super) fn archive(workspace: &Workspace, tree: &Path, results: &Path) -> Res
 pub(super) fn debian(workspace: &Workspace, tree: &Path, results: &Path) -> Result<PathBuf> {
     let debian = workspace.root.join(SOURCES).join("debian");
     let control = tree.join("DEBIAN");
-    files::create_folder(&control)?;
     let (version, architecture) = (version(workspace)?, output("dpkg", &["--print-architecture"])?);
     // The oldest C library that surely works is the one that the program was linked with.
     let glibc = output("getconf", &["GNU_LIBC_VERSION"])?;
@@ -114,16 +113,6 @@ pub(super) fn debian(workspace: &Workspace, tree: &Path, results: &Path) -> Resu
 pub(super) fn checksums(results: &Path) -> Result<()> {
     let sums = process::output(Command::new("sha256sum").args(list(results)?).current_dir(results))?;
     files::write(&results.join("SHA256SUMS"), &sums)
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    files::create_folder(to.parent().context("the path has no folder")?)?;
-    std::fs::copy(from, to).map(drop).with_context(|| format!("cannot copy `{}`", from.display()))
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    files::create_folder(path.parent().context("the path has no folder")?)?;
-    files::write(path, text)
 }
 
 /// Returns the version of the workspace.

@@ -32,7 +32,7 @@ pub(super) fn check(workspace: &Workspace, package: &Path, system: &Path) -> Res
     prerequisites::ensure(&[&DEBOOTSTRAP, &SYSTEMD])?;
     create(workspace, system)?;
     let at = |path: &str| system.join(path.trim_start_matches('/'));
-    std::fs::copy(package, at(PACKAGE)).context("cannot copy the package")?;
+    files::copy(package, &at(PACKAGE))?;
     inside(system, &["dpkg", "--install", PACKAGE])?;
     for (command, expected) in EXPECTED {
         let output = inside(system, command)?;
@@ -64,7 +64,6 @@ fn create(workspace: &Workspace, system: &Path) -> Result<()> {
         status::step("Creating", format!("a system of `{codename}` with debootstrap"));
         let unfinished = base.with_extension("new");
         files::remove(&unfinished)?;
-        files::create_folder(&folder.join("log"))?;
         let mut debootstrap = Command::new(DEBOOTSTRAP.path()?);
         debootstrap.args(["--variant=minbase", PACKAGES, codename]).arg(&unfinished);
         process::run_logged(&mut debootstrap, &folder.join("log/debootstrap.log"))?;

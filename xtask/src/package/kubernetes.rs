@@ -25,7 +25,6 @@ impl Schemas {
     pub(super) fn install(workspace: &Workspace) -> Result<Self> {
         let folder = lab::folder(workspace);
         let (home, log) = (folder.join("kubernetes-validate"), folder.join("log/pip-kubernetes-validate.log"));
-        files::create_folder(&folder.join("log"))?;
         let python = lab::packages::install_python(&home, &[PACKAGE], "import kubernetes_validate", &log)?;
         Ok(Self { python })
     }

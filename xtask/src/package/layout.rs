@@ -37,19 +37,12 @@ pub(super) fn check(tree: &Path, image: &Path) -> Result<()> {
 }
 
 fn create(tree: &Path, image: &Path) -> Result<()> {
+    let within = |path: &str| image.join(path.trim_start_matches('/'));
     let program = tree.join(PROGRAM.trim_start_matches('/'));
     let libraries = process::output(Command::new("ldd").arg(&program))?;
     let paths = libraries.split_whitespace().filter(|word| word.starts_with('/'));
-    for path in paths.chain([CERTIFICATES]) {
-        copy(Path::new(path), path, image)?;
-    }
-    copy(&program, PROGRAM, image)
-}
-
-fn copy(from: &Path, path: &str, image: &Path) -> Result<()> {
-    let to = image.join(path.trim_start_matches('/'));
-    files::create_folder(to.parent().context("the path has no folder")?)?;
-    std::fs::copy(from, to).map(drop).with_context(|| format!("cannot copy `{}`", from.display()))
+    paths.chain([CERTIFICATES]).try_for_each(|path| files::copy(Path::new(path), &within(path)))?;
+    files::copy(&program, &within(PROGRAM))
 }
 
 /// Serves the demo in the folder. Without root it uses a namespace in which the caller may mount.

@@ -77,7 +77,6 @@ impl Keycloak {
         let data = self.home.join("data");
         files::remove(&data)?;
         files::copy_flat_folder(&self.home.join("empty-database"), &data.join("h2"))?;
-        files::create_folder(&data.join("import"))?;
         files::write_with_mode(&data.join("import/realm.json"), &realm.to_string(), files::PRIVATE)?;
         let script = self.script();
         let command = [

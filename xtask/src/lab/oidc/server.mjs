@@ -1,7 +1,7 @@
 // The OpenID Provider of the lab: node-oidc-provider with all data in memory, and a few paths below /lab, through which tests
 // create users and read the logout tokens that were sent to applications.
 //
-// `node provider.mjs settings.json`: the settings have the port, the control key, the clients and the sample users.
+// `node server.mjs settings.json`: the settings have the port, the control key, the clients and the sample users.
 
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
