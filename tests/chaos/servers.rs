@@ -32,29 +32,6 @@ statements.delete = "delete from users where id = :id"
 statements.mark_email_verified = "update users set email_verified = true where id = :id and lower(email) = lower(:email)"
 "#;
 
-const ENTRIES: &str = "
-dn: dc=acme,dc=example
-objectClass: organization
-objectClass: dcObject
-o: acme
-dc: acme
-
-dn: cn=bridge,dc=acme,dc=example
-objectClass: organizationalRole
-objectClass: simpleSecurityObject
-cn: bridge
-userPassword: secret-of-bridge
-
-dn: ou=people,dc=acme,dc=example
-objectClass: organizationalUnit
-ou: people
-";
-
-const RIGHTS: &str = r#"
-access to attrs=userPassword by anonymous auth by * none
-access to * by dn.exact="cn=bridge,dc=acme,dc=example" write by * none
-"#;
-
 const DIRECTORY: &str = r#"
 preset = "openldap"
 start_tls = false
@@ -78,7 +55,7 @@ impl Server {
         let postgres = PostgresServer::start();
         postgres.execute("postgres", DATABASE);
         postgres.execute("app", TABLE);
-        let slapd = SlapdServer::start("", RIGHTS, ENTRIES);
+        let slapd = SlapdServer::start("", SlapdServer::RIGHTS, &["bridge"]);
         let (postgres, slapd) =
             (Self::Postgres(Arc::new(Mutex::new(postgres))), Self::Slapd(Arc::new(Mutex::new(slapd))));
         Ok(vec![postgres.into_home().await?, slapd.into_home().await?])
@@ -151,24 +128,14 @@ impl Harness for Server {
         let uid = format!("u{}", CREATED.fetch_add(1, SeqCst));
         let (email, customer) = (user.email.unwrap(), user.customers.into_iter().next().unwrap());
         let (email, customer) = (email.as_str(), customer.as_str());
-        Ok(match self {
+        Ok(UserId::new(match self {
             Self::Postgres(server) => {
-                server
-                    .lock()
-                    .unwrap()
-                    .execute("app", &format!("insert into users values ('{uid}', '{email}', '{customer}')"));
-                UserId::new(uid)?
+                let insert = format!("insert into users values ('{uid}', '{email}', '{customer}')");
+                server.lock().unwrap().execute("app", &insert);
+                uid
             }
-            Self::Slapd(server) => {
-                let server = server.lock().unwrap();
-                server.execute(&format!(
-                    "dn: uid={uid},ou=people,dc=acme,dc=example\nobjectClass: inetOrgPerson\nobjectClass: tenantUser\n\
-                     uid: {uid}\ncn: {uid}\nsn: {uid}\nmail: {email}\ncustomerId: {customer}\n"
-                ));
-                let entry = server.find(&format!("(uid={uid})"));
-                UserId::new(entry.lines().find_map(|line| line.strip_prefix("entryUUID: ")).unwrap())?
-            }
-        })
+            Self::Slapd(server) => server.lock().unwrap().add_user(&uid, email, customer),
+        })?)
     }
 
     async fn upstream(&self) -> TestResult<String> {

@@ -34,6 +34,19 @@ index mail,customerId eq,pres
 overlay ppolicy
 "#;
 
+/// The entries above those of roles and users.
+const ENTRIES: &str = "
+dn: dc=acme,dc=example
+objectClass: organization
+objectClass: dcObject
+o: acme
+dc: acme
+
+dn: ou=people,dc=acme,dc=example
+objectClass: organizationalUnit
+ou: people
+";
+
 /// An OpenLDAP server on 127.0.0.1. It is killed when this is dropped.
 ///
 /// Its data survive a crash of the server, but not one of the machine.
@@ -52,16 +65,37 @@ impl SlapdServer {
     /// The entry above all others.
     pub const SUFFIX: &'static str = "dc=acme,dc=example";
 
+    /// The entry above the users.
+    pub const PEOPLE: &'static str = "ou=people,dc=acme,dc=example";
+
+    /// Access rules for the role `bridge`: it reads users, deletes them, and writes one attribute.
+    pub const RIGHTS: &'static str = r#"
+access to attrs=userPassword by anonymous auth by * none
+access to dn.base="ou=people,dc=acme,dc=example" by dn.exact="cn=bridge,dc=acme,dc=example" write by * none
+access to dn.children="ou=people,dc=acme,dc=example" attrs=emailVerified,entry
+    by dn.exact="cn=bridge,dc=acme,dc=example" write by self read by * none
+access to dn.children="ou=people,dc=acme,dc=example" by dn.exact="cn=bridge,dc=acme,dc=example" read by * none
+"#;
+
     /// Creates and starts a server with additional lines of `slapd.conf`: `general` ones, and those of the `database`, such as its
-    /// access rules. The entries of `ldif` are added.
-    pub fn start(general: &str, database: &str, ldif: &str) -> Self {
+    /// access rules.
+    ///
+    /// Each of the `roles` is an entry such as `cn=bridge,dc=acme,dc=example` with a password such as `secret-of-bridge`.
+    pub fn start(general: &str, database: &str, roles: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("data")).unwrap();
         let (general, database) = (general.to_owned(), database.to_owned());
         let mut server =
             Self { folder, general, database, port: unused_port(), tls_port: unused_port(), running: None };
         server.restart();
-        server.execute(ldif);
+        server.execute(ENTRIES);
+        for role in roles {
+            server.execute(&format!(
+                "dn: cn={role},{}\nobjectClass: organizationalRole\nobjectClass: simpleSecurityObject\ncn: {role}\n\
+                 userPassword: secret-of-{role}\n",
+                Self::SUFFIX
+            ));
+        }
         server
     }
 
@@ -97,6 +131,16 @@ impl SlapdServer {
         lines.clone_into(&mut self.database);
     }
 
+    /// Adds a user, and returns its id.
+    pub fn add_user(&self, uid: &str, email: &str, customer: &str) -> String {
+        self.execute(&format!(
+            "dn: uid={uid},{}\nobjectClass: inetOrgPerson\nobjectClass: tenantUser\nuid: {uid}\ncn: {uid}\nsn: {uid}\n\
+             mail: {email}\ncustomerId: {customer}\n",
+            Self::PEOPLE
+        ));
+        self.id(&format!("(uid={uid})"))
+    }
+
     /// Makes changes in LDIF as the administrator.
     pub fn execute(&self, ldif: &str) {
         let output = self.execute_as("cn=admin,dc=acme,dc=example", "secret-of-admin", ldif);
@@ -114,6 +158,12 @@ impl SlapdServer {
         let output = self.client("ldapsearch", "cn=admin,dc=acme,dc=example", "secret-of-admin", &arguments, "");
         assert!(output.status.success(), "{filter}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Returns the id of an entry.
+    pub fn id(&self, filter: &str) -> String {
+        let entry = self.find(filter);
+        entry.lines().find_map(|line| line.strip_prefix("entryUUID: ")).expect("the entry should exist").to_owned()
     }
 
     fn client(&self, program: &str, name: &str, password: &str, arguments: &[&str], input: &str) -> Output {

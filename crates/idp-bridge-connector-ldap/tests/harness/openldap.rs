@@ -1,6 +1,5 @@
 //! How the suite makes users in OpenLDAP.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -13,7 +12,7 @@ use idp_bridge_test_slapd::SlapdServer;
 
 use super::{Mails, line};
 
-const PEOPLE: &str = "ou=people,dc=acme,dc=example";
+const PEOPLE: &str = SlapdServer::PEOPLE;
 
 /// The rights of each role. `narrow` sees the entry above the users, and nothing of the users. Users edit themselves, other than
 /// the attributes that others rely on.
@@ -53,18 +52,7 @@ pub(crate) struct OpenldapHarness {
 
 impl OpenldapHarness {
     pub(crate) async fn start() -> TestResult<Self> {
-        let mut entries =
-            "dn: dc=acme,dc=example\nobjectClass: organization\nobjectClass: dcObject\no: acme\ndc: acme\n\n\
-                           dn: ou=people,dc=acme,dc=example\nobjectClass: organizationalUnit\nou: people\n"
-                .to_owned();
-        for role in ROLES {
-            write!(
-                entries,
-                "\ndn: cn={role},dc=acme,dc=example\nobjectClass: organizationalRole\n\
-                 objectClass: simpleSecurityObject\ncn: {role}\nuserPassword: secret-of-{role}\n"
-            )?;
-        }
-        let (server, mails) = (SlapdServer::start("", RIGHTS, &entries), Mails::start());
+        let (server, mails) = (SlapdServer::start("", RIGHTS, &ROLES), Mails::start());
         Ok(Self { server, mails, made: AtomicU32::new(0) })
     }
 
@@ -143,9 +131,7 @@ impl Harness for OpenldapHarness {
         }
         self.server.execute(&entry);
         let name = if user.kind == UserKind::Person { format!("(uid=u{number})") } else { format!("(cn=r{number})") };
-        let entry = self.server.find(&name);
-        let id = entry.lines().find_map(|line| line.strip_prefix("entryUUID: ")).ok_or("the entry has no id")?;
-        Ok(UserId::new(id)?)
+        Ok(UserId::new(self.server.id(&name))?)
     }
 
     async fn exists(&self, id: &UserId) -> TestResult<bool> {

@@ -16,53 +16,11 @@ pub(crate) static SERVER: LazyLock<SlapdServer> = LazyLock::new(|| start(""));
 /// The name of the bridge's own entry.
 pub(crate) const BRIDGE: &str = "cn=bridge,dc=acme,dc=example";
 
-/// The base of the users.
-pub(crate) const PEOPLE: &str = "ou=people,dc=acme,dc=example";
+/// The base of the users, and the rights of the bridge.
+pub(crate) const PEOPLE: &str = SlapdServer::PEOPLE;
+pub(crate) const RIGHTS: &str = SlapdServer::RIGHTS;
 
-/// The rights of the bridge: it reads users, deletes them, and writes one attribute.
-pub(crate) const RIGHTS: &str = r#"
-access to attrs=userPassword by anonymous auth by * none
-access to dn.base="ou=people,dc=acme,dc=example" by dn.exact="cn=bridge,dc=acme,dc=example" write by * none
-access to dn.children="ou=people,dc=acme,dc=example" attrs=emailVerified,entry
-    by dn.exact="cn=bridge,dc=acme,dc=example" write by self read by * none
-access to dn.children="ou=people,dc=acme,dc=example" by dn.exact="cn=bridge,dc=acme,dc=example" read by * none
-"#;
-
-const ENTRIES: &str = "
-dn: dc=acme,dc=example
-objectClass: organization
-objectClass: dcObject
-o: acme
-dc: acme
-
-dn: cn=bridge,dc=acme,dc=example
-objectClass: organizationalRole
-objectClass: simpleSecurityObject
-cn: bridge
-userPassword: secret-of-bridge
-
-dn: ou=people,dc=acme,dc=example
-objectClass: organizationalUnit
-ou: people
-
-dn: uid=ada,ou=people,dc=acme,dc=example
-objectClass: inetOrgPerson
-objectClass: tenantUser
-uid: ada
-cn: Ada
-sn: Lovelace
-mail: ada@acme.example
-customerId: c-1
-
-dn: uid=grace,ou=people,dc=acme,dc=example
-objectClass: inetOrgPerson
-objectClass: tenantUser
-uid: grace
-cn: Grace
-sn: Hopper
-mail: grace@acme.example
-customerId: c-2
-
+const ROBOT: &str = "
 dn: cn=robot,ou=people,dc=acme,dc=example
 objectClass: organizationalRole
 objectClass: tenantUser
@@ -74,7 +32,11 @@ customerId: c-3
 
 /// Starts a server with users and additional general settings.
 pub(crate) fn start(general: &str) -> SlapdServer {
-    SlapdServer::start(general, RIGHTS, ENTRIES)
+    let server = SlapdServer::start(general, RIGHTS, &["bridge"]);
+    server.add_user("ada", "ada@acme.example", "c-1");
+    server.add_user("grace", "grace@acme.example", "c-2");
+    server.execute(ROBOT);
+    server
 }
 
 /// Returns settings for all calls of a server's users.
@@ -113,9 +75,7 @@ pub(crate) fn scope(timeout: Duration) -> CallScope {
 
 /// Returns the id of the user with this `uid`.
 pub(crate) fn id(server: &SlapdServer, uid: &str) -> UserId {
-    let entry = server.find(&format!("(uid={uid})"));
-    let id = entry.lines().find_map(|line| line.strip_prefix("entryUUID: ")).expect("the entry should exist");
-    UserId::new(id).unwrap()
+    UserId::new(server.id(&format!("(uid={uid})"))).unwrap()
 }
 
 /// Reads the user `ada` by its address.
