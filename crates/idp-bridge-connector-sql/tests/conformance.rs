@@ -8,6 +8,6 @@ fn main() -> std::process::ExitCode {
     Suites::new(env!("CARGO_TARGET_TMPDIR"))
         .add("postgresql", harness::postgres::PostgresHarness::start())
         .add("sqlite", harness::sqlite::SqliteHarness::start())
-        .add("serve-sqlite", harness::user_database::UserDatabaseHarness::start())
+        .add("serve-sqlite", harness::sqlite::SqliteHarness::start_own())
         .run()
 }

@@ -2,7 +2,6 @@
 
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
-pub(crate) mod user_database;
 
 use std::sync::Arc;
 
@@ -13,8 +12,10 @@ use idp_bridge_core::{Connector as _, ConnectorContext, IdentityProvider, Tenant
 /// A key for the tests alone.
 const SIGNING_KEY: &str = "whsec_Q29uZm9ybWFuY2Ugb2YgbWFpbHMgaW4gdGVzdHM=";
 
-fn provider(config: SqlConfig) -> TestResult<Arc<dyn IdentityProvider>> {
-    Ok(Arc::new(Sql::build(config, &ConnectorContext::new(TenantId::new("conformance")?))?))
+fn provider(config: SqlConfig, public_url: Option<&str>) -> TestResult<Arc<dyn IdentityProvider>> {
+    let mut context = ConnectorContext::new(TenantId::new("conformance")?);
+    context.public_url = public_url.map(str::to_owned);
+    Ok(Arc::new(Sql::build(config, &context)?))
 }
 
 /// Returns the reason of a need that no table meets.

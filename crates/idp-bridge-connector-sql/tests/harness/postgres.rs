@@ -115,7 +115,7 @@ impl Harness for PostgresHarness {
             Setup::Broken(Control::ReadOnlyRole) => self.config("reader", "app"),
             other => return Err(other.unsupported()),
         };
-        super::provider(config)
+        super::provider(config, None)
     }
 
     async fn create(&self, user: NewUser) -> TestResult<UserId> {
