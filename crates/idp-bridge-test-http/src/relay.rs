@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -73,8 +73,11 @@ struct Shared {
     refused: Mutex<BTreeSet<Vec<u8>>>,
     /// The access tokens of [`Fault::TokensExpire`], with the times of their first requests.
     expiring: Mutex<BTreeMap<Vec<u8>, Instant>>,
-    open: Mutex<Vec<TcpStream>>,
+    /// The clients, and whether the bytes of their connections are dropped.
+    open: Mutex<Vec<(TcpStream, Arc<AtomicBool>)>>,
     accepted: AtomicUsize,
+    /// The number of connections that the client has closed.
+    ended: AtomicUsize,
 }
 
 impl Relay {
@@ -106,7 +109,22 @@ impl Relay {
             self.shared.refused.lock().unwrap().extend(tokens);
         }
         *self.shared.target.lock().unwrap() = target;
-        self.shared.open.lock().unwrap().drain(..).for_each(|stream| close(&stream));
+        self.shared.open.lock().unwrap().drain(..).for_each(|(stream, _)| close(&stream));
+    }
+
+    /// Drops all further bytes of the present connections, without closing them.
+    pub fn freeze(&self) {
+        self.shared.open.lock().unwrap().iter().for_each(|(_, is_frozen)| is_frozen.store(true, SeqCst));
+    }
+
+    /// Returns the host and port.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Returns the number of connections that the client has closed.
+    pub fn ended(&self) -> usize {
+        self.shared.ended.load(SeqCst)
     }
 
     /// Returns the number of accepted connections.
@@ -154,7 +172,8 @@ impl Shared {
             let _ = client.peek(&mut [0]);
             return;
         }
-        self.open.lock().unwrap().push(client.try_clone().unwrap());
+        let is_frozen = Arc::<AtomicBool>::default();
+        self.open.lock().unwrap().push((client.try_clone().unwrap(), Arc::clone(&is_frozen)));
         if let Some(response) = fault.as_ref().and_then(Fault::response) {
             self.respond(client, response);
             return;
@@ -166,9 +185,12 @@ impl Shared {
         };
         if let Some(server) = &server {
             let (from, to, fault) = (server.try_clone().unwrap(), client.try_clone().unwrap(), fault.clone());
+            let is_frozen = Arc::clone(&is_frozen);
             std::thread::spawn(move || {
-                forward_answers(from, &to, fault.as_ref());
-                close(&to);
+                forward_answers(from, &to, fault.as_ref(), &is_frozen);
+                if !is_frozen.load(SeqCst) {
+                    close(&to);
+                }
             });
         }
         let mut buffer = [0; 16 * 1024];
@@ -181,10 +203,11 @@ impl Shared {
                 Some(Fault::OldTokensAreRefused) => self.alter_refused(bytes),
                 _ => {}
             }
-            if server.as_mut().is_some_and(|server| server.write_all(bytes).is_err()) {
+            if !is_frozen.load(SeqCst) && server.as_mut().is_some_and(|server| server.write_all(bytes).is_err()) {
                 break;
             }
         }
+        self.ended.fetch_add(1, SeqCst);
         [Some(client), server].iter().flatten().for_each(close);
     }
 
@@ -234,11 +257,12 @@ impl Fault {
 }
 
 /// Forwards the bytes of a server with a fault, until one side closes.
-fn forward_answers(mut from: TcpStream, mut to: &TcpStream, fault: Option<&Fault>) {
+fn forward_answers(mut from: TcpStream, mut to: &TcpStream, fault: Option<&Fault>, is_frozen: &AtomicBool) {
     let mut buffer = [0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
         let bytes = &mut buffer[..length];
         let forwarded = match fault {
+            _ if is_frozen.load(SeqCst) => Ok(()),
             Some(Fault::LostAnswer) => return,
             Some(Fault::CutAnswer) => {
                 let _ = to.write_all(&bytes[..length / 2]);

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use hyper::Version;
 use idp_bridge_core::{CallScope, ErrorKind, OutboundPolicy, Outcome, UpstreamLimits};
-use idp_bridge_http::{Client, Request};
-use idp_bridge_test_http::Authority;
+use idp_bridge_http::{Client, Request, Url};
+use idp_bridge_test_http::{Authority, Relay, Target, until};
 use tokio::task::JoinSet;
 
-use crate::gated_server::{FreezingRelay, GatedServer};
+use crate::gated_server::GatedServer;
 use crate::server::{Server, answer, scope};
 use crate::tls::{server_config, trusting};
 
@@ -19,6 +19,15 @@ async fn start(protocols: &[&str]) -> (GatedServer, OutboundPolicy) {
     let authority = Authority::new();
     let server = GatedServer::start(server_config(&authority, "localhost", None), protocols).await;
     (server, trusting(&authority.pem))
+}
+
+/// Starts a relay to a server, and returns it with its URL.
+fn relay_to(server: &GatedServer) -> (Relay, Url) {
+    let relay = Relay::start();
+    relay.set_target(Target::At(server.address().to_string()));
+    let port = relay.address().rsplit(':').next().unwrap();
+    let url = Url::parse(&format!("https://localhost:{port}/")).unwrap();
+    (relay, url)
 }
 
 fn with_connections(policy: OutboundPolicy, connections: usize) -> OutboundPolicy {
@@ -52,32 +61,32 @@ async fn server_without_http2_gets_http11() {
 #[tokio::test]
 async fn stuck_http2_read_is_sent_on_another_connection() {
     let (server, policy) = start(&BOTH).await;
-    let relay = FreezingRelay::start(server.address()).await;
+    let (relay, url) = relay_to(&server);
     server.open(100);
     let client = Client::new(&policy).unwrap();
-    client.send(&scope(), Request::get(relay.url())).await.unwrap();
+    client.send(&scope(), Request::get(url.clone())).await.unwrap();
     relay.freeze();
     let stuck = CallScope::new("r-1", Duration::from_secs(2));
-    let response = client.send(&stuck, Request::get(relay.url())).await.unwrap();
-    assert_eq!((response.status.as_u16(), stuck.recorder().attempts(), relay.connections()), (200, 2, 2));
+    let response = client.send(&stuck, Request::get(url.clone())).await.unwrap();
+    assert_eq!((response.status.as_u16(), stuck.recorder().attempts(), relay.accepted()), (200, 2, 2));
     assert_eq!(server.versions(), [Version::HTTP_2, Version::HTTP_11]);
 }
 
 #[tokio::test]
 async fn dead_http2_connection_is_closed() {
     let (server, policy) = start(&BOTH).await;
-    let relay = FreezingRelay::start(server.address()).await;
+    let (relay, url) = relay_to(&server);
     server.open(100);
     let client = Client::new(&policy).unwrap();
-    client.send(&scope(), Request::get(relay.url())).await.unwrap();
+    client.send(&scope(), Request::get(url.clone())).await.unwrap();
     relay.freeze();
     // A short deadline ends before the connection is known to be dead. Without the ping, the connection would stay in the pool.
     let write = CallScope::new("r-1", Duration::from_millis(1500));
-    let error = client.send(&write, Request::delete(relay.url())).await.unwrap_err();
+    let error = client.send(&write, Request::delete(url.clone())).await.unwrap_err();
     assert_eq!((error.kind(), write.recorder().outcome()), (ErrorKind::Timeout, Outcome::Unknown));
-    relay.wait_for_first_to_close().await;
-    client.send(&scope(), Request::delete(relay.url())).await.unwrap();
-    assert_eq!(relay.connections(), 2);
+    until(|| relay.ended() > 0).await;
+    client.send(&scope(), Request::delete(url.clone())).await.unwrap();
+    assert_eq!(relay.accepted(), 2);
 }
 
 #[tokio::test]

@@ -2,9 +2,8 @@
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::service::service_fn;
@@ -12,7 +11,8 @@ use hyper::{Request, Response, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use idp_bridge_http::{Bytes, Url};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use idp_bridge_test_http::until;
+use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
@@ -36,7 +36,8 @@ impl GatedServer {
     /// Starts a server that waits with its responses until it is opened.
     pub(crate) async fn start(mut tls: ServerConfig, protocols: &[&str]) -> Self {
         tls.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-        let (address, connections) = listen().await;
+        let connections = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = connections.local_addr().unwrap();
         let (gate, tls) = (Semaphore::new(0), TlsAcceptor::from(Arc::new(tls)));
         let state = Arc::new(State { gate, versions: Mutex::default(), connections: AtomicUsize::new(0), tls });
         let shared = Arc::clone(&state);
@@ -75,7 +76,7 @@ impl GatedServer {
 
     /// Waits until this number of requests has arrived.
     pub(crate) async fn wait_for_requests(&self, count: usize) {
-        wait_until(|| self.versions().len() >= count).await;
+        until(|| self.versions().len() >= count).await;
     }
 }
 
@@ -98,92 +99,4 @@ impl State {
         let _ =
             auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service_fn(respond)).await;
     }
-}
-
-/// Forwards connections, and drops the bytes of frozen ones without closing them.
-pub(crate) struct FreezingRelay {
-    address: SocketAddr,
-    connections: Arc<Mutex<Vec<Arc<Relayed>>>>,
-}
-
-#[derive(Default)]
-struct Relayed {
-    is_frozen: AtomicBool,
-    is_closed: AtomicBool,
-}
-
-impl FreezingRelay {
-    pub(crate) async fn start(target: SocketAddr) -> Self {
-        let (address, listener) = listen().await;
-        let relay = Self { address, connections: Arc::default() };
-        let connections = Arc::clone(&relay.connections);
-        tokio::spawn(async move {
-            loop {
-                let (client, _) = listener.accept().await.unwrap();
-                let state = Arc::<Relayed>::default();
-                connections.lock().unwrap().push(Arc::clone(&state));
-                tokio::spawn(relay_connection(client, target, state));
-            }
-        });
-        relay
-    }
-
-    pub(crate) fn url(&self) -> Url {
-        Url::parse(&format!("https://localhost:{}/", self.address.port())).unwrap()
-    }
-
-    /// Freezes all present connections.
-    pub(crate) fn freeze(&self) {
-        self.connections.lock().unwrap().iter().for_each(|connection| connection.is_frozen.store(true, SeqCst));
-    }
-
-    /// Returns the number of connections so far.
-    pub(crate) fn connections(&self) -> usize {
-        self.connections.lock().unwrap().len()
-    }
-
-    /// Waits until the client has closed the first connection.
-    pub(crate) async fn wait_for_first_to_close(&self) {
-        let first = Arc::clone(&self.connections.lock().unwrap()[0]);
-        wait_until(|| first.is_closed.load(SeqCst)).await;
-    }
-}
-
-async fn relay_connection(client: TcpStream, target: SocketAddr, state: Arc<Relayed>) {
-    let (mut from_client, mut to_client) = client.into_split();
-    let (mut from_server, mut to_server) = TcpStream::connect(target).await.unwrap().into_split();
-    let frozen = Arc::clone(&state);
-    tokio::spawn(async move {
-        let mut buffer = [0; 4096];
-        while let Ok(length @ 1..) = from_server.read(&mut buffer).await {
-            if !frozen.is_frozen.load(SeqCst) && to_client.write_all(&buffer[..length]).await.is_err() {
-                return;
-            }
-        }
-        // A frozen connection stays open.
-        while frozen.is_frozen.load(SeqCst) && !frozen.is_closed.load(SeqCst) {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    });
-    let mut buffer = [0; 4096];
-    while let Ok(length @ 1..) = from_client.read(&mut buffer).await {
-        if !state.is_frozen.load(SeqCst) && to_server.write_all(&buffer[..length]).await.is_err() {
-            break;
-        }
-    }
-    state.is_closed.store(true, SeqCst);
-}
-
-async fn listen() -> (SocketAddr, TcpListener) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    (listener.local_addr().unwrap(), listener)
-}
-
-async fn wait_until(is_true: impl Fn() -> bool) {
-    let wait = async {
-        while !is_true() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap();
 }
