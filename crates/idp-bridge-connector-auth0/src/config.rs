@@ -19,20 +19,16 @@ pub struct Auth0Config {
     pub client_id: String,
 
     /// The application's secret: Applications → the application → Settings. Set this or `private_key`.
-    #[serde(default)]
     pub client_secret: Option<Secret>,
 
     /// The RSA key (PEM) whose public half is registered under Applications → the application → Credentials → Private Key JWT.
     /// Set this or `client_secret`.
-    #[serde(default)]
     pub private_key: Option<Secret>,
 
     /// The registered algorithm of the private key: `RS256` or `PS256`. Defaults to `RS256`.
-    #[serde(default)]
     pub private_key_algorithm: Option<AssertionAlgorithm>,
 
     /// The id (`kid`) of the private key, which Auth0 shows under Credentials. Auth0 tries each registered key without it.
-    #[serde(default)]
     pub private_key_id: Option<String>,
 
     /// The key of the customer id in the user's `app_metadata`.
@@ -47,17 +43,14 @@ pub struct Auth0Config {
 
     /// The database connection whose users can get password reset mails. Needs `email_client_id`. Without it the call is not
     /// supported.
-    #[serde(default)]
     pub connection: Option<String>,
 
     /// The application that mails are sent for; it determines the target of their links. Choose one that users log in to and that
     /// has `connection` enabled.
-    #[serde(default)]
     pub email_client_id: Option<String>,
 
     /// The custom domain where users log in, such as `login.acme.example`; links in mails use it. Required if the tenant has several
     /// custom domains and no default.
-    #[serde(default)]
     pub custom_domain: Option<String>,
 
     /// The identifiers of the APIs whose access tokens are accepted: Applications → APIs → the API → Settings → Identifier.
@@ -76,7 +69,6 @@ pub struct Auth0Config {
     pub enterprise_sessions: bool,
 
     /// The base URL of all requests instead of `domain`, such as a gateway. Audience and issuer do not change.
-    #[serde(default)]
     pub endpoint: Option<String>,
 
     /// The base URL of the Authentication API instead of `endpoint`, for tests of tenants with a custom domain.

@@ -19,52 +19,40 @@ pub struct CognitoConfig {
     pub user_pool_id: String,
 
     /// The pool's region. The part of `user_pool_id` before the `_` if absent.
-    #[serde(default)]
     pub region: Option<String>,
 
     /// The app client that requests mails: App clients → the client. Without it the two mail calls are unsupported.
-    #[serde(default)]
     pub client_id: Option<String>,
 
     /// The secret of the app client, if it has one.
-    #[serde(default)]
     pub client_secret: Option<Secret>,
 
     /// The access key of the bridge's IAM user. Without it the host's credentials are used, if the program allows it.
-    #[serde(default)]
     pub access_key_id: Option<String>,
 
     /// The secret of the access key.
-    #[serde(default)]
     pub secret_access_key: Option<Secret>,
 
     /// The session token of a temporary access key.
-    #[serde(default)]
     pub session_token: Option<Secret>,
 
     /// The role that the bridge assumes with the credentials, such as `arn:aws:iam::123456789012:role/idp-bridge`.
-    #[serde(default)]
     pub role_arn: Option<String>,
 
     /// The external id that the role's trust policy requires.
-    #[serde(default)]
     pub external_id: Option<String>,
 
     /// The pool's domain, where users sign in, such as `https://auth.acme.example` or
     /// `https://acme.auth.eu-west-1.amazoncognito.com`: User pools → the pool → Domain. Federation needs it.
-    #[serde(default)]
     pub domain: Option<String>,
 
     /// The URL of Cognito, if not the region's: a VPC endpoint, or a stand-in.
-    #[serde(default)]
     pub endpoint: Option<String>,
 
     /// The URL of the issuer's document and keys, if not the region's: a stand-in. The issuer in tokens remains the region's.
-    #[serde(default)]
     pub issuer_endpoint: Option<String>,
 
     /// The URL of the token service (STS) that issues the role's credentials, if not the region's.
-    #[serde(default)]
     pub sts_endpoint: Option<String>,
 
     /// The user attribute that holds the customer id. No app client may let users write it.
@@ -73,7 +61,6 @@ pub struct CognitoConfig {
     pub customer_attribute: String,
 
     /// How the user of a customer is found. Without it the call is unsupported, since Cognito cannot search custom attributes.
-    #[serde(default)]
     pub customer_lookup: Option<CustomerLookup>,
 
     /// With `customer_lookup = "group"`: the prefix of a group's name before the customer id.

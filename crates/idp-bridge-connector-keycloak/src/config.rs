@@ -22,20 +22,16 @@ pub struct KeycloakConfig {
     pub client_id: String,
 
     /// That client's secret: Clients → the client → Credentials. Set this, `private_key` or the client certificate.
-    #[serde(default)]
     pub client_secret: Option<Secret>,
 
     /// That client's private key (PEM, RSA or P-256), instead of a secret: Clients → the client → Credentials → Client Authenticator
     /// is `Signed JWT`, and Keys has the public half.
-    #[serde(default)]
     pub private_key: Option<Secret>,
 
     /// The signature algorithm of the private key: `RS256`, `PS256` or `ES256`. Defaults to `RS256` for an RSA key.
-    #[serde(default)]
     pub private_key_algorithm: Option<AssertionAlgorithm>,
 
     /// The id (`kid`) of the private key, if the client has several keys in a JWKS.
-    #[serde(default)]
     pub private_key_id: Option<String>,
 
     /// The user attribute with the customer id. It must be declared in the realm's user profile, and only administrators may edit it.
@@ -44,7 +40,6 @@ pub struct KeycloakConfig {
     pub customer_attribute: String,
 
     /// The issuer in the realm's tokens. Needed by federation and by `private_key` if Keycloak's `hostname` differs from the host of `url`.
-    #[serde(default)]
     pub issuer: Option<String>,
 
     /// Whether to derive `login_time` and `logins_count` from the login events that the realm still has. Costs two more requests per
@@ -57,15 +52,12 @@ pub struct KeycloakConfig {
     pub brute_force: bool,
 
     /// The client that the links in mails lead to. Without it the user ends on a page of Keycloak.
-    #[serde(default)]
     pub email_client_id: Option<String>,
 
     /// The target of the links in mails: one of that client's valid redirect URIs.
-    #[serde(default)]
     pub email_redirect_uri: Option<String>,
 
     /// The lifespan of the links in mails, such as `2h`. Defaults to the realm's setting, initially 12 hours.
-    #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub email_link_lifespan: Option<SignedDuration>,
 }

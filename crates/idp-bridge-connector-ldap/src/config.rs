@@ -33,7 +33,6 @@ pub struct LdapConfig {
     pub preset: Preset,
 
     /// The filter that all users match and no other entries, such as `(objectClass=inetOrgPerson)`.
-    #[serde(default)]
     pub user_filter: Option<String>,
 
     /// The attributes with the fields of a user.
@@ -41,7 +40,6 @@ pub struct LdapConfig {
     pub attributes: Attributes,
 
     /// The way of mails. Without it, the calls that send mails are unsupported.
-    #[serde(default)]
     pub mail: Option<MailerConfig>,
 
     /// The number of entries that the directory returns at once.
@@ -98,34 +96,26 @@ fn default_connections() -> u16 {
 #[schemars(rename = "LdapAttributes")]
 pub struct Attributes {
     /// The id, which never changes: `entryUUID`, `objectGUID`, or a text that the directory keeps unique.
-    #[serde(default)]
     pub id: Option<String>,
 
     /// The customer. Users must not be able to write it.
-    #[serde(default)]
     pub customer: Option<String>,
 
     /// The address. An entry with several values has none.
-    #[serde(default)]
     pub email: Option<String>,
 
     /// Whether the address is verified: `TRUE` or `FALSE`. The bridge writes it.
-    #[serde(default)]
     pub email_verified: Option<String>,
 
     /// Whether the user is blocked: `userAccountControl`, `pwdAccountLockedTime`, or `TRUE` and `FALSE`.
-    #[serde(default)]
     pub blocked: Option<String>,
 
     /// When the user was created.
-    #[serde(default)]
     pub create_time: Option<String>,
 
     /// When the user was last changed.
-    #[serde(default)]
     pub update_time: Option<String>,
 
     /// When the user last logged in.
-    #[serde(default)]
     pub login_time: Option<String>,
 }

@@ -22,24 +22,19 @@ pub struct OidcConfig {
 
     /// The client that the bridge uses for introspection. Without it the bridge uses userinfo, and accepts only signed access
     /// tokens.
-    #[serde(default)]
     pub client_id: Option<String>,
 
     /// The client's secret. Set this, `private_key` or the client certificate.
-    #[serde(default)]
     pub client_secret: Option<Secret>,
 
     /// The client's private key (PEM, RSA or P-256), instead of a secret (`private_key_jwt`). Register its public half, which
     /// `idp-bridge keys public` prints, as the client's JWKS.
-    #[serde(default)]
     pub private_key: Option<Secret>,
 
     /// The signature algorithm of the private key: `RS256`, `PS256` or `ES256`. Defaults to `RS256` for an RSA key.
-    #[serde(default)]
     pub private_key_algorithm: Option<AssertionAlgorithm>,
 
     /// The id (`kid`) of the private key in the client's JWKS.
-    #[serde(default)]
     pub private_key_id: Option<String>,
 
     /// The audience of the assertions that the private key signs. Some older providers accept only `token_endpoint`.
@@ -52,7 +47,6 @@ pub struct OidcConfig {
 
     /// The claim that identifies the login in access tokens or in their introspection, mostly `sid`. Without it a logout token
     /// ends all logins of its user at the bridge.
-    #[serde(default)]
     pub session_claim: Option<String>,
 
     /// The scopes that applications must request, so that their tokens are accepted by the bridge's userinfo.

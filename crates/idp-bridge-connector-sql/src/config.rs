@@ -18,16 +18,13 @@ pub struct SqlConfig {
     pub url: Secret,
 
     /// The password of the database user, if `url` has none.
-    #[serde(default)]
     pub password: Option<Secret>,
 
     /// The statements for a known schema. Those in `statements` replace them one by one.
-    #[serde(default)]
     pub preset: Option<Preset>,
 
     /// The name of the column with the customer, for a preset. With `supabase` it is a key of `raw_app_meta_data`, which users cannot
     /// write.
-    #[serde(default)]
     pub customer_column: Option<String>,
 
     /// One SQL statement for each call.
@@ -35,11 +32,9 @@ pub struct SqlConfig {
     pub statements: Statements,
 
     /// The way of mails. Without it, the calls that send mails are unsupported.
-    #[serde(default)]
     pub mail: Option<MailConfig>,
 
     /// The unit of times that are integers.
-    #[serde(default)]
     pub integer_times: Option<EpochUnit>,
 
     /// The maximum number of connections to the database; at most `limits.connections`.
@@ -81,16 +76,13 @@ fn default_connections() -> u16 {
 #[non_exhaustive]
 pub struct MailConfig {
     /// The URL of the tenant's mailer, which gets a signed webhook for each mail.
-    #[serde(default)]
     pub url: Option<String>,
 
     /// The mail server, to which the bridge itself sends the mails.
-    #[serde(default)]
     pub smtp: Option<SmtpConfig>,
 
     /// The statement that inserts a row for each mail, which the tenant's own program sends. Its parameters are `:kind`, `:id`,
     /// `:email` and `:token`.
-    #[serde(default)]
     pub outbox: Option<String>,
 
     /// The key that signs webhooks and the tokens of links: `whsk_…` (Ed25519) or `whsec_…` (HMAC-SHA256).
@@ -114,27 +106,21 @@ impl MailConfig {
 #[schemars(rename = "SqlStatements")]
 pub struct Statements {
     /// Returns the user with `:id`. Required, unless a preset has it.
-    #[serde(default)]
     pub get_by_id: Option<String>,
 
     /// Returns the users with the address `:email`, in any ASCII case: `where lower(email) = lower(:email)`.
-    #[serde(default)]
     pub get_by_email: Option<String>,
 
     /// Returns the users of `:customer`.
-    #[serde(default)]
     pub get_by_customer: Option<String>,
 
     /// Deletes the user with `:id`.
-    #[serde(default)]
     pub delete: Option<String>,
 
     /// Marks the address of the user with `:id` as verified, if it still is `:email`.
-    #[serde(default)]
     pub mark_email_verified: Option<String>,
 
     /// Takes the mark of `:id` back, if the address changed while it was marked.
-    #[serde(default)]
     pub unmark_email_verified: Option<String>,
 }
 

@@ -13,11 +13,9 @@ use serde::{Deserialize, Serialize};
 #[non_exhaustive]
 pub struct MailerConfig {
     /// The URL of the tenant's mailer, which gets a signed webhook for each mail.
-    #[serde(default)]
     pub url: Option<String>,
 
     /// The mail server, to which the bridge itself sends the mails.
-    #[serde(default)]
     pub smtp: Option<SmtpConfig>,
 
     /// The key that signs webhooks and the tokens of links: `whsk_…` (Ed25519) or `whsec_…` (HMAC-SHA256).
@@ -53,7 +51,6 @@ pub struct SmtpConfig {
     pub host: String,
 
     /// The port. The default is 587 for `starttls`, 465 for `implicit` and 25 for `none`.
-    #[serde(default)]
     #[schemars(range(min = 1))]
     pub port: Option<u16>,
 
@@ -62,26 +59,21 @@ pub struct SmtpConfig {
     pub tls: SmtpTls,
 
     /// The name of the login. Without it, the bridge does not log in.
-    #[serde(default)]
     pub user: Option<String>,
 
     /// The password of the login.
-    #[serde(default)]
     pub password: Option<Secret>,
 
     /// The sender, such as `Acme <no-reply@acme.example>`.
     pub from: String,
 
     /// The address for replies.
-    #[serde(default)]
     pub reply_to: Option<String>,
 
     /// The page in links that verify an address. The default is the bridge's own below `server.public_url`.
-    #[serde(default)]
     pub verification_url: Option<String>,
 
     /// The tenant's page in links that reset a password. Without it, that call is unsupported.
-    #[serde(default)]
     pub reset_url: Option<String>,
 
     /// The mail that verifies an address.
@@ -130,16 +122,13 @@ pub enum SmtpTls {
 #[serde(deny_unknown_fields)]
 pub struct MailText {
     /// The subject.
-    #[serde(default)]
     pub subject: Option<String>,
 
     /// The file with the plain text.
-    #[serde(default)]
     #[schemars(extend("format" = "path"))]
     pub text_file: Option<PathBuf>,
 
     /// The file with the HTML text, in which values are escaped. Without it, a mail with a `text_file` has no HTML part.
-    #[serde(default)]
     #[schemars(extend("format" = "path"))]
     pub html_file: Option<PathBuf>,
 }

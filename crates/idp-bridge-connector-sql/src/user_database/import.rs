@@ -9,17 +9,11 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub(super) struct ImportedUser {
     pub(super) id: UserId,
-    #[serde(default)]
     pub(super) customer: Option<CustomerId>,
-    #[serde(default)]
     pub(super) email: Option<Email>,
-    #[serde(default)]
     pub(super) create_time: Option<Timestamp>,
-    #[serde(default)]
     pub(super) update_time: Option<Timestamp>,
-    #[serde(default)]
     pub(super) login_time: Option<Timestamp>,
-    #[serde(default)]
     pub(super) logins_count: Option<u32>,
     #[serde(default)]
     pub(super) email_verified: bool,

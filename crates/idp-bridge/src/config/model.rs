@@ -249,7 +249,6 @@ pub(crate) struct Tenant {
     #[serde(default)]
     pub(crate) rest: Rest,
     /// OAuth for applications: userinfo, logout and back-channel logout. Off without this table.
-    #[serde(default)]
     pub(crate) federation: Option<Federation>,
     /// The identity provider.
     #[schemars(with = "Connector")]
@@ -317,21 +316,17 @@ pub(crate) struct Connector {
     #[expect(dead_code, reason = "it is read before the connector's schema is known")]
     pub(crate) r#type: String,
     /// Certificate authorities (PEM) to trust instead of the system's.
-    #[serde(default)]
     #[schemars(extend("format" = "path"))]
     pub(crate) ca_file: Option<PathBuf>,
     /// A certificate (PEM), followed by its intermediate certificates, with which the bridge authenticates all its TLS connections to
     /// the identity provider. Needs `client_key`.
-    #[serde(default)]
     #[schemars(extend("format" = "path"))]
     pub(crate) client_certificate_file: Option<PathBuf>,
     /// The private key (PEM) of the client certificate.
-    #[serde(default)]
     pub(crate) client_key: Option<Secret>,
     /// Whether plain `http` is allowed to hosts other than loopback.
     #[serde(default)]
     pub(crate) allow_http: bool,
     /// A proxy for all requests to the identity provider. The environment's proxy variables are never read.
-    #[serde(default)]
     pub(crate) proxy: Option<Secret>,
 }

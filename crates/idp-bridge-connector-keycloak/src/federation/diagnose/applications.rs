@@ -44,7 +44,6 @@ pub(crate) struct Client {
     attributes: BTreeMap<String, String>,
     #[serde(default)]
     redirect_uris: Vec<String>,
-    #[serde(default)]
     standard_flow_enabled: Option<bool>,
     #[serde(default)]
     protocol_mappers: Vec<Mapper>,

@@ -11,7 +11,6 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Audit {
     /// The file, which lines are appended to. SIGHUP opens it again. The default is standard error.
-    #[serde(default)]
     #[schemars(extend("format" = "path"))]
     pub(crate) file: Option<PathBuf>,
     /// When lines are on the disk: `each` (before the call is answered), `second` (within a second) or `never` (when the system

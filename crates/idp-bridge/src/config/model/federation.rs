@@ -19,13 +19,11 @@ pub(crate) struct Federation {
     #[schemars(length(min = 1))]
     pub(crate) clients: Vec<Client>,
     /// The claim with the customer id. Each connector has its own default.
-    #[serde(default)]
     pub(crate) customer_claim: Option<String>,
     /// The source of the customer in userinfo: the claim, or the user at the identity provider.
     #[serde(default)]
     pub(crate) customer: CustomerFrom,
     /// How long userinfo may answer from the cache, from 0 s to 60 s. Each connector has its own default.
-    #[serde(default)]
     pub(crate) cache: Option<Cache>,
     /// The maximum lifetime of an access token, from 1 min to 30 days. Tokens with a longer lifetime are rejected.
     #[serde(default)]
@@ -54,7 +52,6 @@ pub(crate) struct Client {
     /// The `client_id`.
     pub(crate) id: String,
     /// The client secret. Public clients have none.
-    #[serde(default)]
     pub(crate) secret: Option<Secret>,
 }
 

@@ -18,7 +18,6 @@ pub(crate) struct Tls {
     #[schemars(extend("format" = "path"))]
     pub(crate) key_file: PathBuf,
     /// Certificate authorities (PEM) of the platform. With them signed calls and REST calls need a client certificate.
-    #[serde(default)]
     #[schemars(extend("format" = "path"))]
     pub(crate) client_ca_file: Option<PathBuf>,
 }

@@ -76,14 +76,12 @@ pub(crate) struct Jwt {
     #[serde(default = "all_algorithms")]
     pub(crate) algorithms: Vec<SignedBy>,
     /// Certificate authorities (PEM) to trust instead of the system's.
-    #[serde(default)]
     #[schemars(extend("format" = "path"))]
     pub(crate) ca_file: Option<PathBuf>,
     /// Whether plain `http` is allowed to hosts other than loopback.
     #[serde(default)]
     pub(crate) allow_http: bool,
     /// A proxy for the requests to the issuer. The environment's proxy variables are never read.
-    #[serde(default)]
     pub(crate) proxy: Option<Secret>,
 }
 

@@ -22,25 +22,20 @@ pub(crate) struct Store {
     #[serde(default)]
     pub(crate) urls: Vec<StoreUrl>,
     /// For Sentinels, which `urls` then names: the name of the master in their settings.
-    #[serde(default)]
     pub(crate) sentinel_master: Option<String>,
     /// The password of the Sentinels themselves, if they have one.
-    #[serde(default)]
     pub(crate) sentinel_password: Option<Secret>,
     /// Whether `urls` names nodes of a Redis Cluster.
     #[serde(default)]
     pub(crate) cluster: bool,
     /// The bridge's user, if the server has users.
-    #[serde(default)]
     pub(crate) username: Option<String>,
     /// The password.
-    #[serde(default)]
     pub(crate) password: Option<Secret>,
     /// The beginning of all keys. Bridges with equal tenants share it.
     #[serde(default = "default_prefix")]
     pub(crate) prefix: String,
     /// Certificate authorities (PEM) to trust instead of the system's.
-    #[serde(default)]
     #[schemars(extend("format" = "path"))]
     pub(crate) ca_file: Option<PathBuf>,
 }

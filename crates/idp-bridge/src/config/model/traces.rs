@@ -24,10 +24,8 @@ pub(crate) struct Traces {
     #[serde(deserialize_with = "deserialize_ratio")]
     pub(crate) sample_ratio: f64,
     /// Headers for the collector, one in each line: `authorization: Bearer …`.
-    #[serde(default)]
     pub(crate) headers: Option<Secret>,
     /// Certificate authorities (PEM) to trust instead of the system's.
-    #[serde(default)]
     #[schemars(extend("format" = "path"))]
     pub(crate) ca_file: Option<PathBuf>,
     /// The name of this service in traces.
