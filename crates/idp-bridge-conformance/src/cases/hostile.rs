@@ -53,8 +53,8 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Metacharacters of paths, queries, search filters and shells.
-const METACHARACTERS: [&str; 60] = [
+/// Metacharacters of paths, queries, search filters, statements and shells.
+const METACHARACTERS: [&str; 68] = [
     "...",
     "../",
     "..\\",
@@ -110,6 +110,14 @@ const METACHARACTERS: [&str; 60] = [
     "*:*",
     "' OR '1'='1",
     "1 OR 1=1",
+    "'; drop table users; --",
+    "$1",
+    ":id",
+    "/**/",
+    "\\2a",
+    "1)(objectClass=*",
+    "*)(uid=*))(|(uid=*",
+    "#04024869",
     "\u{202e}",
     "\u{feff}",
     "e\u{301}",
