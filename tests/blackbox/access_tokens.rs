@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use idp_bridge_conformance::fake::{Answer, Fake, FakeServer, Incoming, SigningKey, jwks};
+use idp_bridge_conformance::fake::{FakeServer, SigningKey};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -10,18 +10,9 @@ use crate::fixture::Configured;
 use crate::support::bridge::Bridge;
 use crate::support::http::{Reply, Request};
 
-/// The key set of an authorization server.
-struct Keys(SigningKey);
-
-impl Fake for Keys {
-    fn answer(&mut self, _: &Incoming) -> Answer {
-        Answer::new(200, "application/json", jwks([&self.0]).to_string())
-    }
-}
-
 /// A bridge that accepts the tokens of an issuer, which `runtime` runs.
 struct Served {
-    issuer: FakeServer<Keys>,
+    issuer: FakeServer<SigningKey>,
     bridge: Bridge,
     _configured: Configured,
     _runtime: Runtime,
@@ -30,7 +21,7 @@ struct Served {
 impl Served {
     fn new() -> Self {
         let runtime = Runtime::new().unwrap();
-        let issuer = runtime.block_on(FakeServer::start(Keys(SigningKey::es256("k-1").unwrap()))).unwrap();
+        let issuer = runtime.block_on(FakeServer::start(SigningKey::es256("k-1").unwrap())).unwrap();
         let url = issuer.url();
         let keys = format!(
             "[tenants.acme.rest.jwt]\nissuer = \"{url}\"\naudience = \"bridge\"\njwks_url = \"{url}/jwks\"\nalgorithms = [\"ES256\"]"
@@ -48,7 +39,7 @@ impl Served {
             "scope": "users.read",
         });
         claims[name] = value;
-        self.issuer.with(|Keys(key)| key.sign(&key.header("at+jwt"), &claims).unwrap())
+        self.issuer.with(|key| key.sign(&key.header("at+jwt"), &claims).unwrap())
     }
 
     fn call(&self, method: &str, token: &str) -> Reply {

@@ -13,6 +13,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
+use super::{Answer, Fake, Incoming};
+
 /// A private key that signs JWTs, with its key id.
 pub struct SigningKey {
     kid: String,
@@ -26,6 +28,13 @@ enum Pair {
 
 /// The RSA keys of this process, by key id.
 static RSA_KEYS: LazyLock<Mutex<BTreeMap<String, Arc<RsaKeyPair>>>> = LazyLock::new(Mutex::default);
+
+/// Answers each request with the public half as a key set.
+impl Fake for SigningKey {
+    fn answer(&mut self, _: &Incoming) -> Answer {
+        Answer::new(200, "application/json", jwks([&*self]).to_string())
+    }
+}
 
 impl SigningKey {
     /// Returns the process's RSA key of 2048 bits with this id, for `RS256`.

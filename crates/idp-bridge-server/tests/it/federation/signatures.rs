@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use idp_bridge_conformance::fake::{Answer, Fake, FakeServer, Incoming, SigningKey, jwks};
+use idp_bridge_conformance::fake::{FakeServer, SigningKey};
 use idp_bridge_core::{CallScope, OutboundPolicy};
 use idp_bridge_http::Client;
 use idp_bridge_http::oidc::{OpenIdProvider, OpenIdSettings, Rules};
@@ -22,23 +22,14 @@ const ORDER: [u8; 32] = [
     0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
 ];
 
-/// A server for the keys of an issuer.
-struct Keys(SigningKey);
-
-impl Fake for Keys {
-    fn answer(&mut self, _: &Incoming) -> Answer {
-        Answer::new(200, "application/json", jwks([&self.0]).to_string())
-    }
-}
-
 struct Issuer {
-    server: FakeServer<Keys>,
+    server: FakeServer<SigningKey>,
     provider: OpenIdProvider,
 }
 
 impl Issuer {
     async fn start() -> Self {
-        let server = FakeServer::start(Keys(SigningKey::es256("k-1").unwrap())).await.unwrap();
+        let server = FakeServer::start(SigningKey::es256("k-1").unwrap()).await.unwrap();
         let policy = OutboundPolicy::default();
         let mut settings = OpenIdSettings::new(server.url(), &policy);
         settings.jwks = Some(format!("{}/keys", server.url()).parse().unwrap());
@@ -49,7 +40,7 @@ impl Issuer {
 
     fn token(&self) -> String {
         let claims = json!({"iss": self.server.url(), "sub": "ada", "iat": BEGIN - 60, "exp": BEGIN + 3540});
-        self.server.with(|keys| keys.0.sign(&keys.0.header("at+jwt"), &claims)).unwrap()
+        self.server.with(|key| key.sign(&key.header("at+jwt"), &claims)).unwrap()
     }
 
     async fn takes(&self, token: &str) -> bool {
