@@ -54,6 +54,8 @@ struct State {
     /// The credentials in the `authorization` headers, without the scheme.
     authorizations: Vec<String>,
     faulted: usize,
+    /// Whether the identity provider refused the request of [`Fault::After`].
+    refused: bool,
     redirected: bool,
     keeps_connections: bool,
     recording: bool,
@@ -107,7 +109,7 @@ impl Proxy {
     pub(crate) fn reset_counts(&self) {
         let mut state = self.shared.state();
         state.paths.clear();
-        (state.faulted, state.redirected) = (0, false);
+        (state.faulted, state.refused, state.redirected) = (0, false, false);
     }
 
     /// Records responses from now on, for [`Fault::Replay`], and clears earlier ones.
@@ -155,6 +157,11 @@ impl Proxy {
     /// Returns the number of requests that the fault applied to.
     pub(crate) fn faulted(&self) -> usize {
         self.shared.state().faulted
+    }
+
+    /// Returns whether the identity provider refused the request of [`Fault::After`].
+    pub(crate) fn was_refused(&self) -> bool {
+        self.shared.state().refused
     }
 
     /// Waits until the fault applies to a request.
@@ -264,7 +271,9 @@ impl Shared {
             Some(Fault::LostAnswer) => self.forward(request).await.and(Err(Cut)),
             Some(Fault::After(first)) => {
                 first().await;
-                self.forward(request).await.map(whole)
+                let answer = self.forward(request).await?;
+                self.state().refused = answer.status().is_client_error();
+                Ok(whole(answer))
             }
             Some(fault) => fault_response(&fault).ok_or(Cut).map(|answer| self.with_location(answer)),
         }

@@ -252,6 +252,7 @@ defects! {
         "writes::garbage_is_unknown_and_not_sent_twice"
     ]
     records_writes_refused RecordsWritesRefused [
+        "mark::an_address_that_changes_meanwhile_is_set_back"
         "writes::a_500_is_unknown_and_not_sent_twice"
         "writes::a_503_is_unknown_and_not_sent_twice"
         "writes::an_empty_object_is_not_an_accepted_mail"
