@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use tempfile::TempDir;
-
 /// The file system in memory of Linux.
 const MEMORY: &str = "/dev/shm";
 
@@ -13,9 +11,4 @@ pub(crate) fn keep_folders_in_memory() {
     if memory.is_dir() {
         tempfile::env::override_temp_dir(memory).unwrap();
     }
-}
-
-/// Creates a folder.
-pub(crate) fn folder() -> TempDir {
-    tempfile::tempdir().unwrap()
 }

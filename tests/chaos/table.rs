@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use crate::faults::{Fault, Place};
 use crate::idp::{Answered, CALLS, Idp, Person, send};
-use crate::memory;
 use crate::pulse::Pulse;
 use crate::support::bridge::Bridge;
 use crate::support::http::Request;
@@ -80,7 +79,7 @@ impl Requests {
 /// Runs these rows. The connectors run at the same time.
 pub(crate) fn run(faults: &[Fault]) -> Vec<Cell> {
     let (idps, pulse) = (Idp::start_all(), Pulse::start());
-    let folder = memory::folder();
+    let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("state")).unwrap();
     let config = folder.path().join("idp-bridge.toml");
     let server = "[server]\nshutdown_delay = \"0s\"\nstate_dir = \"state\"\nmetrics_listen = \"127.0.0.1:0\"\n";

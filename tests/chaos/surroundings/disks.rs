@@ -5,7 +5,6 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::stage::{OK, Served, Stage};
-use crate::memory;
 use crate::support::bridge::Bridge;
 use crate::support::namespace;
 
@@ -75,7 +74,7 @@ fn with_full_disk(
     server: &str,
     check: impl Fn(&Served<'_>) -> Result<(), String>,
 ) -> Result<(), String> {
-    let folder = memory::folder();
+    let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("state")).unwrap();
     let (served, disk) = SmallDisk::serve(stage, folder.path(), server);
     served.check_all_served()?;
@@ -106,7 +105,7 @@ fn check_writes_are_refused(served: &Served<'_>) -> Result<(), String> {
 }
 
 pub(super) fn log_is_full(stage: &Stage<'_>) -> Result<(), String> {
-    let folder = memory::folder();
+    let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("state")).unwrap();
     stage.configure(folder.path(), "[server]\nshutdown_delay = \"0s\"\nstate_dir = \"state\"\n");
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();

@@ -2,7 +2,6 @@
 
 use super::stage::{OK, Stage};
 use crate::idp::CALLS;
-use crate::memory;
 use crate::support::namespace::SilentNameServer;
 use crate::support::sign::Signer;
 
@@ -10,7 +9,7 @@ const KEY: &str = "whsec_QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=";
 
 pub(super) fn name_server_hangs(stage: &Stage<'_>) -> Result<(), String> {
     let silent = SilentNameServer::start("127.0.53.1");
-    let folder = memory::folder();
+    let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("state")).unwrap();
     let named = format!(
         "[server]\nshutdown_delay = \"0s\"\nstate_dir = \"state\"\n\

@@ -4,7 +4,6 @@ use idp_bridge_test_redis::RedisServer;
 use serde_json::json;
 
 use super::stage::{OK, Stage};
-use crate::memory;
 use crate::support::bridge::Bridge;
 use crate::support::http::Request;
 use crate::support::sign::{Signer, now};
@@ -27,7 +26,7 @@ fn with_redis_away(
     refused: &[&str],
     (begin, end): (impl Fn(&mut RedisServer), impl Fn(&mut RedisServer)),
 ) -> Result<(), String> {
-    let folder = memory::folder();
+    let folder = tempfile::tempdir().unwrap();
     let store = format!("{SERVER}[server.store]\ntype = \"redis\"\nurls = [\"{}\"]\n", redis.url());
     stage.configure(folder.path(), &store);
     let served = stage.serve(Bridge::serve(&folder.path().join("idp-bridge.toml")));
@@ -48,7 +47,7 @@ fn is_read(request: &Request) -> bool {
 }
 
 pub(super) fn clocks_differ(stage: &Stage<'_>) -> Result<(), String> {
-    let folder = memory::folder();
+    let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("state")).unwrap();
     stage.configure(folder.path(), &format!("{SERVER}state_dir = \"state\"\n"));
     let served = stage.serve(Bridge::serve(&folder.path().join("idp-bridge.toml")));

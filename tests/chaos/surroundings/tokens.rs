@@ -10,7 +10,6 @@ use tokio::runtime::Builder;
 use super::stage::{OK, Served, Stage};
 use crate::faults::{Fault, Kind};
 use crate::idp::Idp;
-use crate::memory;
 use crate::support::bridge::Bridge;
 use crate::support::http::Request;
 
@@ -23,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// Starts a bridge with a store in a file.
 fn serve<'a>(stage: &Stage<'a>) -> (Served<'a>, tempfile::TempDir) {
-    let folder = memory::folder();
+    let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("state")).unwrap();
     stage.configure(folder.path(), "[server]\nshutdown_delay = \"0s\"\nstate_dir = \"state\"\n");
     (stage.serve(Bridge::serve(&folder.path().join("idp-bridge.toml"))), folder)
