@@ -6,6 +6,8 @@ mod stage;
 mod store;
 mod tokens;
 
+use std::sync::Mutex;
+
 use self::stage::Stage;
 use crate::idp::Idp;
 use crate::pulse::Pulse;
@@ -70,10 +72,10 @@ pub(crate) const ROWS: &[Row] = &[
 
 /// Runs all rows at the same time. Returns the violations.
 pub(crate) fn run() -> Vec<String> {
-    let (idps, pulse) = (Idp::start_fakes(), Pulse::start());
+    let (idps, faulty, pulse) = (Idp::start_fakes(), Mutex::new(Idp::start_fakes()), Pulse::start());
     std::thread::scope(|scope| {
         let run = |row: &'static Row| {
-            let stage = Stage { idps: &idps, pulse: &pulse };
+            let stage = Stage { idps: &idps, faulty: &faulty, pulse: &pulse };
             (row, scope.spawn(move || (row.run)(&stage)))
         };
         let running: Vec<_> = ROWS.iter().map(run).collect();

@@ -1,6 +1,7 @@
 //! Bridges in front of the identity providers of all rows, and what is expected of them.
 
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::idp::{Answered, Idp, send};
@@ -16,6 +17,8 @@ pub(super) const OK: &[&str] = &["ok"];
 #[derive(Clone, Copy)]
 pub(super) struct Stage<'a> {
     pub(super) idps: &'a [Idp],
+    /// Others, of rows that inject faults into them, one row after the other.
+    pub(super) faulty: &'a Mutex<Vec<Idp>>,
     pub(super) pulse: &'a Pulse,
 }
 
