@@ -127,7 +127,7 @@ fn equal_reads_share_one_upstream_request() {
     assert_eq!((count(&received, "POST"), count(&received, "GET")), (1, 1));
 }
 
-/// A bridge before a fake Keycloak, whose tokens can be revoked.
+/// A bridge before a fake Keycloak that can revoke its tokens.
 struct Revoking {
     fake: Arc<FakeKeycloak>,
     /// The path of the bridge's token requests.
