@@ -63,8 +63,8 @@ impl UserStore for KeycloakStore {
     }
 
     async fn is_person(&self, scope: &CallScope, user: &Stored) -> Result<bool> {
-        // A usual name costs no request.
-        Ok(!user.detail.is_named_like_service_account() || is_person(&self.api, scope, &user.detail).await?)
+        // A usual name costs no request. Boxed, since the future of this function is copied for each read.
+        Ok(!user.detail.is_named_like_service_account() || Box::pin(is_person(&self.api, scope, &user.detail)).await?)
     }
 
     async fn search(&self, scope: &CallScope, key: SearchKey<'_>, cursor: Option<&str>) -> Result<Page<KeycloakUser>> {
@@ -81,12 +81,13 @@ impl UserStore for KeycloakStore {
     }
 
     async fn complete(&self, scope: &CallScope, user: Stored) -> Result<UserRecord> {
+        // The requests are boxed, since the future of this function is copied for each read, and most realms need none.
         let mut record = user.record;
         if self.config.brute_force && record.blocked == Some(false) {
-            record.blocked = Some(self.api.is_locked(scope, record.id.as_str()).await?);
+            record.blocked = Some(Box::pin(self.api.is_locked(scope, record.id.as_str())).await?);
         }
         if self.config.login_events {
-            let logins = Logins::read(&self.api, scope, &record.id).await?;
+            let logins = Box::pin(Logins::read(&self.api, scope, &record.id)).await?;
             record.login_time = logins.last;
             record.logins_count = logins.count;
         }

@@ -163,10 +163,11 @@ impl<S: UserStore> IdentityProvider for Directory<S> {
 
     async fn get(&self, scope: &CallScope, key: UserKey<'_>) -> Result<UserRecord> {
         self.capabilities().require(key.call())?;
+        // Searches are boxed, since the future of this function is copied for each read by id, too.
         let user = match key {
             UserKey::Id(id) => self.read(scope, id).await?.ok_or_else(Error::no_such_user)?,
-            UserKey::Email(email) => self.find(scope, SearchKey::Email(email)).await?,
-            UserKey::Customer(customer) => self.find(scope, SearchKey::Customer(customer)).await?,
+            UserKey::Email(email) => Box::pin(self.find(scope, SearchKey::Email(email))).await?,
+            UserKey::Customer(customer) => Box::pin(self.find(scope, SearchKey::Customer(customer))).await?,
         };
         self.store.complete(scope, user).await
     }
