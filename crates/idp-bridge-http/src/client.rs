@@ -316,7 +316,7 @@ mod tests {
         let scope = CallScope::new("r-1", Duration::from_secs(30));
         let request = Request::get(Url::parse("http://localhost:9/").unwrap());
         let size = size_of_val(&client.send(&scope, request));
-        assert!(size < 3072, "{size} bytes");
+        assert!(size < 2304, "{size} bytes");
     }
 
     #[test]
