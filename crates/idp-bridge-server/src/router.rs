@@ -126,3 +126,19 @@ fn find_route(head: &Parts) -> Result<Route<'_>, Refusal> {
     let route = route.ok_or(Refusal::new(Code::RouteNotFound))?;
     if route.allows(&head.method) { Ok(route) } else { Err(Refusal::method_not_allowed(route.allow())) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<A, F>(_: fn(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn future_of_a_request_is_small() {
+        // Each request copies it into a box.
+        let size = size_of_future(|(router, request): (&'static Router, Request<Incoming>)| router.handle(request));
+        assert!(size < 3072, "{size} bytes");
+    }
+}
