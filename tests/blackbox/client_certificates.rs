@@ -1,63 +1,33 @@
 //! Tests of the client certificate of a tenant (`client_certificate_file`) with nginx, which verifies it with OpenSSL.
 
-use std::process::{Child, Command};
+use std::net::SocketAddr;
 
 use idp_bridge_test_http::{Certificates, unused_address};
 use serde_json::json;
-use tempfile::TempDir;
 
 use crate::fixture::{Configured, KEY, signer};
+use crate::nginx::Nginx;
 use crate::support::bridge::until;
 use crate::support::http::Reply;
 
 const USER: &str = "43180368-bb2a-4a4a-b8b7-000000000001";
 
-/// An nginx that requires client certificates, with the token and one user of a realm. It is stopped when this is dropped.
-struct Nginx {
-    _folder: TempDir,
-    process: Child,
-    port: u16,
-}
-
-impl Nginx {
-    /// Starts nginx with a certificate, for clients with certificates of this authority.
-    fn start(own: &Certificates, client_authority: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let (address, shown) = (unused_address(), folder.path().display());
-        let user = json!({
-            "id": USER, "username": "ada", "email": "ada@acme.example", "emailVerified": true, "enabled": true,
-            "createdTimestamp": 1_700_000_000_000_u64, "attributes": {"customer_id": ["c-1"]}
-        });
-        let text = format!(
-            "daemon off; pid {shown}/pid; error_log {shown}/error; events {{ }}\n\
-             http {{ access_log off; client_body_temp_path {shown}/b; proxy_temp_path {shown}/p; fastcgi_temp_path {shown}/f;\n\
-             uwsgi_temp_path {shown}/u; scgi_temp_path {shown}/s; default_type application/json;\n\
-             ssl_certificate {shown}/own.pem; ssl_certificate_key {shown}/own.key;\n\
-             ssl_client_certificate {shown}/clients.pem; ssl_verify_client on;\n\
-             server {{ listen {address} ssl;\n\
-             location = /realms/acme/protocol/openid-connect/token {{\n\
-             return 200 '{{\"access_token\": \"t\", \"expires_in\": 60, \"token_type\": \"Bearer\"}}'; }}\n\
-             location = /admin/realms/acme/users/{USER} {{ return 200 '{user}'; }} }} }}\n"
-        );
-        let files = [
-            ("own.pem", own.certificate.as_str()),
-            ("own.key", &own.key),
-            ("clients.pem", client_authority),
-            ("nginx.conf", &text),
-        ];
-        files.iter().for_each(|(name, text)| std::fs::write(folder.path().join(name), text).unwrap());
-        let process = Command::new("nginx").arg("-c").arg(folder.path().join("nginx.conf")).spawn().unwrap();
-        until(|| std::net::TcpStream::connect(address).ok()).expect("nginx starts");
-        Self { _folder: folder, process, port: address.port() }
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        // It ends its own processes.
-        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
-        let _ = self.process.wait();
-    }
+/// Starts an nginx that requires client certificates of this authority, with the token and one user of a realm.
+fn start_nginx(address: SocketAddr, own: &Certificates, client_authority: &str) -> Nginx {
+    let user = json!({
+        "id": USER, "username": "ada", "email": "ada@acme.example", "emailVerified": true, "enabled": true,
+        "createdTimestamp": 1_700_000_000_000_u64, "attributes": {"customer_id": ["c-1"]}
+    });
+    let http = format!(
+        "default_type application/json; ssl_certificate own.pem; ssl_certificate_key own.key;\n\
+         ssl_client_certificate clients.pem; ssl_verify_client on;\n\
+         server {{ listen {address} ssl;\n\
+         location = /realms/acme/protocol/openid-connect/token {{\n\
+         return 200 '{{\"access_token\": \"t\", \"expires_in\": 60, \"token_type\": \"Bearer\"}}'; }}\n\
+         location = /admin/realms/acme/users/{USER} {{ return 200 '{user}'; }} }}"
+    );
+    let files = [("own.pem", own.certificate.as_str()), ("own.key", &own.key), ("clients.pem", client_authority)];
+    Nginx::start(address, &http, &files)
 }
 
 fn configuration(port: u16, login: &str) -> String {
@@ -71,9 +41,10 @@ fn configuration(port: u16, login: &str) -> String {
 #[test]
 fn nginx_accepts_the_current_client_certificate() {
     let [own, client, stranger] = ["localhost", "idp-bridge", "stranger"].map(Certificates::issue);
-    let nginx = Nginx::start(&own, &client.authority);
+    let address = unused_address();
+    let _nginx = start_nginx(address, &own, &client.authority);
     let with_certificate =
-        configuration(nginx.port, "client_certificate_file = \"client.pem\"\nclient_key_file = \"client.key\"");
+        configuration(address.port(), "client_certificate_file = \"client.pem\"\nclient_key_file = \"client.key\"");
     let configured = Configured::new(&with_certificate);
     let write = |certificates: &Certificates| {
         configured.write("client.key", &certificates.key);
@@ -91,6 +62,6 @@ fn nginx_accepts_the_current_client_certificate() {
     assert_eq!(wait_for(502).json()["code"], "upstream_invalid_response");
     write(&client);
     wait_for(200);
-    configured.write("idp-bridge.toml", &configuration(nginx.port, "client_secret = \"s\""));
+    configured.write("idp-bridge.toml", &configuration(address.port(), "client_secret = \"s\""));
     assert_eq!(wait_for(502).json()["code"], "upstream_invalid_response");
 }

@@ -27,15 +27,16 @@ impl Configured {
     ///
     /// The bridge stops without a delay.
     pub(crate) fn with_tenant_keys(more: &str) -> Self {
-        Self::with_samples(more, "shutdown_delay = \"0s\"")
+        Self::with_keys(more, "shutdown_delay = \"0s\"")
     }
 
     /// Creates a configuration with the tenant `acme`, the sample users and these keys in the table of the server.
     pub(crate) fn with_server_keys(server: &str) -> Self {
-        Self::with_samples("", server)
+        Self::with_keys("", server)
     }
 
-    fn with_samples(tenant: &str, server: &str) -> Self {
+    /// Creates a configuration with the tenant `acme`, the sample users and these keys in the tables of tenant and server.
+    pub(crate) fn with_keys(tenant: &str, server: &str) -> Self {
         let text = format!(
             "[tenants.{TENANT}]\nwebhook_keys_file = [\"webhook\"]\n{tenant}\n\
              [tenants.{TENANT}.connector]\ntype = \"memory\"\nusers_file = \"users.json\"\n[server]\n{server}\n"

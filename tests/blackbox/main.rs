@@ -12,6 +12,7 @@ mod configuration;
 mod demo;
 mod federation;
 mod fixture;
+mod foreign_clients;
 mod init;
 #[cfg(feature = "auth0")]
 mod init_auth0;
@@ -20,6 +21,7 @@ mod load;
 mod log_secrets;
 #[cfg(feature = "sql")]
 mod mails;
+mod nginx;
 mod operator;
 mod pages;
 #[cfg(all(feature = "http", feature = "keycloak"))]

@@ -3,7 +3,7 @@
 use crate::fixture::Configured;
 use crate::support::http::Request;
 
-const READER: &str = "reader-0123456789abcdef0123456789abcdef";
+pub(crate) const READER: &str = "reader-0123456789abcdef0123456789abcdef";
 const WRITER: &str = "writer-0123456789abcdef0123456789abcdef";
 
 pub(crate) fn sha256(text: &str) -> String {

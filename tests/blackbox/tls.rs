@@ -44,9 +44,10 @@ fn write_pair(configured: &Configured) -> String {
     pair.certificate
 }
 
-fn configured() -> (Configured, String) {
+/// Creates a configuration with a certificate, and with these keys in the tenant's table. Returns the certificate, too.
+pub(crate) fn configured(tenant: &str) -> (Configured, String) {
     let table = "shutdown_delay = \"0s\"\n[server.tls]\ncertificate_file = \"tls.pem\"\nkey_file = \"tls.key\"";
-    let configured = Configured::with_server_keys(table);
+    let configured = Configured::with_keys(tenant, table);
     let certificate = write_pair(&configured);
     (configured, certificate)
 }
@@ -72,7 +73,7 @@ fn is_broken(bridge: &Bridge, certificate: &str) -> Option<bool> {
 
 #[test]
 fn changed_certificate_is_used_without_a_restart() {
-    let (configured, first) = configured();
+    let (configured, first) = configured("");
     let bridge = configured.serve();
     bridge.wait_for_output("listening on https://");
     let get = signer().call("users.get_by_id", json!({"id": "u-1"}));
@@ -85,7 +86,7 @@ fn changed_certificate_is_used_without_a_restart() {
 
 #[test]
 fn broken_certificate_keeps_the_earlier_one() {
-    let (configured, first) = configured();
+    let (configured, first) = configured("");
     let bridge = configured.serve();
     assert_eq!(is_broken(&bridge, &first), Some(false));
     configured.write("tls.key", &Pair::issue().key);
@@ -98,7 +99,7 @@ fn broken_certificate_keeps_the_earlier_one() {
 
 #[test]
 fn check_reports_the_certificate() {
-    let (configured, _) = configured();
+    let (configured, _) = configured("");
     let run = |code| program::run_in(configured.folder(), ["check"]).with_code(code);
     assert!(run(0).stdout.contains("the certificate expires at 4096-01-01T00:00:00Z"));
     let soon = rcgen::KeyPair::generate().unwrap();

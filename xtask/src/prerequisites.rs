@@ -74,7 +74,9 @@ mod table {
           "/usr/lib/postgresql/14/bin/postgres", "postgres"],
         "postgresql", "postgresql");
     pub(crate) const NGINX: Tool = Tool { probe: &["-v"], ..tool(
-        "nginx", "verifies client certificates in the tests", &["nginx", "/usr/sbin/nginx"], "nginx-light", "nginx") };
+        "nginx", "verifies certificates in the tests", &["nginx", "/usr/sbin/nginx"], "nginx-light", "nginx") };
+    pub(crate) const H2LOAD: Tool =
+        tool("h2load", "sends requests over HTTP/2 in the tests", &["h2load"], "nghttp2-client", "nghttp2");
     pub(crate) const VALGRIND: Tool = tool("Valgrind", "counts instructions", &["valgrind"], "valgrind", "");
     pub(crate) const SLAPD: Tool = Tool { probe: &["-VV"], ..tool(
         "OpenLDAP", "is the directory of the tests", &["/usr/sbin/slapd", "/usr/lib/openldap/slapd"], "slapd", "") };
@@ -97,15 +99,15 @@ mod table {
         tool("`systemd-analyze`", "checks the unit", &["systemd-analyze"], "systemd", "");
 }
 pub(crate) use table::{
-    AIOSMTPD, CHROMEDRIVER, CHROMIUM, CURL, DEBOOTSTRAP, GO, JAVA, LDAP_UTILS, LDB_TOOLS, MAVEN, NGINX, NODE, NPM,
-    OPENSSL, POSTGRES, PROMETHEUS, PYTHON, REDIS, SAMBA, SAMBA_SETUP, SLAPD, SYSTEMD, VALGRIND,
+    AIOSMTPD, CHROMEDRIVER, CHROMIUM, CURL, DEBOOTSTRAP, GO, H2LOAD, JAVA, LDAP_UTILS, LDB_TOOLS, MAVEN, NGINX, NODE,
+    NPM, OPENSSL, POSTGRES, PROMETHEUS, PYTHON, REDIS, SAMBA, SAMBA_SETUP, SLAPD, SYSTEMD, VALGRIND,
 };
 
 /// All programs, for the tests.
 #[rustfmt::skip]
-pub(crate) const ALL: [&Tool; 20] = [
+pub(crate) const ALL: [&Tool; 21] = [
     &JAVA, &MAVEN, &PYTHON, &NODE, &NPM, &CHROMIUM, &CHROMEDRIVER, &REDIS, &POSTGRES, &PROMETHEUS, &SLAPD, &LDAP_UTILS,
-    &SAMBA, &SAMBA_SETUP, &LDB_TOOLS, &AIOSMTPD, &GO, &CURL, &OPENSSL, &NGINX,
+    &SAMBA, &SAMBA_SETUP, &LDB_TOOLS, &AIOSMTPD, &GO, &CURL, &OPENSSL, &NGINX, &H2LOAD,
 ];
 
 /// Finds programs. As root on Debian, installs the missing ones.

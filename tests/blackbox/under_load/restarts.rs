@@ -1,10 +1,7 @@
 //! Two bridges behind a balancer that follows `/readyz` are restarted in turn while they are called.
 
-use std::fs::write;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread::JoinHandle;
@@ -14,6 +11,7 @@ use rustix::process::Signal;
 
 use super::{CALLS_PER_SECOND, IS_FULL};
 use crate::fixture::{Configured, KEY, TENANT};
+use crate::nginx::Nginx;
 use crate::support::bridge::{Bridge, PATIENCE, until};
 use crate::support::http::{Request, unused_address};
 use crate::support::load::{Load, Target};
@@ -63,59 +61,17 @@ fn is_ready(address: &str) -> bool {
     answer.starts_with(b"HTTP/1.1 200")
 }
 
-/// An nginx before the bridges.
-struct Nginx {
-    folder: tempfile::TempDir,
-    process: Child,
-    address: String,
-}
-
-impl Nginx {
-    fn start(ready: &[String]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let address = unused_address().to_string();
-        let config = configuration(folder.path(), &address, ready);
-        let process = Command::new("nginx").arg("-c").arg(&config).spawn().unwrap();
-        until(|| TcpStream::connect(&address).ok()).expect("nginx starts");
-        Self { folder, process, address }
-    }
-
-    /// Returns what changes the upstreams of the running nginx.
-    fn reloader(&self) -> impl FnMut(&[String]) + Send + 'static {
-        let (folder, address) = (self.folder.path().to_owned(), self.address.clone());
-        move |ready| {
-            let config = configuration(&folder, &address, ready);
-            let status = Command::new("nginx").arg("-c").arg(config).args(["-s", "reload"]).status().unwrap();
-            assert!(status.success());
-        }
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
-        let _ = self.process.wait();
-    }
-}
-
-/// Writes a configuration of nginx with these upstreams.
+/// Returns the directives of an nginx that passes requests on to these bridges.
 ///
 /// Each call has a connection of its own (`keepalive_timeout 0`): a reload of nginx closes idle ones, on which the client may have
 /// just sent a call.
-fn configuration(folder: &Path, address: &str, ready: &[String]) -> PathBuf {
+fn to_directives(address: SocketAddr, ready: &[String]) -> String {
     let servers: String = ready.iter().map(|address| format!("server {address};")).collect();
-    let shown = folder.display();
-    let text = format!(
-        "daemon off; pid {shown}/pid; error_log {shown}/error; events {{ worker_connections 4096; }}\n\
-         http {{ access_log off; client_body_temp_path {shown}/b; proxy_temp_path {shown}/p; fastcgi_temp_path {shown}/f;\n\
-         uwsgi_temp_path {shown}/u; scgi_temp_path {shown}/s;\n\
-         upstream bridges {{ {servers} keepalive 64; }}\n\
+    format!(
+        "upstream bridges {{ {servers} keepalive 64; }}\n\
          keepalive_timeout 0; server {{ listen {address}; location / {{ proxy_pass http://bridges; proxy_http_version 1.1;\n\
-         proxy_set_header Connection \"\"; proxy_read_timeout 35s; }} }} }}\n"
-    );
-    let path = folder.join("nginx.conf");
-    write(&path, text).unwrap();
-    path
+         proxy_set_header Connection \"\"; proxy_read_timeout 35s; }} }}"
+    )
 }
 
 #[test]
@@ -123,14 +79,18 @@ fn restarts_fail_no_call() {
     let configured = Configured::with_server_keys("shutdown_delay = \"1s\"");
     let addresses = [unused_address().to_string(), unused_address().to_string()];
     let mut bridges: Vec<_> = addresses.iter().map(|address| Bridge::serve_at(&configured.config(), address)).collect();
-    let nginx = IS_FULL.then(|| Nginx::start(&addresses));
+    let balancer = unused_address();
+    let nginx = IS_FULL.then(|| Nginx::start(balancer, &to_directives(balancer, &addresses), &[]));
     let urls = match &nginx {
-        Some(nginx) => vec![format!("http://{}", nginx.address)],
+        Some(_) => vec![format!("http://{balancer}")],
         None => addresses.iter().map(|address| format!("http://{address}")).collect(),
     };
     let target = Arc::new(Target::new(TENANT, &urls, &[KEY]));
     let follower = match &nginx {
-        Some(nginx) => Follower::start(addresses.clone(), nginx.reloader()),
+        Some(nginx) => {
+            let reload = nginx.reloader();
+            Follower::start(addresses.clone(), move |ready| reload(&to_directives(balancer, ready)))
+        }
         None => {
             let target = Arc::clone(&target);
             let urls = |ready: &[String]| ready.iter().map(|address| format!("http://{address}")).collect::<Vec<_>>();
