@@ -230,8 +230,13 @@ fn measure_while_stuck(stage: &Stage, begin: impl FnOnce()) {
         p99_during.as_secs_f64() / p99_before.as_secs_f64(),
         health.last().unwrap()
     );
-    assert!(p99_during < 10 * p99_before + Duration::from_millis(250), "{p99_before:?} became {p99_during:?}");
-    assert!(*health.last().unwrap() < Duration::from_millis(500), "{health:?}");
+    // The tests of a busy machine without optimization have wider bounds.
+    let (max_p99, max_health) = match IS_FULL {
+        true => (p99_before.mul_f64(1.2), Duration::from_millis(50)),
+        false => (10 * p99_before + Duration::from_millis(250), Duration::from_millis(500)),
+    };
+    assert!(p99_during < max_p99, "{p99_before:?} became {p99_during:?}");
+    assert!(*health.last().unwrap() < max_health, "{health:?}");
 }
 
 /// Runs an outage, and returns the number of calls and of upstream requests after its first second, and the time to recover.
