@@ -25,6 +25,9 @@ use crate::telemetry::TraceExporter;
 use crate::tenants::{CurrentTenants, Tenants};
 use crate::tls::{CurrentTls, Tls};
 
+/// The interval of a timer that is earlier than those of calls.
+const TICK: Duration = Duration::from_secs(1);
+
 /// A server that is ready to accept connections.
 pub struct Server {
     state: ServerState,
@@ -171,8 +174,9 @@ impl Server {
         let state = Arc::new(self.state);
         let _probes = self.probes.map(|listener| Probes::start(listener, &state)).transpose()?;
         tracing::info!(address = %listener.local_addr()?, "serving");
-        // The diagnoses end with this function.
+        // They end with this function.
         let mut background = JoinSet::new();
+        background.spawn(tick());
         if let Some((diagnoses, interval)) = state.diagnoses.clone().zip(self.doctor) {
             background.spawn(doctor::run(Arc::clone(&state.tenants), diagnoses, Arc::clone(&state.clock), interval));
         }
@@ -210,6 +214,16 @@ impl Server {
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("tenants", &self.state.tenants).finish_non_exhaustive()
+    }
+}
+
+/// Keeps a timer that is earlier than those of calls.
+///
+/// Without it most new timers would be the earliest one, and tokio wakes its driver for such a timer by a system call.
+async fn tick() {
+    let mut interval = tokio::time::interval(TICK);
+    loop {
+        interval.tick().await;
     }
 }
 
