@@ -12,6 +12,7 @@ mod instructions;
 mod load;
 mod memory;
 mod process;
+mod rejections;
 mod report;
 mod run;
 mod stub;
@@ -66,6 +67,8 @@ enum Command {
     Memory(memory::Options),
     /// Measures the verification of signatures, and prints a table in Markdown.
     Verify(verify::Options),
+    /// Measures whether a running bridge responds to rejected calls after equal times, and prints a table in Markdown.
+    Rejections(rejections::Options),
 }
 
 fn main() -> Result<()> {
@@ -86,6 +89,7 @@ fn main() -> Result<()> {
         Command::Tenants(options) => tenants::run(&options),
         Command::Memory(options) => memory::run(&options),
         Command::Verify(options) => verify::run(&options),
+        Command::Rejections(options) => rejections::run(&options),
     }
 }
 

@@ -85,7 +85,8 @@ fn headers(token: &str) -> Result<HeaderMap> {
     Ok(headers)
 }
 
-fn flip_first_bit(token: &str) -> Result<String> {
+/// Returns a token with another first bit of its signature.
+pub(crate) fn flip_first_bit(token: &str) -> Result<String> {
     let (scheme, signature) = token.split_once(',').context("a token has a scheme")?;
     let mut bytes = STANDARD.decode(signature)?;
     bytes.iter_mut().take(1).for_each(|byte| *byte ^= 1);
@@ -123,7 +124,7 @@ fn print_row(scheme: &str, name: &str, sorted: &[f64], t: &str) -> Result<()> {
 }
 
 /// Returns the difference of the means of the shorter samples of two kinds, and Welch's t.
-fn welch(one: &[f64], other: &[f64]) -> (f64, f64) {
+pub(crate) fn welch(one: &[f64], other: &[f64]) -> (f64, f64) {
     let parts = [one, other].map(|sorted| {
         let kept = sorted.get(..sorted.len() * KEPT / 100).unwrap_or_default();
         let count = kept.len() as f64;
