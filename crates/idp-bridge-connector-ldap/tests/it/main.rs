@@ -7,6 +7,7 @@ mod fake;
 mod hostile_servers;
 mod hostile_values;
 mod outages;
+mod pages;
 mod referrals;
 mod support;
 mod tls;
