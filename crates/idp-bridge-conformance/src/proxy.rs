@@ -1,4 +1,6 @@
 //! The suite's proxy in front of a real or fake identity provider: it forwards and counts requests, and injects faults.
+//!
+//! It speaks clear text, and TLS to an upstream with `https`.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -9,11 +11,17 @@ use http::{Request, Response, Uri, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
+use rustls::crypto::aws_lc_rs;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_platform_verifier::BuilderVerifierExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
+use tower_service::Service as _;
 
 use crate::TestResult;
 use crate::fault::{Cut, Fault, FaultyBody, When, fault_response};
@@ -37,8 +45,9 @@ pub(crate) struct Proxy {
 }
 
 struct Shared {
-    /// The hosts and ports of the upstreams. With several, the first segment of a path is the position of its upstream.
-    authorities: Vec<String>,
+    /// The base URLs of the upstreams. With several, the first segment of a path is the position of its upstream.
+    upstreams: Vec<Uri>,
+    connector: HttpsConnector<HttpConnector>,
     path: String,
     state: Mutex<State>,
     happened: Notify,
@@ -69,20 +78,25 @@ pub(crate) type UpstreamResponse = Response<Bytes>;
 impl Proxy {
     /// Starts a proxy in front of this base URL.
     pub(crate) async fn start(upstream: &str) -> TestResult<Self> {
-        let path = upstream.parse::<Uri>()?.path().trim_end_matches('/').to_owned();
-        Self::start_at(vec![authority(upstream)?], path).await
+        let upstream = parse(upstream)?;
+        let path = upstream.path().trim_end_matches('/').to_owned();
+        let tls = tls_config(std::slice::from_ref(&upstream))?;
+        Self::start_with(vec![upstream], path, tls).await
     }
 
     /// Starts a proxy in front of the hosts of several base URLs, with the position of each as the first segment of paths.
     pub(crate) async fn start_all(upstreams: &[String]) -> TestResult<Self> {
-        let authorities = upstreams.iter().map(|upstream| authority(upstream)).collect::<TestResult<_>>()?;
-        Self::start_at(authorities, String::new()).await
+        let upstreams = upstreams.iter().map(|upstream| parse(upstream)).collect::<TestResult<Vec<_>>>()?;
+        let tls = tls_config(&upstreams)?;
+        Self::start_with(upstreams, String::new(), tls).await
     }
 
-    async fn start_at(authorities: Vec<String>, path: String) -> TestResult<Self> {
+    async fn start_with(upstreams: Vec<Uri>, path: String, tls: ClientConfig) -> TestResult<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared { authorities, path, state: Mutex::default(), happened: Notify::new() });
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
+        let (state, happened) = (Mutex::default(), Notify::new());
+        let shared = Arc::new(Shared { upstreams, connector, path, state, happened });
         let accepting = Mutex::new(Some(tokio::spawn(accept(listener, Arc::clone(&shared)))));
         Ok(Self { address, shared, accepting })
     }
@@ -204,14 +218,24 @@ impl Drop for Proxy {
     }
 }
 
-/// Returns the host and port of a base URL.
-fn authority(upstream: &str) -> TestResult<String> {
+/// Parses a base URL.
+fn parse(upstream: &str) -> TestResult<Uri> {
     let url: Uri = upstream.parse()?;
-    if url.scheme_str() != Some("http") {
-        return Err(format!("`{upstream}` is not `http`: the suite's proxy does not support TLS").into());
+    match url.scheme_str() {
+        Some("http" | "https") => Ok(url),
+        _ => Err(format!("`{upstream}` is neither `http` nor `https`").into()),
     }
-    let host = url.host().ok_or_else(|| format!("`{upstream}` has no host"))?;
-    Ok(format!("{host}:{}", url.port_u16().unwrap_or(80)))
+}
+
+/// Returns the settings of TLS, with the authorities of the system. They are read only if an upstream has TLS.
+fn tls_config(upstreams: &[Uri]) -> TestResult<ClientConfig> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let builder = match upstreams.iter().any(|upstream| upstream.scheme_str() == Some("https")) {
+        true => builder.with_platform_verifier()?,
+        false => builder.with_root_certificates(RootCertStore::empty()),
+    };
+    Ok(builder.with_no_client_auth())
 }
 
 /// Serves connections until the task is aborted.
@@ -311,8 +335,8 @@ impl Shared {
     }
 
     /// Returns the upstream of a target, and the target there.
-    fn route<'a>(&'a self, target: &'a str) -> Option<(&'a str, &'a str)> {
-        match self.authorities.as_slice() {
+    fn route<'a>(&'a self, target: &'a str) -> Option<(&'a Uri, &'a str)> {
+        match self.upstreams.as_slice() {
             [only] => Some((only, target)),
             several => {
                 let rest = target.strip_prefix('/')?;
@@ -325,12 +349,13 @@ impl Shared {
     async fn try_forward(&self, request: Request<Bytes>) -> TestResult<UpstreamResponse> {
         // The target may be absolute, as in requests to an HTTP proxy.
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned();
-        let (authority, target) = self.route(&target).ok_or("the path has no position of an upstream")?;
-        let stream = TcpStream::connect(authority).await?;
-        let (mut upstream, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let (upstream, target) = self.route(&target).ok_or("the path has no position of an upstream")?;
+        let host = upstream.authority().ok_or("the upstream has no host")?.as_str();
+        let stream = self.connector.clone().call(upstream.clone()).await?;
+        let (mut upstream, connection) = hyper::client::conn::http1::handshake(stream).await?;
         tokio::spawn(connection);
         let (head, body) = request.into_parts();
-        let mut forwarded = Request::builder().method(head.method).uri(target).header(header::HOST, authority);
+        let mut forwarded = Request::builder().method(head.method).uri(target).header(header::HOST, host);
         for (name, value) in head.headers.iter().filter(|(name, _)| !HOP_BY_HOP.contains(name)) {
             forwarded = forwarded.header(name, value);
         }
@@ -345,4 +370,55 @@ impl Shared {
 
 fn whole(response: UpstreamResponse) -> Response<FaultyBody> {
     response.map(FaultyBody::complete)
+}
+
+#[cfg(test)]
+mod tests {
+    use idp_bridge_test_http::{Certificates, Connection, Request, Server, answer};
+    use rustls::ServerConfig;
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+
+    fn parse_certificate(pem: &str) -> CertificateDer<'static> {
+        CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()
+    }
+
+    fn acceptor(certificates: &Certificates) -> TlsAcceptor {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let key = PrivateKeyDer::from_pem_slice(certificates.key.as_bytes()).unwrap();
+        let chain = vec![parse_certificate(&certificates.certificate)];
+        TlsAcceptor::from(Arc::new(builder.with_no_client_auth().with_single_cert(chain, key).unwrap()))
+    }
+
+    /// Returns settings of TLS that trust an authority.
+    fn trust(certificates: &Certificates) -> ClientConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(parse_certificate(&certificates.authority)).unwrap();
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        builder.with_root_certificates(roots).with_no_client_auth()
+    }
+
+    #[tokio::test]
+    async fn requests_reach_a_trusted_upstream_over_tls() {
+        let [own, other] = [Certificates::issue("localhost"), Certificates::issue("localhost")];
+        let server = Server::start_with(Some(acceptor(&own)), |_, _| answer(200, &[], "over TLS")).await;
+        let upstream: Uri = server.base().parse().unwrap();
+        let request = Request::get("/users/u-1?a=b");
+        for (config, expected) in [(trust(&own), Some("over TLS")), (trust(&other), None)] {
+            let proxy = Proxy::start_with(vec![upstream.clone()], String::new(), config).await.unwrap();
+            let mut connection = Connection::open(proxy.address).await;
+            connection.write(request.to_bytes()).await;
+            let answer = connection.answer().await;
+            assert_eq!(answer.map(|answer| answer.body).as_deref(), expected);
+        }
+        let received = server.received();
+        assert_eq!(received.len(), 1, "the certificate of the other authority is refused");
+        let is_same = received.iter().all(|request| request.head.starts_with("GET /users/u-1?a=b "));
+        assert!(is_same, "{received:?}");
+    }
 }

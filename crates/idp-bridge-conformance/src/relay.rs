@@ -53,7 +53,7 @@ impl Recording {
 pub struct CommonAddress(Proxy);
 
 impl CommonAddress {
-    /// Starts a relay to the hosts of these base URLs, which are `http`.
+    /// Starts a relay to the hosts of these base URLs.
     pub async fn start(origins: &[String]) -> TestResult<Self> {
         Ok(Self(Proxy::start_all(origins).await?))
     }
@@ -68,7 +68,7 @@ impl CommonAddress {
 pub struct RecordingRelay(Proxy);
 
 impl RecordingRelay {
-    /// Starts a relay to this base URL, which is `http`.
+    /// Starts a relay to this base URL.
     pub async fn start(upstream: &str, recording: &Recording) -> TestResult<Self> {
         let proxy = Proxy::start(upstream).await?;
         proxy.record_to(recording.clone());

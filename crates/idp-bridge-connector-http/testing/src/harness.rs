@@ -53,8 +53,7 @@ impl DefinitionHarness {
         let mut origins = definition.origins();
         origins.retain(|name| config.settings.contains_key(name));
         let urls: Vec<String> = origins.iter().filter_map(|name| config.settings.get(name).cloned()).collect();
-        let is_common = urls.len() > 1 && urls.iter().all(|url| url.starts_with("http://"));
-        let common = if is_common { Some(CommonAddress::start(&urls).await?) } else { None };
+        let common = if urls.len() > 1 { Some(CommonAddress::start(&urls).await?) } else { None };
         Ok(Self {
             name: format!("http:{name} (real)"),
             definition,
@@ -116,7 +115,7 @@ impl DefinitionHarness {
     async fn relayed(&self, mut config: HttpConfig) -> TestResult<HttpConfig> {
         let Some(recording) = self.state().recording.clone() else { return Ok(config) };
         for name in &self.origins {
-            let Some(url) = config.settings.get_mut(name).filter(|url| url.starts_with("http://")) else { continue };
+            let Some(url) = config.settings.get_mut(name) else { continue };
             let relay = RecordingRelay::start(url, &recording).await?;
             *url = relay.base_url();
             self.state().relays.push(relay);
@@ -201,9 +200,6 @@ impl Harness for DefinitionHarness {
             Need::Login if !can_log_in => Some("the stage of the definition has no `log_in`"),
             Need::ChangeEmail if !can_change_email => Some("the stage of the definition has no `change_email`"),
             Need::SecondOrigin if self.origins.len() < 2 => Some("the product has one origin"),
-            Need::Upstream if self.origin(0).is_ok_and(|url| !url.starts_with("http://")) => {
-                Some("the suite injects faults into servers without TLS only")
-            }
             Need::SelfEdit => Some("a stage has no self-service"),
             Need::Control(control) if !self.staging.has_control(control_name(control)) => {
                 Some("the stage of the definition has no such control")
