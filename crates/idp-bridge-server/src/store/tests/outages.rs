@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use idp_bridge_test_http::{Relay, Target};
 use idp_bridge_test_redis::{RedisServer, Sentinel};
 
 use super::writes::{begin, body, claim, key};
@@ -89,6 +90,20 @@ async fn pause_of_the_server_ends_before_the_deadline() {
     server.resume();
     let back = until_back(async || is_revoked(&store, "a").await).await;
     assert!(back < BACK, "{back:?}");
+}
+
+#[tokio::test]
+async fn silent_connection_is_replaced_despite_short_deadlines() {
+    let (server, relay) = (RedisServer::start(), Relay::start());
+    relay.set_target(Target::At(format!("127.0.0.1:{}", server.port())));
+    let port = relay.address().rsplit(':').next().unwrap().parse().unwrap();
+    let store = Store::in_redis(&RedisSettings::new(address(port)), Still::at(100), &SystemRandom).unwrap();
+    revoke(&store, "a").await.unwrap();
+    relay.freeze();
+    let (acme, keys) = (tenant("acme"), [session("a")]);
+    let check = || store.is_revoked(&acme, &keys, None, Instant::now() + Duration::from_millis(300));
+    assert_is_outage(&check().await.unwrap_err());
+    assert!(check().await.unwrap());
 }
 
 #[tokio::test]
