@@ -8,7 +8,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
 use serde_json::json;
 
-use crate::fixture::{Configured, signer};
+use crate::fixture::{Configured, TENANT, signer};
 use crate::support::bridge::{Bridge, until};
 use crate::support::http::{Reply, Request, connect};
 use crate::support::program;
@@ -82,6 +82,28 @@ fn changed_certificate_is_used_without_a_restart() {
     until(|| send(&bridge, &second, &Request::get("/healthz")).ok()).expect("the new certificate is used");
     assert!(send(&bridge, &first, &Request::get("/healthz")).is_err());
     bridge.wait_for_log("the certificate was replaced");
+}
+
+#[test]
+fn call_and_verify_trust_the_given_authority() {
+    let (configured, _) = configured();
+    let bridge = configured.serve();
+    let url = format!("https://localhost:{}", bridge.address().rsplit(':').next().unwrap());
+    let run = |command: &[&str], more: &[&str]| {
+        let keys = ["--tenant", TENANT, "--key-file", "webhook"];
+        program::run_in(configured.folder(), [command, &keys, more].concat())
+    };
+    let call = ["call", "get-by-id", "u-1", "--url", &url];
+    let untrusted = run(&call, &[]).with_code(1).stderr;
+    assert!(untrusted.contains("--ca-file"), "{untrusted}");
+    assert!(run(&call, &["--ca-file", "tls.pem"]).with_code(0).stdout.contains("ada@acme.example"));
+    run(&["verify", &url], &["--ca-file", "tls.pem"]).with_code(0);
+    let curl = run(&call, &["--ca-file", "tls.pem", "--print-curl"]).with_code(0).stdout;
+    assert!(curl.contains("--cacert tls.pem"), "{curl}");
+    for (file, problem) in [("tls.key", "-----BEGIN CERTIFICATE-----"), ("nothing", "`nothing` cannot be read")] {
+        let refused = run(&call, &["--ca-file", file]).with_code(2).stderr;
+        assert!(refused.contains(problem), "{refused}");
+    }
 }
 
 #[test]

@@ -96,6 +96,36 @@ fn configuration_of_lab_is_ok() {
 }
 
 #[test]
+fn client_certificate_replaces_the_secret() {
+    let _running = running();
+    let lab = Lab::get_running();
+    let folder = tempfile::tempdir().unwrap();
+    let settings = format!(
+        "[tenants.t]\nwebhook_keys = [\"whpk_OzHzv9dJQOjJf0cyLa6rPQCJhfbThuf70Bc1z9fVDQA=\"]\n[tenants.t.connector]\n\
+         type = \"keycloak\"\nurl = \"{}\"\nrealm = \"acme\"\nclient_id = \"idp-bridge-certificate\"\n\
+         ca_file = \"authority.pem\"\nclient_certificate_file = \"bridge.pem\"\nclient_key_file = \"bridge.key\"\n",
+        lab.text("/keycloak/https_url")
+    );
+    std::fs::write(folder.path().join("idp-bridge.toml"), settings).unwrap();
+    let certificates = lab.text("/keycloak/certificates");
+    let copy = |from: &str, to: &str| {
+        std::fs::copy(Path::new(&certificates).join(from), folder.path().join(to)).unwrap();
+    };
+    ["authority.pem", "bridge.pem", "bridge.key"].into_iter().for_each(|name| copy(name, name));
+    let read = || run_in(folder.path(), ["users", "get-by-email", "ada@acme.example", "--json"]);
+    let doctor = || run_in(folder.path(), ["doctor", "--json", "--timeout", "20s"]);
+    assert_eq!(read().with_code(0).json()["user"]["customer"], "c-1001");
+    assert_only(&steps(doctor(), 0), "not_visible", "tick `view-realm`");
+
+    // Another subject of the same authority.
+    copy("keycloak.pem", "bridge.pem");
+    copy("keycloak.key", "bridge.key");
+    assert_eq!(read().with_code(1).json()["kind"], "Unauthenticated");
+    let refused = steps(doctor(), 1);
+    assert!(refused.iter().any(|(_, fix)| fix.contains("Subject DN: that of the client certificate")), "{refused:?}");
+}
+
+#[test]
 fn missing_settings_are_found_with_fix() {
     let _running = running();
     let realm = Realm::new();

@@ -86,9 +86,8 @@ impl Report {
                 .cpu_us
                 .iter()
                 .map(|(number, [median, least, most])| {
-                    let base =
-                        reference.and_then(|reference| reference.cpu_us.get(number)).map_or(f64::NAN, |base| base[0]);
-                    format!(" {median:.0} µs ({least:.0} to {most:.0}) | {:.2} |", median / base)
+                    let base = reference.and_then(|reference| reference.cpu_us.get(number)).map(|base| base[0]);
+                    format!(" {median:.0} µs ({least:.0} to {most:.0}) | {} |", ratio(*median, base))
                 })
                 .collect();
             let Row { gateway, p50_us, p99_us, start_ms, idle_mib, loaded_mib, .. } = row;
@@ -98,6 +97,11 @@ impl Report {
         }
         Ok(())
     }
+}
+
+/// Returns the ratio to the reference, or a dash if that was not measured.
+fn ratio(value: f64, base: Option<f64>) -> String {
+    base.map_or_else(|| "–".to_owned(), |base| format!("{:.2}", value / base))
 }
 
 fn row(gateway: &'static str, rounds: &[Figures]) -> Row {
@@ -133,4 +137,14 @@ fn sorted(mut values: Vec<f64>) -> Vec<f64> {
 
 fn median(sorted: &[f64]) -> f64 {
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_reference_has_no_ratio() {
+        assert_eq!((ratio(3.0, Some(2.0)), ratio(3.0, None)), ("1.50".to_owned(), "–".to_owned()));
+    }
 }

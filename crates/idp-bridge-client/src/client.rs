@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::HeaderName;
 use idp_bridge_core::{Call, Clock, SystemClock, TenantId};
 use idp_bridge_protocol::{Envelope, Operation, SigningKey, signature};
-use reqwest::redirect;
+use reqwest::{Certificate, redirect};
 use url::Url;
 
 use crate::signed::{SignedCall, WebhookId};
@@ -35,11 +35,21 @@ impl Client {
     ///
     /// Pass the old and the new key during a key rotation: one valid signature is sufficient.
     pub fn new(base_url: &str, tenant: TenantId, keys: Vec<SigningKey>) -> Result<Self, ClientError> {
+        Self::with_authorities(base_url, tenant, keys, None)
+    }
+
+    /// Creates a client like [`new`](Self::new) that trusts these certificate authorities (PEM) instead of the system's.
+    pub fn with_authorities(
+        base_url: &str,
+        tenant: TenantId,
+        keys: Vec<SigningKey>,
+        ca_pem: Option<&str>,
+    ) -> Result<Self, ClientError> {
         if keys.is_empty() {
             return Err(ClientError::settings("there is no key to sign with: give one that begins with `whsk_`"));
         }
         let url = webhook_url(base_url, &tenant)?;
-        let http = http_client(&url)?;
+        let http = http_client(&url, ca_pem)?;
         Ok(Self { http, url, tenant, keys: keys.into(), clock: Arc::new(SystemClock), timeout: None })
     }
 
@@ -133,7 +143,7 @@ fn parse_base_url(base_url: &str) -> Result<Url, ClientError> {
     Ok(url)
 }
 
-pub(crate) fn http_client(url: &Url) -> Result<reqwest::Client, ClientError> {
+pub(crate) fn http_client(url: &Url, ca_pem: Option<&str>) -> Result<reqwest::Client, ClientError> {
     let mut builder = reqwest::Client::builder()
         .http1_only()
         .no_proxy()
@@ -142,7 +152,9 @@ pub(crate) fn http_client(url: &Url) -> Result<reqwest::Client, ClientError> {
         .referer(false)
         .connect_timeout(CONNECT_TIMEOUT)
         .user_agent(concat!("idp-bridge-client/", env!("CARGO_PKG_VERSION")));
-    if url.scheme() == "http" {
+    if let Some(pem) = ca_pem {
+        builder = builder.tls_certs_only(parse_authorities(pem)?);
+    } else if url.scheme() == "http" {
         // Without encryption, no certificate authorities are needed.
         builder = builder.tls_certs_only([]);
     }
@@ -150,4 +162,11 @@ pub(crate) fn http_client(url: &Url) -> Result<reqwest::Client, ClientError> {
         reason: "an HTTPS client cannot be created: install certificate authorities (Debian: `ca-certificates`)",
         source: Some(Box::new(error)),
     })
+}
+
+fn parse_authorities(pem: &str) -> Result<Vec<Certificate>, ClientError> {
+    const EXPECTED: &str = "there is no certificate authority: give a PEM text with `-----BEGIN CERTIFICATE-----`";
+    let certificates = Certificate::from_pem_bundle(pem.as_bytes())
+        .map_err(|error| ClientError::Settings { reason: EXPECTED, source: Some(Box::new(error)) })?;
+    if certificates.is_empty() { Err(ClientError::settings(EXPECTED)) } else { Ok(certificates) }
 }

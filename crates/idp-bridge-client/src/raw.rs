@@ -104,9 +104,9 @@ impl RawAnswer {
 pub struct RawClient(reqwest::Client);
 
 impl RawClient {
-    /// Creates a client for the requests to a bridge.
-    pub fn new(request: &RawRequest) -> Result<Self, ClientError> {
-        http_client(&request.url).map(Self)
+    /// Creates a client for the requests to a bridge. It trusts these certificate authorities (PEM), or else the system's.
+    pub fn new(request: &RawRequest, ca_pem: Option<&str>) -> Result<Self, ClientError> {
+        http_client(&request.url, ca_pem).map(Self)
     }
 
     /// Sends a request once.

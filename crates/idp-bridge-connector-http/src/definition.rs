@@ -47,13 +47,11 @@ pub struct Definition {
     #[serde(default)]
     pub(crate) errors: Vec<ErrorRule>,
     /// Federation, for products that are OpenID Providers.
-    #[serde(default)]
     pub(crate) federation: Option<FederationSpec>,
     /// The checks of `idp-bridge doctor`, which change nothing.
     #[serde(default)]
     pub(crate) doctor: Vec<Probe>,
     /// How the conformance suite creates and changes users.
-    #[serde(default)]
     pub(crate) stage: Option<Stage>,
 }
 
@@ -70,10 +68,8 @@ pub(crate) struct Product {
     /// The product's documentation of its API.
     pub(crate) docs: Vec<String>,
     /// A header with the seconds until a request is allowed again, beside `retry-after`.
-    #[serde(default)]
     pub(crate) retry_after_header: Option<String>,
     /// A header that each answer of the product has. A success without it is that of something else, such as a gateway.
-    #[serde(default)]
     pub(crate) answer_header: Option<String>,
 }
 
@@ -99,10 +95,8 @@ pub(crate) struct Setting {
     /// What the setting is for.
     pub(crate) doc: String,
     /// The value if the tenant sets none. Not for secrets.
-    #[serde(default)]
     pub(crate) default: Option<String>,
     /// An example of a value.
-    #[serde(default)]
     pub(crate) example: Option<String>,
 }
 

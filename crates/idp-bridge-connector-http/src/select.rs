@@ -32,7 +32,6 @@ pub(crate) struct SelectorTable {
     #[serde(default)]
     pub(crate) json: bool,
     /// A JSON pointer within the element, or within the JSON of the text.
-    #[serde(default)]
     pub(crate) then: Option<Template>,
     /// Whether the value is the index of the element.
     #[serde(default)]
@@ -184,19 +183,15 @@ pub(crate) struct Check {
     /// A JSON pointer, which may have placeholders of settings.
     pub(crate) at: Template,
     /// The value is this one.
-    #[serde(default)]
     pub(crate) equals: Option<Value>,
     /// The value is one of these.
     #[serde(default)]
     pub(crate) one_of: Vec<Value>,
     /// The value is a text with this part, which may have placeholders of settings.
-    #[serde(default)]
     pub(crate) contains: Option<Template>,
     /// The value is a text that begins with this one.
-    #[serde(default)]
     pub(crate) starts_with: Option<String>,
     /// Whether the value is there and not null.
-    #[serde(default)]
     pub(crate) present: Option<bool>,
     /// The value is the address of the user of the call, without regard to ASCII case.
     #[serde(default)]

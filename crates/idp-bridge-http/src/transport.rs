@@ -192,11 +192,9 @@ impl TransportCause {
         let bridge = peer == Peer::Bridge;
         match self {
             Self::NotBuilt => "report this as a fault of the program",
-            Self::NoStore if bridge => "install one (Debian: `apt install ca-certificates`)",
+            Self::NoStore if bridge => "install one (Debian: `apt install ca-certificates`), or pass `--ca-file`",
             Self::NoStore => tls::NO_STORE_HINT,
-            Self::UntrustedCertificate if bridge => {
-                "add the certificate authority that issued it to the store of this system"
-            }
+            Self::UntrustedCertificate if bridge => "pass the certificate authority that issued it with `--ca-file`",
             Self::UntrustedCertificate => "for a private certificate authority set `ca_file`",
             Self::ExpiredCertificate => "check the dates of the certificate, and the clock of this host",
             Self::OtherHostCertificate => "write the URL with a host name that the certificate is for",

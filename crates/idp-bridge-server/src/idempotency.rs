@@ -13,7 +13,9 @@ use crate::error::{Refusal, Rejection};
 pub use memory::MemoryStore;
 pub use store::{Begin, Claim, Failed, Fingerprint, IdempotencyStore, KEPT, Key, LEASE_GRACE, WriteResult};
 
-pub(crate) use leased::{Ending, FAILURE_KEPT, Held, LeaseRequest, LeaseTable, Leased, Record, Status};
+pub(crate) use leased::{
+    Ending, FAILURE_KEPT, Held, LeaseRequest, LeaseTable, Leased, Record, Status, late, limit_before,
+};
 
 /// The decision about a write with an idempotency key.
 pub(crate) enum Begun {

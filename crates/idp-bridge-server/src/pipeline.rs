@@ -108,7 +108,7 @@ async fn run_once(state: Arc<ServerState>, mut admitted: AdmittedCall, _seat: Se
 /// Revokes the tokens of a user who is deleted now.
 async fn revoke_deleted_user(state: &ServerState, tenant: &Tenant, scope: &CallScope, id: UserId) -> Result<(), Error> {
     let _step = tenant.federation.as_ref().map(|_| scope.recorder().timeline().begin("store.revoke"));
-    dispatch::with_deadline(scope, state.store.revoke_deleted_user(tenant, id)).await
+    dispatch::with_deadline(scope, state.store.revoke_deleted_user(tenant, id, scope.deadline())).await
 }
 
 /// Dispatches a write to the provider, and writes the log line.

@@ -17,7 +17,9 @@ use jiff::Timestamp;
 pub use self::file::{FileStore, FolderState};
 pub use self::redis::{RedisServer, RedisSettings, RedisStore, RedisTopology};
 
-use crate::idempotency::{Begin, Claim, Fingerprint, IdempotencyStore, Key, Leased, MemoryStore, WriteResult};
+use crate::idempotency::{
+    Begin, Claim, Fingerprint, IdempotencyStore, Key, Leased, MemoryStore, WriteResult, late, limit_before,
+};
 use crate::reset_limit::{MemoryResets, ResetLimiter};
 use crate::revocation::{MemoryRevocations, Revocation, RevocationStore, RevokedKey};
 use crate::tenant::Tenant;
@@ -120,8 +122,8 @@ impl Store {
     }
 
     /// Adds entries to the revocation list.
-    pub(crate) async fn revoke(&self, tenant: &TenantId, entries: &[Revocation]) -> Result<()> {
-        self.observe(Operation::Revoke, self.revocations.revoke(tenant, entries).await)
+    pub(crate) async fn revoke(&self, tenant: &TenantId, entries: &[Revocation], deadline: Instant) -> Result<()> {
+        self.run(Operation::Revoke, deadline, self.revocations.revoke(tenant, entries)).await
     }
 
     /// Returns whether an entry of any of these keys rejects a token with this issue time.
@@ -130,20 +132,21 @@ impl Store {
         tenant: &TenantId,
         keys: &[RevokedKey],
         issued_at: Option<Timestamp>,
+        deadline: Instant,
     ) -> Result<bool> {
-        self.observe(Operation::CheckRevoked, self.revocations.is_revoked(tenant, keys, issued_at).await)
+        self.run(Operation::CheckRevoked, deadline, self.revocations.is_revoked(tenant, keys, issued_at)).await
     }
 
     /// Revokes the tokens of a user who is deleted now, if the tenant has federation.
-    pub async fn revoke_deleted_user(&self, tenant: &Tenant, id: UserId) -> Result<()> {
+    pub async fn revoke_deleted_user(&self, tenant: &Tenant, id: UserId, deadline: Instant) -> Result<()> {
         let Some(federation) = &tenant.federation else { return Ok(()) };
         let entry = Revocation::of_deleted_user(id, self.clock.now(), federation.max_token_age);
-        self.revoke(&tenant.id, &[entry]).await
+        self.revoke(&tenant.id, &[entry], deadline).await
     }
 
     /// Counts a password reset. Fails with `RateLimited` if the address had too many in the last hour.
-    pub(crate) async fn count_reset(&self, tenant: &TenantId, email: &Email) -> Result<()> {
-        match self.observe(Operation::CountReset, self.resets.count(tenant, email, self.clock.now()).await)? {
+    pub(crate) async fn count_reset(&self, tenant: &TenantId, email: &Email, deadline: Instant) -> Result<()> {
+        match self.run(Operation::CountReset, deadline, self.resets.count(tenant, email, self.clock.now())).await? {
             None => Ok(()),
             wait => Err(Error::ours(ErrorKind::RateLimited, "too many password resets for one address in an hour")
                 .with_retry_after(wait)),
@@ -157,6 +160,17 @@ impl Store {
 
     fn count(&self, operation: Operation, is_ok: bool) -> Option<&AtomicU64> {
         self.counts.get(operation as usize)?.get(usize::from(is_ok))
+    }
+
+    /// Runs an operation until shortly before the deadline of its call. Fails with `Unavailable` then.
+    async fn run<T>(
+        &self,
+        operation: Operation,
+        deadline: Instant,
+        running: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let ended = tokio::time::timeout_at(limit_before(deadline.into()), running).await;
+        self.observe(operation, ended.unwrap_or_else(|_| Err(late())))
     }
 
     /// Records the result of an operation: the log has the beginning and the end of an outage.

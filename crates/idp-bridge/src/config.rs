@@ -34,9 +34,7 @@ pub(crate) use load::{FILE_NAME, Loader, Location, Reload, Settings, TlsChange, 
 pub(crate) use model::{Audit, Log, LogFormat, Server, ShutdownDelay, TraceProtocol, Traces, parse_listen};
 pub(crate) use problem::{Problem, list, nearest};
 pub(crate) use published::{Setting, connector_settings, json_schema};
-#[cfg(any(feature = "http", feature = "keycloak"))]
-pub(crate) use regular::MAX_FILE;
-pub(crate) use regular::read_text;
+pub(crate) use regular::{MAX_FILE, read_text};
 pub(crate) use secrets::MAX_SECRET;
 pub(crate) use store::StoreSettings;
 

@@ -50,7 +50,7 @@ impl Demo {
              This call with curl; its signature is valid for five minutes (`call --print-curl` prints a new one):\n\n  {}\n\n\
              The API: {url}/docs. Users: ada, grace, linus (not verified), mallory (blocked), nell (no customer), all @acme.example.\n\
              Your own identity provider: see `idp-bridge connectors`, write `idp-bridge.toml`, run `idp-bridge check`.\n",
-            show::curl_command(&signed)
+            show::curl_command(&signed, None)
         ))
     }
 }

@@ -84,9 +84,12 @@ fn format_federation(capabilities: Option<&FederationCapabilities>) -> String {
     .concat()
 }
 
-/// Formats a signed call as a `curl` command for a shell.
-pub(crate) fn curl_command(call: &SignedCall) -> String {
+/// Formats a signed call as a `curl` command for a shell, with the file of the certificate authorities if there is one.
+pub(crate) fn curl_command(call: &SignedCall, ca_file: Option<&Path>) -> String {
     let mut line = format!("curl -sS --fail-with-body {}", quote(call.url()));
+    if let Some(path) = ca_file {
+        line += &format!(" --cacert {}", quote_path(path));
+    }
     for (name, value) in call.headers() {
         line += &format!(" -H {}", quote(&format!("{name}: {value}")));
     }
@@ -139,7 +142,7 @@ mod tests {
         let client = Client::new("http://127.0.0.1:1", TenantId::new("acme").unwrap(), vec![key]).unwrap();
         let email = Email::new("o'neil@acme.example").unwrap();
         let operation = Operation::Users(idp_bridge_client::Call::GetByEmail(email));
-        let line = curl_command(&client.sign(&"msg_1".parse().unwrap(), &operation));
+        let line = curl_command(&client.sign(&"msg_1".parse().unwrap(), &operation), None);
         assert!(line.contains(r"o'\''neil@acme.example"), "{line}");
         assert!(line.contains("-H 'webhook-id: msg_1'"), "{line}");
     }

@@ -5,7 +5,8 @@ mod realm;
 
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -17,11 +18,11 @@ use super::place::Place;
 use super::server::{Launched, responds};
 use super::{Description, Ports, Started, choose_port, packages};
 use crate::environment::readable;
-use crate::prerequisites::{JAVA, MAVEN, PYTHON};
-use crate::{files, status};
+use crate::prerequisites::{JAVA, MAVEN, OPENSSL, PYTHON};
+use crate::{files, process, status};
 
 pub(crate) static LAB: Description = Description {
-    tools: &[&JAVA, &MAVEN, &PYTHON],
+    tools: &[&JAVA, &MAVEN, &OPENSSL, &PYTHON],
     other_server: Some(SMTP),
     ..Description::new("keycloak", realm::NAME, 8080, start)
 };
@@ -38,14 +39,17 @@ fn start(place: &Place, ports: &Ports, bridge_port: u16) -> Result<Started> {
         packages::install_python(&place.folder.join("venv"), &["aiosmtpd==1.4.6"], import, &place.log("venv"))?;
 
     let smtp_port = choose_port(ports.smtp_port, 8125)?;
-    let (port, management_port) = (choose_port(ports.port, 8180)?, choose_port(ports.management_port, 9180)?);
+    let (port, https_port) = (choose_port(ports.port, 8180)?, choose_port(None, 8780)?);
+    let management_port = choose_port(ports.management_port, 9180)?;
     let [url, management_url] = [port, management_port].map(|port| format!("http://127.0.0.1:{port}"));
     status::step("Starting", format!("Keycloak {VERSION} at {url}"));
     let maildir = place.folder.join("mail");
     let smtp = start_smtp(place, &python, &maildir, smtp_port)?;
     let back_channel = format!("http://127.0.0.1:{bridge_port}/v1/tenants/{}/backchannel-logout", realm::NAME);
     let (representation, realm) = realm::new(smtp_port, &back_channel)?;
-    let server = keycloak.start(&place.server(LAB.name), &representation, (port, management_port));
+    let certificates = create_certificates(place).context("cannot create certificates")?;
+    let all_ports = (port, https_port, management_port);
+    let server = keycloak.start(&place.server(LAB.name), &representation, &certificates, all_ports);
     let server = server.context("cannot start Keycloak")?;
     ensure!(responds(&format!("{url}/realms/{}", realm.name)), "Keycloak did not import the realm");
     files::write_with_mode(&place.folder.join(WEB_SECRET), &realm.web_client_secret, files::PRIVATE)?;
@@ -70,6 +74,7 @@ fn start(place: &Place, ports: &Ports, bridge_port: u16) -> Result<Started> {
         settings: json!({
             "keycloak": {
                 "url": url, "management_url": management_url, "admin_username": ADMIN.0, "admin_password": ADMIN.1,
+                "https_url": format!("https://127.0.0.1:{https_port}"), "certificates": certificates,
                 "process": place.server(LAB.name),
             },
             "realm": realm,
@@ -77,6 +82,16 @@ fn start(place: &Place, ports: &Ports, bridge_port: u16) -> Result<Started> {
         }),
         servers: vec![server, smtp],
     })
+}
+
+/// Creates an authority with the certificates of Keycloak and of the bridge. Returns their folder.
+fn create_certificates(place: &Place) -> Result<PathBuf> {
+    let folder = place.folder.join("certificates");
+    files::remove(&folder)?;
+    let script = folder.join("create.sh");
+    files::write(&script, include_str!("keycloak/certificates.sh"))?;
+    process::run_logged(Command::new("sh").arg(&script).current_dir(&folder), &place.log("certificates"))?;
+    Ok(folder)
 }
 
 /// Starts an SMTP server with an empty mailbox.

@@ -202,7 +202,7 @@ async fn raw_requests_are_sent_unchanged() {
     let server = Server::start(|_, _| answer(418, &["x-name: value"], "a pot")).await;
     let request = RawRequest::new(&server.base(), &TenantId::new("acme").unwrap(), "body").unwrap();
     let request = request.header("webhook-id", "a").twice("webhook-id").with("content-type", "text/plain");
-    let client = RawClient::new(&request).unwrap();
+    let client = RawClient::new(&request, None).unwrap();
     let answer = client.send(request.clone().at("elsewhere")).await.unwrap();
     assert_eq!((answer.status, answer.header("x-name"), &*answer.body), (418, Some("value"), &b"a pot"[..]));
     client.send(request.without("webhook-id").get()).await.unwrap();

@@ -14,18 +14,15 @@ pub(crate) enum Auth {
     /// `authorization: Bearer …`.
     Bearer {
         /// The setting of the origin. Not needed if there is one.
-        #[serde(default)]
         origin: Option<String>,
         /// The setting of the secret.
         token: String,
         /// A further header that has the token, such as `apikey`.
-        #[serde(default)]
         also_in: Option<String>,
     },
     /// A header with an API key.
     Header {
         /// The setting of the origin. Not needed if there is one.
-        #[serde(default)]
         origin: Option<String>,
         /// The header.
         name: String,
@@ -38,7 +35,6 @@ pub(crate) enum Auth {
     /// `authorization: Basic …`.
     Basic {
         /// The setting of the origin. Not needed if there is one.
-        #[serde(default)]
         origin: Option<String>,
         /// The setting of the user name.
         user: String,
@@ -48,10 +44,8 @@ pub(crate) enum Auth {
     /// An access token from a client credentials grant (RFC 6749, section 4.4).
     ClientCredentials {
         /// The setting of the origin. Not needed if there is one.
-        #[serde(default)]
         origin: Option<String>,
         /// The setting of the origin of the token endpoint, if it is another one.
-        #[serde(default)]
         token_origin: Option<String>,
         /// The path of the token endpoint.
         token_path: Vec<Template>,
@@ -69,17 +63,14 @@ pub(crate) enum Auth {
     /// An access token for an assertion that the bridge signs (RFC 7523, section 2.1), such as that of a service account.
     JwtBearer {
         /// The setting of the origin. Not needed if there is one.
-        #[serde(default)]
         origin: Option<String>,
         /// The setting of the origin of the token endpoint, if it is another one.
-        #[serde(default)]
         token_origin: Option<String>,
         /// The path of the token endpoint.
         token_path: Vec<Template>,
         /// The setting of the private key, a secret in PEM: RSA or P-256.
         private_key: String,
         /// The setting of the key's id.
-        #[serde(default)]
         key_id: Option<String>,
         /// The claims beside `iat` and `exp`, such as `iss` and `scope`. Without `aud` the assertion is for the token endpoint.
         claims: BTreeMap<String, Template>,
@@ -87,7 +78,6 @@ pub(crate) enum Auth {
     /// A token from a login request.
     Login {
         /// The setting of the origin. Not needed if there is one.
-        #[serde(default)]
         origin: Option<String>,
         /// The path of the request, a `POST`.
         path: Vec<Template>,

@@ -51,25 +51,19 @@ impl Calls {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Call {
     /// Why the product cannot do the call.
-    #[serde(default)]
     pub(crate) unsupported: Option<String>,
     /// The limit or condition of the call.
-    #[serde(default)]
     pub(crate) condition: Option<String>,
     /// The request.
-    #[serde(default)]
     pub(crate) request: Option<RequestSpec>,
     /// The requests, if there are several.
     #[serde(default)]
     pub(crate) steps: Vec<RequestSpec>,
     /// `mark_email_verified`: the request that clears the flag again.
-    #[serde(default)]
     pub(crate) undo: Option<RequestSpec>,
     /// The place of the user in the answer, a JSON pointer; empty for the whole answer.
-    #[serde(default)]
     pub(crate) user: Option<String>,
     /// The place of the list of users in the answer, a JSON pointer.
-    #[serde(default)]
     pub(crate) users: Option<String>,
     /// Whether the search returns users that may be out of date, so that each is read by id.
     #[serde(default)]
@@ -82,10 +76,8 @@ pub(crate) struct Call {
     pub(crate) cannot_contain: Vec<String>,
     /// The request that must succeed before an answer without a user means that there is none. For products that answer a missing
     /// right in the same way.
-    #[serde(default)]
     pub(crate) if_absent: Option<RequestSpec>,
     /// Where the next page is. Without it a search has one page.
-    #[serde(default)]
     pub(crate) next: Option<Next>,
 }
 
@@ -119,15 +111,12 @@ pub(crate) struct RequestSpec {
     #[serde(default)]
     pub(crate) method: Method,
     /// The setting of the origin. Not needed if there is one.
-    #[serde(default)]
     pub(crate) origin: Option<String>,
     /// The credential; `none` for a request without. Not needed if there is one.
-    #[serde(default)]
     pub(crate) auth: Option<String>,
     /// The segments of the path below the origin. Each is percent-encoded.
     pub(crate) path: Vec<Template>,
     /// The custom method after the path, as in `accounts:lookup`.
-    #[serde(default)]
     pub(crate) custom_method: Option<String>,
     /// Whether the path ends with a slash.
     #[serde(default)]
@@ -139,13 +128,11 @@ pub(crate) struct RequestSpec {
     #[serde(default)]
     pub(crate) headers: BTreeMap<String, String>,
     /// The JSON body.
-    #[serde(default)]
     pub(crate) json: Option<JsonBody>,
     /// The body as a form, instead of JSON.
     #[serde(default)]
     pub(crate) form: BTreeMap<String, Template>,
     /// The media type of a JSON body, if it is another one.
-    #[serde(default)]
     pub(crate) content_type: Option<String>,
     /// The statuses of success. Without it each 2xx is one.
     #[serde(default)]

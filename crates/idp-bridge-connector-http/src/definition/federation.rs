@@ -11,7 +11,6 @@ use crate::template::Template;
 #[serde(deny_unknown_fields)]
 pub(crate) struct FederationSpec {
     /// The setting of the issuer's origin. Not needed if there is one.
-    #[serde(default)]
     pub(crate) origin: Option<String>,
     /// The segments of the issuer's path below its origin.
     #[serde(default)]
@@ -20,10 +19,8 @@ pub(crate) struct FederationSpec {
     #[serde(default)]
     pub(crate) trailing_slash: bool,
     /// The setting with the id of the bridge's client, which introspects tokens. Without it userinfo validates them.
-    #[serde(default)]
     pub(crate) client_id: Option<String>,
     /// The setting with the secret of that client.
-    #[serde(default)]
     pub(crate) client_secret: Option<String>,
     /// Where clients send their secrets.
     #[serde(default)]
@@ -32,13 +29,10 @@ pub(crate) struct FederationSpec {
     #[serde(default = "default_scopes")]
     pub(crate) scopes: Vec<String>,
     /// The claim that identifies the login in tokens, mostly `sid`.
-    #[serde(default)]
     pub(crate) session_claim: Option<String>,
     /// The claim with the customer id, if the tenant's settings name none.
-    #[serde(default)]
     pub(crate) customer_claim: Option<Template>,
     /// The request that ends the login `{session}` with all its tokens. It needs `session_claim`.
-    #[serde(default)]
     pub(crate) end_session: Option<RequestSpec>,
 }
 

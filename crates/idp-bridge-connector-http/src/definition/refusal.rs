@@ -12,19 +12,15 @@ use crate::text_or::OneOrMany;
 #[serde(deny_unknown_fields)]
 pub(crate) struct ErrorRule {
     /// The calls that the rule is for, such as `delete`; `auth` for logins and token requests.
-    #[serde(default)]
     pub(crate) call: Option<OneOrMany<String>>,
     /// The number of the step, from 1.
-    #[serde(default)]
     pub(crate) step: Option<usize>,
     /// The statuses.
-    #[serde(default)]
     pub(crate) status: Option<OneOrMany<u16>>,
     /// Conditions on the JSON of the answer. All must hold.
     #[serde(default)]
     pub(crate) when: Vec<Check>,
     /// A part of a body that is not JSON.
-    #[serde(default)]
     pub(crate) text: Option<String>,
     /// Whether the body is empty.
     #[serde(default)]
@@ -34,7 +30,6 @@ pub(crate) struct ErrorRule {
     /// What happened, for the log.
     pub(crate) message: String,
     /// The next step for the tenant's operator.
-    #[serde(default)]
     pub(crate) hint: Option<String>,
 }
 

@@ -24,16 +24,12 @@ pub(crate) struct Stage {
     /// The place of the new user's id in the answer, a JSON pointer.
     pub(crate) id: String,
     /// Marks the address of the new user `{id}` as verified, if `create` cannot.
-    #[serde(default)]
     pub(crate) verify: Option<RequestSpec>,
     /// Blocks the new user `{id}`, if `create` cannot.
-    #[serde(default)]
     pub(crate) block: Option<RequestSpec>,
     /// Changes the address of `{id}` to `{email}`.
-    #[serde(default)]
     pub(crate) change_email: Option<RequestSpec>,
     /// Logs in with `{email}` and `{stage.password}`. A refusal means that the login failed.
-    #[serde(default)]
     pub(crate) log_in: Option<RequestSpec>,
     /// Further values of a new user, by name: `{stage.name}`.
     #[serde(default)]

@@ -17,7 +17,6 @@ pub(crate) struct IdRule {
     #[serde(default)]
     pub(crate) form: IdForm,
     /// The number of characters, if it is always the same.
-    #[serde(default)]
     pub(crate) length: Option<usize>,
     /// Ids that address another resource.
     #[serde(default)]
@@ -48,28 +47,20 @@ pub(crate) struct UserMap {
     /// The id.
     pub(crate) id: Selector,
     /// The address in force.
-    #[serde(default)]
     pub(crate) email: Option<Selector>,
     /// The customer, as a text or a list of texts.
-    #[serde(default)]
     pub(crate) customer: Option<Selector>,
     /// Whether the address is verified.
-    #[serde(default)]
     pub(crate) email_verified: Option<FlagField>,
     /// Whether the user is blocked from logging in.
-    #[serde(default)]
     pub(crate) blocked: Option<FlagField>,
     /// When the user was created.
-    #[serde(default)]
     pub(crate) create_time: Option<TimeField>,
     /// When the user was changed last.
-    #[serde(default)]
     pub(crate) update_time: Option<TimeField>,
     /// When the user logged in last.
-    #[serde(default)]
     pub(crate) login_time: Option<TimeField>,
     /// How often the user has logged in.
-    #[serde(default)]
     pub(crate) logins_count: Option<Selector>,
     /// Further values of the user that requests need.
     #[serde(default)]
@@ -101,10 +92,8 @@ pub(crate) struct FlagTable {
     #[serde(default)]
     pub(crate) not: bool,
     /// The value if the user has no such value.
-    #[serde(default)]
     pub(crate) default: Option<bool>,
     /// How exact the field is; without it exact.
-    #[serde(default)]
     pub(crate) fidelity: Option<Fidelity>,
 }
 
@@ -121,7 +110,6 @@ pub(crate) struct TimeTable {
     #[serde(default)]
     pub(crate) format: TimeFormat,
     /// How exact the field is; without it exact.
-    #[serde(default)]
     pub(crate) fidelity: Option<Fidelity>,
 }
 

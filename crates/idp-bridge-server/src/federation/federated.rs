@@ -128,7 +128,8 @@ impl<'a> Federated<'a> {
         issued_at: Option<Timestamp>,
     ) -> Result<bool> {
         let _step = scope.recorder().timeline().begin("store.check_revoked");
-        self.state.store.is_revoked(&self.tenant.id, keys, issued_at).await.map_err(unavailable)
+        let checking = self.state.store.is_revoked(&self.tenant.id, keys, issued_at, scope.deadline());
+        checking.await.map_err(unavailable)
     }
 
     /// Adds entries to the revocation list.
@@ -137,7 +138,7 @@ impl<'a> Federated<'a> {
             return Ok(());
         }
         let _step = scope.recorder().timeline().begin("store.revoke");
-        self.state.store.revoke(&self.tenant.id, entries).await.map_err(unavailable)
+        self.state.store.revoke(&self.tenant.id, entries, scope.deadline()).await.map_err(unavailable)
     }
 }
 

@@ -215,11 +215,12 @@ impl<T: LeaseTable> Lease<T> {
         Self { shared: Arc::clone(shared), request, deadline, hold: Hold::No }
     }
 
-    /// Requests the lease, until the deadline.
+    /// Requests the lease, until shortly before the deadline.
     async fn acquire(&mut self) -> Result<Held> {
         self.request.time = self.deadline.saturating_duration_since(Instant::now()) + LEASE_GRACE;
         self.hold = Hold::Unknown;
-        let Ok(held) = timeout_at(self.deadline, self.shared.table.acquire(&self.request)).await else {
+        let acquiring = self.shared.table.acquire(&self.request);
+        let Ok(held) = timeout_at(limit_before(self.deadline), acquiring).await else {
             return self.request.awaited.map(Held::Running).ok_or_else(late);
         };
         let held = held?;
@@ -264,7 +265,7 @@ impl<T: LeaseTable> Claim for Lease<T> {
         let Some(end) = self.end(ending) else { return Ok(()) };
         // Continues beyond the deadline.
         let recording = tokio::spawn(end);
-        match timeout_at(self.deadline, recording).await {
+        match timeout_at(limit_before(self.deadline), recording).await {
             Ok(Ok(recorded)) => recorded,
             Ok(Err(_)) => Err(Error::ours(ErrorKind::Unexpected, "the result of a write was not recorded")),
             // The lease of a failure ends by itself.
@@ -287,6 +288,12 @@ impl<T: LeaseTable> Drop for Lease<T> {
     }
 }
 
-fn late() -> Error {
+/// Returns the time limit of an operation of the store, which leaves time to refuse the call before its deadline.
+pub(crate) fn limit_before(deadline: Instant) -> Instant {
+    deadline - deadline.saturating_duration_since(Instant::now()) / 10
+}
+
+/// Returns the error of an operation that exceeded its time limit.
+pub(crate) fn late() -> Error {
     Error::ours(ErrorKind::Unavailable, "the store did not answer in time")
 }

@@ -29,7 +29,7 @@ pub(super) async fn send(state: &Arc<ServerState>, admitted: AdmittedCall, email
     let started = admitted.log.started();
     let deadline = admitted.scope.deadline();
     let step = admitted.log.timeline().begin("store.count_reset");
-    let counted = state.store.count_reset(&admitted.tenant.id, &email);
+    let counted = state.store.count_reset(&admitted.tenant.id, &email, deadline);
     let counted = dispatch::with_deadline(&admitted.scope, counted).await;
     drop(step);
     if let Err(error) = counted {

@@ -1,6 +1,7 @@
 //! Servers over one Redis server, and the number of commands that a call costs.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use idp_bridge_core::{Deleted, SystemRandom};
 use idp_bridge_server::store::{RedisServer as Address, RedisSettings, Store};
@@ -12,6 +13,8 @@ use crate::clock::TestClock;
 use crate::federation::shared::{federated, logout, userinfo};
 use crate::http::Request;
 use crate::scripted::{ProviderCall, Returned, Scripted, record};
+
+const DEADLINE: Duration = Duration::from_secs(4);
 
 fn in_redis(redis: &RedisServer) -> Store {
     with_prefix(redis, RedisSettings::DEFAULT_PREFIX)
@@ -68,10 +71,31 @@ async fn commands_of_calls_are_few() {
 async fn commands_of_federation_are_few() {
     let redis = RedisServer::start();
     // Another bridge loads the script.
-    assert_eq!(federated(60, with_prefix(&redis, "other:")).await.send(&logout("a.d.a")).await.status, 204);
-    let bridge = federated(60, in_redis(&redis)).await;
+    assert_eq!(federated(DEADLINE, with_prefix(&redis, "other:")).await.send(&logout("a.d.a")).await.status, 204);
+    let bridge = federated(DEADLINE, in_redis(&redis)).await;
     assert_eq!(count(&redis, &bridge, &userinfo("a.d.a"), 200).await, 3, "a validation");
     assert_eq!(count(&redis, &bridge, &userinfo("a.d.a"), 200).await, 1, "a cached token");
     assert_eq!(count(&redis, &bridge, &logout("a.d.a"), 204).await, 3, "a logout");
     assert_eq!(count(&redis, &bridge, &logout("a.d.a"), 204).await, 1, "a repeated logout");
+}
+
+#[tokio::test]
+async fn paused_server_refuses_in_time() {
+    let (redis, deadline) = (RedisServer::start(), Duration::from_secs(1));
+    let bridge = federated(deadline, in_redis(&redis)).await;
+    assert_eq!(bridge.send(&userinfo("a.d.a")).await.status, 200);
+    redis.pause();
+    let write = |kind: &str, data| signed(&envelope(kind, data));
+    for request in [
+        write("users.delete", json!({"id": "u"})),
+        write("users.send_password_reset_email", json!({"email": "a@b"})),
+        userinfo("a.d.a"),
+        logout("a.d.a"),
+    ] {
+        let sent = Instant::now();
+        let answer = bridge.send(&request).await;
+        assert!(sent.elapsed() < deadline, "{:?}", sent.elapsed());
+        assert_eq!(answer.verdict(), (503, "overloaded".into()), "{request:?}");
+        assert!(answer.header("retry-after").is_some() && answer.json()["outcome"] == "not_applied", "{answer:?}");
+    }
 }

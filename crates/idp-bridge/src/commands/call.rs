@@ -38,6 +38,8 @@ pub(crate) struct Options {
     tenant: TenantId,
     #[command(flatten)]
     keys: Keys,
+    #[command(flatten)]
+    authorities: Authorities,
     /// The id of the call; reuse it to retry a write, so that the write runs once [default: a new id]
     #[arg(long = "id", value_name = "ID")]
     webhook_id: Option<WebhookId>,
@@ -67,6 +69,14 @@ pub(super) struct Keys {
     key_env: Vec<String>,
 }
 
+/// The certificate authorities of the bridge.
+#[derive(Debug, Args)]
+pub(super) struct Authorities {
+    /// A file with the certificate authorities of the bridge (PEM), instead of the system's
+    #[arg(long, value_name = "PATH")]
+    ca_file: Option<PathBuf>,
+}
+
 /// Runs the command.
 pub(crate) fn run(command: CallCommand) -> CommandResult {
     let (operation, options) = command.into_parts();
@@ -75,10 +85,12 @@ pub(crate) fn run(command: CallCommand) -> CommandResult {
         None => WebhookId::random().map_err(|error| Problem::new(format!("no id can be generated: {error}")))?,
     };
     let keys = options.keys.read()?;
-    let client =
-        Client::new(&options.url, options.tenant.clone(), keys).map_err(|error| Problem::new(with_causes(&error)))?;
+    let ca_pem = options.authorities.read()?;
+    let client = Client::with_authorities(&options.url, options.tenant.clone(), keys, ca_pem.as_deref())
+        .map_err(|error| Problem::new(with_causes(&error)))?;
     if options.print_curl {
-        print(&show::curl_command(&client.sign(&id, &operation)))?;
+        let ca_file = options.authorities.ca_file.as_deref();
+        print(&show::curl_command(&client.sign(&id, &operation), ca_file))?;
         return Ok(Exit::Done);
     }
     let client = match options.timeout {
@@ -134,6 +146,17 @@ impl Keys {
             parse_key(&text, name)
         });
         given.chain(files).chain(variables).collect()
+    }
+}
+
+impl Authorities {
+    /// Reads the file, if there is one.
+    pub(super) fn read(&self) -> Result<Option<String>, Problem> {
+        let read = |path: &PathBuf| {
+            config::read_text(path, config::MAX_FILE)
+                .map_err(|error| Problem::new(format!("the file `{}` cannot be read: {error}", path.display())))
+        };
+        self.ca_file.as_ref().map(read).transpose()
     }
 }
 

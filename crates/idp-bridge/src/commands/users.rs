@@ -137,7 +137,7 @@ fn perform(
         let answer = dispatch::call(tenant, call, &scope).await?;
         if let (Some(store), Some(id)) = (store, deleted) {
             // The command has to be repeated.
-            let revoked = store.revoke_deleted_user(tenant, id).await;
+            let revoked = store.revoke_deleted_user(tenant, id, scope.deadline()).await;
             revoked.map_err(|error| dispatch::Failure { error, outcome: Outcome::Unknown })?;
         }
         Ok(answer)

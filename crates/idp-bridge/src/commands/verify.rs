@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use self::expected::Expected;
 use self::target::Target;
-use super::call::Keys;
+use super::call::{Authorities, Keys};
 use super::runtime;
 use crate::config::Problem;
 use crate::report::{CommandResult, Exit, Failure, print, print_json, with_causes};
@@ -39,6 +39,8 @@ pub(crate) struct Options {
     tenant: TenantId,
     #[command(flatten)]
     keys: Keys,
+    #[command(flatten)]
+    authorities: Authorities,
     /// The id of an existing user
     #[arg(long, value_name = "ID")]
     user_id: Option<UserId>,
@@ -106,7 +108,7 @@ impl Checked {
 
 /// Runs the command.
 pub(crate) fn run(options: &Options) -> CommandResult {
-    let target = Target::new(&options.url, &options.tenant, &options.keys)?;
+    let target = Target::new(&options.url, &options.tenant, &options.keys, &options.authorities)?;
     let checked = runtime()?.block_on(run_checks(&target, options))?;
     let ok = checked.iter().all(|check| check.verdict != Verdict::Failed);
     if options.json {

@@ -10,12 +10,10 @@ use opentelemetry_otlp::{
 };
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::config::{Problem, TraceProtocol, Traces, read_text};
+use crate::config::{MAX_FILE, Problem, TraceProtocol, Traces, read_text};
 
 /// The time limit for a request to the collector, with its retries.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
-/// The maximum size of the file with certificate authorities.
-const MAX_CA: u64 = 1024 * 1024;
 
 /// The exporter of the chosen protocol.
 pub(super) type Collector = SpanExporter;
@@ -35,7 +33,7 @@ pub(super) fn connect(settings: &Traces) -> Result<Collector, Problem> {
 }
 
 fn read_ca(path: &Path) -> Result<String, Problem> {
-    read_text(path, MAX_CA).map_err(|error| {
+    read_text(path, MAX_FILE).map_err(|error| {
         let problem = Problem::new(format!("`traces.ca_file` cannot be read: {error}")).in_file(path);
         problem.with_hint("check the path and its permissions")
     })

@@ -15,6 +15,8 @@ use crate::{environment, files, process, status};
 
 /// The version that the connector was written for.
 pub(crate) const VERSION: &str = "26.7.3";
+/// The build options. A change needs another name of the folder, so that Keycloak is built again.
+const BUILD: [&str; 4] = ["build", "--db=dev-file", "--health-enabled=true", "--https-client-auth=request"];
 /// The administrator. The server listens on this machine only.
 pub(crate) const ADMIN: (&str, &str) = ("admin", "admin");
 
@@ -37,7 +39,7 @@ impl Keycloak {
     /// The folder is moved to its place at the end, so that an interrupted run begins again.
     pub(crate) fn install(place: &Place) -> Result<Self> {
         let java = JAVA.path()?;
-        let installed = place.folder.join(format!("keycloak-{VERSION}"));
+        let installed = place.folder.join(format!("keycloak-{VERSION}-https"));
         if !installed.exists() {
             let started = Instant::now();
             let partial = place.folder.join("keycloak.partial");
@@ -56,7 +58,7 @@ impl Keycloak {
     fn build(&self, place: &Place) -> Result<()> {
         status::step("Building", format!("Keycloak {VERSION} for quick starts"));
         let mut build = self.command();
-        build.args(["build", "--db=dev-file", "--health-enabled=true"]);
+        build.args(BUILD);
         process::run_logged(&mut build, &place.log("keycloak-build")).context("cannot build Keycloak")?;
         status::step("Preparing", "Keycloak's empty database");
         let mut bootstrap = self.command();
@@ -67,18 +69,21 @@ impl Keycloak {
         files::copy_flat_folder(&self.home.join("data/h2"), &self.home.join("empty-database"))
     }
 
-    /// Starts the server with an empty database and this realm, on these ports for HTTP and management.
+    /// Starts the server with an empty database, this realm and the certificates of a folder, on these ports for HTTP, HTTPS
+    /// and management.
     pub(crate) fn start(
         &self,
         server: &Server,
         realm: &Value,
-        (port, management_port): (u16, u16),
+        certificates: &Path,
+        (port, https_port, management_port): (u16, u16, u16),
     ) -> Result<Launched> {
         let data = self.home.join("data");
         files::remove(&data)?;
         files::copy_flat_folder(&self.home.join("empty-database"), &data.join("h2"))?;
         files::write_with_mode(&data.join("import/realm.json"), &realm.to_string(), files::PRIVATE)?;
         let script = self.script();
+        let certificates = certificates.display();
         let command = [
             &*script.to_string_lossy(),
             "start",
@@ -86,7 +91,12 @@ impl Keycloak {
             "--http-enabled=true",
             "--http-host=127.0.0.1",
             &format!("--http-port={port}"),
+            &format!("--https-port={https_port}"),
+            &format!("--https-certificate-file={certificates}/keycloak.pem"),
+            &format!("--https-certificate-key-file={certificates}/keycloak.key"),
+            &format!("--truststore-paths={certificates}/authority.pem"),
             &format!("--http-management-port={management_port}"),
+            "--http-management-scheme=http",
             // Fixed, so that tokens and links in mails do not follow the `Host` header.
             &format!("--hostname=http://127.0.0.1:{port}"),
             "--cache=local",

@@ -17,6 +17,9 @@ use crate::flights::Flights;
 /// The time limit of an operation, including a new connection.
 const OPERATION: Duration = Duration::from_secs(1);
 
+/// The time without a response after which the connection is dropped with its operation, such as at the deadline of a call.
+const SILENCE: Duration = Duration::from_millis(50);
+
 /// The first and the longest interval between two attempts to connect. Each one is twice as long as the last.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(400));
 
@@ -45,6 +48,21 @@ struct State {
 /// A connection and its number.
 #[derive(Clone)]
 struct Numbered(u64, Connection);
+
+/// The connection of an operation, by its number. It is 0 without a connection, and after the response.
+struct Used<'a> {
+    shared: &'a Shared,
+    number: AtomicU64,
+    since: Instant,
+}
+
+impl Drop for Used<'_> {
+    fn drop(&mut self) {
+        if self.since.elapsed() >= SILENCE {
+            self.shared.discard(*self.number.get_mut());
+        }
+    }
+}
 
 /// The last failed attempt to connect.
 struct Failed {
@@ -78,28 +96,28 @@ impl Link {
     where
         F: Future<Output = RedisResult<T>>,
     {
-        let used = AtomicU64::new(0);
+        let used = Used { shared: &self.shared, number: AtomicU64::new(0), since: Instant::now() };
         let attempt = async || {
             let Numbered(number, connection) = self.connect().await?;
-            used.store(number, Relaxed);
+            used.number.store(number, Relaxed);
             Ok(operation(connection).await)
         };
         let repeated = async {
             match attempt().await? {
                 Err(error) if error.is_connection_dropped() => {
-                    self.shared.discard(used.load(Relaxed));
+                    self.shared.discard(used.number.load(Relaxed));
                     attempt().await
                 }
                 result => Ok(result),
             }
         };
         match tokio::time::timeout(OPERATION, repeated).await {
-            Ok(Ok(result)) => result.map_err(|error| self.shared.to_error(used.load(Relaxed), error)),
-            Ok(Err(error)) => Err(error),
-            Err(_) => {
-                self.shared.discard(used.load(Relaxed));
-                Err(self.shared.unavailable("did not answer in time"))
+            Ok(Ok(result)) => {
+                let number = used.number.swap(0, Relaxed);
+                result.map_err(|error| self.shared.to_error(number, error))
             }
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(self.shared.unavailable("did not answer in time")),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use idp_bridge_test_http::{Relay, Target};
 use idp_bridge_test_redis::{RedisServer, Sentinel};
 
 use super::writes::{begin, body, claim, key};
@@ -16,11 +17,11 @@ const LONG: Duration = Duration::from_secs(20);
 const BACK: Duration = Duration::from_secs(1);
 
 async fn revoke(store: &Store, id: &str) -> Result<()> {
-    store.revoke(&tenant("acme"), &[entry(session(id), None, 1_000)]).await
+    store.revoke(&tenant("acme"), &[entry(session(id), None, 1_000)], Instant::now() + LONG).await
 }
 
 async fn is_revoked(store: &Store, id: &str) -> Result<bool> {
-    store.is_revoked(&tenant("acme"), &[session(id)], None).await
+    store.is_revoked(&tenant("acme"), &[session(id)], None, Instant::now() + LONG).await
 }
 
 fn shared() -> (Store, RedisServer) {
@@ -69,19 +70,40 @@ async fn restart_between_two_operations_is_not_noticed() {
 }
 
 #[tokio::test]
-async fn pause_of_the_server_ends_at_the_deadline() {
+async fn pause_of_the_server_ends_before_the_deadline() {
     let (store, server) = shared();
     revoke(&store, "a").await.unwrap();
     server.pause();
-    let (begun, deadline) = (Instant::now(), Duration::from_millis(300));
-    assert_is_outage(&store.begin_write(key("1"), [0; 32], begun + deadline).await.unwrap_err());
-    assert!(begun.elapsed() < deadline + Duration::from_millis(300), "{:?}", begun.elapsed());
+    let deadline = Instant::now() + Duration::from_secs(1);
+    let (acme, ada) = (tenant("acme"), "ada@acme.example".parse().unwrap());
+    let errors = tokio::join!(
+        async { store.begin_write(key("1"), [0; 32], deadline).await.unwrap_err() },
+        async { store.revoke(&acme, &[entry(session("b"), None, 1_000)], deadline).await.unwrap_err() },
+        async { store.is_revoked(&acme, &[session("a")], None, deadline).await.unwrap_err() },
+        async { store.count_reset(&acme, &ada, deadline).await.unwrap_err() },
+    );
+    assert!(Instant::now() < deadline, "a call can be refused in time");
+    <[Error; 4]>::from(errors).iter().for_each(assert_is_outage);
     let begun = Instant::now();
     assert_is_outage(&is_revoked(&store, "a").await.unwrap_err());
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     server.resume();
     let back = until_back(async || is_revoked(&store, "a").await).await;
     assert!(back < BACK, "{back:?}");
+}
+
+#[tokio::test]
+async fn silent_connection_is_replaced_despite_short_deadlines() {
+    let (server, relay) = (RedisServer::start(), Relay::start());
+    relay.set_target(Target::At(format!("127.0.0.1:{}", server.port())));
+    let port = relay.address().rsplit(':').next().unwrap().parse().unwrap();
+    let store = Store::in_redis(&RedisSettings::new(address(port)), Still::at(100), &SystemRandom).unwrap();
+    revoke(&store, "a").await.unwrap();
+    relay.freeze();
+    let (acme, keys) = (tenant("acme"), [session("a")]);
+    let check = || store.is_revoked(&acme, &keys, None, Instant::now() + Duration::from_millis(300));
+    assert_is_outage(&check().await.unwrap_err());
+    assert!(check().await.unwrap());
 }
 
 #[tokio::test]
@@ -168,8 +190,8 @@ async fn cluster_keeps_all_kinds_of_keys() {
     let store = Store::in_redis(&settings, Still::at(100), &SystemRandom).unwrap();
     until_back(async || revoke(&store, "a").await).await;
     let keys = [session("b"), session("a")];
-    assert!(store.is_revoked(&tenant("acme"), &keys, None).await.unwrap());
+    assert!(store.is_revoked(&tenant("acme"), &keys, None, Instant::now() + LONG).await.unwrap());
     claim(&store, "1", LONG).await.finish(Ok("{}".into())).await.unwrap();
     assert_eq!(body(begin(&store, "1", LONG).await), "{}");
-    store.count_reset(&tenant("acme"), &"ada@acme.example".parse().unwrap()).await.unwrap();
+    store.count_reset(&tenant("acme"), &"ada@acme.example".parse().unwrap(), Instant::now() + LONG).await.unwrap();
 }

@@ -13,11 +13,11 @@ fn subject(id: &str) -> RevokedKey {
 
 impl Fixture {
     async fn revoke(&self, entries: &[Revocation]) {
-        self.store.revoke(&tenant("acme"), entries).await.unwrap();
+        self.store.revocations.revoke(&tenant("acme"), entries).await.unwrap();
     }
 
     async fn refuses(&self, key: RevokedKey, issued_at: Option<i64>) -> bool {
-        self.store.is_revoked(&tenant("acme"), &[key], issued_at.map(time)).await.unwrap()
+        self.store.revocations.is_revoked(&tenant("acme"), &[key], issued_at.map(time)).await.unwrap()
     }
 }
 
@@ -56,8 +56,9 @@ async fn fractions_of_a_second_are_kept() {
         let exact = Revocation { key: subject("u"), not_before: Some(at(90_000_000_001)), until: time(200) };
         list.revoke(&[exact]).await;
         list.restart();
-        let refuses =
-            async |issued| list.store.is_revoked(&tenant("acme"), &[subject("u")], Some(at(issued))).await.unwrap();
+        let refuses = async |issued| {
+            list.store.revocations.is_revoked(&tenant("acme"), &[subject("u")], Some(at(issued))).await.unwrap()
+        };
         assert!(refuses(90_000_000_001).await && !refuses(90_000_000_002).await);
     }
 }
@@ -103,9 +104,9 @@ async fn keys_depend_on_tenant_kind_and_text() {
         for other in [subject("a"), session("A"), session("a "), session("aa"), RevokedKey::Token([b'a'; 32])] {
             assert!(!list.refuses(other, None).await);
         }
-        assert!(!list.store.is_revoked(&tenant("other"), &[session("a")], None).await.unwrap());
-        assert!(!list.store.is_revoked(&tenant("acme"), &[], None).await.unwrap());
-        assert!(list.store.is_revoked(&tenant("acme"), &[session("b"), session("a")], None).await.unwrap());
+        assert!(!list.store.revocations.is_revoked(&tenant("other"), &[session("a")], None).await.unwrap());
+        assert!(!list.store.revocations.is_revoked(&tenant("acme"), &[], None).await.unwrap());
+        assert!(list.store.revocations.is_revoked(&tenant("acme"), &[session("b"), session("a")], None).await.unwrap());
     }
 }
 
@@ -196,7 +197,7 @@ proptest! {
                     Step::Revoke { key, not_before, until } => {
                         model.0.entry(key).or_default().push((now, not_before, until));
                         let entry = entry(keys[key.1].clone(), not_before, until);
-                        runtime.block_on(list.store.revoke(&tenants[key.0], &[entry])).unwrap();
+                        runtime.block_on(list.store.revocations.revoke(&tenants[key.0], &[entry])).unwrap();
                     }
                     Step::Advance(seconds) => {
                         now += seconds;
@@ -206,7 +207,7 @@ proptest! {
                 }
                 let cases = (0..2).flat_map(|tenant| (0..6).map(move |key| (tenant, key)));
                 for (key, issued_at) in cases.flat_map(|key| [None, Some(89), Some(105), Some(119)].map(|at| (key, at))) {
-                    let asked = list.store.is_revoked(&tenants[key.0], &keys[key.1..=key.1], issued_at.map(time));
+                    let asked = list.store.revocations.is_revoked(&tenants[key.0], &keys[key.1..=key.1], issued_at.map(time));
                     let asked = runtime.block_on(asked).unwrap();
                     prop_assert_eq!(asked, model.refuses(key, now, issued_at), "{:?} {:?} at {}", key, issued_at, now);
                 }

@@ -8,7 +8,7 @@ use idp_bridge_protocol::signature;
 use serde_json::{Value, json};
 
 use super::expected::Expected;
-use crate::commands::call::Keys;
+use crate::commands::call::{Authorities, Keys};
 use crate::commands::keys;
 use crate::config::Problem;
 use crate::report::{Failure, with_causes};
@@ -30,7 +30,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    pub(super) fn new(url: &str, tenant: &TenantId, given: &Keys) -> Result<Self, Failure> {
+    pub(super) fn new(url: &str, tenant: &TenantId, given: &Keys, authorities: &Authorities) -> Result<Self, Failure> {
         let mut random = [0; 8];
         SystemRandom.fill(&mut random)?;
         let unique = format!("verify-{:016x}", u64::from_be_bytes(random));
@@ -38,7 +38,7 @@ impl Target {
         let unusable = |error: ClientError| Problem::new(with_causes(&error));
         let request = RawRequest::new(url, tenant, "").map_err(unusable)?;
         Ok(Self {
-            http: RawClient::new(&request).map_err(unusable)?,
+            http: RawClient::new(&request, authorities.read()?.as_deref()).map_err(unusable)?,
             elsewhere: RawRequest::new(url, &unknown, "").map_err(unusable)?,
             request,
             tenant: tenant.clone(),
