@@ -86,7 +86,7 @@ fn changed_certificate_is_used_without_a_restart() {
 
 #[test]
 fn call_and_verify_trust_the_given_authority() {
-    let (configured, _) = configured();
+    let (configured, _) = configured("");
     let bridge = configured.serve();
     let url = format!("https://localhost:{}", bridge.address().rsplit(':').next().unwrap());
     let run = |command: &[&str], more: &[&str]| {
