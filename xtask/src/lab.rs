@@ -7,6 +7,7 @@ mod keycloak;
 mod kratos;
 mod oidc;
 pub(crate) mod packages;
+mod parse_server;
 mod place;
 mod pocketbase;
 mod postgres;
@@ -53,6 +54,8 @@ pub(crate) enum Name {
     Firebase,
     /// Ory Kratos, which a definition of the connector `http` describes, with users
     Kratos,
+    /// An application with Parse Server, which a definition of the connector `http` describes, with users
+    ParseServer,
 }
 
 impl Name {
@@ -66,6 +69,7 @@ impl Name {
             Self::BetterAuth => &better_auth::LAB,
             Self::Firebase => &firebase::LAB,
             Self::Kratos => &kratos::LAB,
+            Self::ParseServer => &parse_server::LAB,
         }
     }
 }
@@ -89,7 +93,8 @@ pub(crate) struct Options {
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Ports {
     /// Port of the identity provider [default: the first free one from 8180 (keycloak), 4566 (cognito), 8280 (oidc), 8380
-    /// (pocketbase), 8480 (scim2), 8580 (better-auth), 8680 (firebase) or 8780 (kratos)]
+    /// (pocketbase), 8480 (scim2), 8580 (better-auth), 8680 (firebase), 8780 (kratos) or 8980
+    /// (parse-server)]
     #[arg(long)]
     port: Option<u16>,
     /// Port of Keycloak's health [default: the first free one from 9180]
@@ -98,7 +103,7 @@ pub(crate) struct Ports {
     /// Port of the SMTP server for Keycloak [default: the first free one from 8125]
     #[arg(long)]
     smtp_port: Option<u16>,
-    /// Port in the bridge's configuration [default: the first free one from 8080 (keycloak) to 8087 (kratos)]
+    /// Port in the bridge's configuration [default: the first free one from 8080 (keycloak) to 8088 (parse-server)]
     #[arg(long)]
     bridge_port: Option<u16>,
 }

@@ -67,7 +67,7 @@ mod table {
     pub(crate) const OPENSSL: Tool = Tool { probe: &["version"], ..tool(
         "OpenSSL", "signs the calls of the client in a shell", &["openssl"], "openssl", "openssl") };
     pub(crate) const POSTGRES: Tool = tool(
-        "PostgreSQL", "has the users tables of the tests, and the database of Kratos",
+        "PostgreSQL", "has the users tables of the tests, and the databases of labs",
         // Debian keeps the server out of the path, in a folder for each version.
         &["/usr/lib/postgresql/18/bin/postgres", "/usr/lib/postgresql/17/bin/postgres",
           "/usr/lib/postgresql/16/bin/postgres", "/usr/lib/postgresql/15/bin/postgres",
