@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         .add("scim2", definition("scim2"))
         .add("better-auth", definition("better-auth"))
         .add("kratos", definition("kratos"))
+        .add("parse-server", definition("parse-server"))
         .add("firebase", async { Ok(definition("firebase").await?.named("http:firebase (emulator)")) })
         .run()
 }
