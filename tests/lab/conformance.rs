@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         .add("oidc", oidc())
         .add("pocketbase", definition("pocketbase"))
         .add("scim2", definition("scim2"))
+        .add("keycloak-scim", async { Ok(definition("keycloak").await?.named("http:scim2 (Keycloak)")) })
         .add("better-auth", definition("better-auth"))
         .add("kratos", definition("kratos"))
         .add("parse-server", definition("parse-server"))

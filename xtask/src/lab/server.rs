@@ -173,6 +173,11 @@ pub(crate) fn post_json<T: DeserializeOwned>(url: &str, body: &Value) -> Result<
     parse(url, agent().post(url).content_type("application/json").send(body.to_string()))
 }
 
+/// Posts a form to this URL, and returns the JSON of the response.
+pub(crate) fn post_form<T: DeserializeOwned>(url: &str, form: [(&str, &str); 3]) -> Result<T> {
+    parse(url, agent().post(url).send_form(form))
+}
+
 fn parse<T: DeserializeOwned>(url: &str, response: Result<Response<Body>, ureq::Error>) -> Result<T> {
     let text = response.and_then(|mut response| response.body_mut().read_to_string());
     Ok(serde_json::from_str(&text.with_context(|| format!("cannot read `{url}`"))?)?)

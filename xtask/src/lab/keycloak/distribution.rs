@@ -37,7 +37,7 @@ impl Keycloak {
     /// The folder is moved to its place at the end, so that an interrupted run begins again.
     pub(crate) fn install(place: &Place) -> Result<Self> {
         let java = JAVA.path()?;
-        let installed = place.folder.join(format!("keycloak-{VERSION}"));
+        let installed = place.folder.join(format!("keycloak-{VERSION}-scim"));
         if !installed.exists() {
             let started = Instant::now();
             let partial = place.folder.join("keycloak.partial");
@@ -56,7 +56,7 @@ impl Keycloak {
     fn build(&self, place: &Place) -> Result<()> {
         status::step("Building", format!("Keycloak {VERSION} for quick starts"));
         let mut build = self.command();
-        build.args(["build", "--db=dev-file", "--health-enabled=true"]);
+        build.args(["build", "--db=dev-file", "--health-enabled=true", "--features=scim-api"]);
         process::run_logged(&mut build, &place.log("keycloak-build")).context("cannot build Keycloak")?;
         status::step("Preparing", "Keycloak's empty database");
         let mut bootstrap = self.command();
