@@ -26,7 +26,10 @@ fn main() -> ExitCode {
         .add("oidc", oidc())
         .add("pocketbase", definition("pocketbase"))
         .add("scim2", definition("scim2"))
+        .add("keycloak-scim", async { Ok(definition("keycloak").await?.named("http:scim2 (Keycloak)")) })
         .add("better-auth", definition("better-auth"))
+        .add("kratos", definition("kratos"))
+        .add("parse-server", definition("parse-server"))
         .add("firebase", async { Ok(definition("firebase").await?.named("http:firebase (emulator)")) })
         .run()
 }
@@ -53,7 +56,9 @@ async fn definition(lab: &str) -> TestResult<DefinitionHarness> {
     let mut config = HttpConfig::new(&name);
     config.settings = texts("/definition/settings")?;
     config.secrets = texts("/definition/secrets")?.into_iter().map(|(name, text)| (name, Secret::new(text))).collect();
-    DefinitionHarness::start(name.clone(), catalog::find(&name)?.to_owned(), config, 0).await
+    // A product that the stage cannot configure sends its mails to this port.
+    let smtp_port = lab.get("/smtp_port").ok().and_then(serde_json::Value::as_u64).unwrap_or_default();
+    DefinitionHarness::start(name.clone(), catalog::find(&name)?.to_owned(), config, smtp_port.try_into()?).await
 }
 
 async fn oidc() -> TestResult<ServerHarness> {

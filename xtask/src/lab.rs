@@ -4,10 +4,13 @@ mod better_auth;
 mod cognito;
 mod firebase;
 mod keycloak;
+mod kratos;
 mod oidc;
 pub(crate) mod packages;
+mod parse_server;
 mod place;
 mod pocketbase;
+mod postgres;
 mod scim;
 mod server;
 mod settings;
@@ -18,6 +21,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use self::place::Place;
@@ -32,7 +36,7 @@ use crate::{files, process, status};
 const PORT_TRIES: u16 = 100;
 
 /// A lab on the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Name {
     /// Keycloak with a new realm, and an SMTP server that keeps its mails
     Keycloak,
@@ -48,12 +52,13 @@ pub(crate) enum Name {
     BetterAuth,
     /// The Authentication emulator of Firebase, which a definition of the connector `http` describes, with users
     Firebase,
+    /// Ory Kratos, which a definition of the connector `http` describes, with users
+    Kratos,
+    /// An application with Parse Server, which a definition of the connector `http` describes, with users
+    ParseServer,
 }
 
 impl Name {
-    const ALL: [Self; 7] =
-        [Self::Keycloak, Self::Cognito, Self::Oidc, Self::Pocketbase, Self::Scim2, Self::BetterAuth, Self::Firebase];
-
     fn description(self) -> &'static Description {
         match self {
             Self::Keycloak => &keycloak::LAB,
@@ -63,6 +68,8 @@ impl Name {
             Self::Scim2 => &scim::LAB,
             Self::BetterAuth => &better_auth::LAB,
             Self::Firebase => &firebase::LAB,
+            Self::Kratos => &kratos::LAB,
+            Self::ParseServer => &parse_server::LAB,
         }
     }
 }
@@ -86,7 +93,8 @@ pub(crate) struct Options {
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Ports {
     /// Port of the identity provider [default: the first free one from 8180 (keycloak), 4566 (cognito), 8280 (oidc), 8380
-    /// (pocketbase), 8480 (scim2), 8580 (better-auth) or 8680 (firebase)]
+    /// (pocketbase), 8480 (scim2), 8580 (better-auth), 8680 (firebase), 8780 (kratos) or 8980
+    /// (parse-server)]
     #[arg(long)]
     port: Option<u16>,
     /// Port of Keycloak's health [default: the first free one from 9180]
@@ -95,7 +103,7 @@ pub(crate) struct Ports {
     /// Port of the SMTP server for Keycloak [default: the first free one from 8125]
     #[arg(long)]
     smtp_port: Option<u16>,
-    /// Port in the bridge's configuration [default: the first free one from 8080 (keycloak) to 8086 (firebase)]
+    /// Port in the bridge's configuration [default: the first free one from 8080 (keycloak) to 8088 (parse-server)]
     #[arg(long)]
     bridge_port: Option<u16>,
 }
@@ -179,7 +187,9 @@ pub(crate) fn folder(workspace: &Workspace) -> PathBuf {
 
 /// Fails if a lab runs.
 pub(crate) fn expect_none(workspace: &Workspace) -> Result<()> {
-    Name::ALL.iter().try_for_each(|name| Place::new(folder(workspace), name.description()).lock().map(drop))
+    Name::value_variants()
+        .iter()
+        .try_for_each(|name| Place::new(folder(workspace), name.description()).lock().map(drop))
 }
 
 /// Starts a lab on free ports.
@@ -191,7 +201,7 @@ pub(crate) fn start(name: Name, workspace: &Workspace) -> Result<Lab> {
 
 /// Starts every lab on free ports.
 pub(crate) fn start_all(workspace: &Workspace) -> Result<Vec<Lab>> {
-    Name::ALL.into_iter().map(|name| start(name, workspace)).collect()
+    Name::value_variants().iter().map(|name| start(*name, workspace)).collect()
 }
 
 /// Returns the wanted port, which must be free, or the first free one from the usual one on.

@@ -62,12 +62,12 @@ mod table {
     pub(crate) const REDIS: Tool =
         tool("Redis", "is the shared store of the tests", &["redis-server"], "redis-server", "redis");
     pub(crate) const GO: Tool =
-        Tool { probe: &["version"], ..tool("Go", "builds the client in Go", &["go"], "golang-go", "go") };
+        Tool { probe: &["version"], ..tool("Go", "builds the client in Go, and Kratos", &["go"], "golang-go", "go") };
     pub(crate) const CURL: Tool = tool("curl", "sends the calls of the client in a shell", &["curl"], "curl", "curl");
     pub(crate) const OPENSSL: Tool = Tool { probe: &["version"], ..tool(
         "OpenSSL", "signs the calls of the client in a shell", &["openssl"], "openssl", "openssl") };
     pub(crate) const POSTGRES: Tool = tool(
-        "PostgreSQL", "has the users tables of the tests",
+        "PostgreSQL", "has the users tables of the tests, and the databases of labs",
         // Debian keeps the server out of the path, in a folder for each version.
         &["/usr/lib/postgresql/18/bin/postgres", "/usr/lib/postgresql/17/bin/postgres",
           "/usr/lib/postgresql/16/bin/postgres", "/usr/lib/postgresql/15/bin/postgres",

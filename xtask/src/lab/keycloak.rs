@@ -10,13 +10,14 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use self::distribution::{ADMIN, Keycloak, VERSION};
 use self::realm::Realm;
 use super::place::Place;
 use super::server::{Launched, responds};
-use super::{Description, Ports, Started, choose_port, packages};
+use super::{Description, Ports, Started, choose_port, packages, server};
 use crate::environment::readable;
 use crate::prerequisites::{JAVA, MAVEN, OPENSSL, PYTHON};
 use crate::{files, process, status};
@@ -46,12 +47,15 @@ fn start(place: &Place, ports: &Ports, bridge_port: u16) -> Result<Started> {
     let maildir = place.folder.join("mail");
     let smtp = start_smtp(place, &python, &maildir, smtp_port)?;
     let back_channel = format!("http://127.0.0.1:{bridge_port}/v1/tenants/{}/backchannel-logout", realm::NAME);
-    let (representation, realm) = realm::new(smtp_port, &back_channel)?;
+    let realm_url = format!("{url}/realms/{}", realm::NAME);
+    let scim_url = format!("{realm_url}/scim/v2");
+    let (representation, realm) = realm::new(smtp_port, &back_channel, &scim_url)?;
     let certificates = create_certificates(place).context("cannot create certificates")?;
     let all_ports = (port, https_port, management_port);
     let server = keycloak.start(&place.server(LAB.name), &representation, &certificates, all_ports);
     let server = server.context("cannot start Keycloak")?;
-    ensure!(responds(&format!("{url}/realms/{}", realm.name)), "Keycloak did not import the realm");
+    ensure!(responds(&realm_url), "Keycloak did not import the realm");
+    let scim_token = scim_token(&realm_url, &realm.scim_secret)?;
     files::write_with_mode(&place.folder.join(WEB_SECRET), &realm.web_client_secret, files::PRIVATE)?;
     Ok(Started {
         title: format!("Keycloak {VERSION} with a new realm"),
@@ -78,6 +82,7 @@ fn start(place: &Place, ports: &Ports, bridge_port: u16) -> Result<Started> {
                 "process": place.server(LAB.name),
             },
             "realm": realm,
+            "definition": {"name": "scim2", "settings": {"url": scim_url}, "secrets": {"token": scim_token}},
             "smtp": {"host": "127.0.0.1", "port": smtp_port, "maildir": maildir, "process": place.server(SMTP)},
         }),
         servers: vec![server, smtp],
@@ -92,6 +97,18 @@ fn create_certificates(place: &Place) -> Result<PathBuf> {
     files::write(&script, include_str!("keycloak/certificates.sh"))?;
     process::run_logged(Command::new("sh").arg(&script).current_dir(&folder), &place.log("certificates"))?;
     Ok(folder)
+}
+
+/// Returns an access token for Keycloak's SCIM API. It is valid for ten hours.
+fn scim_token(realm_url: &str, secret: &str) -> Result<String> {
+    #[derive(Deserialize)]
+    struct Issued {
+        access_token: String,
+    }
+
+    let client = [("grant_type", "client_credentials"), ("client_id", realm::SCIM_CLIENT), ("client_secret", secret)];
+    let issued = server::post_form::<Issued>(&format!("{realm_url}/protocol/openid-connect/token"), client)?;
+    Ok(issued.access_token)
 }
 
 /// Starts an SMTP server with an empty mailbox.

@@ -1,6 +1,6 @@
 //! node-oidc-provider, an OpenID Provider of another project, with applications and users.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::packages::{self, NodeProgram, node_program};
@@ -81,10 +81,9 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 
 /// Returns the users of the file, with ids.
 fn sample_users() -> Result<Vec<SampleUser>> {
-    let mut users: Vec<Value> = serde_json::from_str(include_str!("oidc/users.json"))?;
+    let mut users: Vec<SampleUser> = serde_json::from_str(include_str!("oidc/users.json"))?;
     for user in &mut users {
-        let id = format!("umbrella-{}", text(user, "username"));
-        user.as_object_mut().context("a sample user is not an object")?.insert("id".to_owned(), id.into());
+        user.id = format!("umbrella-{}", user.username);
     }
-    users.into_iter().map(|user| Ok(serde_json::from_value(user)?)).collect()
+    Ok(users)
 }

@@ -105,7 +105,7 @@ pub(crate) fn install_node(folder: &Path, log: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::{better_auth, firebase, oidc};
+    use crate::lab::{better_auth, firebase, oidc, parse_server};
 
     #[test]
     fn lock_files_have_no_registry() {
@@ -113,6 +113,7 @@ mod tests {
             (oidc::PROGRAM.lock, "oidc-provider"),
             (better_auth::PROGRAM.lock, "better-auth"),
             (firebase::PROGRAM.lock, "firebase-tools"),
+            (parse_server::PROGRAM.lock, "parse-server"),
         ] {
             assert!(locked(lock, package).unwrap().contains('.'));
             assert!(!lock.contains("\"resolved\""));

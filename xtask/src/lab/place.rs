@@ -11,7 +11,7 @@ use super::server::{Launched, Server, responds};
 use crate::{files, status};
 
 /// Time for a server to start. Node.js reads the many files of some packages first.
-const START_LIMIT: Duration = Duration::from_secs(120);
+pub(super) const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// A lab in the folder that all labs share.
 #[derive(Debug)]

@@ -9,7 +9,10 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use sysinfo::{ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind};
+use ureq::http::Response;
+use ureq::{Agent, Body};
 
 use crate::status::Progress;
 use crate::{files, process, status};
@@ -162,13 +165,30 @@ pub(crate) fn responds(url: &str) -> bool {
 
 /// Returns the JSON at this URL.
 pub(crate) fn get_json<T: DeserializeOwned>(url: &str) -> Result<T> {
-    let text = get(url).and_then(|mut response| response.body_mut().read_to_string());
+    parse(url, get(url))
+}
+
+/// Posts JSON to this URL, and returns the JSON of the response.
+pub(crate) fn post_json<T: DeserializeOwned>(url: &str, body: &Value) -> Result<T> {
+    parse(url, agent().post(url).content_type("application/json").send(body.to_string()))
+}
+
+/// Posts a form to this URL, and returns the JSON of the response.
+pub(crate) fn post_form<T: DeserializeOwned>(url: &str, form: [(&str, &str); 3]) -> Result<T> {
+    parse(url, agent().post(url).send_form(form))
+}
+
+fn parse<T: DeserializeOwned>(url: &str, response: Result<Response<Body>, ureq::Error>) -> Result<T> {
+    let text = response.and_then(|mut response| response.body_mut().read_to_string());
     Ok(serde_json::from_str(&text.with_context(|| format!("cannot read `{url}`"))?)?)
 }
 
-fn get(url: &str) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
-    let agent = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(2))).proxy(None).build();
-    ureq::Agent::from(agent).get(url).call()
+fn get(url: &str) -> Result<Response<Body>, ureq::Error> {
+    agent().get(url).call()
+}
+
+fn agent() -> Agent {
+    Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).proxy(None).build().into()
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@ use crate::files;
 /// A user of the new realm or pool.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct SampleUser {
-    /// The id at the identity provider.
+    /// The id at the identity provider. The files of sample users have none.
+    #[serde(default)]
     pub(crate) id: String,
     pub(crate) username: String,
     pub(crate) email: String,

@@ -16,7 +16,8 @@ use crate::{environment, files, process, status};
 /// The version that the connector was written for.
 pub(crate) const VERSION: &str = "26.7.3";
 /// The build options. A change needs another name of the folder, so that Keycloak is built again.
-const BUILD: [&str; 4] = ["build", "--db=dev-file", "--health-enabled=true", "--https-client-auth=request"];
+const BUILD: [&str; 5] =
+    ["build", "--db=dev-file", "--health-enabled=true", "--https-client-auth=request", "--features=scim-api"];
 /// The administrator. The server listens on this machine only.
 pub(crate) const ADMIN: (&str, &str) = ("admin", "admin");
 
@@ -39,7 +40,7 @@ impl Keycloak {
     /// The folder is moved to its place at the end, so that an interrupted run begins again.
     pub(crate) fn install(place: &Place) -> Result<Self> {
         let java = JAVA.path()?;
-        let installed = place.folder.join(format!("keycloak-{VERSION}-https"));
+        let installed = place.folder.join(format!("keycloak-{VERSION}-https-scim"));
         if !installed.exists() {
             let started = Instant::now();
             let partial = place.folder.join("keycloak.partial");
