@@ -11,7 +11,7 @@ use super::{Description, Ports, Started, choose_port, server};
 use crate::prerequisites::{NODE, NPM};
 
 pub(crate) static LAB: Description =
-    Description { tools: &[&NODE, &NPM], ..Description::new("firebase", "umbrella", 8086, start) };
+    Description { tools: &[&NODE, &NPM], ..Description::new("firebase", "cyberdyne", 8086, start) };
 
 /// No project of Google has a name with `demo-` (<https://firebase.google.com/docs/emulator-suite>, November 2026).
 const PROJECT: &str = "demo-umbrella";
