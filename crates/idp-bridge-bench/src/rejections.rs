@@ -1,4 +1,4 @@
-//! Measures whether the responses of a running bridge to rejected calls can be told apart by time.
+//! Measures whether the responses of a running bridge to rejected calls can be distinguished by time.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

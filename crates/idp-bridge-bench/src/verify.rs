@@ -1,4 +1,4 @@
-//! Measures the verification of signatures: its duration, and whether rejected calls can be told apart by time.
+//! Measures the verification of signatures: its duration, and whether rejected calls can be distinguished by time.
 
 use std::time::Instant;
 
