@@ -1,10 +1,11 @@
 //! The rules of a definition beyond its types. They do not depend on a tenant's settings.
 
+mod auth;
 mod requests;
 
 use std::collections::BTreeSet;
 
-use super::{Auth, Definition, ErrorRule, FederationSpec, FlagField, Setting, SettingKind, Stage, TimeField};
+use super::{Definition, ErrorRule, FederationSpec, FlagField, Setting, SettingKind, Stage, TimeField};
 use crate::select::{Check, Selector};
 use crate::template::{Name, Template};
 
@@ -32,6 +33,7 @@ pub(super) fn check(definition: &Definition) -> Vec<Problem> {
     if let Some(federation) = &definition.federation {
         checker.check_federation(federation);
     }
+    checker.check_secrets();
     for (index, probe) in definition.doctor.iter().enumerate() {
         let place = path(&["doctor", &index.to_string()]);
         checker.check_request(&key(&place, "request"), &probe.request, &Allowed::default());
@@ -97,52 +99,6 @@ impl Checker<'_> {
                 && !is_name(default)
             {
                 self.report(&key(&place, "default"), "a name has letters, digits, `_`, `-`, `.` and `:`");
-            }
-        }
-    }
-
-    fn check_auth(&mut self) {
-        let auth: Vec<_> = self.definition.auth.iter().map(|(name, auth)| (path(&["auth", name]), auth)).collect();
-        for (place, auth) in auth {
-            self.check_origin(&place, auth.origin());
-            match auth {
-                Auth::Bearer { token: secret, also_in, .. } => {
-                    self.check_setting(&place, secret, &[SettingKind::Secret]);
-                    self.check_header(&key(&place, "also_in"), also_in.as_deref().unwrap_or_default());
-                }
-                Auth::Header { key: secret, .. } => self.check_setting(&place, secret, &[SettingKind::Secret]),
-                Auth::Basic { user, password, .. } => {
-                    self.check_setting(&place, user, &[SettingKind::Text, SettingKind::Name]);
-                    self.check_setting(&place, password, &[SettingKind::Secret]);
-                }
-                Auth::ClientCredentials { token_origin, token_path, client_id, client_secret, form, .. } => {
-                    self.check_origin(&place, token_origin.as_deref().or(auth.origin()));
-                    self.check_setting(&place, client_id, &[SettingKind::Text, SettingKind::Name]);
-                    self.check_setting(&place, client_secret, &[SettingKind::Secret]);
-                    self.check_templates(&key(&place, "token_path"), token_path);
-                    self.check_templates(&key(&place, "form"), form.values());
-                }
-                Auth::JwtBearer { token_origin, token_path, private_key, key_id, claims, .. } => {
-                    self.check_origin(&place, token_origin.as_deref().or(auth.origin()));
-                    self.check_setting(&place, private_key, &[SettingKind::Secret]);
-                    if let Some(key_id) = key_id {
-                        self.check_setting(&place, key_id, &[SettingKind::Text, SettingKind::Name]);
-                    }
-                    self.check_templates(&key(&place, "token_path"), token_path);
-                    self.check_templates(&key(&place, "claims"), claims.values());
-                }
-                Auth::Login { path: segments, json, token, lifetime, .. } => {
-                    self.check_templates(&key(&place, "path"), segments);
-                    for setting in json.values() {
-                        self.check_setting(&key(&place, "json"), setting, &ANY_TEXT);
-                    }
-                    if !token.starts_with('/') {
-                        self.report(&key(&place, "token"), "a JSON pointer begins with `/`");
-                    }
-                    if *lifetime == 0 {
-                        self.report(&key(&place, "lifetime"), "the number of seconds is 0");
-                    }
-                }
             }
         }
     }
@@ -297,9 +253,6 @@ impl Checker<'_> {
         }
     }
 }
-
-/// The kinds of settings that a login may send.
-const ANY_TEXT: [SettingKind; 3] = [SettingKind::Text, SettingKind::Name, SettingKind::Secret];
 
 fn path(keys: &[&str]) -> Vec<String> {
     keys.iter().map(|key| (*key).to_owned()).collect()

@@ -51,6 +51,22 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "type = \"bearer\"\norigin = \"url\"\nalso_in = \"Cookie\"\ntoken",
         "`auth.key.also_in`: `Cookie` cannot be set",
     ),
+    (
+        "[user]",
+        "[auth.other]\ntype = \"bearer\"\norigin = \"public\"\ntoken = \"key\"\n[user]",
+        "`auth.other.token`: the secret `key` belongs to the origin `url`, where `auth.key.key` sends it",
+    ),
+    (
+        "[user]",
+        "[auth.other]\ntype = \"client_credentials\"\norigin = \"url\"\ntoken_origin = \"public\"\ntoken_path = [\"token\"]\n\
+         client_id = \"title\"\nclient_secret = \"key\"\n[user]",
+        "`auth.other.client_secret`: the secret `key` belongs to the origin `url`",
+    ),
+    (
+        "[user]",
+        "[federation]\norigin = \"public\"\nclient_id = \"title\"\nclient_secret = \"key\"\n[user]",
+        "`federation.client_secret`: the secret `key` belongs to the origin `url`",
+    ),
     ("doc = \"The key.\"", "doc = \"The key.\", default = \"x\"", "a secret has no default"),
     ("default = \"customer\"", "default = \"a b\"", "`settings.field.default`"),
     ("title = {", "email = {", "the name is reserved"),
