@@ -201,8 +201,8 @@ impl Checker<'_> {
                 self.report(&place, message);
             }
             self.check_template(&key(&place, "at"), &condition.at, &Allowed::default());
-            if let Some(part) = &condition.contains {
-                self.check_template(&key(&place, "contains"), part, &Allowed::default());
+            for (name, text) in [("contains", &condition.contains), ("and_term", &condition.and_term)] {
+                self.check_templates(&key(&place, name), text);
             }
         }
     }

@@ -103,6 +103,8 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     ("path = [\"flows\"]", "path = [\"flows\"], custom_method = \"a/b\"", "a custom method has letters only"),
     ("equals = \"gone\"", "starts_with = \"g\", contains = \"o\"", "one of `equals`"),
+    ("equals = \"gone\"", "and_term = \"{key}\"", "`errors.0.when.0.and_term`: the secret `key` belongs into `[auth]`"),
+    ("equals = \"gone\"", "present = true, or_null = true", "`or_null` or `present`, not both"),
     // Federation.
     (
         "[user]",
