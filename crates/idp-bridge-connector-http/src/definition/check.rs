@@ -177,6 +177,30 @@ impl Checker<'_> {
             self.check_selector(&key(&key(&place, "detail"), name), selector);
         }
         self.check_conditions(&key(&place, "not_a_person"), &user.not_a_person);
+        self.check_authority();
+    }
+
+    /// Checks that one of a reason and probes says who can write the customer, and that it says something.
+    fn check_authority(&mut self) {
+        let user = &self.definition.user;
+        for (index, probe) in self.definition.doctor.iter().enumerate() {
+            let place = path(&["doctor", &index.to_string(), "authority"]);
+            if probe.authority && probe.expect.is_empty() {
+                self.report(&place, "the probe proves nothing: add `expect`");
+            }
+            if probe.authority && user.customer_protected.is_some() {
+                self.report(
+                    &place,
+                    "remove it, or `user.customer_protected`: one of them says who can write the customer",
+                );
+            }
+        }
+        let place = path(&["user", "customer_protected"]);
+        match &user.customer_protected {
+            Some(reason) if reason.trim().is_empty() => self.report(&place, "the reason is empty"),
+            Some(_) if user.customer.is_none() => self.report(&place, "add `customer`, or remove the reason"),
+            _ => {}
+        }
     }
 
     fn check_selector(&mut self, place: &[String], selector: &Selector) {

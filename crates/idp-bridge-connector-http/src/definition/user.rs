@@ -53,6 +53,10 @@ pub(crate) struct UserMap {
     /// The customer, as a text or a list of texts.
     #[serde(default)]
     pub(crate) customer: Option<Selector>,
+    /// Why users can never write their customer, if the product itself forbids it. Without it a probe with `authority` checks
+    /// that, or `doctor` reports that the bridge cannot.
+    #[serde(default)]
+    pub(crate) customer_protected: Option<String>,
     /// Whether the address is verified.
     #[serde(default)]
     pub(crate) email_verified: Option<FlagField>,

@@ -41,6 +41,31 @@ async fn check_pocketbase(update: Option<Value>, create: Option<Value>) -> Findi
 }
 
 #[tokio::test]
+async fn unchecked_authority_is_not_visible() {
+    let server = Server::start(|_, _| answer(200, &[], "{}")).await;
+    let mut config = HttpConfig::default();
+    config.settings.extend(["url", "public"].map(|name| (name.to_owned(), server.base())));
+    config.secrets.insert("key".into(), Secret::new("s3cr3t"));
+    let sample = include_str!("sample.toml");
+    let finding = find_authority(Definition::parse(sample).unwrap(), &config).await;
+    assert!(finding.hides_authority(), "{finding:?}");
+
+    let protected = sample.replace("customer = ", "customer_protected = \"only administrators write it\"\ncustomer = ");
+    let finding = find_authority(Definition::parse(&protected).unwrap(), &config).await;
+    assert_eq!((finding.verdict, finding.detail.as_deref()), (Verdict::Ok, Some("only administrators write it")));
+}
+
+#[test]
+fn catalog_says_who_can_write_the_customer() {
+    let found = |text: &str| {
+        let names = catalog::names().filter(|name| catalog::find(name).unwrap().contains(text));
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(found("authority = true"), ["okta", "parse-server", "pocketbase"]);
+    assert_eq!(found("customer_protected ="), ["firebase", "kratos", "supabase"]);
+}
+
+#[tokio::test]
 async fn pocketbase_rules_must_protect_the_customer() {
     let term = "@request.body.customer_id:isset = false";
     let own = format!("id = @request.auth.id && {term}");

@@ -105,6 +105,24 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("equals = \"gone\"", "starts_with = \"g\", contains = \"o\"", "one of `equals`"),
     ("equals = \"gone\"", "and_term = \"{key}\"", "`errors.0.when.0.and_term`: the secret `key` belongs into `[auth]`"),
     ("equals = \"gone\"", "present = true, or_null = true", "`or_null` or `present`, not both"),
+    // Who can write the customer.
+    (
+        "email = \"/email\"",
+        "email = \"/email\"\ncustomer_protected = \" \"",
+        "`user.customer_protected`: the reason is empty",
+    ),
+    ("customer = \"/{field}\"", "customer_protected = \"x\"", "`user.customer_protected`: add `customer`"),
+    (
+        "[user]",
+        "[[doctor]]\ncheck = \"x\"\nrequest = { origin = \"url\", path = [] }\nfix = \"x\"\nauthority = true\n[user]",
+        "add `expect`",
+    ),
+    (
+        "[user]",
+        "[[doctor]]\ncheck = \"x\"\nrequest = { origin = \"url\", path = [] }\nfix = \"x\"\nauthority = true\n\
+         expect = [{ at = \"\", present = true }]\n[user]\ncustomer_protected = \"x\"",
+        "one of them says who can write the customer",
+    ),
     // Federation.
     (
         "[user]",
