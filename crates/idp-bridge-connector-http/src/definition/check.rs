@@ -36,7 +36,7 @@ pub(super) fn check(definition: &Definition) -> Vec<Problem> {
     checker.check_secrets();
     for (index, probe) in definition.doctor.iter().enumerate() {
         let place = path(&["doctor", &index.to_string()]);
-        checker.check_request(&key(&place, "request"), &probe.request, &Allowed::default());
+        checker.check_lookup(&key(&place, "request"), &probe.request, &Allowed::default());
         checker.check_conditions(&key(&place, "expect"), &probe.expect);
         checker.check_call_names(&key(&place, "calls"), &probe.calls, false);
     }

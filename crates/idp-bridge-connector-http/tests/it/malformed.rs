@@ -105,6 +105,22 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("equals = \"gone\"", "starts_with = \"g\", contains = \"o\"", "one of `equals`"),
     ("equals = \"gone\"", "and_term = \"{key}\"", "`errors.0.when.0.and_term`: the secret `key` belongs into `[auth]`"),
     ("equals = \"gone\"", "present = true, or_null = true", "`or_null` or `present`, not both"),
+    // Requests that must change nothing.
+    (
+        "request = { origin = \"url\", path = [\"users\", \"{id}\"] }",
+        "request = { method = \"DELETE\", origin = \"url\", path = [\"users\", \"{id}\"] }",
+        "`calls.get_by_id.request.method`: the request must change nothing",
+    ),
+    (
+        "user = \"\"",
+        "user = \"\"\nif_absent = { method = \"PUT\", origin = \"url\", path = [\"me\"] }",
+        "`calls.get_by_id.if_absent.method`: the request must change nothing",
+    ),
+    (
+        "[user]",
+        "[[doctor]]\ncheck = \"x\"\nrequest = { method = \"PATCH\", origin = \"url\", path = [] }\nfix = \"x\"\n[user]",
+        "`doctor.0.request.method`: the request must change nothing",
+    ),
     // Who can write the customer.
     (
         "email = \"/email\"",

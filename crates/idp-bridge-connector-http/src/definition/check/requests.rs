@@ -62,11 +62,16 @@ impl Checker<'_> {
             steps: BTreeSet::new(),
         };
         if let Some(request) = &call.request {
-            self.check_request(&key(&place, "request"), request, &allowed);
+            let own = key(&place, "request");
+            if is_read {
+                self.check_lookup(&own, request, &allowed);
+            } else {
+                self.check_request(&own, request, &allowed);
+            }
             self.check_cursor(&place, call, request);
         }
         if let Some(request) = &call.if_absent {
-            self.check_request(&key(&place, "if_absent"), request, &Allowed::default());
+            self.check_lookup(&key(&place, "if_absent"), request, &Allowed::default());
         }
         if let Some(request) = &call.undo {
             self.check_request(&key(&place, "undo"), request, &allowed);
@@ -91,6 +96,14 @@ impl Checker<'_> {
         {
             self.report(&key(place, "next"), "a JSON pointer begins with `/`");
         }
+    }
+
+    /// Checks a request that must change nothing.
+    pub(super) fn check_lookup(&mut self, place: &[String], request: &RequestSpec, allowed: &Allowed) {
+        if !matches!(request.method, Method::Get | Method::Post) {
+            self.report(&key(place, "method"), "the request must change nothing: use GET, or POST for a search");
+        }
+        self.check_request(place, request, allowed);
     }
 
     pub(super) fn check_request(&mut self, place: &[String], request: &RequestSpec, allowed: &Allowed) {
