@@ -1,6 +1,7 @@
 //! The rules of a definition beyond its types. They do not depend on a tenant's settings.
 
 mod auth;
+mod headers;
 mod requests;
 
 use std::collections::BTreeSet;
@@ -21,6 +22,7 @@ pub(crate) const STAGE_NAMES: [&str; 5] =
 /// Returns all problems.
 pub(super) fn check(definition: &Definition) -> Vec<Problem> {
     let mut checker = Checker { definition, problems: Vec::new(), is_stage: false };
+    checker.check_answer_headers();
     checker.check_settings();
     checker.check_auth();
     checker.check_user();

@@ -67,6 +67,37 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "[federation]\norigin = \"public\"\nclient_id = \"title\"\nclient_secret = \"key\"\n[user]",
         "`federation.client_secret`: the secret `key` belongs to the origin `url`",
     ),
+    // Headers.
+    ("name = \"x-api-key\"", "name = \"host\"", "`auth.key.name`: `host` cannot be set: the connection sets it"),
+    ("name = \"x-api-key\"", "name = \"Content-Length\"", "`auth.key.name`: `Content-Length` cannot be set"),
+    ("name = \"x-api-key\"", "name = \"bad name\"", "`auth.key.name`: `bad name` is no header name"),
+    ("prefix = \"SSWS \"", "prefix = \"SSWS\\r\\n\"", "`auth.key.prefix`: a header has no line breaks"),
+    (
+        "type = \"header\"\norigin = \"url\"\nname = \"x-api-key\"\nprefix = \"SSWS \"\nkey",
+        "type = \"bearer\"\norigin = \"url\"\nalso_in = \"\"\ntoken",
+        "`auth.key.also_in`: `` is no header name",
+    ),
+    (
+        "path = [\"mails\"]",
+        "path = [\"mails\"], headers = { \"bad name\" = \"x\" }",
+        "steps.1.headers.bad name`: `bad name` is no",
+    ),
+    (
+        "path = [\"mails\"]",
+        "path = [\"mails\"], headers = { a = \"b\\r\\nc: d\" }",
+        "steps.1.headers.a`: a header has no line breaks",
+    ),
+    ("path = [\"mails\"]", "path = [\"mails\"], headers = { Connection = \"close\" }", "`Connection` cannot be set"),
+    ("path = [\"mails\"]", "path = [\"mails\"], content_type = \"json\"", "steps.1.content_type`: a media type is"),
+    (
+        "path = [\"mails\"]",
+        "path = [\"mails\"], content_type = \"a/b\\r\\nc: d\"",
+        "steps.1.content_type`: a header has no",
+    ),
+    ("path = [\"flows\"]", "path = [\"flows\"], content_type = \"a/b\"", "steps.0.content_type`: only a JSON body"),
+    ("docs = []", "docs = []\nanswer_header = \"bad name\"", "`product.answer_header`: `bad name` is no header name"),
+    ("docs = []", "docs = []\nretry_after_header = \"\"", "`product.retry_after_header`: `` is no header name"),
+    // Settings.
     ("doc = \"The key.\"", "doc = \"The key.\", default = \"x\"", "a secret has no default"),
     ("default = \"customer\"", "default = \"a b\"", "`settings.field.default`"),
     ("title = {", "email = {", "the name is reserved"),

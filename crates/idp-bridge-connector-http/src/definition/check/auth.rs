@@ -13,9 +13,15 @@ impl Checker<'_> {
             match auth {
                 Auth::Bearer { token: secret, also_in, .. } => {
                     self.check_setting(&place, secret, &[SettingKind::Secret]);
-                    self.check_header(&key(&place, "also_in"), also_in.as_deref().unwrap_or_default());
+                    if let Some(name) = also_in {
+                        self.check_header(&key(&place, "also_in"), name);
+                    }
                 }
-                Auth::Header { key: secret, .. } => self.check_setting(&place, secret, &[SettingKind::Secret]),
+                Auth::Header { name, prefix, key: secret, .. } => {
+                    self.check_setting(&place, secret, &[SettingKind::Secret]);
+                    self.check_sent_header(&key(&place, "name"), name);
+                    self.check_header_value(&key(&place, "prefix"), prefix);
+                }
                 Auth::Basic { user, password, .. } => {
                     self.check_setting(&place, user, &[SettingKind::Text, SettingKind::Name]);
                     self.check_setting(&place, password, &[SettingKind::Secret]);

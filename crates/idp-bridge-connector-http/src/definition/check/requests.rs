@@ -137,9 +137,7 @@ impl Checker<'_> {
         for name in request.json.iter().flat_map(|body| body.names()) {
             self.check_name(&key(place, "json"), name, allowed);
         }
-        for header in request.headers.keys() {
-            self.check_header(&key(place, "headers"), header);
-        }
+        self.check_headers(place, request);
         self.check_conditions(&key(place, "require"), &request.require);
         if request.empty_body && !(request.require.is_empty() && request.capture.is_empty()) {
             self.report(&key(place, "empty_body"), "an answer without a body cannot have `require` or `capture`");
@@ -151,14 +149,6 @@ impl Checker<'_> {
         }
         if request.success.iter().any(|status| !(200..=299).contains(status)) {
             self.report(&key(place, "success"), "only statuses from 200 to 299 are a success");
-        }
-    }
-
-    /// Checks that a header can be set beside that of the credential.
-    pub(super) fn check_header(&mut self, place: &[String], header: &str) {
-        let is_credential = ["authorization", "cookie", "host", "content-length", "transfer-encoding"];
-        if is_credential.contains(&header.to_ascii_lowercase().as_str()) {
-            self.report(place, format!("`{header}` cannot be set: use `[auth]` for credentials"));
         }
     }
 
