@@ -179,7 +179,7 @@ pub(crate) fn as_text(value: &Value) -> Option<String> {
 }
 
 /// A condition on a JSON answer.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Check {
     /// A JSON pointer, which may have placeholders of settings.
@@ -228,6 +228,10 @@ impl Check {
         }
         if self.or_null && self.present.is_some() {
             return Some("a condition has `or_null` or `present`, not both");
+        }
+        let is_empty = |text: &Option<Template>| text.as_ref().is_some_and(|text| text.as_text() == Some(""));
+        if is_empty(&self.contains) || is_empty(&self.and_term) || self.starts_with.as_deref() == Some("") {
+            return Some("each text has the empty text: write what only this answer has");
         }
         match conditions.iter().filter(|given| **given).count() {
             1 => None,

@@ -3,10 +3,11 @@
 mod auth;
 mod headers;
 mod requests;
+mod rules;
 
 use std::collections::BTreeSet;
 
-use super::{Definition, ErrorRule, FederationSpec, FlagField, Setting, SettingKind, Stage, TimeField};
+use super::{Definition, FederationSpec, FlagField, Setting, SettingKind, Stage, TimeField};
 use crate::select::{Check, Selector};
 use crate::template::{Name, Template};
 
@@ -29,9 +30,7 @@ pub(super) fn check(definition: &Definition) -> Vec<Problem> {
     for (kind, name, call) in definition.calls.iter() {
         checker.check_call(kind, name, call);
     }
-    for (index, rule) in definition.errors.iter().enumerate() {
-        checker.check_rule(&path(&["errors", &index.to_string()]), rule);
-    }
+    checker.check_rules();
     if let Some(federation) = &definition.federation {
         checker.check_federation(federation);
     }
@@ -40,7 +39,9 @@ pub(super) fn check(definition: &Definition) -> Vec<Problem> {
         let place = path(&["doctor", &index.to_string()]);
         checker.check_lookup(&key(&place, "request"), &probe.request, &Allowed::default());
         checker.check_conditions(&key(&place, "expect"), &probe.expect);
-        checker.check_call_names(&key(&place, "calls"), &probe.calls, false);
+        for name in &probe.calls {
+            checker.check_call_name(&key(&place, "calls"), name);
+        }
     }
     if let Some(stage) = &definition.stage {
         checker.check_stage(stage);
@@ -229,31 +230,6 @@ impl Checker<'_> {
             self.check_template(&key(&place, "at"), &condition.at, &Allowed::default());
             for (name, text) in [("contains", &condition.contains), ("and_term", &condition.and_term)] {
                 self.check_templates(&key(&place, name), text);
-            }
-        }
-    }
-
-    fn check_rule(&mut self, place: &[String], rule: &ErrorRule) {
-        self.check_conditions(&key(place, "when"), &rule.when);
-        let calls = rule.call.as_ref().map(|calls| calls.as_slice().to_vec()).unwrap_or_default();
-        self.check_call_names(&key(place, "call"), &calls, true);
-        let has_condition = rule.status.is_some() || !rule.when.is_empty() || rule.text.is_some() || rule.empty_body;
-        if !has_condition {
-            self.report(place, "the rule has no condition: add `status`, `when`, `text` or `empty_body`");
-        }
-        let is_proved = !rule.when.is_empty() || rule.text.is_some() || rule.empty_body;
-        if has_condition && !is_proved {
-            let message = "a gateway can send the status as well: add what only the product sends (`when`, `text` or `empty_body`)";
-            self.report(place, message);
-        }
-    }
-
-    fn check_call_names(&mut self, place: &[String], names: &[String], with_auth: bool) {
-        for name in names {
-            let is_known = self.definition.calls.iter().any(|(_, own, _)| own == name)
-                || with_auth && matches!(name.as_str(), "auth" | "doctor" | "end_session");
-            if !is_known {
-                self.report(place, format!("there is no call `{name}`"));
             }
         }
     }

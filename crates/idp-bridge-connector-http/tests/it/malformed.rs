@@ -103,7 +103,21 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("title = {", "email = {", "the name is reserved"),
     // Calls.
     ("unsupported = \"no mails\"", "condition = \"sometimes\"", "add `request`, or `unsupported`"),
-    ("unsupported = \"no mails\"", "unsupported = \"no mails\"\ncondition = \"x\"", "neither requests nor a condition"),
+    (
+        "unsupported = \"no mails\"",
+        "unsupported = \"no mails\"\ncondition = \"x\"",
+        "email.condition`: a call with `unsupported` has no",
+    ),
+    (
+        "unsupported = \"no mails\"",
+        "unsupported = \"no mails\"\nuser = \"\"",
+        "email.user`: a call with `unsupported` has no",
+    ),
+    (
+        "unsupported = \"no mails\"",
+        "unsupported = \"no mails\"\nundo = { origin = \"url\", path = [] }",
+        "email.undo`: a call with `unsupported` has no",
+    ),
     ("user = \"\"", "", "add `user` or `users`"),
     ("user = \"\"", "user = \"\"\nusers = \"/x\"", "not both"),
     ("user = \"\"", "user = \"id\"", "no JSON pointer"),
@@ -114,7 +128,39 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("json = { verified = true } }", "json = { verified = true }, success = [404] }", "only statuses from 200 to 299"),
     ("capture = { flow = \"/id\" }", "capture = { flow = \"id\" }", "a JSON pointer begins with `/`"),
     ("capture = { flow = \"/id\" }", "capture = { flow = \"/id\" }, empty_body = true", "cannot have `require`"),
-    // Users and refusals.
+    // Refusals.
+    ("status = 404", "status = 99", "`errors.0.status`: a status is from 200 to 599"),
+    ("status = 404", "status = []", "`errors.0.status`: the list is empty"),
+    ("status = 404", "status = 404\nstep = 9", "`errors.0.step`: no call has a step 9"),
+    ("status = 404", "status = 404\nstep = 0", "`errors.0.step`: no call has a step 0"),
+    (
+        "status = 404",
+        "status = 404\ncall = \"delete\"\nstep = 2",
+        "`errors.0.step`: `delete` has no step 2: its last one is 1",
+    ),
+    (
+        "status = 404",
+        "status = 404\ncall = [\"delete\", \"send_password_reset_email\"]",
+        "`errors.0.call`: no request is sent for `send_password_reset_email`",
+    ),
+    ("status = 404", "status = 404\ncall = \"auth\"", "`errors.0.call`: no request is sent for `auth`"),
+    ("status = 404", "status = 404\ncall = \"end_session\"", "`errors.0.call`: no request is sent for `end_session`"),
+    ("status = 404", "status = 404\ncall = []", "`errors.0.call`: the list is empty"),
+    ("when = [{ at = \"/code\", equals = \"gone\" }]", "text = \"\"", "`errors.0.text`: each body has the empty text"),
+    ("equals = \"gone\"", "contains = \"\"", "`errors.0.when.0`: each text has the empty text"),
+    ("equals = \"gone\"", "and_term = \"\"", "`errors.0.when.0`: each text has the empty text"),
+    (
+        "message = \"no such user\"",
+        "message = \"no such user\"\n[[errors]]\ncall = \"delete\"\nstatus = 404\nwhen = [{ at = \"/code\", equals = \"gone\" }]\n\
+         kind = \"conflict\"\nmessage = \"x\"",
+        "`errors.1`: the rule never applies: `errors.0` covers its answers",
+    ),
+    (
+        "[user]",
+        "[[doctor]]\ncheck = \"x\"\nrequest = { origin = \"url\", path = [] }\nfix = \"x\"\ncalls = [\"auth\"]\n[user]",
+        "`doctor.0.calls`: there is no call `auth`",
+    ),
+    // Users and conditions.
     ("email = \"/email\"", "email = \"email\"", "`user.email`: `email` is no JSON pointer"),
     ("email = \"/email\"", "email = { at = \"/emails\", index = true }", "`index` needs `where`"),
     ("place = \"/place\"", "place = \"/{title}\"", "has another type"),

@@ -13,10 +13,7 @@ impl Checker<'_> {
         let place = path(&["calls", name]);
         let requests = call.request.iter().count() + call.steps.len();
         if call.unsupported.is_some() {
-            if requests > 0 || call.condition.is_some() {
-                self.report(&place, "a call with `unsupported` has neither requests nor a condition");
-            }
-            return;
+            return self.check_unsupported(&place, call);
         }
         if requests == 0 {
             return self.report(&place, "add `request`, or `unsupported` with the reason");
@@ -79,6 +76,27 @@ impl Checker<'_> {
         for (index, request) in call.steps.iter().enumerate() {
             self.check_request(&key(&key(&place, "steps"), &index.to_string()), request, &allowed);
             allowed.steps.extend(request.capture.keys().cloned());
+        }
+    }
+
+    /// Checks that a call without requests has no keys for them.
+    fn check_unsupported(&mut self, place: &[String], call: &Call) {
+        for (name, is_given) in [
+            ("condition", call.condition.is_some()),
+            ("request", call.request.is_some()),
+            ("steps", !call.steps.is_empty()),
+            ("undo", call.undo.is_some()),
+            ("user", call.user.is_some()),
+            ("users", call.users.is_some()),
+            ("reread", call.reread),
+            ("absent", !call.absent.is_empty()),
+            ("cannot_contain", !call.cannot_contain.is_empty()),
+            ("if_absent", call.if_absent.is_some()),
+            ("next", call.next.is_some()),
+        ] {
+            if is_given {
+                self.report(&key(place, name), "a call with `unsupported` has no other key: remove one of them");
+            }
         }
     }
 
