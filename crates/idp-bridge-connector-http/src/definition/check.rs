@@ -22,7 +22,7 @@ pub(crate) const STAGE_NAMES: [&str; 5] =
 
 /// Returns all problems.
 pub(super) fn check(definition: &Definition) -> Vec<Problem> {
-    let mut checker = Checker { definition, problems: Vec::new(), is_stage: false };
+    let mut checker = Checker { definition, problems: Vec::new(), used: BTreeSet::new(), is_stage: false };
     checker.check_answer_headers();
     checker.check_settings();
     checker.check_auth();
@@ -46,6 +46,7 @@ pub(super) fn check(definition: &Definition) -> Vec<Problem> {
     if let Some(stage) = &definition.stage {
         checker.check_stage(stage);
     }
+    checker.check_unused();
     checker.problems
 }
 
@@ -59,11 +60,15 @@ struct Allowed {
     session: bool,
     detail: bool,
     steps: BTreeSet<String>,
+    /// Whether later requests can use captured values.
+    capture: bool,
 }
 
 struct Checker<'d> {
     definition: &'d Definition,
     problems: Vec<Problem>,
+    /// The settings and the other placeholders that were used.
+    used: BTreeSet<String>,
     is_stage: bool,
 }
 
@@ -113,7 +118,24 @@ impl Checker<'_> {
         }
     }
 
+    /// Checks that each setting is used, and each value of the stage.
+    fn check_unused(&mut self) {
+        let is_only_origin = self.origins().len() == 1;
+        for (name, setting) in &self.definition.settings {
+            let is_implied = setting.kind == SettingKind::Origin && is_only_origin;
+            if !is_implied && !self.used.contains(name) {
+                self.report(&path(&["settings", name]), "the setting is not used: remove it");
+            }
+        }
+        for name in self.definition.stage.iter().flat_map(|stage| stage.values.keys()) {
+            if !self.used.contains(&format!("stage.{name}")) {
+                self.report(&path(&["stage", "values", name]), "the value is not used: remove it");
+            }
+        }
+    }
+
     fn check_setting(&mut self, place: &[String], name: &str, kinds: &[SettingKind]) {
+        self.used.insert(name.to_owned());
         match self.definition.settings.get(name) {
             None => self.report(place, format!("there is no setting `{name}`")),
             Some(setting) if !kinds.contains(&setting.kind) => {

@@ -67,6 +67,27 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "[federation]\norigin = \"public\"\nclient_id = \"title\"\nclient_secret = \"key\"\n[user]",
         "`federation.client_secret`: the secret `key` belongs to the origin `url`",
     ),
+    // What is not used.
+    ("title = {", "more = { type = \"text\", doc = \"x\" }\ntitle = {", "`settings.more`: the setting is not used"),
+    ("title = {", "more = { type = \"secret\", doc = \"x\" }\ntitle = {", "`settings.more`: the setting is not used"),
+    ("title = {", "more = { type = \"origin\", doc = \"x\" }\ntitle = {", "`settings.more`: the setting is not used"),
+    (
+        "flow = \"{step.flow}\", ",
+        "",
+        "`calls.send_verification_email.steps.0.capture.flow`: no later step has `{step.flow}`",
+    ),
+    ("capture = { flow = \"/id\" }", "capture = { flow = \"/id\", x = \"/x\" }", "steps.0.capture.x`: no later step"),
+    (
+        "request = { method = \"DELETE\", ",
+        "request = { capture = { x = \"/x\" }, method = \"DELETE\", ",
+        "`calls.delete.request.capture`: only `steps` of a call",
+    ),
+    (
+        "[[errors]]",
+        "[stage]\ncreate = { method = \"POST\", origin = \"url\", path = [] }\nid = \"/id\"\n\
+         values = { x = { of = \"blocked\", yes = 1, no = 0 } }\n[[errors]]",
+        "`stage.values.x`: the value is not used",
+    ),
     // Headers.
     ("name = \"x-api-key\"", "name = \"host\"", "`auth.key.name`: `host` cannot be set: the connection sets it"),
     ("name = \"x-api-key\"", "name = \"Content-Length\"", "`auth.key.name`: `Content-Length` cannot be set"),

@@ -1,7 +1,5 @@
 //! The rules of calls and requests: placeholders, paths, and the origins of credentials.
 
-use std::collections::BTreeSet;
-
 use idp_bridge_core::CallKind;
 
 use super::{Allowed, Checker, STAGE_NAMES, key, path};
@@ -49,14 +47,14 @@ impl Checker<'_> {
                 self.report(&place, format!("`{pointer}` is no JSON pointer: it begins with `/`, or is empty"));
             }
         }
-        let mut allowed = Allowed {
+        let allowed = Allowed {
             id: kind == CallKind::GetById || !is_read,
             email: kind == CallKind::GetByEmail || !is_read,
             customer: kind == CallKind::GetByCustomer,
             cursor: call.next.is_some(),
             session: false,
             detail: !is_read,
-            steps: BTreeSet::new(),
+            ..Allowed::default()
         };
         if let Some(request) = &call.request {
             let own = key(&place, "request");
@@ -73,9 +71,24 @@ impl Checker<'_> {
         if let Some(request) = &call.undo {
             self.check_request(&key(&place, "undo"), request, &allowed);
         }
-        for (index, request) in call.steps.iter().enumerate() {
-            self.check_request(&key(&key(&place, "steps"), &index.to_string()), request, &allowed);
+        self.check_steps(&key(&place, "steps"), &call.steps, allowed);
+    }
+
+    /// Checks the steps of a call, and that captured values are used.
+    fn check_steps(&mut self, place: &[String], steps: &[RequestSpec], mut allowed: Allowed) {
+        allowed.capture = true;
+        self.used.retain(|name| !name.starts_with("step."));
+        for (index, request) in steps.iter().enumerate() {
+            self.check_request(&key(place, &index.to_string()), request, &allowed);
             allowed.steps.extend(request.capture.keys().cloned());
+        }
+        for (index, request) in steps.iter().enumerate() {
+            for name in
+                request.capture.keys().filter(|name| !self.used.contains(&format!("step.{name}"))).collect::<Vec<_>>()
+            {
+                let place = key(&key(&key(place, &index.to_string()), "capture"), name);
+                self.report(&place, format!("no later step has `{{step.{name}}}`: remove it"));
+            }
         }
     }
 
@@ -160,6 +173,9 @@ impl Checker<'_> {
         if request.empty_body && !(request.require.is_empty() && request.capture.is_empty()) {
             self.report(&key(place, "empty_body"), "an answer without a body cannot have `require` or `capture`");
         }
+        if !request.capture.is_empty() && !allowed.capture {
+            self.report(&key(place, "capture"), "only `steps` of a call use captured values: remove it");
+        }
         for (name, pointer) in &request.capture {
             if !pointer.starts_with('/') {
                 self.report(&key(&key(place, "capture"), name), "a JSON pointer begins with `/`");
@@ -207,6 +223,7 @@ impl Checker<'_> {
     }
 
     fn check_name(&mut self, place: &[String], name: &Name, allowed: &Allowed) {
+        self.used.insert(name.to_string());
         let is_allowed = match name {
             Name::Id => allowed.id,
             Name::Email => allowed.email,
