@@ -4,10 +4,14 @@ mod auth;
 mod headers;
 mod requests;
 mod rules;
+mod stage;
 
 use std::collections::BTreeSet;
 
-use super::{Definition, FederationSpec, FlagField, Setting, SettingKind, Stage, TimeField};
+use idp_bridge_core::{OutboundPolicy, PrivateNetworks};
+use idp_bridge_http::BaseUrl;
+
+use super::{Definition, FederationSpec, FlagField, Setting, SettingKind, TimeField};
 use crate::select::{Check, Selector};
 use crate::template::{Name, Template};
 
@@ -100,14 +104,32 @@ impl Checker<'_> {
             if taken || !is_identifier(name) {
                 self.report(&place, "the name is reserved, or has other characters than small letters, digits and `_`");
             }
-            if setting.kind == SettingKind::Secret && setting.default.is_some() {
-                self.report(&key(&place, "default"), "a secret has no default");
+            if let Some(default) = &setting.default {
+                self.check_default(&key(&place, "default"), setting.kind, default);
             }
-            if let Some(default) = setting.default.as_deref().filter(|_| setting.kind == SettingKind::Name)
-                && !is_name(default)
-            {
-                self.report(&key(&place, "default"), "a name has letters, digits, `_`, `-`, `.` and `:`");
+        }
+    }
+
+    /// Checks a default by the rules for values of tenants.
+    fn check_default(&mut self, place: &[String], kind: SettingKind, default: &str) {
+        // What the settings of a tenant can allow is allowed.
+        let policy =
+            OutboundPolicy { allow_http: true, private_networks: PrivateNetworks::Allow, ..OutboundPolicy::default() };
+        match kind {
+            SettingKind::Secret => self.report(place, "a secret has no default"),
+            SettingKind::Name if !is_name(default) => {
+                self.report(place, "a name has letters, digits, `_`, `-`, `.` and `:`");
             }
+            SettingKind::Text if default.is_empty() => self.report(place, "the text is empty: remove it"),
+            SettingKind::Origin => {
+                if let Err(error) = BaseUrl::parse(default, &policy) {
+                    self.report(
+                        place,
+                        format!("{}: an origin is a base URL such as `https://api.acme.example`", error.message()),
+                    );
+                }
+            }
+            _ => {}
         }
     }
 
@@ -253,27 +275,6 @@ impl Checker<'_> {
             for (name, text) in [("contains", &condition.contains), ("and_term", &condition.and_term)] {
                 self.check_templates(&key(&place, name), text);
             }
-        }
-    }
-
-    fn check_stage(&mut self, stage: &Stage) {
-        self.is_stage = true;
-        let allowed = Allowed { id: true, email: true, customer: true, ..Allowed::default() };
-        for (index, request) in stage.prepare.iter().enumerate() {
-            self.check_request(&path(&["stage", "prepare", &index.to_string()]), request, &Allowed::default());
-        }
-        for (index, request) in stage.complete.iter().enumerate() {
-            self.check_request(&path(&["stage", "complete", &index.to_string()]), request, &allowed);
-        }
-        self.check_request(&path(&["stage", "create"]), &stage.create, &allowed);
-        let requests = [("verify", &stage.verify), ("block", &stage.block), ("change_email", &stage.change_email)];
-        for (name, request) in requests.into_iter().chain([("log_in", &stage.log_in)]) {
-            if let Some(request) = request {
-                self.check_request(&path(&["stage", name]), request, &allowed);
-            }
-        }
-        if !stage.id.starts_with('/') {
-            self.report(&path(&["stage", "id"]), "a JSON pointer begins with `/`");
         }
     }
 }

@@ -67,6 +67,13 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "[federation]\norigin = \"public\"\nclient_id = \"title\"\nclient_secret = \"key\"\n[user]",
         "`federation.client_secret`: the secret `key` belongs to the origin `url`",
     ),
+    (
+        "doc = \"The URL.\"",
+        "doc = \"The URL.\", default = \"ftp://x\"",
+        "`settings.url.default`: a URL is neither `https` nor `http`",
+    ),
+    ("doc = \"The URL.\"", "doc = \"The URL.\", default = \"acme\"", "`settings.url.default`: a URL cannot be read"),
+    ("default = \"title\"", "default = \"\"", "`settings.title.default`: the text is empty"),
     // What is not used.
     ("title = {", "more = { type = \"text\", doc = \"x\" }\ntitle = {", "`settings.more`: the setting is not used"),
     ("title = {", "more = { type = \"secret\", doc = \"x\" }\ntitle = {", "`settings.more`: the setting is not used"),
@@ -143,6 +150,16 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("user = \"\"", "user = \"\"\nusers = \"/x\"", "not both"),
     ("user = \"\"", "user = \"id\"", "no JSON pointer"),
     ("next = { at = \"/next\" }", "next = { at = \"next\" }", "a JSON pointer begins with `/`"),
+    (
+        "next = { at = \"/next\" }",
+        "next = { page = { first = 0, size = 0 } }",
+        "`calls.get_by_email.next.page.size`: a full page",
+    ),
+    (
+        "next = { at = \"/next\" }",
+        "next = { offset = { first = 2, size = 1 } }",
+        "`calls.get_by_email.next.offset.first`: the first",
+    ),
     ("page = \"{cursor}\"", "page = \"1\"", "the query has no value `{cursor}`"),
     ("json = { verified = true } }", "json = { verified = true }, form = { a = \"b\" } }", "not both"),
     ("method = \"PATCH\", ", "", "a GET has no body"),
@@ -251,6 +268,25 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "a login has an id with `session_claim` only",
     ),
     ("\"users\", \"{id}\"] }\nuser", "\"users\", \"{session}\"] }\nuser", "`{session}` is not there"),
+    // The stage.
+    (
+        "[[errors]]",
+        "[stage]\ncreate = { method = \"POST\", origin = \"url\", path = [] }\nid = \"/id\"\n\
+         controls = { wrong_key = { key = \"x\" } }\n[[errors]]",
+        "`stage.controls.wrong_key`: there is no control `wrong_key`",
+    ),
+    (
+        "[[errors]]",
+        "[stage]\ncreate = { method = \"POST\", origin = \"url\", path = [] }\nid = \"/id\"\n\
+         controls = { wrong_secret = { password = \"x\" } }\n[[errors]]",
+        "`stage.controls.wrong_secret.password`: there is no setting `password`",
+    ),
+    (
+        "[[errors]]",
+        "[stage]\ncreate = { method = \"POST\", origin = \"url\", path = [] }\nid = \"/id\"\n\
+         not_applicable = { no_emails = \"x\" }\n[[errors]]",
+        "`stage.not_applicable.no_emails`: the suite has no need `no_emails`",
+    ),
     // Short and long forms.
     ("email = \"/email\"", "email = { at = \"/email\", were = {} }", "unknown field `were`"),
     ("email = \"/email\"", "email = 1", "expected a text, or a table"),

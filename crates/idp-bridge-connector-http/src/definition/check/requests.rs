@@ -122,10 +122,20 @@ impl Checker<'_> {
         if in_body {
             self.report(&key(place, "request"), "`{cursor}` belongs into the query");
         }
-        if let Some(Next::At(pointer)) = &call.next
-            && !pointer.starts_with('/')
-        {
-            self.report(&key(place, "next"), "a JSON pointer begins with `/`");
+        let place = key(place, "next");
+        let (kind, first, size) = match &call.next {
+            None => return,
+            Some(Next::At(pointer)) if pointer.starts_with('/') => return,
+            Some(Next::At(_)) => return self.report(&key(&place, "at"), "a JSON pointer begins with `/`"),
+            Some(Next::Page { first, size }) => ("page", first, size),
+            Some(Next::Offset { first, size }) => ("offset", first, size),
+        };
+        let place = key(&place, kind);
+        if *first > 1 {
+            self.report(&key(&place, "first"), "the first page or position is 0 or 1");
+        }
+        if *size == 0 {
+            self.report(&key(&place, "size"), "a full page has at least one user");
         }
     }
 
