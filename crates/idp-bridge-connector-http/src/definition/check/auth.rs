@@ -12,32 +12,32 @@ impl Checker<'_> {
             self.check_origin(&place, auth.origin());
             match auth {
                 Auth::Bearer { token: secret, also_in, .. } => {
-                    self.check_setting(&place, secret, &[SettingKind::Secret]);
+                    self.check_setting(&key(&place, "token"), secret, &[SettingKind::Secret]);
                     if let Some(name) = also_in {
                         self.check_header(&key(&place, "also_in"), name);
                     }
                 }
                 Auth::Header { name, prefix, key: secret, .. } => {
-                    self.check_setting(&place, secret, &[SettingKind::Secret]);
+                    self.check_setting(&key(&place, "key"), secret, &[SettingKind::Secret]);
                     self.check_sent_header(&key(&place, "name"), name);
                     self.check_header_value(&key(&place, "prefix"), prefix);
                 }
                 Auth::Basic { user, password, .. } => {
-                    self.check_setting(&place, user, &[SettingKind::Text, SettingKind::Name]);
-                    self.check_setting(&place, password, &[SettingKind::Secret]);
+                    self.check_setting(&key(&place, "user"), user, &[SettingKind::Text, SettingKind::Name]);
+                    self.check_setting(&key(&place, "password"), password, &[SettingKind::Secret]);
                 }
                 Auth::ClientCredentials { token_origin, token_path, client_id, client_secret, form, .. } => {
-                    self.check_origin(&place, token_origin.as_deref().or(auth.origin()));
-                    self.check_setting(&place, client_id, &[SettingKind::Text, SettingKind::Name]);
-                    self.check_setting(&place, client_secret, &[SettingKind::Secret]);
+                    self.check_token_origin(&place, token_origin.as_deref());
+                    self.check_setting(&key(&place, "client_id"), client_id, &[SettingKind::Text, SettingKind::Name]);
+                    self.check_setting(&key(&place, "client_secret"), client_secret, &[SettingKind::Secret]);
                     self.check_templates(&key(&place, "token_path"), token_path);
                     self.check_templates(&key(&place, "form"), form.values());
                 }
                 Auth::JwtBearer { token_origin, token_path, private_key, key_id, claims, .. } => {
-                    self.check_origin(&place, token_origin.as_deref().or(auth.origin()));
-                    self.check_setting(&place, private_key, &[SettingKind::Secret]);
+                    self.check_token_origin(&place, token_origin.as_deref());
+                    self.check_setting(&key(&place, "private_key"), private_key, &[SettingKind::Secret]);
                     if let Some(key_id) = key_id {
-                        self.check_setting(&place, key_id, &[SettingKind::Text, SettingKind::Name]);
+                        self.check_setting(&key(&place, "key_id"), key_id, &[SettingKind::Text, SettingKind::Name]);
                     }
                     self.check_templates(&key(&place, "token_path"), token_path);
                     self.check_templates(&key(&place, "claims"), claims.values());
@@ -55,6 +55,12 @@ impl Checker<'_> {
                     }
                 }
             }
+        }
+    }
+
+    fn check_token_origin(&mut self, place: &[String], named: Option<&str>) {
+        if let Some(name) = named {
+            self.check_setting(&key(place, "token_origin"), name, &[SettingKind::Origin]);
         }
     }
 

@@ -9,44 +9,17 @@ use crate::template::{Name, Template};
 impl Checker<'_> {
     pub(super) fn check_call(&mut self, kind: CallKind, name: &str, call: &Call) {
         let place = path(&["calls", name]);
-        let requests = call.request.iter().count() + call.steps.len();
         if call.unsupported.is_some() {
             return self.check_unsupported(&place, call);
         }
-        if requests == 0 {
+        if call.request.is_none() && call.steps.is_empty() {
             return self.report(&place, "add `request`, or `unsupported` with the reason");
         }
         if call.request.is_some() && !call.steps.is_empty() {
             self.report(&key(&place, "steps"), "a call has `request` or `steps`, not both");
         }
-        let is_read = matches!(kind, CallKind::GetById | CallKind::GetByEmail | CallKind::GetByCustomer);
-        let is_search = is_read && kind != CallKind::GetById;
-        match (is_read, call.user.is_some(), call.users.is_some()) {
-            (true, false, false) => self.report(&place, "add `user` or `users`: where the answer has them"),
-            (true, true, true) => self.report(&key(&place, "user"), "a call has `user` or `users`, not both"),
-            (false, _, true) => self.report(&key(&place, "users"), "only reads have `users`"),
-            _ => {}
-        }
-        if is_read && !call.steps.is_empty() {
-            self.report(&key(&place, "steps"), "a read has one `request`");
-        }
-        if call.undo.is_some() && kind != CallKind::MarkEmailVerified {
-            self.report(&key(&place, "undo"), "only `mark_email_verified` has `undo`");
-        }
-        if (call.next.is_some() || call.reread) && !is_search {
-            self.report(&place, "only searches have `next` and `reread`");
-        }
-        self.check_conditions(&key(&place, "absent"), &call.absent);
-        if !is_read && (call.if_absent.is_some() || !call.absent.is_empty())
-            || !is_search && !call.cannot_contain.is_empty()
-        {
-            self.report(&place, "only reads have `absent` and `if_absent`, and only searches have `cannot_contain`");
-        }
-        for pointer in [&call.user, &call.users].into_iter().flatten() {
-            if !pointer.is_empty() && !pointer.starts_with('/') {
-                self.report(&place, format!("`{pointer}` is no JSON pointer: it begins with `/`, or is empty"));
-            }
-        }
+        self.check_keys(&place, kind, call);
+        let is_read = is_read(kind);
         let allowed = Allowed {
             id: kind == CallKind::GetById || !is_read,
             email: kind == CallKind::GetByEmail || !is_read,
@@ -72,6 +45,40 @@ impl Checker<'_> {
             self.check_request(&key(&place, "undo"), request, &allowed);
         }
         self.check_steps(&key(&place, "steps"), &call.steps, allowed);
+    }
+
+    /// Checks that a call has only the keys of its kind, and where its answer has users.
+    fn check_keys(&mut self, place: &[String], kind: CallKind, call: &Call) {
+        let is_read = is_read(kind);
+        let is_search = is_read && kind != CallKind::GetById;
+        match (is_read, call.user.is_some(), call.users.is_some()) {
+            (true, false, false) => self.report(place, "add `user` or `users`: where the answer has them"),
+            (true, true, true) => self.report(&key(place, "user"), "a call has `user` or `users`, not both"),
+            _ => {}
+        }
+        if is_read && !call.steps.is_empty() {
+            self.report(&key(place, "steps"), "a read has one `request`");
+        }
+        for (name, is_refused, whose) in [
+            ("undo", call.undo.is_some() && kind != CallKind::MarkEmailVerified, "`mark_email_verified` has"),
+            ("users", call.users.is_some() && !is_read, "reads have"),
+            ("absent", !call.absent.is_empty() && !is_read, "reads have"),
+            ("if_absent", call.if_absent.is_some() && !is_read, "reads have"),
+            ("next", call.next.is_some() && !is_search, "searches have"),
+            ("reread", call.reread && !is_search, "searches have"),
+            ("cannot_contain", !call.cannot_contain.is_empty() && !is_search, "searches have"),
+        ] {
+            if is_refused {
+                self.report(&key(place, name), format!("only {whose} `{name}`"));
+            }
+        }
+        for (name, pointer) in [("user", &call.user), ("users", &call.users)] {
+            if let Some(pointer) = pointer.as_ref().filter(|own| !own.is_empty() && !own.starts_with('/')) {
+                let message = format!("`{pointer}` is no JSON pointer: it begins with `/`, or is empty");
+                self.report(&key(place, name), message);
+            }
+        }
+        self.check_conditions(&key(place, "absent"), &call.absent);
     }
 
     /// Checks the steps of a call, and that captured values are used.
@@ -117,7 +124,7 @@ impl Checker<'_> {
         let in_query = request.query.values().any(|value| value.as_name() == Some(&Name::Cursor));
         let in_body = request.json.as_ref().is_some_and(|body| body.names().contains(&&Name::Cursor));
         if call.next.is_some() && !in_query {
-            self.report(&key(place, "next"), "the query has no value `{cursor}`");
+            self.report(&key(&key(place, "request"), "query"), "the query has no value `{cursor}`, which `next` needs");
         }
         if in_body {
             self.report(&key(place, "request"), "`{cursor}` belongs into the query");
@@ -264,4 +271,8 @@ impl Checker<'_> {
         let own = |stage: &Stage| name.strip_prefix("stage.").is_some_and(|name| stage.values.contains_key(name));
         STAGE_NAMES.contains(&name) || self.definition.stage.as_ref().is_some_and(own)
     }
+}
+
+fn is_read(kind: CallKind) -> bool {
+    matches!(kind, CallKind::GetById | CallKind::GetByEmail | CallKind::GetByCustomer)
 }
