@@ -71,7 +71,7 @@ struct Allowed {
 struct Checker<'d> {
     definition: &'d Definition,
     problems: Vec<Problem>,
-    /// The settings and the other placeholders that were used.
+    /// The settings, credentials and placeholders that were used.
     used: BTreeSet<String>,
     is_stage: bool,
 }
@@ -140,13 +140,23 @@ impl Checker<'_> {
         }
     }
 
-    /// Checks that each setting is used, and each value of the stage.
+    /// Checks that each setting, credential and value is used.
     fn check_unused(&mut self) {
         let is_only_origin = self.origins().len() == 1;
         for (name, setting) in &self.definition.settings {
             let is_implied = setting.kind == SettingKind::Origin && is_only_origin;
             if !is_implied && !self.used.contains(name) {
                 self.report(&path(&["settings", name]), "the setting is not used: remove it");
+            }
+        }
+        for name in self.definition.auth.keys() {
+            if !self.used.contains(&credential(name)) {
+                self.report(&path(&["auth", name]), "no request uses the credential: remove it");
+            }
+        }
+        for name in self.definition.user.detail.keys() {
+            if !self.used.contains(&format!("detail.{name}")) {
+                self.report(&path(&["user", "detail", name]), "no request has the value: remove it");
             }
         }
         for name in self.definition.stage.iter().flat_map(|stage| stage.values.keys()) {
@@ -285,6 +295,11 @@ fn path(keys: &[&str]) -> Vec<String> {
 
 fn key(place: &[String], name: &str) -> Vec<String> {
     place.iter().cloned().chain([name.to_owned()]).collect()
+}
+
+/// Returns the name of a credential in [`Checker::used`], which no placeholder has.
+fn credential(name: &str) -> String {
+    format!("[auth.{name}]")
 }
 
 fn is_identifier(name: &str) -> bool {

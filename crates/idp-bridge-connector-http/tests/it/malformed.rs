@@ -78,6 +78,12 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("doc = \"The URL.\"", "doc = \"The URL.\", default = \"acme\"", "`settings.url.default`: a URL cannot be read"),
     ("default = \"title\"", "default = \"\"", "`settings.title.default`: the text is empty"),
     // What is not used.
+    ("place = \"/place\"", "place = \"/place\"\nmore = \"/more\"", "`user.detail.more`: no request has the value"),
+    (
+        "[user]",
+        "[auth.other]\ntype = \"basic\"\norigin = \"url\"\nuser = \"title\"\npassword = \"key\"\n[user]",
+        "`auth.other`: no request uses the credential",
+    ),
     ("title = {", "more = { type = \"text\", doc = \"x\" }\ntitle = {", "`settings.more`: the setting is not used"),
     ("title = {", "more = { type = \"secret\", doc = \"x\" }\ntitle = {", "`settings.more`: the setting is not used"),
     ("title = {", "more = { type = \"origin\", doc = \"x\" }\ntitle = {", "`settings.more`: the setting is not used"),

@@ -2,7 +2,7 @@
 
 use idp_bridge_core::CallKind;
 
-use super::{Allowed, Checker, STAGE_NAMES, key, path};
+use super::{Allowed, Checker, STAGE_NAMES, credential, key, path};
 use crate::definition::{Call, Method, Next, RequestSpec, SettingKind, Stage};
 use crate::template::{Name, Template};
 
@@ -213,6 +213,7 @@ impl Checker<'_> {
             (None, [only]) => (*only).clone(),
             (None, _) => return self.report(&place, "there are several credentials: name one, or `none`"),
         };
+        self.used.insert(credential(&named));
         let Some(auth) = self.definition.auth.get(&named) else {
             return self.report(&place, format!("there is no credential `{named}`"));
         };
