@@ -8,6 +8,7 @@ mod calls;
 mod chromium;
 mod cognito_federation;
 mod doctor;
+mod doctor_pocketbase;
 mod federation;
 mod federation_browser;
 mod federation_openid;

@@ -62,5 +62,26 @@ pub(crate) async fn run(http: &Http, scope: &CallScope) -> Vec<Finding> {
         let finding = probe.run(http, scope).await;
         findings.push(if probe.authority { finding.with_authority() } else { finding });
     }
+    if !http.probes.iter().any(|probe| probe.authority) {
+        findings.extend(report_authority(&http.definition));
+    }
     findings
+}
+
+/// Reports who can write the customer, for a definition that maps one and has no probe for it.
+fn report_authority(definition: &Definition) -> Option<Finding> {
+    definition.user.customer.as_ref()?;
+    let check = "users cannot write their customer";
+    let finding = match &definition.user.customer_protected {
+        Some(reason) => Finding::ok(check, &[]).with_detail(reason.clone()),
+        None => {
+            let fix = format!(
+                "look up at {} who may write the customer: only administrators may, and users must not be able to set it in \
+                 their profile or at registration",
+                definition.product.name
+            );
+            Finding::not_visible(check, &[], fix)
+        }
+    };
+    Some(finding.with_authority())
 }

@@ -13,6 +13,7 @@ mod api;
 mod body;
 pub mod catalog;
 mod config;
+mod conjunction;
 mod credential;
 mod definition;
 mod diagnose;

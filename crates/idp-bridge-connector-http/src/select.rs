@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::conjunction;
 use crate::needed::Needed;
 use crate::pointer::Pointer;
 use crate::settings::Settings;
@@ -177,7 +178,7 @@ pub(crate) fn as_text(value: &Value) -> Option<String> {
 }
 
 /// A condition on a JSON answer.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Check {
     /// A JSON pointer, which may have placeholders of settings.
@@ -191,6 +192,13 @@ pub(crate) struct Check {
     pub(crate) contains: Option<Template>,
     /// The value is a text that begins with this one.
     pub(crate) starts_with: Option<String>,
+    /// The value is an access rule of terms that `&&` joins, and this is one of them, without `||` beside it. It may have
+    /// placeholders of settings.
+    #[serde(default)]
+    pub(crate) and_term: Option<Template>,
+    /// Whether the value may be null instead, for products in which null means that nobody may.
+    #[serde(default)]
+    pub(crate) or_null: bool,
     /// Whether the value is there and not null.
     pub(crate) present: Option<bool>,
     /// The value is the address of the user of the call, without regard to ASCII case.
@@ -206,17 +214,25 @@ impl Check {
             !self.one_of.is_empty(),
             self.contains.is_some(),
             self.starts_with.is_some(),
+            self.and_term.is_some(),
             self.present.is_some(),
             self.own_email,
         ];
         if !self.at.is_pointer() {
             return Some("`at` is no JSON pointer: it begins with `/`, or is empty for the whole answer");
         }
+        if self.or_null && self.present.is_some() {
+            return Some("a condition has `or_null` or `present`, not both");
+        }
+        let is_empty = |text: &Option<Template>| text.as_ref().is_some_and(|text| text.as_text() == Some(""));
+        if is_empty(&self.contains) || is_empty(&self.and_term) || self.starts_with.as_deref() == Some("") {
+            return Some("each text has the empty text: write what only this answer has");
+        }
         match conditions.iter().filter(|given| **given).count() {
             1 => None,
-            _ => {
-                Some("a condition has one of `equals`, `one_of`, `contains`, `starts_with`, `present` and `own_email`")
-            }
+            _ => Some(
+                "a condition has one of `equals`, `one_of`, `contains`, `starts_with`, `and_term`, `present` and `own_email`",
+            ),
         }
     }
 
@@ -226,19 +242,28 @@ impl Check {
             Some(text) => Some(Cow::Borrowed(text)),
             None => self.at.resolve(|name| settings.text(name)).map(Cow::Owned),
         };
-        let value = at.and_then(|at| answer.pointer(&at)).filter(|value| !value.is_null());
+        let value = at.and_then(|at| answer.pointer(&at));
+        if self.or_null && value.is_some_and(Value::is_null) {
+            return true;
+        }
+        let value = value.filter(|value| !value.is_null());
         if let Some(present) = self.present {
             return value.is_some() == present;
         }
         if self.own_email {
             return Condition::OwnEmail.holds(value, own_email);
         }
+        let text = value.and_then(Value::as_str);
         if let Some(part) = &self.contains {
             let part = part.resolve(|name| settings.text(name));
-            return value.and_then(Value::as_str).zip(part).is_some_and(|(text, part)| text.contains(&part));
+            return text.zip(part).is_some_and(|(text, part)| text.contains(&part));
+        }
+        if let Some(term) = &self.and_term {
+            let term = term.resolve(|name| settings.text(name));
+            return text.zip(term).is_some_and(|(rule, term)| conjunction::requires(rule, &term));
         }
         if let Some(start) = &self.starts_with {
-            return value.and_then(Value::as_str).is_some_and(|text| text.starts_with(start.as_str()));
+            return text.is_some_and(|text| text.starts_with(start.as_str()));
         }
         value.is_some_and(|value| self.equals.as_ref() == Some(value) || self.one_of.contains(value))
     }

@@ -102,6 +102,28 @@ impl Auth {
             | Self::Login { origin, .. } => origin.as_deref(),
         }
     }
+
+    /// Returns the setting of the origin that the secrets are sent to, or the assertions that they sign.
+    pub(crate) fn secret_origin(&self) -> Option<&str> {
+        match self {
+            Self::ClientCredentials { token_origin, .. } | Self::JwtBearer { token_origin, .. } => {
+                token_origin.as_deref().or(self.origin())
+            }
+            _ => self.origin(),
+        }
+    }
+
+    /// Returns the settings that may be secrets, with the keys that name them.
+    pub(crate) fn secrets(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            Self::Bearer { token, .. } => vec![("token", token)],
+            Self::Header { key, .. } => vec![("key", key)],
+            Self::Basic { password, .. } => vec![("password", password)],
+            Self::ClientCredentials { client_secret, .. } => vec![("client_secret", client_secret)],
+            Self::JwtBearer { private_key, .. } => vec![("private_key", private_key)],
+            Self::Login { json, .. } => json.values().map(|setting| ("json", setting.as_str())).collect(),
+        }
+    }
 }
 
 /// The place of a client secret.

@@ -1,10 +1,17 @@
 //! The rules of a definition beyond its types. They do not depend on a tenant's settings.
 
+mod auth;
+mod headers;
 mod requests;
+mod rules;
+mod stage;
 
 use std::collections::BTreeSet;
 
-use super::{Auth, Definition, ErrorRule, FederationSpec, FlagField, Setting, SettingKind, Stage, TimeField};
+use idp_bridge_core::{OutboundPolicy, PrivateNetworks};
+use idp_bridge_http::BaseUrl;
+
+use super::{Definition, FederationSpec, FlagField, Setting, SettingKind, TimeField};
 use crate::select::{Check, Selector};
 use crate::template::{Name, Template};
 
@@ -19,28 +26,31 @@ pub(crate) const STAGE_NAMES: [&str; 5] =
 
 /// Returns all problems.
 pub(super) fn check(definition: &Definition) -> Vec<Problem> {
-    let mut checker = Checker { definition, problems: Vec::new(), is_stage: false };
+    let mut checker = Checker { definition, problems: Vec::new(), used: BTreeSet::new(), is_stage: false };
+    checker.check_answer_headers();
     checker.check_settings();
     checker.check_auth();
     checker.check_user();
     for (kind, name, call) in definition.calls.iter() {
         checker.check_call(kind, name, call);
     }
-    for (index, rule) in definition.errors.iter().enumerate() {
-        checker.check_rule(&path(&["errors", &index.to_string()]), rule);
-    }
+    checker.check_rules();
     if let Some(federation) = &definition.federation {
         checker.check_federation(federation);
     }
+    checker.check_secrets();
     for (index, probe) in definition.doctor.iter().enumerate() {
         let place = path(&["doctor", &index.to_string()]);
-        checker.check_request(&key(&place, "request"), &probe.request, &Allowed::default());
+        checker.check_lookup(&key(&place, "request"), &probe.request, &Allowed::default());
         checker.check_conditions(&key(&place, "expect"), &probe.expect);
-        checker.check_call_names(&key(&place, "calls"), &probe.calls, false);
+        for name in &probe.calls {
+            checker.check_call_name(&key(&place, "calls"), name);
+        }
     }
     if let Some(stage) = &definition.stage {
         checker.check_stage(stage);
     }
+    checker.check_unused();
     checker.problems
 }
 
@@ -54,11 +64,15 @@ struct Allowed {
     session: bool,
     detail: bool,
     steps: BTreeSet<String>,
+    /// Whether later requests can use captured values.
+    capture: bool,
 }
 
 struct Checker<'d> {
     definition: &'d Definition,
     problems: Vec<Problem>,
+    /// The settings, credentials and placeholders that were used.
+    used: BTreeSet<String>,
     is_stage: bool,
 }
 
@@ -90,60 +104,32 @@ impl Checker<'_> {
             if taken || !is_identifier(name) {
                 self.report(&place, "the name is reserved, or has other characters than small letters, digits and `_`");
             }
-            if setting.kind == SettingKind::Secret && setting.default.is_some() {
-                self.report(&key(&place, "default"), "a secret has no default");
-            }
-            if let Some(default) = setting.default.as_deref().filter(|_| setting.kind == SettingKind::Name)
-                && !is_name(default)
-            {
-                self.report(&key(&place, "default"), "a name has letters, digits, `_`, `-`, `.` and `:`");
+            if let Some(default) = &setting.default {
+                self.check_default(&key(&place, "default"), setting.kind, default);
             }
         }
     }
 
-    fn check_auth(&mut self) {
-        let auth: Vec<_> = self.definition.auth.iter().map(|(name, auth)| (path(&["auth", name]), auth)).collect();
-        for (place, auth) in auth {
-            self.check_origin(&place, auth.origin());
-            match auth {
-                Auth::Bearer { token: secret, also_in, .. } => {
-                    self.check_setting(&place, secret, &[SettingKind::Secret]);
-                    self.check_header(&key(&place, "also_in"), also_in.as_deref().unwrap_or_default());
-                }
-                Auth::Header { key: secret, .. } => self.check_setting(&place, secret, &[SettingKind::Secret]),
-                Auth::Basic { user, password, .. } => {
-                    self.check_setting(&place, user, &[SettingKind::Text, SettingKind::Name]);
-                    self.check_setting(&place, password, &[SettingKind::Secret]);
-                }
-                Auth::ClientCredentials { token_origin, token_path, client_id, client_secret, form, .. } => {
-                    self.check_origin(&place, token_origin.as_deref().or(auth.origin()));
-                    self.check_setting(&place, client_id, &[SettingKind::Text, SettingKind::Name]);
-                    self.check_setting(&place, client_secret, &[SettingKind::Secret]);
-                    self.check_templates(&key(&place, "token_path"), token_path);
-                    self.check_templates(&key(&place, "form"), form.values());
-                }
-                Auth::JwtBearer { token_origin, token_path, private_key, key_id, claims, .. } => {
-                    self.check_origin(&place, token_origin.as_deref().or(auth.origin()));
-                    self.check_setting(&place, private_key, &[SettingKind::Secret]);
-                    if let Some(key_id) = key_id {
-                        self.check_setting(&place, key_id, &[SettingKind::Text, SettingKind::Name]);
-                    }
-                    self.check_templates(&key(&place, "token_path"), token_path);
-                    self.check_templates(&key(&place, "claims"), claims.values());
-                }
-                Auth::Login { path: segments, json, token, lifetime, .. } => {
-                    self.check_templates(&key(&place, "path"), segments);
-                    for setting in json.values() {
-                        self.check_setting(&key(&place, "json"), setting, &ANY_TEXT);
-                    }
-                    if !token.starts_with('/') {
-                        self.report(&key(&place, "token"), "a JSON pointer begins with `/`");
-                    }
-                    if *lifetime == 0 {
-                        self.report(&key(&place, "lifetime"), "the number of seconds is 0");
-                    }
+    /// Checks a default by the rules for values of tenants.
+    fn check_default(&mut self, place: &[String], kind: SettingKind, default: &str) {
+        // What the settings of a tenant can allow is allowed.
+        let policy =
+            OutboundPolicy { allow_http: true, private_networks: PrivateNetworks::Allow, ..OutboundPolicy::default() };
+        match kind {
+            SettingKind::Secret => self.report(place, "a secret has no default"),
+            SettingKind::Name if !is_name(default) => {
+                self.report(place, "a name has letters, digits, `_`, `-`, `.` and `:`");
+            }
+            SettingKind::Text if default.is_empty() => self.report(place, "the text is empty: remove it"),
+            SettingKind::Origin => {
+                if let Err(error) = BaseUrl::parse(default, &policy) {
+                    self.report(
+                        place,
+                        format!("{}: an origin is a base URL such as `https://api.acme.example`", error.message()),
+                    );
                 }
             }
+            _ => {}
         }
     }
 
@@ -154,7 +140,34 @@ impl Checker<'_> {
         }
     }
 
+    /// Checks that each setting, credential and value is used.
+    fn check_unused(&mut self) {
+        let is_only_origin = self.origins().len() == 1;
+        for (name, setting) in &self.definition.settings {
+            let is_implied = setting.kind == SettingKind::Origin && is_only_origin;
+            if !is_implied && !self.used.contains(name) {
+                self.report(&path(&["settings", name]), "the setting is not used: remove it");
+            }
+        }
+        for name in self.definition.auth.keys() {
+            if !self.used.contains(&credential(name)) {
+                self.report(&path(&["auth", name]), "no request uses the credential: remove it");
+            }
+        }
+        for name in self.definition.user.detail.keys() {
+            if !self.used.contains(&format!("detail.{name}")) {
+                self.report(&path(&["user", "detail", name]), "no request has the value: remove it");
+            }
+        }
+        for name in self.definition.stage.iter().flat_map(|stage| stage.values.keys()) {
+            if !self.used.contains(&format!("stage.{name}")) {
+                self.report(&path(&["stage", "values", name]), "the value is not used: remove it");
+            }
+        }
+    }
+
     fn check_setting(&mut self, place: &[String], name: &str, kinds: &[SettingKind]) {
+        self.used.insert(name.to_owned());
         match self.definition.settings.get(name) {
             None => self.report(place, format!("there is no setting `{name}`")),
             Some(setting) if !kinds.contains(&setting.kind) => {
@@ -221,6 +234,30 @@ impl Checker<'_> {
             self.check_selector(&key(&key(&place, "detail"), name), selector);
         }
         self.check_conditions(&key(&place, "not_a_person"), &user.not_a_person);
+        self.check_authority();
+    }
+
+    /// Checks that one of a reason and probes says who can write the customer, and that it says something.
+    fn check_authority(&mut self) {
+        let user = &self.definition.user;
+        for (index, probe) in self.definition.doctor.iter().enumerate() {
+            let place = path(&["doctor", &index.to_string(), "authority"]);
+            if probe.authority && probe.expect.is_empty() {
+                self.report(&place, "the probe proves nothing: add `expect`");
+            }
+            if probe.authority && user.customer_protected.is_some() {
+                self.report(
+                    &place,
+                    "remove it, or `user.customer_protected`: one of them says who can write the customer",
+                );
+            }
+        }
+        let place = path(&["user", "customer_protected"]);
+        match &user.customer_protected {
+            Some(reason) if reason.trim().is_empty() => self.report(&place, "the reason is empty"),
+            Some(_) if user.customer.is_none() => self.report(&place, "add `customer`, or remove the reason"),
+            _ => {}
+        }
     }
 
     fn check_selector(&mut self, place: &[String], selector: &Selector) {
@@ -245,61 +282,12 @@ impl Checker<'_> {
                 self.report(&place, message);
             }
             self.check_template(&key(&place, "at"), &condition.at, &Allowed::default());
-            if let Some(part) = &condition.contains {
-                self.check_template(&key(&place, "contains"), part, &Allowed::default());
+            for (name, text) in [("contains", &condition.contains), ("and_term", &condition.and_term)] {
+                self.check_templates(&key(&place, name), text);
             }
-        }
-    }
-
-    fn check_rule(&mut self, place: &[String], rule: &ErrorRule) {
-        self.check_conditions(&key(place, "when"), &rule.when);
-        let calls = rule.call.as_ref().map(|calls| calls.as_slice().to_vec()).unwrap_or_default();
-        self.check_call_names(&key(place, "call"), &calls, true);
-        let has_condition = rule.status.is_some() || !rule.when.is_empty() || rule.text.is_some() || rule.empty_body;
-        if !has_condition {
-            self.report(place, "the rule has no condition: add `status`, `when`, `text` or `empty_body`");
-        }
-        let is_proved = !rule.when.is_empty() || rule.text.is_some() || rule.empty_body;
-        if has_condition && !is_proved {
-            let message = "a gateway can send the status as well: add what only the product sends (`when`, `text` or `empty_body`)";
-            self.report(place, message);
-        }
-    }
-
-    fn check_call_names(&mut self, place: &[String], names: &[String], with_auth: bool) {
-        for name in names {
-            let is_known = self.definition.calls.iter().any(|(_, own, _)| own == name)
-                || with_auth && matches!(name.as_str(), "auth" | "doctor" | "end_session");
-            if !is_known {
-                self.report(place, format!("there is no call `{name}`"));
-            }
-        }
-    }
-
-    fn check_stage(&mut self, stage: &Stage) {
-        self.is_stage = true;
-        let allowed = Allowed { id: true, email: true, customer: true, ..Allowed::default() };
-        for (index, request) in stage.prepare.iter().enumerate() {
-            self.check_request(&path(&["stage", "prepare", &index.to_string()]), request, &Allowed::default());
-        }
-        for (index, request) in stage.complete.iter().enumerate() {
-            self.check_request(&path(&["stage", "complete", &index.to_string()]), request, &allowed);
-        }
-        self.check_request(&path(&["stage", "create"]), &stage.create, &allowed);
-        let requests = [("verify", &stage.verify), ("block", &stage.block), ("change_email", &stage.change_email)];
-        for (name, request) in requests.into_iter().chain([("log_in", &stage.log_in)]) {
-            if let Some(request) = request {
-                self.check_request(&path(&["stage", name]), request, &allowed);
-            }
-        }
-        if !stage.id.starts_with('/') {
-            self.report(&path(&["stage", "id"]), "a JSON pointer begins with `/`");
         }
     }
 }
-
-/// The kinds of settings that a login may send.
-const ANY_TEXT: [SettingKind; 3] = [SettingKind::Text, SettingKind::Name, SettingKind::Secret];
 
 fn path(keys: &[&str]) -> Vec<String> {
     keys.iter().map(|key| (*key).to_owned()).collect()
@@ -307,6 +295,11 @@ fn path(keys: &[&str]) -> Vec<String> {
 
 fn key(place: &[String], name: &str) -> Vec<String> {
     place.iter().cloned().chain([name.to_owned()]).collect()
+}
+
+/// Returns the name of a credential in [`Checker::used`], which no placeholder has.
+fn credential(name: &str) -> String {
+    format!("[auth.{name}]")
 }
 
 fn is_identifier(name: &str) -> bool {

@@ -50,6 +50,10 @@ pub(crate) struct UserMap {
     pub(crate) email: Option<Selector>,
     /// The customer, as a text or a list of texts.
     pub(crate) customer: Option<Selector>,
+    /// Why users can never write their customer, if the product itself forbids it. Without it a probe with `authority` checks
+    /// that, or `doctor` reports that the bridge cannot.
+    #[serde(default)]
+    pub(crate) customer_protected: Option<String>,
     /// Whether the address is verified.
     pub(crate) email_verified: Option<FlagField>,
     /// Whether the user is blocked from logging in.

@@ -259,3 +259,49 @@ impl Harness for DefinitionHarness {
         Ok(SecondOrigin { url: self.upstream().await?, credentials: Vec::new() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use idp_bridge_connector_http::catalog;
+
+    use super::*;
+
+    #[test]
+    fn definitions_accept_the_names_of_the_suite() {
+        let controls = [
+            Control::WrongSecret,
+            Control::WrongRealm,
+            Control::MissingRole,
+            Control::NarrowRole,
+            Control::ReadOnlyRole,
+        ];
+        let needs = [
+            Need::NoEmail,
+            Need::NoCustomer,
+            Need::SeveralCustomers,
+            Need::SharedCustomer,
+            Need::SharedEmail,
+            Need::UnusualCustomer,
+            Need::BlockedUser,
+            Need::ServiceAccount,
+            Need::Mails,
+            Need::UndeliverableMail,
+            Need::UnacceptedMail(CallKind::SendVerificationEmail),
+            Need::SecondEmail,
+            Need::SelfEdit,
+            Need::SecondOrigin,
+            Need::Login,
+            Need::ChangeEmail,
+        ];
+        let (start, _) = catalog::SCAFFOLD.split_once("[stage.not_applicable]").unwrap();
+        let mut text = format!("{start}[stage.not_applicable]\n");
+        for name in controls.map(control_name).into_iter().chain(needs.map(need_name)) {
+            text += &format!("{name} = \"a reason\"\n");
+        }
+        text += "[stage.controls]\n";
+        for name in controls.map(control_name) {
+            text += &format!("{name} = {{ token = \"x\" }}\n");
+        }
+        assert!(Definition::parse(&text).is_ok(), "{:?}", Definition::parse(&text).err());
+    }
+}

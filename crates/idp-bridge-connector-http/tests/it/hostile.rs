@@ -3,15 +3,23 @@
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use idp_bridge_connector_http::{Definition, Http, HttpConfig, catalog};
-use idp_bridge_core::{CallScope, CustomerId, Email, IdentityProvider, Secret, UserId, UserKey};
-use idp_bridge_test_http::{Server, answer};
+use idp_bridge_core::{
+    AccessToken, CallScope, ConnectorContext, CustomerId, Email, FederationSettings, IdentityProvider, OauthClient,
+    Secret, UserId, UserKey,
+};
+use idp_bridge_test_http::{Received, Server, answer};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 const SAMPLE: &str = include_str!("sample.toml");
+
+/// The secrets of the settings `key` and `other`.
+const SECRETS: [(&str, &str); 2] = [("key", "s3cr3t"), ("other", "0th3r-k3y")];
 
 /// Parts of URLs, TOML and templates that a definition could use to leave its origin.
 const HOSTILE: [&str; 26] = [
@@ -45,8 +53,11 @@ const HOSTILE: [&str; 26] = [
 
 struct Stage {
     runtime: Runtime,
-    upstream: Server,
+    /// A server for each origin of the sample.
+    origins: [(&'static str, Server); 2],
     trap: Server,
+    /// Held during a run, so that runs do not share requests and answers.
+    turn: Mutex<()>,
     /// The status, the headers and the body of all answers.
     reply: Arc<Mutex<(u16, Vec<String>, String)>>,
 }
@@ -54,41 +65,76 @@ struct Stage {
 static STAGE: LazyLock<Stage> = LazyLock::new(|| {
     let runtime = Runtime::new().unwrap();
     let reply = Arc::new(Mutex::new((200, Vec::new(), String::new())));
-    let shown = Arc::clone(&reply);
-    let upstream = runtime.block_on(Server::start(move |_, _| {
-        let (status, headers, body) = shown.lock().unwrap().clone();
-        answer(status, &headers.iter().map(String::as_str).collect::<Vec<_>>(), &body)
-    }));
+    let start = || {
+        let shown = Arc::clone(&reply);
+        runtime.block_on(Server::start(move |_, request| {
+            let (status, headers, body) = discovery(request).unwrap_or_else(|| shown.lock().unwrap().clone());
+            answer(status, &headers.iter().map(String::as_str).collect::<Vec<_>>(), &body)
+        }))
+    };
+    let origins = [("url", start()), ("public", start())];
     let trap = runtime.block_on(Server::start(|_, _| answer(200, &[], r#"{"id":"u-1"}"#)));
-    Stage { runtime, upstream, trap, reply }
+    Stage { runtime, origins, trap, turn: Mutex::default(), reply }
 });
 
+/// Returns the discovery document of an OpenID Provider, if it is requested.
+fn discovery(request: &Received) -> Option<(u16, Vec<String>, String)> {
+    let host = request.head.lines().find_map(|line| line.to_lowercase().strip_prefix("host: ").map(str::to_owned))?;
+    request.head.split(' ').nth(1)?.strip_prefix("/base/.well-known/openid-configuration")?;
+    let url = |path: &str| format!("http://{host}/base{path}");
+    let document = json!({
+        "issuer": url(""), "authorization_endpoint": url("/authorize"), "token_endpoint": url("/token"),
+        "jwks_uri": url("/jwks"), "introspection_endpoint": url("/introspect"), "userinfo_endpoint": url("/userinfo"),
+        "response_types_supported": ["code"], "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["ES256"],
+    });
+    Some((200, Vec::new(), document.to_string()))
+}
+
 impl Stage {
-    /// Runs all calls of a definition, and checks where their requests went. Returns their number.
-    fn run(&self, definition: Definition, status: u16, body: String) -> Result<usize, TestCaseError> {
+    /// Runs all calls of a definition, and checks where their requests and secrets went. Returns the number of requests.
+    fn run(&self, definition: Definition, secrets: usize, status: u16, body: String) -> Result<usize, TestCaseError> {
+        let _turn = self.turn.lock().unwrap();
         let trap = self.trap.base();
         let headers = vec![format!("location: {trap}/x"), format!("link: <{trap}/x>; rel=\"next\"")];
         *self.reply.lock().unwrap() = (status, headers, body);
         let mut config = HttpConfig::default();
-        for origin in definition.origins() {
-            config.settings.insert(origin, format!("{}/base", self.upstream.base()));
+        for (name, server) in &self.origins {
+            config.settings.insert((*name).to_owned(), format!("{}/base", server.base()));
         }
-        config.secrets.insert("key".into(), Secret::new("s3cr3t"));
-        let before = self.upstream.received().len();
+        for (name, secret) in &SECRETS[..secrets] {
+            config.secrets.insert((*name).to_owned(), Secret::new(*secret));
+        }
+        let before = self.origins.each_ref().map(|(_, server)| server.received().len());
+        let clients = vec![OauthClient { id: "shop".to_owned(), secret: None }];
+        let federation = Some(FederationSettings { clients, ..FederationSettings::default() });
+        let context = ConnectorContext { federation, ..crate::context() };
         // A definition may still be refused with the settings of a tenant.
-        let Ok(provider) = Http::with_definition(&Arc::new(definition), &config, &crate::context()) else {
+        let Ok(provider) = Http::with_definition(&Arc::new(definition), &config, &context) else {
             return Ok(0);
         };
         self.runtime.block_on(run_all(&provider));
-        let sent = self.upstream.received().split_off(before);
-        for request in &sent {
+        let sent: Vec<Vec<Received>> =
+            self.origins.iter().zip(before).map(|((_, server), before)| server.received().split_off(before)).collect();
+        for request in sent.iter().flatten() {
             let target = request.head.split(' ').nth(1).unwrap_or_default().to_owned();
             prop_assert!(target.starts_with("/base/") || target.starts_with("/base?") || target == "/base", "{target}");
             prop_assert!(!target.contains("/../") && !target.ends_with("/.."), "{target}");
         }
+        for (name, secret) in SECRETS {
+            let receivers = sent.iter().filter(|sent| sent.iter().any(|request| has_secret(request, secret))).count();
+            prop_assert!(receivers <= 1, "two origins received the secret `{name}`");
+        }
         prop_assert!(self.trap.received().is_empty(), "{:?}", self.trap.received());
-        Ok(sent.len())
+        Ok(sent.iter().flatten().count())
     }
+}
+
+/// Returns whether a request has the secret in its head or body, or in its Basic credential.
+fn has_secret(request: &Received, secret: &str) -> bool {
+    let basic = request.head.lines().find_map(|line| line.split_once("Basic ")).map(|(_, value)| value.trim());
+    let basic = basic.and_then(|value| String::from_utf8(STANDARD.decode(value).ok()?).ok()).unwrap_or_default();
+    [&request.head, &request.body, &basic].iter().any(|text| text.contains(secret))
 }
 
 async fn run_all(provider: &impl IdentityProvider) {
@@ -102,6 +148,9 @@ async fn run_all(provider: &impl IdentityProvider) {
     let _ = provider.mark_email_verified(&scope(), &id, None).await;
     let _ = provider.send_verification_email(&scope(), &id).await;
     let _ = provider.send_password_reset_email(&scope(), &email).await;
+    if let Some(federation) = provider.federation() {
+        let _ = federation.validate(&scope(), &AccessToken::new("opaque").unwrap()).await;
+    }
     provider.diagnose(&scope()).await;
 }
 
@@ -196,6 +245,46 @@ fn planted_definition() -> impl Strategy<Value = String> {
     })
 }
 
+/// The sample with a second credential and with federation, and whether each secret belongs to one origin.
+fn definition_of_two_credentials() -> impl Strategy<Value = (String, bool)> {
+    let types = [
+        "type = \"bearer\"\ntoken = \"SECRET\"",
+        "type = \"header\"\nname = \"x-key\"\nkey = \"SECRET\"",
+        "type = \"basic\"\nuser = \"title\"\npassword = \"SECRET\"",
+        "type = \"login\"\npath = [\"login\"]\njson = { p = \"SECRET\" }\ntoken = \"/id\"\nlifetime = 9",
+        "type = \"client_credentials\"\ntoken_path = []\nclient_id = \"title\"\nclient_secret = \"SECRET\"",
+        "type = \"client_credentials\"\ntoken_origin = \"TOKENS\"\ntoken_path = []\nclient_id = \"title\"\nclient_secret = \"SECRET\"",
+    ];
+    let origin = || prop::sample::select(vec!["url", "public"]);
+    let secret = || prop::sample::select(vec!["key", "other"]);
+    let federation = prop::option::of((origin(), secret()));
+    (prop::sample::select(types.to_vec()), origin(), origin(), secret(), federation).prop_map(
+        |(auth, origin, tokens, secret, federation)| {
+            let sent_to = if auth.contains("TOKENS") { tokens } else { origin };
+            let uses: Vec<_> = [("url", "key"), (sent_to, secret)].into_iter().chain(federation).collect();
+            let is_bound = uses.iter().all(|(to, own)| uses.iter().all(|(also, other)| own != other || to == also));
+            let auth = auth.replace("SECRET", secret).replace("TOKENS", tokens);
+            let mut tables = format!("[auth.second]\norigin = \"{origin}\"\n{auth}\n");
+            if let Some((origin, secret)) = federation {
+                tables += &format!(
+                    "[federation]\norigin = \"{origin}\"\nclient_id = \"title\"\nclient_secret = \"{secret}\"\n"
+                );
+            }
+            let named = if origin == "public" { "second" } else { "none" };
+            let delete = if origin == "url" { "second" } else { "key" };
+            let mut text = SAMPLE
+                .replace("auth = \"none\"", &format!("auth = \"{named}\""))
+                .replace("\"DELETE\", origin = \"url\"", &format!("\"DELETE\", origin = \"url\", auth = \"{delete}\""))
+                .replace("origin = \"url\", path", "origin = \"url\", auth = \"key\", path")
+                .replace("[user]", &format!("{tables}[user]"));
+            if uses.iter().any(|(_, secret)| *secret == "other") {
+                text = text.replace("title =", "other = { type = \"secret\", doc = \"Another key.\" }\ntitle =");
+            }
+            (text, is_bound)
+        },
+    )
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -212,13 +301,24 @@ proptest! {
     fn planted_definitions_stay_at_their_origins(text in planted_definition(), status in prop::sample::select(vec![200, 302, 307, 404])) {
         if let Ok(definition) = Definition::parse(&text) {
             let user = json!({"id": "u-1", "email": "ada@acme.example", "customer": "c-1", "place": "..", "state": "sent"});
-            STAGE.run(definition, status, user.to_string())?;
+            STAGE.run(definition, 1, status, user.to_string())?;
         }
     }
 
     #[test]
+    fn secrets_are_sent_to_one_origin((text, is_bound) in definition_of_two_credentials()) {
+        let parsed = Definition::parse(&text);
+        prop_assert!(parsed.is_ok() == is_bound, "{:?} for\n{text}", parsed.err());
+        let Ok(definition) = parsed else { return Ok(()) };
+        let secrets = if text.contains("other =") { 2 } else { 1 };
+        let user = json!({"id": "u-1", "email": "ada@acme.example", "customer": "c-1", "state": "sent"});
+        let requests = STAGE.run(definition, secrets, 200, user.to_string())?;
+        prop_assert!(requests >= 5, "{requests} for\n{text}");
+    }
+
+    #[test]
     fn hostile_answers_stay_at_their_origins(body in body(), status in prop::sample::select(vec![200, 201, 302, 400, 404])) {
-        let requests = STAGE.run(Definition::parse(SAMPLE).unwrap(), status, body)?;
+        let requests = STAGE.run(Definition::parse(SAMPLE).unwrap(), 1, status, body)?;
         prop_assert!(requests >= 5, "{requests}");
     }
 }

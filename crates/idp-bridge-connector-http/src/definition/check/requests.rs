@@ -1,79 +1,122 @@
 //! The rules of calls and requests: placeholders, paths, and the origins of credentials.
 
-use std::collections::BTreeSet;
-
 use idp_bridge_core::CallKind;
 
-use super::{Allowed, Checker, STAGE_NAMES, key, path};
+use super::{Allowed, Checker, STAGE_NAMES, credential, key, path};
 use crate::definition::{Call, Method, Next, RequestSpec, SettingKind, Stage};
 use crate::template::{Name, Template};
 
 impl Checker<'_> {
     pub(super) fn check_call(&mut self, kind: CallKind, name: &str, call: &Call) {
         let place = path(&["calls", name]);
-        let requests = call.request.iter().count() + call.steps.len();
         if call.unsupported.is_some() {
-            if requests > 0 || call.condition.is_some() {
-                self.report(&place, "a call with `unsupported` has neither requests nor a condition");
-            }
-            return;
+            return self.check_unsupported(&place, call);
         }
-        if requests == 0 {
+        if call.request.is_none() && call.steps.is_empty() {
             return self.report(&place, "add `request`, or `unsupported` with the reason");
         }
         if call.request.is_some() && !call.steps.is_empty() {
             self.report(&key(&place, "steps"), "a call has `request` or `steps`, not both");
         }
-        let is_read = matches!(kind, CallKind::GetById | CallKind::GetByEmail | CallKind::GetByCustomer);
-        let is_search = is_read && kind != CallKind::GetById;
-        match (is_read, call.user.is_some(), call.users.is_some()) {
-            (true, false, false) => self.report(&place, "add `user` or `users`: where the answer has them"),
-            (true, true, true) => self.report(&key(&place, "user"), "a call has `user` or `users`, not both"),
-            (false, _, true) => self.report(&key(&place, "users"), "only reads have `users`"),
-            _ => {}
-        }
-        if is_read && !call.steps.is_empty() {
-            self.report(&key(&place, "steps"), "a read has one `request`");
-        }
-        if call.undo.is_some() && kind != CallKind::MarkEmailVerified {
-            self.report(&key(&place, "undo"), "only `mark_email_verified` has `undo`");
-        }
-        if (call.next.is_some() || call.reread) && !is_search {
-            self.report(&place, "only searches have `next` and `reread`");
-        }
-        self.check_conditions(&key(&place, "absent"), &call.absent);
-        if !is_read && (call.if_absent.is_some() || !call.absent.is_empty())
-            || !is_search && !call.cannot_contain.is_empty()
-        {
-            self.report(&place, "only reads have `absent` and `if_absent`, and only searches have `cannot_contain`");
-        }
-        for pointer in [&call.user, &call.users].into_iter().flatten() {
-            if !pointer.is_empty() && !pointer.starts_with('/') {
-                self.report(&place, format!("`{pointer}` is no JSON pointer: it begins with `/`, or is empty"));
-            }
-        }
-        let mut allowed = Allowed {
+        self.check_keys(&place, kind, call);
+        let is_read = is_read(kind);
+        let allowed = Allowed {
             id: kind == CallKind::GetById || !is_read,
             email: kind == CallKind::GetByEmail || !is_read,
             customer: kind == CallKind::GetByCustomer,
             cursor: call.next.is_some(),
             session: false,
             detail: !is_read,
-            steps: BTreeSet::new(),
+            ..Allowed::default()
         };
         if let Some(request) = &call.request {
-            self.check_request(&key(&place, "request"), request, &allowed);
+            let own = key(&place, "request");
+            if is_read {
+                self.check_lookup(&own, request, &allowed);
+            } else {
+                self.check_request(&own, request, &allowed);
+            }
             self.check_cursor(&place, call, request);
         }
         if let Some(request) = &call.if_absent {
-            self.check_request(&key(&place, "if_absent"), request, &Allowed::default());
+            self.check_lookup(&key(&place, "if_absent"), request, &Allowed::default());
         }
         if let Some(request) = &call.undo {
             self.check_request(&key(&place, "undo"), request, &allowed);
         }
-        for (index, request) in call.steps.iter().enumerate() {
-            self.check_request(&key(&key(&place, "steps"), &index.to_string()), request, &allowed);
+        self.check_steps(&key(&place, "steps"), &call.steps, allowed);
+    }
+
+    /// Checks that a call has only the keys of its kind, and where its answer has users.
+    fn check_keys(&mut self, place: &[String], kind: CallKind, call: &Call) {
+        let is_read = is_read(kind);
+        let is_search = is_read && kind != CallKind::GetById;
+        match (is_read, call.user.is_some(), call.users.is_some()) {
+            (true, false, false) => self.report(place, "add `user` or `users`: where the answer has them"),
+            (true, true, true) => self.report(&key(place, "user"), "a call has `user` or `users`, not both"),
+            _ => {}
+        }
+        if is_read && !call.steps.is_empty() {
+            self.report(&key(place, "steps"), "a read has one `request`");
+        }
+        for (name, is_refused, whose) in [
+            ("undo", call.undo.is_some() && kind != CallKind::MarkEmailVerified, "`mark_email_verified` has"),
+            ("users", call.users.is_some() && !is_read, "reads have"),
+            ("absent", !call.absent.is_empty() && !is_read, "reads have"),
+            ("if_absent", call.if_absent.is_some() && !is_read, "reads have"),
+            ("next", call.next.is_some() && !is_search, "searches have"),
+            ("reread", call.reread && !is_search, "searches have"),
+            ("cannot_contain", !call.cannot_contain.is_empty() && !is_search, "searches have"),
+        ] {
+            if is_refused {
+                self.report(&key(place, name), format!("only {whose} `{name}`"));
+            }
+        }
+        for (name, pointer) in [("user", &call.user), ("users", &call.users)] {
+            if let Some(pointer) = pointer.as_ref().filter(|own| !own.is_empty() && !own.starts_with('/')) {
+                let message = format!("`{pointer}` is no JSON pointer: it begins with `/`, or is empty");
+                self.report(&key(place, name), message);
+            }
+        }
+        self.check_conditions(&key(place, "absent"), &call.absent);
+    }
+
+    /// Checks the steps of a call, and that captured values are used.
+    fn check_steps(&mut self, place: &[String], steps: &[RequestSpec], mut allowed: Allowed) {
+        allowed.capture = true;
+        self.used.retain(|name| !name.starts_with("step."));
+        for (index, request) in steps.iter().enumerate() {
+            self.check_request(&key(place, &index.to_string()), request, &allowed);
             allowed.steps.extend(request.capture.keys().cloned());
+        }
+        for (index, request) in steps.iter().enumerate() {
+            for name in
+                request.capture.keys().filter(|name| !self.used.contains(&format!("step.{name}"))).collect::<Vec<_>>()
+            {
+                let place = key(&key(&key(place, &index.to_string()), "capture"), name);
+                self.report(&place, format!("no later step has `{{step.{name}}}`: remove it"));
+            }
+        }
+    }
+
+    /// Checks that a call without requests has no keys for them.
+    fn check_unsupported(&mut self, place: &[String], call: &Call) {
+        for (name, is_given) in [
+            ("condition", call.condition.is_some()),
+            ("request", call.request.is_some()),
+            ("steps", !call.steps.is_empty()),
+            ("undo", call.undo.is_some()),
+            ("user", call.user.is_some()),
+            ("users", call.users.is_some()),
+            ("reread", call.reread),
+            ("absent", !call.absent.is_empty()),
+            ("cannot_contain", !call.cannot_contain.is_empty()),
+            ("if_absent", call.if_absent.is_some()),
+            ("next", call.next.is_some()),
+        ] {
+            if is_given {
+                self.report(&key(place, name), "a call with `unsupported` has no other key: remove one of them");
+            }
         }
     }
 
@@ -81,16 +124,34 @@ impl Checker<'_> {
         let in_query = request.query.values().any(|value| value.as_name() == Some(&Name::Cursor));
         let in_body = request.json.as_ref().is_some_and(|body| body.names().contains(&&Name::Cursor));
         if call.next.is_some() && !in_query {
-            self.report(&key(place, "next"), "the query has no value `{cursor}`");
+            self.report(&key(&key(place, "request"), "query"), "the query has no value `{cursor}`, which `next` needs");
         }
         if in_body {
             self.report(&key(place, "request"), "`{cursor}` belongs into the query");
         }
-        if let Some(Next::At(pointer)) = &call.next
-            && !pointer.starts_with('/')
-        {
-            self.report(&key(place, "next"), "a JSON pointer begins with `/`");
+        let place = key(place, "next");
+        let (kind, first, size) = match &call.next {
+            None => return,
+            Some(Next::At(pointer)) if pointer.starts_with('/') => return,
+            Some(Next::At(_)) => return self.report(&key(&place, "at"), "a JSON pointer begins with `/`"),
+            Some(Next::Page { first, size }) => ("page", first, size),
+            Some(Next::Offset { first, size }) => ("offset", first, size),
+        };
+        let place = key(&place, kind);
+        if *first > 1 {
+            self.report(&key(&place, "first"), "the first page or position is 0 or 1");
         }
+        if *size == 0 {
+            self.report(&key(&place, "size"), "a full page has at least one user");
+        }
+    }
+
+    /// Checks a request that must change nothing.
+    pub(super) fn check_lookup(&mut self, place: &[String], request: &RequestSpec, allowed: &Allowed) {
+        if !matches!(request.method, Method::Get | Method::Post) {
+            self.report(&key(place, "method"), "the request must change nothing: use GET, or POST for a search");
+        }
+        self.check_request(place, request, allowed);
     }
 
     pub(super) fn check_request(&mut self, place: &[String], request: &RequestSpec, allowed: &Allowed) {
@@ -124,12 +185,13 @@ impl Checker<'_> {
         for name in request.json.iter().flat_map(|body| body.names()) {
             self.check_name(&key(place, "json"), name, allowed);
         }
-        for header in request.headers.keys() {
-            self.check_header(&key(place, "headers"), header);
-        }
+        self.check_headers(place, request);
         self.check_conditions(&key(place, "require"), &request.require);
         if request.empty_body && !(request.require.is_empty() && request.capture.is_empty()) {
             self.report(&key(place, "empty_body"), "an answer without a body cannot have `require` or `capture`");
+        }
+        if !request.capture.is_empty() && !allowed.capture {
+            self.report(&key(place, "capture"), "only `steps` of a call use captured values: remove it");
         }
         for (name, pointer) in &request.capture {
             if !pointer.starts_with('/') {
@@ -138,14 +200,6 @@ impl Checker<'_> {
         }
         if request.success.iter().any(|status| !(200..=299).contains(status)) {
             self.report(&key(place, "success"), "only statuses from 200 to 299 are a success");
-        }
-    }
-
-    /// Checks that a header can be set beside that of the credential.
-    pub(super) fn check_header(&mut self, place: &[String], header: &str) {
-        let is_credential = ["authorization", "cookie", "host", "content-length", "transfer-encoding"];
-        if is_credential.contains(&header.to_ascii_lowercase().as_str()) {
-            self.report(place, format!("`{header}` cannot be set: use `[auth]` for credentials"));
         }
     }
 
@@ -159,6 +213,7 @@ impl Checker<'_> {
             (None, [only]) => (*only).clone(),
             (None, _) => return self.report(&place, "there are several credentials: name one, or `none`"),
         };
+        self.used.insert(credential(&named));
         let Some(auth) = self.definition.auth.get(&named) else {
             return self.report(&place, format!("there is no credential `{named}`"));
         };
@@ -186,6 +241,7 @@ impl Checker<'_> {
     }
 
     fn check_name(&mut self, place: &[String], name: &Name, allowed: &Allowed) {
+        self.used.insert(name.to_string());
         let is_allowed = match name {
             Name::Id => allowed.id,
             Name::Email => allowed.email,
@@ -216,4 +272,8 @@ impl Checker<'_> {
         let own = |stage: &Stage| name.strip_prefix("stage.").is_some_and(|name| stage.values.contains_key(name));
         STAGE_NAMES.contains(&name) || self.definition.stage.as_ref().is_some_and(own)
     }
+}
+
+fn is_read(kind: CallKind) -> bool {
+    matches!(kind, CallKind::GetById | CallKind::GetByEmail | CallKind::GetByCustomer)
 }
