@@ -28,11 +28,15 @@ fn start(place: &Place, ports: &Ports, _bridge_port: u16) -> Result<Started> {
     status::step("Starting", format!("PocketBase {VERSION} at {url}"));
     let data = place.folder.join("pocketbase-data");
     files::remove(&data)?;
+    // PocketBase writes each change of a collection there, and repeats them at the next start.
+    let migrations = data.join("migrations").to_string_lossy().into_owned();
     let data = data.to_string_lossy().into_owned();
+    let folders = ["--dir", &*data, "--migrationsDir", &*migrations];
     let mut superuser = Command::new(&program);
-    superuser.args(["superuser", "upsert", SUPERUSER.0, SUPERUSER.1, "--dir", &data]);
+    superuser.args(["superuser", "upsert", SUPERUSER.0, SUPERUSER.1]).args(folders);
     process::run_logged(&mut superuser, &place.log("pocketbase-superuser"))?;
-    let command = [&*program, "serve", "--http", &format!("127.0.0.1:{port}"), "--dir", &data];
+    let address = format!("127.0.0.1:{port}");
+    let command = [&[&*program, "serve", "--http", &*address], folders.as_slice()].concat();
     let launched = place.launch(&[], &command, &format!("{url}/api/health"))?;
     let script = place.folder.join("provision-pocketbase.py");
     files::write(&script, include_str!("pocketbase/provision.py"))?;
