@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use idp_bridge_core::{CallScope, ConnectorContext, Error, ErrorKind, Result};
-use idp_bridge_http::{Client, Response};
+use idp_bridge_core::{CallScope, ConnectorContext, Error, ErrorKind, Result, Secret};
+use idp_bridge_http::{Client, Response, StatusCode};
 use serde_json::Value;
 
 use crate::credential::{Credential, SignIn};
@@ -72,6 +72,31 @@ impl Api {
             Some(credential) => credential.send(&self.client, scope, built).await?,
             None => self.client.send(scope, built).await?,
         };
+        self.check(response, place, (request, values))
+    }
+
+    /// Sends a request with the token of a user. Returns whether it succeeded: a status from 400 to 499 is a refusal, except 429.
+    pub(crate) async fn send_as_user(
+        &self,
+        scope: &CallScope,
+        place: Place,
+        token: &Secret,
+        (request, values): (&BoundRequest, &Values<'_>),
+    ) -> Result<bool> {
+        let response = self.client.send(scope, request.build(values)?.bearer(token)?).await?;
+        if response.status.is_client_error() && response.status != StatusCode::TOO_MANY_REQUESTS {
+            return Ok(false);
+        }
+        self.check(response, place, (request, values)).map(|_| true)
+    }
+
+    /// Returns the response of a success.
+    fn check(
+        &self,
+        response: Response,
+        place: Place,
+        (request, values): (&BoundRequest, &Values<'_>),
+    ) -> Result<Response> {
         let response = self.rules.check(response, place, &request.success)?;
         if request.empty_body && !response.body.is_empty() {
             return Err(self.rules.error(&response, place));

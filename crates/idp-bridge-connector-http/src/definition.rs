@@ -20,7 +20,7 @@ pub(crate) use check::is_name;
 pub(crate) use federation::FederationSpec;
 pub use parse::DefinitionError;
 pub(crate) use refusal::ErrorRule;
-pub(crate) use stage::{Stage, StageFlag};
+pub(crate) use stage::{SelfEdit, Stage, StageFlag};
 pub(crate) use user::{FlagField, IdForm, IdRule, TimeField, TimeFormat, UserMap};
 
 use crate::select::Check;

@@ -15,6 +15,9 @@ use crate::select::as_text;
 use crate::settings::Settings;
 use crate::values::Values;
 
+/// The place of all requests of the stage.
+const PLACE: Place = Place { call: "stage", step: 1 };
+
 /// The stage of a definition, with the settings of one server.
 pub struct Staging {
     stage: Stage,
@@ -94,19 +97,43 @@ impl Staging {
 
     /// Logs in, and returns whether that succeeded.
     pub async fn log_in(&self, scope: &CallScope, email: &str, password: &str) -> Result<bool> {
-        let request = self.stage.log_in.as_ref();
-        let request = request.ok_or_else(|| Error::misconfigured("the stage has no `log_in`"))?;
-        let values = [("stage.password".to_owned(), Value::from(password))];
-        match self.send(scope, request, &values, &Values::of_change(None, email)).await {
+        match self.send_login(scope, email, password).await {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == ErrorKind::Unavailable => Err(error),
             Err(_) => Ok(false),
         }
     }
 
-    /// Returns whether the stage can log in, and change addresses.
-    pub fn abilities(&self) -> (bool, bool) {
-        (self.stage.log_in.is_some(), self.stage.change_email.is_some())
+    /// Logs in as the user with this id, address and password, and writes the customer to all that the user can edit.
+    ///
+    /// The product may refuse some of the changes. Fails if it refuses all, since it may not accept the token then.
+    pub async fn edit_self(&self, scope: &CallScope, id: &str, user: StagedUser<'_>) -> Result<()> {
+        let edits = self.stage.edit_self.as_ref();
+        let edits = edits.ok_or_else(|| Error::misconfigured("the stage has no `edit_self`"))?;
+        let answer = self.send_login(scope, user.email.unwrap_or_default(), user.password).await?;
+        let token = answer.pointer(&edits.token).and_then(as_text).map(Secret::new).ok_or_else(|| {
+            Error::upstream(
+                ErrorKind::InvalidResponse,
+                "the answer to `stage.log_in` has no token at `stage.edit_self.token`",
+            )
+        })?;
+        let values = Values::of_new_user(Some(id), user.email, user.customer);
+        let mut has_succeeded = false;
+        for request in &edits.requests {
+            let request = self.bind(request, &password_value(user.password))?;
+            has_succeeded |= self.api.send_as_user(scope, PLACE, &token, (&request, &values)).await?;
+        }
+        if !has_succeeded {
+            let message =
+                "the product refused all requests of `stage.edit_self`: users must be able to send one of them";
+            return Err(Error::upstream(ErrorKind::PermissionDenied, message));
+        }
+        Ok(())
+    }
+
+    /// Returns whether the stage can log in, change addresses, and let users change themselves.
+    pub fn abilities(&self) -> (bool, bool, bool) {
+        (self.stage.log_in.is_some(), self.stage.change_email.is_some(), self.stage.edit_self.is_some())
     }
 
     /// Returns the needs that the product cannot meet, with the reasons.
@@ -131,6 +158,13 @@ impl Staging {
         config
     }
 
+    /// Sends the login, and returns the answer of a success.
+    async fn send_login(&self, scope: &CallScope, email: &str, password: &str) -> Result<Value> {
+        let request = self.stage.log_in.as_ref();
+        let request = request.ok_or_else(|| Error::misconfigured("the stage has no `log_in`"))?;
+        self.send(scope, request, &password_value(password), &Values::of_change(None, email)).await
+    }
+
     async fn send(
         &self,
         scope: &CallScope,
@@ -138,13 +172,21 @@ impl Staging {
         stage_values: &[(String, Value)],
         values: &Values<'_>,
     ) -> Result<Value> {
+        let request = self.bind(request, stage_values)?;
+        let response = self.api.send(scope, PLACE, Kind::Action, (&request, values)).await?;
+        if response.body.is_empty() { Ok(Value::Null) } else { response.json() }
+    }
+
+    /// Fills in the settings and the values of the stage.
+    fn bind(&self, request: &RequestSpec, stage_values: &[(String, Value)]) -> Result<BoundRequest> {
         let mut settings = Settings::clone(&self.settings);
         for (name, value) in stage_values {
             settings.set(name, value.clone());
         }
-        let request = BoundRequest::new(request, &settings)?;
-        let place = Place { call: "stage", step: 1 };
-        let response = self.api.send(scope, place, Kind::Action, (&request, values)).await?;
-        if response.body.is_empty() { Ok(Value::Null) } else { response.json() }
+        BoundRequest::new(request, &settings)
     }
+}
+
+fn password_value(password: &str) -> [(String, Value); 1] {
+    [("stage.password".to_owned(), password.into())]
 }

@@ -31,6 +31,8 @@ pub(crate) struct Stage {
     pub(crate) change_email: Option<RequestSpec>,
     /// Logs in with `{email}` and `{stage.password}`. A refusal means that the login failed.
     pub(crate) log_in: Option<RequestSpec>,
+    /// What a user can change itself, after `log_in`.
+    pub(crate) edit_self: Option<SelfEdit>,
     /// Further values of a new user, by name: `{stage.name}`.
     #[serde(default)]
     pub(crate) values: BTreeMap<String, StageValue>,
@@ -40,6 +42,18 @@ pub(crate) struct Stage {
     /// The needs of the suite that the product cannot meet, each with the reason.
     #[serde(default)]
     pub(crate) not_applicable: BTreeMap<String, String>,
+}
+
+/// The requests of a user who changes its own properties.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SelfEdit {
+    /// The place of the user's token in the answer to `log_in`, a JSON pointer.
+    pub(crate) token: String,
+    /// Requests of the user `{id}`, with the token as a bearer token. They write `{customer}`, which is not the user's, to all
+    /// properties that users can edit, and to the customer. The product may refuse some with a status from 400 to 499.
+    /// One must succeed, which proves that the product accepts the token.
+    pub(crate) requests: Vec<RequestSpec>,
 }
 
 /// A value that depends on a flag of the new user.

@@ -8,7 +8,9 @@ use idp_bridge_conformance::{
     async_trait,
 };
 use idp_bridge_connector_http::{Definition, Http, HttpConfig, StagedUser, Staging};
-use idp_bridge_core::{CallKind, CallScope, Capabilities, ConnectorContext, Email, IdentityProvider, TenantId, UserId};
+use idp_bridge_core::{
+    CallKind, CallScope, Capabilities, ConnectorContext, CustomerId, Email, IdentityProvider, TenantId, UserId,
+};
 
 use crate::mail_server::MailServer;
 
@@ -31,8 +33,8 @@ pub struct DefinitionHarness {
 /// What changes while cases run.
 #[derive(Default)]
 struct State {
-    /// The users to delete in the end.
-    created: Vec<UserId>,
+    /// The users to delete in the end, with their first addresses.
+    created: Vec<(UserId, Option<Email>)>,
     /// Where requests are recorded, and the relays that do so.
     recording: Option<Recording>,
     relays: Vec<RecordingRelay>,
@@ -101,7 +103,7 @@ impl DefinitionHarness {
         }
         let provider = Http::with_definition(&self.definition, &self.config, &context()?)?;
         let mut left = 0;
-        for id in created {
+        for (id, _) in created {
             left += usize::from(provider.delete(&scope(), &id).await.is_err());
         }
         Ok(left)
@@ -195,12 +197,12 @@ impl Harness for DefinitionHarness {
     }
 
     fn not_applicable(&self, need: Need) -> Option<String> {
-        let (can_log_in, can_change_email) = self.staging.abilities();
+        let (can_log_in, can_change_email, can_edit_self) = self.staging.abilities();
         let missing = match need {
             Need::Login if !can_log_in => Some("the stage of the definition has no `log_in`"),
             Need::ChangeEmail if !can_change_email => Some("the stage of the definition has no `change_email`"),
             Need::SecondOrigin if self.origins.len() < 2 => Some("the product has one origin"),
-            Need::SelfEdit => Some("a stage has no self-service"),
+            Need::SelfEdit if !can_edit_self => Some("the stage of the definition has no `edit_self`"),
             Need::Control(control) if !self.staging.has_control(control_name(control)) => {
                 Some("the stage of the definition has no such control")
             }
@@ -235,7 +237,7 @@ impl Harness for DefinitionHarness {
             password: user.password.as_deref().unwrap_or(PASSWORD),
         };
         let id = UserId::new(self.staging.create(&scope(), staged).await?)?;
-        self.state().created.push(id.clone());
+        self.state().created.push((id.clone(), user.email));
         Ok(id)
     }
 
@@ -245,6 +247,15 @@ impl Harness for DefinitionHarness {
 
     async fn log_in(&self, email: &Email, password: &str) -> TestResult<bool> {
         Ok(self.staging.log_in(&scope(), email.as_str(), password).await?)
+    }
+
+    async fn edit_self(&self, email: &Email, password: &str, value: &CustomerId) -> TestResult<()> {
+        let is_own = |own: &Option<Email>| own.as_ref() == Some(email);
+        let id = self.state().created.iter().find(|(_, own)| is_own(own)).map(|(id, _)| id.clone());
+        let id = id.ok_or("the harness did not create a user with this address")?;
+        let (email, customer) = (Some(email.as_str()), Some(value.as_str()));
+        let user = StagedUser { email, customer, password, ..StagedUser::default() };
+        Ok(self.staging.edit_self(&scope(), id.as_str(), user).await?)
     }
 
     async fn mails(&self, email: &Email) -> TestResult<usize> {

@@ -10,6 +10,7 @@ mod grants;
 mod hostile;
 mod malformed;
 mod requests;
+mod stage;
 
 /// Returns the context of the providers.
 fn context() -> idp_bridge_core::ConnectorContext {

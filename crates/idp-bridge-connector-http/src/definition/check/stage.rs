@@ -1,7 +1,7 @@
 //! The rules of `[stage]`: its requests, and the names of the suite.
 
 use super::{Allowed, Checker, key, path};
-use crate::definition::Stage;
+use crate::definition::{SelfEdit, Stage};
 
 impl Checker<'_> {
     pub(super) fn check_stage(&mut self, stage: &Stage) {
@@ -23,7 +23,31 @@ impl Checker<'_> {
         if !stage.id.starts_with('/') {
             self.report(&path(&["stage", "id"]), "a JSON pointer begins with `/`");
         }
+        if let Some(edits) = &stage.edit_self {
+            self.check_self_edit(edits, stage.log_in.is_some(), &allowed);
+        }
         self.check_stage_names(stage);
+    }
+
+    /// Checks the requests of a user who changes itself.
+    fn check_self_edit(&mut self, edits: &SelfEdit, can_log_in: bool, allowed: &Allowed) {
+        let place = path(&["stage", "edit_self"]);
+        if !can_log_in {
+            self.report(&place, "the user logs in first: add `log_in`");
+        }
+        if !edits.token.starts_with('/') {
+            self.report(&key(&place, "token"), "a JSON pointer begins with `/`");
+        }
+        if edits.requests.is_empty() {
+            self.report(&key(&place, "requests"), "add what a user sends to change itself");
+        }
+        for (index, request) in edits.requests.iter().enumerate() {
+            let place = key(&key(&place, "requests"), &index.to_string());
+            self.check_request(&place, request, allowed);
+            if request.auth.as_deref() != Some("none") {
+                self.report(&key(&place, "auth"), "the request has the user's token: set `auth = \"none\"`");
+            }
+        }
     }
 
     /// Checks the names of mistakes and of needs, and the settings with a mistake.
