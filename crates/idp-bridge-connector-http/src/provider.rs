@@ -170,6 +170,11 @@ impl Definition {
         self.settings.iter().filter(|(_, setting)| is_origin(setting)).map(|(name, _)| name.clone()).collect()
     }
 
+    /// Returns the ids that address another resource than a user.
+    pub fn reserved_ids(&self) -> &[String] {
+        &self.id.reserved
+    }
+
     /// Returns the addresses of the product's documentation.
     pub fn docs(&self) -> &[String] {
         &self.product.docs

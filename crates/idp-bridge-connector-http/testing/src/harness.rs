@@ -22,6 +22,7 @@ pub struct DefinitionHarness {
     /// The settings with the origins that the suite's proxies stand in front of.
     origins: Vec<String>,
     staging: Staging,
+    reserved: Vec<UserId>,
     mails: MailServer,
     /// The address of all origins, if there are several.
     common: Option<CommonAddress>,
@@ -50,6 +51,7 @@ impl DefinitionHarness {
     pub async fn start(name: String, text: String, config: HttpConfig, smtp_port: u16) -> TestResult<Self> {
         let definition = Arc::new(crate::parse(&name, &text)?);
         let staging = Staging::new(&definition, &config, &context()?)?;
+        let reserved = definition.reserved_ids().iter().map(UserId::new).collect::<Result<_, _>>()?;
         let mails = MailServer::start(smtp_port).await?;
         staging.prepare(&scope(), "127.0.0.1", mails.port()).await?;
         let mut origins = definition.origins();
@@ -62,6 +64,7 @@ impl DefinitionHarness {
             config,
             origins,
             staging,
+            reserved,
             mails,
             common,
             state: Mutex::default(),
@@ -201,6 +204,7 @@ impl Harness for DefinitionHarness {
         let missing = match need {
             Need::Login if !can_log_in => Some("the stage of the definition has no `log_in`"),
             Need::ChangeEmail if !can_change_email => Some("the stage of the definition has no `change_email`"),
+            Need::SecondEmail => Some("a stage creates users with one address"),
             Need::SecondOrigin if self.origins.len() < 2 => Some("the product has one origin"),
             Need::SelfEdit if !can_edit_self => Some("the stage of the definition has no `edit_self`"),
             Need::Control(control) if !self.staging.has_control(control_name(control)) => {
@@ -239,6 +243,10 @@ impl Harness for DefinitionHarness {
         let id = UserId::new(self.staging.create(&scope(), staged).await?)?;
         self.state().created.push((id.clone(), user.email));
         Ok(id)
+    }
+
+    fn reserved_ids(&self) -> Vec<UserId> {
+        self.reserved.clone()
     }
 
     async fn change_email(&self, id: &UserId, email: &Email) -> TestResult<()> {
@@ -314,5 +322,19 @@ mod tests {
             text += &format!("{name} = {{ token = \"x\" }}\n");
         }
         assert!(Definition::parse(&text).is_ok(), "{:?}", Definition::parse(&text).err());
+    }
+
+    #[tokio::test]
+    async fn needs_and_reserved_ids_are_those_of_the_definition() {
+        let text = catalog::SCAFFOLD.replacen("[id]\n", "[id]\nreserved = [\"me\"]\n", 1);
+        let mut config = HttpConfig::default();
+        config.settings.insert("url".to_owned(), "http://127.0.0.1:1".to_owned());
+        config.secrets.insert("token".to_owned(), idp_bridge_core::Secret::new("t"));
+        let harness = DefinitionHarness::start("scaffold".to_owned(), text, config, 0).await.unwrap();
+        assert_eq!(harness.reserved_ids(), [UserId::new("me").unwrap()]);
+        assert_eq!(harness.not_applicable(Need::NoEmail).as_deref(), Some("not written yet"));
+        for need in [Need::SelfEdit, Need::SecondEmail, Need::Login, Need::ChangeEmail] {
+            assert!(harness.not_applicable(need).is_some_and(|reason| reason.contains("stage")), "{need:?}");
+        }
     }
 }
