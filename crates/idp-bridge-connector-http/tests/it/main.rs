@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod answers;
+mod constructs;
 mod doctor;
 mod federation;
 mod grants;

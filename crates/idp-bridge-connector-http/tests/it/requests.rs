@@ -7,13 +7,13 @@ use idp_bridge_connector_http::{Definition, Http, HttpConfig};
 use idp_bridge_core::{CallScope, CustomerId, Directory, Email, ErrorKind, IdentityProvider, Secret, UserId, UserKey};
 use idp_bridge_test_http::{Server, answer};
 
-const DEFINITION: &str = include_str!("sample.toml");
+pub(crate) const DEFINITION: &str = include_str!("sample.toml");
 
 fn provider(url: &str, public: &str) -> Directory<Http> {
     provider_of(DEFINITION, url, public)
 }
 
-fn provider_of(definition: &str, url: &str, public: &str) -> Directory<Http> {
+pub(crate) fn provider_of(definition: &str, url: &str, public: &str) -> Directory<Http> {
     let mut config = HttpConfig::default();
     config.settings.extend([("url".into(), url.to_owned()), ("public".into(), public.to_owned())]);
     config.secrets.insert("key".into(), Secret::new("s3cr3t"));
@@ -21,7 +21,7 @@ fn provider_of(definition: &str, url: &str, public: &str) -> Directory<Http> {
     Http::with_definition(&definition, &config, &crate::context()).unwrap()
 }
 
-fn scope() -> CallScope {
+pub(crate) fn scope() -> CallScope {
     CallScope::new("r-1", Duration::from_secs(5))
 }
 
