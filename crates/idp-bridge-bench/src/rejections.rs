@@ -17,7 +17,7 @@ use crate::process::{Process, unused_address};
 use crate::run::GATEWAY_CORE;
 use crate::verify::{flip_first_bit, welch};
 
-/// The id of all calls. A call with an invalid signature stores nothing.
+/// The id of all calls.
 const ID: &str = "msg_1";
 
 /// What is measured.

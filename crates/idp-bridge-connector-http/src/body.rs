@@ -29,12 +29,20 @@ impl TryFrom<Value> for JsonBody {
             Value::Object(members) => Self::Object(
                 members
                     .into_iter()
-                    .map(|(key, value)| Ok((key, Self::try_from(value)?)))
+                    .map(|(name, value)| Ok((check_member_name(name)?, Self::try_from(value)?)))
                     .collect::<Result<_, String>>()?,
             ),
             literal => Self::Literal(literal),
         })
     }
+}
+
+/// Returns the name of a member, or an error if it has a placeholder, which would be sent as it is.
+fn check_member_name(name: String) -> Result<String, String> {
+    if name.contains('{') {
+        return Err(format!("a placeholder stands in values, and not in the name of a member: `{name}`"));
+    }
+    Ok(name)
 }
 
 impl JsonBody {

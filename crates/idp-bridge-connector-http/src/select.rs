@@ -196,7 +196,7 @@ pub(crate) struct Check {
     /// placeholders of settings.
     #[serde(default)]
     pub(crate) and_term: Option<Template>,
-    /// Whether the value may be null instead, for products in which null means that nobody may.
+    /// Whether the value may be null instead, for products in which null forbids access.
     #[serde(default)]
     pub(crate) or_null: bool,
     /// Whether the value is there and not null.

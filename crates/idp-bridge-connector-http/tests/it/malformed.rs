@@ -186,6 +186,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     ("page = \"{cursor}\"", "page = \"1\"", "the query has no value `{cursor}`"),
     ("json = { verified = true } }", "json = { verified = true }, form = { a = \"b\" } }", "not both"),
+    ("json = { verified = true } }", "json = { \"{project}\" = true } }", "not in the name of a member"),
     ("method = \"PATCH\", ", "", "a GET has no body"),
     ("json = { verified = true } }", "json = { verified = true }, success = [404] }", "only statuses from 200 to 299"),
     ("capture = { flow = \"/id\" }", "capture = { flow = \"id\" }", "a JSON pointer begins with `/`"),
@@ -248,7 +249,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("equals = \"gone\"", "starts_with = \"g\", contains = \"o\"", "one of `equals`"),
     ("equals = \"gone\"", "and_term = \"{key}\"", "`errors.0.when.0.and_term`: the secret `key` belongs into `[auth]`"),
     ("equals = \"gone\"", "present = true, or_null = true", "`or_null` or `present`, not both"),
-    // Requests that must change nothing.
+    // Requests without side effects.
     (
         "request = { origin = \"url\", path = [\"users\", \"{id}\"] }",
         "request = { method = \"DELETE\", origin = \"url\", path = [\"users\", \"{id}\"] }",

@@ -146,7 +146,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Checks a request that must change nothing.
+    /// Checks that a request has a method without side effects.
     pub(super) fn check_lookup(&mut self, place: &[String], request: &RequestSpec, allowed: &Allowed) {
         if !matches!(request.method, Method::Get | Method::Post) {
             self.report(&key(place, "method"), "the request must change nothing: use GET, or POST for a search");
