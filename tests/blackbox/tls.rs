@@ -100,7 +100,9 @@ fn call_and_verify_trust_the_given_authority() {
     run(&["verify", &url], &["--ca-file", "tls.pem"]).with_code(0);
     let curl = run(&call, &["--ca-file", "tls.pem", "--print-curl"]).with_code(0).stdout;
     assert!(curl.contains("--cacert tls.pem"), "{curl}");
-    for (file, problem) in [("tls.key", "-----BEGIN CERTIFICATE-----"), ("nothing", "`nothing` cannot be read")] {
+    for (file, problem) in
+        [("tls.key", "`tls.key` has no certificate authority"), ("nothing", "`nothing` cannot be read")]
+    {
         let refused = run(&call, &["--ca-file", file]).with_code(2).stderr;
         assert!(refused.contains(problem), "{refused}");
     }

@@ -152,11 +152,15 @@ impl Keys {
 impl Authorities {
     /// Reads the file, if there is one.
     pub(super) fn read(&self) -> Result<Option<String>, Problem> {
-        let read = |path: &PathBuf| {
-            config::read_text(path, config::MAX_FILE)
-                .map_err(|error| Problem::new(format!("the file `{}` cannot be read: {error}", path.display())))
-        };
-        self.ca_file.as_ref().map(read).transpose()
+        let Some(path) = &self.ca_file else { return Ok(None) };
+        let file = path.display();
+        let text = config::read_text(path, config::MAX_FILE)
+            .map_err(|error| Problem::new(format!("the file `{file}` cannot be read: {error}")))?;
+        if !text.contains("-----BEGIN CERTIFICATE-----") {
+            let problem = Problem::new(format!("the file `{file}` has no certificate authority"));
+            return Err(problem.with_hint("give a PEM file with `-----BEGIN CERTIFICATE-----`"));
+        }
+        Ok(Some(text))
     }
 }
 
