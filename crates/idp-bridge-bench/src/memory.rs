@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use clap::Args;
 
-use crate::fixture::{self, Upstream};
+use crate::fixture::Upstream;
 use crate::load::Message;
-use crate::process::{Process, unused_address};
-use crate::run::{GATEWAY_CORE, WARM_UP, send};
+use crate::process::unused_address;
+use crate::run::{WARM_UP, send, start_bridge};
 use crate::stub;
 
 /// The calls between two looks at the clock.
@@ -34,14 +34,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (stub, listen) = (Upstream::plain(unused_address()?), unused_address()?);
     let _keycloak = stub::start(&stub, folder.path())?;
-    // Apart from the log, since the bridge watches the folder of its configuration.
-    let settings = folder.path().join("settings");
-    std::fs::create_dir_all(&settings)?;
-    fixture::write_configuration(&settings, listen, &stub, 1)?;
-    let arguments = ["serve".into(), "--config".into(), settings.join("idp-bridge.toml").display().to_string()];
-    let log = folder.path().join("log");
-    let mut bridge = Process::start(GATEWAY_CORE, "idp-bridge", &options.bridge, &arguments, &log)?;
-    bridge.wait_for(listen)?;
+    let bridge = start_bridge(&options.bridge, folder.path(), listen, &stub)?;
     println!("| minutes | calls | memory |");
     println!("|---|---|---|");
     let print = |minutes, calls: usize| -> Result<()> {

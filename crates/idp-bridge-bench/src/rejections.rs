@@ -13,8 +13,8 @@ use idp_bridge_protocol::SigningKey;
 use idp_bridge_protocol::signature::sign;
 
 use crate::fixture::{self, Upstream};
-use crate::process::{Process, unused_address};
-use crate::run::GATEWAY_CORE;
+use crate::process::unused_address;
+use crate::run::start_bridge;
 use crate::verify::{flip_first_bit, welch};
 
 /// The id of all calls.
@@ -39,14 +39,9 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let listen = unused_address()?;
-    let settings = folder.path().join("settings");
-    std::fs::create_dir_all(&settings)?;
     // No call reaches the identity provider.
-    fixture::write_configuration(&settings, listen, &Upstream::plain(unused_address()?), 1)?;
-    let arguments = ["serve".into(), "--config".into(), settings.join("idp-bridge.toml").display().to_string()];
-    let log = folder.path().join("log");
-    let mut bridge = Process::start(GATEWAY_CORE, "idp-bridge", &options.bridge, &arguments, &log)?;
-    bridge.wait_for(listen)?;
+    let stub = Upstream::plain(unused_address()?);
+    let _bridge = start_bridge(&options.bridge, folder.path(), listen, &stub)?;
     println!("| round | call | p50 | mean difference from the next kind | Welch's t |");
     println!("|---|---|---|---|---|");
     for round in 1..=options.rounds {

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use crate::contestant::{self, Contestant, Programs};
-use crate::fixture::Upstream;
+use crate::fixture::{self, Upstream};
 use crate::load::{Measured, Message};
 use crate::process::{Process, unused_address};
 use crate::report::{Figures, Report};
@@ -105,6 +105,18 @@ fn measure(options: &Options, contestant: &Contestant, listen: SocketAddr, folde
     figures.set_latency(&measured);
     figures.loaded_kib = gateway.resident_kib()?;
     Ok(figures)
+}
+
+/// Starts idp-bridge with one tenant. Its settings and its log are in this folder.
+pub(crate) fn start_bridge(program: &Path, folder: &Path, listen: SocketAddr, stub: &Upstream) -> Result<Process> {
+    // Apart from the log, since the bridge watches the folder of its configuration.
+    let settings = folder.join("settings");
+    std::fs::create_dir_all(&settings)?;
+    fixture::write_configuration(&settings, listen, stub, 1)?;
+    let arguments = ["serve".into(), "--config".into(), settings.join("idp-bridge.toml").display().to_string()];
+    let mut bridge = Process::start(GATEWAY_CORE, "idp-bridge", program, &arguments, &folder.join("log"))?;
+    bridge.wait_for(listen)?;
+    Ok(bridge)
 }
 
 /// Sends calls from a process of its own.
