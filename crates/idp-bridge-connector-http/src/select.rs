@@ -194,7 +194,6 @@ pub(crate) struct Check {
     pub(crate) starts_with: Option<String>,
     /// The value is an access rule of terms that `&&` joins, and this is one of them, without `||` beside it. It may have
     /// placeholders of settings.
-    #[serde(default)]
     pub(crate) and_term: Option<Template>,
     /// Whether the value may be null instead, for products in which null forbids access.
     #[serde(default)]

@@ -112,9 +112,6 @@ impl Checker<'_> {
 
     /// Checks a default by the rules for values of tenants.
     fn check_default(&mut self, place: &[String], kind: SettingKind, default: &str) {
-        // What the settings of a tenant can allow is allowed.
-        let policy =
-            OutboundPolicy { allow_http: true, private_networks: PrivateNetworks::Allow, ..OutboundPolicy::default() };
         match kind {
             SettingKind::Secret => self.report(place, "a secret has no default"),
             SettingKind::Name if !is_name(default) => {
@@ -122,11 +119,13 @@ impl Checker<'_> {
             }
             SettingKind::Text if default.is_empty() => self.report(place, "the text is empty: remove it"),
             SettingKind::Origin => {
+                // What the settings of a tenant can allow is allowed.
+                let networks = PrivateNetworks::Allow;
+                let policy =
+                    OutboundPolicy { allow_http: true, private_networks: networks, ..OutboundPolicy::default() };
                 if let Err(error) = BaseUrl::parse(default, &policy) {
-                    self.report(
-                        place,
-                        format!("{}: an origin is a base URL such as `https://api.acme.example`", error.message()),
-                    );
+                    let hint = "an origin is a base URL such as `https://api.acme.example`";
+                    self.report(place, format!("{}: {hint}", error.message()));
                 }
             }
             _ => {}

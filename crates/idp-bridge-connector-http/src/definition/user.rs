@@ -52,7 +52,6 @@ pub(crate) struct UserMap {
     pub(crate) customer: Option<Selector>,
     /// Why users can never write their customer, if the product itself forbids it. Without it a probe with `authority` checks
     /// that, or `doctor` reports that the bridge cannot.
-    #[serde(default)]
     pub(crate) customer_protected: Option<String>,
     /// Whether the address is verified.
     pub(crate) email_verified: Option<FlagField>,

@@ -59,7 +59,7 @@ impl Checker<'_> {
         if is_read && !call.steps.is_empty() {
             self.report(&key(place, "steps"), "a read has one `request`");
         }
-        for (name, is_refused, whose) in [
+        for (name, is_refused, owner) in [
             ("undo", call.undo.is_some() && kind != CallKind::MarkEmailVerified, "`mark_email_verified` has"),
             ("users", call.users.is_some() && !is_read, "reads have"),
             ("absent", !call.absent.is_empty() && !is_read, "reads have"),
@@ -69,7 +69,7 @@ impl Checker<'_> {
             ("cannot_contain", !call.cannot_contain.is_empty() && !is_search, "searches have"),
         ] {
             if is_refused {
-                self.report(&key(place, name), format!("only {whose} `{name}`"));
+                self.report(&key(place, name), format!("only {owner} `{name}`"));
             }
         }
         for (name, pointer) in [("user", &call.user), ("users", &call.users)] {
@@ -90,11 +90,11 @@ impl Checker<'_> {
             allowed.steps.extend(request.capture.keys().cloned());
         }
         for (index, request) in steps.iter().enumerate() {
-            for name in
-                request.capture.keys().filter(|name| !self.used.contains(&format!("step.{name}"))).collect::<Vec<_>>()
-            {
-                let place = key(&key(&key(place, &index.to_string()), "capture"), name);
-                self.report(&place, format!("no later step has `{{step.{name}}}`: remove it"));
+            let place = key(&key(place, &index.to_string()), "capture");
+            for name in request.capture.keys() {
+                if !self.used.contains(&format!("step.{name}")) {
+                    self.report(&key(&place, name), format!("no later step has `{{step.{name}}}`: remove it"));
+                }
             }
         }
     }
