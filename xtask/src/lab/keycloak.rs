@@ -40,7 +40,7 @@ fn start(place: &Place, ports: &Ports, bridge_port: u16) -> Result<Started> {
         packages::install_python(&place.folder.join("venv"), &["aiosmtpd==1.4.6"], import, &place.log("venv"))?;
 
     let smtp_port = choose_port(ports.smtp_port, 8125)?;
-    let (port, https_port) = (choose_port(ports.port, 8180)?, choose_port(None, 8780)?);
+    let (port, https_port) = (choose_port(ports.port, 8180)?, choose_port(None, 8443)?);
     let management_port = choose_port(ports.management_port, 9180)?;
     let [url, management_url] = [port, management_port].map(|port| format!("http://127.0.0.1:{port}"));
     status::step("Starting", format!("Keycloak {VERSION} at {url}"));
