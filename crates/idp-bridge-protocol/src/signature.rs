@@ -62,7 +62,7 @@ impl KeyRing {
     }
 
     /// Creates an empty ring, which rejects every call. Used for unknown tenants.
-    pub fn empty() -> Self {
+    pub const fn empty() -> Self {
         Self { keys: Vec::new(), ids: Vec::new() }
     }
 

@@ -149,7 +149,7 @@ pub(crate) async fn run(
         diagnoses.retain(|id| current.contains(id));
         let count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
         let pause = (interval / count.max(1)).min(longest_pause);
-        for tenant in ids.iter().filter_map(|id| tenants.get(id)) {
+        for tenant in ids.iter().filter_map(|id| tenants.load().get(id)) {
             let findings = Findings::diagnose(&tenant, TIMEOUT).await;
             diagnoses.insert(Diagnosis::new(&tenant.id, clock.now(), &findings));
             drop(tenant);

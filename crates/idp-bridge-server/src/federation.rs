@@ -34,7 +34,9 @@ pub(crate) use self::userinfo::UserInfo;
 /// Handles a request to an OAuth route.
 pub(crate) async fn handle(state: &Arc<ServerState>, request: TenantRequest<'_>, resource: Resource) -> Response {
     let TenantRequest { origin: request_origin, tenant: tenant_id, head, body } = request;
-    let tenant = state.tenants.get(&tenant_id);
+    let found = state.find_tenant(&tenant_id);
+    let timeout = state.body_timeout(&head.headers, &found);
+    let tenant = found.into_known();
     let origin = cors::allowed_origin(tenant.as_deref(), &head.headers);
     if head.method == Method::OPTIONS {
         return cors::preflight(resource, origin);
@@ -42,7 +44,7 @@ pub(crate) async fn handle(state: &Arc<ServerState>, request: TenantRequest<'_>,
     let mut response = if state.is_draining() {
         Refusal::new(Code::ShuttingDown).into_response(&request_origin.id)
     } else {
-        let body = FormBody { body, timeout: state.body_timeout(&head.headers, &tenant_id, tenant.as_deref()) };
+        let body = FormBody { body, timeout };
         let log = RequestLog::new(&state.telemetry, request_origin, resource.surface(), tenant_id);
         let request = FederationRequest { state, tenant, head, body, log };
         match resource {

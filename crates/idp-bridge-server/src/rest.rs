@@ -157,14 +157,15 @@ async fn admit(
     if !body.is_end_stream() && (is_encoded || !request::is_json(headers)) {
         return Err(Refusal::new(Code::UnsupportedMediaType).into());
     }
-    let tenant = state.tenants.get(log.tenant());
-    let body_timeout = state.body_timeout(headers, log.tenant(), tenant.as_deref());
+    let found = state.find_tenant(log.tenant());
+    let body_timeout = state.body_timeout(headers, &found);
     let timeline = log.timeline();
     let body = {
         let _wait = timeline.begin_wait("read_body");
         request::read_body(body, body_timeout).await?
     };
     let _step = timeline.begin("verify");
+    let tenant = found.into_known();
     if let Some(tenant) = &tenant {
         log.set_tenant(tenant.metrics());
     }

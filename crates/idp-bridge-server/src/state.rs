@@ -20,8 +20,7 @@ use crate::request;
 use crate::shared_futures::SharedFutures;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
-use crate::tenant::Tenant;
-use crate::tenants::{CurrentTenants, Tenants};
+use crate::tenants::{CurrentTenants, FoundTenant, Tenants};
 use crate::tls::CurrentTls;
 use crate::token_gate::TokenGate;
 
@@ -111,15 +110,13 @@ impl ServerState {
         self.is_draining.store(true, Relaxed);
     }
 
+    /// Finds the tenant of a request, or its stand-in.
+    pub(crate) fn find_tenant(&self, id: &TenantId) -> FoundTenant {
+        self.tenants.find(id, &self.key)
+    }
+
     /// Returns the time limit for the body of a request to a tenant.
-    ///
-    /// An unknown id gets the deadline of some tenant, always the same one: the time after which a slow body is cut off
-    /// must not reveal which tenants exist.
-    pub(crate) fn body_timeout(&self, headers: &HeaderMap, id: &TenantId, tenant: Option<&Tenant>) -> Duration {
-        let tenants = self.tenants.load();
-        let deadlines = tenants.deadlines();
-        let substitute = deadlines.get(self.key.pick(id, deadlines.len())).copied();
-        let deadline = tenant.map(|tenant| tenant.deadline).or(substitute).unwrap_or(Tenant::DEFAULT_DEADLINE);
-        request::body_timeout(headers, deadline, &self.limits)
+    pub(crate) fn body_timeout(&self, headers: &HeaderMap, tenant: &FoundTenant) -> Duration {
+        request::body_timeout(headers, tenant.deadline(), &self.limits)
     }
 }

@@ -7,16 +7,18 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use idp_bridge_core::TenantId;
-use idp_bridge_protocol::VerifyingKey;
+use idp_bridge_protocol::{KeyRing, VerifyingKey};
 use jiff::Timestamp;
 
+use crate::process_key::ProcessKey;
 use crate::tenant::Tenant;
 
 /// The tenants of a server, by id.
 #[derive(Debug, Default)]
 pub struct Tenants {
     by_id: HashMap<TenantId, Arc<Tenant>>,
-    deadlines: Vec<Duration>,
+    /// All tenants, in no particular order.
+    all: Vec<Arc<Tenant>>,
 }
 
 /// The error for tenants that cannot be served together.
@@ -68,8 +70,8 @@ impl Tenants {
             check_tokens(&tenant)?;
             by_id.insert(tenant.id.clone(), tenant);
         }
-        let deadlines = by_id.values().map(|tenant| tenant.deadline).collect();
-        Ok(Self { by_id, deadlines })
+        let all = by_id.values().cloned().collect();
+        Ok(Self { by_id, all })
     }
 
     /// Returns the number of tenants.
@@ -89,17 +91,49 @@ impl Tenants {
 
     /// Returns all tenants, in no particular order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Tenant>> {
-        self.by_id.values()
+        self.all.iter()
     }
 
-    /// Returns the deadlines of all tenants, in no particular order.
-    pub(crate) fn deadlines(&self) -> &[Duration] {
-        &self.deadlines
+    /// Finds the tenant of a request. `place` selects the stand-in of an unknown id.
+    pub(crate) fn find(&self, id: &TenantId, place: usize) -> FoundTenant {
+        match self.by_id.get(id) {
+            Some(tenant) => FoundTenant { tenant: Some(Arc::clone(tenant)), is_known: true },
+            None => FoundTenant { tenant: self.all.get(place).cloned(), is_known: false },
+        }
     }
 
     /// Returns the longest deadline.
     pub(crate) fn longest_deadline(&self) -> Duration {
-        self.deadlines.iter().copied().max().unwrap_or_default()
+        self.all.iter().map(|tenant| tenant.deadline).max().unwrap_or_default()
+    }
+}
+
+/// The tenant of a request, or a stand-in if the request's id is unknown.
+///
+/// Both are looked up and released at equal cost, and have a deadline: the time of a rejection must not reveal which tenants
+/// exist. A stand-in accepts no caller.
+#[derive(Debug)]
+pub(crate) struct FoundTenant {
+    /// Absent if the server has no tenants.
+    tenant: Option<Arc<Tenant>>,
+    is_known: bool,
+}
+
+impl FoundTenant {
+    /// Returns the tenant, unless it is a stand-in.
+    pub(crate) fn into_known(self) -> Option<Arc<Tenant>> {
+        self.tenant.filter(|_| self.is_known)
+    }
+
+    /// Returns the deadline of the tenant or its stand-in.
+    pub(crate) fn deadline(&self) -> Duration {
+        self.tenant.as_ref().map_or(Tenant::DEFAULT_DEADLINE, |tenant| tenant.deadline)
+    }
+
+    /// Returns the keys of the tenant. A stand-in has none: a check with an empty ring takes as long, and always fails.
+    pub(crate) fn keys(&self) -> &KeyRing {
+        static NO_KEYS: KeyRing = KeyRing::empty();
+        self.tenant.as_ref().filter(|_| self.is_known).map_or(&NO_KEYS, |tenant| &tenant.keys)
     }
 }
 
@@ -197,9 +231,10 @@ impl CurrentTenants {
         self.broken.load(Relaxed)
     }
 
-    /// Returns the tenant with this id.
-    pub(crate) fn get(&self, id: &TenantId) -> Option<Arc<Tenant>> {
-        self.tenants.load().get(id)
+    /// Finds the tenant of a request. An unknown id gets a stand-in, always the same one.
+    pub(crate) fn find(&self, id: &TenantId, key: &ProcessKey) -> FoundTenant {
+        let tenants = self.tenants.load();
+        tenants.find(id, key.pick(id, tenants.len()))
     }
 }
 
@@ -220,7 +255,7 @@ fn check_tokens(tenant: &Tenant) -> Result<(), TenantsError> {
 #[cfg(test)]
 mod tests {
     use idp_bridge_connector_memory::Memory;
-    use idp_bridge_protocol::{KeyRing, SigningKey};
+    use idp_bridge_protocol::SigningKey;
 
     use super::*;
     use crate::auth::{RestToken, Scope};
@@ -246,6 +281,17 @@ mod tests {
         let pair = SigningKey::from_seed([1; 32]).unwrap();
         let error = Tenants::new([tenant("a", &pair), tenant("a", &pair)]).unwrap_err();
         assert_eq!(error, TenantsError::Twice(TenantId::new("a").unwrap()));
+    }
+
+    #[test]
+    fn unknown_id_has_a_stand_in() {
+        let key = SigningKey::from_seed([1; 32]).unwrap();
+        let tenants = Tenants::new([tenant("a", &key)]).unwrap();
+        let find = |tenants: &Tenants, id| tenants.find(&TenantId::new(id).unwrap(), 0);
+        let (known, unknown) = (find(&tenants, "a"), find(&tenants, "b"));
+        assert_eq!((known.keys().keys().len(), unknown.keys().keys().len()), (1, 0));
+        assert!(known.into_known().is_some() && unknown.into_known().is_none());
+        assert!(find(&Tenants::default(), "a").into_known().is_none());
     }
 
     #[test]

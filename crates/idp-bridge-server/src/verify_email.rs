@@ -37,8 +37,9 @@ struct Link {
 /// Handles a request to the page.
 pub(crate) async fn handle(state: &Arc<ServerState>, request: TenantRequest<'_>) -> Response {
     let TenantRequest { origin, tenant: id, head, body } = request;
-    let tenant = state.tenants.get(&id);
-    let body = FormBody { body, timeout: state.body_timeout(&head.headers, &id, tenant.as_deref()) };
+    let found = state.find_tenant(&id);
+    let body = FormBody { body, timeout: state.body_timeout(&head.headers, &found) };
+    let tenant = found.into_known();
     let mut log = RequestLog::new(&state.telemetry, origin, Surface::VerifyEmail, id);
     log.set_call("open_link");
     if let Some(tenant) = &tenant {

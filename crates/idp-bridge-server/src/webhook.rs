@@ -6,7 +6,7 @@ use http::request::Parts;
 use hyper::body::Incoming;
 use idp_bridge_core::CallScope;
 use idp_bridge_protocol::answer::PingAnswer;
-use idp_bridge_protocol::{Code, Envelope, KeyRing, Operation, PROTOCOL_VERSION};
+use idp_bridge_protocol::{Code, Envelope, Operation, PROTOCOL_VERSION, SignatureError};
 
 use crate::error::Refusal;
 use crate::idempotency::Key;
@@ -49,22 +49,20 @@ async fn verify(state: &ServerState, head: &Parts, body: Incoming, log: &mut Req
     if !request::is_json(headers) {
         return Err(Refusal::new(Code::UnsupportedMediaType));
     }
-    let tenant = state.tenants.get(log.tenant());
-    let body_timeout = state.body_timeout(headers, log.tenant(), tenant.as_deref());
+    let found = state.find_tenant(log.tenant());
+    let body_timeout = state.body_timeout(headers, &found);
     let timeline = log.timeline();
     let body = {
         let _wait = timeline.begin_wait("read_body");
         request::read_body(body, body_timeout).await?
     };
     let _step = timeline.begin("verify");
-    // A request to an unknown tenant takes as long as one with an invalid signature, and gets an equal response.
-    let no_keys = KeyRing::empty();
-    let keys = tenant.as_ref().map_or(&no_keys, |tenant| &tenant.keys);
-    let (verified, checks) = keys.verify_counted(headers, &body, state.clock.now().as_second());
+    let (verified, checks) = found.keys().verify_counted(headers, &body, state.clock.now().as_second());
     log.set_signature_checks(checks);
+    // A request to an unknown tenant takes as long as one with an invalid signature, and gets an equal response.
+    let tenant = found.into_known().ok_or(SignatureError::Invalid)?;
     let verified = verified?;
     log.set_signature(verified.id, verified.key_id);
-    let tenant = tenant.ok_or(Refusal::new(Code::InvalidSignature))?;
     log.set_tenant(tenant.metrics());
     // Only after the signature, since responses must not reveal which tenants exist.
     tenant.check_client(&head.extensions)?;
