@@ -1,4 +1,4 @@
-//! Tests of the TLS listener with HTTP implementations of others: curl, h2load and nginx.
+//! Tests of the listener with HTTP implementations of others: curl, h2load and nginx.
 
 use std::process::{Command, Output};
 
@@ -46,6 +46,18 @@ fn curl_reads_a_user_with_each_http_version() {
         let (body, status) = output.rsplit_once('\n').unwrap();
         assert_eq!(status, format!("200 {version}"));
         assert!(body.contains("\"id\":\"u-1\""), "{body}");
+    }
+}
+
+#[test]
+fn h2c_serves_http2_in_clear_text() {
+    for is_on in [true, false] {
+        let configured = Configured::with_server_keys(&format!("shutdown_delay = \"0s\"\nh2c = {is_on}"));
+        let bridge = configured.serve();
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--http2-prior-knowledge", "--write-out", "%{http_code} %{http_version}"]);
+        let output = curl.args(["--output", "/dev/null"]).arg(format!("{}/healthz", bridge.url())).output().unwrap();
+        assert_eq!((output.status.success(), output.stdout == b"200 2"), (is_on, is_on), "{output:?}");
     }
 }
 

@@ -171,3 +171,19 @@ fn malformed_http_gets_a_bare_status() {
     }
     assert_eq!(Request::get("/healthz").send(bridge.address()).status, 200);
 }
+
+#[test]
+fn proxy_protocol_gives_the_address_of_the_client() {
+    let configured =
+        Configured::with_server_keys("shutdown_delay = \"0s\"\nproxy_protocol_from = [\"127.0.0.0/8\"]");
+    let bridge = configured.serve_at_info();
+    let without = exchange(bridge.address(), &Request::get("/healthz").to_bytes());
+    assert!(without.is_empty(), "{}", String::from_utf8_lossy(&without));
+    // Version 2, TCP over IPv4: from 192.0.2.7, port 8080, to 10.0.0.1, port 80.
+    let client = [192, 0, 2, 7, 10, 0, 0, 1, 0x1f, 0x90, 0, 80];
+    let call = signer().call("ping", json!({})).with("connection", "close").to_bytes();
+    let request = [b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c", &client[..], &call].concat();
+    assert_eq!(Reply::parse(&exchange(bridge.address(), &request)).status, 200);
+    let line = bridge.wait_for_log("\"call\":\"ping\"");
+    assert!(line.contains("\"peer\":\"192.0.2.7\""), "{line}");
+}
