@@ -174,8 +174,7 @@ fn malformed_http_gets_a_bare_status() {
 
 #[test]
 fn proxy_protocol_gives_the_address_of_the_client() {
-    let configured =
-        Configured::with_server_keys("shutdown_delay = \"0s\"\nproxy_protocol_from = [\"127.0.0.0/8\"]");
+    let configured = Configured::with_server_keys("shutdown_delay = \"0s\"\nproxy_protocol_from = [\"127.0.0.0/8\"]");
     let bridge = configured.serve_at_info();
     let without = exchange(bridge.address(), &Request::get("/healthz").to_bytes());
     assert!(without.is_empty(), "{}", String::from_utf8_lossy(&without));

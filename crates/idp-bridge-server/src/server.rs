@@ -1,10 +1,11 @@
 //! The server: its settings, its accept loop and its shutdown.
 
 use std::fmt;
-use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use idp_bridge_core::{Clock, Random};
 use ipnet::IpNet;
 use tokio::net::TcpListener;
@@ -27,6 +28,9 @@ use crate::tls::{CurrentTls, Tls};
 
 /// The interval of a timer that is earlier than those of calls.
 const TICK: Duration = Duration::from_secs(1);
+
+/// Completes when the server should stop.
+type Shutdown<'a> = Pin<&'a mut (dyn Future<Output = ()> + Send)>;
 
 /// A server that is ready to accept connections.
 pub struct Server {
@@ -170,7 +174,16 @@ impl Server {
     /// From then on `/readyz` responds with 503. Calls are still served for [`ServerLimits::shutdown_delay`].
     /// While draining, idle connections are closed, running calls finish within their deadlines, and new calls are refused.
     /// The drain takes no longer than a call can take.
-    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> std::io::Result<()> {
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) -> std::io::Result<()> {
+        self.serve_until(listener, pin!(shutdown)).await
+    }
+
+    /// The future is boxed, so that the code of all requests is compiled in this crate alone, and not in each program.
+    fn serve_until<'a>(self, listener: TcpListener, shutdown: Shutdown<'a>) -> BoxFuture<'a, std::io::Result<()>> {
+        Box::pin(self.run(listener, shutdown))
+    }
+
+    async fn run(self, listener: TcpListener, shutdown: Shutdown<'_>) -> std::io::Result<()> {
         let state = Arc::new(self.state);
         let _probes = self.probes.map(|listener| Probes::start(listener, &state)).transpose()?;
         tracing::info!(address = %listener.local_addr()?, "serving");
