@@ -110,8 +110,8 @@ impl Tenants {
 
 /// The tenant of a request, or a stand-in if the request's id is unknown.
 ///
-/// Both are looked up and released at equal cost, and have a deadline: the time of a rejection must not reveal which tenants
-/// exist. A stand-in accepts no caller.
+/// Both are looked up at equal cost and have a deadline: neither the time of a rejection nor that after which a slow body is cut
+/// off reveals which tenants exist. A stand-in accepts no caller.
 #[derive(Debug)]
 pub(crate) struct FoundTenant {
     /// Absent if the server has no tenants.
