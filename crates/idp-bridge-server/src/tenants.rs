@@ -286,10 +286,13 @@ mod tests {
     #[test]
     fn unknown_id_has_a_stand_in() {
         let key = SigningKey::from_seed([1; 32]).unwrap();
-        let tenants = Tenants::new([tenant("a", &key)]).unwrap();
+        let (deadline, mut only) = (Duration::from_secs(7), tenant("a", &key));
+        only.deadline = deadline;
+        let tenants = Tenants::new([only]).unwrap();
         let find = |tenants: &Tenants, id| tenants.find(&TenantId::new(id).unwrap(), 0);
         let (known, unknown) = (find(&tenants, "a"), find(&tenants, "b"));
         assert_eq!((known.keys().keys().len(), unknown.keys().keys().len()), (1, 0));
+        assert_eq!((known.deadline(), unknown.deadline()), (deadline, deadline));
         assert!(known.into_known().is_some() && unknown.into_known().is_none());
         assert!(find(&Tenants::default(), "a").into_known().is_none());
     }
