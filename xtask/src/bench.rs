@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::lab::packages;
+use crate::lab::{self, packages};
 use crate::workspace::{EVERYTHING, Workspace};
 use crate::{files, prerequisites, process, status};
 
@@ -26,6 +26,9 @@ pub(crate) struct Options {
     /// Measures the start, the memory and a reload with 10,000 tenants.
     #[arg(long, exclusive = true)]
     tenants: bool,
+    /// Compares reads through the bridge with requests to a real Keycloak, which it starts.
+    #[arg(long, exclusive = true)]
+    keycloak: bool,
     /// Prints the memory under this number of minutes of load.
     #[arg(long, exclusive = true)]
     minutes: Option<u32>,
@@ -48,6 +51,11 @@ pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<()> {
     }
     if let Some(minutes) = options.minutes {
         return process::run(measurement().args(["memory", "--minutes", &minutes.to_string(), "--bridge"]).arg(bridge));
+    }
+    if options.keycloak {
+        let _lab = lab::start(lab::Name::Keycloak, workspace)?;
+        let settings = lab::folder(workspace).join("keycloak.json");
+        return process::run(measurement().args(["keycloak", "--lab"]).arg(settings).arg("--bridge").arg(bridge));
     }
     let folder = workspace.target_directory.join("bench");
     files::create_folder(&folder)?;

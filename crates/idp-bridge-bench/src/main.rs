@@ -9,6 +9,7 @@ mod contestant;
 mod fixture;
 mod gateway;
 mod instructions;
+mod keycloak;
 mod load;
 mod memory;
 mod process;
@@ -65,6 +66,8 @@ enum Command {
     Tenants(tenants::Options),
     /// Prints the memory of idp-bridge under minutes of load, as a table in Markdown.
     Memory(memory::Options),
+    /// Compares reads through idp-bridge with requests to a real Keycloak, and prints a table in Markdown.
+    Keycloak(keycloak::Options),
     /// Measures the verification of signatures, and prints a table in Markdown.
     Verify(verify::Options),
     /// Measures whether a running bridge responds to rejected calls after equal times, and prints a table in Markdown.
@@ -88,6 +91,7 @@ fn main() -> Result<()> {
         Command::Instructions(options) => instructions::run(&options),
         Command::Tenants(options) => tenants::run(&options),
         Command::Memory(options) => memory::run(&options),
+        Command::Keycloak(options) => block_on(keycloak::run(options)),
         Command::Verify(options) => verify::run(&options),
         Command::Rejections(options) => rejections::run(&options),
     }

@@ -16,6 +16,7 @@ use url::{Position, Url};
 use crate::address::Reach;
 use crate::breaker::Breakers;
 use crate::budget::RetryBudget;
+use crate::busy::yield_if_busy;
 use crate::connections::Connections;
 use crate::counted::CountedAttempt;
 use crate::fault::Fault;
@@ -250,6 +251,7 @@ fn host(url: &Url) -> String {
 async fn exchange(pool: &Pool, recorder: &Recorder, outgoing: &Outgoing<'_>) -> Result<Response, Fault> {
     let request = outgoing.request;
     let is_write = request.parts.effect == Effect::Write;
+    yield_if_busy().await;
     recorder.attempt();
     if is_write {
         recorder.write_begins();

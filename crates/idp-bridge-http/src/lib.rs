@@ -28,6 +28,7 @@ mod address;
 mod base_url;
 mod breaker;
 mod budget;
+mod busy;
 mod cache;
 mod challenge;
 mod client;
@@ -53,6 +54,7 @@ mod token;
 mod transport;
 
 pub use base_url::BaseUrl;
+pub use busy::yield_if_busy;
 pub use bytes::Bytes;
 pub use challenge::BearerChallenge;
 pub use client::{Client, MAX_BODY};

@@ -6,13 +6,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use http::Request;
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use idp_bridge_http::yield_if_busy;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::activity::Activity;
@@ -70,21 +70,21 @@ fn builder(limits: &ServerLimits, activity: &Arc<Activity>) -> Builder {
 }
 
 /// Calls the service, and records whether it rejected a request with a body.
-fn watch_request<S: HttpService>(
+async fn watch_request<S: HttpService>(
     service: &S,
     activity: &Activity,
     peer: &Arc<Peer>,
     mut request: Request<Incoming>,
-) -> impl Future<Output = Result<Response, Infallible>> {
+) -> Result<Response, Infallible> {
     activity.set_has_request();
     request.extensions_mut().insert(Arc::clone(peer));
     let has_body = !request.body().is_end_stream();
-    service.handle(request).map(move |response| {
-        if has_body && !response.status().is_success() {
-            activity.set_rejected_early();
-        }
-        Ok(response)
-    })
+    let response = service.handle(request).await;
+    if has_body && !response.status().is_success() {
+        activity.set_rejected_early();
+    }
+    yield_if_busy().await;
+    Ok(response)
 }
 
 /// Closes the sending side, and reads up to `bytes_left` bytes for a moment longer.
