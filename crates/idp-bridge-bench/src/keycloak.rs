@@ -109,7 +109,10 @@ fn start_bridge(program: &Path, lab: &Bridge, folder: &Path) -> Result<Process> 
     let text = String::from_utf8(read_file(&lab.config)?)?;
     let without = text.replace("login_events = true\n", "");
     ensure!(without != text, "`{}` does not switch login events on", lab.config.display());
-    let config = folder.join("idp-bridge.toml");
+    // Apart from the log, since the bridge watches the folder of its configuration.
+    let settings = folder.join("settings");
+    fs::create_dir_all(&settings)?;
+    let config = settings.join("idp-bridge.toml");
     fs::write(&config, without)?;
     let arguments = ["serve".into(), "--config".into(), config.display().to_string()];
     let mut bridge = Process::start(GATEWAY_CORE, "idp-bridge", program, &arguments, &folder.join("log"))?;
