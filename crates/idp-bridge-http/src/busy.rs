@@ -25,14 +25,14 @@ struct State {
     last_skipped: u32,
 }
 
-/// Lets the other ready tasks of this thread run, if calls are waiting for them.
+/// Lets the other tasks that are ready on this thread run first.
 ///
-/// It is called before a request or a response is written. Tasks that are ready together then read one after the other, and
-/// write one after the other. The code of a step stays in the caches of the processor, and a sleeping peer is woken once for
-/// several writes (docs/performance.md has the effect).
+/// The program calls it before a request or a response is written. Tasks that are ready together then read one after the other,
+/// and write one after the other: the code of a step stays in the caches of the processor, and a sleeping peer is woken once for
+/// several writes. docs/performance.md has the effect.
 ///
-/// A yield of a single task only costs time. After each one, twice as many of the next yields are skipped, up to
-/// [`MAX_SKIPPED`].
+/// A yield costs time for nothing if no other task is ready. After each such yield more of the next ones are skipped: 1, 3, 7
+/// and then 15.
 pub async fn yield_if_busy() {
     let mut state = STATE.get();
     if state.to_skip > 0 {
