@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -11,6 +11,7 @@ use reqwest::Url;
 use serde::Deserialize;
 
 use crate::process::Process;
+use crate::report::median;
 use crate::run::GATEWAY_CORE;
 
 /// What is measured.
@@ -88,12 +89,15 @@ pub(crate) async fn run(options: Options) -> Result<()> {
             let begun = Instant::now();
             let request = keycloak.get(read.request.clone()).bearer_auth(&token);
             request.send().await?.error_for_status()?.bytes().await?;
-            direct.push(begun.elapsed());
+            direct.push(micros(begun));
             let begun = Instant::now();
             bridge.call(read.call.clone()).await?;
-            bridged.push(begun.elapsed());
+            bridged.push(micros(begun));
         }
-        let (direct, bridged) = (median_us(direct)?, median_us(bridged)?);
+        let [direct, bridged] = [direct, bridged].map(|mut times| {
+            times.sort_unstable_by(f64::total_cmp);
+            median(&times)
+        });
         let per_cent = (bridged / direct - 1.0) * 100.0;
         println!("| {} | {direct:.0} µs | {bridged:.0} µs | {per_cent:+.1} % |", read.name);
     }
@@ -154,8 +158,7 @@ async fn fetch_token(client: &reqwest::Client, lab: &Lab) -> Result<String> {
     Ok(issued.access_token)
 }
 
-fn median_us(mut times: Vec<Duration>) -> Result<f64> {
-    times.sort_unstable();
-    let median = times.get(times.len() / 2).context("there are no reads")?;
-    Ok(median.as_secs_f64() * 1e6)
+/// Returns the time since an instant in microseconds.
+fn micros(begun: Instant) -> f64 {
+    begun.elapsed().as_secs_f64() * 1e6
 }
