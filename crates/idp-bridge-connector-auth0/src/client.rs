@@ -31,7 +31,7 @@ pub(crate) struct Auth0Api {
     login_base: BaseUrl,
     custom_domain: Option<HeaderValue>,
     email_client_id: Option<String>,
-    tokens: TokenCache<TokenRequest>,
+    tokens: TokenCache,
     login: TokenRequest,
 }
 

@@ -23,7 +23,7 @@ pub(crate) enum Credential {
     Bearer(Secret, Option<(HeaderName, HeaderValue)>),
     Header(HeaderName, HeaderValue),
     Basic(String, Secret),
-    Token(TokenCache<Login>),
+    Token(TokenCache),
 }
 
 /// What the credentials of a tenant are made of.

@@ -24,7 +24,7 @@ pub(crate) struct AdminApi {
 pub(crate) struct RealmResources {
     http: Client,
     base: BaseUrl,
-    tokens: TokenCache<TokenRequest>,
+    tokens: TokenCache,
 }
 
 /// The bridge's client of the realm.
@@ -93,7 +93,7 @@ impl AdminApi {
 
     /// Fetches a new token for the bridge's client, without the cache.
     pub(crate) async fn check_login(&self, scope: &CallScope) -> Result<()> {
-        self.resources.tokens.source().send(scope).await.map(drop)
+        self.resources.tokens.fetch(scope).await.map(drop)
     }
 
     /// Reads the user with this id.
@@ -171,7 +171,7 @@ impl AdminApi {
 }
 
 impl RealmResources {
-    pub(crate) fn new(http: Client, base: &BaseUrl, realm: &str, tokens: TokenCache<TokenRequest>) -> Result<Self> {
+    pub(crate) fn new(http: Client, base: &BaseUrl, realm: &str, tokens: TokenCache) -> Result<Self> {
         Ok(Self { http, base: base.below(&["admin", "realms", realm])?, tokens })
     }
 

@@ -1,6 +1,7 @@
 //! Cached access tokens for admin APIs.
 
 use std::fmt;
+use std::pin::Pin;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -82,7 +83,8 @@ impl TokenSource for TokenRequest {
 ///   failures, one fetch per second is made, and other calls fail immediately.
 /// - After half of its lifetime, a token is refreshed in the background. Only the first call, a call after a 401 and a call after
 ///   a long pause wait for a token.
-pub struct TokenCache<S: TokenSource>(Cache<Tokens<S>>);
+#[derive(Clone)]
+pub struct TokenCache(Cache<Tokens>);
 
 /// The maximum lifetime of a token.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
@@ -90,13 +92,13 @@ const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 const MARGIN: Duration = Duration::from_secs(5);
 
 /// Adapts a [`TokenSource`] to the cache, which contains the header of requests.
-struct Tokens<S> {
-    source: S,
+struct Tokens {
+    source: Box<dyn TokenSource>,
     counters: UpstreamCounters,
 }
 
 #[async_trait]
-impl<S: TokenSource> Source for Tokens<S> {
+impl Source for Tokens {
     type Value = HeaderValue;
 
     const NAME: &'static str = "an admin token";
@@ -116,45 +118,47 @@ fn lifetime(expires_in: Duration) -> Lifetime {
     Lifetime { fresh: expires_in / 2, good, usable: good }
 }
 
-impl<S: TokenSource> TokenCache<S> {
+impl TokenCache {
     /// Creates an empty cache with the client's `fetch_timeout`.
-    pub fn new(client: &Client, source: S) -> Self {
-        let tokens = Tokens { source, counters: client.counters().clone() };
+    pub fn new(client: &Client, source: impl TokenSource) -> Self {
+        let tokens = Tokens { source: Box::new(source), counters: client.counters().clone() };
         Self(Cache::new(tokens, client.fetch_timeout()))
     }
 
-    /// Returns the source of the tokens, to fetch one without the cache.
-    pub fn source(&self) -> &S {
-        &self.0.source().source
+    /// Fetches a new token without the cache, within the scope's deadline.
+    pub async fn fetch(&self, scope: &CallScope) -> Result<Token> {
+        self.0.source().source.fetch(scope).await
     }
 
     /// Sends a request with the token.
     ///
     /// After a 401 the request is sent once more with a new token. A write too, because it was not executed. A second 401 is
     /// returned.
-    pub async fn send(&self, client: &Client, scope: &CallScope, request: Request) -> Result<Response> {
-        let mut attempts = 0;
-        let first = self.0.get(scope).await?;
-        scope.recorder().request();
-        let request = request.header(AUTHORIZATION, first.value.clone());
-        let answer = client.send_counted(scope, &request, &mut attempts).await?;
-        if answer.status != StatusCode::UNAUTHORIZED {
-            return Ok(answer);
-        }
-        self.0.remove(&first);
-        let second = self.0.get(scope).await?;
-        let request = request.header(AUTHORIZATION, second.value.clone());
-        client.send_counted(scope, &request, &mut attempts).await
+    pub fn send<'a>(
+        &'a self,
+        client: &'a Client,
+        scope: &'a CallScope,
+        request: Request,
+    ) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>> {
+        // Boxed, so that the code of the future is compiled in this crate alone.
+        Box::pin(async move {
+            let mut attempts = 0;
+            let first = self.0.get(scope).await?;
+            scope.recorder().request();
+            let request = request.header(AUTHORIZATION, first.value.clone());
+            let answer = client.send_counted(scope, &request, &mut attempts).await?;
+            if answer.status != StatusCode::UNAUTHORIZED {
+                return Ok(answer);
+            }
+            self.0.remove(&first);
+            let second = self.0.get(scope).await?;
+            let request = request.header(AUTHORIZATION, second.value.clone());
+            client.send_counted(scope, &request, &mut attempts).await
+        })
     }
 }
 
-impl<S: TokenSource> Clone for TokenCache<S> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl<S: TokenSource> fmt::Debug for TokenCache<S> {
+impl fmt::Debug for TokenCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenCache").finish_non_exhaustive()
     }

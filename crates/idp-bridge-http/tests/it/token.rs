@@ -36,7 +36,7 @@ fn shows(received: &Received, token: &str) -> bool {
         || received.head.to_lowercase().ends_with(&format!("authorization: bearer {token}"))
 }
 
-fn cache(tokens: &Server) -> (Client, TokenCache<TestSource>) {
+fn cache(tokens: &Server) -> (Client, TokenCache) {
     let client = Client::new(&OutboundPolicy::default()).unwrap();
     (client.clone(), TokenCache::new(&client, TestSource { client: client.clone(), url: tokens.url() }))
 }
