@@ -1,6 +1,7 @@
 //! Compares reads through idp-bridge with equal requests to a real Keycloak.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -12,7 +13,7 @@ use serde::Deserialize;
 
 use crate::process::Process;
 use crate::report::median;
-use crate::run::GATEWAY_CORE;
+use crate::run::serve;
 
 /// What is measured.
 #[derive(Args)]
@@ -24,8 +25,8 @@ pub(crate) struct Options {
     #[arg(long)]
     lab: PathBuf,
     /// The number of reads of each kind.
-    #[arg(long, default_value_t = 2_000)]
-    reads: usize,
+    #[arg(long, default_value = "2000")]
+    reads: NonZeroUsize,
 }
 
 #[derive(Deserialize)]
@@ -85,7 +86,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     for read in reads(&lab)? {
         let token = fetch_token(&keycloak, &lab).await?;
         let (mut direct, mut bridged) = (Vec::new(), Vec::new());
-        for _ in 0..options.reads {
+        for _ in 0..options.reads.get() {
             let begun = Instant::now();
             let request = keycloak.get(read.request.clone()).bearer_auth(&token);
             request.send().await?.error_for_status()?.bytes().await?;
@@ -118,10 +119,7 @@ fn start_bridge(program: &Path, lab: &Bridge, folder: &Path) -> Result<Process> 
     fs::create_dir_all(&settings)?;
     let config = settings.join("idp-bridge.toml");
     fs::write(&config, without)?;
-    let arguments = ["serve".into(), "--config".into(), config.display().to_string()];
-    let mut bridge = Process::start(GATEWAY_CORE, "idp-bridge", program, &arguments, &folder.join("log"))?;
-    bridge.wait_for(lab.listen.parse()?)?;
-    Ok(bridge)
+    Ok(serve(program, &config, &folder.join("log"), lab.listen.parse()?)?.0)
 }
 
 /// Returns the reads of the first user, with the requests that the connector sends.

@@ -38,7 +38,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     println!("| minutes | calls | memory |");
     println!("|---|---|---|");
     let print = |minutes, calls: usize| -> Result<()> {
-        println!("| {minutes} | {calls} | {:.1} MiB |", bridge.resident_kib()? as f64 / 1024.0);
+        println!("| {minutes} | {calls} | {:.1} MiB |", bridge.memory()?.resident_kib as f64 / 1024.0);
         Ok(())
     };
     print(0, 0)?;

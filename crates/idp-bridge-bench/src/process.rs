@@ -8,6 +8,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+/// The memory of a process, in KiB.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Memory {
+    /// The resident memory, with the pages of the program's file that are in memory.
+    pub(crate) resident_kib: u64,
+    /// The part without pages of files, which the kernel can drop and processes share.
+    pub(crate) own_kib: u64,
+}
+
 /// A process and its children, which are stopped on drop.
 pub(crate) struct Process {
     child: Child,
@@ -46,9 +55,10 @@ impl Process {
         Ok(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
     }
 
-    /// Returns the resident memory of the process and its children, in KiB.
-    pub(crate) fn resident_kib(&self) -> Result<u64> {
-        self.family().iter().map(|id| resident_kib(id)).sum()
+    /// Returns the memory of the process and its children.
+    pub(crate) fn memory(&self) -> Result<Memory> {
+        let of_all = |name| self.family().iter().map(|id| status_kib(id, name)).sum::<Result<u64>>();
+        Ok(Memory { resident_kib: of_all("VmRSS")?, own_kib: of_all("RssAnon")? })
     }
 
     fn family(&self) -> Vec<String> {
@@ -80,8 +90,10 @@ fn cpu_ticks(id: &str) -> Result<u64> {
     ticks.sum::<Result<u64, _>>().context("`/proc` has another format")
 }
 
-fn resident_kib(id: &str) -> Result<u64> {
+/// Returns a field of the process's status that is in KiB.
+fn status_kib(id: &str, name: &str) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{id}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("`/proc` has no `VmRSS`")?;
-    line.trim().trim_end_matches(" kB").parse().context("`VmRSS` is not a number")
+    let mut values = status.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let value = values.next().with_context(|| format!("`/proc` has no `{name}`"))?;
+    value.trim().trim_end_matches(" kB").parse().with_context(|| format!("`{name}` is not a number"))
 }

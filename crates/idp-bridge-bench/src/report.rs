@@ -1,12 +1,14 @@
 //! The medians of all rounds, as a table in Markdown or as JSON.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::Result;
 use serde::Serialize;
 
 use crate::load::Measured;
+use crate::process::Memory;
 
 /// The gateway that all others are compared with.
 const REFERENCE: &str = "axum and reqwest";
@@ -15,8 +17,8 @@ const REFERENCE: &str = "axum and reqwest";
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
     start: Duration,
-    idle_kib: u64,
-    pub(crate) loaded_kib: u64,
+    idle: Memory,
+    pub(crate) loaded: Memory,
     /// CPU time per call in microseconds, and calls a second, by connections.
     saturation: BTreeMap<usize, (f64, f64)>,
     p50_us: u64,
@@ -25,8 +27,8 @@ pub(crate) struct Figures {
 
 impl Figures {
     /// Starts with the time until the first connection and the memory before the first call.
-    pub(crate) fn new(start: Duration, idle_kib: u64) -> Self {
-        Self { start, idle_kib, ..Self::default() }
+    pub(crate) fn new(start: Duration, idle: Memory) -> Self {
+        Self { start, idle, ..Self::default() }
     }
 
     /// Adds a measurement without a fixed rate.
@@ -49,14 +51,45 @@ pub(crate) struct Report(Vec<(&'static str, Vec<Figures>)>);
 #[derive(Debug, Serialize)]
 struct Row {
     gateway: &'static str,
-    /// CPU time per call in microseconds by connections: median, least and most.
-    cpu_us: BTreeMap<usize, [f64; 3]>,
+    /// CPU time per call, by connections.
+    cpu_us: BTreeMap<usize, Cost>,
     calls_per_second: BTreeMap<usize, f64>,
     p50_us: f64,
     p99_us: f64,
     start_ms: f64,
-    idle_mib: f64,
-    loaded_mib: f64,
+    idle: MemoryMib,
+    loaded: MemoryMib,
+}
+
+/// CPU time per call in microseconds.
+#[derive(Debug, Serialize)]
+struct Cost {
+    median: f64,
+    least: f64,
+    most: f64,
+    /// The median of the ratios to the reference in the same round. Machines are slower for minutes at a time.
+    ratio: Option<f64>,
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { median, least, most, ratio } = self;
+        let ratio = ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"));
+        write!(f, "{median:.0} µs ({least:.0} to {most:.0}) | {ratio}")
+    }
+}
+
+/// Medians of the memory, in MiB.
+#[derive(Debug, Serialize)]
+struct MemoryMib {
+    resident: f64,
+    own: f64,
+}
+
+impl fmt::Display for MemoryMib {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.1} MiB ({:.1})", self.resident, self.own)
+    }
 }
 
 impl Report {
@@ -70,64 +103,59 @@ impl Report {
 
     /// Prints the report.
     pub(crate) fn print(&self, as_json: bool) -> Result<()> {
-        let rows: Vec<Row> = self.0.iter().map(|(name, rounds)| row(name, rounds)).collect();
+        let reference = self.0.iter().find(|(name, _)| *name == REFERENCE).map(|(_, rounds)| rounds.as_slice());
+        let rows: Vec<Row> = self.0.iter().map(|(name, rounds)| row(name, rounds, reference)).collect();
         if as_json {
             println!("{}", serde_json::to_string_pretty(&rows)?);
             return Ok(());
         }
         let connections: Vec<usize> = rows.first().map(|row| row.cpu_us.keys().copied().collect()).unwrap_or_default();
-        let reference = rows.iter().find(|row| row.gateway == REFERENCE);
-        let heads: String =
-            connections.iter().map(|number| format!(" CPU per call, {number} connections | ratio |")).collect();
-        println!("| gateway |{heads} p50 | p99 | start | idle | loaded |");
+        let plural = |number| if number == 1 { "" } else { "s" };
+        let heads: String = connections
+            .iter()
+            .map(|&number| format!(" CPU per call, {number} connection{} | ratio |", plural(number)))
+            .collect();
+        println!("| gateway |{heads} p50 | p99 | start | idle (own) | loaded (own) |");
         println!("|---|{}---|---|---|---|---|", "---|---|".repeat(connections.len()));
         for row in &rows {
-            let cells: String = row
-                .cpu_us
-                .iter()
-                .map(|(number, [median, least, most])| {
-                    let base = reference.and_then(|reference| reference.cpu_us.get(number)).map(|base| base[0]);
-                    format!(" {median:.0} µs ({least:.0} to {most:.0}) | {} |", ratio(*median, base))
-                })
-                .collect();
-            let Row { gateway, p50_us, p99_us, start_ms, idle_mib, loaded_mib, .. } = row;
-            println!(
-                "| {gateway} |{cells} {p50_us:.0} µs | {p99_us:.0} µs | {start_ms:.0} ms | {idle_mib:.1} MiB | {loaded_mib:.1} MiB |"
-            );
+            let cells: String = row.cpu_us.values().map(|cost| format!(" {cost} |")).collect();
+            let Row { gateway, p50_us, p99_us, start_ms, idle, loaded, .. } = row;
+            println!("| {gateway} |{cells} {p50_us:.0} µs | {p99_us:.0} µs | {start_ms:.0} ms | {idle} | {loaded} |");
         }
         Ok(())
     }
 }
 
-/// Returns the ratio to the reference, or a dash if that was not measured.
-fn ratio(value: f64, base: Option<f64>) -> String {
-    base.map_or_else(|| "–".to_owned(), |base| format!("{:.2}", value / base))
-}
-
-fn row(gateway: &'static str, rounds: &[Figures]) -> Row {
+fn row(gateway: &'static str, rounds: &[Figures], reference: Option<&[Figures]>) -> Row {
     let all = |value: &dyn Fn(&Figures) -> f64| sorted(rounds.iter().map(value).collect());
     let middle = |value: &dyn Fn(&Figures) -> f64| median(&all(value));
+    let memory = |value: &dyn Fn(&Figures) -> Memory| MemoryMib {
+        resident: middle(&|figures| value(figures).resident_kib as f64 / 1024.0),
+        own: middle(&|figures| value(figures).own_kib as f64 / 1024.0),
+    };
     let connections: Vec<usize> =
         rounds.first().map(|first| first.saturation.keys().copied().collect()).unwrap_or_default();
-    let of = |number: usize| move |figures: &Figures| figures.saturation.get(&number).copied().unwrap_or_default();
-    let cpu_us = connections.iter().map(|&number| {
-        let values = all(&|figures| of(number)(figures).0);
-        let ends = (values.first().copied().unwrap_or_default(), values.last().copied().unwrap_or_default());
-        (number, [median(&values), ends.0, ends.1])
-    });
+    let speed = |number: usize| middle(&|figures| figures.saturation.get(&number).copied().unwrap_or_default().1);
     Row {
         gateway,
-        cpu_us: cpu_us.collect(),
-        calls_per_second: connections
-            .iter()
-            .map(|&number| (number, middle(&|figures| of(number)(figures).1)))
-            .collect(),
+        cpu_us: connections.iter().map(|&number| (number, cost(number, rounds, reference))).collect(),
+        calls_per_second: connections.iter().map(|&number| (number, speed(number))).collect(),
         p50_us: middle(&|figures| figures.p50_us as f64),
         p99_us: middle(&|figures| figures.p99_us as f64),
         start_ms: middle(&|figures| figures.start.as_secs_f64() * 1e3),
-        idle_mib: middle(&|figures| figures.idle_kib as f64 / 1024.0),
-        loaded_mib: middle(&|figures| figures.loaded_kib as f64 / 1024.0),
+        idle: memory(&|figures| figures.idle),
+        loaded: memory(&|figures| figures.loaded),
     }
+}
+
+fn cost(connections: usize, rounds: &[Figures], reference: Option<&[Figures]>) -> Cost {
+    let cpu = |figures: &Figures| figures.saturation.get(&connections).copied().unwrap_or_default().0;
+    let values = sorted(rounds.iter().map(cpu).collect());
+    let ratio = reference.map(|reference| {
+        median(&sorted(rounds.iter().zip(reference).map(|(own, base)| cpu(own) / cpu(base)).collect()))
+    });
+    let at = |place: Option<&f64>| place.copied().unwrap_or_default();
+    Cost { median: median(&values), least: at(values.first()), most: at(values.last()), ratio }
 }
 
 fn sorted(mut values: Vec<f64>) -> Vec<f64> {
@@ -143,8 +171,15 @@ pub(crate) fn median(sorted: &[f64]) -> f64 {
 mod tests {
     use super::*;
 
+    fn rounds(cpu_us: [f64; 3]) -> Vec<Figures> {
+        let figures = |cpu_us| Figures { saturation: BTreeMap::from([(1, (cpu_us, 0.0))]), ..Figures::default() };
+        cpu_us.into_iter().map(figures).collect()
+    }
+
     #[test]
-    fn missing_reference_has_no_ratio() {
-        assert_eq!((ratio(3.0, Some(2.0)), ratio(3.0, None)), ("1.50".to_owned(), "–".to_owned()));
+    fn rounds_are_compared_with_the_same_round_of_the_reference() {
+        let own = rounds([30.0, 10.0, 40.0]);
+        assert_eq!(cost(1, &own, Some(&rounds([20.0, 10.0, 20.0]))).to_string(), "30 µs (10 to 40) | 1.50");
+        assert_eq!(cost(1, &own, None).to_string(), "30 µs (10 to 40) | –");
     }
 }

@@ -94,16 +94,16 @@ fn measure(options: &Options, contestant: &Contestant, listen: SocketAddr, folde
         ensure!(measured.failed == 0, "{name} failed {} of {} calls", measured.failed, measured.calls);
         Ok((measured, gateway.cpu()?.saturating_sub(before)))
     };
-    let idle_kib = gateway.resident_kib()?;
+    let idle = gateway.memory()?;
     load(WARM_UP, 1, None)?;
-    let mut figures = Figures::new(start, idle_kib);
+    let mut figures = Figures::new(start, idle);
     for &connections in &options.connections {
         let (measured, cpu) = load(options.calls, connections, None)?;
         figures.add_saturation(connections, &measured, cpu);
     }
     let (measured, _) = load(options.calls.min(usize::try_from(options.rate)? * 5), 16, Some(options.rate))?;
     figures.set_latency(&measured);
-    figures.loaded_kib = gateway.resident_kib()?;
+    figures.loaded = gateway.memory()?;
     Ok(figures)
 }
 
@@ -113,10 +113,15 @@ pub(crate) fn start_bridge(program: &Path, folder: &Path, listen: SocketAddr, st
     let settings = folder.join("settings");
     std::fs::create_dir_all(&settings)?;
     fixture::write_configuration(&settings, listen, stub, 1)?;
-    let arguments = ["serve".into(), "--config".into(), settings.join("idp-bridge.toml").display().to_string()];
-    let mut bridge = Process::start(GATEWAY_CORE, "idp-bridge", program, &arguments, &folder.join("log"))?;
-    bridge.wait_for(listen)?;
-    Ok(bridge)
+    Ok(serve(program, &settings.join("idp-bridge.toml"), &folder.join("log"), listen)?.0)
+}
+
+/// Starts idp-bridge with a configuration, and returns it with the time until it accepted connections.
+pub(crate) fn serve(program: &Path, config: &Path, log: &Path, listen: SocketAddr) -> Result<(Process, Duration)> {
+    let arguments = ["serve".into(), "--config".into(), config.display().to_string()];
+    let mut bridge = Process::start(GATEWAY_CORE, "idp-bridge", program, &arguments, log)?;
+    let start = bridge.wait_for(listen)?;
+    Ok((bridge, start))
 }
 
 /// Sends calls from a process of its own.

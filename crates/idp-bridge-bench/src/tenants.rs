@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -9,8 +10,8 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::fixture::{self, Upstream};
-use crate::process::{Process, unused_address};
-use crate::run::GATEWAY_CORE;
+use crate::process::unused_address;
+use crate::run::serve;
 
 /// The time after which a file's times prove that it has not changed, as in the bridge, and a second more.
 const SETTLED: Duration = Duration::from_secs(4);
@@ -26,11 +27,11 @@ pub(crate) struct Options {
     #[arg(long)]
     bridge: PathBuf,
     /// The number of tenants.
-    #[arg(long, default_value_t = 10_000)]
-    tenants: usize,
+    #[arg(long, default_value = "10000")]
+    tenants: NonZeroUsize,
     /// The number of reloads, of which the median is printed.
-    #[arg(long, default_value_t = 9)]
-    reloads: usize,
+    #[arg(long, default_value = "9")]
+    reloads: NonZeroUsize,
 }
 
 /// The figures of one configuration.
@@ -55,10 +56,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     println!("|---|---|---|---|");
     for layout in LAYOUTS {
         let one = measure(options, layout, 1)?;
-        let all = measure(options, layout, options.tenants)?;
-        let kib = all.resident_kib.saturating_sub(one.resident_kib) as f64 / options.tenants as f64;
+        let all = measure(options, layout, options.tenants.get())?;
+        let kib = all.resident_kib.saturating_sub(one.resident_kib) as f64 / options.tenants.get() as f64;
         let at = |place: usize| all.reloads_ms.get(place).copied().unwrap_or_default();
-        let (least, median, most) = (at(0), at(options.reloads / 2), at(options.reloads.saturating_sub(1)));
+        let (least, median, most) = (at(0), at(options.reloads.get() / 2), at(options.reloads.get() - 1));
         println!(
             "| {} | {:.2} s | {kib:.1} KiB | {median} ms ({least} to {most}) |",
             layout.0,
@@ -78,15 +79,13 @@ fn measure(options: &Options, (_, write, changed): Layout, tenants: usize) -> Re
     std::thread::park_timeout(SETTLED);
     let main = settings.join("idp-bridge.toml");
     let config = if changed == "idp-bridge.toml" { &main } else { &settings };
-    let arguments = ["serve".to_owned(), "--config".to_owned(), config.display().to_string()];
     let log = folder.path().join("log");
-    let mut bridge = Process::start(GATEWAY_CORE, "idp-bridge", &options.bridge, &arguments, &log)?;
-    let start = bridge.wait_for(listen)?;
+    let (bridge, start) = serve(&options.bridge, config, &log, listen)?;
     std::thread::park_timeout(IDLE);
-    let resident_kib = bridge.resident_kib()?;
+    let resident_kib = bridge.memory()?.resident_kib;
     let (file, before) = (settings.join(changed), read_reloads(&log)?.len());
     let text = fs::read_to_string(&file)?;
-    for number in 1..=options.reloads {
+    for number in 1..=options.reloads.get() {
         // The first key of this tenant's table.
         fs::write(&file, text.replacen("webhook_keys", &format!("deadline = \"{number}s\"\nwebhook_keys"), 1))?;
         wait_for_reloads(&log, before + number)?;

@@ -195,6 +195,22 @@ async fn body_is_built_for_each_attempt() {
 }
 
 #[tokio::test]
+async fn requests_that_are_ready_together_are_written_together() {
+    let server = Server::start(|_, _| answer(200, &[], "")).await;
+    let (client, scope) = (client(), scope());
+    // Bodies are built in the step before the write.
+    let request = || {
+        let recorder = scope.recorder().clone();
+        let build = move || Ok(vec![("written_before", recorder.attempts().to_string())]);
+        client.send(&scope, Request::post(server.url()).form_with(build))
+    };
+    let (first, second, third) = tokio::join!(request(), request(), request());
+    assert!(first.is_ok() && second.is_ok() && third.is_ok());
+    let bodies: Vec<String> = server.received().into_iter().map(|received| received.body).collect();
+    assert_eq!(bodies, ["written_before=0"; 3]);
+}
+
+#[tokio::test]
 async fn unbuilt_body_sends_nothing() {
     let server = Server::start(|_, _| answer(200, &[], "")).await;
     let scope = scope();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use idp_bridge_core::{
     ClientCertificate, ConnectorContext, Error, IdentityProvider, OutboundPolicy, PrivateNetworks, Registry,
@@ -22,17 +22,21 @@ use crate::connectors;
 /// The schema of the keys that all connectors share.
 static COMMON_SCHEMA: LazyLock<Value> = LazyLock::new(|| schemars::schema_for!(model::Connector).to_value());
 
-/// The connectors of the program, each with the schema of its table.
+/// The connectors of the program, each with the schema of its table, which the first such table makes.
 #[derive(Debug)]
 pub(super) struct Connectors {
     registry: Registry,
-    schemas: BTreeMap<&'static str, Value>,
+    schemas: BTreeMap<&'static str, OnceLock<Value>>,
 }
 
 impl Connectors {
     pub(super) fn new(registry: &Registry) -> Self {
-        let schemas = registry.iter().map(|entry| (entry.kind(), joined_schema(entry)));
+        let schemas = registry.iter().map(|entry| (entry.kind(), OnceLock::new()));
         Self { registry: registry.clone(), schemas: schemas.collect() }
+    }
+
+    fn shape(&self, entry: &RegistryEntry) -> Option<Shape<'_>> {
+        Shape::new(self.schemas.get(entry.kind())?.get_or_init(|| joined_schema(entry)))
     }
 }
 
@@ -80,7 +84,7 @@ impl Reader<'_> {
         };
         let entry = self.find_connector(&table, path).map_err(|problem| problems.push(problem)).ok()?;
         let mut inspection = Inspection::new(self.document, &self.sources);
-        if let Some(shape) = self.connectors.schemas.get(entry.kind()).and_then(Shape::new) {
+        if let Some(shape) = self.connectors.shape(entry) {
             inspection.inspect_table(shape, &mut table, path);
         }
         problems.append(&mut inspection.problems);
