@@ -77,7 +77,7 @@ const fn fault(name: &'static str, kind: Kind, codes: &'static [&'static str]) -
     Fault { name, kind, codes, needs_token: false }
 }
 
-/// Any answer that says that the identity provider is away.
+/// Any answer that says that the identity provider is unavailable.
 const UNAVAILABLE: &[&str] = &["upstream_unavailable"];
 const INVALID: &[&str] = &["upstream_invalid_response"];
 const BROKEN: &[&str] = &["upstream_unavailable", "upstream_invalid_response"];

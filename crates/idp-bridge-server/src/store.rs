@@ -63,7 +63,7 @@ pub struct Store {
     resets: Arc<dyn ResetLimiter>,
     clock: Arc<dyn Clock>,
     /// Whether the last operation failed.
-    is_away: AtomicBool,
+    is_unavailable: AtomicBool,
     /// The numbers of failed and of successful operations.
     counts: [[AtomicU64; 2]; Operation::ALL.len()],
 }
@@ -78,7 +78,7 @@ impl Store {
             revocations,
             resets,
             clock,
-            is_away: AtomicBool::new(false),
+            is_unavailable: AtomicBool::new(false),
             counts: Default::default(),
         })
     }
@@ -100,8 +100,8 @@ impl Store {
         let redis = Arc::new(RedisStore::new(settings, Arc::clone(&clock), random)?);
         let writes = Arc::new(Leased::new(Arc::clone(&redis), random).map_err(no_randomness)?);
         let (revocations, resets) = (Arc::clone(&redis) as Arc<dyn RevocationStore>, redis as Arc<dyn ResetLimiter>);
-        let (is_away, counts) = (AtomicBool::new(false), Default::default());
-        Ok(Self { writes, revocations, resets, clock, is_away, counts })
+        let (is_unavailable, counts) = (AtomicBool::new(false), Default::default());
+        Ok(Self { writes, revocations, resets, clock, is_unavailable, counts })
     }
 
     /// Replaces the revocation list.
@@ -115,7 +115,7 @@ impl Store {
         self.observe(Operation::BeginWrite, self.writes.begin(key, fingerprint, deadline).await)
     }
 
-    /// Records the result of a write. After an error the result is recorded later, if the store is back soon.
+    /// Records the result of a write. After an error the result is recorded later, if the store is available again soon.
     pub(crate) async fn finish_write(&self, claim: Box<dyn Claim>, result: WriteResult) {
         // The write has ended, so its caller gets its result in any case.
         let _ = self.observe(Operation::FinishWrite, claim.finish(result).await);
@@ -178,15 +178,15 @@ impl Store {
         if let Some(count) = self.count(operation, result.is_ok()) {
             count.fetch_add(1, Relaxed);
         }
-        let is_away = result.is_err();
-        if self.is_away.swap(is_away, Relaxed) != is_away {
+        let is_unavailable = result.is_err();
+        if self.is_unavailable.swap(is_unavailable, Relaxed) != is_unavailable {
             match &result {
                 Err(error) => {
                     let (operation, hint) = (operation.as_str(), error.hint());
                     let cause = std::error::Error::source(error);
-                    tracing::error!(operation, %error, cause, hint, "the store is away: writes, userinfo and logout fail");
+                    tracing::error!(operation, %error, cause, hint, "the store is unavailable: writes, userinfo and logout fail");
                 }
-                Ok(_) => tracing::info!("the store is back"),
+                Ok(_) => tracing::info!("the store is available again"),
             }
         }
         result

@@ -1,7 +1,7 @@
 //! The export of traces to a collector (OTLP).
 //!
 //! A request's spans are made of its record when it ends, and a thread of the exporter sends them. A collector that is slow or
-//! away loses spans, and no call waits for it.
+//! unavailable loses spans, and no call waits for it.
 
 mod collector;
 mod spans;
@@ -43,7 +43,7 @@ struct Counters {
     failed: AtomicU64,
     dropped: AtomicU64,
     /// Whether the last request failed.
-    is_away: AtomicBool,
+    is_unavailable: AtomicBool,
     /// Whether the last request's spans did not fit the queue.
     is_full: AtomicBool,
 }
@@ -110,9 +110,9 @@ impl Counters {
     fn count_sent(&self, spans: usize, result: &OTelSdkResult) {
         let count = if result.is_ok() { &self.exported } else { &self.failed };
         count.fetch_add(spans as u64, Relaxed);
-        if self.is_away.swap(result.is_err(), Relaxed) != result.is_err() {
+        if self.is_unavailable.swap(result.is_err(), Relaxed) != result.is_err() {
             match result {
-                Ok(()) => tracing::info!("the collector of traces is back"),
+                Ok(()) => tracing::info!("the collector of traces accepts spans again"),
                 Err(error) => {
                     tracing::warn!(%error, "spans are lost, since the collector of traces does not accept them")
                 }

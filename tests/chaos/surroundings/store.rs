@@ -13,14 +13,14 @@ const SERVER: &str = "[server]\nshutdown_delay = \"0s\"\n";
 pub(super) fn redis_is_paused(stage: &Stage<'_>) -> Result<(), String> {
     let redis = RedisServer::start();
     let codes = &["overloaded", "deadline_exceeded"];
-    with_redis_away(stage, redis, codes, (|redis| redis.pause(), |redis| redis.resume()))
+    with_redis_unavailable(stage, redis, codes, (|redis| redis.pause(), |redis| redis.resume()))
 }
 
 pub(super) fn redis_is_killed(stage: &Stage<'_>) -> Result<(), String> {
-    with_redis_away(stage, RedisServer::start(), &["overloaded"], (RedisServer::kill, RedisServer::restart))
+    with_redis_unavailable(stage, RedisServer::start(), &["overloaded"], (RedisServer::kill, RedisServer::restart))
 }
 
-fn with_redis_away(
+fn with_redis_unavailable(
     stage: &Stage<'_>,
     mut redis: RedisServer,
     refused: &[&str],

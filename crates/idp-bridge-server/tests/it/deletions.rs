@@ -16,15 +16,15 @@ use crate::scripted::{Returned, Scripted, upstream};
 #[derive(Debug, Default)]
 struct Spy {
     entries: Mutex<Vec<Revocation>>,
-    is_away: Mutex<bool>,
+    is_unavailable: Mutex<bool>,
 }
 
 #[async_trait]
 impl RevocationStore for Spy {
     async fn revoke(&self, tenant: &TenantId, entries: &[Revocation]) -> Result<()> {
         assert_eq!(tenant.as_str(), "acme");
-        if *self.is_away.lock().unwrap() {
-            return Err(Error::ours(ErrorKind::Unavailable, "the store is away"));
+        if *self.is_unavailable.lock().unwrap() {
+            return Err(Error::ours(ErrorKind::Unavailable, "the store is unavailable"));
         }
         self.entries.lock().unwrap().extend_from_slice(entries);
         Ok(())
@@ -67,11 +67,11 @@ async fn unwritable_list_fails_the_delete() {
     let provider = deleting();
     let (bridge, spy) = bridge(provider.clone(), Some(FederationRules::default())).await;
     let call = signed_as("msg_again", &envelope("users.delete", json!({"id": "u-1"})));
-    *spy.is_away.lock().unwrap() = true;
+    *spy.is_unavailable.lock().unwrap() = true;
     let answer = bridge.send(&call).await;
     assert_eq!((answer.status, &answer.json()["outcome"]), (503, &json!("unknown")));
     assert_eq!((&answer.json()["retryable"], answer.header("retry-after").is_some()), (&json!(true), true));
-    *spy.is_away.lock().unwrap() = false;
+    *spy.is_unavailable.lock().unwrap() = false;
     let answer = bridge.send(&call).await;
     assert_eq!((answer.status, answer.header("idempotent-replayed")), (200, None));
     assert_eq!((provider.calls(), spy.entries.lock().unwrap().len()), (2, 1));
