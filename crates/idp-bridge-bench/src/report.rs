@@ -57,8 +57,8 @@ struct Row {
     p50_us: f64,
     p99_us: f64,
     start_ms: f64,
-    idle: MemoryMib,
-    loaded: MemoryMib,
+    idle: MemoryMedians,
+    loaded: MemoryMedians,
 }
 
 /// CPU time per call in microseconds.
@@ -79,16 +79,16 @@ impl fmt::Display for Cost {
     }
 }
 
-/// Medians of the memory, in MiB.
+/// Medians of the memory.
 #[derive(Debug, Serialize)]
-struct MemoryMib {
-    resident: f64,
-    own: f64,
+struct MemoryMedians {
+    resident_mib: f64,
+    own_mib: f64,
 }
 
-impl fmt::Display for MemoryMib {
+impl fmt::Display for MemoryMedians {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.1} MiB ({:.1})", self.resident, self.own)
+        write!(f, "{:.1} MiB ({:.1})", self.resident_mib, self.own_mib)
     }
 }
 
@@ -111,11 +111,9 @@ impl Report {
         }
         let connections: Vec<usize> = rows.first().map(|row| row.cpu_us.keys().copied().collect()).unwrap_or_default();
         let plural = |number| if number == 1 { "" } else { "s" };
-        let heads: String = connections
-            .iter()
-            .map(|&number| format!(" CPU per call, {number} connection{} | ratio |", plural(number)))
-            .collect();
-        println!("| gateway |{heads} p50 | p99 | start | idle (own) | loaded (own) |");
+        let heads: String =
+            connections.iter().map(|&number| format!(" {number} connection{} | ratio |", plural(number))).collect();
+        println!("| gateway | CPU per call,{heads} p50 | p99 | start | idle (own) | loaded (own) |");
         println!("|---|{}---|---|---|---|---|", "---|---|".repeat(connections.len()));
         for row in &rows {
             let cells: String = row.cpu_us.values().map(|cost| format!(" {cost} |")).collect();
@@ -129,9 +127,9 @@ impl Report {
 fn row(gateway: &'static str, rounds: &[Figures], reference: Option<&[Figures]>) -> Row {
     let all = |value: &dyn Fn(&Figures) -> f64| sorted(rounds.iter().map(value).collect());
     let middle = |value: &dyn Fn(&Figures) -> f64| median(&all(value));
-    let memory = |value: &dyn Fn(&Figures) -> Memory| MemoryMib {
-        resident: middle(&|figures| value(figures).resident_kib as f64 / 1024.0),
-        own: middle(&|figures| value(figures).own_kib as f64 / 1024.0),
+    let memory = |value: &dyn Fn(&Figures) -> Memory| MemoryMedians {
+        resident_mib: middle(&|figures| value(figures).resident_kib as f64 / 1024.0),
+        own_mib: middle(&|figures| value(figures).own_kib as f64 / 1024.0),
     };
     let connections: Vec<usize> =
         rounds.first().map(|first| first.saturation.keys().copied().collect()).unwrap_or_default();

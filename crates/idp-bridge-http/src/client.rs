@@ -20,7 +20,7 @@ use crate::{BaseUrl, tls};
 /// the identity provider offers it (ALPN).
 //
 // A trait object, since the compiler checks for each async function of a connector that its client is `Send`. With the type
-// itself it would check those of connections, TLS and DNS each time, which took most of the compile time.
+// itself it would check those of connections, TLS and DNS each time, which took about half of the compile time.
 #[derive(Clone)]
 pub struct Client(Arc<dyn AsRef<Sender> + Send + Sync>);
 
