@@ -4,7 +4,8 @@ mod federation;
 
 use idp_bridge_core::{CallScope, ConnectorContext, Email, Error, ErrorKind, Result, UserId};
 use idp_bridge_http::{
-    BaseUrl, Client, ClientProof, HeaderName, HeaderValue, Request, Response, TokenCache, TokenRequest, Url, header,
+    BaseUrl, Client, ClientProof, HeaderName, HeaderValue, Request, RequestUrl, Response, TokenCache, TokenRequest,
+    header,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -175,7 +176,7 @@ impl Auth0Api {
         self.read(scope, Step::ReadTemplates, &["email-templates", name], &[]).await
     }
 
-    fn url(&self, path: &[&str]) -> Result<Url> {
+    fn url(&self, path: &[&str]) -> Result<RequestUrl> {
         self.management.join(path)
     }
 
@@ -185,7 +186,7 @@ impl Auth0Api {
     }
 
     /// Returns a URL at the domain where users log in.
-    pub(crate) fn login_url(&self, path: &[&str]) -> Result<Url> {
+    pub(crate) fn login_url(&self, path: &[&str]) -> Result<RequestUrl> {
         self.login_base.join(path)
     }
 
@@ -232,7 +233,7 @@ pub(crate) struct PasswordReset {
 }
 
 /// Returns the request for a token of the bridge's application.
-fn token_request(url: Url, config: &Auth0Config, proof: ClientProof) -> Request {
+fn token_request(url: RequestUrl, config: &Auth0Config, proof: ClientProof) -> Request {
     let (audience, client_id, own_issuer) = (config.audience(), config.client_id.clone(), config.own_issuer());
     // Each attempt needs a new assertion.
     let form = move || {

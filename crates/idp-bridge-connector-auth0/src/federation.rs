@@ -62,15 +62,15 @@ impl Auth0Federation {
         context: &ConnectorContext,
     ) -> Result<Self> {
         let open_id = OpenIdSettings {
-            discovery: Some(api.login_url(&[".well-known", "openid-configuration"])?),
-            jwks: Some(api.login_url(&[".well-known", "jwks.json"])?),
+            discovery: Some(api.login_url(&[".well-known", "openid-configuration"])?.into()),
+            jwks: Some(api.login_url(&[".well-known", "jwks.json"])?.into()),
             ..OpenIdSettings::new(config.issuer(), &context.outbound)
         };
         Ok(Self {
             open_id: OpenIdProvider::new(api.http(), open_id, context.clock.clone())?,
             clock: context.clock.clone(),
             access: AccessRules::new(config, &settings),
-            end_session: BaseUrl::parse(&config.issuer(), &context.outbound)?.join(&["oidc", "logout"])?,
+            end_session: BaseUrl::parse(&config.issuer(), &context.outbound)?.join(&["oidc", "logout"])?.into(),
             config: config.clone(),
             settings,
             api,

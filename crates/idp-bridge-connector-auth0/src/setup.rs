@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use idp_bridge_core::ErrorKind::{InvalidResponse, Misconfigured};
 use idp_bridge_core::{CallScope, ConnectorContext, Error, Result, Secret, SetupStep};
-use idp_bridge_http::{BaseUrl, Client, Request, Url};
+use idp_bridge_http::{BaseUrl, Client, Request, RequestUrl};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -230,7 +230,7 @@ struct Session {
 }
 
 impl Session {
-    fn url(&self, path: &[&str]) -> Result<Url> {
+    fn url(&self, path: &[&str]) -> Result<RequestUrl> {
         self.management.join(path)
     }
 

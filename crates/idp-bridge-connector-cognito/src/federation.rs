@@ -18,7 +18,7 @@ use idp_bridge_core::{
     LogoutFallback, LogoutReach, OauthClient, Result, Secret, Support, TokenIdentity, TokenUser, if_found,
 };
 use idp_bridge_http::oidc::{Algorithm, OpenIdProvider, OpenIdSettings, Rules, SecretCheck};
-use idp_bridge_http::{BaseUrl, Client};
+use idp_bridge_http::{BaseUrl, Client, Url};
 
 use crate::client::UserPool;
 use crate::config::CognitoConfig;
@@ -76,7 +76,7 @@ impl PoolFederation {
         let domain = url("domain", domain)?;
         let endpoint = config.region_endpoint();
         let documents = url("issuer_endpoint", config.issuer_endpoint.as_deref().unwrap_or(&endpoint))?;
-        let document = |name| documents.join(&[&config.user_pool_id, ".well-known", name]);
+        let document = |name| documents.join(&[&config.user_pool_id, ".well-known", name]).map(Url::from);
         let issuer = format!("{endpoint}/{}", config.user_pool_id);
         let jwks = document("jwks.json")?;
         let open_id = OpenIdSettings {

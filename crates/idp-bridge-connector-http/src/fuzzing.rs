@@ -43,7 +43,11 @@ impl BoundDefinition {
     /// Returns the URLs of all requests that these values suffice for. Captured values and cursors are `text`.
     pub fn urls(&self, id: &UserId, key: SearchKey<'_>, text: &str) -> Vec<Url> {
         let values = [Values::of_id(id), Values::of_search(key, Some(text)), Values::of_session(text)];
-        self.requests.iter().flat_map(|request| values.iter().filter_map(|values| request.url(values).ok())).collect()
+        self.requests
+            .iter()
+            .flat_map(|request| values.iter().filter_map(|values| request.url(values).ok()))
+            .map(Url::from)
+            .collect()
     }
 
     /// Converts a user.

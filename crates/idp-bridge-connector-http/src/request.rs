@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use idp_bridge_core::{Error, Result};
-use idp_bridge_http::{BaseUrl, HeaderName, HeaderValue, Request, Url, header};
+use idp_bridge_http::{BaseUrl, HeaderName, HeaderValue, Request, RequestUrl, Url, header};
 
 use crate::body::JsonBody;
 use crate::definition::{Method, RequestSpec};
@@ -80,19 +80,18 @@ impl BoundRequest {
     }
 
     /// Returns the URL of a call, without its query.
-    pub(crate) fn url(&self, values: &Values<'_>) -> Result<Url> {
+    pub(crate) fn url(&self, values: &Values<'_>) -> Result<RequestUrl> {
         let segments: Vec<String> = self.path.iter().map(|part| part.require(values)).collect::<Result<_>>()?;
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        let mut url = self.base.join(&segments)?;
-        if let Some(name) = &self.custom_method {
-            let path = format!("{}:{name}", url.path());
-            url.set_path(&path);
+        let url = self.base.join(&segments)?;
+        if self.custom_method.is_none() && !self.trailing_slash {
+            return Ok(url);
         }
-        if self.trailing_slash {
-            let path = format!("{}/", url.path());
-            url.set_path(&path);
-        }
-        Ok(url)
+        let mut url = Url::from(url);
+        let method = self.custom_method.iter().flat_map(|name| [":", name]);
+        let path: String = [url.path()].into_iter().chain(method).chain(self.trailing_slash.then_some("/")).collect();
+        url.set_path(&path);
+        Ok(url.into())
     }
 
     /// Builds the request of a call.

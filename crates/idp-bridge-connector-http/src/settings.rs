@@ -77,7 +77,8 @@ impl Settings {
             .iter()
             .map(|part| part.clone().bind(|name| self.text(name)).require(&Values::default()))
             .collect::<Result<_>>()?;
-        self.origin(origin)?.join(&segments.iter().map(String::as_str).collect::<Vec<_>>())
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        self.origin(origin)?.join(&segments).map(Url::from)
     }
 
     /// Returns all base URLs.

@@ -1,7 +1,7 @@
 //! Requests to Keycloak's Admin REST API.
 
 use idp_bridge_core::{CallScope, ConnectorContext, Error, MailKind, Result, UserId};
-use idp_bridge_http::{BaseUrl, Client, ClientProof, Request, Response, TokenCache, TokenRequest, Url};
+use idp_bridge_http::{BaseUrl, Client, ClientProof, Request, RequestUrl, Response, TokenCache, TokenRequest};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -149,7 +149,7 @@ impl AdminApi {
     }
 
     /// Returns the URL of a resource of the realm.
-    pub(crate) fn url(&self, path: &[&str]) -> Result<Url> {
+    pub(crate) fn url(&self, path: &[&str]) -> Result<RequestUrl> {
         self.resources.url(path)
     }
 
@@ -176,7 +176,7 @@ impl RealmResources {
     }
 
     /// Returns the URL of a resource of the realm.
-    pub(crate) fn url(&self, path: &[&str]) -> Result<Url> {
+    pub(crate) fn url(&self, path: &[&str]) -> Result<RequestUrl> {
         self.base.join(path)
     }
 

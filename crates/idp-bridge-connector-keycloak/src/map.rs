@@ -1,6 +1,6 @@
 //! Converts Keycloak's users.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use idp_bridge_core::jiff::Timestamp;
 use idp_bridge_core::{Email, Error, ErrorKind, Result, StoredUser, UserId, UserRecord};
@@ -18,7 +18,7 @@ pub struct KeycloakUser {
     email_verified: Option<bool>,
     enabled: Option<bool>,
     created_timestamp: Option<i64>,
-    attributes: Option<HashMap<String, Vec<Option<String>>>>,
+    attributes: Option<BTreeMap<String, Vec<Option<String>>>>,
     access: Option<Access>,
     federation_link: Option<String>,
 }

@@ -64,8 +64,8 @@ impl RealmSetup {
         let url = base.join(&["realms", &self.realm, ".well-known", "openid-configuration"])?;
         let answer = check(Step::Discover, http.send(scope, Request::get(url)).await?)?;
         let Discovery { issuer } = answer.json()?;
-        let expected = base.join(&["realms", &self.realm])?;
-        Ok(Some(issuer).filter(|issuer| issuer != expected.as_str()))
+        let expected = base.join(&["realms", &self.realm])?.to_string();
+        Ok(Some(issuer).filter(|issuer| *issuer != expected))
     }
 
     /// Creates the parts that the realm lacks.

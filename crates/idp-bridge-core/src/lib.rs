@@ -48,7 +48,7 @@ pub use registry::{ConfigError, Registry, RegistryEntry};
 pub use scope::{CallScope, Outcome, Recorder};
 pub use secret::Secret;
 pub use setup::SetupStep;
-pub use timeline::{Attempt, BreakerDecision, RunningAttempt, RunningStep, Step, Timeline, Wait};
+pub use timeline::{Attempt, BreakerDecision, RunningAttempt, RunningStep, Step, Timeline};
 pub use trace_context::TraceContext;
 pub use user::{Customer, User, UserRecord};
 pub use values::{AccessToken, CustomerId, Email, InvalidValue, SessionId, TenantId, UserId};

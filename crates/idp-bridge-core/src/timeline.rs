@@ -3,7 +3,10 @@
 //! A call records them as they begin, so that they are known when the deadline drops its future. Log, metrics, the list of the
 //! last calls and traces are made of them.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::Poll;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -128,9 +131,18 @@ impl Timeline {
         RunningStep { timeline: self.clone(), position, parent }
     }
 
-    /// Begins a wait, which is a step if it takes a millisecond or longer.
-    pub fn begin_wait(&self, name: &'static str) -> Wait {
-        Wait { timeline: self.clone(), name, start_us: self.elapsed_us() }
+    /// Waits for a future. The wait is a step if it takes a millisecond or longer, also if it is cancelled.
+    pub async fn wait<F: Future>(&self, name: &'static str, future: F) -> F::Output {
+        let mut future = pin!(future);
+        let first = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
+        match first {
+            // Most futures are ready at once. They need no time.
+            Poll::Ready(output) => output,
+            Poll::Pending => {
+                let _wait = Wait { timeline: self, name, start_us: self.elapsed_us() };
+                future.await
+            }
+        }
     }
 
     /// Begins an attempt of a request, which ends when the returned value is dropped.
@@ -199,14 +211,13 @@ impl Drop for RunningStep {
 }
 
 /// A running wait. Dropping it records the wait, unless it was short.
-#[derive(Debug)]
-pub struct Wait {
-    timeline: Timeline,
+struct Wait<'a> {
+    timeline: &'a Timeline,
     name: &'static str,
     start_us: u64,
 }
 
-impl Drop for Wait {
+impl Drop for Wait<'_> {
     fn drop(&mut self) {
         let duration_us = self.timeline.elapsed_us().saturating_sub(self.start_us);
         if duration_us >= MIN_WAIT_US {
@@ -328,12 +339,30 @@ mod tests {
         assert_eq!(timeline.steps().len(), MAX_STEPS);
     }
 
-    #[test]
-    fn short_wait_is_no_step() {
+    #[tokio::test]
+    async fn only_long_waits_are_steps() {
         let timeline = Timeline::default();
-        drop(timeline.begin_wait("queue"));
-        let wait = timeline.begin_wait("queue");
-        while timeline.elapsed_us() < wait.start_us + MIN_WAIT_US {
+        timeline.wait("queue", async {}).await;
+        timeline.wait("queue", tokio::task::yield_now()).await;
+        let long = async {
+            tokio::task::yield_now().await;
+            let start_us = timeline.elapsed_us();
+            while timeline.elapsed_us() < start_us + MIN_WAIT_US {
+                std::hint::spin_loop();
+            }
+        };
+        timeline.wait("audit", long).await;
+        assert_eq!(names(&timeline), [("audit", None)]);
+    }
+
+    #[tokio::test]
+    async fn cancelled_wait_is_a_step() {
+        let timeline = Timeline::default();
+        let mut wait = Box::pin(timeline.wait("queue", std::future::pending::<()>()));
+        let is_ready = poll_fn(|context| Poll::Ready(wait.as_mut().poll(context).is_ready())).await;
+        assert!(!is_ready);
+        let start_us = timeline.elapsed_us();
+        while timeline.elapsed_us() < start_us + MIN_WAIT_US {
             std::hint::spin_loop();
         }
         drop(wait);

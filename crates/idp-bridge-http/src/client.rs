@@ -93,7 +93,7 @@ impl Client {
         Box::pin(async move {
             let result = self.sender().send(scope, request, sent).await;
             result.map_err(|error| {
-                let host = request.parts.url.host_str().unwrap_or_default().to_owned();
+                let host = request.parts.url.base().host_str().unwrap_or_default().to_owned();
                 error.with("host", host).with("attempts", sent.to_string())
             })
         })

@@ -45,6 +45,7 @@ mod pool;
 pub mod quote;
 mod refusal;
 mod request;
+mod request_url;
 mod resolver;
 mod response;
 mod retry;
@@ -64,11 +65,12 @@ pub use dial::{Dialer, tls_config, transport_error, until_deadline};
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 pub use refusal::status_error;
 pub use request::{Effect, Request};
+pub use request_url::RequestUrl;
 pub use response::Response;
 pub use sender::MAX_BODY;
 pub use stream::{HostTls, Protection, Stream};
 pub use token::{Token, TokenCache, TokenRequest, TokenResponse, TokenSource};
 pub use transport::{Peer, TransportCause};
 
-/// The URL type of [`BaseUrl::join`] and [`Request`].
+/// The type of a parsed URL. A [`RequestUrl`] can be converted from and to it.
 pub use url::Url;

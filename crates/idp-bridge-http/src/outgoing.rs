@@ -4,7 +4,6 @@ use bytes::Bytes;
 use http::header::{ACCEPT, HOST, PROXY_AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use http_body_util::Full;
-use url::{Position, Url};
 
 use crate::connector::Proxy;
 use crate::request::Request;
@@ -30,24 +29,20 @@ impl Outgoing<'_> {
     /// Writes the attempt for HTTP/1.1. A proxy gets the whole URL of an `http` request.
     pub(crate) fn to_http1(&self, proxy: Option<&Proxy>) -> Result<http::Request<Full<Bytes>>, http::Error> {
         let url = &self.request.parts.url;
-        let proxy = proxy.filter(|_| url.scheme() == "http");
-        let target = if proxy.is_some() {
-            &url[..Position::AfterQuery]
-        } else {
-            &url[Position::BeforePath..Position::AfterQuery]
-        };
+        let proxy = proxy.filter(|_| url.base().scheme() == "http");
+        let uri = if proxy.is_some() { url.to_uri()? } else { Uri::try_from(url.target())? };
         let mut headers = HeaderMap::with_capacity(self.request.parts.headers.len() + ADDED_HEADERS);
-        headers.insert(HOST, HeaderValue::try_from(&url[Position::BeforeHost..Position::AfterPort])?);
+        headers.insert(HOST, HeaderValue::try_from(url.authority())?);
         if let Some(authorization) = proxy.and_then(|proxy| proxy.authorization.clone()) {
             headers.insert(PROXY_AUTHORIZATION, authorization);
         }
-        self.build(Uri::try_from(target)?, headers)
+        self.build(uri, headers)
     }
 
     /// Writes the attempt for HTTP/2.
     pub(crate) fn to_http2(&self) -> Result<http::Request<Full<Bytes>>, http::Error> {
         let headers = HeaderMap::with_capacity(self.request.parts.headers.len() + ADDED_HEADERS);
-        self.build(absolute_uri(&self.request.parts.url)?, headers)
+        self.build(self.request.parts.url.to_uri()?, headers)
     }
 
     fn build(&self, uri: Uri, mut headers: HeaderMap) -> Result<http::Request<Full<Bytes>>, http::Error> {
@@ -65,9 +60,4 @@ impl Outgoing<'_> {
         *request.headers_mut() = headers;
         Ok(request)
     }
-}
-
-/// Returns the URI with the scheme, the host and the path of a URL.
-pub(crate) fn absolute_uri(url: &Url) -> Result<Uri, http::Error> {
-    Ok(Uri::try_from(&url[..Position::AfterQuery])?)
 }

@@ -3,7 +3,7 @@
 //! The task of a request also polls its HTTP/1.1 connection. A call therefore wakes no other task, and an idle connection
 //! has no task. An HTTP/2 connection is shared by requests and has a task.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -18,10 +18,10 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::client::legacy::connect::Connection as _;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, sleep};
-use url::{Position, Url};
 
 use crate::connector::{BoxError, Connector, Stream};
-use crate::outgoing::{Outgoing, absolute_uri};
+use crate::outgoing::Outgoing;
+use crate::request_url::RequestUrl;
 use crate::transport::find;
 
 /// Shorter than the idle timeout of common servers and load balancers, so that a write rarely meets a closing connection.
@@ -47,7 +47,7 @@ struct Inner {
 #[derive(Default)]
 struct Servers {
     /// The connections by scheme, host and port.
-    by_origin: HashMap<String, Server>,
+    by_origin: BTreeMap<String, Server>,
     /// Whether a task closes the connections that have been idle for too long.
     has_reaper: bool,
 }
@@ -110,8 +110,8 @@ impl Pool {
         }
     }
 
-    async fn connect(&self, url: &Url) -> Result<Connection, SendError> {
-        let uri = absolute_uri(url).map_err(|error| SendError::NotBuilt(error.into()))?;
+    async fn connect(&self, url: &RequestUrl) -> Result<Connection, SendError> {
+        let uri = url.to_uri().map_err(|error| SendError::NotBuilt(error.into()))?;
         let stream = self.0.connector.connect(uri).await.map_err(SendError::NotConnected)?;
         let failed = |error: hyper::Error| SendError::NotConnected(error.into());
         if stream.connected().is_negotiated_h2() {
@@ -121,9 +121,9 @@ impl Pool {
     }
 
     /// Takes a connection that is open as far as is known.
-    fn take(&self, url: &Url) -> Option<Connection> {
+    fn take(&self, url: &RequestUrl) -> Option<Connection> {
         let mut servers = self.servers();
-        let server = servers.by_origin.get_mut(origin(url))?;
+        let server = servers.by_origin.get_mut(url.origin())?;
         let now = Instant::now();
         if let Some((shared, last_used)) = server.shared.as_mut() {
             if is_fresh(*last_used, now) && !shared.0.is_closed() {
@@ -136,9 +136,9 @@ impl Pool {
     }
 
     /// Shares a new HTTP/2 connection, or returns the shared one if it is open.
-    fn share(&self, url: &Url, new: Http2) -> Http2 {
+    fn share(&self, url: &RequestUrl, new: Http2) -> Http2 {
         let mut servers = self.servers();
-        let server = servers.by_origin.entry(origin(url).to_owned()).or_default();
+        let server = servers.by_origin.entry(url.origin().to_owned()).or_default();
         match &server.shared {
             Some((shared, _)) if !shared.0.is_closed() => shared.clone(),
             _ => {
@@ -148,16 +148,16 @@ impl Pool {
         }
     }
 
-    fn forget_shared(&self, url: &Url) {
-        if let Some(server) = self.servers().by_origin.get_mut(origin(url)) {
+    fn forget_shared(&self, url: &RequestUrl) {
+        if let Some(server) = self.servers().by_origin.get_mut(url.origin()) {
             server.shared = None;
         }
     }
 
     /// Keeps an idle connection for later requests.
-    fn put(&self, url: &Url, http1: Box<Http1>) {
+    fn put(&self, url: &RequestUrl, http1: Box<Http1>) {
         let mut servers = self.servers();
-        let server = servers.by_origin.entry(origin(url).to_owned()).or_default();
+        let server = servers.by_origin.entry(url.origin().to_owned()).or_default();
         if server.idle.len() < self.0.max_idle {
             server.idle.push((http1, Instant::now()));
         }
@@ -170,11 +170,6 @@ impl Pool {
     fn servers(&self) -> MutexGuard<'_, Servers> {
         self.0.servers.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Returns the scheme, the host and the port of a URL.
-fn origin(url: &Url) -> &str {
-    &url[..Position::BeforePath]
 }
 
 fn is_fresh(since: Instant, now: Instant) -> bool {
@@ -290,7 +285,7 @@ pub(crate) struct Incomplete<'a> {
     pub(crate) headers: HeaderMap,
     body: Incoming,
     /// The connection of the body, and the pool and the URL to keep it for.
-    source: Option<(&'a Pool, &'a Url, Box<Http1>)>,
+    source: Option<(&'a Pool, &'a RequestUrl, Box<Http1>)>,
 }
 
 /// The reason why a body cannot be read.
@@ -302,7 +297,7 @@ pub(crate) enum ReadError {
 }
 
 impl<'a> Incomplete<'a> {
-    fn new(response: Response<Incoming>, source: Option<(&'a Pool, &'a Url, Box<Http1>)>) -> Self {
+    fn new(response: Response<Incoming>, source: Option<(&'a Pool, &'a RequestUrl, Box<Http1>)>) -> Self {
         let (head, body) = response.into_parts();
         Self { status: head.status, headers: head.headers, body, source }
     }

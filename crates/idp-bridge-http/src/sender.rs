@@ -9,7 +9,6 @@ use idp_bridge_core::{
 };
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep, timeout_at};
-use url::{Position, Url};
 
 use crate::address::Reach;
 use crate::breaker::Breakers;
@@ -55,7 +54,7 @@ impl Sender {
 
     /// Sends a request, and again after failures, and reads the response. `sent` is the number of attempts so far.
     pub(crate) async fn send(&self, scope: &CallScope, request: &Request, sent: &mut u32) -> Result<Response> {
-        base_url::check(&request.parts.url, self.reach)?;
+        base_url::check(request.parts.url.base(), self.reach)?;
         self.budget.deposit();
         self.counters.count_request();
         let deadline = Instant::from_std(scope.deadline());
@@ -126,16 +125,16 @@ impl Sender {
     ) -> Result<Response, Fault> {
         let connections = &self.connections;
         let (pool, _place) = match second {
-            Some(place) => (connections.spare_for(&request.parts.url), Some(place)),
+            Some(place) => (connections.spare_for(request.parts.url.base()), Some(place)),
             None => {
-                let _wait = recorder.timeline().begin_wait("wait_for_connection");
-                (connections.pool(), connections.wait_for_place().await)
+                let place = connections.wait_for_place();
+                (connections.pool(), recorder.timeline().wait("wait_for_connection", place).await)
             }
         };
         let body = request.parts.body.as_ref().map(Body::build).transpose().map_err(Fault::unbuilt_body)?;
-        let step =
-            recorder.timeline().begin_attempt(method_name(&request.parts.method), host(&request.parts.url), number);
-        let attempt = self.breakers.admit(&request.parts.url).map_err(|error| {
+        let host = request.parts.url.authority();
+        let step = recorder.timeline().begin_attempt(method_name(&request.parts.method), host.to_owned(), number);
+        let attempt = self.breakers.admit(host).map_err(|error| {
             step.set_breaker(BreakerDecision::HeldBack);
             Fault::held_back(error)
         })?;
@@ -172,11 +171,6 @@ fn method_name(method: &Method) -> &'static str {
     NAMES.into_iter().find(|name| method == name).unwrap_or("_OTHER")
 }
 
-/// Returns the host and the port of a URL.
-fn host(url: &Url) -> String {
-    url[Position::BeforeHost..Position::AfterPort].to_owned()
-}
-
 /// Sends a request and reads the response.
 async fn exchange(pool: &Pool, recorder: &Recorder, outgoing: &Outgoing<'_>) -> Result<Response, Fault> {
     let request = outgoing.request;
@@ -191,7 +185,7 @@ async fn exchange(pool: &Pool, recorder: &Recorder, outgoing: &Outgoing<'_>) -> 
             recorder.write_refused();
         }
     };
-    let is_https = request.parts.url.scheme() == "https";
+    let is_https = request.parts.url.base().scheme() == "https";
     let mut incomplete = pool
         .send(outgoing)
         .await

@@ -119,10 +119,9 @@ impl<'de> Visitor<'de> for Strict {
         let inner = self.deeper()?;
         let mut object = Map::new();
         while let Some(key) = map.next_key::<String>()? {
-            if object.contains_key(&key) {
+            if object.insert(key, map.next_value_seed(inner)?).is_some() {
                 return Err(A::Error::custom(DUPLICATE));
             }
-            object.insert(key, map.next_value_seed(inner)?);
         }
         Ok(Value::Object(object))
     }

@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::alphabet::STANDARD as ALPHABET;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use data_encoding::HEXLOWER;
 use idp_bridge_core::Secret;
 use zeroize::Zeroizing;
 
@@ -116,7 +117,8 @@ impl VerifyingKey {
 
     /// Returns the key's id for logs: the first eight hexadecimal digits of the SHA-256 of its decoded bytes.
     pub fn id(&self) -> String {
-        self.digest().iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+        let [first, second, third, fourth, ..] = self.digest();
+        HEXLOWER.encode(&[first, second, third, fourth])
     }
 
     /// Returns the SHA-256 digest of the decoded bytes.

@@ -15,8 +15,7 @@ const MIN_WAIT: Duration = Duration::from_secs(1);
 /// Reserves a line for a call that is about to run. Fails with `Unavailable` if the audit is required and cannot be written.
 pub(crate) async fn reserve(state: &ServerState, scope: &CallScope) -> Result<Option<Reservation>> {
     let Some(audit) = &state.audit else { return Ok(None) };
-    let _wait = scope.recorder().timeline().begin_wait("audit");
-    with_deadline(scope, audit.reserve()).await.map(Some)
+    scope.recorder().timeline().wait("audit", with_deadline(scope, audit.reserve())).await.map(Some)
 }
 
 /// Records a call, and returns when its line is written.

@@ -3,7 +3,7 @@
 //! A label's values are configured tenants and connectors, or names that the code has. A tenant has counters only, since a
 //! histogram is a dozen series.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -48,7 +48,7 @@ pub(crate) struct TraceLabels {
 
 /// The calls of a tenant, by name and code.
 #[derive(Debug, Default)]
-pub(crate) struct CallCounters(Mutex<HashMap<(&'static str, &'static str), u64>>);
+pub(crate) struct CallCounters(Mutex<BTreeMap<(&'static str, &'static str), u64>>);
 
 /// A tenant's part of the metrics.
 #[derive(Debug, Clone)]
@@ -141,9 +141,7 @@ impl CallCounters {
     /// Returns the counts by call and code, sorted.
     pub(crate) fn counts(&self) -> Vec<((&'static str, &'static str), u64)> {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut sorted: Vec<_> = counts.iter().map(|(names, count)| (*names, *count)).collect();
-        sorted.sort_unstable();
-        sorted
+        counts.iter().map(|(names, count)| (*names, *count)).collect()
     }
 }
 

@@ -4,6 +4,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use aws_lc_rs::hmac;
+use data_encoding::HEXLOWER;
 use idp_bridge_core::{Random, TenantId, UserId};
 
 /// Random keys that never leave the process.
@@ -33,8 +34,8 @@ impl ProcessKey {
     /// Returns the next request id, which does not reveal the number of requests.
     pub(crate) fn next_request_id(&self) -> String {
         let number = self.requests.fetch_add(1, Relaxed);
-        let half = |part: u8| self.hashes.hash_one((part, number));
-        format!("{:016x}{:016x}", half(0), half(1))
+        let half = |part: u8| self.hashes.hash_one((part, number)).to_be_bytes();
+        HEXLOWER.encode(&[half(0), half(1)].concat())
     }
 
     /// Returns the hash of a user for the log. It depends on the salt, or else on the process.
@@ -45,8 +46,7 @@ impl ProcessKey {
             context.update(part.as_bytes());
         }
         let tag = context.sign();
-        let hash = tag.as_ref().iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte));
-        format!("{hash:016x}")
+        HEXLOWER.encode(tag.as_ref().get(..8).unwrap_or_default())
     }
 
     /// Returns a number below `count` that is stable for a tenant, or 0 if `count` is 0.

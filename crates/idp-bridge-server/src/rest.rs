@@ -160,10 +160,7 @@ async fn admit(
     let found = state.find_tenant(log.tenant());
     let body_timeout = state.body_timeout(headers, &found);
     let timeline = log.timeline();
-    let body = {
-        let _wait = timeline.begin_wait("read_body");
-        request::read_body(body, body_timeout).await?
-    };
+    let body = timeline.wait("read_body", request::read_body(body, body_timeout)).await?;
     let _step = timeline.begin("verify");
     let tenant = found.into_known();
     if let Some(tenant) = &tenant {

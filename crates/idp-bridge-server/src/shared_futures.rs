@@ -1,6 +1,7 @@
 //! Polls concurrent requests with equal keys once, and shares the result. A request ends with its last caller.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::future::Future;
 use std::hash::Hash;
 use std::pin::Pin;
@@ -33,37 +34,42 @@ where
         F: Future<Output = T> + Send + 'static,
     {
         let mut running = lock(&self.0);
-        if let Some(request) = running.get(&key).and_then(|(_, request)| request.upgrade()) {
+        let place = running.entry(key);
+        if let Entry::Occupied(place) = &place
+            && let Some(request) = place.get().1.upgrade()
+        {
             return request;
         }
         let identity = Arc::new(());
-        let entry = Entry { running: Arc::clone(&self.0), key: key.clone(), identity: Arc::clone(&identity) };
+        let guard = Guard { running: Arc::clone(&self.0), key: place.key().clone(), identity: Arc::clone(&identity) };
         let request: BoxFuture<T> = Box::pin(catch_panic(start()).map(move |result| {
             // Later callers start a new request, so that no result is older than the request for it.
-            drop(entry);
+            drop(guard);
             result.ok()
         }));
         let request = request.shared();
         if let Some(weak) = request.downgrade() {
-            running.insert(key, (identity, weak));
+            place.insert_entry((identity, weak));
         }
         request
     }
 }
 
-/// The entry of a running request. It is removed when this is dropped.
-struct Entry<K: Eq + Hash, T: Clone> {
+/// Removes the entry of a running request when it is dropped.
+struct Guard<K: Eq + Hash, T: Clone> {
     running: Arc<Mutex<Running<K, T>>>,
     key: K,
     identity: Arc<()>,
 }
 
-impl<K: Eq + Hash, T: Clone> Drop for Entry<K, T> {
+impl<K: Eq + Hash, T: Clone> Drop for Guard<K, T> {
     fn drop(&mut self) {
         let mut running = lock(&self.running);
         // A later request has the key if it began while the last caller of this one was leaving.
-        if running.get(&self.key).is_some_and(|(identity, _)| Arc::ptr_eq(identity, &self.identity)) {
-            running.remove(&self.key);
+        if let Some((key, later)) = running.remove_entry(&self.key)
+            && !Arc::ptr_eq(&later.0, &self.identity)
+        {
+            running.insert(key, later);
         }
     }
 }
@@ -154,7 +160,7 @@ mod tests {
     async fn abandoned_request_leaves_later_ones_alone() {
         let requests = SharedFutures::<u8, u8>::default();
         let later = requests.join(1, || async { 7 });
-        drop(Entry { running: Arc::clone(&requests.0), key: 1, identity: Arc::new(()) });
+        drop(Guard { running: Arc::clone(&requests.0), key: 1, identity: Arc::new(()) });
         assert_eq!(lock(&requests.0).len(), 1);
         assert_eq!(later.await, Some(7));
     }

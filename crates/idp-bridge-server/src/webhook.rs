@@ -52,10 +52,7 @@ async fn verify(state: &ServerState, head: &Parts, body: Incoming, log: &mut Req
     let found = state.find_tenant(log.tenant());
     let body_timeout = state.body_timeout(headers, &found);
     let timeline = log.timeline();
-    let body = {
-        let _wait = timeline.begin_wait("read_body");
-        request::read_body(body, body_timeout).await?
-    };
+    let body = timeline.wait("read_body", request::read_body(body, body_timeout)).await?;
     let _step = timeline.begin("verify");
     let (verified, checks) = found.keys().verify_counted(headers, &body, state.clock.now().as_second());
     log.set_signature_checks(checks);

@@ -105,7 +105,7 @@ impl Auth0Federation {
         let fix =
             format!("copy Client ID and Client Secret of Applications → `{id}` → Settings to `federation.clients`");
         let checked = async {
-            let (token_url, redirect_uri) = (self.api.login_url(&["oauth", "token"])?, self.config.issuer());
+            let (token_url, redirect_uri) = (self.api.login_url(&["oauth", "token"])?.into(), self.config.issuer());
             let credentials = ClientCredentials { client, authentication: ClientAuthentication::Post };
             self.open_id.check_secret_at(scope, token_url, credentials, &redirect_uri).await
         };

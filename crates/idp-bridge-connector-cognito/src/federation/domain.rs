@@ -33,10 +33,10 @@ pub(super) struct Domain {
 impl Domain {
     pub(super) fn new(base: &BaseUrl) -> Result<Self> {
         Ok(Self {
-            authorize: base.join(&["oauth2", "authorize"])?,
-            token: base.join(&["oauth2", "token"])?,
-            user_info: base.join(&["oauth2", "userInfo"])?,
-            logout: base.join(&["logout"])?,
+            authorize: base.join(&["oauth2", "authorize"])?.into(),
+            token: base.join(&["oauth2", "token"])?.into(),
+            user_info: base.join(&["oauth2", "userInfo"])?.into(),
+            logout: base.join(&["logout"])?.into(),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use idp_bridge_core::{AccessToken, CallScope, Error, ErrorKind, OauthClient, Result, Secret};
 use idp_bridge_http::oidc::Claims;
-use idp_bridge_http::{BaseUrl, Client, Request, Response, StatusCode, Url};
+use idp_bridge_http::{BaseUrl, Client, Request, RequestUrl, Response, StatusCode, Url};
 
 use crate::client::{AdminApi, BridgeClient};
 use crate::error::{Step, check};
@@ -47,20 +47,20 @@ impl Endpoints {
 
     /// Returns the URL of the discovery document.
     pub(super) fn discovery(&self) -> Result<Url> {
-        self.realm.join(&[".well-known", "openid-configuration"])
+        self.realm.join(&[".well-known", "openid-configuration"]).map(Url::from)
     }
 
     /// Returns the URL of the signing keys.
     pub(super) fn keys(&self) -> Result<Url> {
-        self.openid(&["certs"])
+        self.openid(&["certs"]).map(Url::from)
     }
 
     /// Returns the URL of the token endpoint.
     pub(super) fn token(&self) -> Result<Url> {
-        self.openid(&["token"])
+        self.openid(&["token"]).map(Url::from)
     }
 
-    fn openid(&self, path: &[&str]) -> Result<Url> {
+    fn openid(&self, path: &[&str]) -> Result<RequestUrl> {
         self.realm.join(&[&["protocol", "openid-connect"], path].concat())
     }
 

@@ -79,7 +79,7 @@ impl OpenIdProvider {
         }
         let url = match discovery {
             Some(url) => url,
-            None => base.join(&[".well-known", "openid-configuration"])?,
+            None => base.join(&[".well-known", "openid-configuration"])?.into(),
         };
         hosts.extend([base.as_url(), &url].into_iter().filter_map(Url::host_str).map(str::to_owned));
         let trust = Trust { issuer: issuer.clone(), hosts, policy };

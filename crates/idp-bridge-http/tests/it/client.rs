@@ -266,7 +266,8 @@ async fn unknown_name_is_unavailable() {
     let url = format!("http://{}.invalid/users?email=ada", "x".repeat(64));
     let policy = OutboundPolicy { allow_http: true, ..OutboundPolicy::default() };
     let scope = scope();
-    let error = Client::new(&policy).unwrap().send(&scope, Request::delete(url.parse().unwrap())).await.unwrap_err();
+    let error =
+        Client::new(&policy).unwrap().send(&scope, Request::delete(Url::parse(&url).unwrap())).await.unwrap_err();
     assert_eq!((error.kind(), error.origin()), (ErrorKind::Unavailable, Origin::Upstream));
     assert!(error.message().contains("resolved"), "{}", everything(&error));
     assert_eq!(scope.recorder().outcome(), Outcome::NotApplied);
@@ -392,7 +393,7 @@ async fn expired_deadline_sends_no_request() {
 async fn request_urls_are_checked_by_policy() {
     for url in ["http://idp.example/", "http://169.254.169.254/latest", "https://[fe80::1]/", "ftp://idp.example/"] {
         let scope = scope();
-        let error = client().send(&scope, Request::get(url.parse().unwrap())).await.unwrap_err();
+        let error = client().send(&scope, Request::get(Url::parse(url).unwrap())).await.unwrap_err();
         assert_eq!((error.kind(), error.origin()), (ErrorKind::Misconfigured, Origin::Ours), "{url}");
         assert_eq!(scope.recorder().attempts(), 0);
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU16, Ordering::SeqCst};
 use std::time::Duration;
 
 use idp_bridge_core::{CallScope, ErrorKind, OutboundPolicy, Outcome, UpstreamLimits};
-use idp_bridge_http::{Client, Request};
+use idp_bridge_http::{Client, Request, Url};
 
 use crate::server::{Reply, Server, answer, scope};
 
@@ -71,7 +71,7 @@ async fn refused_connection_opens_the_breaker() {
     let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = url.as_str().replace(&format!(":{}", url.port().unwrap()), &format!(":{}", unused.port()));
     let client = client(hasty());
-    let send = async || client.send(&scope(), Request::get(url.parse().unwrap())).await.unwrap_err();
+    let send = async || client.send(&scope(), Request::get(Url::parse(&url).unwrap())).await.unwrap_err();
     assert_eq!(send().await.context("circuit"), None);
     let error = send().await;
     assert_eq!(error.context("circuit"), Some("open"));

@@ -1,5 +1,6 @@
 //! The chain: each line has the SHA-256 of the line before it.
 
+use data_encoding::HEXLOWER;
 use serde::Serialize;
 
 use super::entry::AuditEntry;
@@ -28,7 +29,7 @@ impl LineDigest {
 
     /// Returns the digest of a line without its line break.
     pub(super) fn of(line: &[u8]) -> Self {
-        Self(sha256(line).iter().map(|byte| format!("{byte:02x}")).collect())
+        Self(HEXLOWER.encode(&sha256(line)))
     }
 
     /// Returns the line of an entry after a line with this digest, with a line break.

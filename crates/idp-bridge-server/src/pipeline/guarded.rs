@@ -10,10 +10,7 @@ use crate::user_cache::WrittenUser;
 pub(super) async fn dispatch(tenant: &Tenant, call: Call, scope: &CallScope) -> Result<Answer, Failure> {
     let not_applied = |error| Failure { error, outcome: Outcome::NotApplied };
     let timeline = scope.recorder().timeline();
-    let _running = {
-        let _wait = timeline.begin_wait("queue");
-        tenant.guard().enter(scope.deadline()).await.map_err(not_applied)?
-    };
+    let _running = timeline.wait("queue", tenant.guard().enter(scope.deadline())).await.map_err(not_applied)?;
     let _step = timeline.begin("dispatch");
     let written = WrittenUser::from_call(&call);
     let result = dispatch::call(tenant, call, scope).await;

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use idp_bridge_core::{Clock, Email, Error, ErrorKind, Finding, Random, Result, TenantId, async_trait};
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
@@ -69,14 +70,14 @@ impl RedisStore {
     }
 
     fn write_key(&self, request: &LeaseRequest) -> String {
-        format!("{}write:{}", self.prefix, hex(request.key.as_bytes()))
+        format!("{}write:{}", self.prefix, HEXLOWER.encode(request.key.as_bytes()))
     }
 
     /// Returns the key of an entry. The entries of a tenant share a hash slot, so that one command can read several.
     fn revocation_key(&self, tenant: &TenantId, digest: &Digest) -> String {
         let slot = sha256(tenant.as_str().as_bytes());
-        let slot = slot.first_chunk::<8>().map_or_else(String::new, |first| hex(first));
-        format!("{}revoked:{{{slot}}}:{}", self.prefix, hex(digest))
+        let slot = slot.first_chunk::<8>().map_or_else(String::new, |first| HEXLOWER.encode(first));
+        format!("{}revoked:{{{slot}}}:{}", self.prefix, HEXLOWER.encode(digest))
     }
 
     /// Returns the key of the hashes of addresses, which the first replica creates.
@@ -204,10 +205,6 @@ impl ResetLimiter for RedisStore {
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unreadable() -> Error {

@@ -5,10 +5,10 @@
 
 use std::fmt::{self, Debug, Write};
 
+use idp_bridge_core::jiff::Timestamp;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
@@ -27,7 +27,7 @@ where
         let metadata = event.metadata();
         let mut line = Line(String::with_capacity(USUAL_LENGTH));
         line.0.push_str("{\"timestamp\":\"");
-        SystemTime.format_time(&mut Writer::new(&mut line.0))?;
+        write!(line.0, "{:.6}", Timestamp::now())?;
         line.0.push_str("\",\"level\":\"");
         line.0.push_str(metadata.level().as_str());
         line.0.push('"');
@@ -196,7 +196,9 @@ mod tests {
             "timestamp": written["timestamp"],
         });
         assert_eq!(written, members);
-        assert!(written["timestamp"].as_str().unwrap().ends_with('Z'));
+        let timestamp = written["timestamp"].as_str().unwrap();
+        assert!(timestamp.parse::<Timestamp>().is_ok(), "{timestamp}");
+        assert_eq!(timestamp.len(), "2026-11-30T12:34:56.123456Z".len(), "{timestamp}");
     }
 
     #[test]

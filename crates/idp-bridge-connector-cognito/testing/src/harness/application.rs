@@ -89,7 +89,7 @@ impl Application<'_> {
 
     fn at(&self, path: &str) -> TestResult<Url> {
         let base = BaseUrl::parse(self.domain, &OutboundPolicy::default())?;
-        Ok(base.join(&path.split('/').collect::<Vec<_>>())?)
+        Ok(base.join(&path.split('/').collect::<Vec<_>>())?.into())
     }
 
     async fn send(&self, request: Request) -> TestResult<Response> {

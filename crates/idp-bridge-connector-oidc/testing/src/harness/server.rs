@@ -73,7 +73,7 @@ impl ServerHarness {
 
     /// Returns a URL below the issuer.
     pub(super) fn at(&self, segments: &[&str]) -> TestResult<Url> {
-        Ok(self.base.join(segments)?)
+        Ok(self.base.join(segments)?.into())
     }
 
     /// Sends a request to one of the paths below `/lab`.

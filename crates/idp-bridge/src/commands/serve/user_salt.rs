@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use data_encoding::HEXLOWER;
 use idp_bridge_core::{Random, Secret, SystemRandom};
 
 use crate::config::{Problem, Server};
@@ -39,7 +40,7 @@ fn read_or_create(path: &Path) -> io::Result<Secret> {
     }
     let mut bytes = [0; SALT_LENGTH / 2];
     SystemRandom.fill(&mut bytes)?;
-    let salt: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let salt = HEXLOWER.encode(&bytes);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(salt.as_bytes())?;
     file.sync_all()?;
