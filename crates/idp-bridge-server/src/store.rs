@@ -62,10 +62,16 @@ pub struct Store {
     revocations: Arc<dyn RevocationStore>,
     resets: Arc<dyn ResetLimiter>,
     clock: Arc<dyn Clock>,
-    /// Whether the last operation failed.
-    is_unavailable: AtomicBool,
-    /// The numbers of failed and of successful operations.
-    counts: [[AtomicU64; 2]; Operation::ALL.len()],
+    results: [Results; Operation::ALL.len()],
+}
+
+/// The results of an operation.
+#[derive(Default)]
+struct Results {
+    ok: AtomicU64,
+    failed: AtomicU64,
+    /// Whether the last one failed.
+    is_failing: AtomicBool,
 }
 
 impl Store {
@@ -73,14 +79,7 @@ impl Store {
     pub fn in_memory(clock: Arc<dyn Clock>, random: &dyn Random) -> std::io::Result<Self> {
         let revocations = Arc::new(MemoryRevocations::new(Arc::clone(&clock)));
         let resets = Arc::new(MemoryResets::new(random)?);
-        Ok(Self {
-            writes: Arc::new(MemoryStore::default()),
-            revocations,
-            resets,
-            clock,
-            is_unavailable: AtomicBool::new(false),
-            counts: Default::default(),
-        })
+        Ok(Self { writes: Arc::new(MemoryStore::default()), revocations, resets, clock, results: Default::default() })
     }
 
     /// Opens the store in the file of a folder, for a single replica. The limits of resets are in memory.
@@ -100,8 +99,7 @@ impl Store {
         let redis = Arc::new(RedisStore::new(settings, Arc::clone(&clock), random)?);
         let writes = Arc::new(Leased::new(Arc::clone(&redis), random).map_err(no_randomness)?);
         let (revocations, resets) = (Arc::clone(&redis) as Arc<dyn RevocationStore>, redis as Arc<dyn ResetLimiter>);
-        let (is_unavailable, counts) = (AtomicBool::new(false), Default::default());
-        Ok(Self { writes, revocations, resets, clock, is_unavailable, counts })
+        Ok(Self { writes, revocations, resets, clock, results: Default::default() })
     }
 
     /// Replaces the revocation list.
@@ -155,11 +153,8 @@ impl Store {
 
     /// Returns the number of operations with this result.
     pub(crate) fn operations(&self, operation: Operation, is_ok: bool) -> u64 {
-        self.count(operation, is_ok).map_or(0, |count| count.load(Relaxed))
-    }
-
-    fn count(&self, operation: Operation, is_ok: bool) -> Option<&AtomicU64> {
-        self.counts.get(operation as usize)?.get(usize::from(is_ok))
+        let Some(results) = self.results.get(operation as usize) else { return 0 };
+        if is_ok { results.ok.load(Relaxed) } else { results.failed.load(Relaxed) }
     }
 
     /// Runs an operation until shortly before the deadline of its call. Fails with `Unavailable` then.
@@ -173,20 +168,22 @@ impl Store {
         self.observe(operation, ended.unwrap_or_else(|_| Err(late())))
     }
 
-    /// Records the result of an operation: the log has the beginning and the end of an outage.
+    /// Records the result of an operation: the log has the begin and the end of its outage.
+    ///
+    /// Operations fail independently. The revocation list of a full disk can be read, for example.
     fn observe<T>(&self, operation: Operation, result: Result<T>) -> Result<T> {
-        if let Some(count) = self.count(operation, result.is_ok()) {
-            count.fetch_add(1, Relaxed);
-        }
-        let is_unavailable = result.is_err();
-        if self.is_unavailable.swap(is_unavailable, Relaxed) != is_unavailable {
+        let Some(results) = self.results.get(operation as usize) else { return result };
+        let count = if result.is_ok() { &results.ok } else { &results.failed };
+        count.fetch_add(1, Relaxed);
+        let is_failing = result.is_err();
+        if results.is_failing.swap(is_failing, Relaxed) != is_failing {
+            let operation = operation.as_str();
             match &result {
                 Err(error) => {
-                    let (operation, hint) = (operation.as_str(), error.hint());
-                    let cause = std::error::Error::source(error);
-                    tracing::error!(operation, %error, cause, hint, "the store is unavailable: writes, userinfo and logout fail");
+                    let (hint, cause) = (error.hint(), std::error::Error::source(error));
+                    tracing::error!(operation, %error, cause, hint, "the store is unavailable");
                 }
-                Ok(_) => tracing::info!("the store is available again"),
+                Ok(_) => tracing::info!(operation, "the store is available again"),
             }
         }
         result

@@ -1,7 +1,7 @@
-//! A revocation list in memory, for demos.
+//! A revocation list in memory: for demos, and for the reads of the list in a file.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use idp_bridge_core::{Clock, Result, TenantId, async_trait};
 use jiff::Timestamp;
@@ -13,7 +13,8 @@ use crate::digest::Digest;
 #[derive(Debug)]
 pub struct MemoryRevocations {
     clock: Arc<dyn Clock>,
-    list: Mutex<List>,
+    /// A poisoned lock is fine, since the list is consistent after every entry.
+    list: RwLock<List>,
 }
 
 #[derive(Debug, Default)]
@@ -26,35 +27,39 @@ struct List {
 impl MemoryRevocations {
     /// Creates an empty list.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, list: Mutex::default() }
+        Self { clock, list: RwLock::default() }
     }
 
-    /// Locks the list. A poisoned lock is fine, since the list is consistent after every entry.
-    fn list(&self) -> MutexGuard<'_, List> {
-        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Adds entries by the digests of their keys.
+    pub(crate) fn add(&self, entries: &[(Digest, Kept)]) {
+        let now = self.clock.now();
+        let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
+        list.remove_expired(now);
+        for (digest, kept) in entries.iter().filter(|(_, kept)| kept.is_active(now)) {
+            list.add(*digest, *kept);
+        }
+    }
+
+    /// Returns whether an entry of any of these keys rejects a token with this issue time.
+    pub(crate) fn rejects(&self, tenant: &TenantId, keys: &[RevokedKey], issued_at: Option<Timestamp>) -> bool {
+        let now = self.clock.now();
+        let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
+        keys.iter().any(|key| {
+            let kept = list.kept.get(&key.digest(tenant)).filter(|kept| kept.is_active(now));
+            kept.is_some_and(|kept| kept.rejects(issued_at))
+        })
     }
 }
 
 #[async_trait]
 impl RevocationStore for MemoryRevocations {
     async fn revoke(&self, tenant: &TenantId, entries: &[Revocation]) -> Result<()> {
-        let now = self.clock.now();
-        let mut list = self.list();
-        list.remove_expired(now);
-        for entry in entries.iter().filter(|entry| Kept::from(*entry).is_active(now)) {
-            list.add(entry.key.digest(tenant), entry.into());
-        }
+        self.add(&Kept::by_digest(tenant, entries));
         Ok(())
     }
 
     async fn is_revoked(&self, tenant: &TenantId, keys: &[RevokedKey], issued_at: Option<Timestamp>) -> Result<bool> {
-        let now = self.clock.now();
-        let list = self.list();
-        let is_rejected = |key: &RevokedKey| {
-            let kept = list.kept.get(&key.digest(tenant)).filter(|kept| kept.is_active(now));
-            kept.is_some_and(|kept| kept.rejects(issued_at))
-        };
-        Ok(keys.iter().any(is_rejected))
+        Ok(self.rejects(tenant, keys, issued_at))
     }
 }
 

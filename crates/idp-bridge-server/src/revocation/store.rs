@@ -75,6 +75,11 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
+    /// Returns the values of entries with the digests of their keys.
+    pub(crate) fn by_digest(tenant: &TenantId, entries: &[Revocation]) -> Vec<(Digest, Self)> {
+        entries.iter().map(|entry| (entry.key.digest(tenant), entry.into())).collect()
+    }
+
     /// Returns whether the entry may still reject a token.
     pub(crate) fn is_active(&self, now: Timestamp) -> bool {
         now < self.until

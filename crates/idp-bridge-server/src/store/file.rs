@@ -26,7 +26,7 @@ pub use self::folder::FolderState;
 use self::database::{FileDatabase, Open};
 use self::folder::FILE_NAME;
 use crate::idempotency::{Ending, Held, LeaseRequest, LeaseTable};
-use crate::revocation::{Revocation, RevocationStore, RevokedKey};
+use crate::revocation::{Kept, MemoryRevocations, Revocation, RevocationStore, RevokedKey};
 
 /// The minimum interval between attempts to open a failing file.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -36,8 +36,11 @@ const CACHE: usize = 16 * 1024 * 1024;
 /// Keeps the revocation list and the idempotency keys in a file that one process uses at a time.
 ///
 /// A change is complete when it is on the disk. The file contains digests, and neither ids nor tokens.
+/// The revocation list is in memory, too, so that looking up a token reads no file.
 pub struct FileStore {
     database: FileDatabase,
+    /// The list in the file, and entries whose write failed.
+    revocations: MemoryRevocations,
     clock: Arc<dyn Clock>,
     /// The maximum number of idempotency keys.
     max_writes: u64,
@@ -85,7 +88,11 @@ impl FileStore {
     }
 
     fn with(open: Open, pause: Duration, clock: Arc<dyn Clock>) -> Result<Self, redb::Error> {
-        Ok(Self { database: FileDatabase::new(open, pause)?, clock, max_writes: writes::MAX_RECORDS })
+        let database = database::open_guarded(&open)?;
+        let revocations = MemoryRevocations::new(Arc::clone(&clock));
+        revocations.add(&revocations::all(&database)?);
+        let database = FileDatabase::new(database, open, pause)?;
+        Ok(Self { database, revocations, clock, max_writes: writes::MAX_RECORDS })
     }
 }
 
@@ -98,16 +105,14 @@ impl fmt::Debug for FileStore {
 #[async_trait]
 impl RevocationStore for FileStore {
     async fn revoke(&self, tenant: &TenantId, entries: &[Revocation]) -> Result<()> {
-        let entries: Vec<_> = entries.iter().map(|entry| (entry.key.digest(tenant), entry.into())).collect();
+        let entries = Kept::by_digest(tenant, entries);
+        self.revocations.add(&entries);
         let clock = Arc::clone(&self.clock);
         self.database.write(move |transaction| revocations::add(transaction, &entries, clock.now())).await
     }
 
     async fn is_revoked(&self, tenant: &TenantId, keys: &[RevokedKey], issued_at: Option<Timestamp>) -> Result<bool> {
-        let digests: Vec<_> = keys.iter().map(|key| key.digest(tenant)).collect();
-        let now = self.clock.now();
-        let kept = self.database.read(move |database| revocations::find(database, &digests)).await?;
-        Ok(kept.iter().any(|kept| kept.is_active(now) && kept.rejects(issued_at)))
+        Ok(self.revocations.rejects(tenant, keys, issued_at))
     }
 }
 

@@ -75,9 +75,9 @@ where
 }
 
 impl FileDatabase {
-    /// Opens the file, and starts the threads.
-    pub(super) fn new(open: Open, pause: Duration) -> Result<Self, redb::Error> {
-        let opened = RwLock::new(Opened { database: Some(open_guarded(&open)?), at: Instant::now() });
+    /// Starts the threads of an open database. `open` opens its file again after a failure.
+    pub(super) fn new(database: Database, open: Open, pause: Duration) -> std::io::Result<Self> {
+        let opened = RwLock::new(Opened { database: Some(database), at: Instant::now() });
         let (waiting, writing) = (Mutex::default(), Mutex::default());
         let (reads, writes) = (Worker::start("store-reads")?, Worker::start("store-writes")?);
         Ok(Self { shared: Arc::new(Shared { open, opened, pause, waiting, writing }), reads, writes })
@@ -197,7 +197,7 @@ impl Shared {
 }
 
 /// Opens the database, and reports a panic as damage. Some damaged files make the database panic.
-fn open_guarded(open: &Open) -> Result<Database, redb::Error> {
+pub(super) fn open_guarded(open: &Open) -> Result<Database, redb::Error> {
     let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(open));
     opened.unwrap_or_else(|_| Err(redb::Error::Corrupted("the file cannot be read".into())))
 }

@@ -32,16 +32,14 @@ pub(super) fn add(transaction: &WriteTransaction, new: &[(Digest, Kept)], now: T
     tables.remove_expired(now, new.len().saturating_add(REMOVE))
 }
 
-/// Returns the stored entries, including expired ones that are not removed yet.
-pub(super) fn find(database: &Database, digests: &[Digest]) -> Result<Vec<Kept>, redb::Error> {
+/// Returns all entries, including expired ones that are not removed yet.
+pub(super) fn all(database: &Database) -> Result<Vec<(Digest, Kept)>, redb::Error> {
     let entries = database.begin_read()?.open_table(ENTRIES)?;
-    let mut found = Vec::new();
-    for digest in digests {
-        if let Some(row) = entries.get(digest)? {
-            found.push(to_kept(row.value())?);
-        }
-    }
-    Ok(found)
+    let rows = entries.iter()?.map(|row| {
+        let (digest, value) = row?;
+        Ok((*digest.value(), to_kept(value.value())?))
+    });
+    rows.collect()
 }
 
 struct Tables<'w> {
