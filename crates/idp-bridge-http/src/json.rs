@@ -16,8 +16,10 @@ pub(crate) struct JsonFault {
 
 /// Parses JSON.
 pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, JsonFault> {
-    // Most texts are valid, and the place of a fault costs as much as the parse.
-    if let Ok(read) = serde_json::from_slice(text) {
+    // Most texts are valid. The place of a fault costs as much as the parse, and UTF-8 is checked faster as a whole.
+    if let Ok(text) = std::str::from_utf8(text)
+        && let Ok(read) = serde_json::from_str(text)
+    {
         return Ok(read);
     }
     let mut deserializer = Deserializer::from_slice(text);

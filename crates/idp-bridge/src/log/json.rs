@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Debug, Write};
 
-use idp_bridge_core::jiff::Timestamp;
+use idp_bridge_core::{Clock as _, SystemClock};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
@@ -27,7 +27,7 @@ where
         let metadata = event.metadata();
         let mut line = Line(String::with_capacity(USUAL_LENGTH));
         line.0.push_str("{\"timestamp\":\"");
-        write!(line.0, "{:.6}", Timestamp::now())?;
+        write!(line.0, "{:.6}", SystemClock.now())?;
         line.0.push_str("\",\"level\":\"");
         line.0.push_str(metadata.level().as_str());
         line.0.push('"');
@@ -146,6 +146,7 @@ fn find_special(text: &str) -> Option<usize> {
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use idp_bridge_core::jiff::Timestamp;
     use serde_json::{Value, json};
     use tracing_subscriber::fmt::MakeWriter;
 
