@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::fixture::{self, Upstream};
 use crate::load::Message;
+use crate::process::unused_address;
 
 /// A gateway that can be started.
 pub(crate) struct Contestant {
@@ -15,6 +16,27 @@ pub(crate) struct Contestant {
     pub(crate) program: PathBuf,
     pub(crate) arguments: Vec<String>,
     pub(crate) message: Message,
+    pub(crate) place: Place,
+}
+
+/// The address of a gateway, and the folder of its files.
+pub(crate) struct Place {
+    pub(crate) listen: SocketAddr,
+    folder: PathBuf,
+}
+
+impl Place {
+    /// Chooses an address, and creates the folder.
+    fn new(parent: &Path, name: &str) -> Result<Self> {
+        let folder = parent.join(name);
+        fs::create_dir(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
+        Ok(Self { listen: unused_address()?, folder })
+    }
+
+    /// Returns the file of the log.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.folder.join("gateway.log")
+    }
 }
 
 /// The programs of this run.
@@ -27,52 +49,56 @@ pub(crate) struct Programs {
     pub(crate) node: Option<PathBuf>,
 }
 
-/// Returns all gateways, which listen on `listen` and call `stub`. Their files go into `folder`.
-pub(crate) fn all(programs: &Programs, folder: &Path, listen: SocketAddr, stub: &Upstream) -> Result<Vec<Contestant>> {
+/// Returns all gateways, which call `stub`. Their files go into `folder`.
+pub(crate) fn all(programs: &Programs, folder: &Path, stub: &Upstream) -> Result<Vec<Contestant>> {
     let own = std::env::current_exe().context("this program has no path")?;
-    let addresses = [listen.to_string(), stub.url()];
-    let signed = |name, program: &Path, arguments: &[&str]| {
-        let arguments = arguments.iter().map(|text| (*text).to_owned()).chain(addresses.clone()).collect();
-        trusting(stub, Contestant { name, program: program.to_owned(), arguments, message: Message::Webhook })
+    let signed = |name, program: &Path, argument: Option<&str>, place: &str| {
+        let place = Place::new(folder, place)?;
+        let arguments = argument.map(str::to_owned).into_iter().chain([place.listen.to_string(), stub.url()]).collect();
+        let contestant = Contestant { name, program: program.to_owned(), arguments, message: Message::Webhook, place };
+        anyhow::Ok(trusting(stub, contestant))
     };
-    let mut contestants = bridges(programs, folder, listen, stub)?;
-    contestants.push(signed("axum and reqwest", &own, &["axum"]));
-    contestants.push(signed("hyper", &own, &["hyper"]));
+    let mut contestants = bridges(programs, folder, stub)?;
+    contestants.push(signed("axum and reqwest", &own, Some("axum"), "axum")?);
+    contestants.push(signed("hyper", &own, Some("hyper"), "hyper")?);
     if let Some(go) = &programs.go {
-        contestants.push(signed("Go net/http", go, &[]));
+        contestants.push(signed("Go net/http", go, None, "go")?);
     }
     if let Some(script) = &programs.node {
         let script = script.to_str().context("the path of the script is not UTF-8")?;
-        contestants.push(signed("Node and Keycloak's client", Path::new("node"), &[script]));
+        contestants.push(signed("Node and Keycloak's client", Path::new("node"), Some(script), "node")?);
     }
+    let place = Place::new(folder, "nginx")?;
     contestants.push(Contestant {
         name: "nginx as a reverse proxy",
         program: "nginx".into(),
-        arguments: vec!["-c".into(), write_nginx(folder, listen, stub)?.display().to_string()],
+        arguments: vec!["-c".into(), write_nginx(&place, stub)?.display().to_string()],
         message: Message::Proxied,
+        place,
     });
     Ok(contestants)
 }
 
-/// Returns idp-bridge with each kind of call. Userinfo needs other settings, and so has folders of its own.
-fn bridges(programs: &Programs, folder: &Path, listen: SocketAddr, stub: &Upstream) -> Result<Vec<Contestant>> {
+/// Returns idp-bridge with each kind of call. Userinfo needs other settings.
+fn bridges(programs: &Programs, folder: &Path, stub: &Upstream) -> Result<Vec<Contestant>> {
     let kinds = [
-        ("idp-bridge", "settings", None, Message::Webhook),
-        ("idp-bridge, REST", "settings", None, Message::Rest),
-        ("idp-bridge, userinfo", "userinfo", Some("0s"), Message::Userinfo),
-        ("idp-bridge, userinfo with a cache", "cached-userinfo", Some("60s"), Message::CachedUserinfo),
+        ("idp-bridge", None, Message::Webhook),
+        ("idp-bridge, REST", None, Message::Rest),
+        ("idp-bridge, userinfo", Some("0s"), Message::Userinfo),
+        ("idp-bridge, userinfo with a cache", Some("60s"), Message::CachedUserinfo),
     ];
-    let bridge = |(name, settings, cache, message)| {
-        // Apart from the logs, since the bridge watches the folder of its configuration.
-        let settings = folder.join(settings);
-        fs::create_dir_all(&settings)?;
-        fixture::write_configuration(&settings, listen, stub, 1)?;
+    let bridge = |(name, cache, message): (_, _, Message)| {
+        let place = Place::new(folder, message.name())?;
+        // Apart from the log, since the bridge watches the folder of its configuration.
+        let settings = place.folder.join("settings");
+        fs::create_dir(&settings)?;
+        fixture::write_configuration(&settings, place.listen, stub, 1)?;
         let config = settings.join("idp-bridge.toml");
         if let Some(cache) = cache {
             fixture::add_federation(&config, cache)?;
         }
         let arguments = vec!["serve".into(), "--config".into(), config.display().to_string()];
-        Ok(Contestant { name, program: programs.bridge.clone(), arguments, message })
+        Ok(Contestant { name, program: programs.bridge.clone(), arguments, message, place })
     };
     kinds.into_iter().map(bridge).collect()
 }
@@ -87,7 +113,8 @@ fn trusting(stub: &Upstream, contestant: Contestant) -> Contestant {
     Contestant { program: "env".into(), arguments, ..contestant }
 }
 
-fn write_nginx(folder: &Path, listen: SocketAddr, stub: &Upstream) -> Result<PathBuf> {
+fn write_nginx(place: &Place, stub: &Upstream) -> Result<PathBuf> {
+    let Place { listen, folder } = place;
     let (place, address) = (folder.display(), stub.address);
     let tls = stub.authority.as_ref().map(|file| {
         let file = file.display();

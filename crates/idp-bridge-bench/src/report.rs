@@ -32,15 +32,25 @@ impl Figures {
     }
 
     /// Adds a measurement without a fixed rate.
-    pub(crate) fn add_saturation(&mut self, connections: usize, measured: &Measured, cpu: Duration) {
+    pub(crate) fn add_saturation(&mut self, connections: usize, measured: &Saturation) {
         let calls = measured.calls as f64;
-        self.saturation.insert(connections, (cpu.as_secs_f64() * 1e6 / calls, calls / measured.seconds));
+        self.saturation.insert(connections, (measured.cpu.as_secs_f64() * 1e6 / calls, calls / measured.seconds));
     }
 
     /// Sets the latencies at a fixed rate.
     pub(crate) fn set_latency(&mut self, measured: &Measured) {
         (self.p50_us, self.p99_us) = (measured.p50_us, measured.p99_us);
     }
+}
+
+/// The calls of a gateway without a fixed rate, and their cost.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Saturation {
+    pub(crate) calls: usize,
+    /// The processor time of the gateway.
+    pub(crate) cpu: Duration,
+    /// The time from the first call to the last response.
+    pub(crate) seconds: f64,
 }
 
 /// The figures of all gateways, in the order of the first round.

@@ -12,13 +12,15 @@ use crate::contestant::{self, Contestant, Programs};
 use crate::fixture::{self, Upstream};
 use crate::load::{Measured, Message};
 use crate::process::{Process, unused_address};
-use crate::report::{Figures, Report};
+use crate::report::{Figures, Report, Saturation};
 use crate::stub;
 
 /// The core of the gateway.
 pub(crate) const GATEWAY_CORE: usize = 0;
 /// The core of everything else.
 pub(crate) const OTHER_CORE: usize = 1;
+/// The turns of each gateway in a measurement at saturation. They alternate, since the speed of a machine changes meanwhile.
+const TURNS: usize = 5;
 /// Calls before each measurement, so that connections and the token exist.
 pub(crate) const WARM_UP: usize = 2_000;
 
@@ -60,18 +62,16 @@ pub(crate) struct Options {
 /// Measures all gateways and prints the report.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let listen = unused_address()?;
     let authority = options.tls.then(|| folder.path().join("authority.pem"));
     let stub = Upstream { address: unused_address()?, authority };
     let _keycloak = stub::start(&stub, folder.path())?;
     let programs = Programs { bridge: options.bridge.clone(), go: options.go.clone(), node: options.node.clone() };
-    let mut contestants = contestant::all(&programs, folder.path(), listen, &stub)?;
+    let mut contestants = contestant::all(&programs, folder.path(), &stub)?;
     contestants.retain(|contestant| options.only.as_deref().is_none_or(|part| contestant.name.contains(part)));
     let mut report = Report::default();
     for round in 1..=options.rounds {
-        for contestant in &contestants {
-            eprint_progress(round, options.rounds, contestant.name);
-            let figures = measure(options, contestant, listen, folder.path())?;
+        eprint_progress(round, options.rounds);
+        for (contestant, figures) in measure(options, &contestants)? {
             report.add(contestant.name, figures);
         }
     }
@@ -79,32 +79,69 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 #[expect(clippy::print_stderr, reason = "progress of a long run")]
-fn eprint_progress(round: usize, rounds: usize, name: &str) {
-    eprintln!("round {round} of {rounds}: {name}");
+fn eprint_progress(round: usize, rounds: usize) {
+    eprintln!("round {round} of {rounds}");
 }
 
-fn measure(options: &Options, contestant: &Contestant, listen: SocketAddr, folder: &Path) -> Result<Figures> {
-    let log = folder.join("gateway.log");
-    let Contestant { name, program, arguments, message } = contestant;
-    let mut gateway = Process::start(GATEWAY_CORE, name, program, arguments, &log)?;
-    let start = gateway.wait_for(listen)?;
-    let load = |calls: usize, connections: usize, rate: Option<u32>| -> Result<(Measured, Duration)> {
-        let before = gateway.cpu()?;
-        let measured = send(listen, *message, calls.max(connections), connections, rate)?;
-        ensure!(measured.failed == 0, "{name} failed {} of {} calls", measured.failed, measured.calls);
-        Ok((measured, gateway.cpu()?.saturating_sub(before)))
-    };
-    let idle = gateway.memory()?;
-    load(WARM_UP, 1, None)?;
-    let mut figures = Figures::new(start, idle);
-    for &connections in &options.connections {
-        let (measured, cpu) = load(options.calls, connections, None)?;
-        figures.add_saturation(connections, &measured, cpu);
+/// Starts all gateways, and measures each in turn.
+fn measure<'a>(options: &Options, contestants: &'a [Contestant]) -> Result<Vec<(&'a Contestant, Figures)>> {
+    let mut running = contestants.iter().map(Running::start).collect::<Result<Vec<_>>>()?;
+    for gateway in &running {
+        gateway.load(WARM_UP, 1, None)?;
     }
-    let (measured, _) = load(options.calls.min(usize::try_from(options.rate)? * 5), 16, Some(options.rate))?;
-    figures.set_latency(&measured);
-    figures.loaded = gateway.memory()?;
-    Ok(figures)
+    for &connections in &options.connections {
+        let mut saturations = vec![Saturation::default(); running.len()];
+        for _ in 0..TURNS {
+            for (gateway, saturation) in running.iter().zip(&mut saturations) {
+                gateway.saturate(options.calls / TURNS, connections, saturation)?;
+            }
+        }
+        for (gateway, saturation) in running.iter_mut().zip(&saturations) {
+            gateway.figures.add_saturation(connections, saturation);
+        }
+    }
+    for gateway in &mut running {
+        let calls = options.calls.min(usize::try_from(options.rate)? * 5);
+        let measured = gateway.load(calls, 16, Some(options.rate))?;
+        gateway.figures.set_latency(&measured);
+        gateway.figures.loaded = gateway.process.memory()?;
+    }
+    Ok(running.into_iter().map(|gateway| (gateway.contestant, gateway.figures)).collect())
+}
+
+/// A gateway that runs, and its figures so far.
+struct Running<'a> {
+    contestant: &'a Contestant,
+    process: Process,
+    figures: Figures,
+}
+
+impl<'a> Running<'a> {
+    fn start(contestant: &'a Contestant) -> Result<Self> {
+        let Contestant { name, program, arguments, place, .. } = contestant;
+        let mut process = Process::start(GATEWAY_CORE, name, program, arguments, &place.log())?;
+        let start = process.wait_for(place.listen)?;
+        let figures = Figures::new(start, process.memory()?);
+        Ok(Self { contestant, process, figures })
+    }
+
+    /// Sends calls. Fails if one of them fails.
+    fn load(&self, calls: usize, connections: usize, rate: Option<u32>) -> Result<Measured> {
+        let Contestant { name, message, place, .. } = self.contestant;
+        let measured = send(place.listen, *message, calls.max(connections), connections, rate)?;
+        ensure!(measured.failed == 0, "{name} failed {} of {} calls", measured.failed, measured.calls);
+        Ok(measured)
+    }
+
+    /// Sends calls without a fixed rate, and adds their costs.
+    fn saturate(&self, calls: usize, connections: usize, saturation: &mut Saturation) -> Result<()> {
+        let before = self.process.cpu()?;
+        let measured = self.load(calls, connections, None)?;
+        saturation.cpu += self.process.cpu()?.saturating_sub(before);
+        saturation.calls += measured.calls;
+        saturation.seconds += measured.seconds;
+        Ok(())
+    }
 }
 
 /// Starts idp-bridge with one tenant. Its settings and its log are in this folder.
