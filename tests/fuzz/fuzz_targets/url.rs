@@ -3,7 +3,7 @@
 #![cfg_attr(fuzzing, no_main)]
 
 use idp_bridge_core::OutboundPolicy;
-use idp_bridge_http::BaseUrl;
+use idp_bridge_http::{BaseUrl, Url};
 
 const BASE: &str = "https://idp.example/admin/users";
 
@@ -12,6 +12,7 @@ pub(crate) fn run(data: &[u8]) {
     let base = BaseUrl::parse(BASE, &OutboundPolicy::default()).unwrap();
     let Ok(url) = base.join(&[id]) else { return };
     let url = url.to_string();
+    assert_eq!(Url::parse(&url).unwrap().as_str(), url, "a parser changes the URL");
     let segment = url.strip_prefix(&format!("{BASE}/")).expect("the URL is below the base");
     assert!(!segment.is_empty() && !segment.contains(['/', '?', '#', '\\']), "{segment}");
     assert_eq!(percent_decode(segment), id.as_bytes());

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use idp_bridge_core::ErrorKind;
+use serde_json::{Value, json};
 
 use super::idp::Idp;
 use super::store::{Mood, Store};
 use super::{acme, bridge, form, listing, logout, path, refused, rules, userinfo, verdict};
 use crate::bridge::{Bridge, limits, store_with};
 use crate::http::Request;
+use crate::lines::Log;
 
 #[tokio::test]
 async fn failed_logout_keeps_token_revoked() {
@@ -93,6 +95,28 @@ async fn read_only_list_fails_the_logout() {
     assert_eq!(verdict(&answer), (503, "overloaded".into()));
     assert_eq!(answer.json()["outcome"], "unknown");
     assert_eq!(idp.calls(), ["identify"]);
+}
+
+#[tokio::test]
+async fn operations_of_the_store_have_their_own_outages() {
+    let log = Log::default();
+    let _guard = log.begin();
+    let (idp, store) = (Idp::new(), Store::new());
+    idp.ada("a.d.a");
+    let bridge = listing(&idp, store.clone()).await;
+    store.becomes(Mood::ReadOnly);
+    for _ in 0..2 {
+        assert_eq!(bridge.send(&logout("a.d.a")).await.status, 503);
+        assert_eq!(bridge.send(&userinfo("a.d.a")).await.status, 200);
+    }
+    store.becomes(Mood::Fine);
+    assert_eq!(bridge.send(&logout("a.d.a")).await.status, 204);
+    let text = log.text();
+    let lines = text.lines().filter(|line| line.contains("the store is"));
+    let lines: Vec<Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<_> = lines.iter().map(|line| (&line["message"], &line["operation"])).collect();
+    let (begin, end) = (json!("the store is unavailable"), json!("the store is available again"));
+    assert_eq!(events, [(&begin, &json!("revoke")), (&end, &json!("revoke"))]);
 }
 
 #[tokio::test]
