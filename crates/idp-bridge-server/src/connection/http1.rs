@@ -106,3 +106,63 @@ async fn close<IO: AsyncRead + AsyncWrite + Unpin>(stream: Watched<IO>, mut byte
     // The connection closes in either case.
     let _ = tokio::time::timeout(LINGER, read_on).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::pin::Pin;
+    use std::sync::Mutex;
+    use std::task::{Context, Waker};
+
+    use tokio::io::{DuplexStream, ReadBuf};
+    use tokio::task::JoinSet;
+
+    use super::super::serving::Phases;
+    use super::*;
+    use crate::peer::ClientCertificate;
+    use crate::response::{self, JSON};
+
+    /// Counts the clients that have a response when a request is handled.
+    #[derive(Clone, Default)]
+    struct Counting {
+        clients: Arc<Mutex<Vec<DuplexStream>>>,
+        counts: Arc<Mutex<Vec<usize>>>,
+    }
+
+    impl HttpService for Counting {
+        async fn handle(&self, _: Request<Incoming>) -> Response {
+            let mut clients = self.clients.lock().unwrap();
+            let answered = clients.iter_mut().map(has_response).filter(|has_response| *has_response).count();
+            self.counts.lock().unwrap().push(answered);
+            response::new("{}", JSON)
+        }
+    }
+
+    /// Reads a byte if there is one.
+    fn has_response(client: &mut DuplexStream) -> bool {
+        let mut byte = [0];
+        let mut context = Context::from_waker(Waker::noop());
+        Pin::new(client).poll_read(&mut context, &mut ReadBuf::new(&mut byte)).is_ready()
+    }
+
+    #[tokio::test]
+    async fn responses_that_are_ready_together_are_written_together() {
+        let (service, limits) = (Counting::default(), Arc::new(ServerLimits::default()));
+        let address: SocketAddr = "192.0.2.1:1".parse().unwrap();
+        let peer = Arc::new(Peer { address, certificate: ClientCertificate::NotRequested });
+        let mut connections = JoinSet::new();
+        for _ in 0..3 {
+            let (mut client, stream) = tokio::io::duplex(4096);
+            client.write_all(b"GET / HTTP/1.1\r\nhost: bridge\r\nconnection: close\r\n\r\n").await.unwrap();
+            service.clients.lock().unwrap().push(client);
+            let activity = Arc::new(Activity::default());
+            let io = Watched::new(stream, Arc::clone(&activity), limits.write);
+            let accepted = Accepted { io, activity, peer: Arc::clone(&peer), is_http2: false };
+            let serving = Serving { service: service.clone(), limits: Arc::clone(&limits), phases: Phases::default() };
+            connections.spawn(serve(accepted, serving));
+        }
+        connections.join_all().await;
+        assert_eq!(*service.counts.lock().unwrap(), [0, 0, 0]);
+        assert!(service.clients.lock().unwrap().iter_mut().all(has_response));
+    }
+}
