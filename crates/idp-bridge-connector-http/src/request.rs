@@ -88,8 +88,9 @@ impl BoundRequest {
             return Ok(url);
         }
         let mut url = Url::from(url);
-        let method = self.custom_method.iter().flat_map(|name| [":", name]);
-        let path: String = [url.path()].into_iter().chain(method).chain(self.trailing_slash.then_some("/")).collect();
+        let method = self.custom_method.as_ref().map(|name| format!(":{name}")).unwrap_or_default();
+        let slash = if self.trailing_slash { "/" } else { "" };
+        let path = format!("{}{method}{slash}", url.path());
         url.set_path(&path);
         Ok(url.into())
     }

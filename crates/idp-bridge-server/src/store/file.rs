@@ -39,8 +39,8 @@ const CACHE: usize = 16 * 1024 * 1024;
 /// The revocation list is in memory, too, so that looking up a token reads no file.
 pub struct FileStore {
     database: FileDatabase,
-    /// The list in the file, and entries whose write failed.
-    revocations: MemoryRevocations,
+    /// The entries that are on the disk.
+    revocations: Arc<MemoryRevocations>,
     clock: Arc<dyn Clock>,
     /// The maximum number of idempotency keys.
     max_writes: u64,
@@ -89,7 +89,7 @@ impl FileStore {
 
     fn with(open: Open, pause: Duration, clock: Arc<dyn Clock>) -> Result<Self, redb::Error> {
         let database = database::open_guarded(&open)?;
-        let revocations = MemoryRevocations::new(Arc::clone(&clock));
+        let revocations = Arc::new(MemoryRevocations::new(Arc::clone(&clock)));
         revocations.add(&revocations::all(&database)?);
         let database = FileDatabase::new(database, open, pause)?;
         Ok(Self { database, revocations, clock, max_writes: writes::MAX_RECORDS })
@@ -105,10 +105,12 @@ impl fmt::Debug for FileStore {
 #[async_trait]
 impl RevocationStore for FileStore {
     async fn revoke(&self, tenant: &TenantId, entries: &[Revocation]) -> Result<()> {
-        let entries = Kept::by_digest(tenant, entries);
-        self.revocations.add(&entries);
-        let clock = Arc::clone(&self.clock);
-        self.database.write(move |transaction| revocations::add(transaction, &entries, clock.now())).await
+        let entries = Arc::new(Kept::by_digest(tenant, entries));
+        let (written, clock) = (Arc::clone(&entries), Arc::clone(&self.clock));
+        let work = move |transaction: &_| revocations::add(transaction, &written, clock.now());
+        // Not before the commit: a logout whose entry is only in memory would be reported as completed when it is repeated.
+        let revocations = Arc::clone(&self.revocations);
+        self.database.write(work, move || revocations.add(&entries)).await
     }
 
     async fn is_revoked(&self, tenant: &TenantId, keys: &[RevokedKey], issued_at: Option<Timestamp>) -> Result<bool> {
@@ -125,12 +127,12 @@ impl LeaseTable for FileStore {
             return Ok(held);
         }
         let own = request.clone();
-        self.database.write(move |transaction| writes::acquire(transaction, &own, now, max)).await
+        self.database.write(move |transaction| writes::acquire(transaction, &own, now, max), || ()).await
     }
 
     async fn end(&self, request: &LeaseRequest, ending: &Ending) -> Result<bool> {
         let (now, request, ending) = (self.clock.now(), request.clone(), ending.clone());
-        self.database.write(move |transaction| writes::end(transaction, &request, &ending, now)).await
+        self.database.write(move |transaction| writes::end(transaction, &request, &ending, now), || ()).await
     }
 }
 

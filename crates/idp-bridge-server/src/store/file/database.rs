@@ -46,21 +46,24 @@ trait Waiting: Send {
     /// Makes the changes in a transaction.
     fn apply(&mut self, transaction: &WriteTransaction) -> Result<(), redb::Error>;
 
-    /// Passes the result to the caller.
+    /// Runs what follows a commit, and passes the result to the caller.
     fn finish(self: Box<Self>, committed: Committed);
 }
 
-struct Write<W, T> {
+struct Write<W, T, C> {
     /// `None` once it was applied.
     work: Option<W>,
     value: Option<T>,
+    /// Runs after the commit, also when the caller has stopped waiting.
+    after_commit: C,
     done: oneshot::Sender<Result<T, Arc<Error>>>,
 }
 
-impl<W, T> Waiting for Write<W, T>
+impl<W, T, C> Waiting for Write<W, T, C>
 where
     W: FnOnce(&WriteTransaction) -> Result<T, redb::Error> + Send,
     T: Send,
+    C: FnOnce() + Send,
 {
     fn apply(&mut self, transaction: &WriteTransaction) -> Result<(), redb::Error> {
         self.value = self.work.take().map(|work| work(transaction)).transpose()?;
@@ -68,7 +71,10 @@ where
     }
 
     fn finish(self: Box<Self>, committed: Committed) {
-        let Self { value, done, .. } = *self;
+        let Self { value, after_commit, done, .. } = *self;
+        if committed.is_ok() {
+            after_commit();
+        }
         // The caller may have stopped waiting.
         let _ = done.send(committed.and_then(|()| value.ok_or_else(|| Arc::new(not_written()))));
     }
@@ -103,13 +109,14 @@ impl FileDatabase {
         outcome.await.unwrap_or_else(|_| Err(Error::ours(ErrorKind::Unavailable, "the store was not read")))
     }
 
-    /// Changes tables. Returns when the changes are on the disk.
+    /// Changes tables. Returns when the changes are on the disk and `after_commit` has run.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error> + Send + 'static,
+        after_commit: impl FnOnce() + Send + 'static,
     ) -> Result<T> {
         let (done, outcome) = oneshot::channel();
-        if self.shared.wait(Box::new(Write { work: Some(work), value: None, done })) {
+        if self.shared.wait(Box::new(Write { work: Some(work), value: None, after_commit, done })) {
             let shared = Arc::clone(&self.shared);
             self.writes.run(move || {
                 let (waiting, committed) = shared.commit_waiting();

@@ -197,6 +197,7 @@ async fn full_disk_is_a_temporary_outage() {
         assert_eq!(error.kind(), ErrorKind::Unavailable);
     }
     assert!(refuses(&list, "login-of-ada").await.unwrap(), "the list is in memory, too");
+    assert!(!refuses(&list, "new").await.unwrap(), "an entry that is not on the disk would be lost at a restart");
     is_full.store(false, Relaxed);
     // The first write after the outage opens the file again.
     let _ = list.revoke(&tenant("acme"), &[entry(session("new"), None, 1_000)]).await;
@@ -205,6 +206,19 @@ async fn full_disk_is_a_temporary_outage() {
     for kept in ["login-of-ada", "new"] {
         assert!(refuses(&list_in(folder.path()), kept).await.unwrap(), "{kept}");
     }
+}
+
+#[tokio::test]
+async fn entry_is_kept_when_its_caller_leaves() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = list(folder.path()).await;
+    let (acme, left) = (tenant("acme"), [entry(session("left"), None, 1_000)]);
+    let mut revoking = list.revoke(&acme, &left);
+    assert!(futures_util::poll!(&mut revoking).is_pending());
+    drop(revoking);
+    // A later commit contains or follows the first one.
+    list.revoke(&acme, &[entry(session("next"), None, 1_000)]).await.unwrap();
+    assert!(refuses(&list, "left").await.unwrap());
 }
 
 fn error_of(folder: &Path) -> Error {
