@@ -61,10 +61,11 @@ impl Client {
             let _seat = self.seats.acquire().await.map_err(|_| timeout())?;
             loop {
                 scope.recorder().attempt();
+                let counted = self.counters.begin_attempt();
                 let idle = self.take_idle();
                 let is_used = idle.is_some();
                 let result = self.attempt(scope, operation, idle).await;
-                self.counters.count_attempt(match &result {
+                counted.finish(match &result {
                     Ok(_) => AttemptResult::Success,
                     Err(fault) if fault.is_answered => AttemptResult::Refused,
                     Err(_) => AttemptResult::NoResponse,

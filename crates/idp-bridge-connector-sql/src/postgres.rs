@@ -94,8 +94,9 @@ impl Postgres {
         let mut is_repeated = false;
         loop {
             scope.recorder().attempt();
+            let counted = self.counters.begin_attempt();
             let result = run().await;
-            self.counters.count_attempt(match &result {
+            counted.finish(match &result {
                 Ok(_) => AttemptResult::Success,
                 Err(fault) if fault.error.is_unanswered() => AttemptResult::NoResponse,
                 Err(_) => AttemptResult::Refused,

@@ -54,24 +54,24 @@ impl Sqlite {
         run: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let limit = statement_limit(scope);
-        let result = until_deadline(scope, timeout, async {
+        until_deadline(scope, timeout, async {
             scope.recorder().request();
             scope.recorder().attempt();
             self.counters.count_request();
-            self.threads
-                .run(move |connection| {
-                    connection.busy_timeout(limit).map_err(errors::of_connection)?;
-                    run(connection)
-                })
-                .await
-        });
-        let result = result.await;
-        self.counters.count_attempt(match &result {
-            Ok(_) => AttemptResult::Success,
-            Err(error) if error.kind() == ErrorKind::Timeout => AttemptResult::Abandoned,
-            Err(_) => AttemptResult::Refused,
-        });
-        result
+            let counted = self.counters.begin_attempt();
+            let result = self.threads.run(move |connection| {
+                connection.busy_timeout(limit).map_err(errors::of_connection)?;
+                run(connection)
+            });
+            let result = result.await;
+            counted.finish(match &result {
+                Ok(_) => AttemptResult::Success,
+                Err(error) if error.kind() == ErrorKind::Timeout => AttemptResult::Abandoned,
+                Err(_) => AttemptResult::Refused,
+            });
+            result
+        })
+        .await
     }
 }
 

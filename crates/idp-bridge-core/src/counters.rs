@@ -114,8 +114,12 @@ impl UpstreamCounters {
         self.0.requests.fetch_add(1, Relaxed);
     }
 
-    /// Counts an attempt of a request.
-    pub fn count_attempt(&self, result: AttemptResult) {
+    /// Begins an attempt of a request.
+    pub fn begin_attempt(&self) -> CountedAttempt<'_> {
+        CountedAttempt { counters: self, result: AttemptResult::Abandoned }
+    }
+
+    fn count_attempt(&self, result: AttemptResult) {
         if let Some(count) = self.0.attempts.get(result as usize) {
             count.fetch_add(1, Relaxed);
         }
@@ -186,6 +190,26 @@ impl UpstreamCounters {
     }
 }
 
+/// A running attempt, which is counted when this is dropped: as an abandoned one, unless it has finished.
+#[derive(Debug)]
+pub struct CountedAttempt<'a> {
+    counters: &'a UpstreamCounters,
+    result: AttemptResult,
+}
+
+impl CountedAttempt<'_> {
+    /// Counts the attempt with this result.
+    pub fn finish(mut self, result: AttemptResult) {
+        self.result = result;
+    }
+}
+
+impl Drop for CountedAttempt<'_> {
+    fn drop(&mut self) {
+        self.counters.count_attempt(self.result);
+    }
+}
+
 /// Counts are no part of a policy: policies with different counters are equal.
 impl PartialEq for UpstreamCounters {
     fn eq(&self, _: &Self) -> bool {
@@ -203,9 +227,10 @@ mod tests {
     fn each_result_has_its_own_count() {
         let counters = UpstreamCounters::default();
         for (index, status) in [200, 302, 429, 404, 503].into_iter().enumerate() {
-            (0..=index).for_each(|_| counters.clone().count_attempt(AttemptResult::from_status(status)));
+            (0..=index).for_each(|_| counters.clone().begin_attempt().finish(AttemptResult::from_status(status)));
         }
-        assert_eq!(AttemptResult::ALL.map(|result| counters.attempts(result)), [1, 2, 3, 4, 5, 0, 0]);
+        drop(counters.begin_attempt());
+        assert_eq!(AttemptResult::ALL.map(|result| counters.attempts(result)), [1, 2, 3, 4, 5, 0, 1]);
         counters.count_fetch(SharedValue::Keys, false);
         assert_eq!((counters.fetches(SharedValue::Keys, false), counters.fetches(SharedValue::Keys, true)), (1, 0));
     }

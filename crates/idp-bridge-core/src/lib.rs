@@ -32,7 +32,7 @@ pub use call::{Call, CallKind, UserKey};
 pub use capabilities::{Capabilities, Fidelity, Field, Support};
 pub use clock::{Clock, Random, SystemClock, SystemRandom};
 pub use connector::{ClientCertificate, Connector, ConnectorContext, OutboundPolicy, PrivateNetworks, UpstreamLimits};
-pub use counters::{AttemptResult, SharedValue, UpstreamCounters};
+pub use counters::{AttemptResult, CountedAttempt, SharedValue, UpstreamCounters};
 pub use directory::{Directory, Hit, MailKind, Page, SearchKey, StoredUser, UserStore};
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use federation::{

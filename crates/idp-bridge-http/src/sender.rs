@@ -15,7 +15,7 @@ use crate::breaker::Breakers;
 use crate::budget::RetryBudget;
 use crate::busy::yield_if_busy;
 use crate::connections::Connections;
-use crate::counted::CountedAttempt;
+use crate::counted::HttpAttempt;
 use crate::fault::Fault;
 use crate::outgoing::Outgoing;
 use crate::pool::Pool;
@@ -141,7 +141,7 @@ impl Sender {
         if attempt.is_probe() {
             step.set_breaker(BreakerDecision::Probe);
         }
-        let counted = CountedAttempt::new(&self.counters, step);
+        let counted = HttpAttempt::new(&self.counters, step);
         let outgoing = Outgoing { request, body: body.unwrap_or_default(), traceparent: counted.traceparent() };
         let result = exchange(pool, recorder, &outgoing).await;
         counted.finish(&result, recorder);

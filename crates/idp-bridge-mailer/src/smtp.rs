@@ -47,22 +47,23 @@ impl Smtp {
 
     /// Delivers a mail, and returns the session.
     async fn deliver(&self, scope: &CallScope, mail: &Mail) -> Result<Session> {
-        let recorder = scope.recorder();
-        let transmitted = until_deadline(scope, timeout, async {
+        // A server accepts no mail before the line that ends it (RFC 5321, section 4.1.1.4).
+        let mut may_be_accepted = false;
+        let delivered = self.attempt(scope, async {
             let mut session = Session::open(&self.server).await?;
             session.transmit(mail).await?;
+            may_be_accepted = true;
+            session.finish().await.map_err(|fault| {
+                may_be_accepted = !fault.is_answered;
+                fault.error
+            })?;
             Ok(session)
         });
-        // A server accepts no mail before the line that ends it (RFC 5321, section 4.1.1.4).
-        let mut session = transmitted.await.inspect_err(|_| recorder.write_refused())?;
-        let ended = until_deadline(scope, timeout, async { Ok(session.finish().await) }).await?;
-        ended.map_err(|fault| {
-            if fault.is_answered {
-                recorder.write_refused();
-            }
-            fault.error
-        })?;
-        Ok(session)
+        let delivered = delivered.await;
+        if delivered.is_err() && !may_be_accepted {
+            scope.recorder().write_refused();
+        }
+        delivered
     }
 
     fn write(&self, signer: &Signer, kind: MailKind, user: &UserRecord) -> Result<Mail> {
@@ -78,19 +79,22 @@ impl Smtp {
         self.sender.write(&ticket, email, templates.render(&values)?)
     }
 
-    fn begin_attempt(&self, scope: &CallScope) {
-        scope.recorder().request();
-        scope.recorder().attempt();
-        self.counters.count_request();
-    }
-
-    fn end_attempt<T>(&self, result: &Result<T>) {
-        self.counters.count_attempt(match result {
-            Ok(_) => AttemptResult::Success,
-            Err(error) if error.kind() == ErrorKind::Timeout => AttemptResult::Abandoned,
-            Err(error) if error.is_unanswered() => AttemptResult::NoResponse,
-            Err(_) => AttemptResult::Refused,
-        });
+    /// Counts an attempt, and runs it until the deadline.
+    async fn attempt<T>(&self, scope: &CallScope, attempt: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        until_deadline(scope, timeout, async {
+            scope.recorder().request();
+            scope.recorder().attempt();
+            self.counters.count_request();
+            let counted = self.counters.begin_attempt();
+            let result = attempt.await;
+            counted.finish(match &result {
+                Ok(_) => AttemptResult::Success,
+                Err(error) if error.is_unanswered() => AttemptResult::NoResponse,
+                Err(_) => AttemptResult::Refused,
+            });
+            result
+        })
+        .await
     }
 }
 
@@ -102,28 +106,22 @@ impl Way for Smtp {
 
     async fn send(&self, signer: &Signer, scope: &CallScope, kind: MailKind, user: &UserRecord) -> Result<()> {
         let mail = self.write(signer, kind, user)?;
-        self.begin_attempt(scope);
         // Before the connection, since its failures must not reveal to a stranger that the address has a user.
         scope.recorder().write_begins();
-        let delivered = self.deliver(scope, &mail).await;
-        self.end_attempt(&delivered);
-        delivered?.quit().await;
+        self.deliver(scope, &mail).await?.quit().await;
         Ok(())
     }
 
     /// Connects, logs in, and sends no mail.
     async fn diagnose(&self, _: &Signer, scope: &CallScope, calls: &[CallKind]) -> Finding {
         let check = "the mail server accepts the bridge";
-        self.begin_attempt(scope);
-        let checked = until_deadline(scope, timeout, async {
+        let checked = self.attempt(scope, async {
             let mut session = Session::open(&self.server).await?;
             session.check().await?;
             session.quit().await;
             Ok(())
         });
-        let checked = checked.await;
-        self.end_attempt(&checked);
-        match checked {
+        match checked.await {
             Ok(()) => Finding::ok(check, calls).with_detail(self.server.describe()),
             Err(error) => {
                 let grant = error.hint().unwrap_or("allow the login of the bridge to send mails").to_owned();

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use idp_bridge_core::{Deleted, ErrorKind, Outcome, Secret, UserKey, Verdict};
+use idp_bridge_core::{AttemptResult, Deleted, ErrorKind, Outcome, Secret, UserKey, Verdict};
 use idp_bridge_test_http::unused_address;
 
-use crate::support::{SERVER, ample, config, config_at, id, provider, read, scope, short, start};
+use crate::support::{SERVER, ample, config, config_at, counted_provider, id, provider, read, scope, short, start};
 
 #[tokio::test]
 async fn stopped_or_paused_directory_recovers() {
@@ -25,9 +25,10 @@ async fn stopped_or_paused_directory_recovers() {
     server.pause();
     let error = short(async |scope| provider.get(&scope, UserKey::Id(&ada)).await).await;
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
-    let unbound = crate::support::provider(config(&server));
+    let (unbound, counters) = counted_provider(config(&server));
     let error = short(async |scope| unbound.delete(&scope, &ada).await).await;
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
+    assert_eq!((counters.requests(), counters.attempts(AttemptResult::Abandoned)), (1, 1));
     server.resume();
     assert_eq!(read(&*provider).await.unwrap().id, ada);
     assert_eq!(unbound.delete(&ample(), &ada).await.unwrap(), Deleted::Existed);

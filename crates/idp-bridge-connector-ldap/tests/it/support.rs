@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use idp_bridge_connector_ldap::{Ldap, LdapConfig, Preset};
 use idp_bridge_core::{
-    CallScope, Connector as _, ConnectorContext, Error, IdentityProvider, Result, Secret, TenantId, UserId, UserKey,
-    UserRecord,
+    CallScope, Connector as _, ConnectorContext, Error, IdentityProvider, Result, Secret, TenantId, UpstreamCounters,
+    UserId, UserKey, UserRecord,
 };
 use idp_bridge_test_slapd::SlapdServer;
 
@@ -56,6 +56,12 @@ pub(crate) fn config_at(url: &str) -> LdapConfig {
 /// Builds a provider.
 pub(crate) fn provider(config: LdapConfig) -> Arc<dyn IdentityProvider> {
     Arc::new(try_provider(config).unwrap())
+}
+
+/// Builds a provider, and returns its counters, too.
+pub(crate) fn counted_provider(config: LdapConfig) -> (Arc<dyn IdentityProvider>, UpstreamCounters) {
+    let context = ConnectorContext::new(TenantId::new("acme").unwrap());
+    (Arc::new(Ldap::build(config, &context).unwrap()), context.outbound.counters)
 }
 
 /// Builds a provider, or returns why its settings are refused.

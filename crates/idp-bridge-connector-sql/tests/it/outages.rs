@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use idp_bridge_core::{Deleted, ErrorKind, Outcome, UserKey, Verdict};
+use idp_bridge_core::{AttemptResult, Deleted, ErrorKind, Outcome, UserKey, Verdict};
 use idp_bridge_test_postgres::PostgresServer;
 
-use crate::support::{Database, ada, ample, config, prepare, provider, read, scope, short, wait_until};
+use crate::support::{
+    Database, ada, ample, config, counted_provider, prepare, provider, read, scope, short, wait_until,
+};
 
 #[tokio::test]
 async fn stopped_or_paused_database_recovers() {
@@ -24,11 +26,12 @@ async fn stopped_or_paused_database_recovers() {
     server.restart();
     assert_eq!(read(&*provider).await.unwrap().id, ada());
     server.pause();
-    let paused = crate::support::provider(config(&server, "app"));
+    let (paused, counters) = counted_provider(config(&server, "app"));
     let error = short(async |scope| paused.get(&scope, UserKey::Id(&ada())).await).await;
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
     let error = short(async |scope| paused.delete(&scope, &ada()).await).await;
     assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!((counters.requests(), counters.attempts(AttemptResult::Abandoned)), (2, 2));
     server.resume();
     assert_eq!(read(&*paused).await.unwrap().id, ada());
 }

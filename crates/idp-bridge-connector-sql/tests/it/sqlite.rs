@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use idp_bridge_connector_sql::SqlConfig;
-use idp_bridge_core::{Deleted, ErrorKind, UserId, UserKey, Verdict};
+use idp_bridge_core::{AttemptResult, Deleted, ErrorKind, UserId, UserKey, Verdict};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::support::{ada, ample, provider, read, scope, short};
+use crate::support::{ada, ample, counted_provider, provider, read, scope, short};
 
 const SCHEMA: &str = "
 create table users (id integer primary key, name text, email text, customer text, email_verified integer not null default 0);
@@ -64,11 +64,14 @@ async fn endless_statement_is_interrupted() {
          and (select max(i) from n) > 0"
             .to_owned(),
     );
-    let provider = provider(config);
+    let (provider, counters) = counted_provider(config);
     let customer = idp_bridge_core::CustomerId::new("c-1").unwrap();
     let error = short(async |scope| provider.get(&scope, UserKey::Customer(&customer)).await).await;
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
     assert!(read(&*provider).await.is_ok());
+    let error = provider.get(&scope(Duration::ZERO), UserKey::Id(&ada())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
+    assert_eq!((counters.requests(), counters.attempts(AttemptResult::Abandoned)), (2, 1), "none after the deadline");
 }
 
 #[tokio::test]

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use idp_bridge_connector_sql::{Sql, SqlConfig};
 use idp_bridge_core::{
-    CallScope, Connector as _, ConnectorContext, Error, IdentityProvider, Result, Secret, TenantId, UserId, UserKey,
-    UserRecord,
+    CallScope, Connector as _, ConnectorContext, Error, IdentityProvider, Result, Secret, TenantId, UpstreamCounters,
+    UserId, UserKey, UserRecord,
 };
 use idp_bridge_test_postgres::PostgresServer;
 
@@ -79,6 +79,12 @@ pub(crate) fn config(server: &PostgresServer, name: &str) -> SqlConfig {
 /// Builds a provider.
 pub(crate) fn provider(config: SqlConfig) -> Arc<dyn IdentityProvider> {
     Arc::new(try_provider(config).unwrap())
+}
+
+/// Builds a provider, and returns its counters, too.
+pub(crate) fn counted_provider(config: SqlConfig) -> (Arc<dyn IdentityProvider>, UpstreamCounters) {
+    let context = ConnectorContext::new(TenantId::new("acme").unwrap());
+    (Arc::new(Sql::build(config, &context).unwrap()), context.outbound.counters)
 }
 
 /// Builds a provider, or returns why its settings are refused.

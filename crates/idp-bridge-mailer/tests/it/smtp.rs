@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use idp_bridge_core::{
-    CallScope, ConnectorContext, Error, ErrorKind, MailKind, MailTokens as _, OutboundPolicy, Outcome, PrivateNetworks,
-    Secret, Support, TenantId, Verdict,
+    AttemptResult, CallScope, ConnectorContext, Error, ErrorKind, MailKind, MailTokens as _, OutboundPolicy, Outcome,
+    PrivateNetworks, Secret, Support, TenantId, Verdict,
 };
 use idp_bridge_mailer::{CALLS, Mailer, MailerConfig, SmtpConfig, SmtpTls};
 use idp_bridge_test_http::{Certificates, unused_address};
@@ -167,13 +167,18 @@ async fn hostile_addresses_send_no_mail() {
 #[tokio::test]
 async fn silent_server_ends_at_the_deadline() {
     let server = SmtpServer::start(Security::Plain);
-    let mailer = mailer(plain(server.port()));
+    let context = context(None);
+    let mailer = try_mailer(plain(server.port()), &context).unwrap();
     server.pause();
     let scope = CallScope::new("test", Duration::from_millis(300));
     let user = user("ada@acme.example");
     let sent = mailer.send(&scope, MailKind::Verification, &user);
     let error = tokio::time::timeout(Duration::from_secs(2), sent).await.unwrap().unwrap_err();
     assert_eq!((error.kind(), scope.recorder().outcome()), (ErrorKind::Timeout, Outcome::NotApplied));
+    let error = mailer.send(&scope, MailKind::Verification, &user).await.unwrap_err();
+    assert_eq!((error.kind(), scope.recorder().outcome()), (ErrorKind::Timeout, Outcome::NotApplied));
+    let counters = context.outbound.counters;
+    assert_eq!((counters.requests(), counters.attempts(AttemptResult::Abandoned)), (1, 1), "none after the deadline");
 }
 
 /// Starts a server that answers each connection with the first text, and each line that it receives with the next one.
