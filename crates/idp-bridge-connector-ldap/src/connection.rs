@@ -87,8 +87,9 @@ impl Connection {
                 SIZE_LIMIT_EXCEEDED if !found.entries.is_empty() => found.is_cut = true,
                 _ => return Err(Fault::from_outcome(&outcome, Step::Search)),
             }
-            // An equal cookie would never end.
-            if outcome.cookie.is_empty() || outcome.cookie == cookie || found.is_cut {
+            // Cookies are opaque (RFC 2696, section 3): 389 Directory Server sends one cookie for all pages of a search
+            // (<https://github.com/389ds/389-ds-base>, `pagedresults.c`, read in December 2026).
+            if outcome.cookie.is_empty() || found.is_cut {
                 return Ok(found);
             }
             cookie = outcome.cookie;

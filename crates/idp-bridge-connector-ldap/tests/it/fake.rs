@@ -76,6 +76,15 @@ pub(crate) fn end(id: u8, kind: u8, code: u8) -> Vec<u8> {
     element(0x30, &[vec![2, 1, id], element(kind, &result)].concat())
 }
 
+/// Encodes the message that ends a page of a search, with the cookie of the next one.
+pub(crate) fn end_page(id: u8, cookie: &str) -> Vec<u8> {
+    let octets = |bytes: &[u8]| element(4, bytes);
+    let page = element(0x30, &[vec![2, 1, 0], octets(cookie.as_bytes())].concat());
+    let control = element(0x30, &[octets(b"1.2.840.113556.1.4.319"), octets(&page)].concat());
+    let result = element(0x65, &[&[0x0a, 1, 0][..], &[4, 0], &[4, 0]].concat());
+    element(0x30, &[vec![2, 1, id], result, element(0xa0, &control)].concat())
+}
+
 /// Encodes an entry with one value of each attribute.
 pub(crate) fn entry(id: u8, attributes: &[(&str, &str)]) -> Vec<u8> {
     let octets = |text: &str| element(4, text.as_bytes());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use idp_bridge_core::{ErrorKind, Outcome, UserId, UserKey};
 
-use crate::fake::{FakeServer, element, end, entry};
+use crate::fake::{FakeServer, element, end, end_page, entry};
 use crate::support::{config_at, provider, read, scope};
 
 const UUID: &str = "8aec4f2c-7fe2-1041-9264-878632ad99b3";
@@ -38,7 +38,22 @@ async fn unreadable_answers_are_invalid_responses() {
 }
 
 #[tokio::test]
+async fn equal_cookies_do_not_end_a_search() {
+    let found = |id| entry(id, &[("entryUUID", UUID), ("mail", "ada@acme.example")]);
+    let server = FakeServer::start(move |id| {
+        Some(match id {
+            2 | 3 => end_page(id, "0"),
+            _ => [found(id), end_page(id, "")].concat(),
+        })
+    });
+    assert_eq!(read(&*provider(config_at(&server.url))).await.unwrap().id.as_str(), UUID);
+}
+
+#[tokio::test]
 async fn endless_results_are_refused() {
+    let reference = |id| element(0x30, &[vec![2, 1, id], element(0x73, &vec![b'x'; 100_000])].concat());
+    let (kind, text) = answer(move |id| Some([reference(id), end_page(id, "0")].concat())).await;
+    assert_eq!(kind, ErrorKind::InvalidResponse, "{text}");
     let many = entry(2, &[("entryUUID", UUID), ("mail", "ada@acme.example"), ("description", &"x".repeat(100_000))])
         .repeat(20);
     let (kind, text) = answer(move |_| Some(many.clone())).await;
