@@ -111,6 +111,33 @@ fn explain_says_why_it_has_no_call() {
     assert!(String::from_utf8(wrong.stderr).unwrap().contains("x-request-id"));
 }
 
+/// Runs `idp-bridge explain` against a server that answers with this text and closes the connection.
+fn explain_answer(answer: &'static str) -> std::process::Output {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        assert!(std::io::Read::read(&mut stream, &mut [0; 4096]).unwrap() > 0);
+        std::io::Write::write_all(&mut stream, answer.as_bytes()).unwrap();
+    });
+    let explained = explain(&address, &["0123456789abcdef"]);
+    server.join().unwrap();
+    explained
+}
+
+#[test]
+fn unreadable_response_is_a_negative_answer() {
+    for (answer, part) in [
+        ("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{}", "the bridge's response cannot be read"),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", "not that of a bridge of this version"),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n{", "not that of a bridge of this version"),
+    ] {
+        let explained = explain_answer(answer);
+        let message = String::from_utf8(explained.stderr).unwrap();
+        assert!(explained.status.code() == Some(1) && message.contains(part), "{part}: {message}");
+    }
+}
+
 #[test]
 fn last_calls_of_a_tenant_are_listed() {
     let bridge = Configured::with_server_keys(PROBES).serve();

@@ -48,14 +48,12 @@ impl From<Vec<Problem>> for Failure {
     }
 }
 
-/// A closed output, as after `| head`, counts as success.
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        if error.kind() == ErrorKind::BrokenPipe {
-            return Self { exit: Exit::Done, problems: Vec::new() };
-        }
-        Self::negative(Problem::new(format!("the output cannot be written: {error}")))
+/// Creates the failure of a write to standard output. A closed output, as after `| head`, counts as success.
+fn output_failure(error: io::Error) -> Failure {
+    if error.kind() == ErrorKind::BrokenPipe {
+        return Failure { exit: Exit::Done, problems: Vec::new() };
     }
+    Failure::negative(Problem::new(format!("the output cannot be written: {error}")))
 }
 
 /// Prints the problems of a failed command and returns the exit code.
@@ -81,9 +79,8 @@ pub(crate) fn finish(result: CommandResult, as_json: bool) -> ExitCode {
 /// Writes a text and a newline to standard output.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.trim_end_matches('\n').as_bytes())?;
-    stdout.write_all(b"\n")?;
-    Ok(stdout.flush()?)
+    let mut write = |text: &str| stdout.write_all(text.as_bytes());
+    write(text.trim_end_matches('\n')).and_then(|()| write("\n")).and_then(|()| stdout.flush()).map_err(output_failure)
 }
 
 /// Writes a value as JSON to standard output.

@@ -36,7 +36,9 @@ pub(crate) fn print_manual(options: &ManOptions) -> CommandResult {
         return Ok(Exit::Done);
     }
     let mut text = Vec::new();
-    clap_mangen::Man::new(Cli::command()).render(&mut text)?;
+    clap_mangen::Man::new(Cli::command())
+        .render(&mut text)
+        .map_err(|error| Problem::new(format!("the manual page cannot be made: {error}")))?;
     print(&String::from_utf8_lossy(&text))?;
     Ok(Exit::Done)
 }

@@ -52,7 +52,7 @@ pub(crate) fn run(options: &Options) -> CommandResult {
         print_json(&call)?;
         return Ok(Exit::Done);
     }
-    let call: RecordedCall = serde_json::from_value(call).map_err(|_| unexpected(options))?;
+    let call: RecordedCall = serde_json::from_value(call).map_err(|_| Failure::negative(unexpected(options)))?;
     print(&call.describe())?;
     Ok(Exit::Done)
 }
@@ -80,7 +80,8 @@ fn fetch(options: &Options) -> Result<Value, Failure> {
         _ => return Err(Failure::negative(unexpected(options))),
     }
     let mut body = Vec::new();
-    response.take(MAX_RESPONSE).read_to_end(&mut body)?;
+    let unreadable = |error| Problem::new(format!("the bridge's response cannot be read: {error}"));
+    response.take(MAX_RESPONSE).read_to_end(&mut body).map_err(|error| Failure::negative(unreadable(error)))?;
     serde_json::from_slice(&body).map_err(|_| Failure::negative(unexpected(options)))
 }
 

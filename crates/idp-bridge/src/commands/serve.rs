@@ -120,17 +120,12 @@ impl Setup {
         let store = store::open(&store_settings)?;
         let audit = audit.as_ref().map(open_audit).transpose()?;
         Ok(Self {
-            settings,
-            tenants,
-            store,
-            store_settings,
             tls,
             is_list_lost,
             audit,
             traces,
             loader: Some(loader),
-            demo: None,
-            sqlite: None,
+            ..Self::unconfigured(settings, tenants, store, store_settings)
         })
     }
 
@@ -173,7 +168,7 @@ impl Setup {
         let signals = Signals::new().map_err(|error| Problem::new(format!("signals cannot be received: {error}")))?;
         let listener = TcpListener::bind(listen).await.map_err(|error| bind_error("listen", listen, &error))?;
         let probes = self.settings.metrics_listen.map(bind_probes).transpose()?;
-        let address = listener.local_addr()?;
+        let address = listener.local_addr().map_err(|error| bind_error("listen", listen, &error))?;
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{address}");
         let mut announcement = format!("listening on {url}");
@@ -184,7 +179,7 @@ impl Setup {
         if let Some(users) = &self.sqlite {
             announcement = format!("{announcement}\n{}", users.introduction(&url));
         }
-        announce(announcement)?;
+        announce(announcement).map_err(cannot_serve)?;
         let loader = self.loader.take();
         if let StoreSettings::Redis(_) = &self.store_settings {
             tokio::spawn(log_store_findings(self.store_settings.clone()));
@@ -197,18 +192,18 @@ impl Setup {
         }
         let lost = log.lost.clone();
         server = server.with_log_filter(log.filter.clone()).with_lost_lines(move || lost.total() as u64);
-        if let Some(probes) = probes {
-            tracing::info!(address = %probes.local_addr()?, "serving probes");
+        if let Some((probes, address)) = probes {
+            tracing::info!(%address, "serving probes");
             server = server.with_probes(probes);
         }
-        let reload = loader.map(|loader| reload::start(loader, server.tenants(), tls)).transpose()?;
+        let reload = loader.map(|loader| reload::start(loader, server.tenants(), tls)).transpose();
+        let reload = reload.map_err(cannot_serve)?;
         systemd::notify_ready();
         let served = server.serve(listener, signals.wait_for_stop(Hangup { reload, audit })).await;
         if let Some((queue, _)) = traces {
             queue.stop();
         }
-        served?;
-        Ok(Exit::Done)
+        served.map(|()| Exit::Done).map_err(cannot_serve)
     }
 
     fn into_server(self) -> Result<(Server, Option<Arc<CurrentTls>>), Problem> {
@@ -299,8 +294,17 @@ fn runtime() -> Result<Runtime, Failure> {
     Builder::new_multi_thread().worker_threads(threads).enable_all().build().map_err(runtime_error)
 }
 
-fn bind_probes(address: SocketAddr) -> Result<std::net::TcpListener, Problem> {
-    std::net::TcpListener::bind(address).map_err(|error| bind_error("metrics_listen", address, &error))
+/// Listens for probes, and returns the address with the port that the system has chosen.
+fn bind_probes(address: SocketAddr) -> Result<(std::net::TcpListener, SocketAddr), Problem> {
+    let bound = std::net::TcpListener::bind(address).and_then(|listener| {
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    });
+    bound.map_err(|error| bind_error("metrics_listen", address, &error))
+}
+
+fn cannot_serve(error: io::Error) -> Failure {
+    Failure::negative(Problem::new(format!("the bridge cannot serve: {error}")))
 }
 
 fn bind_error(setting: &str, address: SocketAddr, error: &io::Error) -> Problem {

@@ -32,7 +32,8 @@ pub(super) struct Target {
 impl Target {
     pub(super) fn new(url: &str, tenant: &TenantId, given: &Keys, authorities: &Authorities) -> Result<Self, Failure> {
         let mut random = [0; 8];
-        SystemRandom.fill(&mut random)?;
+        let no_randomness = |error| Problem::new(format!("the system has no random bytes: {error}"));
+        SystemRandom.fill(&mut random).map_err(|error| Failure::negative(no_randomness(error)))?;
         let unique = format!("verify-{:016x}", u64::from_be_bytes(random));
         let unknown = TenantId::new(&unique).map_err(|error| Problem::new(error.to_string()))?;
         let unusable = |error: ClientError| Problem::new(with_causes(&error));
