@@ -45,6 +45,8 @@ fn hangup_opens_the_audit_again() {
     let json = verify(&["--json", "audit.1.jsonl", "audit.jsonl"]).with_code(1).json();
     assert_eq!((&json["broken"]["file"], &json["broken"]["line"]), (&json!("audit.jsonl"), &json!(1)));
     assert!(verify(&["missing.jsonl"]).with_code(2).stderr.contains("missing.jsonl"));
+    let folder = verify(&["/tmp", "audit.jsonl"]).with_code(2);
+    assert!(folder.stderr.contains("at: /tmp") && !folder.stderr.contains("audit.jsonl"), "{folder:?}");
 }
 
 #[test]

@@ -48,14 +48,16 @@ struct Check {
 
 /// Checks the lines of files, in the order in which they were written. Stops at the first line that breaks the chain.
 ///
-/// Fails if a file cannot be read.
-pub fn verify_audit<R: BufRead>(files: impl IntoIterator<Item = (String, R)>) -> io::Result<AuditReport> {
+/// Fails with the name of a file that cannot be read.
+pub fn verify_audit<R: BufRead>(
+    files: impl IntoIterator<Item = (String, R)>,
+) -> Result<AuditReport, (String, io::Error)> {
     let mut check = Check::default();
     for (name, file) in files {
         for (index, line) in file.split(b'\n').enumerate() {
             let number = u64::try_from(index).unwrap_or(u64::MAX).saturating_add(1);
             let broken = |reason| BrokenLine { file: name.clone(), line: number, reason };
-            check.add(&line?, broken);
+            check.add(&line.map_err(|error| (name.clone(), error))?, broken);
             if check.report.broken.is_some() {
                 return Ok(check.report);
             }

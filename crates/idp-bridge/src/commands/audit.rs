@@ -39,8 +39,7 @@ pub(crate) fn run(command: &Command) -> CommandResult {
         let file = File::open(path).map_err(|error| unreadable(path, &error))?;
         files.push((path.display().to_string(), BufReader::new(file)));
     }
-    let last = options.files.last().map(PathBuf::as_path).unwrap_or(Path::new(""));
-    let report = verify_audit(files).map_err(|error| unreadable(last, &error))?;
+    let report = verify_audit(files).map_err(|(name, error)| unreadable(Path::new(&name), &error))?;
     if options.json {
         print_json(&report)?
     } else {
