@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use idp_bridge_client::{Answer, answers};
 use idp_bridge_core::{Call, CallScope, Outcome, Registry, TenantId};
-use idp_bridge_server::store::Store;
+use idp_bridge_server::store::{FileStore, FolderState, Store};
 use idp_bridge_server::{Tenant, dispatch};
 use serde_json::json;
 use std::sync::Arc;
@@ -117,10 +117,11 @@ pub(super) fn select_tenant(settings: &Settings, id: Option<&TenantId>) -> Resul
 fn open_store(settings: &Settings) -> Result<Store, Failure> {
     let in_use = "delete the user through the running bridge with `idp-bridge call delete`, which also revokes the user's \
                   access tokens; or stop the bridge first";
-    let is_file = matches!(settings.store, StoreSettings::File(_));
-    store::open(&settings.store).map_err(|problem| {
-        let is_in_use = is_file && problem.message.contains("in use");
-        Failure::from(if is_in_use { problem.with_hint(in_use) } else { problem })
+    store::open(&settings.store).map_err(|problem| match &settings.store {
+        StoreSettings::File(folder) if matches!(FileStore::inspect(folder), Ok(FolderState::InUse)) => {
+            problem.with_hint(in_use).into()
+        }
+        _ => problem.into(),
     })
 }
 
@@ -161,9 +162,5 @@ fn to_failure(failure: &dispatch::Failure) -> Failure {
     if failure.outcome == Outcome::Unknown {
         message += "; the write may have taken effect";
     }
-    let problem = Problem::new(message);
-    Failure::negative(match failure.error.hint() {
-        Some(hint) => problem.with_hint(hint),
-        None => problem,
-    })
+    Failure::negative(Problem { hint: failure.error.hint().map(str::to_owned), ..Problem::new(message) })
 }
