@@ -67,10 +67,14 @@ pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<()> {
         let program = folder.join("gateway");
         process::run(Command::new("go").args(["build", "-o"]).arg(&program).arg(peers.join("gateway.go")))?;
         add("--go", program);
+    } else {
+        note_unmeasured("go");
     }
     if is_installed("node", "--version") {
         packages::install_node(&peers.join("node"), &folder.join("npm.log"))?;
         add("--node", peers.join("node/gateway.mjs"));
+    } else {
+        note_unmeasured("node");
     }
     for (program, option, package) in [("nginx", "-v", "nginx-light"), ("taskset", "--version", "util-linux")] {
         if !is_installed(program, option) {
@@ -109,9 +113,9 @@ pub(crate) fn check_instructions(workspace: &Workspace) -> Result<()> {
 }
 
 fn is_installed(program: &str, option: &str) -> bool {
-    let missing = process::output(Command::new(program).arg(option)).is_err();
-    if missing {
-        status::note(format!("`{program}` is not installed, and its gateway is not measured"));
-    }
-    !missing
+    process::output(Command::new(program).arg(option)).is_ok()
+}
+
+fn note_unmeasured(program: &str) {
+    status::note(format!("`{program}` is not installed, and its gateway is not measured"));
 }

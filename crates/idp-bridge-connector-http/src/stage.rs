@@ -141,7 +141,7 @@ impl Staging {
         &self.stage.not_applicable
     }
 
-    /// Returns the names of the controls.
+    /// Returns whether the stage has this control.
     pub fn has_control(&self, name: &str) -> bool {
         self.stage.controls.contains_key(name)
     }
