@@ -50,7 +50,7 @@ fn capabilities(schema: &Schema, mailer: Option<&Mailer>) -> Capabilities {
     let has = |field| schema.attribute(field).is_some();
     let needs = |fields: &[Field], support: Support| match fields.iter().find(|field| !has(**field)) {
         None => support,
-        Some(field) => Support::unsupported(format!("the settings have no `attributes.{}`", key(*field))),
+        Some(field) => Support::unsupported(format!("the settings have no `attributes.{}`", field.as_str())),
     };
     let mail = |kind| match mailer {
         Some(mailer) => mailer.support(kind, has(Field::Email) && has(Field::EmailVerified)),
@@ -78,18 +78,4 @@ fn capabilities(schema: &Schema, mailer: Option<&Mailer>) -> Capabilities {
         capabilities = capabilities.with_field(field, fidelity);
     }
     capabilities
-}
-
-/// Returns the key in `attributes`.
-fn key(field: Field) -> &'static str {
-    match field {
-        Field::Customer => "customer",
-        Field::Email => "email",
-        Field::CreateTime => "create_time",
-        Field::UpdateTime => "update_time",
-        Field::LoginTime => "login_time",
-        Field::LoginsCount => "logins_count",
-        Field::EmailVerified => "email_verified",
-        Field::Blocked => "blocked",
-    }
 }

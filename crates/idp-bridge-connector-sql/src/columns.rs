@@ -43,14 +43,7 @@ impl Column {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Id => "id",
-            Self::Field(Field::Customer) => "customer",
-            Self::Field(Field::Email) => "email",
-            Self::Field(Field::CreateTime) => "create_time",
-            Self::Field(Field::UpdateTime) => "update_time",
-            Self::Field(Field::LoginTime) => "login_time",
-            Self::Field(Field::LoginsCount) => "logins_count",
-            Self::Field(Field::EmailVerified) => "email_verified",
-            Self::Field(Field::Blocked) => "blocked",
+            Self::Field(field) => field.as_str(),
             Self::ServiceAccount => "service_account",
         }
     }

@@ -62,6 +62,17 @@ pub enum Fidelity {
     Exact,
 }
 
+impl Fidelity {
+    /// Returns the name in documents and in `ping`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Derived => "derived",
+            Self::Exact => "exact",
+        }
+    }
+}
+
 /// A field of the User model that an identity provider may lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -96,6 +107,20 @@ impl Field {
         Self::EmailVerified,
         Self::Blocked,
     ];
+
+    /// Returns the name in the User model.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Email => "email",
+            Self::CreateTime => "create_time",
+            Self::UpdateTime => "update_time",
+            Self::LoginTime => "login_time",
+            Self::LoginsCount => "logins_count",
+            Self::EmailVerified => "email_verified",
+            Self::Blocked => "blocked",
+        }
+    }
 }
 
 /// The supported calls, the origin of each field, and the features of the OAuth side.
@@ -196,6 +221,16 @@ mod tests {
         assert_eq!(wire["fields"]["login_time"], "derived");
         assert_eq!(wire.get("federation"), None);
         assert_eq!(serde_json::from_value::<Capabilities>(wire).unwrap(), capabilities);
+    }
+
+    #[test]
+    fn names_are_those_of_the_wire_form() {
+        for field in Field::ALL {
+            assert_eq!(serde_json::to_value(field).unwrap(), field.as_str());
+        }
+        for fidelity in [Fidelity::Absent, Fidelity::Derived, Fidelity::Exact] {
+            assert_eq!(serde_json::to_value(fidelity).unwrap(), fidelity.as_str());
+        }
     }
 
     #[test]

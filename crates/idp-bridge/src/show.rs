@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::path::Path;
 
 use idp_bridge_client::{Answer, CallKind, SignedCall, User};
-use idp_bridge_core::{Capabilities, FederationCapabilities, Fidelity, Field, Liveness, Support};
+use idp_bridge_core::{Capabilities, FederationCapabilities, Field, Liveness, Support};
 
 /// Formats an answer.
 pub(crate) fn format_answer(answer: &Answer) -> String {
@@ -48,13 +48,8 @@ pub(crate) fn format_capabilities(capabilities: &Capabilities) -> String {
     let calls =
         CallKind::ALL.map(|kind| format!("  {:<32} {}\n", kind.as_str(), format_support(&capabilities.call(kind))));
     let fields = Field::ALL.map(|field| {
-        let fidelity = match capabilities.field(field) {
-            Fidelity::Exact => "exact",
-            Fidelity::Derived => "derived",
-            Fidelity::Absent => "absent",
-        };
-        let name = serde_json::to_value(field).unwrap_or_default();
-        format!("  {:<32} {fidelity}\n", name.as_str().unwrap_or_default())
+        let (name, fidelity) = (field.as_str(), capabilities.field(field).as_str());
+        format!("  {name:<32} {fidelity}\n")
     });
     calls.concat() + &fields.concat() + &format_federation(capabilities.federation())
 }

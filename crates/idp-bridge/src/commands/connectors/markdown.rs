@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use idp_bridge_core::{CallKind, Capabilities, FederationCapabilities, Fidelity, Field, Liveness, Registry, Support};
+use idp_bridge_core::{CallKind, Capabilities, FederationCapabilities, Field, Liveness, Registry, Support};
 
 /// A connector's name and its capabilities.
 type Column = (&'static str, Capabilities);
@@ -22,9 +22,7 @@ pub(super) fn render(registry: &Registry) -> String {
         header("Field", &columns)
     );
     for field in Field::ALL {
-        let name = serde_json::to_value(field).unwrap_or_default();
-        let name = name.as_str().unwrap_or_default().to_owned();
-        text += &row(&format!("`{name}`"), &columns, |own| fidelity(own.field(field)).to_owned());
+        text += &row(&format!("`{}`", field.as_str()), &columns, |own| own.field(field).as_str().to_owned());
     }
     text + "\n## Federation\n\n" + &federation(&columns)
 }
@@ -82,14 +80,6 @@ fn reason(support: &Support) -> Option<&str> {
     match support {
         Support::Supported => None,
         Support::Conditional { reason } | Support::Unsupported { reason } => Some(reason),
-    }
-}
-
-fn fidelity(fidelity: Fidelity) -> &'static str {
-    match fidelity {
-        Fidelity::Exact => "exact",
-        Fidelity::Derived => "derived",
-        Fidelity::Absent => "absent",
     }
 }
 
