@@ -62,6 +62,16 @@ pub enum Outcome {
     Unknown,
 }
 
+impl Outcome {
+    /// Returns the name in answers, in the log and in the audit.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotApplied => "not_applied",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// Counts the upstream requests of a call, and records its steps.
 ///
 /// Clones share the counts, so that they survive when the deadline drops the call's future.

@@ -6,7 +6,7 @@ use idp_bridge_core::{CallScope, Error, Outcome, Result};
 
 use crate::audit::{AuditEntry, AuditEvent, AuditedCall, AuditedResult, Reservation};
 use crate::dispatch::{Answer, with_deadline};
-use crate::error::{Failure, Refusal, code, outcome_name};
+use crate::error::{Failure, Refusal, code};
 use crate::state::ServerState;
 
 /// The minimum time for which a caller waits for the line of its call.
@@ -37,7 +37,7 @@ pub(crate) fn result_of_write(result: &std::result::Result<Answer, Failure>) -> 
     match result {
         Ok(answer) => match answer.concealed() {
             Some(error) => {
-                AuditedResult { code: code(error).as_str(), status: 200, outcome: outcome_name(Outcome::NotApplied) }
+                AuditedResult { code: code(error).as_str(), status: 200, outcome: Outcome::NotApplied.as_str() }
             }
             None => AuditedResult::default(),
         },
@@ -49,5 +49,5 @@ pub(crate) fn result_of_write(result: &std::result::Result<Answer, Failure>) -> 
 pub(crate) fn result_of_error(error: &Error, outcome: Outcome) -> AuditedResult {
     let refusal = Refusal::from_error(error, outcome);
     let (code, status) = (refusal.code().as_str(), refusal.status().as_u16());
-    AuditedResult { code, status, outcome: outcome_name(outcome) }
+    AuditedResult { code, status, outcome: outcome.as_str() }
 }

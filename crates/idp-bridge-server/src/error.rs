@@ -37,6 +37,39 @@ impl std::error::Error for Failure {
     }
 }
 
+/// A failure that several callers receive.
+#[derive(Debug, Clone)]
+pub(crate) struct SharedFailure {
+    pub(crate) error: Arc<Error>,
+    pub(crate) outcome: Outcome,
+}
+
+impl SharedFailure {
+    /// Creates the failure of a caller at its deadline.
+    pub(crate) fn timed_out(outcome: Outcome) -> Self {
+        let error = Error::ours(ErrorKind::Timeout, "the identity provider did not answer in time");
+        Self { error: error.into(), outcome }
+    }
+
+    /// Creates the failure of a request that panicked.
+    pub(crate) fn panicked() -> Self {
+        let error = Error::ours(ErrorKind::Unexpected, "the request broke off");
+        Self { error: error.into(), outcome: Outcome::Unknown }
+    }
+}
+
+impl From<Error> for SharedFailure {
+    fn from(error: Error) -> Self {
+        Self { error: error.into(), outcome: Outcome::NotApplied }
+    }
+}
+
+impl From<Failure> for SharedFailure {
+    fn from(Failure { error, outcome }: Failure) -> Self {
+        Self { error: error.into(), outcome }
+    }
+}
+
 /// The error response to a request.
 #[derive(Debug, Clone)]
 pub(crate) struct Refusal {
@@ -137,15 +170,7 @@ impl Refusal {
         }
         response
     }
-}
 
-impl From<&Failure> for Refusal {
-    fn from(failure: &Failure) -> Self {
-        Self::from_error(&failure.error, failure.outcome)
-    }
-}
-
-impl Refusal {
     /// Creates the refusal for an error.
     pub(crate) fn from_error(error: &Error, outcome: Outcome) -> Self {
         // The message of an unsupported call is written for callers. Every other message is for the log only.
@@ -211,7 +236,19 @@ impl From<Refusal> for Rejection {
 
 impl From<Error> for Rejection {
     fn from(error: Error) -> Self {
-        Self { refusal: Refusal::from_error(&error, Outcome::NotApplied), cause: Some(error.into()) }
+        SharedFailure::from(error).into()
+    }
+}
+
+impl From<Failure> for Rejection {
+    fn from(failure: Failure) -> Self {
+        SharedFailure::from(failure).into()
+    }
+}
+
+impl From<SharedFailure> for Rejection {
+    fn from(failure: SharedFailure) -> Self {
+        Self { refusal: Refusal::from_error(&failure.error, failure.outcome), cause: Some(failure.error) }
     }
 }
 
@@ -231,14 +268,6 @@ impl From<EnvelopeError> for Refusal {
             EnvelopeError::Json(_) | EnvelopeError::Member { .. } => Code::InvalidRequest,
         };
         Self { field: error.field().map(Cow::from), ..Self::new(code) }.with_detail(error.to_string())
-    }
-}
-
-/// Returns the name of an outcome in the log and in the audit.
-pub(crate) fn outcome_name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::NotApplied => "not_applied",
-        Outcome::Unknown => "unknown",
     }
 }
 

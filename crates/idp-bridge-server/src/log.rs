@@ -14,7 +14,7 @@ use tracing::field::display;
 
 use crate::audit::{AuditedCall, AuditedResult};
 use crate::call_record::CallRecord;
-use crate::error::{Refusal, Rejection, outcome_name};
+use crate::error::{Refusal, Rejection};
 use crate::metrics::{Limit, TenantMetrics};
 use crate::origin::RequestOrigin;
 use crate::response::Response;
@@ -207,30 +207,23 @@ impl RequestLog {
         self.write(&Ending { code: "ok", status: 200, is_replay: true, ..Ending::default() });
     }
 
-    /// Writes the line of a refusal, with the error behind it.
-    pub(crate) fn write_refusal(self, refusal: &Refusal, error: Option<&Error>) {
+    /// Writes the line of a rejected request, and returns its refusal.
+    pub(crate) fn refuse(self, rejection: impl Into<Rejection>) -> Refusal {
+        let Rejection { refusal, cause } = rejection.into();
         self.write(&Ending {
             code: refusal.code().as_str(),
             status: refusal.status().as_u16(),
             outcome: Some(refusal.outcome()),
-            error,
+            error: cause.as_deref(),
             ..Ending::default()
         });
-    }
-
-    /// Writes the line of a write that did not run, because the audit cannot be written. Returns its refusal.
-    pub(crate) fn refuse_unaudited(self, error: &Error) -> Refusal {
-        let refusal = Refusal::from_error(error, Outcome::NotApplied);
-        self.write_refusal(&refusal, Some(error));
         refusal
     }
 
     /// Writes the line of a rejected request, and returns the response.
     pub(crate) fn reject(self, rejection: impl Into<Rejection>) -> Response {
-        let Rejection { refusal, cause } = rejection.into();
-        let response = refusal.clone().into_response(&self.0.origin.id);
-        self.write_refusal(&refusal, cause.as_deref());
-        response
+        let id = Arc::clone(self.request_id());
+        self.refuse(rejection).into_response(&id)
     }
 
     /// Writes the line of a request with this result, and returns the response.
@@ -295,7 +288,7 @@ impl Fields {
                     call = self.call,
                     code = ending.code,
                     status = ending.status,
-                    outcome = ending.outcome.map(outcome_name),
+                    outcome = ending.outcome.map(Outcome::as_str),
                     replayed = ending.is_replay.then_some(true),
                     concealed = ending.is_concealed.then_some(true),
                     user.hash = self.user.as_deref(),
@@ -336,7 +329,7 @@ impl Fields {
             call: self.call,
             code: ending.code,
             status: ending.status,
-            outcome: ending.outcome.map(outcome_name),
+            outcome: ending.outcome.map(Outcome::as_str),
             replayed: ending.is_replay,
             user_hash: self.user.take(),
             webhook_id: self.webhook_id.take(),

@@ -57,10 +57,7 @@ pub(crate) async fn attempt(state: &Arc<ServerState>, mut admitted: AdmittedCall
     let kind = admitted.call.kind();
     admitted.log.set_call(kind.as_str());
     match check(state, &admitted) {
-        Err(Rejection { refusal, cause }) => {
-            admitted.log.write_refusal(&refusal, cause.as_deref());
-            Err(refusal)
-        }
+        Err(rejection) => Err(admitted.log.refuse(rejection)),
         Ok(seat) if kind.is_write() => {
             let task = state.tasks.spawn(run_once(Arc::clone(state), admitted, seat));
             task.await.unwrap_or_else(|_| Err(Refusal::new(Code::Internal).with_outcome(Outcome::Unknown)))
@@ -98,10 +95,7 @@ async fn run_once(state: Arc<ServerState>, mut admitted: AdmittedCall, _seat: Se
             admitted.log.write_replay();
             Ok(Success { body, is_replay: true })
         }
-        Begun::Refused(Rejection { refusal, cause }) => {
-            admitted.log.write_refusal(&refusal, cause.as_deref());
-            Err(refusal)
-        }
+        Begun::Refused(rejection) => Err(admitted.log.refuse(rejection)),
     }
 }
 
@@ -124,7 +118,7 @@ async fn execute(state: &Arc<ServerState>, admitted: AdmittedCall) -> Result<Byt
     let deleted = if let Call::Delete(id) = &call { Some(id.clone()) } else { None };
     let reservation = match audited::reserve(state, &scope).await {
         Ok(reservation) => reservation,
-        Err(error) => return Err(log.refuse_unaudited(&error)),
+        Err(error) => return Err(log.refuse(error)),
     };
     let mut result = guarded::dispatch(&tenant, call, &scope).await;
     if let (true, Some(id)) = (result.is_ok(), deleted)
@@ -140,10 +134,6 @@ async fn execute(state: &Arc<ServerState>, admitted: AdmittedCall) -> Result<Byt
             log.write_success(answer.concealed());
             Ok(answer.to_body())
         }
-        Err(failure) => {
-            let refusal = Refusal::from(&failure);
-            log.write_refusal(&refusal, Some(&failure.error));
-            Err(refusal)
-        }
+        Err(failure) => Err(log.refuse(failure)),
     }
 }

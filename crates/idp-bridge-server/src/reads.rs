@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use idp_bridge_core::{Call, UserId};
 
+use crate::error::SharedFailure;
 use crate::tenant::Tenant;
-use crate::token_gate::SharedFailure;
 
 /// The result of a read.
 pub(crate) type SharedRead = Result<ReadAnswer, SharedFailure>;

@@ -13,11 +13,12 @@ use moka::sync::Cache;
 use tokio_util::task::TaskTracker;
 
 use self::buckets::Buckets;
+use crate::error::SharedFailure;
 use crate::flights::Flights;
 use crate::tenant::Tenant;
 
 pub(crate) use self::buckets::Cost;
-pub(crate) use self::shared::{CachedUserinfo, LogoutKey, LogoutOutcome, SharedFailure};
+pub(crate) use self::shared::{CachedUserinfo, LogoutKey, LogoutOutcome};
 pub(crate) use self::token::{PresentedToken, TokenKey};
 
 /// The time for which a validated token does not count against the tenant's limit.

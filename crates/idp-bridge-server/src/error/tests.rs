@@ -29,7 +29,7 @@ const TABLE: &[(u16, &[&str], bool)] = &[
 ];
 
 fn failure(error: Error) -> Refusal {
-    Refusal::from(&Failure { error, outcome: Outcome::NotApplied })
+    Rejection::from(error).refusal
 }
 
 async fn body(response: Response) -> Value {
@@ -96,7 +96,7 @@ async fn problem_contains_reason_and_outcome() {
     let problem = body(failure(Error::unsupported("no mail system")).into_response("r-1")).await;
     assert_eq!(problem["detail"], "no mail system");
     let late = Failure { error: Error::ours(ErrorKind::Timeout, "late"), outcome: Outcome::Unknown };
-    let problem = body(Refusal::from(&late).into_response("r-1")).await;
+    let problem = body(Rejection::from(late).refusal.into_response("r-1")).await;
     assert_eq!((&problem["outcome"], problem.get("detail")), (&json!("unknown"), None));
 }
 

@@ -20,7 +20,7 @@ use super::token;
 use crate::audit::AuditEvent;
 use crate::audited;
 use crate::dispatch::with_deadline;
-use crate::error::{Refusal, Rejection};
+use crate::error::{Refusal, Rejection, SharedFailure};
 use crate::form::{self, Fields, FormBody};
 use crate::log::{RequestLog, Surface};
 use crate::request;
@@ -28,7 +28,7 @@ use crate::response::{self, Response};
 use crate::revocation::{Revocation, RevokedKey};
 use crate::state::ServerState;
 use crate::tenant::Tenant;
-use crate::token_gate::{Cost, LogoutKey, LogoutOutcome, PresentedToken, SharedFailure, TokenKey};
+use crate::token_gate::{Cost, LogoutKey, LogoutOutcome, PresentedToken, TokenKey};
 
 /// The tokens and the timeout of a request.
 struct LogoutRequest {

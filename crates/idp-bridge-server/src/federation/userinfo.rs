@@ -18,7 +18,7 @@ use super::context::FederationRequest;
 use super::federated::Federated;
 use super::{customer, token};
 use crate::dispatch::with_deadline;
-use crate::error::{Refusal, Rejection};
+use crate::error::{Refusal, Rejection, SharedFailure};
 use crate::form::{self, Fields, FormBody};
 use crate::log::RequestLog;
 use crate::request;
@@ -26,7 +26,7 @@ use crate::response::{self, JSON, Response};
 use crate::revocation;
 use crate::state::ServerState;
 use crate::tenant::{FederationRules, Tenant};
-use crate::token_gate::{CachedUserinfo, Cost, PresentedToken, SharedFailure};
+use crate::token_gate::{CachedUserinfo, Cost, PresentedToken};
 
 /// The user of a token, with the names of OpenID Connect, and the customer.
 #[derive(Serialize, JsonSchema)]
@@ -80,7 +80,7 @@ async fn respond(
     // Other callers may wait for this validation, so it has the tenant's deadline. This caller may stop waiting earlier.
     let scope = federated.start_call(log, Tenant::MAX_DEADLINE);
     let _seat = federated.tenant.guard().admit(&state.guard)?;
-    let deadline = log.call_scope(request.timeout.min(federated.tenant.deadline)).deadline();
+    let deadline = log.started() + request.timeout.min(federated.tenant.deadline);
     let presented = PresentedToken::new(&federated.tenant.id, request.token);
     let userinfo = tokio::time::timeout_at(deadline.into(), get(&federated, &scope, presented)).await;
     let userinfo = userinfo.unwrap_or_else(|_| Err(SharedFailure::timed_out(Outcome::NotApplied)))?;

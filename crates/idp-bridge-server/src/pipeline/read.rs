@@ -9,10 +9,9 @@ use tokio::time::Instant;
 use super::admitted::AdmittedCall;
 use super::guarded;
 use crate::dispatch::Answer;
-use crate::error::{Refusal, Rejection};
+use crate::error::{Refusal, SharedFailure};
 use crate::reads::{ReadAnswer, ReadKey, SharedRead};
 use crate::state::ServerState;
-use crate::token_gate::SharedFailure;
 use crate::user_cache::CachedUser;
 
 /// Gets a user, and writes the log line.
@@ -35,11 +34,7 @@ pub(super) async fn get(state: &Arc<ServerState>, admitted: AdmittedCall) -> Res
             log.write_success(None);
             Ok(answer.body)
         }
-        Err(failure) => {
-            let Rejection { refusal, cause } = failure.into();
-            log.write_refusal(&refusal, cause.as_deref());
-            Err(refusal)
-        }
+        Err(failure) => Err(log.refuse(failure)),
     }
 }
 
@@ -67,7 +62,7 @@ async fn run(key: ReadKey, scope: CallScope) -> SharedRead {
     let ReadKey { tenant, call, writes } = key;
     let to_cache = (!tenant.user_cache.is_zero()).then(|| (call.clone(), Instant::now()));
     let answer = guarded::dispatch(&tenant, call, &scope).await;
-    let answer = answer.map_err(|failure| SharedFailure { error: failure.error.into(), outcome: failure.outcome })?;
+    let answer = answer.map_err(SharedFailure::from)?;
     let body = answer.to_body();
     let Answer::User(answer) = answer else { return Ok(ReadAnswer { user: None, body }) };
     let user = answer.user;

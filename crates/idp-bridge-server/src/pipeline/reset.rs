@@ -33,13 +33,11 @@ pub(super) async fn send(state: &Arc<ServerState>, admitted: AdmittedCall, email
     let counted = dispatch::with_deadline(&admitted.scope, counted).await;
     drop(step);
     if let Err(error) = counted {
-        let refusal = Refusal::from_error(&error, Outcome::NotApplied);
-        admitted.log.write_refusal(&refusal, Some(&error));
-        return Err(refusal);
+        return Err(admitted.log.refuse(error));
     }
     let reservation = match audited::reserve(state, &admitted.scope).await {
         Ok(reservation) => reservation,
-        Err(error) => return Err(admitted.log.refuse_unaudited(&error)),
+        Err(error) => return Err(admitted.log.refuse(error)),
     };
     let (order, write_begun) = Order::new(state, admitted, email, reservation);
     let ordering = state.tasks.spawn(order.run());
@@ -103,11 +101,7 @@ impl Order {
                 log.write_success(Some(&failure.error));
                 Ok(Answer::Done.to_body())
             }
-            Err(failure) => {
-                let refusal = Refusal::from(&failure);
-                log.write_refusal(&refusal, Some(&failure.error));
-                Err(refusal)
-            }
+            Err(failure) => Err(log.refuse(failure)),
         }
     }
 }

@@ -1,13 +1,11 @@
 //! The results of requests that several callers wait for.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-use idp_bridge_core::{Error, ErrorKind, Outcome, TenantId, TokenIdentity, UserId};
+use idp_bridge_core::{TenantId, TokenIdentity, UserId};
 use jiff::Timestamp;
 
 use crate::digest::sha256_of_parts;
-use crate::error::{Refusal, Rejection};
+use crate::error::SharedFailure;
 
 /// The userinfo response for a validated token.
 pub(crate) struct CachedUserinfo {
@@ -45,38 +43,5 @@ impl LogoutOutcome {
     /// Creates the outcome of a logout that failed before its user was known.
     pub(crate) fn failed(failure: SharedFailure) -> Self {
         Self { user: None, result: Err(failure) }
-    }
-}
-
-/// A failure that several callers receive.
-#[derive(Debug, Clone)]
-pub(crate) struct SharedFailure {
-    pub(crate) error: Arc<Error>,
-    pub(crate) outcome: Outcome,
-}
-
-impl SharedFailure {
-    /// Creates the failure of a caller at its deadline.
-    pub(crate) fn timed_out(outcome: Outcome) -> Self {
-        let error = Error::ours(ErrorKind::Timeout, "the identity provider did not answer in time");
-        Self { error: error.into(), outcome }
-    }
-
-    /// Creates the failure of a request that panicked.
-    pub(crate) fn panicked() -> Self {
-        let error = Error::ours(ErrorKind::Unexpected, "the request broke off");
-        Self { error: error.into(), outcome: Outcome::Unknown }
-    }
-}
-
-impl From<Error> for SharedFailure {
-    fn from(error: Error) -> Self {
-        Self { error: error.into(), outcome: Outcome::NotApplied }
-    }
-}
-
-impl From<SharedFailure> for Rejection {
-    fn from(failure: SharedFailure) -> Self {
-        Self { refusal: Refusal::from_error(&failure.error, failure.outcome), cause: Some(failure.error) }
     }
 }

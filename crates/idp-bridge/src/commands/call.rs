@@ -7,7 +7,7 @@ use clap::Args;
 use idp_bridge_client::{
     Client, ClientError, Operation, Problem as BridgeProblem, ProblemOutcome, SigningKey, TenantId, WebhookId,
 };
-use idp_bridge_core::Secret;
+use idp_bridge_core::{Outcome, Secret};
 use idp_bridge_http::{Peer, TransportCause};
 use serde_json::json;
 
@@ -112,11 +112,11 @@ fn send(client: &Client, id: &WebhookId, operation: &Operation, options: &Option
             let sent = SentCall { id, is_write: is_write(operation), url: &options.url };
             let problem = sent.explain(&error);
             if options.json {
-                let outcome = if sent.may_have_run(&error) { "unknown" } else { "not_applied" };
+                let outcome = if sent.may_have_run(&error) { Outcome::Unknown } else { Outcome::NotApplied };
                 print_json(&json!({
                     "error": problem.message,
                     "hint": problem.hint,
-                    "outcome": outcome,
+                    "outcome": outcome.as_str(),
                     "webhook_id": id.as_str(),
                 }))?;
                 return Ok(Exit::Negative);

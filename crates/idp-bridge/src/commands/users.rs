@@ -79,7 +79,7 @@ pub(crate) fn run(command: Command, registry: &Registry) -> CommandResult {
             print_json(&json!({
                 "error": with_causes(&failure.error),
                 "kind": format!("{:?}", failure.error.kind()),
-                "outcome": if failure.outcome == Outcome::Unknown { "unknown" } else { "not_applied" },
+                "outcome": failure.outcome.as_str(),
             }))?;
             return Ok(Exit::Negative);
         }
