@@ -12,14 +12,11 @@ mod url;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use idp_bridge_core::jiff::SignedDuration;
 use idp_bridge_core::{CallKind, PrivateNetworks, Secret};
 use idp_bridge_server::{CustomerMissing, ServerLimits, Tenant as Served};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -226,7 +223,7 @@ pub(crate) struct Tenant {
     /// One to four keys to verify the platform's calls with: `whpk_…` (public, preferred) or `whsec_…` (shared).
     pub(crate) webhook_keys: Vec<Secret>,
     /// The deadline of a call, from 100 ms to 30 s.
-    #[serde(default)]
+    #[serde(default = "default_deadline")]
     pub(crate) deadline: Deadline,
     /// The customers of users.
     #[serde(default)]
@@ -264,41 +261,10 @@ fn no_cache() -> UserCache {
 }
 
 /// The deadline of a call, from 100 ms to 30 s.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Deadline(pub(crate) Duration);
+pub(crate) type Deadline = Time<100, 30_000>;
 
-impl Default for Deadline {
-    fn default() -> Self {
-        Self(Served::DEFAULT_DEADLINE)
-    }
-}
-
-impl<'de> Deserialize<'de> for Deadline {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let bounds = Served::MIN_DEADLINE..=Served::MAX_DEADLINE;
-        deserialize_time(deserializer, bounds, "expected a time from `100ms` to `30s`").map(Self)
-    }
-}
-
-/// Deserializes a time within these bounds, or fails with the given message.
-fn deserialize_time<'de, D: Deserializer<'de>>(
-    deserializer: D,
-    bounds: RangeInclusive<Duration>,
-    expected: &str,
-) -> Result<Duration, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let time = text.parse().ok().and_then(|time: SignedDuration| Duration::try_from(time).ok());
-    time.filter(|time| bounds.contains(time)).ok_or_else(|| serde::de::Error::custom(expected))
-}
-
-impl JsonSchema for Deadline {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Deadline".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "default": "4s", "examples": ["800ms", "4s"]})
-    }
+fn default_deadline() -> Deadline {
+    Time(Served::DEFAULT_DEADLINE)
 }
 
 /// The customers of users.

@@ -1,14 +1,13 @@
 //! The keys of `[tenants.X.federation]`.
 
 use std::num::NonZeroU32;
-use std::time::Duration;
 
 use idp_bridge_core::{FederationSettings, LogoutFallback, OauthClient, Secret};
 use idp_bridge_server::{CustomerFrom, FederationRules};
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
-use super::deserialize_time;
+use super::time::Time;
 use super::url::{Origin, ReturnUrl};
 
 /// OAuth for applications: userinfo, logout and back-channel logout. Off without this table.
@@ -26,7 +25,7 @@ pub(crate) struct Federation {
     /// How long userinfo may answer from the cache, from 0 s to 60 s. Each connector has its own default.
     pub(crate) cache: Option<Cache>,
     /// The maximum lifetime of an access token, from 1 min to 30 days. Tokens with a longer lifetime are rejected.
-    #[serde(default)]
+    #[serde(default = "max_token_age")]
     pub(crate) max_token_age: TokenAge,
     /// The allowed redirect targets after a logout, compared byte for byte.
     #[serde(default)]
@@ -68,37 +67,13 @@ fn anonymous_per_second() -> NonZeroU32 {
 }
 
 /// How long userinfo may answer from the cache, from 0 s to 60 s.
-#[derive(Debug, Clone, Copy, JsonSchema)]
-#[schemars(transparent, extend("examples" = ["0s", "30s"]))]
-pub(crate) struct Cache(#[schemars(with = "String")] Duration);
-
-impl<'de> Deserialize<'de> for Cache {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let bounds = Duration::ZERO..=FederationRules::MAX_CACHE;
-        deserialize_time(deserializer, bounds, "expected a time from `0s` to `60s`").map(Self)
-    }
-}
+pub(crate) type Cache = Time<0, 60_000>;
 
 /// The maximum lifetime of an access token, from 1 min to 30 days.
-#[derive(Debug, Clone, Copy, JsonSchema)]
-#[schemars(transparent, extend("default" = "24h", "examples" = ["10m", "24h"]))]
-pub(crate) struct TokenAge(#[schemars(with = "String")] Duration);
+pub(crate) type TokenAge = Time<60_000, 2_592_000_000>;
 
-impl TokenAge {
-    const MIN: Duration = Duration::from_mins(1);
-    const MAX: Duration = Duration::from_hours(30 * 24);
-}
-
-impl Default for TokenAge {
-    fn default() -> Self {
-        Self(FederationRules::default().max_token_age)
-    }
-}
-
-impl<'de> Deserialize<'de> for TokenAge {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserialize_time(deserializer, Self::MIN..=Self::MAX, "expected a time from `1m` to `720h`").map(Self)
-    }
+fn max_token_age() -> TokenAge {
+    Time(FederationRules::default().max_token_age)
 }
 
 impl Federation {

@@ -7,8 +7,6 @@ use idp_bridge_core::jiff::SignedDuration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::deserialize_time;
-
 /// A time of at least `MIN` and at most `MAX` milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Time<const MIN: u64, const MAX: u64>(pub(crate) Duration);
@@ -20,8 +18,11 @@ impl<const MAX: u64> Time<0, MAX> {
 impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Time<MIN, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let [min, max] = [MIN, MAX].map(Duration::from_millis);
-        let expected = format!("expected a time from `{}` to `{}`", display(min), display(max));
-        deserialize_time(deserializer, min..=max, &expected).map(Self)
+        let text = String::deserialize(deserializer)?;
+        let time = text.parse().ok().and_then(|time: SignedDuration| Duration::try_from(time).ok());
+        time.filter(|time| (min..=max).contains(time)).map(Self).ok_or_else(|| {
+            serde::de::Error::custom(format!("expected a time from `{}` to `{}`", display(min), display(max)))
+        })
     }
 }
 
