@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use aws_sdk_cognitoidentityprovider::types::UserStatusType;
 use idp_bridge_core::{
     CallScope, Capabilities, ConnectorContext, Deleted, Error, ErrorKind, Federation, Finding, Hit, MailKind, Matches,
-    Page, Result, SearchKey, StoredUser, UserId, UserStore, if_found,
+    Page, Result, SearchKey, StoredUser, UserId, UserStore, if_found, uuid,
 };
 use idp_bridge_http::Client;
 
@@ -75,7 +75,8 @@ impl UserStore for CognitoStore {
     }
 
     async fn read(&self, scope: &CallScope, id: &UserId) -> Result<Option<User>> {
-        if !is_uuid(id.as_str()) {
+        // All ids of Cognito are UUIDs.
+        if !uuid::is_canonical(id.as_str()) {
             return Ok(None);
         }
         match if_found(self.pool.user(scope, id.as_str()).await)? {
@@ -200,13 +201,4 @@ fn check_password_reset(user: &User) -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// Returns whether the text is a UUID, as all ids of Cognito are.
-fn is_uuid(text: &str) -> bool {
-    let mut parts = text.split('-');
-    let lengths = [8, 4, 4, 4, 12];
-    lengths.iter().all(|length| {
-        parts.next().is_some_and(|part| part.len() == *length && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
-    }) && parts.next().is_none()
 }

@@ -2,7 +2,7 @@
 
 use idp_bridge_core::{
     CallKind, CallScope, Capabilities, Deleted, Error, ErrorKind, Federation, Finding, Hit, MailKind, Page, Result,
-    SearchKey, StoredUser, UserId, UserStore, async_trait, if_found,
+    SearchKey, StoredUser, UserId, UserStore, async_trait, if_found, uuid,
 };
 use serde_json::Value;
 
@@ -195,7 +195,7 @@ impl IdRule {
     /// Returns whether the product can have given this id.
     pub(crate) fn allows(&self, id: &str) -> bool {
         let has_form = match self.form {
-            IdForm::Uuid => is_uuid(id),
+            IdForm::Uuid => uuid::is_canonical(id),
             IdForm::Decimal => id.bytes().all(|b| b.is_ascii_digit()) && (id == "0" || !id.starts_with('0')),
             IdForm::Alphanumeric => id.bytes().all(|b| b.is_ascii_alphanumeric()),
             IdForm::Token => {
@@ -208,13 +208,4 @@ impl IdRule {
             && self.length.is_none_or(|length| id.len() == length)
             && !self.reserved.iter().any(|own| own.eq_ignore_ascii_case(id))
     }
-}
-
-/// Returns whether a text is a UUID in its canonical form.
-fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(index, byte)| match index {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
-        })
 }

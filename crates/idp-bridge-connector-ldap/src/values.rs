@@ -1,5 +1,6 @@
 //! Conversions of attribute values: ids, times and flags.
 
+use idp_bridge_core::uuid;
 use jiff::Timestamp;
 
 /// The seconds from 1601, from which Active Directory counts, to 1970.
@@ -35,8 +36,8 @@ impl IdForm {
     pub(crate) fn to_value(self, id: &str) -> Option<Vec<u8>> {
         match self {
             Self::Text => Some(id.as_bytes().to_vec()),
-            Self::Uuid => parse_uuid(id).map(|_| id.as_bytes().to_vec()),
-            Self::Guid => parse_uuid(id).map(|uuid| swap(uuid).to_vec()),
+            Self::Uuid => uuid::is_canonical(id).then(|| id.as_bytes().to_vec()),
+            Self::Guid => uuid::parse(id).map(|uuid| swap(uuid).to_vec()),
         }
     }
 
@@ -44,22 +45,9 @@ impl IdForm {
     pub(crate) fn to_id(self, value: &[u8]) -> Option<String> {
         match self {
             Self::Text | Self::Uuid => std::str::from_utf8(value).ok().map(str::to_owned),
-            Self::Guid => Some(format_uuid(swap(value.try_into().ok()?))),
+            Self::Guid => Some(uuid::format(swap(value.try_into().ok()?))),
         }
     }
-}
-
-/// Parses the canonical form of a UUID, which has lower case digits.
-fn parse_uuid(text: &str) -> Option<[u8; 16]> {
-    let digits = text.replace('-', "");
-    let uuid = u128::from_str_radix(&digits, 16).ok()?.to_be_bytes();
-    (format_uuid(uuid) == text).then_some(uuid)
-}
-
-fn format_uuid(uuid: [u8; 16]) -> String {
-    let digits = format!("{:032x}", u128::from_be_bytes(uuid));
-    let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
-    [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
 }
 
 /// Reverses the bytes of the first three groups.

@@ -26,6 +26,7 @@ mod setup;
 mod timeline;
 mod trace_context;
 mod user;
+pub mod uuid;
 mod values;
 
 pub use call::{Call, CallKind, UserKey};

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 
 use bytes::BytesMut;
-use idp_bridge_core::{Error, ErrorKind};
+use idp_bridge_core::{Error, ErrorKind, uuid};
 use jiff::Timestamp;
 use tokio_postgres::types::{Format, FromSql, IsNull, Kind, ToSql, Type, to_sql_checked};
 
@@ -46,20 +46,12 @@ pub(crate) fn is_parameter(kind: &Type) -> bool {
 pub(crate) fn can_have(kind: &Type, text: &str) -> bool {
     let is_canonical = |number: Option<i64>| number.is_some_and(|number| number.to_string() == text);
     match *kind {
-        Type::UUID => is_uuid(text),
+        Type::UUID => uuid::is_canonical(text),
         Type::INT2 => is_canonical(text.parse::<i16>().ok().map(i64::from)),
         Type::INT4 => is_canonical(text.parse::<i32>().ok().map(i64::from)),
         Type::INT8 => is_canonical(text.parse().ok()),
         _ => !text.contains('\0'),
     }
-}
-
-fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(index, byte)| match index {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
-        })
 }
 
 fn is_text(kind: &Type) -> bool {
@@ -88,7 +80,7 @@ pub(crate) struct Cell(pub(crate) Value);
 impl<'a> FromSql<'a> for Cell {
     fn from_sql(kind: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn StdError + Sync + Send>> {
         let value = match column_type(kind) {
-            ColumnType::Text if *kind == Type::UUID => Value::Text(format_uuid(raw.try_into()?)),
+            ColumnType::Text if *kind == Type::UUID => Value::Text(uuid::format(raw.try_into()?)),
             ColumnType::Text => Value::Text(std::str::from_utf8(raw)?.to_owned()),
             ColumnType::Integer if *kind == Type::INT2 => Value::Integer(i16::from_sql(kind, raw)?.into()),
             ColumnType::Integer if *kind == Type::INT4 => Value::Integer(i32::from_sql(kind, raw)?.into()),
@@ -111,12 +103,6 @@ impl<'a> FromSql<'a> for Cell {
     fn accepts(_: &Type) -> bool {
         true
     }
-}
-
-fn format_uuid(raw: [u8; 16]) -> String {
-    let digits = format!("{:032x}", u128::from_be_bytes(raw));
-    let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
-    [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
 }
 
 /// Converts a time. `infinity` is absent.

@@ -36,7 +36,8 @@ async fn read_by_id_costs_one_request_others_two() {
 async fn malformed_ids_make_no_request() {
     let bench = Bench::new().await;
     bench.insert("ada", Status::Confirmed, "true");
-    for id in ["ada", "ada@acme.example", "google_1", "0", "-", "........-....-....-....-............"] {
+    let upper_case = "0F8FAD5B-D9CB-469F-A165-70867728950E";
+    for id in ["ada", "ada@acme.example", "google_1", "0", "-", "........-....-....-....-............", upper_case] {
         let id = UserId::new(id).unwrap();
         assert_eq!(bench.get(UserKey::Id(&id)).await.unwrap_err(), ErrorKind::NotFound);
         bench.provider.delete(&scope(), &id).await.unwrap();
