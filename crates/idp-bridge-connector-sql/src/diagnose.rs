@@ -17,7 +17,7 @@ pub(crate) async fn run(sql: &Sql, scope: &CallScope) -> Vec<Finding> {
     for (statement, calls) in sql.checked_statements() {
         let check = format!("the statement `{}` fits the tables", statement.name);
         if connected.is_err() {
-            findings.push(Finding::not_visible(check, &calls, "fix the failed check first, then check again"));
+            findings.push(Finding::skipped(check, &calls));
             continue;
         }
         findings.push(match sql.database.check(scope, statement).await {

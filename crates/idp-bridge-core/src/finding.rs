@@ -60,6 +60,11 @@ impl Finding {
         Self { verdict: Verdict::NotVisible, fix: Some(fix.into()), ..Self::ok(check, calls) }
     }
 
+    /// Creates a check that was not made, since one before it failed.
+    pub fn skipped(check: impl Into<String>, calls: &[CallKind]) -> Self {
+        Self::not_visible(check, calls, "fix the failed check first, then check again")
+    }
+
     /// Creates a check that failed with this error. `grant` is the fix for a missing right; for other errors it is their hint.
     pub fn failed_by(check: impl Into<String>, calls: &[CallKind], error: &Error, grant: String) -> Self {
         let fix = match (error.kind(), error.hint()) {
@@ -93,9 +98,7 @@ impl Finding {
                 let hint = error.hint().filter(|_| error.is_unanswered());
                 Self::failed(check, calls, hint.map_or(fix, str::to_owned)).with_detail(error.to_string())
             }
-            Some((failed, _)) if number > failed => {
-                Self::not_visible(check, calls, "fix the failed check first, then check again")
-            }
+            Some((failed, _)) if number > failed => Self::skipped(check, calls),
             _ => Self::ok(check, calls),
         };
         checks.into_iter().enumerate().map(finding).collect()
