@@ -51,8 +51,6 @@ pub(crate) struct RealmFederation {
     endpoints: Endpoints,
     openid: OpenIdProvider,
     settings: FederationSettings,
-    /// The id of the bridge's own client. It may introspect tokens with itself in the audience.
-    bridge: String,
     customer_claim: String,
 }
 
@@ -74,7 +72,6 @@ impl RealmFederation {
             openid: OpenIdProvider::new(admin.http().clone(), openid, Arc::clone(&context.clock))?,
             admin,
             endpoints,
-            bridge: config.client_id.clone(),
             customer_claim: settings.customer_claim.clone().unwrap_or_else(|| config.customer_attribute.clone()),
             settings: settings.clone(),
         })
@@ -96,7 +93,8 @@ impl RealmFederation {
         token: &AccessToken,
         verified: &VerifiedToken,
     ) -> Result<TokenUser> {
-        let introspects = verified.has_audience(&self.bridge) || !verified.is_accepted_by_userinfo();
+        // The bridge's own client may introspect tokens with itself in the audience.
+        let introspects = verified.has_audience(&self.admin.bridge().id) || !verified.is_accepted_by_userinfo();
         if introspects && let Some(claims) = self.endpoints.introspect(scope, token).await? {
             return verified.user(&claims, &self.customer_claim);
         }
@@ -121,7 +119,7 @@ impl RealmFederation {
         Error::upstream(ErrorKind::Misconfigured, message).with_hint(format!(
             "Clients → the application → Client scopes → its dedicated scope → Add mapper → By configuration → Audience: \
              `Included Client Audience` is `{}`, `Add to token introspection` is on",
-            self.bridge
+            self.admin.bridge().id
         ))
     }
 

@@ -12,6 +12,8 @@ use jsonwebtoken::{EncodingKey, Header, encode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::oidc::Algorithm;
+
 /// The lifetime of an assertion in seconds.
 ///
 /// Keycloak accepts at most 60 by its own clock, which may be slow (`JWTClientValidator` of 26.7.3, November 2026), and Auth0
@@ -136,34 +138,28 @@ impl PrivateKey {
             .map_err(|error| Error::ours(ErrorKind::Unexpected, "a JWK cannot be written").with_source(error))
     }
 
-    fn parse(&self) -> Result<(EncodingKey, AssertionAlgorithm)> {
-        use AssertionAlgorithm::{Es256, Rs256};
+    fn parse(&self) -> Result<(EncodingKey, Algorithm)> {
         let pem = self.pem.expose().as_bytes();
         // Without the sources, since a parser's message may quote the key.
-        let rsa = |algorithm| EncodingKey::from_rsa_pem(pem).map(|key| (key, algorithm));
-        let ec = || EncodingKey::from_ec_pem(pem).map(|key| (key, Es256));
+        let rsa = |algorithm: Algorithm| EncodingKey::from_rsa_pem(pem).map(|key| (key, algorithm));
+        let ec = || EncodingKey::from_ec_pem(pem).map(|key| (key, Algorithm::Es256));
         match self.algorithm {
-            None => rsa(Rs256).or_else(|_| ec()).map_err(|_| unusable()),
-            Some(Es256) => ec().map_err(|_| unusable_for("ES256", "a P-256 key")),
-            Some(algorithm) => rsa(algorithm).map_err(|_| unusable_for(algorithm.name(), "an RSA key")),
+            None => rsa(Algorithm::Rs256).or_else(|_| ec()).map_err(|_| unusable()),
+            Some(AssertionAlgorithm::Es256) => ec().map_err(|_| unusable_for("ES256", "a P-256 key")),
+            Some(algorithm) => {
+                let algorithm = Algorithm::from(algorithm);
+                rsa(algorithm).map_err(|_| unusable_for(algorithm.name(), "an RSA key"))
+            }
         }
     }
 }
 
-impl AssertionAlgorithm {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Rs256 => "RS256",
-            Self::Ps256 => "PS256",
-            Self::Es256 => "ES256",
-        }
-    }
-
-    fn to_jsonwebtoken(self) -> jsonwebtoken::Algorithm {
-        match self {
-            Self::Rs256 => jsonwebtoken::Algorithm::RS256,
-            Self::Ps256 => jsonwebtoken::Algorithm::PS256,
-            Self::Es256 => jsonwebtoken::Algorithm::ES256,
+impl From<AssertionAlgorithm> for Algorithm {
+    fn from(algorithm: AssertionAlgorithm) -> Self {
+        match algorithm {
+            AssertionAlgorithm::Rs256 => Self::Rs256,
+            AssertionAlgorithm::Ps256 => Self::Ps256,
+            AssertionAlgorithm::Es256 => Self::Es256,
         }
     }
 }

@@ -61,13 +61,8 @@ impl Fault {
         Self { error, sent, is_transient: kind == ErrorKind::Unavailable }
     }
 
-    /// Creates the fault of a request body that could not be built.
-    pub(crate) fn unbuilt_body(error: Error) -> Self {
-        Self { error, sent: false, is_transient: false }
-    }
-
-    /// Creates the fault of an attempt that an open circuit breaker refused.
-    pub(crate) fn held_back(error: Error) -> Self {
+    /// Creates the fault of a request that was not sent.
+    pub(crate) fn unsent(error: Error) -> Self {
         Self { error, sent: false, is_transient: false }
     }
 

@@ -40,6 +40,8 @@ pub use claims::Claims;
 pub use discovery::Discovery;
 pub use federation::{IntrospectionClient, StandardChoices, StandardFederation};
 pub use logout::{EndSessionParameters, LogoutToken, end_session_url};
-pub use oauth::{AssertionAudience, ClientAuthentication, ClientCredentials, SecretCheck, TokenKind};
+pub use oauth::{
+    AssertionAudience, ClientAuthentication, ClientCredentials, SecretCheck, TokenKind, UNUSED_REDIRECT_URI,
+};
 pub use provider::{OpenIdProvider, OpenIdSettings};
 pub use rules::Rules;

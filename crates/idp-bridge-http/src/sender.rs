@@ -131,12 +131,12 @@ impl Sender {
                 (connections.pool(), recorder.timeline().wait("wait_for_connection", place).await)
             }
         };
-        let body = request.parts.body.as_ref().map(Body::build).transpose().map_err(Fault::unbuilt_body)?;
+        let body = request.parts.body.as_ref().map(Body::build).transpose().map_err(Fault::unsent)?;
         let host = request.parts.url.authority();
         let step = recorder.timeline().begin_attempt(method_name(&request.parts.method), host.to_owned(), number);
         let attempt = self.breakers.admit(host).map_err(|error| {
             step.set_breaker(BreakerDecision::HeldBack);
-            Fault::held_back(error)
+            Fault::unsent(error)
         })?;
         if attempt.is_probe() {
             step.set_breaker(BreakerDecision::Probe);

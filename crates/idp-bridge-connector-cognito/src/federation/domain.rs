@@ -4,7 +4,8 @@
 
 use idp_bridge_core::{AccessToken, CallScope, EndSession, OauthClient, Result};
 use idp_bridge_http::oidc::{
-    Claims, ClientAuthentication, ClientCredentials, EndSessionParameters, OpenIdProvider, SecretCheck, end_session_url,
+    Claims, ClientAuthentication, ClientCredentials, EndSessionParameters, OpenIdProvider, SecretCheck,
+    UNUSED_REDIRECT_URI, end_session_url,
 };
 use idp_bridge_http::{BaseUrl, Url};
 
@@ -18,9 +19,6 @@ const LOGOUT: EndSessionParameters = EndSessionParameters {
     id_token_hint: None,
     state: Some("state"),
 };
-
-/// A redirect URI that no client has.
-const UNUSED_REDIRECT_URI: &str = "https://idp-bridge.invalid/";
 
 /// The endpoints of a pool's domain.
 pub(super) struct Domain {

@@ -3,14 +3,11 @@
 mod applications;
 
 use idp_bridge_core::{CallScope, Error, ErrorKind, Finding, OauthClient, Result, Verdict};
-use idp_bridge_http::oidc::{ClientAuthentication, ClientCredentials, SecretCheck};
+use idp_bridge_http::oidc::{ClientAuthentication, ClientCredentials, SecretCheck, UNUSED_REDIRECT_URI};
 
 use self::applications::{Application, Applications, Source};
 use super::RealmFederation;
 use crate::diagnose::{UserProfile, assign};
-
-/// The redirect URI of the made-up code that tests a client secret. It receives no request.
-const UNUSED_REDIRECT_URI: &str = "https://idp-bridge.invalid/";
 
 /// Checks the OAuth side of a realm.
 pub(super) struct Diagnosis<'a> {
@@ -146,7 +143,7 @@ impl<'a> Diagnosis<'a> {
     }
 
     fn assign(&self, role: &str) -> String {
-        assign(&self.federation.bridge, role)
+        assign(&self.federation.admin.bridge().id, role)
     }
 
     fn application(&self, client: &OauthClient, application: Option<&Application>) -> Vec<Finding> {
@@ -182,7 +179,7 @@ impl<'a> Diagnosis<'a> {
     fn claim(&self, id: &str, application: &Application) -> Finding {
         let claim = &self.federation.customer_claim;
         let check = format!("the tokens of `{id}` have the customer claim `{claim}`");
-        let place = if application.is_introspected_by(&self.federation.bridge) {
+        let place = if application.is_introspected_by(&self.federation.admin.bridge().id) {
             "introspection.token.claim"
         } else {
             "userinfo.token.claim"
@@ -205,7 +202,7 @@ impl<'a> Diagnosis<'a> {
 
     /// Checks that the bridge can validate the application's tokens.
     fn introspection(&self, id: &str, application: &Application) -> Finding {
-        let bridge = &self.federation.bridge;
+        let bridge = &self.federation.admin.bridge().id;
         let check = format!("the bridge can validate the tokens of `{id}`");
         if !application.is_lightweight() || application.has_audience(bridge) {
             return Finding::ok(check, &[]);

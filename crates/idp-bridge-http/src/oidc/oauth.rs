@@ -1,9 +1,7 @@
 //! Standard requests of OAuth 2.0 and OpenID Connect: userinfo, introspection, revocation, and a check of client secrets.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
-use http::header::{ACCEPT, AUTHORIZATION};
+use http::header::ACCEPT;
 use idp_bridge_core::jiff::Timestamp;
 use idp_bridge_core::schemars::JsonSchema;
 use idp_bridge_core::{AccessToken, CallScope, Error, ErrorKind, OauthClient, Result, Secret};
@@ -229,13 +227,17 @@ impl OpenIdProvider {
                 request.form(&[form, &[id, ("client_secret", secret.expose())]].concat())
             }
             (ClientAuthentication::Basic, Some(secret)) => {
-                request.form(form).header(AUTHORIZATION, basic(&client.id, secret)?)
+                // RFC 6749, section 2.3.1.
+                let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+                request.form(form).basic(&encoded(&client.id), &Secret::new(encoded(secret.expose())))?
             }
         })
     }
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// A redirect URI that no client has, to check secrets with.
+pub const UNUSED_REDIRECT_URI: &str = "https://idp-bridge.invalid/";
 /// A code that no provider issues.
 const INVALID_CODE: &str = "made-up-by-idp-bridge-to-check-the-secret";
 
@@ -252,16 +254,6 @@ fn endpoint(found: Option<&Url>, name: &'static str) -> Result<Url> {
     found.cloned().ok_or_else(|| {
         Error::unsupported("the identity provider's discovery document lacks an endpoint").with("endpoint", name)
     })
-}
-
-/// Returns the value of an `Authorization: Basic` header. RFC 6749 requires both parts to be form-encoded first.
-fn basic(id: &str, secret: &Secret) -> Result<HeaderValue> {
-    let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-    let text = STANDARD.encode(format!("{}:{}", encoded(id), encoded(secret.expose())));
-    let mut value = HeaderValue::from_str(&format!("Basic {text}"))
-        .map_err(|_| Error::ours(ErrorKind::Unexpected, "base64 has characters that no header can carry"))?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 fn client_refusal(status: u16, refusal: &OauthError) -> Error {

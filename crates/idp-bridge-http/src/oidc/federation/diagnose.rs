@@ -3,12 +3,10 @@
 use idp_bridge_core::{AccessToken, CallScope, Error, ErrorKind, Finding, OauthClient, Result};
 
 use super::StandardFederation;
-use crate::oidc::{Discovery, OpenIdProvider, SecretCheck};
+use crate::oidc::{Discovery, OpenIdProvider, SecretCheck, UNUSED_REDIRECT_URI};
 
 const DOCUMENT: &str = "the discovery document belongs to the issuer";
 const KEYS: &str = "the issuer's keys can be used";
-/// The redirect URI of the made-up code that tests a client secret. It receives no request.
-const UNUSED_REDIRECT_URI: &str = "https://idp-bridge.invalid/";
 
 /// Checks the discovery document and the keys.
 pub(super) async fn check_issuer(openid: &OpenIdProvider, scope: &CallScope) -> Vec<Finding> {
