@@ -11,16 +11,12 @@ use crate::Secret;
 /// The reason why a string is not a valid value. Does not contain the string, which may be personal data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidValue {
+    /// The expected value: `id`, `email`, `customer`, `session`, `token` or `tenant`.
     what: &'static str,
     reason: &'static str,
 }
 
 impl InvalidValue {
-    /// Returns the expected value: `id`, `email`, `customer`, `session`, `token` or `tenant`.
-    pub fn what(&self) -> &'static str {
-        self.what
-    }
-
     /// Returns what is wrong.
     pub fn reason(&self) -> &'static str {
         self.reason

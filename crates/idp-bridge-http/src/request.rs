@@ -188,11 +188,6 @@ impl Request {
     pub(crate) fn effective_status(&self, response: &Response) -> StatusCode {
         self.parts.classify.map_or(response.status, |classify| classify(response))
     }
-
-    /// Returns whether the request changes data.
-    pub fn effect(&self) -> Effect {
-        self.parts.effect
-    }
 }
 
 /// Returns the `authorization` header of a bearer token. Fails with `InvalidResponse` if a header cannot contain it.
@@ -243,11 +238,11 @@ mod tests {
 
     #[test]
     fn only_get_and_read_only_requests_are_reads() {
-        assert_eq!(Request::get(url()).effect(), Effect::Read);
+        assert_eq!(Request::get(url()).parts.effect, Effect::Read);
         for write in [Request::put(url()), Request::patch(url()), Request::post(url()), Request::delete(url())] {
-            assert_eq!(write.effect(), Effect::Write);
+            assert_eq!(write.parts.effect, Effect::Write);
         }
-        assert_eq!(Request::post(url()).read_only().effect(), Effect::Read);
+        assert_eq!(Request::post(url()).read_only().parts.effect, Effect::Read);
     }
 
     #[test]

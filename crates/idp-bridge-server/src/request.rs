@@ -14,7 +14,6 @@ use idp_bridge_protocol::{Code, MAX_BODY};
 use percent_encoding::percent_decode_str;
 
 use crate::error::Refusal;
-use crate::limits::ServerLimits;
 use crate::origin::RequestOrigin;
 
 /// A request to a tenant, before its body is read.
@@ -86,13 +85,6 @@ pub(crate) fn timeout(headers: &HeaderMap, deadline: Duration) -> Result<Duratio
     }
     // A value that overflows is longer than any deadline.
     Ok(text.parse().map_or(deadline, |millis| deadline.min(Duration::from_millis(millis))))
-}
-
-/// Returns the time limit for the body of a call with this deadline.
-///
-/// Ignores an invalid timeout header. It is refused later, when the caller is authenticated.
-pub(crate) fn body_timeout(headers: &HeaderMap, deadline: Duration, limits: &ServerLimits) -> Duration {
-    timeout(headers, deadline).unwrap_or(deadline).min(limits.body)
 }
 
 /// Returns the value of a header that may occur at most once.

@@ -116,7 +116,10 @@ impl ServerState {
     }
 
     /// Returns the time limit for the body of a request to a tenant.
+    ///
+    /// Ignores an invalid timeout header. It is refused later, when the caller is authenticated.
     pub(crate) fn body_timeout(&self, headers: &HeaderMap, tenant: &FoundTenant) -> Duration {
-        request::body_timeout(headers, tenant.deadline(), &self.limits)
+        let deadline = tenant.deadline();
+        request::timeout(headers, deadline).unwrap_or(deadline).min(self.limits.body)
     }
 }

@@ -74,8 +74,6 @@ struct TenantState {
 impl Tenant {
     /// The deadline of a tenant that sets none.
     pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(4);
-    /// The shortest deadline that a tenant may set.
-    pub const MIN_DEADLINE: Duration = Duration::from_millis(100);
     /// The longest deadline that a tenant may set.
     pub const MAX_DEADLINE: Duration = Duration::from_secs(30);
 

@@ -17,12 +17,10 @@ pub struct Rules {
     pub allow_untyped: bool,
     /// How long ago a token may have expired.
     pub expiry_tolerance: Duration,
-    /// The tolerated clock difference for `iat` and `nbf`. Not applied to `exp`.
-    pub leeway: Duration,
 }
 
-/// The default tolerance for a clock that is ahead of ours.
-const LEEWAY: Duration = Duration::from_secs(30);
+/// The tolerated clock difference for `iat` and `nbf`. Not applied to `exp`.
+pub(super) const LEEWAY: Duration = Duration::from_secs(30);
 
 impl Rules {
     /// Creates rules for access tokens: `typ` is `at+jwt`, `JWT` (older identity providers) or missing (Cognito).
@@ -39,13 +37,7 @@ impl Rules {
 
     /// Creates rules for tokens with one of these `typ` headers, any asymmetric algorithm, and no expiry tolerance.
     pub fn with_types(types: &'static [&'static str]) -> Self {
-        Self {
-            algorithms: Algorithm::ALL.to_vec(),
-            types,
-            allow_untyped: false,
-            expiry_tolerance: Duration::ZERO,
-            leeway: LEEWAY,
-        }
+        Self { algorithms: Algorithm::ALL.to_vec(), types, allow_untyped: false, expiry_tolerance: Duration::ZERO }
     }
 
     /// Accepts tokens that expired at most this long ago.

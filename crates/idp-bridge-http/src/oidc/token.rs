@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::algorithm::Algorithm;
 use super::claims::Claims;
 use super::object;
-use super::rules::Rules;
+use super::rules::{LEEWAY, Rules};
 
 /// The maximum length of a token.
 const MAX_LENGTH: usize = 16 * 1024;
@@ -84,7 +84,7 @@ fn check_time(claims: &Claims, rules: &Rules, now: Timestamp) -> Result<()> {
         return Err(Error::invalid_token("the token has expired"));
     }
     for name in ["nbf", "iat"] {
-        if time(name)?.is_some_and(|time| time.duration_since(now) > to_signed(rules.leeway)) {
+        if time(name)?.is_some_and(|time| time.duration_since(now) > to_signed(LEEWAY)) {
             return Err(Error::invalid_token("the token is not valid yet").with("claim", name));
         }
     }

@@ -21,6 +21,7 @@ const MAX_WRITES: usize = 100_000;
 pub struct MemoryStore {
     max: usize,
     state: Arc<Mutex<State>>,
+    /// The number of writes that were evicted early.
     evicted: AtomicU64,
 }
 
@@ -61,11 +62,6 @@ impl MemoryStore {
     /// Creates a store with this capacity.
     pub fn with_max(max: usize) -> Self {
         Self { max, state: Arc::default(), evicted: AtomicU64::new(0) }
-    }
-
-    /// Returns the number of writes that were evicted early.
-    pub fn evicted(&self) -> u64 {
-        self.evicted.load(Relaxed)
     }
 
     /// Makes room for one more write. Running writes are never evicted; the limit on connections bounds them.

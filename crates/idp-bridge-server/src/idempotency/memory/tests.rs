@@ -62,10 +62,14 @@ async fn flood_of_one_tenant_evicts_no_other() {
         let key = Key::for_webhook(&TenantId::new("quiet").unwrap(), &id.to_string());
         assert!(matches!(store.begin(key, [0; 32], deadline()).await.unwrap(), Begin::Ended(_)), "{id}");
     }
-    assert_eq!((store.evicted(), lock(&store.state).entries.len()), (940, 100));
+    assert_eq!((store.evicted.load(Relaxed), lock(&store.state).entries.len()), (940, 100));
     tokio::time::advance(KEPT).await;
     run("third", 0).await;
-    assert_eq!((store.evicted(), lock(&store.state).entries.len()), (940, 1), "expired writes are removed first");
+    assert_eq!(
+        (store.evicted.load(Relaxed), lock(&store.state).entries.len()),
+        (940, 1),
+        "expired writes are removed first"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,7 +79,7 @@ async fn oldest_finished_write_is_evicted() {
     for id in 1..=3 {
         claim(&store, id).await.finish(Ok("{}".into())).await.unwrap();
     }
-    assert_eq!((store.evicted(), lock(&store.state).entries.len()), (1, 3));
+    assert_eq!((store.evicted.load(Relaxed), lock(&store.state).entries.len()), (1, 3));
     assert!(matches!(store.begin(key(0), [1; 32], deadline()).await.unwrap(), Begin::Reused), "it still runs");
     assert!(matches!(begin(&store, 3).await, Begin::Ended(_)), "the newest is kept");
     assert!(matches!(begin(&store, 1).await, Begin::Run(_)), "the oldest is not");
