@@ -7,12 +7,11 @@ mod manifests;
 mod monitoring;
 
 use std::fmt;
-use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
+use crate::status;
 use crate::workspace::Workspace;
-use crate::{process, status};
 
 /// The number of lines above which a file is noted.
 const FILE_AIM: usize = 400;
@@ -95,17 +94,10 @@ fn check_length(source: &Source) -> Option<Problem> {
 
 /// Reads all text files that git tracks or would track.
 fn sources(workspace: &Workspace) -> Result<Vec<Source>> {
-    let mut git = Command::new("git");
-    git.current_dir(&workspace.root).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-    let list = process::output(&mut git).context("cannot list the files of this repository")?;
-    let mut sources = Vec::new();
-    for path in list.split('\0').filter(|path| !path.is_empty()) {
-        // Skips removed files and files that are not text.
-        if let Ok(text) = std::fs::read_to_string(workspace.root.join(path)) {
-            sources.push(Source { path: path.to_owned(), text });
-        }
-    }
-    Ok(sources)
+    let files = Workspace::tracked_files(&workspace.root)?.into_iter();
+    // Skips removed files and files that are not text.
+    let read = |path: String| Some(Source { text: std::fs::read_to_string(workspace.root.join(&path)).ok()?, path });
+    Ok(files.filter_map(read).collect())
 }
 
 impl Source {

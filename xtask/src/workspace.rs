@@ -94,6 +94,22 @@ impl Workspace {
         Ok(self.target_directory.join("debug").join(name))
     }
 
+    /// Returns the paths of all files in a repository that git tracks or would track, and of removed ones.
+    pub(crate) fn tracked_files(root: &Path) -> Result<Vec<String>> {
+        let mut git = Command::new("git");
+        git.current_dir(root).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+        let list = process::output(&mut git).context("cannot list the files of this repository")?;
+        Ok(list.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
+    }
+
+    /// Returns the version of all packages, from the text of the root `Cargo.toml`.
+    pub(crate) fn version(manifest: &str) -> Result<String> {
+        let manifest: toml::Table = toml::from_str(manifest)?;
+        let package = manifest.get("workspace").and_then(|workspace| workspace.get("package"));
+        let version = package.and_then(|package| package.get("version")).and_then(toml::Value::as_str);
+        version.map(str::to_owned).context("the workspace has no `package.version`")
+    }
+
     /// The packages of the workspace.
     pub(crate) fn members(&self) -> &[Package] {
         &self.packages

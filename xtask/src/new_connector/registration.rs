@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 
 use super::name::Name;
 use super::template;
+use crate::workspace::Workspace;
 
 const ROOT: &str = "Cargo.toml";
 const PROGRAM: &str = "crates/idp-bridge/Cargo.toml";
@@ -33,10 +34,7 @@ pub(super) fn register(root: &Path, name: &Name) -> Result<Vec<(String, String)>
 }
 
 fn in_workspace(text: &str, name: &Name) -> Result<String> {
-    let manifest: toml::Table = toml::from_str(text)?;
-    let package = manifest.get("workspace").and_then(|workspace| workspace.get("package"));
-    let version = package.and_then(|package| package.get("version")).and_then(toml::Value::as_str);
-    let (package, version) = (name.package(), version.context("the workspace has no `package.version`")?);
+    let (package, version) = (name.package(), Workspace::version(text)?);
     let line = format!("{package} = {{ path = \"crates/{package}\", version = \"{version}\" }}");
     insert(text, &line, |line| line.starts_with("idp-bridge-connector-"))
 }

@@ -150,11 +150,8 @@ fn find_tests<'a>(messages: &'a [Message], package: &str, target: &str) -> Resul
 
 /// Copies the files of a repository with their modification times, which cargo compares to reuse a build.
 fn copy(from: &Path, to: &Path) -> Result<()> {
-    let mut git = Command::new("git");
-    git.current_dir(from).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-    let list = process::output(&mut git).context("cannot list the files of this repository")?;
-    for path in list.split('\0').filter(|path| !path.is_empty()) {
-        let (source, copy) = (from.join(path), to.join(path));
+    for path in Workspace::tracked_files(from)? {
+        let (source, copy) = (from.join(&path), to.join(&path));
         // Git also lists removed files that are not committed.
         let Ok(metadata) = fs::metadata(&source) else { continue };
         if let Some(folder) = copy.parent() {

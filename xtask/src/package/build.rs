@@ -117,10 +117,7 @@ pub(super) fn checksums(results: &Path) -> Result<()> {
 
 /// Returns the version of the workspace.
 fn version(workspace: &Workspace) -> Result<String> {
-    let manifest: toml::Table = toml::from_str(&files::read(&workspace.root.join("Cargo.toml"))?)?;
-    let package = manifest.get("workspace").and_then(|workspace| workspace.get("package"));
-    let version = package.and_then(|package| package.get("version")).and_then(toml::Value::as_str);
-    version.map(str::to_owned).context("the workspace has no `package.version`")
+    Workspace::version(&files::read(&workspace.root.join("Cargo.toml"))?)
 }
 
 /// Returns the commit, marked if files differ from it.
