@@ -92,7 +92,7 @@ fn classify(outcome: &Outcome, step: Step) -> Error {
         ),
         (_, code) => describe(code, step),
     };
-    let wait = matches!(outcome.code, 51).then_some(BUSY);
+    let wait = (outcome.code == 51).then_some(BUSY);
     Error::upstream(kind, message)
         .with("code", outcome.code.to_string())
         .with("step", step.name())

@@ -231,8 +231,5 @@ fn check_id<D>(user: StoredUser<D>, id: &UserId) -> Result<StoredUser<D>> {
     if user.record.id == *id {
         return Ok(user);
     }
-    Err(Error::upstream(
-        ErrorKind::InvalidResponse,
-        "the identity provider returned another user than the requested one",
-    ))
+    Err(Error::another_user())
 }

@@ -105,12 +105,10 @@ impl Error {
         Self::ours(ErrorKind::NotFound, "no such user")
     }
 
-    /// An answer about another user than the one asked for: of a cache or a proxy, or of a fault of the identity provider.
+    /// Creates the error of a response about another user than the requested one, as from a wrong cache or proxy.
     pub fn another_user() -> Self {
-        Self::upstream(
-            ErrorKind::InvalidResponse,
-            "the identity provider answered with another user than the one asked for",
-        )
+        let message = "the identity provider returned another user than the requested one";
+        Self::upstream(ErrorKind::InvalidResponse, message)
     }
 
     /// Creates a `State` error with the state that prevents the call.

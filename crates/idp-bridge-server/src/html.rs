@@ -2,13 +2,13 @@
 
 use std::sync::OnceLock;
 
-use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
 use http_body_util::Full;
 
+use crate::digest::sha256;
 use crate::response::{self, Response};
 
 /// The assets of pages without forms and scripts.
@@ -59,7 +59,7 @@ impl Assets {
 
 /// Returns the hash of an inline style sheet or script, as in a policy.
 fn hash(text: &str) -> String {
-    format!("sha256-{}", STANDARD.encode(digest::digest(&digest::SHA256, text.as_bytes())))
+    format!("sha256-{}", STANDARD.encode(sha256(text.as_bytes())))
 }
 
 /// Creates a 200 with a page of these assets.

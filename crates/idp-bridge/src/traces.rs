@@ -100,7 +100,7 @@ impl Counters {
             self.accepted.fetch_sub(spans, Relaxed);
             self.dropped.fetch_add(spans, Relaxed);
         }
-        if self.is_full.swap(!fits, Relaxed) == fits && !fits {
+        if !self.is_full.swap(!fits, Relaxed) && !fits {
             tracing::warn!("spans are dropped, since the collector of traces is too slow");
         }
         fits

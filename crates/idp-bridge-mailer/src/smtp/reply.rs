@@ -103,7 +103,7 @@ impl Reply {
             (Step::Login, 500..) => {
                 (ErrorKind::Unauthenticated, "the mail server refuses the login", "check `user` and `password`")
             }
-            (_, 200..500) if is_success(self.code) => {
+            (_, 200..400) => {
                 (ErrorKind::InvalidResponse, "the mail server sent an unexpected reply", "check `host` and `port`")
             }
             (_, 400..500) => {
@@ -135,10 +135,6 @@ impl Reply {
         let error = if is_permanent && !enhanced.is_empty() { error.with("code", enhanced.to_owned()) } else { error };
         if hint.is_empty() { error } else { error.with_hint(hint) }
     }
-}
-
-fn is_success(code: u16) -> bool {
-    code < 400
 }
 
 /// Creates the error of a server that does not speak SMTP.

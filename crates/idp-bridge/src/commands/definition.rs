@@ -113,10 +113,7 @@ pub(crate) fn run(command: &Command) -> CommandResult {
 }
 
 fn find(name: &str) -> Result<&'static str, Failure> {
-    catalog::find(name).map_err(|error| {
-        let problem = Problem::new(error.to_string());
-        Failure::from(error.hint().map_or(problem.clone(), |hint| problem.with_hint(hint)))
-    })
+    catalog::find(name).map_err(|error| Problem::from_error(&error).into())
 }
 
 fn write_new(options: &New) -> CommandResult {

@@ -15,7 +15,7 @@ pub(crate) fn config() -> Option<PathBuf> {
 
 /// Returns the filter in `IDP_BRIDGE_LOG`.
 pub(crate) fn log_filter() -> Option<String> {
-    read(LOG)?.into_string().ok()
+    variable(LOG)
 }
 
 /// Returns the value of a variable, or `None` if it is unset, empty or not UTF-8.
