@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use idp_bridge_core::{
     CallScope, Capabilities, Deleted, Error, ErrorKind, Federation, Finding, MailKind, Page, Result, SearchKey,
-    StoredUser, UserId, UserRecord, UserStore, if_found,
+    StoredUser, UserId, UserStore, if_found,
 };
 
 use crate::client::AdminApi;
@@ -80,9 +80,9 @@ impl UserStore for KeycloakStore {
         Ok(Page { next, ..Page::last(users) })
     }
 
-    async fn complete(&self, scope: &CallScope, user: Stored) -> Result<UserRecord> {
+    async fn complete(&self, scope: &CallScope, user: &mut Stored) -> Result<()> {
         // The requests are boxed, since the future of this function is copied for each read, and most realms need none.
-        let mut record = user.record;
+        let record = &mut user.record;
         if self.config.brute_force && record.blocked == Some(false) {
             record.blocked = Some(Box::pin(self.api.is_locked(scope, record.id.as_str())).await?);
         }
@@ -91,7 +91,7 @@ impl UserStore for KeycloakStore {
             record.login_time = logins.last;
             record.logins_count = logins.count;
         }
-        Ok(record)
+        Ok(())
     }
 
     async fn delete(&self, scope: &CallScope, id: &UserId, user: Option<&Stored>) -> Result<Deleted> {

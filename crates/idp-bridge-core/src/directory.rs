@@ -46,7 +46,8 @@ impl<S: UserStore> Directory<S> {
     async fn read(&self, scope: &CallScope, id: &UserId) -> Result<Option<StoredUser<S::Detail>>> {
         let user = self.store.read(scope, id).await?;
         let user = user.map(|user| check_id(user, id)).transpose()?;
-        self.person(scope, user).await
+        let is_person = self.is_person(scope, user.as_ref()).await?;
+        Ok(user.filter(|_| is_person))
     }
 
     /// Reads the person with this id by the name that a write addresses.
@@ -61,20 +62,17 @@ impl<S: UserStore> Directory<S> {
     async fn to_write(&self, scope: &CallScope, user: StoredUser<S::Detail>) -> Result<Option<StoredUser<S::Detail>>> {
         if user.is_stale || user.reread_before_write {
             let current = self.reread(scope, &user).await?;
-            return self.person(scope, current).await;
+            let is_person = self.is_person(scope, current.as_ref()).await?;
+            return Ok(current.filter(|_| is_person));
         }
         Ok(Some(user))
     }
 
-    /// Returns the user if it is a person.
-    async fn person(
-        &self,
-        scope: &CallScope,
-        user: Option<StoredUser<S::Detail>>,
-    ) -> Result<Option<StoredUser<S::Detail>>> {
+    /// Returns whether the user exists and is a person.
+    async fn is_person(&self, scope: &CallScope, user: Option<&StoredUser<S::Detail>>) -> Result<bool> {
         match user {
-            Some(user) if self.store.is_person(scope, &user).await? => Ok(Some(user)),
-            Some(_) | None => Ok(None),
+            Some(user) => self.store.is_person(scope, user).await,
+            None => Ok(false),
         }
     }
 
@@ -93,11 +91,8 @@ impl<S: UserStore> Directory<S> {
         let mut user = matches.into_single()?;
         if user.is_stale {
             let current = self.reread(scope, &user).await?;
-            user = self
-                .person(scope, current)
-                .await?
-                .filter(|current| key.matches(current))
-                .ok_or_else(Error::no_such_user)?;
+            let is_person = self.is_person(scope, current.as_ref()).await?;
+            user = current.filter(|user| is_person && key.matches(user)).ok_or_else(Error::no_such_user)?;
         }
         if matches!(key, SearchKey::Customer(_)) && user.has_several_customers() {
             return Err(Error::upstream(ErrorKind::Ambiguous, "the user of this customer has other customers too"));
@@ -113,7 +108,8 @@ impl<S: UserStore> Directory<S> {
             let page = self.store.search(scope, key, cursor.as_deref()).await?;
             for hit in page.hits {
                 let user = match hit {
-                    Hit::User(user) => self.person(scope, Some(user).filter(|user| key.matches(user))).await?,
+                    Hit::User(user) if key.matches(&user) && self.store.is_person(scope, &user).await? => Some(user),
+                    Hit::User(_) => None,
                     Hit::Id(id) => self.read(scope, &id).await?.filter(|user| key.matches(user)),
                 };
                 if let Some(user) = user {
@@ -164,12 +160,13 @@ impl<S: UserStore> IdentityProvider for Directory<S> {
     async fn get(&self, scope: &CallScope, key: UserKey<'_>) -> Result<UserRecord> {
         self.capabilities().require(key.call())?;
         // Searches are boxed, since the future of this function is copied for each read by id, too.
-        let user = match key {
+        let mut user = match key {
             UserKey::Id(id) => self.read(scope, id).await?.ok_or_else(Error::no_such_user)?,
             UserKey::Email(email) => Box::pin(self.find(scope, SearchKey::Email(email))).await?,
             UserKey::Customer(customer) => Box::pin(self.find(scope, SearchKey::Customer(customer))).await?,
         };
-        self.store.complete(scope, user).await
+        self.store.complete(scope, &mut user).await?;
+        Ok(user.record)
     }
 
     async fn get_for_userinfo(&self, scope: &CallScope, id: &UserId) -> Result<UserRecord> {

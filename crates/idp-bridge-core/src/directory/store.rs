@@ -56,10 +56,10 @@ pub trait UserStore: Send + Sync + 'static {
         let _ = (key, matches);
     }
 
-    /// Adds the fields that cost further requests.
-    async fn complete(&self, scope: &CallScope, user: StoredUser<Self::Detail>) -> Result<UserRecord> {
-        let _ = scope;
-        Ok(user.record)
+    /// Adds the fields that cost further requests to the record.
+    async fn complete(&self, scope: &CallScope, user: &mut StoredUser<Self::Detail>) -> Result<()> {
+        let _ = (scope, user);
+        Ok(())
     }
 
     /// Returns whether a user is read before the delete. Without it, service accounts must be out of the reach of a delete.
