@@ -135,6 +135,8 @@ impl Error {
         error.with_retry_after(self.retry_after())
     }
 
+    // Cold, so that the compiler moves the code of errors away from that of successful calls.
+    #[cold]
     fn build(kind: ErrorKind, origin: Origin, message: Cow<'static, str>) -> Self {
         Self(Box::new(Inner {
             kind,
