@@ -4,7 +4,7 @@
 //! last calls and traces are made of them.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Poll;
 use std::time::Instant;
@@ -132,9 +132,10 @@ impl Timeline {
     }
 
     /// Waits for a future. The wait is a step if it takes a millisecond or longer, also if it is cancelled.
-    pub async fn wait<F: Future>(&self, name: &'static str, future: F) -> F::Output {
-        let mut future = pin!(future);
-        let first = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
+    ///
+    /// The caller pins the future, since an `async fn` has space for a future that it takes by value twice.
+    pub async fn wait<F: Future + Unpin>(&self, name: &'static str, mut future: F) -> F::Output {
+        let first = poll_fn(|context| Poll::Ready(Pin::new(&mut future).poll(context))).await;
         match first {
             // Most futures are ready at once. They need no time.
             Poll::Ready(output) => output,
@@ -275,6 +276,8 @@ impl Drop for RunningAttempt {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
 
     fn names(timeline: &Timeline) -> Vec<(&'static str, Option<usize>)> {
@@ -342,8 +345,8 @@ mod tests {
     #[tokio::test]
     async fn only_long_waits_are_steps() {
         let timeline = Timeline::default();
-        timeline.wait("queue", async {}).await;
-        timeline.wait("queue", tokio::task::yield_now()).await;
+        timeline.wait("queue", pin!(async {})).await;
+        timeline.wait("queue", pin!(tokio::task::yield_now())).await;
         let long = async {
             tokio::task::yield_now().await;
             let start_us = timeline.elapsed_us();
@@ -351,7 +354,7 @@ mod tests {
                 std::hint::spin_loop();
             }
         };
-        timeline.wait("audit", long).await;
+        timeline.wait("audit", pin!(long)).await;
         assert_eq!(names(&timeline), [("audit", None)]);
     }
 

@@ -215,7 +215,7 @@ impl Http1 {
 
     async fn send(&mut self, outgoing: &Outgoing<'_>, connector: &Connector) -> Result<Response<Incoming>, SendError> {
         let request = outgoing.to_http1(connector.proxy()).map_err(|error| SendError::NotBuilt(error.into()))?;
-        let response = self.sender.try_send_request(request);
+        let response = pin!(self.sender.try_send_request(request));
         self.advance(response).await.map_err(|error| match error.message() {
             Some(_) => SendError::Unsent(error.into_error().into()),
             None => SendError::Broken(error.into_error().into()),
@@ -223,13 +223,12 @@ impl Http1 {
     }
 
     /// Waits for a part of a response while the connection is polled.
-    async fn advance<T>(&mut self, part: impl Future<Output = T>) -> T {
-        let mut part = pin!(part);
+    async fn advance<T>(&mut self, mut part: impl Future<Output = T> + Unpin) -> T {
         poll_fn(|context| {
             self.poll(context);
             // Only the connection brings the part forward, so that it wakes this task for both.
             let waker = if self.connection.is_some() { Waker::noop() } else { context.waker() };
-            part.as_mut().poll(&mut Context::from_waker(waker))
+            Pin::new(&mut part).poll(&mut Context::from_waker(waker))
         })
         .await
     }

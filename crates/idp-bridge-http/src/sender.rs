@@ -127,7 +127,7 @@ impl Sender {
         let (pool, _place) = match second {
             Some(place) => (connections.spare_for(request.parts.url.base()), Some(place)),
             None => {
-                let place = connections.wait_for_place();
+                let place = pin!(connections.wait_for_place());
                 (connections.pool(), recorder.timeline().wait("wait_for_connection", place).await)
             }
         };

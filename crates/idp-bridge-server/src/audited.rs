@@ -1,5 +1,6 @@
 //! Records writes and logouts in the audit.
 
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use idp_bridge_core::{CallScope, Error, Outcome, Result};
@@ -15,7 +16,7 @@ const MIN_WAIT: Duration = Duration::from_secs(1);
 /// Reserves a line for a call that is about to run. Fails with `Unavailable` if the audit is required and cannot be written.
 pub(crate) async fn reserve(state: &ServerState, scope: &CallScope) -> Result<Option<Reservation>> {
     let Some(audit) = &state.audit else { return Ok(None) };
-    scope.recorder().timeline().wait("audit", with_deadline(scope, audit.reserve())).await.map(Some)
+    scope.recorder().timeline().wait("audit", pin!(with_deadline(scope, audit.reserve()))).await.map(Some)
 }
 
 /// Records a call, and returns when its line is written.

@@ -38,7 +38,7 @@ impl Success {
 }
 
 /// Runs a call, and responds with its result.
-pub(crate) async fn run(state: &Arc<ServerState>, admitted: AdmittedCall) -> Response {
+pub(crate) async fn run(state: &Arc<ServerState>, admitted: Box<AdmittedCall>) -> Response {
     let request_id = Arc::clone(admitted.log.request_id());
     match attempt(state, admitted).await {
         Ok(Success { body, is_replay }) => {
@@ -53,7 +53,7 @@ pub(crate) async fn run(state: &Arc<ServerState>, admitted: AdmittedCall) -> Res
 }
 
 /// Runs a call unless the tenant has disabled it. A read stops when its caller disconnects; a started write continues.
-pub(crate) async fn attempt(state: &Arc<ServerState>, mut admitted: AdmittedCall) -> Result<Success, Refusal> {
+pub(crate) async fn attempt(state: &Arc<ServerState>, mut admitted: Box<AdmittedCall>) -> Result<Success, Refusal> {
     let kind = admitted.call.kind();
     admitted.log.set_call(kind.as_str());
     match check(state, &admitted) {
@@ -76,7 +76,7 @@ fn check(state: &ServerState, admitted: &AdmittedCall) -> Result<Seat, Rejection
 }
 
 /// Executes a write, or returns the result of an earlier call with an equal key.
-async fn run_once(state: Arc<ServerState>, mut admitted: AdmittedCall, _seat: Seat) -> Result<Success, Refusal> {
+async fn run_once(state: Arc<ServerState>, mut admitted: Box<AdmittedCall>, _seat: Seat) -> Result<Success, Refusal> {
     let Some(key) = admitted.key.take() else {
         return execute(&state, admitted).await.map(Success::new);
     };
@@ -106,12 +106,12 @@ async fn revoke_deleted_user(state: &ServerState, tenant: &Tenant, scope: &CallS
 }
 
 /// Dispatches a write to the provider, and writes the log line.
-async fn execute(state: &Arc<ServerState>, admitted: AdmittedCall) -> Result<Bytes, Refusal> {
+async fn execute(state: &Arc<ServerState>, admitted: Box<AdmittedCall>) -> Result<Bytes, Refusal> {
     if let Call::SendPasswordResetEmail(email) = &admitted.call {
         let email = email.clone();
         return reset::send(state, admitted, email).await;
     }
-    let AdmittedCall { tenant, call, scope, mut log, .. } = admitted;
+    let AdmittedCall { tenant, call, scope, mut log, .. } = *admitted;
     if let Call::Delete(id) | Call::MarkEmailVerified { id, .. } | Call::SendVerificationEmail(id) = &call {
         log.set_user(state.key.user_hash(&tenant.id, id));
     }

@@ -1,5 +1,6 @@
 //! REST: calls with a bearer token instead of a signature.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -131,7 +132,7 @@ pub(crate) async fn handle(state: &Arc<ServerState>, request: TenantRequest<'_>,
     let mut log = RequestLog::new(&state.telemetry, origin, Surface::Rest, tenant);
     match admit(state, head, body, resource, &mut log).await {
         Ok(Admitted { tenant, call, key, scope }) => {
-            pipeline::run(state, AdmittedCall { tenant, call, key, scope, log }).await
+            pipeline::run(state, Box::new(AdmittedCall { tenant, call, key, scope, log })).await
         }
         Err(rejection) => log.reject(rejection),
     }
@@ -160,7 +161,7 @@ async fn admit(
     let found = state.find_tenant(log.tenant());
     let body_timeout = state.body_timeout(headers, &found);
     let timeline = log.timeline();
-    let body = timeline.wait("read_body", request::read_body(body, body_timeout)).await?;
+    let body = timeline.wait("read_body", pin!(request::read_body(body, body_timeout))).await?;
     let _step = timeline.begin("verify");
     let tenant = found.into_known();
     if let Some(tenant) = &tenant {

@@ -85,7 +85,7 @@ async fn verify(state: &Arc<ServerState>, link: Link, log: RequestLog) -> Respon
     let call = Call::MarkEmailVerified { id: mail.user, email: Some(mail.email) };
     let key = Some(Key::for_mail(&tenant.id, &mail.id));
     let scope = log.call_scope(tenant.deadline);
-    match pipeline::attempt(state, AdmittedCall { tenant, call, key, scope, log }).await {
+    match pipeline::attempt(state, Box::new(AdmittedCall { tenant, call, key, scope, log })).await {
         Ok(_) => show(&success()),
         Err(refusal) => {
             let page = failure(&refusal, &request_id, Some(&token));

@@ -1,5 +1,6 @@
 //! Signed calls.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use http::request::Parts;
@@ -40,7 +41,7 @@ pub(crate) async fn handle(state: &Arc<ServerState>, request: TenantRequest<'_>)
             log.write_success(None);
             pong(&tenant)
         }
-        Operation::Users(call) => pipeline::run(state, AdmittedCall { tenant, call, key, scope, log }).await,
+        Operation::Users(call) => pipeline::run(state, Box::new(AdmittedCall { tenant, call, key, scope, log })).await,
     }
 }
 
@@ -52,7 +53,7 @@ async fn verify(state: &ServerState, head: &Parts, body: Incoming, log: &mut Req
     let found = state.find_tenant(log.tenant());
     let body_timeout = state.body_timeout(headers, &found);
     let timeline = log.timeline();
-    let body = timeline.wait("read_body", request::read_body(body, body_timeout)).await?;
+    let body = timeline.wait("read_body", pin!(request::read_body(body, body_timeout))).await?;
     let _step = timeline.begin("verify");
     let (verified, checks) = found.keys().verify_counted(headers, &body, state.clock.now().as_second());
     log.set_signature_checks(checks);

@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use http::Request;
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -70,21 +71,23 @@ fn builder(limits: &ServerLimits, activity: &Arc<Activity>) -> Builder {
 }
 
 /// Calls the service, and records whether it rejected a request with a body.
-async fn watch_request<S: HttpService>(
-    service: &S,
-    activity: &Activity,
+fn watch_request<'a, S: HttpService>(
+    service: &'a S,
+    activity: &'a Activity,
     peer: &Arc<Peer>,
     mut request: Request<Incoming>,
-) -> Result<Response, Infallible> {
+) -> impl Future<Output = Result<Response, Infallible>> + Send + use<'a, S> {
     activity.set_has_request();
     request.extensions_mut().insert(Arc::clone(peer));
     let has_body = !request.body().is_end_stream();
-    let response = service.handle(request).await;
-    if has_body && !response.status().is_success() {
-        activity.set_rejected_early();
-    }
-    yield_if_busy().await;
-    Ok(response)
+    // No `async fn`, which would have space for the request twice: as an argument, and in the future of the service.
+    service.handle(request).then(async move |response| {
+        if has_body && !response.status().is_success() {
+            activity.set_rejected_early();
+        }
+        yield_if_busy().await;
+        Ok(response)
+    })
 }
 
 /// Closes the sending side, and reads up to `bytes_left` bytes for a moment longer.

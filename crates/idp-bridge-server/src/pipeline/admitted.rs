@@ -8,7 +8,7 @@ use crate::idempotency::Key;
 use crate::log::RequestLog;
 use crate::tenant::Tenant;
 
-/// An authenticated and authorized call.
+/// An authenticated and authorized call. It is passed in a box, since each future that passes it on has space for it.
 pub(crate) struct AdmittedCall {
     pub(crate) tenant: Arc<Tenant>,
     pub(crate) call: Call,

@@ -1,5 +1,7 @@
 //! Dispatches a call when its tenant has a place for it.
 
+use std::pin::pin;
+
 use idp_bridge_core::{Call, CallScope, Outcome};
 
 use crate::dispatch::{self, Answer, Failure};
@@ -10,7 +12,8 @@ use crate::user_cache::WrittenUser;
 pub(super) async fn dispatch(tenant: &Tenant, call: Call, scope: &CallScope) -> Result<Answer, Failure> {
     let not_applied = |error| Failure { error, outcome: Outcome::NotApplied };
     let timeline = scope.recorder().timeline();
-    let _running = timeline.wait("queue", tenant.guard().enter(scope.deadline())).await.map_err(not_applied)?;
+    let place = pin!(tenant.guard().enter(scope.deadline()));
+    let _running = timeline.wait("queue", place).await.map_err(not_applied)?;
     let _step = timeline.begin("dispatch");
     let written = WrittenUser::from_call(&call);
     let result = dispatch::call(tenant, call, scope).await;

@@ -15,8 +15,8 @@ use crate::state::ServerState;
 use crate::user_cache::CachedUser;
 
 /// Gets a user, and writes the log line.
-pub(super) async fn get(state: &Arc<ServerState>, admitted: AdmittedCall) -> Result<Bytes, Refusal> {
-    let AdmittedCall { tenant, call, scope, mut log, .. } = admitted;
+pub(super) async fn get(state: &Arc<ServerState>, admitted: Box<AdmittedCall>) -> Result<Bytes, Refusal> {
+    let AdmittedCall { tenant, call, scope, mut log, .. } = *admitted;
     let is_by_id = matches!(call, Call::GetById(_));
     if let Call::GetById(id) = &call {
         log.set_user(state.key.user_hash(&tenant.id, id));

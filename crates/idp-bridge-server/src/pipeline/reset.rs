@@ -25,7 +25,11 @@ const FAILED_LATER: &str = "the mail was not ordered: it failed after the platfo
 ///
 /// Returns when the look-up is done and a step of [`ServerLimits::reset_step`](crate::ServerLimits::reset_step) has
 /// passed, since the time of a look-up depends on its result.
-pub(super) async fn send(state: &Arc<ServerState>, admitted: AdmittedCall, email: Email) -> Result<Bytes, Refusal> {
+pub(super) async fn send(
+    state: &Arc<ServerState>,
+    admitted: Box<AdmittedCall>,
+    email: Email,
+) -> Result<Bytes, Refusal> {
     let started = admitted.log.started();
     let deadline = admitted.scope.deadline();
     let step = admitted.log.timeline().begin("store.count_reset");
@@ -57,7 +61,7 @@ pub(super) async fn send(state: &Arc<ServerState>, admitted: AdmittedCall, email
 /// A reset that continues without its caller.
 struct Order {
     state: Arc<ServerState>,
-    admitted: AdmittedCall,
+    admitted: Box<AdmittedCall>,
     /// The reserved line of the audit.
     reservation: Option<Reservation>,
     email: Email,
@@ -69,7 +73,7 @@ impl Order {
     /// Creates an order. The second value is notified when the look-up is done and the write begins.
     fn new(
         state: &Arc<ServerState>,
-        admitted: AdmittedCall,
+        admitted: Box<AdmittedCall>,
         email: Email,
         reservation: Option<Reservation>,
     ) -> (Self, Arc<Notify>) {
@@ -82,8 +86,8 @@ impl Order {
 
     /// Makes the call, and writes its log line. The result counts only if no write began.
     async fn run(self) -> Result<Bytes, Refusal> {
-        let Self { state, admitted: AdmittedCall { tenant, mut log, scope: caller, .. }, reservation, email, scope } =
-            self;
+        let Self { state, admitted, reservation, email, scope } = self;
+        let AdmittedCall { tenant, mut log, scope: caller, .. } = *admitted;
         let call = guarded::dispatch(&tenant, Call::SendPasswordResetEmail(email), &scope);
         let result = tokio::select! {
             result = call => result,
