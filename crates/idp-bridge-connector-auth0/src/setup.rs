@@ -95,12 +95,12 @@ impl TenantSetup {
     /// Creates the parts that the tenant lacks, with a token of the Management API.
     pub async fn run(&self, token: &Secret, context: &ConnectorContext, scope: &CallScope) -> Result<SetUpTenant> {
         let (http, base, config) = self.connect(context)?;
-        let session = Session { http, management: base.below(&["api", "v2"])?, token: token.clone() };
-        let applications = session.applications(scope).await?;
+        let session = Session { http, management: base.below(&["api", "v2"])?, token, scope };
+        let applications = session.applications().await?;
         let mut steps = Vec::new();
-        let (client_id, client_secret) = self.ensure_application(&session, scope, &applications, &mut steps).await?;
-        self.ensure_scopes(&session, scope, &client_id, &config.audience(), &mut steps).await?;
-        let mails = self.find_mails(&session, scope, &applications, &mut steps).await?;
+        let (client_id, client_secret) = self.ensure_application(&session, &applications, &mut steps).await?;
+        session.ensure_scopes(&client_id, &config.audience(), &mut steps).await?;
+        let mails = self.find_mails(&session, &applications, &mut steps).await?;
         Ok(SetUpTenant { client_id, client_secret, mails, steps })
     }
 
@@ -118,8 +118,7 @@ impl TenantSetup {
     /// Finds or creates the bridge's application, and returns its id and secret.
     async fn ensure_application(
         &self,
-        session: &Session,
-        scope: &CallScope,
+        session: &Session<'_>,
         applications: &[Application],
         steps: &mut Vec<SetupStep>,
     ) -> Result<(String, Secret)> {
@@ -134,14 +133,14 @@ impl TenantSetup {
                     "token_endpoint_auth_method": "client_secret_post",
                 });
                 let request = Request::post(session.url(&["clients"])?).json(&application)?;
-                let created: Credential = session.send(scope, request).await?;
+                let created: Credential = session.send(request).await?;
                 steps.push(SetupStep::created(part));
                 (created.client_id, created.client_secret)
             }
             [found] => {
                 found.check()?;
                 let query = [("fields", "client_id,client_secret"), ("include_fields", "true")];
-                let read: Credential = session.read(scope, &["clients", &found.client_id], &query).await?;
+                let read: Credential = session.read(&["clients", &found.client_id], &query).await?;
                 steps.push(SetupStep::found(part));
                 (read.client_id, read.client_secret)
             }
@@ -157,47 +156,15 @@ impl TenantSetup {
         Ok((id, secret))
     }
 
-    /// Grants the scopes that the application lacks.
-    async fn ensure_scopes(
-        &self,
-        session: &Session,
-        scope: &CallScope,
-        client_id: &str,
-        audience: &str,
-        steps: &mut Vec<SetupStep>,
-    ) -> Result<()> {
-        let query = [("client_id", client_id), ("audience", audience)];
-        let grants: Vec<Grant> = session.read(scope, &["client-grants"], &query).await?;
-        let grant = grants.into_iter().next();
-        let mut scopes: BTreeSet<&str> = grant.iter().flat_map(|grant| &grant.scope).map(String::as_str).collect();
-        let before = scopes.len();
-        for name in SCOPES {
-            let part = format!("the scope `{name}`");
-            steps.push(if scopes.insert(name) { SetupStep::created(part) } else { SetupStep::found(part) });
-        }
-        let request = match &grant {
-            Some(_) if scopes.len() == before => return Ok(()),
-            Some(grant) => {
-                Request::patch(session.url(&["client-grants", &grant.id])?).json(&json!({"scope": scopes}))?
-            }
-            None => {
-                let grant = json!({"client_id": client_id, "audience": audience, "scope": scopes});
-                Request::post(session.url(&["client-grants"])?).json(&grant)?
-            }
-        };
-        session.send::<Value>(scope, request).await.map(drop)
-    }
-
     /// Finds the database and the application of reset mails: the given ones, which must exist, or the only ones.
     async fn find_mails(
         &self,
-        session: &Session,
-        scope: &CallScope,
+        session: &Session<'_>,
         applications: &[Application],
         steps: &mut Vec<SetupStep>,
     ) -> Result<Option<ResetMails>> {
         let query = [("strategy", "auth0"), ("fields", "name,strategy"), ("include_fields", "true")];
-        let connections: Vec<Connection> = session.read(scope, &["connections"], &query).await?;
+        let connections: Vec<Connection> = session.read(&["connections"], &query).await?;
         let names = connections.iter().map(|connection| connection.name.as_str());
         let connection = choose(self.connection.as_deref(), names.collect(), "no such database connection")?;
         let candidates = applications.iter().filter(|own| self.email_client_id.is_some() || own.is_for_users());
@@ -223,28 +190,29 @@ fn choose(given: Option<&str>, candidates: Vec<&str>, missing: &'static str) -> 
 }
 
 /// The Management API, with the rights of the operator.
-struct Session {
+struct Session<'a> {
     http: Client,
     management: BaseUrl,
-    token: Secret,
+    token: &'a Secret,
+    scope: &'a CallScope,
 }
 
-impl Session {
+impl Session<'_> {
     fn url(&self, path: &[&str]) -> Result<RequestUrl> {
         self.management.join(path)
     }
 
-    async fn send<T: DeserializeOwned>(&self, scope: &CallScope, request: Request) -> Result<T> {
-        let request = request.bearer(&self.token)?.rate_limit_reset(RATE_LIMIT_RESET);
-        check(Step::SetUp, self.http.send(scope, request).await?)?.json()
+    async fn send<T: DeserializeOwned>(&self, request: Request) -> Result<T> {
+        let request = request.bearer(self.token)?.rate_limit_reset(RATE_LIMIT_RESET);
+        check(Step::SetUp, self.http.send(self.scope, request).await?)?.json()
     }
 
-    async fn read<T: DeserializeOwned>(&self, scope: &CallScope, path: &[&str], query: &[(&str, &str)]) -> Result<T> {
-        self.send(scope, Request::get(self.url(path)?).query(query)).await
+    async fn read<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, &str)]) -> Result<T> {
+        self.send(Request::get(self.url(path)?).query(query)).await
     }
 
     /// Reads all applications, without their secrets.
-    async fn applications(&self, scope: &CallScope) -> Result<Vec<Application>> {
+    async fn applications(&self) -> Result<Vec<Application>> {
         let mut all = Vec::new();
         for page in 0..MAX_PAGES {
             let query = [
@@ -254,7 +222,7 @@ impl Session {
                 ("page", &page.to_string()),
                 ("per_page", &PAGE.to_string()),
             ];
-            let applications: Vec<Application> = self.read(scope, &["clients"], &query).await?;
+            let applications: Vec<Application> = self.read(&["clients"], &query).await?;
             let is_last = applications.len() < PAGE;
             all.extend(applications);
             if is_last {
@@ -262,6 +230,28 @@ impl Session {
             }
         }
         Err(Error::upstream(InvalidResponse, "the pages of applications do not end"))
+    }
+
+    /// Grants the scopes that the application lacks.
+    async fn ensure_scopes(&self, client_id: &str, audience: &str, steps: &mut Vec<SetupStep>) -> Result<()> {
+        let query = [("client_id", client_id), ("audience", audience)];
+        let grants: Vec<Grant> = self.read(&["client-grants"], &query).await?;
+        let grant = grants.into_iter().next();
+        let mut scopes: BTreeSet<&str> = grant.iter().flat_map(|grant| &grant.scope).map(String::as_str).collect();
+        let before = scopes.len();
+        for name in SCOPES {
+            let part = format!("the scope `{name}`");
+            steps.push(if scopes.insert(name) { SetupStep::created(part) } else { SetupStep::found(part) });
+        }
+        let request = match &grant {
+            Some(_) if scopes.len() == before => return Ok(()),
+            Some(grant) => Request::patch(self.url(&["client-grants", &grant.id])?).json(&json!({"scope": scopes}))?,
+            None => {
+                let grant = json!({"client_id": client_id, "audience": audience, "scope": scopes});
+                Request::post(self.url(&["client-grants"])?).json(&grant)?
+            }
+        };
+        self.send::<Value>(request).await.map(drop)
     }
 }
 

@@ -38,9 +38,10 @@ struct Parts {
 impl Preset {
     /// Returns the statements. `customer` is the name of the column with the customer.
     pub(crate) fn statements(self, dialect: Dialect, customer: Option<&str>) -> Result<Statements> {
+        self.check_dialect(dialect)?;
         let own = (self == Self::IdpBridge).then_some("customer");
         let customer = customer.or(own).map(|name| self.customer(name)).transpose()?;
-        let Parts { table, columns, email, exists, mark } = self.parts(dialect)?;
+        let Parts { table, columns, email, exists, mark } = self.parts(dialect);
         let select = match &customer {
             Some(customer) => format!("select id, {customer} as customer, {columns} from {table} where {exists}"),
             None => format!("select id, {columns} from {table} where {exists}"),
@@ -61,7 +62,7 @@ impl Preset {
     fn customer(self, name: &str) -> Result<String> {
         let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
         if name.is_empty() || name.len() > 63 || !name.chars().all(is_word) {
-            return Err(Error::misconfigured("`customer_column` is no name of a column")
+            return Err(Error::misconfigured("`customer_column` is not a name of a column")
                 .with("setting", "customer_column")
                 .with_hint("use letters, digits and `_`, or write the statements yourself"));
         }
@@ -71,9 +72,19 @@ impl Preset {
         })
     }
 
-    fn parts(self, dialect: Dialect) -> Result<Parts> {
+    /// Fails for a product that does not run on this kind of database.
+    fn check_dialect(self, dialect: Dialect) -> Result<()> {
+        let message = match (self, dialect) {
+            (Self::Supabase, Dialect::Sqlite) => "the preset `supabase` is for PostgreSQL",
+            (Self::IdpBridge, Dialect::Postgres) => "the preset `idp-bridge` is for SQLite",
+            _ => return Ok(()),
+        };
+        Err(Error::misconfigured(message).with("setting", "preset"))
+    }
+
+    fn parts(self, dialect: Dialect) -> Parts {
         let is_postgres = dialect == Dialect::Postgres;
-        Ok(match self {
+        match self {
             // https://www.better-auth.com/docs/concepts/database#user
             Self::BetterAuth => {
                 let now = if is_postgres { "now()" } else { "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')" };
@@ -89,7 +100,7 @@ impl Preset {
                 }
             }
             // https://github.com/supabase/auth/tree/master/migrations
-            Self::Supabase if is_postgres => Parts {
+            Self::Supabase => Parts {
                 table: "auth.users",
                 columns: "nullif(email, '') as email, email_confirmed_at is not null as email_verified, \
                           coalesce(banned_until > now(), false) as blocked, created_at as create_time, \
@@ -98,12 +109,6 @@ impl Preset {
                 exists: "deleted_at is null",
                 mark: Some(["now()", "null"].map(|time| format!("email_confirmed_at = {time}, updated_at = now()"))),
             },
-            Self::Supabase => {
-                return Err(Error::misconfigured("the preset `supabase` is for PostgreSQL").with("setting", "preset"));
-            }
-            Self::IdpBridge if is_postgres => {
-                return Err(Error::misconfigured("the preset `idp-bridge` is for SQLite").with("setting", "preset"));
-            }
             Self::IdpBridge => Parts {
                 table: "users",
                 columns: "email, email_verified, blocked, service_account, create_time, update_time, login_time, \
@@ -135,7 +140,7 @@ impl Preset {
                     mark: Some([now, "null"].map(|time| format!("email_verified_at = {time}, updated_at = {now}"))),
                 }
             }
-        })
+        }
     }
 }
 
