@@ -131,9 +131,19 @@ impl Staging {
         Ok(())
     }
 
-    /// Returns whether the stage can log in, change addresses, and let users change themselves.
-    pub fn abilities(&self) -> (bool, bool, bool) {
-        (self.stage.log_in.is_some(), self.stage.change_email.is_some(), self.stage.edit_self.is_some())
+    /// Returns whether the stage can log users in.
+    pub fn can_log_in(&self) -> bool {
+        self.stage.log_in.is_some()
+    }
+
+    /// Returns whether the stage can change addresses.
+    pub fn can_change_email(&self) -> bool {
+        self.stage.change_email.is_some()
+    }
+
+    /// Returns whether the stage has requests by which users change themselves.
+    pub fn can_edit_self(&self) -> bool {
+        self.stage.edit_self.is_some()
     }
 
     /// Returns the needs that the product cannot meet, with the reasons.

@@ -1,52 +1,13 @@
 //! Converts Keycloak's refusals into errors.
 
+mod step;
+
 use idp_bridge_core::ErrorKind::*;
 use idp_bridge_core::{Error, Result};
 use idp_bridge_http::{Response, status_error};
 use serde::Deserialize;
 
-/// A kind of request. The meaning of a status depends on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
-    FetchToken,
-    ReadUsers,
-    UpdateUser,
-    DeleteUser,
-    SendMail,
-    ReadEvents,
-    ReadRealm,
-    ReadClients,
-    EndSession,
-    ReadUserinfo,
-    Introspect,
-    EndRefreshToken,
-    Discover,
-    LogInAdministrator,
-    SetUp,
-}
-
-impl Step {
-    /// Returns the name in logs, and the narrowest role of the client `realm-management` that allows the step.
-    fn name_and_role(self) -> (&'static str, &'static str) {
-        match self {
-            Self::ReadUsers => ("read users", "view-users"),
-            Self::UpdateUser => ("update user", "manage-users"),
-            Self::DeleteUser => ("delete user", "manage-users"),
-            Self::SendMail => ("send mail", "manage-users"),
-            Self::ReadEvents => ("read events", "view-events"),
-            Self::ReadRealm => ("read realm", "view-realm"),
-            Self::ReadClients => ("read clients", "view-clients"),
-            Self::EndSession => ("end session", "manage-users"),
-            Self::FetchToken => ("fetch token", "none"),
-            Self::ReadUserinfo => ("read userinfo", "none"),
-            Self::Introspect => ("introspect token", "none"),
-            Self::EndRefreshToken => ("end refresh token", "none"),
-            Self::Discover => ("read discovery document", "none"),
-            Self::LogInAdministrator => ("log in administrator", "none"),
-            Self::SetUp => ("set up realm", "realm-admin"),
-        }
-    }
-}
+pub(crate) use self::step::Step;
 
 /// Returns the response if its status is a success, otherwise the error that it means.
 pub(crate) fn check(step: Step, response: Response) -> Result<Response> {
@@ -55,32 +16,16 @@ pub(crate) fn check(step: Step, response: Response) -> Result<Response> {
         Step::ReadUserinfo => response.or_token_refusal(classify),
         _ => response.or_refusal(classify),
     };
-    checked.map_err(|error| error.with("step", step.name_and_role().0))
+    checked.map_err(|error| error.with("step", step.name()))
 }
 
 fn refusal(step: Step, status: u16, body: &ErrorBody) -> Error {
+    let Some(role) = step.role() else { return public_refusal(step, status, body) };
     match (step, status) {
-        (Step::LogInAdministrator, 400 | 401) => {
-            Error::upstream(Unauthenticated, "keycloak refused the administrator's name or password").with_hint(
-                "check both, and the realm of the administrator; one with a second factor or a required action cannot log in \
-                 this way: follow docs/connectors/keycloak.md in the console",
-            )
-        }
-        (Step::LogInAdministrator, 404) => {
-            Error::upstream(Misconfigured, "keycloak has no such realm for the administrator")
-                .with_hint("check the realm in which the administrator logs in")
-        }
-        (
-            Step::FetchToken
-            | Step::ReadUserinfo
-            | Step::Introspect
-            | Step::EndRefreshToken
-            | Step::Discover
-            | Step::LogInAdministrator,
-            _,
-        ) => public_refusal(step, status, body),
         (Step::SetUp, 403) => Error::upstream(PermissionDenied, "the administrator lacks a right in the realm")
-            .with_hint("log in as one with the role `admin` of the realm `master`, or `realm-admin` of the realm itself"),
+            .with_hint(
+                "log in as one with the role `admin` of the realm `master`, or `realm-admin` of the realm itself",
+            ),
         // The first is the spelling of 26.7.3.
         (Step::EndSession, 404) if matches!(body.error(), "Sesssion not found" | "Session not found") => {
             Error::upstream(NotFound, "no such session")
@@ -88,7 +33,7 @@ fn refusal(step: Step, status: u16, body: &ErrorBody) -> Error {
         (_, 401) => Error::upstream(Unauthenticated, "keycloak refused the token of the bridge's client"),
         (_, 403) => Error::upstream(PermissionDenied, "the service account lacks a role")
             .with_hint("Clients → the bridge's client → Service accounts roles: assign it")
-            .with("role", step.name_and_role().1),
+            .with("role", role),
         (_, 404) if body.error() == "User not found" => Error::upstream(NotFound, "no such user"),
         // An unknown realm and a wrong path are 404 as well.
         (_, 404) => Error::upstream(Misconfigured, "keycloak does not have this realm or path")
@@ -99,9 +44,19 @@ fn refusal(step: Step, status: u16, body: &ErrorBody) -> Error {
     }
 }
 
-/// Converts a refusal of one of the realm's public endpoints.
+/// Converts a refusal of one of the realm's public endpoints, which require no role.
 fn public_refusal(step: Step, status: u16, body: &ErrorBody) -> Error {
     match (step, status, body.error()) {
+        (Step::LogInAdministrator, 400 | 401, _) => {
+            Error::upstream(Unauthenticated, "keycloak refused the administrator's name or password").with_hint(
+                "check both, and the realm of the administrator; one with a second factor or a required action cannot log in \
+                 this way: follow docs/connectors/keycloak.md in the console",
+            )
+        }
+        (Step::LogInAdministrator, 404, _) => {
+            Error::upstream(Misconfigured, "keycloak has no such realm for the administrator")
+                .with_hint("check the realm in which the administrator logs in")
+        }
         (Step::FetchToken | Step::Introspect, 400, "invalid_client") => refused_assertion(body.description()),
         (Step::FetchToken, 400, _) => Error::upstream(Misconfigured, "keycloak requires more than a client secret")
             .with_hint("set Clients → the client → Credentials → Client Authenticator to `Client Id and Secret`"),
@@ -181,7 +136,7 @@ fn bad_request(body: &ErrorBody) -> Error {
                 .with_hint("check `email_client_id` and `email_redirect_uri` against the client's Valid redirect URIs")
         }
         _ if names_field => {
-            Error::upstream(State, "the user breaks the realm's user profile, which must be mended first")
+            Error::upstream(State, "the user does not match the realm's user profile: correct the user first")
         }
         _ => Error::upstream(InvalidResponse, "keycloak rejected the request as malformed"),
     }

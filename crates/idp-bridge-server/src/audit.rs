@@ -43,6 +43,16 @@ pub(crate) struct Reservation {
     is_reserved: bool,
 }
 
+/// The numbers of lines of an audit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AuditCounts {
+    pub(crate) written: u64,
+    /// The failed attempts to write a line.
+    pub(crate) failed: u64,
+    /// The lines that were never written.
+    pub(crate) lost: u64,
+}
+
 impl Audit {
     /// Opens the audit, and writes its first line.
     ///
@@ -89,9 +99,14 @@ impl Audit {
         }
     }
 
-    /// Returns the numbers of lines that were written, that could not be written at first, and that were lost.
-    pub(crate) fn counts(&self) -> [u64; 3] {
-        [&self.counters.written, &self.counters.failed, &self.counters.lost].map(|count| count.load(Relaxed))
+    /// Returns the numbers of lines since the start.
+    pub(crate) fn counts(&self) -> AuditCounts {
+        let counters = &*self.counters;
+        AuditCounts {
+            written: counters.written.load(Relaxed),
+            failed: counters.failed.load(Relaxed),
+            lost: counters.lost.load(Relaxed),
+        }
     }
 }
 

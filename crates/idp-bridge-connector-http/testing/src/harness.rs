@@ -200,13 +200,14 @@ impl Harness for DefinitionHarness {
     }
 
     fn not_applicable(&self, need: Need) -> Option<String> {
-        let (can_log_in, can_change_email, can_edit_self) = self.staging.abilities();
         let missing = match need {
-            Need::Login if !can_log_in => Some("the stage of the definition has no `log_in`"),
-            Need::ChangeEmail if !can_change_email => Some("the stage of the definition has no `change_email`"),
+            Need::Login if !self.staging.can_log_in() => Some("the stage of the definition has no `log_in`"),
+            Need::ChangeEmail if !self.staging.can_change_email() => {
+                Some("the stage of the definition has no `change_email`")
+            }
             Need::SecondEmail => Some("a stage creates users with one address"),
             Need::SecondOrigin if self.origins.len() < 2 => Some("the product has one origin"),
-            Need::SelfEdit if !can_edit_self => Some("the stage of the definition has no `edit_self`"),
+            Need::SelfEdit if !self.staging.can_edit_self() => Some("the stage of the definition has no `edit_self`"),
             Need::Control(control) if !self.staging.has_control(control_name(control)) => {
                 Some("the stage of the definition has no such control")
             }

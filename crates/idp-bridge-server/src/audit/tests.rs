@@ -114,7 +114,7 @@ async fn full_disk_at_start_fails_if_required() {
     assert!(open(full, true).is_err());
     let audit = open(full, false).unwrap();
     record(&audit, "r-1").await;
-    let [written, failed, lost] = audit.counts();
+    let AuditCounts { written, failed, lost } = audit.counts();
     assert!(written == 0 && failed > 0 && lost == 0);
 }
 
@@ -184,7 +184,7 @@ async fn reserved_line_is_written_to_full_disk() {
     // The unused reservation is free again.
     record(&audit, "r-3").await;
     assert!(audit.reserve().await.is_err());
-    assert_eq!((verify(&[&small.text()]).lines, audit.counts()), (3, [3, 0, 0]));
+    assert_eq!((verify(&[&small.text()]).lines, audit.counts()), (3, AuditCounts { written: 3, failed: 0, lost: 0 }));
 }
 
 #[tokio::test]

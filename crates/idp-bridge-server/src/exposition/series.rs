@@ -7,6 +7,7 @@ use idp_bridge_core::{AttemptResult, SharedValue};
 use prometheus_client::metrics::MetricType;
 
 use super::samples::Samples;
+use crate::audit::AuditCounts;
 use crate::metrics::Limit;
 use crate::state::ServerState;
 use crate::store::Operation;
@@ -236,7 +237,8 @@ pub(super) const SERIES: &[Series] = &[
         "Lines of the audit: `written`, `failed` attempts, and `lost` ones; absent without an audit",
         |state, samples| {
             let Some(audit) = &state.audit else { return Ok(()) };
-            let mut counts = ["written", "failed", "lost"].into_iter().zip(audit.counts());
+            let AuditCounts { written, failed, lost } = audit.counts();
+            let mut counts = [("written", written), ("failed", failed), ("lost", lost)].into_iter();
             counts.try_for_each(|(result, count)| samples.counter(&[result], count))
         },
     ),

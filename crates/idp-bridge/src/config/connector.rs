@@ -176,8 +176,11 @@ impl Reader<'_> {
             problems.push(self.document.problem(&path.key("proxy"), message).with_hint("remove the key"));
             return None;
         }
-        let ca_pem = self.read_certificates("ca_file", keys.ca_file, path, problems)?;
-        let chain = self.read_certificates("client_certificate_file", keys.client_certificate_file, path, problems)?;
+        let mut read = |key: &str, file: Option<PathBuf>| {
+            self.read_certificates(path.key(key), file).map_err(|problem| problems.push(problem)).ok()
+        };
+        let ca_pem = read("ca_file", keys.ca_file)?;
+        let chain = read("client_certificate_file", keys.client_certificate_file)?;
         let client_certificate = match (chain, keys.client_key) {
             (Some(chain_pem), Some(key_pem)) => Some(ClientCertificate { chain_pem, key_pem }),
             (None, None) => None,
@@ -201,22 +204,12 @@ impl Reader<'_> {
         })
     }
 
-    /// Reads a file with certificates. The outer option is `None` after reporting a problem.
-    fn read_certificates(
-        &self,
-        key: &str,
-        file: Option<PathBuf>,
-        path: &KeyPath,
-        problems: &mut Vec<Problem>,
-    ) -> Option<Option<Vec<u8>>> {
-        match file.map(|file| read_file(&file, MAX_FILE)).transpose() {
-            Ok(pem) => Some(pem),
-            Err(error) => {
-                let problem = self.document.problem(&path.key(key), format!("the file cannot be read: {error}"));
-                problems.push(problem.with_hint("check the path and its permissions"));
-                None
-            }
-        }
+    /// Reads the file with certificates that this key names, if it is set.
+    fn read_certificates(&self, key: KeyPath, file: Option<PathBuf>) -> Result<Option<Vec<u8>>, Problem> {
+        file.map(|file| read_file(&file, MAX_FILE)).transpose().map_err(|error| {
+            let problem = self.document.problem(&key, format!("the file cannot be read: {error}"));
+            problem.with_hint("check the path and its permissions")
+        })
     }
 
     /// Converts the error of a failed build into a problem, placed at the setting it names, or else at the first table.

@@ -25,11 +25,14 @@ pub(super) fn connect(settings: &Traces) -> Result<Collector, Problem> {
         problem.with_hint("write one header in each line: `authorization: Bearer …`")
     })?;
     let ca_pem = settings.ca_file.as_deref().map(read_ca).transpose()?;
-    let exporter = match settings.protocol {
-        TraceProtocol::Http => over_http(settings, headers, ca_pem)?,
+    match settings.protocol {
+        TraceProtocol::Http => over_http(settings, headers, ca_pem),
         TraceProtocol::Grpc => over_grpc(settings, headers, ca_pem),
-    };
-    exporter.map_err(|error| Problem::new(format!("traces cannot be exported: {error}")))
+    }
+}
+
+fn build_problem(error: ExporterBuildError) -> Problem {
+    Problem::new(format!("traces cannot be exported: {error}"))
 }
 
 fn read_ca(path: &Path) -> Result<String, Problem> {
@@ -39,15 +42,11 @@ fn read_ca(path: &Path) -> Result<String, Problem> {
     })
 }
 
-fn over_http(
-    settings: &Traces,
-    headers: Vec<(String, String)>,
-    ca_pem: Option<String>,
-) -> Result<Result<Collector, ExporterBuildError>, Problem> {
+fn over_http(settings: &Traces, headers: Vec<(String, String)>, ca_pem: Option<String>) -> Result<Collector, Problem> {
     let client = http_client(ca_pem.as_deref())?;
     let exporter =
         SpanExporter::builder().with_http().with_http_client(client).with_headers(headers.into_iter().collect());
-    Ok(exporter.with_endpoint(settings.url()).with_timeout(TIME_LIMIT).build())
+    exporter.with_endpoint(settings.url()).with_timeout(TIME_LIMIT).build().map_err(build_problem)
 }
 
 /// Creates the client in a thread of its own, since a blocking client has a runtime of its own.
@@ -65,11 +64,7 @@ fn http_client(ca_pem: Option<&str>) -> Result<reqwest::blocking::Client, Proble
         .map_err(|error| unusable(error.to_string()))
 }
 
-fn over_grpc(
-    settings: &Traces,
-    headers: Vec<(String, String)>,
-    ca_pem: Option<String>,
-) -> Result<Collector, ExporterBuildError> {
+fn over_grpc(settings: &Traces, headers: Vec<(String, String)>, ca_pem: Option<String>) -> Result<Collector, Problem> {
     let headers: HeaderMap = headers
         .into_iter()
         .filter_map(|(name, value)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?)))
@@ -83,5 +78,5 @@ fn over_grpc(
             None => tls.with_enabled_roots(),
         });
     }
-    exporter.with_endpoint(url).with_timeout(TIME_LIMIT).build()
+    exporter.with_endpoint(url).with_timeout(TIME_LIMIT).build().map_err(build_problem)
 }
