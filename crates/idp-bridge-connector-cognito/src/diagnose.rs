@@ -38,7 +38,7 @@ impl<'a> Diagnosis<'a> {
     /// Runs all checks that the settings need. The pool and the credentials come first: without them nothing else is visible.
     pub(crate) async fn run(&self, scope: &CallScope) -> Vec<Finding> {
         let read = self.pool.check_readable(scope).await;
-        let mut findings = self.connection(&read);
+        let mut findings = self.check_connection(&read);
         if findings.iter().any(|finding| finding.verdict != Verdict::Ok) {
             return findings;
         }
@@ -54,12 +54,12 @@ impl<'a> Diagnosis<'a> {
         findings.push(allowed(self.pool, Operation::AdminUpdateUserAttributes, &[CallKind::MarkEmailVerified], marked));
         let deleted = self.try_delete(scope).await;
         findings.push(allowed(self.pool, Operation::AdminDeleteUser, &[CallKind::Delete], deleted));
-        findings.extend(self.settings(scope).await);
-        findings.extend(self.app_client(scope).await);
+        findings.extend(self.check_settings(scope).await);
+        findings.extend(self.check_app_client(scope).await);
         findings.push(check_not_writable(self.pool, scope, &self.config.customer_attribute, &READS).await);
         match self.config.customer_lookup {
-            Some(CustomerLookup::Group) => findings.push(self.groups(scope).await),
-            Some(CustomerLookup::Index) => findings.push(self.index_status()),
+            Some(CustomerLookup::Group) => findings.push(self.check_groups(scope).await),
+            Some(CustomerLookup::Index) => findings.push(self.check_index()),
             Some(CustomerLookup::Attribute) | None => {}
         }
         if self.config.resend_invitations {
@@ -75,7 +75,7 @@ impl<'a> Diagnosis<'a> {
     }
 
     /// Returns three findings from one request. Each fault hides the next.
-    fn connection(&self, read: &Result<()>) -> Vec<Finding> {
+    fn check_connection(&self, read: &Result<()>) -> Vec<Finding> {
         let checks = [
             (
                 "Cognito is reachable",
@@ -134,7 +134,7 @@ impl<'a> Diagnosis<'a> {
     }
 
     /// Checks the settings of the pool, which need `DescribeUserPool`.
-    async fn settings(&self, scope: &CallScope) -> Vec<Finding> {
+    async fn check_settings(&self, scope: &CallScope) -> Vec<Finding> {
         let has_mails = self.config.client_id.is_some();
         let (declared, mails) = ("the pool has the customer attribute", "the pool sends its codes by email");
         let pool = match self.pool.settings(scope).await {
@@ -147,17 +147,17 @@ impl<'a> Diagnosis<'a> {
                 return [hidden(declared, &READS)].into_iter().chain(mails).collect();
             }
         };
-        let mut findings = vec![self.declared(declared, &pool)];
+        let mut findings = vec![self.check_customer_attribute(declared, &pool)];
         if has_mails {
-            findings.push(sends_mails(mails, &pool));
+            findings.push(check_mails(mails, &pool));
         }
         if self.config.customer_lookup == Some(CustomerLookup::Index) {
-            findings.push(self.fits_index(&pool));
+            findings.push(self.check_index_size(&pool));
         }
         findings
     }
 
-    fn declared(&self, check: &str, pool: &UserPoolType) -> Finding {
+    fn check_customer_attribute(&self, check: &str, pool: &UserPoolType) -> Finding {
         let name = &self.config.customer_attribute;
         if pool.schema_attributes().iter().any(|attribute| attribute.name() == Some(name)) {
             return Finding::ok(check, &READS).with_detail(describe_names(pool));
@@ -167,7 +167,7 @@ impl<'a> Diagnosis<'a> {
         Finding::failed(check, &READS, fix)
     }
 
-    fn fits_index(&self, pool: &UserPoolType) -> Finding {
+    fn check_index_size(&self, pool: &UserPoolType) -> Finding {
         let check = "the pool is small enough for the index of customers";
         let (users, most) = (pool.estimated_number_of_users, self.config.customer_index.max_users);
         let detail = format!("about {users} users, which take {} requests to read", (users.max(1) - 1) / 60 + 1);
@@ -181,21 +181,17 @@ impl<'a> Diagnosis<'a> {
     }
 
     /// Checks the app client that requests mails.
-    async fn app_client(&self, scope: &CallScope) -> Vec<Finding> {
-        let Some(id) = &self.config.client_id else { return Vec::new() };
+    async fn check_app_client(&self, scope: &CallScope) -> Option<Finding> {
+        let id = self.config.client_id.as_ref()?;
         let check = "the app client for mails fits the settings";
         let client = match self.pool.app_client(scope, id).await {
             Ok(client) => client,
             Err(error) => {
-                return vec![Finding::hidden_by(
-                    check,
-                    &MAILS,
-                    &error,
-                    grant(self.pool, Operation::DescribeUserPoolClient),
-                )];
+                let fix = grant(self.pool, Operation::DescribeUserPoolClient);
+                return Some(Finding::hidden_by(check, &MAILS, &error, fix));
             }
         };
-        let finding = match (&client.client_secret, &self.config.client_secret) {
+        Some(match (&client.client_secret, &self.config.client_secret) {
             (None, Some(_)) => {
                 Finding::failed(check, &MAILS, "the app client has no secret: remove `client_secret` from the settings")
             }
@@ -212,16 +208,15 @@ impl<'a> Diagnosis<'a> {
                     "its errors show which users exist: App clients → the client → Edit: Prevent user existence errors"
                 }
             }),
-        };
-        vec![finding]
+        })
     }
 
-    async fn groups(&self, scope: &CallScope) -> Finding {
+    async fn check_groups(&self, scope: &CallScope) -> Finding {
         let tried = self.pool.check_groups_readable(scope).await;
         allowed(self.pool, Operation::ListUsersInGroup, &[CallKind::GetByCustomer], tried)
     }
 
-    fn index_status(&self) -> Finding {
+    fn check_index(&self) -> Finding {
         let (check, calls) = ("the index of customers is complete", [CallKind::GetByCustomer]);
         match self.index.status() {
             IndexStatus::Complete { users, age } => {
@@ -315,7 +310,7 @@ fn describe_names(pool: &UserPoolType) -> String {
 }
 
 /// Checks that codes are sent by mail. Some pools prefer text messages, as far as users have a number.
-fn sends_mails(check: &str, pool: &UserPoolType) -> Finding {
+fn check_mails(check: &str, pool: &UserPoolType) -> Finding {
     if !pool.auto_verified_attributes().contains(&VerifiedAttributeType::Email) {
         let fix = "User pools → the pool → Sign-up → Attribute verification: let Cognito verify the email";
         return Finding::failed(check, &MAILS, fix).with_detail("the pool does not verify addresses");

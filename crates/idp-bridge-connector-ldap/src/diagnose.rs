@@ -19,19 +19,19 @@ pub(crate) async fn run(ldap: &Ldap, scope: &CallScope) -> Vec<Finding> {
         Err(error) => {
             let grant = "grant the bridge's entry the right to read the root entry".to_owned();
             let mut findings = vec![Finding::failed_by(check, &all, &error, grant)];
-            findings.extend(mailer(ldap, scope).await);
+            findings.extend(check_mailer(ldap, scope).await);
             return findings;
         }
     };
     let mut findings = vec![Finding::ok(check, &all).with_detail(ldap.client.server.describe())];
-    findings.extend(attributes(ldap, scope, &server).await);
-    findings.extend(controls(ldap, &server));
-    let users = users(ldap, scope, &all).await;
+    findings.extend(check_attributes(ldap, scope, &server).await);
+    findings.extend(check_controls(ldap, &server));
+    let users = check_users(ldap, scope, &all).await;
     let is_visible = users.iter().all(|finding| finding.verdict == idp_bridge_core::Verdict::Ok);
     findings.extend(users);
     let user = if is_visible { any_user(ldap, scope).await.ok() } else { None };
-    findings.extend(writes(ldap, scope, user).await);
-    findings.extend(mailer(ldap, scope).await);
+    findings.extend(check_writes(ldap, scope, user).await);
+    findings.extend(check_mailer(ldap, scope).await);
     findings
 }
 
@@ -50,7 +50,7 @@ fn calls(ldap: &Ldap, field: Option<Field>) -> Vec<CallKind> {
 }
 
 /// Checks that the schema of the directory has each attribute. A directory ignores the others.
-async fn attributes(ldap: &Ldap, scope: &CallScope, server: &Entry) -> Vec<Finding> {
+async fn check_attributes(ldap: &Ldap, scope: &CallScope, server: &Entry) -> Vec<Finding> {
     let schema = match server.values("subschemaSubentry") {
         [name] => read_entry(ldap, scope, &String::from_utf8_lossy(name), &["attributeTypes"]).await,
         _ => Err(Error::upstream(ErrorKind::PermissionDenied, "the directory does not show its schema")),
@@ -96,7 +96,7 @@ fn names(descriptions: &[Vec<u8>]) -> std::collections::BTreeSet<String> {
 }
 
 /// Checks that the server has the control that makes writes conditional.
-fn controls(ldap: &Ldap, server: &Entry) -> Option<Finding> {
+fn check_controls(ldap: &Ldap, server: &Entry) -> Option<Finding> {
     if ldap.schema.id_form == IdForm::Guid {
         return None;
     }
@@ -108,7 +108,7 @@ fn controls(ldap: &Ldap, server: &Entry) -> Option<Finding> {
 }
 
 /// Checks that the directory shows users by each attribute that the bridge searches.
-async fn users(ldap: &Ldap, scope: &CallScope, all: &[CallKind]) -> Vec<Finding> {
+async fn check_users(ldap: &Ldap, scope: &CallScope, all: &[CallKind]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for field in [None, Some(Field::Email), Some(Field::Customer)] {
         let attribute = match field {
@@ -130,7 +130,7 @@ async fn users(ldap: &Ldap, scope: &CallScope, all: &[CallKind]) -> Vec<Finding>
 }
 
 /// Checks the rights to write with writes that always fail, after the directory has checked the right.
-async fn writes(ldap: &Ldap, scope: &CallScope, user: Option<StoredUser<String>>) -> Vec<Finding> {
+async fn check_writes(ldap: &Ldap, scope: &CallScope, user: Option<StoredUser<String>>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(attribute) = ldap.schema.attribute(Field::EmailVerified) {
         // A mark in Active Directory replaces the address by itself.
@@ -181,7 +181,8 @@ async fn probe(
     }
 }
 
-async fn mailer(ldap: &Ldap, scope: &CallScope) -> Option<Finding> {
+/// Checks the delivery of mails.
+async fn check_mailer(ldap: &Ldap, scope: &CallScope) -> Option<Finding> {
     let calls: Vec<CallKind> =
         idp_bridge_mailer::CALLS.iter().copied().filter(|kind| ldap.capabilities().call(*kind).is_possible()).collect();
     Some(ldap.mailer.as_ref()?.diagnose(scope, &calls).await)

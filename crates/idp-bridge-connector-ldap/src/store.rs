@@ -25,7 +25,7 @@ impl UserStore for Ldap {
     }
 
     async fn read(&self, scope: &CallScope, id: &UserId) -> Result<Option<StoredUser<String>>> {
-        let Some(condition) = self.has_id(id) else { return Ok(None) };
+        let Some(condition) = self.id_filter(id) else { return Ok(None) };
         let found = self.find(scope, &self.schema.id, &condition).await?;
         let users = found.entries.iter().map(|entry| map::to_user(entry, &self.schema)).collect::<Result<Vec<_>>>()?;
         // A directory may compare a text without regard to case or spaces. Any other user stays, and is refused above.
@@ -110,7 +110,7 @@ fn fold(id: &UserId) -> String {
 
 impl Ldap {
     /// Returns the filter of a user's id, or `None` if no user can have it.
-    fn has_id(&self, id: &UserId) -> Option<Filter> {
+    fn id_filter(&self, id: &UserId) -> Option<Filter> {
         self.schema.id_form.to_value(id.as_str()).map(|value| Filter::equal(&self.schema.id, &value))
     }
 
@@ -152,7 +152,7 @@ impl Ldap {
     /// no longer has this address.
     pub(crate) fn write(&self, user: &StoredUser<String>, email: Option<&str>, action: Action) -> Result<Write> {
         let id = &user.record.id;
-        let is_user = Filter::all([&self.schema.user_filter, &self.has_id(id).ok_or_else(Error::another_user)?]);
+        let is_user = Filter::all([&self.schema.user_filter, &self.id_filter(id).ok_or_else(Error::another_user)?]);
         let address = self.schema.attribute(Field::Email).zip(email);
         if self.schema.id_form != IdForm::Guid {
             let condition = match address {

@@ -23,11 +23,12 @@ impl<'a> Diagnosis<'a> {
 
     /// Checks the issuer, the domain, each client, and the right that logouts need.
     pub(super) async fn run(&self, scope: &CallScope) -> Vec<Finding> {
-        let mut findings = vec![self.keys(scope).await, self.document(scope).await, self.domain(scope).await];
+        let mut findings =
+            vec![self.check_keys(scope).await, self.check_document(scope).await, self.check_domain(scope).await];
         for client in &self.0.settings.clients {
             let described = self.0.pool.app_client(scope, &client.id).await;
-            findings.push(self.secret(scope, client, described.as_ref().ok()).await);
-            findings.extend(self.client(client, &described));
+            findings.push(self.check_secret(scope, client, described.as_ref().ok()).await);
+            findings.extend(self.check_client(client, &described));
         }
         // The diagnosis of the pool checks `customer_attribute`.
         if self.0.customer_claim != self.0.customer_attribute {
@@ -40,7 +41,7 @@ impl<'a> Diagnosis<'a> {
         findings
     }
 
-    async fn keys(&self, scope: &CallScope) -> Finding {
+    async fn check_keys(&self, scope: &CallScope) -> Finding {
         let check = "the issuer's keys can be read";
         match self.0.issuer.check_keys(scope).await {
             Ok(()) => Finding::ok(check, &[]).with_detail(self.0.issuer.issuer()),
@@ -48,7 +49,7 @@ impl<'a> Diagnosis<'a> {
         }
     }
 
-    async fn document(&self, scope: &CallScope) -> Finding {
+    async fn check_document(&self, scope: &CallScope) -> Finding {
         let check = "the issuer's document names the pool's domain";
         match self.0.issuer.discovery(scope).await {
             Ok(_) => Finding::ok(check, &[]),
@@ -61,7 +62,7 @@ impl<'a> Diagnosis<'a> {
         }
     }
 
-    async fn domain(&self, scope: &CallScope) -> Finding {
+    async fn check_domain(&self, scope: &CallScope) -> Finding {
         let check = "the pool's domain answers";
         let fix = "User pools → the pool → Domain: copy it to `domain`";
         match self.try_user_info(scope).await {
@@ -82,7 +83,12 @@ impl<'a> Diagnosis<'a> {
     }
 
     /// Checks a client and its secret, with the pool's description of it if readable, and with the domain.
-    async fn secret(&self, scope: &CallScope, client: &OauthClient, described: Option<&UserPoolClientType>) -> Finding {
+    async fn check_secret(
+        &self,
+        scope: &CallScope,
+        client: &OauthClient,
+        described: Option<&UserPoolClientType>,
+    ) -> Finding {
         let check = format!("the domain accepts the client `{}` with its secret", client.id);
         let page = format!("User pools → the pool → App clients → `{}`", client.id);
         let fix =
@@ -104,7 +110,7 @@ impl<'a> Diagnosis<'a> {
     }
 
     /// Checks the settings of a client, which need `DescribeUserPoolClient`.
-    fn client(&self, client: &OauthClient, described: &Result<UserPoolClientType>) -> Vec<Finding> {
+    fn check_client(&self, client: &OauthClient, described: &Result<UserPoolClientType>) -> Vec<Finding> {
         let check = |what: &str| format!("the client `{}` {what}", client.id);
         let checks = [
             check("may request the scopes `openid` and `profile`"),
