@@ -153,7 +153,7 @@ struct Started {
 
 impl Started {
     /// Returns a server that the definition with the name of the lab describes, without a title, addresses and users.
-    fn of_definition(lab: &Description, server: Launched, settings: Value, secrets: Value) -> Self {
+    fn from_definition(lab: &Description, server: Launched, settings: Value, secrets: Value) -> Self {
         Self {
             servers: vec![server],
             title: String::new(),

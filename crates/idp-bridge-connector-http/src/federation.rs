@@ -114,7 +114,7 @@ impl Federation for HttpFederation {
         if logout.refresh_token.is_some() {
             self.standard.log_out(scope, logout).await?;
         }
-        let values = Values::of_session(session.as_str());
+        let values = Values::for_session(session.as_str());
         if_found(self.api.send(scope, END_SESSION, Kind::Action, (request, &values)).await)?;
         self.standard.check_ended(scope, logout.token).await?;
         Ok(LoggedOut::Session)

@@ -42,7 +42,7 @@ impl BoundDefinition {
 
     /// Returns the URLs of all requests that these values suffice for. Captured values and cursors are `text`.
     pub fn urls(&self, id: &UserId, key: SearchKey<'_>, text: &str) -> Vec<Url> {
-        let values = [Values::of_id(id), Values::of_search(key, Some(text)), Values::of_session(text)];
+        let values = [Values::for_id(id), Values::for_search(key, Some(text)), Values::for_session(text)];
         self.requests
             .iter()
             .flat_map(|request| values.iter().filter_map(|values| request.url(values).ok()))
@@ -58,5 +58,5 @@ impl BoundDefinition {
 
 /// Fills the customer into a template such as `cn eq {customer|quoted}`. Returns `None` if the template is invalid.
 pub fn fill(template: &str, key: SearchKey<'_>) -> Option<String> {
-    Template::try_from(template.to_owned()).ok()?.fill(&Values::of_search(key, None))
+    Template::try_from(template.to_owned()).ok()?.fill(&Values::for_search(key, None))
 }

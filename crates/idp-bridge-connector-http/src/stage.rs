@@ -74,7 +74,7 @@ impl Staging {
             };
             values.push((format!("stage.{name}"), if flag { value.yes.clone() } else { value.no.clone() }));
         }
-        let new = Values::of_new_user(None, user.email, user.customer);
+        let new = Values::for_new_user(None, user.email, user.customer);
         let answer = self.send(scope, &self.stage.create, &values, &new).await?;
         let id = answer.pointer(&self.stage.id).and_then(as_text).ok_or_else(|| {
             Error::upstream(ErrorKind::InvalidResponse, "the answer to `stage.create` has no id at `stage.id`")
@@ -82,7 +82,7 @@ impl Staging {
         let verify = self.stage.verify.as_ref().filter(|_| user.verified);
         let block = self.stage.block.as_ref().filter(|_| user.blocked);
         for request in self.stage.complete.iter().chain(verify).chain(block) {
-            let made = Values::of_new_user(Some(&id), user.email, user.customer);
+            let made = Values::for_new_user(Some(&id), user.email, user.customer);
             self.send(scope, request, &values, &made).await?;
         }
         Ok(id)
@@ -92,7 +92,7 @@ impl Staging {
     pub async fn change_email(&self, scope: &CallScope, id: &str, email: &str) -> Result<()> {
         let request = self.stage.change_email.as_ref();
         let request = request.ok_or_else(|| Error::misconfigured("the stage has no `change_email`"))?;
-        self.send(scope, request, &[], &Values::of_change(Some(id), email)).await.map(drop)
+        self.send(scope, request, &[], &Values::for_change(Some(id), email)).await.map(drop)
     }
 
     /// Logs in, and returns whether that succeeded.
@@ -117,7 +117,7 @@ impl Staging {
                 "the answer to `stage.log_in` has no token at `stage.edit_self.token`",
             )
         })?;
-        let values = Values::of_new_user(Some(id), user.email, user.customer);
+        let values = Values::for_new_user(Some(id), user.email, user.customer);
         let mut has_succeeded = false;
         for request in &edits.requests {
             let request = self.bind(request, &password_value(user.password))?;
@@ -172,7 +172,7 @@ impl Staging {
     async fn send_login(&self, scope: &CallScope, email: &str, password: &str) -> Result<Value> {
         let request = self.stage.log_in.as_ref();
         let request = request.ok_or_else(|| Error::misconfigured("the stage has no `log_in`"))?;
-        self.send(scope, request, &password_value(password), &Values::of_change(None, email)).await
+        self.send(scope, request, &password_value(password), &Values::for_change(None, email)).await
     }
 
     async fn send(

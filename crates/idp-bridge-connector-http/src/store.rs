@@ -26,7 +26,7 @@ impl UserStore for Http {
             return Ok(None);
         }
         let call = self.call(CallKind::GetById)?;
-        let Some(answer) = if_found(self.look_up(scope, call, &Values::of_id(id)).await)? else {
+        let Some(answer) = if_found(self.look_up(scope, call, &Values::for_id(id)).await)? else {
             return self.check_absence(scope, call).await.map(|()| None);
         };
         let users: Vec<_> =
@@ -48,7 +48,7 @@ impl UserStore for Http {
         let first = call.next.as_ref().and_then(Next::first);
         let is_first = cursor.is_none();
         let cursor = cursor.or(first.as_deref());
-        let found = if_found(self.look_up(scope, call, &Values::of_search(key, cursor)).await)?;
+        let found = if_found(self.look_up(scope, call, &Values::for_search(key, cursor)).await)?;
         let users = found.as_ref().map(|answer| call.users(answer)).transpose()?.unwrap_or_default();
         if is_first && users.is_empty() {
             self.check_absence(scope, call).await?;
@@ -67,7 +67,7 @@ impl UserStore for Http {
             return Ok(Deleted::Absent);
         }
         let call = self.call(CallKind::Delete)?;
-        let values = user.map_or_else(|| Values::of_id(id), Values::of_user);
+        let values = user.map_or_else(|| Values::for_id(id), Values::for_user);
         let deleted = self.api.send_all(scope, call.name, &call.steps, values).await;
         Ok(if_found(deleted)?.map_or(Deleted::Absent, |_| Deleted::Existed))
     }
@@ -86,7 +86,7 @@ impl UserStore for Http {
                 "the product cannot clear the flag of a verified address",
             ));
         }
-        let response = self.api.send_all(scope, call.name, steps, Values::of_user(user)).await?;
+        let response = self.api.send_all(scope, call.name, steps, Values::for_user(user)).await?;
         if !call.has_user {
             return Ok(None);
         }
@@ -99,7 +99,7 @@ impl UserStore for Http {
             MailKind::Verification => CallKind::SendVerificationEmail,
             MailKind::PasswordReset => CallKind::SendPasswordResetEmail,
         })?;
-        self.api.send_all(scope, call.name, &call.steps, Values::of_user(user)).await.map(drop)
+        self.api.send_all(scope, call.name, &call.steps, Values::for_user(user)).await.map(drop)
     }
 
     async fn diagnose(&self, scope: &CallScope) -> Vec<Finding> {

@@ -27,12 +27,12 @@ pub(crate) struct Values<'a> {
 
 impl<'a> Values<'a> {
     /// Returns the values of a read by id.
-    pub(crate) fn of_id(id: &'a UserId) -> Self {
+    pub(crate) fn for_id(id: &'a UserId) -> Self {
         Self { id: Some(id.as_str()), ..Self::default() }
     }
 
     /// Returns the values of one page of a search.
-    pub(crate) fn of_search(key: SearchKey<'a>, cursor: Option<&'a str>) -> Self {
+    pub(crate) fn for_search(key: SearchKey<'a>, cursor: Option<&'a str>) -> Self {
         let values = Self { cursor, ..Self::default() };
         match key {
             SearchKey::Email(email) => Self { email: Some(email.as_str()), ..values },
@@ -41,7 +41,7 @@ impl<'a> Values<'a> {
     }
 
     /// Returns the values of a write to this user.
-    pub(crate) fn of_user(user: &'a StoredUser<Detail>) -> Self {
+    pub(crate) fn for_user(user: &'a StoredUser<Detail>) -> Self {
         Self {
             id: Some(user.record.id.as_str()),
             email: user.record.email.as_ref().map(|email| email.as_str()),
@@ -51,17 +51,17 @@ impl<'a> Values<'a> {
     }
 
     /// Returns the values of the end of a login.
-    pub(crate) fn of_session(session: &'a str) -> Self {
+    pub(crate) fn for_session(session: &'a str) -> Self {
         Self { session: Some(session), ..Self::default() }
     }
 
     /// Returns the values of a new user of the stage.
-    pub(crate) fn of_new_user(id: Option<&'a str>, email: Option<&'a str>, customer: Option<&'a str>) -> Self {
+    pub(crate) fn for_new_user(id: Option<&'a str>, email: Option<&'a str>, customer: Option<&'a str>) -> Self {
         Self { id, email, customer, is_sparse: true, ..Self::default() }
     }
 
     /// Returns the values of a change of the stage.
-    pub(crate) fn of_change(id: Option<&'a str>, email: &'a str) -> Self {
+    pub(crate) fn for_change(id: Option<&'a str>, email: &'a str) -> Self {
         Self { id, email: Some(email), ..Self::default() }
     }
 

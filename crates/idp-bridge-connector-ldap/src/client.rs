@@ -55,12 +55,12 @@ impl Client {
     }
 
     async fn run(&self, scope: &CallScope, operation: &Operation<'_>) -> Result<Found> {
-        scope.recorder().request();
+        scope.recorder().count_request();
         self.counters.count_request();
         until_deadline(scope, timeout, async {
             let _seat = self.seats.acquire().await.map_err(|_| timeout())?;
             loop {
-                scope.recorder().attempt();
+                scope.recorder().count_attempt();
                 let counted = self.counters.begin_attempt();
                 let idle = self.take_idle();
                 let is_used = idle.is_some();
@@ -96,7 +96,7 @@ impl Client {
             Operation::Search(search) => connection.search(search, scope.remaining()).await,
             Operation::Probe(write) => connection.write(write).await.map(|()| Found::default()),
             Operation::Write(write) => {
-                scope.recorder().write_begins();
+                scope.recorder().begin_write();
                 let written = connection.write(write).await;
                 if written.as_ref().is_err_and(|fault| fault.is_answered) {
                     scope.recorder().write_refused();

@@ -54,7 +54,7 @@ impl Schema {
                 .with("setting", "user_filter")
                 .with_hint("write a filter such as `(objectClass=inetOrgPerson)`")
         })?;
-        let id_form = IdForm::of_attribute(&id);
+        let id_form = IdForm::from_attribute(&id);
         // Writes address an entry by this id there, and by a control that other servers have.
         if (config.preset == Preset::ActiveDirectory) != (id_form == IdForm::Guid) {
             return Err(Error::misconfigured(format!("`attributes.id` is `{id}`, which does not fit the preset"))

@@ -24,7 +24,7 @@ pub(crate) enum IdForm {
 
 impl IdForm {
     /// Returns the form of the ids in an attribute.
-    pub(crate) fn of_attribute(name: &str) -> Self {
+    pub(crate) fn from_attribute(name: &str) -> Self {
         match name.to_ascii_lowercase().as_str() {
             "entryuuid" => Self::Uuid,
             "objectguid" => Self::Guid,
@@ -133,8 +133,8 @@ mod tests {
         for bad in [&UUID.to_uppercase(), &UUID.replace('-', ""), "", "+aec4f2c-7fe2-1041-9264-878632ad99b3", "*"] {
             assert_eq!((IdForm::Uuid.to_value(bad), IdForm::Guid.to_value(bad)), (None, None), "{bad}");
         }
-        assert_eq!(IdForm::of_attribute("ENTRYuuid"), IdForm::Uuid);
-        assert_eq!(IdForm::of_attribute("uid").to_value("a*b").as_deref(), Some(&b"a*b"[..]));
+        assert_eq!(IdForm::from_attribute("ENTRYuuid"), IdForm::Uuid);
+        assert_eq!(IdForm::from_attribute("uid").to_value("a*b").as_deref(), Some(&b"a*b"[..]));
     }
 
     #[test]

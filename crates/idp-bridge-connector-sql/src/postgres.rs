@@ -89,11 +89,11 @@ impl Postgres {
     where
         F: Future<Output = Result<T, Fault>> + Send,
     {
-        scope.recorder().request();
+        scope.recorder().count_request();
         self.counters.count_request();
         let mut is_repeated = false;
         loop {
-            scope.recorder().attempt();
+            scope.recorder().count_attempt();
             let counted = self.counters.begin_attempt();
             let result = run().await;
             counted.finish(match &result {
@@ -133,7 +133,7 @@ impl Postgres {
         let rows = match begun.and(rows).and_then(|rows| ended.map(|()| rows)) {
             Ok(rows) => rows,
             Err(error) => {
-                let fault = Fault::of_statement(error, statement);
+                let fault = Fault::from_statement(error, statement);
                 if !fault.is_ending {
                     lease.finish();
                 }
@@ -155,7 +155,7 @@ impl Postgres {
         };
         let (parameters, begin) = (parameters(&texts), self.begin(scope, false));
         let client = connection.client();
-        scope.recorder().write_begins();
+        scope.recorder().begin_write();
         let (begun, changed) =
             tokio::join!(biased; client.batch_execute(&begin), client.execute(&prepared.statement, &parameters));
         let result = match begun.and(changed) {
@@ -166,7 +166,7 @@ impl Postgres {
                         Ok(true)
                     }
                     Err(error) => {
-                        let fault = Fault::of_statement(error, statement).without_repeat();
+                        let fault = Fault::from_statement(error, statement).without_repeat();
                         if fault.is_answered {
                             scope.recorder().write_refused();
                         }
@@ -176,7 +176,7 @@ impl Postgres {
             }
             Ok(0) => Ok(false),
             Ok(_) => Err(several_rows(statement).into()),
-            Err(error) => Err(Fault::of_statement(error, statement)),
+            Err(error) => Err(Fault::from_statement(error, statement)),
         };
         if result.as_ref().err().is_some_and(|fault| !fault.is_answered) {
             return result.map_err(Fault::without_repeat);
@@ -193,8 +193,8 @@ impl Postgres {
         let mut lease = self.lease().await?;
         let client = lease.get()?.client();
         let found = client.query_one("SELECT current_setting('server_version'), current_user::text", &[]).await;
-        let row = found.map_err(Fault::of_connection)?;
-        let text = |index: usize| row.try_get::<_, String>(index).map_err(Fault::of_connection);
+        let row = found.map_err(Fault::from_connection)?;
+        let text = |index: usize| row.try_get::<_, String>(index).map_err(Fault::from_connection);
         let described = format!("PostgreSQL {} as the user `{}`", text(0)?, text(1)?);
         lease.finish();
         Ok(described)
@@ -216,7 +216,7 @@ impl Postgres {
             let nulls: Vec<Text<'_>> = nulls.into_iter().map(Text).collect();
             client.query(&explain, &parameters(&nulls)).await
         };
-        let explained = explained.await.map_err(|error| Fault::of_statement(error, statement));
+        let explained = explained.await.map_err(|error| Fault::from_statement(error, statement));
         if client.batch_execute("ROLLBACK").await.is_ok() {
             lease.finish();
         }

@@ -55,12 +55,12 @@ impl Sqlite {
     ) -> Result<T> {
         let limit = statement_limit(scope);
         until_deadline(scope, timeout, async {
-            scope.recorder().request();
-            scope.recorder().attempt();
+            scope.recorder().count_request();
+            scope.recorder().count_attempt();
             self.counters.count_request();
             let counted = self.counters.begin_attempt();
             let result = self.threads.run(move |connection| {
-                connection.busy_timeout(limit).map_err(errors::of_connection)?;
+                connection.busy_timeout(limit).map_err(errors::from_connection)?;
                 run(connection)
             });
             let result = result.await;
@@ -88,9 +88,9 @@ fn path(url: &str) -> Result<PathBuf> {
 /// Opens an existing file, with a write-ahead log, so that reads and a write do not block each other.
 fn open(path: &std::path::Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(errors::of_connection)?;
+    let connection = Connection::open_with_flags(path, flags).map_err(errors::from_connection)?;
     // Off by default. Deletes rely on it for the sessions and memberships of a user.
-    connection.execute_batch("PRAGMA foreign_keys = ON").map_err(errors::of_connection)?;
+    connection.execute_batch("PRAGMA foreign_keys = ON").map_err(errors::from_connection)?;
     // A file that cannot be changed keeps its mode, and a write says why.
     let _ = connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()));
     Ok(connection)
@@ -103,9 +103,10 @@ impl Task {
     }
 
     fn read(&self, connection: &Connection) -> Result<Vec<Row>> {
-        let failed = |error| errors::of_statement(error, &self.statement);
-        let mut prepared =
-            connection.prepare(&self.statement.sql).map_err(|error| errors::of_preparation(error, &self.statement))?;
+        let failed = |error| errors::from_statement(error, &self.statement);
+        let mut prepared = connection
+            .prepare(&self.statement.sql)
+            .map_err(|error| errors::from_preparation(error, &self.statement))?;
         let columns = columns(&prepared, &self.statement)?;
         let mut rows = prepared.query(rusqlite::params_from_iter(&self.values)).map_err(failed)?;
         let mut found = Vec::new();
@@ -119,12 +120,12 @@ impl Task {
     }
 
     fn write(&self, connection: &mut Connection) -> Result<bool> {
-        let failed = |error| errors::of_statement(error, &self.statement);
+        let failed = |error| errors::from_statement(error, &self.statement);
         // Rolled back when it is dropped.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         let changed = {
             let prepared = transaction.prepare(&self.statement.sql);
-            let mut prepared = prepared.map_err(|error| errors::of_preparation(error, &self.statement))?;
+            let mut prepared = prepared.map_err(|error| errors::from_preparation(error, &self.statement))?;
             prepared.execute(rusqlite::params_from_iter(&self.values)).map_err(failed)?
         };
         match changed {
@@ -145,11 +146,11 @@ fn columns(prepared: &rusqlite::Statement<'_>, statement: &Statement) -> Result<
 
 /// Checks that a statement fits the tables, without running it.
 fn check(connection: &Connection, statement: &Statement) -> Result<()> {
-    let prepared = connection.prepare(&statement.sql).map_err(|error| errors::of_preparation(error, statement))?;
+    let prepared = connection.prepare(&statement.sql).map_err(|error| errors::from_preparation(error, statement))?;
     if statement.is_read {
         return columns(&prepared, statement).map(drop);
     }
-    if connection.is_readonly("main").map_err(errors::of_connection)? {
+    if connection.is_readonly("main").map_err(errors::from_connection)? {
         return Err(errors::read_only().with("statement", statement.name));
     }
     Ok(())
@@ -175,7 +176,7 @@ impl Database for Sqlite {
         let Some(task) = Task::new(statement, values) else { return Ok(false) };
         let recorder = scope.recorder().clone();
         self.run(scope, move |connection| {
-            recorder.write_begins();
+            recorder.begin_write();
             let result = task.write(connection);
             // The database is a file: without a commit it has certainly not changed.
             if !matches!(result, Ok(true)) {
@@ -191,7 +192,7 @@ impl Database for Sqlite {
             // The header of the file is read with the first page.
             connection
                 .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
-                .map_err(errors::of_connection)?;
+                .map_err(errors::from_connection)?;
             Ok(format!("SQLite {}", rusqlite::version()))
         })
         .await

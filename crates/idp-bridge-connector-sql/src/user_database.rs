@@ -58,8 +58,8 @@ impl UserDatabase {
                 .with_hint("check the folder and its permissions"));
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(path, flags).map_err(errors::of_connection)?;
-        connection.pragma_update(None, "journal_mode", "WAL").map_err(errors::of_connection)?;
+        let mut connection = Connection::open_with_flags(path, flags).map_err(errors::from_connection)?;
+        connection.pragma_update(None, "journal_mode", "WAL").map_err(errors::from_connection)?;
         migrate(&mut connection, MIGRATIONS)?;
         Ok(Self { connection })
     }
@@ -79,30 +79,30 @@ impl UserDatabase {
         let users = import::parse(text)?;
         let transaction = begin(&mut self.connection)?;
         {
-            let mut insert = transaction.prepare(&insertion(replace)).map_err(errors::of_connection)?;
+            let mut insert = transaction.prepare(&insertion(replace)).map_err(errors::from_connection)?;
             for (place, user) in &users {
                 insert_user(&mut insert, user).map_err(|error| refused(place, &error))?;
             }
         }
-        transaction.commit().map_err(errors::of_connection)?;
+        transaction.commit().map_err(errors::from_connection)?;
         Ok(users.len())
     }
 }
 
 fn begin(connection: &mut Connection) -> Result<Transaction<'_>> {
-    connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(errors::of_connection)
+    connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(errors::from_connection)
 }
 
 /// Runs the migrations that a file lacks, in one transaction.
 fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<()> {
     let transaction = begin(connection)?;
     let number = |pragma: &str| {
-        transaction.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0)).map_err(errors::of_connection)
+        transaction.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0)).map_err(errors::from_connection)
     };
     let (application, version) = (number("application_id")?, number("user_version")?);
     let tables: i64 = transaction
         .query_row("select count(*) from sqlite_schema", [], |row| row.get(0))
-        .map_err(errors::of_connection)?;
+        .map_err(errors::from_connection)?;
     if application != APPLICATION && (tables > 0 || application != 0) {
         return Err(Error::misconfigured("the file is a database of another program")
             .with_hint("name a new file; a table of your own needs a configuration with `type = \"sql\"`"));
@@ -113,12 +113,12 @@ fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<()> {
             .with_hint("use that version or a later one"));
     };
     for migration in missing {
-        transaction.execute_batch(migration).map_err(errors::of_connection)?;
+        transaction.execute_batch(migration).map_err(errors::from_connection)?;
     }
     let version = i32::try_from(migrations.len()).unwrap_or(i32::MAX);
-    transaction.pragma_update(None, "application_id", APPLICATION).map_err(errors::of_connection)?;
-    transaction.pragma_update(None, "user_version", version).map_err(errors::of_connection)?;
-    transaction.commit().map_err(errors::of_connection)
+    transaction.pragma_update(None, "application_id", APPLICATION).map_err(errors::from_connection)?;
+    transaction.pragma_update(None, "user_version", version).map_err(errors::from_connection)?;
+    transaction.commit().map_err(errors::from_connection)
 }
 
 fn insertion(replace: bool) -> String {

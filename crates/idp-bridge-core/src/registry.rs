@@ -21,7 +21,7 @@ impl Registry {
     /// Adds a connector. Replaces a connector with the same type.
     #[must_use]
     pub fn with<C: Connector>(mut self) -> Self {
-        self.0.insert(C::TYPE, RegistryEntry::of::<C>());
+        self.0.insert(C::TYPE, RegistryEntry::new::<C>());
         self
     }
 
@@ -49,7 +49,7 @@ pub struct RegistryEntry {
 type Build = Box<dyn FnOnce(&ConnectorContext) -> Result<Arc<dyn IdentityProvider>>>;
 
 impl RegistryEntry {
-    fn of<C: Connector>() -> Self {
+    fn new<C: Connector>() -> Self {
         Self {
             kind: C::TYPE,
             capabilities: C::capabilities,

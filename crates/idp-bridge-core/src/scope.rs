@@ -89,7 +89,7 @@ struct Counts {
     status: AtomicU16,
     writes: AtomicU32,
     has_written: AtomicBool,
-    on_write: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    write_hook: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Recorder {
@@ -99,12 +99,12 @@ impl Recorder {
     }
 
     /// Records the start of a request to the identity provider. Its retries are attempts.
-    pub fn request(&self) {
+    pub fn count_request(&self) {
         self.counts.requests.fetch_add(1, Relaxed);
     }
 
     /// Records an attempt of a request.
-    pub fn attempt(&self) {
+    pub fn count_attempt(&self) {
         self.counts.attempts.fetch_add(1, Relaxed);
     }
 
@@ -119,17 +119,17 @@ impl Recorder {
     }
 
     /// Records that a write is about to be sent: its outcome is unknown from now on.
-    pub fn write_begins(&self) {
+    pub fn begin_write(&self) {
         self.counts.writes.fetch_add(1, Relaxed);
         self.counts.has_written.store(true, Relaxed);
-        if let Some(hook) = self.counts.on_write.get() {
+        if let Some(hook) = self.counts.write_hook.get() {
             hook();
         }
     }
 
     /// Sets the function that runs whenever a write begins. It is set once, before the call.
-    pub fn on_write(&self, hook: impl Fn() + Send + Sync + 'static) {
-        let _ = self.counts.on_write.set(Box::new(hook));
+    pub fn set_write_hook(&self, hook: impl Fn() + Send + Sync + 'static) {
+        let _ = self.counts.write_hook.set(Box::new(hook));
     }
 
     /// Whether a write has begun, including those that were refused later.
@@ -177,12 +177,12 @@ mod tests {
         let scope = CallScope::new("r-1", Duration::from_secs(1));
         let seen_from_outside = scope.recorder().clone();
         assert_eq!(seen_from_outside.outcome(), Outcome::NotApplied);
-        scope.recorder().write_begins();
+        scope.recorder().begin_write();
         assert_eq!(seen_from_outside.outcome(), Outcome::Unknown);
         scope.recorder().write_refused();
         assert_eq!(seen_from_outside.outcome(), Outcome::NotApplied);
-        scope.recorder().write_begins();
-        scope.recorder().write_begins();
+        scope.recorder().begin_write();
+        scope.recorder().begin_write();
         scope.recorder().write_refused();
         assert_eq!(seen_from_outside.outcome(), Outcome::Unknown);
     }
@@ -192,11 +192,11 @@ mod tests {
         let recorder = Recorder::default();
         let writes = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&writes);
-        recorder.on_write(move || {
+        recorder.set_write_hook(move || {
             counted.fetch_add(1, Relaxed);
         });
         assert!(!recorder.has_written());
-        recorder.clone().write_begins();
+        recorder.clone().begin_write();
         recorder.write_refused();
         assert!(recorder.has_written());
         assert_eq!((writes.load(Relaxed), recorder.outcome()), (1, Outcome::NotApplied));

@@ -42,18 +42,18 @@ pub(crate) struct Lifetime {
 /// - Concurrent calls wait for one fetch, each under its own deadline.
 /// - A fetch has its own time limit and is not cancelled when callers leave.
 /// - All calls that waited for a failed fetch fail. After [`FREE_FAILURES`] consecutive failures without a usable value, one
-///   fetch per [`PAUSE`] is made, and other calls fail immediately with the last error.
-/// - If a usable value exists, a failed refresh is logged and repeated after [`REST`].
+///   fetch per [`FETCH_INTERVAL`] is made, and other calls fail immediately with the last error.
+/// - If a usable value exists, a failed refresh is logged and repeated after [`RETRY_DELAY`].
 /// - [`refresh`](Self::refresh) fetches at most once per [`REFRESH_INTERVAL`]. If it fails, the value stays and other fetches
 ///   are not delayed.
 pub(crate) struct Cache<S: Source>(Arc<Shared<S>>);
 
 /// Pause after a failed refresh of a usable value.
-pub(crate) const REST: Duration = Duration::from_secs(5);
+pub(crate) const RETRY_DELAY: Duration = Duration::from_secs(5);
 /// Consecutive failures without a usable value after which fetches are rate-limited.
 pub(crate) const FREE_FAILURES: u32 = 5;
 /// Interval between fetches after [`FREE_FAILURES`].
-pub(crate) const PAUSE: Duration = Duration::from_secs(1);
+pub(crate) const FETCH_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a call waits for a new value if a usable one exists.
 const STALE_WAIT: Duration = Duration::from_secs(1);
 /// Minimum interval between forced refreshes. A forged token can force one.
@@ -187,11 +187,11 @@ impl<S: Source> Cache<S> {
         let now = Instant::now();
         let mut state = self.0.state();
         let running = state.running_fetch();
-        let rests = state.failed.as_ref().is_some_and(|failed| now < failed.at + REST);
+        let is_retry_delayed = state.failed.as_ref().is_some_and(|failed| now < failed.at + RETRY_DELAY);
         let entry = state.entry.clone().filter(|entry| entry.is_usable(now));
         match (entry, running) {
             (Some(entry), running) if entry.is_good(now) => {
-                if !entry.is_fresh(now) && running.is_none() && !rests {
+                if !entry.is_fresh(now) && running.is_none() && !is_retry_delayed {
                     self.start_fetch(
                         &mut state,
                         &CallScope::new(scope.request_id(), self.0.time_limit),
@@ -200,7 +200,7 @@ impl<S: Source> Cache<S> {
                 }
                 Ok(Found::Value(entry))
             }
-            (Some(stale), None) if rests => Ok(Found::Value(stale)),
+            (Some(stale), None) if is_retry_delayed => Ok(Found::Value(stale)),
             (stale, Some(running)) => Ok(Found::Fetch(running, stale)),
             (stale, None) => {
                 if let Some(failed) = state.failed.as_ref().filter(|failed| stale.is_none() && failed.is_paused(now)) {
@@ -275,8 +275,8 @@ impl<S: Source> Shared<S> {
                     let count = state.failed.as_ref().map_or(0, |failed| failed.count).saturating_add(1);
                     state.failed = Some(Failed { count, last: Arc::clone(error), at: now });
                 }
-                let serves = state.entry.as_ref().is_some_and(|entry| entry.is_usable(now));
-                if reason == Reason::Background || serves {
+                let has_usable = state.entry.as_ref().is_some_and(|entry| entry.is_usable(now));
+                if reason == Reason::Background || has_usable {
                     let (what, hint) = (S::NAME, error.hint());
                     tracing::warn!(request.id = scope.request_id(), what, %error, hint, "a cached value could not be refreshed");
                 }
@@ -304,7 +304,7 @@ impl<T> State<T> {
 impl Failed {
     /// Returns whether calls without a usable value fail without a fetch.
     fn is_paused(&self, now: Instant) -> bool {
-        self.count >= FREE_FAILURES && now < self.at + PAUSE
+        self.count >= FREE_FAILURES && now < self.at + FETCH_INTERVAL
     }
 }
 

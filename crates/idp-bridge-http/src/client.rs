@@ -77,7 +77,7 @@ impl Client {
     /// - The recorder counts one request and each attempt. A write is recorded before it is sent, and as refused if there was no
     ///   connection or the status is a 4xx other than 408 (see [`Request::classify_with`]).
     pub async fn send(&self, scope: &CallScope, request: Request) -> Result<Response> {
-        scope.recorder().request();
+        scope.recorder().count_request();
         self.send_counted(scope, &request, &mut 0).await
     }
 

@@ -103,7 +103,7 @@ impl Pool {
                 (Err(SendError::Unsent(_)), Connection::Http1(_)) if is_reused => {}
                 (Err(SendError::Unsent(_)), Connection::Http2(_)) if refusals < MAX_REFUSALS => {
                     refusals += 1;
-                    self.forget_shared(url);
+                    self.remove_shared(url);
                 }
                 (Err(error), _) => return Err(error),
             }
@@ -148,7 +148,7 @@ impl Pool {
         }
     }
 
-    fn forget_shared(&self, url: &RequestUrl) {
+    fn remove_shared(&self, url: &RequestUrl) {
         if let Some(server) = self.servers().by_origin.get_mut(url.origin()) {
             server.shared = None;
         }

@@ -176,11 +176,11 @@ async fn exchange(pool: &Pool, recorder: &Recorder, outgoing: &Outgoing<'_>) -> 
     let request = outgoing.request;
     let is_write = request.parts.effect == Effect::Write;
     yield_if_busy().await;
-    recorder.attempt();
+    recorder.count_attempt();
     if is_write {
-        recorder.write_begins();
+        recorder.begin_write();
     }
-    let record_write = |refused: bool| {
+    let record_refusal = |refused: bool| {
         if is_write && refused {
             recorder.write_refused();
         }
@@ -190,15 +190,15 @@ async fn exchange(pool: &Pool, recorder: &Recorder, outgoing: &Outgoing<'_>) -> 
         .send(outgoing)
         .await
         .map_err(|error| Fault::from_send(error, is_https))
-        .inspect_err(|fault| record_write(!fault.sent))?;
+        .inspect_err(|fault| record_refusal(!fault.sent))?;
     if request.parts.classify.is_none() {
-        record_write(is_refusal(incomplete.status));
+        record_refusal(is_refusal(incomplete.status));
     }
     let body = incomplete.read(MAX_BODY).await.map_err(|error| Fault::from_read(error, is_https))?;
     let (status, headers) = (incomplete.status, incomplete.headers);
     let response = Response { status, headers, body, reset: request.parts.reset.clone() };
     if request.parts.classify.is_some() {
-        record_write(is_refusal(request.effective_status(&response)));
+        record_refusal(is_refusal(request.effective_status(&response)));
     }
     Ok(response)
 }

@@ -144,7 +144,7 @@ impl TokenCache {
         Box::pin(async move {
             let mut attempts = 0;
             let first = self.0.get(scope).await?;
-            scope.recorder().request();
+            scope.recorder().count_request();
             let request = request.header(AUTHORIZATION, first.value.clone());
             let answer = client.send_counted(scope, &request, &mut attempts).await?;
             if answer.status != StatusCode::UNAUTHORIZED {

@@ -82,8 +82,8 @@ impl Smtp {
     /// Counts an attempt, and runs it until the deadline.
     async fn attempt<T>(&self, scope: &CallScope, attempt: impl Future<Output = Result<T>> + Send) -> Result<T> {
         until_deadline(scope, timeout, async {
-            scope.recorder().request();
-            scope.recorder().attempt();
+            scope.recorder().count_request();
+            scope.recorder().count_attempt();
             self.counters.count_request();
             let counted = self.counters.begin_attempt();
             let result = attempt.await;
@@ -107,7 +107,7 @@ impl Way for Smtp {
     async fn send(&self, signer: &Signer, scope: &CallScope, kind: MailKind, user: &UserRecord) -> Result<()> {
         let mail = self.write(signer, kind, user)?;
         // Before the connection, since its failures must not reveal to a stranger that the address has a user.
-        scope.recorder().write_begins();
+        scope.recorder().begin_write();
         self.deliver(scope, &mail).await?.quit().await;
         Ok(())
     }

@@ -24,7 +24,7 @@ impl OperatorAccess {
 
     /// Fails unless the peer is on the loopback interface or presents the token.
     pub(crate) fn check(&self, head: &Parts) -> Result<(), Refusal> {
-        let peer = Peer::of(&head.extensions);
+        let peer = Peer::from_extensions(&head.extensions);
         if peer.is_some_and(|peer| peer.address.ip().to_canonical().is_loopback()) {
             return Ok(());
         }

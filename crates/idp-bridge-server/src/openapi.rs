@@ -13,7 +13,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use self::parts::{json_content, parameter, reference, timeout_parameter};
-use self::problems::Applies;
+use self::problems::OperationGroup;
 use crate::response::{self, JSON, Response};
 use crate::route::Page;
 
@@ -92,7 +92,7 @@ fn paths() -> Value {
 }
 
 fn signed_call() -> Value {
-    let mut responses = problems::responses(Applies::Webhook);
+    let mut responses = problems::responses(OperationGroup::Webhook);
     let answers = ["UserAnswer", "DeleteAnswer", "DoneAnswer", "PingAnswer"].map(|name| reference("schemas", name));
     responses.insert("200".into(), success("The result of the operation.", &json!({"anyOf": answers}), true));
     json!({
@@ -135,7 +135,7 @@ struct RestOperation {
     method: &'static str,
     id: &'static str,
     summary: &'static str,
-    applies: Applies,
+    group: OperationGroup,
     /// The schema of the body, and whether it is required.
     body: Option<(&'static str, bool)>,
     answer: &'static str,
@@ -149,7 +149,7 @@ const REST: &[RestPath] = &[
                 method: "get",
                 id: "getUser",
                 summary: "Get the user with this id",
-                applies: Applies::RestRead,
+                group: OperationGroup::RestRead,
                 body: None,
                 answer: "UserAnswer",
             },
@@ -157,7 +157,7 @@ const REST: &[RestPath] = &[
                 method: "delete",
                 id: "deleteUser",
                 summary: "Delete the user with this id",
-                applies: Applies::RestWrite,
+                group: OperationGroup::RestWrite,
                 body: None,
                 answer: "DeleteAnswer",
             },
@@ -169,7 +169,7 @@ const REST: &[RestPath] = &[
             method: "post",
             id: "lookupUser",
             summary: "Get the user with this address or of this customer",
-            applies: Applies::RestRead,
+            group: OperationGroup::RestRead,
             body: Some(("Lookup", true)),
             answer: "UserAnswer",
         }],
@@ -180,7 +180,7 @@ const REST: &[RestPath] = &[
             method: "post",
             id: "markEmailVerified",
             summary: "Mark the user's address as verified",
-            applies: Applies::RestWrite,
+            group: OperationGroup::RestWrite,
             body: Some(("ExpectedEmail", false)),
             answer: "DoneAnswer",
         }],
@@ -191,7 +191,7 @@ const REST: &[RestPath] = &[
             method: "post",
             id: "sendVerificationEmail",
             summary: "Send a mail that verifies the user's address",
-            applies: Applies::RestWrite,
+            group: OperationGroup::RestWrite,
             body: None,
             answer: "DoneAnswer",
         }],
@@ -202,7 +202,7 @@ const REST: &[RestPath] = &[
             method: "post",
             id: "sendPasswordResetEmail",
             summary: "Send a mail that lets the user choose a new password",
-            applies: Applies::RestWrite,
+            group: OperationGroup::RestWrite,
             body: Some(("EmailData", true)),
             answer: "DoneAnswer",
         }],
@@ -211,7 +211,7 @@ const REST: &[RestPath] = &[
 
 impl RestOperation {
     fn describe(&self, path: &RestPath) -> Value {
-        let is_write = self.applies == Applies::RestWrite;
+        let is_write = self.group == OperationGroup::RestWrite;
         let mut parameters = vec![parameter(
             "path",
             "tenant",
@@ -229,7 +229,7 @@ impl RestOperation {
             parameters.push(parameter("header", "idempotency-key", about, false, &schema));
         }
         parameters.push(timeout_parameter());
-        let mut responses = problems::responses(self.applies);
+        let mut responses = problems::responses(self.group);
         responses.insert("200".into(), success("Done.", &reference("schemas", self.answer), is_write));
         let mut operation = json!({
             "tags": ["REST"],
@@ -272,7 +272,7 @@ fn describe_page(page: Page) -> Value {
         members.insert("example".into(), example);
     }
     let ok = json!({"description": "OK.", "content": {media_type: media}});
-    let mut responses = if page == Page::Ready { problems::responses(Applies::Readiness) } else { Map::new() };
+    let mut responses = if page == Page::Ready { problems::responses(OperationGroup::Readiness) } else { Map::new() };
     responses.insert("200".into(), ok);
     json!({"tags": ["Operation"], "operationId": id, "summary": summary, "responses": responses})
 }

@@ -28,7 +28,7 @@ pub(crate) struct RequestOrigin {
 impl RequestOrigin {
     /// Creates the origin of a request with this id to this route.
     pub(crate) fn new(id: Arc<str>, head: &Parts, route: &'static str) -> Self {
-        let peer = Peer::of(&head.extensions).map(|peer| peer.address.ip().to_canonical());
+        let peer = Peer::from_extensions(&head.extensions).map(|peer| peer.address.ip().to_canonical());
         Self { id, peer, trace: trace::from_headers(&head.headers), method: head.method.clone(), route }
     }
 }

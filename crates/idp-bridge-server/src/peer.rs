@@ -30,7 +30,7 @@ pub(crate) enum ClientCertificate {
 
 impl Peer {
     /// Returns the peer of a request.
-    pub(crate) fn of(extensions: &Extensions) -> Option<&Self> {
+    pub(crate) fn from_extensions(extensions: &Extensions) -> Option<&Self> {
         extensions.get::<Arc<Self>>().map(AsRef::as_ref)
     }
 

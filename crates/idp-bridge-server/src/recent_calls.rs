@@ -28,7 +28,7 @@ enum Kind {
 }
 
 impl Kind {
-    fn of(call: &CallRecord) -> Self {
+    fn from_record(call: &CallRecord) -> Self {
         match (&call.connector, call.code) {
             (None, _) => Self::Unverified,
             (_, "invalid_token" | "invalid_signature") => Self::Unverified,
@@ -51,7 +51,7 @@ impl RecentCalls {
 
     /// Adds a call, and removes the oldest one of its kind if there are too many.
     pub(crate) fn push(&self, call: Arc<CallRecord>) {
-        let Some(list) = self.lists.get(Kind::of(&call) as usize).filter(|_| self.is_on()) else { return };
+        let Some(list) = self.lists.get(Kind::from_record(&call) as usize).filter(|_| self.is_on()) else { return };
         let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
         if list.len() >= self.max {
             list.pop_front();

@@ -82,12 +82,12 @@ impl<'a> Resource<'a> {
     /// Returns the scope that a request with this method requires.
     fn scope(self, method: &Method) -> Scope {
         match self {
-            Self::User(_) if method == Method::GET => Scope::of(CallKind::GetById),
-            Self::User(_) => Scope::of(CallKind::Delete),
-            Self::Lookup => Scope::of(CallKind::GetByEmail),
-            Self::PasswordReset => Scope::of(CallKind::SendPasswordResetEmail),
-            Self::MarkEmailVerified(_) => Scope::of(CallKind::MarkEmailVerified),
-            Self::VerificationEmail(_) => Scope::of(CallKind::SendVerificationEmail),
+            Self::User(_) if method == Method::GET => Scope::required_by(CallKind::GetById),
+            Self::User(_) => Scope::required_by(CallKind::Delete),
+            Self::Lookup => Scope::required_by(CallKind::GetByEmail),
+            Self::PasswordReset => Scope::required_by(CallKind::SendPasswordResetEmail),
+            Self::MarkEmailVerified(_) => Scope::required_by(CallKind::MarkEmailVerified),
+            Self::VerificationEmail(_) => Scope::required_by(CallKind::SendVerificationEmail),
         }
     }
 

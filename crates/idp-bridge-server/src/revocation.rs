@@ -6,7 +6,7 @@ mod expiry;
 mod memory;
 mod store;
 
-pub(crate) use expiry::{add, all_tokens_expired, token_expired};
+pub(crate) use expiry::{add_saturating, all_tokens_expired, token_expired};
 pub use memory::MemoryRevocations;
 pub(crate) use store::Kept;
 pub use store::{Revocation, RevocationStore, RevokedKey};

@@ -117,7 +117,7 @@ async fn route(router: &Router, request_id: Arc<str>, head: &Parts, body: Incomi
 
 /// Fails if callers need a client certificate, and the connection has none. Applications of the OAuth routes need none.
 fn require_certificate(head: &Parts) -> Result<(), Refusal> {
-    Peer::of(&head.extensions).map_or(Ok(()), Peer::require_certificate)
+    Peer::from_extensions(&head.extensions).map_or(Ok(()), Peer::require_certificate)
 }
 
 /// Returns the route of a request if its path, length and method are valid.

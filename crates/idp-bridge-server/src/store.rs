@@ -138,7 +138,7 @@ impl Store {
     /// Revokes the tokens of a user who is deleted now, if the tenant has federation.
     pub async fn revoke_deleted_user(&self, tenant: &Tenant, id: UserId, deadline: Instant) -> Result<()> {
         let Some(federation) = &tenant.federation else { return Ok(()) };
-        let entry = Revocation::of_deleted_user(id, self.clock.now(), federation.max_token_age);
+        let entry = Revocation::for_deleted_user(id, self.clock.now(), federation.max_token_age);
         self.revoke(&tenant.id, &[entry], deadline).await
     }
 

@@ -140,7 +140,7 @@ impl Tenant {
 
     /// Fails unless the client certificate of a request's connection may call this tenant.
     pub(crate) fn check_client(&self, request: &Extensions) -> Result<(), Refusal> {
-        let is_allowed = || Peer::of(request).is_some_and(|peer| peer.has_name(&self.client_names));
+        let is_allowed = || Peer::from_extensions(request).is_some_and(|peer| peer.has_name(&self.client_names));
         if self.client_names.is_empty() || is_allowed() {
             return Ok(());
         }

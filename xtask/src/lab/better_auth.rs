@@ -31,6 +31,6 @@ fn start(place: &Place, ports: &Ports, _bridge_port: u16) -> Result<Started> {
         title: format!("{title}, with sample users"),
         parts: vec![("better-auth", format!("{url} (administrator `{email}` / `{password}`)"))],
         users: server::get_json::<Vec<SampleUser>>(&users_url)?,
-        ..Started::of_definition(&LAB, launched, json!({"url": url, "admin": email}), json!({"password": password}))
+        ..Started::from_definition(&LAB, launched, json!({"url": url, "admin": email}), json!({"password": password}))
     })
 }

@@ -41,6 +41,6 @@ fn start(place: &Place, ports: &Ports, _bridge_port: u16) -> Result<Started> {
         title: format!("{title}, with sample users"),
         parts: vec![("firebase", format!("{api_url} (project `{PROJECT}`)"))],
         users,
-        ..Started::of_definition(&LAB, launched, settings, json!({"private_key": private_key}))
+        ..Started::from_definition(&LAB, launched, settings, json!({"private_key": private_key}))
     })
 }

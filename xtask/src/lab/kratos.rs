@@ -46,7 +46,7 @@ fn start(place: &Place, ports: &Ports, _bridge_port: u16) -> Result<Started> {
         title: format!("Kratos {VERSION}, with sample users"),
         parts: vec![("admin API", admin_url.clone()), ("public API", public_url.clone())],
         users: add_users(&format!("{admin_url}/admin/identities"))?,
-        ..Started::of_definition(&LAB, launched, json!({"admin_url": admin_url, "public_url": public_url}), json!({}))
+        ..Started::from_definition(&LAB, launched, json!({"admin_url": admin_url, "public_url": public_url}), json!({}))
     };
     started.servers.push(database);
     if let Some(settings) = started.settings.as_object_mut() {

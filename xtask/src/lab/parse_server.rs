@@ -34,7 +34,12 @@ fn start(place: &Place, ports: &Ports, _bridge_port: u16) -> Result<Started> {
         title: format!("{title}, with sample users"),
         parts: vec![("API", format!("{url} (application `{APP}`)"))],
         users: server::get_json::<Vec<SampleUser>>(&users_url)?,
-        ..Started::of_definition(&LAB, launched, json!({"url": url, "app_id": APP}), json!({"master_key": master_key}))
+        ..Started::from_definition(
+            &LAB,
+            launched,
+            json!({"url": url, "app_id": APP}),
+            json!({"master_key": master_key}),
+        )
     };
     started.servers.push(database);
     Ok(started)

@@ -49,7 +49,7 @@ fn start(place: &Place, ports: &Ports, _bridge_port: u16) -> Result<Started> {
         title: format!("PocketBase {VERSION}, with sample users"),
         parts: vec![("pocketbase", format!("{url}/_/ (superuser `{}` / `{}`)", SUPERUSER.0, SUPERUSER.1))],
         users: serde_json::from_str(&users).context("cannot read the output of `provision.py`")?,
-        ..Started::of_definition(
+        ..Started::from_definition(
             &LAB,
             launched,
             json!({"url": url, "superuser": SUPERUSER.0}),

@@ -28,6 +28,6 @@ fn start(place: &Place, ports: &Ports, _bridge_port: u16) -> Result<Started> {
     Ok(Started {
         title: format!("scim2-server {VERSION}, without users"),
         parts: vec![("scim", format!("{url} (token `{TOKEN}`)"))],
-        ..Started::of_definition(&LAB, launched, json!({"url": url}), json!({"token": TOKEN}))
+        ..Started::from_definition(&LAB, launched, json!({"url": url}), json!({"token": TOKEN}))
     })
 }

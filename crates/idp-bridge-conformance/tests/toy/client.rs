@@ -135,7 +135,7 @@ impl Client {
 
     pub(super) async fn send(&self, scope: &CallScope, request: Request, token: Option<&str>) -> Result<Reply> {
         if !self.has(Defect::RecordsNoAttempts) {
-            scope.recorder().request();
+            scope.recorder().count_request();
         }
         let once =
             if request.is_write() { !self.has(Defect::RetriesWrites) } else { self.has(Defect::NeverRetriesReads) };
@@ -165,16 +165,16 @@ impl Client {
     async fn attempt_without_end(&self, scope: &CallScope, request: &Request, token: Option<&str>) -> Result<Reply> {
         let recorder = scope.recorder();
         if !self.has(Defect::RecordsNoAttempts) {
-            recorder.attempt();
+            recorder.count_attempt();
         }
         let is_write = request.is_write();
         let stream = TcpStream::connect(&self.authority).await.map_err(|_| self.broken(request))?;
         if is_write && !self.has(Defect::RecordsWritesLate) {
-            recorder.write_begins();
+            recorder.begin_write();
         }
         let response = self.exchange(stream, request, token).await?;
         if is_write && self.has(Defect::RecordsWritesLate) {
-            recorder.write_begins();
+            recorder.begin_write();
         }
         let refused = response.status().is_client_error() || self.has(Defect::RecordsWritesRefused);
         if is_write && refused {

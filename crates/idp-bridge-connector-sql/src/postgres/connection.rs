@@ -36,8 +36,8 @@ impl Connector {
     {
         let mut tls = self.tls.clone();
         let tls =
-            MakeTlsConnect::<S>::make_tls_connect(&mut tls, host).map_err(|error| Fault::of_tls(Box::new(error)))?;
-        let (client, connection) = self.target.config.connect_raw(stream, tls).await.map_err(Fault::of_connection)?;
+            MakeTlsConnect::<S>::make_tls_connect(&mut tls, host).map_err(|error| Fault::from_tls(Box::new(error)))?;
+        let (client, connection) = self.target.config.connect_raw(stream, tls).await.map_err(Fault::from_connection)?;
         // Ends with the client. Its error also reaches the statement that runs.
         tokio::spawn(async move { drop(connection.await) });
         Ok(client)
@@ -52,7 +52,7 @@ impl Manager for Connector {
         let client = match &self.target.place {
             Place::Host { name, port } => self.handshake(self.target.dialer.connect(name, *port).await?, name).await?,
             Place::Socket(path) => {
-                let stream = UnixStream::connect(path).await.map_err(|error| Fault::of_tls(Box::new(error)))?;
+                let stream = UnixStream::connect(path).await.map_err(|error| Fault::from_tls(Box::new(error)))?;
                 self.handshake(stream, "localhost").await?
             }
         };
@@ -90,7 +90,7 @@ impl Connection {
             return Ok(Arc::clone(prepared));
         }
         let prepared = self.client.prepare(&statement.sql).await;
-        let prepared = prepared.map_err(|error| Fault::of_preparation(error, statement))?;
+        let prepared = prepared.map_err(|error| Fault::from_preparation(error, statement))?;
         for (parameter, kind) in statement.parameters.iter().zip(prepared.params()) {
             if !values::is_parameter(kind) {
                 let message = format!("compares `:{}` with a value of the type `{kind}`", parameter.name());

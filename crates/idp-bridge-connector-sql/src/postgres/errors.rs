@@ -51,12 +51,12 @@ impl Fault {
     }
 
     /// Converts a failure of the TLS handshake or of a socket.
-    pub(crate) fn of_tls(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
+    pub(crate) fn from_tls(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
         Self { is_answered: false, ..transport_error(error).into() }
     }
 
     /// Converts a failure while a connection is opened.
-    pub(crate) fn of_connection(error: tokio_postgres::Error) -> Self {
+    pub(crate) fn from_connection(error: tokio_postgres::Error) -> Self {
         match error.as_db_error() {
             Some(refusal) => classify(refusal).into(),
             None => Self::without_answer(error),
@@ -64,10 +64,10 @@ impl Fault {
     }
 
     /// Converts a failure to prepare a statement. No values have been sent, so that the message can be shown.
-    pub(crate) fn of_preparation(error: tokio_postgres::Error, statement: &Statement) -> Self {
+    pub(crate) fn from_preparation(error: tokio_postgres::Error, statement: &Statement) -> Self {
         let message = error.as_db_error().filter(|refusal| refusal.code().code().starts_with("42"));
         let message = message.map(|refusal| refusal.message().to_owned());
-        let mut fault = Self::of_statement(error, statement);
+        let mut fault = Self::from_statement(error, statement);
         if let Some(message) = message {
             fault.error = fault.error.with("message", message);
         }
@@ -75,7 +75,7 @@ impl Fault {
     }
 
     /// Converts the failure of a statement.
-    pub(crate) fn of_statement(error: tokio_postgres::Error, statement: &Statement) -> Self {
+    pub(crate) fn from_statement(error: tokio_postgres::Error, statement: &Statement) -> Self {
         let Some(refusal) = error.as_db_error() else { return Self::without_answer(error) };
         // The tables have changed, or a connection pooler has another server connection.
         let is_stale = matches!(refusal.code().code(), "0A000" | "26000");

@@ -7,19 +7,19 @@ use crate::database::timeout;
 use crate::statement::Statement;
 
 /// Converts the failure of a statement.
-pub(crate) fn of_statement(error: rusqlite::Error, statement: &Statement) -> Error {
-    of_connection(error).with("statement", statement.name)
+pub(crate) fn from_statement(error: rusqlite::Error, statement: &Statement) -> Error {
+    from_connection(error).with("statement", statement.name)
 }
 
 /// Converts a failure to prepare a statement. No values are bound, so that the message can be shown.
-pub(crate) fn of_preparation(error: rusqlite::Error, statement: &Statement) -> Error {
+pub(crate) fn from_preparation(error: rusqlite::Error, statement: &Statement) -> Error {
     let message = match &error {
         rusqlite::Error::SqliteFailure(failure, Some(message)) if failure.code == ErrorCode::Unknown => {
             Some(message.clone())
         }
         _ => None,
     };
-    let error = of_statement(error, statement);
+    let error = from_statement(error, statement);
     match message {
         Some(message) => error.with("message", message),
         None => error,
@@ -27,7 +27,7 @@ pub(crate) fn of_preparation(error: rusqlite::Error, statement: &Statement) -> E
 }
 
 /// Converts a failure by its code.
-pub(crate) fn of_connection(error: rusqlite::Error) -> Error {
+pub(crate) fn from_connection(error: rusqlite::Error) -> Error {
     use ErrorKind::{InvalidResponse, Misconfigured, State, Unavailable};
     let Some(code) = error.sqlite_error_code() else { return misfit() };
     let (kind, message, hint) = match code {

@@ -152,13 +152,13 @@ mod tests {
         let counted = Arc::clone(&opened);
         let open = move || {
             counted.fetch_add(1, Relaxed);
-            Connection::open_in_memory().map_err(super::super::errors::of_connection)
+            Connection::open_in_memory().map_err(super::super::errors::from_connection)
         };
         (Threads::new(open, most), opened)
     }
 
     fn count(connection: &mut Connection) -> Result<i64> {
-        connection.query_row("select 7", [], |row| row.get(0)).map_err(super::super::errors::of_connection)
+        connection.query_row("select 7", [], |row| row.get(0)).map_err(super::super::errors::from_connection)
     }
 
     #[tokio::test]
@@ -176,7 +176,7 @@ mod tests {
         let (threads, _) = threads(1);
         let endless = |connection: &mut Connection| {
             let text = "with recursive n(i) as (select 1 union all select i + 1 from n) select max(i) from n";
-            connection.query_row(text, [], |row| row.get::<_, i64>(0)).map_err(super::super::errors::of_connection)
+            connection.query_row(text, [], |row| row.get::<_, i64>(0)).map_err(super::super::errors::from_connection)
         };
         tokio::time::timeout(Duration::from_millis(50), threads.run(endless)).await.unwrap_err();
         // The only thread is free again.

@@ -31,7 +31,7 @@ impl Source for Scripted {
 
     async fn fetch(&self, scope: &CallScope) -> Result<(usize, Lifetime)> {
         let number = self.fetches.fetch_add(1, SeqCst);
-        scope.recorder().request();
+        scope.recorder().count_request();
         let _permit = self.gate.acquire().await.unwrap();
         let fails = *self.fails.lock().unwrap();
         fails.map_or(Ok((number, LIFETIME)), |error| Err(error()))
@@ -145,7 +145,7 @@ async fn value_is_refreshed_in_the_background() {
     }
     assert_eq!(bench.fetches(), 2);
     bench.down(false);
-    advance(REST).await;
+    advance(RETRY_DELAY).await;
     let call = scope();
     assert_eq!(bench.cache.get(&call).await.unwrap().value, 0);
     settle().await;
@@ -173,7 +173,7 @@ async fn old_value_is_used_until_its_end() {
         assert_eq!(bench.get().await.unwrap(), 0);
     }
     assert_eq!(bench.fetches(), 2);
-    advance(REST).await;
+    advance(RETRY_DELAY).await;
     assert_eq!(bench.get().await.unwrap(), 0);
     assert_eq!(bench.fetches(), 3);
     advance(LIFETIME.usable).await;
@@ -236,13 +236,13 @@ async fn repeated_failures_are_spaced_out() {
     }
     let free = FREE_FAILURES as usize;
     assert_eq!(bench.fetches(), free);
-    advance(PAUSE).await;
+    advance(FETCH_INTERVAL).await;
     for _ in 0..100 {
         assert!(bench.get().await.is_err());
     }
     assert_eq!(bench.fetches(), free + 1);
     bench.down(false);
-    advance(PAUSE).await;
+    advance(FETCH_INTERVAL).await;
     assert_eq!(bench.get().await.unwrap(), free + 1);
 }
 

@@ -28,7 +28,7 @@ impl LineDigest {
     }
 
     /// Returns the digest of a line without its line break.
-    pub(super) fn of(line: &[u8]) -> Self {
+    pub(super) fn from_line(line: &[u8]) -> Self {
         Self(HEXLOWER.encode(&sha256(line)))
     }
 

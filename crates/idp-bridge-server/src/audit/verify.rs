@@ -71,7 +71,7 @@ pub fn verify_audit<R: BufRead>(
 impl Check {
     fn add(&mut self, line: &[u8], broken: impl Fn(&'static str) -> BrokenLine) {
         self.report.lines += 1;
-        let digest = LineDigest::of(line);
+        let digest = LineDigest::from_line(line);
         let before = self.last.replace(digest);
         let members: Option<Map<String, Value>> = serde_json::from_slice(line).ok();
         let previous = members.as_ref().and_then(|members| members.get(PREVIOUS)).and_then(Value::as_str);

@@ -67,7 +67,7 @@ impl Writer {
         let tail = self.output.tail()?;
         let is_torn = tail.as_ref().is_some_and(|tail| tail.is_torn);
         if let Some(tail) = tail {
-            self.last = LineDigest::of(&tail.line);
+            self.last = LineDigest::from_line(&tail.line);
         }
         if is_torn {
             self.output.write(b"\n")?;
@@ -149,7 +149,7 @@ impl Writer {
                 self.count_failure(&error);
                 return Err(error);
             }
-            self.last = LineDigest::of(line.strip_suffix(b"\n").unwrap_or(&line));
+            self.last = LineDigest::from_line(line.strip_suffix(b"\n").unwrap_or(&line));
             self.kept.pop_front();
             self.counters.written.fetch_add(1, Relaxed);
             self.unsynced_since.get_or_insert_with(Instant::now);

@@ -21,7 +21,7 @@ pub enum Scope {
 
 impl Scope {
     /// Returns the scope that a call requires.
-    pub fn of(call: CallKind) -> Self {
+    pub fn required_by(call: CallKind) -> Self {
         if call.is_write() { Self::Write } else { Self::Read }
     }
 

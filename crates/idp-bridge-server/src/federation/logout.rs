@@ -176,7 +176,7 @@ fn may_be_expired(federated: &Federated<'_>, logout: &SharedLogout, error: &Erro
 /// Revokes the token and its session, logs out at the identity provider, and revokes what that ended.
 async fn end_login(federated: &Federated<'_>, logout: &SharedLogout, identity: &TokenIdentity) -> Result<()> {
     // The token may be rejected from here on, so a failure has changed something.
-    logout.scope.recorder().write_begins();
+    logout.scope.recorder().begin_write();
     let key: &TokenKey = &logout.presented.key;
     let revocation = |key| Revocation { key, not_before: None, until: federated.token_expired(identity.expires_at) };
     let session = revoke_session(federated, identity, federated.now());

@@ -189,6 +189,6 @@ fn fresh_until(federated: &Federated<'_>, identity: &TokenIdentity) -> Option<Ti
     let capabilities = federated.tenant.provider.capabilities().federation();
     let default = || Duration::from_secs(capabilities.map_or(0, |federation| federation.cache_seconds).into());
     let cache = federated.rules.cache.unwrap_or_else(default).min(FederationRules::MAX_CACHE);
-    let until = revocation::add(federated.now(), cache);
+    let until = revocation::add_saturating(federated.now(), cache);
     (!cache.is_zero()).then(|| identity.expires_at.map_or(until, |end| end.min(until)))
 }

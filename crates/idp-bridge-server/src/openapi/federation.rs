@@ -4,7 +4,7 @@ use idp_bridge_protocol::MEDIA_TYPE;
 use serde_json::{Map, Value, json};
 
 use super::parts::{json_content, parameter, reference, timeout_parameter};
-use super::problems::{self, Applies};
+use super::problems::{self, OperationGroup};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -30,7 +30,7 @@ pub(super) fn paths() -> [(&'static str, Value); 4] {
 
 fn userinfo(id: &str, summary: &str) -> Value {
     operation(
-        Applies::Userinfo,
+        OperationGroup::Userinfo,
         json!({
             "operationId": id,
             "summary": summary,
@@ -45,7 +45,7 @@ fn userinfo(id: &str, summary: &str) -> Value {
 
 fn log_out() -> Value {
     operation(
-        Applies::Logout,
+        OperationGroup::Logout,
         json!({
             "operationId": "logOut",
             "summary": "End the login that a token belongs to",
@@ -97,7 +97,7 @@ fn end_session() -> Value {
 
 fn backchannel_logout() -> Value {
     operation(
-        Applies::BackchannelLogout,
+        OperationGroup::BackchannelLogout,
         json!({
             "operationId": "backchannelLogout",
             "summary": "Report a logout at the identity provider",
@@ -111,7 +111,7 @@ fn backchannel_logout() -> Value {
 
 fn document() -> Value {
     operation(
-        Applies::FederationDocument,
+        OperationGroup::FederationDocument,
         json!({
             "operationId": "federation",
             "summary": "Get the endpoints for applications",
@@ -126,8 +126,8 @@ fn document() -> Value {
 }
 
 /// Adds the success and the possible problems to an operation.
-fn operation(applies: Applies, mut operation: Value, (status, mut success): (&str, Value)) -> Value {
-    let mut responses = problems::responses(applies);
+fn operation(group: OperationGroup, mut operation: Value, (status, mut success): (&str, Value)) -> Value {
+    let mut responses = problems::responses(group);
     if let Some(members) = success.as_object_mut() {
         members.insert("headers".into(), problems::headers().into());
     }

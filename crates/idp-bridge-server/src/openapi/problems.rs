@@ -10,7 +10,7 @@ use crate::error;
 
 /// A group of operations with equal possible errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Applies {
+pub(super) enum OperationGroup {
     /// A signed call.
     Webhook,
     /// A get through REST.
@@ -29,18 +29,18 @@ pub(super) enum Applies {
     Readiness,
 }
 
-impl Applies {
-    fn to(self, code: Code) -> bool {
+impl OperationGroup {
+    fn has_error(self, code: Code) -> bool {
         match self {
             Self::Readiness => code == Code::ShuttingDown,
-            Self::Webhook | Self::RestRead | Self::RestWrite => self.to_call(code),
+            Self::Webhook | Self::RestRead | Self::RestWrite => self.has_call_error(code),
             Self::Userinfo | Self::Logout | Self::BackchannelLogout | Self::FederationDocument => {
-                self.to_federation(code)
+                self.has_federation_error(code)
             }
         }
     }
 
-    fn to_federation(self, code: Code) -> bool {
+    fn has_federation_error(self, code: Code) -> bool {
         let (userinfo, logout) = (self == Self::Userinfo, self == Self::Logout);
         let document = self == Self::FederationDocument;
         match code {
@@ -57,7 +57,7 @@ impl Applies {
         }
     }
 
-    fn to_call(self, code: Code) -> bool {
+    fn has_call_error(self, code: Code) -> bool {
         let (rest, read) = (matches!(self, Self::RestRead | Self::RestWrite), self == Self::RestRead);
         match code {
             // Errors of other paths and methods, and of the HTTP parser.
@@ -71,9 +71,9 @@ impl Applies {
 }
 
 /// Returns the responses for the possible errors, by status.
-pub(super) fn responses(applies: Applies) -> Map<String, Value> {
+pub(super) fn responses(group: OperationGroup) -> Map<String, Value> {
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
-    for code in Code::ALL.iter().copied().filter(|code| applies.to(*code)) {
+    for code in Code::ALL.iter().copied().filter(|code| group.has_error(*code)) {
         by_status.entry(error::status(code).as_u16()).or_default().push(code);
     }
     by_status.into_iter().map(|(status, codes)| (status.to_string(), response(status, &codes))).collect()

@@ -80,7 +80,7 @@ impl Order {
         let scope = admitted.log.call_scope(admitted.tenant.deadline);
         let write_begun = Arc::new(Notify::new());
         let notify = Arc::clone(&write_begun);
-        scope.recorder().on_write(move || notify.notify_one());
+        scope.recorder().set_write_hook(move || notify.notify_one());
         (Self { state: Arc::clone(state), admitted, reservation, email, scope }, write_begun)
     }
 

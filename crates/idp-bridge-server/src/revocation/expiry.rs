@@ -14,13 +14,13 @@ const CLOCK_SKEW: Duration = Duration::from_mins(5);
 const DEFAULT_LIFETIME: Duration = Duration::from_hours(24);
 
 /// Adds a duration to a time, up to the latest timestamp.
-pub(crate) fn add(time: Timestamp, duration: Duration) -> Timestamp {
+pub(crate) fn add_saturating(time: Timestamp, duration: Duration) -> Timestamp {
     time.checked_add(duration).unwrap_or(Timestamp::MAX)
 }
 
 /// Returns the time at which each token that is valid now has expired.
 pub(crate) fn all_tokens_expired(now: Timestamp, max_token_age: Duration) -> Timestamp {
-    add(now, max_token_age.saturating_add(CLOCK_SKEW))
+    add_saturating(now, max_token_age.saturating_add(CLOCK_SKEW))
 }
 
 /// Returns the time at which a token with this expiry is no longer accepted.
@@ -29,8 +29,8 @@ pub(crate) fn all_tokens_expired(now: Timestamp, max_token_age: Duration) -> Tim
 pub(crate) fn token_expired(now: Timestamp, expires_at: Option<Timestamp>, max_token_age: Duration) -> Timestamp {
     let all_expired = all_tokens_expired(now, max_token_age);
     match expires_at {
-        Some(end) => add(end.max(now), CLOCK_SKEW).min(all_expired),
-        None => add(now, DEFAULT_LIFETIME).max(all_expired),
+        Some(end) => add_saturating(end.max(now), CLOCK_SKEW).min(all_expired),
+        None => add_saturating(now, DEFAULT_LIFETIME).max(all_expired),
     }
 }
 
@@ -38,8 +38,8 @@ impl Revocation {
     /// Creates the entry that rejects all tokens of a user who is deleted now.
     ///
     /// Tokens of a user who registers with an equal id later are accepted.
-    pub(crate) fn of_deleted_user(id: UserId, now: Timestamp, max_token_age: Duration) -> Self {
-        let not_before = Some(add(now, CLOCK_SKEW));
+    pub(crate) fn for_deleted_user(id: UserId, now: Timestamp, max_token_age: Duration) -> Self {
+        let not_before = Some(add_saturating(now, CLOCK_SKEW));
         Self { key: RevokedKey::Subject(id), not_before, until: all_tokens_expired(now, max_token_age) }
     }
 }

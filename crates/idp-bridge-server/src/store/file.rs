@@ -57,7 +57,7 @@ impl FileStore {
             let (folder, path) = (folder.to_owned(), path.clone());
             move || open(&folder, &path)
         };
-        Self::with(Box::new(open), PAUSE, clock).map_err(|error| not_opened(&path, error))
+        Self::from_open(Box::new(open), PAUSE, clock).map_err(|error| not_opened(&path, error))
     }
 
     /// Allows [`open`](Self::open) to replace a missing file by a new one. Returns false if no file is missing.
@@ -87,7 +87,7 @@ impl FileStore {
         }
     }
 
-    fn with(open: Open, pause: Duration, clock: Arc<dyn Clock>) -> Result<Self, redb::Error> {
+    fn from_open(open: Open, pause: Duration, clock: Arc<dyn Clock>) -> Result<Self, redb::Error> {
         let database = database::open_guarded(&open)?;
         let revocations = Arc::new(MemoryRevocations::new(Arc::clone(&clock)));
         revocations.add(&revocations::all(&database)?);

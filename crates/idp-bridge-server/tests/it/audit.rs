@@ -64,7 +64,7 @@ async fn failed_write_is_recorded_with_its_outcome() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("audit");
     let provider = Scripted::new(|_, scope| async move {
-        scope.recorder().write_begins();
+        scope.recorder().begin_write();
         scope.recorder().set_status(503);
         Err(Error::upstream(ErrorKind::Unavailable, "as the test says"))
     });

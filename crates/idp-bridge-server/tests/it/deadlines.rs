@@ -16,7 +16,7 @@ use crate::scripted::{ProviderCall, Returned, Scripted, record};
 fn hanging() -> Scripted {
     Scripted::new(|asked, scope| async move {
         if matches!(asked, ProviderCall::Delete) {
-            scope.recorder().write_begins();
+            scope.recorder().begin_write();
         }
         std::future::pending().await
     })

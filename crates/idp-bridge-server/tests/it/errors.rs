@@ -10,7 +10,7 @@ use crate::scripted::{Scripted, upstream};
 #[tokio::test]
 async fn started_write_fails_with_unknown_outcome() {
     let provider = Scripted::new(|_, scope| async move {
-        scope.recorder().write_begins();
+        scope.recorder().begin_write();
         Err(upstream(ErrorKind::Unavailable))
     });
     let bridge = Bridge::with_provider(provider).await;

@@ -140,10 +140,10 @@ async fn failure_line_contains_causes_and_requests() {
     let log = Log::default();
     let _guard = log.begin();
     let provider = Scripted::new(|_, scope| async move {
-        scope.recorder().request();
-        scope.recorder().attempt();
-        scope.recorder().attempt();
-        scope.recorder().write_begins();
+        scope.recorder().count_request();
+        scope.recorder().count_attempt();
+        scope.recorder().count_attempt();
+        scope.recorder().begin_write();
         let cause = std::io::Error::other("connection refused");
         Err(Error::upstream(ErrorKind::Unavailable, "cannot reach it").with("step", "delete").with_source(cause))
     });

@@ -26,7 +26,7 @@ fn mailing(ends: Option<ErrorKind>) -> (Scripted, Arc<Semaphore>) {
         move |_, scope: CallScope| {
             let gate = Arc::clone(&gate);
             async move {
-                scope.recorder().write_begins();
+                scope.recorder().begin_write();
                 gate.acquire().await.unwrap().forget();
                 match ends {
                     Some(kind) => Err(upstream(kind)),

@@ -129,7 +129,7 @@ async fn run_checks(target: &Target, options: &Options) -> Result<Vec<Checked>, 
     for check in requests::checks(target) {
         let mut details = Vec::new();
         for (what, request, expected) in check.requests {
-            details.extend(target.judge(what, request, &expected).await);
+            details.extend(target.send_and_compare(what, request, &expected).await);
         }
         checked.push(Checked::new(check.name, check.section, details));
     }
@@ -145,7 +145,7 @@ async fn check_keys(target: &Target) -> Checked {
     let mut details = Vec::new();
     for (number, key) in target.keys().iter().enumerate() {
         let ping = target.ping_by(key);
-        details.extend(target.judge(&format!("key {}", number + 1), ping, &Expected::Pong).await);
+        details.extend(target.send_and_compare(&format!("key {}", number + 1), ping, &Expected::Pong).await);
     }
     match target.keys().len() {
         1 => Checked::skipped(check, section, "there is one key: pass a second one to check a key rotation"),

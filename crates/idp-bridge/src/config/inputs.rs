@@ -19,7 +19,7 @@ impl Digest {
     }
 
     /// Hashes the contents of files.
-    pub(crate) fn of_bytes(files: &[&[u8]]) -> Self {
+    pub(crate) fn from_files(files: &[&[u8]]) -> Self {
         Self(hash(files))
     }
 }

@@ -43,7 +43,7 @@ impl TlsEntry {
             Ok(contents) => contents,
             Err(problem) => return Self { files, digest: None, tls: Err(problem) },
         };
-        let digest = Digest::of_bytes(&[&certificate, &key, client_ca.as_deref().unwrap_or_default()]);
+        let digest = Digest::from_files(&[&certificate, &key, client_ca.as_deref().unwrap_or_default()]);
         let tls = Tls::new(TlsFiles { certificate: &certificate, key: &key, client_ca: client_ca.as_deref() });
         let tls = tls.map_err(|error| problem_of(document, &path, &error));
         Self { files, digest: Some(digest), tls }

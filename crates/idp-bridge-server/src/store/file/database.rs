@@ -116,7 +116,7 @@ impl FileDatabase {
         after_commit: impl FnOnce() + Send + 'static,
     ) -> Result<T> {
         let (done, outcome) = oneshot::channel();
-        if self.shared.wait(Box::new(Write { work: Some(work), value: None, after_commit, done })) {
+        if self.shared.enqueue(Box::new(Write { work: Some(work), value: None, after_commit, done })) {
             let shared = Arc::clone(&self.shared);
             self.writes.run(move || {
                 let (waiting, committed) = shared.commit_waiting();
@@ -147,7 +147,7 @@ fn not_written() -> Error {
 
 impl Shared {
     /// Queues a write for the next commit. Returns true if the caller has to start that commit.
-    fn wait(&self, write: Box<dyn Waiting>) -> bool {
+    fn enqueue(&self, write: Box<dyn Waiting>) -> bool {
         let mut waiting = lock(&self.waiting);
         waiting.push(write);
         waiting.len() == 1

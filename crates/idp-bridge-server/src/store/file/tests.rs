@@ -190,7 +190,7 @@ async fn full_disk_is_a_temporary_outage() {
             Ok(Database::builder().create_with_backend(Disk { file, is_full: Arc::clone(&is_full) })?)
         }
     };
-    let list = FileStore::with(Box::new(open), Duration::ZERO, Still::at(100)).unwrap();
+    let list = FileStore::from_open(Box::new(open), Duration::ZERO, Still::at(100)).unwrap();
     is_full.store(true, Relaxed);
     for _ in 0..3 {
         let error = list.revoke(&tenant("acme"), &[entry(session("new"), None, 1_000)]).await.unwrap_err();
@@ -276,7 +276,7 @@ async fn list_lost_while_running_is_an_outage() {
             Ok(Database::builder().create_with_backend(Disk { file, is_full: Arc::clone(&fails) })?)
         }
     };
-    let list = FileStore::with(Box::new(open), Duration::ZERO, Still::at(100)).unwrap();
+    let list = FileStore::from_open(Box::new(open), Duration::ZERO, Still::at(100)).unwrap();
     std::fs::remove_file(folder.path().join(FILE_NAME)).unwrap();
     fails.store(true, Relaxed);
     assert!(list.revoke(&tenant("acme"), &[entry(session("new"), None, 1_000)]).await.is_err());

@@ -9,7 +9,7 @@ use redb::{
 
 use crate::digest::Digest;
 use crate::idempotency::{Ending, FAILURE_KEPT, Held, KEPT, LeaseRequest, Record, Status};
-use crate::revocation::add;
+use crate::revocation::add_saturating;
 
 /// The status, the fingerprint, the token of the lease, the end of the record in nanoseconds since 1970, and the body.
 type Row<'a> = (u8, [u8; 32], u128, i128, &'a [u8]);
@@ -89,7 +89,7 @@ pub(super) fn acquire(
     let LeaseRequest { fingerprint, token, time, .. } = *request;
     let record = Record { status: Status::Running, fingerprint, token, body: Bytes::new() };
     tables.remove_expired()?;
-    tables.put(key, &Kept { record, until: add(now, time).as_nanosecond() })?;
+    tables.put(key, &Kept { record, until: add_saturating(now, time).as_nanosecond() })?;
     tables.evict(max)?;
     Ok(Held::Acquired)
 }
@@ -119,7 +119,7 @@ pub(super) fn end(
     if may_end {
         let LeaseRequest { fingerprint, token, .. } = *request;
         let record = Record { status, fingerprint, token, body: body.clone() };
-        tables.put(key, &Kept { record, until: add(now, time).as_nanosecond() })?;
+        tables.put(key, &Kept { record, until: add_saturating(now, time).as_nanosecond() })?;
     }
     Ok(may_end)
 }

@@ -154,7 +154,7 @@ impl Idp {
     }
 
     async fn begin(&self, call: &'static str, scope: &CallScope) -> Result<()> {
-        scope.recorder().request();
+        scope.recorder().count_request();
         self.state().asked.push(call);
         (self.before)(call).await;
         match self.state().failing.get(call) {

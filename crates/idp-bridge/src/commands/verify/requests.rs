@@ -58,7 +58,7 @@ fn signatures(target: &Target) -> Vec<Check> {
             name: "a wrong signature is refused",
             section: SIGNATURE,
             requests: vec![
-                ("signed by an unknown key", target.ping_by_stranger(), REFUSED),
+                ("signed by an unknown key", target.ping_with_unknown_keys(), REFUSED),
                 ("an empty token", target.ping().with("webhook-signature", "v1,"), REFUSED),
                 ("only an unknown version", target.ping().with("webhook-signature", "v9,AAAA"), REFUSED),
                 ("another body than the signed one", target.ping().body("{}"), REFUSED),
@@ -68,7 +68,7 @@ fn signatures(target: &Target) -> Vec<Check> {
         Check {
             name: "an unknown tenant is refused like a wrong signature",
             section: SIGNATURE,
-            requests: vec![("a tenant that does not exist", target.ping_elsewhere(), REFUSED)],
+            requests: vec![("a tenant that does not exist", target.ping_to_unknown_tenant(), REFUSED)],
         },
     ]
 }
@@ -124,7 +124,7 @@ fn times(target: &Target) -> Vec<Check> {
 fn envelopes(target: &Target) -> Vec<Check> {
     let tenant = target.tenant();
     let by_id = |data: serde_json::Value| target.call("users.get_by_id", &data);
-    let elsewhere = json!({"type": "ping", "tenant": target.unique()}).to_string();
+    let other_tenant = json!({"type": "ping", "tenant": target.unique()}).to_string();
     let deep = format!("{{\"type\":\"ping\",\"tenant\":\"{tenant}\",\"x\":{}{}}}", "[".repeat(40), "]".repeat(40));
     let duplicate = format!("{{\"type\":\"ping\",\"type\":\"ping\",\"tenant\":\"{tenant}\"}}");
     let not_utf8 = [format!("{{\"type\":\"ping\",\"tenant\":\"{tenant}\",\"x\":\"").as_bytes(), b"\xff\"}"].concat();
@@ -145,7 +145,7 @@ fn envelopes(target: &Target) -> Vec<Check> {
                 ("no JSON", target.signed("nothing"), INVALID),
                 ("an array", target.signed("[]"), INVALID),
                 ("no tenant", target.signed(r#"{"type":"ping"}"#), INVALID),
-                ("another tenant than that of the path", target.signed(elsewhere), INVALID),
+                ("another tenant than that of the path", target.signed(other_tenant), INVALID),
                 ("a member twice", target.signed(duplicate), INVALID),
                 ("40 levels", target.signed(deep), INVALID),
                 ("no UTF-8", target.signed(not_utf8), INVALID),

@@ -19,11 +19,11 @@ pub(super) struct Target {
     /// An unsigned request to the tenant.
     request: RawRequest,
     /// An unsigned request to a tenant that does not exist.
-    elsewhere: RawRequest,
+    unknown_tenant: RawRequest,
     tenant: TenantId,
     keys: Vec<SigningKey>,
     /// Keys that the endpoint does not have.
-    strangers: [SigningKey; 2],
+    unknown_keys: [SigningKey; 2],
     /// A random text for values that do not exist.
     unique: String,
     calls: AtomicU32,
@@ -40,11 +40,11 @@ impl Target {
         let request = RawRequest::new(url, tenant, "").map_err(unusable)?;
         Ok(Self {
             http: RawClient::new(&request, authorities.read()?.as_deref()).map_err(unusable)?,
-            elsewhere: RawRequest::new(url, &unknown, "").map_err(unusable)?,
+            unknown_tenant: RawRequest::new(url, &unknown, "").map_err(unusable)?,
             request,
             tenant: tenant.clone(),
             keys: given.read()?,
-            strangers: [keys::generate(false)?, keys::generate(true)?],
+            unknown_keys: [keys::generate(false)?, keys::generate(true)?],
             unique,
             calls: AtomicU32::new(0),
         })
@@ -58,7 +58,7 @@ impl Target {
         &self.keys
     }
 
-    /// Returns a random text that is no id, customer or name of the tenant.
+    /// Returns a random text that the tenant uses for no id, customer or name.
     pub(super) fn unique(&self) -> &str {
         &self.unique
     }
@@ -100,14 +100,14 @@ impl Target {
     }
 
     /// Returns a `ping` that is signed by unknown keys.
-    pub(super) fn ping_by_stranger(&self) -> RawRequest {
-        sign(&self.request, &self.strangers, (&self.new_id(), 0), self.envelope("ping", &json!({})))
+    pub(super) fn ping_with_unknown_keys(&self) -> RawRequest {
+        sign(&self.request, &self.unknown_keys, (&self.new_id(), 0), self.envelope("ping", &json!({})))
     }
 
     /// Returns a `ping` to a tenant that does not exist, with a valid signature.
-    pub(super) fn ping_elsewhere(&self) -> RawRequest {
+    pub(super) fn ping_to_unknown_tenant(&self) -> RawRequest {
         let body = json!({"type": "ping", "tenant": self.unique, "data": {}}).to_string();
-        sign(&self.elsewhere, &self.keys, (&self.new_id(), 0), body.into())
+        sign(&self.unknown_tenant, &self.keys, (&self.new_id(), 0), body.into())
     }
 
     /// Returns a `ping` with this text before the tokens of its signature.
@@ -127,7 +127,7 @@ impl Target {
     }
 
     /// Sends a request, and returns what differs from the expected answer.
-    pub(super) async fn judge(&self, what: &str, request: RawRequest, expected: &Expected) -> Vec<String> {
+    pub(super) async fn send_and_compare(&self, what: &str, request: RawRequest, expected: &Expected) -> Vec<String> {
         match self.send(request).await {
             Ok(answer) => expected.compare(&answer).into_iter().map(|detail| format!("{what}: {detail}")).collect(),
             Err(error) => vec![format!("{what}: {}", with_causes(&error))],

@@ -52,7 +52,7 @@ async fn check_replay(target: &Target) -> Vec<Checked> {
     let reused = Expected::Problem(422, Code::WebhookIdReused);
     vec![
         Checked::new(REPLAYED, SECTION, details),
-        Checked::new(REUSED, SECTION, target.judge("another user", delete(&other), &reused).await),
+        Checked::new(REUSED, SECTION, target.send_and_compare("another user", delete(&other), &reused).await),
     ]
 }
 
