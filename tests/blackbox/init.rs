@@ -210,7 +210,7 @@ fn unknown_products_and_settings_are_refused() {
     for (arguments, reason) in [
         (&["keyclock"][..], "did you mean `keycloak`?"),
         (&["memory"], "does not support"),
-        (&["auth0", "--tenant", "a b"], "no id of a tenant"),
+        (&["auth0", "--tenant", "a b"], "not an id of a tenant"),
         (&["auth0", "--tenant", "acme", "--set", "domain"], "has no `=`"),
         (&["auth0", "--tenant", "acme", "--set", "domian=x"], "has no setting `domian`"),
     ] {

@@ -133,7 +133,7 @@ fn wrong_options_are_explained() {
     for (line, part) in [
         ("serve --sqlite users.db --config idp-bridge.toml", "cannot be used with"),
         ("serve --tenant acme", "--sqlite"),
-        ("serve --sqlite text.db", "no SQLite database"),
+        ("serve --sqlite text.db", "not a SQLite database"),
         ("users get-by-id u-1 --sqlite missing.db", "does not exist"),
         ("users import users.jsonl --sqlite users.db", "line 2 is invalid"),
         ("users import missing.jsonl --sqlite users.db", "missing.jsonl"),

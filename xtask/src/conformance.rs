@@ -33,7 +33,7 @@ pub(crate) struct Observation {
     /// The token and where it was checked.
     pub(crate) what: String,
     /// Whether it was valid afterwards.
-    pub(crate) lives: bool,
+    pub(crate) is_valid: bool,
 }
 
 /// A case, with the reason why it failed or is not applicable.
@@ -119,8 +119,8 @@ impl Report {
             "failed": [{"case": "b", "proves": [], "reason": "was not found"}],
             "not_applicable": [{"case": "c", "reason": "no clock to turn"}],
             "observations": [
-                {"logout": "with all its tokens", "what": "access token at userinfo", "lives": false},
-                {"logout": "with all its tokens", "what": "another login's refresh token", "lives": true}]}"#;
+                {"logout": "with all its tokens", "what": "access token at userinfo", "is_valid": false},
+                {"logout": "with all its tokens", "what": "another login's refresh token", "is_valid": true}]}"#;
         Self { harness: harness.to_owned(), ..serde_json::from_str(json).unwrap() }
     }
 

@@ -35,7 +35,7 @@ pub(crate) fn catch_signals() -> Result<()> {
     Ok(())
 }
 
-/// Whether a signal to end has arrived.
+/// Returns whether a signal to end has arrived.
 pub(crate) fn is_interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
 }

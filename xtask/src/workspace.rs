@@ -37,7 +37,7 @@ pub(crate) struct Package {
 }
 
 impl Package {
-    /// Whether the package is published.
+    /// Returns whether the package is published.
     pub(crate) fn is_published(&self) -> bool {
         self.publish.as_ref().is_none_or(|registries| !registries.is_empty())
     }

@@ -16,7 +16,7 @@ pub struct Observation {
     /// The token and the endpoint, such as `access token at userinfo`.
     pub what: String,
     /// Whether the token was valid afterwards.
-    pub lives: bool,
+    pub is_valid: bool,
 }
 
 /// The observations of one case.
@@ -26,15 +26,15 @@ pub(crate) struct Observations(Arc<Mutex<Vec<Observation>>>);
 impl Observations {
     /// Records each token that was valid before. `prefix` describes the login, such as `another login's `.
     pub(crate) fn note(&self, logout: &str, prefix: &str, before: TokenStatus, after: TokenStatus) {
-        let things = [
+        let tokens = [
             ("access token at userinfo", before.userinfo, after.userinfo),
             ("access token at introspection", before.introspection, after.introspection),
             ("refresh token", before.refresh, after.refresh),
         ];
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (what, before, after) in things {
-            if let (Some(true), Some(lives)) = (before, after) {
-                seen.push(Observation { logout: logout.to_owned(), what: format!("{prefix}{what}"), lives });
+        for (what, before, after) in tokens {
+            if let (Some(true), Some(is_valid)) = (before, after) {
+                seen.push(Observation { logout: logout.to_owned(), what: format!("{prefix}{what}"), is_valid });
             }
         }
     }
@@ -58,7 +58,7 @@ mod tests {
             before,
             TokenStatus { userinfo: Some(false), introspection: Some(false), refresh: None },
         );
-        let noted = Observation { logout: "alone".into(), what: "access token at userinfo".into(), lives: false };
+        let noted = Observation { logout: "alone".into(), what: "access token at userinfo".into(), is_valid: false };
         assert_eq!(seen.take(), [noted]);
     }
 }

@@ -61,15 +61,15 @@ async fn a_panic_fails_only_its_case() {
 #[tokio::test(flavor = "multi_thread")]
 async fn observations_of_logouts_are_reported() {
     let report = run_only(Toy::correct().await, |case| case.starts_with("federation_logout::")).await.unwrap();
-    let lives = |logout: &str, what: &str| {
+    let is_valid = |logout: &str, what: &str| {
         let mut seen = report.observations.iter().filter(|seen| seen.logout == logout && seen.what == what);
-        seen.next().map(|seen| seen.lives)
+        seen.next().map(|seen| seen.is_valid)
     };
-    assert_eq!(lives("with all its tokens", "refresh token"), Some(false));
-    assert_eq!(lives("with the access token alone", "access token at userinfo"), Some(false));
-    assert_eq!(lives("with all its tokens", "another login's refresh token"), Some(true));
+    assert_eq!(is_valid("with all its tokens", "refresh token"), Some(false));
+    assert_eq!(is_valid("with the access token alone", "access token at userinfo"), Some(false));
+    assert_eq!(is_valid("with all its tokens", "another login's refresh token"), Some(true));
     // An expired access token is invalid before the logout.
-    assert_eq!(lives("with an expired access token", "access token at userinfo"), None);
+    assert_eq!(is_valid("with an expired access token", "access token at userinfo"), None);
     assert_eq!(report.observations.len(), 50, "{:?}", report.observations);
 }
 

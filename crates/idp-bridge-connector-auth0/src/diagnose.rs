@@ -108,7 +108,7 @@ impl<'a> Diagnosis<'a> {
         granted?.iter().any(|own| own == scope).then(|| {
             let untick = self.config.grant_step(scope).replace(": tick ", ": untick ");
             Finding::failed(
-                "the application sees no tokens of users",
+                "the application cannot read users' upstream tokens",
                 &[],
                 format!("{untick}; the bridge does not need it"),
             )

@@ -91,7 +91,7 @@ impl UserStore for Auth0Store {
             (SearchKey::Email(email), None) => self.find_by_email(scope, email).await,
             (key, cursor) => {
                 let page = cursor.map_or(Ok(0), str::parse).map_err(|error| {
-                    Error::ours(ErrorKind::Unexpected, "the cursor of a search is no number").with_source(error)
+                    Error::ours(ErrorKind::Unexpected, "the cursor of a search is not a number").with_source(error)
                 })?;
                 self.search_page(scope, key, page).await
             }

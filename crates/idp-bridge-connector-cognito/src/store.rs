@@ -112,7 +112,7 @@ impl UserStore for CognitoStore {
         let page = self.pool.search(scope, &search, cursor.map(str::to_owned)).await?;
         let hits = page.users.into_iter().map(|user| {
             let mut user = self.to_stored(user);
-            // Searches see changes late.
+            // Searches may return outdated users.
             user.is_stale = true;
             Hit::User(user)
         });
@@ -174,7 +174,7 @@ impl UserStore for CognitoStore {
     }
 }
 
-/// Checks that the user's state has a verification mail.
+/// Checks that Cognito can send a verification mail in the user's state.
 fn check_verification(user: &User, resend_invitations: bool) -> Result<()> {
     match user.detail.status {
         Some(UserStatusType::Unconfirmed) => Ok(()),

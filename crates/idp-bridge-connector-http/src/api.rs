@@ -101,9 +101,10 @@ impl Api {
         if request.empty_body && !response.body.is_empty() {
             return Err(self.rules.error(&response, place));
         }
-        if !request.require.is_empty() || !self.rules.is_own(&response) {
+        if !request.require.is_empty() || !self.rules.has_answer_header(&response) {
             let answer: Value = response.json()?;
-            if !self.rules.is_own(&response) || !self.rules.prove(&request.require, &answer, values.email()) {
+            if !self.rules.has_answer_header(&response) || !self.rules.meets(&request.require, &answer, values.email())
+            {
                 return Err(self.rules.unproved(&response, &answer, place));
             }
         }
@@ -138,7 +139,7 @@ impl Api {
     }
 
     /// Returns whether an answer meets all conditions.
-    pub(crate) fn prove(&self, conditions: &[Check], answer: &Value) -> bool {
-        self.rules.prove(conditions, answer, None)
+    pub(crate) fn meets(&self, conditions: &[Check], answer: &Value) -> bool {
+        self.rules.meets(conditions, answer, None)
     }
 }

@@ -55,7 +55,7 @@ impl HttpConfig {
                 };
                 let length = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
                 if !length.is_file() || length.len() > MAX_DEFINITION {
-                    return Err(unreadable("it is no regular file of at most 256 KiB".to_owned()));
+                    return Err(unreadable("it is not a regular file of at most 256 KiB".to_owned()));
                 }
                 let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
                 parse(&text, &path.display().to_string())

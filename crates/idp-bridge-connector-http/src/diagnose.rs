@@ -45,7 +45,7 @@ impl BoundProbe {
             Err(error) => Err(error),
         };
         match answer {
-            Ok(answer) if http.api.prove(&self.expect, &answer) => Finding::ok(self.check.clone(), &self.calls),
+            Ok(answer) if http.api.meets(&self.expect, &answer) => Finding::ok(self.check.clone(), &self.calls),
             Ok(_) => Finding::failed(self.check.clone(), &self.calls, self.fix.clone()),
             Err(error) => Finding::failed_by(self.check.clone(), &self.calls, &error, self.fix.clone()),
         }

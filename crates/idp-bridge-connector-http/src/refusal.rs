@@ -47,12 +47,12 @@ impl Rules {
     }
 
     /// Returns whether the answer has the header of the product's answers.
-    pub(crate) fn is_own(&self, response: &Response) -> bool {
+    pub(crate) fn has_answer_header(&self, response: &Response) -> bool {
         self.answer_header.as_ref().is_none_or(|name| response.header(name).is_some())
     }
 
     /// Returns whether the answer meets all conditions, in a call about a user with this address.
-    pub(crate) fn prove(&self, conditions: &[Check], answer: &Value, own_email: Option<&str>) -> bool {
+    pub(crate) fn meets(&self, conditions: &[Check], answer: &Value, own_email: Option<&str>) -> bool {
         conditions.iter().all(|condition| condition.holds(answer, &self.settings, own_email))
     }
 
@@ -86,7 +86,7 @@ impl Rules {
             Some(rule) => explain(rule),
             // An empty object is no answer of the product at all.
             None if answer.as_object().is_none_or(Map::is_empty) => status_error(response.status.as_u16()),
-            None => Error::upstream(ErrorKind::Unavailable, "the answer lacks what proves that it is one"),
+            None => Error::upstream(ErrorKind::Unavailable, "the response does not meet `require` of the definition"),
         };
         error.with("call", place.call)
     }
@@ -101,7 +101,7 @@ impl Rules {
         rule.call.as_ref().is_none_or(|calls| calls.as_slice().iter().any(|call| call == place.call))
             && rule.step.is_none_or(|step| step == place.step)
             && rule.status.as_ref().is_none_or(|statuses| statuses.as_slice().contains(&status))
-            && (rule.when.is_empty() || answer.is_some_and(|answer| self.prove(&rule.when, answer, None)))
+            && (rule.when.is_empty() || answer.is_some_and(|answer| self.meets(&rule.when, answer, None)))
             && rule.text.as_ref().is_none_or(|part| response.text().is_some_and(|text| text.contains(part.as_str())))
             && (!rule.empty_body || response.body.is_empty())
     }

@@ -59,7 +59,8 @@ impl BoundRequest {
         let base = settings.origin(spec.origin.as_deref())?.below(&fixed);
         Ok(Self {
             method: spec.method,
-            base: base.map_err(|error| Error::misconfigured("a setting is no part of a path").with_source(error))?,
+            base: base
+                .map_err(|error| Error::misconfigured("a setting cannot be part of a path").with_source(error))?,
             path,
             custom_method: spec.custom_method.clone(),
             trailing_slash: spec.trailing_slash,
@@ -140,7 +141,7 @@ impl BoundRequest {
 }
 
 pub(crate) fn header_name(text: &str) -> Result<HeaderName> {
-    text.parse().map_err(|_| Error::misconfigured(format!("the definition's header `{text}` is no header name")))
+    text.parse().map_err(|_| Error::misconfigured(format!("the definition's header `{text}` is not a header name")))
 }
 
 pub(crate) fn header_value(text: &str) -> Result<HeaderValue> {

@@ -75,7 +75,7 @@ impl Selector {
             if text.is_empty() || text.starts_with('/') {
                 Ok(Pointer::parse(text))
             } else {
-                Err(format!("`{text}` is no JSON pointer: it begins with `/`, or is empty for the whole answer"))
+                Err(format!("`{text}` is not a JSON pointer: it begins with `/`, or is empty for the whole answer"))
             }
         };
         match self {
@@ -218,7 +218,7 @@ impl Check {
             self.own_email,
         ];
         if !self.at.is_pointer() {
-            return Some("`at` is no JSON pointer: it begins with `/`, or is empty for the whole answer");
+            return Some("`at` is not a JSON pointer: it begins with `/`, or is empty for the whole answer");
         }
         if self.or_null && self.present.is_some() {
             return Some("a condition has `or_null` or `present`, not both");

@@ -68,7 +68,7 @@ impl Settings {
             Some(name) => self.origins.get(name),
             None => self.origins.values().next(),
         };
-        origin.ok_or_else(|| Error::misconfigured("the definition names an origin that is no setting"))
+        origin.ok_or_else(|| Error::misconfigured("the definition names an origin that is not a setting"))
     }
 
     /// Returns a URL below an origin. Its path has no placeholders but those of settings.
@@ -107,7 +107,9 @@ impl Settings {
 
     /// Returns a secret.
     pub(crate) fn secret(&self, name: &str) -> Result<&Secret> {
-        self.secrets.get(name).ok_or_else(|| Error::misconfigured("the definition names a secret that is no setting"))
+        self.secrets
+            .get(name)
+            .ok_or_else(|| Error::misconfigured("the definition names a secret that is not a setting"))
     }
 
     /// Returns the name of the credential of a request.
@@ -132,7 +134,7 @@ fn check_names(definition: &Definition, config: &HttpConfig) -> Result<()> {
             let message = match is_secret(name) {
                 Some(secret) if secret == expected => continue,
                 Some(_) => format!("`{table}.{name}` belongs into the table `{other}`"),
-                None => format!("`{table}.{name}` is no setting of this definition"),
+                None => format!("`{table}.{name}` is not a setting of this definition"),
             };
             let known: Vec<&str> = definition.settings.keys().map(String::as_str).collect();
             return Err(Error::misconfigured(message).with_hint(format!("its settings are {}", known.join(", "))));

@@ -120,7 +120,7 @@ impl Http {
         self.calls.get(&kind).ok_or_else(|| Error::ours(ErrorKind::Unexpected, "the call is not declared"))
     }
 
-    /// Fails if the answer without a user can have another reason than that there is none.
+    /// Fails if the user may be missing from the response for another reason, such as a missing right.
     async fn check_absence(&self, scope: &CallScope, call: &BoundCall) -> Result<()> {
         let Some(request) = &call.if_absent else { return Ok(()) };
         let place = Place { call: call.name, step: 2 };
@@ -134,7 +134,7 @@ impl Http {
         let response = self.api.send(scope, place, Kind::Lookup, (request, values)).await?;
         // An answer that is no JSON has an error with the place.
         let answer = call.needed.parse(&response.body).or_else(|_| response.json())?;
-        if !call.absent.is_empty() && self.api.prove(&call.absent, &answer) {
+        if !call.absent.is_empty() && self.api.meets(&call.absent, &answer) {
             return Err(Error::no_such_user());
         }
         Ok(answer)

@@ -46,7 +46,7 @@ impl Name {
     fn parse(text: &str) -> Result<Self, String> {
         let (group, own) = text.split_once('.').map_or(("", text), |(group, own)| (group, own));
         if own.is_empty() || !own.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
-            return Err(format!("`{{{text}}}` is no placeholder: names have small letters, digits and `_`"));
+            return Err(format!("`{{{text}}}` is not a placeholder: names have small letters, digits and `_`"));
         }
         match (group, own) {
             ("", "id") => Ok(Self::Id),
@@ -58,7 +58,7 @@ impl Name {
             ("step", own) => Ok(Self::Step(own.to_owned())),
             ("detail", own) => Ok(Self::Detail(own.to_owned())),
             ("stage", _) => Ok(Self::Setting(text.to_owned())),
-            _ => Err(format!("`{{{text}}}` is no placeholder: groups are `step.`, `detail.` and `stage.`")),
+            _ => Err(format!("`{{{text}}}` is not a placeholder: groups are `step.`, `detail.` and `stage.`")),
         }
     }
 }

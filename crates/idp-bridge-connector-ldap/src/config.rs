@@ -39,7 +39,7 @@ pub struct LdapConfig {
     #[serde(default)]
     pub attributes: Attributes,
 
-    /// The way of mails. Without it, the calls that send mails are unsupported.
+    /// The delivery of mails. Without it, the calls that send mails are unsupported.
     pub mail: Option<MailerConfig>,
 
     /// The number of entries that the directory returns at once.

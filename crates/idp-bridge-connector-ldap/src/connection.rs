@@ -42,7 +42,7 @@ impl Connection {
             Protection::StartTls(tls) => {
                 let mut connection = Connection { stream: Box::new(stream), received: Vec::new(), last_id: 0 };
                 connection.run(message::start_tls(), None, Step::StartTls).await?;
-                // What came before the handshake could be of someone else.
+                // Data received before the handshake may come from an attacker.
                 if !connection.received.is_empty() {
                     return Err(Malformed.into());
                 }

@@ -123,9 +123,13 @@ fn describe(code: i32, step: Step) -> (ErrorKind, &'static str, &'static str) {
     match code {
         // Active Directory's answer before a bind.
         1 if step == Step::Search => {
-            (Unauthenticated, "the directory wants a bind first", "check `bind_dn` and `password`")
+            (Unauthenticated, "the directory requires a bind first", "check `bind_dn` and `password`")
         }
-        3 => (Timeout, "the directory gave the search up", "index the attributes that the bridge searches"),
+        3 => (
+            Timeout,
+            "the directory stopped the search at its time limit",
+            "index the attributes that the bridge searches",
+        ),
         4 => (
             Unavailable,
             "the directory limits the size of results too much",
@@ -133,7 +137,7 @@ fn describe(code: i32, step: Step) -> (ErrorKind, &'static str, &'static str) {
         ),
         8 | 13 => (
             Misconfigured,
-            "the directory wants a protected connection",
+            "the directory requires a protected connection",
             "use `ldaps`, or `ldap` with `start_tls = true`",
         ),
         10 => (

@@ -145,7 +145,7 @@ pub(crate) fn check_attribute(name: &str) -> Result<(), String> {
     if name.starts_with(|first: char| first.is_ascii_alphanumeric()) && name.chars().all(is_allowed) {
         return Ok(());
     }
-    Err(format!("has `{name}`, which is no name of an attribute"))
+    Err(format!("has `{name}`, which is not a name of an attribute"))
 }
 
 /// Replaces each `\` and the two hexadecimal digits after it by their byte (RFC 4515, section 3).
@@ -214,8 +214,8 @@ mod tests {
             ("(a=*)(b=*)", "more after its end"),
             ("(&(a=*)", "needs `)`"),
             ("(person)", "no `=`"),
-            ("(=x)", "no name of an attribute"),
-            ("(a b=x)", "no name of an attribute"),
+            ("(=x)", "not a name of an attribute"),
+            ("(a b=x)", "not a name of an attribute"),
             (r"(a=\2)", "two hexadecimal digits"),
             ("(a:b:c:=x)", "cannot compare"),
             (":=x", "needs `(`"),

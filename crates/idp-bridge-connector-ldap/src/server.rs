@@ -1,4 +1,4 @@
-//! The server of the settings, and the way to it.
+//! The server of the settings, and the connection to it.
 
 use idp_bridge_core::{Error, OutboundPolicy, Result, Secret};
 use idp_bridge_http::{Dialer, HostTls, Protection, Url};

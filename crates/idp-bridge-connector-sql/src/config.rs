@@ -31,7 +31,7 @@ pub struct SqlConfig {
     #[serde(default)]
     pub statements: Statements,
 
-    /// The way of mails. Without it, the calls that send mails are unsupported.
+    /// The delivery of mails. Without it, the calls that send mails are unsupported.
     pub mail: Option<MailConfig>,
 
     /// The unit of times that are integers.
@@ -69,7 +69,7 @@ fn default_connections() -> u16 {
     10
 }
 
-/// The way of mails: one of `url`, `smtp` and `outbox`.
+/// The delivery of mails: one of `url`, `smtp` and `outbox`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "SqlMail")]
@@ -90,7 +90,7 @@ pub struct MailConfig {
 }
 
 impl MailConfig {
-    /// Creates settings with this key, without a way.
+    /// Creates settings with this key, without a delivery.
     pub fn new(signing_key: impl Into<String>) -> Self {
         Self { url: None, smtp: None, outbox: None, signing_key: Secret::new(signing_key) }
     }

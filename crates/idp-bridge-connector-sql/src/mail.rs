@@ -9,7 +9,7 @@ use crate::config::MailConfig;
 use crate::database::{Database, Dialect};
 use crate::statement::{OUTBOX, Statement, Values};
 
-/// The way of mails.
+/// The delivery of mails.
 pub(crate) enum Mails {
     /// Each mail is sent, or handed over as a signed webhook.
     Mailer(Mailer),

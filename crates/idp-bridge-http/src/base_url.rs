@@ -116,9 +116,7 @@ pub(crate) fn check(url: &Url, reach: Reach) -> Result<()> {
         Some(Host::Ipv6(address)) => Some(address.into()),
         Some(Host::Domain(name)) if is_localhost(name) => Some(std::net::Ipv4Addr::LOCALHOST.into()),
         Some(Host::Domain(name)) if url.scheme() == "https" && ServerName::try_from(name).is_err() => {
-            return Err(
-                Error::misconfigured("a URL's host is no name that a certificate could have").with_hint(HOST_HINT)
-            );
+            return Err(Error::misconfigured("a certificate cannot name the URL's host").with_hint(HOST_HINT));
         }
         Some(Host::Domain(_)) => None,
         None => return Err(Error::misconfigured("a URL has no host").with_hint(HOST_HINT)),

@@ -30,7 +30,7 @@ pub struct HostTls {
 }
 
 impl HostTls {
-    /// Creates the TLS settings of a policy for this host, or fails with `invalid` if it is no host name or address.
+    /// Creates the TLS settings of a policy for this host, or fails with `invalid` if it is neither a host name nor an address.
     pub fn new(host: &str, policy: &OutboundPolicy, invalid: impl FnOnce() -> Error) -> Result<Self> {
         let name = ServerName::try_from(host.to_owned()).map_err(|_| invalid())?;
         Ok(Self { connector: tls::client_config(policy, Protocols::Unnamed)?.into(), name })

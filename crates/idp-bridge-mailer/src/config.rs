@@ -6,7 +6,7 @@ use idp_bridge_core::Secret;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The way of mails: either `url` or `smtp`.
+/// The delivery of mails: either `url` or `smtp`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Mailer")]
@@ -23,7 +23,7 @@ pub struct MailerConfig {
 }
 
 impl MailerConfig {
-    /// Creates settings with this key, without a way.
+    /// Creates settings with this key, without a delivery.
     pub fn new(signing_key: Secret) -> Self {
         Self { url: None, smtp: None, signing_key }
     }

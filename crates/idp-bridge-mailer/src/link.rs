@@ -73,7 +73,7 @@ fn parse_page(kind: MailKind, text: &str) -> Result<Url> {
     let has_login = |url: &Url| !url.username().is_empty() || url.password().is_some();
     url.filter(|url| is_safe(url) && !has_login(url) && url.fragment().is_none()).ok_or_else(|| {
         let key = setting(kind);
-        Error::misconfigured(format!("`{key}` is no `https` URL of a page"))
+        Error::misconfigured(format!("`{key}` is not an `https` URL of a page"))
             .with("setting", "mail")
             .with_hint(format!("write `mail.smtp.{key}` like `https://app.acme.example/{key}`, without a fragment"))
     })

@@ -12,12 +12,12 @@ use crate::webhook::Webhooks;
 /// Sends the mails of a tenant, or hands them over to the tenant's own mailer.
 pub struct Mailer {
     signer: Signer,
-    way: Box<dyn Way>,
+    delivery: Box<dyn Delivery>,
 }
 
-/// A way of mails.
+/// A delivery of mails.
 #[async_trait]
-pub(crate) trait Way: Send + Sync {
+pub(crate) trait Delivery: Send + Sync {
     /// Returns whether a mail of this kind can be sent, where `can_mark` is whether the bridge can mark addresses as verified.
     fn support(&self, kind: MailKind, can_mark: bool) -> Support;
 
@@ -31,7 +31,7 @@ pub(crate) trait Way: Send + Sync {
 impl Mailer {
     /// Parses the settings, which are those of `mail` in the connector's.
     pub fn new(config: &MailerConfig, context: &ConnectorContext) -> Result<Self> {
-        let way: Box<dyn Way> = match (&config.url, &config.smtp) {
+        let delivery: Box<dyn Delivery> = match (&config.url, &config.smtp) {
             (Some(url), None) => Box::new(Webhooks::new(url, context)?),
             (None, Some(smtp)) => Box::new(Smtp::new(smtp, context)?),
             _ => {
@@ -40,7 +40,7 @@ impl Mailer {
                     .with_hint("set `mail.smtp` to your mail server, or `mail.url` to the URL of your own mailer"));
             }
         };
-        Ok(Self { signer: Signer::new(&config.signing_key, context)?, way })
+        Ok(Self { signer: Signer::new(&config.signing_key, context)?, delivery })
     }
 
     /// Returns the issuer of the tokens in links.
@@ -50,16 +50,16 @@ impl Mailer {
 
     /// Returns whether a mail of this kind can be sent, where `can_mark` is whether the bridge can mark addresses as verified.
     pub fn support(&self, kind: MailKind, can_mark: bool) -> Support {
-        self.way.support(kind, can_mark)
+        self.delivery.support(kind, can_mark)
     }
 
     /// Sends a mail. Success means that the mail server or the tenant's mailer has accepted it.
     pub async fn send(&self, scope: &CallScope, kind: MailKind, user: &UserRecord) -> Result<()> {
-        self.way.send(&self.signer, scope, kind, user).await
+        self.delivery.send(&self.signer, scope, kind, user).await
     }
 
     /// Checks that the mail server accepts the login, or that the tenant's mailer accepts signatures. Sends no mail.
     pub async fn diagnose(&self, scope: &CallScope, calls: &[CallKind]) -> Finding {
-        self.way.diagnose(&self.signer, scope, calls).await
+        self.delivery.diagnose(&self.signer, scope, calls).await
     }
 }

@@ -16,7 +16,7 @@ use idp_bridge_http::until_deadline;
 
 use crate::config::SmtpConfig;
 use crate::link::Pages;
-use crate::mailer::Way;
+use crate::mailer::Delivery;
 use crate::templates::{Templates, Values};
 use crate::token::Signer;
 use message::{Mail, Sender};
@@ -99,7 +99,7 @@ impl Smtp {
 }
 
 #[async_trait]
-impl Way for Smtp {
+impl Delivery for Smtp {
     fn support(&self, kind: MailKind, can_mark: bool) -> Support {
         self.pages.support(kind, can_mark)
     }

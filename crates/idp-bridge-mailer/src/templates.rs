@@ -131,7 +131,7 @@ fn read(kind: MailKind, path: &Path) -> Result<String> {
     };
     let metadata = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
     if !metadata.is_file() || metadata.len() > MAX_TEMPLATE {
-        return Err(unreadable("it is no regular file of at most 256 KiB".to_owned()));
+        return Err(unreadable("it is not a regular file of at most 256 KiB".to_owned()));
     }
     std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))
 }

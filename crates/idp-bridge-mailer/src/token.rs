@@ -56,7 +56,7 @@ impl Signer {
     /// Parses the key.
     pub fn new(key: &Secret, context: &ConnectorContext) -> Result<Self> {
         let invalid = |error: KeyError| {
-            Error::misconfigured(format!("`mail.signing_key` is no key: {error}"))
+            Error::misconfigured(format!("`mail.signing_key` is not a key: {error}"))
                 .with("setting", "mail")
                 .with_hint("`idp-bridge keys new` prints one")
         };

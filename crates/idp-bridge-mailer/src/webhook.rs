@@ -10,7 +10,7 @@ use idp_bridge_http::{BaseUrl, Bytes, Client, HeaderValue, Request, Url, header}
 use idp_bridge_protocol::signature;
 use serde::Serialize;
 
-use crate::mailer::Way;
+use crate::mailer::Delivery;
 use crate::token::{Signer, Ticket};
 
 /// Hands mails to the tenant's mailer.
@@ -76,7 +76,7 @@ impl Webhooks {
 }
 
 #[async_trait]
-impl Way for Webhooks {
+impl Delivery for Webhooks {
     fn support(&self, _: MailKind, _: bool) -> Support {
         Support::conditional(crate::CONDITION)
     }

@@ -127,8 +127,8 @@ codes! {
     NotSupported = "not_supported", "Not possible with this identity provider", retry false;
     UpstreamUnauthorized = "upstream_unauthorized", "The identity provider refused the bridge", retry false;
     Misconfigured = "misconfigured", "The tenant's settings do not fit its identity provider", retry false;
-    UpstreamInvalidResponse = "upstream_invalid_response", "The identity provider's answer makes no sense", retry false;
-    UpstreamRateLimited = "upstream_rate_limited", "The identity provider asks to slow down", retry true;
+    UpstreamInvalidResponse = "upstream_invalid_response", "The identity provider's response is invalid", retry false;
+    UpstreamRateLimited = "upstream_rate_limited", "The identity provider limits the rate of requests", retry true;
     UpstreamUnavailable = "upstream_unavailable", "The identity provider is not available", retry true;
     Overloaded = "overloaded", "The bridge is overloaded", retry true;
     ShuttingDown = "shutting_down", "The bridge is shutting down", retry true;

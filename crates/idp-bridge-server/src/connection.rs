@@ -62,7 +62,7 @@ pub(crate) async fn serve<S: HttpService>(
     }
 }
 
-/// Serves HTTP/2 on a stream that is no connection.
+/// Serves HTTP/2 on a stream that is not a connection.
 #[cfg(feature = "__fuzzing")]
 pub(crate) async fn serve_http2<S: HttpService>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,

@@ -347,7 +347,7 @@ impl Drop for Fields {
     fn drop(&mut self) {
         if !self.is_written {
             let ending = Ending { code: "abandoned", outcome: Some(self.recorder.outcome()), ..Ending::default() };
-            self.emit(&ending, "the caller went away before the answer");
+            self.emit(&ending, "the caller disconnected before the response");
         }
     }
 }

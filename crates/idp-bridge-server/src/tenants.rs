@@ -186,7 +186,7 @@ impl CurrentTenants {
         Self { tenants: ArcSwap::from_pointee(tenants), ..Self::default() }
     }
 
-    /// Returns the tenants of now.
+    /// Returns the current tenants.
     pub fn load(&self) -> Arc<Tenants> {
         self.tenants.load_full()
     }

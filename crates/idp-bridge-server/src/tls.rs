@@ -148,7 +148,7 @@ impl CurrentTls {
         self.is_broken.load(Relaxed)
     }
 
-    /// Returns the certificate of now.
+    /// Returns the current certificate.
     pub(crate) fn load(&self) -> Arc<Tls> {
         self.tls.load_full()
     }

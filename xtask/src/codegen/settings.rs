@@ -120,7 +120,7 @@ impl<'s> Schema<'s> {
         self.text("$ref")?.strip_prefix("#/$defs/")
     }
 
-    /// Whether the value is a secret or a list of secrets.
+    /// Returns whether the value is a secret or a list of secrets.
     fn has_secret(self) -> bool {
         let is_secret = |schema: &Self| schema.reference() == Some("Secret");
         let inner = self.list("anyOf").chain(self.get("items")).map(|inner| self.at(inner));
@@ -142,7 +142,7 @@ impl<'s> Schema<'s> {
         elements.is_section().then_some(elements)
     }
 
-    /// Whether the keys of the value have a section of their own.
+    /// Returns whether the keys of the value have a section of their own.
     fn is_section(self) -> bool {
         self.get("properties").is_some() || self.tagged_choices().is_some() || self.table_elements().is_some()
     }

@@ -27,7 +27,7 @@ fn render_proof(reports: &[Report]) -> String {
         "{PROOF}\n\
          The number of passed cases on the connector's own *fake*, on another project's stand-in for the identity \
          provider, and on the *real* one.\n\
-         The page [What dies at a logout](logout-table.md) has the observed effects of a logout.\n\n\
+         The page [Tokens after a logout](logout-table.md) has the observed effects of a logout.\n\n\
          | Connector | Tested with | All cases | Not applicable | Cases about federation |\n|---|---|---|---|---|\n"
     );
     for report in reports {

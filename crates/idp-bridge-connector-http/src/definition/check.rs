@@ -236,7 +236,7 @@ impl Checker<'_> {
         self.check_authority();
     }
 
-    /// Checks that one of a reason and probes says who can write the customer, and that it says something.
+    /// Checks that `customer_protected` or probes with `authority`, not both, show who can write the customer.
     fn check_authority(&mut self) {
         let user = &self.definition.user;
         for (index, probe) in self.definition.doctor.iter().enumerate() {

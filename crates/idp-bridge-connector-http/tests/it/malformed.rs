@@ -21,7 +21,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("[product]", "[product", "line 2"),
     // Placeholders.
     ("\"users\", \"{id}\"] }\nuser", "\"users\", \"{id\"] }\nuser", "brace"),
-    ("\"users\", \"{id}\"] }\nuser", "\"users\", \"{ID}\"] }\nuser", "no placeholder"),
+    ("\"users\", \"{id}\"] }\nuser", "\"users\", \"{ID}\"] }\nuser", "not a placeholder"),
     (
         "\"users\", \"{id}\"] }\nuser",
         "\"users\", \"{uid}\"] }\nuser",
@@ -114,12 +114,12 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     // Headers.
     ("name = \"x-api-key\"", "name = \"host\"", "`auth.key.name`: `host` cannot be set: the connection sets it"),
     ("name = \"x-api-key\"", "name = \"Content-Length\"", "`auth.key.name`: `Content-Length` cannot be set"),
-    ("name = \"x-api-key\"", "name = \"bad name\"", "`auth.key.name`: `bad name` is no header name"),
+    ("name = \"x-api-key\"", "name = \"bad name\"", "`auth.key.name`: `bad name` is not a header name"),
     ("prefix = \"SSWS \"", "prefix = \"SSWS\\r\\n\"", "`auth.key.prefix`: a header has no line breaks"),
     (
         "type = \"header\"\norigin = \"url\"\nname = \"x-api-key\"\nprefix = \"SSWS \"\nkey",
         "type = \"bearer\"\norigin = \"url\"\n§also_in = \"\"\ntoken",
-        "`auth.key.also_in`: `` is no header name",
+        "`auth.key.also_in`: `` is not a header name",
     ),
     (
         "path = [\"mails\"]",
@@ -139,8 +139,12 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "steps.1.content_type`: a header has no",
     ),
     ("path = [\"flows\"]", "path = [\"flows\"], content_type = \"a/b\"", "steps.0.content_type`: only a JSON body"),
-    ("docs = []", "docs = []\nanswer_header = \"bad name\"", "`product.answer_header`: `bad name` is no header name"),
-    ("docs = []", "docs = []\nretry_after_header = \"\"", "`product.retry_after_header`: `` is no header name"),
+    (
+        "docs = []",
+        "docs = []\nanswer_header = \"bad name\"",
+        "`product.answer_header`: `bad name` is not a header name",
+    ),
+    ("docs = []", "docs = []\nretry_after_header = \"\"", "`product.retry_after_header`: `` is not a header name"),
     // Settings.
     ("doc = \"The key.\"", "doc = \"The key.\", default = \"x\"", "a secret has no default"),
     ("default = \"customer\"", "default = \"a b\"", "`settings.field.default`"),
@@ -172,7 +176,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "add `user` or `users`",
     ),
     ("user = \"\"", "§user = \"\"\nusers = \"/x\"", "not both"),
-    ("user = \"\"", "user = \"id\"", "`calls.get_by_id.user`: `id` is no JSON pointer"),
+    ("user = \"\"", "user = \"id\"", "`calls.get_by_id.user`: `id` is not a JSON pointer"),
     ("next = { at = \"/next\" }", "next = { at = \"next\" }", "a JSON pointer begins with `/`"),
     (
         "next = { at = \"/next\" }",
@@ -224,7 +228,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "`doctor.0.calls`: there is no call `auth`",
     ),
     // Users and conditions.
-    ("email = \"/email\"", "email = \"email\"", "`user.email`: `email` is no JSON pointer"),
+    ("email = \"/email\"", "email = \"email\"", "`user.email`: `email` is not a JSON pointer"),
     ("email = \"/email\"", "email = { at = \"/emails\", index = true }", "`index` needs `where`"),
     ("place = \"/place\"", "place = \"/{title}\"", "has another type"),
     (
@@ -326,7 +330,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("email = \"/email\"", "blocked = { at = \"/x\" }", "unknown field `at`"),
     ("email = \"/email\"", "blocked = { value = \"/x\", tru_if = [1] }", "unknown field `tru_if`"),
     ("email = \"/email\"", "create_time = { value = \"/x\", format = \"days\" }", "unknown variant `days`"),
-    ("email = \"/email\"", "create_time = { value = \"x\" }", "`user.create_time`: `x` is no JSON pointer"),
+    ("email = \"/email\"", "create_time = { value = \"x\" }", "`user.create_time`: `x` is not a JSON pointer"),
 ];
 
 #[test]

@@ -31,7 +31,7 @@ impl Harness for InProcess {
 
     fn not_applicable(&self, need: Need) -> Option<String> {
         let reason = match need {
-            Need::Upstream => "it runs in process: there is no way to an identity provider that could be cut",
+            Need::Upstream => "it runs in process: there is no connection to an identity provider to interrupt",
             Need::Control(_) => "it runs in process: there are no credentials, realms and rights that could be wrong",
             Need::UndeliverableMail | Need::UnacceptedMail(_) => "mails are recorded, and recording does not fail",
             Need::SelfEdit => "nobody logs in to it, so users edit nothing",

@@ -10,7 +10,7 @@ use crate::SqlConfig;
 /// The name in `pg_stat_activity`.
 const APPLICATION: &str = "idp-bridge";
 
-/// The server and the way to it.
+/// The server and the connection to it.
 pub(crate) struct Target {
     pub(crate) config: Config,
     pub(crate) place: Place,

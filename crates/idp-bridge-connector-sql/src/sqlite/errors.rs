@@ -40,7 +40,7 @@ pub(crate) fn from_connection(error: rusqlite::Error) -> Error {
             "the database file cannot be opened",
             "check the path in `url`, and the rights on file and folder",
         ),
-        ErrorCode::NotADatabase => (Misconfigured, "the file is no SQLite database", "check the path in `url`"),
+        ErrorCode::NotADatabase => (Misconfigured, "the file is not a SQLite database", "check the path in `url`"),
         ErrorCode::ConstraintViolation => {
             (State, "other data of the database forbids the change", "remove what refers to the user first")
         }

@@ -60,7 +60,7 @@ async fn wrong_settings_are_named() {
     for (config, part) in [
         (both, "one of `url`, `smtp` and `outbox`"),
         (neither, "one of `url`, `smtp` and `outbox`"),
-        (weak, "`mail.signing_key` is no key"),
+        (weak, "`mail.signing_key` is not a key"),
         (with_mailer(&database, "http://mailer.acme.example"), "http"),
         (with_outbox(&database, "insert into outbox values (:customer, :token)"), "`:customer`"),
         (with_outbox(&database, "insert into outbox values (:email)"), "lacks the parameter `:token`"),

@@ -31,7 +31,7 @@ impl Sender {
         let parse = |key: &str, text: &str| {
             let mailbox = text.parse::<Mailbox>().ok().filter(|mailbox| is_plain(&mailbox.email));
             mailbox.ok_or_else(|| {
-                Error::misconfigured(format!("`mail.smtp.{key}` is no address"))
+                Error::misconfigured(format!("`mail.smtp.{key}` is not an address"))
                     .with("setting", "mail")
                     .with_hint(format!("write `{key}` like `Acme <no-reply@acme.example>`"))
             })
@@ -43,7 +43,7 @@ impl Sender {
     /// Writes a mail to this address.
     pub(crate) fn write(&self, ticket: &Ticket, email: &Email, parts: Parts) -> Result<Mail> {
         let to = email.as_str().parse::<Address>().ok().filter(is_plain);
-        let to = to.ok_or_else(|| Error::state("no mail server takes the user's address"))?;
+        let to = to.ok_or_else(|| Error::state("the user's address cannot be used in a mail"))?;
         let Parts { subject, text, html } = parts;
         let issued = u64::try_from(ticket.issued.as_second()).unwrap_or_default();
         let mut builder = Message::builder()

@@ -139,7 +139,7 @@ impl Reply {
 
 /// Creates the error of a server that does not speak SMTP.
 pub(super) fn malformed() -> Error {
-    Error::upstream(ErrorKind::InvalidResponse, "the answer of the mail server is no SMTP reply")
+    Error::upstream(ErrorKind::InvalidResponse, "the response of the mail server is not an SMTP reply")
         .with_hint("check `host`, `port` and `tls`")
 }
 

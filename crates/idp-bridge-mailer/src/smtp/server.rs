@@ -1,4 +1,4 @@
-//! The mail server of the settings, and the way to it.
+//! The mail server of the settings, and the connection to it.
 
 use idp_bridge_core::{Error, OutboundPolicy, Result, Secret};
 use idp_bridge_http::{Dialer, HostTls, Protection};
@@ -24,7 +24,7 @@ impl Server {
     pub(super) fn new(config: &SmtpConfig, policy: &OutboundPolicy) -> Result<Self> {
         let dialer = Dialer::new(policy);
         let host = config.host.trim_matches(['[', ']']).to_owned();
-        let unnamed = || invalid("host", "is no host name", "write the name alone, such as `smtp.acme.example`");
+        let unnamed = || invalid("host", "is not a host name", "write the name alone, such as `smtp.acme.example`");
         let tls = || HostTls::new(&host, policy, unnamed);
         let (port, protection) = match config.tls {
             SmtpTls::Starttls => (587, Protection::StartTls(tls()?)),

@@ -53,7 +53,7 @@ impl Session {
                 .with_hint("set `tls = \"implicit\"` and its port if the server has TLS from the first byte"));
         }
         self.command("STARTTLS", 220, Step::StartTls).await?;
-        // What came before the handshake could be of someone else.
+        // Data received before the handshake may come from an attacker.
         if !self.received.is_empty() {
             return Err(malformed());
         }

@@ -101,7 +101,7 @@ async fn doctor_checks_the_signature_and_sends_no_mail() {
 fn wrong_settings_are_named_without_the_key() {
     let context = ConnectorContext::new(TenantId::new("acme").unwrap());
     for (url, key, part) in [
-        ("http://localhost:1", "hunter2", "`mail.signing_key` is no key"),
+        ("http://localhost:1", "hunter2", "`mail.signing_key` is not a key"),
         ("http://mailer.acme.example", KEY, "http"),
         ("mailer", KEY, "mail.url"),
     ] {

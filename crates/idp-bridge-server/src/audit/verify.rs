@@ -42,7 +42,7 @@ struct Check {
     report: AuditReport,
     /// The digest of the line before.
     last: Option<LineDigest>,
-    /// The line before, if it is no valid line.
+    /// The line before, if it is not valid.
     unreadable: Option<BrokenLine>,
 }
 
@@ -76,7 +76,7 @@ impl Check {
         let members: Option<Map<String, Value>> = serde_json::from_slice(line).ok();
         let previous = members.as_ref().and_then(|members| members.get(PREVIOUS)).and_then(Value::as_str);
         let Some(previous) = previous else {
-            let earlier = self.unreadable.replace(broken("the line is no line of an audit"));
+            let earlier = self.unreadable.replace(broken("the line is not an audit line"));
             self.report.broken = earlier;
             return;
         };

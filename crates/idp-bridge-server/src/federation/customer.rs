@@ -8,7 +8,7 @@ use super::federated::Federated;
 use crate::tenant::CustomerFrom;
 
 const DIFFERS: &str = "the claim and the user name different customers";
-const SEVERAL: &str = "the user has several customers: none is answered";
+const SEVERAL: &str = "the user has several customers: the response contains none";
 
 /// The customer and the email of a token's user.
 pub(super) struct ResolvedUser {

@@ -19,7 +19,7 @@ use crate::error::{Failure, Refusal};
 use crate::state::ServerState;
 
 /// The note in the log for a mail that failed after the response was sent.
-const FAILED_LATER: &str = "the mail was not ordered: it failed after the platform had its answer";
+const FAILED_LATER: &str = "the mail was not requested: the call failed after the response to the platform";
 
 /// Orders a password reset, unless the address has had too many.
 ///

@@ -99,8 +99,8 @@ pub(crate) fn run(options: &Options, registry: &Registry) -> CommandResult {
     let mut prompts = Prompts::new();
     let kind = choose_product(options, registry, &mut prompts)?;
     let tenant = prompts.value(options.tenant.as_deref(), "--tenant", "the platform's id of the tenant", None)?;
-    let tenant =
-        TenantId::new(&tenant).map_err(|error| Problem::new(format!("`{tenant}` is no id of a tenant: {error}")))?;
+    let tenant = TenantId::new(&tenant)
+        .map_err(|error| Problem::new(format!("`{tenant}` is not an id of a tenant: {error}")))?;
     let files = Files::new(&options.out, &kind, options.force)?;
     let connector = set_up(&kind, &tenant, options, registry, &mut prompts)?;
     print(&connector.report)?;

@@ -62,7 +62,7 @@ impl Checker<'_> {
 
     fn check_header_name(&mut self, place: &[String], name: Option<&str>) {
         if let Some(name) = name.filter(|name| header_name(name).is_err()) {
-            self.report(place, format!("`{name}` is no header name: it has letters, digits and `-`"));
+            self.report(place, format!("`{name}` is not a header name: it has letters, digits and `-`"));
         }
     }
 }

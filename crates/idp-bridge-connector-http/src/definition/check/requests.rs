@@ -74,7 +74,7 @@ impl Checker<'_> {
         }
         for (name, pointer) in [("user", &call.user), ("users", &call.users)] {
             if let Some(pointer) = pointer.as_ref().filter(|own| !own.is_empty() && !own.starts_with('/')) {
-                let message = format!("`{pointer}` is no JSON pointer: it begins with `/`, or is empty");
+                let message = format!("`{pointer}` is not a JSON pointer: it begins with `/`, or is empty");
                 self.report(&key(place, name), message);
             }
         }

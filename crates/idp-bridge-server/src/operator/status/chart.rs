@@ -51,7 +51,7 @@ fn svg(label: &str, paths: &Markup) -> Markup {
     }
 }
 
-/// Returns the path of the bars. The highest one is as high as the chart, and none with a value is invisible.
+/// Returns the path of the bars. The bar of the maximum fills the chart; other bars above zero are at least 2 pixels high.
 fn bars(values: impl Iterator<Item = u32>, max: u32) -> String {
     let mut path = String::new();
     for (position, value) in values.enumerate().filter(|(_, value)| *value > 0) {

@@ -84,7 +84,10 @@ async fn ambiguous_customers_are_logged() {
     bridge.send(&userinfo("a.d.a")).await;
     let [differs, several, same] = log.lines().try_into().unwrap();
     said(&differs, &[("level", json!("WARN")), ("note", json!("the claim and the user name different customers"))]);
-    said(&several, &[("level", json!("WARN")), ("note", json!("the user has several customers: none is answered"))]);
+    said(
+        &several,
+        &[("level", json!("WARN")), ("note", json!("the user has several customers: the response contains none"))],
+    );
     said(&same, &[("level", json!("INFO")), ("note", Value::Null)]);
     assert!(!log.text().contains("c-1") && !log.text().contains("c-2"), "{}", log.text());
 }

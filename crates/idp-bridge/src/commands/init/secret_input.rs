@@ -19,7 +19,7 @@ pub(super) fn read_secret(what: &str, file: Option<&Path>, option: &str, prompt:
             .with_hint(format!("give `{option}`, a file with the {what}, or run `idp-bridge init` in a terminal"))
     };
     if !io::stdin().is_terminal() {
-        return Err(unreadable("standard input is no terminal"));
+        return Err(unreadable("standard input is not a terminal"));
     }
     rpassword::prompt_password(prompt).map(Secret::new).map_err(|error| unreadable(&error.to_string()))
 }

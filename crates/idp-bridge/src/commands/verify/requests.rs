@@ -89,7 +89,7 @@ fn headers(target: &Target) -> Vec<Check> {
                 ("an id with a dot", target.ping_at("a.b", 0), REFUSED),
                 ("an id of 129 bytes", target.ping_at(&"x".repeat(129), 0), REFUSED),
                 ("a negative timestamp", target.ping().with("webhook-timestamp", "-1"), REFUSED),
-                ("a timestamp that is no number", target.ping().with("webhook-timestamp", "now"), REFUSED),
+                ("a timestamp that is not a number", target.ping().with("webhook-timestamp", "now"), REFUSED),
                 ("a content encoding", target.ping().header("content-encoding", "identity"), REFUSED),
                 ("nine tokens", target.ping_with_token(&nine), REFUSED),
             ],
