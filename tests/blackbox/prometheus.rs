@@ -132,7 +132,7 @@ impl Prometheus {
         reply["data"].take()
     }
 
-    /// Whether a query has a result.
+    /// Returns whether a query has a result.
     fn has_result(&self, query: &Query) -> bool {
         let data = match query {
             Query::Values { metric, label } => self.get(&format!("label/{label}/values?match[]={metric}")),

@@ -17,7 +17,7 @@ use tonic::transport::{Identity, ServerTlsConfig};
 use crate::support::bridge::until;
 use crate::tls::Pair;
 
-/// What a collector has received.
+/// The spans that a collector has received.
 #[derive(Debug, Clone, Default)]
 struct Received(Arc<Mutex<Vec<(String, ExportTraceServiceRequest)>>>);
 

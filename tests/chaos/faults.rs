@@ -14,7 +14,7 @@ pub(crate) struct Fault {
     pub(crate) needs_token: bool,
 }
 
-/// What is injected where.
+/// A fault and the place of its injection.
 #[derive(Debug)]
 pub(crate) enum Place {
     /// Bytes between the bridge and any server.

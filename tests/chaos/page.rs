@@ -60,7 +60,7 @@ The run checks that:
 - a deleted user is not returned, and a token is not accepted by either bridge after its logout;
 - each answer comes within the deadline and 100 ms, with a listed code.
 
-A password reset may be answered without a mail, because it is answered [before its mail is ordered](protocol.md#operations): neither the answer nor its time reveals whether the address has a user.
+A password reset may be answered without a mail, because it is answered [before its mail is requested](protocol.md#operations): neither the answer nor its time reveals whether the address has a user.
 ";
 
 /// Returns the page.

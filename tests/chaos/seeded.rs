@@ -232,7 +232,7 @@ impl World {
             }
         }
         let mails = idp.count_mails(&person);
-        // A password reset is answered before its mail is ordered, so that the answer reveals nothing.
+        // A password reset is answered before its mail is requested, so that the answer reveals nothing.
         let is_lost = succeeded > 0 && mails == 0 && kind == kinds[0];
         if mails > unknown + usize::from(succeeded > 0) || is_lost {
             return Err(format!("{kind}: {mails} mails after {succeeded} successes and {unknown} unknown outcomes"));

@@ -15,7 +15,7 @@ use crate::pulse::Pulse;
 /// A row of the second table.
 pub(crate) struct Row {
     pub(crate) fault: &'static str,
-    /// What holds, as a part of a sentence.
+    /// The rule to check, as a part of a sentence.
     pub(crate) promise: &'static str,
     run: fn(&Stage<'_>) -> Result<(), String>,
 }

@@ -11,7 +11,7 @@ pub(crate) fn find(lines: &[String]) -> Vec<&String> {
     lines.iter().filter(is_leak).collect()
 }
 
-/// Whether a line has an email address, plain or percent-encoded.
+/// Returns whether a line has an email address, plain or percent-encoded.
 fn has_address(line: &str) -> bool {
     let line = line.replace("%40", "@");
     let is_end = |character: char| !(character.is_alphanumeric() || matches!(character, '.' | '-'));

@@ -8,7 +8,7 @@ use crate::{prerequisites, process};
 /// The integration test that injects the faults.
 const TEST: &str = "chaos";
 
-/// What to run: the table of faults, or random schedules.
+/// The test to run: the table of faults, or random schedules.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Print the cells of the table as JSON.

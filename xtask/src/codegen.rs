@@ -17,7 +17,7 @@ use crate::{conformance, environment, files, process, status};
 const PROGRAM: &str = "idp-bridge";
 const TEST: &str = "blackbox";
 
-/// Whether to write or to compare.
+/// The treatment of the files: write or compare.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Write nothing; fail if a document is not current
@@ -53,7 +53,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Whether a file has exactly this text.
+/// Returns whether a file has exactly this text.
 fn is_current(path: &Path, text: &str) -> bool {
     std::fs::read_to_string(path).is_ok_and(|current| current == text)
 }

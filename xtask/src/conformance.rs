@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 /// A report, as `idp_bridge_conformance::Report` is serialized.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Report {
-    /// The connector and what it was tested with, such as `keycloak (fake)`.
+    /// The connector and its server, such as `keycloak (fake)`.
     pub(crate) harness: String,
     /// The cases that passed.
     pub(crate) passed: Vec<Case>,
@@ -124,7 +124,7 @@ impl Report {
         Self { harness: harness.to_owned(), ..serde_json::from_str(json).unwrap() }
     }
 
-    /// Removes what is about federation.
+    /// Removes the cases about federation.
     pub(crate) fn without_federation(mut self) -> Self {
         self.passed.clear();
         self.observations.clear();

@@ -95,7 +95,7 @@ fn connectors(workspace: &Workspace) -> BTreeSet<&str> {
     optional.filter_map(|dependency| dependency.name.strip_prefix(CONNECTOR)).collect()
 }
 
-/// Whether a package is part of the AWS SDK. `aws-lc` is the cryptography library, which every build needs.
+/// Returns whether a package is part of the AWS SDK. `aws-lc` is the cryptography library, which every build needs.
 fn is_aws_sdk(package: &str) -> bool {
     package.starts_with("aws-") && !package.starts_with("aws-lc")
 }

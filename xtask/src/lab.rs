@@ -32,7 +32,7 @@ use crate::prerequisites::{self, Tool};
 use crate::workspace::Workspace;
 use crate::{files, process, status};
 
-/// How many ports after the usual one are tried.
+/// The number of further ports to try after the usual one.
 const PORT_TRIES: u16 = 100;
 
 /// A lab on the command line.
@@ -108,7 +108,7 @@ pub(crate) struct Ports {
     bridge_port: Option<u16>,
 }
 
-/// What a lab consists of.
+/// The parts of a lab.
 #[derive(Debug)]
 pub(crate) struct Description {
     /// The name on the command line and of the files.

@@ -19,7 +19,7 @@ const SOURCES: &str = "packaging";
 /// The folder of the results, in the target folder.
 const RESULTS: &str = "package/idp-bridge";
 
-/// Whether to build or to check.
+/// The task: build or check.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Check the unit, the chart, the kustomize base, the alert rules and the dashboard with their own tools; build nothing

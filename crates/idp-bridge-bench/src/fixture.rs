@@ -1,4 +1,4 @@
-//! What all parties of the measurement share: the tenant, its key, its user and the configuration of idp-bridge.
+//! The common data of all parties of the measurement: the tenant, its key, its user and the configuration of idp-bridge.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;

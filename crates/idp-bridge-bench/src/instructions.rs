@@ -15,7 +15,7 @@ use crate::stub;
 /// The calls of the two runs. Their difference leaves out the start.
 const CALLS: [usize; 2] = [100, 500];
 
-/// What is counted.
+/// The options of the measurement.
 #[derive(Args)]
 pub(crate) struct Options {
     /// The program of idp-bridge.

@@ -15,7 +15,7 @@ use crate::process::Process;
 use crate::report::median;
 use crate::run::serve;
 
-/// What is measured.
+/// The options of the measurement.
 #[derive(Args)]
 pub(crate) struct Options {
     /// The release build of idp-bridge.

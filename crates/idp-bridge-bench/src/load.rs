@@ -34,12 +34,12 @@ pub(crate) struct Options {
     /// Calls a second over all connections. Without it each connection sends its next call at once.
     #[arg(long)]
     pub(crate) rate: Option<u32>,
-    /// What the gateway receives.
+    /// The requests to the gateway.
     #[arg(long, value_enum, default_value_t = Message::Webhook)]
     pub(crate) message: Message,
 }
 
-/// What a gateway receives.
+/// The kind of requests to a gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Message {
     /// A signed call.
@@ -93,7 +93,7 @@ impl Message {
     }
 }
 
-/// What was measured.
+/// The result of a measurement.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Measured {
     pub(crate) calls: usize,

@@ -15,7 +15,7 @@ use crate::stub;
 /// The calls between two looks at the clock.
 const BATCH: usize = 20_000;
 
-/// What is measured.
+/// The options of the measurement.
 #[derive(Args)]
 pub(crate) struct Options {
     /// The release build of idp-bridge.

@@ -20,7 +20,7 @@ use crate::verify::{flip_first_bit, welch};
 /// The id of all calls.
 const ID: &str = "msg_1";
 
-/// What is measured.
+/// The options of the measurement.
 #[derive(Args)]
 pub(crate) struct Options {
     /// The release build of idp-bridge.

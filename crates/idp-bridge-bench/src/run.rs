@@ -24,7 +24,7 @@ const TURNS: usize = 5;
 /// Calls before each measurement, so that connections and the token exist.
 pub(crate) const WARM_UP: usize = 2_000;
 
-/// What is run.
+/// The options of the measurement.
 #[derive(Args)]
 pub(crate) struct Options {
     /// The release build of idp-bridge.

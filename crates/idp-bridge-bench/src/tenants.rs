@@ -20,7 +20,7 @@ const IDLE: Duration = Duration::from_secs(2);
 /// The longest time of a reload, with the time in which the bridge waits for further changes.
 const MAX_RELOAD: Duration = Duration::from_secs(20);
 
-/// What is measured.
+/// The options of the measurement.
 #[derive(Args)]
 pub(crate) struct Options {
     /// The release build of idp-bridge.

@@ -17,7 +17,7 @@ const BODY: usize = 1024;
 /// The share of the shortest samples that are compared, in per cent. The others are interruptions by the system.
 const KEPT: usize = 95;
 
-/// What is measured.
+/// The options of the measurement.
 #[derive(Args)]
 pub(crate) struct Options {
     /// The number of samples of each kind of call.

@@ -153,7 +153,7 @@ bullets! {
 mod tests {
     use super::*;
 
-    /// The sources of the contract, with what stands before the names of their methods here.
+    /// The sources of the contract, with the prefix of their methods' names here.
     const TRAITS: [(&str, &str); 2] = [
         ("", include_str!("../../idp-bridge-core/src/provider.rs")),
         ("Federation::", include_str!("../../idp-bridge-core/src/federation.rs")),

@@ -70,7 +70,7 @@ where
     case(format!("{name}/{kind}"), proves, move |context| run(context, kind)).calls(&[kind])
 }
 
-/// Whether a case runs with a harness.
+/// The decision whether a case runs with a harness.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Selection {
     /// The case runs.

@@ -18,7 +18,7 @@ use crate::{Harness, NewUser, Setup, TestResult};
 /// The deadline of a call that should succeed.
 const AMPLE: Duration = Duration::from_secs(10);
 
-/// How much later than its deadline a call may end, for busy machines.
+/// The maximum time by which a call may exceed its deadline, for busy machines.
 pub(crate) const GRACE: Duration = Duration::from_secs(1);
 
 /// Fails the case with a message unless the condition holds.

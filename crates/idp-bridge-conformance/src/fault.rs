@@ -15,7 +15,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::proxy::MARKER;
 
-/// What the proxy does instead of forwarding a request.
+/// A fault that the proxy injects instead of forwarding a request.
 #[derive(Clone)]
 pub(crate) enum Fault {
     /// Responds with this status and a small JSON body.

@@ -92,7 +92,7 @@ fn part(json: &Value) -> String {
 pub(crate) struct Attacker {
     /// A valid token.
     pub(crate) token: Jwt,
-    /// A claim, and the value that the attacker wants.
+    /// A claim, and the value that the attacker sets.
     pub(crate) wanted_claim: (&'static str, Value),
     /// The public JWKS document of the identity provider.
     pub(crate) jwks: Vec<u8>,

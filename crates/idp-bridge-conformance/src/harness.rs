@@ -150,7 +150,7 @@ pub struct SecondOrigin {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct NewUser {
-    /// The address in force. `None` requires [`Need::NoEmail`].
+    /// The current address. `None` requires [`Need::NoEmail`].
     pub email: Option<Email>,
     /// Whether the address is verified.
     pub email_verified: bool,

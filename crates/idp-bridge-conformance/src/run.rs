@@ -15,7 +15,7 @@ use crate::case::{Case, Selection};
 use crate::report::{Failed, NotApplicable, Passed, Report};
 use crate::{Harness, Observation, Setup, TestResult, cases};
 
-/// How many cases run at a time.
+/// The maximum number of cases that run at a time.
 const CONCURRENCY: usize = 8;
 
 /// Runs every case and returns the report. A failure or a panic of one case does not stop the others.

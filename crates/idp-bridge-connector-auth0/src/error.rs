@@ -76,7 +76,7 @@ pub(crate) fn check(step: Step, answer: Response) -> Result<Response> {
     let checked = match step {
         Step::FetchToken => answer.or_refusal(token_refusal),
         Step::RevokeToken => answer.or_refusal(|_, refusal| client_refusal(&refusal)),
-        // The shape of the body is not known here: either is accepted.
+        // The shape of the body is not known here: both are accepted.
         Step::ResetPassword => answer.or_refusal(|_, _: AnyRefusal| reset_refusal()),
         // The recorded body is the text `Unauthorized`, with the cause in the challenge.
         Step::ReadUserinfo => answer.or_token_refusal(|status, _: OauthRefusal| status_error(status)),

@@ -120,7 +120,7 @@ impl Identities {
         self.0.iter().any(|identity| identity.connection == connection)
     }
 
-    /// Returns whether the user has a password in this database connection, under the address in force.
+    /// Returns whether the user has a password in this database connection, under the current address.
     pub(crate) fn has_password_in(&self, connection: &str, user: &UserRecord) -> bool {
         self.0.iter().any(|identity| {
             let is_primary = text_from(&identity.user_id).is_some_and(|id| user.id.as_str() == format!("auth0|{id}"));

@@ -1,7 +1,9 @@
-//! Sets up an Auth0 tenant for the bridge with a token of its operator: the application and its scopes, and what reset mails need.
+//! Sets up an Auth0 tenant for the bridge with a token of its operator: the application and its scopes, and the settings of reset
+//! mails.
 //!
-//! It does what docs/connectors/auth0.md describes for the Dashboard, and can be repeated: what exists is not changed, and scopes
-//! are only added. Paths and members are those of the reference (<https://auth0.com/docs/api/management/v2>, November 2026).
+//! It takes the steps that docs/connectors/auth0.md describes for the Dashboard, and can be repeated: existing parts are not
+//! changed, and scopes are only added. Paths and members are those of the reference
+//! (<https://auth0.com/docs/api/management/v2>, November 2026).
 
 use std::collections::BTreeSet;
 
@@ -31,7 +33,7 @@ pub const TOKEN_SCOPES: [&str; 7] = [
 ];
 
 const PAGE: usize = 100;
-/// The most pages of applications that are read.
+/// The maximum number of pages of applications.
 const MAX_PAGES: usize = 20;
 /// The types of applications that users log in to.
 const FOR_USERS: [&str; 3] = ["regular_web", "spa", "native"];
@@ -58,7 +60,7 @@ pub struct SetUpTenant {
     pub client_id: String,
     /// The secret of the bridge's application.
     pub client_secret: Secret,
-    /// What reset mails need, unless the tenant has several candidates or none.
+    /// The settings of reset mails, unless the tenant has several candidates or none.
     pub mails: Option<ResetMails>,
     /// The steps, in order.
     pub steps: Vec<SetupStep>,

@@ -108,7 +108,7 @@ impl UserStore for Auth0Store {
         }
     }
 
-    /// Returns false: Auth0 answers alike for existing and missing users, keeps no service accounts among them, and a read
+    /// Returns false: Auth0 sends equal responses for existing and missing users, keeps no service accounts among them, and a read
     /// before each delete would cost a second request of the tenant's rate limit.
     fn reads_before_delete(&self) -> bool {
         false

@@ -35,7 +35,7 @@ use crate::map::PoolUser;
 use crate::search::Search;
 use crate::transport::{self, Transport};
 
-/// The most users of a page.
+/// The maximum number of users of a page.
 const PAGE: i32 = 60;
 
 /// A client of one user pool, with AWS credentials and an app client.

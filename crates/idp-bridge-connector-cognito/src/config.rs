@@ -60,7 +60,7 @@ pub struct CognitoConfig {
     #[schemars(regex(pattern = r"^[A-Za-z0-9_:.-]+$"))]
     pub customer_attribute: String,
 
-    /// How the user of a customer is found. Without it the call is unsupported, since Cognito cannot search custom attributes.
+    /// The method to find the user of a customer. Without it the call is unsupported, since Cognito cannot search custom attributes.
     pub customer_lookup: Option<CustomerLookup>,
 
     /// With `customer_lookup = "group"`: the prefix of a group's name before the customer id.
@@ -77,7 +77,7 @@ pub struct CognitoConfig {
     pub resend_invitations: bool,
 }
 
-/// How the user of a customer is found.
+/// A method to find the user of a customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

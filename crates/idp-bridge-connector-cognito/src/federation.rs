@@ -1,6 +1,6 @@
 //! Federation with one user pool: verifies access tokens, checks at the pool's domain that they are active, and ends logins.
 //!
-//! A token of Cognito contains its user and its login. Whether the login has ended is known only to userInfo, and only for tokens
+//! A token of Cognito contains its user and its login. Only userInfo shows whether the login has ended, and only for tokens
 //! with the scope `openid` from the domain's token endpoint.
 
 mod diagnose;
@@ -47,7 +47,7 @@ pub(crate) struct PoolFederation {
     clock: Arc<dyn Clock>,
 }
 
-/// Returns what Cognito supports.
+/// Returns the features that Cognito supports.
 pub(crate) fn capabilities() -> FederationCapabilities {
     FederationCapabilities {
         liveness: Liveness::IdentityProvider,

@@ -15,7 +15,7 @@ pub(crate) struct PoolUser {
     user: UserType,
 }
 
-/// What writes and mails need beside the record.
+/// Data beside the record for writes and mails.
 pub struct PoolDetail {
     /// The name that operations take.
     pub(crate) name: String,

@@ -1,4 +1,4 @@
-//! The Cognito connector: builds a provider from settings, and declares what it supports.
+//! The Cognito connector: builds a provider from settings, and declares its capabilities.
 
 use idp_bridge_core::{
     CallKind, Capabilities, Connector, ConnectorContext, Directory, Fidelity, Field, Result, Support,
@@ -41,7 +41,7 @@ impl Connector for Cognito {
     }
 }
 
-/// Returns what these settings support.
+/// Returns the features that these settings support.
 pub(crate) fn capabilities_with(config: &CognitoConfig, has_federation: bool) -> Capabilities {
     let by_customer = match config.customer_lookup {
         None => Support::unsupported(NO_LOOKUP),

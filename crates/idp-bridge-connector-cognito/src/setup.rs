@@ -1,7 +1,7 @@
 //! Sets up a user pool for the bridge with the AWS credentials of the environment: the customer attribute and the app client.
 //!
-//! It does what docs/connectors/cognito.md describes for the console except the rights of the bridge's IAM user, and can be
-//! repeated: what exists is not changed. Operations and members are those of the reference
+//! It takes the steps that docs/connectors/cognito.md describes for the console except the rights of the bridge's IAM user, and
+//! can be repeated: existing parts are not changed. Operations and members are those of the reference
 //! (<https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/>, November 2026).
 
 use idp_bridge_core::ErrorKind::Misconfigured;

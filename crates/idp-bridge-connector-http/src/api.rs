@@ -15,7 +15,7 @@ use crate::select::{Check, as_text};
 use crate::settings::Settings;
 use crate::values::Values;
 
-/// Whether a request changes data.
+/// The effect of a request: whether it changes data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Changes no data, with any method.

@@ -26,7 +26,7 @@ pub(crate) enum Credential {
     Token(TokenCache),
 }
 
-/// What the credentials of a tenant are made of.
+/// The inputs of a tenant's credentials.
 pub(crate) struct SignIn<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) client: &'a Client,

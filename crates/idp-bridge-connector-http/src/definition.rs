@@ -25,7 +25,7 @@ pub(crate) use user::{FlagField, IdForm, IdRule, TimeField, TimeFormat, UserMap}
 
 use crate::select::Check;
 
-/// What a product is, how its API is called, and what its answers mean.
+/// A product, the calls of its API, and the meaning of its responses.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Definition {
@@ -39,11 +39,11 @@ pub struct Definition {
     /// The form of user ids.
     #[serde(default)]
     pub(crate) id: IdRule,
-    /// Where the fields of a user are.
+    /// The places of a user's fields in a response.
     pub(crate) user: UserMap,
     /// The calls.
     pub(crate) calls: Calls,
-    /// What an unsuccessful answer means. The first rule that applies counts.
+    /// The meaning of unsuccessful responses. The first rule that applies counts.
     #[serde(default)]
     pub(crate) errors: Vec<ErrorRule>,
     /// Federation, for products that are OpenID Providers.
@@ -51,7 +51,7 @@ pub struct Definition {
     /// The checks of `idp-bridge doctor`, which change nothing.
     #[serde(default)]
     pub(crate) doctor: Vec<Probe>,
-    /// How the conformance suite creates and changes users.
+    /// The requests by which the conformance suite creates and changes users.
     pub(crate) stage: Option<Stage>,
 }
 
@@ -63,17 +63,17 @@ pub(crate) struct Product {
     pub(crate) name: String,
     /// The versions that the definition is for.
     pub(crate) versions: String,
-    /// What the definition was checked with.
+    /// The check that the definition has passed.
     pub(crate) verified: Verified,
     /// The product's documentation of its API.
     pub(crate) docs: Vec<String>,
     /// A header with the seconds until a request is allowed again, beside `retry-after`.
     pub(crate) retry_after_header: Option<String>,
-    /// A header that each answer of the product has. A success without it is that of something else, such as a gateway.
+    /// A header that each answer of the product has. A success without it is from another server, such as a gateway.
     pub(crate) answer_header: Option<String>,
 }
 
-/// What a definition was checked with.
+/// The check that a definition has passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Verified {
@@ -89,10 +89,10 @@ pub(crate) enum Verified {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Setting {
-    /// What the value is.
+    /// The kind of the value.
     #[serde(rename = "type")]
     pub(crate) kind: SettingKind,
-    /// What the setting is for.
+    /// The purpose of the setting.
     pub(crate) doc: String,
     /// The value if the tenant sets none. Not for secrets.
     pub(crate) default: Option<String>,
@@ -118,14 +118,14 @@ pub(crate) enum SettingKind {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Probe {
-    /// What is checked, as a statement: `the superuser may read users`.
+    /// The subject of the check, as a statement: `the superuser may read users`.
     pub(crate) check: String,
     /// The request.
     pub(crate) request: RequestSpec,
     /// Conditions on the answer that must hold.
     #[serde(default)]
     pub(crate) expect: Vec<Check>,
-    /// The step that repairs it.
+    /// The step that fixes it.
     pub(crate) fix: String,
     /// The calls that need it; without it all calls.
     #[serde(default)]

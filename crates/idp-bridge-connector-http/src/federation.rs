@@ -58,7 +58,7 @@ impl HttpFederation {
     }
 }
 
-/// Returns what the definition says about the choices of the standards.
+/// Returns the definition's choices where OpenID Connect leaves them to the provider.
 fn choices(spec: &FederationSpec, settings: &Settings) -> Result<StandardChoices> {
     let secret = spec.client_secret.as_ref().map(|name| settings.secret(name).cloned()).transpose()?;
     let id = spec.client_id.as_ref().and_then(|name| settings.text(name));

@@ -1,13 +1,14 @@
 //! The connector of idp-bridge for products that a definition describes.
 //!
-//! A definition is a TOML file: settings, credentials, where a user's fields are, a request for each call, and what a refusal means.
+//! A definition is a TOML file: settings, credentials, the places of a user's fields, a request for each call, and the meaning of
+//! refusals.
 //! [`Definition::parse`] checks it; a mistake is an error with its line. [`Http`] runs it on top of
 //! [`Directory`](idp_bridge_core::Directory), so that a definition cannot break the rules that all products share.
 //!
 //! - A value of a call is one percent-encoded segment of a path, one value of a query or one text of a JSON body. Beside other text, as in a
 //!   filter, it needs a function that quotes it.
 //! - A credential is bound to one origin, and requests to another one cannot have it.
-//! - A refusal that the definition does not list says nothing about users and credentials.
+//! - A refusal that the definition does not list is never about users or credentials.
 
 mod api;
 mod body;

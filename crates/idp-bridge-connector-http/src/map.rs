@@ -13,7 +13,7 @@ use crate::select::{Selection, Selector, as_text};
 use crate::settings::Settings;
 use crate::values::Detail;
 
-/// Where a tenant's users have their fields.
+/// The places of a user's fields in a response.
 #[derive(Debug)]
 pub(crate) struct BoundUserMap {
     id: Selection,
@@ -81,7 +81,7 @@ impl BoundUserMap {
         })
     }
 
-    /// Returns what is read of a user.
+    /// Returns the parts to parse of a user.
     pub(crate) fn needed(&self) -> Needed {
         let flags = [&self.email_verified, &self.blocked].into_iter().flatten().map(|flag| &flag.value);
         let times = [&self.create_time, &self.update_time, &self.login_time].into_iter().flatten();

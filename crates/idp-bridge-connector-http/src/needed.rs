@@ -10,12 +10,12 @@ use crate::pointer::Pointer;
 use crate::select::Check;
 use crate::settings::Settings;
 
-/// What is read of a value. Of an object these are members; all else is read whole.
+/// The parts of a value to parse: some members of an object, or the whole value.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Needed {
     is_whole: bool,
     members: BTreeMap<String, Self>,
-    /// What is read of each element of a list.
+    /// The parts to parse of each element of a list.
     elements: Option<Box<Self>>,
 }
 
@@ -35,7 +35,7 @@ impl Needed {
         }
     }
 
-    /// Sets what is read of the value at a pointer, or of its elements if it is a list.
+    /// Sets the parts to parse of the value at a pointer, or of its elements if it is a list.
     pub(crate) fn set(&mut self, pointer: &Pointer, needed: Self, is_list: bool) {
         let place = self.at(pointer);
         if is_list {

@@ -48,7 +48,7 @@ pub(crate) struct BoundCall {
     pub(crate) cannot_contain: Vec<String>,
     pub(crate) if_absent: Option<BoundRequest>,
     pub(crate) next: Option<Next>,
-    /// What is read of an answer.
+    /// The parts of a response to parse.
     pub(crate) needed: Needed,
 }
 
@@ -131,7 +131,7 @@ impl Connector for Http {
 }
 
 impl Definition {
-    /// Returns what the definition supports.
+    /// Returns the features that the definition supports.
     pub fn capabilities(&self) -> Capabilities {
         let mut capabilities = Capabilities::none("not declared");
         for (kind, _, call) in self.calls.iter() {
@@ -180,7 +180,7 @@ impl Definition {
         &self.product.docs
     }
 
-    /// Returns one line about the product: its name, its versions, and what the definition was checked with.
+    /// Returns one line about the product: its name, its versions, and the check of the definition.
     pub fn summary(&self) -> String {
         let checked = match self.product.verified {
             Verified::Live => "checked on a real server",

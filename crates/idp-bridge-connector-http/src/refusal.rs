@@ -46,7 +46,7 @@ impl Rules {
         })
     }
 
-    /// Returns whether the answer has the header of the product's answers.
+    /// Returns whether the response has the header that marks the product's responses.
     pub(crate) fn has_answer_header(&self, response: &Response) -> bool {
         self.answer_header.as_ref().is_none_or(|name| response.header(name).is_some())
     }
@@ -66,7 +66,7 @@ impl Rules {
         Err(self.error(&response, place))
     }
 
-    /// Returns the error of an answer that is no success.
+    /// Returns the error of an unsuccessful response.
     pub(crate) fn error(&self, response: &Response, place: Place) -> Error {
         let answer: Option<Value> = serde_json::from_slice(&response.body).ok();
         let status = response.status.as_u16();
@@ -80,11 +80,11 @@ impl Rules {
         error.with("status", status.to_string()).with("call", place.call).with_retry_after(wait)
     }
 
-    /// Returns the error of a success without its proof: that of a rule, or else an outage.
+    /// Returns the error of a success that does not meet its conditions: that of a rule, otherwise an outage.
     pub(crate) fn unproved(&self, response: &Response, answer: &Value, place: Place) -> Error {
         let error = match self.find(response, Some(answer), place) {
             Some(rule) => explain(rule),
-            // An empty object is no answer of the product at all.
+            // An empty object is not a response of the product.
             None if answer.as_object().is_none_or(Map::is_empty) => status_error(response.status.as_u16()),
             None => Error::upstream(ErrorKind::Unavailable, "the response does not meet `require` of the definition"),
         };

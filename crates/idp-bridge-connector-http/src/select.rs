@@ -14,7 +14,7 @@ use crate::settings::Settings;
 use crate::template::Template;
 use crate::text_or::{OneOrMany, TextOr};
 
-/// Where a value is: a JSON pointer such as `/traits/email`, or a table with conditions.
+/// The place of a value: a JSON pointer such as `/traits/email`, or a table with conditions.
 pub(crate) type Selector = TextOr<SelectorTable>;
 
 /// A selection by conditions.
@@ -67,7 +67,7 @@ impl Selector {
         }
     }
 
-    /// Replaces the placeholders of settings. Fails with the pointer that is not one.
+    /// Replaces the placeholders of settings. Fails with a text that is not a pointer.
     pub(crate) fn bind(&self, setting: &dyn Fn(&str) -> Option<String>) -> Result<Selection, String> {
         let bound = |pointer: &Template| {
             let text = pointer.clone().bind(setting);
@@ -206,7 +206,7 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    /// Returns what is wrong with the condition itself.
+    /// Returns the fault of the condition itself.
     pub(crate) fn problem(&self) -> Option<&'static str> {
         let conditions = [
             self.equals.is_some(),

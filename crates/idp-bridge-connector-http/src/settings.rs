@@ -17,7 +17,7 @@ pub(crate) struct Settings {
     origins: BTreeMap<String, BaseUrl>,
     texts: BTreeMap<String, String>,
     secrets: BTreeMap<String, Secret>,
-    /// Values of the stage that are no texts in a JSON body.
+    /// Values of the stage that are not texts in a JSON body.
     typed: BTreeMap<String, Value>,
     /// The credential of requests that name none.
     default_auth: Option<String>,
@@ -86,7 +86,7 @@ impl Settings {
         self.origins.values()
     }
 
-    /// Returns the value of a setting that is no secret.
+    /// Returns the value of a setting that is not a secret.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.texts.get(name).cloned()
     }
@@ -100,7 +100,7 @@ impl Settings {
         }
     }
 
-    /// Returns a value that is no text in a JSON body.
+    /// Returns a value that is not a text in a JSON body.
     pub(crate) fn typed(&self, name: &str) -> Option<&Value> {
         self.typed.get(name)
     }

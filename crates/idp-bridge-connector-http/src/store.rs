@@ -132,7 +132,7 @@ impl Http {
         let request = request.ok_or_else(|| Error::ours(ErrorKind::Unexpected, "a read has no request"))?;
         let place = Place { call: call.name, step: 1 };
         let response = self.api.send(scope, place, Kind::Lookup, (request, values)).await?;
-        // An answer that is no JSON has an error with the place.
+        // The error of a response that is not JSON contains the place.
         let answer = call.needed.parse(&response.body).or_else(|_| response.json())?;
         if !call.absent.is_empty() && self.api.meets(&call.absent, &answer) {
             return Err(Error::no_such_user());
@@ -163,9 +163,12 @@ impl BoundCall {
         match found {
             Some(Value::Array(users)) if self.has_list => Ok(users.iter().collect()),
             Some(user @ Value::Object(_)) if !self.has_list => Ok(vec![user]),
-            _ => Err(Error::upstream(ErrorKind::InvalidResponse, "the answer has no users where the definition says")
-                .with("call", self.name)
-                .with("at", self.pointer.tokens().iter().map(|token| format!("/{token}")).collect::<String>())),
+            _ => Err(Error::upstream(
+                ErrorKind::InvalidResponse,
+                "the answer has no users at the place that the definition names",
+            )
+            .with("call", self.name)
+            .with("at", self.pointer.tokens().iter().map(|token| format!("/{token}")).collect::<String>())),
         }
     }
 }
@@ -192,7 +195,7 @@ impl Next {
 }
 
 impl IdRule {
-    /// Returns whether the product can have given this id.
+    /// Returns whether the product can have issued this id.
     pub(crate) fn allows(&self, id: &str) -> bool {
         let has_form = match self.form {
             IdForm::Uuid => uuid::is_canonical(id),

@@ -277,7 +277,7 @@ impl Template {
         }
     }
 
-    /// Returns the only placeholder, if the text is nothing else.
+    /// Returns the placeholder if the text consists of one placeholder.
     pub(crate) fn as_name(&self) -> Option<&Name> {
         match self.0.as_slice() {
             [Part::Placeholder { name, functions }] if functions.is_empty() => Some(name),

@@ -250,7 +250,7 @@ struct Permissions {
     edit: Vec<String>,
 }
 
-/// Whether only administrators may view and edit an attribute.
+/// Returns whether only administrators may view and edit an attribute.
 #[derive(Debug, PartialEq, Eq)]
 enum Protection {
     Protected,

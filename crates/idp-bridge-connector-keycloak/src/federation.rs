@@ -22,7 +22,7 @@ use crate::client::AdminApi;
 use crate::config::KeycloakConfig;
 use crate::error::Step;
 
-/// How long after its expiry a token still identifies the login to end.
+/// The time after its expiry in which a token still identifies the login to end.
 const EXPIRED_BY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Returns the capabilities of federation.

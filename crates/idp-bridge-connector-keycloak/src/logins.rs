@@ -54,7 +54,7 @@ impl Logins {
     /// Reads the user's logins, by paging, because Keycloak has no count of events.
     ///
     /// Without the right to view events, or if the realm does not save logins, both fields are absent:
-    /// an empty list would look like a user without logins, and an old list like one without recent ones.
+    /// an empty list would mean a user without logins, and an old list one without recent logins.
     /// A count that takes too long is absent, never partial.
     pub(crate) async fn read(api: &AdminApi, scope: &CallScope, id: &UserId) -> Result<Self> {
         match EventsConfig::read(api, scope).await {

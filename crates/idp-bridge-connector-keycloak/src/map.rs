@@ -23,7 +23,7 @@ pub struct KeycloakUser {
     federation_link: Option<String>,
 }
 
-/// What the bridge's client may do with a user.
+/// The rights of the bridge's client on a user.
 #[derive(Clone, Deserialize)]
 struct Access {
     manage: Option<bool>,

@@ -1,6 +1,6 @@
 //! Distinguishes people from the users of clients, which Keycloak calls service accounts.
 //!
-//! The representation of a user does not contain the kind, and the name is no proof: a person can be called
+//! The representation of a user does not contain the kind, and the name does not prove it: a person can be called
 //! `service-account-x`, and an import can give a service account any name. A search with `search` omits service accounts, and one
 //! with `username` does not; both need no other role than reading a user (seen on 26.7.3, November 2026).
 

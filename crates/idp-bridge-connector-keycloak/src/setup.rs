@@ -1,6 +1,7 @@
 //! Sets up a realm for the bridge as its administrator: the client, its roles and the customer attribute.
 //!
-//! It does what docs/connectors/keycloak.md describes for the console, and can be repeated: what exists is not changed.
+//! It takes the steps that docs/connectors/keycloak.md describes for the console, and can be repeated: existing parts are not
+//! changed.
 
 use idp_bridge_core::ErrorKind::{Misconfigured, NotFound};
 use idp_bridge_core::{CallScope, ConnectorContext, Error, Result, Secret, SetupStep};

@@ -12,7 +12,7 @@ pub(crate) mod tag {
     pub(crate) const SET: u8 = 0x31;
 }
 
-/// The reason why bytes are not a message of the protocol. Contains none of them.
+/// The reason why bytes are not a message of the protocol. Does not contain the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Malformed;
 

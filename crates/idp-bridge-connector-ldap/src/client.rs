@@ -89,7 +89,7 @@ impl Client {
     ) -> Result<Found, Fault> {
         let mut connection = match idle {
             Some(idle) => idle,
-            // A refused bind is no answer to the operation.
+            // A refused bind is not a response to the operation.
             None => Connection::open(&self.server).await.map_err(|fault| fault.error)?,
         };
         let result = match operation {

@@ -64,7 +64,7 @@ impl Fault {
         Error::upstream(ErrorKind::Unavailable, "the directory closed the connection").unanswered().into()
     }
 
-    /// Converts a result that is no success.
+    /// Converts a result that is not a success.
     pub(crate) fn from_outcome(outcome: &Outcome, step: Step) -> Self {
         Self { error: classify(outcome, step), is_answered: true }
     }
@@ -156,8 +156,8 @@ fn describe(code: i32, step: Step) -> (ErrorKind, &'static str, &'static str) {
             "the schema of the directory forbids the change",
             "let the attribute of `attributes.email_verified` be one of the users' object classes, with `TRUE` and `FALSE`",
         ),
-        32 if step == Step::Write => (NotFound, "the entry of the user is gone", "read the user again"),
-        // Of a base that exists, but that the bridge may not see, too.
+        32 if step == Step::Write => (NotFound, "the entry of the user no longer exists", "read the user again"),
+        // The code also means a base that exists and that the bridge may not see.
         32 | 34 => (
             Misconfigured,
             "the directory shows no such entry as `base_dn`",

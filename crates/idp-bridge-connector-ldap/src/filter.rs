@@ -4,7 +4,7 @@
 
 use crate::ber::{boolean, element, group, octets, tag};
 
-/// The most levels of a filter's text.
+/// The maximum number of levels in a filter's text.
 const MAX_DEPTH: usize = 16;
 
 /// An encoded filter.

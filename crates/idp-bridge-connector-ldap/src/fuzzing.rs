@@ -16,7 +16,7 @@ pub fn equality_filter(attribute: &str, value: &[u8]) -> Vec<u8> {
 /// A message of a server.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Message {
-    /// The number of the request that it answers.
+    /// The number of its request.
     pub id: i32,
     /// The name of the entry; `None` for other messages.
     pub entry: Option<String>,

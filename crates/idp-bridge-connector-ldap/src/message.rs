@@ -13,7 +13,7 @@ pub(crate) mod oid {
     pub(crate) const START_TLS: &str = "1.3.6.1.4.1.1466.20037";
 }
 
-/// The entries that a search looks at.
+/// The depth of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Depth {
     /// The entry of the base itself.
@@ -29,7 +29,7 @@ pub(crate) struct Search {
     pub(crate) depth: Depth,
     pub(crate) filter: Filter,
     pub(crate) attributes: Vec<String>,
-    /// The most entries that are needed.
+    /// The maximum number of entries.
     pub(crate) limit: usize,
     /// The entries of a page; `None` for a search without pages.
     pub(crate) page_size: Option<u16>,
@@ -48,12 +48,12 @@ pub(crate) enum Change {
 pub(crate) struct Write {
     /// The name of the entry.
     pub(crate) entry: String,
-    /// What the entry must match, if the server can check it.
+    /// The condition on the entry, if the server can check it.
     pub(crate) condition: Option<Filter>,
     pub(crate) action: Action,
 }
 
-/// What a write does.
+/// The effect of a write.
 #[derive(Debug, Clone)]
 pub(crate) enum Action {
     /// Makes these changes, all or none of them.

@@ -13,7 +13,7 @@ use crate::map;
 use crate::message::{Action, Change, Depth, Search, Write};
 use crate::values::IdForm;
 
-/// The most entries of a search. Further ones would be ambiguous.
+/// The maximum number of entries of a search. Further ones would be ambiguous.
 const MOST: usize = 100;
 
 #[async_trait]

@@ -16,7 +16,7 @@ pub struct MemoryConfig {
     /// The path of a JSON file with a list of users, relative to the configuration file.
     #[schemars(extend("format" = "path"))]
     pub users_file: Option<PathBuf>,
-    /// The users themselves.
+    /// The users, instead of a file.
     pub users: Option<Vec<MemoryUser>>,
 }
 

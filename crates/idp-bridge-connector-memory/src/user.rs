@@ -15,7 +15,7 @@ pub struct MemoryUser {
     /// The tenant's identifier for the customer this user belongs to: a string, or a list of strings to try several.
     #[serde(default, skip_serializing_if = "Customers::is_none")]
     pub customer: Customers,
-    /// The address in force.
+    /// The current address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<Email>,
     /// When the user was created (RFC 3339).
@@ -30,7 +30,7 @@ pub struct MemoryUser {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub login_time: Option<Timestamp>,
-    /// How often the user logged in.
+    /// The number of logins of the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logins_count: Option<u32>,
     /// Whether the address is verified.
@@ -84,7 +84,7 @@ impl MemoryUser {
 #[serde(crate = "self::serde", untagged, expecting = "expected a customer id or a list of customer ids")]
 #[schemars(crate = "self::schemars")]
 pub enum Customers {
-    /// One, as it should be.
+    /// One, as in a valid list.
     One(CustomerId),
     /// None, or several.
     List(Vec<CustomerId>),

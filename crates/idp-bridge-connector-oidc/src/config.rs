@@ -41,7 +41,7 @@ pub struct OidcConfig {
     #[serde(default)]
     pub private_key_audience: AssertionAudience,
 
-    /// Where the clients send their secret: this client, and those of `federation.clients`.
+    /// The place of the clients' secret in a request: this client, and those of `federation.clients`.
     #[serde(default)]
     pub client_secret_in: ClientSecretIn,
 
@@ -111,7 +111,7 @@ impl OidcConfig {
         }
     }
 
-    /// Returns how clients with a secret authenticate.
+    /// Returns the authentication method of clients with a secret.
     pub(crate) fn authentication(&self) -> ClientAuthentication<'static> {
         match self.client_secret_in {
             ClientSecretIn::Header => ClientAuthentication::Basic,

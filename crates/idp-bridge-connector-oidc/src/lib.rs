@@ -2,7 +2,7 @@
 //!
 //! [`Oidc`] reads the endpoints from the discovery document, verifies signed access tokens with the issuer's keys, and checks at the
 //! introspection or userinfo endpoint whether a token is active.
-//! It has no code for single products: a setting decides what the standards leave open, or the connector refuses it.
+//! It has no code for single products: settings decide where the standards leave a choice, or the connector refuses it.
 
 mod config;
 mod provider;

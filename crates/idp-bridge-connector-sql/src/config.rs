@@ -120,7 +120,7 @@ pub struct Statements {
     /// Marks the address of the user with `:id` as verified, if it still is `:email`.
     pub mark_email_verified: Option<String>,
 
-    /// Takes the mark of `:id` back, if the address changed while it was marked.
+    /// Clears the mark of `:id`, if the address changed while it was marked.
     pub unmark_email_verified: Option<String>,
 }
 

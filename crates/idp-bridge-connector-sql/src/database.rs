@@ -1,4 +1,4 @@
-//! What the connector needs of a database.
+//! The database operations of the connector.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ impl Dialect {
         match url.split_once(':').map(|(scheme, _)| scheme) {
             Some("postgres" | "postgresql") => Ok(Self::Postgres),
             Some("sqlite") => Ok(Self::Sqlite),
-            _ => Err(Error::misconfigured("the URL is of no supported database")
+            _ => Err(Error::misconfigured("the URL names an unsupported database")
                 .with("setting", "url")
                 .with_hint("write `postgres://user@host/database` or `sqlite:///absolute/path/users.db`")),
         }
@@ -69,7 +69,7 @@ pub(crate) fn statement_limit(scope: &CallScope) -> Duration {
     remaining.saturating_sub((remaining / 10).min(Duration::from_millis(50))).max(Duration::from_millis(1))
 }
 
-/// Checks that a read returned no more than the most rows.
+/// Checks that a read returned no more than the maximum number of rows.
 pub(crate) fn check_rows(statement: &Statement, rows: usize) -> Result<()> {
     if rows <= crate::statement::MAX_ROWS {
         return Ok(());

@@ -40,7 +40,7 @@ pub(crate) fn tokens(text: &str, dialect: Dialect) -> Result<Vec<Token<'_>>, Lex
 struct Lexer<'a> {
     rest: &'a str,
     dialect: Dialect,
-    /// The last character that was taken.
+    /// The last consumed character.
     previous: Option<char>,
 }
 

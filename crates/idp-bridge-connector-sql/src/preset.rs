@@ -31,7 +31,7 @@ struct Parts {
     email: &'static str,
     /// A condition for the users that exist.
     exists: &'static str,
-    /// The assignments of a mark, and of taking it back.
+    /// The assignments that set and clear the mark.
     mark: Option<[String; 2]>,
 }
 

@@ -91,7 +91,7 @@ fn open(path: &std::path::Path) -> Result<Connection> {
     let connection = Connection::open_with_flags(path, flags).map_err(errors::from_connection)?;
     // Off by default. Deletes rely on it for the sessions and memberships of a user.
     connection.execute_batch("PRAGMA foreign_keys = ON").map_err(errors::from_connection)?;
-    // A file that cannot be changed keeps its mode, and a write says why.
+    // A read-only file keeps its mode, and a write fails with the reason.
     let _ = connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()));
     Ok(connection)
 }

@@ -8,7 +8,7 @@ use crate::columns::Column;
 use crate::database::Dialect;
 use crate::lexer::{self, Token};
 
-/// The most rows of a read that are fetched.
+/// The maximum number of rows of a read.
 pub(crate) const MAX_ROWS: usize = 100;
 
 /// A named parameter.
@@ -143,7 +143,7 @@ impl Statement {
     }
 }
 
-/// What has been read of a statement so far.
+/// The parsed part of a statement.
 #[derive(Debug, Default)]
 struct Parsed {
     sql: String,
@@ -183,7 +183,7 @@ impl Parsed {
                 self.push(text);
             }
             Token::Other(text) => {
-                // `count(*)` and `2 * 3` are no columns.
+                // `count(*)` and `2 * 3` are not columns.
                 self.selects_all |=
                     text == "*" && matches!(self.last.as_str(), "select" | "distinct" | "all" | "." | ",");
                 self.push(text);

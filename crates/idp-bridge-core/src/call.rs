@@ -114,7 +114,7 @@ impl fmt::Display for CallKind {
 pub enum UserKey<'a> {
     /// The identity provider's id.
     Id(&'a UserId),
-    /// The address in force.
+    /// The current address.
     Email(&'a Email),
     /// The tenant's customer id.
     Customer(&'a CustomerId),

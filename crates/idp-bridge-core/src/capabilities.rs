@@ -1,4 +1,4 @@
-//! What a connector, or a provider with a tenant's settings, supports.
+//! The features that a connector or provider supports.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub enum Support {
     },
     /// Not supported by this identity provider with these settings.
     Unsupported {
-        /// Why, and the setting that would change it.
+        /// The reason, and the setting that would change it.
         reason: String,
     },
 }

@@ -22,7 +22,7 @@ pub trait Connector: Send + Sync + 'static {
     /// The provider that [`build`](Self::build) returns.
     type Provider: IdentityProvider;
 
-    /// Returns what this connector supports at most, with any settings.
+    /// Returns the features that this connector supports with at least some settings.
     fn capabilities() -> Capabilities;
 
     /// Builds the provider of one tenant. Checks the settings without network access; an error is `Misconfigured`.
@@ -38,7 +38,7 @@ pub struct ConnectorContext {
     pub clock: Arc<dyn Clock>,
     /// The random generator.
     pub random: Arc<dyn Random>,
-    /// Where the provider may connect to, and how.
+    /// The rules for outbound connections.
     pub outbound: OutboundPolicy,
     /// The public URL of the bridge, for links to its pages.
     pub public_url: Option<String>,
@@ -70,7 +70,7 @@ impl ConnectorContext {
     }
 }
 
-/// Where a tenant's provider may connect to. `idp-bridge-http` enforces it.
+/// The rules for a provider's outbound connections. `idp-bridge-http` enforces them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboundPolicy {
     /// Whether connections to loopback and private addresses are allowed.

@@ -210,7 +210,7 @@ impl Drop for CountedAttempt<'_> {
     }
 }
 
-/// Counts are no part of a policy: policies with different counters are equal.
+/// Counts are not part of a policy: policies with different counters are equal.
 impl PartialEq for UpstreamCounters {
     fn eq(&self, _: &Self) -> bool {
         true

@@ -13,7 +13,7 @@ use crate::{
     IdentityProvider, MailTokens, Matches, Result, UserId, UserKey, UserRecord, mark_verified,
 };
 
-/// The most pages of one search that are read.
+/// The maximum number of pages of one search.
 const MAX_PAGES: usize = 100;
 
 /// An [`IdentityProvider`] over a [`UserStore`].

@@ -8,14 +8,14 @@ use std::time::Duration;
 /// A result with [`Error`] as its error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What the caller can do about an error.
+/// The kind of an error: the caller's possible reaction.
 ///
 /// Deliberately exhaustive, so that the compiler checks the server's table from kinds to statuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// No such user. Never an outage, never a missing permission, never a missing realm.
+    /// The user does not exist. Outages, missing permissions and missing realms have other kinds.
     NotFound,
-    /// Several users match, and none may be chosen.
+    /// Several users match. The bridge chooses none of them.
     Ambiguous,
     /// The user differs from what the caller expects: another address, or another writer.
     Conflict,
@@ -39,11 +39,11 @@ pub enum ErrorKind {
     Unavailable,
     /// The deadline passed.
     Timeout,
-    /// The identity provider's answer is not one it should give.
+    /// The identity provider's response is malformed or unexpected.
     InvalidResponse,
     /// The settings do not match the identity provider, such as a realm that does not exist.
     Misconfigured,
-    /// A bug of the bridge.
+    /// A bug in the bridge.
     Unexpected,
 }
 
@@ -100,12 +100,12 @@ impl Error {
         Self::ours(ErrorKind::InvalidToken, reason)
     }
 
-    /// A user that is not there.
+    /// Creates the error of a missing user.
     pub fn no_such_user() -> Self {
         Self::ours(ErrorKind::NotFound, "no such user")
     }
 
-    /// Creates the error of a response about another user than the requested one, as from a wrong cache or proxy.
+    /// Creates the error of a response with another user, such as from a wrong cache.
     pub fn another_user() -> Self {
         let message = "the identity provider returned another user than the requested one";
         Self::upstream(ErrorKind::InvalidResponse, message)
@@ -180,14 +180,14 @@ impl Error {
         self
     }
 
-    /// Marks that the request got no answer: a connection failed or broke, or there was no time left.
+    /// Marks that the request got no response: a connection failed or broke, or there was no time left.
     #[must_use]
     pub fn unanswered(mut self) -> Self {
         self.0.unanswered = true;
         self
     }
 
-    /// Whether the request got no answer, so that the way to the identity provider is at fault and no setting of its own.
+    /// Returns whether the request got no response, which points to the connection and not to the settings.
     pub fn is_unanswered(&self) -> bool {
         self.0.unanswered
     }

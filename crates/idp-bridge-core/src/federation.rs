@@ -101,9 +101,9 @@ pub struct FederationSettings {
     pub clients: Vec<OauthClient>,
     /// The claim that contains the customer. The connector's default if absent.
     pub customer_claim: Option<String>,
-    /// What a logout does if the identity provider cannot end a single session.
+    /// The behavior of a logout if the identity provider cannot end a single session.
     pub fallback: LogoutFallback,
-    /// Where browsers may return to after a logout. Used by diagnoses; the server enforces it.
+    /// The addresses that browsers may return to after a logout. Used by diagnoses; the server enforces them.
     pub post_logout_redirect_uris: Vec<String>,
 }
 
@@ -147,7 +147,7 @@ pub struct OauthClient {
     pub secret: Option<Secret>,
 }
 
-/// What a logout does if the identity provider cannot end a single session.
+/// The behavior of a logout if the identity provider cannot end a single session.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LogoutFallback {
@@ -168,9 +168,9 @@ pub struct TokenIdentity {
     pub client: Option<String>,
     /// The session of the token, if the token names it.
     pub session: Option<SessionId>,
-    /// When the token was issued, by the identity provider's clock.
+    /// The time of issue, by the identity provider's clock.
     pub issued_at: Option<Timestamp>,
-    /// When the token expires, by the identity provider's clock.
+    /// The time of expiry, by the identity provider's clock.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -202,14 +202,14 @@ pub struct Logout<'a> {
     pub id_token_hint: Option<&'a Secret>,
 }
 
-/// What a logout ended at the identity provider.
+/// The result of a logout at the identity provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoggedOut {
-    /// The one session, with all that it issued.
+    /// The session of the login, with all its tokens.
     Session,
-    /// All logins of the user; where the identity provider cannot end them all, the bridge refuses what was issued until then.
+    /// All logins of the user. If the identity provider cannot end them all, the bridge rejects the tokens issued before.
     User {
-        /// When that was, by the identity provider's clock.
+        /// The time of the logout by the identity provider's clock.
         ended_at: Timestamp,
     },
     /// Only the refresh token, and the tokens issued with it.
@@ -268,11 +268,11 @@ pub struct FederationMetadata {
 /// The features of the OAuth side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FederationCapabilities {
-    /// How revoked tokens are detected.
+    /// The detection of revoked tokens.
     pub liveness: Liveness,
-    /// What a logout ends at the identity provider.
+    /// The extent of a logout at the identity provider.
     pub logout: LogoutReach,
-    /// Whether the identity provider sends notices of logouts that happen elsewhere.
+    /// Whether the identity provider sends notices of logouts that the bridge did not request.
     pub back_channel: Support,
     /// Whether access tokens may be opaque, so that only introspection identifies them.
     pub opaque_tokens: bool,
@@ -280,7 +280,7 @@ pub struct FederationCapabilities {
     pub cache_seconds: u32,
 }
 
-/// How revoked tokens are detected.
+/// The detection of revoked tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Liveness {
@@ -290,15 +290,15 @@ pub enum Liveness {
     Signature,
 }
 
-/// What a logout ends at the identity provider.
+/// The extent of a logout at the identity provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LogoutReach {
     /// One session.
     Session,
-    /// What came of the refresh token if one is shown, else all sessions of the user.
+    /// The refresh token and its access tokens if it is sent, otherwise all sessions of the user.
     RefreshTokenOrUser,
-    /// The refresh token if one is shown; else the access token, and all logins of the user at the bridge alone.
+    /// The refresh token if it is sent, otherwise the access token, with all logins of the user at the bridge only.
     RefreshToken,
 }
 
@@ -306,7 +306,7 @@ impl fmt::Display for LogoutReach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Session => "the session",
-            Self::RefreshTokenOrUser => "what came of the refresh token, or all sessions of the user",
+            Self::RefreshTokenOrUser => "the refresh token and its access tokens, or all sessions of the user",
             Self::RefreshToken => "the refresh token",
         })
     }

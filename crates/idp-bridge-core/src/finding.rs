@@ -20,7 +20,7 @@ pub enum Verdict {
 /// The result of one check, the calls that depend on it, and the fix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
-    /// What was checked, in a few words.
+    /// The subject of the check, in a few words.
     pub check: String,
     /// The calls that depend on it. Empty if it affects only a field or a warning.
     pub calls: Vec<CallKind>,
@@ -111,12 +111,12 @@ impl Finding {
         self
     }
 
-    /// Whether the check is about who can set a user's customer, and could not be made.
+    /// Returns whether the check is about who can set a user's customer, and could not be made.
     pub fn hides_authority(&self) -> bool {
         self.authority && self.verdict == Verdict::NotVisible
     }
 
-    /// Adds what was seen.
+    /// Adds the observed result.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(verdicts(Some((1, &seen()))), [Verdict::Ok, Verdict::Failed, Verdict::NotVisible]);
         let findings = Finding::chain(&[], checks(), Some((0, &seen())));
         assert_eq!((findings[0].fix.as_deref(), findings[0].detail.as_deref()), (Some("start it"), Some("seen")));
-        // A request without an answer says nothing of what comes after the first check.
+        // A request without a response proves nothing about the later checks.
         let findings = Finding::chain(&[], checks(), Some((1, &seen().unanswered())));
         assert_eq!((findings[0].fix.as_deref(), findings[0].detail.as_deref()), (Some("look"), Some("seen")));
     }

@@ -2,14 +2,14 @@
 
 use crate::{Email, Error, ErrorKind, Result};
 
-/// The most writes of the flag. One of two concurrent updates may be lost: Keycloak 26.7.3 lost one in 18 of 30 pairs
+/// The maximum number of writes of the flag. One of two concurrent updates may be lost: Keycloak 26.7.3 lost one in 18 of 30 pairs
 /// (November 2026).
 const ROUNDS: usize = 3;
 
 /// A user's current address, and whether it is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmailStatus {
-    /// The address in force, if it is valid.
+    /// The current address, if it is valid.
     pub email: Option<Email>,
     /// Whether it is marked as verified.
     pub verified: bool,
@@ -81,7 +81,7 @@ mod tests {
         EmailStatus { email: Email::new(email).ok(), verified }
     }
 
-    /// Marks a user; `other` acts after each write. Returns how it ended, how the user is then, and what was written.
+    /// Marks a user; `other` acts after each write. Returns the result, the user afterwards, and the writes.
     async fn mark(
         now: EmailStatus,
         expected: Option<&str>,
@@ -142,7 +142,7 @@ mod tests {
             let ended = mark(status("a@b", false), expected, moved).await;
             assert_eq!(ended, (Err(ErrorKind::Conflict), status("c@d", false), vec![true, false]));
         }
-        // Who changes the address may take the flag away, too.
+        // A writer that changes the address may also clear the flag.
         let reset = |_, user: &mut EmailStatus| *user = status("c@d", false);
         let ended = mark(status("a@b", false), None, reset).await;
         assert_eq!(ended, (Err(ErrorKind::Conflict), status("c@d", false), vec![true]));

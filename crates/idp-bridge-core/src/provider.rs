@@ -120,8 +120,8 @@ pub trait IdentityProvider: Send + Sync + 'static {
     ///
     /// Needs `users.send_password_reset_email`.
     ///
-    /// The server answers the platform when the recorder reports that the write begins, and lets the rest run on: what is looked up
-    /// before it can still be an error of the tenant, and what comes after it is for the log alone.
+    /// The server responds as soon as the recorder reports the start of the write. Errors before it reach the platform; errors
+    /// after it are only logged.
     ///
     /// # Behavior
     ///

@@ -67,7 +67,7 @@ impl RegistryEntry {
         self.kind
     }
 
-    /// Returns what this connector supports at most.
+    /// Returns the features that this connector supports with at least some settings.
     pub fn capabilities(&self) -> Capabilities {
         (self.capabilities)()
     }
@@ -94,7 +94,7 @@ impl fmt::Debug for RegistryEntry {
 pub struct ConfigError {
     /// The key's path within the settings, such as `federation.clients[0].id`; `.` for the settings as a whole.
     pub path: String,
-    /// What is wrong with the value, or what was expected.
+    /// The fault of the value, or the expected value.
     pub message: String,
 }
 

@@ -132,7 +132,7 @@ impl Recorder {
         let _ = self.counts.write_hook.set(Box::new(hook));
     }
 
-    /// Whether a write has begun, including those that were refused later.
+    /// Returns whether a write has begun, including those that were refused later.
     pub fn has_written(&self) -> bool {
         self.counts.has_written.load(Relaxed)
     }

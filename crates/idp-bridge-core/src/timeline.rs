@@ -1,7 +1,7 @@
 //! The steps of a call with their times, and the attempts of its requests to the identity provider.
 //!
 //! A call records them as they begin, so that they are known when the deadline drops its future. Log, metrics, the list of the
-//! last calls and traces are made of them.
+//! last calls and traces are built from them.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -59,7 +59,7 @@ pub struct Attempt {
 pub enum BreakerDecision {
     /// The breaker was closed: the attempt was sent.
     Closed,
-    /// The breaker was open, and sent this attempt to find out whether the host is back.
+    /// The breaker was open, and sent this attempt to check whether the host is available again.
     Probe,
     /// The breaker was open: the attempt was not sent.
     HeldBack,

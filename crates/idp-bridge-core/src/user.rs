@@ -46,7 +46,7 @@ pub struct UserRecord {
     pub id: UserId,
     /// The customer this user belongs to, from a source that users cannot edit.
     pub customer: Customer,
-    /// The address in force, not a pending one. `None` if the user has none, or if it is malformed.
+    /// The current address, not a pending one. `None` if the user has none, or if it is malformed.
     pub email: Option<Email>,
     /// When the user was created.
     pub create_time: Option<Timestamp>,
@@ -88,7 +88,7 @@ pub struct User {
     pub id: UserId,
     /// The tenant's identifier for the customer this user belongs to.
     pub customer: CustomerId,
-    /// The address in force.
+    /// The current address.
     pub email: Email,
     /// When the user was created (RFC 3339, UTC).
     #[serde(default, skip_serializing_if = "Option::is_none")]

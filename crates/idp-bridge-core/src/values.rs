@@ -17,7 +17,7 @@ pub struct InvalidValue {
 }
 
 impl InvalidValue {
-    /// Returns what is wrong.
+    /// Returns the fault of the value.
     pub fn reason(&self) -> &'static str {
         self.reason
     }

@@ -147,7 +147,7 @@ impl Drop for Breaker {
 }
 
 impl AdmittedAttempt {
-    /// Returns whether the breaker is open, and the attempt finds out whether the host is back.
+    /// Returns whether the breaker is open, and the attempt checks whether the host is available again.
     pub(crate) fn is_probe(&self) -> bool {
         self.is_probe
     }

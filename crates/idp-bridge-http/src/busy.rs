@@ -31,7 +31,7 @@ struct State {
 /// and write one after the other: the code of a step stays in the caches of the processor, and a sleeping peer is woken once for
 /// several writes. docs/performance.md has the effect.
 ///
-/// A yield costs time for nothing if no other task is ready. After each such yield more of the next ones are skipped: 1, 3, 7
+/// A yield wastes time if no other task is ready. After each such yield more of the next ones are skipped: 1, 3, 7
 /// and then 15.
 pub async fn yield_if_busy() {
     let mut state = STATE.get();

@@ -54,7 +54,7 @@ pub(crate) const RETRY_DELAY: Duration = Duration::from_secs(5);
 pub(crate) const FREE_FAILURES: u32 = 5;
 /// Interval between fetches after [`FREE_FAILURES`].
 pub(crate) const FETCH_INTERVAL: Duration = Duration::from_secs(1);
-/// How long a call waits for a new value if a usable one exists.
+/// Maximum wait of a call for a new value if a usable one exists.
 const STALE_WAIT: Duration = Duration::from_secs(1);
 /// Minimum interval between forced refreshes. A forged token can force one.
 pub(crate) const REFRESH_INTERVAL: Duration = Duration::from_secs(10);

@@ -23,7 +23,7 @@ const LIFETIME_SECONDS: i64 = 30;
 /// The type of an assertion (RFC 7523, section 2.2).
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// How a client proves its identity to a token endpoint. Cheap to clone.
+/// A client's authentication at a token endpoint. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum ClientProof {
     /// By a secret in the form (`client_secret_post`).

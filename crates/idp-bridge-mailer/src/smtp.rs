@@ -106,7 +106,7 @@ impl Delivery for Smtp {
 
     async fn send(&self, signer: &Signer, scope: &CallScope, kind: MailKind, user: &UserRecord) -> Result<()> {
         let mail = self.write(signer, kind, user)?;
-        // Before the connection, since its failures must not reveal to a stranger that the address has a user.
+        // Before the connection, since its failures must not reveal that the address has a user.
         scope.recorder().begin_write();
         self.deliver(scope, &mail).await?.quit().await;
         Ok(())

@@ -52,7 +52,7 @@ impl Templates {
         let subject = config.subject.clone().unwrap_or_else(|| subject.to_owned());
         let own_text = config.text_file.as_deref().map(|path| read(kind, path)).transpose()?;
         let own_html = config.html_file.as_deref().map(|path| read(kind, path)).transpose()?;
-        // A default HTML part beside a text of the tenant's own would say something else.
+        // A default HTML part beside the tenant's own text would have other contents.
         let html = own_html.or_else(|| own_text.is_none().then(|| html.to_owned()));
         let text = own_text.unwrap_or_else(|| text.to_owned());
         let mut environment = Environment::new();

@@ -34,7 +34,7 @@ pub struct Signer {
 pub struct Ticket {
     /// The id of the mail, which is also the id of its webhook.
     pub id: String,
-    /// When it was issued.
+    /// The time of issue.
     pub issued: Timestamp,
     /// The end of the token.
     pub expires: Timestamp,
@@ -163,7 +163,7 @@ mod tests {
         UserRecord { email: Some(email), ..UserRecord::new(UserId::new(id).unwrap()) }
     }
 
-    /// Verifies a token as the documentation says.
+    /// Verifies a token by the documented steps.
     fn verify_by_hand(token: &str) -> Option<(i64, Value)> {
         let (signed, signature) = token.rsplit_once('.')?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, &KEY);
@@ -200,7 +200,7 @@ mod tests {
         assert_ne!(part(&token, 0), part(&other, 0));
     }
 
-    /// A clock that stands still.
+    /// A clock that does not advance.
     #[derive(Debug)]
     struct At(Timestamp);
 

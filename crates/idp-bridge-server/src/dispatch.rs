@@ -27,8 +27,8 @@ pub enum Answer {
     Done,
     /// A password reset for an address that gets no mail.
     ///
-    /// The platform gets the response of [`Answer::Done`], since it forwards the call for strangers. The error is for the
-    /// log alone.
+    /// The platform gets the response of [`Answer::Done`], since it forwards the call for people who are not logged
+    /// in. Only the log contains the error.
     Concealed(Error),
 }
 

@@ -44,7 +44,7 @@ struct Ready {
     tenants: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     broken_tenants: Option<usize>,
-    /// Only with TLS, as the next one.
+    /// Absent without TLS, like the next member.
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate_expiry: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]

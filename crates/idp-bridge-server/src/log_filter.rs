@@ -104,7 +104,7 @@ fn lock(replaced: &Mutex<Option<Replaced>>) -> MutexGuard<'_, Option<Replaced>> 
 mod tests {
     use super::*;
 
-    /// A filter that records what is applied.
+    /// A filter that records the applied filters.
     #[derive(Default)]
     struct Recorded(Mutex<Vec<String>>);
 

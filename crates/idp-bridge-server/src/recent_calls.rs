@@ -7,8 +7,8 @@ use crate::call_record::CallRecord;
 
 /// The last calls of each [`Kind`].
 ///
-/// The kinds have lists of their own: many successes do not displace the failure that an operator looks for, and a stranger
-/// with an invalid signature displaces no call of a platform.
+/// The kinds have lists of their own: many successes do not displace the failure that an operator looks for, and
+/// calls with an invalid signature displace no call of a platform.
 #[derive(Debug)]
 pub(crate) struct RecentCalls {
     /// The maximum length of a list.

@@ -1,6 +1,7 @@
 //! Limits the number of password resets for an address.
 //!
-//! The platform sends resets for strangers, so each address counts before any look-up, whether or not a user has it.
+//! The platform sends resets for people who are not logged in, so each address counts before any look-up, whether or not a user
+//! has it.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What is recorded of each request besides its log line: counters, the list of the last calls, and its trace.
+//! The records of each request beside its log line: counters, the list of the last calls, and its trace.
 
 use std::sync::{Arc, OnceLock};
 
@@ -179,7 +179,7 @@ mod tests {
         let caller = |is_sampled| Some(TraceContext::new(u128::from(u64::MAX), 9, is_sampled));
         assert!(is_sampled(0.0, &origin(0, caller(true)), true));
         assert!(!is_sampled(1.0, &origin(0, caller(false)), true));
-        assert!(!is_sampled(0.0, &origin(0, caller(true)), false), "a stranger does not decide");
+        assert!(!is_sampled(0.0, &origin(0, caller(true)), false), "an unauthenticated caller does not decide");
         assert!(is_sampled(1.0, &origin(0, caller(false)), false));
     }
 

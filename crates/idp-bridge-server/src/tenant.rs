@@ -169,7 +169,7 @@ pub enum CustomerMissing {
     /// The user is incomplete, and the call fails.
     #[default]
     Reject,
-    /// The user is its own customer: its id stands for the customer.
+    /// The user is its own customer: its id is the customer.
     UseId,
 }
 

@@ -1,4 +1,4 @@
-//! Certificates of an authority that only one test knows.
+//! Certificates of an authority that only one test trusts.
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
 

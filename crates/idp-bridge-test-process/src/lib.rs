@@ -38,7 +38,7 @@ impl ServerProcess {
         command
     }
 
-    /// Starts a server with its output in a log. `install` says how to install what is missing.
+    /// Starts a server with its output in a log. `install` is the command that installs a missing program.
     pub fn start(command: &mut Command, log: &Path, install: &'static str) -> Self {
         let output = File::create(log).unwrap();
         let mut shell = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(output).spawn().unwrap();

@@ -101,7 +101,7 @@ impl SambaServer {
         self.client("ldapmodify", name, password, &["-a"], ldif)
     }
 
-    /// Returns an entry as the administrator sees it, as LDIF. Empty if there is none.
+    /// Returns an entry with the administrator's rights, as LDIF. Empty if there is none.
     pub fn find(&self, filter: &str) -> String {
         let arguments = ["-LLL", "-o", "ldif-wrap=no", "-b", Self::SUFFIX, filter];
         let output = self.client("ldapsearch", "Administrator@acme.example", ADMINISTRATOR, &arguments, "");

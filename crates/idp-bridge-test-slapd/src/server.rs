@@ -152,7 +152,7 @@ access to dn.children="ou=people,dc=acme,dc=example" by dn.exact="cn=bridge,dc=a
         self.client("ldapmodify", name, password, &["-a"], ldif)
     }
 
-    /// Returns an entry as the administrator sees it, as LDIF with its operational attributes. Empty if there is none.
+    /// Returns an entry with the administrator's rights, as LDIF with its operational attributes. Empty if there is none.
     pub fn find(&self, filter: &str) -> String {
         let arguments = ["-LLL", "-o", "ldif-wrap=no", "-b", Self::SUFFIX, filter, "*", "+"];
         let output = self.client("ldapsearch", "cn=admin,dc=acme,dc=example", "secret-of-admin", &arguments, "");

@@ -38,14 +38,14 @@ pub fn run(registry: Registry) -> ExitCode {
             report::finish(commands::run(cli, &registry), as_json)
         }
         Err(error) => {
-            // The reader of standard output may be gone.
+            // The reader of standard output may have ended.
             let _ = error.print();
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
         }
     }
 }
 
-/// Parses the arguments of the process. `--version` describes what was built into the program.
+/// Parses the arguments of the process. `--version` describes the built-in parts of the program.
 fn parse(registry: &Registry) -> Result<cli::Cli, clap::Error> {
     // Clap takes text of the program's lifetime.
     let version: &str = commands::version::describe(registry).leak();

@@ -13,7 +13,7 @@ use crate::support::http::Request;
 const RECOVERY: Duration = Duration::from_secs(3);
 pub(super) const OK: &[&str] = &["ok"];
 
-/// What the rows share.
+/// The common state of the rows.
 #[derive(Clone, Copy)]
 pub(super) struct Stage<'a> {
     pub(super) idps: &'a [Idp],

@@ -65,7 +65,7 @@ fn keys(path: &str, heading: &str, table: Schema<'_>, page: &mut String) {
     }
 }
 
-/// Whether a key is the `_file` or `_env` form of a secret.
+/// Returns whether a key is the `_file` or `_env` form of a secret.
 fn is_secret_form(table: Schema<'_>, key: &str) -> bool {
     let names = FORMS.iter().filter_map(|form| key.strip_suffix(form));
     names.into_iter().any(|name| table.properties().any(|(other, schema)| other == name && schema.has_secret()))

@@ -122,7 +122,7 @@ fn start_smtp(place: &Place, python: &Path, maildir: &Path, port: u16) -> Result
     launched.context("cannot start the SMTP server")
 }
 
-/// Whether an SMTP server sends its greeting.
+/// Returns whether an SMTP server sends its greeting.
 fn greets(port: u16) -> bool {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_secs(1)) else { return false };

@@ -75,10 +75,10 @@ fn build(place: &Place) -> Result<PathBuf> {
     for name in ["go.mod", "go.sum"] {
         files::write(&folder.join(name), &files::read(&dir.join(name))?)?;
     }
-    // It names a folder that is no part of the module. Only examples and tests need it.
+    // It names a folder that is not part of the module. Only examples and tests need it.
     let modfile = folder.join("go.mod").to_string_lossy().into_owned();
     process::output(Command::new(GO.path()?).args(["mod", "edit", "-dropreplace=github.com/ory/client-go", &modfile]))?;
-    // Without optimization, since the build takes longer than all that Kratos does here.
+    // Without optimization, since the build takes longer than Kratos runs here.
     let options = ["-gcflags=all=-N -l", "-ldflags=-s -w", "-modfile", &modfile, "-o"];
     let mut build = Command::new(GO.path()?);
     build.current_dir(dir).env("CGO_ENABLED", "0").arg("build").args(options).arg(&program);

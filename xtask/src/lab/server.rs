@@ -158,7 +158,7 @@ fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// Whether a request to this URL succeeds.
+/// Returns whether a request to this URL succeeds.
 pub(crate) fn responds(url: &str) -> bool {
     get(url).is_ok()
 }

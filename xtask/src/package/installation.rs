@@ -1,4 +1,4 @@
-//! Installs the Debian package in a new system below a folder, checks what it contains there, and removes it.
+//! Installs the Debian package in a new system below a folder, checks its contents there, and removes it.
 
 use std::path::Path;
 use std::process::Command;

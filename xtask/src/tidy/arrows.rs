@@ -44,7 +44,7 @@ fn check_package(package: &Package) -> Vec<Problem> {
     package.dependencies.iter().filter(is_unwanted).map(|found| problem(&package.name, rule(found))).collect()
 }
 
-/// Whether the package may depend on the other one outside its tests.
+/// Returns whether the package may depend on the other one outside its tests.
 fn is_allowed(package: &Package, dependency: &Dependency) -> bool {
     let target = dependency.name.strip_prefix("idp-bridge-").unwrap_or_default();
     match package.name.as_str() {

@@ -45,7 +45,7 @@ fn check_file(source: &Source, metrics: &Metrics<'_>) -> Vec<Problem> {
         .collect()
 }
 
-/// Returns what is wrong with the query in a line.
+/// Returns the fault of the query in a line.
 fn check_query(line: &str, metrics: &Metrics<'_>) -> Vec<String> {
     let (mut rules, mut known) = (Vec::new(), BTreeSet::from([BUCKET]));
     for (at, _) in line.match_indices(PREFIX) {

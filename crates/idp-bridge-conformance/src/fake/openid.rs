@@ -66,7 +66,7 @@ pub struct OpenId<U> {
     pub ends_access_tokens: bool,
     /// The audience of client assertions, if it is not the issuer.
     pub assertion_audience: Option<String>,
-    /// How many seconds the clock is ahead.
+    /// The seconds by which the clock is ahead.
     pub clock_ahead: i64,
     /// Changed members of the discovery document; `null` removes one.
     pub document: BTreeMap<String, Value>,

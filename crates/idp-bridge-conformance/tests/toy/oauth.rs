@@ -20,7 +20,7 @@ use super::client::{Client, Reply, Request, invalid};
 use super::jwt::Jwt;
 use super::sessions::ISSUER;
 
-/// How long an expired token can be identified, in seconds.
+/// The time after its expiry in which a token can be identified, in seconds.
 const DAY: i64 = 24 * 3600;
 
 /// Federation of a provider for the toy.

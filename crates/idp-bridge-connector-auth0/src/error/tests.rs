@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::*;
 
-/// Responses by their source: step, status, body and kind of the error. A body that is a string is no JSON.
+/// Responses by their source: step, status, body and kind of the error. A body that is a string is not JSON.
 const TABLE: &str = include_str!("refusals.json");
 
 type Row = (String, u16, Value, String);

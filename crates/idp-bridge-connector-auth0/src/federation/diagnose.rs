@@ -141,7 +141,7 @@ impl Auth0Federation {
         let fix =
             format!("Applications → `{id}` → Settings → Allowed Logout URLs: add each of `post_logout_redirect_uris`");
         let allowed = &settings.allowed_logout_urls;
-        // The meaning of `*` is up to Auth0: a pattern with one may match.
+        // Auth0 defines the meaning of `*`: a pattern with one may match.
         let allows = |uri: &str| allowed.iter().any(|own| own == uri || own.contains('*'));
         let urls = self.settings.check_post_logout_redirect_uris(id, allows, &fix).unwrap_or_else(|| {
             match allowed.as_slice() {

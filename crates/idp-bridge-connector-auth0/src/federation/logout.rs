@@ -13,14 +13,14 @@ use super::Auth0Federation;
 use super::token::{session, subject};
 use crate::client::{CREDENTIALS, CredentialKind};
 
-/// The longest time since the expiry of an ID token that names a session. The token grants nothing, so its age hardly matters.
+/// The longest time since the expiry of an ID token that names a session. The token grants no access, so it may be old.
 const YEAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// The most pages of refresh tokens that are deleted. Auth0 lists a thousand tokens at most.
+/// The maximum number of deleted pages of refresh tokens. Auth0 lists a thousand tokens at most.
 const ROUNDS: usize = 1000 / CREDENTIALS + 1;
 
 impl Auth0Federation {
-    /// Ends the least possible: the given refresh token, the session that the hint names, otherwise everything of the user.
+    /// Ends as little as possible: the given refresh token, the session that the hint names, otherwise everything of the user.
     pub(super) async fn end_login(&self, scope: &CallScope, logout: &Logout<'_>) -> Result<LoggedOut> {
         // The caller's faults are detected first, before anything changes.
         let session = self.session_to_end(scope, logout).await?;

@@ -8,7 +8,7 @@ use idp_bridge_core::{CallScope, Error, ErrorKind, Result};
 use super::{PAGE, UserPool, incomplete};
 use crate::error::Operation;
 
-/// The most pages of app clients that are read.
+/// The maximum number of pages of app clients.
 const MAX_PAGES: usize = 20;
 /// The only attribute that users may read and write through the bridge's app client, with which they never sign in. A client
 /// without such lists may write every standard attribute.

@@ -53,7 +53,7 @@ pub(crate) enum Auth {
         client_id: String,
         /// The setting of the client secret.
         client_secret: String,
-        /// Where the secret is sent.
+        /// The place of the secret in a request.
         #[serde(default)]
         secret_in: SecretIn,
         /// Further fields of the form, such as `scope`.
@@ -85,7 +85,7 @@ pub(crate) enum Auth {
         json: BTreeMap<String, String>,
         /// The place of the token in the answer, a JSON pointer.
         token: String,
-        /// For how long the token is valid, in seconds.
+        /// The lifetime of the token, in seconds.
         lifetime: u64,
     },
 }

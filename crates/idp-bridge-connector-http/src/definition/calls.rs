@@ -10,7 +10,7 @@ use crate::body::JsonBody;
 use crate::select::Check;
 use crate::template::Template;
 
-/// The calls. A call that the product cannot do has `unsupported`.
+/// The calls. A call that the product does not support has `unsupported`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Calls {
@@ -24,9 +24,9 @@ pub(crate) struct Calls {
     pub(crate) delete: Call,
     /// Marks the address of the user `{id}` as verified.
     pub(crate) mark_email_verified: Call,
-    /// Has a verification mail sent to the user `{id}`.
+    /// Requests a verification mail to the user `{id}`.
     pub(crate) send_verification_email: Call,
-    /// Has a password reset mail sent to the user `{id}`.
+    /// Requests a password reset mail to the user `{id}`.
     pub(crate) send_password_reset_email: Call,
 }
 
@@ -50,7 +50,7 @@ impl Calls {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Call {
-    /// Why the product cannot do the call.
+    /// The reason why the product does not support the call.
     pub(crate) unsupported: Option<String>,
     /// The limit or condition of the call.
     pub(crate) condition: Option<String>,
@@ -74,10 +74,10 @@ pub(crate) struct Call {
     /// Texts that a search cannot express. A value with one of them is refused without a request.
     #[serde(default)]
     pub(crate) cannot_contain: Vec<String>,
-    /// The request that must succeed before an answer without a user means that there is none. For products that answer a missing
-    /// right in the same way.
+    /// The request that must succeed before a response without a user means that it does not exist. For products that send
+    /// an equal response for a missing right.
     pub(crate) if_absent: Option<RequestSpec>,
-    /// Where the next page is. Without it a search has one page.
+    /// The place of the next page. Without it a search has one page.
     pub(crate) next: Option<Next>,
 }
 
@@ -137,10 +137,10 @@ pub(crate) struct RequestSpec {
     /// The statuses of success. Without it each 2xx is one.
     #[serde(default)]
     pub(crate) success: Vec<u16>,
-    /// Whether a successful answer has no body. One with a body is not the product's.
+    /// Whether a successful response has no body. A response with a body is not the product's.
     #[serde(default)]
     pub(crate) empty_body: bool,
-    /// What a successful answer proves. An answer without it is an outage, unless a rule of `errors` applies.
+    /// The conditions of a successful response. A response that does not meet them is an outage, unless a rule of `errors` applies.
     #[serde(default)]
     pub(crate) require: Vec<Check>,
     /// Values of the answer for later steps, by name: `{step.name}`.

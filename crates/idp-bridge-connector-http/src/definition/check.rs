@@ -119,7 +119,7 @@ impl Checker<'_> {
             }
             SettingKind::Text if default.is_empty() => self.report(place, "the text is empty: remove it"),
             SettingKind::Origin => {
-                // What the settings of a tenant can allow is allowed.
+                // A default is checked by the most permissive policy, since the settings of a tenant may allow it.
                 let networks = PrivateNetworks::Allow;
                 let policy =
                     OutboundPolicy { allow_http: true, private_networks: networks, ..OutboundPolicy::default() };
@@ -247,7 +247,7 @@ impl Checker<'_> {
             if probe.authority && user.customer_protected.is_some() {
                 self.report(
                     &place,
-                    "remove it, or `user.customer_protected`: one of them says who can write the customer",
+                    "remove it, or `user.customer_protected`: one of them shows who can write the customer",
                 );
             }
         }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::{RequestSpec, SecretIn};
 use crate::template::Template;
 
-/// Federation by OpenID Connect: what the standards leave open, and what the product does in its own way.
+/// Federation by OpenID Connect: the choices of the product, and its deviations from the standards.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FederationSpec {
@@ -22,7 +22,7 @@ pub(crate) struct FederationSpec {
     pub(crate) client_id: Option<String>,
     /// The setting with the secret of that client.
     pub(crate) client_secret: Option<String>,
-    /// Where clients send their secrets.
+    /// The place of the clients' secrets in a request.
     #[serde(default)]
     pub(crate) secret_in: SecretIn,
     /// The scopes that applications must request.

@@ -10,14 +10,14 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Definition, check};
 
-/// Why a definition cannot be used.
+/// A mistake in a definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DefinitionError {
     /// The line, from 1.
     pub line: usize,
     /// The key, such as `calls.delete.request.path`; empty if the text is not TOML.
     pub key: String,
-    /// What is wrong, and what is expected.
+    /// The fault, and the expected value.
     pub message: String,
 }
 

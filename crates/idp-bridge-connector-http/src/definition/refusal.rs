@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::select::Check;
 use crate::text_or::OneOrMany;
 
-/// What an unsuccessful answer means.
+/// The meaning of an unsuccessful response.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ErrorRule {
@@ -25,9 +25,9 @@ pub(crate) struct ErrorRule {
     /// Whether the body is empty.
     #[serde(default)]
     pub(crate) empty_body: bool,
-    /// What the answer means.
+    /// The kind of the error.
     pub(crate) kind: RefusalKind,
-    /// What happened, for the log.
+    /// A description of the error, for the log.
     pub(crate) message: String,
     /// The next step for the tenant's operator.
     pub(crate) hint: Option<String>,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::RequestSpec;
 
-/// How the conformance suite creates and changes users on a real server.
+/// The requests by which the conformance suite creates and changes users on a real server.
 ///
 /// Its requests have the placeholders of settings, and `{stage.smtp_host}` and `{stage.smtp_port}` of the suite's mail server.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -31,7 +31,7 @@ pub(crate) struct Stage {
     pub(crate) change_email: Option<RequestSpec>,
     /// Logs in with `{email}` and `{stage.password}`. A refusal means that the login failed.
     pub(crate) log_in: Option<RequestSpec>,
-    /// What a user can change itself, after `log_in`.
+    /// The requests by which a user changes itself, after `log_in`.
     pub(crate) edit_self: Option<SelfEdit>,
     /// Further values of a new user, by name: `{stage.name}`.
     #[serde(default)]

@@ -40,18 +40,18 @@ pub(crate) enum IdForm {
     Opaque,
 }
 
-/// Where the fields of a user are.
+/// The places of a user's fields in a response.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UserMap {
     /// The id.
     pub(crate) id: Selector,
-    /// The address in force.
+    /// The current address.
     pub(crate) email: Option<Selector>,
     /// The customer, as a text or a list of texts.
     pub(crate) customer: Option<Selector>,
-    /// Why users can never write their customer, if the product itself forbids it. Without it a probe with `authority` checks
-    /// that, or `doctor` reports that the bridge cannot.
+    /// The reason why users can never write their customer, if the product itself forbids it. Without it a probe with `authority`
+    /// checks that, or `doctor` reports that the bridge cannot.
     pub(crate) customer_protected: Option<String>,
     /// Whether the address is verified.
     pub(crate) email_verified: Option<FlagField>,
@@ -63,12 +63,12 @@ pub(crate) struct UserMap {
     pub(crate) update_time: Option<TimeField>,
     /// When the user logged in last.
     pub(crate) login_time: Option<TimeField>,
-    /// How often the user has logged in.
+    /// The number of logins of the user.
     pub(crate) logins_count: Option<Selector>,
     /// Further values of the user that requests need.
     #[serde(default)]
     pub(crate) detail: BTreeMap<String, Selector>,
-    /// Conditions of which each means that the user is no person, such as a service account.
+    /// Conditions of which each means that the user is not a person, such as a service account.
     #[serde(default)]
     pub(crate) not_a_person: Vec<Check>,
 }
@@ -80,7 +80,7 @@ pub(crate) type FlagField = TextOr<FlagTable>;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FlagTable {
-    /// Where the value is.
+    /// The place of the value.
     pub(crate) value: Selector,
     /// The values that mean true; all others mean false.
     #[serde(default)]
@@ -96,7 +96,7 @@ pub(crate) struct FlagTable {
     pub(crate) not: bool,
     /// The value if the user has no such value.
     pub(crate) default: Option<bool>,
-    /// How exact the field is; without it exact.
+    /// The fidelity of the field. `exact` by default.
     pub(crate) fidelity: Option<Fidelity>,
 }
 
@@ -107,21 +107,21 @@ pub(crate) type TimeField = TextOr<TimeTable>;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TimeTable {
-    /// Where the time is.
+    /// The place of the time.
     pub(crate) value: Selector,
     /// The format; without it RFC 3339.
     #[serde(default)]
     pub(crate) format: TimeFormat,
-    /// How exact the field is; without it exact.
+    /// The fidelity of the field. `exact` by default.
     pub(crate) fidelity: Option<Fidelity>,
 }
 
 /// The table of a field with a value that is converted.
 pub(crate) trait FieldTable {
-    /// Returns where the value is.
+    /// Returns the place of the value.
     fn value(&self) -> &Selector;
 
-    /// Returns how exact the field is, if the definition says it.
+    /// Returns the fidelity of the field, if the definition declares it.
     fn fidelity(&self) -> Option<Fidelity>;
 }
 
@@ -146,7 +146,7 @@ impl FieldTable for TimeTable {
 }
 
 impl<T: FieldTable> TextOr<T> {
-    /// Returns where the value is.
+    /// Returns the place of the value.
     pub(crate) fn selector(&self) -> Selector {
         match self {
             Self::Text(pointer) => Selector::Text(pointer.clone()),
@@ -154,7 +154,7 @@ impl<T: FieldTable> TextOr<T> {
         }
     }
 
-    /// Returns how exact the field is; without a declaration exact.
+    /// Returns the fidelity of the field. `exact` by default.
     pub(crate) fn fidelity(&self) -> Fidelity {
         let declared = if let Self::Table(table) = self { table.fidelity() } else { None };
         declared.unwrap_or(Fidelity::Exact)

@@ -31,12 +31,12 @@ pub struct DefinitionHarness {
     kept: Option<Box<dyn std::any::Any + Send + Sync>>,
 }
 
-/// What changes while cases run.
+/// The state that changes while cases run.
 #[derive(Default)]
 struct State {
     /// The users to delete in the end, with their first addresses.
     created: Vec<(UserId, Option<Email>)>,
-    /// Where requests are recorded, and the relays that do so.
+    /// The folder for recorded requests, and the relays that record them.
     recording: Option<Recording>,
     relays: Vec<RecordingRelay>,
 }

@@ -12,9 +12,9 @@ use idp_bridge_connector_http::{HttpConfig, catalog};
 use idp_bridge_connector_http_testing::{DefinitionHarness, redact};
 use idp_bridge_core::Secret;
 
-/// How many failed cases are run again to show their requests.
+/// The maximum number of failed cases that run again to show their requests.
 const EXPLAINED: usize = 10;
-/// How many exchanges of a failed case are shown.
+/// The maximum number of exchanges to show of a failed case.
 const EXCHANGES: usize = 12;
 
 /// Runs the conformance suite of idp-bridge on a server, with the stage of a definition.
@@ -41,7 +41,7 @@ struct Options {
     /// The port on 127.0.0.1 that the server sends its mails to [default: a free one, which the stage tells the server]
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     smtp_port: u16,
-    /// How many cases run at a time
+    /// The maximum number of cases that run at a time
     #[arg(long, default_value_t = 8)]
     concurrency: usize,
     /// Run only cases with this text in their names

@@ -285,7 +285,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "[user]",
         "[[doctor]]\ncheck = \"x\"\nrequest = { origin = \"url\", path = [] }\nfix = \"x\"\n§authority = true\n\
          expect = [{ at = \"\", present = true }]\n[user]\ncustomer_protected = \"x\"",
-        "one of them says who can write the customer",
+        "one of them shows who can write the customer",
     ),
     // Federation.
     (

@@ -1,4 +1,4 @@
-//! What a definition sends, and where.
+//! The requests of a definition.
 
 use std::sync::Arc;
 use std::time::Duration;

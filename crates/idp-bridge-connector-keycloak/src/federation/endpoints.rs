@@ -113,7 +113,8 @@ fn with_client<'a>(client: &'a OauthClient, form: &[(&'a str, &'a str)]) -> Vec<
 
 /// Parses userinfo's challenge. A 401 or 403 without one may come from a proxy.
 ///
-/// The texts were seen on 26.7.3 in November 2026. An unknown text of another version is [`Userinfo::Refused`], which promises least.
+/// The texts were seen on 26.7.3 in November 2026. An unknown text of another version is [`Userinfo::Refused`], which
+/// proves nothing about the session.
 fn parse_challenge(response: &Response) -> Option<Userinfo> {
     let challenge = response.bearer_challenge()?;
     match (response.status, challenge.error.as_deref()?) {

@@ -1,4 +1,4 @@
-//! How the suite makes users in real directories, with mails to a real mail server.
+//! The harnesses of real directories, with mails to a real mail server.
 
 mod openldap;
 mod samba;

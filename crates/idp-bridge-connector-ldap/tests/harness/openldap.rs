@@ -1,4 +1,4 @@
-//! How the suite makes users in OpenLDAP.
+//! The harness of OpenLDAP.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};

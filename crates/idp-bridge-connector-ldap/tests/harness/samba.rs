@@ -1,4 +1,4 @@
-//! How the suite makes users in the Active Directory of a Samba server.
+//! The harness of the Active Directory of a Samba server.
 
 use std::fmt::Write as _;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What `doctor` says of wrong rights and settings, and the same mistakes in a call.
+//! The findings of `doctor` for wrong rights and settings, and the errors of calls with them.
 
 use idp_bridge_connector_ldap::LdapConfig;
 use idp_bridge_core::{CallKind, CustomerId, ErrorKind, Finding, UserKey, Verdict};

@@ -1,4 +1,4 @@
-//! How the suite makes users of the memory connector.
+//! The harness of the memory connector.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -34,9 +34,9 @@ impl Harness for InProcess {
             Need::Upstream => "it runs in process: there is no connection to an identity provider to interrupt",
             Need::Control(_) => "it runs in process: there are no credentials, realms and rights that could be wrong",
             Need::UndeliverableMail | Need::UnacceptedMail(_) => "mails are recorded, and recording does not fail",
-            Need::SelfEdit => "nobody logs in to it, so users edit nothing",
+            Need::SelfEdit => "no user can log in, so users edit nothing",
             Need::SecondEmail => "a user has one address",
-            Need::Login => "nobody logs in to it: login times and counts are what the file says",
+            Need::Login => "no user can log in: login times and counts are those of the file",
             _ => return None,
         };
         Some(reason.to_owned())

@@ -111,12 +111,12 @@ impl Connection {
         Ok(prepared)
     }
 
-    /// Forgets a prepared statement, so that it is prepared again.
+    /// Removes a prepared statement, so that it is prepared again.
     pub(crate) fn forget(&mut self, name: &str) {
         self.prepared.remove(name);
     }
 
-    /// Forgets all prepared statements, if they are of another generation.
+    /// Removes all prepared statements, if they are of another generation.
     pub(crate) fn renew(&mut self, generation: u64) {
         if self.generation != generation {
             self.prepared.clear();

@@ -79,7 +79,7 @@ impl Fault {
         let Some(refusal) = error.as_db_error() else { return Self::without_answer(error) };
         // The tables have changed, or a connection pooler has another server connection.
         let is_stale = matches!(refusal.code().code(), "0A000" | "26000");
-        // An idle connection that an administrator or a restart has ended says so at its next use.
+        // An idle connection that an administrator or a restart has ended reports this at its next use.
         let is_ending = matches!(refusal.code().code(), "57P01" | "57P02" | "57P05");
         let error = classify(refusal).with("statement", statement.name);
         Self { error, is_answered: true, can_repeat: is_stale || is_ending, is_stale, is_ending }
@@ -116,7 +116,7 @@ fn no_session(reason: &str) -> Error {
     } else {
         (ErrorKind::Unauthenticated, "set `password_file`, and check the server's rules in `pg_hba.conf`")
     };
-    Error::upstream(kind, format!("the database gives no session: {reason}")).with_hint(hint)
+    Error::upstream(kind, format!("the database refuses the session: {reason}")).with_hint(hint)
 }
 
 /// Converts a refusal of the server by its code. Its message and its details may have values, and are left out.
@@ -144,7 +144,7 @@ fn classify(refusal: &DbError) -> Error {
         ),
         ("57014", _) => (Timeout, "the database cancelled the statement at its deadline", "check locks and indexes"),
         ("55P03" | "40001" | "40P01", _) => {
-            (Unavailable, "another transaction is in the way", "try again; check for long transactions")
+            (Unavailable, "another transaction blocks the statement", "try again; check for long transactions")
         }
         ("53300", _) => (
             Unavailable,

@@ -21,7 +21,7 @@ pub(super) struct Threads {
 }
 
 impl Threads {
-    /// Creates a set of at most so many threads, each with a connection that `open` returns.
+    /// Creates a set of at most this number of threads, each with a connection that `open` returns.
     pub(super) fn new(open: impl Fn() -> Result<Connection> + Send + Sync + 'static, most: usize) -> Self {
         Self { open: Arc::new(open), places: Arc::new(Semaphore::new(most)), idle: Arc::default() }
     }
@@ -57,7 +57,7 @@ fn connect<'a>(connection: &'a mut Option<Connection>, open: &Open) -> Result<&'
     }
 }
 
-/// Runs a function, unless its caller has gone.
+/// Runs a function, unless its caller no longer waits.
 fn run_stage<T>(
     stage: &Mutex<Stage>,
     connection: &mut Connection,

@@ -1,4 +1,4 @@
-//! How the suite makes users in tables.
+//! The harness of users in tables.
 
 pub(crate) mod postgres;
 pub(crate) mod sqlite;

@@ -1,4 +1,4 @@
-//! What `doctor` says of statements that do not fit, and the same mistakes in a call.
+//! The findings of `doctor` for wrong statements, and the errors of calls with them.
 
 use idp_bridge_core::{CallKind, ErrorKind, Verdict};
 

@@ -1,4 +1,4 @@
-//! What a product's user store offers to a directory.
+//! The operations of a product's user store.
 
 use async_trait::async_trait;
 
@@ -14,15 +14,15 @@ use crate::{
 /// [`IdentityProvider`](crate::IdentityProvider) says. It is called only for calls that its capabilities declare.
 #[async_trait]
 pub trait UserStore: Send + Sync + 'static {
-    /// What the store needs beside the record to address a user or to send mails, such as a user name.
+    /// Data beside the record that addresses a user or sends mails, such as a user name.
     type Detail: Send + Sync;
 
-    /// Returns what this store supports with its settings.
+    /// Returns the features that this store supports with its settings.
     fn capabilities(&self) -> &Capabilities;
 
-    /// Reads the user with this id, service accounts included. `None` if the product says that there is no such user.
+    /// Reads the user with this id, service accounts included. `None` if the user does not exist.
     ///
-    /// An id that the product cannot have given, or that would reach another resource, is `None` without a request.
+    /// An id that the product cannot have issued, or that would reach another resource, is `None` without a request.
     async fn read(&self, scope: &CallScope, id: &UserId) -> Result<Option<StoredUser<Self::Detail>>>;
 
     /// Reads a user again, by the name that writes address.
@@ -34,7 +34,7 @@ pub trait UserStore: Send + Sync + 'static {
         self.read(scope, &user.record.id).await
     }
 
-    /// Returns whether the user is a person. For products with records that leave it open, so that a request must decide.
+    /// Returns whether the user is a person. For products with records that do not contain it, so that a request is necessary.
     async fn is_person(&self, scope: &CallScope, user: &StoredUser<Self::Detail>) -> Result<bool> {
         let _ = scope;
         Ok(user.is_person)
@@ -62,12 +62,12 @@ pub trait UserStore: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Returns whether a user is read before the delete. Without it, service accounts must be out of the reach of a delete.
+    /// Returns whether a user is read before the delete. Otherwise a delete must not be able to reach service accounts.
     fn reads_before_delete(&self) -> bool {
         true
     }
 
-    /// Deletes the user with this id. `user` is there if [`reads_before_delete`](Self::reads_before_delete) says so.
+    /// Deletes the user with this id. `user` is present if [`reads_before_delete`](Self::reads_before_delete) returns true.
     async fn delete(&self, scope: &CallScope, id: &UserId, user: Option<&StoredUser<Self::Detail>>) -> Result<Deleted>;
 
     /// Sets or clears the flag of a verified address. Returns the user afterwards if the answer contains it.
@@ -78,7 +78,7 @@ pub trait UserStore: Send + Sync + 'static {
         verified: bool,
     ) -> Result<Option<StoredUser<Self::Detail>>>;
 
-    /// Returns `State` with the reason if the product sends this mail to no such user. The user has an email.
+    /// Returns `State` with the reason if the product does not send this mail to such a user. The user has an email.
     fn check_mail(&self, mail: MailKind, user: &StoredUser<Self::Detail>) -> Result<()> {
         let _ = mail;
         match user.record.blocked {
@@ -126,7 +126,7 @@ impl MailKind {
 /// The value that a search is for.
 #[derive(Debug, Clone, Copy)]
 pub enum SearchKey<'a> {
-    /// The address in force, compared without regard to ASCII case.
+    /// The current address, compared without regard to ASCII case.
     Email(&'a Email),
     /// The customer, compared byte for byte.
     Customer(&'a CustomerId),
@@ -180,7 +180,7 @@ pub struct StoredUser<D = ()> {
     pub is_stale: bool,
     /// Whether the user was not read by the name that writes address. The directory reads the user again before a write.
     pub reread_before_write: bool,
-    /// What only the store uses.
+    /// The store's own data of the user.
     pub detail: D,
     customers: Vec<String>,
 }

@@ -24,12 +24,12 @@ const CUSTOMER_CLAIM: &str = "customer_id";
 /// The maximum age of an expired access token that can still end its login.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What the standards leave open.
+/// The choices that OpenID Connect leaves to the provider.
 #[derive(Debug)]
 pub struct StandardChoices {
     /// The client for introspection. Without one, userinfo validates tokens.
     pub introspection_client: Option<IntrospectionClient>,
-    /// How clients with a secret authenticate.
+    /// The authentication method of clients with a secret.
     pub authentication: ClientAuthentication<'static>,
     /// The scopes that applications must request.
     pub scopes: Vec<String>,
@@ -49,7 +49,7 @@ pub struct IntrospectionClient {
 }
 
 impl IntrospectionClient {
-    /// Returns the credentials, with a secret sent in this way.
+    /// Returns the credentials, with this authentication method for a secret.
     fn credentials<'a>(&'a self, secret: ClientAuthentication<'a>) -> ClientCredentials<'a> {
         let key = self.signer.as_ref().map(|signer| ClientAuthentication::PrivateKey(signer, self.audience));
         ClientCredentials { client: &self.client, authentication: key.unwrap_or(secret) }
@@ -120,7 +120,7 @@ impl StandardFederation {
         self.openid.introspect(scope, token, client.credentials(self.authentication)).await
     }
 
-    /// Returns the credentials of a client, sent in the configured way.
+    /// Returns the credentials of a client, with the configured authentication method.
     fn credentials<'a>(&self, client: &'a OauthClient) -> ClientCredentials<'a> {
         ClientCredentials { client, authentication: self.authentication }
     }

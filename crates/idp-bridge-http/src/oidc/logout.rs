@@ -93,9 +93,8 @@ pub(super) fn check(claims: &Claims, now: Timestamp, settings: &FederationSettin
     if !claims.audience().into_iter().any(|client| settings.client(client).is_some()) {
         return Err(Error::invalid_token("the logout token is for another client"));
     }
-    let issued_at = claims
-        .timestamp("iat")
-        .ok_or_else(|| Error::invalid_token("the logout token does not say when it was issued"))?;
+    let issued_at =
+        claims.timestamp("iat").ok_or_else(|| Error::invalid_token("the logout token has no time of issue (`iat`)"))?;
     if now.duration_since(issued_at) > to_signed(MAX_AGE) {
         return Err(Error::invalid_token("the logout token is too old"));
     }

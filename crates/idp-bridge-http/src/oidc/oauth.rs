@@ -44,7 +44,7 @@ pub enum AssertionAudience {
 pub struct ClientCredentials<'a> {
     /// The client, and its secret if it has one.
     pub client: &'a OauthClient,
-    /// How the client authenticates.
+    /// The client's authentication method.
     pub authentication: ClientAuthentication<'a>,
 }
 

@@ -15,7 +15,7 @@ pub struct Rules {
     pub types: &'static [&'static str],
     /// Whether tokens without `typ` are accepted.
     pub allow_untyped: bool,
-    /// How long ago a token may have expired.
+    /// The maximum time since the expiry of a token.
     pub expiry_tolerance: Duration,
 }
 

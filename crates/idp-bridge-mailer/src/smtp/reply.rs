@@ -91,7 +91,7 @@ impl Reply {
         (word.split('.').count() == 3 && word.split('.').all(is_number)).then_some(word)
     }
 
-    /// Converts a reply that is no success. The text stays out, since it can contain addresses.
+    /// Converts a reply that is not a success. The error omits the text, since it can contain addresses.
     pub(super) fn to_error(&self, step: Step) -> Error {
         let is_permanent = self.code >= 500;
         let enhanced = self.enhanced().unwrap_or_default();

@@ -79,7 +79,7 @@ impl Drop for PeerPlace {
     }
 }
 
-/// Returns the address that stands for the peer. A host commonly has a whole IPv6 network of 64 bits.
+/// Returns the address that identifies the peer. A host commonly has a whole IPv6 network of 64 bits.
 fn peer_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),

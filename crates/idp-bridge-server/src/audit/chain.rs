@@ -22,7 +22,7 @@ struct Linked<'a> {
 }
 
 impl LineDigest {
-    /// Returns the digest that stands before the first line.
+    /// Returns the digest that the first line contains.
     pub(super) fn first() -> Self {
         Self("0".repeat(64))
     }

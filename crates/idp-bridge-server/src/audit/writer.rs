@@ -76,7 +76,7 @@ impl Writer {
         self.write_kept()
     }
 
-    /// Handles commands until all senders are gone.
+    /// Handles commands until all senders are dropped.
     pub(super) fn run(mut self, commands: &Receiver<Command>) {
         loop {
             let first = match commands.recv_timeout(INTERVAL) {

@@ -1,7 +1,7 @@
 //! A connection with HTTP/2, under the limits of HTTP/1.1 and its own.
 //!
 //! The library limits frames, CONTINUATION frames, and streams that are reset before they are accepted or that the server
-//! itself resets (CVE-2023-44487, CVE-2025-8671). What it does not limit is here: idle time, incomplete heads, clients that
+//! itself resets (CVE-2023-44487, CVE-2025-8671). This module limits the rest: idle time, incomplete heads, clients that
 //! do not read, and streams that are reset while their requests run.
 
 use std::convert::Infallible;

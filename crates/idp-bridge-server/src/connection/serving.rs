@@ -1,4 +1,4 @@
-//! What both versions of HTTP need to serve a connection.
+//! The state that HTTP/1 and HTTP/2 connections share.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub(crate) struct Phases {
     pub(crate) draining: CancellationToken,
 }
 
-/// What serves a connection.
+/// The service, limits and shutdown phases of connections.
 #[derive(Clone)]
 pub(crate) struct Serving<S> {
     pub(crate) service: S,

@@ -191,7 +191,7 @@ impl<T: LeaseTable> Shared<T> {
     }
 }
 
-/// What is known about a lease.
+/// The known state of a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hold {
     No,

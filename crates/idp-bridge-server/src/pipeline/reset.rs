@@ -1,6 +1,7 @@
-//! Password resets. The platform sends them for strangers, so neither the response nor its time may reveal who exists.
+//! Password resets. The platform sends them for people who are not logged in, so neither the response nor its time may reveal
+//! whether a user exists.
 //!
-//! The response is sent when the look-up is done. The order of the mail continues without the caller.
+//! The response is sent when the look-up is done. The request for the mail continues without the caller.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,7 +22,7 @@ use crate::state::ServerState;
 /// The note in the log for a mail that failed after the response was sent.
 const FAILED_LATER: &str = "the mail was not requested: the call failed after the response to the platform";
 
-/// Orders a password reset, unless the address has had too many.
+/// Requests a password reset, unless the address has had too many.
 ///
 /// Returns when the look-up is done and a step of [`ServerLimits::reset_step`](crate::ServerLimits::reset_step) has
 /// passed, since the time of a look-up depends on its result.

@@ -10,7 +10,7 @@ fn header(command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
     [&SIGNATURE[..], &[command, family], &length, rest].concat()
 }
 
-/// Reads a header, and returns what follows it.
+/// Reads a header, and returns the bytes after it.
 async fn read(bytes: &[u8]) -> (Result<Option<SocketAddr>, HeaderError>, Vec<u8>) {
     let mut stream = bytes;
     let result = read_header(&mut stream).await;

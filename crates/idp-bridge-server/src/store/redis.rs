@@ -64,7 +64,7 @@ impl RedisStore {
         })
     }
 
-    /// Checks that the server can be reached and keeps what it is given, without changing it.
+    /// Checks that the server can be reached and keeps its data, without changing it.
     pub async fn diagnose(&self) -> Vec<Finding> {
         health::diagnose(&self.link).await
     }

@@ -15,7 +15,7 @@ use crate::config::{MAX_FILE, Problem, read_text};
 use crate::report::{CommandResult, Exit, Failure, print, print_json};
 use crate::show;
 
-/// The program with the conformance suite, which is no part of this one.
+/// The program with the conformance suite, which is not part of this one.
 const SUITE: &str = "idp-bridge-conformance";
 const INSTALL_SUITE: &str = "install it with `cargo install --git https://github.com/idp-bridge/idp-bridge \
     idp-bridge-connector-http-testing`, in a folder of `PATH` or beside this program";
@@ -32,7 +32,7 @@ pub(crate) enum Command {
     },
     /// Write a definition to begin with, or a copy of one that is built in
     New(New),
-    /// Check a definition, and print what it supports
+    /// Check a definition, and print its capabilities
     Check(Check),
     /// Run the conformance suite on a server, with the stage of a definition
     ///
@@ -156,7 +156,7 @@ fn check(options: &Check) -> CommandResult {
     Ok(Exit::Done)
 }
 
-/// Replaces this program by the suite: the one beside it, or else the one in `PATH`. Returns why it could not.
+/// Replaces this program by the suite: the one beside it, or else the one in `PATH`. Returns the reason of a failure.
 fn test(options: &Test) -> Failure {
     let beside = std::env::current_exe().ok().map(|program| program.with_file_name(SUITE)).filter(|path| path.exists());
     let program = beside.as_deref().unwrap_or(Path::new(SUITE));

@@ -1,4 +1,4 @@
-//! The command `explain`: shows the steps of one of the last calls of a running bridge, and why it failed.
+//! The command `explain`: shows the steps of one of the last calls of a running bridge, and the reason of a failure.
 
 mod recorded;
 

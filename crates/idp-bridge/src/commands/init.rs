@@ -61,7 +61,7 @@ pub(crate) struct Options {
     /// Replace files that exist, keys included
     #[arg(long)]
     force: bool,
-    /// Where the bridge listens
+    /// The address on which the bridge listens
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: std::net::SocketAddr,
     /// A setting of the connector; can be repeated. Auth0 and Cognito are then not set up: the steps in the console are printed
@@ -88,7 +88,7 @@ struct Connector {
     settings: toml::Table,
     /// The secret of the connector's client, with the key of its file. It is missing if the operator has to copy it.
     secret: Option<(&'static str, idp_bridge_core::Secret)>,
-    /// What was created, or is left to do.
+    /// The created part, or the step to do by hand.
     report: String,
     /// Whether nothing is left to do at the identity provider.
     is_complete: bool,

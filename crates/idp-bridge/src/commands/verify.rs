@@ -74,13 +74,13 @@ struct Checked {
     verdict: Verdict,
     /// The section of docs/protocol.md with the rule.
     section: &'static str,
-    /// What differs from the protocol, or why the check was skipped.
+    /// The differences from the protocol, or the reason for skipping the check.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     details: Vec<String>,
 }
 
 impl Checked {
-    /// Creates the result of a check from what differs from the protocol.
+    /// Creates the result of a check from the differences from the protocol.
     fn new(check: &'static str, section: &'static str, details: Vec<String>) -> Self {
         let verdict = if details.is_empty() { Verdict::Ok } else { Verdict::Failed };
         Self { check, verdict, section, details }

@@ -13,7 +13,7 @@ pub(crate) fn run(registry: &Registry) -> CommandResult {
     Ok(Exit::Done)
 }
 
-/// Returns the version, and what was built into the program.
+/// Returns the version, and the built-in parts of the program.
 pub(crate) fn describe(registry: &Registry) -> String {
     let connectors: Vec<&str> = registry.iter().map(|connector| connector.kind()).collect();
     format!(

@@ -1,4 +1,4 @@
-//! What a tenant was read from, so that a reload can keep a tenant without changes.
+//! The sources of a tenant's settings, so that a reload can keep a tenant without changes.
 
 use std::fs::Metadata;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -125,7 +125,7 @@ pub(crate) struct OwnFile {
     pub(crate) shared: Digest,
 }
 
-/// All that a tenant was read from.
+/// All sources of a tenant's settings.
 #[derive(Debug, Clone)]
 pub(crate) struct Inputs {
     /// The tenant's settings, and those of the bridge that apply to tenants.

@@ -111,7 +111,7 @@ pub(crate) struct Reload {
     pub(crate) keys_for_restart: Vec<String>,
 }
 
-/// A tenant, and what it was read from.
+/// A tenant, and the sources of its settings.
 pub(super) struct LoadedTenant {
     pub(super) inputs: Inputs,
     pub(super) tenant: Arc<Tenant>,

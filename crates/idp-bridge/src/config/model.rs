@@ -163,7 +163,7 @@ pub(crate) struct Log {
     /// The lines to log: `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,idp_bridge=debug`.
     #[serde(deserialize_with = "deserialize_filter")]
     pub(crate) filter: String,
-    /// The salt of the hashes that stand for users, at least 16 characters. Equal salts give equal hashes in all replicas. The
+    /// The salt of the hashes of users, at least 16 characters. Equal salts give equal hashes in all replicas. The
     /// default is a random salt in `server.state_dir`, or one that changes with each start.
     #[serde(deserialize_with = "deserialize_long_secret")]
     pub(crate) user_salt: Option<Secret>,

@@ -8,7 +8,7 @@ use serde::Serialize;
 /// A problem. It never contains values, which may be secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Problem {
-    /// The mistake, and what was expected.
+    /// The mistake, and the expected value.
     pub(crate) message: String,
     /// The place of the mistake.
     #[serde(flatten)]

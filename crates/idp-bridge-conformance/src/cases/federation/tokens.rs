@@ -177,7 +177,7 @@ type Parts = Vec<(Value, Value)>;
 /// Changes the header or the claims of a valid token. The last argument is the current time.
 type Twist = fn(&Jwt, &FederationFacts, i64) -> Parts;
 
-/// How long an expired token can be identified, in seconds.
+/// The time after its expiry in which a token can be identified, in seconds.
 const DAY: i64 = 24 * 3600;
 
 const TWISTS: [(&str, Twist); 10] = [

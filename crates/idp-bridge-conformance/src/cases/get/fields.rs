@@ -65,7 +65,7 @@ pub(super) async fn second_email(context: CaseContext, kind: Kind) -> TestResult
         let user = provider.run(person.call(kind)).await?.user()?;
         check_record(&user, &person, &provider)?;
         let own = user.email_verified;
-        ensure!(own == Some(verified), "`email_verified` of the address in force should be {verified}, not {own:?}");
+        ensure!(own == Some(verified), "`email_verified` of the current address should be {verified}, not {own:?}");
         if kind == Kind::GetByEmail {
             provider.run(GetByEmail(second)).await?.fails(ErrorKind::NotFound)?;
         }

@@ -1,4 +1,4 @@
-//! What all harnesses of Cognito have in common: the settings of their providers, and the needs that Cognito cannot meet.
+//! The common parts of Cognito's harnesses: the settings of their providers, and the needs that Cognito cannot meet.
 
 use std::sync::Arc;
 

@@ -47,7 +47,7 @@ impl Checker<'_> {
         self.check_steps(&key(&place, "steps"), &call.steps, allowed);
     }
 
-    /// Checks that a call has only the keys of its kind, and where its answer has users.
+    /// Checks that a call has only the keys of its kind, and the place of the users in its response.
     fn check_keys(&mut self, place: &[String], kind: CallKind, call: &Call) {
         let is_read = is_read(kind);
         let is_search = is_read && kind != CallKind::GetById;

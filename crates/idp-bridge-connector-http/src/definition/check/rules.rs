@@ -76,7 +76,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Returns the number of requests of a call, or of what rules can name beside calls.
+    /// Returns the number of requests of a call, or of another name of a rule.
     fn requests_of(&self, name: &str) -> usize {
         let definition = self.definition;
         let logs_in =

@@ -33,7 +33,7 @@ pub(crate) fn add_to(suites: Suites) -> Suites {
         .add("zitadel", start(&zitadel::Zitadel))
 }
 
-/// What a product has of its own.
+/// The differences of a product.
 trait Product: Send + Sync + 'static {
     /// Returns the name of the definition, and its setting with the secret.
     fn names(&self) -> (&'static str, &'static str);

@@ -116,7 +116,7 @@ fn check_back_channel(discovery: &Discovery) -> Finding {
     let detail = match discovery.backchannel_logout_supported {
         Some(true) => "the identity provider supports it, but does not publish which URLs are registered",
         Some(false) => "the identity provider does not support it: the bridge notices other logouts by inactive tokens",
-        None => "the discovery document does not say whether the identity provider supports it",
+        None => "the discovery document does not show whether the identity provider supports it",
     };
     Finding::not_visible(check, &[], fix).with_detail(detail)
 }

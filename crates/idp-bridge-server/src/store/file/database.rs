@@ -46,7 +46,7 @@ trait Waiting: Send {
     /// Makes the changes in a transaction.
     fn apply(&mut self, transaction: &WriteTransaction) -> Result<(), redb::Error>;
 
-    /// Runs what follows a commit, and passes the result to the caller.
+    /// Runs `after_commit`, and passes the result to the caller.
     fn finish(self: Box<Self>, committed: Committed);
 }
 

@@ -42,9 +42,8 @@ fn check_eviction(info: &str) -> Finding {
     let setting = "`maxmemory-policy`";
     match values(info, "maxmemory_policy").find(|policy| *policy != "noeviction") {
         Some(policy) => {
-            let fix = format!(
-                "set {setting} to `noeviction`: an evicted entry of the revocation list lets an ended login in"
-            );
+            let fix =
+                format!("set {setting} to `noeviction`: an ended login is accepted again if its entry was evicted");
             Finding::failed(check, &[], fix).with_detail(format!("{setting} is `{policy}`"))
         }
         None => visible(check, info, "maxmemory_policy"),
@@ -55,7 +54,8 @@ fn check_aof(info: &str) -> Finding {
     let check = "the shared store survives a restart";
     match values(info, "aof_enabled").find(|enabled| *enabled != "1") {
         Some(_) => {
-            let fix = "set `appendonly yes`: without it a restart lets ended logins in, and writes run again";
+            let fix =
+                "set `appendonly yes`: without it ended logins are accepted after a restart, and writes run again";
             Finding::failed(check, &[], fix).with_detail("`appendonly` is `no`")
         }
         None => visible(check, info, "aof_enabled"),

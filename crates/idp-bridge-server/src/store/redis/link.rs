@@ -178,7 +178,7 @@ impl Shared {
         }
     }
 
-    /// Converts an error of an operation, and drops the connection if it is of no more use.
+    /// Converts an error of an operation, and drops the connection if it cannot be used any more.
     fn to_error(&self, number: u64, error: RedisError) -> Error {
         use ServerErrorKind::{BusyLoading, MasterDown, ReadOnly};
         let has_moved = matches!(error.kind(), redis::ErrorKind::Server(BusyLoading | MasterDown | ReadOnly));

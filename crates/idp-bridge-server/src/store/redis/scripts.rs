@@ -85,7 +85,7 @@ pub(super) struct Scripts {
 }
 
 impl Scripts {
-    /// Computes the digests by which the server knows the scripts.
+    /// Computes the digests by which the server finds the scripts.
     pub(super) fn new() -> Self {
         let [acquire, end, revoke, count] = [ACQUIRE, END, REVOKE, COUNT].map(Script::new);
         Self { acquire, end, revoke, count }

@@ -9,7 +9,7 @@ use idp_bridge_core::Secret;
 pub struct RedisSettings {
     /// The server, or the Sentinels, or some nodes of the Cluster.
     pub servers: Vec<RedisServer>,
-    /// The way from these servers to the one that keeps a key.
+    /// The topology of the servers.
     pub topology: RedisTopology,
     /// The number of the database.
     pub database: u32,
@@ -59,7 +59,7 @@ impl fmt::Display for RedisServer {
     }
 }
 
-/// The way to the server that keeps a key.
+/// The topology of the servers: how to find the one that keeps a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RedisTopology {
     /// There is one server.

@@ -1,4 +1,4 @@
-//! The way to a connection: to one server, by Sentinels, or to a Cluster.
+//! Opens connections: to one server, through Sentinels, or to a Cluster.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ const NODE: Duration = Duration::from_secs(1);
 /// The number of commands that wait to be sent. Further ones wait for a place.
 const SEND_BUFFER: usize = 1_024;
 
-/// The way to a connection.
+/// The client that opens connections.
 pub(super) enum Target {
     Single(Client),
     Sentinel(tokio::sync::Mutex<SentinelClient>),

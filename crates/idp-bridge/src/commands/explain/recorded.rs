@@ -42,7 +42,7 @@ struct RecordedStep {
 }
 
 impl RecordedCall {
-    /// Returns the call as text: what was called, the steps, and why it failed.
+    /// Returns the call as text: its kind, its steps, and the reason of a failure.
     pub(super) fn describe(&self) -> String {
         let mut text = String::new();
         for (name, value) in self.facts() {

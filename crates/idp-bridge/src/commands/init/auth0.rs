@@ -36,7 +36,7 @@ pub(super) struct Auth0Options {
     email_client_id: Option<String>,
 }
 
-/// Creates what the tenant lacks, and returns the settings of the connector.
+/// Creates the missing parts of the tenant, and returns the settings of the connector.
 pub(super) fn set_up(
     tenant: &TenantId,
     options: &Auth0Options,

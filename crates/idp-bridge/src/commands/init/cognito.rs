@@ -10,7 +10,7 @@ use super::setup::{describe_steps, refused, scope};
 use crate::commands::runtime;
 use crate::report::Failure;
 
-/// What is left to do in IAM, for an example of a pool.
+/// The remaining step in IAM, for an example of a pool.
 const RIGHTS: &str = include_str!("cognito.txt");
 /// The pool of the example.
 const EXAMPLE: &str = "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_AbCdEfGhI";
@@ -32,7 +32,7 @@ pub(super) struct CognitoOptions {
     pool_attribute: String,
 }
 
-/// Creates what the pool lacks, with the AWS credentials of the environment, and returns the settings of the connector.
+/// Creates the missing parts of the pool, with the AWS credentials of the environment, and returns the settings of the connector.
 pub(super) fn set_up(
     tenant: &TenantId,
     options: &CognitoOptions,

@@ -52,7 +52,7 @@ pub(super) struct KeycloakOptions {
     allow_http: bool,
 }
 
-/// Creates what the realm lacks, and returns the settings of the connector.
+/// Creates the missing parts of the realm, and returns the settings of the connector.
 pub(super) fn set_up(
     tenant: &TenantId,
     options: &KeycloakOptions,

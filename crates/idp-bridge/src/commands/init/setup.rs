@@ -15,7 +15,7 @@ pub(super) fn scope() -> CallScope {
     CallScope::new("init", TIMEOUT)
 }
 
-/// Lists what was created and found.
+/// Lists the created and the found parts.
 pub(super) fn describe_steps(title: &str, steps: &[SetupStep]) -> String {
     let lines = steps.iter().map(|step| {
         let verb = if step.is_created { "created" } else { "found" };

@@ -1,4 +1,4 @@
-//! The salt of the hashes that stand for users in the log and in the audit.
+//! The salt of the hashes of users in the log and in the audit.
 
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write as _};

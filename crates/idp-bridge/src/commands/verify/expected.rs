@@ -16,7 +16,7 @@ pub(super) enum Expected {
 }
 
 impl Expected {
-    /// Returns what differs from this answer.
+    /// Returns the differences from this answer.
     pub(super) fn compare(&self, answer: &RawAnswer) -> Vec<String> {
         match self {
             Self::Pong => compare_pong(answer),
@@ -66,7 +66,7 @@ pub(super) fn read_code(answer: &RawAnswer) -> Option<String> {
     body.get("code")?.as_str().map(str::to_owned)
 }
 
-/// Returns what is wrong with the form of a problem.
+/// Returns the faults in the form of a problem.
 fn check_document(answer: &RawAnswer) -> Vec<String> {
     let mut mistakes = Vec::new();
     if media_type(answer) != PROBLEM {

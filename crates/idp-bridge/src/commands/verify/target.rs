@@ -126,7 +126,7 @@ impl Target {
         self.http.send(request).await
     }
 
-    /// Sends a request, and returns what differs from the expected answer.
+    /// Sends a request, and returns the differences from the expected answer.
     pub(super) async fn send_and_compare(&self, what: &str, request: RawRequest, expected: &Expected) -> Vec<String> {
         match self.send(request).await {
             Ok(answer) => expected.compare(&answer).into_iter().map(|detail| format!("{what}: {detail}")).collect(),

@@ -95,7 +95,7 @@ fn check_requested(user: &Map<String, Value>, member: &str, value: &str) -> Opti
     (!is_equal).then(|| format!("the user's `{member}` is not the requested one"))
 }
 
-/// Returns what is wrong with the fields of a user. Never contains their values.
+/// Returns the faults of a user's fields. Never contains their values.
 fn check_fields(user: &Map<String, Value>, tenant: &TenantId) -> Vec<String> {
     let mut mistakes = Vec::new();
     for (name, value) in user {

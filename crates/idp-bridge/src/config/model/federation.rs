@@ -22,7 +22,7 @@ pub(crate) struct Federation {
     /// The source of the customer in userinfo: the claim, or the user at the identity provider.
     #[serde(default)]
     pub(crate) customer: CustomerFrom,
-    /// How long userinfo may answer from the cache, from 0 s to 60 s. Each connector has its own default.
+    /// The lifetime of userinfo's cache, from 0 s to 60 s. Each connector has its own default.
     pub(crate) cache: Option<Cache>,
     /// The maximum lifetime of an access token, from 1 min to 30 days. Tokens with a longer lifetime are rejected.
     #[serde(default = "max_token_age")]
@@ -66,7 +66,7 @@ fn anonymous_per_second() -> NonZeroU32 {
     NonZeroU32::new(FederationRules::default().anonymous_per_second).unwrap_or(NonZeroU32::MIN)
 }
 
-/// How long userinfo may answer from the cache, from 0 s to 60 s.
+/// The lifetime of userinfo's cache, from 0 s to 60 s.
 pub(crate) type Cache = Time<0, 60_000>;
 
 /// The maximum lifetime of an access token, from 1 min to 30 days.
