@@ -1,10 +1,10 @@
-//! The endpoints of logins and logouts. There are no pages to log in: tests use [`Tenant::log_in`].
+//! The endpoints of logins and logouts. There are no pages: tests use [`Tenant::log_in`] and [`Tenant::end_session`].
 
 use idp_bridge_conformance::fake::{Answer, Incoming, Outcome, jwks};
-use idp_bridge_http::{Url, header};
+use idp_bridge_http::header;
 use serde_json::json;
 
-use super::answer::{good, oauth_refusal, stricter_than_auth0, too_many_requests};
+use super::answer::{good, too_many_requests};
 use super::tenant::{Application, Tenant};
 use super::{Fields, set, text};
 
@@ -71,40 +71,4 @@ impl Tenant {
         }
         Ok(good(200, &profile))
     }
-
-    /// Ends the browser's session and redirects to the application. Without a hint of the session's user, it only redirects to the
-    /// confirmation page.
-    pub(crate) fn log_out(&mut self, request: &Incoming) -> Outcome {
-        let known = ["id_token_hint", "post_logout_redirect_uri", "client_id", "state", "federated", "logout_hint"];
-        let query = Fields::query(request, &known)?;
-        let target = query.get("post_logout_redirect_uri");
-        let is_allowed = |application: &Application| application.logout_urls.iter().any(|own| own == target);
-        if !self.application(query.get("client_id")).is_some_and(is_allowed) {
-            return Err(oauth_refusal(400, "invalid_request", "The \"post_logout_redirect_uri\" is not allowed"));
-        }
-        let session = request.cookie("auth0");
-        if !self.is_hinted(&query, session) {
-            return Ok(Answer::redirect("/u/logout-confirmation"));
-        }
-        self.logins.sessions.remove(session.unwrap_or_default());
-        let back = redirect_with(target, &[("state", query.find("state"))]);
-        Ok(back.with_text(header::SET_COOKIE, "auth0=; Path=/; Max-Age=0"))
-    }
-
-    /// Returns whether a logout request names the user of the browser's session, or the session itself.
-    fn is_hinted(&self, query: &Fields, session: Option<&str>) -> bool {
-        if let Some(hint) = query.find("logout_hint") {
-            return session == Some(hint);
-        }
-        let user_id = query.find("id_token_hint").and_then(|hint| self.read_id(hint, query.get("client_id")));
-        let own = session.and_then(|session| self.logins.sessions.get(session));
-        user_id.is_some_and(|user_id| own.is_none_or(|own| *own == user_id))
-    }
-}
-
-/// Returns a redirect with these parameters, without those that are `None`.
-fn redirect_with(to: &str, parameters: &[(&str, Option<&str>)]) -> Answer {
-    let Ok(mut url) = Url::parse(to) else { return stricter_than_auth0("the redirect target is not a URL") };
-    url.query_pairs_mut().extend_pairs(parameters.iter().filter_map(|(name, value)| Some((name, (*value)?))));
-    Answer::redirect(url.as_str())
 }

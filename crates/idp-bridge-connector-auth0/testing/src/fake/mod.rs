@@ -84,7 +84,6 @@ impl Fake for Tenant {
             (_, ["api", "v2", path @ ..]) => self.management(path, request),
             ("GET", [".well-known", "openid-configuration"]) => Ok(self.discovery()),
             ("GET", [".well-known", "jwks.json"]) => Ok(self.jwks()),
-            ("GET", ["oidc", "logout"]) => self.log_out(request),
             ("GET" | "POST", ["userinfo"]) => self.userinfo(request),
             ("POST", ["oauth", "token"]) => self.token(request),
             ("POST", ["oauth", "revoke"]) => self.revoke(request),

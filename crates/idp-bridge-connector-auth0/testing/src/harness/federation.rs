@@ -21,7 +21,8 @@ pub const API: &str = "https://api.acme.example";
 /// The claim that the Action sets.
 pub const CUSTOMER_CLAIM: &str = "https://acme.example/customer_id";
 /// The logout URL of the applications.
-pub const LOGGED_OUT: &str = "https://shop.acme.example/";
+const LOGGED_OUT: &str = "https://shop.acme.example/";
+
 /// Creates applications, an API and an Action.
 pub(super) fn set_up(tenant: &mut Tenant) {
     let (web, mut browser) = (Application::web(APPLICATION, SECRET), Application::public(BROWSER_APPLICATION));

@@ -5,13 +5,11 @@ use std::sync::Arc;
 use idp_bridge_conformance::fixture::{decode_jwt, scope};
 use idp_bridge_conformance::run_only;
 use idp_bridge_connector_auth0_testing::harness::Auth0Harness;
-use idp_bridge_connector_auth0_testing::harness::federation::{LOGGED_OUT, Login};
+use idp_bridge_connector_auth0_testing::harness::federation::Login;
 use idp_bridge_core::jiff::SignedDuration;
 use idp_bridge_core::{
-    AccessToken, Clock as _, EndSession, Ended, ErrorKind, LoggedOut, Logout, LogoutFallback, OutboundPolicy, Secret,
-    SystemClock,
+    AccessToken, Clock as _, EndSession, Ended, ErrorKind, LoggedOut, Logout, LogoutFallback, Secret, SystemClock,
 };
-use idp_bridge_http::{Client, HeaderValue, Request, Url, header};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, IN_BROWSER, OPAQUE, assert_not_applied, session_of};
@@ -259,35 +257,4 @@ async fn end_session_url_is_at_the_issuer() {
         assert_eq!(url, format!("https://{host}/oidc/logout?{query}"));
     }
     assert!(bench.requests().is_empty());
-}
-
-/// Opens the connector's logout URL at the fake with the browser's session, and returns where it redirects.
-async fn open_logout_page(bench: &Bench, session: &str, hint: Option<&Secret>) -> String {
-    let end = EndSession {
-        client_id: "application",
-        post_logout_redirect_uri: LOGGED_OUT,
-        id_token_hint: hint,
-        state: Some("s 1"),
-    };
-    let url = Url::parse(&bench.oauth().end_session_url(&scope(), &end).await.unwrap()).unwrap();
-    let at_fake = format!("{}{}?{}", bench.fake().url(), url.path(), url.query().unwrap());
-    let cookie = HeaderValue::from_str(&format!("auth0={session}")).unwrap();
-    let request = Request::get(Url::parse(&at_fake).unwrap()).header(header::COOKIE, cookie);
-    let answer = Client::new(&OutboundPolicy::default()).unwrap().send(&scope(), request).await.unwrap();
-    answer.header(&header::LOCATION).unwrap().to_owned()
-}
-
-#[tokio::test]
-async fn logout_page_needs_a_hint_of_its_user() {
-    let bench = Bench::new().await;
-    let (_, ada) = bench.create_and_log_in("ada", Login::ORDINARY).await;
-    let (_, grace) = bench.create_and_log_in("grace", Login::ORDINARY).await;
-    let session = session_of(&ada);
-    for hint in [None, grace.id.as_ref(), Some(&Secret::new("garbage"))] {
-        assert_eq!(open_logout_page(&bench, &session, hint).await, "/u/logout-confirmation");
-        assert!(bench.has_session(&ada));
-    }
-    let target = open_logout_page(&bench, &session, ada.id.as_ref()).await;
-    assert_eq!(target, "https://shop.acme.example/?state=s+1");
-    assert!(!bench.has_session(&ada) && bench.is_refreshable(&ada));
 }
