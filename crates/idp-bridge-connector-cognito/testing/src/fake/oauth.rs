@@ -1,5 +1,5 @@
-//! The pool's domain and the issuer's documents: userInfo, sign-out and the authentication of clients. There are no pages to sign
-//! in: tests use [`Pool::sign_in`].
+//! The pool's domain and the issuer's documents: userInfo and the authentication of clients. There are no pages: tests use
+//! [`Pool::sign_in`].
 
 use std::collections::BTreeSet;
 
@@ -39,7 +39,6 @@ impl Pool {
         match (request.method.as_str(), path.strip_prefix(&format!("/{}/.well-known", Self::ID)).unwrap_or(path)) {
             ("GET", "/jwks.json") => Ok(json(200, &jwks(&self.logins.key))),
             ("GET", "/openid-configuration") => Ok(json(200, &self.discovery())),
-            ("GET", "/logout") => self.sign_out(request),
             ("POST", "/oauth2/token") => self.token(request),
             ("GET", "/oauth2/userInfo") => self.user_info(request),
             (_, path) if path.starts_with("/oauth2/") || path.starts_with("/log") => Err(Answer::empty(405)),
@@ -63,15 +62,6 @@ impl Pool {
             "subject_types_supported": ["public"],
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         })
-    }
-
-    /// Ends the browser's session, but no tokens. `state` is not returned (reported: awsdocs, issue 15 of the guide, 2021).
-    fn sign_out(&self, request: &Incoming) -> Outcome {
-        let query = request.query().unwrap_or_default();
-        let client = query.get("client_id").and_then(|id| self.app_client(id));
-        let client = client.ok_or_else(|| error_page("invalid_client"))?;
-        let to = query.get("logout_uri").filter(|uri| client.logout_urls.contains(uri));
-        Ok(Answer::redirect(to.ok_or_else(|| error_page("invalid_request"))?))
     }
 
     /// Authenticates the client by the form. No code is valid, since there are no pages to sign in.
@@ -141,9 +131,4 @@ fn bearer_refusal(status: u16, code: &str, why: &str) -> Answer {
     let challenge = format!("Bearer error=\"{code}\", error_description=\"{why}\"");
     let body = json!({"error": code, "error_description": why});
     json(status, &body).with_text(header::WWW_AUTHENTICATE, &challenge)
-}
-
-/// Creates the page of an error without a redirect.
-fn error_page(why: &str) -> Answer {
-    Answer::new(400, "text/html;charset=UTF-8", format!("<p>{why}</p>"))
 }

@@ -162,7 +162,8 @@ impl Harness for CognitoHarness {
     }
 
     fn reserved_ids(&self) -> Vec<UserId> {
-        [FEDERATED, "person-0", "federated@conformance.example", "sub", "."]
+        let shape_of_an_id = "........-....-....-....-............";
+        [FEDERATED, "person-0", "federated@conformance.example", "sub", ".", shape_of_an_id]
             .into_iter()
             .filter_map(|id| UserId::new(id).ok())
             .collect()
