@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, LOCATION};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming as HyperBody;
@@ -180,12 +180,6 @@ impl Incoming {
         self.header(&AUTHORIZATION)?.strip_prefix("Bearer ")
     }
 
-    /// Returns the value of a cookie.
-    pub fn cookie(&self, name: &str) -> Option<&str> {
-        let cookies = self.header(&COOKIE)?.split("; ");
-        cookies.filter_map(|cookie| cookie.split_once('=')).find(|(own, _)| *own == name).map(|(_, value)| value)
-    }
-
     /// Returns the value of a header, if it is visible ASCII.
     pub fn header(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -238,11 +232,6 @@ impl Answer {
     /// Creates a response with a JSON body.
     pub fn json(status: u16, body: &Value) -> Self {
         Self::new(status, "application/json", body.to_string())
-    }
-
-    /// Creates a redirect.
-    pub fn redirect(to: &str) -> Self {
-        Self::empty(302).with_text(LOCATION, to)
     }
 
     /// Sets a header to a text. Does nothing if no header can have the text as its value.
@@ -300,15 +289,6 @@ mod tests {
         assert_eq!(query("/users"), Some(BTreeMap::new()));
         assert_eq!(query("/?a=b+c%2Bd&e"), Some([("a", "b c+d"), ("e", "")].map(|(n, v)| (n.into(), v.into())).into()));
         assert_eq!(query("/?a=1&a=2"), None);
-    }
-
-    #[test]
-    fn cookies_are_found_by_name() {
-        let mut request = incoming("/", "", "");
-        request.headers.insert(COOKIE, HeaderValue::from_static("a=1; session=2=3"));
-        assert_eq!((request.cookie("session"), request.cookie("ession")), (Some("2=3"), None));
-        assert_eq!(Answer::redirect("/there").header(&LOCATION), Some("/there"));
-        assert_eq!(Answer::redirect("\n").header(&LOCATION), None);
     }
 
     #[test]

@@ -43,22 +43,3 @@ impl Observations {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_tokens_valid_before_are_noted() {
-        let seen = Observations::default();
-        let before = TokenStatus { userinfo: Some(true), introspection: Some(false), refresh: Some(true) };
-        seen.note(
-            "alone",
-            "",
-            before,
-            TokenStatus { userinfo: Some(false), introspection: Some(false), refresh: None },
-        );
-        let noted = Observation { logout: "alone".into(), what: "access token at userinfo".into(), is_valid: false };
-        assert_eq!(seen.take(), [noted]);
-    }
-}
