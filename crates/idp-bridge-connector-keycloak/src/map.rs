@@ -134,15 +134,6 @@ mod tests {
     }
 
     #[test]
-    fn several_customer_values_are_kept_apart() {
-        let customer = |values: Value| record(json!({"id": "u", "attributes": {"customer_id": values}})).customer;
-        assert_eq!(customer(json!([])), Customer::Absent);
-        assert_eq!(customer(json!(["a", "b"])), Customer::Several);
-        assert_eq!(customer(json!(["a", "a"])), Customer::Several);
-        assert_eq!(customer(json!([""])), Customer::Unusable);
-    }
-
-    #[test]
     fn disabled_user_is_blocked() {
         assert_eq!(record(json!({"id": "u", "enabled": false})).blocked, Some(true));
     }

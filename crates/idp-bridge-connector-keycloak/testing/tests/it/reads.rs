@@ -133,33 +133,3 @@ async fn hidden_customer_attribute_is_misconfigured() {
         assert_eq!(stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap().customer, Customer::Absent);
     }
 }
-
-#[tokio::test]
-async fn removed_role_is_permission_denied() {
-    let stage = Stage::new().await;
-    let id = stage.create("ada", &["c-1"]).await;
-    let (ada, c1) = (email("ada"), customer("c-1"));
-    let keys = [UserKey::Id(&id), UserKey::Email(&ada), UserKey::Customer(&c1)];
-    stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap();
-    // The cached token still contains the removed role.
-    stage.harness.set_role("query-users", true).await.unwrap();
-    stage.harness.set_role("manage-users", false).await.unwrap();
-    for key in keys {
-        let error = stage.provider.get(&scope(), key).await.unwrap_err();
-        assert_eq!((error.kind(), error.context("role")), (ErrorKind::PermissionDenied, Some("view-users")));
-    }
-    stage.harness.set_role("view-users", true).await.unwrap();
-    for key in keys {
-        assert_eq!(stage.provider.get(&scope(), key).await.unwrap().id, id);
-    }
-}
-
-#[tokio::test]
-async fn missing_realm_is_misconfigured() {
-    let stage = Stage::new().await;
-    let id = stage.create("ada", &["c-1"]).await;
-    stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap();
-    stage.harness.remove().await.unwrap();
-    let error = stage.provider.get(&scope(), UserKey::Id(&id)).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Misconfigured);
-}
