@@ -43,9 +43,7 @@ async fn check_pocketbase(update: Option<Value>, create: Option<Value>) -> Findi
 #[tokio::test]
 async fn unchecked_authority_is_not_visible() {
     let server = Server::start(|_, _| answer(200, &[], "{}")).await;
-    let mut config = HttpConfig::default();
-    config.settings.extend(["url", "public"].map(|name| (name.to_owned(), server.base())));
-    config.secrets.insert("key".into(), Secret::new("s3cr3t"));
+    let config = crate::config(&server.base(), &server.base(), "s3cr3t");
     let sample = include_str!("sample.toml");
     let finding = find_authority(Definition::parse(sample).unwrap(), &config).await;
     assert!(finding.hides_authority(), "{finding:?}");

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use idp_bridge_connector_http::{Definition, Http, HttpConfig};
+use idp_bridge_connector_http::{Definition, Http};
 use idp_bridge_core::{
     AccessToken, CallScope, ConnectorContext, ErrorKind, FederationSettings, IdentityProvider, LoggedOut, Logout,
-    OauthClient, Secret,
+    OauthClient,
 };
 use idp_bridge_test_http::{Received, Server, answer};
 use serde_json::json;
@@ -24,18 +24,9 @@ end_session = { method = "DELETE", origin = "url", path = ["sessions", "{session
 /// Returns the answer of a product in which a deleted session ends its tokens, if `works`.
 fn respond(request: &Received, has_ended: &AtomicBool, works: bool) -> Option<(u16, String)> {
     let host = request.head.lines().find_map(|line| line.to_lowercase().strip_prefix("host: ").map(str::to_owned))?;
-    let url = |path: &str| format!("http://{host}/{path}");
     let target = request.head.split(' ').nth(1)?;
     Some(match target {
-        "/.well-known/openid-configuration" => {
-            let document = json!({
-                "issuer": format!("http://{host}"), "authorization_endpoint": url("authorize"), "token_endpoint": url("token"),
-                "jwks_uri": url("jwks"), "introspection_endpoint": url("introspect"), "userinfo_endpoint": url("userinfo"),
-                "response_types_supported": ["code"], "subject_types_supported": ["public"],
-                "id_token_signing_alg_values_supported": ["ES256"],
-            });
-            (200, document.to_string())
-        }
+        "/.well-known/openid-configuration" => (200, crate::discovery(&format!("http://{host}"))),
         "/introspect" if has_ended.load(Ordering::SeqCst) => (200, r#"{"active":false}"#.to_owned()),
         "/introspect" => {
             let claims = json!({
@@ -61,9 +52,7 @@ async fn log_out(works: bool) -> (Result<LoggedOut, ErrorKind>, Vec<Received>) {
     })
     .await;
     let text = include_str!("sample.toml").replace("[user]", &format!("{FEDERATION}\n[user]"));
-    let mut config = HttpConfig::default();
-    config.settings.extend([("url".into(), server.base()), ("public".into(), server.base())]);
-    config.secrets.insert("key".into(), Secret::new("s3cr3t"));
+    let config = crate::config(&server.base(), &server.base(), "s3cr3t");
     let clients = vec![OauthClient { id: "shop".to_owned(), secret: None }];
     let federation = Some(FederationSettings { clients, ..FederationSettings::default() });
     let context = ConnectorContext { federation, ..crate::context() };

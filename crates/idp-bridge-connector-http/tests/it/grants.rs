@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use idp_bridge_connector_http::{Definition, Http, HttpConfig};
-use idp_bridge_core::{CallScope, ErrorKind, IdentityProvider, Secret, UserId, UserKey};
+use idp_bridge_connector_http::{Definition, Http};
+use idp_bridge_core::{CallScope, ErrorKind, IdentityProvider, UserId, UserKey};
 use idp_bridge_test_http::{Received, Server, answer};
 use serde_json::Value;
 
@@ -24,13 +24,6 @@ claims = { iss = "{title}", scope = "users.read" }
     let text = include_str!("sample.toml");
     assert!(text.contains(bearer));
     Definition::parse(&text.replace(bearer, auth)).unwrap()
-}
-
-fn config(url: &str, tokens: &str, key: &str) -> HttpConfig {
-    let mut config = HttpConfig::default();
-    config.settings.extend([("url".into(), url.to_owned()), ("public".into(), tokens.to_owned())]);
-    config.secrets.insert("key".into(), Secret::new(key));
-    config
 }
 
 /// A P-256 key of the tests.
@@ -56,7 +49,7 @@ async fn assertion_is_exchanged_for_a_token() {
     })
     .await;
     let tokens = Server::start(|_, _| answer(200, &[], r#"{"access_token":"token-1","expires_in":3600}"#)).await;
-    let config = config(&api.base(), &tokens.base(), &key());
+    let config = crate::config(&api.base(), &tokens.base(), &key());
     let provider = Http::with_definition(&Arc::new(definition()), &config, &crate::context()).unwrap();
     let id = UserId::new("u-1").unwrap();
     for _ in 0..2 {
@@ -77,7 +70,7 @@ async fn assertion_is_exchanged_for_a_token() {
 
 #[test]
 fn unusable_key_is_refused() {
-    let config = config("https://api.example", "https://tokens.example", "no key");
+    let config = crate::config("https://api.example", "https://tokens.example", "no key");
     let error = Http::with_definition(&Arc::new(definition()), &config, &crate::context()).map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Misconfigured);
 }

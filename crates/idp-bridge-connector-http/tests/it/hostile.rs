@@ -81,14 +81,7 @@ static STAGE: LazyLock<Stage> = LazyLock::new(|| {
 fn discovery(request: &Received) -> Option<(u16, Vec<String>, String)> {
     let host = request.head.lines().find_map(|line| line.to_lowercase().strip_prefix("host: ").map(str::to_owned))?;
     request.head.split(' ').nth(1)?.strip_prefix("/base/.well-known/openid-configuration")?;
-    let url = |path: &str| format!("http://{host}/base{path}");
-    let document = json!({
-        "issuer": url(""), "authorization_endpoint": url("/authorize"), "token_endpoint": url("/token"),
-        "jwks_uri": url("/jwks"), "introspection_endpoint": url("/introspect"), "userinfo_endpoint": url("/userinfo"),
-        "response_types_supported": ["code"], "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["ES256"],
-    });
-    Some((200, Vec::new(), document.to_string()))
+    Some((200, Vec::new(), crate::discovery(&format!("http://{host}/base"))))
 }
 
 impl Stage {

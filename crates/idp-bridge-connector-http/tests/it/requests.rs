@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use idp_bridge_connector_http::{Definition, Http, HttpConfig};
-use idp_bridge_core::{CallScope, CustomerId, Directory, Email, ErrorKind, IdentityProvider, Secret, UserId, UserKey};
+use idp_bridge_core::{CallScope, CustomerId, Directory, Email, ErrorKind, IdentityProvider, UserId, UserKey};
 use idp_bridge_test_http::{Server, answer};
 
 pub(crate) const DEFINITION: &str = include_str!("sample.toml");
@@ -14,9 +14,7 @@ fn provider(url: &str, public: &str) -> Directory<Http> {
 }
 
 pub(crate) fn provider_of(definition: &str, url: &str, public: &str) -> Directory<Http> {
-    let mut config = HttpConfig::default();
-    config.settings.extend([("url".into(), url.to_owned()), ("public".into(), public.to_owned())]);
-    config.secrets.insert("key".into(), Secret::new("s3cr3t"));
+    let config = crate::config(url, public, "s3cr3t");
     let definition = Arc::new(Definition::parse(definition).unwrap());
     Http::with_definition(&definition, &config, &crate::context()).unwrap()
 }
@@ -167,12 +165,7 @@ async fn inexpressible_value_is_not_sent() {
 #[test]
 fn settings_are_those_of_the_definition() {
     let definition = Arc::new(Definition::parse(DEFINITION).unwrap());
-    let good = || {
-        let mut config = HttpConfig::default();
-        config.settings.extend(["url", "public"].map(|name| (name.to_owned(), "https://x.example".to_owned())));
-        config.secrets.insert("key".into(), Secret::new("s"));
-        config
-    };
+    let good = || crate::config("https://x.example", "https://x.example", "s");
     let build = |config: &HttpConfig| Http::with_definition(&definition, config, &crate::context());
     assert!(build(&good()).is_ok());
     let mut cases = Vec::new();

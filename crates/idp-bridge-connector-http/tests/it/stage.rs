@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use idp_bridge_connector_http::{Definition, HttpConfig, StagedUser, Staging};
-use idp_bridge_core::{CallScope, ErrorKind, Result, Secret};
+use idp_bridge_connector_http::{Definition, StagedUser, Staging};
+use idp_bridge_core::{CallScope, ErrorKind, Result};
 use idp_bridge_test_http::{Server, answer};
 
 const STAGE: &str = r#"
@@ -31,9 +31,7 @@ async fn edit(statuses: [u16; 2], login: &'static str) -> (Result<()>, Server) {
         _ => answer(statuses[(number - 1).min(1)], &[], "{}"),
     })
     .await;
-    let mut config = HttpConfig::default();
-    config.settings.extend(["url", "public"].map(|name| (name.to_owned(), server.base())));
-    config.secrets.insert("key".into(), Secret::new("s3cr3t"));
+    let config = crate::config(&server.base(), &server.base(), "s3cr3t");
     let staging = Staging::new(&Arc::new(Definition::parse(&sample()).unwrap()), &config, &crate::context()).unwrap();
     let (email, customer) = (Some("ada@acme.example"), Some("c-9"));
     let user = StagedUser { email, customer, password: "pw", ..StagedUser::default() };
