@@ -164,34 +164,17 @@ async fn check(product: &Product, mut config: SqlConfig) {
     assert_eq!(provider.delete(&ample(), &id).await.unwrap(), Deleted::Absent, "{preset:?}");
 }
 
-async fn check_all(product: &Product) {
-    let mut config = Database::new(product.postgres).config();
-    config.url = Secret::new(config.url.expose().replace("//bridge@", &format!("//{}@", product.role)));
-    check(product, config).await;
-    if let Some(schema) = product.sqlite {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("app.db");
-        Connection::open(&path).unwrap().execute_batch(schema).unwrap();
-        check(product, SqlConfig::new(format!("sqlite://{}", path.display()))).await;
+#[tokio::test]
+async fn each_product_is_served() {
+    for product in [BETTER_AUTH, SUPABASE, DJANGO, LARAVEL] {
+        let mut config = Database::new(product.postgres).config();
+        config.url = Secret::new(config.url.expose().replace("//bridge@", &format!("//{}@", product.role)));
+        check(&product, config).await;
+        if let Some(schema) = product.sqlite {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("app.db");
+            Connection::open(&path).unwrap().execute_batch(schema).unwrap();
+            check(&product, SqlConfig::new(format!("sqlite://{}", path.display()))).await;
+        }
     }
-}
-
-#[tokio::test]
-async fn better_auth_is_served() {
-    check_all(&BETTER_AUTH).await;
-}
-
-#[tokio::test]
-async fn supabase_is_served() {
-    check_all(&SUPABASE).await;
-}
-
-#[tokio::test]
-async fn django_is_served() {
-    check_all(&DJANGO).await;
-}
-
-#[tokio::test]
-async fn laravel_is_served() {
-    check_all(&LARAVEL).await;
 }
