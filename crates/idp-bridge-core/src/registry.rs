@@ -120,7 +120,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{CallScope, ErrorKind, Finding, TenantId, UserId, UserKey};
+    use crate::{CallScope, Finding};
 
     struct Nothing;
 
@@ -166,21 +166,5 @@ mod tests {
         assert_eq!(error(json!({"pool": 1})).path, "pool");
         assert!(error(json!({"pol": "x"})).message.contains("unknown field `pol`"));
         assert!(error(json!({})).message.contains("missing field `pool`"));
-    }
-
-    #[tokio::test]
-    async fn unimplemented_calls_are_unsupported() {
-        let registry = Registry::default().with::<Nothing>();
-        let build = registry.get("nothing").unwrap().read(&json!({"pool": "x"})).unwrap();
-        let provider = build(&ConnectorContext::new(TenantId::new("acme").unwrap())).unwrap();
-        let scope = CallScope::new("r", std::time::Duration::from_secs(1));
-        let id = UserId::new("u").unwrap();
-        let kinds = [
-            provider.get(&scope, UserKey::Id(&id)).await.err().map(|e| e.kind()),
-            provider.delete(&scope, &id).await.err().map(|e| e.kind()),
-            provider.mark_email_verified(&scope, &id, None).await.err().map(|e| e.kind()),
-            provider.send_verification_email(&scope, &id).await.err().map(|e| e.kind()),
-        ];
-        assert_eq!(kinds, [Some(ErrorKind::Unsupported); 4]);
     }
 }
