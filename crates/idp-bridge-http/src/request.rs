@@ -278,12 +278,4 @@ mod tests {
         assert_eq!(form.parts.headers[CONTENT_TYPE], "application/x-www-form-urlencoded");
         assert_eq!(form.parts.body.unwrap().build().unwrap(), "a=b+c&d=%C3%A9%26");
     }
-
-    #[test]
-    fn form_with_builds_each_attempt() {
-        let counter = std::sync::atomic::AtomicU32::new(0);
-        let next = move || counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_string();
-        let body = Request::post(url()).form_with(move || Ok(vec![("n", next())])).parts.body.unwrap();
-        assert_eq!((body.build().unwrap(), body.build().unwrap()), ("n=0".into(), "n=1".into()));
-    }
 }

@@ -64,16 +64,6 @@ async fn answer_one(stream: &mut TcpStream) -> bool {
 }
 
 #[tokio::test]
-async fn idle_connection_is_used_again() {
-    let server = ClosingServer::start().await;
-    let client = Client::new(&OutboundPolicy::default()).unwrap();
-    for _ in 0..3 {
-        client.send(&scope(), Request::delete(server.url.clone())).await.unwrap();
-    }
-    assert_eq!(server.connections.load(SeqCst), 1);
-}
-
-#[tokio::test]
 async fn closed_idle_connection_gets_no_request() {
     let mut server = ClosingServer::start().await;
     let other = Server::start(|_, _| answer(200, &[], "")).await;

@@ -7,7 +7,6 @@ use std::time::Duration;
 use idp_bridge_core::{CallScope, ErrorKind, Origin, OutboundPolicy, Outcome};
 use idp_bridge_http::{BaseUrl, Client, Request, Url};
 use idp_bridge_test_http::Authority;
-use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
@@ -58,25 +57,6 @@ async fn own_certificate_authority_needs_no_store() {
 }
 
 #[tokio::test]
-async fn unknown_certificate_authority_is_misconfigured() {
-    let (server, _) = server_of_own_ca("localhost").await;
-    let (_, other) = server_of_own_ca("localhost").await;
-    let scope = scope();
-    let error = Client::new(&trusting(&other)).unwrap().send(&scope, Request::delete(server.url())).await.unwrap_err();
-    assert_eq!((error.kind(), error.origin()), (ErrorKind::Misconfigured, Origin::Upstream), "{}", everything(&error));
-    assert!(error.hint().is_some_and(|hint| hint.contains("`ca_file`")));
-    assert_eq!((scope.recorder().attempts(), scope.recorder().outcome()), (1, Outcome::NotApplied));
-    assert_eq!(server.received().len(), 0);
-}
-
-#[tokio::test]
-async fn certificate_for_another_name_is_misconfigured() {
-    let (server, pem) = server_of_own_ca("idp.example").await;
-    let error = Client::new(&trusting(&pem)).unwrap().send(&scope(), Request::get(server.url())).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Misconfigured, "{}", everything(&error));
-}
-
-#[tokio::test]
 async fn private_certificate_authority_is_misconfigured() {
     // The hint is the expected one with and without a system store.
     let (server, _) = server_of_own_ca("localhost").await;
@@ -106,23 +86,6 @@ fn run_without_store(test: &str) -> String {
 fn missing_store_is_misconfigured() {
     let shown = run_without_store("private_certificate_authority_is_misconfigured");
     assert_eq!(shown.matches("this system has no store of certificate authorities").count(), 2, "{shown}");
-}
-
-#[tokio::test]
-async fn port_without_tls_is_unavailable() {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let url = Url::parse(&format!("https://{}/", listener.local_addr().unwrap())).unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
-        }
-    });
-    let (_, pem) = server_of_own_ca("localhost").await;
-    let scope = scope();
-    let error = Client::new(&trusting(&pem)).unwrap().send(&scope, Request::delete(url)).await.unwrap_err();
-    assert_eq!((error.kind(), error.origin()), (ErrorKind::Unavailable, Origin::Upstream), "{}", everything(&error));
-    assert_eq!((scope.recorder().attempts(), scope.recorder().outcome()), (3, Outcome::NotApplied));
 }
 
 #[tokio::test(start_paused = true)]

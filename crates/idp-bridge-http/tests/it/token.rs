@@ -42,19 +42,6 @@ fn cache(tokens: &Server) -> (Client, TokenCache) {
 }
 
 #[tokio::test]
-async fn only_the_first_call_fetches_a_token() {
-    let (tokens, _) = token_server().await;
-    let server = Server::start(|_, _| answer(200, &[], "")).await;
-    let (client, cache) = cache(&tokens);
-    for requests in [2, 1, 1] {
-        let scope = scope();
-        cache.send(&client, &scope, Request::get(server.url())).await.unwrap();
-        assert_eq!((scope.recorder().requests(), scope.recorder().attempts()), (requests, requests));
-    }
-    assert!(server.received().iter().all(|received| shows(received, "t-0")));
-}
-
-#[tokio::test]
 async fn refused_token_is_replaced_once() {
     let refuse_first = |_: usize, received: &Received| answer(if shows(received, "t-0") { 401 } else { 204 }, &[], "");
     for write in [false, true] {

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use idp_bridge_core::{CallScope, Error, ErrorKind, OutboundPolicy};
+use idp_bridge_core::{CallScope, Error, ErrorKind, Origin, OutboundPolicy};
 use idp_bridge_http::{Client, Request, Url};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -79,6 +79,12 @@ async fn each_failure_names_its_cause_and_hint() {
         assert!(error.to_string().contains(message), "{url}: {}", everything(&error));
         assert!(error.hint().is_some_and(|own| own.starts_with(hint)), "{url}: {:?}", error.hint());
         assert!(error.is_unanswered(), "{url}");
+        let kind = match message {
+            "certificate is not trusted" | "is for another host name" => ErrorKind::Misconfigured,
+            "answer is not HTTP" => ErrorKind::InvalidResponse,
+            _ => ErrorKind::Unavailable,
+        };
+        assert_eq!((error.kind(), error.origin()), (kind, Origin::Upstream), "{url}");
     }
 }
 
