@@ -242,18 +242,3 @@ fn reload(last: Option<&LastReload>, broken: usize) -> Markup {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn query_has_search_and_page() {
-        let query = |search: &str, page| Some(Query { search: search.into(), page });
-        assert_eq!(Query::parse(""), query("", 1));
-        assert_eq!(Query::parse("q=a%2Fb+c&page=3"), query("a/b c", 3));
-        for wrong in ["q", "page=x", "page=-1", "other=1"] {
-            assert_eq!(Query::parse(wrong), None, "{wrong}");
-        }
-    }
-}

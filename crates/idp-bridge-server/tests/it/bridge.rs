@@ -1,5 +1,6 @@
 //! A running bridge, and signed calls to it.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -10,7 +11,7 @@ use idp_bridge_core::{Directory, IdentityProvider, SystemRandom, TenantId};
 use idp_bridge_protocol::{KeyRing, SigningKey, VerifyingKey, signature};
 use idp_bridge_server::revocation::RevocationStore;
 use idp_bridge_server::store::Store;
-use idp_bridge_server::{Server, ServerLimits, Tenant, Tenants};
+use idp_bridge_server::{RestToken, Scope, Server, ServerLimits, Tenant, Tenants};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -114,6 +115,12 @@ pub(crate) fn platform_key() -> SigningKey {
 
 pub(crate) fn verifying(key: &SigningKey) -> VerifyingKey {
     VerifyingKey::parse(key.to_verifying_text().expose()).unwrap()
+}
+
+/// Returns a REST token with this text, which is its name, too.
+pub(crate) fn rest_token(text: &str, scopes: impl Into<BTreeSet<Scope>>) -> RestToken {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    RestToken { name: text.into(), sha256: digest.as_ref().try_into().unwrap(), scopes: scopes.into() }
 }
 
 /// Returns a tenant with the platform's key.

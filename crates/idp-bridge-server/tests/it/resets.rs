@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use idp_bridge_core::{CallScope, Deleted, ErrorKind};
-use idp_bridge_server::{RestToken, Scope, ServerLimits};
+use idp_bridge_server::{Scope, ServerLimits};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use crate::bridge::{Bridge, envelope, next_id, signed, signed_as, tenant};
+use crate::bridge::{Bridge, envelope, next_id, rest_token, signed, signed_as, tenant};
 use crate::clock::BEGIN;
 use crate::http::{Request, until, within};
 use crate::lines::Log;
@@ -42,9 +42,7 @@ fn mailing(ends: Option<ErrorKind>) -> (Scripted, Arc<Semaphore>) {
 async fn sixth_reset_of_an_address_is_refused() {
     let provider = Scripted::at_once(|_| Err(upstream(ErrorKind::NotFound)));
     let mut acme = tenant("acme", provider.clone());
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"token");
-    let sha256 = digest.as_ref().try_into().unwrap();
-    acme.tokens = vec![RestToken { name: "desk".into(), sha256, scopes: [Scope::Write].into() }];
+    acme.tokens = vec![rest_token("token", [Scope::Write])];
     let bridge = Bridge::start([acme]).await;
     let rest = Request::new("POST", "/v1/tenants/acme/users:send-password-reset-email")
         .header("authorization", "Bearer token")

@@ -1,28 +1,21 @@
 //! REST (section 6).
 
-use std::collections::BTreeSet;
-
 use idp_bridge_connector_memory::sample_users;
 use idp_bridge_core::{Deleted, UserId};
-use idp_bridge_server::{RestToken, Scope, Tenant};
+use idp_bridge_server::{Scope, Tenant};
 use serde_json::json;
 
-use crate::bridge::{Bridge, memory, next_id, tenant};
+use crate::bridge::{Bridge, memory, next_id, rest_token, tenant};
 use crate::http::{Answer, Request};
 use crate::scripted::{Returned, Scripted};
-
-fn token(name: &str, scopes: impl Into<BTreeSet<Scope>>) -> RestToken {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, name.as_bytes());
-    RestToken { name: name.into(), sha256: digest.as_ref().try_into().unwrap(), scopes: scopes.into() }
-}
 
 /// Starts a bridge for `acme`, with the tokens of three callers, and for `quiet`, without REST.
 fn tenants(provider: impl idp_bridge_core::IdentityProvider) -> [Tenant; 2] {
     let mut acme = tenant("acme", provider);
     acme.tokens = vec![
-        token("reader", [Scope::Read]),
-        token("writer", [Scope::Write]),
-        token("both", [Scope::Read, Scope::Write]),
+        rest_token("reader", [Scope::Read]),
+        rest_token("writer", [Scope::Write]),
+        rest_token("both", [Scope::Read, Scope::Write]),
     ];
     [acme, tenant("quiet", memory(sample_users()))]
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use idp_bridge_connector_memory::sample_users;
 use idp_bridge_core::jiff::Timestamp;
 use idp_bridge_core::{CallKind, ErrorKind, Finding, IdentityProvider};
-use idp_bridge_server::{CurrentTenants, LastReload, RestToken, Scope, Tenant};
+use idp_bridge_server::{CurrentTenants, LastReload, Scope, Tenant};
 
-use crate::bridge::{memory, tenant};
+use crate::bridge::{memory, rest_token, tenant};
 use crate::clock::BEGIN;
 use crate::doctor;
 use crate::http::{Answer, Request};
@@ -18,11 +18,9 @@ use crate::scripted::{Returned, Scripted, record, upstream};
 
 /// Returns a tenant that needs no timestamp in REST calls, so that a test can set the clock.
 fn rest_tenant(id: &str, connector: &'static str, provider: impl IdentityProvider) -> Tenant {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"token");
-    let sha256 = digest.as_ref().try_into().unwrap();
     let mut tenant = tenant(id, provider);
     tenant.connector = connector;
-    tenant.tokens = vec![RestToken { name: "ops".into(), sha256, scopes: [Scope::Read].into() }];
+    tenant.tokens = vec![rest_token("token", [Scope::Read])];
     tenant
 }
 
@@ -103,10 +101,12 @@ async fn tenants_are_searched_and_paged() {
     assert_eq!((&*tenant_ids(&first)[0], &*tenant_ids(&last)[19]), ("tenant-000", "tenant-119"));
     assert!(first.body.contains("page 1 of 3, 120 tenants") && first.body.contains("?q=&amp;page=2"), "{}", first.body);
     assert_eq!(tenant_ids(&page(&stage, "?q=TENANT-11").await).len(), 10);
-    let nothing = page(&stage, "?q=%3Cb%3E&page=9").await.body;
-    assert!(nothing.contains("No tenant matches") && nothing.contains("value=\"&lt;b&gt;\""), "{nothing}");
-    let wrong = stage.operate(&Request::get("/status?sort=id")).await;
-    assert_eq!(wrong.verdict(), (400, "invalid_request".into()));
+    let nothing = page(&stage, "?q=%3Cb%3E+c&page=9").await.body;
+    assert!(nothing.contains("No tenant matches") && nothing.contains("value=\"&lt;b&gt; c\""), "{nothing}");
+    for wrong in ["sort=id", "q", "page=x", "page=-1"] {
+        let answer = stage.operate(&Request::get(&format!("/status?{wrong}"))).await;
+        assert_eq!(answer.verdict(), (400, "invalid_request".into()), "{wrong}");
+    }
     assert_eq!(stage.bridge.send(&Request::get("/status")).await.status, 404, "not on the main listener");
 }
 
