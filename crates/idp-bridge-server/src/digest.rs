@@ -27,15 +27,3 @@ fn to_array(digest: digest::Digest) -> [u8; 32] {
     array.copy_from_slice(digest.as_ref());
     array
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn boundaries_of_parts_count() {
-        assert_ne!(sha256_of_parts(&[b"ab", b"c"]), sha256_of_parts(&[b"a", b"bc"]));
-        assert_ne!(sha256_of_parts(&[b"a", b""]), sha256_of_parts(&[b"a"]));
-        assert_eq!(sha256_of_parts(&[b"a", b"b"]), sha256_of_parts(&[b"a", b"b"]));
-    }
-}

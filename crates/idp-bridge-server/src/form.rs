@@ -138,19 +138,4 @@ mod tests {
             assert!(fields(bad).is_none(), "{bad}");
         }
     }
-
-    #[test]
-    fn unknown_field_is_refused_by_take_all() {
-        assert!(fields("refreshToken=x").unwrap().take_all(["refresh_token"]).is_err());
-        assert!(fields("refresh_token=x").unwrap().take_all(["refresh_token"]).is_ok());
-        assert!(fields("more=").unwrap().take_all(["refresh_token"]).is_err());
-    }
-
-    #[test]
-    fn token_is_short_visible_ascii() {
-        for bad in ["a b", "ä", "a\n", "a\u{7f}", &"x".repeat(MAX_TOKEN + 1)] {
-            assert!(parse_token("refresh_token", bad.to_owned()).is_err(), "{bad:?}");
-        }
-        assert!(parse_token("refresh_token", "x".repeat(MAX_TOKEN)).is_ok());
-    }
 }

@@ -82,16 +82,3 @@ impl Default for TenantLimits {
         Self { in_flight: 64, queue: 256, queue_time: Duration::from_secs(1), calls_per_second: None }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn defaults_are_documented() {
-        let limits = ServerLimits::default();
-        assert_eq!((limits.connections, MAX_HEAD, MAX_HEADERS, MAX_URI), (10_000, 16_384, 64, 2_048));
-        let times = [limits.head, limits.body, limits.idle, limits.shutdown_delay];
-        assert_eq!(times.map(|limit| limit.as_secs()), [5, 5, 75, 5]);
-    }
-}

@@ -371,17 +371,7 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use idp_bridge_core::ErrorKind;
-
     use super::*;
-
-    #[test]
-    fn chain_contains_each_cause_once() {
-        let error = Error::upstream(ErrorKind::Unavailable, "cannot reach it")
-            .with("step", "token")
-            .with_source(std::io::Error::other("refused"));
-        assert_eq!(format_chain(&error), "cannot reach it (step: token): refused");
-    }
 
     #[test]
     fn escaped_text_stays_on_one_line() {

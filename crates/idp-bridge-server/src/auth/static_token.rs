@@ -50,13 +50,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn token_is_found_by_digest_and_not_printed() {
-        let token =
-            |name: &str| RestToken { name: name.into(), sha256: sha256(name.as_bytes()), scopes: [Scope::Read].into() };
-        let tokens = [token("one"), token("two")];
-        assert_eq!(RestToken::find(&tokens, b"two").unwrap().name, "two");
-        assert!(RestToken::find(&tokens, b"three").is_none());
-        assert!(RestToken::find(&[], b"two").is_none());
-        assert!(!format!("{tokens:?}").contains("sha256"));
+    fn digest_is_not_printed() {
+        let token = RestToken { name: "one".into(), sha256: [0; 32], scopes: [Scope::Read].into() };
+        assert!(!format!("{token:?}").contains("sha256"));
     }
 }

@@ -29,31 +29,3 @@ pub(super) fn single(header: Option<AccessToken>, form: Option<String>) -> Resul
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use http::{HeaderValue, header};
-
-    use super::*;
-
-    fn parse_headers(values: &[&'static str]) -> Result<Option<String>, Code> {
-        let values = values.iter().map(|value| (header::AUTHORIZATION, HeaderValue::from_static(value)));
-        let token = from_header(&values.collect()).map_err(|refusal| refusal.code())?;
-        Ok(token.map(|token| token.expose().to_owned()))
-    }
-
-    #[test]
-    fn header_contains_at_most_one_token() {
-        assert_eq!(parse_headers(&["Bearer a.b.c"]), Ok(Some("a.b.c".into())));
-        assert_eq!(parse_headers(&["bEARER a"]), Ok(Some("a".into())));
-        for other in [&[][..], &["Basic YTpi"], &["DPoP a"], &["Bearerx a"]] {
-            assert_eq!(parse_headers(other), Ok(None), "{other:?}");
-        }
-        for bad in ["Bearer", "Bearer ", "Bearer  a", "Bearer a b", "Bearer a,b", "Bearer \"a\"", "Bearer\ta"] {
-            assert!(matches!(parse_headers(&[bad]), Err(Code::InvalidToken) | Ok(None)), "{bad}");
-        }
-        for repeated in [["Bearer a", "Bearer a"], ["Basic a", "Bearer a"]] {
-            assert_eq!(parse_headers(&repeated), Err(Code::InvalidRequest), "{repeated:?}");
-        }
-    }
-}

@@ -82,6 +82,8 @@ async fn challenge_depends_on_token_presence() {
         Request::new("POST", path("logout")),
         posted("access_token="),
         userinfo("x").with("authorization", "Basic YTpi"),
+        userinfo("x").with("authorization", "DPoP a.d.a"),
+        userinfo("x").with("authorization", "Bearerx a.d.a"),
         form(Request::new("POST", path("logout")), "refresh_token=r"),
     ];
     for request in bare {
