@@ -10,7 +10,6 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use idp_bridge_connector_memory::sample_users;
-use idp_bridge_core::Deleted;
 use idp_bridge_server::ServerLimits;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -21,7 +20,7 @@ use self::frames::{
 };
 use crate::bridge::{Bridge, envelope, limits, memory, signed, tenant};
 use crate::http::{Request, within};
-use crate::scripted::{Returned, Scripted};
+use crate::scripted::Scripted;
 use crate::tls::Encrypted;
 
 const KIB: usize = 1024;
@@ -191,20 +190,8 @@ async fn client_without_a_window_is_closed() {
 
 #[tokio::test]
 async fn drain_finishes_running_calls() {
-    let gate = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
-    let begun = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
-    let script = {
-        let (begun, gate) = (begun.clone(), gate.clone());
-        move |_, _| {
-            let (begun, gate) = (begun.clone(), gate.clone());
-            async move {
-                begun.add_permits(1);
-                gate.acquire().await.unwrap().forget();
-                Ok(Returned::Deleted(Deleted::Existed))
-            }
-        }
-    };
-    let tenants = [tenant("acme", Scripted::new(script))];
+    let (provider, begun, gate) = Scripted::gated();
+    let tenants = [tenant("acme", provider)];
     let mut bridge = Bridge::with_server(tenants, limits(), |server| server.with_h2c()).await;
     let mut idle = Raw::open(bridge.address, Frame::new(SETTINGS, 0, 0, [])).await;
     idle.send(&[Frame::get(1, "/healthz")]).await;

@@ -3,9 +3,9 @@
 use idp_bridge_core::{Deleted, ErrorKind};
 use serde_json::json;
 
-use crate::bridge::{Bridge, envelope, next_id, signed_as, tenant};
+use crate::bridge::{Bridge, envelope, next_id, signed_as};
 use crate::http::{Request, within};
-use crate::scripted::{ProviderCall, Returned, Scripted, record, upstream};
+use crate::scripted::{Returned, Scripted, record, upstream};
 
 fn deleting(id: &str, user: &str) -> Request {
     signed_as(id, &envelope("users.delete", json!({"id": user})))
@@ -43,26 +43,6 @@ async fn fingerprint_ignores_formatting() {
     let other = envelope("users.send_verification_email", json!({"id": "u"}));
     assert_eq!(bridge.send(&signed_as(&id, &other)).await.status, 422);
     assert_eq!(provider.calls(), 1);
-}
-
-#[tokio::test]
-async fn equal_write_waits_for_the_running_one() {
-    let (provider, begun, gate) = Scripted::gated();
-    let bridge = Bridge::with_provider(provider.clone()).await;
-    let request = deleting(&next_id(), "u");
-    let mut twins = Vec::new();
-    for _ in 0..8 {
-        twins.push(bridge.begin(&request).await);
-    }
-    within(begun.acquire()).await.unwrap().forget();
-    gate.add_permits(100);
-    let mut replayed = 0;
-    for mut twin in twins {
-        let answer = twin.answer().await.unwrap();
-        assert_eq!((answer.status, answer.json()), (200, json!({"existed": true})));
-        replayed += usize::from(answer.header("idempotent-replayed").is_some());
-    }
-    assert_eq!((replayed, provider.calls()), (7, 1));
 }
 
 #[tokio::test]
@@ -129,19 +109,4 @@ async fn unsigned_call_stores_nothing() {
     assert_eq!(bridge.send(&deleting(&id, "u").with("webhook-signature", "v1a,AAAA")).await.status, 401);
     let first = bridge.send(&deleting(&id, "v")).await;
     assert_eq!((first.status, first.header("idempotent-replayed")), (200, None));
-}
-
-#[tokio::test]
-async fn ids_of_tenants_are_separate() {
-    let provider = Scripted::at_once(|asked| match asked {
-        ProviderCall::Delete => Ok(Returned::Deleted(Deleted::Existed)),
-        _ => Ok(Returned::Done),
-    });
-    let bridge = Bridge::start([tenant("acme", provider.clone()), tenant("other", provider.clone())]).await;
-    let id = next_id();
-    bridge.send(&deleting(&id, "u")).await;
-    let body = json!({"type": "users.delete", "tenant": "other", "data": {"id": "u"}});
-    let other = Request { target: "/v1/tenants/other/webhook".into(), ..signed_as(&id, &body) };
-    assert_eq!(bridge.send(&other).await.header("idempotent-replayed"), None);
-    assert_eq!(provider.calls(), 2);
 }

@@ -1,6 +1,5 @@
 //! The limits on a tenant's calls, and the sharing of equal reads (section 5).
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
@@ -11,7 +10,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use crate::bridge::{Bridge, envelope, limits, signed, tenant};
-use crate::http::{Answer, Request, within};
+use crate::http::{Request, within};
 use crate::scripted::{ProviderCall, Returned, Scripted, record, upstream};
 
 fn with_limits(provider: Scripted, limits: TenantLimits) -> Tenant {
@@ -30,19 +29,6 @@ fn get(id: &str) -> Request {
 
 fn delete(id: &str) -> Request {
     signed(&envelope("users.delete", json!({"id": id})))
-}
-
-/// Sends a request until its answer has this status, and returns that one.
-async fn send_until(status: u16, bridge: &Bridge, request: impl Fn() -> Request) -> Answer {
-    let sending = async {
-        loop {
-            let answer = bridge.send(&request()).await;
-            if answer.status == status {
-                return answer;
-            }
-        }
-    };
-    within(sending).await
 }
 
 #[tokio::test]
@@ -83,16 +69,6 @@ async fn queue_is_left_in_time() {
 }
 
 #[tokio::test]
-async fn call_rate_of_a_tenant_is_limited() {
-    let provider = Scripted::at_once(|_| Err(upstream(ErrorKind::NotFound)));
-    let rate = TenantLimits { calls_per_second: NonZeroU32::new(2), ..TenantLimits::default() };
-    let bridge = Bridge::start([with_limits(provider, rate)]).await;
-    let refused = send_until(429, &bridge, || get("u-1")).await;
-    assert_eq!(refused.verdict(), (429, "rate_limited".into()));
-    assert_eq!(refused.header("retry-after"), Some("1"));
-}
-
-#[tokio::test]
 async fn process_refuses_calls_before_memory_grows() {
     let (provider, begun, gate) = Scripted::gated();
     let mut few = limits();
@@ -130,21 +106,6 @@ async fn equal_reads_share_a_request() {
     }
     assert_eq!(other.answer().await.unwrap().json()["user"]["id"], "u-2");
     assert_eq!(provider.calls(), 2);
-}
-
-#[tokio::test]
-async fn read_continues_without_its_first_caller() {
-    let (provider, begun, gate) = Scripted::gated();
-    let bridge = Bridge::with_provider(provider.clone()).await;
-    let first = bridge.begin(&get("u-1")).await;
-    within(begun.acquire()).await.unwrap().forget();
-    let mut second = bridge.begin(&get("u-1")).await;
-    settle(&bridge).await;
-    drop(first);
-    settle(&bridge).await;
-    gate.add_permits(1);
-    assert_eq!(second.answer().await.unwrap().status, 200);
-    assert_eq!(provider.calls(), 1);
 }
 
 #[tokio::test]

@@ -39,28 +39,6 @@ async fn partial_head_is_closed_without_response() {
 }
 
 #[tokio::test]
-async fn slow_head_gets_no_extra_time() {
-    let bridge = impatient(|limits| limits.head = Duration::from_millis(200)).await;
-    let mut connection = Connection::open(bridge.address).await;
-    assert_eq!(connection.send(&health()).await.status, 200);
-    let begun = Instant::now();
-    let head = post().head();
-    let mut drops = head.bytes().cycle();
-    // The second head begins now, and each byte arrives well before the limit.
-    let closed = async {
-        loop {
-            let drop = drops.next().unwrap_or(b'x');
-            connection.write([if drop == b'\n' || drop == b'\r' { b'x' } else { drop }]).await;
-            if tokio::time::timeout(Duration::from_millis(20), connection.answer()).await == Ok(None) {
-                return;
-            }
-        }
-    };
-    within(closed).await;
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
-}
-
-#[tokio::test]
 async fn idle_connection_closes_after_idle_timeout() {
     let bridge = impatient(|limits| {
         limits.head = Duration::from_millis(300);
@@ -175,35 +153,6 @@ async fn connections_beyond_the_limit_wait() {
     drop(first);
     assert_eq!(third.answer().await.unwrap().status, 200);
     assert_eq!(second.send(&health()).await.status, 200);
-}
-
-/// Opens a connection from an address of this host.
-async fn open_from(source: &str, bridge: &Bridge) -> Connection {
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.bind(format!("{source}:0").parse().unwrap()).unwrap();
-    Connection::over(socket.connect(bridge.address).await.unwrap())
-}
-
-#[tokio::test]
-async fn peer_cannot_take_all_connections() {
-    let bridge = impatient(|limits| limits.connections_per_peer = 2).await;
-    let mut first = open_from("127.0.0.2", &bridge).await;
-    let mut second = open_from("127.0.0.2", &bridge).await;
-    assert_eq!(first.send(&health()).await.status, 200);
-    assert_eq!(second.send(&health()).await.status, 200);
-    open_from("127.0.0.2", &bridge).await.closed().await;
-    assert_eq!(open_from("127.0.0.3", &bridge).await.send(&health()).await.status, 200);
-    drop(first);
-    let freed = async {
-        loop {
-            let mut next = open_from("127.0.0.2", &bridge).await;
-            next.write(health().to_bytes()).await;
-            if next.answer().await.is_some_and(|answer| answer.status == 200) {
-                return;
-            }
-        }
-    };
-    within(freed).await;
 }
 
 #[tokio::test]

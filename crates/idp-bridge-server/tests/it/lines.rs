@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tracing::Dispatch;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::bridge::{Bridge, envelope, limits, memory, platform_key, signed, tenant, verifying};
+use crate::bridge::{Bridge, envelope, memory, platform_key, signed, tenant, verifying};
 use crate::http::{Request, within};
 use crate::scripted::Scripted;
 
@@ -118,21 +118,6 @@ async fn unsigned_call_has_no_webhook_id() {
         assert!(line.get(absent).is_none(), "{absent}: {line}");
     }
     assert_eq!(line["peer"], "127.0.0.1");
-}
-
-#[tokio::test]
-async fn equal_salts_join_lines_of_two_bridges() {
-    let mut hashes = Vec::new();
-    for salt in ["one", "one", "two"] {
-        let log = Log::default();
-        let _guard = log.begin();
-        let tenants = [tenant("acme", memory(sample_users()))];
-        let bridge = Bridge::with_server(tenants, limits(), |server| server.with_user_salt(salt.as_bytes())).await;
-        bridge.call("users.get_by_id", json!({"id": "u-1"})).await;
-        hashes.push(log.lines()[0]["user.hash"].as_str().unwrap().to_owned());
-    }
-    assert_eq!(hashes[0], hashes[1]);
-    assert_ne!(hashes[0], hashes[2]);
 }
 
 #[tokio::test]

@@ -62,15 +62,6 @@ async fn repeated_reads_are_answered_from_the_cache() {
 }
 
 #[tokio::test]
-async fn cache_is_off_by_default() {
-    let provider = one_user();
-    let bridge = Bridge::start([tenant("acme", provider.clone())]).await;
-    read_all(&bridge).await;
-    read_all(&bridge).await;
-    assert_eq!(provider.calls(), 6);
-}
-
-#[tokio::test]
 async fn each_write_empties_all_reads_of_its_user() {
     for (kind, data) in [
         ("users.delete", json!({"id": "u-1"})),

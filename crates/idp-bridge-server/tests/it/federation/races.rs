@@ -102,18 +102,3 @@ async fn drain_waits_for_abandoned_logout() {
     bridge.ended().await;
     assert_eq!(gate.available_permits(), 0, "the logout has ended");
 }
-
-#[tokio::test]
-async fn disconnect_does_not_affect_other_caller() {
-    let (idp, begun, gate) = gated("validate");
-    idp.ada("a.d.a");
-    let bridge = bridge(&idp, rules()).await;
-    let (mut one, mut two) = (Connection::open(bridge.address).await, Connection::open(bridge.address).await);
-    one.write(userinfo("a.d.a").to_bytes()).await;
-    within(begun.acquire()).await.unwrap().forget();
-    two.write(userinfo("a.d.a").to_bytes()).await;
-    drop(one);
-    assert_eq!(bridge.send(&Request::new("GET", "/healthz")).await.status, 200);
-    gate.add_permits(1);
-    assert_eq!(two.answer().await.unwrap().status, 200);
-}
