@@ -7,9 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use idp_bridge_conformance::{Harness as _, NewUser};
 use idp_bridge_connector_keycloak_testing::harness::KeycloakHarness;
-use idp_bridge_core::{CustomerId, Email};
 use idp_bridge_test_http::{Relay, Target};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -22,6 +20,7 @@ use crate::fixture::{Configured, KEY};
 use crate::load::raise_open_file_limit;
 use crate::support::bridge::{Bridge, PATIENCE, until};
 use crate::support::http::{Reply, Request};
+use crate::support::keycloak;
 use crate::support::namespace::SilentNameServer;
 use crate::support::sign::Signer;
 use crate::under_load::IS_FULL;
@@ -55,17 +54,9 @@ impl Stage {
     /// Starts a bridge. With a name server, the first tenant has a name that it does not resolve, instead of the relay.
     fn start_with(deadline: &str, names: Option<&SilentNameServer>) -> Self {
         let runtime = Runtime::new().unwrap();
-        let (harness, url, user) = runtime.block_on(async {
-            let harness = KeycloakHarness::start_with_fake().await.unwrap();
-            let url = harness.upstream().await.unwrap();
-            let mut user = NewUser::person(Email::new("ada@acme.example").unwrap());
-            user.customers = vec![CustomerId::new("c-1").unwrap()];
-            let user = harness.create(user).await.unwrap();
-            (harness, url, user.as_str().to_owned())
-        });
+        let (harness, url, user) = runtime.block_on(keycloak::start("ada@acme.example", "c-1"));
         let (relay, upstream) = (Relay::start(), url.trim_start_matches("http://").to_owned());
         relay.set_target(Target::At(upstream.clone()));
-        let config = harness.config();
         let table = |number: usize| {
             let url = match (number, names) {
                 (0, Some(_)) => "https://kc.acme.example".to_owned(),
@@ -74,13 +65,9 @@ impl Stage {
             };
             format!(
                 "[tenants.t{number}]\nwebhook_keys = [\"{}\"]\ndeadline = \"{deadline}\"\n[tenants.t{number}.connector]\n\
-                 type = \"keycloak\"\nurl = \"{url}\"\nrealm = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
-                 customer_attribute = \"{}\"\n",
+                 type = \"keycloak\"\n{}",
                 key(number),
-                config.realm,
-                config.client_id,
-                config.client_secret.as_ref().unwrap().expose(),
-                config.customer_attribute
+                keycloak::settings(&harness, &url)
             )
         };
         // All callers have one address, and are not refused for that.

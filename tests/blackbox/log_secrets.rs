@@ -2,14 +2,14 @@
 
 use idp_bridge_conformance::{Harness as _, NewUser};
 use idp_bridge_connector_cognito_testing::harness::CognitoHarness;
-use idp_bridge_connector_keycloak_testing::harness::KeycloakHarness;
-use idp_bridge_core::{CustomerId, Email, Secret};
+use idp_bridge_core::{Email, Secret};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::fixture::{Configured, KEY, signer};
 use crate::receiver::Receiver;
 use crate::support::http::Request;
+use crate::support::keycloak;
 use crate::support::leaks;
 
 /// A REST token and its SHA-256.
@@ -69,14 +69,7 @@ fn make_calls(address: &str, id: &str) -> [String; 4] {
 #[test]
 fn seeded_values_are_in_no_output() {
     let runtime = Runtime::new().unwrap();
-    let (harness, url, id) = runtime.block_on(async {
-        let harness = KeycloakHarness::start_with_fake().await.unwrap();
-        let url = harness.upstream().await.unwrap();
-        let mut user = NewUser::person(Email::new(EMAIL).unwrap());
-        user.customers = vec![CustomerId::new(CUSTOMER).unwrap()];
-        let id = harness.create(user).await.unwrap().as_str().to_owned();
-        (harness, url, id)
-    });
+    let (harness, url, id) = runtime.block_on(keycloak::start(EMAIL, CUSTOMER));
     let config = harness.config();
     let secret = config.client_secret.as_ref().map(Secret::expose).unwrap();
     let receiver = Receiver::over_http(200);
@@ -85,12 +78,9 @@ fn seeded_values_are_in_no_output() {
          log.user_salt = \"salt-seeded-0123456789\"\nmetrics_token = \"operator-seeded-012345\"\n\
          [audit]\nfile = \"audit.jsonl\"\n[tenants.acme]\nwebhook_keys_file = [\"webhook\"]\n\
          rest.tokens = [{{ name = \"ops\", sha256 = \"{TOKEN_SHA256}\", scopes = [\"users.read\", \"users.write\"] }}]\n\
-         [tenants.acme.connector]\ntype = \"keycloak\"\nurl = \"{url}\"\nrealm = \"{}\"\nclient_id = \"{}\"\n\
-         client_secret = \"{secret}\"\ncustomer_attribute = \"{}\"\n",
+         [tenants.acme.connector]\ntype = \"keycloak\"\n{}",
         receiver.url(),
-        config.realm,
-        config.client_id,
-        config.customer_attribute
+        keycloak::settings(&harness, &url)
     ));
     let bridge = configured.serve();
     let probes = bridge.probes_address();

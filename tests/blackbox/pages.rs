@@ -1,12 +1,10 @@
 //! Runs the shell commands and checks the configurations of the README and of `docs/`, as they are written.
 
-use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::fixture::{Configured, KEY, MAIL_KEY, SAMPLE_USERS};
-use crate::support::program::{finish, run_in};
+use crate::support::program::{finish, put_on_path, run_in};
 
 /// Number of blocks that are not run, each with a reason before it. A new one needs a good reason.
 const NOT_RUN: usize = 21;
@@ -80,22 +78,7 @@ fn stage(configuration: Option<&String>) -> tempfile::TempDir {
         let memory = "[tenants.acme.connector]\ntype = \"memory\"\nusers_file = \"users.json\"\n";
         std::fs::write(folder.path().join("idp-bridge.toml"), format!("{bridge}{memory}")).unwrap();
     }
-    // The wrapper uses a free port, and a call waits until the bridge listens.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let wrapper = format!(
-        "#!/bin/sh\nprogram={}\ncase $1 in\n\
-         serve) exec $program \"$@\" --listen 127.0.0.1:{port} ;;\n\
-         call) tries=0\n\
-         until $program call ping --tenant acme --key-file platform.key --url http://127.0.0.1:{port} >&2; do\n\
-         tries=$((tries + 1)); [ $tries -lt 500 ] || exit 1; done\n\
-         exec $program \"$@\" --url http://127.0.0.1:{port} ;;\n\
-         *) exec $program \"$@\" ;;\nesac\n",
-        env!("CARGO_BIN_EXE_idp-bridge")
-    );
-    let path = folder.path().join("bin/idp-bridge");
-    std::fs::create_dir(folder.path().join("bin")).unwrap();
-    std::fs::write(&path, wrapper).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    put_on_path(folder.path(), "");
     folder
 }
 

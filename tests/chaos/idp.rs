@@ -26,6 +26,10 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(1);
 const MARGIN: Duration = Duration::from_millis(100);
 /// The time to wait for an answer that does not come.
 const TOO_LONG: Duration = Duration::from_secs(20);
+/// The maximum time until a tenant is served again after a fault.
+const RECOVERY: Duration = Duration::from_secs(3);
+/// The violation of a request without an answer.
+pub(crate) const CLOSED: &str = "the bridge closed the connection";
 const PASSWORD: &str = "correct-horse-battery-staple-9";
 const DEFINITION: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../idp-bridge-connector-http/testing/definitions/keycloak.toml");
@@ -262,6 +266,21 @@ pub(crate) fn send(address: &str, request: &Request, pulse: &Pulse) -> Result<Op
         (code, problem["outcome"] == "unknown")
     };
     Ok(Some(Answered { reply, took, code, is_unknown, stalled }))
+}
+
+/// Repeats a request until it succeeds.
+pub(crate) fn recover(address: &str, request: &Request, pulse: &Pulse) -> Result<(), String> {
+    let (begun, mark) = (Instant::now(), pulse.mark());
+    loop {
+        let answered = send(address, request, pulse)?.ok_or(CLOSED)?;
+        match answered.code.as_str() {
+            "ok" => return Ok(()),
+            _ if begun.elapsed() < RECOVERY + pulse.stalled_since(&mark) => {
+                std::thread::park_timeout(Duration::from_millis(20));
+            }
+            _ => return Err(format!("{:?} after the fault: {:?}", begun.elapsed(), answered.reply)),
+        }
+    }
 }
 
 fn exchange(address: &str, request: &Request) -> Option<Reply> {

@@ -1,19 +1,17 @@
 //! Runs the table of faults: each fault, each request, each connector.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use idp_bridge_test_http::Answer as Reply;
 use serde::Serialize;
 
 use crate::faults::{Fault, Place};
-use crate::idp::{Answered, CALLS, Idp, Person, send};
+use crate::idp::{Answered, CALLS, CLOSED, Idp, Person, recover, send};
 use crate::pulse::Pulse;
 use crate::support::bridge::Bridge;
 use crate::support::http::Request;
 
-/// The maximum time until a tenant is served again after a fault.
-const RECOVERY: Duration = Duration::from_secs(3);
 /// The maximum number of repetitions of a call after a fault.
 const REPETITIONS: usize = 20;
 
@@ -167,22 +165,12 @@ impl Stage<'_> {
     }
 
     fn send(self, request: &Request) -> Result<Answered, String> {
-        send(self.address, request, self.pulse)?.ok_or_else(|| "the bridge closed the connection".to_owned())
+        Ok(send(self.address, request, self.pulse)?.ok_or(CLOSED)?)
     }
 
     /// Repeats a request until it succeeds.
     fn recover(self, request: &Request) -> Result<(), String> {
-        let (begun, mark) = (Instant::now(), self.pulse.mark());
-        loop {
-            let answered = self.send(request)?;
-            match answered.code.as_str() {
-                "ok" => return Ok(()),
-                _ if begun.elapsed() < RECOVERY + self.pulse.stalled_since(&mark) => {
-                    std::thread::park_timeout(Duration::from_millis(20))
-                }
-                _ => return Err(format!("{:?} after the fault: {:?}", begun.elapsed(), answered.reply)),
-            }
-        }
+        recover(self.address, request, self.pulse)
     }
 
     /// Repeats a logout until it succeeds. Before and after that, userinfo refuses the token.

@@ -1,7 +1,5 @@
 //! Tests of `init` against a real Keycloak, and of the commands in docs/quickstart.md.
 
-use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -10,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::lab::{Lab, running};
-use crate::support::program::{Output, command, finish, run_in};
+use crate::support::program::{Output, command, finish, put_on_path, run_in};
 
 const PAGE: &str = include_str!("../../docs/quickstart.md");
 /// The commands that a reader types.
@@ -154,32 +152,14 @@ fn blocks() -> Vec<String> {
     PAGE.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
 }
 
-/// Puts the program on the `PATH`. It uses a free port, and the password from a file instead of a terminal.
-fn stage(folder: &Path) {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let wrapper = format!(
-        "#!/bin/sh\nprogram={}\nurl=http://127.0.0.1:{port}\ncase $1 in\n\
-         init) exec $program \"$@\" --admin-password-file admin.password ;;\n\
-         serve) exec $program \"$@\" --listen 127.0.0.1:{port} ;;\n\
-         verify) shift 2; exec $program verify $url \"$@\" ;;\n\
-         call) tries=0\n\
-         until $program call ping --tenant acme --key-file platform.key --url $url >&2; do\n\
-         tries=$((tries + 1)); [ $tries -lt 500 ] || exit 1; done\n\
-         exec $program \"$@\" --url $url ;;\nesac\n",
-        env!("CARGO_BIN_EXE_idp-bridge")
-    );
-    std::fs::create_dir(folder.join("bin")).unwrap();
-    let path = folder.join("bin/idp-bridge");
-    std::fs::write(&path, wrapper).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-}
-
 #[test]
 fn quickstart_leads_to_a_signed_call() {
     let _running = running();
     let realm = Realm::new("quickstart");
     let folder = realm.folder.path();
-    stage(folder);
+    let cases = "init) exec $program \"$@\" --admin-password-file admin.password ;;\n\
+                 verify) shift 2; exec $program verify $url \"$@\" ;;\n";
+    put_on_path(folder, cases);
     let blocks = blocks();
     assert_eq!(blocks.len(), STEPS, "{blocks:?}");
     // The reader writes the URL, the realm and the name of the administrator.

@@ -2,6 +2,7 @@
 
 pub(crate) mod bridge;
 pub(crate) mod http;
+pub(crate) mod keycloak;
 pub(crate) mod leaks;
 pub(crate) mod load;
 pub(crate) mod namespace;

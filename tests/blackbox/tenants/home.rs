@@ -7,6 +7,8 @@ use idp_bridge_connector_keycloak_testing::harness::KeycloakHarness;
 use idp_bridge_core::{CustomerId, Email, OauthClient, Secret, UserId};
 use idp_bridge_test_http::{Relay, Target};
 
+use crate::support::keycloak;
+
 /// The email address of the user, equal for all tenants.
 pub(crate) const EMAIL: &str = "ada@acme.example";
 /// The customer of the user, equal for all tenants.
@@ -42,18 +44,8 @@ impl Home {
     pub(crate) async fn start_all() -> TestResult<Vec<Self>> {
         let keycloak = KeycloakHarness::start_with_fake().await?;
         let tap = self::tap(&keycloak.upstream().await?);
-        let config = keycloak.config();
-        let settings = format!(
-            // As a proxy, so that the issuer is that of the tokens.
-            "url = \"{}\"\nproxy = \"{}\"\nrealm = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
-             customer_attribute = \"{}\"\n",
-            config.url,
-            tap.url(),
-            config.realm,
-            config.client_id,
-            config.client_secret.as_ref().unwrap().expose(),
-            config.customer_attribute
-        );
+        // As a proxy, so that the issuer is that of the tokens.
+        let settings = format!("proxy = \"{}\"\n{}", tap.url(), keycloak::settings(&keycloak, &keycloak.config().url));
         let clients = keycloak.clients();
         let keycloak = Self::new("keycloak", tap, (settings, clients), Box::new(keycloak)).await?;
 

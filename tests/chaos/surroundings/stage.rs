@@ -2,15 +2,12 @@
 
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
-use crate::idp::{Answered, Idp, send};
+use crate::idp::{Answered, CLOSED, Idp, recover, send};
 use crate::pulse::Pulse;
 use crate::support::bridge::Bridge;
 use crate::support::http::Request;
 
-/// The maximum time until all is served again after a fault.
-const RECOVERY: Duration = Duration::from_secs(3);
 pub(super) const OK: &[&str] = &["ok"];
 
 /// The common state of the rows.
@@ -45,7 +42,7 @@ impl<'a> Stage<'a> {
 impl Served<'_> {
     /// Sends a request. An answer with another code is an error.
     pub(super) fn expect(&self, codes: &[&str], request: &Request) -> Result<Answered, String> {
-        let answered = send(self.bridge.address(), request, self.stage.pulse)?.ok_or("the connection was closed")?;
+        let answered = send(self.bridge.address(), request, self.stage.pulse)?.ok_or(CLOSED)?;
         if !answered.has_code_of(codes) {
             return Err(format!("{} {}: {codes:?} was expected: {:?}", request.method, request.target, answered.reply));
         }
@@ -54,18 +51,7 @@ impl Served<'_> {
 
     /// Repeats a request until it succeeds.
     pub(super) fn recover(&self, request: &Request) -> Result<(), String> {
-        let (begun, mark) = (Instant::now(), self.stage.pulse.mark());
-        loop {
-            let answered =
-                send(self.bridge.address(), request, self.stage.pulse)?.ok_or("the connection was closed")?;
-            match answered.code.as_str() {
-                "ok" => return Ok(()),
-                _ if begun.elapsed() < RECOVERY + self.stage.pulse.stalled_since(&mark) => {
-                    std::thread::park_timeout(Duration::from_millis(20));
-                }
-                _ => return Err(format!("{:?} after the fault: {:?}", begun.elapsed(), answered.reply)),
-            }
-        }
+        recover(self.bridge.address(), request, self.stage.pulse)
     }
 
     /// Checks that a read, a write, userinfo and a logout of each tenant succeed.

@@ -13,6 +13,7 @@ use crate::keycloak::form_request;
 use crate::lab::Lab;
 use crate::support::bridge::Bridge;
 use crate::support::http::{Reply, Request};
+use crate::support::keycloak;
 
 /// The tenant of every bridge here.
 pub(super) const TENANT: &str = "/v1/tenants/t";
@@ -52,7 +53,6 @@ impl Stage {
     }
 
     fn configure(&self, settings: &str) -> PathBuf {
-        let config = self.harness.config();
         let clients: Vec<String> = self
             .harness
             .clients()
@@ -65,14 +65,9 @@ impl Stage {
         let text = format!(
             "[server]\nstate_dir = \".\"\npublic_url = \"http://127.0.0.1:8080\"\nlog.format = \"json\"\n\
              [tenants.t]\nwebhook_keys = [\"whpk_OzHzv9dJQOjJf0cyLa6rPQCJhfbThuf70Bc1z9fVDQA=\"]\n\
-             [tenants.t.connector]\ntype = \"keycloak\"\nurl = {:?}\nrealm = {:?}\nclient_id = {:?}\n\
-             client_secret = {:?}\ncustomer_attribute = {:?}\n\
+             [tenants.t.connector]\ntype = \"keycloak\"\n{}\
              [tenants.t.federation]\nmetadata = true\nanonymous_per_second = 100000\nclients = [{}]\n{settings}",
-            config.url,
-            config.realm,
-            config.client_id,
-            config.client_secret.as_ref().unwrap().expose(),
-            config.customer_attribute,
+            keycloak::settings(&self.harness, &self.harness.config().url),
             clients.join(", "),
         );
         let path = self.folder.path().join("idp-bridge.toml");
