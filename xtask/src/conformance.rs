@@ -123,13 +123,6 @@ impl Report {
                 {"logout": "with all its tokens", "what": "another login's refresh token", "is_valid": true}]}"#;
         Self { harness: harness.to_owned(), ..serde_json::from_str(json).unwrap() }
     }
-
-    /// Removes the cases about federation.
-    pub(crate) fn without_federation(mut self) -> Self {
-        self.passed.clear();
-        self.observations.clear();
-        self
-    }
 }
 
 #[cfg(test)]

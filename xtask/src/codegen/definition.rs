@@ -64,34 +64,3 @@ fn keys(table: Schema<'_>, page: &mut String) {
         *page += &format!("| `{key}` | {} | {meaning}{end} |\n", schema.linked_type());
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn types_are_sections_in_their_order() {
-        let schema = json!({
-            "description": "What a product is.", "required": ["call"],
-            "properties": {
-                "call": {"$ref": "#/$defs/Call", "description": "The call."},
-                "list": {"type": "array", "items": {"$ref": "#/$defs/Kind"}},
-            },
-            "$defs": {
-                "Kind": {"description": "The kinds.", "oneOf": [{"const": "a", "description": "The first | kind."}]},
-                "Call": {"description": "One call.", "properties": {"name": {"type": "string", "description": "A name."}}},
-            },
-        });
-        let page = render(&schema.to_string()).unwrap();
-        for line in [
-            "## Definition\n\nWhat a product is.\n",
-            "| `call` | [Call](#call) | The call. Required. |\n| `list` | list of [Kind](#kind) |  |\n",
-            "## Call\n\nOne call.\n\n| Key | Type | Meaning |\n|---|---|---|\n| `name` | string | A name. |\n",
-            "## Kind\n\nThe kinds.\n\n| Value | Meaning |\n|---|---|\n| `\"a\"` | The first \\| kind. |\n",
-        ] {
-            assert!(page.contains(line), "{line}\n{page}");
-        }
-    }
-}

@@ -84,24 +84,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_observed_target_has_a_row() {
-        let text = render(&["keycloak (fake)", "cognito (ministack)", "keycloak"].map(Report::sample), "");
-        assert!(text.contains("| keycloak (fake) | **revoked** | – | – | – | valid | – | – |\n"), "{text}");
-        assert!(text.contains("| keycloak (real) |"), "{text}");
-        assert!(text.contains("| cognito (ministack) |"), "{text}");
-        assert_eq!(text.matches("\n## ").count(), 1, "{text}");
-    }
-
-    #[test]
     fn without_reports_the_committed_page_is_kept() {
         let text = render(&[Report::sample("keycloak")], "");
         assert_eq!(render(&[], &text), text);
         assert!(render(&[], "").contains("Not yet"));
-    }
-
-    #[test]
-    fn a_report_without_federation_has_no_row() {
-        let memory = Report::sample("memory").without_federation();
-        assert!(!render(&[memory, Report::sample("keycloak")], "").contains("memory"));
     }
 }

@@ -56,26 +56,10 @@ mod tests {
     const DECLARED: &str = "## Calls\n\n| Call | keycloak |\n";
 
     #[test]
-    fn declared_capabilities_come_first() {
-        let text = render(DECLARED, &[], "");
-        assert!(text.contains("suite.\n\n## Calls\n\n| Call | keycloak |\n\n## Proved"), "{text}");
-        assert!(text.contains("Not yet"), "{text}");
-    }
-
-    #[test]
     fn without_reports_the_committed_proof_is_kept() {
         let with_reports = render(DECLARED, &[Report::sample("keycloak (fake)")], "");
         assert!(with_reports.contains("- keycloak (fake), one case: no clock to turn.\n"), "{with_reports}");
         assert_eq!(render(DECLARED, &[], &with_reports), with_reports);
-    }
-
-    #[test]
-    fn each_report_has_a_row() {
-        let reports = ["cognito (ministack)", "keycloak"].map(Report::sample);
-        let text = render(DECLARED, &reports, "");
-        assert!(text.contains("| cognito | ministack | 1 of 2 | 1 | 1 of 1 |\n"), "{text}");
-        assert!(text.contains("| keycloak | real | 1 of 2 | 1 | 1 of 1 |\n"), "{text}");
-        let text = render(DECLARED, &[Report::sample("memory").without_federation()], "");
-        assert!(text.contains("| memory | real | 0 of 1 | 1 | – |\n"), "{text}");
+        assert!(render(DECLARED, &[], "").contains("Not yet"));
     }
 }
