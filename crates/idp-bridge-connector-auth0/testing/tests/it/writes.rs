@@ -60,6 +60,7 @@ async fn delete_is_one_request_with_unknown_result() {
     }
     assert_eq!(bench.requests(), vec![read_of(&ada).replace("GET", "DELETE"); 2]);
     assert_eq!(bench.provider.delete(&scope(), &UserId::new("users").unwrap()).await.unwrap(), Deleted::Absent);
+    assert!(bench.requests().is_empty(), "a malformed id costs no request");
     assert!(bench.get(UserKey::Id(&grace)).await.is_ok());
     assert!(!bench.harness.log_in(&email("ada"), PASSWORD).await.unwrap());
 }
