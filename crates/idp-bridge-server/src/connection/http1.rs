@@ -66,9 +66,7 @@ fn builder(limits: &ServerLimits, activity: &Arc<Activity>) -> Builder {
         .header_read_timeout(limits.head)
         .max_headers(MAX_HEADERS)
         .max_header_size(MAX_HEAD)
-        .max_buf_size(2 * MAX_HEAD)
-        // Responses are small: one buffer for head and body costs less than a vectored write.
-        .writev(false);
+        .max_buf_size(2 * MAX_HEAD);
     builder
 }
 
