@@ -14,6 +14,8 @@ use crate::server::Server;
 
 /// The code of a result with more entries than the limit of the search.
 const SIZE_LIMIT_EXCEEDED: i32 = 4;
+/// The maximum number of pages of a search.
+const MAX_PAGES: usize = 100;
 
 /// A connection with the bridge's own entry.
 pub(crate) struct Connection {
@@ -67,7 +69,7 @@ impl Connection {
     pub(crate) async fn search(&mut self, search: &Search, remaining: Duration) -> Result<Found, Fault> {
         let seconds = i32::try_from(remaining.as_secs()).unwrap_or(i32::MAX).saturating_add(1);
         let (mut found, mut cookie, mut bytes) = (Found::default(), Vec::new(), 0);
-        loop {
+        for _ in 0..MAX_PAGES {
             let id = self.send(search.encode(seconds), search.page(&cookie)).await?;
             let outcome = loop {
                 let (length, response) = self.receive(id).await?;
@@ -94,6 +96,7 @@ impl Connection {
             }
             cookie = outcome.cookie;
         }
+        Err(Malformed.into())
     }
 
     /// Runs a write.

@@ -54,6 +54,8 @@ async fn endless_results_are_refused() {
     let reference = |id| element(0x30, &[vec![2, 1, id], element(0x73, &vec![b'x'; 100_000])].concat());
     let (kind, text) = answer(move |id| Some([reference(id), end_page(id, "0")].concat())).await;
     assert_eq!(kind, ErrorKind::InvalidResponse, "{text}");
+    let (kind, text) = answer(move |id| Some(end_page(id, "0"))).await;
+    assert_eq!(kind, ErrorKind::InvalidResponse, "{text}");
     let many = entry(2, &[("entryUUID", UUID), ("mail", "ada@acme.example"), ("description", &"x".repeat(100_000))])
         .repeat(20);
     let (kind, text) = answer(move |_| Some(many.clone())).await;
