@@ -72,7 +72,7 @@ impl Rules {
         let status = response.status.as_u16();
         let error = match self.find(response, answer.as_ref(), place) {
             Some(rule) => explain(rule),
-            // A refusal that the definition does not list is never about the user or the credentials.
+            // A refusal that the definition does not list is never a missing user or a refused credential.
             None if (400..500).contains(&status) && answer.is_none() => return response.foreign_refusal(),
             None => status_error(status),
         };
@@ -80,12 +80,17 @@ impl Rules {
         error.with("status", status.to_string()).with("call", place.call).with_retry_after(wait)
     }
 
-    /// Returns the error of a success that does not meet its conditions: that of a rule, otherwise an outage.
+    /// Returns the error of a success without the product's header, or that does not meet `require`: that of a rule, otherwise
+    /// an outage.
     pub(crate) fn unproved(&self, response: &Response, answer: &Value, place: Place) -> Error {
         let error = match self.find(response, Some(answer), place) {
             Some(rule) => explain(rule),
             // An empty object is not a response of the product.
             None if answer.as_object().is_none_or(Map::is_empty) => status_error(response.status.as_u16()),
+            None if !self.has_answer_header(response) => Error::upstream(
+                ErrorKind::Unavailable,
+                "the response lacks the product's header (`answer_header` of the definition)",
+            ),
             None => Error::upstream(ErrorKind::Unavailable, "the response does not meet `require` of the definition"),
         };
         error.with("call", place.call)

@@ -10,10 +10,15 @@ use serde_json::{Value, json};
 
 /// Builds the provider of SCIM, which uses most of the language.
 fn provider(base: &str) -> impl IdentityProvider {
+    provider_with(base, catalog::find("scim2").unwrap())
+}
+
+/// Builds a provider with a changed definition of SCIM.
+fn provider_with(base: &str, definition: &str) -> impl IdentityProvider + use<> {
     let mut config = HttpConfig::new("scim2");
     config.settings.insert("url".into(), base.to_owned());
     config.secrets.insert("token".into(), Secret::new("t"));
-    let definition = Arc::new(Definition::parse(catalog::find("scim2").unwrap()).unwrap());
+    let definition = Arc::new(Definition::parse(definition).unwrap());
     Http::with_definition(&definition, &config, &crate::context()).unwrap()
 }
 
@@ -64,6 +69,18 @@ async fn wrong_types_are_absent_or_invalid() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn answer_without_the_header_is_an_outage() {
+    let definition = catalog::find("scim2").unwrap();
+    let definition = definition.replacen("[product]\n", "[product]\nanswer_header = \"x-product\"\n", 1);
+    let server = Server::start(|_, _| answer(200, &[], r#"{"id":"u-1"}"#)).await;
+    let scope = CallScope::new("r-1", Duration::from_secs(5));
+    let id = UserId::new("u-1").unwrap();
+    let error = provider_with(&server.base(), &definition).get(&scope, UserKey::Id(&id)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.message().contains("`answer_header`"), "{error}");
 }
 
 #[tokio::test]
