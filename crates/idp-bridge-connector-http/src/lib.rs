@@ -8,7 +8,7 @@
 //! - A value of a call is one percent-encoded segment of a path, one value of a query or one text of a JSON body. Beside other text, as in a
 //!   filter, it needs a function that quotes it.
 //! - A credential is bound to one origin, and requests to another one cannot have it.
-//! - A refusal that the definition does not list is never about users or credentials.
+//! - A refusal that the definition does not list is never reported as a missing user or a refused credential.
 
 mod api;
 mod body;

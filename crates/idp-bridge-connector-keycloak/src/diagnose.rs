@@ -250,7 +250,7 @@ struct Permissions {
     edit: Vec<String>,
 }
 
-/// Returns whether only administrators may view and edit an attribute.
+/// The protection of an attribute from users.
 #[derive(Debug, PartialEq, Eq)]
 enum Protection {
     Protected,

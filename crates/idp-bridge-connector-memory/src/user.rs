@@ -84,9 +84,9 @@ impl MemoryUser {
 #[serde(crate = "self::serde", untagged, expecting = "expected a customer id or a list of customer ids")]
 #[schemars(crate = "self::schemars")]
 pub enum Customers {
-    /// One, as in a valid list.
+    /// One customer.
     One(CustomerId),
-    /// None, or several.
+    /// A list of customers: none, or several.
     List(Vec<CustomerId>),
 }
 

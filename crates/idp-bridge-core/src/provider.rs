@@ -120,8 +120,8 @@ pub trait IdentityProvider: Send + Sync + 'static {
     ///
     /// Needs `users.send_password_reset_email`.
     ///
-    /// The server responds as soon as the recorder reports the start of the write. Errors before it reach the platform; errors
-    /// after it are only logged.
+    /// The server waits only until the recorder reports the start of the write, and responds at the end of a fixed step. Errors
+    /// before the write reach the platform unless the server conceals them; errors after it are only logged and audited.
     ///
     /// # Behavior
     ///

@@ -28,7 +28,7 @@ pub enum Answer {
     /// A password reset for an address that gets no mail.
     ///
     /// The platform gets the response of [`Answer::Done`], since it forwards the call for people who are not logged
-    /// in. Only the log contains the error.
+    /// in. The error is in the log, and its code in the audit.
     Concealed(Error),
 }
 

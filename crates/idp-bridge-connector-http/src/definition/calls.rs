@@ -74,8 +74,8 @@ pub(crate) struct Call {
     /// Texts that a search cannot express. A value with one of them is refused without a request.
     #[serde(default)]
     pub(crate) cannot_contain: Vec<String>,
-    /// The request that must succeed before a response without a user means that it does not exist. For products that send
-    /// an equal response for a missing right.
+    /// The request that must succeed before a response without a user means that the user does not exist. For products
+    /// that send an equal response for a missing right.
     pub(crate) if_absent: Option<RequestSpec>,
     /// The place of the next page. Without it a search has one page.
     pub(crate) next: Option<Next>,

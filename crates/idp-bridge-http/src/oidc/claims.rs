@@ -20,7 +20,7 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// Parses a JSON object. Returns `None` for another text, and for a duplicate key.
+    /// Parses a JSON object. Returns `None` if the text is not an object or has a duplicate key.
     pub fn parse(json: &[u8]) -> Option<Self> {
         object::parse(json).map(Self::from)
     }

@@ -19,8 +19,8 @@ use crate::dispatch::{self, Answer};
 use crate::error::{Failure, Refusal};
 use crate::state::ServerState;
 
-/// The note in the log for a mail that failed after the response was sent.
-const FAILED_LATER: &str = "the mail was not requested: the call failed after the response to the platform";
+/// The note in the log for a call that failed after its write had begun.
+const FAILED_LATER: &str = "the mail may not have been requested: the call failed after its write had begun";
 
 /// Requests a password reset, unless the address has had too many.
 ///
